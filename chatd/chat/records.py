@@ -1,0 +1,70 @@
+"""What the durable log holds: messages, members, acknowledgements; values only.
+
+A record is a decision that was taken and is ready to be committed; applying it to the state it was
+decided on always succeeds. The store writes records, recovery replays them (DESIGN, "Actors").
+Names are the chat's own; the form on the wire is made in `chatd.wire`.
+"""
+
+from typing import TypeAlias
+
+import attrs
+
+
+@attrs.frozen
+class Message:
+    """One message of a room, as it is kept.
+
+    `message_id` and `thread_id` are UUIDs in lower-case text. `seq` is dense in the room and starts
+    at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
+    of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time.
+    """
+
+    message_id: str
+    connection_id: str
+    seq: int
+    user_id: str
+    name: str | None
+    content: str
+    context: bytes | None
+    thread_id: str | None
+    timestamp_ms: int
+
+
+@attrs.frozen
+class MessageStored:
+    """A message takes its place in its room."""
+
+    message: Message
+
+
+@attrs.frozen
+class MemberJoined:
+    """A user joined a room for the first time and is its member from now on."""
+
+    connection_id: str
+    user_id: str
+    at_ms: int
+
+
+@attrs.frozen
+class Acknowledged:
+    """A user acknowledged the message `seq` of a room, with `up_to` all of the room up to it."""
+
+    connection_id: str
+    user_id: str
+    seq: int
+    up_to: bool
+    at_ms: int
+
+
+@attrs.frozen
+class Delivered:
+    """A user other than the author acknowledged a message, the first one to do so."""
+
+    connection_id: str
+    seq: int
+    by: str
+    at_ms: int
+
+
+Record: TypeAlias = MessageStored | MemberJoined | Acknowledged | Delivered

@@ -1,0 +1,18 @@
+"""Chance, in one place: identifiers that nobody can guess, and jitter.
+
+Session and socket ids are 120 random bits, URL-safe, 20 characters, as the reference server's.
+"""
+
+import base64
+import os
+import random  # noqa: TID251 - the one home of chance
+
+
+def unguessable_id() -> str:
+    """A new identifier of 20 URL-safe characters from the operating system's generator."""
+    return base64.urlsafe_b64encode(os.urandom(15)).decode("ascii")
+
+
+def jitter_ms(low: int, high: int) -> int:
+    """A whole number of milliseconds from `low` to `high`, both included."""
+    return random.randint(low, high)  # noqa: S311 - spreads load, keeps no secret
