@@ -1,0 +1,168 @@
+"""The first packet, and the checks that a request passes before a session sees it.
+
+Owns the reference server's error codes, the reading of the query, and the order of the checks.
+Knows no HTTP beyond method and query: statuses are numbers here, headers are the front door's.
+Source: Engine.IO 4, "Handshake"; error codes and their order: WIRE d1.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+from urllib.parse import unquote_plus
+
+import attrs
+import orjson
+
+from chatd.engineio.packet import PacketType
+
+POLLING: Final = "polling"
+WEBSOCKET: Final = "websocket"
+
+_PROTOCOL_VERSION: Final = "4"
+
+# Parameters of one query; 1,000 is what Node reads. Further ones are not looked at.
+_MAX_PARAMETERS: Final = 1000
+
+# What Node allows in the value of a header: no control characters but the tab.
+_HEADER_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+def open_packet(
+    sid: str,
+    upgrades: Sequence[str],
+    ping_interval_ms: int,
+    ping_timeout_ms: int,
+    max_payload_bytes: int,
+) -> str:
+    """The OPEN packet as text, with its keys in Node's order.
+
+    `upgrades` is `["websocket"]` for a polling session that may be upgraded, otherwise empty.
+    """
+    fields = {
+        "sid": sid,
+        "upgrades": list(upgrades),
+        "pingInterval": ping_interval_ms,
+        "pingTimeout": ping_timeout_ms,
+        "maxPayload": max_payload_bytes,
+    }
+    return PacketType.OPEN.value + orjson.dumps(fields).decode()
+
+
+class Refusal(enum.Enum):
+    """Why a request is refused: the code and message of the reference server."""
+
+    UNKNOWN_TRANSPORT = (0, "Transport unknown")
+    UNKNOWN_SID = (1, "Session ID unknown")
+    BAD_HANDSHAKE_METHOD = (2, "Bad handshake method")
+    BAD_REQUEST = (3, "Bad request")
+    FORBIDDEN = (4, "Forbidden")
+    UNSUPPORTED_PROTOCOL_VERSION = (5, "Unsupported protocol version")
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code = code
+        self.message = message
+
+    def status(self, *, is_upgrade: bool) -> int:
+        """The HTTP status: 403 for a forbidden polling request, otherwise 400."""
+        return 403 if self is Refusal.FORBIDDEN and not is_upgrade else 400
+
+    def body(self, message: str | None = None) -> bytes:
+        """Compact JSON for a polling request; `message` says it in other words.
+
+        The answer to a WebSocket handshake is the bare `message` instead, as `text/html`.
+        """
+        return orjson.dumps({"code": self.code, "message": message or self.message})
+
+
+@attrs.frozen
+class Query:
+    """The parameters of a request. Those that a client left out are None; `sid` is also when empty.
+
+    `parameters` has every name and value, decoded, the three below among them.
+    """
+
+    transport: str | None
+    sid: str | None
+    eio: str | None
+    parameters: Mapping[str, str]
+
+
+def parse_query(raw: bytes) -> Query:
+    """The query of a URL, without its question mark, for instance `EIO=4&transport=websocket`.
+
+    Never fails. Percent and plus are decoded as UTF-8, what is not UTF-8 becomes U+FFFD, a `%` that
+    begins no escape stays, a name without `=` has the value "". Of a repeated name the first value
+    counts and the others are ignored. (Node makes an array of them, and so refuses a repeated
+    `transport` as unknown; nobody depends on that refusal.) Unknown names, such as `t`, are kept.
+    """
+    parameters: dict[str, str] = {}
+    for field in raw.decode("utf-8", "replace").split("&", _MAX_PARAMETERS)[:_MAX_PARAMETERS]:
+        if field:
+            name, _, value = field.partition("=")
+            if "%" in field or "+" in field:
+                name, value = unquote_plus(name), unquote_plus(value)
+            parameters.setdefault(name, value)
+    return Query(
+        transport=parameters.get("transport"),
+        sid=parameters.get("sid") or None,
+        eio=parameters.get("EIO"),
+        parameters=parameters,
+    )
+
+
+def check_request(
+    query: Query,
+    method: str,
+    *,
+    is_upgrade: bool,
+    transports: Collection[str],
+    lookup: Callable[[str], str | None],
+    is_allowed: bool = True,
+    origin: bytes | None = None,
+) -> Refusal | None:
+    """The refusal of a request, or None when it may go on.
+
+    `is_upgrade`: it asks for a WebSocket. `transports`: those that the server offers. `lookup`
+    gives the name of the transport that carries a session now, None for a sid it does not know.
+    `is_allowed`: the server's own verdict (origin, host, load). `origin`: the header, if any.
+
+    The first breach in this order counts: transport (0), bytes of the origin (3), then
+
+    - with a sid: sid (1), transport of the session (3), method (3), verdict (4). A WebSocket for a
+      session that polls is an upgrade, and one for a session on WebSocket goes on too: `upgrade`
+      refuses it after the 101. Methods other than GET and POST break Node (500); here they are 3.
+      Node asks for no verdict on later requests, but an origin that may not open a session may
+      not use one either.
+    - without a sid: method (2), WebSocket exactly when it is an upgrade (3), verdict (4),
+      `EIO` (5). Node finds the wrong `EIO` of a WebSocket only after the 101, in a broken stream.
+    """
+    transport = query.transport
+    if transport is None or transport not in transports:
+        return Refusal.UNKNOWN_TRANSPORT
+    if origin is not None and _HEADER_VALUE.fullmatch(origin) is None:
+        return Refusal.BAD_REQUEST
+    if query.sid is None:
+        return _check_opening(query, method, is_upgrade=is_upgrade, is_allowed=is_allowed)
+    carrier = lookup(query.sid)
+    if carrier is None:
+        return Refusal.UNKNOWN_SID
+    if is_upgrade != (transport == WEBSOCKET) or (not is_upgrade and carrier != transport):
+        return Refusal.BAD_REQUEST
+    if method != "GET" and (is_upgrade or method != "POST"):
+        return Refusal.BAD_REQUEST
+    return None if is_allowed else Refusal.FORBIDDEN
+
+
+def _check_opening(
+    query: Query, method: str, *, is_upgrade: bool, is_allowed: bool
+) -> Refusal | None:
+    if method != "GET":
+        return Refusal.BAD_HANDSHAKE_METHOD
+    if is_upgrade != (query.transport == WEBSOCKET):
+        return Refusal.BAD_REQUEST
+    if not is_allowed:
+        return Refusal.FORBIDDEN
+    if query.eio != _PROTOCOL_VERSION:
+        return Refusal.UNSUPPORTED_PROTOCOL_VERSION
+    return None
