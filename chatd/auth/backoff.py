@@ -1,0 +1,97 @@
+"""How long an address waits after authentications that failed (SPEC 2). A pure machine.
+
+For each address: `free_failures` cost nothing; then each failure doubles the wait, from `base_s`
+up to `cap_s`; a success, or `forget_after_s` without a failure, and the address is unknown again.
+It spares the daemon work and does not guard the secret, which nobody guesses: so one good token
+clears its address, and people behind one NAT suffer little from a broken client beside them.
+"""
+
+from collections import OrderedDict
+
+import attrs
+
+
+@attrs.define
+class _Failures:
+    count: int
+    last_at_s: float
+    wait_s: float
+
+
+class FailureBackoff:
+    """Failures by address. All times are seconds of one monotonic clock, given by the caller.
+
+    free_failures: failures before the first wait.
+    base_s, cap_s: the first wait, and the longest.
+    forget_after_s: quiet time after which failures no longer count; at least `cap_s`, or an
+        address would be forgotten while it waits (ValueError).
+    max_addresses: addresses that are remembered; beyond it the one that failed longest ago is
+        forgotten, so that memory is bounded whoever comes.
+    """
+
+    __slots__ = (
+        "_base_s",
+        "_by_address",
+        "_cap_s",
+        "_forget_after_s",
+        "_free_failures",
+        "_max_addresses",
+    )
+
+    def __init__(
+        self,
+        *,
+        free_failures: int,
+        base_s: float,
+        cap_s: float,
+        forget_after_s: float,
+        max_addresses: int,
+    ) -> None:
+        if free_failures < 0 or max_addresses < 1:
+            raise ValueError("free_failures is at least 0, and max_addresses at least 1")
+        if not 0 < base_s <= cap_s <= forget_after_s:
+            raise ValueError("waits need 0 < base_s <= cap_s <= forget_after_s")
+        self._free_failures = free_failures
+        self._base_s = base_s
+        self._cap_s = cap_s
+        self._forget_after_s = forget_after_s
+        self._max_addresses = max_addresses
+        self._by_address: OrderedDict[str, _Failures] = OrderedDict()  # longest ago first
+
+    def __len__(self) -> int:
+        """The number of addresses that are remembered."""
+        return len(self._by_address)
+
+    def record_failure(self, address: str, now_s: float) -> None:
+        """An authentication from `address` failed at `now_s`."""
+        self._forget_quiet(now_s)
+        failures = self._by_address.get(address)
+        if failures is None:
+            if len(self._by_address) >= self._max_addresses:
+                self._by_address.popitem(last=False)
+            failures = self._by_address[address] = _Failures(0, now_s, 0.0)
+        failures.count += 1
+        failures.last_at_s = now_s
+        if failures.count > self._free_failures:
+            # doubled from the last wait, not 2 ** count, which would outgrow a float
+            failures.wait_s = min(self._cap_s, failures.wait_s * 2 or self._base_s)
+        self._by_address.move_to_end(address)
+
+    def record_success(self, address: str) -> None:
+        """An authentication from `address` succeeded; its failures are forgotten."""
+        self._by_address.pop(address, None)
+
+    def retry_after_s(self, address: str, now_s: float) -> float:
+        """Seconds until `address` may try again; 0 if it may now."""
+        failures = self._by_address.get(address)
+        if failures is None:
+            return 0.0
+        return max(0.0, failures.last_at_s + failures.wait_s - now_s)
+
+    def _forget_quiet(self, now_s: float) -> None:
+        """Forget from the front those that were quiet; each was put in once, so this is cheap."""
+        while self._by_address:
+            address, failures = next(iter(self._by_address.items()))
+            if now_s - failures.last_at_s < self._forget_after_s:
+                return
+            del self._by_address[address]

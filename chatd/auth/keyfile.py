@@ -1,0 +1,90 @@
+"""The secret that chatd generates for itself where none is configured (SPEC 8).
+
+It lies in a file of its own in the state directory, readable by its owner only, and is the same at
+the next start, so that tokens outlive a restart. Synchronous: it is read once, before anything
+serves.
+"""
+
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from chatd.auth.keys import MIN_SECRET_BYTES
+
+_GENERATED_BYTES: Final = 48
+"""Random bytes of a generated secret: 64 characters of URL-safe base64, with no padding."""
+
+_FILE_BYTES: Final = 4096
+"""The longest file that is taken for a secret; a longer one is refused, not read."""
+
+
+def load_or_create_secret(path: Path) -> str:
+    """The secret in the file `path`, which is made, with its directory, if it is not there.
+
+    The file is there whole or not at all, whatever is killed when; of several that start at once
+    one makes it, and all return what it wrote. Raises ValueError, with a sentence that says what
+    to do, for a file that others may read or write, or that holds no good secret, and OSError
+    where the disk refuses.
+    """
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        _create(path)
+    return _load(path)
+
+
+def _load(path: Path) -> str:
+    # O_NONBLOCK: opening a pipe in its place must not hang
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"the secret {path} is not a regular file")
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & 0o077:
+            raise ValueError(
+                f"the secret {path} is open to others (mode {mode:04o}), who may know it: "
+                "remove it for a new one, or chmod 600 it"
+            )
+        content = file.read(_FILE_BYTES + 1)
+    try:
+        secret = content.decode("ascii").strip()
+    except UnicodeDecodeError:  # the original holds the secret
+        raise ValueError(f"the secret {path} is not ASCII text") from None
+    if len(secret) < MIN_SECRET_BYTES or len(content) > _FILE_BYTES:
+        raise ValueError(
+            f"the secret {path} does not have {MIN_SECRET_BYTES} to {_FILE_BYTES} characters: "
+            "remove it for a new one"
+        )
+    return secret
+
+
+def _create(path: Path) -> None:
+    """Leave a whole secret at `path`, ours or that of somebody who was quicker."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # mkstemp: O_EXCL and mode 0600 from the first instant, whatever the umask
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(_GENERATED_BYTES))
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            # as atomic as a rename, but it never replaces what another starter has put there
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(temporary)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""Tokens of our own making, in the form of Supabase's: for `chatd token`, the link that a terminal
+is shown, and tests."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import jwt
+
+from chatd.auth.directory import claim_path, is_connection_id
+from chatd.auth.display import display_text
+from chatd.auth.keys import HS256, bound_secret
+from chatd.auth.tokens import LATEST_DATE_S, RESERVED_USER_PREFIX, is_user_id
+
+ROLE: Final = "authenticated"
+"""The role that Supabase gives everybody who is signed in."""
+
+_TAKEN: Final = frozenset({"iss", "nbf"})  # claims with a meaning that we may leave out
+
+
+def mint(
+    secret: str,
+    *,
+    user_id: str,
+    rooms: Sequence[str],
+    name: str | None,
+    ttl_s: int,
+    now_s: float,
+    audience: str,
+    issuer: str,
+    claim: str,
+) -> str:
+    """An HS256 token for `user_id`, issued at `now_s`, that expires `ttl_s` seconds later.
+
+    `rooms` are connectionIds; they stand at the dotted path `claim`, where `ClaimDirectory` looks
+    for them. `issuer` "" leaves `iss` out. What `Verifier` would refuse is not minted: ValueError
+    for such a secret, user id, room or lifetime, and for a `claim` inside a claim that is taken.
+    """
+    bound_secret(secret)  # the rules for a secret; beyond them PyJWT has nothing to warn of
+    if not audience:
+        raise ValueError("the token audience is empty; Supabase's is 'authenticated'")
+    if not is_user_id(user_id):
+        raise ValueError(
+            "a user id is 1 to 255 printable ASCII characters, "
+            f"not beginning with {RESERVED_USER_PREFIX!r}"
+        )
+    if not all(is_connection_id(room) for room in rooms):
+        raise ValueError("a connectionId is 1 to 128 printable ASCII characters")
+    issued_s = int(now_s)
+    expires_s = issued_s + ttl_s
+    if not 0 <= issued_s < expires_s <= LATEST_DATE_S:
+        raise ValueError(f"a token cannot live from {issued_s} to {expires_s} (seconds, UTC)")
+    shown_name = display_text(name)
+    claims: dict[str, Any] = {
+        "sub": user_id,
+        "aud": audience,
+        "role": ROLE,
+        "iat": issued_s,
+        "exp": expires_s,
+        "user_metadata": {} if shown_name is None else {"full_name": shown_name},
+    }
+    if issuer:
+        claims["iss"] = issuer
+    _put(claims, claim, list(rooms))
+    return jwt.encode(claims, secret, algorithm=HS256)
+
+
+def _put(claims: dict[str, Any], claim: str, rooms: list[str]) -> None:
+    *parents, last = claim_path(claim)
+    place: Any = claims
+    for key in parents:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last in place or claim in _TAKEN:
+        raise ValueError(f"the claim {claim!r} cannot hold rooms: it has another meaning")
+    place[last] = rooms

@@ -1,0 +1,208 @@
+"""From a token to an identity, or to a refusal (SPEC 2).
+
+A token is a JWS in compact form (RFC 7515) whose payload is a set of claims (RFC 7519). PyJWT's own
+`decode` takes 130 us for a Supabase token (it looks at each character in Python and prepares the
+key again each time) and reads the wall clock; in a reconnect storm each client costs one. So the
+compact form is read here, strictly, PyJWT does the signature (`keys`), and time is an argument. In
+the tests PyJWT is the oracle: what passes here passes there.
+
+The order is: bounds, form, algorithm, signature, and only then what the token says. Nothing in a
+token is believed, or even parsed, before its signature holds, its header excepted.
+"""
+
+import re
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+import orjson
+
+from chatd.auth.display import display_text
+from chatd.auth.keys import BoundKey, bound_secret
+from chatd.wire.codes import Code
+
+LATEST_DATE_S: Final = 253_402_300_799
+"""Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
+every accepted one is exact in milliseconds in a client's double."""
+
+RESERVED_USER_PREFIX: Final = "db:"
+"""Who answers for a database is `db:<connectionId>` (SPEC 6); no person may be called so."""
+
+_USER_ID = re.compile(r"[\x20-\x7e]{1,255}")
+
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+class TokenRefused(Exception):
+    """A token gives no identity. `code` is for programs, `str()` is a sentence for people.
+
+    `unauthorized`: there was no token; `token_expired`: it was good once, a new one helps;
+    `token_invalid`: anything else. The sentence holds nothing of the token.
+    """
+
+    def __init__(self, code: Code, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@attrs.frozen
+class Identity:
+    """Who a verified token speaks for.
+
+    `user_id` is its `sub`; `name` is for showing only. `expires_at_ms` is its `exp` in
+    milliseconds since the epoch, without leeway: a token accepted within the leeway has it in the
+    past. `claims` is the whole payload, for the directory; it is not to be changed or logged.
+    """
+
+    user_id: str
+    name: str | None
+    expires_at_ms: int
+    claims: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+
+
+class Verifier:
+    """Verifies tokens against one key, audience and issuer; holds no state between tokens.
+
+    `issuer` "" means that `iss` is not checked. `leeway_s` is granted to clocks that differ, for
+    `exp`, `nbf` and `iat` alike. A token longer than `max_token_bytes` is refused unread. Raises
+    ValueError for a secret that is no good for HS256 (see `bound_secret`) and an empty audience.
+    """
+
+    __slots__ = ("_audience", "_issuer", "_key", "_leeway_s", "_max_token_bytes")
+
+    def __init__(
+        self, secret: str, audience: str, issuer: str, leeway_s: int, max_token_bytes: int
+    ) -> None:
+        if not audience:
+            raise ValueError("the token audience is empty; Supabase's is 'authenticated'")
+        self._key = bound_secret(secret)
+        self._audience = audience
+        self._issuer = issuer
+        self._leeway_s = leeway_s
+        self._max_token_bytes = max_token_bytes
+
+    def verify(self, token: object, now_s: float) -> Identity:
+        """The identity that `token` proves at `now_s` (seconds since the epoch).
+
+        Raises TokenRefused for everything else that may come in, and nothing but that. None and ""
+        are the absence of a token; another type than str is an invalid one.
+        """
+        if token is not None and not isinstance(token, str):
+            raise _invalid("The token is not a string.")
+        if not token:
+            raise TokenRefused(
+                Code.UNAUTHORIZED, "A token is needed: send it as auth.token when connecting."
+            )
+        claims = self._signed_claims(token)
+        user_id = self._check_parties(claims)
+        expires_s = self._check_times(claims, now_s)
+        return Identity(user_id, _display_name(claims), int(expires_s * 1000), claims)
+
+    def _signed_claims(self, token: str) -> dict[str, Any]:
+        if len(token) > self._max_token_bytes:  # what is not ASCII is refused next
+            raise _invalid(f"The token is longer than {self._max_token_bytes} bytes.")
+        try:
+            signing_input, signature_segment = token.encode("ascii").rsplit(b".", 1)
+            header_segment, payload_segment = signing_input.split(b".")
+            header = orjson.loads(_base64url(header_segment))
+            payload = _base64url(payload_segment)
+            signature = _base64url(signature_segment)
+        except ValueError:  # of every step above; its text may hold the token
+            raise _invalid("The token is not a JWT.") from None
+        if not self._key_for(header).verifies(signing_input, signature):
+            raise _invalid("The token's signature is wrong.")
+        try:
+            claims = orjson.loads(payload)
+        except ValueError:
+            raise _invalid("The token's payload is not JSON.") from None
+        if not isinstance(claims, dict):
+            raise _invalid("The token's payload is not a JSON object.")
+        return claims
+
+    def _key_for(self, header: object) -> BoundKey:
+        """The key to verify with. A key set would look up `kid` here; the comparison stays."""
+        if not isinstance(header, dict):
+            raise _invalid("The token's header is not a JSON object.")
+        if header.get("alg") != self._key.algorithm_name:
+            raise _invalid("The token is signed with another algorithm than the key is for.")
+        if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
+            raise _invalid("The token asks for extensions that are not supported.")
+        return self._key
+
+    def _check_parties(self, claims: dict[str, Any]) -> str:
+        audience = claims.get("aud")
+        if isinstance(audience, list):
+            if self._audience not in audience or not all(isinstance(a, str) for a in audience):
+                raise _invalid("The token is for another audience.")
+        elif audience != self._audience:
+            raise _invalid("The token is for another audience, or names none.")
+        if self._issuer and claims.get("iss") != self._issuer:
+            raise _invalid("The token is from another issuer, or names none.")
+        user_id = claims.get("sub")
+        if not is_user_id(user_id):
+            raise _invalid(
+                "The token's sub is not a user id: 1 to 255 printable ASCII characters, "
+                f"not beginning with {RESERVED_USER_PREFIX!r}."
+            )
+        return str(user_id)
+
+    def _check_times(self, claims: dict[str, Any], now_s: float) -> float:
+        if _date_s(claims, "iat") > now_s + self._leeway_s:
+            raise _invalid("The token was issued in the future: a clock is wrong.")
+        if "nbf" in claims and _date_s(claims, "nbf") > now_s + self._leeway_s:
+            raise _invalid("The token is not valid yet.")
+        expires_s = _date_s(claims, "exp")
+        if expires_s <= now_s - self._leeway_s:
+            raise TokenRefused(Code.TOKEN_EXPIRED, "The token has expired: get a new one.")
+        return expires_s
+
+
+def is_user_id(value: object) -> bool:
+    """Whether `value` may be the `sub` of a person: printable ASCII, 1 to 255, not reserved."""
+    return (
+        isinstance(value, str)
+        and _USER_ID.fullmatch(value) is not None
+        and not value.startswith(RESERVED_USER_PREFIX)
+    )
+
+
+def _invalid(sentence: str) -> TokenRefused:
+    return TokenRefused(Code.TOKEN_INVALID, sentence)
+
+
+def _base64url(segment: bytes) -> bytes:
+    """The bytes of one segment, in the only form that RFC 7515 gives them, else ValueError.
+
+    The decoder passes over foreign characters, padding and stray last bits. Encoding again and
+    comparing refuses all of them at once, so that no two tokens are the same token.
+    """
+    decoded = a2b_base64(segment.translate(_FROM_URL_SAFE) + b"==")
+    if b2a_base64(decoded, newline=False).rstrip(b"=").translate(_TO_URL_SAFE) != segment:
+        raise ValueError("not canonical base64url")
+    return decoded
+
+
+def _date_s(claims: dict[str, Any], claim: str) -> float:
+    """A NumericDate: a JSON number of seconds. Strings, booleans and absurd dates are refused."""
+    value = claims.get(claim)
+    # bool is an int to isinstance; orjson makes integers beyond 64 bits floats
+    if type(value) is not int and type(value) is not float:
+        raise _invalid(f"The token's {claim} is missing or not a number.")
+    if not 0 <= value <= LATEST_DATE_S:
+        raise _invalid(f"The token's {claim} is not a date.")
+    return value
+
+
+def _display_name(claims: dict[str, Any]) -> str | None:
+    profile = claims.get("user_metadata")
+    if isinstance(profile, dict):
+        for key in ("full_name", "name"):
+            name = display_text(profile.get(key))
+            if name is not None:
+                return name
+    email = claims.get("email")
+    if isinstance(email, str) and "@" in email:
+        return display_text(email.partition("@")[0])
+    return None

@@ -1,0 +1,173 @@
+"""Directories: the rooms that a user may use, from the token, the file, and for everybody."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatd.auth import (
+    ClaimDirectory,
+    Directory,
+    DirectoryFailed,
+    FileDirectory,
+    FileEntry,
+    Grant,
+    Identity,
+    is_connection_id,
+    with_always,
+)
+from chatd.auth.directory import CLAIMED_ROOMS
+
+
+def identity(user_id: str = "ada", **claims: Any) -> Identity:
+    return Identity(user_id, None, 0, claims)
+
+
+@pytest.mark.parametrize("good", ["a", "sales", "Sales DB", "a.b:c/d", "x" * 128])
+def test_printable_ascii_is_a_connection_id(good: str) -> None:
+    assert is_connection_id(good)
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "x" * 129, "é", "a\n", "a\0", "\x7f", "\ud800", None, 1, ["a"]]
+)
+def test_anything_else_is_no_connection_id(bad: object) -> None:
+    assert not is_connection_id(bad)
+
+
+@pytest.mark.parametrize(
+    ("entries", "grants"),
+    [
+        ([], []),
+        (None, []),
+        (["sales", "crm"], [Grant("sales", None), Grant("crm", None)]),
+        ([{"id": "sales", "title": " The\nsales "}], [Grant("sales", "The sales")]),
+        ([{"id": "sales"}, {"id": "crm", "title": 7}], [Grant("sales", None), Grant("crm", None)]),
+        ([{"id": "sales", "title": "A"}, "sales"], [Grant("sales", "A")]),
+        (["", "é", "x" * 129, 7, None, [], ["sales"], {}, {"id": 7}, {"id": ""}, {"id": {}}], []),
+        (["sales", 7, "crm"], [Grant("sales", None), Grant("crm", None)]),
+    ],
+)
+def test_a_claim_lists_rooms_and_what_is_no_room_is_passed_over(
+    entries: object, grants: list[Grant]
+) -> None:
+    rooms = ClaimDirectory("connections").rooms(identity(connections=entries))
+    assert list(rooms.values()) == grants
+    assert list(rooms) == [grant.connection_id for grant in grants]
+
+
+def test_a_claim_may_lie_deeper_at_a_dotted_path() -> None:
+    directory = ClaimDirectory("app_metadata.connections")
+    assert list(directory.rooms(identity(app_metadata={"connections": ["sales"]}))) == ["sales"]
+    table: list[dict[str, Any]] = [
+        {},
+        {"app_metadata": None},
+        {"app_metadata": {}},
+        {"connections": ["sales"]},
+    ]
+    for claims in table:
+        assert not directory.rooms(identity(**claims))
+
+
+@pytest.mark.parametrize("value", ["sales", {"sales": True}, 7, True, ["a"] * (CLAIMED_ROOMS + 1)])
+def test_a_claim_that_is_no_bounded_list_fails(value: object) -> None:
+    with pytest.raises(DirectoryFailed, match="connections"):
+        ClaimDirectory("connections").rooms(identity(connections=value))
+
+
+def test_a_claim_inside_what_is_no_object_fails() -> None:
+    with pytest.raises(DirectoryFailed, match=r"app_metadata\.connections"):
+        ClaimDirectory("app_metadata.connections").rooms(identity(app_metadata=["connections"]))
+
+
+def test_the_longest_list_that_is_allowed_counts_in_full() -> None:
+    entries = [f"room-{number}" for number in range(CLAIMED_ROOMS)]
+    assert list(ClaimDirectory("c").rooms(identity(c=entries))) == entries
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b"])
+def test_a_path_with_an_empty_key_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="dotted path"):
+        ClaimDirectory(path)
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["id", "title", "c"]), inner),
+)
+
+
+@given(any_json)
+def test_whatever_the_claim_holds_only_valid_rooms_come_out(value: object) -> None:
+    try:
+        rooms = ClaimDirectory("c.c").rooms(identity(c=value))
+    except DirectoryFailed:
+        return
+    assert all(is_connection_id(room) and rooms[room].connection_id == room for room in rooms)
+
+
+FILE = FileDirectory(
+    {
+        "sales": FileEntry("Sales", ["ada", "bob"]),
+        "crm": FileEntry(None, "*"),
+        "hr": FileEntry("People", ["bob"]),
+        "open": FileEntry("Open", ["bob", "*"]),
+        "nobody": FileEntry("Closed", []),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "rooms"),
+    [
+        ("ada", ["sales", "crm", "open"]),
+        ("bob", ["sales", "crm", "hr", "open"]),
+        ("eve", ["crm", "open"]),
+        ("*", ["crm", "open"]),
+        ("ad", ["crm", "open"]),
+    ],
+)
+def test_the_file_gives_each_user_its_rooms_in_the_order_of_the_file(
+    user_id: str, rooms: list[str]
+) -> None:
+    assert list(FILE.rooms(identity(user_id))) == rooms
+
+
+def test_the_file_gives_titles() -> None:
+    assert FILE.rooms(identity("eve")) == {"crm": Grant("crm", None), "open": Grant("open", "Open")}
+
+
+def test_users_of_the_file_are_never_a_bare_string() -> None:
+    with pytest.raises(ValueError, match="list of user ids"):
+        FileEntry("Sales", "ada")
+
+
+def test_a_connection_of_the_file_needs_a_valid_id() -> None:
+    with pytest.raises(ValueError, match="connectionId"):
+        FileDirectory({"ä": FileEntry(None, "*")})
+
+
+class FailingDirectory:
+    def rooms(self, identity: Identity) -> dict[str, Grant]:
+        raise DirectoryFailed("The directory is down.")
+
+
+def test_what_is_always_granted_comes_with_the_rooms_of_the_directory() -> None:
+    demo = Grant("demo", "Sample database")
+    directory: Directory = with_always(FILE, [demo, Grant("crm", "Another title")])
+    rooms = directory.rooms(identity("eve"))
+    assert rooms["demo"] == demo
+    assert rooms["crm"] == Grant("crm", None)
+    assert set(rooms) == {"demo", "crm", "open"}
+    assert "demo" not in FILE.rooms(identity("eve"))
+
+
+def test_what_is_always_granted_is_there_for_who_has_no_other_room() -> None:
+    demo = Grant("demo", None)
+    assert with_always(ClaimDirectory("c"), [demo]).rooms(identity()) == {"demo": demo}
+
+
+def test_what_is_always_granted_does_not_hide_a_failure() -> None:
+    with pytest.raises(DirectoryFailed):
+        with_always(FailingDirectory(), [Grant("demo", None)]).rooms(identity())
