@@ -1,1 +1,37 @@
-"""config"""
+"""What can be set, what is set, and where that came from (SPEC 8, configuration)."""
+
+from chatd.config.errors import ConfigError
+from chatd.config.load import Loaded, load
+from chatd.config.places import PLACES, state_directory
+from chatd.config.rooms import EVERYBODY, FileConnection
+from chatd.config.sections import (
+    Auth,
+    Config,
+    Directory,
+    Limits,
+    Log,
+    Messages,
+    Server,
+    State,
+)
+from chatd.config.show import explain, sample
+
+__all__ = [
+    "EVERYBODY",
+    "PLACES",
+    "Auth",
+    "Config",
+    "ConfigError",
+    "Directory",
+    "FileConnection",
+    "Limits",
+    "Loaded",
+    "Log",
+    "Messages",
+    "Server",
+    "State",
+    "explain",
+    "load",
+    "sample",
+    "state_directory",
+]

@@ -15,4 +15,4 @@ def unguessable_id() -> str:
 
 def jitter_ms(low: int, high: int) -> int:
     """A whole number of milliseconds from `low` to `high`, both included."""
-    return random.randint(low, high)  # noqa: S311 - spreads load, keeps no secret
+    return random.randint(low, high)

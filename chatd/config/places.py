@@ -1,0 +1,100 @@
+"""Where things are on disk: the file that is read, and the directory for state (SPEC 7 and 8)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from chatd.config.errors import ConfigError, quoted
+from chatd.config.sections import Config
+
+PLACES = (Path("chatd.toml"), Path("/etc/chatd/chatd.toml"))
+"""Looked at in this order where no file is named; relative ones from the working directory."""
+VARIABLE = "CHATD_CONFIG"
+
+
+def read_file(
+    path: Path | None, env: Mapping[str, str], cwd: Path, places: Sequence[Path]
+) -> tuple[Path, str] | None:
+    """The first file that exists, with its text; None where there is none.
+
+    A file that is named, by `path` or by $CHATD_CONFIG, must exist; an empty variable names none.
+    """
+    if path is not None:
+        return _named(cwd / path, "the command line")
+    if env.get(VARIABLE):
+        return _named(cwd / env[VARIABLE], f"the environment variable {VARIABLE}")
+    for place in places:
+        candidate = cwd / place
+        text = _text(candidate)
+        if text is not None:
+            return candidate, text
+    return None
+
+
+def _named(path: Path, by: str) -> tuple[Path, str]:
+    text = _text(path)
+    if text is None:
+        raise ConfigError(
+            f"the configuration file {shown_path(path)}, named by {by}, does not exist; "
+            "create it, or name another one."
+        )
+    return path, text
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(
+            f"the configuration file {shown_path(path)} cannot be read ({why}); "
+            "it must be a file that this user may read."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"the configuration file {shown_path(path)} is not UTF-8; save it as UTF-8 text."
+        ) from None
+    except ValueError:  # a NUL in the name
+        raise ConfigError(
+            f"{shown_path(path)} is no name of a file; name a configuration file."
+        ) from None
+
+
+def shown_path(path: Path) -> str:
+    """A path for people: as it is, or quoted where it holds what could move a cursor."""
+    text = str(path)
+    return text if text.isprintable() else quoted(text)
+
+
+def state_directory(config: Config, env: Mapping[str, str], cwd: Path) -> Path:
+    """The directory for state, which need not exist yet.
+
+    `state.dir`, else the first of $STATE_DIRECTORY (systemd may list several), else
+    $XDG_STATE_HOME/chatd (only an absolute one counts, as its specification says), else
+    ~/.local/state/chatd. Raises `ConfigError` where a home directory is needed and $HOME is unset.
+    """
+    if config.state.dir:
+        return cwd / _expanded(config.state.dir, env)
+    first = env.get("STATE_DIRECTORY", "").partition(":")[0]
+    if first:
+        return cwd / first
+    xdg = env.get("XDG_STATE_HOME", "")
+    if xdg.startswith("/"):
+        return Path(xdg) / "chatd"
+    return _home(env) / ".local" / "state" / "chatd"
+
+
+def _expanded(text: str, env: Mapping[str, str]) -> Path:
+    head, _, rest = text.partition("/")
+    return _home(env) / rest if head == "~" else Path(text)
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    home = env.get("HOME", "")
+    if not home:
+        raise ConfigError(
+            "no directory for state is known, as HOME is not set; "
+            "set state.dir, CHATD_STATE__DIR or STATE_DIRECTORY."
+        )
+    return Path(home)

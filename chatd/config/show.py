@@ -1,0 +1,86 @@
+"""The configuration as text: what is in force and why, and the sample that documents every key."""
+
+import json
+import textwrap
+from collections.abc import Mapping
+
+from chatd.config.load import Loaded
+from chatd.config.places import shown_path
+from chatd.config.rooms import FileConnection
+from chatd.config.sections import Config, about, keys_of, sections
+
+_HEADER = """\
+# chatd.toml: every key with its default. Copy it, keep what you change, delete the rest.
+#
+# The daemon reads the first of: --config FILE, $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.
+# The environment overrides the file (CHATD_SERVER__PORT=9000), and flags override both.
+# `chatd config show` prints what is in force and where each value came from.
+"""
+
+_ROOMS = """\
+# [directory.connections.demo]
+# title = "Sample database"
+# users = ["*"]
+"""
+
+
+def explain(loaded: Loaded) -> str:
+    """The effective configuration as TOML, with the origin of each value behind it.
+
+    A secret is shown by its length only, and a load of this text is therefore not the same
+    configuration.
+    """
+    lines = [f"# read from {shown_path(loaded.source)}" if loaded.source else "# no file was read"]
+    for name, section in sections().items():
+        lines += ["", f"[{name}]"]
+        values = getattr(loaded.config, name)
+        for key, field in keys_of(section).items():
+            value = getattr(values, key)
+            origin = loaded.origin[f"{name}.{key}"]
+            if isinstance(value, Mapping):
+                for room, connection in value.items():
+                    lines += ["", *_room(room, connection, origin)]
+                continue
+            if about(field).secret and value:
+                value = f"(set, {len(value)} characters)"
+            lines.append(f"{key} = {_toml(value)}  # {origin}")
+    return "\n".join(lines) + "\n"
+
+
+def sample() -> str:
+    """chatd.toml as it is shipped: every key with its line of documentation and its default."""
+    defaults = Config()
+    parts = [_HEADER]
+    for name, section in sections().items():
+        parts.append(f"\n# {section.__doc__}\n[{name}]\n")
+        for key, field in keys_of(section).items():
+            parts.append(
+                textwrap.fill(about(field).doc, 98, initial_indent="# ", subsequent_indent="#   ")
+                + "\n"
+            )
+            value = getattr(getattr(defaults, name), key)
+            parts.append(_ROOMS if isinstance(value, Mapping) else f"{key} = {_toml(value)}\n")
+    return "".join(parts)
+
+
+def _room(room: str, connection: FileConnection, origin: str) -> list[str]:
+    lines = [f"[directory.connections.{_toml(room)}]  # {origin}"]
+    if connection.title is not None:
+        lines.append(f"title = {_toml(connection.title)}")
+    return [*lines, f"users = {_toml(connection.users)}"]
+
+
+def _toml(value: object) -> str:
+    """A value of a key as TOML; texts hold no control characters, so JSON's quoting is TOML's."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return f"{value:_}" if value >= 10_000 else f"{value}"
+        case float():
+            return repr(value)
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case tuple():
+            return "[" + ", ".join(_toml(item) for item in value) + "]"
+    raise TypeError(f"no TOML for {type(value).__name__}")

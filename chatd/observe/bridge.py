@@ -1,0 +1,67 @@
+"""Lines of libraries (hypercorn and others log through the standard library) in our own log.
+
+This is the only place that touches `logging`. The text of such a line is not ours: what looks like
+a token is blotted out, and an exception is shown as those of our own are.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chatd.observe.events import Level, traceback_of
+from chatd.observe.log import Log
+
+EVENT_NAME = "library.logged"
+
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,2}")
+_CREDENTIAL = re.compile(r"(?i)((?:\b(?:auth|token|access_token)=|\bbearer\s+))[^&\s\"']+")
+
+
+class _Bridge(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit: the library's fault, not our crash
+            message = str(record.msg)
+        fields: dict[str, object] = {"logger": record.name, "message": without_tokens(message)}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            fields["error_type"] = type(error).__name__
+            fields["traceback"] = traceback_of(error)
+        self._log.write(_level(record.levelno), EVENT_NAME, fields)
+
+
+def _level(number: int) -> Level:
+    return max((level for level in Level if level <= number), default=Level.DEBUG)
+
+
+def without_tokens(text: str) -> str:
+    """`text` with tokens blotted out."""
+    return _CREDENTIAL.sub(r"\1(hidden)", _JWT.sub("(hidden)", text))
+
+
+def library_logger(name: str) -> logging.Logger:
+    """The standard logger of that name, for libraries that want to be handed one."""
+    return logging.getLogger(name)  # noqa: TID251 - the one home of logging
+
+
+@contextmanager
+def bridge(log: Log) -> Iterator[None]:
+    """While the block runs, all standard loggers write to `log`, from warnings up.
+
+    With the log at `debug` they write everything. What was set before comes back afterwards.
+    """
+    root = library_logger("")
+    before, level = root.handlers[:], root.level
+    root.handlers[:] = [_Bridge(log)]
+    root.setLevel(logging.DEBUG if log.threshold <= Level.DEBUG else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)

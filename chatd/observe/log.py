@@ -1,0 +1,167 @@
+"""The log: events in, lines out.
+
+Emitting is on the path of every message. An event below the threshold costs one comparison; one
+above it is a dict, one orjson dump and one write, flushed at once: a line that waits in a buffer is
+missing after a crash, when it is wanted most. A stream that cannot take a line loses it and the
+caller never hears of it (`lost` counts); the daemon outlives its log.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TextIO
+
+import attrs
+
+from chatd.observe.clock import wall_ms
+from chatd.observe.events import Event, Level
+from chatd.observe.lines import Line, json_line, logfmt_line, people_line
+
+_Reader = tuple[str, str, Callable[[Event], dict[str, object]]]
+"""Of a class of events: the word for its level, its name, and what reads its fields."""
+
+
+class Log:
+    """Writes events; made by `open_log`. Slots, as `emit` runs for every message."""
+
+    __slots__ = (
+        "_clock_ms",
+        "_known",
+        "_line",
+        "_second",
+        "_write",
+        "lost",
+        "threshold",
+    )
+
+    def __init__(
+        self,
+        line: Line,
+        threshold: Level,
+        write: Callable[[bytes], None],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._line = line
+        self._write = write
+        self._clock_ms = clock_ms
+        self._known: dict[type[Event], _Reader] = {}
+        self._second = (-1, "")
+        self.threshold = int(threshold)
+        self.lost = 0
+
+    def emit(self, event: Event) -> None:
+        """Write an event, if its level is high enough. Never raises on account of the stream."""
+        if event.level < self.threshold:
+            return
+        known = self._known.get(type(event))
+        if known is None:
+            known = self._known[type(event)] = _reader(type(event))
+        word, name, fields = known
+        self._put(word, name, fields(event))
+
+    def write(self, level: Level, name: str, fields: Mapping[str, object]) -> None:
+        """Write a line without an event; for the lines of libraries, see `bridge`."""
+        if level >= self.threshold:
+            self._put(level.name.lower(), name, fields)
+
+    def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
+        try:
+            self._write(self._line(self._timestamp(), word, name, fields))
+        except (OSError, ValueError):  # EPIPE, a full disk or pipe; a closed stream
+            self.lost += 1
+
+    def _timestamp(self) -> str:
+        second, milli = divmod(self._clock_ms(), 1000)
+        known, text = self._second  # one read: the threads of the store log too
+        if second != known:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = (second, text)
+        return f"{text}.{milli:03d}Z"
+
+
+def open_log(
+    format: str,  # noqa: A002 - as the key is called
+    level: str,
+    stream: TextIO,
+    is_terminal: bool,
+    clock_ms: Callable[[], int] = wall_ms,
+) -> Log:
+    """A log in one of the formats of `log.format` from one of the levels of `log.level`.
+
+    Where `stream` has a file descriptor, lines go to it directly, one system call each: the
+    buffers of Python's streams keep a line that a broken pipe refused, and raise it again at exit.
+    The stream must stay open as long as the log is used.
+    """
+    if format == "auto":
+        format = "people" if is_terminal else "json"  # noqa: A001 - as above
+    match format:
+        case "people":
+            line = people_line(colours=is_terminal)
+        case "logfmt":
+            line = logfmt_line()
+        case "json":
+            line = json_line
+        case _:
+            raise ValueError(f"no log format is called {format!r}")
+    return Log(line, Level[level.upper()], _writer(stream), clock_ms)
+
+
+def _writer(stream: TextIO) -> Callable[[bytes], None]:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):  # StringIO, a captured or closed stream
+        return _TextWriter(stream).write
+    return _DescriptorWriter(stream, descriptor).write
+
+
+class _DescriptorWriter:
+    """Whole lines to a file descriptor, past the buffers of its stream."""
+
+    __slots__ = ("_descriptor", "_stream", "_torn")
+
+    def __init__(self, stream: TextIO, descriptor: int) -> None:
+        self._stream = stream
+        self._descriptor = descriptor
+        self._torn = False
+
+    def write(self, line: bytes) -> None:
+        if self._stream.closed:  # the number may be a socket's by now
+            raise ValueError("the stream of the log is closed")
+        if self._torn:  # the last line was cut short: do not go on in it
+            line = b"\n" + line
+        written = os.write(self._descriptor, line)
+        while written < len(line):
+            self._torn = True
+            written += os.write(self._descriptor, line[written:])
+        self._torn = False
+
+
+class _TextWriter:
+    """Whole lines to a stream without a descriptor."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        self._stream.write(line.decode("utf-8"))
+        self._stream.flush()
+
+
+def _reader(kind: type[Event]) -> _Reader:
+    """What emitting needs to know of a class of events; made once a class."""
+    names = tuple(attribute.name for attribute in attrs.fields(kind))  # type: ignore[arg-type]  # every event is an attrs class
+    if len(names) > 1:
+        values = attrgetter(*names)
+
+        def fields(event: Event) -> dict[str, object]:
+            return dict(zip(names, values(event)))  # noqa: B905 - as many values as names; strict costs
+
+    else:
+
+        def fields(event: Event) -> dict[str, object]:
+            return {name: getattr(event, name) for name in names}
+
+    return kind.level.name.lower(), kind.event_name, fields

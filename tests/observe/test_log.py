@@ -1,0 +1,274 @@
+"""Lines: their form, what a hostile value can do (nothing), and broken streams."""
+
+import io
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatd.observe import (
+    Connected,
+    DaemonStopped,
+    Disconnected,
+    Emit,
+    Event,
+    InternalError,
+    LimitHit,
+    MessageReceived,
+    MessageSent,
+    Recorder,
+    bridge,
+    library_logger,
+    open_log,
+)
+
+NOW_MS = 1_700_000_000_123
+SENT = MessageSent("m-1", "demo", 7, "ann", False)
+FORMATS = ("json", "logfmt", "people")
+
+
+def lines(format: str, *events: Event, level: str = "debug", terminal: bool = False) -> str:  # noqa: A002
+    stream = io.StringIO()
+    log = open_log(format, level, stream, terminal, clock_ms=lambda: NOW_MS)
+    for event in events:
+        log.emit(event)
+    return stream.getvalue()
+
+
+def test_a_json_line_has_time_level_event_and_fields_in_this_order() -> None:
+    assert lines("json", SENT) == (
+        '{"timestamp":"2023-11-14T22:13:20.123Z","level":"info","event":"message.sent",'
+        '"message_id":"m-1","connection_id":"demo","seq":7,"user_id":"ann","duplicate":false}\n'
+    )
+
+
+def test_a_json_line_of_one_field_is_whole() -> None:
+    assert json.loads(lines("json", DaemonStopped(True)))["clean"] is True
+
+
+def test_a_logfmt_line_is_pairs() -> None:
+    assert lines("logfmt", Connected("s", "k", "ann", ("a", "b c"), True)) == (
+        "timestamp=2023-11-14T22:13:20.123Z level=info event=socket.connected session_id=s "
+        'socket_id=k user_id=ann rooms="a,b c" resumed=true\n'
+    )
+
+
+def test_a_line_for_people_leaves_out_what_is_unknown() -> None:
+    assert re.fullmatch(
+        r"2023-11-14T22:13:20\.123Z \[info +\] limit\.hit +limit=rooms_per_socket user_id=ann\n",
+        lines("people", LimitHit("rooms_per_socket", "ann", None)),
+    )
+
+
+def test_auto_is_people_on_a_terminal_and_json_elsewhere() -> None:
+    assert lines("auto", SENT, terminal=True) == lines("people", SENT, terminal=True)
+    assert lines("auto", SENT) == lines("json", SENT)
+    assert "\x1b[" in lines("people", SENT, terminal=True)
+    assert "\x1b" not in lines("people", SENT)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="no log format is called 'xml'"):
+        open_log("xml", "info", io.StringIO(), False)
+
+
+def test_an_event_below_the_level_is_not_written() -> None:
+    received = MessageReceived("s", "u", "c", "m")
+    assert lines("json", received, level="info") == ""
+    assert lines("json", received, level="debug") != ""
+    assert lines("json", SENT, level="warning") == ""
+
+
+def test_the_clock_goes_on_within_and_beyond_a_second() -> None:
+    times = iter([1_000, 1_999, 2_000])
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False, clock_ms=lambda: next(times))
+    for _ in range(3):
+        log.emit(SENT)
+    stamps = [json.loads(line)["timestamp"][-7:] for line in stream.getvalue().splitlines()]
+    assert stamps == ["01.000Z", "01.999Z", "02.000Z"]
+
+
+HOSTILE = st.text(
+    alphabet=st.sampled_from("\x1b[31m\n\r\0\x7f\x9b\u2028\u2029\u202e\ud800 ='\"\\é{}x")
+) | st.text(alphabet=st.characters())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@given(text=HOSTILE)
+def test_no_value_can_forge_a_line_or_command_a_terminal(format: str, text: str) -> None:  # noqa: A002
+    line = lines(
+        format, Disconnected("s", "k", text, text), Connected("s", "k", "u", (text,), True)
+    )
+    assert line.endswith("\n")
+    assert len(line[:-1].split("\n")) == 2
+    assert line.replace("\n", "").isprintable()
+
+
+@given(text=HOSTILE)
+def test_json_brings_a_hostile_value_back_unchanged(text: str) -> None:
+    fields = json.loads(lines("json", Disconnected("s", "k", text, "r")))
+    assert fields["user_id"] == text
+
+
+@given(text=HOSTILE)
+def test_a_hostile_value_adds_no_colour_of_its_own(text: str) -> None:
+    line = lines("people", Disconnected("s", "k", text, "r"), terminal=True)
+    assert re.sub(r"\x1b\[[0-9]+m", "", line[:-1]).isprintable()
+    plain = lines("people", Disconnected("s", "k", "u", "r"), terminal=True)
+    assert line.count("\x1b") == plain.count("\x1b")
+
+
+def test_a_value_cannot_pose_as_another_field() -> None:
+    event = Disconnected("s", "k", 'ann level=error x="y', "r")
+    assert 'user_id="ann level=error x=\\"y"' in lines("logfmt", event)
+    assert "user_id='ann level=error x=\"y'" in lines("people", event)
+
+
+def test_a_number_beyond_64_bits_is_written() -> None:
+    assert json.loads(lines("json", MessageSent("m", "c", 2**70, "u", False)))["seq"] == 2**70
+
+
+@pytest.fixture
+def broken_pipe() -> Iterator[TextIO]:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as stream:
+        yield stream
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_broken_pipe_loses_the_line_and_raises_nothing(
+    format: str,  # noqa: A002
+    broken_pipe: TextIO,
+) -> None:
+    log = open_log(format, "info", broken_pipe, False)
+    log.emit(SENT)
+    log.emit(SENT)
+    assert log.lost == 2
+
+
+def test_a_full_disk_loses_the_line_and_raises_nothing() -> None:
+    with open("/dev/full", "w") as stream:
+        log = open_log("json", "info", stream, False)
+        log.emit(SENT)
+    assert log.lost == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_stream_that_was_closed_loses_the_line_and_raises_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    stream: TextIO = io.StringIO() if kind == "memory" else (tmp_path / "log").open("w")
+    log = open_log("json", "info", stream, False)
+    stream.close()
+    log.emit(SENT)
+    assert log.lost == 1
+
+
+def test_a_line_that_was_cut_short_does_not_spoil_a_later_one() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    os.set_blocking(reader, False)
+    with open(reader, "rb", buffering=0) as out, open(writer, "w") as stream:
+        log = open_log("json", "info", stream, False)
+        while not log.lost:
+            log.emit(MessageSent("m" * 5000, "c", 1, "u", False))
+        while out.read(1 << 20):
+            pass
+        log.emit(SENT)
+        text = out.read(1 << 20) or b""
+    assert json.loads(text.splitlines()[-1])["message_id"] == "m-1"
+    assert log.lost == 1
+
+
+def test_each_line_is_in_the_file_at_once(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "w") as stream:
+        open_log("json", "info", stream, False).emit(SENT)
+        assert (tmp_path / "log").read_text().endswith("\n")
+
+
+def failure() -> InternalError:
+    secret_of_the_caller = "hunter2"
+    try:
+        try:
+            {}[secret_of_the_caller]
+        except KeyError as error:
+            raise ExceptionGroup(secret_of_the_caller, [OSError(28, "No space"), error]) from error
+    except ExceptionGroup as error:
+        return InternalError.of("hub", error)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_traceback_shows_the_way_and_no_values(format: str) -> None:  # noqa: A002
+    text = lines(format, failure())
+    assert "hunter2" not in text
+    for part in ("in failure", "ExceptionGroup", "KeyError", "No space"):
+        assert part in text
+    assert text.count("\n") == (1 if format != "people" else len(text.splitlines()))
+
+
+def test_a_traceback_for_people_stands_indented_below_its_line() -> None:
+    first, *rest = lines("people", failure()).splitlines()
+    assert "internal.error" in first
+    assert rest
+    assert all(line.startswith("    ") for line in rest)
+
+
+def test_a_ring_of_causes_ends() -> None:
+    one, two = ValueError(), ValueError()
+    one.__cause__, two.__cause__ = two, one
+    assert InternalError.of("x", one).traceback.count("ValueError") == 2
+
+
+def test_a_large_group_is_cut() -> None:
+    group = ExceptionGroup("", [ValueError() for _ in range(50)])
+    text = InternalError.of("x", group).traceback
+    assert text.endswith("... more errors left out")
+    assert text.count("ValueError") == 9
+
+
+def test_libraries_write_into_the_same_log() -> None:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    with bridge(open_log("json", "info", stream, False)):
+        library = library_logger("hypercorn.error")
+        library.info("not wanted")
+        library.warning("token=%s and Bearer %s, eyJhbGciOi.eyJzdWIi.c2ln", "abc", "def\n\x1b")
+        library.warning("%d", "not a number")
+        try:
+            {}["hunter2"]
+        except KeyError:
+            library.exception("Error in ASGI Framework")
+    assert (root.handlers[:], root.level) == before
+    first, second, third = map(json.loads, stream.getvalue().splitlines())
+    assert first["event"] == "library.logged"
+    assert (first["logger"], first["level"]) == ("hypercorn.error", "warning")
+    assert first["message"] == "token=(hidden) and Bearer (hidden)\n\x1b, (hidden)"
+    assert second["message"] == "%d"
+    assert (third["level"], third["error_type"]) == ("error", "KeyError")
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_a_debug_log_shows_all_that_libraries_say() -> None:
+    stream = io.StringIO()
+    with bridge(open_log("json", "debug", stream, False)):
+        library_logger("some.library").debug("detail")
+    assert json.loads(stream.getvalue())["level"] == "debug"
+
+
+def test_a_recorder_keeps_what_it_is_given() -> None:
+    recorder = Recorder()
+    emit: Emit = recorder
+    emit.emit(SENT)
+    emit.emit(DaemonStopped(True))
+    assert recorder.of(MessageSent) == [SENT]
+    assert len(recorder.events) == 2
