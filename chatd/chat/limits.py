@@ -1,0 +1,148 @@
+"""How much anybody may send: token buckets and back-off (SPEC 5, "Limits").
+
+A bucket fills at its rate and holds a minute's worth. Taking from several buckets (user, socket,
+room) takes from all of them or from none. A refusal says how long to wait; each further violation
+by the same key doubles that, up to a minute; a clean minute resets it; whoever waited as told and
+is refused again, because others emptied the bucket meanwhile, has not violated anything.
+
+Pure: `now_s` is any clock that does not go back. Every collection is bounded.
+"""
+
+import math
+from collections.abc import Iterable
+
+BACKOFF_FIRST_S = 1.0  # the least that a refused sender is told to wait
+BACKOFF_MAX_S = 60.0  # the doubling stops here (SPEC 5)
+CLEAN_S = 60.0  # without a violation for so long, the doubling starts over (SPEC 5)
+KEYS_MAX = 50_000  # keys with a state of their own, before idle ones are swept out
+
+
+class Bucket:
+    """Tokens that come back with time. `__slots__`: one for each user, socket and room."""
+
+    __slots__ = ("_burst", "_rate_per_s", "_tokens", "_updated_s")
+
+    def __init__(self, per_minute: float, now_s: float, burst: float | None = None) -> None:
+        """Full at first, with `burst` tokens or a minute's worth; refilled evenly."""
+        self._burst = max(1.0, per_minute if burst is None else burst)
+        self._rate_per_s = per_minute / 60.0
+        self._tokens = self._burst
+        self._updated_s = now_s
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until a token is there; 0 where one is there now."""
+        tokens = self._tokens + (now_s - self._updated_s) * self._rate_per_s
+        self._tokens = tokens if tokens < self._burst else self._burst
+        self._updated_s = now_s
+        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate_per_s
+
+    def take(self) -> None:
+        """Spend the token that `wait_s` has just found."""
+        self._tokens -= 1.0
+
+    def give_back(self) -> None:
+        """Return a token that was taken for nothing."""
+        self._tokens = min(self._burst, self._tokens + 1.0)
+
+    def is_full(self, now_s: float) -> bool:
+        """Whether nothing is known here that a new bucket would not know."""
+        self.wait_s(now_s)
+        return self._tokens >= self._burst
+
+
+class Backoff:
+    """What a sender was told to wait, and how often it did not."""
+
+    __slots__ = ("_last_s", "_until_s", "_violations")
+
+    def __init__(self) -> None:
+        self._violations = 0
+        self._until_s = -math.inf
+        self._last_s = -math.inf
+
+    def blocked_s(self, now_s: float) -> float:
+        """Seconds that the sender was told to wait and has not waited yet."""
+        return max(0.0, self._until_s - now_s)
+
+    def refuse(self, wait_s: float, now_s: float) -> float:
+        """Seconds to wait after a refusal at `now_s`, where the bucket itself needs `wait_s`."""
+        waited_as_told = self._violations > 0 and now_s >= self._until_s
+        if now_s - self._last_s >= CLEAN_S and now_s >= self._until_s:
+            self._violations = 0
+            waited_as_told = False
+        if not waited_as_told:
+            self._violations += 1
+        self._last_s = now_s
+        penalty = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(self._violations - 1, 16))
+        wait = max(wait_s, penalty)
+        self._until_s = now_s + wait
+        return wait
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether nothing is known here that a new back-off would not know."""
+        return now_s >= self._until_s and now_s - self._last_s >= CLEAN_S
+
+
+class Limiter:
+    """Buckets by key for one kind of limit, all of one rate; back-off by key as well."""
+
+    def __init__(self, per_minute: float, *, keys_max: int = KEYS_MAX) -> None:
+        self._per_minute = per_minute
+        self._buckets: dict[str, Bucket] = {}
+        self._keys_max = keys_max
+
+    def bucket(self, key: str, now_s: float) -> Bucket:
+        """The bucket of a key, made when it is first asked for."""
+        found = self._buckets.get(key)
+        if found is None:
+            if len(self._buckets) >= self._keys_max:
+                self._sweep(now_s)
+            found = self._buckets[key] = Bucket(self._per_minute, now_s)
+        return found
+
+    def _sweep(self, now_s: float) -> None:
+        """Drop what is idle; where nothing is, drop the oldest half: no key may grow this."""
+        for key in [key for key, bucket in self._buckets.items() if bucket.is_full(now_s)]:
+            del self._buckets[key]
+        if len(self._buckets) >= self._keys_max:
+            for key in list(self._buckets)[: self._keys_max // 2]:
+                del self._buckets[key]
+
+
+class Backoffs:
+    """Back-off states by key, bounded; only those who were refused have one."""
+
+    def __init__(self, *, keys_max: int = KEYS_MAX) -> None:
+        self._states: dict[str, Backoff] = {}
+        self._keys_max = keys_max
+
+    def get(self, key: str) -> Backoff | None:
+        """The state of a key that was refused before."""
+        return self._states.get(key)
+
+    def refuse(self, key: str, wait_s: float, now_s: float) -> float:
+        """Seconds that `key` has to wait after one more refusal."""
+        state = self._states.get(key)
+        if state is None:
+            if len(self._states) >= self._keys_max:
+                for idle in [k for k, s in self._states.items() if s.is_idle(now_s)]:
+                    del self._states[idle]
+                if len(self._states) >= self._keys_max:
+                    del self._states[next(iter(self._states))]
+            state = self._states[key] = Backoff()
+        return state.refuse(wait_s, now_s)
+
+
+def admit(key: str, buckets: Iterable[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
+    """Take one token from each bucket, or from none; `key` is who is told to wait.
+
+    Returns None where it was admitted, else the milliseconds to wait (`retryAfterMs`).
+    """
+    state = backoffs.get(key)
+    blocked_s = state.blocked_s(now_s) if state is not None else 0.0
+    longest_s = max(bucket.wait_s(now_s) for bucket in buckets) if blocked_s == 0.0 else blocked_s
+    if longest_s == 0.0:
+        for bucket in buckets:
+            bucket.take()
+        return None
+    return math.ceil(backoffs.refuse(key, longest_s, now_s) * 1000)

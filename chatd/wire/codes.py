@@ -1,0 +1,126 @@
+"""Every error code of the wire, with its sentence and whether a retry helps (SPEC 3, "Codes").
+
+This table is the only home of codes. A `Refusal` is a value: the rules return it, the server turns
+it into an ack and an error event.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+
+class Code(StrEnum):
+    """A stable name for what went wrong; clients switch on it."""
+
+    INVALID_PAYLOAD = "invalid_payload"
+    INVALID_MESSAGE_ID = "invalid_message_id"
+    CONTENT_EMPTY = "content_empty"
+    CONTENT_TOO_LONG = "content_too_long"
+    MESSAGE_ID_CONFLICT = "message_id_conflict"
+    FORBIDDEN_ROOM = "forbidden_room"
+    UNKNOWN_THREAD = "unknown_thread"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    DRAINING = "draining"
+    STORAGE_FULL = "storage_full"
+    STORAGE_ERROR = "storage_error"
+    INTERNAL = "internal"
+    UNAUTHORIZED = "unauthorized"
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_INVALID = "token_invalid"
+    NOT_FOUND = "not_found"
+
+
+@attrs.frozen
+class Explanation:
+    """What a code says to a person, and whether the same request may succeed later."""
+
+    sentence: str
+    retryable: bool
+
+
+EXPLANATIONS: Mapping[Code, Explanation] = {
+    Code.INVALID_PAYLOAD: Explanation(
+        "The payload has a missing or wrong field; see path.", retryable=False
+    ),
+    Code.INVALID_MESSAGE_ID: Explanation(
+        "messageId must be a UUID; make a new one for each message.", retryable=False
+    ),
+    Code.CONTENT_EMPTY: Explanation(
+        "The message is empty; write something first.", retryable=False
+    ),
+    Code.CONTENT_TOO_LONG: Explanation(
+        "The message is too long; shorten it or send it in parts.", retryable=False
+    ),
+    Code.MESSAGE_ID_CONFLICT: Explanation(
+        "This messageId was already used for another message; make a new one.", retryable=False
+    ),
+    Code.FORBIDDEN_ROOM: Explanation(
+        "You may not use this connection; ask its owner for access.", retryable=False
+    ),
+    Code.UNKNOWN_THREAD: Explanation(
+        "No message of this connection opened that thread.", retryable=False
+    ),
+    Code.RATE_LIMITED: Explanation(
+        "Too many in a short time; try again after retryAfterMs.", retryable=True
+    ),
+    Code.OVERLOADED: Explanation("The server is busy; try again shortly.", retryable=True),
+    Code.DRAINING: Explanation("The server is restarting; reconnect shortly.", retryable=True),
+    Code.STORAGE_FULL: Explanation(
+        "The server's disk is full; nothing was stored, try again later.", retryable=True
+    ),
+    Code.STORAGE_ERROR: Explanation(
+        "The server could not store this; nothing was stored, try again later.", retryable=True
+    ),
+    Code.INTERNAL: Explanation(
+        "Something went wrong in the server; try again, and tell its operator if it persists.",
+        retryable=True,
+    ),
+    Code.UNAUTHORIZED: Explanation(
+        "A token is needed; sign in and connect again.", retryable=False
+    ),
+    Code.TOKEN_EXPIRED: Explanation(
+        "The token has expired; get a new one and connect again.", retryable=False
+    ),
+    Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again.", retryable=False),
+    Code.NOT_FOUND: Explanation("There is no such message in your connections.", retryable=False),
+}
+
+
+@attrs.frozen
+class Refusal:
+    """A request that is not carried out, and why.
+
+    `path` names the field in wire names (`context.tables[3]`), `retry_after_ms` says when a retry
+    may succeed, `message` replaces the sentence of the table where more is known.
+    """
+
+    code: Code
+    message: str | None = None
+    path: str | None = None
+    retry_after_ms: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What to tell a person."""
+        return self.message or EXPLANATIONS[self.code].sentence
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return EXPLANATIONS[self.code].retryable
+
+    def as_error(self) -> dict[str, Any]:
+        """The object under `error` in an ack: code, message, retryable, and what else is known."""
+        error: dict[str, Any] = {
+            "code": self.code,
+            "message": self.sentence,
+            "retryable": self.retryable,
+        }
+        if self.retry_after_ms is not None:
+            error["retryAfterMs"] = self.retry_after_ms
+        if self.path is not None:
+            error["path"] = self.path
+        return error

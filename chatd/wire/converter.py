@@ -1,0 +1,162 @@
+"""The one strict converter for payloads: plain JSON values in, typed values or a refusal out.
+
+cattrs coerces by default (`"no"` becomes True), so every leaf has a hook of its own that takes its
+type and nothing else. Unknown fields are ignored, so that newer clients work; `null` for an
+optional field is its absence. The usual payload is structured by generated code without error
+bookkeeping; only a payload that fails is structured again, to find the path of its field.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+import orjson
+from cattrs.errors import ClassValidationError, IterableValidationError
+from cattrs.gen import make_dict_structure_fn, override
+
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.payloads import (
+    TABLES_MAX,
+    AuthRefresh,
+    ChatAck,
+    ChatMessage,
+    ConnectionJoin,
+    ConnectionLeave,
+    Context,
+    ContextConfig,
+    HistoryGet,
+)
+
+T = TypeVar("T")
+
+SAFE_INTEGER = 2**53 - 1  # the largest whole number that every JSON peer keeps exact
+
+_CLASSES: tuple[type, ...] = (
+    ContextConfig,
+    Context,
+    ChatMessage,
+    ChatAck,
+    ConnectionJoin,
+    ConnectionLeave,
+    HistoryGet,
+    AuthRefresh,
+)
+
+
+class WrongShapeError(TypeError):
+    """A value is not of the type that its field has."""
+
+
+def wire_name(attribute: str) -> str:
+    """The name of a field on the wire: `message_id` is `messageId`."""
+    first, *rest = attribute.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise WrongShapeError("string")
+    if not value.isascii():
+        value.encode()  # a lone surrogate is no text: it cannot be stored, nor sent as UTF-8
+    return value
+
+
+def _whole(value: Any, _: Any) -> int:
+    if type(value) is not int or not -SAFE_INTEGER <= value <= SAFE_INTEGER:
+        raise WrongShapeError("integer")
+    return value
+
+
+def _truth(value: Any, _: Any) -> bool:
+    if type(value) is not bool:
+        raise WrongShapeError("boolean")
+    return value
+
+
+def _object_first(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def check(value: Any, kind: Any) -> Any:
+        if type(value) is not dict:
+            raise WrongShapeError("object")
+        return structure(value, kind)
+
+    return check
+
+
+def _make(detailed: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=detailed)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _whole)
+    converter.register_structure_hook(bool, _truth)
+    texts = converter.get_structure_hook(list[str])
+
+    def tables(value: Any, _: Any) -> tuple[str, ...]:
+        if type(value) is not list or len(value) > TABLES_MAX:
+            raise WrongShapeError("list")
+        return tuple(texts(value, list[str]))
+
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], tables)
+    for cls in _CLASSES:
+        renamed: Any = {a.name: override(rename=wire_name(a.name)) for a in attrs.fields(cls)}
+        generated: Callable[[Any, Any], Any] = make_dict_structure_fn(
+            cls,
+            converter,
+            _cattrs_forbid_extra_keys=False,
+            _cattrs_detailed_validation=detailed,
+            **renamed,
+        )
+
+        converter.register_structure_hook(cls, _object_first(generated))
+    return converter
+
+
+_fast = _make(detailed=False)
+_detailed = _make(detailed=True)
+_hooks: dict[type, Callable[[Any, Any], Any]] = {
+    cls: _fast.get_structure_hook(cls) for cls in _CLASSES
+}
+
+
+def structure(value: Any, kind: type[T]) -> T | Refusal:
+    """`value`, as parsed from JSON, as a `kind`; or `invalid_payload` and the path."""
+    try:
+        return _hooks[kind](value, kind)  # type: ignore[no-any-return]
+    except Exception:
+        return Refusal(Code.INVALID_PAYLOAD, path=_path_of_failure(value, kind))
+
+
+def _path_of_failure(value: Any, kind: type) -> str:
+    try:
+        _detailed.structure(value, kind)
+    except Exception as error:
+        return _path(error)
+    return ""
+
+
+def _path(error: BaseException) -> str:
+    """The wire path of the first failed field inside an error of the detailed converter."""
+    if isinstance(error, ClassValidationError):
+        for inner, note in error.group_exceptions()[0]:
+            rest = _path(inner)
+            name = wire_name(note.name)
+            return name + (rest if rest.startswith("[") or not rest else "." + rest)
+    if isinstance(error, IterableValidationError):
+        for inner, item in error.group_exceptions()[0]:
+            return f"[{item.index}]" + _path(inner)
+    return ""
+
+
+def context_json(context: Context) -> bytes:
+    """The canonical JSON of a context: fields in one order, absent ones left out."""
+    plain: dict[str, Any] = {}
+    if context.schema is not None:
+        plain["schema"] = context.schema
+    if context.tables is not None:
+        plain["tables"] = context.tables
+    if context.config is not None:
+        plain["config"] = {
+            wire_name(field.name): value
+            for field in attrs.fields(ContextConfig)
+            if (value := getattr(context.config, field.name)) is not None
+        }
+    return orjson.dumps(plain)

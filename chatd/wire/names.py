@@ -1,0 +1,29 @@
+"""The names of events on the wire (SPEC 3 and 4); the only place where they are spelled."""
+
+from enum import StrEnum
+
+
+class ClientEvent(StrEnum):
+    """What a client may send."""
+
+    CHAT_MESSAGE = "chat:message"
+    CHAT_ACK = "chat:ack"
+    CONNECTION_JOIN = "connection:join"
+    CONNECTION_LEAVE = "connection:leave"
+    HISTORY_GET = "chat:history:get"
+    AUTH_REFRESH = "auth:refresh"
+
+
+class ServerEvent(StrEnum):
+    """What the server sends."""
+
+    CONNECTION_STATUS = "connection:status"
+    CONNECTION_LEFT = "connection:left"
+    CHAT_HISTORY = "chat:history"
+    CHAT_MESSAGE = "chat:message"
+    CHAT_MESSAGE_SENT = "chat:message:sent"
+    CHAT_MESSAGE_ERROR = "chat:message:error"
+    CHAT_MESSAGE_STATUS = "chat:message:status"
+    CHAT_ERROR = "chat:error"
+    AUTH_EXPIRING = "auth:expiring"
+    SERVER_DRAINING = "server:draining"

@@ -1,0 +1,77 @@
+"""What clients send, as typed values: one class an event (SPEC 3).
+
+Field names here are Python's; on the wire they are camelCase, by one rule in `wire.converter`.
+Shapes only: whether a room is permitted or a content too long is decided in `chat`.
+"""
+
+import attrs
+
+TABLES_MAX = 100  # entries of context.tables (SPEC 3); more is invalid_payload
+
+
+@attrs.frozen
+class ContextConfig:
+    """How a question is to be run."""
+
+    read_only: bool | None = None
+    dry_run: bool | None = None
+
+
+@attrs.frozen
+class Context:
+    """The part of the database that a message is about."""
+
+    schema: str | None = None
+    tables: tuple[str, ...] | None = None
+    config: ContextConfig | None = None
+
+
+@attrs.frozen
+class ChatMessage:
+    """`chat:message`."""
+
+    message_id: str
+    content: str
+    connection_id: str
+    context: Context | None = None
+    thread_id: str | None = None
+
+
+@attrs.frozen
+class ChatAck:
+    """`chat:ack`: one message, or with `up_to` all of its room up to it."""
+
+    message_id: str
+    up_to: bool | None = None
+
+
+@attrs.frozen
+class ConnectionJoin:
+    """`connection:join`."""
+
+    connection_id: str
+
+
+@attrs.frozen
+class ConnectionLeave:
+    """`connection:leave`."""
+
+    connection_id: str
+
+
+@attrs.frozen
+class HistoryGet:
+    """`chat:history:get`: a page before or after a seq; neither means the newest page."""
+
+    connection_id: str
+    before: int | None = None
+    after: int | None = None
+    limit: int | None = None
+    thread_id: str | None = None
+
+
+@attrs.frozen
+class AuthRefresh:
+    """`auth:refresh`."""
+
+    token: str
