@@ -1,0 +1,97 @@
+"""The life of the daemon: start in order, serve, drain within a bound, stop.
+
+The end is bounded twice. Inside of Trio everything that still hangs on a peer is cut at the
+deadline. A commit that hangs in the disk cannot be cut, so a timer in a thread of its own ends the
+process a little later, whatever hangs; a second signal does so at once.
+"""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import trio
+
+from chatd.actors.loop import run_messages
+from chatd.app.build import Parts, build
+from chatd.config import Config
+from chatd.observe import DaemonStopped, DaemonStopping, Emit
+from chatd.observe.clock import wall_ms
+from chatd.server.reasons import DisconnectReason
+from chatd.store import Store
+
+HARD_STOP_S = 1.0  # after the drain's own deadline, before the process is ended by force
+EXIT_UNCLEAN = 1
+BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
+
+
+async def serve(
+    config: Config,
+    secret: str,
+    store: Store,
+    listeners: Sequence[socket.socket],
+    emit: Emit,
+    on_ready: Callable[[], None],
+) -> bool:
+    """Serve until SIGTERM or SIGINT; whether everything ended by itself within the drain's time."""
+    writer = store.start_writer(trio.lowlevel.current_trio_token())
+    parts = build(config, secret, store, writer, emit)
+    acted = trio.Event()
+
+    async def act() -> None:
+        await run_messages(parts.machine, parts.mailbox, parts.log, parts.effects, wall_ms)
+        acted.set()
+
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(act)
+            nursery.start_soon(parts.readiness.run)
+            nursery.start_soon(parts.sessions.flusher.run)
+            nursery.start_soon(parts.sessions.deadlines.run)
+            await nursery.start(parts.door.serve, listeners)
+            on_ready()
+            received = await anext(aiter(signals))
+            emit.emit(DaemonStopping(signal.Signals(received).name))
+            bound_s = config.server.drain_timeout_s
+            stop_by_force(bound_s + HARD_STOP_S, emit)
+            nursery.start_soon(_stop_on_second_signal, signals, emit)
+            with trio.move_on_after(max(0.0, bound_s - BACKSTAGE_S)) as limit:
+                await _drain(parts, acted, wall_ms() + round(bound_s * 1000))
+            parts.door.sever()
+            clean = not limit.cancelled_caught and await writer.close(BACKSTAGE_S)
+            nursery.cancel_scope.cancel()
+    store.close()
+    return clean
+
+
+async def _drain(parts: Parts, acted: trio.Event, deadline_ms: int) -> None:
+    """Tell everybody, finish what was taken in, then close every transport."""
+    parts.status.is_draining = True
+    parts.admission.is_draining = True
+    sessions = parts.sessions
+    parts.app.drain(deadline_ms)
+    parts.mailbox.close()
+    await acted.wait()
+    for session in list(sessions.by_sid.values()):
+        session.end(DisconnectReason.SERVER_SHUTDOWN)
+    await parts.http.stop_idle()
+    parts.door.stop_accepting()
+    await parts.admission.emptied()
+
+
+async def _stop_on_second_signal(signals: AsyncIterator[int], emit: Emit) -> None:
+    async for _ in signals:
+        _end_process(emit)
+
+
+def stop_by_force(after_s: float, emit: Emit) -> None:
+    """End the process in `after_s` seconds, even if the event loop or the disk hangs."""
+    timer = threading.Timer(after_s, _end_process, [emit])
+    timer.daemon = True
+    timer.start()
+
+
+def _end_process(emit: Emit) -> None:
+    emit.emit(DaemonStopped(clean=False))
+    os._exit(EXIT_UNCLEAN)

@@ -1,0 +1,162 @@
+"""From a configuration to a running daemon, and how it ends as an exit code.
+
+Whatever prevents the start is one sentence for a person: `StartFailedError`, with the code that
+tells a service manager whether trying again may help (SPEC 8, exit codes).
+"""
+
+import gc
+import os
+import resource
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+import trio
+
+from chatd import __version__
+from chatd.app.daemon import serve
+from chatd.app.listen import CannotListenError, is_loopback, open_listeners
+from chatd.auth import Verifier, load_or_create_secret, mint
+from chatd.config import Config, ConfigError, Loaded, state_directory
+from chatd.observe import (
+    ConfigurationLoaded,
+    DaemonStarted,
+    DaemonStopped,
+    Emit,
+    StoreRecovered,
+)
+from chatd.observe.clock import wall_s
+from chatd.store import StoreDamaged, StoreError, open_store
+
+EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
+
+SECRET_NAME = "jwt-secret"  # in the state directory; made where none is configured
+DEMO_ROOM = "demo"
+LINK_TTL_S = 3600  # how long the token of the printed link is good
+DESCRIPTORS_SPARE = 256  # file descriptors beside those of connections
+
+
+class StartFailedError(Exception):
+    """The daemon cannot run; the message is for a person."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@attrs.frozen
+class Invitation:
+    """Where the daemon is, and what gets a person in where nothing was configured."""
+
+    url: str
+    token: str | None
+
+
+def secret_for(config: Config, state_dir: Path) -> str:
+    """The secret that tokens are signed with: the configured one, or one generated for this host.
+
+    Raises StartFailedError where there is none that may be used.
+    """
+    if config.auth.jwt_secret:
+        secret = config.auth.jwt_secret
+    elif not is_loopback(config.server.host):
+        raise StartFailedError(
+            f"On {config.server.host} chatd is open to others: set auth.jwt_secret "
+            "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
+            EXIT_CONFIG,
+        )
+    else:
+        try:
+            secret = load_or_create_secret(state_dir / SECRET_NAME)
+        except ValueError as error:
+            raise StartFailedError(_sentence(str(error)), EXIT_CONFIG) from error
+        except OSError as error:
+            raise StartFailedError(
+                f"The secret in {state_dir} cannot be kept: {error.strerror}; "
+                "make the directory writable or set state.dir.",
+                EXIT_FAILURE,
+            ) from error
+    try:
+        Verifier(secret, config.auth.audience, config.auth.issuer, 0, config.auth.max_token_bytes)
+    except ValueError as error:
+        raise StartFailedError(f"auth.jwt_secret: {error}", EXIT_CONFIG) from error
+    return secret
+
+
+def mint_token(
+    config: Config, secret: str, user_id: str, rooms: list[str], name: str | None, ttl_s: int
+) -> str:
+    """A token that this daemon takes. Raises ValueError, with a sentence, for what it would not."""
+    return mint(
+        secret,
+        user_id=user_id,
+        rooms=rooms,
+        name=name,
+        ttl_s=ttl_s,
+        now_s=wall_s(),
+        audience=config.auth.audience,
+        issuer=config.auth.issuer,
+        claim=config.directory.claim,
+    )
+
+
+def run(
+    loaded: Loaded,
+    environment: Mapping[str, str],
+    emit: Emit,
+    invite: Callable[[Invitation], None],
+) -> int:
+    """Run the daemon to its end; the exit code. Raises StartFailedError where it cannot start."""
+    config = loaded.config
+    emit.emit(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
+    try:
+        state_dir = state_directory(config, environment, Path.cwd())
+    except ConfigError as error:
+        raise StartFailedError(str(error), EXIT_CONFIG) from error
+    _raise_descriptor_limit(config.server.max_connections)
+    secret = secret_for(config, state_dir)
+    try:
+        listeners = open_listeners(
+            config.server.host, config.server.port, config.server.accept_backlog
+        )
+    except CannotListenError as error:
+        raise StartFailedError(str(error), EXIT_FAILURE) from error
+    began_s = time.perf_counter()
+    try:
+        store = open_store(state_dir, config.state.durability)
+    except StoreDamaged as error:
+        raise StartFailedError(str(error), EXIT_DAMAGED) from error
+    except StoreError as error:
+        raise StartFailedError(str(error), error.exit_code) from error
+    recovered = store.recovered
+    took_ms = round((time.perf_counter() - began_s) * 1000, 1)
+    emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
+    port = listeners[0].getsockname()[1]
+
+    def on_ready() -> None:
+        # What start-up left behind lives for ever: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        emit.emit(DaemonStarted(config.server.host, port, os.getpid(), __version__, str(state_dir)))
+        host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
+        token = None
+        if not config.auth.jwt_secret and config.directory.source == "claim":
+            token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
+        invite(Invitation(f"http://{host}:{port}/", token))
+
+    clean = trio.run(serve, config, secret, store, listeners, emit, on_ready)
+    emit.emit(DaemonStopped(clean))
+    return 0 if clean else EXIT_FAILURE
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """As many descriptors as connections may come; what the system grants is what there is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(connections + DESCRIPTORS_SPARE, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

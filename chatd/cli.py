@@ -1,0 +1,217 @@
+"""The command that a person types: `chatd serve`, `token`, `config`, `health` (SPEC 8).
+
+Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
+configuration.
+"""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from chatd import __version__
+from chatd.app.start import (
+    DEMO_ROOM,
+    EXIT_CONFIG,
+    EXIT_FAILURE,
+    Invitation,
+    StartFailedError,
+    mint_token,
+    run,
+    secret_for,
+)
+from chatd.auth import TokenRefused, Verifier
+from chatd.config import ConfigError, Loaded, explain, load, state_directory
+from chatd.observe import bridge, open_log
+from chatd.observe.clock import wall_s
+
+HEALTH_TIMEOUT_S = 5.0
+
+
+def _configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help="The configuration file; else $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.",
+    )(command)
+
+
+def _load(path: Path | None, **overrides: object) -> Loaded:
+    try:
+        named = {name.replace("__", "."): value for name, value in overrides.items()}
+        return load(path, os.environ, named, Path.cwd())
+    except ConfigError as error:
+        _fail(str(error), EXIT_CONFIG)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"chatd: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="chatd")
+def main() -> None:
+    """A real-time chat daemon for teams that explore databases together."""
+
+
+@main.command()
+@_configured
+@click.option("--host", help="Address to listen on (server.host).")
+@click.option("--port", type=int, help="Port to listen on; 0 takes any (server.port).")
+@click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
+@click.option("--log-format", help="auto, people, json or logfmt (log.format).")
+@click.option("--log-level", help="debug, info, warning or error (log.level).")
+def serve(
+    config_path: Path | None,
+    host: str | None,
+    port: int | None,
+    state_dir: str | None,
+    log_format: str | None,
+    log_level: str | None,
+) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C."""
+    loaded = _load(
+        config_path,
+        server__host=host,
+        server__port=port,
+        state__dir=state_dir,
+        log__format=log_format,
+        log__level=log_level,
+    )
+    settings = loaded.config.log
+    log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
+    try:
+        with bridge(log):
+            code = run(loaded, os.environ, log, _invite)
+    except StartFailedError as error:
+        _fail(str(error), error.exit_code)
+    sys.exit(code)
+
+
+def _invite(invitation: Invitation) -> None:
+    """Tell a person how to get in; a token is shown on a terminal only, never in a log."""
+    if invitation.token is None:
+        return
+    if sys.stdout.isatty():
+        click.echo(f"\n  Open {invitation.url}#token={invitation.token}\n")
+    else:
+        click.echo(
+            f"Get a token for {invitation.url} with: "
+            f"chatd token mint --user alice --room {DEMO_ROOM}"
+        )
+
+
+@main.group()
+def token() -> None:
+    """Make and check tokens."""
+
+
+@token.command()
+@_configured
+@click.option("--user", required=True, help="The user id (sub).")
+@click.option("--room", "rooms", multiple=True, help="A connectionId to grant; repeatable.")
+@click.option("--name", help="The name that others are shown.")
+@click.option("--ttl", default=86_400, show_default=True, help="Seconds until it expires.")
+@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
+def mint(
+    config_path: Path | None,
+    user: str,
+    rooms: tuple[str, ...],
+    name: str | None,
+    ttl: int,
+    state_dir: str | None,
+) -> None:
+    """Print a token for a user, signed with the daemon's secret.
+
+    Without --room it grants the room of the sample, demo.
+    """
+    loaded = _load(config_path, state__dir=state_dir)
+    try:
+        secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
+        click.echo(mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl))
+    except StartFailedError as error:
+        _fail(str(error), error.exit_code)
+    except ConfigError as error:
+        _fail(str(error), EXIT_CONFIG)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@token.command()
+@_configured
+@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
+def check(config_path: Path | None, state_dir: str | None) -> None:
+    """Read a token from standard input and tell whether the daemon takes it.
+
+    Not as an argument: other users of the machine can read those.
+    """
+    loaded = _load(config_path, state__dir=state_dir)
+    auth = loaded.config.auth
+    try:
+        secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
+    except (StartFailedError, ConfigError) as error:
+        _fail(str(error), EXIT_CONFIG)
+    verifier = Verifier(
+        secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
+    )
+    given = sys.stdin.read(auth.max_token_bytes + 1).strip()
+    try:
+        identity = verifier.verify(given or None, wall_s())
+    except TokenRefused as error:
+        _fail(f"{error.code}: {error}", EXIT_FAILURE)
+    left_s = round(identity.expires_at_ms / 1000 - wall_s())
+    click.echo(f"The token is good for user {identity.user_id!r} for {left_s} s.")
+
+
+@main.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command(name="check")
+@_configured
+def config_check(config_path: Path | None) -> None:
+    """Tell whether the configuration is right."""
+    loaded = _load(config_path)
+    click.echo(f"The configuration is right ({loaded.source or 'defaults only'}).")
+
+
+@config.command(name="show")
+@_configured
+def config_show(config_path: Path | None) -> None:
+    """Print every key with its value and where it came from; secrets are not shown."""
+    click.echo(explain(_load(config_path)), nl=False)
+
+
+@main.command()
+@_configured
+@click.option("--url", help="The daemon's address; else that of the configuration.")
+def health(config_path: Path | None, url: str | None) -> None:
+    """Ask a running daemon how it is; exit code 0 where it is well."""
+    if url is None:
+        server = _load(config_path).config.server
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        url = f"http://{host}:{server.port}"
+    endpoint = url.rstrip("/") + "/api/websocket/health"
+    try:
+        with urllib.request.urlopen(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:
+            body = answer.read(65_536)
+    except urllib.error.HTTPError as error:
+        body = error.read(65_536)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        _fail(f"no daemon answers at {url}: {reason}; is it running?", EXIT_FAILURE)
+    try:
+        status = json.loads(body)["status"]
+    except (ValueError, KeyError, TypeError):
+        _fail(f"what answers at {url} is no chatd.", EXIT_FAILURE)
+    click.echo(body.decode())
+    sys.exit(0 if status == "ok" else EXIT_FAILURE)

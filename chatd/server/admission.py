@@ -1,0 +1,119 @@
+"""Who may open a session now: ceilings on handshakes, connections, and sessions of an address.
+
+Overload at the handshake is HTTP 503 with `Retry-After` (SPEC 1): a stock client comes back by
+itself. These counters are lost at a restart on purpose.
+"""
+
+import ipaddress
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
+import trio
+
+from chatd.chat.limits import Bucket
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+RETRY_AFTER_CEILING_S = 5  # what a client is told where a ceiling on counts was reached
+
+
+@attrs.frozen
+class Overload:
+    """Why there is no room, and after how many seconds to ask again."""
+
+    limit: str
+    retry_after_s: int
+
+
+class Admission:
+    """Counters of one server. `now_s` is any clock that does not go back."""
+
+    def __init__(
+        self,
+        *,
+        handshakes_per_second: float,
+        sessions_per_address: float,
+        max_connections: int,
+        now_s: float,
+    ) -> None:
+        self._handshakes = Bucket(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
+        self._sessions_per_address = sessions_per_address
+        self._max_connections = max_connections
+        self._by_address: dict[str, int] = {}
+        self.connections = 0
+        self._emptied: trio.Event | None = None
+        self.is_draining = False
+
+    def open_connection(self) -> bool:
+        """Count an accepted connection; False where there are too many."""
+        if self.connections >= self._max_connections:
+            return False
+        self.connections += 1
+        return True
+
+    def close_connection(self) -> None:
+        """A connection ended."""
+        self.connections -= 1
+        if self.connections == 0 and self._emptied is not None:
+            self._emptied.set()
+
+    async def emptied(self) -> None:
+        """Return when no connection is left."""
+        if self.connections:
+            self._emptied = trio.Event()
+            await self._emptied.wait()
+
+    def open_session(self, address: str, now_s: float) -> Overload | None:
+        """Count a session of this address, or say why there is no room for it."""
+        if self.is_draining:
+            return Overload("draining", RETRY_AFTER_CEILING_S)
+        wait_s = self._handshakes.wait_s(now_s)
+        if wait_s > 0:
+            return Overload("handshakes_per_second", math.ceil(wait_s))
+        count = self._by_address.get(address, 0)
+        if count >= self._sessions_per_address:
+            return Overload("sessions_per_address", RETRY_AFTER_CEILING_S)
+        self._handshakes.take()
+        self._by_address[address] = count + 1
+        return None
+
+    def close_session(self, address: str) -> None:
+        """A session of this address ended."""
+        count = self._by_address[address] - 1
+        if count:
+            self._by_address[address] = count
+        else:
+            del self._by_address[address]
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
+    """The address of the client: the peer's, or the one that trusted proxies say they serve.
+
+    `X-Forwarded-For` is read from its end, where our own proxy wrote, up to the first address that
+    is not a trusted proxy; what stands before that, anybody may have written.
+    """
+    if forwarded_for is None or not _is_trusted(peer, trusted):
+        return peer
+    address = peer
+    for hop in reversed(forwarded_for.split(",")[-16:]):
+        candidate = hop.strip()
+        try:
+            ipaddress.ip_address(candidate)
+        except ValueError:
+            break
+        address = candidate
+        if not _is_trusted(candidate, trusted):
+            break
+    return address
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    if not trusted:
+        return False
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in trusted)

@@ -1,0 +1,166 @@
+"""The users behind the sockets: identity, rooms, and what they may still send.
+
+One `Client` is one authenticated socket. `Clients` owns what sockets share and a restart forgets:
+the token buckets of users and rooms, and which sockets a user has.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+import trio
+
+from chatd.auth import Grant, Identity
+from chatd.chat.limits import Backoffs, Bucket, Limiter, admit
+from chatd.server.deadlines import Deadlines, Entry
+from chatd.server.sockets import Socket
+
+EXPIRY_NOTICE_S = 60.0  # `auth:expiring` comes so long before the token runs out (SPEC 2)
+
+
+class TokenEvents(Protocol):
+    """What is done about a token that runs out."""
+
+    def on_token_expiring(self, client: "Client") -> None:
+        """The token has a minute left."""
+        ...
+
+    def on_token_expired(self, client: "Client") -> None:
+        """The token has run out."""
+        ...
+
+
+@attrs.frozen
+class Rates:
+    """How much is admitted, a minute; and how many sockets a user may have."""
+
+    user_messages: float
+    socket_messages: float
+    room_messages: float
+    socket_events: float
+    sockets_per_user: float
+    rooms_per_socket: float
+
+
+class Client:
+    """One authenticated socket. `__slots__`: there are as many as sockets.
+
+    `wanted` are the rooms that it is in or about to be in; each of them holds its feed.
+    """
+
+    __slots__ = (
+        "_clients",
+        "_expires_s",
+        "_noticed",
+        "deadline_entry",
+        "event_bucket",
+        "grants",
+        "identity",
+        "message_bucket",
+        "socket",
+        "wanted",
+    )
+
+    def __init__(
+        self, clients: "Clients", socket: Socket, identity: Identity, grants: Mapping[str, Grant]
+    ) -> None:
+        now_s = trio.current_time()
+        self._clients = clients
+        self.socket = socket
+        self.identity = identity
+        self.grants = grants
+        self.wanted: dict[str, None] = {}
+        self.message_bucket = Bucket(clients.rates.socket_messages, now_s)
+        self.event_bucket = Bucket(clients.rates.socket_events, now_s)
+        self.deadline_entry: Entry | None = None
+        self._expires_s = math.inf
+        self._noticed = False
+
+    def renew(self, identity: Identity, remaining_s: float) -> None:
+        """The token is good for `remaining_s` more seconds, leeway included."""
+        self.identity = identity
+        self._noticed = False
+        self._expires_s = trio.current_time() + remaining_s
+        self._clients.deadlines.schedule(self, self._expires_s - EXPIRY_NOTICE_S)
+
+    def on_deadline(self, now_s: float) -> float:
+        """Tell that the token runs out, then end it."""
+        if now_s >= self._expires_s:
+            self._clients.token_events.on_token_expired(self)
+            return math.inf
+        if not self._noticed:
+            self._noticed = True
+            self._clients.token_events.on_token_expiring(self)
+        return self._expires_s
+
+    def admit_message(self, connection_id: str) -> int | None:
+        """Count a message, or the milliseconds to wait before another try."""
+        return self._clients.admit_message(self, connection_id)
+
+    def admit_event(self) -> int | None:
+        """Count an event, or the milliseconds to wait before another try."""
+        now_s = trio.current_time()
+        wait_s = self.event_bucket.wait_s(now_s)
+        if wait_s > 0:
+            return math.ceil(wait_s * 1000)
+        self.event_bucket.take()
+        return None
+
+    def give_back(self, connection_id: str) -> None:
+        """A message that was counted turned out to be one that was counted before."""
+        self._clients.give_back(self, connection_id)
+
+
+class Clients:
+    """What the clients of a server share."""
+
+    def __init__(self, rates: Rates, deadlines: Deadlines) -> None:
+        self.rates = rates
+        self.deadlines = deadlines
+        self.token_events: TokenEvents
+        self._users = Limiter(rates.user_messages)
+        self._rooms = Limiter(rates.room_messages)
+        self._backoffs = Backoffs()
+        self._by_user: dict[str, dict[Client, None]] = {}
+        self.count = 0
+
+    def has_room_for(self, user_id: str) -> bool:
+        """Whether the user may have one more socket."""
+        return len(self._by_user.get(user_id, ())) < self.rates.sockets_per_user
+
+    def everybody(self) -> list[Client]:
+        """All clients there are now."""
+        return [client for clients in self._by_user.values() for client in clients]
+
+    def add(self, client: Client) -> None:
+        """A client came."""
+        self._by_user.setdefault(client.identity.user_id, {})[client] = None
+        self.count += 1
+
+    def remove(self, client: Client) -> None:
+        """A client went."""
+        self.deadlines.schedule(client, math.inf)
+        user_id = client.identity.user_id
+        clients = self._by_user[user_id]
+        del clients[client]
+        if not clients:
+            del self._by_user[user_id]
+        self.count -= 1
+
+    def admit_message(self, client: Client, connection_id: str) -> int | None:
+        """Take a token of the user, the socket and the room, or tell how long to wait."""
+        now_s = trio.current_time()
+        buckets = (
+            self._users.bucket(client.identity.user_id, now_s),
+            client.message_bucket,
+            self._rooms.bucket(connection_id, now_s),
+        )
+        return admit(client.identity.user_id, buckets, self._backoffs, now_s)
+
+    def give_back(self, client: Client, connection_id: str) -> None:
+        """Undo `admit_message`."""
+        now_s = trio.current_time()
+        self._users.bucket(client.identity.user_id, now_s).give_back()
+        client.message_bucket.give_back()
+        self._rooms.bucket(connection_id, now_s).give_back()

@@ -1,0 +1,73 @@
+"""All the deadlines of all sessions, served by one task.
+
+A sleeping task for each session would cost kilobytes and a timer each; here a session is one entry
+of a heap, for the nearest of its deadlines. Who has a deadline says when the next one is. An entry
+that was overtaken by a newer one, or whose owner ended, lets go of its owner at once and is passed
+over when its time comes.
+"""
+
+import heapq
+import itertools
+import math
+from typing import Protocol
+
+import trio
+
+
+class HasDeadline(Protocol):
+    """Somebody who wants to be called when a time has come."""
+
+    deadline_entry: "Entry | None"
+
+    def on_deadline(self, now_s: float) -> float:
+        """Do what is due at `now_s`; returns the next deadline, `math.inf` for none."""
+        ...
+
+
+class Entry:
+    """A place in the heap; `owner` is None once it is void. `__slots__`: one for each session."""
+
+    __slots__ = ("due_s", "order", "owner")
+
+    def __init__(self, due_s: float, order: int, owner: HasDeadline) -> None:
+        self.due_s = due_s
+        self.order = order
+        self.owner: HasDeadline | None = owner
+
+    def __lt__(self, other: "Entry") -> bool:
+        return (self.due_s, self.order) < (other.due_s, other.order)
+
+
+class Deadlines:
+    """The heap, and the task that serves it. Times are those of `trio.current_time`."""
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._order = itertools.count()
+        self._sleep: trio.CancelScope | None = None
+
+    def schedule(self, owner: HasDeadline, due_s: float) -> None:
+        """Call `owner` at `due_s`, instead of at whatever time was scheduled before."""
+        if owner.deadline_entry is not None:
+            owner.deadline_entry.owner = None
+            owner.deadline_entry = None
+        if due_s == math.inf:
+            return
+        owner.deadline_entry = entry = Entry(due_s, next(self._order), owner)
+        heapq.heappush(self._heap, entry)
+        if self._sleep is not None and due_s < self._sleep.deadline:
+            self._sleep.deadline = due_s
+
+    async def run(self) -> None:
+        """Serve deadlines until cancelled."""
+        heap = self._heap
+        while True:
+            due_s = heap[0].due_s if heap else math.inf
+            with trio.CancelScope(deadline=due_s) as self._sleep:
+                await trio.sleep_forever()
+            self._sleep = None
+            now_s = trio.current_time()
+            while heap and heap[0].due_s <= now_s:
+                owner = heapq.heappop(heap).owner
+                if owner is not None:
+                    self.schedule(owner, owner.on_deadline(now_s))

@@ -1,0 +1,134 @@
+"""How a socket comes in: its token, its rooms, the first things that it is told (SPEC 2 and 4).
+
+A token may stand in the CONNECT payload, in the Authorization header, or in the query. Failures
+back off per address. Whoever is let in is told `connection:status` first of all.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import orjson
+import trio
+
+from chatd.auth import (
+    Directory,
+    DirectoryFailed,
+    FailureBackoff,
+    Grant,
+    Identity,
+    TokenRefused,
+    Verifier,
+    pick_token,
+)
+from chatd.observe import AuthenticationFailed, Emit, LimitHit
+from chatd.observe.clock import wall_ms, wall_s
+from chatd.server.sockets import SocketIOConnection
+from chatd.wire.codes import Code, Refusal
+
+
+@attrs.frozen
+class Admitted:
+    """Who came in, and which rooms the directory gives them."""
+
+    identity: Identity
+    grants: Mapping[str, Grant]
+
+
+class Entrance:
+    """Judges tokens. `leeway_s` is how long a token is good after its `exp`."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        directory: Directory,
+        backoff: FailureBackoff,
+        *,
+        query_token: bool,
+        leeway_s: float,
+        emit: Emit,
+    ) -> None:
+        self._verifier = verifier
+        self._directory = directory
+        self._backoff = backoff
+        self._query_token = query_token
+        self._leeway_s = leeway_s
+        self._emit = emit
+
+    def admit(
+        self, connection: SocketIOConnection, auth: dict[str, Any] | None
+    ) -> Admitted | Refusal:
+        """Who the peer is, or why it may not come in."""
+        handshake = connection.handshake
+        address = connection.session.address
+        now_s = trio.current_time()
+        wait_s = self._backoff.retry_after_s(address, now_s)
+        if wait_s > 0:
+            self._emit.emit(LimitHit("auth_failures", None, address))
+            return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
+        query: Mapping[str, str] = handshake.query.parameters if handshake is not None else {}
+        authorization = handshake.authorization if handshake is not None else None
+        try:
+            admitted = self.judge(pick_token(auth, authorization, query, self._query_token))
+        except TokenRefused as error:
+            if error.code is not Code.UNAUTHORIZED:
+                self._backoff.record_failure(address, now_s)
+            self._emit.emit(AuthenticationFailed(connection.session.sid, address, error.code))
+            return Refusal(Code(error.code), str(error))
+        except DirectoryFailed as error:
+            self._emit.emit(AuthenticationFailed(connection.session.sid, address, Code.INTERNAL))
+            return Refusal(Code.INTERNAL, str(error))
+        self._backoff.record_success(address)
+        return admitted
+
+    def judge(self, token: object) -> Admitted:
+        """Who the token is for. Raises TokenRefused, DirectoryFailed."""
+        identity = self._verifier.verify(token, wall_s())
+        return Admitted(identity, self._directory.rooms(identity))
+
+    def remaining_s(self, identity: Identity) -> float:
+        """Seconds until the token has run out, leeway included."""
+        return identity.expires_at_ms / 1000 + self._leeway_s - wall_s()
+
+
+@attrs.frozen
+class Welcome:
+    """What `connection:status` tells everybody alike."""
+
+    epoch: str
+    limits: Mapping[str, Any]
+
+    def payload(
+        self,
+        admitted: Admitted,
+        last_seqs: Mapping[str, int],
+        reconnect_attempts: int | None,
+    ) -> bytes:
+        """The payload of the first `connection:status` as JSON."""
+        identity = admitted.identity
+        status: dict[str, Any] = {
+            "status": "connected",
+            "userId": identity.user_id,
+            "serverTime": wall_ms(),
+            "epoch": self.epoch,
+            "expiresAt": identity.expires_at_ms,
+            "resumed": False,
+            "rooms": [
+                _room(grant, last_seqs.get(connection_id, 0))
+                for connection_id, grant in admitted.grants.items()
+            ],
+            "limits": self.limits,
+        }
+        if identity.name is not None:
+            status["name"] = identity.name
+        if reconnect_attempts is not None:
+            status["reconnectAttempts"] = reconnect_attempts
+        return orjson.dumps(status)
+
+
+def _room(grant: Grant, last_seq: int) -> dict[str, Any]:
+    room: dict[str, Any] = {"connectionId": grant.connection_id, "lastSeq": last_seq}
+    if grant.title is not None:
+        room["title"] = grant.title
+    return room

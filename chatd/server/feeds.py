@@ -1,0 +1,200 @@
+"""The head of each room: its newest published seq, and its recent messages as they go out.
+
+Joining a room is one step, whatever its history: the recent messages lie here, rendered, and the
+`chat:history` that a joiner gets is built once for all who join between two messages. A room that
+nobody was in since the start is loaded from the log first; what is published meanwhile is merged by
+seq, so that nothing is missing and nothing is there twice.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import attrs
+import orjson
+import trio
+
+from chatd.chat.markup import Markup
+from chatd.chat.records import Message
+from chatd.chat.rendering import message_json
+from chatd.server.outgoing import Outgoing
+from chatd.socketio import event_text
+from chatd.store import Page
+from chatd.wire.names import ServerEvent
+
+IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that nobody is in
+
+FEED_BYTES = 1024  # what a head costs beside its messages, roughly
+
+
+class History(Protocol):
+    """The log, as far as rooms are loaded from it."""
+
+    async def last(self, connection_id: str, limit: int) -> Page:
+        """The newest `limit` messages of a room, oldest first."""
+        ...
+
+
+@attrs.define(eq=False)
+class Feed:
+    """One room's head. `recent` holds messages with their rendered form, oldest first."""
+
+    connection_id: str
+    is_loaded: bool
+    first_seq: int = 0
+    recent: deque[tuple[Message, bytes]] = attrs.field(factory=deque)
+    by_id: dict[str, Message] = attrs.field(factory=dict)
+    holders: int = 0
+    size: int = FEED_BYTES
+    loading: trio.Event | None = None
+    history: Outgoing | None = None
+
+
+class Feeds:
+    """All rooms' heads. `recent_max`: messages that a joiner is shown."""
+
+    def __init__(
+        self,
+        last_seqs: Mapping[str, int],
+        log: History,
+        markup: Markup,
+        *,
+        recent_max: int,
+        idle_bytes_max: int = IDLE_BYTES_MAX,
+    ) -> None:
+        self._last_seqs = dict(last_seqs)
+        self._log = log
+        self._markup = markup
+        self._recent_max = recent_max
+        self._idle_bytes_max = idle_bytes_max
+        self._feeds: dict[str, Feed] = {}
+        self._idle: dict[str, Feed] = {}  # those that nobody holds, the longest idle first
+        self._idle_bytes = 0
+
+    def last_seq(self, connection_id: str) -> int:
+        """The newest seq that was published in a room; 0 where there is none."""
+        return self._last_seqs.get(connection_id, 0)
+
+    def hold(self, connection_id: str) -> None:
+        """Keep the room's head in memory until `release`; holds are counted.
+
+        Where it is not loaded, `load` comes next.
+        """
+        feed = self._feeds.get(connection_id)
+        if feed is None:
+            feed = Feed(connection_id, is_loaded=self.last_seq(connection_id) == 0)
+            self._feeds[connection_id] = feed
+        elif self._idle.pop(connection_id, None) is not None:
+            self._idle_bytes -= feed.size
+        feed.holders += 1
+
+    def is_loaded(self, connection_id: str) -> bool:
+        """Whether a room that is held can be joined at once."""
+        return self._feeds[connection_id].is_loaded
+
+    def release(self, connection_id: str) -> None:
+        """One holder is gone. Heads that nobody holds are kept as far as there is room."""
+        feed = self._feeds[connection_id]
+        feed.holders -= 1
+        if feed.holders == 0:
+            self._idle[connection_id] = feed
+            self._idle_bytes += feed.size
+            while self._idle_bytes > self._idle_bytes_max:
+                oldest = self._idle.pop(next(iter(self._idle)))
+                self._idle_bytes -= oldest.size
+                del self._feeds[oldest.connection_id]
+
+    async def load(self, connection_id: str) -> None:
+        """Read the recent messages of a room that is held. Raises StoreReadFailed."""
+        feed = self._feeds[connection_id]
+        while not feed.is_loaded:
+            if feed.loading is not None:
+                await feed.loading.wait()
+                continue
+            feed.loading = trio.Event()
+            try:
+                page = await self._log.last(connection_id, self._recent_max)
+                self._merge(feed, page)
+            finally:
+                feed.loading.set()
+                feed.loading = None
+
+    def history(self, connection_id: str) -> Outgoing:
+        """The recent messages of a room that is held, as `chat:history`, encoded once."""
+        feed = self._feeds[connection_id]
+        if feed.history is None:
+            payload = history_json(
+                connection_id,
+                [body for _, body in feed.recent],
+                has_more=bool(feed.recent) and feed.recent[0][0].seq > feed.first_seq,
+                first_seq=feed.first_seq,
+                last_seq=self.last_seq(connection_id),
+            )
+            feed.history = Outgoing(b"4" + event_text(ServerEvent.CHAT_HISTORY, payload))
+        return feed.history
+
+    def publish(self, message: Message) -> bytes:
+        """The message is the newest of its room now; returns it rendered."""
+        body = message_json(message, self._markup)
+        self._last_seqs[message.connection_id] = message.seq
+        feed = self._feeds.get(message.connection_id)
+        if feed is not None:
+            feed.first_seq = feed.first_seq or message.seq
+            self._append(feed, message, body)
+        return body
+
+    def find(self, message_id: str, connection_ids: Iterable[str]) -> Message | None:
+        """A recent message of one of these rooms, by its id."""
+        for connection_id in connection_ids:
+            feed = self._feeds.get(connection_id)
+            if feed is not None and (message := feed.by_id.get(message_id)) is not None:
+                return message
+        return None
+
+    def _merge(self, feed: Feed, page: Page) -> None:
+        """What was read, then what was published while it was read."""
+        published = list(feed.recent)
+        newer_from = published[0][0].seq if published else self.last_seq(feed.connection_id) + 1
+        feed.recent.clear()
+        feed.by_id.clear()
+        feed.size = FEED_BYTES
+        for message in page.messages:
+            if message.seq < newer_from:
+                self._append(feed, message, message_json(message, self._markup))
+        for message, body in published:
+            self._append(feed, message, body)
+        feed.first_seq = page.first_seq or feed.first_seq
+        feed.is_loaded = True
+
+    def _append(self, feed: Feed, message: Message, body: bytes) -> None:
+        size = feed.size + len(body)
+        feed.recent.append((message, body))
+        feed.by_id[message.message_id] = message
+        if len(feed.recent) > self._recent_max:
+            oldest, oldest_body = feed.recent.popleft()
+            size -= len(oldest_body)
+            del feed.by_id[oldest.message_id]
+        if feed.holders == 0:
+            self._idle_bytes += size - feed.size
+        feed.size = size
+        feed.history = None
+
+
+def history_json(
+    connection_id: str,
+    bodies: list[bytes],
+    *,
+    has_more: bool,
+    first_seq: int,
+    last_seq: int,
+) -> bytes:
+    """The payload of `chat:history` around messages that are JSON already."""
+    return orjson.dumps(
+        {
+            "connectionId": connection_id,
+            "messages": [orjson.Fragment(body) for body in bodies],
+            "hasMore": has_more,
+            "firstSeq": first_seq,
+            "lastSeq": last_seq,
+        }
+    )

@@ -1,0 +1,203 @@
+"""Messages and acknowledgements from clients: shape, access, content, limits; then one command.
+
+The order of the checks: what cannot be read, what may not be (id, content, room), what is too much.
+A retry of a message that is known is never too much (SPEC 5, "Message").
+"""
+
+from functools import partial
+from typing import Protocol
+
+from chatd.chat.content import canonical_message_id, check_content
+from chatd.chat.messages import Acknowledge, SendMessage
+from chatd.chat.records import Message
+from chatd.observe import Emit, LimitHit, MessageReceived, MessageRefused
+from chatd.server.clients import Client
+from chatd.server.commands import Commands, after
+from chatd.server.effects import Origin
+from chatd.server.feeds import Feeds
+from chatd.server.replies import message_refused, refused, told_back
+from chatd.server.room_events import RoomEvents
+from chatd.server.session import Later
+from chatd.store import StoreReadFailed
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.converter import context_json, structure
+from chatd.wire.names import ClientEvent
+from chatd.wire.payloads import ChatAck, ChatMessage
+
+WRITTEN_ID_MAX = 64  # characters of a messageId that are told back, whatever it is
+
+
+class MessageReader(Protocol):
+    """Looks into the log go past the actors, to the store."""
+
+    async def message(self, message_id: str) -> Message | None:
+        """A message by its id."""
+        ...
+
+
+class MessageEvents:
+    """What clients send to rooms. `content_chars`: the most code points of a message."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        rooms: RoomEvents,
+        feeds: Feeds,
+        readers: MessageReader,
+        emit: Emit,
+        *,
+        content_chars: int,
+    ) -> None:
+        self._commands = commands
+        self._rooms = rooms
+        self._feeds = feeds
+        self._readers = readers
+        self._emit = emit
+        self._content_chars = content_chars
+
+    def message_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+        message = structure(payload, ChatMessage)
+        if isinstance(message, Refusal):
+            self.refuse_message(client, ack_id, payload, message)
+            return None
+        room, user_id = message.connection_id, client.identity.user_id
+        self._emit.emit(
+            MessageReceived(
+                client.socket.session.sid, user_id, room[:128], message.message_id[:WRITTEN_ID_MAX]
+            )
+        )
+        message_id = canonical_message_id(message.message_id)
+        if isinstance(message_id, Refusal):
+            self.refuse_message(client, ack_id, payload, message_id)
+            return None
+        unfit = check_content(message.content, self._content_chars)
+        if unfit is None and room not in client.grants:
+            unfit = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
+        if unfit is not None:
+            self.refuse_message(client, ack_id, payload, unfit)
+            return None
+        wait_ms = client.admit_message(room)
+        if wait_ms is not None and self._feeds.find(message_id, (room,)) is None:
+            self._emit.emit(LimitHit("messages_per_minute", user_id, None))
+            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
+            self.refuse_message(client, ack_id, payload, refusal)
+            return None
+        context = None if message.context is None else context_json(message.context)
+        thread_id = None
+        if message.thread_id is not None:
+            canonical = canonical_message_id(message.thread_id)
+            if isinstance(canonical, Refusal):
+                unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
+                self.refuse_message(client, ack_id, payload, unknown)
+                return None
+            thread_id = canonical
+        command = SendMessage(
+            Origin(client, ack_id, written_id=message.message_id),
+            user_id,
+            client.identity.name,
+            message_id,
+            room,
+            message.content,
+            context,
+            thread_id,
+        )
+        if thread_id is not None:
+            known = self._feeds.find(thread_id, (room,))
+            if known is None:
+                return partial(self._send_in_thread, client, command, payload)
+            if not _opens_thread(known, room):
+                unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
+                self.refuse_message(client, ack_id, payload, unknown)
+                return None
+        return self._send(client, command)
+
+    def _send(self, client: Client, command: SendMessage) -> Later | None:
+        """Hand the message over, after a join where the socket is not in the room yet."""
+        if command.connection_id in client.wanted:
+            return self._commands.submit(command)
+        later = self._rooms.join(client, command.connection_id, None)
+        if later is None:
+            return self._commands.submit(command)
+        return partial(after, later, partial(self._commands.submit, command))
+
+    async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
+        """The opener of the thread is not among the recent messages: ask the log."""
+        ack_id = command.origin.ack_id
+        assert command.thread_id is not None
+        try:
+            opener = await self._readers.message(command.thread_id)
+        except StoreReadFailed:
+            self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
+            return
+        if opener is None or not _opens_thread(opener, command.connection_id):
+            unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
+            self.refuse_message(client, ack_id, payload, unknown)
+            return
+        later = self._send(client, command)
+        if later is not None:
+            await later()
+
+    def refuse_message(
+        self, client: Client, ack_id: int | None, payload: object, refusal: Refusal
+    ) -> None:
+        written = payload.get("messageId") if isinstance(payload, dict) else None
+        room = payload.get("connectionId") if isinstance(payload, dict) else None
+        message_id = told_back(written, WRITTEN_ID_MAX)
+        message_refused(client.socket, ack_id, message_id, refusal)
+        self._emit.emit(
+            MessageRefused(
+                client.socket.session.sid,
+                client.identity.user_id,
+                told_back(room, 128),
+                message_id,
+                refusal.code,
+            )
+        )
+
+    def ack_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+        ack = structure(payload, ChatAck)
+        message_id = ack if isinstance(ack, Refusal) else canonical_message_id(ack.message_id)
+        if isinstance(message_id, Refusal):
+            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, message_id)
+            return None
+        assert not isinstance(ack, Refusal)
+        up_to = bool(ack.up_to)
+        known = self._feeds.find(message_id, client.wanted)
+        if known is None:
+            return partial(self._acknowledge_old, client, message_id, up_to, ack_id)
+        return self._acknowledge(client, known, up_to, ack_id)
+
+    async def _acknowledge_old(
+        self, client: Client, message_id: str, up_to: bool, ack_id: int | None
+    ) -> None:
+        """The message is not among the recent ones: ask the log where it stands."""
+        try:
+            known = await self._readers.message(message_id)
+        except StoreReadFailed:
+            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
+            return
+        later = self._acknowledge(client, known, up_to, ack_id)
+        if later is not None:
+            await later()
+
+    def _acknowledge(
+        self, client: Client, known: Message | None, up_to: bool, ack_id: int | None
+    ) -> Later | None:
+        if known is None or known.connection_id not in client.grants:
+            refusal = Refusal(Code.NOT_FOUND, path="messageId")
+            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, refusal)
+            return None
+        return self._commands.submit(
+            Acknowledge(
+                Origin(client, ack_id),
+                client.identity.user_id,
+                known.connection_id,
+                known.seq,
+                up_to,
+            )
+        )
+
+
+def _opens_thread(message: Message, connection_id: str) -> bool:
+    """Whether a thread of this room may begin at the message: one that is in no thread itself."""
+    return message.connection_id == connection_id and message.thread_id is None

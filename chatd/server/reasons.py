@@ -1,0 +1,27 @@
+"""Why a session or a socket ended: every reason, named once.
+
+The first group has the reference server's own words, which clients and operators know. How an end
+reaches the peer decides whether a stock client comes back (SPEC 1): the transport is closed where
+it should, a DISCONNECT packet is sent only for an end that a retry cannot mend.
+"""
+
+from enum import StrEnum
+
+
+class DisconnectReason(StrEnum):
+    """A reason, as it stands in logs and is told to the application."""
+
+    TRANSPORT_CLOSE = "transport close"  # the peer ended the connection
+    TRANSPORT_ERROR = "transport error"  # the connection broke, or its framing was violated
+    PING_TIMEOUT = "ping timeout"
+    PARSE_ERROR = "parse error"  # a packet that Engine.IO or Socket.IO does not allow
+    FORCED_CLOSE = "forced close"
+    CLIENT_DISCONNECT = "client namespace disconnect"
+    SERVER_DISCONNECT = "server namespace disconnect"
+    SERVER_SHUTDOWN = "server shutting down"
+
+    CONNECT_TIMEOUT = "connect timeout"  # no namespace joined in time
+    SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
+    TOKEN_EXPIRED = "token expired"
+    OVERLOADED = "overloaded"
+    INTERNAL_ERROR = "internal error"

@@ -1,0 +1,76 @@
+"""How outcomes are told: acks, and the events beside them (SPEC 3).
+
+Every event may carry an ack callback; a refusal goes there as `{ok: false, error}`, and also as the
+event that the client listens for: `chat:message:error` for messages, `chat:error` for the rest.
+"""
+
+from typing import Any
+
+import orjson
+
+from chatd.server.sockets import Socket
+from chatd.wire.codes import Refusal
+from chatd.wire.names import ClientEvent, ServerEvent
+
+
+def accepted(socket: Socket, ack_id: int | None, **fields: Any) -> None:
+    """Acknowledge an event with `{ok: true, ...}`."""
+    if ack_id is not None:
+        socket.ack_json(ack_id, orjson.dumps({"ok": True, **fields}))
+
+
+def refused(
+    socket: Socket,
+    event: ClientEvent,
+    ack_id: int | None,
+    refusal: Refusal,
+    *,
+    connection_id: str | None = None,
+) -> None:
+    """Refuse an event that has no error event of its own."""
+    _refuse_ack(socket, ack_id, refusal)
+    error: dict[str, Any] = {
+        "event": event,
+        "code": refusal.code,
+        "message": refusal.sentence,
+    }
+    if connection_id is not None:
+        error["connectionId"] = connection_id
+    if refusal.retry_after_ms is not None:
+        error["retryAfterMs"] = refusal.retry_after_ms
+    socket.emit_json(ServerEvent.CHAT_ERROR, orjson.dumps(error))
+
+
+def message_refused(
+    socket: Socket, ack_id: int | None, message_id: str | None, refusal: Refusal
+) -> None:
+    """Refuse a `chat:message`; `message_id` is as the client wrote it, where it is one."""
+    _refuse_ack(socket, ack_id, refusal)
+    error: dict[str, Any] = {
+        "messageId": message_id,
+        "error": refusal.sentence,
+        "code": refusal.code,
+        "retryable": refusal.retryable,
+    }
+    if refusal.retry_after_ms is not None:
+        error["retryAfterMs"] = refusal.retry_after_ms
+    socket.emit_json(ServerEvent.CHAT_MESSAGE_ERROR, orjson.dumps(error))
+
+
+def _refuse_ack(socket: Socket, ack_id: int | None, refusal: Refusal) -> None:
+    if ack_id is not None:
+        socket.ack_json(ack_id, orjson.dumps({"ok": False, "error": refusal.as_error()}))
+
+
+def told_back(value: object, most: int) -> str | None:
+    """What a client wrote, as far as it can be told back to it and to the log: text, not too long.
+
+    `most` is in characters; text that UTF-8 cannot hold is not told back.
+    """
+    if not isinstance(value, str) or len(value) > most:
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value

@@ -1,0 +1,283 @@
+"""An Engine.IO session: identity, heartbeat, the queue of what is owed, its end.
+
+A session lives longer than its transport: polling and WebSocket end in the same object, and an
+upgrade is a second transport that attaches. What it carries is an `Upper`: Socket.IO, or a bare
+Engine.IO application. Everything here is synchronous; tasks belong to the transports.
+
+Sending never waits. `send` puts an `Outgoing` into `pending`, and whoever is in charge flushes:
+the transport at the end of the bytes that it feeds, or the `Flusher` at the end of the turn. So
+everything that one turn owes to a socket goes out in one write.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import attrs
+import trio
+
+from chatd import engineio, socketio
+from chatd.engineio import (
+    Heartbeat,
+    HeartbeatAction,
+    HeartbeatSettings,
+    Packet,
+    Reaction,
+    decode_text,
+    reaction_to,
+)
+from chatd.observe import Emit, InternalError, ProtocolViolated, SessionClosed
+from chatd.server.deadlines import Deadlines, Entry
+from chatd.server.flusher import FEEDING, IDLE, TOUCHED, Flusher
+from chatd.server.outgoing import Outgoing
+from chatd.server.reasons import DisconnectReason
+
+# Work that an event asks for and that must wait for something: it is awaited by the task that owns
+# the input of the session, which reads nothing more until it is done. Order holds by itself, and
+# back-pressure reaches the peer.
+Later: TypeAlias = Callable[[], Awaitable[None]]
+
+PING = Outgoing(b"2")
+CLOSE = Outgoing(b"1")
+
+
+class Upper(Protocol):
+    """What a session carries."""
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the peer has become somebody; it must within the connect timeout."""
+        ...
+
+    def receive(self, message: str | bytes) -> Later | None:
+        """Take one message; returns work that has to be awaited before the next one."""
+        ...
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        """The session is over."""
+        ...
+
+
+class Transport(Protocol):
+    """What carries a session at the moment."""
+
+    name: str
+
+    def flush(self) -> None:
+        """Hand over what is in `session.pending`."""
+        ...
+
+    def close(self, *, polite: bool) -> None:
+        """End: politely, with all that is pending, or at once."""
+        ...
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has not taken all that it was sent."""
+        ...
+
+    def allow(self, size: int) -> None:
+        """So many bytes do not count as the peer's backlog: it asked for them."""
+        ...
+
+    async def caught_up(self) -> None:
+        """Return when the peer has taken all that it was sent, or is gone."""
+        ...
+
+
+@attrs.frozen
+class SessionSettings:
+    """What all sessions of a server have in common. Times in seconds, sizes in bytes."""
+
+    heartbeat: HeartbeatSettings
+    max_payload_bytes: int
+    connect_timeout_s: float
+    backlog_bytes: int
+
+
+@attrs.frozen(eq=False)
+class Sessions:
+    """The sessions of a server by sid, and what they share."""
+
+    settings: SessionSettings
+    deadlines: Deadlines
+    flusher: Flusher
+    emit: Emit
+    by_sid: dict[str, "Session"] = attrs.field(factory=dict)
+
+
+class Session:
+    """One session. `__slots__`: thousands of them wait, and every message passes through one."""
+
+    __slots__ = (
+        "_connect_due_s",
+        "_heartbeat",
+        "_opened_s",
+        "_sessions",
+        "address",
+        "awaiting",
+        "deadline_entry",
+        "is_over",
+        "pending",
+        "scheduled",
+        "sid",
+        "transport",
+        "upper",
+        "user_id",
+    )
+
+    def __init__(self, sessions: Sessions, sid: str, address: str) -> None:
+        """A session that was just opened; its transport and its upper are put in next."""
+        now_s = trio.current_time()
+        self._sessions = sessions
+        self._opened_s = now_s
+        self._connect_due_s = now_s + sessions.settings.connect_timeout_s
+        self._heartbeat = Heartbeat(sessions.settings.heartbeat, now_s)
+        self.sid = sid
+        self.address = address
+        self.user_id: str | None = None
+        self.transport: Transport
+        self.upper: Upper
+        self.pending: list[Outgoing] = []
+        self.scheduled = IDLE
+        self.awaiting = False  # its input waits for work of its own: silence is not its fault
+        self.is_over = False
+        self.deadline_entry: Entry | None = None
+        sessions.by_sid[sid] = self
+        sessions.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+
+    def receive_text(self, text: str) -> Later | None:
+        """A text packet from the transport; returns work to await before the next packet."""
+        try:
+            if text[:1] == "4":
+                return self.upper.receive(text[1:])
+            return self.receive_packet(decode_text(text))
+        except (engineio.ProtocolError, socketio.ProtocolError) as error:
+            self._breach(error)
+        except Exception as error:
+            self._crash(error)
+        return None
+
+    def receive_binary(self, data: bytes) -> Later | None:
+        """A binary message from the transport; returns work to await before the next packet."""
+        try:
+            return self.upper.receive(data)
+        except (engineio.ProtocolError, socketio.ProtocolError) as error:
+            self._breach(error)
+        except Exception as error:
+            self._crash(error)
+        return None
+
+    def receive_packet(self, packet: Packet) -> Later | None:
+        """A packet that was decoded already. Raises ProtocolError for one out of place."""
+        match reaction_to(packet.type):
+            case Reaction.DELIVER:
+                return self.upper.receive(packet.data)
+            case Reaction.RE_ARM:
+                self._heartbeat.on_pong(trio.current_time())
+            case Reaction.END:
+                self.end(DisconnectReason.TRANSPORT_CLOSE)
+            case Reaction.BREACH:
+                raise engineio.ProtocolError(
+                    f"A client must not send a packet of type {packet.type.name}."
+                )
+            case Reaction.IGNORE:
+                pass
+        return None
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Owe this to the peer; it goes out with all else of this turn."""
+        if self.is_over:
+            return
+        self.pending.append(outgoing)
+        if self.scheduled == IDLE:
+            self._sessions.flusher.touch(self)
+
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        """Owe this to a peer that asked for it; beside what live traffic may owe.
+
+        Only to a peer that is not behind: who has more than one of these waits for `caught_up`.
+        """
+        self.transport.allow(outgoing.size)
+        self.send(outgoing)
+
+    def flush(self) -> None:
+        """Hand what is pending to the transport."""
+        if self.pending and not self.is_over:
+            self.transport.flush()
+
+    def begin_feed(self) -> None:
+        """The transport feeds input now, and flushes at the end of it."""
+        if self.scheduled == IDLE:
+            self.scheduled = FEEDING
+
+    def end_feed(self) -> None:
+        """Flush, unless the flusher is going to, with more."""
+        if self.scheduled != TOUCHED:
+            self.scheduled = IDLE
+            if self.pending and not self.is_over:
+                self.transport.flush()
+
+    def on_deadline(self, now_s: float) -> float:
+        """Ping, time out, or end a session that never became anybody."""
+        if self.is_over:
+            return math.inf
+        heartbeat = self._heartbeat
+        if self._connect_due_s <= now_s:
+            self._connect_due_s = math.inf
+            if not self.upper.is_joined:
+                self.end(DisconnectReason.CONNECT_TIMEOUT)
+                return math.inf
+        if self.awaiting:
+            heartbeat.on_pong(now_s)
+        match heartbeat.on_deadline(now_s):
+            case HeartbeatAction.SEND_PING:
+                self.send(PING)
+            case HeartbeatAction.TIMED_OUT:
+                self.end(DisconnectReason.PING_TIMEOUT)
+                return math.inf
+            case HeartbeatAction.NOTHING:
+                pass
+        return min(self._connect_due_s, heartbeat.next_deadline_s)
+
+    def end(self, reason: DisconnectReason, *, polite: bool = True) -> None:
+        """End the session from this side; `polite` delivers what is pending first."""
+        if self._conclude(reason):
+            self.transport.close(polite=polite)
+            self.pending.clear()
+
+    def lost(self, reason: DisconnectReason) -> None:
+        """The transport has ended; so has the session."""
+        if self._conclude(reason):
+            self.pending.clear()
+
+    def _conclude(self, reason: DisconnectReason) -> bool:
+        if self.is_over:
+            return False
+        sessions = self._sessions
+        try:
+            self.upper.on_close(reason)
+        except Exception as error:
+            sessions.emit.emit(InternalError.of("session.close", error))
+        self.is_over = True
+        del sessions.by_sid[self.sid]
+        sessions.deadlines.schedule(self, math.inf)
+        sessions.emit.emit(
+            SessionClosed(
+                session_id=self.sid,
+                transport=self.transport.name,
+                reason=reason.value,
+                user_id=self.user_id,
+                duration_ms=round((trio.current_time() - self._opened_s) * 1000),
+            )
+        )
+        return True
+
+    def _breach(self, error: engineio.ProtocolError | socketio.ProtocolError) -> None:
+        layer = "engineio" if isinstance(error, engineio.ProtocolError) else "socketio"
+        self._sessions.emit.emit(ProtocolViolated(self.sid, layer, str(error)))
+        self.end(DisconnectReason.PARSE_ERROR)
+
+    def _crash(self, error: Exception) -> None:
+        self._sessions.emit.emit(InternalError.of("session.receive", error))
+        self.end(DisconnectReason.INTERNAL_ERROR)

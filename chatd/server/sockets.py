@@ -1,0 +1,206 @@
+"""Socket.IO over a session: packets to an application, and what the application sends back.
+
+One `SocketIOConnection` is what a session carries; it holds one `Socket` for each namespace that
+the peer joined. The application is given sockets and events, synchronously, and answers through the
+socket. What it must wait for it returns, to be awaited by the task that owns the session's input.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+
+from chatd.engineio import Query
+from chatd.observe.chance import unguessable_id
+from chatd.server.outgoing import Outgoing
+from chatd.server.reasons import DisconnectReason
+from chatd.server.session import Later, Session
+from chatd.socketio import (
+    Ack,
+    AckReceived,
+    ConnectRequested,
+    Decoder,
+    Disconnected,
+    Encoded,
+    Event,
+    Namespaces,
+    ProtocolError,
+    ack_text,
+    encode,
+    event_text,
+)
+
+
+@attrs.frozen
+class Handshake:
+    """What the request that opened a session said, and where it came from."""
+
+    address: str
+    query: Query
+    authorization: str | None
+
+
+class Application(Protocol):
+    """What speaks through sockets."""
+
+    def on_connect(
+        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
+    ) -> Later | None:
+        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Later."""
+        ...
+
+    def on_event(self, socket: "Socket", event: Event) -> Later | None:
+        """An event of a joined namespace."""
+        ...
+
+    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
+        """The socket is gone; it has been taken out of its rooms."""
+        ...
+
+
+class Leave(Protocol):
+    """The rooms, as far as a connection that ends must know them."""
+
+    def leave_all(self, socket: "Socket") -> None:
+        """Take the socket out of all its rooms."""
+        ...
+
+
+class Socket:
+    """One peer in one namespace. `state` belongs to the application."""
+
+    __slots__ = ("connection", "id", "namespace", "rooms", "session", "state")
+
+    def __init__(self, connection: "SocketIOConnection", namespace: str, socket_id: str) -> None:
+        self.connection = connection
+        self.session = connection.session
+        self.namespace = namespace
+        self.id = socket_id
+        self.rooms: tuple[str, ...] = ()
+        self.state: Any = None
+
+    def emit(self, name: str, *args: Any) -> None:
+        """Send an event; `bytes` anywhere in the arguments travel as attachments."""
+        self.session.send(outgoing(encode(Event(self.namespace, [name, *args]))))
+
+    def emit_json(self, name: str, payload_json: bytes) -> None:
+        """Send an event whose one argument is JSON already."""
+        self.session.send(Outgoing(b"4" + event_text(name, payload_json, self.namespace)))
+
+    def ack(self, ack_id: int | None, *args: Any) -> None:
+        """Answer an event; nothing happens where it asked for no answer."""
+        if ack_id is not None:
+            self.session.send(outgoing(encode(Ack(self.namespace, ack_id, list(args)))))
+
+    def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
+        """Answer an event with one argument that is JSON already."""
+        if ack_id is not None:
+            text = ack_text(ack_id, b"[%b]" % payload_json, self.namespace)
+            self.session.send(Outgoing(b"4" + text))
+
+    def ask(self, on_answer: Callable[[list[Any]], None], name: str, *args: Any) -> int:
+        """Send an event that asks for an ack; returns its id, for `connection.forget`."""
+        return self.connection.ask(self, on_answer, [name, *args])
+
+    def disconnect(self) -> None:
+        """Put the peer out of the namespace. Stock clients do not come back after this."""
+        self.connection.disconnect(self)
+
+
+class SocketIOConnection:
+    """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
+
+    __slots__ = (
+        "_answers",
+        "_app",
+        "_decoder",
+        "_namespaces",
+        "_rooms",
+        "_sockets",
+        "handshake",
+        "session",
+    )
+
+    def __init__(
+        self, session: Session, handshake: Handshake, app: Application, rooms: Leave
+    ) -> None:
+        self.session = session
+        self.handshake: Handshake | None = handshake
+        self._app = app
+        self._rooms = rooms
+        self._decoder = Decoder()
+        self._namespaces = Namespaces()
+        self._sockets: dict[str, Socket] = {}
+        self._answers: dict[int, Callable[[list[Any]], None]] | None = None
+
+    @property
+    def is_joined(self) -> bool:
+        return self._namespaces.has_joined_any
+
+    def receive(self, message: str | bytes) -> Later | None:
+        if type(message) is str:
+            packet = self._decoder.receive_text(message)
+        else:
+            packet = self._decoder.receive_binary(message)  # type: ignore[arg-type]  # not a str
+        if type(packet) is Event:
+            socket = self._sockets.get(packet.namespace)
+            if socket is None:
+                raise ProtocolError("An event came for a namespace that is not joined.")
+            return self._app.on_event(socket, packet)
+        if packet is None:
+            return None
+        match self._namespaces.receive(packet):
+            case ConnectRequested(namespace, auth):
+                return self._app.on_connect(self, namespace, auth)
+            case Disconnected(namespace):
+                self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
+            case AckReceived(_, ack_id, args):
+                on_answer = self._answers.pop(ack_id, None) if self._answers else None
+                if on_answer is not None:
+                    on_answer(args)
+        return None
+
+    def accept(self, namespace: str) -> Socket:
+        """Let the peer in; the reply goes out before anything that is emitted next."""
+        socket = Socket(self, namespace, unguessable_id())
+        self.session.send(outgoing(self._namespaces.accept(namespace, socket.id)))
+        self._sockets[namespace] = socket
+        return socket
+
+    def refuse(self, namespace: str, message: str, data: Any = None) -> None:
+        """Keep the peer out; the session stays, and it may ask again."""
+        self.session.send(outgoing(self._namespaces.refuse(namespace, message, data)))
+
+    def disconnect(self, socket: Socket) -> None:
+        """Put a socket out of its namespace."""
+        self.session.send(outgoing(self._namespaces.disconnect(socket.namespace)))
+        self._forget(socket, DisconnectReason.SERVER_DISCONNECT)
+
+    def ask(self, socket: Socket, on_answer: Callable[[list[Any]], None], args: list[Any]) -> int:
+        """Send an event whose ack goes to `on_answer`, once, unless it is forgotten before."""
+        ack_id = self._namespaces.register_ack(socket.namespace)
+        if self._answers is None:
+            self._answers = {}
+        self._answers[ack_id] = on_answer
+        self.session.send(outgoing(encode(Event(socket.namespace, args, ack_id))))
+        return ack_id
+
+    def forget(self, ack_id: int) -> None:
+        """Wait no longer for an ack; an answer that still comes is ignored."""
+        self._namespaces.forget_ack(ack_id)
+        if self._answers is not None:
+            self._answers.pop(ack_id, None)
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        for socket in list(self._sockets.values()):
+            self._forget(socket, reason)
+
+    def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
+        del self._sockets[socket.namespace]
+        self._rooms.leave_all(socket)
+        self._app.on_disconnect(socket, reason)
+
+
+def outgoing(encoded: Encoded) -> Outgoing:
+    """A Socket.IO packet as Engine.IO sends it."""
+    return Outgoing(b"4" + encoded.text, encoded.attachments)

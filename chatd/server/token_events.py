@@ -1,0 +1,60 @@
+"""A token's later life: renewed, running out, run out (SPEC 2)."""
+
+from chatd.auth import DirectoryFailed, TokenRefused
+from chatd.server.clients import Client
+from chatd.server.entrance import Admitted, Entrance
+from chatd.server.reasons import DisconnectReason
+from chatd.server.replies import accepted, refused
+from chatd.server.room_events import RoomEvents
+from chatd.server.session import Later
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.converter import structure
+from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.payloads import AuthRefresh
+
+
+class TokenLife:
+    """What becomes of clients whose tokens change or end."""
+
+    def __init__(self, entrance: Entrance, rooms: RoomEvents) -> None:
+        self._entrance = entrance
+        self._rooms = rooms
+
+    def refresh_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+        refresh = structure(payload, AuthRefresh)
+        refusal: Refusal
+        if isinstance(refresh, Refusal):
+            refusal = refresh
+        else:
+            try:
+                admitted = self._entrance.judge(refresh.token)
+            except TokenRefused as error:
+                refusal = Refusal(Code(error.code), str(error))
+            except DirectoryFailed as error:
+                refusal = Refusal(Code.INTERNAL, str(error))
+            else:
+                if admitted.identity.user_id == client.identity.user_id:
+                    self._renew(client, admitted)
+                    accepted(client.socket, ack_id, expiresAt=admitted.identity.expires_at_ms)
+                    return None
+                refusal = Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
+        refused(client.socket, ClientEvent.AUTH_REFRESH, ack_id, refusal)
+        return None
+
+    def _renew(self, client: Client, admitted: Admitted) -> None:
+        client.grants = admitted.grants
+        client.renew(admitted.identity, self._entrance.remaining_s(admitted.identity))
+        for room in [room for room in client.wanted if room not in admitted.grants]:
+            self._rooms.give_up(client, room)
+            client.socket.emit(
+                ServerEvent.CONNECTION_LEFT, {"connectionId": room, "code": Code.FORBIDDEN_ROOM}
+            )
+
+    def on_token_expiring(self, client: Client) -> None:
+        client.socket.emit(ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms})
+
+    def on_token_expired(self, client: Client) -> None:
+        client.socket.emit(
+            ServerEvent.CONNECTION_STATUS, {"status": "closing", "code": Code.TOKEN_EXPIRED}
+        )
+        client.socket.session.end(DisconnectReason.TOKEN_EXPIRED)

@@ -1,0 +1,48 @@
+"""The front door, sessions and hub without the chat, for measuring: `... protocol_app PORT`.
+
+`msg(x)` acks x; `join(room)` joins and acks "ok"; `bcast(x)` emits `bcast(x)` to room `r`, the
+sender included, and acks "ok". Everything else is as `chatd serve` has it.
+"""
+
+import sys
+from typing import Any
+
+from chatd.server.hub import Hub
+from chatd.server.reasons import DisconnectReason
+from chatd.server.session import Later
+from chatd.server.sockets import Socket, SocketIOConnection, outgoing
+from chatd.socketio import Event, encode
+from tests.conformance.host import run_application
+
+
+class ProtocolApp:
+    """The application: no state of its own."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def on_connect(
+        self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
+    ) -> Later | None:
+        connection.accept(namespace)
+        return None
+
+    def on_event(self, socket: Socket, event: Event) -> Later | None:
+        match event.args:
+            case ["msg", value]:
+                socket.ack(event.ack_id, value)
+            case ["join", str(room)]:
+                self._hub.join(socket, room)
+                socket.ack(event.ack_id, "ok")
+            case ["bcast", value]:
+                said = outgoing(encode(Event(socket.namespace, ["bcast", value])))
+                self._hub.broadcast(socket.namespace, "r", said)
+                socket.ack(event.ack_id, "ok")
+        return None
+
+    def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    run_application(ProtocolApp, port=int(sys.argv[1]))
