@@ -1,0 +1,154 @@
+"""From packets to what Engine.IO sends: one text and its attachments.
+
+Owns: how each packet is written, and the helpers for texts whose JSON is already there.
+Must not know: who receives it, or Engine.IO's own `4` in front.
+Source: Socket.IO protocol 5, "Packet encoding"; WIRE d2 (binary), d7.
+
+Texts are `bytes`, in UTF-8: orjson writes bytes, and a WebSocket frame or a polling payload wants
+bytes, so that a `str` between would be decoded and encoded again for each message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+
+from .assembly import placeholder
+from .jsontext import dumps, dumps_fast, dumps_strictly
+from .packet import (
+    MAIN_NAMESPACE,
+    MAX_ATTACHMENTS,
+    Ack,
+    Connect,
+    ConnectError,
+    Disconnect,
+    Event,
+    Packet,
+    PacketType,
+    is_event_name,
+)
+from .static import statically_frozen
+
+_CONNECT: Final = PacketType.CONNECT.value.encode()
+_DISCONNECT: Final = PacketType.DISCONNECT.value.encode()
+_EVENT: Final = PacketType.EVENT.value.encode()
+_ACK: Final = PacketType.ACK.value.encode()
+_CONNECT_ERROR: Final = PacketType.CONNECT_ERROR.value.encode()
+_BINARY_EVENT: Final = PacketType.BINARY_EVENT.value.encode()
+_BINARY_ACK: Final = PacketType.BINARY_ACK.value.encode()
+_EVENT_START: Final = _EVENT + b"["
+
+
+@statically_frozen
+class Encoded:
+    """One packet on its way out: `text`, then each of `attachments`, with nothing in between."""
+
+    text: bytes
+    attachments: tuple[bytes, ...] = ()
+
+
+def encode(packet: Packet) -> Encoded:
+    """Return `packet` as it is sent.
+
+    `bytes`, `bytearray` and `memoryview` in the arguments of an event or ack become attachments,
+    numbered in the order in which they stand in the JSON, one for each occurrence.
+
+    Raises ValueError for more than `MAX_ATTACHMENTS` of them, a reserved event name, a namespace
+    that cannot be written, a value without end; TypeError for what JSON has no form for, `bytes`
+    outside of events and acks included.
+    """
+    # The frequent two come first and by hand: a class pattern costs 0.3 us.
+    if isinstance(packet, Event):
+        args = packet.args
+        if not args or not is_event_name(args[0]):
+            raise ValueError("An event needs a name, and not a reserved one.")
+        return _encode_args(_EVENT, _BINARY_EVENT, packet.namespace, packet.ack_id, args)
+    if isinstance(packet, Ack):
+        return _encode_args(_ACK, _BINARY_ACK, packet.namespace, packet.ack_id, packet.args)
+    match packet:
+        case Connect(namespace, payload):
+            head = _CONNECT + _namespace_part(namespace)
+            return Encoded(head if payload is None else head + dumps(payload))
+        case ConnectError(namespace, payload):
+            return Encoded(_CONNECT_ERROR + _namespace_part(namespace) + dumps(payload))
+        case Disconnect(namespace):
+            return Encoded(_DISCONNECT + _namespace_part(namespace))
+        case _:
+            assert_never(packet)
+
+
+def event_text(
+    name: str,
+    payload_json: bytes,
+    namespace: str = MAIN_NAMESPACE,
+    ack_id: int | None = None,
+) -> bytes:
+    """Return the text of an event with one argument, which is JSON already.
+
+    For broadcasts: dump once, write once, send to all. `name` is the program's own and is not
+    checked against the reserved ones.
+
+    >>> event_text("said", b'{"by":1}')
+    b'2["said",{"by":1}]'
+    """
+    if namespace == MAIN_NAMESPACE and ack_id is None:
+        return b"%b%b,%b]" % (_EVENT_START, dumps(name), payload_json)
+    head = _EVENT + _namespace_part(namespace) + _ack_id_part(ack_id)
+    return b"%b[%b,%b]" % (head, dumps(name), payload_json)
+
+
+def ack_text(ack_id: int, args_json: bytes, namespace: str = MAIN_NAMESPACE) -> bytes:
+    """Return the text of an ack; `args_json` is the whole array of its arguments as JSON.
+
+    >>> ack_text(17, b'[{"ok":true}]')
+    b'317[{"ok":true}]'
+    """
+    if namespace == MAIN_NAMESPACE:
+        return b"%b%d%b" % (_ACK, ack_id, args_json)
+    return b"%b%b%d%b" % (_ACK, _namespace_part(namespace), ack_id, args_json)
+
+
+def _encode_args(
+    plain: bytes, binary: bytes, namespace: str, ack_id: int | None, args: list[Any]
+) -> Encoded:
+    head = _namespace_part(namespace) + _ack_id_part(ack_id)
+    attachments: list[bytes] = []
+    try:
+        payload = dumps_fast(args, _into(attachments))
+    except TypeError:
+        # orjson may have met some of the bytes before it stopped: count again from the first.
+        attachments = []
+        payload = dumps_strictly(args, _into(attachments))
+    if not attachments:
+        return Encoded(plain + head + payload)
+    if len(attachments) > MAX_ATTACHMENTS:
+        raise ValueError(f"A packet has at most {MAX_ATTACHMENTS} attachments.")
+    text = b"%b%d-%b%b" % (binary, len(attachments), head, payload)
+    return Encoded(text, tuple(attachments))
+
+
+def _into(attachments: list[bytes]) -> Callable[[Any], dict[str, Any]]:
+    """Return the hook that a JSON writer calls, in order, for each value that it has no form for.
+
+    So the arguments are walked once, by the writer, and never copied.
+    """
+
+    def put(value: Any) -> dict[str, Any]:
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise TypeError(f"{type(value).__name__} has no form in JSON.")
+        attachments.append(bytes(value))
+        return placeholder(len(attachments) - 1)
+
+    return put
+
+
+def _namespace_part(namespace: str) -> bytes:
+    if namespace == MAIN_NAMESPACE:
+        return b""
+    if not namespace.startswith("/") or "," in namespace:
+        raise ValueError("A namespace starts with a slash and has no comma.")
+    return namespace.encode() + b","
+
+
+def _ack_id_part(ack_id: int | None) -> bytes:
+    return b"" if ack_id is None else b"%d" % ack_id

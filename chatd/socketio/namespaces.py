@@ -1,0 +1,215 @@
+"""Which namespaces one connection has joined, and what a packet means there.
+
+Owns: the state of each namespace of a connection, and the acks that the server waits for.
+Must not know: who may join (the shell authenticates, then says `accept` or `refuse`), time, bytes.
+Source: Socket.IO protocol 5, "Connection to a namespace"; WIRE d7.
+
+One namespace:
+
+    state     what happens                  then
+    absent    CONNECT from the peer         joining, `ConnectRequested`
+    joining   `accept`                      joined
+    joining   `refuse`                      absent: the peer may try again
+    joined    EVENT, ACK from the peer      joined
+    joined    DISCONNECT from the peer      absent, `Disconnected`
+    joined    `disconnect`                  absent: a packet already on its way here now closes
+
+From the peer, what is not in the table is a breach and raises `ProtocolError`; from the shell it is
+a mistake and raises `LocalProtocolError`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias, assert_never
+
+import attrs
+
+from .encoder import Encoded, encode
+from .packet import Ack, Connect, ConnectError, Disconnect, Event, Packet, ProtocolError
+
+MAX_NAMESPACES: Final = 16
+"""Namespaces that one connection may be in or be joining. Beyond it: `ProtocolError`. chatd itself
+has one; the number bounds what a peer can make the server remember."""
+
+MAX_OUTSTANDING_ACKS: Final = 1_000
+"""Acks that the server may wait for on one connection. Beyond it: `TooManyAcks`."""
+
+
+class LocalProtocolError(Exception):
+    """This side asked for something that the state of the namespace does not allow: a mistake."""
+
+
+class TooManyAcks(Exception):
+    """The peer owes too many acks already: send without one, or give the peer up."""
+
+
+@attrs.frozen
+class ConnectRequested:
+    """The peer wants to join. Answer once, with `accept` or `refuse`; until then it must wait."""
+
+    namespace: str
+    auth: dict[str, Any] | None
+
+
+@attrs.frozen
+class AckReceived:
+    """The peer has answered the event that was sent with `ack_id`; it cannot answer again."""
+
+    namespace: str
+    ack_id: int
+    args: list[Any]
+
+
+@attrs.frozen
+class Disconnected:
+    """The peer has left; no answer is sent."""
+
+    namespace: str
+
+
+Received: TypeAlias = ConnectRequested | Event | AckReceived | Disconnected
+
+
+class Namespaces:
+    """The namespaces of one connection.
+
+    Most connections have just `/`, and every event asks whether its namespace is joined. So the
+    names stand in tuples: the search of a tuple of one is as fast as that of a dict, and an idle
+    connection has no dict at all.
+    """
+
+    __slots__ = ("_acks_due", "_has_joined_any", "_joined", "_joining", "_next_ack_id")
+
+    def __init__(self) -> None:
+        self._joined: tuple[str, ...] = ()
+        self._joining: tuple[str, ...] = ()
+        self._has_joined_any = False
+        self._next_ack_id = 0
+        self._acks_due: dict[int, str] | None = None
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The namespaces that are joined now, the oldest first."""
+        return self._joined
+
+    @property
+    def joining(self) -> tuple[str, ...]:
+        """The namespaces whose CONNECT waits for an answer."""
+        return self._joining
+
+    @property
+    def has_joined_any(self) -> bool:
+        """Whether any was ever joined: ends the wait for a first CONNECT, which a later DISCONNECT
+        does not begin again (WIRE d7, connectTimeout)."""
+        return self._has_joined_any
+
+    @property
+    def outstanding_acks(self) -> int:
+        """The number of acks that the peer still owes."""
+        return len(self._acks_due) if self._acks_due else 0
+
+    def receive(self, packet: Packet) -> Received | None:
+        """Return what `packet` means, None for an ack that nobody waits for.
+
+        An event is returned as it is. Raises `ProtocolError` where the table above has no entry.
+        """
+        if isinstance(packet, Event):
+            if packet.namespace in self._joined:
+                return packet
+            raise ProtocolError("An event came for a namespace that is not joined.")
+        match packet:
+            case Connect(namespace, auth):
+                return self._receive_connect(namespace, auth)
+            case Ack(namespace, ack_id, args):
+                if namespace not in self._joined:
+                    raise ProtocolError("An ack came for a namespace that is not joined.")
+                if ack_id is None or not self._settle_ack(namespace, ack_id):
+                    return None
+                return AckReceived(namespace, ack_id, args)
+            case Disconnect(namespace):
+                if namespace not in self._joined:
+                    raise ProtocolError("A disconnect came for a namespace that is not joined.")
+                self._leave(namespace)
+                return Disconnected(namespace)
+            case ConnectError():
+                raise ProtocolError("A client refused a connection.")
+            case _:
+                assert_never(packet)
+
+    def accept(self, namespace: str, sid: str) -> Encoded:
+        """Let the peer in and return the reply. `sid` is new, unguessable, not the transport's."""
+        self._answer(namespace)
+        self._joined += (namespace,)
+        self._has_joined_any = True
+        return encode(Connect(namespace, {"sid": sid}))
+
+    def refuse(self, namespace: str, message: str, data: Any = None) -> Encoded:
+        """Keep the peer out and return the reply; the connection stays, and it may try again.
+
+        `message` is a sentence or code for people, `data` any JSON value for programs; None means
+        that there is none.
+        """
+        self._answer(namespace)
+        payload: dict[str, Any] = {"message": message}
+        if data is not None:
+            payload["data"] = data
+        return encode(ConnectError(namespace, payload))
+
+    def disconnect(self, namespace: str) -> Encoded:
+        """Put the peer out of a joined namespace and return what tells it.
+
+        Stock clients do not come back by themselves after this: end the transport instead where
+        they should.
+        """
+        if namespace not in self._joined:
+            raise LocalProtocolError("Only a joined namespace can be disconnected.")
+        self._leave(namespace)
+        return encode(Disconnect(namespace))
+
+    def register_ack(self, namespace: str) -> int:
+        """Return the id for an event that asks the peer for an ack.
+
+        Ids count up over all namespaces of the connection and are never used again, so that a late
+        answer meets nothing. Raises `TooManyAcks`.
+        """
+        if namespace not in self._joined:
+            raise LocalProtocolError("Only in a joined namespace can an ack be asked for.")
+        if self._acks_due is None:
+            self._acks_due = {}
+        if len(self._acks_due) >= MAX_OUTSTANDING_ACKS:
+            raise TooManyAcks("The peer owes too many acks.")
+        ack_id = self._next_ack_id
+        self._next_ack_id += 1
+        self._acks_due[ack_id] = namespace
+        return ack_id
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Stop waiting for an ack, after a timeout; an answer that still comes is ignored."""
+        if self._acks_due is not None:
+            self._acks_due.pop(ack_id, None)
+
+    def _receive_connect(self, namespace: str, auth: dict[str, Any] | None) -> ConnectRequested:
+        if namespace in self._joined or namespace in self._joining:
+            raise ProtocolError("A second connect came for the same namespace.")
+        if len(self._joined) + len(self._joining) >= MAX_NAMESPACES:
+            raise ProtocolError("The connection has too many namespaces.")
+        self._joining += (namespace,)
+        return ConnectRequested(namespace, auth)
+
+    def _answer(self, namespace: str) -> None:
+        if namespace not in self._joining:
+            raise LocalProtocolError("Only a namespace that waits for an answer can be answered.")
+        self._joining = tuple(name for name in self._joining if name != namespace)
+
+    def _settle_ack(self, namespace: str, ack_id: int) -> bool:
+        if self._acks_due is None or self._acks_due.get(ack_id) != namespace:
+            return False
+        del self._acks_due[ack_id]
+        return True
+
+    def _leave(self, namespace: str) -> None:
+        self._joined = tuple(name for name in self._joined if name != namespace)
+        if self._acks_due:
+            self._acks_due = {
+                ack_id: name for ack_id, name in self._acks_due.items() if name != namespace
+            }
