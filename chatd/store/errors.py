@@ -1,0 +1,77 @@
+"""What can go wrong with the state on disk, named for what the caller learns.
+
+Each error is a sentence for people. Those of opening stop the start; those of a commit carry a
+stable `code` of SPEC 3, which goes to the sender of the message.
+"""
+
+import enum
+from pathlib import Path
+
+EXIT_FAILURE = 1
+EXIT_DAMAGED = 74  # SPEC 8: the store is damaged (sysexits.h, EX_IOERR)
+
+
+class StoreError(Exception):
+    """Something is wrong with the state on disk; a start that meets it ends in `exit_code`."""
+
+    exit_code: int = EXIT_FAILURE
+
+
+class StoreDamaged(StoreError):
+    """The log is there, and is not a whole log: a person has to decide what to do."""
+
+    exit_code = EXIT_DAMAGED
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The log {path} is damaged: {what}. Nothing was changed. Restore it from a backup, or "
+            f"move {path.name}, {path.name}-wal and {path.name}-shm away together to start with "
+            "an empty log."
+        )
+
+
+class StoreUnavailable(StoreError):
+    """The state directory or a file in it cannot be used now: permission, kind, no space."""
+
+
+class StoreLocked(StoreError):
+    """Another daemon uses this state directory, or a writer of this one still lives."""
+
+
+class StoreTooNew(StoreError):
+    """A newer chatd wrote this log; an older one would misread it."""
+
+
+class StoreClosed(StoreError):
+    """The store or its writer was closed before this was asked of it."""
+
+
+class FailureCode(enum.StrEnum):
+    """Codes of SPEC 3 that come from the disk."""
+
+    STORAGE_FULL = "storage_full"
+    STORAGE_ERROR = "storage_error"
+
+
+class CommitFailed(StoreError):
+    """Nothing of this commit was written. A later one may succeed: the writer tries each anew."""
+
+    def __init__(self, code: FailureCode, what: str) -> None:
+        self.code = code
+        self.what = what
+        super().__init__(f"The log could not be written: {what}.")
+
+
+class RecordRefused(StoreError):
+    """The records do not fit the log (a gap in the seq, an id that is no UUID): the caller erred.
+
+    Nothing of the request was written, other requests are not touched. Who decided the records has
+    a state that is not the log's, and should recover from the log.
+    """
+
+
+class StoreReadFailed(StoreError):
+    """A read of the history failed; `code` as in a commit."""
+
+    code = FailureCode.STORAGE_ERROR

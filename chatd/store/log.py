@@ -1,0 +1,181 @@
+"""The write side of the log, synchronous: many requests in, one transaction, a result for each.
+
+Every request is optimistic: all are written together, and only when the database objects to
+something are they taken back and written one after the other, each behind a savepoint, to find the
+one that is at fault. So the usual case pays for no look-up and no savepoint.
+
+What the disk says ends a commit for all of its requests: nothing was written. After anything but a
+full disk the connection is not trusted any more, and the next commit starts with a new one.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+
+from chatd.chat.records import Message, MessageStored, Record
+from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
+from chatd.store.rows import SELECT_MESSAGE, Batch, Heads, message_from_row, uuid_bytes
+
+
+@attrs.frozen
+class Committed:
+    """All records of the request are durable; `position` is that of the last one."""
+
+    position: int
+
+
+@attrs.frozen
+class Conflict:
+    """Nothing of the request was written: these messageIds were in the log already, as these."""
+
+    existing: Mapping[str, Message]
+
+
+CommitOutcome: TypeAlias = Committed | Conflict
+Request: TypeAlias = Sequence[Record]
+
+# What the records can be at fault for, in the words of sqlite3 and of `rows`; all else is the disk.
+_FAULTS_OF_RECORDS = (
+    RecordRefused,
+    ValueError,  # UnicodeEncodeError (a lone surrogate) is one
+    OverflowError,
+    TypeError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+_PRIMARY_CODE = 0xFF  # the low byte of an extended result code
+
+
+class Log:
+    """Owns the connection that writes. Used by one thread at a time; there is one at a time."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`."""
+        self._connect = connect
+        self._connection = connect()
+        try:
+            self._heads = Heads.read(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._heads_stale = False
+        self._connection_suspect = False
+
+    def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
+        """Commit the requests in one transaction, and say for each what became of it, in order.
+
+        Raises `CommitFailed` when the disk failed: then nothing of any request was written.
+        """
+        try:
+            self._make_ready()
+            try:
+                return self._commit_together(requests)
+            except _FAULTS_OF_RECORDS:
+                self._roll_back()
+                return self._commit_apart(requests)
+        except sqlite3.Error as error:
+            code = failure_code(error)
+            self._take_back(trusted=code is FailureCode.STORAGE_FULL)
+            raise CommitFailed(code, str(error)) from error
+        except BaseException:
+            self._take_back(trusted=False)
+            raise
+
+    def close(self) -> None:
+        """Close the connection; SQLite brings the WAL into the file if nobody else has it open."""
+        self._connection.close()
+
+    def _commit_together(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
+        batch = Batch(self._heads)
+        results: list[CommitOutcome | RecordRefused] = []
+        for records in requests:
+            batch.add(records)
+            results.append(Committed(batch.position))
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        batch.write(connection)
+        connection.execute("COMMIT")
+        self._heads.advance(batch)
+        return results
+
+    def _commit_apart(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        self._heads_stale = True  # they run ahead of the disk until the commit
+        results = [self._write_one(records) for records in requests]
+        connection.execute("COMMIT")
+        self._heads_stale = False
+        return results
+
+    def _write_one(self, records: Request) -> CommitOutcome | RecordRefused:
+        connection = self._connection
+        connection.execute("SAVEPOINT request")
+        try:
+            batch = Batch(self._heads)
+            batch.add(records)
+            batch.write(connection)
+        except _FAULTS_OF_RECORDS as error:
+            connection.execute("ROLLBACK TO request")
+            connection.execute("RELEASE request")
+            existing = self._find_existing(records)
+            if existing:
+                return Conflict(existing)
+            if isinstance(error, RecordRefused):
+                return error
+            refused = RecordRefused(f"A record does not fit the log: {error}.")
+            refused.__cause__ = error
+            return refused
+        connection.execute("RELEASE request")
+        self._heads.advance(batch)
+        return Committed(batch.position)
+
+    def _find_existing(self, records: Request) -> dict[str, Message]:
+        existing: dict[str, Message] = {}
+        for record in records:
+            if not isinstance(record, MessageStored):
+                continue
+            try:
+                key = uuid_bytes(record.message.message_id)
+            except ValueError:
+                continue
+            for row in self._connection.execute(SELECT_MESSAGE, (key,)):
+                existing[record.message.message_id] = message_from_row(row)
+        return existing
+
+    def _make_ready(self) -> None:
+        if self._connection_suspect:
+            # The new one is opened before the old one goes: while one is open, SQLite does not
+            # recover the WAL anew, which could bring back a commit that we said had failed.
+            fresh = self._connect()
+            old, self._connection = self._connection, fresh
+            self._connection_suspect = False
+            self._heads_stale = True
+            old.close()
+        if self._heads_stale:
+            self._heads = Heads.read(self._connection)
+            self._heads_stale = False
+
+    def _roll_back(self) -> None:
+        # SQLite rolls back by itself on some errors, a full disk among them.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _take_back(self, *, trusted: bool) -> None:
+        try:
+            self._roll_back()
+        except sqlite3.Error:
+            trusted = False
+        if not trusted:
+            self._connection_suspect = True
+
+
+def failure_code(error: sqlite3.Error) -> FailureCode:
+    """What a sender is told of an error of the database."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & _PRIMARY_CODE == sqlite3.SQLITE_FULL:
+        return FailureCode.STORAGE_FULL
+    return FailureCode.STORAGE_ERROR

@@ -1,0 +1,239 @@
+"""Opening a state directory: from a path to a store that is locked, checked and up to date.
+
+A new log is made under another name and renamed, so that a log is whole or absent: an empty file
+under its name is damage, not a beginning. A start after `kill -9` is an ordinary start: SQLite
+takes up the WAL by itself.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+
+from chatd.observe.clock import wall_ms
+from chatd.store import schema
+from chatd.store.connections import Durability, connect_to_create, connect_to_write
+from chatd.store.errors import StoreClosed, StoreDamaged, StoreLocked, StoreTooNew, StoreUnavailable
+from chatd.store.lock import DirectoryLock
+from chatd.store.log import Log
+from chatd.store.readers import LogReaders
+from chatd.store.recovery import Recovered, probe, read_epoch, recover
+from chatd.store.writer import LogWriter
+
+LOG_NAME = "log.sqlite3"
+_UNFINISHED_NAME = "log.sqlite3.new"
+_PRIMARY_CODE = 0xFF
+_HEADER_BYTES = 100
+# The surroundings of the file are at fault, not its bytes.
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_AUTH,
+    }
+)
+
+
+class Store:
+    """An open state directory: its log's name, what the log held at the start, and ways in and out.
+
+    `epoch` names the log: 16 hex digits, new when it was created. `recovered` is what was committed
+    when the store was opened. `readers` answer from the log as it is now.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        durability: Durability,
+        lock: DirectoryLock,
+        epoch: str,
+        recovered: Recovered,
+    ) -> None:
+        self.path = path
+        self.epoch = epoch
+        self.recovered = recovered
+        self.readers = LogReaders(path)
+        self._durability = durability
+        self._lock = lock
+        self._writer: LogWriter | None = None
+        self._closed = False
+
+    def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
+        """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
+
+        Raises `StoreLocked` while an earlier writer still lives (it may hang in the disk, and come
+        back), `StoreUnavailable` or `StoreDamaged` when the log cannot be opened again.
+        """
+        if self._closed:
+            raise StoreClosed(f"The store {self.path.parent} is closed.")
+        if self._writer is not None and self._writer.alive:
+            raise StoreLocked(
+                f"The log {self.path} still has a writer, which may hang in the disk: a second one "
+                "is not started beside it."
+            )
+        with _explained(self.path):
+            log = Log(lambda: connect_to_write(self.path, self._durability))
+        self._writer = LogWriter(log, token)
+        return self._writer
+
+    def reread(self) -> Recovered:
+        """The summary of the log as it is now, for an actor that recovers. Blocks as opening does.
+
+        Raises `StoreUnavailable` or `StoreDamaged`.
+        """
+        with _explained(self.path):
+            connection = connect_to_write(self.path, self._durability)
+            with contextlib.closing(connection):
+                return recover(connection)
+
+    def close(self) -> bool:
+        """Close the readers and give the directory free; the writer is to be closed before.
+
+        Returns False where the writer's thread still lives: the directory then stays locked until
+        the process ends, so that no other daemon writes beside a thread that may come back.
+        """
+        self._closed = True
+        self.readers.close()
+        if self._writer is not None and self._writer.alive:
+            return False
+        self._lock.release()
+        return True
+
+
+def open_store(directory: Path, durability: str) -> Store:
+    """Open the state directory, which is made where there is none, with the log in it.
+
+    `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
+    called once, at the start; the time does not grow with the number of messages.
+
+    Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew` or `StoreDamaged`, and leaves the files
+    as they are.
+    """
+    level = Durability(durability)
+    try:
+        _make_directory(directory)
+        lock = DirectoryLock.take(directory)
+    except OSError as error:
+        raise _unavailable(directory, error) from error
+    path = directory / LOG_NAME
+    try:
+        with _explained(path):
+            _require_whole_or_absent(path)
+            if not path.exists():
+                _create(directory)
+            connection = connect_to_write(path, level)
+            with contextlib.closing(connection):
+                _bring_forward(connection, path)
+                probe(connection)
+                epoch = read_epoch(connection)
+                recovered = recover(connection)
+    except BaseException:
+        lock.release()
+        raise
+    return Store(path, level, lock, epoch, recovered)
+
+
+def _make_directory(directory: Path) -> None:
+    if directory.is_dir():
+        return
+    directory.mkdir(mode=0o700, parents=True)
+    _sync_directory(directory.parent)
+
+
+def _create(directory: Path) -> None:
+    unfinished = directory / _UNFINISHED_NAME
+    for leftover in (unfinished, directory / f"{_UNFINISHED_NAME}-journal"):
+        leftover.unlink(missing_ok=True)
+    # Made by us, for its mode: SQLite gives the WAL that of the file.
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(connect_to_create(unfinished)) as connection:
+        schema.create(connection, wall_ms())
+    unfinished.rename(directory / LOG_NAME)
+    _sync_directory(directory)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_whole_or_absent(path: Path) -> None:
+    """Look at the sizes before SQLite does, which would empty a WAL that it finds no log for."""
+    wal = path.with_name(f"{path.name}-wal")
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    if not path.exists():
+        if wal_bytes:
+            raise StoreDamaged(path, f"it is missing, while its {wal.name} is there")
+        return
+    if path.stat().st_size == 0:
+        raise StoreDamaged(path, "it is empty")
+    _require_header(path, of_full_length=not wal_bytes)
+
+
+def _require_header(path: Path, *, of_full_length: bool) -> None:
+    """Read the first 100 bytes (SQLite's file format, 1.3) before a connection may change them.
+
+    With no WAL, the file is as long as they say; with one, its pages may still be in there.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+        size = file.seek(0, os.SEEK_END)
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise StoreDamaged(path, "it does not begin as an SQLite file does")
+    if int.from_bytes(header[68:72], "big") != schema.APPLICATION_ID:
+        raise StoreDamaged(path, "it is an SQLite file, but not a log of chatd")
+    if not of_full_length:
+        return
+    page_size = int.from_bytes(header[16:18], "big")
+    page_bytes = 65_536 if page_size == 1 else page_size
+    pages = int.from_bytes(header[28:32], "big")
+    if size < pages * page_bytes:
+        raise StoreDamaged(path, f"it was cut off, {pages * page_bytes - size} bytes are missing")
+
+
+def _bring_forward(connection: sqlite3.Connection, path: Path) -> None:
+    version = schema.version(connection)
+    if version < 1:
+        raise StoreDamaged(path, "it has no version of its tables")
+    if version > schema.CURRENT_VERSION:
+        raise StoreTooNew(
+            f"The log {path} has the form {version}, which a newer chatd wrote; this one knows "
+            f"forms up to {schema.CURRENT_VERSION}. Start the newer chatd, or restore a backup "
+            "from before its first start."
+        )
+    schema.migrate(connection, version)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the system become those of the store."""
+    try:
+        yield
+    except OSError as error:
+        raise _unavailable(path, error) from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code in _UNAVAILABLE:
+            raise _unavailable(path, error) from error
+        raise StoreDamaged(path, str(error)) from error
+    except ValueError as error:
+        raise StoreDamaged(path, str(error)) from error
+
+
+def _unavailable(path: Path, error: Exception) -> StoreUnavailable:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StoreUnavailable(
+        f"{path} cannot be used: {reason}. The state directory must be a directory that chatd may "
+        "write to, on a disk with space left."
+    )

@@ -1,0 +1,192 @@
+"""Reads of the history, beside the writer: threads, with read-only connections of their own.
+
+Each question is answered from an index, so its cost depends on what is asked for, never on the
+length of the history; and from one snapshot of the file, so that a page and the ends of its room
+agree.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import trio
+
+from chatd.chat.records import Message
+from chatd.store.connections import connect_to_read
+from chatd.store.errors import StoreClosed, StoreReadFailed
+from chatd.store.rows import MESSAGE_COLUMNS, SELECT_MESSAGE, message_from_row, uuid_bytes
+
+READER_THREADS = 4  # reads at once; more wait their turn
+
+_T = TypeVar("_T")
+
+_ROOM = """
+    SELECT r.room_id,
+           coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
+           coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0)
+    FROM rooms r WHERE r.connection_id = ?
+"""
+# CROSS JOIN fixes the order: the one room first, then its messages by the index that is named.
+_PAGE = f"""
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
+    FROM rooms r CROSS JOIN messages m {{index}}
+    WHERE r.room_id = ?1 AND m.room_id = ?1 {{thread}} AND m.seq {{bound}} ?2
+    ORDER BY m.seq {{order}} LIMIT ?3
+"""
+_NO_THREAD = {"index": "INDEXED BY messages_by_seq", "thread": ""}
+_ONE_THREAD = {"index": "INDEXED BY messages_by_thread", "thread": "AND m.thread_id = ?4"}
+_BACKWARD = {"bound": "<", "order": "DESC"}
+_FORWARD = {"bound": ">", "order": "ASC"}
+_DELIVERED_COLUMN = 9
+_BEYOND_ANY_SEQ = 2**63 - 1
+
+
+@attrs.frozen
+class Page:
+    """Messages of one room, oldest first.
+
+    `has_more`: there are more in the direction of the question: older ones for a page before a seq
+    or at the end, newer ones for a page after a seq. `first_seq` and `last_seq` are those of the
+    room, 0 where it has no message. `delivered` are the seqs on this page that somebody else than
+    the author has acknowledged.
+    """
+
+    messages: tuple[Message, ...]
+    has_more: bool
+    first_seq: int
+    last_seq: int
+    delivered: frozenset[int] = frozenset()
+
+
+class LogReaders:
+    """Answers questions about the history, at most `READER_THREADS` at once.
+
+    The threads cannot be stopped, so a cancelled question still waits for its end; each is short.
+    All raise `StoreReadFailed` when the disk fails, and `StoreClosed` after `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._limiter = trio.CapacityLimiter(READER_THREADS)
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+
+    async def last(self, connection_id: str, limit: int) -> Page:
+        """The last `limit` messages of a room."""
+        return await self.page(connection_id, before=None, after=None, limit=limit, thread_id=None)
+
+    async def page(
+        self,
+        connection_id: str,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+        thread_id: str | None,
+    ) -> Page:
+        """`limit` messages of a room: the nearest ones before a seq, or after one, or the last.
+
+        With `thread_id` those of that thread only, without the message that opened it. A room or
+        thread that nobody has written to gives an empty page. `ValueError` for `before` and `after`
+        together, for a `limit` below 1, or a `thread_id` that is no UUID.
+        """
+        if before is not None and after is not None:
+            raise ValueError("a page lies before a seq or after one, not both")
+        if limit < 1:
+            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        thread = None if thread_id is None else uuid_bytes(thread_id)
+        return await self._read(
+            lambda connection: _read_page(connection, connection_id, before, after, limit, thread)
+        )
+
+    async def message(self, message_id: str) -> Message | None:
+        """The message with this id, in whatever room. `ValueError` where it is no UUID."""
+        key = uuid_bytes(message_id)
+        return await self._read(lambda connection: _read_message(connection, key))
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the others are closed when they come back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._closed:
+            raise StoreClosed("The readers of the log are closed.")
+
+        def ask() -> _T:
+            connection = self._take()
+            try:
+                connection.execute("BEGIN")
+                answer = question(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()  # whatever state it is in: a new one costs little
+                raise
+            self._give_back(connection)
+            return answer
+
+        try:
+            return await trio.to_thread.run_sync(
+                ask, limiter=self._limiter, abandon_on_cancel=False
+            )
+        except sqlite3.Error as error:
+            raise StoreReadFailed(f"The log could not be read: {error}.") from error
+
+    def _take(self) -> sqlite3.Connection:
+        # In several threads at once: `pop` and `append` of a list are atomic.
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect_to_read(self._path)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+        if self._closed:
+            self.close()
+
+
+def _read_page(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    before: int | None,
+    after: int | None,
+    limit: int,
+    thread: bytes | None,
+) -> Page:
+    room = connection.execute(_ROOM, (connection_id,)).fetchone()
+    if room is None:
+        return Page((), has_more=False, first_seq=0, last_seq=0)
+    room_id, first_seq, last_seq = room
+    backward = after is None
+    bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
+    # One more than asked for: whether it is there is `has_more`.
+    parameters: tuple[object, ...] = (room_id, bound, limit + 1)
+    if thread is not None:
+        parameters = (*parameters, thread)
+    rows: Sequence[Sequence[Any]] = connection.execute(
+        page_statement(backward=backward, of_thread=thread is not None), parameters
+    ).fetchall()
+    has_more = len(rows) > limit
+    rows = rows[:limit]
+    if backward:
+        rows = rows[::-1]
+    messages = tuple(map(message_from_row, rows))
+    delivered = frozenset(
+        message.seq for message, row in zip(messages, rows, strict=True) if row[_DELIVERED_COLUMN]
+    )
+    return Page(messages, has_more, first_seq, last_seq, delivered)
+
+
+def page_statement(*, backward: bool, of_thread: bool) -> str:
+    """The statement for a page; its parameters are room, bound, limit and, last, the thread."""
+    return _PAGE.format(
+        **(_ONE_THREAD if of_thread else _NO_THREAD), **(_BACKWARD if backward else _FORWARD)
+    )
+
+
+def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
+    row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
+    return None if row is None else message_from_row(row)

@@ -1,0 +1,124 @@
+"""The tables of the log, and the steps from one version of them to the next.
+
+Each entry of `MIGRATIONS` leads from the version that is its index to the next; `user_version` in
+the file says how many were taken. A step that was released is never edited.
+
+How the tables are meant:
+
+- **position** counts every record of whatever kind, once, in the order of commits. The last one is
+  kept in `meta`, as not every record leaves a row behind. A snapshot names the one it stands at.
+- **messages** have the position as their rowid, so that the log is appended to at its end. UUIDs
+  are 16 bytes, rooms are numbers: both are in indexes.
+- **acknowledged_up_to** is a cursor per room and user; **acknowledged** has a row for each message
+  above the cursor that was acknowledged alone. A cursor that moves deletes the rows that it passes.
+- Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x63686474  # "chdt", in the header of the file: `file(1)` and we know it by that
+
+MIGRATIONS: Sequence[Sequence[str]] = (
+    (
+        """
+        CREATE TABLE meta (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+            epoch TEXT NOT NULL,
+            created_ms INTEGER NOT NULL,
+            position INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE rooms (
+            room_id INTEGER PRIMARY KEY,
+            connection_id TEXT NOT NULL UNIQUE
+        ) STRICT
+        """,
+        """
+        CREATE TABLE messages (
+            position INTEGER PRIMARY KEY,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            seq INTEGER NOT NULL,
+            message_id BLOB NOT NULL,
+            thread_id BLOB,
+            timestamp_ms INTEGER NOT NULL,
+            delivered_ms INTEGER,
+            delivered_by TEXT,
+            user_id TEXT NOT NULL,
+            name TEXT,
+            context BLOB,
+            content TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX messages_by_seq ON messages (room_id, seq)",
+        "CREATE UNIQUE INDEX messages_by_id ON messages (message_id)",
+        """
+        CREATE INDEX messages_by_thread ON messages (room_id, thread_id, seq)
+        WHERE thread_id IS NOT NULL
+        """,
+        """
+        CREATE TABLE members (
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            user_id TEXT NOT NULL,
+            joined_ms INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (room_id, user_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE acknowledged_up_to (
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            user_id TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (room_id, user_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE acknowledged (
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            user_id TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            PRIMARY KEY (room_id, user_id, seq)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
+)
+
+CURRENT_VERSION = len(MIGRATIONS)
+
+
+def create(connection: sqlite3.Connection, created_ms: int) -> None:
+    """Make the tables in an empty file, and give the log its epoch: 16 hex digits, by chance."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    migrate(connection, 0)
+    connection.execute(
+        "INSERT INTO meta (only_row, epoch, created_ms, position)"
+        " VALUES (1, lower(hex(randomblob(8))), ?, 0)",
+        (created_ms,),
+    )
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Take the steps from `version` to the current one, each wholly or not at all."""
+    for step in range(version, CURRENT_VERSION):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in MIGRATIONS[step]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {step + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """How many of the steps this log has taken."""
+    [(user_version,)] = connection.execute("PRAGMA user_version")
+    return int(user_version)

@@ -1,0 +1,72 @@
+"""Records to write, and a log whose disk the test holds in its hand."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+
+import trio
+
+from chatd.chat.records import Message, MessageStored
+from chatd.store.errors import RecordRefused
+from chatd.store.log import CommitOutcome, Request
+from chatd.store.writer import WritesLog
+
+ROOM = "sales"
+NOW_MS = 1_700_000_000_000
+
+
+def message(
+    seq: int,
+    *,
+    room: str = ROOM,
+    message_id: str | None = None,
+    content: str = "How many orders came in today?",
+    name: str | None = "Ada",
+    context: bytes | None = None,
+    thread_id: str | None = None,
+) -> Message:
+    return Message(
+        message_id=message_id or str(uuid.uuid4()),
+        connection_id=room,
+        seq=seq,
+        user_id="ada",
+        name=name,
+        content=content,
+        context=context,
+        thread_id=thread_id,
+        timestamp_ms=NOW_MS + seq,
+    )
+
+
+def stored(seq: int, **fields: object) -> MessageStored:
+    return MessageStored(message(seq, **fields))  # type: ignore[arg-type]
+
+
+def stored_from(first: int, last: int, **fields: object) -> list[MessageStored]:
+    return [stored(seq, **fields) for seq in range(first, last + 1)]
+
+
+class HeldLog:
+    """A log whose disk hangs until `release` is called; it notes the groups that reach it."""
+
+    def __init__(self, log: WritesLog) -> None:
+        self.groups: list[int] = []
+        self._log = log
+        self._reached = threading.Event()
+        self._released = threading.Event()
+
+    def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
+        self.groups.append(len(requests))
+        self._reached.set()
+        assert self._released.wait(60)
+        return self._log.commit(requests)
+
+    def close(self) -> None:
+        self._log.close()
+
+    async def reached(self) -> None:
+        """Wait until the disk hangs."""
+        assert await trio.to_thread.run_sync(self._reached.wait, 60)
+
+    def release(self) -> None:
+        self._released.set()
