@@ -86,12 +86,16 @@ class Client:
 
     def on_deadline(self, now_s: float) -> float:
         """Tell that the token runs out, then end it."""
-        if now_s >= self._expires_s:
-            self._clients.token_events.on_token_expired(self)
+        try:
+            if now_s >= self._expires_s:
+                self._clients.token_events.on_token_expired(self)
+                return math.inf
+            if not self._noticed:
+                self._noticed = True
+                self._clients.token_events.on_token_expiring(self)
+        except Exception as error:  # one client's fault must not stop everybody's deadlines
+            self.socket.session.crash(error)
             return math.inf
-        if not self._noticed:
-            self._noticed = True
-            self._clients.token_events.on_token_expiring(self)
         return self._expires_s
 
     def admit_message(self, connection_id: str) -> int | None:

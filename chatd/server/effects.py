@@ -36,10 +36,11 @@ _MESSAGE_HEAD = orjson.dumps([ServerEvent.CHAT_MESSAGE])[:-1]  # `["chat:message
 class Origin:
     """Where a command came from. `__slots__`: one for each command.
 
-    `settled` is set once the outcome is known, for who waits for it.
+    `settled` is set once the outcome is known, for who waits for it. `counted`: a message was
+    counted against the limits, and is given back where it was stored before.
     """
 
-    __slots__ = ("ack_id", "client", "settled", "written_id")
+    __slots__ = ("ack_id", "client", "counted", "settled", "written_id")
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class Origin:
         *,
         written_id: str | None = None,
         settled: trio.Event | None = None,
+        counted: bool = False,
     ) -> None:
         """`written_id`: the messageId as the client wrote it, which is how it knows the message."""
         self.client = client
         self.ack_id = ack_id
         self.written_id = written_id
         self.settled = settled
+        self.counted = counted
 
 
 class ChatEffects:
@@ -84,8 +87,15 @@ class ChatEffects:
             match command:
                 case SendMessage():
                     self._refuse_message(command, refusal)
-                case JoinRooms():
-                    refused(socket, ClientEvent.CONNECTION_JOIN, origin.ack_id, refusal)
+                case JoinRooms(_, _, connection_ids):
+                    self._give_up(origin.client, connection_ids)
+                    refused(
+                        socket,
+                        ClientEvent.CONNECTION_JOIN,
+                        origin.ack_id,
+                        refusal,
+                        connection_id=connection_ids[0] if len(connection_ids) == 1 else None,
+                    )
                 case Acknowledge():
                     refused(socket, ClientEvent.CHAT_ACK, origin.ack_id, refusal)
                 case _:
@@ -98,10 +108,10 @@ class ChatEffects:
             case Accepted(command, message):
                 self._accepted(command, message)
             case Repeated(command, message):
-                command.origin.client.give_back(message.connection_id)
+                self._give_back(command)
                 self._sent(command, message, duplicate=True)
             case Conflicted(command):
-                command.origin.client.give_back(command.connection_id)
+                self._give_back(command)
                 self._refuse_message(command, Refusal(Code.MESSAGE_ID_CONFLICT))
             case Joined(command, last_seqs):
                 self._joined(command, last_seqs)
@@ -110,6 +120,18 @@ class ChatEffects:
                 accepted(origin.client.socket, origin.ack_id)
             case _:
                 assert_never(effect)
+
+    def _give_back(self, command: SendMessage) -> None:
+        origin: Origin = command.origin
+        if origin.counted:
+            origin.client.give_back(command.connection_id)
+
+    def _give_up(self, client: Client, connection_ids: Sequence[str]) -> None:
+        """Rooms that were not joined after all: the next event for one of them joins it."""
+        for connection_id in connection_ids:
+            if connection_id in client.wanted and connection_id not in client.socket.rooms:
+                del client.wanted[connection_id]
+                self._feeds.release(connection_id)
 
     def _accepted(self, command: SendMessage, message: Message) -> None:
         body = self._feeds.publish(message)

@@ -157,7 +157,7 @@ class Feeds:
         newer_from = published[0][0].seq if published else self.last_seq(feed.connection_id) + 1
         feed.recent.clear()
         feed.by_id.clear()
-        feed.size = FEED_BYTES
+        self._resize(feed, FEED_BYTES)
         for message in page.messages:
             if message.seq < newer_from:
                 self._append(feed, message, message_json(message, self._markup))
@@ -174,10 +174,13 @@ class Feeds:
             oldest, oldest_body = feed.recent.popleft()
             size -= len(oldest_body)
             del feed.by_id[oldest.message_id]
-        if feed.holders == 0:
+        self._resize(feed, size)
+        feed.history = None
+
+    def _resize(self, feed: Feed, size: int) -> None:
+        if self._idle.get(feed.connection_id) is feed:  # one that was let go counts no more
             self._idle_bytes += size - feed.size
         feed.size = size
-        feed.history = None
 
 
 def history_json(

@@ -26,7 +26,7 @@ from chatd.server.request import BadRequestError, HeadReader, RequestHead
 from chatd.server.session import Session, Sessions, Upper
 from chatd.server.sockets import Handshake
 from chatd.server.websocket_lane import WebSocketLane
-from chatd.websocket import is_valid_key, switching_protocols
+from chatd.websocket import encode_close, is_valid_key, switching_protocols
 
 READ_BYTES: Final = 16_384  # one read of a head
 ACCEPTS_MAX: Final = 64  # connections accepted before others get their turn
@@ -176,6 +176,9 @@ class FrontDoor:
             self._emit.emit(HandshakeRefused(address, refusal.message))
             _say(sock, refused(refusal, is_upgrade=head.is_websocket))
             return
+        if query.sid is not None:  # that session has its WebSocket, and keeps it (WIRE d3)
+            _say(sock, switched(head) + encode_close())
+            return
         overload = self._admission.open_session(address, trio.current_time())
         if overload is not None:
             self._emit.emit(HandshakeRefused(address, overload.limit))
@@ -201,12 +204,17 @@ class FrontDoor:
             is_allowed=is_allowed,
             origin=origin,
         )
-        if refusal is None and (
-            head.headers.get(b"sec-websocket-version") != b"13"
-            or not is_valid_key(head.headers.get(b"sec-websocket-key", b""))
+        if refusal is not None:
+            return refusal
+        if head.headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
+            head.headers.get(b"sec-websocket-key", b"")
         ):
             return Refusal.BAD_REQUEST
-        return refusal
+        try:
+            switched(head)
+        except ValueError:  # the subprotocol that it offers is no token
+            return Refusal.BAD_REQUEST
+        return None
 
     def _transport_of(self, sid: str) -> str | None:
         session = self._sessions.by_sid.get(sid)
@@ -238,8 +246,15 @@ class FrontDoor:
                 settings.max_payload_bytes,
             ).encode()
         )
-        lane.begin(switching_protocols(head.headers[b"sec-websocket-key"]), opening)
+        lane.begin(switched(head), opening)
         await lane.run(head.rest)
+
+
+def switched(head: RequestHead) -> bytes:
+    """The 101, with the first subprotocol that is offered. ValueError where that is no token."""
+    offered = head.headers.get(b"sec-websocket-protocol")
+    subprotocol = None if offered is None else offered.partition(b",")[0].strip()
+    return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
 
 
 def response(status: int, body: bytes, content_type: bytes, extra: bytes = b"") -> bytes:

@@ -76,8 +76,9 @@ class MessageEvents:
         if unfit is not None:
             self.refuse_message(client, ack_id, payload, unfit)
             return None
-        wait_ms = client.admit_message(room)
-        if wait_ms is not None and self._feeds.find(message_id, (room,)) is None:
+        counted = self._feeds.find(message_id, (room,)) is None
+        wait_ms = client.admit_message(room) if counted else None
+        if wait_ms is not None:
             self._emit.emit(LimitHit("messages_per_minute", user_id, None))
             refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
             self.refuse_message(client, ack_id, payload, refusal)
@@ -92,7 +93,7 @@ class MessageEvents:
                 return None
             thread_id = canonical
         command = SendMessage(
-            Origin(client, ack_id, written_id=message.message_id),
+            Origin(client, ack_id, written_id=message.message_id, counted=counted),
             user_id,
             client.identity.name,
             message_id,
@@ -115,10 +116,8 @@ class MessageEvents:
         """Hand the message over, after a join where the socket is not in the room yet."""
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
-        later = self._rooms.join(client, command.connection_id, None)
-        if later is None:
-            return self._commands.submit(command)
-        return partial(after, later, partial(self._commands.submit, command))
+        join = partial(self._rooms.join_in_turn, client, command.connection_id, None)
+        return partial(after, join, partial(self._commands.submit, command))
 
     async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
         """The opener of the thread is not among the recent messages: ask the log."""

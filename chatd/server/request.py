@@ -34,7 +34,10 @@ class RequestHead:
     @property
     def is_websocket(self) -> bool:
         """Whether it asks for a WebSocket (RFC 6455, 4.2.1)."""
-        return self.headers.get(b"upgrade", b"").lower() == b"websocket"
+        options = self.headers.get(b"connection", b"").lower().split(b",")
+        return self.headers.get(b"upgrade", b"").lower() == b"websocket" and any(
+            option.strip() == b"upgrade" for option in options
+        )
 
 
 # Where two of these differ, two readers of the request may see two different requests.
@@ -75,9 +78,12 @@ class HeadReader:
         except httptools.HttpParserError as error:
             if not self._complete:
                 raise BadRequestError(400, "This is not an HTTP/1.1 request.") from error
+        # What is behind the head does not count, but the blank line must come in time.
+        if len(self._received) > self._max_bytes and (
+            not self._complete or self._received.find(b"\r\n\r\n", 0, self._max_bytes) < 0
+        ):
+            raise BadRequestError(431, "The head of the request is too large.")
         if not self._complete:
-            if len(self._received) > self._max_bytes:
-                raise BadRequestError(431, "The head of the request is too large.")
             return None
         path, _, query = self._url.partition(b"?")
         method = self._parser.get_method().decode("ascii")

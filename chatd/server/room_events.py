@@ -11,7 +11,7 @@ from chatd.chat.messages import JoinRooms
 from chatd.chat.rendering import message_json
 from chatd.observe import Emit, LimitHit
 from chatd.server.clients import Client
-from chatd.server.commands import Commands, after
+from chatd.server.commands import Commands
 from chatd.server.effects import Origin
 from chatd.server.feeds import Feeds, history_json
 from chatd.server.hub import Hub
@@ -74,15 +74,23 @@ class RoomEvents:
         if join.connection_id not in client.grants:
             self.refuse(client, ClientEvent.CONNECTION_JOIN, ack_id, join.connection_id)
             return None
-        transport = client.socket.session.transport
-        if transport.is_behind:
-            # It has not taken what it was sent: history on top waits until it has.
-            return partial(
-                after,
-                transport.caught_up,
-                partial(self.join, client, join.connection_id, ack_id),
-            )
-        return self.join(client, join.connection_id, ack_id)
+        return partial(self.join_in_turn, client, join.connection_id, ack_id)
+
+    async def join_in_turn(self, client: Client, room: str, ack_id: int | None) -> None:
+        """Join once the client has taken all that it was sent, and return when it is in.
+
+        Its next event waits meanwhile, so that histories do not pile up for a peer that asks for
+        many of them and reads none.
+        """
+        session = client.socket.session
+        await session.transport.caught_up()
+        settled = trio.Event()
+        later = self.join(client, room, ack_id, settled=settled)
+        if later is not None:
+            await later()
+        if room in client.wanted:
+            await settled.wait()
+        session.flush()
 
     def join(
         self,
@@ -93,6 +101,8 @@ class RoomEvents:
         settled: trio.Event | None = None,
     ) -> Later | None:
         """Let a client into a permitted room; catch-up and ack follow from the actor."""
+        if client.socket.session.is_over:
+            return None  # it went while this waited for its turn; nobody would take it out again
         if room not in client.wanted:
             if len(client.wanted) >= self._rooms_per_socket:
                 self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
@@ -185,9 +195,7 @@ class RoomEvents:
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
         if room not in client.wanted:
-            later = self.join(client, room, None)
-            if later is not None:
-                await later()
+            await self.join_in_turn(client, room, None)
         await socket.session.transport.caught_up()
         try:
             page = await self._readers.page(

@@ -155,7 +155,7 @@ class Session:
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
             self._breach(error)
         except Exception as error:
-            self._crash(error)
+            self.crash(error)
         return None
 
     def receive_binary(self, data: bytes) -> Later | None:
@@ -165,7 +165,7 @@ class Session:
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
             self._breach(error)
         except Exception as error:
-            self._crash(error)
+            self.crash(error)
         return None
 
     def receive_packet(self, packet: Packet) -> Later | None:
@@ -174,7 +174,12 @@ class Session:
             case Reaction.DELIVER:
                 return self.upper.receive(packet.data)
             case Reaction.RE_ARM:
-                self._heartbeat.on_pong(trio.current_time())
+                heartbeat = self._heartbeat
+                heartbeat.on_pong(trio.current_time())
+                entry = self.deadline_entry
+                if entry is not None and heartbeat.next_deadline_s < entry.due_s:
+                    # The timeout is longer than the interval: the next ping is due before it.
+                    self._sessions.deadlines.schedule(self, heartbeat.next_deadline_s)
             case Reaction.END:
                 self.end(DisconnectReason.TRANSPORT_CLOSE)
             case Reaction.BREACH:
@@ -222,6 +227,13 @@ class Session:
         """Ping, time out, or end a session that never became anybody."""
         if self.is_over:
             return math.inf
+        try:
+            return self._on_deadline(now_s)
+        except Exception as error:
+            self.crash(error)
+            return math.inf
+
+    def _on_deadline(self, now_s: float) -> float:
         heartbeat = self._heartbeat
         if self._connect_due_s <= now_s:
             self._connect_due_s = math.inf
@@ -278,6 +290,7 @@ class Session:
         self._sessions.emit.emit(ProtocolViolated(self.sid, layer, str(error)))
         self.end(DisconnectReason.PARSE_ERROR)
 
-    def _crash(self, error: Exception) -> None:
+    def crash(self, error: Exception) -> None:
+        """Something went wrong on this side: report it, and end this session alone."""
         self._sessions.emit.emit(InternalError.of("session.receive", error))
         self.end(DisconnectReason.INTERNAL_ERROR)

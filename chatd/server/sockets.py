@@ -81,6 +81,8 @@ class Socket:
 
     def emit(self, name: str, *args: Any) -> None:
         """Send an event; `bytes` anywhere in the arguments travel as attachments."""
+        if isinstance(name, str):
+            name = str(name)  # a member of an enum is no plain string to the encoder
         self.session.send(outgoing(encode(Event(self.namespace, [name, *args]))))
 
     def emit_json(self, name: str, payload_json: bytes) -> None:

@@ -202,6 +202,8 @@ class WebSocketLane:
         """Write the backlog as the peer takes it; ends when there is none."""
         while self._backlog:
             await trio.lowlevel.wait_writable(self._sock.fileno())
+            if self._backlog is None:
+                return  # given up meanwhile, and the connection with it
             try:
                 sent = self._sock.send(self._backlog)
             except BlockingIOError:

@@ -1,0 +1,368 @@
+"""The chat as `chatd.app` puts it together, over a real store, on a real listener.
+
+For scripts in which time passes, `Chat.attach` gives a peer in memory, whose transport is a list.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import attrs
+import orjson
+import trio
+import trio.testing
+
+from chatd.actors.loop import Log, run_messages
+from chatd.app.build import Parts, build
+from chatd.auth import mint
+from chatd.chat.records import Record
+from chatd.config import Config
+from chatd.config.sections import Auth, Limits, Messages, Server
+from chatd.engineio import parse_query
+from chatd.observe import InternalError
+from chatd.observe.clock import wall_ms, wall_s
+from chatd.observe.recorder import Recorder
+from chatd.server.reasons import DisconnectReason
+from chatd.server.session import Session
+from chatd.server.sockets import Handshake
+from chatd.store import CommitFailed, CommitOutcome, Committed, Store, open_store
+from tests.server.doors import listen, open_websocket, opening
+from tests.server.peers import HARD_LIMIT_S, Ended, Peer
+
+SECRET = "a secret for the tests, of more than 32 bytes"
+ROOM = "sales"
+
+
+class LogInHand:
+    """The log of a test: it can fail, and it can hold commits back."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.failure: CommitFailed | None = None
+        self.held = trio.Event()
+        self.held.set()
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        await self.held.wait()
+        if self.failure is not None:
+            raise self.failure
+        return await self._log.commit(records)
+
+
+class MemoryLog:
+    """A log that takes everything at once; for scripts with a clock of their own."""
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        await trio.lowlevel.checkpoint()
+        return Committed(0)
+
+
+class MemoryTransport:
+    """A transport whose peer takes everything, unless the test sets `taking` to a fresh event."""
+
+    name = "memory"
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.sent: list[str] = []
+        self.closed = trio.Event()
+        self.taking = trio.Event()
+        self.taking.set()
+
+    @property
+    def is_behind(self) -> bool:
+        return not self.taking.is_set()
+
+    def flush(self) -> None:
+        pending = self._session.pending
+        self.sent += [outgoing.text.decode() for outgoing in pending]
+        pending.clear()
+
+    def close(self, *, polite: bool) -> None:
+        if polite:
+            self.flush()
+        self.closed.set()
+
+    def allow(self, size: int) -> None:
+        pass
+
+    async def caught_up(self) -> None:
+        await self.taking.wait()
+
+
+class MemoryPeer:
+    """A peer at the other end of a `MemoryTransport`."""
+
+    def __init__(self, session: Session, transport: MemoryTransport) -> None:
+        self.session = session
+        self.transport = transport
+
+    async def say(self, text: str) -> None:
+        """Send one packet, and wait until all that can happen has happened."""
+        later = self.session.receive_text(text)
+        if later is not None:
+            await later()
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def emit(self, name: str, payload: object) -> None:
+        await self.say("42" + orjson.dumps([name, payload]).decode())
+
+    def take(self) -> list[str]:
+        """The packets since the last call."""
+        self.session.flush()
+        sent, self.transport.sent = self.transport.sent, []
+        return sent
+
+    def take_events(self) -> list[tuple[str, Any]]:
+        """The events since the last call, pings aside."""
+        events = [orjson.loads(text[2:]) for text in self.take() if text.startswith("42")]
+        return [(name, payload) for name, payload in events]
+
+
+@attrs.define
+class ChatPeer:
+    """A WebSocket of the chat: events and acks instead of frames."""
+
+    peer: Peer
+    next_ack_id: int = 0
+
+    async def packet(self) -> Any:
+        """The next packet: `(name, payload)` of an event, `(ack id, payload)` of an ack."""
+        while True:
+            text = await self.peer.message()
+            assert isinstance(text, str)
+            if text == "2":
+                await self.peer.send("3")
+            elif text.startswith("42"):
+                return tuple(orjson.loads(text[2:]))
+            elif text.startswith("43"):
+                start = text.index("[")
+                return int(text[2:start]), *orjson.loads(text[start:])
+            else:
+                return text, None
+
+    async def expect(self, name: str | int) -> Any:
+        """The payload of the next packet, which is this event, or the ack of this id."""
+        found, payload = await self.packet()
+        assert found == name, (found, payload)
+        return payload
+
+    async def until(self, name: str | int) -> Any:
+        """The payload of the next packet of this name; others are passed over."""
+        while True:
+            found, payload = await self.packet()
+            if found == name:
+                return payload
+
+    async def emit(self, name: str, payload: object) -> None:
+        await self.peer.send("42" + orjson.dumps([name, payload]).decode())
+
+    async def call(self, name: str, payload: object) -> Any:
+        """Send an event with an ack; what the ack says. Events before it are passed over."""
+        ack_id = await self.ask(name, payload)
+        return await self.until(ack_id)
+
+    async def ask(self, name: str, payload: object) -> int:
+        """Send an event with an ack; the ack's id."""
+        ack_id, self.next_ack_id = self.next_ack_id, self.next_ack_id + 1
+        await self.peer.send(f"42{ack_id}" + orjson.dumps([name, payload]).decode())
+        return ack_id
+
+    async def say(self, payload: object) -> Any:
+        """Send a message, and read all that the sender is told; what the ack says."""
+        ack = await self.call("chat:message", payload)
+        if ack["ok"]:
+            await self.until("chat:message")
+        return ack
+
+    async def quiet(self) -> None:
+        """Nothing was owed but the answer to this."""
+        ack_id = await self.ask("connection:leave", {"connectionId": "a room that is not there"})
+        await self.expect(ack_id)
+
+    async def ended(self) -> int:
+        """The code of the close frame, after whatever else comes."""
+        while True:
+            try:
+                await self.peer.message()
+            except Ended as end:
+                return end.code
+
+
+def message(
+    content: str = "How many orders came in today?",
+    *,
+    room: str = ROOM,
+    message_id: str | None = None,
+    **fields: object,
+) -> dict[str, object]:
+    return {
+        "messageId": message_id or str(uuid4()),
+        "content": content,
+        "connectionId": room,
+        **fields,
+    }
+
+
+def token(
+    user_id: str = "ada",
+    rooms: Sequence[str] = (ROOM,),
+    *,
+    name: str | None = None,
+    ttl_s: int = 3600,
+    secret: str = SECRET,
+    now_s: float | None = None,
+) -> str:
+    return mint(
+        secret,
+        user_id=user_id,
+        rooms=rooms,
+        name=name,
+        ttl_s=ttl_s,
+        now_s=wall_s() if now_s is None else now_s,
+        audience="authenticated",
+        issuer="",
+        claim="connections",
+    )
+
+
+@attrs.define
+class Chat:
+    """A running chat, and its parts."""
+
+    parts: Parts
+    store: Store
+    log: LogInHand
+    recorder: Recorder
+    address: tuple[str, int]
+    streams: list[trio.SocketStream] = attrs.field(factory=list)
+    attached: list[Session] = attrs.field(factory=list)
+    faults_expected: bool = False
+
+    async def open(self, **request: Any) -> Peer:
+        """A WebSocket that has not said who it is."""
+        stream = await trio.open_tcp_stream(*self.address)
+        self.streams.append(stream)
+        peer = await open_websocket(stream, **request)
+        await opening(peer)
+        return peer
+
+    async def connect(self, auth: dict[str, object] | None, **request: Any) -> ChatPeer:
+        """A WebSocket that has sent CONNECT; nothing of the answer is read."""
+        peer = await self.open(**request)
+        await peer.send("40" if auth is None else "40" + orjson.dumps(auth).decode())
+        return ChatPeer(peer)
+
+    async def enter(
+        self,
+        user_id: str = "ada",
+        rooms: Sequence[str] = (ROOM,),
+        *,
+        name: str | None = None,
+        **auth: object,
+    ) -> ChatPeer:
+        """A user who is in; all that is sent to it up to the history of its rooms is read."""
+        peer = await self.connect({"token": token(user_id, rooms, name=name), **auth})
+        await connected(peer)
+        await peer.expect("connection:status")
+        for _ in rooms:
+            await peer.expect("chat:history")
+        return peer
+
+    def attach(self) -> MemoryPeer:
+        """A peer in memory."""
+        session = Session(self.parts.sessions, str(uuid4()), "192.0.2.1")
+        transport = MemoryTransport(session)
+        session.transport = transport
+        handshake = Handshake("192.0.2.1", parse_query(b""), None)
+        session.upper = self.parts.door._make_upper(session, handshake)
+        self.attached.append(session)
+        return MemoryPeer(session, transport)
+
+    async def attach_and_enter(self, user_token: str) -> MemoryPeer:
+        """A peer in memory that is in; what it was told is there to take."""
+        peer = self.attach()
+        await peer.say("40" + orjson.dumps({"token": user_token}).decode())
+        return peer
+
+
+async def connected(peer: ChatPeer) -> str:
+    """The reply to CONNECT."""
+    reply, _ = await peer.packet()
+    assert isinstance(reply, str)
+    assert reply.startswith("40{"), reply
+    return reply
+
+
+async def refused(peer: ChatPeer) -> dict[str, Any]:
+    """The reply to a CONNECT that was not let in."""
+    reply, _ = await peer.packet()
+    assert isinstance(reply, str)
+    assert reply.startswith("44"), reply
+    return orjson.loads(reply[2:])  # type: ignore[no-any-return]
+
+
+def config(
+    *,
+    server: dict[str, object] | None = None,
+    auth: dict[str, object] | None = None,
+    messages: dict[str, object] | None = None,
+    limits: dict[str, object] | None = None,
+) -> Config:
+    return Config(
+        server=Server(**(server or {})),  # type: ignore[arg-type]
+        auth=Auth(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
+        messages=Messages(**(messages or {})),  # type: ignore[arg-type]
+        limits=Limits(**(limits or {})),  # type: ignore[arg-type]
+    )
+
+
+@asynccontextmanager
+async def open_chat(
+    directory: Path, *, in_memory: bool = False, **sections: dict[str, object]
+) -> AsyncIterator[Chat]:
+    """The chat; on the way out every promise about what is left is checked."""
+    store = open_store(directory / "state", "write")
+    writer = None if in_memory else store.start_writer(trio.lowlevel.current_trio_token())
+    log = LogInHand(writer or MemoryLog())
+    recorder = Recorder()
+    parts = build(config(**sections), SECRET, store, log, recorder)
+    sessions = parts.sessions
+    limit_s = 1e9 if in_memory else HARD_LIMIT_S
+    with listen() as listener, trio.fail_after(limit_s):
+        async with trio.open_nursery() as nursery:
+
+            async def act() -> None:
+                await run_messages(parts.machine, parts.mailbox, parts.log, parts.effects, wall_ms)
+
+            nursery.start_soon(act)
+            nursery.start_soon(parts.readiness.run)
+            nursery.start_soon(sessions.flusher.run)
+            nursery.start_soon(sessions.deadlines.run)
+            await nursery.start(parts.door.serve, [listener])
+            chat = Chat(parts, store, log, recorder, listener.getsockname())
+            yield chat
+            for stream in chat.streams:
+                await stream.aclose()
+            for session in chat.attached:
+                session.lost(DisconnectReason.TRANSPORT_CLOSE)
+            await parts.admission.emptied()
+            nursery.cancel_scope.cancel()
+    assert writer is None or await writer.close(HARD_LIMIT_S)
+    store.close()
+    nothing_left(chat)
+    if not chat.faults_expected:
+        assert recorder.of(InternalError) == []
+
+
+def nothing_left(chat: Chat) -> None:
+    """Once the peers are gone, nothing of them is."""
+    parts = chat.parts
+    assert parts.sessions.by_sid == {}
+    assert parts.app._clients.count == 0
+    assert parts.app._clients._by_user == {}
+    assert parts.admission._by_address == {}
+    assert parts.effects._hub._rooms == {}  # type: ignore[attr-defined]
+    assert all(feed.holders == 0 for feed in parts.app._feeds._feeds.values())

@@ -1,0 +1,206 @@
+"""Joining, leaving, paging (SPEC 3 and 4)."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+import trio
+import trio.testing
+
+from chatd.server.reasons import DisconnectReason
+from chatd.server.websocket_lane import WebSocketLane
+from tests.server.chats import Chat, ChatPeer, connected, message, open_chat, token
+
+
+async def seqs(peer: ChatPeer, **wanted: object) -> list[int]:
+    page = await peer.call("chat:history:get", {"connectionId": "sales", **wanted})
+    assert page["ok"] is True
+    return [body["seq"] for body in page["messages"]]
+
+
+async def enter_quietly(
+    chat: Chat, user_id: str = "ada", rooms: tuple[str, ...] = ("sales",)
+) -> ChatPeer:
+    peer = await chat.connect({"token": token(user_id, rooms), "connectionId": []})
+    await connected(peer)
+    await peer.expect("connection:status")
+    return peer
+
+
+async def test_a_join_gives_the_history_and_then_the_ack(chat: Chat) -> None:
+    ada, grace = await chat.enter("ada"), await enter_quietly(chat, "grace")
+    await ada.call("chat:message", message("the first"))
+    ack_id = await grace.ask("connection:join", {"connectionId": "sales"})
+    history = await grace.expect("chat:history")
+    assert [body["content"] for body in history.pop("messages")] == ["the first"]
+    assert history == {"connectionId": "sales", "hasMore": False, "firstSeq": 1, "lastSeq": 1}
+    assert await grace.expect(ack_id) == {
+        "ok": True,
+        "connectionId": "sales",
+        "lastSeq": 1,
+        "epoch": chat.store.epoch,
+    }
+    await ada.call("chat:message", message("the second"))
+    assert (await grace.expect("chat:message"))["seq"] == 2
+
+
+async def test_after_leaving_nothing_of_the_room_comes(chat: Chat) -> None:
+    ada, grace = await chat.enter("ada"), await chat.enter("grace")
+    ack = await grace.call("connection:leave", {"connectionId": "sales"})
+    assert ack == {"ok": True, "connectionId": "sales"}
+    await ada.call("chat:message", message())
+    await grace.quiet()
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "code"),
+    [
+        ("connection:join", {"connectionId": "secret"}, "forbidden_room"),
+        ("connection:join", {"connectionId": 1}, "invalid_payload"),
+        ("connection:join", None, "invalid_payload"),
+        ("connection:leave", {}, "invalid_payload"),
+        ("chat:history:get", {"connectionId": "secret"}, "forbidden_room"),
+        ("chat:history:get", {"connectionId": "sales", "limit": 0}, "invalid_payload"),
+        ("chat:history:get", {"connectionId": "sales", "limit": 201}, "invalid_payload"),
+        ("chat:history:get", {"connectionId": "sales", "before": -1}, "invalid_payload"),
+        ("chat:history:get", {"connectionId": "sales", "after": 1.5}, "invalid_payload"),
+        ("chat:history:get", {"connectionId": "sales", "after": 2**60}, "invalid_payload"),
+        (
+            "chat:history:get",
+            {"connectionId": "sales", "before": 2, "after": 1},
+            "invalid_payload",
+        ),
+        ("chat:history:get", {"connectionId": "sales", "threadId": "x"}, "unknown_thread"),
+        ("auth:refresh", {}, "invalid_payload"),
+    ],
+)
+async def test_what_may_not_be_is_refused_by_ack_and_event(
+    chat: Chat, name: str, payload: object, code: str
+) -> None:
+    ada = await chat.enter()
+    ack_id = await ada.ask(name, payload)
+    ack = await ada.expect(ack_id)
+    assert (ack["ok"], ack["error"]["code"]) == (False, code)
+    error = await ada.expect("chat:error")
+    assert (error["event"], error["code"]) == (name, code)
+    await ada.quiet()
+
+
+async def test_history_is_paged_in_both_directions(tmp_path: Path) -> None:
+    limits = {"user_messages_per_minute": 1e6, "socket_messages_per_minute": 1e6}
+    async with open_chat(tmp_path, limits=limits, messages={"history_page": 60}) as chat:
+        ada = await chat.enter()
+        for number in range(70):
+            await ada.call("chat:message", message(f"number {number}"))
+        assert await seqs(ada) == list(range(21, 71))
+        assert await seqs(ada, before=21, limit=10) == list(range(11, 21))
+        assert await seqs(ada, before=3) == [1, 2]
+        assert await seqs(ada, after=68) == [69, 70]
+        assert await seqs(ada, after=0, limit=60) == list(range(1, 61))
+        assert await seqs(ada, after=70) == []
+        assert await seqs(ada, before=0) == []
+        page = await ada.call("chat:history:get", {"connectionId": "sales", "limit": 60})
+        assert (page["hasMore"], page["firstSeq"], page["lastSeq"]) == (True, 1, 70)
+
+
+async def test_a_page_without_an_ack_comes_as_an_event(chat: Chat) -> None:
+    ada = await chat.enter()
+    await ada.emit("chat:history:get", {"connectionId": "sales"})
+    page = await ada.expect("chat:history")
+    assert page == {
+        "connectionId": "sales",
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 0,
+    }
+
+
+async def test_a_room_of_a_past_life_is_loaded_for_the_first_who_joins(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter()
+        for number in range(3):
+            await ada.call("chat:message", message(f"number {number}"))
+    async with open_chat(tmp_path) as chat:
+        grace = await chat.connect({"token": token("grace")})
+        await connected(grace)
+        status = await grace.expect("connection:status")
+        assert status["rooms"] == [{"connectionId": "sales", "lastSeq": 3}]
+        history = await grace.expect("chat:history")
+        assert [body["seq"] for body in history["messages"]] == [1, 2, 3]
+        assert (await grace.call("chat:message", message()))["seq"] == 4
+
+
+async def test_a_socket_is_in_only_so_many_rooms(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits={"rooms_per_socket": 2}) as chat:
+        ada = await chat.connect({"token": token("ada", ["a", "b", "c"])})
+        await connected(ada)
+        await ada.expect("connection:status")
+        joined = [(await ada.expect("chat:history"))["connectionId"] for _ in range(2)]
+        assert joined == ["a", "b"]
+        ack = await ada.call("connection:join", {"connectionId": "c"})
+        assert ack["error"]["code"] == "overloaded"
+        assert (await ada.expect("chat:error"))["connectionId"] == "c"
+        await ada.call("connection:leave", {"connectionId": "a"})
+        assert (await ada.call("connection:join", {"connectionId": "c"}))["ok"] is True
+
+
+async def test_who_asks_for_many_histories_and_reads_none_gets_them_one_by_one(
+    tmp_path: Path,
+) -> None:
+    """Joins of one segment were all answered at once, whatever was owed already."""
+    limits = {"user_messages_per_minute": 1e6, "socket_messages_per_minute": 1e6}
+    async with open_chat(tmp_path, limits=limits) as chat:
+        ada = await chat.enter()
+        for _ in range(20):
+            await ada.say(message("x" * 10_000))
+        history_bytes = 20 * 10_200
+        deaf = await enter_quietly(chat, "grace")
+        (client,) = chat.parts.app._clients._by_user["grace"]
+        lane = client.socket.session.transport
+        assert isinstance(lane, WebSocketLane)
+        join = '42["connection:join",{"connectionId":"sales"}]'
+        await deaf.peer.send(*[join] * 200)
+        while not lane.is_behind:
+            await ada.quiet()
+        for _ in range(20):
+            await ada.quiet()
+        assert len(lane._backlog or b"") <= 2 * history_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("connection:join", {"connectionId": "stock"}),
+        ("chat:message", message(room="stock")),
+        ("chat:history:get", {"connectionId": "stock"}),
+    ],
+)
+async def test_who_is_cut_while_its_join_waits_leaves_no_ghost(
+    chat: Chat, name: str, payload: dict[str, object]
+) -> None:
+    """It once came into the room after it was gone, and every broadcast was kept for it."""
+    deaf = chat.attach()
+    auth = orjson.dumps({"token": token("grace", ["stock"]), "connectionId": []}).decode()
+    await deaf.say("40" + auth)
+    deaf.transport.taking = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(deaf.emit, name, payload)
+        await trio.testing.wait_all_tasks_blocked()
+        deaf.session.end(DisconnectReason.SLOW_CONSUMER)
+        deaf.transport.taking.set()
+    ada = await chat.enter("ada", ["stock"])
+    await ada.say(message(room="stock"))
+    assert len(chat.parts.effects._hub.sockets("/", "stock")) == 1  # type: ignore[attr-defined]
+    assert deaf.session.pending == []
+
+
+async def test_a_join_that_a_leave_overtakes_leaves_no_ghost(chat: Chat) -> None:
+    ada, grace = await chat.enter("ada"), await enter_quietly(chat, "grace")
+    chat.log.held = trio.Event()
+    await grace.peer.send('42["connection:join",{"connectionId":"sales"}]', "1")
+    while chat.parts.app._feeds._feeds["sales"].holders < 2:
+        await ada.quiet()
+    chat.log.held.set()
+    await grace.ended()
+    assert (await ada.say(message()))["ok"] is True

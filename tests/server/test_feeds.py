@@ -1,0 +1,203 @@
+"""The head of a room: what joiners are shown, loaded and published without hole or double."""
+
+import orjson
+import pytest
+import trio
+import trio.testing
+
+from chatd.chat.markup import keep
+from chatd.chat.records import Message
+from chatd.server.feeds import FEED_BYTES, Feeds
+from chatd.store import Page, StoreReadFailed
+from tests.store.logs import message
+
+ROOM = "sales"
+
+
+class HeldHistory:
+    """A log whose reads end when the test says so."""
+
+    def __init__(self, last_seq: int) -> None:
+        self.stored = [message(seq) for seq in range(1, last_seq + 1)]
+        self.reads = 0
+        self.failing = False
+        self.reading = trio.Event()
+        self.released = trio.Event()
+        self.released.set()
+
+    async def last(self, connection_id: str, limit: int) -> Page:
+        self.reads += 1
+        self.reading.set()
+        stored = list(self.stored)
+        await self.released.wait()
+        if self.failing:
+            raise StoreReadFailed("The disk is away.")
+        last_seq = stored[-1].seq if stored else 0
+        return Page(tuple(stored[-limit:]), len(stored) > limit, min(1, last_seq), last_seq)
+
+    def store(self, seq: int) -> Message:
+        stored = message(seq)
+        self.stored.append(stored)
+        return stored
+
+
+def make_feeds(log: HeldHistory, recent_max: int = 5, **bounds: int) -> Feeds:
+    last_seq = len(log.stored)
+    return Feeds({ROOM: last_seq} if last_seq else {}, log, keep, recent_max=recent_max, **bounds)
+
+
+def shown(feeds: Feeds, room: str = ROOM) -> dict[str, object]:
+    packet = orjson.loads(feeds.history(room).text[2:])
+    assert packet[0] == "chat:history"
+    payload = packet[1]
+    payload["messages"] = [body["seq"] for body in payload["messages"]]
+    del payload["connectionId"]
+    return payload  # type: ignore[no-any-return]
+
+
+async def test_a_room_without_messages_needs_no_load() -> None:
+    feeds = make_feeds(HeldHistory(0))
+    feeds.hold(ROOM)
+    assert feeds.is_loaded(ROOM)
+    assert shown(feeds) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 0}
+
+
+async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
+    log = HeldHistory(7)
+    feeds = make_feeds(log)
+    log.released = trio.Event()
+    feeds.hold(ROOM)
+    feeds.hold(ROOM)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feeds.load, ROOM)
+        nursery.start_soon(feeds.load, ROOM)
+        await trio.testing.wait_all_tasks_blocked()
+        log.released.set()
+    assert log.reads == 1
+    assert shown(feeds) == {
+        "messages": [3, 4, 5, 6, 7],
+        "hasMore": True,
+        "firstSeq": 1,
+        "lastSeq": 7,
+    }
+
+
+@pytest.mark.parametrize("committed_before_the_read", [True, False])
+@pytest.mark.parametrize("published_meanwhile", [0, 1, 3, 5, 9])
+async def test_what_is_published_while_loading_is_there_once(
+    published_meanwhile: int, committed_before_the_read: bool
+) -> None:
+    log = HeldHistory(7)
+    feeds = make_feeds(log)
+    feeds.hold(ROOM)
+    news = [message(8 + number) for number in range(published_meanwhile)]
+    if committed_before_the_read:
+        log.stored += news
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feeds.load, ROOM)
+        await log.reading.wait()
+        for new in news:
+            feeds.publish(new)
+        log.released.set()
+    last = 7 + published_meanwhile
+    assert shown(feeds)["messages"] == list(range(last - 4, last + 1))
+    assert shown(feeds)["lastSeq"] == last
+    assert shown(feeds)["firstSeq"] == 1
+
+
+async def test_what_is_committed_and_not_published_yet_is_not_shown() -> None:
+    log = HeldHistory(7)
+    feeds = make_feeds(log)
+    eighth = log.store(8)
+    feeds.hold(ROOM)
+    await feeds.load(ROOM)
+    assert shown(feeds)["messages"] == [4, 5, 6, 7]
+    feeds.publish(eighth)
+    assert shown(feeds)["messages"] == [4, 5, 6, 7, 8]
+
+
+async def test_a_read_that_fails_is_tried_again_by_the_next() -> None:
+    log = HeldHistory(2)
+    feeds = make_feeds(log)
+    feeds.hold(ROOM)
+    log.failing = True
+    with pytest.raises(StoreReadFailed):
+        await feeds.load(ROOM)
+    log.failing = False
+    await feeds.load(ROOM)
+    assert shown(feeds)["messages"] == [1, 2]
+
+
+async def test_the_history_is_encoded_once_between_two_messages() -> None:
+    feeds = make_feeds(HeldHistory(0))
+    feeds.hold(ROOM)
+    first = feeds.history(ROOM)
+    assert feeds.history(ROOM) is first
+    assert first.frame is first.frame
+    feeds.publish(message(1))
+    assert feeds.history(ROOM) is not first
+    assert shown(feeds) == {"messages": [1], "hasMore": False, "firstSeq": 1, "lastSeq": 1}
+
+
+async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room() -> None:
+    feeds = make_feeds(HeldHistory(0), recent_max=2)
+    feeds.hold(ROOM)
+    messages = [message(seq) for seq in (1, 2, 3)]
+    for new in messages:
+        feeds.publish(new)
+    assert feeds.find(messages[2].message_id, ["elsewhere", ROOM]) is messages[2]
+    assert feeds.find(messages[0].message_id, [ROOM]) is None
+    assert feeds.find(messages[2].message_id, ["elsewhere"]) is None
+
+
+async def test_the_longest_idle_room_goes_first_and_held_ones_never() -> None:
+    log = HeldHistory(0)
+    feeds = Feeds({}, log, keep, recent_max=5, idle_bytes_max=2 * FEED_BYTES)
+    for room in ("held", "a", "b", "c"):
+        feeds.hold(room)
+    feeds.hold("a")
+    for room in ("a", "b", "c"):
+        feeds.release(room)
+    assert set(feeds._feeds) == {"held", "a", "b", "c"}, "a is held twice"
+    feeds.release("a")
+    assert set(feeds._feeds) == {"held", "c", "a"}
+    feeds.hold("c")
+    feeds.release("c")
+    feeds.hold("d")
+    feeds.release("d")
+    assert set(feeds._feeds) == {"held", "c", "d"}
+
+
+@pytest.mark.parametrize("idle_bytes_max", [0, 1_000_000])
+async def test_who_leaves_while_a_room_is_loaded_leaves_the_books_in_order(
+    idle_bytes_max: int,
+) -> None:
+    log = HeldHistory(3)
+    feeds = make_feeds(log, idle_bytes_max=idle_bytes_max)
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        feeds.hold(ROOM)
+        nursery.start_soon(feeds.load, ROOM)
+        await log.reading.wait()
+        feeds.publish(log.store(4))
+        feeds.release(ROOM)
+        feeds.publish(log.store(5))
+        log.released.set()
+    assert feeds._idle_bytes == sum(feed.size for feed in feeds._idle.values())
+    feeds.hold("other")
+    feeds.release("other")
+    assert feeds._idle_bytes == sum(feed.size for feed in feeds._idle.values())
+
+
+async def test_a_room_that_was_let_go_is_loaded_again() -> None:
+    log = HeldHistory(3)
+    feeds = make_feeds(log, idle_bytes_max=0)
+    feeds.hold(ROOM)
+    await feeds.load(ROOM)
+    feeds.release(ROOM)
+    feeds.publish(log.store(4))
+    feeds.hold(ROOM)
+    assert not feeds.is_loaded(ROOM)
+    await feeds.load(ROOM)
+    assert shown(feeds)["messages"] == [1, 2, 3, 4]

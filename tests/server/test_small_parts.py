@@ -1,0 +1,221 @@
+"""Deadlines, flusher, hub, outgoing, readiness: the small parts that all sessions share."""
+
+import math
+import socket
+
+import pytest
+import trio
+import trio.testing
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, TextMessage
+
+from chatd.server.deadlines import Deadlines, Entry
+from chatd.server.flusher import IDLE, SLICE, TOUCHED, Flusher
+from chatd.server.hub import Hub
+from chatd.server.outgoing import Outgoing, OutgoingBinary
+from chatd.server.readiness import EpollReadiness, Readiness, TrioReadiness
+
+HARD_LIMIT_S = 10
+
+
+class Owner:
+    """Somebody with deadlines; `again` says when the next ones are."""
+
+    def __init__(self, *again: float) -> None:
+        self.deadline_entry: Entry | None = None
+        self.called: list[float] = []
+        self._again = list(again)
+
+    def on_deadline(self, now_s: float) -> float:
+        self.called.append(now_s)
+        return self._again.pop(0) if self._again else math.inf
+
+
+async def test_deadlines_come_in_their_order_and_again_when_asked(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    late, early = Owner(), Owner(now + 7, now + 8)
+    deadlines.schedule(late, now + 5)
+    deadlines.schedule(early, now + 3)
+    await trio.sleep(10)
+    assert late.called == [pytest.approx(now + 5)]
+    assert early.called == [pytest.approx(now + at) for at in (3, 7, 8)]
+
+
+async def test_a_nearer_deadline_wakes_the_task_that_sleeps_for_a_later_one(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    far, near = Owner(), Owner()
+    deadlines.schedule(far, now + 1000)
+    await trio.testing.wait_all_tasks_blocked()
+    deadlines.schedule(near, now + 1)
+    await trio.sleep(2)
+    assert near.called == [pytest.approx(now + 1)]
+    assert far.called == []
+
+
+async def test_a_deadline_that_was_moved_or_taken_back_is_not_called(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    moved, gone = Owner(), Owner()
+    for owner in (moved, gone):
+        deadlines.schedule(owner, now + 1)
+    deadlines.schedule(moved, now + 2)
+    deadlines.schedule(gone, math.inf)
+    assert gone.deadline_entry is None
+    await trio.sleep(5)
+    assert moved.called == [pytest.approx(now + 2)]
+    assert gone.called == []
+
+
+class Flushed:
+    def __init__(self, log: list["Flushed"]) -> None:
+        self.scheduled = IDLE
+        self.log = log
+
+    def flush(self) -> None:
+        self.log.append(self)
+
+
+async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    nursery.start_soon(flusher.run)
+    for _ in range(2):
+        log.clear()
+        sessions = [Flushed(log) for _ in range(3)]
+        for session in sessions:
+            flusher.touch(session)
+            assert session.scheduled == TOUCHED
+        assert log == []
+        await trio.testing.wait_all_tasks_blocked()
+        assert log == sessions
+        assert all(session.scheduled == IDLE for session in sessions)
+
+
+async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    for _ in range(3 * SLICE):
+        flusher.touch(Flushed(log))
+    nursery.start_soon(flusher.run)
+    turns = set()
+    while len(log) < 3 * SLICE:
+        await trio.lowlevel.checkpoint()
+        turns.add(len(log))
+    assert turns & {SLICE, 2 * SLICE}
+
+
+class Member:
+    """A socket, as far as the hub knows it."""
+
+    def __init__(self, namespace: str = "/") -> None:
+        self.namespace = namespace
+        self.rooms: tuple[str, ...] = ()
+        self.session = self
+        self.pending: list[Outgoing] = []
+        self.scheduled = IDLE
+
+
+def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
+    flusher = Flusher()
+    hub = Hub(flusher)
+    one, two, other_room, other_space = Member(), Member(), Member(), Member("/custom")
+    hub.join(one, "r")  # type: ignore[arg-type]
+    hub.join(one, "r")  # type: ignore[arg-type]
+    hub.join(two, "r")  # type: ignore[arg-type]
+    hub.join(other_room, "s")  # type: ignore[arg-type]
+    hub.join(other_space, "r")  # type: ignore[arg-type]
+    packet = Outgoing(b"4x")
+    hub.broadcast("/", "r", packet)
+    hub.broadcast("/", "r", packet, but=one)  # type: ignore[arg-type]
+    hub.broadcast("/", "nobody is here", packet)
+    assert one.pending == [packet]
+    assert two.pending == [packet, packet]
+    assert other_room.pending == other_space.pending == []
+    assert flusher.touched == [one, two]
+
+
+def test_rooms_exist_while_somebody_is_in_them() -> None:
+    hub = Hub(Flusher())
+    one = Member()
+    for room in ("a", "b", "c"):
+        hub.join(one, room)  # type: ignore[arg-type]
+    hub.leave(one, "b")  # type: ignore[arg-type]
+    hub.leave(one, "never joined")  # type: ignore[arg-type]
+    assert one.rooms == ("a", "c")
+    hub.leave_all(one)  # type: ignore[arg-type]
+    assert one.rooms == ()
+    assert hub._rooms == {}
+
+
+def test_a_packet_and_its_attachments_are_one_run_of_frames() -> None:
+    packet = Outgoing(b"4packet", (b"one", bytes(70_000)))
+    codec = Connection(ConnectionType.CLIENT)
+    codec.receive_data(packet.frame)
+    events = list(codec.events())
+    assert events[0] == TextMessage(data="4packet")
+    received = b"".join(bytes(e.data) for e in events[1:] if isinstance(e, BytesMessage))
+    assert received == b"one" + bytes(70_000)
+    assert packet.frame is packet.frame
+    assert packet.size == 7 + 3 + 70_000
+
+
+def test_a_binary_message_alone_is_a_binary_frame() -> None:
+    codec = Connection(ConnectionType.CLIENT)
+    codec.receive_data(OutgoingBinary(b"\1\2").frame)
+    assert [bytes(event.data) for event in codec.events()] == [b"\1\2"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("make", [EpollReadiness, TrioReadiness])
+async def test_readable_returns_on_bytes_on_the_end_and_again(
+    make: type[EpollReadiness] | type[TrioReadiness],
+) -> None:
+    readiness: Readiness = make()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            with theirs:
+                for byte in (b"a", b"b"):
+                    theirs.send(byte)
+                    await wait.readable()
+                    assert ours.recv(10) == byte
+                with trio.move_on_after(0.01) as nothing_there:
+                    await wait.readable()
+                assert nothing_there.cancelled_caught
+                theirs.send(b"c")
+                await wait.readable()
+                assert ours.recv(10) == b"c"
+            await wait.readable()
+            assert ours.recv(10) == b""
+            wait.forget()
+            nursery.cancel_scope.cancel()
+
+
+async def test_bytes_that_nobody_wants_yet_do_not_keep_the_processor_busy() -> None:
+    readiness = EpollReadiness()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours, theirs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            theirs.send(b"a")
+            await wait.readable()
+            await trio.testing.wait_all_tasks_blocked()
+            assert readiness.waits == {}, "it was taken out of the epoll"
+            await wait.readable()
+            assert ours.recv(10) == b"a"
+            wait.forget()
+            assert readiness.waits == {}
+            nursery.cancel_scope.cancel()
