@@ -51,11 +51,9 @@ async def run_messages(
         decision = machine.decide(batch, now_ms)
         try:
             decision = await _commit(machine, batch, decision, log, now_ms)
-        except CommitFailed as error:
-            runner.failed(batch, error.code)
-            continue
-        except RecordRefused:
-            runner.failed(batch, Code.INTERNAL)
+        except (CommitFailed, RecordRefused) as error:
+            machine.forget_surplus()
+            runner.failed(batch, error.code if isinstance(error, CommitFailed) else Code.INTERNAL)
             continue
         machine.apply(decision)
         runner.run(decision.effects)

@@ -19,11 +19,12 @@ def canonical_message_id(text: str) -> str | Refusal:
 def check_content(content: str, max_chars: int) -> Refusal | None:
     """Why `content` cannot be a message: empty, longer than `max_chars` code points, with a NUL.
 
-    Length is counted after trimming; the text is kept as written. What is trimmed is bounded by
-    the transport, and by four times the limit, so that white space is no way around it.
+    White space and format characters (zero-width ones) alone are empty, however mixed. Length is
+    counted after trimming; the text is kept as written. What is trimmed is bounded by the
+    transport, and by four times the limit, so that white space is no way around it.
     """
     trimmed = content.strip()
-    if not trimmed or all(unicodedata.category(char) == "Cf" for char in trimmed):
+    if all(char.isspace() or unicodedata.category(char) == "Cf" for char in trimmed):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars or len(content) > 4 * max_chars:
         return Refusal(

@@ -9,11 +9,12 @@ Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 
 BACKOFF_FIRST_S = 1.0  # the least that a refused sender is told to wait
 BACKOFF_MAX_S = 60.0  # the doubling stops here (SPEC 5)
 CLEAN_S = 60.0  # without a violation for so long, the doubling starts over (SPEC 5)
+TOKEN_ENOUGH = 1.0 - 1e-6  # a token; sums of clock readings fall short of 1 by their rounding
 KEYS_MAX = 50_000  # keys with a state of their own, before idle ones are swept out
 
 
@@ -34,7 +35,7 @@ class Bucket:
         tokens = self._tokens + (now_s - self._updated_s) * self._rate_per_s
         self._tokens = tokens if tokens < self._burst else self._burst
         self._updated_s = now_s
-        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate_per_s
+        return 0.0 if self._tokens >= TOKEN_ENOUGH else (1.0 - self._tokens) / self._rate_per_s
 
     def take(self) -> None:
         """Spend the token that `wait_s` has just found."""
@@ -53,12 +54,12 @@ class Bucket:
 class Backoff:
     """What a sender was told to wait, and how often it did not."""
 
-    __slots__ = ("_last_s", "_until_s", "_violations")
+    __slots__ = ("_until_s", "_violated_s", "_violations")
 
     def __init__(self) -> None:
         self._violations = 0
         self._until_s = -math.inf
-        self._last_s = -math.inf
+        self._violated_s = -math.inf
 
     def blocked_s(self, now_s: float) -> float:
         """Seconds that the sender was told to wait and has not waited yet."""
@@ -67,12 +68,12 @@ class Backoff:
     def refuse(self, wait_s: float, now_s: float) -> float:
         """Seconds to wait after a refusal at `now_s`, where the bucket itself needs `wait_s`."""
         waited_as_told = self._violations > 0 and now_s >= self._until_s
-        if now_s - self._last_s >= CLEAN_S and now_s >= self._until_s:
+        if now_s - self._violated_s >= CLEAN_S and now_s >= self._until_s:
             self._violations = 0
             waited_as_told = False
         if not waited_as_told:
             self._violations += 1
-        self._last_s = now_s
+            self._violated_s = now_s
         penalty = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(self._violations - 1, 16))
         wait = max(wait_s, penalty)
         self._until_s = now_s + wait
@@ -80,7 +81,7 @@ class Backoff:
 
     def is_idle(self, now_s: float) -> bool:
         """Whether nothing is known here that a new back-off would not know."""
-        return now_s >= self._until_s and now_s - self._last_s >= CLEAN_S
+        return now_s >= self._until_s and now_s - self._violated_s >= CLEAN_S
 
 
 class Limiter:
@@ -90,6 +91,9 @@ class Limiter:
         self._per_minute = per_minute
         self._buckets: dict[str, Bucket] = {}
         self._keys_max = keys_max
+
+    def __len__(self) -> int:
+        return len(self._buckets)
 
     def bucket(self, key: str, now_s: float) -> Bucket:
         """The bucket of a key, made when it is first asked for."""
@@ -105,7 +109,7 @@ class Limiter:
         for key in [key for key, bucket in self._buckets.items() if bucket.is_full(now_s)]:
             del self._buckets[key]
         if len(self._buckets) >= self._keys_max:
-            for key in list(self._buckets)[: self._keys_max // 2]:
+            for key in list(self._buckets)[: (self._keys_max + 1) // 2]:
                 del self._buckets[key]
 
 
@@ -115,6 +119,9 @@ class Backoffs:
     def __init__(self, *, keys_max: int = KEYS_MAX) -> None:
         self._states: dict[str, Backoff] = {}
         self._keys_max = keys_max
+
+    def __len__(self) -> int:
+        return len(self._states)
 
     def get(self, key: str) -> Backoff | None:
         """The state of a key that was refused before."""
@@ -133,7 +140,7 @@ class Backoffs:
         return state.refuse(wait_s, now_s)
 
 
-def admit(key: str, buckets: Iterable[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
+def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
     """Take one token from each bucket, or from none; `key` is who is told to wait.
 
     Returns None where it was admitted, else the milliseconds to wait (`retryAfterMs`).

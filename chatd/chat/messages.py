@@ -203,25 +203,36 @@ class Messages:
                     self._members.setdefault(connection_id, set()).add(user_id)
                 case _:
                     pass
+        self.forget_surplus()
 
     def remember(self, messages: Iterable[Message]) -> None:
-        """Learn of messages that the log holds, so that the next decision knows their ids."""
+        """Learn of messages that the log holds, so that the next decision knows their ids.
+
+        Nothing is forgotten here, or deciding again would run into the same ids for ever; `apply`
+        does that, and `forget_surplus` where the commit failed.
+        """
         for message in messages:
             self._keep(message)
+
+    def forget_surplus(self) -> None:
+        """Forget the oldest messages beyond the bounds, but never the newest one."""
+        recent = self._recent
+        while len(recent) > self._recent_max or self._recent_chars > self._recent_chars_max:
+            if len(recent) <= 1:
+                break
+            oldest = recent.pop(next(iter(recent)))
+            self._recent_chars -= len(oldest.content)
 
     def is_member(self, connection_id: str, user_id: str) -> bool:
         """Whether the user has joined the room."""
         return user_id in self._members.get(connection_id, ())
 
     def _keep(self, message: Message) -> None:
-        recent = self._recent
-        recent[message.message_id] = message
+        known = self._recent.pop(message.message_id, None)
+        if known is not None:
+            self._recent_chars -= len(known.content)
+        self._recent[message.message_id] = message
         self._recent_chars += len(message.content)
-        while len(recent) > self._recent_max or self._recent_chars > self._recent_chars_max:
-            if len(recent) == 1:
-                break
-            oldest = recent.pop(next(iter(recent)))
-            self._recent_chars -= len(oldest.content)
 
 
 def is_repeat(command: SendMessage, known: Message) -> bool:

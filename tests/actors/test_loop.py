@@ -1,0 +1,176 @@
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from chatd.actors.loop import BATCH_MAX, run_messages
+from chatd.actors.mailbox import Mailbox
+from chatd.chat.messages import Accepted, Command, Conflicted, Joined, Messages, Repeated
+from chatd.chat.records import MemberJoined
+from chatd.store import CommitFailed, FailureCode, RecordRefused
+from tests.actors.fakes import MemoryLog, Notebook
+from tests.chat.commands import join, send, stored
+
+NOW_MS = 5_000
+
+
+class Actor:
+    """The messages actor with a log in memory; `serve` is one life of it."""
+
+    def __init__(self, log: MemoryLog, machine: Messages) -> None:
+        self.log, self.machine = log, machine
+        self.mailbox: Mailbox[Command] = Mailbox(10 * BATCH_MAX)
+        self.notebook = Notebook()
+
+    async def run(self) -> None:
+        await run_messages(self.machine, self.mailbox, self.log, self.notebook, lambda: NOW_MS)
+
+    async def serve(self, *batch: Command) -> None:
+        """Put a batch in, close, and run to the end."""
+        for command in batch:
+            assert self.mailbox.offer(command)
+        self.mailbox.close()
+        with trio.fail_after(5):
+            await self.run()
+
+
+@pytest.fixture
+def actor() -> Actor:
+    return Actor(MemoryLog(), Messages({}, {}))
+
+
+def accepted(number: int, seq: int) -> Accepted:
+    command = send(number)
+    return Accepted(command, stored(command, seq, NOW_MS))
+
+
+async def test_a_batch_is_one_commit_and_its_effects_are_run_together(actor: Actor) -> None:
+    await actor.serve(send(1), join("demo"), send(2))
+    effects = [accepted(1, 1), Joined(join("demo"), (1,)), accepted(2, 2)]
+    assert actor.notebook.lines == [effects]
+    assert len(actor.log.commits) == 1
+    assert actor.machine.last_seq("demo") == 2
+
+
+async def test_nothing_is_applied_or_told_before_the_commit(
+    actor: Actor, nursery: trio.Nursery
+) -> None:
+    actor.log.open_gate = trio.Event()
+    actor.mailbox.offer(send(1))
+    nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
+    assert actor.notebook.lines == []
+    assert actor.machine.last_seq("demo") == 0
+    actor.log.open_gate.set()
+    await wait_all_tasks_blocked()
+    assert actor.notebook.lines == [[accepted(1, 1)]]
+    assert actor.machine.last_seq("demo") == 1
+    actor.mailbox.close()
+
+
+async def test_what_arrives_during_a_commit_is_the_next_batch(
+    actor: Actor, nursery: trio.Nursery
+) -> None:
+    actor.log.open_gate = trio.Event()
+    actor.mailbox.offer(send(1))
+    nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
+    for number in (2, 3):
+        actor.mailbox.offer(send(number))
+    actor.log.open_gate.set()
+    actor.mailbox.close()
+    await wait_all_tasks_blocked()
+    assert actor.notebook.lines == [[accepted(1, 1)], [accepted(2, 2), accepted(3, 3)]]
+
+
+async def test_a_batch_has_a_most_and_the_rest_is_the_next_batch(actor: Actor) -> None:
+    await actor.serve(*(send(number) for number in range(2 * BATCH_MAX + 1)))
+    assert [len(records) for records in actor.log.commits] == [BATCH_MAX, BATCH_MAX, 1]
+    assert [len(effects) for effects in actor.notebook.lines] == [BATCH_MAX, BATCH_MAX, 1]
+    assert actor.machine.last_seq("demo") == 2 * BATCH_MAX + 1
+
+
+async def test_the_machine_has_caught_up_when_effects_run(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        actor.notebook, "run", lambda _effects: seen.append(actor.machine.last_seq("demo"))
+    )
+    await actor.serve(send(1), send(2))
+    assert seen == [2]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (CommitFailed(FailureCode.STORAGE_FULL, "no space"), "storage_full"),
+        (CommitFailed(FailureCode.STORAGE_ERROR, "an I/O error"), "storage_error"),
+        (RecordRefused("a gap"), "internal"),
+    ],
+    ids=["full disk", "broken disk", "refused records"],
+)
+async def test_a_commit_that_fails_is_told_to_its_senders_and_leaves_no_trace(
+    actor: Actor, failure: Exception, code: str
+) -> None:
+    actor.log.outcomes.append(failure)
+    batch = [send(number) for number in range(BATCH_MAX)]
+    await actor.serve(*batch, send(BATCH_MAX))
+    assert actor.notebook.lines == [(batch, code), [accepted(BATCH_MAX, 1)]]
+    assert actor.machine.last_seq("demo") == 1
+
+
+async def test_an_id_that_only_the_log_knows_makes_the_batch_be_decided_again() -> None:
+    original = stored(send(1), 1)
+    actor = Actor(MemoryLog([original]), Messages({"demo": 1}, {}))
+    await actor.serve(send(1), send(2), send(1, "else"))
+    effects = [Repeated(send(1), original), accepted(2, 2), Conflicted(send(1, "else"))]
+    assert actor.notebook.lines == [effects]
+    assert len(actor.log.commits) == 1
+
+
+async def test_a_batch_of_which_the_log_knows_all_commits_nothing_more() -> None:
+    originals = [stored(send(number), number) for number in (1, 2, 3)]
+    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {"demo": ["ann"]}))
+    await actor.serve(send(1), join("demo"), send(3))
+    effects = [Repeated(send(1), originals[0]), Joined(join("demo"), (3,))]
+    assert actor.notebook.lines == [[*effects, Repeated(send(3), originals[2])]]
+    assert actor.log.commits == []
+
+
+async def test_more_retries_than_the_machine_remembers_do_not_go_round_for_ever() -> None:
+    originals = [stored(send(number), number) for number in (1, 2, 3)]
+    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {}, recent_max=1))
+    await actor.serve(send(1), send(2), send(3))
+    assert actor.notebook.lines == [
+        [Repeated(send(number), original) for number, original in enumerate(originals, start=1)]
+    ]
+
+
+async def test_a_failure_after_a_conflict_is_told_once_and_keeps_memory_bounded() -> None:
+    originals = [stored(send(number), number) for number in (1, 2)]
+    actor = Actor(MemoryLog(originals), Messages({"demo": 2}, {}, recent_max=1))
+    actor.log.outcomes = [None, CommitFailed(FailureCode.STORAGE_FULL, "no space")]
+    batch: list[Command] = [send(1), send(2), join("demo")]
+    await actor.serve(*batch)
+    assert actor.notebook.lines == [(batch, "storage_full")]
+    assert not actor.machine.is_member("demo", "ann")
+    effects = actor.machine.decide(batch[:2], NOW_MS).effects
+    assert [type(effect) for effect in effects] == [Accepted, Repeated]
+
+
+async def test_a_batch_of_repeats_needs_no_commit(actor: Actor) -> None:
+    actor.machine.remember([stored(send(1), 1)])
+    actor.log.outcomes.append(CommitFailed(FailureCode.STORAGE_FULL, "no space"))
+    await actor.serve(send(1))
+    assert actor.notebook.lines == [[Repeated(send(1), stored(send(1), 1))]]
+
+
+async def test_a_closed_and_empty_mailbox_ends_the_loop(actor: Actor) -> None:
+    await actor.serve()
+    assert actor.notebook.lines == []
+
+
+async def test_the_records_of_a_join_are_committed_before_its_effect(actor: Actor) -> None:
+    await actor.serve(join("a", "b"))
+    assert actor.log.commits == [[MemberJoined(room, "ann", NOW_MS) for room in "ab"]]
+    assert actor.notebook.lines == [[Joined(join("a", "b"), (0, 0))]]

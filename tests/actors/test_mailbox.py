@@ -1,0 +1,166 @@
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from chatd.actors.mailbox import Mailbox
+
+
+@pytest.fixture
+def mailbox() -> Mailbox[int]:
+    return Mailbox(capacity=3)
+
+
+def fill(mailbox: Mailbox[int]) -> None:
+    while mailbox.offer(len(mailbox)):
+        pass
+
+
+async def ends(function: Callable[[], Awaitable[object]]) -> bool:
+    """Whether a call returns at once, without anybody else doing anything."""
+    with trio.move_on_after(0) as scope:
+        await function()
+    return not scope.cancelled_caught
+
+
+async def test_commands_come_out_in_the_order_in_which_they_went_in(mailbox: Mailbox[int]) -> None:
+    assert [mailbox.offer(number) for number in (1, 2, 3)] == [True] * 3
+    assert await mailbox.take(2) == [1, 2]
+    mailbox.offer(4)
+    assert await mailbox.take(10) == [3, 4]
+
+
+async def test_a_full_mailbox_refuses_and_keeps_what_it_has(mailbox: Mailbox[int]) -> None:
+    fill(mailbox)
+    assert not mailbox.offer(99)
+    assert len(mailbox) == 3
+    assert await mailbox.take(10) == [0, 1, 2]
+    assert mailbox.offer(99)
+
+
+async def test_a_reader_waits_for_the_first_command_and_takes_all_that_came_with_it(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    taken: list[int] = []
+
+    async def read() -> None:
+        taken.extend(await mailbox.take(10))
+
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    assert not taken
+    mailbox.offer(1)
+    mailbox.offer(2)
+    await wait_all_tasks_blocked()
+    assert taken == [1, 2]
+
+
+async def test_a_cancelled_take_loses_no_command(mailbox: Mailbox[int]) -> None:
+    assert not await ends(lambda: mailbox.take(1))
+    assert mailbox.offer(1)
+    assert await mailbox.take(1) == [1]
+
+
+@pytest.mark.parametrize("cancel_first", [False, True])
+async def test_a_take_that_is_cancelled_as_a_command_arrives_loses_no_command(
+    mailbox: Mailbox[int], nursery: trio.Nursery, cancel_first: bool
+) -> None:
+    taken: list[int] = []
+    scope = trio.CancelScope()
+
+    async def read() -> None:
+        with scope:
+            taken.extend(await mailbox.take(1))
+
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    if cancel_first:
+        scope.cancel()
+    mailbox.offer(7)
+    scope.cancel()
+    await wait_all_tasks_blocked()
+    mailbox.close()
+    assert [*taken, *await mailbox.take(1)] == [7]
+
+
+async def test_space_is_there_at_once_in_a_mailbox_that_is_not_full(mailbox: Mailbox[int]) -> None:
+    mailbox.offer(1)
+    assert await ends(mailbox.space)
+
+
+async def test_space_comes_when_the_reader_takes(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    fill(mailbox)
+    offered: list[int] = []
+
+    async def send(number: int) -> None:
+        while not mailbox.offer(number):
+            await mailbox.space()
+        offered.append(number)
+
+    for number in (10, 11, 12):
+        nursery.start_soon(send, number)
+    await wait_all_tasks_blocked()
+    assert not offered
+    await mailbox.take(1)
+    await wait_all_tasks_blocked()
+    assert len(offered) == 1
+    assert len(mailbox) == 3
+    await mailbox.take(3)
+    await wait_all_tasks_blocked()
+    assert sorted(offered) == [10, 11, 12]
+
+
+async def test_who_gives_up_waiting_for_space_holds_nobody_back(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    fill(mailbox)
+    assert not await ends(mailbox.space)
+    nursery.start_soon(mailbox.space)
+    await wait_all_tasks_blocked()
+    await mailbox.take(1)
+    await wait_all_tasks_blocked()
+    assert not nursery.child_tasks
+
+
+async def test_a_closed_mailbox_refuses_and_gives_what_is_left(mailbox: Mailbox[int]) -> None:
+    fill(mailbox)
+    mailbox.close()
+    assert mailbox.is_closed
+    assert await mailbox.take(2) == [0, 1]
+    assert not mailbox.offer(99)
+    assert await mailbox.take(2) == [2]
+    assert await mailbox.take(2) == []
+    assert await mailbox.take(2) == []
+
+
+async def test_closing_wakes_the_reader_with_nothing(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    batches: list[list[int]] = []
+
+    async def read() -> None:
+        batches.append(await mailbox.take(1))
+
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    mailbox.close()
+    mailbox.close()
+    await wait_all_tasks_blocked()
+    assert batches == [[]]
+
+
+async def test_closing_wakes_those_who_wait_for_space(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    fill(mailbox)
+    for _ in range(2):
+        nursery.start_soon(mailbox.space)
+    await wait_all_tasks_blocked()
+    assert len(nursery.child_tasks) == 2
+    mailbox.close()
+    await wait_all_tasks_blocked()
+    assert not nursery.child_tasks
+    assert await ends(mailbox.space)

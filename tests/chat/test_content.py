@@ -1,0 +1,73 @@
+import pytest
+
+from chatd.chat.content import canonical_message_id, check_content
+from chatd.wire.codes import Code, Refusal
+
+UUID = "0b8e6f1a-3c1d-4b7e-9a55-00c0ffee0001"
+MOST = 10
+
+
+def test_a_message_id_is_compared_in_lower_case() -> None:
+    assert canonical_message_id(UUID.upper()) == UUID
+    assert canonical_message_id(UUID) == UUID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        UUID + "\n",
+        " " + UUID,
+        UUID.replace("-", ""),
+        "{" + UUID + "}",
+        "urn:uuid:" + UUID,
+        UUID[:-1] + "g",
+        UUID[:-1] + "\uff11",
+        UUID[:-1] + "\u0661",
+        UUID * 2,
+    ],
+)
+def test_what_is_no_uuid_is_no_message_id(text: str) -> None:
+    assert canonical_message_id(text) == Refusal(Code.INVALID_MESSAGE_ID, path="messageId")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a",
+        "a" * MOST,
+        " " * 15 + "a" * MOST + "\n" * 15,
+        "\U0001f600" * MOST,
+        "a\u200bb",
+        "\u00a0a",
+    ],
+)
+def test_content_that_fits_is_taken_as_written(content: str) -> None:
+    assert check_content(content, MOST) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("", Code.CONTENT_EMPTY),
+        (" \t\r\n", Code.CONTENT_EMPTY),
+        ("\u00a0\u2003", Code.CONTENT_EMPTY),
+        ("\u200b", Code.CONTENT_EMPTY),
+        ("\u200b \u2060\n\u200b", Code.CONTENT_EMPTY),
+        ("a" * (MOST + 1), Code.CONTENT_TOO_LONG),
+        ("a" + " " * 4 * MOST, Code.CONTENT_TOO_LONG),
+        ("a\0b", Code.INVALID_PAYLOAD),
+        ("\0", Code.INVALID_PAYLOAD),
+    ],
+)
+def test_content_that_cannot_be_a_message_is_refused_by_name(content: str, code: Code) -> None:
+    refusal = check_content(content, MOST)
+    assert refusal is not None
+    assert (refusal.code, refusal.path) == (code, "content")
+
+
+def test_a_refusal_for_length_says_how_long_it_may_be() -> None:
+    refusal = check_content("a" * 11, MOST)
+    assert refusal is not None
+    assert refusal.sentence == "The message has 11 characters and may have 10; shorten it."

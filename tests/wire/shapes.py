@@ -1,0 +1,89 @@
+"""The payloads of SPEC 3, written down a second time, and what fits them judged by plain code."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from chatd.wire.payloads import (
+    AuthRefresh,
+    ChatAck,
+    ChatMessage,
+    ConnectionJoin,
+    ConnectionLeave,
+    HistoryGet,
+)
+
+
+@attrs.frozen
+class Field:
+    """What a field takes: a type, a list of texts (`list`), or an object of fields."""
+
+    kind: "type | Shape"
+    optional: bool = False
+
+
+Shape: TypeAlias = Mapping[str, Field]
+
+CONFIG: Shape = {"readOnly": Field(bool, True), "dryRun": Field(bool, True)}
+CONTEXT: Shape = {
+    "schema": Field(str, True),
+    "tables": Field(list, True),
+    "config": Field(CONFIG, True),
+}
+SHAPES: Mapping[type, Shape] = {
+    ChatMessage: {
+        "messageId": Field(str),
+        "content": Field(str),
+        "connectionId": Field(str),
+        "context": Field(CONTEXT, True),
+        "threadId": Field(str, True),
+    },
+    ChatAck: {"messageId": Field(str), "upTo": Field(bool, True)},
+    ConnectionJoin: {"connectionId": Field(str)},
+    ConnectionLeave: {"connectionId": Field(str)},
+    HistoryGet: {
+        "connectionId": Field(str),
+        "before": Field(int, True),
+        "after": Field(int, True),
+        "limit": Field(int, True),
+        "threadId": Field(str, True),
+    },
+    AuthRefresh: {"token": Field(str)},
+}
+
+
+def fault(value: Any, shape: Shape) -> str | None:
+    """The path of the first field that does not fit; `""` is the value itself, None is no fault."""
+    if type(value) is not dict:
+        return ""
+    for name, field in shape.items():
+        if field.optional and value.get(name) is None:
+            continue
+        if name not in value:
+            return name
+        inner = _fault_of_field(value[name], field.kind)
+        if inner is not None:
+            return name + ("." if inner and inner[0] != "[" else "") + inner
+    return None
+
+
+def _fault_of_field(value: Any, kind: type | Shape) -> str | None:
+    if not isinstance(kind, type):
+        return fault(value, kind)
+    if kind is list and type(value) is list and len(value) <= 100:
+        wrong = (at for at, item in enumerate(value) if not _fits(item, str))
+        return next((f"[{at}]" for at in wrong), None)
+    return None if kind is not list and _fits(value, kind) else ""
+
+
+def _fits(value: Any, kind: type) -> bool:
+    match value:
+        case bool():
+            return kind is bool
+        case int():
+            return kind is int and abs(value) < 2**53
+        case str():
+            return kind is str and not any("\ud800" <= char <= "\udfff" for char in value)
+        case _:
+            return False
