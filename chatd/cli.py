@@ -4,12 +4,16 @@ Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged
 configuration.
 """
 
+import contextlib
+import http.client
 import json
 import os
+import shlex
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +26,7 @@ from chatd.app.start import (
     EXIT_FAILURE,
     Invitation,
     StartFailedError,
+    check_secret,
     mint_token,
     run,
     secret_for,
@@ -30,6 +35,7 @@ from chatd.auth import TokenRefused, Verifier
 from chatd.config import ConfigError, Loaded, explain, load, state_directory
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
+from chatd.observe.lines import visible
 
 HEALTH_TIMEOUT_S = 5.0
 
@@ -86,27 +92,52 @@ def serve(
         log__format=log_format,
         log__level=log_level,
     )
+    _open_missing_streams()
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
         with bridge(log):
-            code = run(loaded, os.environ, log, _invite)
+            code = run(
+                loaded, os.environ, log, partial(_invite, _mint_hint(config_path, state_dir))
+            )
     except StartFailedError as error:
         _fail(str(error), error.exit_code)
     sys.exit(code)
 
 
-def _invite(invitation: Invitation) -> None:
+def _open_missing_streams() -> None:
+    """Put /dev/null where a launcher closed a standard stream.
+
+    Otherwise its descriptor would go to a file or socket of ours, into which others then write.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for the whole process
+
+
+def _mint_hint(config_path: Path | None, state_dir: str | None) -> str:
+    """The command that mints a token which a daemon that was started with these flags takes."""
+    places = [] if config_path is None else ["--config", str(config_path)]
+    places += [] if state_dir is None else ["--state-dir", state_dir]
+    return shlex.join(["chatd", "token", "mint", *places, "--user", "alice", "--room", DEMO_ROOM])
+
+
+def _invite(mint_hint: str, invitation: Invitation) -> None:
     """Tell a person how to get in; a token is shown on a terminal only, never in a log."""
     if invitation.token is None:
         return
     if sys.stdout.isatty():
-        click.echo(f"\n  Open {invitation.url}#token={invitation.token}\n")
+        text = f"\n  Open {invitation.url}#token={invitation.token}\n\n"
     else:
-        click.echo(
-            f"Get a token for {invitation.url} with: "
-            f"chatd token mint --user alice --room {DEMO_ROOM}"
-        )
+        text = f"Get a token for {invitation.url} with: {mint_hint}\n"
+    # Past the stream's buffer, which would raise again at exit. Nobody who reads is no reason to
+    # end: the daemon serves without.
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), os.fsencode(text))
 
 
 @main.group()
@@ -157,12 +188,14 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     auth = loaded.config.auth
     try:
         secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
-    except (StartFailedError, ConfigError) as error:
+    except StartFailedError as error:
+        _fail(str(error), error.exit_code)
+    except ConfigError as error:
         _fail(str(error), EXIT_CONFIG)
     verifier = Verifier(
         secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
     )
-    given = sys.stdin.read(auth.max_token_bytes + 1).strip()
+    given = sys.stdin.buffer.read(auth.max_token_bytes + 1).decode(errors="replace").strip()
     try:
         identity = verifier.verify(given or None, wall_s())
     except TokenRefused as error:
@@ -181,6 +214,10 @@ def config() -> None:
 def config_check(config_path: Path | None) -> None:
     """Tell whether the configuration is right."""
     loaded = _load(config_path)
+    try:
+        check_secret(loaded.config)
+    except StartFailedError as error:
+        _fail(str(error), error.exit_code)
     click.echo(f"The configuration is right ({loaded.source or 'defaults only'}).")
 
 
@@ -201,13 +238,15 @@ def health(config_path: Path | None, url: str | None) -> None:
         host = f"[{server.host}]" if ":" in server.host else server.host
         url = f"http://{host}:{server.port}"
     endpoint = url.rstrip("/") + "/api/websocket/health"
+    # This machine's way out may be a proxy; it is none to a daemon that is asked for by address.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:
+        with direct.open(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:
             body = answer.read(65_536)
     except urllib.error.HTTPError as error:
         body = error.read(65_536)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
+        reason = visible(str(getattr(error, "reason", error)).strip())
         _fail(f"no daemon answers at {url}: {reason}; is it running?", EXIT_FAILURE)
     try:
         status = json.loads(body)["status"]

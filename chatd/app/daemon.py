@@ -22,6 +22,7 @@ from chatd.server.reasons import DisconnectReason
 from chatd.store import Store
 
 HARD_STOP_S = 1.0  # after the drain's own deadline, before the process is ended by force
+LAST_LINE_S = 0.2  # for the log, where the process is ended by force
 EXIT_UNCLEAN = 1
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 
@@ -52,9 +53,9 @@ async def serve(
             await nursery.start(parts.door.serve, listeners)
             on_ready()
             received = await anext(aiter(signals))
-            emit.emit(DaemonStopping(signal.Signals(received).name))
             bound_s = config.server.drain_timeout_s
             stop_by_force(bound_s + HARD_STOP_S, emit)
+            emit.emit(DaemonStopping(signal.Signals(received).name))
             nursery.start_soon(_stop_on_second_signal, signals, emit)
             with trio.move_on_after(max(0.0, bound_s - BACKSTAGE_S)) as limit:
                 await _drain(parts, acted, wall_ms() + round(bound_s * 1000))
@@ -93,5 +94,8 @@ def stop_by_force(after_s: float, emit: Emit) -> None:
 
 
 def _end_process(emit: Emit) -> None:
-    emit.emit(DaemonStopped(clean=False))
+    """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
+    last_line = threading.Thread(target=emit.emit, args=[DaemonStopped(clean=False)], daemon=True)
+    last_line.start()
+    last_line.join(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

@@ -15,7 +15,6 @@ import attrs
 import trio
 
 from chatd import __version__
-from chatd.app.daemon import serve
 from chatd.app.listen import CannotListenError, is_loopback, open_listeners
 from chatd.auth import Verifier, load_or_create_secret, mint
 from chatd.config import Config, ConfigError, Loaded, state_directory
@@ -53,35 +52,45 @@ class Invitation:
     token: str | None
 
 
-def secret_for(config: Config, state_dir: Path) -> str:
-    """The secret that tokens are signed with: the configured one, or one generated for this host.
-
-    Raises StartFailedError where there is none that may be used.
-    """
+def check_secret(config: Config) -> None:
+    """Refuse a configuration whose tokens anybody could sign. Raises StartFailedError."""
     if config.auth.jwt_secret:
-        secret = config.auth.jwt_secret
+        _require_strong(config, config.auth.jwt_secret)
     elif not is_loopback(config.server.host):
         raise StartFailedError(
             f"On {config.server.host} chatd is open to others: set auth.jwt_secret "
             "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
             EXIT_CONFIG,
         )
-    else:
-        try:
-            secret = load_or_create_secret(state_dir / SECRET_NAME)
-        except ValueError as error:
-            raise StartFailedError(_sentence(str(error)), EXIT_CONFIG) from error
-        except OSError as error:
-            raise StartFailedError(
-                f"The secret in {state_dir} cannot be kept: {error.strerror}; "
-                "make the directory writable or set state.dir.",
-                EXIT_FAILURE,
-            ) from error
+
+
+def secret_for(config: Config, state_dir: Path) -> str:
+    """The secret that tokens are signed with: the configured one, or one generated for this host.
+
+    Raises StartFailedError where there is none that may be used.
+    """
+    check_secret(config)
+    if config.auth.jwt_secret:
+        return config.auth.jwt_secret
+    try:
+        secret = load_or_create_secret(state_dir / SECRET_NAME)
+    except ValueError as error:
+        raise StartFailedError(_sentence(str(error)), EXIT_CONFIG) from error
+    except OSError as error:
+        raise StartFailedError(
+            f"The secret in {state_dir} cannot be kept: {error.strerror}; "
+            "make the directory writable or set state.dir.",
+            EXIT_FAILURE,
+        ) from error
+    _require_strong(config, secret)
+    return secret
+
+
+def _require_strong(config: Config, secret: str) -> None:
     try:
         Verifier(secret, config.auth.audience, config.auth.issuer, 0, config.auth.max_token_bytes)
     except ValueError as error:
-        raise StartFailedError(f"auth.jwt_secret: {error}", EXIT_CONFIG) from error
-    return secret
+        raise StartFailedError(f"auth.jwt_secret: {error}.", EXIT_CONFIG) from error
 
 
 def mint_token(
@@ -133,6 +142,9 @@ def run(
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
     emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
     port = listeners[0].getsockname()[1]
+    # Not above: `chatd health` and the other commands, and whoever is told what is wrong, would
+    # wait for the whole daemon to be imported, which is half of their time.
+    from chatd.app.daemon import serve
 
     def on_ready() -> None:
         # What start-up left behind lives for ever: the collector need not look at it again.

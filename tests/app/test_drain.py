@@ -1,0 +1,220 @@
+"""The end of a daemon: told to everybody, complete, and in time, whatever hangs (promise 7)."""
+
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.app.client import Client, message, token_for
+from tests.app.daemon import NO_LIMITS, Daemon, House
+from tests.app.test_kill import ROOMS, SECRET, Flood, flood
+
+ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__DURABILITY": "write"}
+HANGING_DISK = (sys.executable, str(Path(__file__).with_name("hanging_disk.py")), "serve")
+SLACK_S = 3.0  # of the machine that runs the tests, and of the process's own end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stop_is_told_to_the_clients_before_their_transport_closes(
+    house: House, nursery: trio.Nursery, number: signal.Signals
+) -> None:
+    daemon = await house.start(env=ENV)
+    clients = [
+        await Client.connect(nursery, daemon.port, token_for(SECRET, user))
+        for user in ("alice", "bob")
+    ]
+    for client in clients:
+        await client.hear("chat:history")
+    began_s = trio.current_time()
+    daemon.send_signal(number)
+    waits = set()
+    for client in clients:
+        await client.gone()
+        (name, draining), (status_name, status) = client.heard[-2:]
+        assert name == "server:draining"
+        assert draining.keys() == {"deadline", "reconnectAfterMs"}
+        assert status_name == "connection:status"
+        assert status["status"] == "draining"
+        assert status["code"] == "draining"
+        assert status["retryAfterMs"] == draining["reconnectAfterMs"] >= 0
+        waits.add(status["retryAfterMs"])
+        # A DISCONNECT would tell stock clients to stay away.
+        assert not any(packet.startswith("41") for packet in client.packets)
+    assert await daemon.ended() == 0
+    assert trio.current_time() - began_s < SLACK_S  # the drain itself may take ten seconds
+    assert daemon.events("daemon.stopping")[0]["reason"] == number.name
+    assert daemon.events("daemon.stopped")[0]["clean"] is True
+    assert {gone["reason"] for gone in daemon.events("socket.disconnected")} == {
+        "server shutting down"
+    }
+    with pytest.raises(OSError, match="failed"):
+        await trio.open_tcp_stream("127.0.0.1", daemon.port)
+
+
+async def test_what_was_accepted_is_acknowledged_before_the_end(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    what = Flood()
+    with trio.fail_after(30):
+        async with trio.open_nursery() as flooding:
+            clients = await flood(daemon.port, what, flooding)
+            await what.reached(300)
+            daemon.send_signal(signal.SIGTERM)
+            for client in clients:
+                await client.gone()
+                assert client.said("server:draining")
+            assert await daemon.ended() == 0
+            flooding.cancel_scope.cancel()
+    daemon = await house.start(env=ENV)
+    reader = await Client.connect(nursery, daemon.port, token_for(SECRET, "reader", ROOMS))
+    for room in ROOMS:
+        kept = {shown["seq"]: shown["messageId"] for shown in await reader.whole_room(room)}
+        assert kept == what.acked[room]
+
+
+async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: trio.Nursery) -> None:
+    bound_s = 4.0
+    daemon = await house.start(
+        env={
+            **ENV,
+            "CHATD_SERVER__DRAIN_TIMEOUT_S": str(bound_s),
+            "CHATD_SERVER__BACKLOG_BYTES": "1000000000",
+        }
+    )
+    half = await trio.open_tcp_stream("127.0.0.1", daemon.port)
+    await half.send_all(b"GET /api/websocket/health HTTP/1.1\r\nHo")
+    idle = await trio.open_tcp_stream("127.0.0.1", daemon.port)
+    await idle.send_all(b"GET /api/websocket/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    with trio.fail_after(5):
+        assert b" 200 " in await idle.receive_some()
+
+    deaf = await Client.connect(
+        nursery, daemon.port, token_for(SECRET, "deaf"), receive_buffer_bytes=4096
+    )
+    await deaf.hear("chat:history")
+    deaf.stop_reading()
+    sender = await Client.connect(nursery, daemon.port, token_for(SECRET, "sender"))
+    hearer = await Client.connect(nursery, daemon.port, token_for(SECRET, "hearer"))
+    flooding = trio.CancelScope()
+
+    async def send() -> None:
+        with flooding:
+            while not sender.is_gone:
+                await sender.emit("chat:message", message("x" * 10_000))
+
+    nursery.start_soon(send)
+    await hearer.hear("chat:message", within_s=20, seq=1200)  # beyond what any kernel buffers
+    assert not daemon.events("socket.disconnected")
+
+    began_s = trio.current_time()
+    daemon.send_signal(signal.SIGTERM)
+    await hearer.gone()
+    flooding.cancel()
+    assert hearer.said("server:draining")
+    assert trio.current_time() - began_s < bound_s / 2
+    assert await daemon.ended() == 0
+    assert trio.current_time() - began_s < bound_s + SLACK_S
+    assert daemon.events("daemon.stopped")[0]["clean"] is True
+    for stream in (half, idle):
+        with trio.fail_after(5):
+            async for _ in stream:  # the rest of the answer
+                pass
+        await stream.aclose()
+
+
+async def hang_in_the_disk(house: House, nursery: trio.Nursery, bound_s: float) -> Daemon:
+    """A daemon whose disk has just taken a message and says no more."""
+    daemon = await house.start(
+        "--log-level",
+        "debug",
+        program=HANGING_DISK,
+        env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(bound_s)},
+    )
+    client = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    await client.hear("chat:history")
+    await client.emit("chat:message", message("never to be stored"))
+    await daemon.event("message.received")
+    return daemon
+
+
+async def test_a_disk_that_hangs_does_not_stretch_the_drain(
+    house: House, nursery: trio.Nursery
+) -> None:
+    bound_s = 1.0
+    daemon = await hang_in_the_disk(house, nursery, bound_s)
+    began_s = trio.current_time()
+    daemon.send_signal(signal.SIGTERM)
+    await daemon.event("daemon.stopping")
+    assert await daemon.ended() == 1
+    assert bound_s * 0.9 < trio.current_time() - began_s < bound_s + 1 + SLACK_S
+    assert daemon.events("daemon.stopped")[0]["clean"] is False
+    recovered = await house.start(env=ENV)
+    assert (await recovered.event("store.recovered"))["messages"] == 0
+
+
+async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_signal(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await hang_in_the_disk(house, nursery, 30)
+    daemon.send_signal(signal.SIGTERM)
+    await daemon.event("daemon.stopping")
+    stream = await trio.open_tcp_stream("127.0.0.1", daemon.port)
+    async with stream:
+        await stream.send_all(
+            b"GET /api/websocket/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        )
+        with trio.fail_after(5):
+            answer = b"".join([piece async for piece in stream])
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 503 " in head
+    assert json.loads(body)["status"] == "draining"
+    asked = await house.run("health", "--url", f"http://127.0.0.1:{daemon.port}")
+    assert (asked.code, json.loads(asked.out)["status"]) == (1, "draining")
+    stream = await trio.open_tcp_stream("127.0.0.1", daemon.port)
+    async with stream:
+        await stream.send_all(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        with trio.fail_after(5):
+            answer = b"".join([piece async for piece in stream])
+    assert b" 503 " in answer.split(b"\r\n")[0]
+    assert b"retry-after: " in answer.lower()
+
+    began_s = trio.current_time()
+    daemon.send_signal(signal.SIGINT)
+    assert await daemon.ended() == 1
+    assert trio.current_time() - began_s < SLACK_S
+
+
+async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(house: House) -> None:
+    """Its pipe is full when the forced end wants to say so."""
+    reading, writing = os.pipe()
+    try:
+        daemon = await house.begin(
+            program=HANGING_DISK,
+            env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": "0.5"},
+            stderr=writing,
+        )
+        log = b""
+        with trio.fail_after(10):
+            while b"daemon.started" not in log:
+                await trio.lowlevel.wait_readable(reading)
+                log += os.read(reading, 65_536)
+        filling = os.open(f"/proc/self/fd/{writing}", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while os.write(filling, b"x"):
+                pass
+        os.close(filling)
+        daemon.send_signal(signal.SIGTERM)
+        assert await daemon.ended(0.5 + 1 + SLACK_S) == 1
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -1,0 +1,162 @@
+"""What stops a start is one sentence and the right exit code (SPEC 8), never a traceback."""
+
+import socket
+from functools import partial
+
+import pytest
+import trio
+
+from tests.app.daemon import Finished, House
+
+SECRET = "a secret for the tests, of more than 32 bytes"
+
+
+def sentence(finished: Finished, code: int) -> str:
+    """The one sentence of a command that failed with `code`; lines of the log aside."""
+    lines = [line for line in finished.err.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, finished.err
+    assert finished.code == code, finished.err
+    assert lines[0].startswith("chatd: ")
+    assert lines[0][-1] in ".?"
+    assert "Traceback" not in finished.err
+    return lines[0]
+
+
+async def test_a_busy_port_is_named(house: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = await house.run("serve", "--port", str(port))
+    assert f"Port {port} of 127.0.0.1 is in use" in sentence(done, 1)
+
+
+async def test_a_state_directory_below_a_file_is_named(house: House) -> None:
+    (house.path / "file").write_text("")
+    place = str(house.path / "file" / "state")
+    commands = (("serve", "--port", "0"), ("token", "mint", "--user", "alice"), ("token", "check"))
+    with_secret = await house.run(
+        *commands[0], "--state-dir", place, env={"CHATD_AUTH__JWT_SECRET": SECRET}
+    )
+    without = await house.run_each(*((*command, "--state-dir", place) for command in commands))
+    for done in (with_secret, *without):
+        said = sentence(done, 1)
+        assert place in said
+        assert "Not a directory" in said
+
+
+async def test_two_daemons_do_not_share_a_state_directory(house: House) -> None:
+    first = await house.start()
+    done = await house.run("serve", "--port", "0")
+    said = sentence(done, 1)
+    assert str(house.state_dir) in said
+    assert f"process {first.process.pid}" in said
+    await first.kill()
+    await (await house.start()).stop()
+
+
+async def test_a_damaged_log_is_left_alone(house: House) -> None:
+    await (await house.start()).stop()
+    whole = (house.state_dir / "log.sqlite3").read_bytes()
+    damaged = {
+        "garbage": b"not a database at all, " * 500,
+        "hole": whole[:4096] + bytes(len(whole) - 4096),
+    }
+    commands = []
+    for name, content in damaged.items():
+        (house.path / name).mkdir()
+        (house.path / name / "log.sqlite3").write_bytes(content)
+        commands.append(("serve", "--port", "0", "--state-dir", name))
+    for (name, content), done in zip(damaged.items(), await house.run_each(*commands), strict=True):
+        path = house.path / name / "log.sqlite3"
+        assert f"The log {path} is damaged: " in sentence(done, 74)
+        assert path.read_bytes() == content
+
+
+async def test_a_mistake_in_the_file_is_named(house: House) -> None:
+    mistakes = {
+        "[server]\nprt = 1\n": ("server.prt", "did you mean server.port?"),
+        "[srever]\nport = 1\n": ("[srever]", "did you mean server?"),
+        "[server]\nport = '1'\n": ("server.port", "whole number"),
+        "[limits]\nuser_messages_per_minute = 0\n": ("user_messages_per_minute", "above 0"),
+        "[server\n": ("not valid TOML",),
+    }
+    paths = [house.config(text, f"{number}.toml") for number, text in enumerate(mistakes)]
+    done = await house.run_each(*(("serve", "--config", path.name) for path in paths))
+    for path, words, finished in zip(paths, mistakes.values(), done, strict=True):
+        said = sentence(finished, 78)
+        for word in (str(path), *words):
+            assert word in said
+
+
+async def test_a_mistake_elsewhere_is_named(house: House) -> None:
+    unknown = await house.run("serve", env={"CHATD_SERVER__PROT": "1"})
+    said = sentence(unknown, 78)
+    assert "CHATD_SERVER__PROT" in said
+    assert "CHATD_SERVER__PORT" in said
+    format_, missing = await house.run_each(
+        ("serve", "--log-format", "xml"), ("serve", "--config", "nowhere.toml")
+    )
+    assert "log.format" in sentence(format_, 78)
+    assert "nowhere.toml" in sentence(missing, 78)
+
+
+@pytest.mark.parametrize(
+    ("env", "word"),
+    [
+        ({"CHATD_SERVER__HOST": "0.0.0.0"}, "0.0.0.0"),
+        ({"CHATD_AUTH__JWT_SECRET": "short"}, "32"),
+    ],
+    ids=["public", "weak"],
+)
+async def test_a_secret_that_protects_nothing_is_refused_by_the_check_too(
+    house: House, env: dict[str, str], word: str
+) -> None:
+    for done in await house.run_each(("serve", "--port", "0"), ("config", "check"), env=env):
+        said = sentence(done, 78)
+        assert "auth.jwt_secret" in said
+        assert word in said
+        assert "short" not in said
+    assert not house.state_dir.exists()
+
+
+async def test_a_secret_that_others_can_read_is_refused(house: House) -> None:
+    await house.run("token", "mint", "--user", "alice")
+    secret = house.state_dir / "jwt-secret"
+    secret.chmod(0o644)
+    said = sentence(await house.run("serve", "--port", "0"), 78)
+    assert str(secret) in said
+    assert "0644" in said
+
+
+async def test_wrong_usage_is_explained(house: House) -> None:
+    for done in await house.run_each(
+        ("serve", "--prot", "1"),
+        ("token", "mint"),
+        ("token", "mint", "--user", "db:x"),
+        ("token", "mint", "--user", "x", "--ttl", "9" * 400),
+    ):
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("Usage: ")
+        assert "Error: " in done.err.splitlines()[-1]
+        assert "Traceback" not in done.err
+
+
+async def test_what_answers_no_health_is_not_healthy(house: House, nursery: trio.Nursery) -> None:
+    answers = (
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n[]",
+    )
+    urls = ["http://a b/", "http://127.0.0.1:99999"]
+    for answer in answers:
+        serve = partial(trio.serve_tcp, partial(reply, answer), 0, host="127.0.0.1")
+        [listener] = await nursery.start(serve)
+        urls.append(f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
+    done = await house.run_each(*(("health", "--url", url) for url in urls))
+    for url, finished in zip(urls, done, strict=True):
+        assert url in sentence(finished, 1)
+
+
+async def reply(answer: bytes, stream: trio.SocketStream) -> None:
+    async with stream:
+        await stream.receive_some()
+        await stream.send_all(answer)

@@ -1,0 +1,256 @@
+"""With no configuration at all: what a person and an operator find (SPEC 8)."""
+
+import json
+import re
+import shlex
+import stat
+from collections.abc import Iterator
+
+import click
+import pytest
+import trio
+from click.testing import CliRunner
+
+from chatd.cli import main
+from tests.app.client import Client, Refused, token_for
+from tests.app.daemon import END_S, House, fetch
+
+LINK = r"http://127\.0\.0\.1:(\d+)/#token=(\S+)"
+
+
+async def follow_the_hint(house: House, out: str) -> str:
+    """The token from the command that was printed, run as it was printed."""
+    hint = re.search(r"http://127\.0\.0\.1:\d+/ with: (chatd .*)\n", out)
+    assert hint is not None, out
+    program, *arguments = shlex.split(hint[1])
+    minted = await house.run(*arguments, program=(program,))
+    assert minted.code == 0, minted.err
+    return minted.out.strip()
+
+
+async def test_elsewhere_than_on_a_terminal_the_printed_command_gives_a_token_that_works(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    await daemon.out.having("\n")
+    alice = await Client.connect(
+        nursery, daemon.port, await follow_the_hint(house, daemon.out.text)
+    )
+    status = await alice.hear("connection:status", status="connected")
+    assert alice.heard[0][0] == "connection:status"
+    assert status["userId"] == "alice"
+    assert [room["connectionId"] for room in status["rooms"]] == ["demo"]
+    assert (await alice.say("hello"))["seq"] == 1
+
+
+@pytest.mark.parametrize("by", ["flag", "file"])
+async def test_the_printed_command_works_where_the_daemon_was_given_its_places(
+    house: House, nursery: trio.Nursery, by: str
+) -> None:
+    if by == "flag":
+        arguments = ["--state-dir", "else where"]
+    else:
+        house.config("[state]\ndir = 'else where'\n[auth]\naudience = 'us'\n", "my own.toml")
+        arguments = ["--config", "my own.toml"]
+    daemon = await house.start(*arguments)
+    await daemon.out.having("\n")
+    token = await follow_the_hint(house, daemon.out.text)
+    assert (house.path / "else where" / "log.sqlite3").exists()
+    assert not house.state_dir.exists()
+    await Client.connect(nursery, daemon.port, token)
+
+
+async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(terminals=("stdout", "stderr"))
+    link = await daemon.out.having(LINK)
+    assert int(link[1]) == daemon.port
+    guest = await Client.connect(nursery, daemon.port, link[2])
+    status = await guest.hear("connection:status", status="connected")
+    assert status["userId"] == "guest"
+    assert status["expiresAt"] - status["serverTime"] <= 3_600_000
+    assert "[info" in daemon.err.text
+    assert not any(line.startswith("{") for line in daemon.err.text.splitlines())
+    assert link[2] not in daemon.err.text
+
+
+async def test_neither_secret_nor_tokens_are_in_the_output(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start("--log-level", "debug", terminals=("stdout",))
+    token = (await daemon.out.having(LINK))[2]
+    await Client.connect(nursery, daemon.port, token)
+    await Client.connect(nursery, daemon.port, query={"token": token})
+    await Client.connect(
+        nursery, daemon.port, headers=[(b"Authorization", b"Bearer " + token.encode())]
+    )
+    with pytest.raises(Refused) as refused:
+        await Client.connect(nursery, daemon.port, query={"auth": token[:-8] + "A" * 8})
+    assert refused.value.code == "token_invalid"
+    await daemon.event("authentication.failed")
+    await daemon.stop()
+    secret = house.secret
+    assert len(daemon.events("socket.connected")) == 3
+    assert daemon.out.text.count(token) == 1
+    for part in (secret, token, token.split(".")[1], token.split(".")[2][:-8]):
+        assert part not in daemon.err.text
+    assert secret not in daemon.out.text
+
+
+async def test_the_log_is_json_elsewhere_than_on_a_terminal_and_tells_the_life_of_the_daemon(
+    house: House,
+) -> None:
+    daemon = await house.start()
+    await daemon.stop()
+    lines = [json.loads(line) for line in daemon.err.text.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "configuration.loaded",
+        "store.recovered",
+        "daemon.started",
+        "daemon.stopping",
+        "daemon.stopped",
+    ]
+    assert lines[0]["source"] is None
+    assert lines[2]["host"] == "127.0.0.1"
+    assert lines[2]["pid"] == daemon.process.pid
+    assert lines[2]["state_dir"] == str(house.state_dir)
+    assert lines[3]["reason"] == "SIGTERM"
+    assert lines[4]["clean"] is True
+
+
+async def test_health_is_told_over_http_and_by_the_command(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await Client.connect(nursery, daemon.port, token_for(house.secret, "alice"))
+    await alice.hear("chat:history")
+    status, headers, body = await fetch(daemon.port, "/api/websocket/health")
+    assert status == 200
+    assert headers["content-type"] == "application/json"
+    health = json.loads(body)
+    assert health.keys() == {"status", "connectedClients", "uptime"}
+    assert (health["status"], health["connectedClients"]) == ("ok", 1)
+    assert 0 <= health["uptime"] < END_S
+
+    url = f"http://127.0.0.1:{daemon.port}"
+    # A proxy for the way out is none for the way to a daemon that is asked for by its address.
+    env = {"CHATD_SERVER__PORT": str(daemon.port), "http_proxy": "http://127.0.0.1:9"}
+    for well in await house.run_each(("health",), ("health", "--url", url), env=env):
+        assert (well.code, json.loads(well.out)["status"]) == (0, "ok")
+
+    await daemon.stop()
+    gone = await house.run("health", "--url", url)
+    assert (gone.code, gone.out) == (1, "")
+    assert gone.err.startswith(f"chatd: no daemon answers at {url}: ")
+    assert gone.err.count("\n") == 1
+
+
+async def test_the_page_is_at_the_root(house: House) -> None:
+    daemon = await house.start()
+    status, headers, body = await fetch(daemon.port, "/")
+    assert status == 200
+    assert headers["content-type"].startswith("text/html")
+    assert b"<!doctype html>" in body[:100].lower()
+    for path in ("/chatd.js", "/chatd.css"):
+        assert path.encode() in body
+        assert (await fetch(daemon.port, path))[0] == 200
+    assert (await fetch(daemon.port, "/nothing"))[0] == 404
+
+
+async def test_the_state_is_for_its_owner_only_and_a_second_start_keeps_the_secret(
+    house: House, nursery: trio.Nursery
+) -> None:
+    minted = await house.run("token", "mint", "--user", "alice")  # before there ever was a daemon
+    token = minted.out.strip()
+    first = await house.start()
+    await Client.connect(nursery, first.port, token)
+    await first.kill()
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in house.state_dir.iterdir()}
+    assert modes["jwt-secret"] == modes["log.sqlite3"] == modes["log.sqlite3-wal"] == 0o600
+    assert not any(mode & 0o077 for mode in modes.values()), modes
+    assert stat.S_IMODE(house.state_dir.stat().st_mode) == 0o700
+    second = await house.start()
+    await Client.connect(nursery, second.port, token)
+
+
+async def test_a_token_can_be_checked(house: House) -> None:
+    token = (await house.run("token", "mint", "--user", "alice")).out.strip()
+    good = await house.run("token", "check", given=token.encode() + b"\n")
+    assert good.code == 0
+    assert "'alice'" in good.out
+    assert token not in good.out
+    for given, code in (
+        (b"", "unauthorized"),
+        (b"\xff" * 20_000, "token_invalid"),
+    ):
+        bad = await house.run("token", "check", given=given)
+        assert bad.code == 1
+        assert bad.err.startswith(f"chatd: {code}: ")
+        assert bad.err.count("\n") == 1, bad.err
+
+
+async def test_the_configuration_can_be_checked_and_shown_without_its_secret(house: House) -> None:
+    secret = "not to be seen by anybody who looks on"
+    path = house.config(f"[auth]\njwt_secret = '{secret}'\n[server]\nport = 1234\n")
+    right = await house.run("config", "check")
+    assert (right.code, right.err) == (0, "")
+    assert str(path) in right.out
+    shown = await house.run("config", "show", env={"CHATD_LOG__LEVEL": "warning"})
+    assert shown.code == 0
+    assert secret not in shown.out
+    assert re.search(rf"port\b.*1234.*{re.escape(str(path))}", shown.out)
+    assert re.search(r"level\b.*warning.*CHATD_LOG__LEVEL", shown.out)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("command", list(commands(main)), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    helped = CliRunner().invoke(main, [*command, "--help"])
+    assert helped.exit_code == 0
+    assert helped.output.startswith("Usage: ")
+
+
+async def test_the_installed_command_and_the_module_are_the_same(house: House) -> None:
+    as_module = await house.run("--version")
+    as_command = await house.run("--version", program=("chatd",))
+    assert as_module.code == as_command.code == 0
+    assert as_module.out == as_command.out
+    assert as_module.out.startswith("chatd, version ")
+
+
+@pytest.mark.parametrize("closed", [1, 2], ids=["stdout", "stderr"])
+async def test_a_daemon_without_an_output_stream_lives(
+    house: House, nursery: trio.Nursery, closed: int
+) -> None:
+    """As a launcher starts it that closes what it does not use."""
+    shell = ("/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh")
+    daemon = await house.begin(program=(*shell, *house.chatd, "serve"))
+    if closed == 1:
+        port = (await daemon.event("daemon.started"))["port"]
+    else:
+        port = int((await daemon.out.having(r"127\.0\.0\.1:(\d+)/.*\n"))[1])
+    client = await Client.connect(nursery, port, token_for(house.secret, "alice"))
+    assert (await client.say("is anybody there?"))["ok"]
+    await daemon.stop()
+
+
+async def test_a_daemon_whose_output_nobody_takes_any_more_lives(
+    house: House, nursery: trio.Nursery
+) -> None:
+    shell = ("/bin/sh", "-c", 'exec "$@" >/dev/full', "sh")
+    daemon = await house.begin(program=(*shell, *house.chatd, "serve"))
+    port = (await daemon.event("daemon.started"))["port"]
+    client = await Client.connect(nursery, port, token_for(house.secret, "alice"))
+    assert daemon.process.stderr is not None
+    await daemon.process.stderr.aclose()
+    assert (await client.say("is anybody there?"))["ok"]
+    await daemon.stop()

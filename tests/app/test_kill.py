@@ -1,0 +1,122 @@
+"""SIGKILL in the middle of a flood (SPEC 9, promises 1 to 3).
+
+What was acknowledged is there, nothing is there twice, the seqs are dense. The moment of the kill
+is drawn from the number of the round. More rounds: KILL_ROUNDS=100.
+"""
+
+import os
+import random
+import uuid
+
+import trio
+
+from tests.app.client import Client, Gone, message, token_for
+from tests.app.daemon import NO_LIMITS, House
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
+SECRET = "a secret for the tests, of more than 32 bytes"
+ROOMS = ("one", "two")
+CLIENTS = 4
+LANES = 6  # messages that each client has under way at once
+FLOOD_S = 20.0
+
+
+class Flood:
+    """Clients that send as fast as acks come, and what they know of it."""
+
+    def __init__(self) -> None:
+        self.acked: dict[str, dict[int, str]] = {room: {} for room in ROOMS}
+        self.refused: set[str] = set()
+        self.unanswered: dict[str, tuple[str, dict[str, str]]] = {}
+        self.count = 0
+        self._news = trio.lowlevel.ParkingLot()
+
+    async def send(self, client: Client, user: str, room: str) -> None:
+        """One lane, until the daemon is gone or says that it drains."""
+        while True:
+            written = message(f"{user} says {self.count}", room, str(uuid.uuid4()))
+            self.unanswered[written["messageId"]] = (user, written)
+            try:
+                answer = await client.ask("chat:message", written)
+            except Gone:
+                return
+            del self.unanswered[written["messageId"]]
+            if not answer["ok"]:
+                assert answer["error"]["code"] == "draining", answer
+                self.refused.add(written["messageId"])
+                return
+            seqs = self.acked[room]
+            assert answer["seq"] not in seqs
+            assert "duplicate" not in answer
+            seqs[answer["seq"]] = written["messageId"]
+            self.count += 1
+            self._news.unpark_all()
+
+    async def reached(self, count: int) -> None:
+        with trio.fail_after(FLOOD_S):
+            while self.count < count:
+                await self._news.park()
+
+
+async def flood(port: int, what: Flood, nursery: trio.Nursery) -> list[Client]:
+    """Connect the clients, and let them begin in `nursery`."""
+    clients = []
+    for number in range(CLIENTS):
+        user = f"user-{number}"
+        client = await Client.connect(nursery, port, token_for(SECRET, user, ROOMS))
+        clients.append(client)
+        for lane in range(LANES):
+            nursery.start_soon(what.send, client, user, ROOMS[lane % len(ROOMS)])
+    return clients
+
+
+async def test_a_kill_in_the_middle_of_a_flood_loses_nothing_and_doubles_nothing(
+    house: House, nursery: trio.Nursery
+) -> None:
+    env = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET}
+    known: dict[str, list[str]] = {room: [] for room in ROOMS}
+    epochs = set()
+    daemon = await house.start(env=env)
+    for number in range(ROUNDS):
+        chance = random.Random(number)
+        what = Flood()
+        with trio.fail_after(FLOOD_S):
+            async with trio.open_nursery() as flooding:
+                clients = await flood(daemon.port, what, flooding)
+                await what.reached(chance.randint(1, 600))
+                await trio.sleep(chance.random() / 100)  # the moment itself, not a wait
+                await daemon.kill()
+                for client in clients:
+                    await client.gone()
+                flooding.cancel_scope.cancel()
+        assert not what.refused
+
+        daemon = await house.start(env=env)
+        reader = await Client.connect(nursery, daemon.port, token_for(SECRET, "reader", ROOMS))
+        epochs.add((await reader.hear("connection:status"))["epoch"])
+        everywhere: list[str] = []
+        for room in ROOMS:
+            kept = await reader.whole_room(room)
+            assert [shown["seq"] for shown in kept] == list(range(1, len(kept) + 1))
+            ids = [shown["messageId"] for shown in kept]
+            assert ids[: len(known[room])] == known[room]
+            for seq, message_id in what.acked[room].items():
+                assert ids[seq - 1] == message_id
+            new = set(ids[len(known[room]) :])
+            assert new <= set(what.acked[room].values()) | what.unanswered.keys()
+            known[room] = ids
+            everywhere += ids
+        assert len(everywhere) == len(set(everywhere))
+
+        # Who was left without an answer tries again: once in the room, whichever it was.
+        for message_id, (user, written) in list(what.unanswered.items())[:3]:
+            sender = await Client.connect(nursery, daemon.port, token_for(SECRET, user, ROOMS))
+            retried = await sender.ask("chat:message", written)
+            assert retried["ok"]
+            room = written["connectionId"]
+            assert retried.get("duplicate", False) == (message_id in known[room])
+            if message_id not in known[room]:
+                known[room].append(message_id)
+            assert known[room][retried["seq"] - 1] == message_id
+    assert len(epochs) == 1
+    await daemon.stop()
