@@ -1,14 +1,19 @@
 """Runs an application on chatd's own front door, sessions and hub, without the chat.
 
-Prints `listening on PORT` when it is ready and ends on SIGTERM or SIGINT.
+Prints `listening on PORT` when it is ready and ends on SIGTERM or SIGINT. It listens on 127.0.0.1
+and, where that exists, on ::1; pages of every origin may connect.
 """
 
+import argparse
+import contextlib
 import signal
-import socket
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import trio
 
+from chatd.app.listen import CannotListenError, open_listeners
 from chatd.engineio import HeartbeatSettings
 from chatd.server.admission import Admission
 from chatd.server.deadlines import Deadlines
@@ -21,6 +26,9 @@ from chatd.server.origin import OriginRules
 from chatd.server.readiness import make_readiness
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Application, Handshake, SocketIOConnection
+
+HEARTBEAT = HeartbeatSettings(25.0, 20.0)
+BACKLOG = 4096  # connections that the kernel keeps until they are accepted
 
 
 class NoStatus:
@@ -37,16 +45,36 @@ class Silence:
         pass
 
 
+def run_from_command_line(make: Callable[[Hub], Application], **settings: Any) -> None:
+    """`run_application`, with `PORT --ping-interval MS --ping-timeout MS` from the command line.
+
+    `heartbeat` in `settings` is the default for the latter two.
+    """
+    heartbeat = settings.pop("heartbeat", HEARTBEAT)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int, metavar="PORT", help="0 takes any that is free")
+    for name, default_s in ("interval", heartbeat.interval_s), ("timeout", heartbeat.timeout_s):
+        parser.add_argument(f"--ping-{name}", type=int, metavar="MS", default=default_s * 1000)
+    arguments = parser.parse_args()
+    run_application(
+        make,
+        port=arguments.port,
+        heartbeat=HeartbeatSettings(arguments.ping_interval / 1000, arguments.ping_timeout / 1000),
+        **settings,
+    )
+
+
 def run_application(
     make: Callable[[Hub], Application],
     *,
     port: int,
     path: bytes = b"/socket.io/",
-    heartbeat: HeartbeatSettings = HeartbeatSettings(25.0, 20.0),
+    heartbeat: HeartbeatSettings = HEARTBEAT,
     max_payload_bytes: int = 1_000_000,
     connect_timeout_s: float = 45.0,
+    deadlines: Deadlines | None = None,
 ) -> None:
-    """Serve `make(hub)` on 127.0.0.1 until a signal comes."""
+    """Serve `make(hub)` until a signal comes; `deadlines`, where it has some of its own."""
 
     async def main() -> None:
         emit = Silence()
@@ -55,7 +83,7 @@ def run_application(
         app = make(hub)
         sessions = Sessions(
             SessionSettings(heartbeat, max_payload_bytes, connect_timeout_s, 1_048_576),
-            Deadlines(),
+            deadlines or Deadlines(),
             flusher,
             emit,
         )
@@ -79,15 +107,18 @@ def run_application(
             make_upper,
             emit,
         )
-        listener = socket.create_server(("127.0.0.1", port), backlog=4096)
-        listener.setblocking(False)
+        listeners = open_listeners("127.0.0.1", port, BACKLOG)
+        taken = listeners[0].getsockname()[1]
+        with contextlib.suppress(CannotListenError):  # a machine without IPv6
+            listeners += open_listeners("::1", taken, BACKLOG)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(readiness.run)
                 nursery.start_soon(flusher.run)
                 nursery.start_soon(sessions.deadlines.run)
-                await nursery.start(door.serve, [listener])
-                print(f"listening on {port}", flush=True)
+                await nursery.start(door.serve, listeners)
+                sys.stdout.write(f"listening on {taken}\n")
+                sys.stdout.flush()
                 async for _ in signals:
                     nursery.cancel_scope.cancel()
 

