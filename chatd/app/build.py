@@ -22,11 +22,13 @@ from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError
 from chatd.server.admission import Admission
+from chatd.server.asgi_lane import AsgiLane
 from chatd.server.chat_app import ChatApp
 from chatd.server.clients import Clients, Rates
 from chatd.server.commands import Commands
 from chatd.server.deadlines import Deadlines
 from chatd.server.effects import ChatEffects
+from chatd.server.engine import Engine
 from chatd.server.entrance import Entrance, Welcome
 from chatd.server.feeds import Feeds
 from chatd.server.flusher import Flusher
@@ -142,7 +144,6 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
     app = ChatApp(
         entrance, _welcome(config, store.epoch), clients, feeds, messages, rooms, tokens, emit
     )
-    sessions = Sessions(_session_settings(config), deadlines, flusher, emit)
     readiness = make_readiness()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -150,25 +151,39 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
         max_connections=config.server.max_connections,
         now_s=trio.current_time(),
     )
-    status = DaemonStatus(clients)
-    http = HttpLane(
-        build_app(status),
-        read_timeout_s=config.server.head_timeout_s,
-        report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
-        max_head_bytes=config.server.max_head_bytes,
+    sessions = Sessions(
+        _session_settings(config), deadlines, flusher, emit, admission.close_session
     )
+    status = DaemonStatus(clients)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, app, hub)
 
-    door = FrontDoor(
-        _door_settings(config),
+    engine = Engine(
         sessions,
-        readiness,
         admission,
         OriginRules(config.server.origins, is_loopback(config.server.host)),
-        http,
         make_upper,
+        emit,
+        trusted_proxies=tuple(
+            ipaddress.ip_network(network) for network in config.server.trusted_proxies
+        ),
+    )
+    http = HttpLane(
+        AsgiLane(engine, SOCKET_IO_PATH, build_app(status)),
+        read_timeout_s=config.server.head_timeout_s,
+        report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
+        max_head_bytes=config.server.max_head_bytes,
+        max_body_bytes=config.server.max_payload_bytes,
+    )
+    door = FrontDoor(
+        FrontDoorSettings(
+            SOCKET_IO_PATH, config.server.head_timeout_s, config.server.max_head_bytes
+        ),
+        engine,
+        readiness,
+        admission,
+        http,
         emit,
     )
     return Parts(
@@ -225,15 +240,6 @@ def _session_settings(config: Config) -> SessionSettings:
         HeartbeatSettings(server.ping_interval_s, server.ping_timeout_s),
         server.max_payload_bytes,
         server.connect_timeout_s,
+        server.upgrade_timeout_s,
         server.backlog_bytes,
-    )
-
-
-def _door_settings(config: Config) -> FrontDoorSettings:
-    server = config.server
-    return FrontDoorSettings(
-        SOCKET_IO_PATH,
-        server.head_timeout_s,
-        server.max_head_bytes,
-        tuple(ipaddress.ip_network(network) for network in server.trusted_proxies),
     )

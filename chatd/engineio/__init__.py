@@ -16,12 +16,18 @@ from chatd.engineio.handshake import (
 )
 from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
 from chatd.engineio.inbound import Reaction, reaction_to
-from chatd.engineio.packet import Packet, PacketType, ProtocolError, decode_text, encode_text
+from chatd.engineio.packet import (
+    Packet,
+    PacketType,
+    ProtocolError,
+    decode_text,
+    encode_binary,
+    encode_text,
+)
 from chatd.engineio.payload import (
     MAX_PACKETS_PER_RESPONSE,
     decode_payload,
     encode_payload,
-    take_batch,
 )
 from chatd.engineio.upgrade import (
     PROBE,
@@ -54,10 +60,10 @@ __all__ = [
     "classify",
     "decode_payload",
     "decode_text",
+    "encode_binary",
     "encode_payload",
     "encode_text",
     "open_packet",
     "parse_query",
     "reaction_to",
-    "take_batch",
 ]

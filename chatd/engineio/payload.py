@@ -6,10 +6,10 @@ split before it is decoded. Source: Engine.IO 4, "Packet encoding, HTTP long-pol
 a response: WIRE d2.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from chatd.engineio.packet import Packet, ProtocolError, decode_text, encode_binary
+from chatd.engineio.packet import Packet, ProtocolError, decode_text
 
 _SEPARATOR: Final = b"\x1e"
 
@@ -18,20 +18,15 @@ _SEPARATOR: Final = b"\x1e"
 MAX_PACKETS_PER_RESPONSE: Final = 16
 
 
-def encode_payload(packets: Sequence[str | bytes]) -> bytes:
-    """The body for these packets, in order: text is an encoded packet, bytes a binary message.
+def encode_payload(packets: Sequence[bytes]) -> bytes:
+    """The body for these packets, in order: each as UTF-8, binary messages by `encode_binary`.
 
-    The text must be free of 0x1E and of lone surrogates; all that a JSON encoder writes is.
+    The text must be free of 0x1E; all that a JSON encoder writes is.
 
-    >>> encode_payload(['451-["x",{"_placeholder":true,"num":0}]', b"hi"])
+    >>> encode_payload([b'451-["x",{"_placeholder":true,"num":0}]', encode_binary(b"hi")])
     b'451-["x",{"_placeholder":true,"num":0}]\\x1ebaGk='
     """
-    return _SEPARATOR.join(
-        [
-            packet.encode() if isinstance(packet, str) else encode_binary(packet)
-            for packet in packets
-        ]
-    )
+    return _SEPARATOR.join(packets)
 
 
 def decode_payload(body: bytes) -> Iterator[Packet]:
@@ -56,34 +51,3 @@ def decode_payload(body: bytes) -> Iterator[Packet]:
         if end < 0:
             return
         start = end + 1
-
-
-def take_batch(
-    packets: Iterable[str | bytes],
-    *,
-    max_bytes: int,
-    max_packets: int = MAX_PACKETS_PER_RESPONSE,
-) -> int:
-    """How many packets from the head of a queue go into one response.
-
-    As many as stay within `max_packets` and, encoded with their separators, within `max_bytes`; one
-    at least, however large, since it would never fit later either; none of an empty queue. Each
-    attachment is a packet, and an event may be separated from its attachments: the client's decoder
-    spans responses. Looks at no more packets than it may take.
-    """
-    count = 0
-    size = 0
-    for packet in packets:
-        if count == max_packets:
-            break
-        size += _encoded_size(packet) + (1 if count else 0)
-        if count and size > max_bytes:
-            break
-        count += 1
-    return count
-
-
-def _encoded_size(packet: str | bytes) -> int:
-    if isinstance(packet, bytes):
-        return 1 + (len(packet) + 2) // 3 * 4
-    return len(packet) if packet.isascii() else len(packet.encode())

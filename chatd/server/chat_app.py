@@ -79,13 +79,14 @@ class ChatApp:
             error = admitted.as_error()
             connection.refuse(namespace, error.pop("message"), error)
             return None
-        connection.handshake = None  # has told all that it can; thousands of them would be kept
+        if auth is not None and "token" in auth:
+            connection.handshake = None  # has told all that it can; thousands would be kept
         socket = connection.accept(namespace)
         client = Client(self._clients, socket, admitted.identity, admitted.grants)
         socket.state = client
         connection.session.user_id = admitted.identity.user_id
         self._clients.add(client)
-        client.renew(admitted.identity, self._entrance.remaining_s(admitted.identity))
+        self._entrance.start_clock(client, admitted.identity)
         return self._greet(client, admitted, auth or {})
 
     def _greet(self, client: Client, admitted: Admitted, auth: dict[str, Any]) -> Later | None:

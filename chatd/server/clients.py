@@ -77,12 +77,13 @@ class Client:
         self._expires_s = math.inf
         self._noticed = False
 
-    def renew(self, identity: Identity, remaining_s: float) -> None:
-        """The token is good for `remaining_s` more seconds, leeway included."""
+    def renew(self, identity: Identity, remaining_s: float, leeway_s: float) -> None:
+        """The token expires in `remaining_s`, and is taken for `leeway_s` more."""
         self.identity = identity
         self._noticed = False
-        self._expires_s = trio.current_time() + remaining_s
-        self._clients.deadlines.schedule(self, self._expires_s - EXPIRY_NOTICE_S)
+        expires_s = trio.current_time() + remaining_s
+        self._expires_s = expires_s + leeway_s
+        self._clients.deadlines.schedule(self, expires_s - EXPIRY_NOTICE_S)
 
     def on_deadline(self, now_s: float) -> float:
         """Tell that the token runs out, then end it."""

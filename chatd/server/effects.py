@@ -177,10 +177,9 @@ class ChatEffects:
         origin: Origin = command.origin
         client, socket = origin.client, origin.client.socket
         for connection_id, last_seq in zip(command.connection_ids, last_seqs, strict=True):
-            if connection_id not in client.wanted:
-                continue  # it left, or lost the room, or is gone, before it was in
-            self._hub.join(socket, connection_id)
-            socket.session.send_catch_up(self._feeds.history(connection_id))
+            if connection_id in client.wanted:  # else it left again, or is gone
+                self._hub.join(socket, connection_id)
+                socket.session.send_catch_up(self._feeds.history(connection_id))
             accepted(
                 socket,
                 origin.ack_id,

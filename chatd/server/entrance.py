@@ -24,6 +24,7 @@ from chatd.auth import (
 )
 from chatd.observe import AuthenticationFailed, Emit, LimitHit
 from chatd.observe.clock import wall_ms, wall_s
+from chatd.server.clients import Client
 from chatd.server.sockets import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 
@@ -87,9 +88,9 @@ class Entrance:
         identity = self._verifier.verify(token, wall_s())
         return Admitted(identity, self._directory.rooms(identity))
 
-    def remaining_s(self, identity: Identity) -> float:
-        """Seconds until the token has run out, leeway included."""
-        return identity.expires_at_ms / 1000 + self._leeway_s - wall_s()
+    def start_clock(self, client: Client, identity: Identity) -> None:
+        """The client has this token now: it is told in time, and ended when it has run out."""
+        client.renew(identity, identity.expires_at_ms / 1000 - wall_s(), self._leeway_s)
 
 
 @attrs.frozen

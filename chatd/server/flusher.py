@@ -22,6 +22,10 @@ class Flushable(Protocol):
         """Hand what is pending to the transport."""
         ...
 
+    def crash(self, error: Exception) -> None:
+        """End, for a fault of ours."""
+        ...
+
 
 class Flusher:
     """The list of sessions to flush, and the task that does it."""
@@ -56,7 +60,10 @@ class Flusher:
             touched, self._touched = self._touched, []
             for count, session in enumerate(touched, 1):
                 session.scheduled = IDLE
-                session.flush()
+                try:
+                    session.flush()
+                except Exception as error:  # one session's fault must not stop everybody's writes
+                    session.crash(error)
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()
 

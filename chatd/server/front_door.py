@@ -1,48 +1,55 @@
 """One port for all traffic: accept, read the head of the request, route.
 
-`/socket.io/` is ours; everything else goes to Hypercorn, with the bytes that were read put back.
-Every connection is one task in the front door's nursery, from accept to close; whatever happens in
-it ends there. At the hard deadline every socket that is still open is shut down, so that no peer,
-however silent, keeps a task.
+`/socket.io/` is ours, WebSocket and polling alike; everything else goes to Hypercorn, with the
+bytes that were read put back. Every connection is one task in the front door's nursery, from accept
+to close; whatever happens in it ends there. At the hard deadline every socket that is still open is
+shut down, so that no peer, however silent, keeps a task.
 """
 
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, TypeAlias
 
 import attrs
 import trio
 
-from chatd.engineio import WEBSOCKET, Query, Refusal, check_request, open_packet, parse_query
-from chatd.observe import Emit, HandshakeRefused, InternalError, SessionOpened
-from chatd.observe.chance import unguessable_id
-from chatd.server.admission import Admission, Network, Overload, client_address
+from chatd.engineio import Refusal, parse_query
+from chatd.observe import Emit, InternalError
+from chatd.server.admission import Admission, Overload
+from chatd.server.engine import Engine, switched
+from chatd.server.http_connection import (
+    KEEP_ALIVE_S,
+    LINGER_S,
+    OVERLOADED_BODY,
+    HttpConnection,
+    HttpExchange,
+    response,
+)
 from chatd.server.http_lane import HttpLane
-from chatd.server.origin import OriginRules
-from chatd.server.outgoing import Outgoing
-from chatd.server.readiness import Readiness
-from chatd.server.request import BadRequestError, HeadReader, RequestHead
-from chatd.server.session import Session, Sessions, Upper
-from chatd.server.sockets import Handshake
+from chatd.server.polling import PollingTransport
+from chatd.server.readiness import Readiness, Wait
+from chatd.server.request import BadRequestError, RequestHead
+from chatd.server.session import Session
 from chatd.server.websocket_lane import WebSocketLane
-from chatd.websocket import encode_close, is_valid_key, switching_protocols
+from chatd.websocket import encode_close, encode_text
 
-READ_BYTES: Final = 16_384  # one read of a head
 ACCEPTS_MAX: Final = 64  # connections accepted before others get their turn
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
 ACCEPT_PAUSE_S: Final = 0.1  # before another accept, where the process is out of descriptors
-TRANSPORTS: Final = (WEBSOCKET,)
+
+# How a connection goes on after its requests to the front door: on a lane of its own.
+Lane: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @attrs.frozen
 class FrontDoorSettings:
-    """Bounds of what happens before there is a session. Times in seconds, sizes in bytes."""
+    """Bounds of one connection. Times in seconds, sizes in bytes."""
 
     path: bytes
     head_timeout_s: float
     max_head_bytes: int
-    trusted_proxies: Sequence[Network]
 
 
 class FrontDoor:
@@ -51,24 +58,20 @@ class FrontDoor:
     def __init__(
         self,
         settings: FrontDoorSettings,
-        sessions: Sessions,
+        engine: Engine,
         readiness: Readiness,
         admission: Admission,
-        origins: OriginRules,
         http: HttpLane,
-        make_upper: Callable[[Session, Handshake], Upper],
         emit: Emit,
     ) -> None:
         self._settings = settings
-        self._sessions = sessions
+        self._engine = engine
         self._readiness = readiness
         self._admission = admission
-        self._origins = origins
         self._http = http
-        self._make_upper = make_upper
         self._emit = emit
         self._sockets: set[socket.socket] = set()  # all that are open and not handed over
-        self._opening: set[socket.socket] = set()  # those of them whose head is not there yet
+        self._idle: set[socket.socket] = set()  # those of them that wait for a head
 
     async def serve(
         self,
@@ -85,7 +88,7 @@ class FrontDoor:
     def stop_accepting(self) -> None:
         """Take no new connections; those that have asked for something go on."""
         self._accepting.cancel_scope.cancel()
-        for sock in self._opening:
+        for sock in self._idle:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
@@ -115,181 +118,174 @@ class FrontDoor:
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
         if not self._admission.open_connection():
-            _say(sock, overloaded(Overload("max_connections", 1)))
+            with contextlib.suppress(OSError):
+                sock.send(overloaded(Overload("max_connections", 1)))
             sock.close()
             return
         self._sockets.add(sock)
+        wait = self._readiness.watch(sock)
         try:
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if hasattr(socket, "TCP_USER_TIMEOUT"):
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+            # The requests live in a frame of their own, so that a lane does not keep their bytes.
             address = str(peer[0]) if isinstance(peer, tuple) else "local"
-            reader = HeadReader(self._settings.max_head_bytes)
-            self._opening.add(sock)
-            head = await self._read_head(sock, reader)
-            self._opening.discard(sock)
-            if head is None:
-                return
-            if head.path.startswith(self._settings.path):
-                await self._socket_io(sock, head, address)
-            else:
-                self._sockets.discard(sock)
-                await self._http.serve(sock, reader.received)
+            lane = await self._requests(sock, wait, address)
+            if lane is not None:
+                await lane()
         except Exception as error:
             self._emit.emit(InternalError.of("connection", error))
         finally:
-            self._opening.discard(sock)
+            self._idle.discard(sock)
             self._sockets.discard(sock)
             self._admission.close_connection()
+            wait.forget()
             sock.close()
 
-    async def _read_head(self, sock: socket.socket, reader: HeadReader) -> RequestHead | None:
-        """The head, or None where the peer never sent one that can be answered."""
-        with trio.move_on_after(self._settings.head_timeout_s):
-            while True:
-                await trio.lowlevel.wait_readable(sock.fileno())
-                try:
-                    data = sock.recv(READ_BYTES)
-                    if not data:
-                        return None
-                    head = reader.feed(data)
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    return None
-                except BadRequestError as error:
-                    _say(sock, response(error.status, str(error).encode(), b"text/plain"))
-                    return None
-                if head is not None:
-                    return head
-        _say(sock, response(408, b"The request did not come in time.", b"text/plain"))
-        return None
-
-    async def _socket_io(self, sock: socket.socket, head: RequestHead, peer: str) -> None:
-        query = parse_query(head.query)
-        address = client_address(
-            peer, head.header(b"x-forwarded-for"), self._settings.trusted_proxies
-        )
-        refusal = self._judge(head, query)
-        if refusal is not None:
-            self._emit.emit(HandshakeRefused(address, refusal.message))
-            _say(sock, refused(refusal, is_upgrade=head.is_websocket))
-            return
-        if query.sid is not None:  # that session has its WebSocket, and keeps it (WIRE d3)
-            _say(sock, switched(head) + encode_close())
-            return
-        overload = self._admission.open_session(address, trio.current_time())
-        if overload is not None:
-            self._emit.emit(HandshakeRefused(address, overload.limit))
-            _say(sock, overloaded(overload))
-            return
-        try:
-            await self._websocket(sock, head, query, address)
-        finally:
-            self._admission.close_session(address)
-
-    def _judge(self, head: RequestHead, query: Query) -> Refusal | None:
-        """Why this request may not open a session."""
-        host, origin = head.header(b"host"), head.headers.get(b"origin")
-        is_allowed = self._origins.allows_host(host) and self._origins.allows_origin(
-            None if origin is None else origin.decode("latin-1"), host
-        )
-        refusal = check_request(
-            query,
-            head.method,
-            is_upgrade=head.is_websocket,
-            transports=TRANSPORTS,
-            lookup=self._transport_of,
-            is_allowed=is_allowed,
-            origin=origin,
-        )
-        if refusal is not None:
-            return refusal
-        if head.headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
-            head.headers.get(b"sec-websocket-key", b"")
-        ):
-            return Refusal.BAD_REQUEST
-        try:
-            switched(head)
-        except ValueError:  # the subprotocol that it offers is no token
-            return Refusal.BAD_REQUEST
-        return None
-
-    def _transport_of(self, sid: str) -> str | None:
-        session = self._sessions.by_sid.get(sid)
-        return None if session is None else session.transport.name
-
-    async def _websocket(
-        self, sock: socket.socket, head: RequestHead, query: Query, address: str
-    ) -> None:
-        settings = self._sessions.settings
-        session = Session(self._sessions, unguessable_id(), address)
-        lane = WebSocketLane(
+    async def _requests(self, sock: socket.socket, wait: Wait, peer: str) -> Lane | None:
+        """Serve requests until the connection ends, or goes on as something else."""
+        sessions = self._engine.sessions
+        connection = HttpConnection(
             sock,
-            self._readiness.watch(sock),
-            session,
-            self._emit,
-            max_message_bytes=settings.max_payload_bytes,
-            backlog_bytes=settings.backlog_bytes,
+            wait,
+            sessions.deadlines,
+            max_head_bytes=self._settings.max_head_bytes,
+            # One response may be as large as a payload, and is asked for: it is no backlog.
+            backlog_bytes=sessions.settings.backlog_bytes + sessions.settings.max_payload_bytes,
         )
-        session.transport = lane
-        handshake = Handshake(address, query, head.header(b"authorization"))
-        session.upper = self._make_upper(session, handshake)
-        self._emit.emit(SessionOpened(session.sid, lane.name, address))
-        opening = Outgoing(
-            open_packet(
-                session.sid,
-                (),
-                round(settings.heartbeat.interval_s * 1000),
-                round(settings.heartbeat.timeout_s * 1000),
-                settings.max_payload_bytes,
-            ).encode()
-        )
-        lane.begin(switched(head), opening)
-        await lane.run(head.rest)
+        self._idle.add(sock)
+        head = await connection.head(self._settings.head_timeout_s, answer_late=True)
+        self._idle.discard(sock)
+        if head is None:
+            # What was answered has to arrive: a close with unread input would overtake it.
+            with trio.move_on_after(LINGER_S):
+                await connection.hang_up()
+            return None
+        if not self._is_polling(head):
+            return self._leave(sock, wait, connection, head, peer)
+        async with trio.open_nursery() as nursery:
+            connection.start(nursery)
+            while head is not None and self._is_polling(head):
+                if not await self._poll(connection, head, peer):
+                    head = None
+                    break
+                self._idle.add(sock)
+                head = await connection.head(KEEP_ALIVE_S, answer_late=False)
+                self._idle.discard(sock)
+            await connection.drained()
+            lane = None
+            if head is None:
+                await connection.hang_up()
+            else:
+                lane = self._leave(sock, wait, connection, head, peer)
+            nursery.cancel_scope.cancel()
+        return lane
+
+    def _is_polling(self, head: RequestHead) -> bool:
+        return head.path.startswith(self._settings.path) and not head.is_websocket
+
+    async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
+        """Serve one request of the polling transport; whether another may follow."""
+        engine = self._engine
+        exchange = HttpExchange(connection, head, engine.cors(head) + engine.opening_headers(head))
+
+        is_read = False
+
+        async def read_body(most_bytes: int) -> bytes | None:
+            nonlocal is_read
+            is_read = True
+            if head.headers.get(b"expect", b"").lower() == b"100-continue":
+                connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return await connection.body(most_bytes, self._settings.head_timeout_s)
+
+        await engine.poll(exchange, head, peer, read_body)
+        if not is_read and await self._skip_body(connection) is None:
+            return False
+        return await connection.until_answered(exchange) and head.keeps_alive
+
+    async def _skip_body(self, connection: HttpConnection) -> bytes | None:
+        """Read over a body that nobody wanted, up to the next request; None where there is none."""
+        most_bytes = self._engine.sessions.settings.max_payload_bytes
+        try:
+            return await connection.body(most_bytes, self._settings.head_timeout_s)
+        except BadRequestError:
+            connection.abort()
+            return None
+
+    def _leave(
+        self,
+        sock: socket.socket,
+        wait: Wait,
+        connection: HttpConnection,
+        head: RequestHead,
+        peer: str,
+    ) -> Lane | None:
+        """The lane that this request asks for, or None where it was refused."""
+        if head.path.startswith(self._settings.path):
+            return self._websocket(sock, wait, connection, head, peer)
+        wait.forget()
+        self._sockets.discard(sock)
+        return partial(self._http.serve, sock, head.raw + connection.rest)
+
+    def _websocket(
+        self,
+        sock: socket.socket,
+        wait: Wait,
+        connection: HttpConnection,
+        head: RequestHead,
+        peer: str,
+    ) -> Lane | None:
+        engine, settings = self._engine, self._engine.sessions.settings
+        query = parse_query(head.query)
+        address = engine.address(head, peer)
+        refusal = engine.judge(head, query)
+        if refusal is not None:
+            engine.refused(address, refusal)
+            connection.finish(refused(refusal))
+            return None
+
+        def make_lane(session: Session, probed: PollingTransport | None = None) -> WebSocketLane:
+            return WebSocketLane(
+                sock,
+                wait,
+                session,
+                self._emit,
+                max_message_bytes=settings.max_payload_bytes,
+                backlog_bytes=settings.backlog_bytes,
+                probed=probed,
+            )
+
+        switching = switched(head)
+        if query.sid is None:
+            session = engine.open(head, query, address, make_lane)
+            if isinstance(session, Overload):
+                connection.finish(overloaded(session))
+                return None
+            lane = session.transport
+            assert isinstance(lane, WebSocketLane)
+            lane.begin(switching + encode_text(engine.opening(session)))
+            return partial(lane.run, connection.rest)
+        session = engine.sessions.by_sid[query.sid]
+        carrier = session.transport
+        if isinstance(carrier, PollingTransport):
+            lane = make_lane(session, carrier)
+            lane.begin(switching)
+            if carrier.attach(lane, settings.upgrade_timeout_s):
+                return partial(lane.run, connection.rest)
+            switching = b""
+        # There is a WebSocket already: this one is answered, closed, and nobody's (WIRE d4).
+        connection.finish(switching + encode_close())
+        return connection.hang_up
 
 
-def switched(head: RequestHead) -> bytes:
-    """The 101, with the first subprotocol that is offered. ValueError where that is no token."""
-    offered = head.headers.get(b"sec-websocket-protocol")
-    subprotocol = None if offered is None else offered.partition(b",")[0].strip()
-    return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
-
-
-def response(status: int, body: bytes, content_type: bytes, extra: bytes = b"") -> bytes:
-    """A whole response that ends its connection."""
-    return (
-        b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%bConnection: close\r\n\r\n"
-        % (status, _PHRASES[status], content_type, len(body), extra)
-    ) + body
-
-
-_PHRASES: Final = {
-    400: b"Bad Request",
-    403: b"Forbidden",
-    408: b"Request Timeout",
-    431: b"Request Header Fields Too Large",
-    503: b"Service Unavailable",
-}
-
-
-def refused(refusal: Refusal, *, is_upgrade: bool) -> bytes:
-    """The reference server's answer: JSON for polling, the bare sentence for a WebSocket."""
+def refused(refusal: Refusal) -> bytes:
+    """The reference server's answer to the handshake of a WebSocket: the bare sentence."""
     status = 403 if refusal is Refusal.FORBIDDEN else 400
-    if is_upgrade:
-        return response(status, refusal.message.encode(), b"text/html")
-    return response(status, refusal.body(), b"application/json")
+    return response(status, refusal.message.encode(), b"text/html")
 
 
 def overloaded(overload: Overload) -> bytes:
     """503, and when to come back."""
     retry = b"Retry-After: %d\r\n" % overload.retry_after_s
-    return response(503, b'{"message":"The server is busy."}', b"application/json", retry)
-
-
-def _say(sock: socket.socket, answer: bytes) -> None:
-    """Write a short last answer; a peer that does not take it does without."""
-    with contextlib.suppress(OSError):
-        sock.send(answer)
-        sock.shutdown(socket.SHUT_WR)
+    return response(503, OVERLOADED_BODY, b"application/json", retry)

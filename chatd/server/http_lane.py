@@ -69,7 +69,8 @@ class HttpLane:
       to the next complete head: closed;
     - `send_timeout_s`, seconds in which the peer takes no 64 KiB of a response: closed;
     - `max_head_bytes`: 431;
-    - `max_body_bytes`, the most that any route takes: 413, and never more in memory.
+    - `max_body_bytes`, the most that any route takes: 413, and never more in memory; 1009 for a
+      message of a WebSocket.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class HttpLane:
         self._send_timeout_s = send_timeout_s
         self._max_body_bytes = max_body_bytes
         self._report_fault = report_fault
-        self._config = _hypercorn_config(keep_alive_timeout_s, max_head_bytes)
+        self._config = _hypercorn_config(keep_alive_timeout_s, max_head_bytes, max_body_bytes)
         self._context = WorkerContext(None)
         self._stopping = False
         self._sockets: set[socket.socket] = set()
@@ -353,11 +354,14 @@ async def _stay_with_http1(_request: h11.Request) -> None:
     """A server may ignore an upgrade that it does not want (RFC 9110, 7.8)."""
 
 
-def _hypercorn_config(keep_alive_timeout_s: float, max_head_bytes: int) -> Config:
+def _hypercorn_config(
+    keep_alive_timeout_s: float, max_head_bytes: int, max_message_bytes: int
+) -> Config:
     config = Config()
     config.accesslog = None
     config.errorlog = None  # its default is stderr; faults go to `report_fault`
     config.include_server_header = False
     config.keep_alive_timeout = keep_alive_timeout_s
     config.h11_max_incomplete_size = max_head_bytes
+    config.websocket_max_message_size = max_message_bytes
     return config

@@ -32,9 +32,17 @@ class OriginRules:
             return False
         if parts.scheme not in ("http", "https") or name is None:
             return False
-        if host is not None and parts.netloc.lower() == host.lower():
+        if host is not None and _same_place(parts.scheme, parts.netloc, host):
             return True
         return self.is_loopback and _bracketed(name) in LOCAL_NAMES
+
+    def cors_headers(self, origin: str | None, host: str | None) -> bytes:
+        """The header lines that let a page of this origin read an answer; none for others."""
+        if "*" in self.allowed:
+            return b"Access-Control-Allow-Origin: *\r\n"
+        if origin is None or not self.allows_origin(origin, host):
+            return b""
+        return b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n" % origin.encode("latin-1")
 
     def allows_host(self, host: str | None) -> bool:
         """Whether the server may be called by this name."""
@@ -49,6 +57,15 @@ class OriginRules:
         return _bracketed(name) in LOCAL_NAMES or any(
             urlsplit(origin).netloc.lower() == host.lower() for origin in self.allowed
         )
+
+
+def _same_place(scheme: str, netloc: str, host: str) -> bool:
+    """Whether an origin is where the Host header says; a default port may be left out.
+
+    Behind a proxy that ends TLS the request's own scheme is not known, so the origin's counts.
+    """
+    default = ":443" if scheme == "https" else ":80"
+    return netloc.lower().removesuffix(default) == host.lower().removesuffix(default)
 
 
 def _bracketed(hostname: str) -> str:

@@ -5,6 +5,7 @@ WebSocket it is one run of frames, unmasked and therefore equal for all receiver
 first of them needs it; in a polling payload it is packets.
 """
 
+from chatd.engineio import encode_binary as encode_binary_piece
 from chatd.websocket import encode_binary, encode_text
 
 
@@ -15,12 +16,13 @@ class Outgoing:
     each reply, and a broadcast to a thousand sockets reads `frame` a thousand times.
     """
 
-    __slots__ = ("_frame", "attachments", "text")
+    __slots__ = ("_frame", "_pieces", "attachments", "text")
 
     def __init__(self, text: bytes, attachments: tuple[bytes, ...] = ()) -> None:
         self.text = text
         self.attachments = attachments
         self._frame = b""
+        self._pieces: tuple[bytes, ...] = ()
 
     @property
     def frame(self) -> bytes:
@@ -32,6 +34,14 @@ class Outgoing:
                 frame += encode_binary(attachment)
             self._frame = frame
         return frame
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """All of it as packets of a polling payload."""
+        if not self._pieces:
+            binary = tuple(encode_binary_piece(attachment) for attachment in self.attachments)
+            self._pieces = (self.text, *binary) if self.text else binary
+        return self._pieces
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ Level-triggered means that a socket whose task does not read (back-pressure) is 
 again. Such a socket is taken out of the epoll, and put back at its task's next wait.
 """
 
+import contextlib
 import select
 import socket
 from typing import Protocol
@@ -25,8 +26,12 @@ class Wait(Protocol):
         """Return when the socket has bytes, an end, or an error to read."""
         ...
 
+    def wake(self) -> None:
+        """Let `readable` return now; its caller finds that there is nothing to read."""
+        ...
+
     def forget(self) -> None:
-        """Call this before the socket is closed."""
+        """Call this before the socket is closed, or given away."""
         ...
 
 
@@ -94,9 +99,17 @@ class EpollWait:
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
+    def wake(self) -> None:
+        if self.task is not None:
+            trio.lowlevel.reschedule(self.task)
+            self.task = None
+
     def forget(self) -> None:
-        if self._owner.waits.pop(self._fd, None) is not None and not self._owner.epoll.closed:
-            self._owner.epoll.unregister(self._fd)
+        # By the time of a second call the descriptor may be another connection's.
+        if self._owner.waits.get(self._fd) is self:
+            del self._owner.waits[self._fd]
+            if not self._owner.epoll.closed:
+                self._owner.epoll.unregister(self._fd)
 
 
 class TrioReadiness:
@@ -118,7 +131,11 @@ class TrioWait:
         self._sock = sock
 
     async def readable(self) -> None:
-        await trio.lowlevel.wait_readable(self._sock.fileno())
+        with contextlib.suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_readable(self._sock.fileno())
+
+    def wake(self) -> None:
+        trio.lowlevel.notify_closing(self._sock.fileno())
 
     def forget(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())

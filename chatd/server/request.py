@@ -1,10 +1,17 @@
-"""The head of a request, read with httptools (llhttp) before anything is routed.
+"""Requests of one connection, read with httptools (llhttp): heads, bodies, one after the other.
 
-Owns how bytes become a `RequestHead`; knows no route. RFC 9112.
+Owns the framing of HTTP/1.1 (RFC 9112): where a head ends, how long a body is, what is left for the
+next request. Knows no route. llhttp judges the grammar; because it does not tell where a message
+ends, it is fed up to each place where one may: after an empty line.
 """
+
+from enum import Enum, auto
+from typing import Any
 
 import attrs
 import httptools
+
+_END = b"\r\n\r\n"
 
 
 class BadRequestError(Exception):
@@ -18,13 +25,14 @@ class BadRequestError(Exception):
 @attrs.frozen
 class RequestHead:
     """Method, target and headers. Header names are lower case; of a repeated one the values are
-    joined by commas, as RFC 9110 has it. `rest` is what followed the head in the bytes read."""
+    joined by commas, as RFC 9110 has it. `raw` is the head as it came."""
 
     method: str
     path: bytes
     query: bytes
     headers: dict[bytes, bytes]
-    rest: bytes
+    keeps_alive: bool
+    raw: bytes
 
     def header(self, name: bytes) -> str | None:
         """A header as text, or None."""
@@ -44,59 +52,159 @@ class RequestHead:
 _SINGLE = frozenset({b"host", b"origin", b"authorization", b"sec-websocket-key", b"content-length"})
 
 
-class HeadReader:
-    """Collects the head of one request; one object for each connection that is being opened."""
+class _State(Enum):
+    HEAD = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
 
-    __slots__ = ("_complete", "_headers", "_max_bytes", "_parser", "_received", "_url")
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._received = b""
+class RequestReader:
+    """The input of one connection. Feed it, then ask for the head, then for the body."""
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_fed",
+        "_headers",
+        "_is_complete",
+        "_is_head_complete",
+        "_length",
+        "_max_head_bytes",
+        "_parser",
+        "_state",
+        "_tail",
+        "_url",
+    )
+
+    def __init__(self, max_head_bytes: int) -> None:
+        self._max_head_bytes = max_head_bytes
+        self._buffer = bytearray()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._state = _State.HEAD
+        self._fed = 0
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._complete = False
-        self._parser = httptools.HttpRequestParser(self)
+        self._is_head_complete = False
+        self._is_complete = False
+        self._length = 0
+        self._body = bytearray()
+        self._tail = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take what one read brought."""
+        self._buffer += data
 
     @property
-    def received(self) -> bytes:
-        """Every byte that was fed, to hand over to whoever serves the request."""
-        return self._received
+    def waiting_bytes(self) -> int:
+        """How much was fed and belongs to nothing that was taken yet."""
+        return len(self._buffer)
 
-    def feed(self, data: bytes) -> RequestHead | None:
-        """Take bytes; the head once it is complete. Raises BadRequestError."""
-        self._received += data
-        rest = b""
+    def drop(self) -> None:
+        """Forget what was fed."""
+        self._buffer.clear()
+
+    @property
+    def rest(self) -> bytes:
+        """What was fed and belongs to nothing that was taken yet."""
+        return bytes(self._buffer)
+
+    def head(self) -> RequestHead | None:
+        """The next head once it is complete. Raises BadRequestError."""
+        buffer = self._buffer
+        if self._fed == 0:
+            while buffer[:2] == b"\r\n":
+                del buffer[:2]  # RFC 9112, 2.2: empty lines before a request are passed over
+        end = buffer.find(_END, max(0, self._fed - len(_END) + 1))
+        stop = end + len(_END) if end >= 0 else len(buffer)
+        if stop > self._max_head_bytes:
+            raise BadRequestError(431, "The head of the request is too large.")
+        if stop > self._fed:
+            self._parse(bytes(memoryview(buffer)[self._fed : stop]))
+            self._fed = stop
+        if end < 0:
+            return None
+        if not self._is_head_complete:
+            raise BadRequestError(400, "This is not an HTTP/1.1 request.")
+        raw = bytes(memoryview(buffer)[:stop])
+        del buffer[:stop]
+        path, _, query = self._url.partition(b"?")
+        headers = self._headers
+        if b"transfer-encoding" in headers:
+            self._state = _State.CHUNKED
+        else:
+            self._state = _State.LENGTH
+            self._length = int(headers.get(b"content-length", b"0"))
+        return RequestHead(
+            self._parser.get_method().decode("ascii"),
+            path,
+            query.partition(b"#")[0],
+            headers,
+            self._parser.should_keep_alive(),
+            raw,
+        )
+
+    def body(self, max_bytes: int) -> bytes | None:
+        """The body of the request whose head was given, once it is complete.
+
+        After it the next head can be asked for. Raises BadRequestError: 413 for a body of more than
+        `max_bytes`, from its declared length where it has one.
+        """
+        if self._state is _State.LENGTH:
+            if self._length > max_bytes:
+                raise BadRequestError(413, "The body is too large.")
+            if len(self._buffer) < self._length:
+                return None
+            body = bytes(memoryview(self._buffer)[: self._length])
+            del self._buffer[: self._length]
+            self._begin()
+            return body
+        while self._buffer and not self._is_complete:
+            self._feed_chunks(max_bytes)
+        if not self._is_complete:
+            return None
+        body = bytes(self._body)
+        self._begin()
+        return body
+
+    def _feed_chunks(self, max_bytes: int) -> None:
+        """Give llhttp the bytes up to the next place where the message may end."""
+        buffer = self._buffer
+        window = self._tail + buffer[: len(_END)]
+        across = window.find(_END)
+        if 0 <= across < len(self._tail):
+            stop = across + len(_END) - len(self._tail)
+        else:
+            end = buffer.find(_END)
+            stop = end + len(_END) if end >= 0 else len(buffer)
+        piece = bytes(memoryview(buffer)[:stop])
+        del buffer[:stop]
+        self._tail = b"" if piece.endswith(_END) else (self._tail + piece)[-len(_END) + 1 :]
+        self._parse(piece)
+        if len(self._body) > max_bytes:
+            raise BadRequestError(413, "The body is too large.")
+
+    def _parse(self, piece: bytes) -> None:
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass  # the head ends here, and what follows is not HTTP
         except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            if isinstance(cause, BadRequestError):
-                raise cause from None
+            if isinstance(error.__context__, BadRequestError):
+                raise error.__context__ from None
             raise
         except httptools.HttpParserError as error:
-            if not self._complete:
-                raise BadRequestError(400, "This is not an HTTP/1.1 request.") from error
-        # What is behind the head does not count, but the blank line must come in time.
-        if len(self._received) > self._max_bytes and (
-            not self._complete or self._received.find(b"\r\n\r\n", 0, self._max_bytes) < 0
-        ):
-            raise BadRequestError(431, "The head of the request is too large.")
-        if not self._complete:
-            return None
-        path, _, query = self._url.partition(b"?")
-        method = self._parser.get_method().decode("ascii")
-        return RequestHead(method, path, query.partition(b"#")[0], self._headers, rest)
+            raise BadRequestError(400, "This is not an HTTP/1.1 request.") from error
 
     def on_url(self, url: bytes) -> None:
         """httptools: a piece of the target."""
-        if not self._complete:  # what follows may be a second request already
-            self._url += url
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """httptools: one header."""
-        if self._complete:
+        """httptools: one header, or a trailer after chunks, which nobody asked for."""
+        if self._is_head_complete:
             return
         name = name.lower()
         if name in self._headers:
@@ -107,4 +215,12 @@ class HeadReader:
 
     def on_headers_complete(self) -> None:
         """httptools: the head ends."""
-        self._complete = True
+        self._is_head_complete = True
+
+    def on_body(self, piece: bytes) -> None:
+        """httptools: a piece of a chunked body."""
+        self._body += piece
+
+    def on_message_complete(self) -> None:
+        """httptools: the request ends."""
+        self._is_complete = True

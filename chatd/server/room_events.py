@@ -167,7 +167,14 @@ class RoomEvents:
             if refusal is None:
                 return partial(self._send_page, client, wanted, ack_id)
             wanted = refusal
-        refused(client.socket, ClientEvent.HISTORY_GET, ack_id, wanted)
+        room = payload.get("connectionId") if isinstance(payload, dict) else None
+        refused(
+            client.socket,
+            ClientEvent.HISTORY_GET,
+            ack_id,
+            wanted,
+            connection_id=told_back(room, 128),
+        )
         return None
 
     def _check_page(self, client: Client, wanted: HistoryGet) -> Refusal | None:

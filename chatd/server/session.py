@@ -38,7 +38,7 @@ from chatd.server.reasons import DisconnectReason
 Later: TypeAlias = Callable[[], Awaitable[None]]
 
 PING = Outgoing(b"2")
-CLOSE = Outgoing(b"1")
+PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped
 
 
 class Upper(Protocol):
@@ -71,6 +71,10 @@ class Transport(Protocol):
         """End: politely, with all that is pending, or at once."""
         ...
 
+    def peer_closed(self) -> None:
+        """The peer ended the session by a packet; nothing that is pending matters any more."""
+        ...
+
     @property
     def is_behind(self) -> bool:
         """Whether the peer has not taken all that it was sent."""
@@ -85,6 +89,18 @@ class Transport(Protocol):
         ...
 
 
+class Probed(Protocol):
+    """The transport that carries a session while a WebSocket probes it."""
+
+    def on_probe_message(self, message: str | bytes) -> None:
+        """A message on the WebSocket that is not in charge yet."""
+        ...
+
+    def on_probe_lost(self) -> None:
+        """The WebSocket ended before it was in charge."""
+        ...
+
+
 @attrs.frozen
 class SessionSettings:
     """What all sessions of a server have in common. Times in seconds, sizes in bytes."""
@@ -92,6 +108,7 @@ class SessionSettings:
     heartbeat: HeartbeatSettings
     max_payload_bytes: int
     connect_timeout_s: float
+    upgrade_timeout_s: float
     backlog_bytes: int
 
 
@@ -103,7 +120,26 @@ class Sessions:
     deadlines: Deadlines
     flusher: Flusher
     emit: Emit
+    release: Callable[[str], None]  # told the address of each session that ends
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
+    _parting: dict[str, tuple[float, list[bytes]]] = attrs.field(factory=dict)
+
+    def part(self, sid: str, payloads: list[bytes], for_s: float) -> None:
+        """Keep the last words of a session that has ended for GETs that come late."""
+        if len(self._parting) >= PARTING_MAX:
+            del self._parting[next(iter(self._parting))]
+        self._parting[sid] = (trio.current_time() + for_s, payloads)
+
+    def last_words(self, sid: str) -> bytes | None:
+        """The next payload that an ended session left for a GET; each is given once."""
+        kept = self._parting.get(sid)
+        if kept is None:
+            return None
+        until_s, payloads = kept
+        payload = payloads.pop(0) if trio.current_time() < until_s else None
+        if payload is None or not payloads:
+            del self._parting[sid]
+        return payload
 
 
 class Session:
@@ -119,6 +155,7 @@ class Session:
         "deadline_entry",
         "is_over",
         "pending",
+        "reason",
         "scheduled",
         "sid",
         "transport",
@@ -142,6 +179,7 @@ class Session:
         self.scheduled = IDLE
         self.awaiting = False  # its input waits for work of its own: silence is not its fault
         self.is_over = False
+        self.reason: DisconnectReason | None = None  # why it is over
         self.deadline_entry: Entry | None = None
         sessions.by_sid[sid] = self
         sessions.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
@@ -151,9 +189,19 @@ class Session:
         try:
             if text[:1] == "4":
                 return self.upper.receive(text[1:])
-            return self.receive_packet(decode_text(text))
+            return self._receive_packet(decode_text(text))
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
-            self._breach(error)
+            self.breach(error)
+        except Exception as error:
+            self.crash(error)
+        return None
+
+    def receive_decoded(self, packet: Packet) -> Later | None:
+        """A packet that was decoded already; returns work to await before the next packet."""
+        try:
+            return self._receive_packet(packet)
+        except (engineio.ProtocolError, socketio.ProtocolError) as error:
+            self.breach(error)
         except Exception as error:
             self.crash(error)
         return None
@@ -163,13 +211,12 @@ class Session:
         try:
             return self.upper.receive(data)
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
-            self._breach(error)
+            self.breach(error)
         except Exception as error:
             self.crash(error)
         return None
 
-    def receive_packet(self, packet: Packet) -> Later | None:
-        """A packet that was decoded already. Raises ProtocolError for one out of place."""
+    def _receive_packet(self, packet: Packet) -> Later | None:
         match reaction_to(packet.type):
             case Reaction.DELIVER:
                 return self.upper.receive(packet.data)
@@ -181,7 +228,9 @@ class Session:
                     # The timeout is longer than the interval: the next ping is due before it.
                     self._sessions.deadlines.schedule(self, heartbeat.next_deadline_s)
             case Reaction.END:
-                self.end(DisconnectReason.TRANSPORT_CLOSE)
+                if self._conclude(DisconnectReason.TRANSPORT_CLOSE):
+                    self.pending.clear()
+                    self.transport.peer_closed()
             case Reaction.BREACH:
                 raise engineio.ProtocolError(
                     f"A client must not send a packet of type {packet.type.name}."
@@ -263,6 +312,11 @@ class Session:
         if self._conclude(reason):
             self.pending.clear()
 
+    def carry_on(self, transport: Transport) -> None:
+        """Another transport carries the session from now on; what is pending goes there first."""
+        self.transport = transport
+        self.flush()
+
     def _conclude(self, reason: DisconnectReason) -> bool:
         if self.is_over:
             return False
@@ -272,6 +326,8 @@ class Session:
         except Exception as error:
             sessions.emit.emit(InternalError.of("session.close", error))
         self.is_over = True
+        self.reason = reason
+        sessions.release(self.address)
         del sessions.by_sid[self.sid]
         sessions.deadlines.schedule(self, math.inf)
         sessions.emit.emit(
@@ -285,9 +341,17 @@ class Session:
         )
         return True
 
-    def _breach(self, error: engineio.ProtocolError | socketio.ProtocolError) -> None:
+    def breach(self, error: engineio.ProtocolError | socketio.ProtocolError) -> None:
+        """The peer broke a protocol: this session ends, and no other."""
         layer = "engineio" if isinstance(error, engineio.ProtocolError) else "socketio"
-        self._sessions.emit.emit(ProtocolViolated(self.sid, layer, str(error)))
+        self._violated(layer, str(error))
+
+    def breach_of(self, rule: str) -> None:
+        """The peer broke a rule of Engine.IO outside of its packets."""
+        self._violated("engineio", rule)
+
+    def _violated(self, layer: str, what: str) -> None:
+        self._sessions.emit.emit(ProtocolViolated(self.sid, layer, what))
         self.end(DisconnectReason.PARSE_ERROR)
 
     def crash(self, error: Exception) -> None:

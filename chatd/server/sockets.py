@@ -79,8 +79,8 @@ class Socket:
         self.rooms: tuple[str, ...] = ()
         self.state: Any = None
 
-    def emit(self, name: str, *args: Any) -> None:
-        """Send an event; `bytes` anywhere in the arguments travel as attachments."""
+    def emit(self, name: str | float, *args: Any) -> None:
+        """Send an event; its name may be a number. `bytes` in the arguments travel as such."""
         if isinstance(name, str):
             name = str(name)  # a member of an enum is no plain string to the encoder
         self.session.send(outgoing(encode(Event(self.namespace, [name, *args]))))

@@ -43,7 +43,7 @@ class TokenLife:
 
     def _renew(self, client: Client, admitted: Admitted) -> None:
         client.grants = admitted.grants
-        client.renew(admitted.identity, self._entrance.remaining_s(admitted.identity))
+        self._entrance.start_clock(client, admitted.identity)
         for room in [room for room in client.wanted if room not in admitted.grants]:
             self._rooms.give_up(client, room)
             client.socket.emit(

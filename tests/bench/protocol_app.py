@@ -12,7 +12,7 @@ from chatd.server.reasons import DisconnectReason
 from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection, outgoing
 from chatd.socketio import Event, encode
-from tests.conformance.host import run_application
+from tests.conformance.host import run_application, sockets_of
 
 
 class ProtocolApp:
@@ -45,4 +45,4 @@ class ProtocolApp:
 
 
 if __name__ == "__main__":
-    run_application(ProtocolApp, port=int(sys.argv[1]))
+    run_application(sockets_of(ProtocolApp), port=int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Runs an application on chatd's own front door, sessions and hub, without the chat.
+"""Runs an application on chatd's own front door, engine and sessions, without the chat.
 
 Prints `listening on PORT` when it is ready and ends on SIGTERM or SIGINT. It listens on 127.0.0.1
 and, where that exists, on ::1; pages of every origin may connect.
@@ -16,7 +16,9 @@ import trio
 from chatd.app.listen import CannotListenError, open_listeners
 from chatd.engineio import HeartbeatSettings
 from chatd.server.admission import Admission
+from chatd.server.asgi_lane import AsgiLane
 from chatd.server.deadlines import Deadlines
+from chatd.server.engine import Engine
 from chatd.server.flusher import Flusher
 from chatd.server.front_door import FrontDoor, FrontDoorSettings
 from chatd.server.http_app import Health, build_app
@@ -24,11 +26,13 @@ from chatd.server.http_lane import HttpLane
 from chatd.server.hub import Hub
 from chatd.server.origin import OriginRules
 from chatd.server.readiness import make_readiness
-from chatd.server.session import Session, Sessions, SessionSettings
+from chatd.server.session import Session, Sessions, SessionSettings, Upper
 from chatd.server.sockets import Application, Handshake, SocketIOConnection
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted
+
+MakeUpper = Callable[[Session, Handshake], Upper]
 
 
 class NoStatus:
@@ -45,27 +49,35 @@ class Silence:
         pass
 
 
-def run_from_command_line(make: Callable[[Hub], Application], **settings: Any) -> None:
-    """`run_application`, with `PORT --ping-interval MS --ping-timeout MS` from the command line.
+def sockets_of(make: Callable[[Hub], Application]) -> Callable[[Flusher], MakeUpper]:
+    """Sessions that speak Socket.IO to the application `make(hub)`."""
 
-    `heartbeat` in `settings` is the default for the latter two.
-    """
-    heartbeat = settings.pop("heartbeat", HEARTBEAT)
+    def prepare(flusher: Flusher) -> MakeUpper:
+        hub = Hub(flusher)
+        app = make(hub)
+        return lambda session, handshake: SocketIOConnection(session, handshake, app, hub)
+
+    return prepare
+
+
+def arguments(heartbeat: HeartbeatSettings = HEARTBEAT) -> tuple[int, HeartbeatSettings]:
+    """`PORT --ping-interval MS --ping-timeout MS` from the command line; a heartbeat of default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int, metavar="PORT", help="0 takes any that is free")
     for name, default_s in ("interval", heartbeat.interval_s), ("timeout", heartbeat.timeout_s):
         parser.add_argument(f"--ping-{name}", type=int, metavar="MS", default=default_s * 1000)
-    arguments = parser.parse_args()
-    run_application(
-        make,
-        port=arguments.port,
-        heartbeat=HeartbeatSettings(arguments.ping_interval / 1000, arguments.ping_timeout / 1000),
-        **settings,
-    )
+    given = parser.parse_args()
+    return given.port, HeartbeatSettings(given.ping_interval / 1000, given.ping_timeout / 1000)
+
+
+def run_from_command_line(make: Callable[[Hub], Application], **settings: Any) -> None:
+    """Serve `make(hub)` as the command line says; `heartbeat` in `settings` is the default."""
+    port, heartbeat = arguments(settings.pop("heartbeat", HEARTBEAT))
+    run_application(sockets_of(make), port=port, heartbeat=heartbeat, **settings)
 
 
 def run_application(
-    make: Callable[[Hub], Application],
+    prepare: Callable[[Flusher], MakeUpper],
     *,
     port: int,
     path: bytes = b"/socket.io/",
@@ -73,38 +85,39 @@ def run_application(
     max_payload_bytes: int = 1_000_000,
     connect_timeout_s: float = 45.0,
     deadlines: Deadlines | None = None,
+    engine_class: type[Engine] = Engine,
 ) -> None:
-    """Serve `make(hub)` until a signal comes; `deadlines`, where it has some of its own."""
+    """Serve until a signal comes; `deadlines`, where the application has some of its own."""
 
     async def main() -> None:
         emit = Silence()
         flusher = Flusher()
-        hub = Hub(flusher)
-        app = make(hub)
+        admission = Admission(
+            handshakes_per_second=1e6,
+            sessions_per_address=1e6,
+            max_connections=100_000,
+            now_s=trio.current_time(),
+        )
         sessions = Sessions(
-            SessionSettings(heartbeat, max_payload_bytes, connect_timeout_s, 1_048_576),
+            SessionSettings(heartbeat, max_payload_bytes, connect_timeout_s, 10.0, 1_048_576),
             deadlines or Deadlines(),
             flusher,
             emit,
+            admission.close_session,
         )
         readiness = make_readiness()
-
-        def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
-            return SocketIOConnection(session, handshake, app, hub)
-
+        origins = OriginRules(("*",), is_loopback=True)
+        engine = engine_class(sessions, admission, origins, prepare(flusher), emit)
         door = FrontDoor(
-            FrontDoorSettings(path, 10.0, 16_384, ()),
-            sessions,
+            FrontDoorSettings(path, 10.0, 16_384),
+            engine,
             readiness,
-            Admission(
-                handshakes_per_second=1e6,
-                sessions_per_address=1e6,
-                max_connections=100_000,
-                now_s=trio.current_time(),
+            admission,
+            HttpLane(
+                AsgiLane(engine, path, build_app(NoStatus())),
+                read_timeout_s=10.0,
+                report_fault=lambda fault: None,
             ),
-            OriginRules(("*",), is_loopback=True),
-            HttpLane(build_app(NoStatus()), read_timeout_s=10.0, report_fault=lambda fault: None),
-            make_upper,
             emit,
         )
         listeners = open_listeners("127.0.0.1", port, BACKLOG)

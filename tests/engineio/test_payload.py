@@ -1,27 +1,25 @@
 import time
 import tracemalloc
-from collections import deque
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatd.engineio import (
-    MAX_PACKETS_PER_RESPONSE,
     Packet,
     PacketType,
     ProtocolError,
     decode_payload,
+    encode_binary,
     encode_payload,
     encode_text,
-    take_batch,
 )
 
 PONG = Packet(PacketType.PONG)
 
 EVENT = (
-    '453-["bin",{"a":[{"_placeholder":true,"num":0}],"b":{"c":{"_placeholder":true,"num":1}}},'
-    '"x",{"_placeholder":true,"num":2}]'
+    b'453-["bin",{"a":[{"_placeholder":true,"num":0}],"b":{"c":{"_placeholder":true,"num":1}}},'
+    b'"x",{"_placeholder":true,"num":2}]'
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1e"))
@@ -41,24 +39,24 @@ def read(body: bytes) -> tuple[list[Packet], str | None]:
     return seen, None
 
 
-def as_queued(packet: Packet) -> str | bytes:
-    return packet.data if isinstance(packet.data, bytes) else encode_text(packet)
+def as_queued(packet: Packet) -> bytes:
+    if isinstance(packet.data, bytes):
+        return encode_binary(packet.data)
+    return encode_text(packet).encode()
 
 
 @pytest.mark.parametrize(
     ("queued", "body"),
     [
-        (["3"], b"3"),
-        (["4hello", "4"], b"4hello\x1e4"),
-        (["4€", "4ä"], "4€\x1e4ä".encode()),
-        ([b"\x01\x02\x03"], b"bAQID"),
-        ([EVENT, b"\x01\x02\x03", b"", b"hi"], EVENT.encode() + b"\x1ebAQID\x1eb\x1ebaGk="),
-        (["6", "1"], b"6\x1e1"),
+        ([b"3"], b"3"),
+        ([b"4hello", b"4"], b"4hello\x1e4"),
+        (["4€".encode(), "4ä".encode()], "4€\x1e4ä".encode()),
+        ([encode_binary(b"\x01\x02\x03")], b"bAQID"),
+        ([EVENT, *map(encode_binary, (b"\1\2\3", b"", b"hi"))], EVENT + b"\x1ebAQID\x1eb\x1ebaGk="),
+        ([b"6", b"1"], b"6\x1e1"),
     ],
 )
-def test_packets_and_their_payload_are_the_same_thing(
-    queued: list[str | bytes], body: bytes
-) -> None:
+def test_packets_and_their_payload_are_the_same_thing(queued: list[bytes], body: bytes) -> None:
     assert encode_payload(queued) == body
     seen, breach = read(body)
     assert breach is None
@@ -125,43 +123,3 @@ def test_a_body_of_a_million_packets_costs_little_time_and_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak_bytes < 10_000
-
-
-def test_a_response_has_at_most_sixteen_packets() -> None:
-    assert MAX_PACKETS_PER_RESPONSE == 16
-    queue: deque[str | bytes] = deque(["4x", b"x"] * 10)
-    assert take_batch(queue, max_bytes=1_000_000) == 16
-
-
-@pytest.mark.parametrize(
-    ("queue", "max_bytes", "count"),
-    [
-        ([], 100, 0),
-        (["4abc"], 4, 1),
-        (["4abc", "4"], 5, 1),
-        (["4abc", "4"], 6, 2),
-        (["4" + "x" * 1000, "4"], 100, 1),
-        (["4ä"], 1, 1),
-        (["4", "4ä"], 4, 1),
-        (["4", "4ä"], 5, 2),
-        (["4", b"hi"], 6, 1),
-        (["4", b"hi"], 7, 2),
-        (["4", b""], 3, 2),
-    ],
-)
-def test_a_response_stays_within_max_payload_but_is_never_empty(
-    queue: list[str | bytes], max_bytes: int, count: int
-) -> None:
-    assert take_batch(queue, max_bytes=max_bytes) == count
-
-
-@given(st.lists(packets.map(as_queued)), st.integers(0, 200), st.integers(1, 20))
-def test_a_batch_is_the_longest_that_fits(
-    queue: list[str | bytes], max_bytes: int, max_packets: int
-) -> None:
-    count = take_batch(queue, max_bytes=max_bytes, max_packets=max_packets)
-    assert (count > 0) == bool(queue)
-    assert count <= max_packets
-    assert count <= 1 or len(encode_payload(queue[:count])) <= max_bytes
-    if count < min(len(queue), max_packets):
-        assert len(encode_payload(queue[: count + 1])) > max_bytes

@@ -273,11 +273,12 @@ class Chat:
 
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
+        assert self.parts.admission.open_session("192.0.2.1", trio.current_time()) is None
         session = Session(self.parts.sessions, str(uuid4()), "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport
         handshake = Handshake("192.0.2.1", parse_query(b""), None)
-        session.upper = self.parts.door._make_upper(session, handshake)
+        session.upper = self.parts.door._engine._make_upper(session, handshake)
         self.attached.append(session)
         return MemoryPeer(session, transport)
 

@@ -17,7 +17,9 @@ from chatd.engineio import HeartbeatSettings
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
 from chatd.server.admission import Admission
+from chatd.server.asgi_lane import AsgiLane
 from chatd.server.deadlines import Deadlines
+from chatd.server.engine import Engine
 from chatd.server.flusher import Flusher
 from chatd.server.front_door import FrontDoor, FrontDoorSettings
 from chatd.server.http_app import Health, build_app
@@ -31,6 +33,7 @@ from chatd.server.sockets import Application, Handshake, Socket, SocketIOConnect
 from chatd.socketio import Event, encode
 from tests.server.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
+PATH = b"/socket.io/"
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 LOOPBACK_ONLY = OriginRules((), is_loopback=True)
 BACKLOG_BYTES = 200_000
@@ -178,6 +181,7 @@ async def open_door(
     heartbeat: HeartbeatSettings = HEARTBEAT,
     max_payload_bytes: int = 1_000_000,
     connect_timeout_s: float = 45.0,
+    upgrade_timeout_s: float = 10.0,
     backlog_bytes: int = BACKLOG_BYTES,
     head_timeout_s: float = 10.0,
     max_head_bytes: int = 16_384,
@@ -192,12 +196,6 @@ async def open_door(
     flusher = Flusher()
     hub = Hub(flusher)
     app = make_app(hub)
-    sessions = Sessions(
-        SessionSettings(heartbeat, max_payload_bytes, connect_timeout_s, backlog_bytes),
-        Deadlines(),
-        flusher,
-        recorder,
-    )
     waits = readiness()
     admission = Admission(
         handshakes_per_second=handshakes_per_second,
@@ -205,19 +203,28 @@ async def open_door(
         max_connections=max_connections,
         now_s=trio.current_time(),
     )
+    sessions = Sessions(
+        SessionSettings(
+            heartbeat, max_payload_bytes, connect_timeout_s, upgrade_timeout_s, backlog_bytes
+        ),
+        Deadlines(),
+        flusher,
+        recorder,
+        admission.close_session,
+    )
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         application: Application = app
         return SocketIOConnection(session, handshake, application, hub)
 
+    engine = Engine(sessions, admission, origins, make_upper, recorder)
+    http = AsgiLane(engine, PATH, build_app(AnyStatus()))
     front = FrontDoor(
-        FrontDoorSettings(b"/socket.io/", head_timeout_s, max_head_bytes, ()),
-        sessions,
+        FrontDoorSettings(PATH, head_timeout_s, max_head_bytes),
+        engine,
         waits,
         admission,
-        origins,
-        HttpLane(build_app(AnyStatus()), read_timeout_s=10.0, report_fault=lambda fault: None),
-        make_upper,
+        HttpLane(http, read_timeout_s=10.0, report_fault=lambda fault: None),
         recorder,
     )
     with listen() as listener, trio.fail_after(HARD_LIMIT_S):

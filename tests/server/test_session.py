@@ -50,8 +50,8 @@ class Bench:
 @pytest.fixture
 async def bench(autojump_clock: MockClock, nursery: trio.Nursery) -> Bench:
     recorder = Recorder()
-    settings = SessionSettings(HeartbeatSettings(25.0, 20.0), 1000, 10.0, 1000)
-    sessions = Sessions(settings, Deadlines(), Flusher(), recorder)
+    settings = SessionSettings(HeartbeatSettings(25.0, 20.0), 1000, 10.0, 10.0, 1000)
+    sessions = Sessions(settings, Deadlines(), Flusher(), recorder, lambda address: None)
     session = Session(sessions, "sid", "192.0.2.1")
     transport, upper = MemoryTransport(session), BareUpper()
     session.transport, session.upper = transport, upper

@@ -6,7 +6,6 @@ import pytest
 
 from chatd.server.admission import Admission, Overload, client_address
 from chatd.server.origin import OriginRules
-from chatd.server.request import BadRequestError, HeadReader
 
 TRUSTED = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -142,54 +141,3 @@ def test_while_draining_nobody_comes_in() -> None:
     overload = door.open_session("a", 0)
     assert overload is not None
     assert overload.limit == "draining"
-
-
-HEAD = (
-    b"GET /socket.io/?EIO=4&a=b#part HTTP/1.1\r\nHost: here\r\nX-Many: 1\r\nx-many: 2\r\n"
-    b"Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\r\n"
-)
-
-
-@pytest.mark.parametrize("piece", [1, 7, 1000])
-def test_a_head_is_read_however_it_is_cut(piece: int) -> None:
-    reader = HeadReader(1000)
-    sent = HEAD + b"\x81\x00"
-    head = None
-    for at in range(0, len(sent), piece):
-        head = reader.feed(sent[at : at + piece])
-        if head is not None:
-            break
-    assert head is not None
-    assert (head.method, head.path, head.query) == ("GET", b"/socket.io/", b"EIO=4&a=b")
-    assert head.headers[b"x-many"] == b"1, 2"
-    assert head.header(b"host") == "here"
-    assert head.header(b"cookie") is None
-    assert head.is_websocket
-    assert reader.received.startswith(HEAD)
-    assert reader.received == HEAD + head.rest
-    assert (b"\x81\x00").startswith(head.rest)
-    if piece == 1000:
-        assert head.rest == b"\x81\x00"
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"\0\1\2\3\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nA: " + b"a" * 200, 431),
-        (b"GET / HTTP/1.1\r\nA: " + b"a" * 200 + b"\r\n\r\n", 431),
-    ],
-)
-def test_what_is_no_head_is_refused_with_a_status(sent: bytes, status: int) -> None:
-    with pytest.raises(BadRequestError) as caught:
-        HeadReader(100).feed(sent)
-    assert caught.value.status == status
-
-
-def test_what_is_behind_the_head_does_not_count() -> None:
-    sent = b"POST / HTTP/1.1\r\nContent-Length: 500\r\n\r\n" + bytes(500)
-    head = HeadReader(100).feed(sent)
-    assert head is not None
-    assert not head.is_websocket

@@ -1,0 +1,239 @@
+"""What a request to `/socket.io/` comes to, whichever lane it came on.
+
+Owns the order of a request's life: address, origin, the checks of Engine.IO, admission, the opening
+of a session, and for polling the request itself. Knows no socket: the front door and the ASGI lane
+bring a `RequestHead`, and an `Exchange` that takes the answer. Source: SPEC 1; WIRE d1, d2, d6.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from chatd.engineio import (
+    POLLING,
+    WEBSOCKET,
+    Query,
+    Refusal,
+    check_request,
+    open_packet,
+    parse_query,
+)
+from chatd.observe import Emit, HandshakeRefused, SessionOpened
+from chatd.observe.chance import unguessable_id
+from chatd.server.admission import Admission, Network, Overload, client_address
+from chatd.server.origin import OriginRules
+from chatd.server.polling import Exchange, PollingTransport
+from chatd.server.request import BadRequestError, RequestHead
+from chatd.server.session import Session, Sessions, Transport, Upper
+from chatd.server.sockets import Handshake
+from chatd.websocket import is_valid_key, switching_protocols
+
+TRANSPORTS: Final = (POLLING, WEBSOCKET)
+_CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
+
+
+class PollingExchange(Exchange, Protocol):
+    """A polling request, as far as its HTTP side matters."""
+
+    def overloaded(self, overload: Overload) -> None:
+        """503, and when to come back."""
+        ...
+
+    def too_large(self) -> None:
+        """413 without a body; nothing of the request is taken."""
+        ...
+
+    def preflight(self) -> None:
+        """204 to a request of CORS."""
+        ...
+
+
+class Engine:
+    """The Engine.IO server: sessions, and who may open them."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        admission: Admission,
+        origins: OriginRules,
+        make_upper: Callable[[Session, Handshake], Upper],
+        emit: Emit,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
+        self.sessions = sessions
+        self._admission = admission
+        self._origins = origins
+        self._make_upper = make_upper
+        self.emit = emit
+        self._trusted_proxies = trusted_proxies
+
+    def judge(self, head: RequestHead, query: Query) -> Refusal | None:
+        """Why this request goes no further."""
+        host, origin = head.header(b"host"), head.headers.get(b"origin")
+        is_allowed = (
+            self._origins.allows_host(host)
+            and self._origins.allows_origin(head.header(b"origin"), host)
+            and self.is_allowed(head, query)
+        )
+        refusal = check_request(
+            query,
+            head.method,
+            is_upgrade=head.is_websocket,
+            transports=TRANSPORTS,
+            lookup=self._transport_of,
+            is_allowed=is_allowed,
+            origin=origin,
+        )
+        if refusal is None and head.is_websocket and not _is_websocket_handshake(head):
+            return Refusal.BAD_REQUEST
+        return refusal
+
+    def is_allowed(self, head: RequestHead, query: Query) -> bool:
+        """A verdict of its own on a request; for applications that have one."""
+        return True
+
+    def opening_headers(self, head: RequestHead) -> bytes:
+        """Header lines for the response that opens a polling session; none here."""
+        return b""
+
+    def cors(self, head: RequestHead) -> bytes:
+        """The header lines that let a page of an allowed origin read the answer."""
+        return self._origins.cors_headers(head.header(b"origin"), head.header(b"host"))
+
+    def address(self, head: RequestHead, peer: str) -> str:
+        """The address of the client, behind trusted proxies or not."""
+        return client_address(peer, head.header(b"x-forwarded-for"), self._trusted_proxies)
+
+    def refused(self, address: str, refusal: Refusal | Overload) -> None:
+        """Tell the log of a request that was turned away."""
+        reason = refusal.message if isinstance(refusal, Refusal) else refusal.limit
+        self.emit.emit(HandshakeRefused(address, reason))
+
+    def open(
+        self,
+        head: RequestHead,
+        query: Query,
+        address: str,
+        make_transport: Callable[[Session], Transport],
+    ) -> Session | Overload:
+        """A new session over a new transport, or why there is no room for one."""
+        overload = self._admission.open_session(address, trio.current_time())
+        if overload is not None:
+            self.refused(address, overload)
+            return overload
+        session = Session(self.sessions, unguessable_id(), address)
+        session.transport = make_transport(session)
+        handshake = Handshake(address, query, head.header(b"authorization"))
+        session.upper = self._make_upper(session, handshake)
+        self.emit.emit(SessionOpened(session.sid, session.transport.name, address))
+        return session
+
+    def opening(self, session: Session) -> bytes:
+        """The OPEN packet of a session."""
+        settings = self.sessions.settings
+        upgrades = (WEBSOCKET,) if session.transport.name == POLLING else ()
+        return open_packet(
+            session.sid,
+            upgrades,
+            round(settings.heartbeat.interval_s * 1000),
+            round(settings.heartbeat.timeout_s * 1000),
+            settings.max_payload_bytes,
+        ).encode()
+
+    async def poll(
+        self,
+        exchange: PollingExchange,
+        head: RequestHead,
+        peer: str,
+        read_body: Callable[[int], Awaitable[bytes | None]],
+    ) -> None:
+        """Serve one request of the polling transport.
+
+        `read_body(most)` gives the body, None where the peer broke off; it raises BadRequestError.
+        A GET may still wait for its answer when this returns.
+        """
+        query = parse_query(head.query)
+        address = self.address(head, peer)
+        if head.method == "OPTIONS" and self.cors(head):
+            exchange.preflight()
+            return
+        if query.sid is not None and head.method == "GET" and not head.is_websocket:
+            last_words = self.sessions.last_words(query.sid)
+            if last_words is not None:
+                exchange.payload(last_words)
+                return
+        refusal = self.judge(head, query)
+        if refusal is not None:
+            self.refused(address, refusal)
+            exchange.refused(refusal)
+            return
+        if query.sid is None:
+            opened = self.open(
+                head, query, address, lambda session: PollingTransport(self.sessions, session)
+            )
+            if isinstance(opened, Overload):
+                exchange.overloaded(opened)
+            else:
+                exchange.payload(self.opening(opened))
+            return
+        session = self.sessions.by_sid[query.sid]
+        assert isinstance(session.transport, PollingTransport)
+        if head.method == "GET":
+            session.transport.get(exchange)
+        else:
+            await self._post(session, session.transport, exchange, head, read_body)
+
+    async def _post(
+        self,
+        session: Session,
+        transport: PollingTransport,
+        exchange: PollingExchange,
+        head: RequestHead,
+        read_body: Callable[[int], Awaitable[bytes | None]],
+    ) -> None:
+        """The packets of a client: the body first, in time and within `maxPayload`."""
+        if not transport.begin_post(exchange):
+            return
+        try:
+            body = await read_body(self.sessions.settings.max_payload_bytes)
+        except BadRequestError as error:
+            transport.end_post(exchange)
+            if error.status == 413:
+                exchange.too_large()
+            else:
+                exchange.refused(Refusal.BAD_REQUEST)
+            return
+        if body is None:
+            transport.lost(exchange)
+        elif head.headers.get(b"content-type", b"").startswith(_CONTENT_TYPE_BINARY):
+            transport.end_post(exchange)
+            exchange.refused(Refusal.BAD_REQUEST)  # packets of version 3, with bytes in them
+            session.breach_of("a binary body is not of Engine.IO 4")
+        else:
+            await transport.take(exchange, body)
+
+    def _transport_of(self, sid: str) -> str | None:
+        session = self.sessions.by_sid.get(sid)
+        return None if session is None else session.transport.name
+
+
+def switched(head: RequestHead) -> bytes:
+    """The 101, with the first subprotocol that is offered. ValueError where that is no token."""
+    offered = head.headers.get(b"sec-websocket-protocol")
+    subprotocol = None if offered is None else offered.partition(b",")[0].strip()
+    return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
+
+
+def _is_websocket_handshake(head: RequestHead) -> bool:
+    headers = head.headers
+    if headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
+        headers.get(b"sec-websocket-key", b"")
+    ):
+        return False
+    try:
+        switched(head)
+    except ValueError:  # the subprotocol that it offers is no token
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""The way out of one socket: one non-blocking write, and a bounded backlog for what is refused.
+
+Nothing here waits. What the kernel does not take is kept, up to a bound, and drained by a task that
+exists only while there is something to drain, in the nursery of the connection that owns the
+socket. A peer that is owed more than the bound is given up; bytes that it asked for itself (a page
+of history) are allowed on top and do not count.
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable
+
+import trio
+
+from chatd.server.reasons import DisconnectReason
+
+
+class Outlet:
+    """Writes to one socket. `__slots__`: there is one for each connection.
+
+    `failed` is told once, with the reason, when the peer cannot be written to any more; the socket
+    is shut down then, so that whoever reads from it sees its end.
+    """
+
+    __slots__ = (
+        "_allowance",
+        "_backlog",
+        "_backlog_max",
+        "_caught_up",
+        "_ending",
+        "_failed",
+        "_nursery",
+        "_sock",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        backlog_max: int,
+        failed: Callable[[DisconnectReason], None],
+    ) -> None:
+        """`sock` is connected and non-blocking; `backlog_max` is in bytes."""
+        self._sock = sock
+        self._backlog_max = backlog_max
+        self._failed = failed
+        self._backlog: bytearray | None = None
+        self._allowance = 0
+        self._caught_up: trio.Event | None = None
+        self._ending = False
+        self._nursery: trio.Nursery | None = None
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Tasks of this outlet live in this nursery from now on."""
+        self._nursery = nursery
+        if self._backlog is not None:
+            nursery.start_soon(self._drain)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has not taken all that was written."""
+        return self._backlog is not None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._ending
+
+    def allow(self, size: int) -> None:
+        """So many bytes, which the peer asked for, do not count as its backlog."""
+        self._allowance += size
+
+    async def caught_up(self) -> None:
+        """Return when the peer has taken all that was written, or is gone."""
+        if self._backlog is not None:
+            if self._caught_up is None:
+                self._caught_up = trio.Event()
+            await self._caught_up.wait()
+
+    def write(self, data: bytes) -> None:
+        """Send what the kernel takes now, and keep the rest for when it takes more."""
+        if self._ending:
+            return
+        if self._backlog is not None:
+            self._backlog += data
+            if len(self._backlog) > self._backlog_max + self._allowance:
+                self.abort(DisconnectReason.SLOW_CONSUMER)
+            return
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.abort(DisconnectReason.TRANSPORT_ERROR)
+            return
+        if sent == len(data):
+            self._allowance = 0
+            return
+        self._backlog = bytearray(memoryview(data)[sent:])
+        if len(self._backlog) > self._backlog_max + self._allowance:
+            self.abort(DisconnectReason.SLOW_CONSUMER)
+        elif self._nursery is not None:
+            self._nursery.start_soon(self._drain)
+
+    def finish(self, data: bytes, linger_s: float) -> None:
+        """Write the last bytes, then say so to TCP; the peer has `linger_s` to hang up itself."""
+        if self._ending:
+            return
+        self.write(data)
+        if self._ending:
+            return
+        self._ending = True
+        if self._backlog is None:
+            self._shut(socket.SHUT_WR)
+        if self._nursery is not None:
+            self._nursery.start_soon(self._linger, linger_s)
+
+    def abort(self, reason: DisconnectReason) -> None:
+        """End at once; whoever reads from the socket sees the end of its input."""
+        self._ending = True
+        self._settle()
+        self._shut(socket.SHUT_RDWR)
+        self._failed(reason)
+
+    async def _drain(self) -> None:
+        while self._backlog:
+            await trio.lowlevel.wait_writable(self._sock.fileno())
+            if self._backlog is None:
+                return  # given up meanwhile, and the connection with it
+            try:
+                sent = self._sock.send(self._backlog)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.abort(DisconnectReason.TRANSPORT_ERROR)
+                return
+            del self._backlog[:sent]
+        self._settle()
+        if self._ending:
+            self._shut(socket.SHUT_WR)
+
+    def _settle(self) -> None:
+        self._backlog = None
+        self._allowance = 0
+        if self._caught_up is not None:
+            self._caught_up.set()
+            self._caught_up = None
+
+    async def _linger(self, linger_s: float) -> None:
+        await trio.sleep(linger_s)
+        self._shut(socket.SHUT_RDWR)
+
+    def _shut(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # the peer was faster
+            self._sock.shutdown(how)

@@ -1,0 +1,48 @@
+"""A bare Engine.IO server that echoes: `python -m tests.conformance.engine_echo PORT`.
+
+Path `/engine.io/`, pingInterval 300 ms, pingTimeout 200 ms; every message goes back unchanged, text
+as text and binary as binary. There is no Socket.IO above it.
+"""
+
+from chatd.engineio import HeartbeatSettings
+from chatd.server.flusher import Flusher
+from chatd.server.outgoing import Outgoing, OutgoingBinary
+from chatd.server.reasons import DisconnectReason
+from chatd.server.session import Later, Session
+from chatd.server.sockets import Handshake
+from tests.conformance.host import MakeUpper, arguments, run_application
+
+
+class Echo:
+    """What a session carries here."""
+
+    is_joined = True  # nobody has to become anybody
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def receive(self, message: str | bytes) -> Later | None:
+        self._session.send(message_of(message))
+        return None
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        pass
+
+
+def message_of(content: str | bytes) -> Outgoing:
+    """A message of Engine.IO."""
+    if isinstance(content, bytes):
+        return OutgoingBinary(content)
+    return Outgoing(b"4" + content.encode())
+
+
+def prepare(_: Flusher) -> MakeUpper:
+    def make_upper(session: Session, handshake: Handshake) -> Echo:
+        return Echo(session)
+
+    return make_upper
+
+
+if __name__ == "__main__":
+    port, heartbeat = arguments(HeartbeatSettings(0.3, 0.2))
+    run_application(prepare, port=port, heartbeat=heartbeat, path=b"/engine.io/")

@@ -1,0 +1,123 @@
+"""A bare WebSocket echo on any path: `python -m tests.conformance.websocket_echo PORT`.
+
+chatd's codec, readiness and outlet with nothing above them: what the Autobahn cases judge.
+"""
+
+import signal
+import socket
+import sys
+
+import trio
+
+from chatd.app.listen import open_listeners
+from chatd.server.deadlines import Deadlines
+from chatd.server.engine import switched
+from chatd.server.http_connection import HttpConnection
+from chatd.server.outlet import Outlet
+from chatd.server.readiness import Readiness, Wait, make_readiness
+from chatd.server.reasons import DisconnectReason
+from chatd.websocket import (
+    Close,
+    Decoder,
+    Ping,
+    ProtocolError,
+    encode_binary,
+    encode_close,
+    encode_pong,
+    encode_text,
+)
+from tests.conformance.host import BACKLOG, arguments
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+HEAD_TIMEOUT_S = 10.0
+LINGER_S = 2.0
+
+
+class EchoLane:
+    """One connection that gets back what it sends."""
+
+    def __init__(self, sock: socket.socket, wait: Wait) -> None:
+        self._sock = sock
+        self._wait = wait
+        self._decoder = Decoder(MAX_MESSAGE_BYTES)
+        self._outlet = Outlet(sock, 4 * MAX_MESSAGE_BYTES, self._failed)
+
+    def _failed(self, reason: DisconnectReason) -> None:
+        pass  # the socket is shut down, which the reading task sees
+
+    async def run(self, response: bytes, received: bytes) -> None:
+        async with trio.open_nursery() as nursery:
+            self._outlet.start(nursery)
+            self._outlet.write(response)
+            data = received
+            while True:
+                if data:
+                    self._feed(data)
+                await self._outlet.caught_up()
+                await self._wait.readable()
+                try:
+                    data = self._sock.recv(65_536)
+                except BlockingIOError:
+                    data = b""
+                    continue
+                except OSError:
+                    break
+                if not data:
+                    break
+            nursery.cancel_scope.cancel()
+
+    def _feed(self, data: bytes) -> None:
+        self._decoder.receive(data)
+        try:
+            while (event := self._decoder.next_event()) is not None:
+                match event:
+                    case str():
+                        self._outlet.write(encode_text(event.encode()))
+                    case bytes():
+                        self._outlet.write(encode_binary(event))
+                    case Ping(payload):
+                        self._outlet.write(encode_pong(payload))
+                    case Close(code):
+                        self._outlet.finish(encode_close(code), LINGER_S)
+        except ProtocolError as error:
+            self._outlet.finish(encode_close(error.code), LINGER_S)
+
+
+async def serve_connection(sock: socket.socket, readiness: Readiness, deadlines: Deadlines) -> None:
+    wait = readiness.watch(sock)
+    try:
+        connection = HttpConnection(
+            sock, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
+        )
+        head = await connection.head(HEAD_TIMEOUT_S, answer_late=True)
+        if head is not None and head.is_websocket:
+            await EchoLane(sock, wait).run(switched(head), connection.rest)
+    finally:
+        wait.forget()
+        sock.close()
+
+
+async def main(port: int) -> None:
+    readiness, deadlines = make_readiness(), Deadlines()
+    (listener,) = open_listeners("127.0.0.1", port, BACKLOG)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            nursery.start_soon(deadlines.run)
+
+            async def accept() -> None:
+                while True:
+                    await trio.lowlevel.wait_readable(listener.fileno())
+                    sock, _ = listener.accept()
+                    sock.setblocking(False)
+                    nursery.start_soon(serve_connection, sock, readiness, deadlines)
+
+            nursery.start_soon(accept)
+            sys.stdout.write(f"listening on {listener.getsockname()[1]}\n")
+            sys.stdout.flush()
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+
+
+if __name__ == "__main__":
+    trio.run(main, arguments()[0])
