@@ -230,13 +230,11 @@ class AsgiWebSocket:
         if self.probed is not None:
             self.probed.on_probe_message(content)
             return
-        session.begin_feed()
         later: Later | None = (
             session.receive_text(content)
             if isinstance(content, str)
             else session.receive_binary(content)
         )
-        session.end_feed()
         if later is not None:
             session.awaiting = True
             try:
@@ -326,11 +324,15 @@ def request_head(scope: Scope, *, is_websocket: bool = False) -> RequestHead:
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         headers[name] = headers[name] + b", " + value if name in headers else value
-    if is_websocket:
-        headers[b"upgrade"], headers[b"connection"] = b"websocket", b"upgrade"
     method = "GET" if is_websocket else scope["method"]
     return RequestHead(
-        method, scope["raw_path"], scope["query_string"], headers, keeps_alive=True, raw=b""
+        method,
+        scope["raw_path"],
+        scope["query_string"],
+        headers,
+        keeps_alive=True,
+        is_websocket=is_websocket,
+        raw=b"",
     )
 
 

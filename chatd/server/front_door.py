@@ -79,6 +79,8 @@ class FrontDoor:
         task_status: trio.TaskStatus = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Accept from all listeners until cancelled; connections end with their own nursery."""
+        for listener in listeners:
+            set_options(listener)
         async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
             self._accepting = accepting
             for listener in listeners:
@@ -125,10 +127,6 @@ class FrontDoor:
         self._sockets.add(sock)
         wait = self._readiness.watch(sock)
         try:
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if hasattr(socket, "TCP_USER_TIMEOUT"):
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
             # The requests live in a frame of their own, so that a lane does not keep their bytes.
             address = str(peer[0]) if isinstance(peer, tuple) else "local"
             lane = await self._requests(sock, wait, address)
@@ -140,7 +138,7 @@ class FrontDoor:
             self._idle.discard(sock)
             self._sockets.discard(sock)
             self._admission.close_connection()
-            wait.forget()
+            wait.close()
             sock.close()
 
     async def _requests(self, sock: socket.socket, wait: Wait, peer: str) -> Lane | None:
@@ -277,6 +275,17 @@ class FrontDoor:
         # There is a WebSocket already: this one is answered, closed, and nobody's (WIRE d4).
         connection.finish(switching + encode_close())
         return connection.hang_up
+
+
+def set_options(listener: socket.socket) -> None:
+    """What every connection needs of TCP; accepted sockets inherit it, which saves calls for each.
+
+    What is written goes out at once, and bytes that nobody acknowledges end the connection.
+    """
+    if listener.family != socket.AF_UNIX:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
 
 def refused(refusal: Refusal) -> bytes:

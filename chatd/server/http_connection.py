@@ -91,7 +91,7 @@ class HttpConnection:
         self._wait = wait
         self._deadlines = deadlines
         self._reader = RequestReader(max_head_bytes)
-        self._outlet = Outlet(sock, backlog_bytes, self._failed)
+        self._outlet = Outlet(sock, backlog_bytes, self._failed, lambda: None)
         self._is_waiting_for_turn = False
         self._timeout_answer = b""
         self.deadline_entry: Entry | None = None

@@ -7,7 +7,7 @@ is an interface with one implementation.
 
 from collections.abc import Collection
 
-from chatd.server.flusher import TOUCHED, Flusher
+from chatd.server.flusher import Flusher
 from chatd.server.outgoing import Outgoing
 from chatd.server.sockets import Socket
 
@@ -50,8 +50,8 @@ class Hub:
             if socket is not but:
                 session = socket.session
                 session.pending.append(outgoing)
-                if session.scheduled != TOUCHED:
-                    session.scheduled = TOUCHED
+                if not session.is_touched:
+                    session.is_touched = True
                     touched.append(session)
         self._flusher.wake()
 

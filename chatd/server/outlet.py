@@ -1,9 +1,9 @@
 """The way out of one socket: one non-blocking write, and a bounded backlog for what is refused.
 
-Nothing here waits. What the kernel does not take is kept, up to a bound, and drained by a task that
-exists only while there is something to drain, in the nursery of the connection that owns the
-socket. A peer that is owed more than the bound is given up; bytes that it asked for itself (a page
-of history) are allowed on top and do not count.
+Writing never waits. What the kernel does not take is kept, up to a bound, and drained by a task
+that exists only while there is something to drain, in a nursery of the connection that owns the
+socket: `needs_task` says when, `changed` is told when that turns. A peer that is owed more than the
+bound is given up; bytes that it asked for itself (a page of history) are allowed on top.
 """
 
 import contextlib
@@ -27,8 +27,10 @@ class Outlet:
         "_backlog",
         "_backlog_max",
         "_caught_up",
+        "_changed",
         "_ending",
         "_failed",
+        "_linger_s",
         "_nursery",
         "_sock",
     )
@@ -38,22 +40,36 @@ class Outlet:
         sock: socket.socket,
         backlog_max: int,
         failed: Callable[[DisconnectReason], None],
+        changed: Callable[[], None],
     ) -> None:
         """`sock` is connected and non-blocking; `backlog_max` is in bytes."""
         self._sock = sock
         self._backlog_max = backlog_max
         self._failed = failed
+        self._changed = changed
+        self._linger_s = 0.0
         self._backlog: bytearray | None = None
         self._allowance = 0
         self._caught_up: trio.Event | None = None
         self._ending = False
         self._nursery: trio.Nursery | None = None
 
+    @property
+    def needs_task(self) -> bool:
+        """Whether there is something to drain, or an end to see to."""
+        return self._backlog is not None or self._ending
+
     def start(self, nursery: trio.Nursery) -> None:
-        """Tasks of this outlet live in this nursery from now on."""
+        """Tasks of this outlet may live in this nursery, until `stop`."""
         self._nursery = nursery
         if self._backlog is not None:
             nursery.start_soon(self._drain)
+        if self._ending:
+            nursery.start_soon(self._linger)
+
+    def stop(self) -> None:
+        """The nursery ends; so have the tasks in it."""
+        self._nursery = None
 
     @property
     def is_behind(self) -> bool:
@@ -100,6 +116,8 @@ class Outlet:
             self.abort(DisconnectReason.SLOW_CONSUMER)
         elif self._nursery is not None:
             self._nursery.start_soon(self._drain)
+        else:
+            self._changed()
 
     def finish(self, data: bytes, linger_s: float) -> None:
         """Write the last bytes, then say so to TCP; the peer has `linger_s` to hang up itself."""
@@ -109,10 +127,13 @@ class Outlet:
         if self._ending:
             return
         self._ending = True
+        self._linger_s = linger_s
         if self._backlog is None:
             self._shut(socket.SHUT_WR)
         if self._nursery is not None:
-            self._nursery.start_soon(self._linger, linger_s)
+            self._nursery.start_soon(self._linger)
+        else:
+            self._changed()
 
     def abort(self, reason: DisconnectReason) -> None:
         """End at once; whoever reads from the socket sees the end of its input."""
@@ -137,6 +158,8 @@ class Outlet:
         self._settle()
         if self._ending:
             self._shut(socket.SHUT_WR)
+        else:
+            self._changed()
 
     def _settle(self) -> None:
         self._backlog = None
@@ -145,8 +168,8 @@ class Outlet:
             self._caught_up.set()
             self._caught_up = None
 
-    async def _linger(self, linger_s: float) -> None:
-        await trio.sleep(linger_s)
+    async def _linger(self) -> None:
+        await trio.sleep(self._linger_s)
         self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:

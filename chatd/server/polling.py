@@ -162,14 +162,11 @@ class PollingTransport:
     async def _take(self, body: bytes) -> bool:
         """Handle the packets of a body; whether they all were packets."""
         session = self._session
-        session.begin_feed()
         try:
             for count, packet in enumerate(decode_payload(body), 1):
                 later = session.receive_decoded(packet)
                 if later is not None:
-                    session.end_feed()
                     await self._await(later)
-                    session.begin_feed()
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
@@ -177,8 +174,6 @@ class PollingTransport:
         except engineio.ProtocolError as error:
             session.breach(error)
             return False
-        finally:
-            session.end_feed()
         return session.reason is not DisconnectReason.PARSE_ERROR
 
     async def _await(self, later: Later) -> None:

@@ -31,7 +31,11 @@ class Wait(Protocol):
         ...
 
     def forget(self) -> None:
-        """Call this before the socket is closed, or given away."""
+        """The socket is given away: its new owner waits in its own way."""
+        ...
+
+    def close(self) -> object:
+        """The socket is about to be closed, which takes it out of the kernel's lists."""
         ...
 
 
@@ -105,11 +109,16 @@ class EpollWait:
             self.task = None
 
     def forget(self) -> None:
+        if self.close() and not self._owner.epoll.closed:
+            self._owner.epoll.unregister(self._fd)
+
+    def close(self) -> bool:
+        """Also says whether the epoll knew the socket."""
         # By the time of a second call the descriptor may be another connection's.
-        if self._owner.waits.get(self._fd) is self:
-            del self._owner.waits[self._fd]
-            if not self._owner.epoll.closed:
-                self._owner.epoll.unregister(self._fd)
+        if self._owner.waits.get(self._fd) is not self:
+            return False
+        del self._owner.waits[self._fd]
+        return True
 
 
 class TrioReadiness:
@@ -139,6 +148,10 @@ class TrioWait:
 
     def forget(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())
+
+    def close(self) -> None:
+        if self._sock.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._sock.fileno())
 
 
 def make_readiness() -> Readiness:

@@ -5,6 +5,7 @@ next request. Knows no route. llhttp judges the grammar; because it does not tel
 ends, it is fed up to each place where one may: after an empty line.
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -25,13 +26,15 @@ class BadRequestError(Exception):
 @attrs.frozen
 class RequestHead:
     """Method, target and headers. Header names are lower case; of a repeated one the values are
-    joined by commas, as RFC 9110 has it. `raw` is the head as it came."""
+    joined by commas, as RFC 9110 has it. `is_websocket`: it asks for an upgrade. `raw` is the head
+    as it came."""
 
     method: str
     path: bytes
     query: bytes
     headers: dict[bytes, bytes]
     keeps_alive: bool
+    is_websocket: bool
     raw: bytes
 
     def header(self, name: bytes) -> str | None:
@@ -39,13 +42,13 @@ class RequestHead:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
-    @property
-    def is_websocket(self) -> bool:
-        """Whether it asks for a WebSocket (RFC 6455, 4.2.1)."""
-        options = self.headers.get(b"connection", b"").lower().split(b",")
-        return self.headers.get(b"upgrade", b"").lower() == b"websocket" and any(
-            option.strip() == b"upgrade" for option in options
-        )
+
+def asks_for_websocket(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether these are the headers of an upgrade to a WebSocket (RFC 6455, 4.2.1)."""
+    if headers.get(b"upgrade", b"").lower() != b"websocket":
+        return False
+    options = headers.get(b"connection", b"").lower().split(b",")
+    return b"upgrade" in [option.strip() for option in options]
 
 
 # Where two of these differ, two readers of the request may see two different requests.
@@ -143,6 +146,7 @@ class RequestReader:
             query.partition(b"#")[0],
             headers,
             self._parser.should_keep_alive(),
+            asks_for_websocket(headers),
             raw,
         )
 

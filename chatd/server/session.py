@@ -4,9 +4,8 @@ A session lives longer than its transport: polling and WebSocket end in the same
 upgrade is a second transport that attaches. What it carries is an `Upper`: Socket.IO, or a bare
 Engine.IO application. Everything here is synchronous; tasks belong to the transports.
 
-Sending never waits. `send` puts an `Outgoing` into `pending`, and whoever is in charge flushes:
-the transport at the end of the bytes that it feeds, or the `Flusher` at the end of the turn. So
-everything that one turn owes to a socket goes out in one write.
+Sending never waits. `send` puts an `Outgoing` into `pending`, and the `Flusher` hands it to the
+transport at the end of the turn: everything that one turn owes to a socket goes out in one write.
 """
 
 import math
@@ -28,7 +27,7 @@ from chatd.engineio import (
 )
 from chatd.observe import Emit, InternalError, ProtocolViolated, SessionClosed
 from chatd.server.deadlines import Deadlines, Entry
-from chatd.server.flusher import FEEDING, IDLE, TOUCHED, Flusher
+from chatd.server.flusher import Flusher
 from chatd.server.outgoing import Outgoing
 from chatd.server.reasons import DisconnectReason
 
@@ -154,9 +153,9 @@ class Session:
         "awaiting",
         "deadline_entry",
         "is_over",
+        "is_touched",
         "pending",
         "reason",
-        "scheduled",
         "sid",
         "transport",
         "upper",
@@ -176,7 +175,7 @@ class Session:
         self.transport: Transport
         self.upper: Upper
         self.pending: list[Outgoing] = []
-        self.scheduled = IDLE
+        self.is_touched = False  # the flusher has it on its list
         self.awaiting = False  # its input waits for work of its own: silence is not its fault
         self.is_over = False
         self.reason: DisconnectReason | None = None  # why it is over
@@ -244,7 +243,7 @@ class Session:
         if self.is_over:
             return
         self.pending.append(outgoing)
-        if self.scheduled == IDLE:
+        if not self.is_touched:
             self._sessions.flusher.touch(self)
 
     def send_catch_up(self, outgoing: Outgoing) -> None:
@@ -259,18 +258,6 @@ class Session:
         """Hand what is pending to the transport."""
         if self.pending and not self.is_over:
             self.transport.flush()
-
-    def begin_feed(self) -> None:
-        """The transport feeds input now, and flushes at the end of it."""
-        if self.scheduled == IDLE:
-            self.scheduled = FEEDING
-
-    def end_feed(self) -> None:
-        """Flush, unless the flusher is going to, with more."""
-        if self.scheduled != TOUCHED:
-            self.scheduled = IDLE
-            if self.pending and not self.is_over:
-                self.transport.flush()
 
     def on_deadline(self, now_s: float) -> float:
         """Ping, time out, or end a session that never became anybody."""

@@ -35,6 +35,7 @@ class WebSocketLane:
     __slots__ = (
         "_decoder",
         "_emit",
+        "_is_over",
         "_later",
         "_outlet",
         "_session",
@@ -62,8 +63,9 @@ class WebSocketLane:
         self._session = session
         self._emit = emit
         self._decoder = Decoder(max_message_bytes)
-        self._outlet = Outlet(sock, backlog_bytes, self._lost)
+        self._outlet = Outlet(sock, backlog_bytes, self._lost, wait.wake)
         self._later: Later | None = None
+        self._is_over = False
         self.probed = probed
 
     def begin(self, response: bytes) -> None:
@@ -77,38 +79,49 @@ class WebSocketLane:
     async def run(self, received: bytes) -> None:
         """Serve the connection until its peer is gone; `received` is what followed the request."""
         try:
-            async with trio.open_nursery() as nursery:
-                self._outlet.start(nursery)
-                if received:
-                    self.feed(received)
+            if received:
+                self.feed(received)
+            while not self._is_over:
+                if self._later is None and not self._outlet.needs_task:
+                    await self._read()
+                    continue
+                # Something waits, or is owed: only then is there a nursery, with a writer in it.
+                async with trio.open_nursery() as nursery:
+                    self._outlet.start(nursery)
                     await self._settle()
-                await self._read()
-                nursery.cancel_scope.cancel()
+                    nursery.cancel_scope.cancel()
+                self._outlet.stop()
         finally:
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     async def _read(self) -> None:
-        sock, wait = self._sock, self._wait
+        """Read and feed, until the peer is gone or there is more to do than that."""
+        sock, wait, outlet = self._sock, self._wait, self._outlet
         while True:
             await wait.readable()
             try:
                 data = sock.recv(READ_BYTES)
             except BlockingIOError:
-                continue
+                return  # woken for something else
             except OSError:
+                self._is_over = True
                 self._lost(DisconnectReason.TRANSPORT_ERROR)
                 return
             if not data:
+                self._is_over = True
                 return
             self.feed(data)
-            if self._later is not None:
-                await self._settle()
+            if self._later is not None or outlet.needs_task or self._is_over:
+                return
 
     async def _settle(self) -> None:
-        """Await what an event has to wait for, then go on with the bytes behind it."""
+        """Await what events have to wait for, in their order, and read on until all is written."""
         session = self._session
-        while (later := self._later) is not None:
-            self._later = None
+        while not self._is_over and (self._later is not None or self._outlet.needs_task):
+            if self._later is None:
+                await self._read()
+                continue
+            later, self._later = self._later, None
             session.awaiting = True
             try:
                 await later()
@@ -120,16 +133,15 @@ class WebSocketLane:
 
     def feed(self, data: bytes) -> None:
         """Parse `data` and handle what it completes, up to an event that has to wait."""
-        outlet = self._outlet
-        if outlet.is_ending:
-            return  # input after the close handshake began has no meaning any more
-        session, decoder = self._session, self._decoder
-        session.begin_feed()
+        session, decoder, outlet = self._session, self._decoder, self._outlet
         try:
             if data:
                 decoder.receive(data)
             while (event := decoder.next_event()) is not None:
-                if self.probed is not None and isinstance(event, str | bytes):
+                if outlet.is_ending:
+                    if isinstance(event, Close):
+                        self._is_over = True  # both have said it: no need to wait for TCP
+                elif self.probed is not None and isinstance(event, str | bytes):
                     self.probed.on_probe_message(event)
                 elif type(event) is str:
                     self._later = session.receive_text(event)
@@ -137,14 +149,13 @@ class WebSocketLane:
                     self._later = session.receive_binary(event)
                 elif isinstance(event, Ping | Close):
                     self._control(event)
-                if self._later is not None or outlet.is_ending:
+                if self._later is not None:
                     break
         except ProtocolError as error:
             self._emit.emit(ProtocolViolated(session.sid, "websocket", str(error)))
             self._flush_own()
             self._outlet.finish(encode_close(error.code), LINGER_S)
             self._lost(DisconnectReason.TRANSPORT_ERROR)
-        session.end_feed()
 
     def _control(self, event: Ping | Close) -> None:
         self._flush_own()
@@ -152,6 +163,7 @@ class WebSocketLane:
             self._outlet.write(encode_pong(event.payload))
         else:
             self._outlet.finish(encode_close(event.code), LINGER_S)
+            self._is_over = not self._outlet.is_behind
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def _flush_own(self) -> None:

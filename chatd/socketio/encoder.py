@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 from .assembly import placeholder
-from .jsontext import dumps, dumps_fast, dumps_strictly
+from .jsontext import dumps, dumps_fast, dumps_plain, dumps_strictly
 from .packet import (
     MAIN_NAMESPACE,
     MAX_ATTACHMENTS,
@@ -112,6 +112,10 @@ def _encode_args(
     plain: bytes, binary: bytes, namespace: str, ack_id: int | None, args: list[Any]
 ) -> Encoded:
     head = _namespace_part(namespace) + _ack_id_part(ack_id)
+    try:
+        return Encoded(plain + head + dumps_plain(args))
+    except TypeError:
+        pass  # there are bytes in it, or something that orjson does not write
     attachments: list[bytes] = []
     try:
         payload = dumps_fast(args, _into(attachments))

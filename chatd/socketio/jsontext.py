@@ -86,6 +86,10 @@ def dumps(value: Any) -> bytes:
         return dumps_strictly(value)
 
 
+dumps_plain = _write_fast
+"""As `dumps`, by orjson alone, for what is JSON throughout; TypeError where it is not."""
+
+
 def dumps_fast(value: Any, default: Callable[[Any], Any]) -> bytes:
     """As `dumps`, by orjson alone; `default` stands in for what JSON has no form for.
 

@@ -25,6 +25,7 @@ class ProtocolApp:
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
     ) -> Later | None:
         connection.accept(namespace)
+        connection.handshake = None  # as the chat does
         return None
 
     def on_event(self, socket: Socket, event: Event) -> Later | None:

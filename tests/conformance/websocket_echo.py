@@ -40,7 +40,7 @@ class EchoLane:
         self._sock = sock
         self._wait = wait
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
-        self._outlet = Outlet(sock, 4 * MAX_MESSAGE_BYTES, self._failed)
+        self._outlet = Outlet(sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None)
 
     def _failed(self, reason: DisconnectReason) -> None:
         pass  # the socket is shut down, which the reading task sees

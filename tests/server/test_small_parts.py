@@ -11,7 +11,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, TextMessage
 
 from chatd.server.deadlines import Deadlines, Entry
-from chatd.server.flusher import IDLE, SLICE, TOUCHED, Flusher
+from chatd.server.flusher import SLICE, Flusher
 from chatd.server.hub import Hub
 from chatd.server.outgoing import Outgoing, OutgoingBinary
 from chatd.server.readiness import EpollReadiness, Readiness, TrioReadiness
@@ -77,7 +77,7 @@ async def test_a_deadline_that_was_moved_or_taken_back_is_not_called(
 
 class Flushed:
     def __init__(self, log: list["Flushed"]) -> None:
-        self.scheduled = IDLE
+        self.is_touched = False
         self.log = log
 
     def flush(self) -> None:
@@ -93,11 +93,11 @@ async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery)
         sessions = [Flushed(log) for _ in range(3)]
         for session in sessions:
             flusher.touch(session)
-            assert session.scheduled == TOUCHED
+            assert session.is_touched
         assert log == []
         await trio.testing.wait_all_tasks_blocked()
         assert log == sessions
-        assert all(session.scheduled == IDLE for session in sessions)
+        assert not any(session.is_touched for session in sessions)
 
 
 async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) -> None:
@@ -121,7 +121,7 @@ class Member:
         self.rooms: tuple[str, ...] = ()
         self.session = self
         self.pending: list[Outgoing] = []
-        self.scheduled = IDLE
+        self.is_touched = False
 
 
 def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
