@@ -96,7 +96,7 @@ def serve(
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
-        with bridge(log):
+        with log.in_background(), bridge(log):
             code = run(
                 loaded, os.environ, log, partial(_invite, _mint_hint(config_path, state_dir))
             )

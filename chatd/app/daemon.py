@@ -16,7 +16,7 @@ import trio
 from chatd.actors.loop import run_messages
 from chatd.app.build import Parts, build
 from chatd.config import Config
-from chatd.observe import DaemonStopped, DaemonStopping, Emit
+from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError
 from chatd.observe.clock import wall_ms
 from chatd.server.reasons import DisconnectReason
 from chatd.store import Store
@@ -57,16 +57,29 @@ async def serve(
             stop_by_force(bound_s + HARD_STOP_S, emit)
             emit.emit(DaemonStopping(signal.Signals(received).name))
             nursery.start_soon(_stop_on_second_signal, signals, emit)
-            with trio.move_on_after(max(0.0, bound_s - BACKSTAGE_S)) as limit:
-                await _drain(parts, acted, wall_ms() + round(bound_s * 1000))
+            deadline_s = trio.current_time() + bound_s
+            clean = False
+            with trio.move_on_at(deadline_s - BACKSTAGE_S):
+                clean = await _drain(parts, acted, wall_ms() + round(bound_s * 1000), emit)
             parts.door.sever()
-            clean = not limit.cancelled_caught and await writer.close(BACKSTAGE_S)
+            left_s = max(BACKSTAGE_S, deadline_s - trio.current_time())
+            clean = await writer.close(left_s) and clean
             nursery.cancel_scope.cancel()
     store.close()
     return clean
 
 
-async def _drain(parts: Parts, acted: trio.Event, deadline_ms: int) -> None:
+async def _drain(parts: Parts, acted: trio.Event, deadline_ms: int, emit: Emit) -> bool:
+    """End in order, and say whether it went well; a fault on the way is no reason not to end."""
+    try:
+        await _end_in_order(parts, acted, deadline_ms)
+    except Exception as error:
+        emit.emit(InternalError.of("drain", error))
+        return False
+    return True
+
+
+async def _end_in_order(parts: Parts, acted: trio.Event, deadline_ms: int) -> None:
     """Tell everybody, finish what was taken in, then close every transport."""
     parts.status.is_draining = True
     parts.admission.is_draining = True
@@ -95,7 +108,6 @@ def stop_by_force(after_s: float, emit: Emit) -> None:
 
 def _end_process(emit: Emit) -> None:
     """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
-    last_line = threading.Thread(target=emit.emit, args=[DaemonStopped(clean=False)], daemon=True)
-    last_line.start()
-    last_line.join(LAST_LINE_S)
+    emit.emit(DaemonStopped(clean=False))
+    emit.settle(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

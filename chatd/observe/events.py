@@ -35,6 +35,8 @@ class Emit(Protocol):
 
     def emit(self, event: Event) -> None: ...
 
+    def settle(self, timeout_s: float) -> None: ...
+
 
 @attrs.frozen
 class ConfigurationLoaded(Event):

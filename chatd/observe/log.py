@@ -1,13 +1,14 @@
 """The log: events in, lines out.
 
 Emitting is on the path of every message. An event below the threshold costs one comparison; one
-above it is a dict, one orjson dump and one write, flushed at once: a line that waits in a buffer is
-missing after a crash, when it is wanted most. A stream that cannot take a line loses it and the
-caller never hears of it (`lost` counts); the daemon outlives its log.
+above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
+a few milliseconds later, so that a log that nobody reads stops nobody. A stream that cannot take a
+line loses it and the caller never hears of it (`lost` counts); the daemon outlives its log.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TextIO
@@ -17,6 +18,9 @@ import attrs
 from chatd.observe.clock import wall_ms
 from chatd.observe.events import Event, Level
 from chatd.observe.lines import Line, json_line, logfmt_line, people_line
+from chatd.observe.scribe import Scribe
+
+SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
 _Reader = tuple[str, str, Callable[[Event], dict[str, object]]]
 """Of a class of events: the word for its level, its name, and what reads its fields."""
@@ -29,6 +33,7 @@ class Log:
         "_clock_ms",
         "_known",
         "_line",
+        "_scribe",
         "_second",
         "_write",
         "lost",
@@ -44,6 +49,7 @@ class Log:
     ) -> None:
         self._line = line
         self._write = write
+        self._scribe: Scribe | None = None
         self._clock_ms = clock_ms
         self._known: dict[type[Event], _Reader] = {}
         self._second = (-1, "")
@@ -64,6 +70,27 @@ class Log:
         """Write a line without an event; for the lines of libraries, see `bridge`."""
         if level >= self.threshold:
             self._put(level.name.lower(), name, fields)
+
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Lines are written by a thread, until the end of this context."""
+        direct = self._write
+        self._scribe = Scribe(direct, self._count_lost)
+        self._write = self._scribe.put
+        try:
+            yield
+        finally:
+            self._write = direct
+            self._scribe.close(SETTLE_S)
+            self._scribe = None
+
+    def _count_lost(self, lines: int) -> None:
+        self.lost += lines
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until what was emitted is written, `timeout_s` at most."""
+        if self._scribe is not None:
+            self._scribe.settle(timeout_s)
 
     def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
         try:

@@ -18,6 +18,9 @@ class Recorder:
     def emit(self, event: Event) -> None:
         self.events.append(event)
 
+    def settle(self, timeout_s: float) -> None:
+        """Nothing waits here."""
+
     def of(self, kind: type[E]) -> list[E]:
         """The events of one class."""
         return [event for event in self.events if isinstance(event, kind)]

@@ -102,6 +102,12 @@ class FrontDoor:
         self._http.sever()
 
     async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        try:
+            await self._accept_from(listener, connections)
+        finally:
+            listener.close()  # who comes now is refused, and does not wait in the kernel for nobody
+
+    async def _accept_from(self, listener: socket.socket, connections: trio.Nursery) -> None:
         while True:
             await trio.lowlevel.wait_readable(listener.fileno())
             for _ in range(ACCEPTS_MAX):

@@ -48,6 +48,9 @@ class Silence:
     def emit(self, event: object) -> None:
         pass
 
+    def settle(self, timeout_s: float) -> None:
+        pass
+
 
 def sockets_of(make: Callable[[Hub], Application]) -> Callable[[Flusher], MakeUpper]:
     """Sessions that speak Socket.IO to the application `make(hub)`."""

@@ -1,0 +1,76 @@
+"""Lines of the log on their way out, in a thread: whoever reads the log never holds up the daemon.
+
+A pipe that nobody reads, or a slow disk, stops this thread and nobody else; what it cannot take any
+more is lost, and counted. Lines of a few milliseconds go out in one write.
+"""
+
+import threading
+from collections.abc import Callable
+
+WAITING_BYTES_MAX = 4_194_304  # lines that wait for a stalled stream; beyond it lines are lost
+GATHER_S = 0.02  # how long a line may wait for others, and how much a kill may cut off
+
+
+class Scribe:
+    """Owns the thread. `write` takes whole lines and may block."""
+
+    def __init__(self, write: Callable[[bytes], None], lost: Callable[[int], None]) -> None:
+        """`lost` is told how many lines a broken stream did not take."""
+        self._write = write
+        self._lost = lost
+        self._lines: list[bytes] = []
+        self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._has_lines = threading.Event()
+        self._settled = threading.Event()
+        self._settled.set()
+        self._hurry = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="chatd-scribe", daemon=True)
+        self._thread.start()
+
+    def put(self, line: bytes) -> None:
+        """Have a line written soon. Raises OSError where too many wait already."""
+        with self._lock:
+            if self._waiting_bytes + len(line) > WAITING_BYTES_MAX:
+                raise BlockingIOError("the log is not being read")
+            self._waiting_bytes += len(line)
+            self._lines.append(line)
+            self._settled.clear()
+            if len(self._lines) == 1:
+                self._has_lines.set()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until all lines are written, `timeout_s` at most; whether they are."""
+        self._hurry.set()
+        try:
+            return self._settled.wait(timeout_s)
+        finally:
+            self._hurry.clear()
+
+    def close(self, timeout_s: float) -> None:
+        """Write what is left, within the time, and end the thread."""
+        self._ending = True
+        self._hurry.set()
+        self._has_lines.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            self._has_lines.wait()
+            self._hurry.wait(GATHER_S)
+            with self._lock:
+                lines, self._lines = self._lines, []
+                self._has_lines.clear()
+            text = b"".join(lines)
+            try:
+                if text:
+                    self._write(text)
+            except (OSError, ValueError):  # a broken or closed stream: the daemon goes on
+                self._lost(len(lines))
+            with self._lock:
+                self._waiting_bytes -= len(text)
+                if not self._lines:
+                    self._settled.set()
+                    if self._ending:
+                        return
