@@ -171,6 +171,8 @@ class HttpConnection:
         if not data:
             self.is_over = True
             return False
+        if len(data) == READ_BYTES:
+            self._wait.again()
         self._reader.feed(data)
         return True
 

@@ -1,12 +1,14 @@
 """Waiting until a socket can be read, for thousands of tasks, cheaply.
 
 Trio's `wait_readable` arms and disarms the kernel for every single wait. On Linux this module keeps
-one private, level-triggered epoll in which each socket is registered once. A task that waits parks
-itself; one small task waits for the epoll's own descriptor, asks it for a bounded number of events,
-and reschedules the tasks that these are for. Elsewhere it is Trio's `wait_readable`.
+one private epoll in which each socket is registered once. A task that waits parks itself; one small
+task waits for the epoll's own descriptor, asks it for a bounded number of events, and reschedules
+the tasks that these are for. Elsewhere it is Trio's `wait_readable`.
 
-Level-triggered means that a socket whose task does not read (back-pressure) is reported again and
-again. Such a socket is taken out of the epoll, and put back at its task's next wait.
+The epoll is edge-triggered: bytes are reported once, when they come. So nothing has to be asked of
+the kernel for a socket whose task does not read just now, and the small task need not let others
+run before it asks again; but who reads as much as it asked for, and so may have left bytes behind,
+has to say so (`again`). An end of the stream is remembered, as no edge follows it.
 """
 
 import contextlib
@@ -18,12 +20,20 @@ import trio
 
 EVENTS_MAX = 256  # events taken from the epoll in one go, so that others get their turn
 
+if hasattr(select, "epoll"):
+    EDGES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+    ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
 
 class Wait(Protocol):
     """One socket's way to wait; used by one task."""
 
     async def readable(self) -> None:
         """Return when the socket has bytes, an end, or an error to read."""
+        ...
+
+    def again(self) -> None:
+        """A read brought as much as it asked for: there may be more to read already."""
         ...
 
     def wake(self) -> None:
@@ -67,16 +77,16 @@ class EpollReadiness:
         try:
             while True:
                 await trio.lowlevel.wait_readable(epoll.fileno())
-                for fd, _ in epoll.poll(0, EVENTS_MAX):
+                for fd, flags in epoll.poll(0, EVENTS_MAX):
                     wait = waits[fd]
+                    if flags & ENDED:
+                        wait.has_ended = True
                     task = wait.task
                     if task is not None:
                         wait.task = None
                         reschedule(task)
                     else:
-                        wait.forget()
-                # Let the tasks read before the epoll is asked again: it would report them anew.
-                await trio.lowlevel.checkpoint()
+                        wait.is_ready = True
         finally:
             epoll.close()
 
@@ -84,24 +94,33 @@ class EpollReadiness:
 class EpollWait:
     """The wait of one socket. One exists for each connection, hence `__slots__`."""
 
-    __slots__ = ("_fd", "_owner", "task")
+    __slots__ = ("_fd", "_owner", "has_ended", "is_ready", "task")
 
     def __init__(self, owner: EpollReadiness, fd: int) -> None:
         self._owner = owner
         self._fd = fd
         self.task: trio.lowlevel.Task | None = None
+        self.is_ready = False  # an edge came while nobody waited
+        self.has_ended = False  # no edge will come any more
 
     async def readable(self) -> None:
+        if self.is_ready or self.has_ended:
+            self.is_ready = False
+            await trio.lowlevel.checkpoint()
+            return
         waits = self._owner.waits
         if self._fd not in waits:
-            self._owner.epoll.register(self._fd, select.EPOLLIN)
             waits[self._fd] = self
+            self._owner.epoll.register(self._fd, EDGES)
         self.task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def again(self) -> None:
+        self.is_ready = True
 
     def wake(self) -> None:
         if self.task is not None:
@@ -142,6 +161,9 @@ class TrioWait:
     async def readable(self) -> None:
         with contextlib.suppress(trio.ClosedResourceError):
             await trio.lowlevel.wait_readable(self._sock.fileno())
+
+    def again(self) -> None:
+        pass  # Trio's wait tells of what is there, whenever it came
 
     def wake(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())

@@ -110,6 +110,8 @@ class WebSocketLane:
             if not data:
                 self._is_over = True
                 return
+            if len(data) == READ_BYTES:
+                wait.again()
             self.feed(data)
             if self._later is not None or outlet.needs_task or self._is_over:
                 return

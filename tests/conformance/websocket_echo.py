@@ -31,6 +31,7 @@ from tests.conformance.host import BACKLOG, arguments
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 HEAD_TIMEOUT_S = 10.0
 LINGER_S = 2.0
+READ_BYTES = 65_536
 
 
 class EchoLane:
@@ -56,7 +57,7 @@ class EchoLane:
                 await self._outlet.caught_up()
                 await self._wait.readable()
                 try:
-                    data = self._sock.recv(65_536)
+                    data = self._sock.recv(READ_BYTES)
                 except BlockingIOError:
                     data = b""
                     continue
@@ -64,6 +65,8 @@ class EchoLane:
                     break
                 if not data:
                     break
+                if len(data) == READ_BYTES:
+                    self._wait.again()
             nursery.cancel_scope.cancel()
 
     def _feed(self, data: bytes) -> None:

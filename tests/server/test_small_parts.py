@@ -202,7 +202,7 @@ async def test_readable_returns_on_bytes_on_the_end_and_again(
             nursery.cancel_scope.cancel()
 
 
-async def test_bytes_that_nobody_wants_yet_do_not_keep_the_processor_busy() -> None:
+async def test_bytes_that_come_while_nobody_waits_are_remembered_and_reported_once() -> None:
     readiness = EpollReadiness()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -212,10 +212,50 @@ async def test_bytes_that_nobody_wants_yet_do_not_keep_the_processor_busy() -> N
             wait = readiness.watch(ours)
             theirs.send(b"a")
             await wait.readable()
+            theirs.send(b"b")
             await trio.testing.wait_all_tasks_blocked()
-            assert readiness.waits == {}, "it was taken out of the epoll"
+            assert readiness.epoll.poll(0) == [], "the processor is not kept busy with it"
             await wait.readable()
-            assert ours.recv(10) == b"a"
+            assert ours.recv(10) == b"ab"
+            with trio.move_on_after(0.01) as nothing_there:
+                await wait.readable()
+            assert nothing_there.cancelled_caught
             wait.forget()
             assert readiness.waits == {}
+            nursery.cancel_scope.cancel()
+
+
+async def test_who_leaves_bytes_behind_says_so_and_is_let_read_again() -> None:
+    readiness = EpollReadiness()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            with theirs:
+                theirs.send(b"abc")
+            for expected in (b"a", b"b", b"c", b""):
+                await wait.readable()
+                assert ours.recv(1) == expected
+                wait.again()
+            wait.forget()
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_end_that_came_with_the_last_bytes_is_not_forgotten() -> None:
+    readiness = EpollReadiness()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            theirs.send(b"last")
+            theirs.close()
+            await wait.readable()
+            assert ours.recv(10) == b"last"
+            await wait.readable()
+            assert ours.recv(10) == b""
+            wait.forget()
             nursery.cancel_scope.cancel()
