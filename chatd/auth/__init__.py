@@ -13,12 +13,11 @@ from chatd.auth.directory import (
     FileDirectory,
     FileEntry,
     Grant,
-    is_connection_id,
     with_always,
 )
 from chatd.auth.keyfile import load_or_create_secret
 from chatd.auth.mint import mint
-from chatd.auth.tokens import Identity, TokenRefused, Verifier, is_user_id
+from chatd.auth.tokens import Identity, TokenRefused, Verifier
 
 __all__ = [
     "ClaimDirectory",
@@ -31,8 +30,6 @@ __all__ = [
     "Identity",
     "TokenRefused",
     "Verifier",
-    "is_connection_id",
-    "is_user_id",
     "load_or_create_secret",
     "mint",
     "pick_token",

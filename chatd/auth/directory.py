@@ -5,7 +5,6 @@ A directory answers for an identity that was verified before. It gives grants or
 business. A source behind a network will answer to the same names, asynchronously, beside these.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
@@ -14,6 +13,7 @@ import attrs
 
 from chatd.auth.display import display_text
 from chatd.auth.tokens import Identity
+from chatd.wire.identifiers import is_connection_id
 
 CLAIMED_ROOMS: Final = 1000
 """Entries of the list in a token (our choice; a token of 8 KiB has no place for more). A longer
@@ -21,14 +21,7 @@ one is refused as a whole: a list that was cut would lose rooms where nobody loo
 
 EVERYBODY: Final = "*"
 
-_CONNECTION_ID = re.compile(r"[\x20-\x7e]{1,128}")
-
 _NO_ROOMS: Final[Mapping[str, "Grant"]] = MappingProxyType({})
-
-
-def is_connection_id(value: object) -> bool:
-    """Whether `value` may name a connection, and so a room: 1 to 128 printable ASCII characters."""
-    return isinstance(value, str) and _CONNECTION_ID.fullmatch(value) is not None
 
 
 @attrs.frozen

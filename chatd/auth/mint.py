@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import jwt
 
-from chatd.auth.directory import claim_path, is_connection_id
+from chatd.auth.directory import claim_path
 from chatd.auth.display import display_text
 from chatd.auth.keys import HS256, bound_secret
-from chatd.auth.tokens import LATEST_DATE_S, RESERVED_USER_PREFIX, is_user_id
+from chatd.auth.tokens import LATEST_DATE_S
+from chatd.wire.identifiers import RESERVED_USER_PREFIX, is_connection_id, is_user_id
 
 ROLE: Final = "authenticated"
 """The role that Supabase gives everybody who is signed in."""

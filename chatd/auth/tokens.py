@@ -10,7 +10,6 @@ The order is: bounds, form, algorithm, signature, and only then what the token s
 token is believed, or even parsed, before its signature holds, its header excepted.
 """
 
-import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,15 +20,12 @@ import orjson
 from chatd.auth.display import display_text
 from chatd.auth.keys import BoundKey, bound_secret
 from chatd.wire.codes import Code
+from chatd.wire.identifiers import RESERVED_USER_PREFIX, is_user_id
 
 LATEST_DATE_S: Final = 253_402_300_799
 """Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
 every accepted one is exact in milliseconds in a client's double."""
 
-RESERVED_USER_PREFIX: Final = "db:"
-"""Who answers for a database is `db:<connectionId>` (SPEC 6); no person may be called so."""
-
-_USER_ID = re.compile(r"[\x20-\x7e]{1,255}")
 
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -157,15 +153,6 @@ class Verifier:
         if expires_s <= now_s - self._leeway_s:
             raise TokenRefused(Code.TOKEN_EXPIRED, "The token has expired: get a new one.")
         return expires_s
-
-
-def is_user_id(value: object) -> bool:
-    """Whether `value` may be the `sub` of a person: printable ASCII, 1 to 255, not reserved."""
-    return (
-        isinstance(value, str)
-        and _USER_ID.fullmatch(value) is not None
-        and not value.startswith(RESERVED_USER_PREFIX)
-    )
 
 
 def _invalid(sentence: str) -> TokenRefused:

@@ -8,7 +8,6 @@ A user list is all names or the one entry "*": as "*" is also a possible user id
 two things.
 """
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,10 +15,9 @@ import attrs
 
 from chatd.config.errors import Unfit, described, nearest
 from chatd.config.kinds import Text, unknown_name
+from chatd.wire.identifiers import is_connection_id, is_user_id
 
 EVERYBODY = "*"
-_CONNECTION_ID = re.compile(r"[\x20-\x7e]{1,128}")
-_USER_ID = re.compile(r"[\x20-\x7e]{1,255}")
 _KEYS = ("title", "users")
 
 
@@ -50,7 +48,7 @@ class Connections:
         raise Unfit("cannot be set in the environment, write it in chatd.toml")
 
     def _one(self, name: object, table: object) -> FileConnection:
-        if not isinstance(name, str) or not _CONNECTION_ID.fullmatch(name):
+        if not isinstance(name, str) or not is_connection_id(name):
             raise Unfit(
                 f"must have names of 1 to 128 printable ASCII characters, not {described(name)}"
             )
@@ -82,11 +80,7 @@ class Connections:
         if not isinstance(value, list | tuple):
             raise Unfit(f'must be a list of user ids, or ["*"], not {described(value)}', at)
         for index, user_id in enumerate(value):
-            if (
-                not isinstance(user_id, str)
-                or not _USER_ID.fullmatch(user_id)
-                or user_id.startswith("db:")
-            ):
+            if not is_user_id(user_id):
                 raise Unfit(
                     "must be a user id of 1 to 255 printable ASCII characters that does not start "
                     f'with "db:", not {described(user_id)}',

@@ -14,10 +14,10 @@ from chatd.auth import (
     FileEntry,
     Grant,
     Identity,
-    is_connection_id,
     with_always,
 )
 from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.wire.identifiers import is_connection_id
 
 
 def identity(user_id: str = "ada", **claims: Any) -> Identity:
