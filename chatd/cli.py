@@ -123,7 +123,8 @@ def _mint_hint(config_path: Path | None, state_dir: str | None) -> str:
     """The command that mints a token which a daemon that was started with these flags takes."""
     places = [] if config_path is None else ["--config", str(config_path)]
     places += [] if state_dir is None else ["--state-dir", state_dir]
-    return shlex.join(["chatd", "token", "mint", *places, "--user", "alice", "--room", DEMO_ROOM])
+    chatd = sys.argv[0] if Path(sys.argv[0]).name == "chatd" else "chatd"
+    return shlex.join([chatd, "token", "mint", *places, "--user", "alice", "--room", DEMO_ROOM])
 
 
 def _invite(mint_hint: str, invitation: Invitation) -> None:
