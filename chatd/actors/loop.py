@@ -12,7 +12,7 @@ from typing import Protocol
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import Command, Decision, Effect, Messages
 from chatd.chat.records import Record
-from chatd.store import CommitFailed, CommitOutcome, Committed, RecordRefused
+from chatd.store import CommitFailed, CommitOutcome, Committed, RecordRefused, StoreClosed
 from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands decided and committed together; more wait for the next turn
@@ -51,12 +51,23 @@ async def run_messages(
         decision = machine.decide(batch, now_ms)
         try:
             decision = await _commit(machine, batch, decision, log, now_ms)
-        except (CommitFailed, RecordRefused) as error:
+        except (CommitFailed, RecordRefused, StoreClosed) as error:
             machine.forget_surplus()
-            runner.failed(batch, error.code if isinstance(error, CommitFailed) else Code.INTERNAL)
+            runner.failed(batch, _code_of(error))
             continue
         machine.apply(decision)
         runner.run(decision.effects)
+
+
+def _code_of(error: CommitFailed | RecordRefused | StoreClosed) -> str:
+    """What the senders are told of a commit that did not come about."""
+    match error:
+        case CommitFailed():
+            return error.code
+        case RecordRefused():
+            return Code.INTERNAL
+        case StoreClosed():
+            return Code.DRAINING  # the drain's time was up before all was committed
 
 
 async def _commit(

@@ -101,6 +101,7 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
     clients = Clients(_rates(config), deadlines)
     mailbox: Mailbox[Command] = Mailbox(MAILBOX_CAPACITY)
     commands = Commands(mailbox)
+    machine = Messages(recovered.rooms, recovered.members)
     entrance = Entrance(
         Verifier(
             secret,
@@ -138,6 +139,7 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
         store.readers,
         emit,
         content_chars=config.messages.content_chars,
+        is_known=machine.knows,
     )
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
@@ -193,7 +195,7 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
         readiness=readiness,
         admission=admission,
         mailbox=mailbox,
-        machine=Messages(recovered.rooms, recovered.members),
+        machine=machine,
         effects=ChatEffects(hub, feeds, store.epoch, emit),
         log=log,
         app=app,

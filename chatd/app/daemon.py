@@ -21,8 +21,8 @@ from chatd.observe.clock import wall_ms
 from chatd.server.reasons import DisconnectReason
 from chatd.store import Store
 
-HARD_STOP_S = 1.0  # after the drain's own deadline, before the process is ended by force
-LAST_LINE_S = 0.2  # for the log, where the process is ended by force
+HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
+LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 
@@ -54,10 +54,10 @@ async def serve(
             on_ready()
             received = await anext(aiter(signals))
             bound_s = config.server.drain_timeout_s
-            stop_by_force(bound_s + HARD_STOP_S, emit)
+            stop_by_force(max(LAST_LINE_S, bound_s - LAST_LINE_S), emit)
             emit.emit(DaemonStopping(signal.Signals(received).name))
             nursery.start_soon(_stop_on_second_signal, signals, emit)
-            deadline_s = trio.current_time() + bound_s
+            deadline_s = trio.current_time() + bound_s - LAST_LINE_S - HARD_STOP_S
             clean = False
             with trio.move_on_at(deadline_s - BACKSTAGE_S):
                 clean = await _drain(parts, acted, wall_ms() + round(bound_s * 1000), emit)

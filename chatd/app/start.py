@@ -23,6 +23,7 @@ from chatd.observe import (
     DaemonStarted,
     DaemonStopped,
     Emit,
+    InternalError,
     StoreRecovered,
 )
 from chatd.observe.clock import wall_s
@@ -157,7 +158,11 @@ def run(
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
         invite(Invitation(f"http://{host}:{port}/", token))
 
-    clean = trio.run(serve, config, secret, store, listeners, emit, on_ready)
+    try:
+        clean = trio.run(serve, config, secret, store, listeners, emit, on_ready)
+    except Exception as error:
+        emit.emit(InternalError.of("daemon", error))
+        clean = False
     emit.emit(DaemonStopped(clean))
     return 0 if clean else EXIT_FAILURE
 

@@ -20,7 +20,7 @@ import attrs
 from chatd.chat.records import Acknowledged, MemberJoined, Message, MessageStored, Record
 
 RECENT_MESSAGES_MAX = 10_000  # messages kept for recognising retries without a look at the log
-RECENT_CHARS_MAX = 8_000_000  # characters of content that these may hold together
+RECENT_CHARS_MAX = 8_000_000  # characters of content and context that these may hold together
 
 
 @attrs.define
@@ -221,7 +221,11 @@ class Messages:
             if len(recent) <= 1:
                 break
             oldest = recent.pop(next(iter(recent)))
-            self._recent_chars -= len(oldest.content)
+            self._recent_chars -= _weight(oldest)
+
+    def knows(self, message_id: str) -> bool:
+        """Whether a message of this id is among the recent ones."""
+        return message_id in self._recent
 
     def is_member(self, connection_id: str, user_id: str) -> bool:
         """Whether the user has joined the room."""
@@ -230,9 +234,14 @@ class Messages:
     def _keep(self, message: Message) -> None:
         known = self._recent.pop(message.message_id, None)
         if known is not None:
-            self._recent_chars -= len(known.content)
+            self._recent_chars -= _weight(known)
         self._recent[message.message_id] = message
-        self._recent_chars += len(message.content)
+        self._recent_chars += _weight(message)
+
+
+def _weight(message: Message) -> int:
+    """What a message counts against `RECENT_CHARS_MAX`."""
+    return len(message.content) + (len(message.context) if message.context is not None else 0)
 
 
 def is_repeat(command: SendMessage, known: Message) -> bool:

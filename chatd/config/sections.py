@@ -305,7 +305,7 @@ class Limits:
     rooms_per_socket: float = key(
         100,
         Rate(),
-        "Rooms that a socket has joined; beyond: overloaded.",
+        "Rooms that a socket has joined; beyond: rate_limited.",
         "SPEC 5, limits",
     )
     handshakes_per_second: float = key(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import trio
 
 from chatd.engineio import Refusal, parse_query
-from chatd.observe import InternalError
+from chatd.observe import InternalError, ProtocolViolated
 from chatd.server.admission import Overload
 from chatd.server.engine import Engine
 from chatd.server.http_connection import (
@@ -28,6 +28,8 @@ from chatd.server.request import BadRequestError, RequestHead
 from chatd.server.session import Later, Probed, Session
 
 MESSAGES_PER_WAKE: Final = 64  # messages sent before the queue is looked at again
+NORMAL: Final = 1000  # Hypercorn sends no close frame without a code (RFC 6455, 7.4.1)
+TOO_LARGE: Final = 1009
 
 
 class AsgiLane:
@@ -51,7 +53,7 @@ class AsgiLane:
         exchange = AsgiExchange(head, engine.cors(head) + engine.opening_headers(head))
 
         async def read_body(most_bytes: int) -> bytes | None:
-            if int(head.headers.get(b"content-length", b"0")) > most_bytes:
+            if head.declared_length > most_bytes:
                 raise BadRequestError(413, "The body is too large.")
             body = bytearray()
             while True:
@@ -78,10 +80,7 @@ class AsgiLane:
         """See the end of a connection whose poll waits."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        query = parse_query(head.query)
-        session = self._engine.sessions.by_sid.get(query.sid or "")
-        if session is not None and isinstance(session.transport, PollingTransport):
-            session.transport.lost(exchange)
+        self._engine.lost(exchange, head)
         exchange.cut()
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +97,8 @@ class AsgiLane:
                 head, query, address, lambda session: AsgiWebSocket(engine, session, receive, send)
             )
             if isinstance(session, Overload):
-                await _deny(send, 503, OVERLOADED_BODY, b"application/json")
+                retry = (b"retry-after", b"%d" % session.retry_after_s)
+                await _deny(send, 503, OVERLOADED_BODY, b"application/json", retry)
                 return
             lane = session.transport
             assert isinstance(lane, AsgiWebSocket)
@@ -111,7 +111,7 @@ class AsgiLane:
             limit_s = engine.sessions.settings.upgrade_timeout_s
             if probed is None or not probed.attach(lane, limit_s):
                 await send({"type": "websocket.accept"})
-                await send({"type": "websocket.close", "code": 1000})
+                await send({"type": "websocket.close", "code": NORMAL})
                 return
         await send({"type": "websocket.accept"})
         await lane.run()
@@ -158,6 +158,9 @@ class AsgiExchange:
     def failed(self) -> None:
         self._answer(400, b"", b"text/plain", b"Connection: close\r\n")
 
+    def garbled(self) -> None:
+        self._answer(400, Refusal.BAD_REQUEST.body(), b"application/json", b"Connection: close\r\n")
+
     def too_large(self) -> None:
         self._answer(413, b"", b"text/plain", b"Connection: close\r\n")
 
@@ -198,6 +201,8 @@ class AsgiWebSocket:
         self._news = trio.Event()
         self._caught_up = trio.Event()
         self._is_closing = False
+        self._close_code = NORMAL
+        self._max_message_bytes = engine.sessions.settings.max_payload_bytes
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -227,8 +232,13 @@ class AsgiWebSocket:
         if self._is_closing:
             return
         session = self._session
+        if len(content if isinstance(content, bytes) else content.encode()) > (
+            self._max_message_bytes
+        ):
+            self._refuse_large()
+            return
         if self.probed is not None:
-            self.probed.on_probe_message(content)
+            self.probed.on_probe_message(self, content)
             return
         later: Later | None = (
             session.receive_text(content)
@@ -243,6 +253,17 @@ class AsgiWebSocket:
                 self._emit.emit(InternalError.of("event", error))
                 session.end(DisconnectReason.INTERNAL_ERROR)
             session.awaiting = False
+
+    def _refuse_large(self) -> None:
+        """Close with the code for a message that is larger than `maxPayload`."""
+        self._emit.emit(
+            ProtocolViolated(self._session.log_id, "websocket", "A message is too large.")
+        )
+        if self.probed is None:
+            self._session.flush()
+        self._close_code = TOO_LARGE
+        self._lost(DisconnectReason.TRANSPORT_ERROR)
+        self._news.set()
 
     async def _write(self) -> None:
         """Send what is queued, as the peer takes it, until the close frame."""
@@ -259,7 +280,7 @@ class AsgiWebSocket:
             self._allowance = 0
             self._caught_up.set()
             if self._is_closing:
-                await self._send({"type": "websocket.close", "code": 1000})
+                await self._send({"type": "websocket.close", "code": self._close_code})
                 return
             self._news = trio.Event()
             await self._news.wait()
@@ -316,7 +337,7 @@ class AsgiWebSocket:
         if self.probed is None:
             self._session.lost(reason)
         else:
-            self.probed.on_probe_lost()
+            self.probed.on_probe_lost(self)
 
 
 def request_head(scope: Scope, *, is_websocket: bool = False) -> RequestHead:
@@ -352,10 +373,14 @@ def _header_pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
 
 
 async def _deny(
-    send: Callable[[Message], Awaitable[None]], status: int, body: bytes, content_type: bytes
+    send: Callable[[Message], Awaitable[None]],
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    *more: tuple[bytes, bytes],
 ) -> None:
     """Answer the handshake of a WebSocket with something else."""
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
-    headers.append((b"connection", b"close"))
+    headers += [(b"connection", b"close"), *more]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})

@@ -19,7 +19,7 @@ from chatd.server.feeds import Feeds
 from chatd.server.message_events import MessageEvents
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import refused
-from chatd.server.room_events import RoomEvents
+from chatd.server.room_events import CEILING_RETRY_MS, RoomEvents
 from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection
 from chatd.server.token_events import TokenLife
@@ -29,6 +29,7 @@ from chatd.wire.names import ClientEvent, ServerEvent
 
 Handler: TypeAlias = Callable[[Client, object, int | None], Later | None]
 
+REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 RECONNECT_SPREAD_MS = 5_000  # clients that are sent away come back spread over so long
 
@@ -74,10 +75,16 @@ class ChatApp:
             admitted.identity.user_id
         ):
             self._emit.emit(LimitHit("sockets_per_user", admitted.identity.user_id, None))
-            admitted = Refusal(Code.OVERLOADED, "You have too many connections; close some first.")
+            admitted = Refusal(
+                Code.RATE_LIMITED,
+                "You have too many connections; close some first.",
+                retry_after_ms=CEILING_RETRY_MS,
+            )
         if isinstance(admitted, Refusal):
             error = admitted.as_error()
             connection.refuse(namespace, error.pop("message"), error)
+            if connection.refusals >= REFUSALS_MAX:
+                connection.session.end(DisconnectReason.FORCED_CLOSE)
             return None
         if auth is not None and "token" in auth:
             connection.handshake = None  # has told all that it can; thousands would be kept
@@ -100,11 +107,15 @@ class ChatApp:
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._emit.emit(
             Connected(
-                socket.session.sid, socket.id, client.identity.user_id, tuple(rooms), resumed=False
+                socket.session.log_id,
+                socket.id,
+                client.identity.user_id,
+                tuple(rooms),
+                resumed=False,
             )
         )
         if attempts:
-            self._emit.emit(Reconnected(socket.session.sid, client.identity.user_id, attempts))
+            self._emit.emit(Reconnected(socket.session.log_id, client.identity.user_id, attempts))
         if len(rooms) == 1:
             return self._rooms.join(client, rooms[0], None)
         return partial(self._join_all, client, rooms) if rooms else None
@@ -165,7 +176,7 @@ class ChatApp:
         client.wanted = {}
         self._clients.remove(client)
         self._emit.emit(
-            Disconnected(socket.session.sid, socket.id, client.identity.user_id, reason.value)
+            Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
         )
 
     def drain(self, deadline_ms: int) -> None:

@@ -7,8 +7,11 @@ waits is told `draining` where the mailbox closes meanwhile.
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import trio
+
 from chatd.actors.mailbox import Mailbox
-from chatd.chat.messages import Acknowledge, Command, SendMessage
+from chatd.chat.messages import Acknowledge, Command, JoinRooms, SendMessage
+from chatd.server.clients import Client
 from chatd.server.effects import Origin
 from chatd.server.replies import message_refused, refused
 from chatd.server.session import Later
@@ -28,13 +31,25 @@ class Commands:
             return None
         return partial(self._submit_later, command)
 
+    async def barrier(self, client: Client) -> None:
+        """Return when everything that was submitted before is settled."""
+        settled = trio.Event()
+        later = self.submit(
+            JoinRooms(Origin(client, None, settled=settled), client.identity.user_id, ())
+        )
+        if later is not None:
+            await later()
+        await settled.wait()
+
     async def _submit_later(self, command: Command) -> None:
         while not self._mailbox.offer(command):
             if self._mailbox.is_closed:
                 origin: Origin = command.origin
                 refusal = Refusal(Code.DRAINING)
                 socket = origin.client.socket
-                if isinstance(command, SendMessage):
+                if isinstance(command, JoinRooms) and not command.connection_ids:
+                    pass  # a barrier: nobody asked for it
+                elif isinstance(command, SendMessage):
                     message_refused(socket, origin.ack_id, origin.written_id, refusal)
                 else:
                     event = (

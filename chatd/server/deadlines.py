@@ -13,6 +13,8 @@ from typing import Protocol
 
 import trio
 
+VOID_MIN = 1_000  # fewer void entries are left to come up by themselves
+
 
 class HasDeadline(Protocol):
     """Somebody who wants to be called when a time has come."""
@@ -44,6 +46,7 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._order = itertools.count()
+        self._void = 0  # entries of the heap that were overtaken
         self._sleep: trio.CancelScope | None = None
 
     def schedule(self, owner: HasDeadline, due_s: float) -> None:
@@ -51,12 +54,21 @@ class Deadlines:
         if owner.deadline_entry is not None:
             owner.deadline_entry.owner = None
             owner.deadline_entry = None
+            self._void += 1
+            if self._void > VOID_MIN and self._void > len(self._heap) // 2:
+                self._sweep()
         if due_s == math.inf:
             return
         owner.deadline_entry = entry = Entry(due_s, next(self._order), owner)
         heapq.heappush(self._heap, entry)
         if self._sleep is not None and due_s < self._sleep.deadline:
             self._sleep.deadline = due_s
+
+    def _sweep(self) -> None:
+        """Void entries may be due in hours: they go once they are the greater half."""
+        self._heap[:] = [entry for entry in self._heap if entry.owner is not None]
+        heapq.heapify(self._heap)
+        self._void = 0
 
     async def run(self) -> None:
         """Serve deadlines until cancelled."""
@@ -69,5 +81,8 @@ class Deadlines:
             now_s = trio.current_time()
             while heap and heap[0].due_s <= now_s:
                 owner = heapq.heappop(heap).owner
-                if owner is not None:
+                if owner is None:
+                    self._void -= 1
+                else:
+                    owner.deadline_entry = None
                     self.schedule(owner, owner.on_deadline(now_s))

@@ -87,6 +87,8 @@ class ChatEffects:
             match command:
                 case SendMessage():
                     self._refuse_message(command, refusal)
+                case JoinRooms(_, _, ()):
+                    pass  # a barrier: nobody asked for it
                 case JoinRooms(_, _, connection_ids):
                     self._give_up(origin.client, connection_ids)
                     refused(
@@ -165,7 +167,7 @@ class ChatEffects:
         message_refused(socket, origin.ack_id, origin.written_id, refusal)
         self._emit.emit(
             MessageRefused(
-                socket.session.sid,
+                socket.session.log_id,
                 command.user_id,
                 command.connection_id,
                 command.message_id,

@@ -40,6 +40,10 @@ class PollingExchange(Exchange, Protocol):
         """503, and when to come back."""
         ...
 
+    def garbled(self) -> None:
+        """400 to a body that cannot be read; nothing follows on this connection."""
+        ...
+
     def too_large(self) -> None:
         """413 without a body; nothing of the request is taken."""
         ...
@@ -71,24 +75,24 @@ class Engine:
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""
-        host, origin = head.header(b"host"), head.headers.get(b"origin")
-        is_allowed = (
-            self._origins.allows_host(host)
-            and self._origins.allows_origin(head.header(b"origin"), host)
-            and self.is_allowed(head, query)
-        )
         refusal = check_request(
             query,
             head.method,
             is_upgrade=head.is_websocket,
             transports=TRANSPORTS,
             lookup=self._transport_of,
-            is_allowed=is_allowed,
-            origin=origin,
+            is_allowed=self._comes_from_friends(head) and self.is_allowed(head, query),
+            origin=head.headers.get(b"origin"),
         )
         if refusal is None and head.is_websocket and not _is_websocket_handshake(head):
             return Refusal.BAD_REQUEST
         return refusal
+
+    def _comes_from_friends(self, head: RequestHead) -> bool:
+        host = head.header(b"host")
+        return self._origins.allows_host(host) and self._origins.allows_origin(
+            head.header(b"origin"), host
+        )
 
     def is_allowed(self, head: RequestHead, query: Query) -> bool:
         """A verdict of its own on a request; for applications that have one."""
@@ -127,7 +131,7 @@ class Engine:
         session.transport = make_transport(session)
         handshake = Handshake(address, query, head.header(b"authorization"))
         session.upper = self._make_upper(session, handshake)
-        self.emit.emit(SessionOpened(session.sid, session.transport.name, address))
+        self.emit.emit(SessionOpened(session.log_id, session.transport.name, address))
         return session
 
     def opening(self, session: Session) -> bytes:
@@ -159,7 +163,7 @@ class Engine:
         if head.method == "OPTIONS" and self.cors(head):
             exchange.preflight()
             return
-        if query.sid is not None and head.method == "GET" and not head.is_websocket:
+        if query.sid is not None and head.method == "GET" and self._comes_from_friends(head):
             last_words = self.sessions.last_words(query.sid)
             if last_words is not None:
                 exchange.payload(last_words)
@@ -199,11 +203,12 @@ class Engine:
         try:
             body = await read_body(self.sessions.settings.max_payload_bytes)
         except BadRequestError as error:
-            transport.end_post(exchange)
             if error.status == 413:
+                transport.end_post(exchange)
                 exchange.too_large()
             else:
-                exchange.refused(Refusal.BAD_REQUEST)
+                transport.lost(exchange)
+                exchange.garbled()
             return
         if body is None:
             transport.lost(exchange)
@@ -213,6 +218,12 @@ class Engine:
             session.breach_of("a binary body is not of Engine.IO 4")
         else:
             await transport.take(exchange, body)
+
+    def lost(self, exchange: PollingExchange, head: RequestHead) -> None:
+        """The connection of a request that may not have been answered yet is gone."""
+        session = self.sessions.by_sid.get(parse_query(head.query).sid or "")
+        if session is not None and isinstance(session.transport, PollingTransport):
+            session.transport.lost(exchange)
 
     def _transport_of(self, sid: str) -> str | None:
         session = self.sessions.by_sid.get(sid)

@@ -64,21 +64,22 @@ class Entrance:
         handshake = connection.handshake
         address = connection.session.address
         now_s = trio.current_time()
-        wait_s = self._backoff.retry_after_s(address, now_s)
-        if wait_s > 0:
-            self._emit.emit(LimitHit("auth_failures", None, address))
-            return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
         query: Mapping[str, str] = handshake.query.parameters if handshake is not None else {}
         authorization = handshake.authorization if handshake is not None else None
         try:
             admitted = self.judge(pick_token(auth, authorization, query, self._query_token))
         except TokenRefused as error:
+            # Only failures back off: a good token is never kept out by a neighbour's bad one.
+            wait_s = self._backoff.retry_after_s(address, now_s)
+            if wait_s > 0:
+                self._emit.emit(LimitHit("auth_failures", None, address))
+                return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if error.code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(address, now_s)
-            self._emit.emit(AuthenticationFailed(connection.session.sid, address, error.code))
+            self._emit.emit(AuthenticationFailed(connection.session.log_id, address, error.code))
             return Refusal(Code(error.code), str(error))
         except DirectoryFailed as error:
-            self._emit.emit(AuthenticationFailed(connection.session.sid, address, Code.INTERNAL))
+            self._emit.emit(AuthenticationFailed(connection.session.log_id, address, Code.INTERNAL))
             return Refusal(Code.INTERNAL, str(error))
         self._backoff.record_success(address)
         return admitted

@@ -162,9 +162,7 @@ class FrontDoor:
         head = await connection.head(self._settings.head_timeout_s, answer_late=True)
         self._idle.discard(sock)
         if head is None:
-            # What was answered has to arrive: a close with unread input would overtake it.
-            with trio.move_on_after(LINGER_S):
-                await connection.hang_up()
+            await self._hang_up(connection)
             return None
         if not self._is_polling(head):
             return self._leave(sock, wait, connection, head, peer)
@@ -186,6 +184,11 @@ class FrontDoor:
             nursery.cancel_scope.cancel()
         return lane
 
+    async def _hang_up(self, connection: HttpConnection) -> None:
+        """See that what was answered arrives: a close with unread input would overtake it."""
+        with trio.move_on_after(LINGER_S):
+            await connection.hang_up()
+
     def _is_polling(self, head: RequestHead) -> bool:
         return head.path.startswith(self._settings.path) and not head.is_websocket
 
@@ -199,14 +202,19 @@ class FrontDoor:
         async def read_body(most_bytes: int) -> bytes | None:
             nonlocal is_read
             is_read = True
-            if head.headers.get(b"expect", b"").lower() == b"100-continue":
+            if head.expects_continue and head.declared_length <= most_bytes:
                 connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return await connection.body(most_bytes, self._settings.head_timeout_s)
 
         await engine.poll(exchange, head, peer, read_body)
-        if not is_read and await self._skip_body(connection) is None:
+        if (
+            connection.is_finished
+            or not (is_read or await self._skip_body(connection) is not None)
+            or not await connection.until_answered(exchange)
+        ):
+            engine.lost(exchange, head)
             return False
-        return await connection.until_answered(exchange) and head.keeps_alive
+        return head.keeps_alive
 
     async def _skip_body(self, connection: HttpConnection) -> bytes | None:
         """Read over a body that nobody wanted, up to the next request; None where there is none."""
@@ -280,7 +288,7 @@ class FrontDoor:
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and nobody's (WIRE d4).
         connection.finish(switching + encode_close())
-        return connection.hang_up
+        return partial(self._hang_up, connection)
 
 
 def set_options(listener: socket.socket) -> None:

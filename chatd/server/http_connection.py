@@ -102,6 +102,11 @@ class HttpConnection:
         self._outlet.start(nursery)
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the last response was written; what still comes is no request any more."""
+        return self.is_over or self._outlet.is_ending
+
+    @property
     def rest(self) -> bytes:
         """What was read and belongs to no request yet."""
         return self._reader.rest
@@ -232,6 +237,8 @@ class HttpExchange:
         data = response(
             status, body, content_type, headers + self._headers, keep_alive=self._keep_alive
         )
+        if self.head.method == "HEAD":
+            data = data[: len(data) - len(body)]
         if self._keep_alive:
             self._connection.write(data)
             self._connection.turn()
@@ -251,6 +258,11 @@ class HttpExchange:
     def failed(self) -> None:
         self._keep_alive = False
         self.answer(400, b"", b"text/plain")
+
+    def garbled(self) -> None:
+        """400; where the next request would begin nobody knows, so the connection ends."""
+        self._keep_alive = False
+        self.refused(Refusal.BAD_REQUEST)
 
     def overloaded(self, overload: Overload) -> None:
         retry = b"Retry-After: %d\r\n" % overload.retry_after_s

@@ -4,19 +4,20 @@ The order of the checks: what cannot be read, what may not be (id, content, room
 A retry of a message that is known is never too much (SPEC 5, "Message").
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from chatd.chat.content import canonical_message_id, check_content
+from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Acknowledge, SendMessage
 from chatd.chat.records import Message
 from chatd.observe import Emit, LimitHit, MessageReceived, MessageRefused
 from chatd.server.clients import Client
-from chatd.server.commands import Commands, after
+from chatd.server.commands import Commands
 from chatd.server.effects import Origin
 from chatd.server.feeds import Feeds
 from chatd.server.replies import message_refused, refused, told_back
-from chatd.server.room_events import RoomEvents
+from chatd.server.room_events import CEILING_RETRY_MS, RoomEvents
 from chatd.server.session import Later
 from chatd.store import StoreReadFailed
 from chatd.wire.codes import Code, Refusal
@@ -47,13 +48,16 @@ class MessageEvents:
         emit: Emit,
         *,
         content_chars: int,
+        is_known: Callable[[str], bool],
     ) -> None:
+        """`is_known` tells of a messageId whether it is that of a recent message."""
         self._commands = commands
         self._rooms = rooms
         self._feeds = feeds
         self._readers = readers
         self._emit = emit
         self._content_chars = content_chars
+        self._is_known = is_known
 
     def message_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         message = structure(payload, ChatMessage)
@@ -63,27 +67,25 @@ class MessageEvents:
         room, user_id = message.connection_id, client.identity.user_id
         self._emit.emit(
             MessageReceived(
-                client.socket.session.sid, user_id, room[:128], message.message_id[:WRITTEN_ID_MAX]
+                client.socket.session.log_id,
+                user_id,
+                room[:128],
+                message.message_id[:WRITTEN_ID_MAX],
             )
         )
         message_id = canonical_message_id(message.message_id)
         if isinstance(message_id, Refusal):
             self.refuse_message(client, ack_id, payload, message_id)
             return None
+        context = None if message.context is None else context_json(message.context)
         unfit = check_content(message.content, self._content_chars)
+        if unfit is None and context is not None:
+            unfit = check_context(context)
         if unfit is None and room not in client.grants:
             unfit = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
         if unfit is not None:
             self.refuse_message(client, ack_id, payload, unfit)
             return None
-        counted = self._feeds.find(message_id, (room,)) is None
-        wait_ms = client.admit_message(room) if counted else None
-        if wait_ms is not None:
-            self._emit.emit(LimitHit("messages_per_minute", user_id, None))
-            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
-            self.refuse_message(client, ack_id, payload, refusal)
-            return None
-        context = None if message.context is None else context_json(message.context)
         thread_id = None
         if message.thread_id is not None:
             canonical = canonical_message_id(message.thread_id)
@@ -92,8 +94,12 @@ class MessageEvents:
                 self.refuse_message(client, ack_id, payload, unknown)
                 return None
             thread_id = canonical
+        counted = not self._is_known(message_id)
+        wait_ms = client.admit_message(room) if counted else None
         command = SendMessage(
-            Origin(client, ack_id, written_id=message.message_id, counted=counted),
+            Origin(
+                client, ack_id, written_id=message.message_id, counted=counted and wait_ms is None
+            ),
             user_id,
             client.identity.name,
             message_id,
@@ -102,6 +108,8 @@ class MessageEvents:
             context,
             thread_id,
         )
+        if wait_ms is not None:
+            return partial(self._send_if_stored, client, command, payload, wait_ms)
         if thread_id is not None:
             known = self._feeds.find(thread_id, (room,))
             if known is None:
@@ -116,15 +124,51 @@ class MessageEvents:
         """Hand the message over, after a join where the socket is not in the room yet."""
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
-        join = partial(self._rooms.join_in_turn, client, command.connection_id, None)
-        return partial(after, join, partial(self._commands.submit, command))
+        return partial(self._join_and_send, client, command)
+
+    async def _join_and_send(self, client: Client, command: SendMessage) -> None:
+        room = command.connection_id
+        await self._rooms.join_in_turn(client, room, None)
+        if room not in client.wanted:  # why it is not was said in a `chat:error`
+            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=CEILING_RETRY_MS)
+            message_refused(
+                client.socket, command.origin.ack_id, command.origin.written_id, refusal
+            )
+            return
+        later = self._commands.submit(command)
+        if later is not None:
+            await later()
+
+    async def _send_if_stored(
+        self, client: Client, command: SendMessage, payload: object, wait_ms: int
+    ) -> None:
+        """There is no token left: only a retry of what the log has already goes on."""
+        try:
+            stored = await self._readers.message(command.message_id)
+        except StoreReadFailed:
+            stored = None
+        if stored is None:
+            self._emit.emit(LimitHit("messages_per_minute", command.user_id, None))
+            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
+            self.refuse_message(client, command.origin.ack_id, payload, refusal)
+            return
+        later = self._send(client, command)
+        if later is not None:
+            await later()
 
     async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
-        """The opener of the thread is not among the recent messages: ask the log."""
-        ack_id = command.origin.ack_id
+        """The opener of the thread is not among the recent messages.
+
+        It may have come just before, and be on its way into the log: what is in front of this
+        message is settled first. Then the log is asked.
+        """
+        ack_id, room = command.origin.ack_id, command.connection_id
         assert command.thread_id is not None
+        await self._commands.barrier(client)
+        opener = self._feeds.find(command.thread_id, (room,))
         try:
-            opener = await self._readers.message(command.thread_id)
+            if opener is None:
+                opener = await self._readers.message(command.thread_id)
         except StoreReadFailed:
             self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
             return
@@ -145,7 +189,7 @@ class MessageEvents:
         message_refused(client.socket, ack_id, message_id, refusal)
         self._emit.emit(
             MessageRefused(
-                client.socket.session.sid,
+                client.socket.session.log_id,
                 client.identity.user_id,
                 told_back(room, 128),
                 message_id,

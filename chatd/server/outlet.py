@@ -120,7 +120,10 @@ class Outlet:
             self._changed()
 
     def finish(self, data: bytes, linger_s: float) -> None:
-        """Write the last bytes, then say so to TCP; the peer has `linger_s` to hang up itself."""
+        """Write the last bytes, then say so to TCP; the peer has `linger_s` to hang up itself.
+
+        A peer that is slow to take them has as long again after everything that it takes.
+        """
         if self._ending:
             return
         self.write(data)
@@ -169,7 +172,11 @@ class Outlet:
             self._caught_up = None
 
     async def _linger(self) -> None:
-        await trio.sleep(self._linger_s)
+        """Cut the peer off once it takes nothing more and does not hang up."""
+        owed = None
+        while owed != (left := len(self._backlog or b"")):
+            owed = left
+            await trio.sleep(self._linger_s)
         self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:

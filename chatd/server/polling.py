@@ -34,8 +34,11 @@ NOOP = b"6"
 CLOSE = b"1"
 PROBE_ANSWER = Outgoing(b"3probe")
 
+# Ends of peers that are gone, or that broke the protocol: their next GET finds nobody (WIRE d5).
+LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PARSE_ERROR})
 PART_S = 30.0  # how long an ended session's last words wait for a GET (WIRE d2)
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
+NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
 PACKETS_PER_TURN = 1_000  # packets of one POST that are handled before others get their turn
 
 
@@ -118,7 +121,11 @@ class PollingTransport:
         session = self._session
         session.on_deadline(trio.current_time())  # time-outs hold however late the timers are
         if session.is_over:
-            exchange.refused(Refusal.UNKNOWN_SID)
+            last_words = self._sessions.last_words(session.sid)
+            if last_words is None:
+                exchange.refused(Refusal.UNKNOWN_SID)
+            else:
+                exchange.payload(last_words)
             return
         if self._poll is not None:
             self._answer(CLOSE)
@@ -152,7 +159,9 @@ class PollingTransport:
     async def take(self, exchange: Exchange, body: bytes) -> None:
         """The body of a POST: its packets in order, each after what the one before waited for."""
         try:
-            if await self._take(body):
+            if self._session.is_over:  # while the body was under way
+                exchange.refused(Refusal.UNKNOWN_SID)
+            elif await self._take(body):
                 exchange.taken()
             else:
                 exchange.refused(Refusal.BAD_REQUEST)
@@ -196,6 +205,7 @@ class PollingTransport:
     def _fail(self) -> None:
         self._session.lost(DisconnectReason.TRANSPORT_ERROR)
         self._client_gone()
+        self._answer(CLOSE)  # a poll that waits elsewhere would wait for ever
 
     # What the session asks for
 
@@ -217,7 +227,7 @@ class PollingTransport:
         pending = self._session.pending
         most_bytes = self._sessions.settings.max_payload_bytes
         pieces: list[bytes] = []
-        size = taken = 0
+        taken, size = 0, -1  # there is one separator less than there are packets
         for outgoing in pending:
             unit = outgoing.pieces
             size += sum(map(len, unit)) + len(unit)
@@ -239,7 +249,9 @@ class PollingTransport:
         if self._upgrade.holds_queue:
             # The client is about to switch: it is told there, and its polls are released.
             self._sessions.part(
-                self._session.sid, [NOOP], self._sessions.settings.upgrade_timeout_s
+                self._session.sid,
+                [NOOP] * NOOPS_WHILE_CLOSING,
+                self._sessions.settings.upgrade_timeout_s,
             )
         self._settle()
 
@@ -286,17 +298,19 @@ class PollingTransport:
         self._sessions.deadlines.schedule(self._limit, trio.current_time() + time_limit_s)
         return True
 
-    def on_probe_message(self, message: str | bytes) -> None:
+    def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
         """A message on the WebSocket that is being probed."""
+        if probe is not self._probe:
+            return
         happened = UpgradeInput.OTHER_RECEIVED
         if isinstance(message, str):
             with contextlib.suppress(engineio.ProtocolError):
                 happened = classify(decode_text(message))
         self._act(self._upgrade.receive(happened))
 
-    def on_probe_lost(self) -> None:
-        """The WebSocket that was being probed is gone."""
-        if self._probe is not None:
+    def on_probe_lost(self, probe: Transport) -> None:
+        """The WebSocket that was being probed is gone; or one that was let go before it."""
+        if probe is self._probe:
             self._forget_probe()
             self._act(self._upgrade.receive(UpgradeInput.WEBSOCKET_LOST))
             self._resume()
@@ -330,6 +344,7 @@ class PollingTransport:
                     if self._probe is not None:
                         probe = self._probe
                         self._forget_probe()
+                        self._sessions.forget_last_words(self._session.sid)
                         probe.say_close(self._parting)
                 case UpgradeAction.CLOSE_POLLING:
                     self._close_polling()
@@ -367,7 +382,7 @@ class PollingTransport:
         payloads.append(CLOSE)
         if self._poll is not None:
             self._answer(payloads.pop(0))
-        if payloads:
+        if payloads and self._session.reason not in LEAVES_NO_WORDS:
             self._sessions.part(self._session.sid, payloads, PART_S)
 
     def _answer(self, body: bytes) -> None:

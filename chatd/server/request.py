@@ -37,6 +37,16 @@ class RequestHead:
     is_websocket: bool
     raw: bytes
 
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the body comes only after a 100 (RFC 9110, 10.1.1)."""
+        return self.headers.get(b"expect", b"").lower() == b"100-continue"
+
+    @property
+    def declared_length(self) -> int:
+        """Bytes of the body, as far as the head says."""
+        return int(self.headers.get(b"content-length", b"0"))
+
     def header(self, name: bytes) -> str | None:
         """A header as text, or None."""
         value = self.headers.get(name)
@@ -71,6 +81,7 @@ class RequestReader:
         "_headers",
         "_is_complete",
         "_is_head_complete",
+        "_keeps_alive",
         "_length",
         "_max_head_bytes",
         "_parser",
@@ -92,6 +103,7 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._is_head_complete = False
         self._is_complete = False
+        self._keeps_alive = False
         self._length = 0
         self._body = bytearray()
         self._tail = b""
@@ -139,16 +151,17 @@ class RequestReader:
             self._state = _State.CHUNKED
         else:
             self._state = _State.LENGTH
-            self._length = int(headers.get(b"content-length", b"0"))
-        return RequestHead(
+        head = RequestHead(
             self._parser.get_method().decode("ascii"),
             path,
             query.partition(b"#")[0],
             headers,
-            self._parser.should_keep_alive(),
+            self._keeps_alive,
             asks_for_websocket(headers),
             raw,
         )
+        self._length = head.declared_length
+        return head
 
     def body(self, max_bytes: int) -> bytes | None:
         """The body of the request whose head was given, once it is complete.
@@ -220,6 +233,8 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """httptools: the head ends."""
         self._is_head_complete = True
+        # Behind the end of the message, which may follow at once, llhttp has forgotten this.
+        self._keeps_alive = self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         """httptools: a piece of a chunked body."""

@@ -23,6 +23,8 @@ from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 
+CEILING_RETRY_MS = 5_000  # what is told where a ceiling on a count was reached
+RENDERED_PER_TURN = 10  # messages of a page that are rendered before others get their turn
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
 
 
@@ -106,7 +108,11 @@ class RoomEvents:
         if room not in client.wanted:
             if len(client.wanted) >= self._rooms_per_socket:
                 self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
-                refusal = Refusal(Code.OVERLOADED, "You are in too many rooms; leave one first.")
+                refusal = Refusal(
+                    Code.RATE_LIMITED,
+                    "You are in too many rooms; leave one first.",
+                    retry_after_ms=CEILING_RETRY_MS,
+                )
                 refused(
                     client.socket,
                     ClientEvent.CONNECTION_JOIN,
@@ -216,9 +222,14 @@ class RoomEvents:
             refused(socket, ClientEvent.HISTORY_GET, ack_id, Refusal(Code.STORAGE_ERROR))
             return
         markup = self._markup
+        bodies = []
+        for count, message in enumerate(page.messages, 1):
+            bodies.append(message_json(message, markup))
+            if count % RENDERED_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
         payload = history_json(
             room,
-            [message_json(message, markup) for message in page.messages],
+            bodies,
             has_more=page.has_more,
             first_seq=page.first_seq,
             last_seq=page.last_seq,

@@ -17,6 +17,7 @@ import trio
 
 from chatd import engineio, socketio
 from chatd.engineio import (
+    POLLING,
     Heartbeat,
     HeartbeatAction,
     HeartbeatSettings,
@@ -38,6 +39,8 @@ Later: TypeAlias = Callable[[], Awaitable[None]]
 
 PING = Outgoing(b"2")
 PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped
+PARTING_BYTES_MAX = 16_777_216  # of last words, together; likewise
+LOG_ID_CHARS = 8  # of a sid, which is a credential: a log shows as much as tells sessions apart
 
 
 class Upper(Protocol):
@@ -91,12 +94,12 @@ class Transport(Protocol):
 class Probed(Protocol):
     """The transport that carries a session while a WebSocket probes it."""
 
-    def on_probe_message(self, message: str | bytes) -> None:
-        """A message on the WebSocket that is not in charge yet."""
+    def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
+        """A message on a WebSocket that is not in charge yet, or was let go."""
         ...
 
-    def on_probe_lost(self) -> None:
-        """The WebSocket ended before it was in charge."""
+    def on_probe_lost(self, probe: Transport) -> None:
+        """A WebSocket ended before it was in charge, or long after it was let go."""
         ...
 
 
@@ -111,6 +114,14 @@ class SessionSettings:
     backlog_bytes: int
 
 
+@attrs.frozen
+class Parting:
+    """What an ended session still has to say by polling, and until when."""
+
+    until_s: float
+    payloads: list[bytes]
+
+
 @attrs.frozen(eq=False)
 class Sessions:
     """The sessions of a server by sid, and what they share."""
@@ -121,22 +132,32 @@ class Sessions:
     emit: Emit
     release: Callable[[str], None]  # told the address of each session that ends
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
-    _parting: dict[str, tuple[float, list[bytes]]] = attrs.field(factory=dict)
+    _parting: dict[str, Parting] = attrs.field(factory=dict)
 
     def part(self, sid: str, payloads: list[bytes], for_s: float) -> None:
         """Keep the last words of a session that has ended for GETs that come late."""
-        if len(self._parting) >= PARTING_MAX:
-            del self._parting[next(iter(self._parting))]
-        self._parting[sid] = (trio.current_time() + for_s, payloads)
+        now_s = trio.current_time()
+        for old, kept in list(self._parting.items()):
+            if kept.until_s > now_s and not self._parting_is_full():
+                break  # the rest is younger, or asked for longer: it goes when there is no room
+            del self._parting[old]
+        self._parting[sid] = Parting(now_s + for_s, payloads)
+
+    def _parting_is_full(self) -> bool:
+        held = sum(len(payload) for kept in self._parting.values() for payload in kept.payloads)
+        return len(self._parting) >= PARTING_MAX or held > PARTING_BYTES_MAX
+
+    def forget_last_words(self, sid: str) -> None:
+        """What an ended session left is not to be said any more."""
+        self._parting.pop(sid, None)
 
     def last_words(self, sid: str) -> bytes | None:
         """The next payload that an ended session left for a GET; each is given once."""
         kept = self._parting.get(sid)
         if kept is None:
             return None
-        until_s, payloads = kept
-        payload = payloads.pop(0) if trio.current_time() < until_s else None
-        if payload is None or not payloads:
+        payload = kept.payloads.pop(0) if trio.current_time() < kept.until_s else None
+        if payload is None or not kept.payloads:
             del self._parting[sid]
         return payload
 
@@ -182,6 +203,11 @@ class Session:
         self.deadline_entry: Entry | None = None
         sessions.by_sid[sid] = self
         sessions.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+
+    @property
+    def log_id(self) -> str:
+        """The session as logs name it: enough of the sid, which is a credential, to tell it."""
+        return self.sid[:LOG_ID_CHARS]
 
     def receive_text(self, text: str) -> Later | None:
         """A text packet from the transport; returns work to await before the next packet."""
@@ -276,8 +302,8 @@ class Session:
             if not self.upper.is_joined:
                 self.end(DisconnectReason.CONNECT_TIMEOUT)
                 return math.inf
-        if self.awaiting:
-            heartbeat.on_pong(now_s)
+        if self.awaiting and not (self.transport.name == POLLING and self.transport.is_behind):
+            heartbeat.on_pong(now_s)  # its answers wait unread; a poll that never comes is its own
         match heartbeat.on_deadline(now_s):
             case HeartbeatAction.SEND_PING:
                 self.send(PING)
@@ -319,7 +345,7 @@ class Session:
         sessions.deadlines.schedule(self, math.inf)
         sessions.emit.emit(
             SessionClosed(
-                session_id=self.sid,
+                session_id=self.log_id,
                 transport=self.transport.name,
                 reason=reason.value,
                 user_id=self.user_id,
@@ -338,7 +364,7 @@ class Session:
         self._violated("engineio", rule)
 
     def _violated(self, layer: str, what: str) -> None:
-        self._sessions.emit.emit(ProtocolViolated(self.sid, layer, what))
+        self._sessions.emit.emit(ProtocolViolated(self.log_id, layer, what))
         self.end(DisconnectReason.PARSE_ERROR)
 
     def crash(self, error: Exception) -> None:

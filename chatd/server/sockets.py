@@ -120,6 +120,7 @@ class SocketIOConnection:
         "_rooms",
         "_sockets",
         "handshake",
+        "refusals",
         "session",
     )
 
@@ -128,6 +129,7 @@ class SocketIOConnection:
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
+        self.refusals = 0
         self._app = app
         self._rooms = rooms
         self._decoder = Decoder()
@@ -171,6 +173,7 @@ class SocketIOConnection:
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> None:
         """Keep the peer out; the session stays, and it may ask again."""
+        self.refusals += 1
         self.session.send(outgoing(self._namespaces.refuse(namespace, message, data)))
 
     def disconnect(self, socket: Socket) -> None:

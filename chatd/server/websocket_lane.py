@@ -144,7 +144,7 @@ class WebSocketLane:
                     if isinstance(event, Close):
                         self._is_over = True  # both have said it: no need to wait for TCP
                 elif self.probed is not None and isinstance(event, str | bytes):
-                    self.probed.on_probe_message(event)
+                    self.probed.on_probe_message(self, event)
                 elif type(event) is str:
                     self._later = session.receive_text(event)
                 elif type(event) is bytes:
@@ -154,7 +154,7 @@ class WebSocketLane:
                 if self._later is not None:
                     break
         except ProtocolError as error:
-            self._emit.emit(ProtocolViolated(session.sid, "websocket", str(error)))
+            self._emit.emit(ProtocolViolated(session.log_id, "websocket", str(error)))
             self._flush_own()
             self._outlet.finish(encode_close(error.code), LINGER_S)
             self._lost(DisconnectReason.TRANSPORT_ERROR)
@@ -178,7 +178,7 @@ class WebSocketLane:
         if self.probed is None:
             self._session.lost(reason)
         else:
-            self.probed.on_probe_lost()
+            self.probed.on_probe_lost(self)
 
     def flush(self) -> None:
         """Write all that is pending, in one go."""

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.peers.drivers import COMMANDS, TRANSPORTS, Client, Driver
+from tests.peers.drivers import KINDS, TRANSPORTS, Client, Driver
 from tests.peers.servers import Server, daemon, peers_app
 
 NewClient: TypeAlias = Callable[[Server, str], Client]
@@ -49,7 +49,7 @@ def mortal_chat_server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """A client library."""
     return str(request.param)

@@ -12,7 +12,8 @@ is put through it. Every command names a `client`, of which a driver may have se
 
 Every event has `client`, `namespace`, `event`, `args`: what the library's listeners were given, and
 beside it `connect` (with the socket's id), `disconnect` (reason), `connect_error` (message, data),
-and the driver's own: `$ack N` (the answer, or "$late"), `$transport` (name), `$ping`, `$closed`.
+and the driver's own: `$ack N` (the answer, or "$late"), `$transport` (name), `$ping`, and `$closed`
+(the transport that it had in the end, null where it had none).
 """
 
 import contextlib
@@ -29,6 +30,9 @@ HERE: Final = Path(__file__).parent
 LIMIT_S: Final = 15.0
 """A hard limit of every wait. Nothing here takes a tenth of it, even on a busy machine."""
 
+GOODBYE_S: Final = 12.0
+"""For a driver to end by itself, and Chromium before it."""
+
 LATE: Final = "$late"
 
 COMMANDS: Final = {
@@ -38,11 +42,16 @@ COMMANDS: Final = {
     "npm-3.1": ["node", "client.mjs", "socket.io-client-3.1"],
     "python-sync": [sys.executable, "python_client.py", "sync"],
     "python-asyncio": [sys.executable, "python_client.py", "asyncio"],
+    "chromium": [sys.executable, "browser.py", "localhost"],
+    "chromium-of-a-stranger": [sys.executable, "browser.py", "evil.test"],
 }
 """How each kind of client is started."""
 
-TRANSPORTS: Final = ("websocket",)
-"""What every client is run over; the drivers know `polling` and `upgrade` too."""
+KINDS: Final = tuple(kind for kind in COMMANDS if kind != "chromium-of-a-stranger")
+"""Those that every server lets in."""
+
+TRANSPORTS: Final = ("polling", "websocket", "upgrade")
+"""What every client is run over; `upgrade` begins with polling and ends on a WebSocket."""
 
 _names = itertools.count(1)
 
@@ -107,7 +116,7 @@ class Driver:
         with contextlib.suppress(OSError):  # it is dead already
             self._process.stdin.close()
         try:
-            self._process.wait(2.0)
+            self._process.wait(GOODBYE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(LIMIT_S)
@@ -149,6 +158,8 @@ class Client:
         self._url = url
         self._transport = transport
         self._acks = itertools.count(1)
+        self._is_closed = False
+        self._carried_by: str | None = None
 
     def connect(self, *namespaces: str, auth: Any = None) -> None:
         """Begin to connect, to `/` where nothing else is said."""
@@ -206,10 +217,15 @@ class Client:
         """How many events of this name came and were not taken; it does not wait."""
         return self._driver.came(self._name, namespace, event)
 
-    def close(self) -> None:
-        """End it, and wait until it has ended."""
-        self._driver.command(self._name, "close")
-        self.expect("$closed")
+    def close(self) -> str | None:
+        """End it, and wait for that; the transport that it had, None where it had none."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._driver.command(self._name, "close")
+            (self._carried_by,) = self.expect("$closed")
+            if self._transport != "upgrade":
+                assert self._carried_by in (None, self._transport)
+        return self._carried_by
 
 
 def to_json(value: Any) -> Any:

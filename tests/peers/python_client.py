@@ -189,10 +189,11 @@ class SyncClient:
         self._answers.put(tuple(args))
 
     def close(self) -> None:
+        carried_by = self._client.transport()
         self._client.reconnection = False
         self._client.shutdown()
         self._client.eio.disconnect()  # a client that was refused still has its connection
-        tell(self._name, "/", "$closed")
+        tell(self._name, "/", "$closed", carried_by)
 
 
 class AsyncioClient:
@@ -282,10 +283,11 @@ class AsyncioClient:
         self._answers.put_nowait(tuple(args))
 
     async def close(self) -> None:
+        carried_by = self._client.transport()
         self._client.reconnection = False
         await self._client.shutdown()
         await self._client.eio.disconnect()  # a client that was refused still has its connection
-        tell(self._name, "/", "$closed")
+        tell(self._name, "/", "$closed", carried_by)
 
 
 def parsed(line: str | bytes) -> tuple[str, str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Servers as processes of their own, started, killed, and started again on the same port."""
 
 import contextlib
+import copy
 import os
 import queue
 import random
@@ -20,6 +21,11 @@ from chatd.auth.mint import mint
 ROOT: Final = Path(__file__).parents[2]
 LIMIT_S: Final = 15.0
 SECRET: Final = "a secret that only the tests of the peers know"
+PING_INTERVAL_S: Final = 4
+"""Also bounds how long the synchronous client of python-engineio takes to leave. Where a POST of
+its own is under way when it disconnects, it never sends the close packet that it has queued, and
+waits for its pending GET: the next ping ends that."""
+
 LIMITS: Final = (
     "USER_MESSAGES_PER_MINUTE",
     "SOCKET_MESSAGES_PER_MINUTE",
@@ -84,6 +90,12 @@ class Server:
                 said = "\n".join(self._said)
                 raise AssertionError(f"{self._command} did not become ready; it said:\n{said}")
 
+    def called(self, host: str) -> "Server":
+        """The same server by another name of this machine."""
+        namesake = copy.copy(self)
+        namesake.url = self.url.replace("127.0.0.1", host)
+        return namesake
+
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
         self._process.kill()
@@ -114,16 +126,21 @@ class Server:
         self._lines.put("")
 
 
-def peers_app(*arguments: str) -> Server:
-    """The application of tests.conformance.peers_app."""
+def application(name: str, *arguments: str) -> Server:
+    """An application of tests.conformance."""
     port = free_port()
     return Server(
-        *("-m", "tests.conformance.peers_app", str(port), *arguments),
+        *("-m", f"tests.conformance.{name}", str(port), *arguments),
         ready=f"listening on {port}",
         port=port,
         cwd=ROOT,
         environment={},
     )
+
+
+def peers_app(*arguments: str) -> Server:
+    """The application of tests.conformance.peers_app."""
+    return application("peers_app", "--ping-interval", str(PING_INTERVAL_S * 1000), *arguments)
 
 
 def daemon(directory: Path) -> Server:
@@ -139,6 +156,7 @@ def daemon(directory: Path) -> Server:
         cwd=directory,
         environment={
             "CHATD_AUTH__JWT_SECRET": SECRET,
+            "CHATD_SERVER__PING_INTERVAL_S": str(PING_INTERVAL_S),
             **{f"CHATD_LIMITS__{name}": "1000000000" for name in LIMITS},
         },
     )

@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from tests.peers.conftest import NewClient
-from tests.peers.drivers import Client
+from tests.peers.drivers import KINDS, Client
 from tests.peers.servers import Server, token
 
-PAIRS = [("npm-4.8", "python-asyncio"), ("python-sync", "npm-4.0"), ("python-asyncio", "npm-3.1")]
+PAIRS = [
+    ("npm-4.8", "python-asyncio"),
+    ("python-sync", "npm-4.0"),
+    ("python-asyncio", "npm-3.1"),
+    ("chromium", "npm-4.4"),
+    ("npm-4.8", "chromium"),
+]
 """Who speaks, and who listens."""
 
 
@@ -108,18 +114,23 @@ def test_a_thousand_messages_reach_the_other_library_in_order(
     assert [speaker.expect(ack)[0]["seq"] for ack in acks] == list(range(1, 1001))
 
 
-def test_clients_come_back_after_a_kill_and_find_what_was_acknowledged(
-    new_client: NewClient, mortal_chat_server: Server, kind: str, room: str
+def test_all_libraries_come_back_after_a_kill_and_find_what_was_acknowledged(
+    new_client: NewClient, mortal_chat_server: Server, room: str
 ) -> None:
-    client = entered(new_client(mortal_chat_server, kind), "ann", room)
+    # All at once: to start a daemon takes longer than all that is tested here.
+    clients = {kind: new_client(mortal_chat_server, kind) for kind in KINDS}
     contents = [f"message {number}" for number in range(20)]
-    for content in contents:
-        assert client.call("chat:message", message(room, content))[0]["ok"]
+    for kind, client in clients.items():
+        entered(client, "ann", f"{room} {kind}")
+        for content in contents:
+            assert client.call("chat:message", message(f"{room} {kind}", content))[0]["ok"]
     mortal_chat_server.kill()
-    client.expect("disconnect")
+    for client in clients.values():
+        client.expect("disconnect")
     mortal_chat_server.start()
-    client.expect("connect")
-    (history,) = client.expect("chat:history")
-    assert [each["content"] for each in history["messages"]] == contents
-    assert [each["seq"] for each in history["messages"]] == list(range(1, 21))
-    assert client.call("chat:message", message(room, "after"))[0]["seq"] == 21
+    for kind, client in clients.items():
+        client.expect("connect")
+        (history,) = client.expect("chat:history")
+        assert [each["content"] for each in history["messages"]] == contents
+        assert [each["seq"] for each in history["messages"]] == list(range(1, 21))
+        assert client.call("chat:message", message(f"{room} {kind}", "after"))[0]["seq"] == 21

@@ -4,11 +4,14 @@ Every test runs with every library and over every transport (tests/peers/drivers
 """
 
 from tests.peers.conftest import NewClient
-from tests.peers.drivers import LATE
+from tests.peers.drivers import KINDS, LATE
 from tests.peers.servers import Server, peers_app
 
 BINARY = ({"a": [b"\0\1\xfe\xff"], "b": {"c": b""}}, "x", b"hi", None)
 JSON = ("a", 1, -2.5, None, True, {"é": ["\u2028", "😀", {"deep": {}}]}, [], "")
+
+PING_TELLERS = ("npm-4.8", "npm-4.4", "chromium")
+"""The libraries that tell of pings."""
 
 
 def test_the_connection_is_carried_by_the_transport_that_was_asked_for(
@@ -19,6 +22,9 @@ def test_the_connection_is_carried_by_the_transport_that_was_asked_for(
     if transport == "upgrade" and carried_by == ["polling"]:
         carried_by = client.expect("$transport")
     assert carried_by == ["websocket" if transport == "upgrade" else transport]
+    for number in range(3):
+        assert client.call("message-with-ack", number, b"\0") == [number, b"\0"]
+    assert [client.close()] == carried_by
 
 
 def test_every_namespace_has_an_id_of_its_own_and_is_told_the_auth_payload(
@@ -195,28 +201,31 @@ def test_who_is_put_out_of_one_namespace_is_still_in_the_other(
     assert client.call("message-with-ack", 1) == [1]
 
 
-def test_clients_come_back_to_a_server_that_was_killed_and_started_again(
-    new_client: NewClient, mortal_peers_server: Server, kind: str
+def test_all_libraries_come_back_to_a_server_that_was_killed_and_started_again(
+    new_client: NewClient, mortal_peers_server: Server
 ) -> None:
-    client = new_client(mortal_peers_server, kind)
-    client.connect(auth={"who": "me"})
-    (before,) = client.expect("connect")
+    # All at once: to start a server takes longer than all that is tested here.
+    clients = [new_client(mortal_peers_server, kind) for kind in KINDS]
+    for client in clients:
+        client.connect(auth={"who": "me"})
+    before = [client.expect("connect") for client in clients]
     mortal_peers_server.kill()
-    client.expect("disconnect")
+    for client in clients:
+        client.expect("disconnect")
     mortal_peers_server.start()
-    (after,) = client.expect("connect")
-    assert before != after
-    assert client.take("auth", 2) == [[{"who": "me"}]] * 2
-    assert client.call("message-with-ack", 1) == [1]
+    for client, sid in zip(clients, before, strict=True):
+        assert client.expect("connect") != sid
+        assert client.take("auth", 2) == [[{"who": "me"}]] * 2
+        assert client.call("message-with-ack", 1) == [1]
 
 
 def test_a_quiet_client_answers_the_heartbeat_and_stays(
     new_client: NewClient, transport: str
 ) -> None:
-    # Only these tell of pings. The timeout is so long that it must not delay the next one.
+    # The timeout is so long that it must not delay the next one.
     server = peers_app("--ping-interval", "100", "--ping-timeout", "5000")
     try:
-        clients = [new_client(server, kind).connected() for kind in ("npm-4.8", "npm-4.4")]
+        clients = [new_client(server, kind).connected() for kind in PING_TELLERS]
         for client in clients:
             client.take("$ping", 5)
             assert client.call("message-with-ack", 1) == [1]

@@ -26,6 +26,7 @@ from chatd.server.http_app import Health, build_app
 from chatd.server.http_lane import HttpLane
 from chatd.server.hub import Hub
 from chatd.server.origin import OriginRules
+from chatd.server.polling import PollingTransport
 from chatd.server.readiness import Readiness, make_readiness
 from chatd.server.reasons import DisconnectReason
 from chatd.server.session import Later, Session, Sessions, SessionSettings
@@ -237,6 +238,10 @@ async def open_door(
             yield door
             for stream in door.streams:
                 await stream.aclose()
+            await door.admission.emptied()
+            for session in list(sessions.by_sid.values()):
+                if isinstance(session.transport, PollingTransport):  # no connection ends it
+                    session.end(DisconnectReason.SERVER_SHUTDOWN)
             await door.emptied()
             nursery.cancel_scope.cancel()
     if not door.faults_expected:

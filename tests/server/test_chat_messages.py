@@ -364,3 +364,20 @@ async def test_events_of_any_kind_are_limited(tmp_path: Path) -> None:
         assert error["retryAfterMs"] == ack["error"]["retryAfterMs"]
         await ada.emit("chat:message", message())
         assert (await ada.expect("chat:message:error"))["code"] == "rate_limited"
+
+
+async def test_a_reply_right_behind_the_opener_of_its_thread_finds_it(chat: Chat) -> None:
+    """An offline outbox sends both at once: the opener was not committed when it was looked up."""
+    ada = await chat.enter()
+    opener, reply = message("shall we?"), message("yes")
+    reply["threadId"] = opener["messageId"]
+    await ada.emit("chat:message", opener)
+    ack = await ada.call("chat:message", reply)
+    assert ack["ok"] is True, ack
+
+
+async def test_a_context_that_is_too_large_is_refused(chat: Chat) -> None:
+    ada = await chat.enter()
+    large = {**message("hello"), "context": {"schema": "x" * 20_000}}
+    ack = await ada.call("chat:message", large)
+    assert (ack["error"]["code"], ack["error"]["path"]) == ("invalid_payload", "context")

@@ -139,7 +139,7 @@ async def test_a_socket_is_in_only_so_many_rooms(tmp_path: Path) -> None:
         joined = [(await ada.expect("chat:history"))["connectionId"] for _ in range(2)]
         assert joined == ["a", "b"]
         ack = await ada.call("connection:join", {"connectionId": "c"})
-        assert ack["error"]["code"] == "overloaded"
+        assert ack["error"]["code"] == "rate_limited"
         assert (await ada.expect("chat:error"))["connectionId"] == "c"
         await ada.call("connection:leave", {"connectionId": "a"})
         assert (await ada.call("connection:join", {"connectionId": "c"}))["ok"] is True

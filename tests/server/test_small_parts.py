@@ -259,3 +259,19 @@ async def test_an_end_that_came_with_the_last_bytes_is_not_forgotten() -> None:
             assert ours.recv(10) == b""
             wait.forget()
             nursery.cancel_scope.cancel()
+
+
+def test_void_deadlines_are_let_go_long_before_their_time() -> None:
+    """Each token that is renewed leaves one behind that is due in hours."""
+
+    class Owner:
+        deadline_entry: Entry | None = None
+
+        def on_deadline(self, now_s: float) -> float:
+            return now_s
+
+    deadlines, owner = Deadlines(), Owner()
+    for due_s in range(100_000):
+        deadlines.schedule(owner, 1e9 + due_s)
+    assert len(deadlines._heap) < 5_000
+    assert owner.deadline_entry in deadlines._heap
