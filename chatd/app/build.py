@@ -150,12 +150,11 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
         sessions_per_address=config.limits.sessions_per_address,
+        pending_sessions_per_address=config.limits.pending_sessions_per_address,
         max_connections=config.server.max_connections,
         now_s=trio.current_time(),
     )
-    sessions = Sessions(
-        _session_settings(config), deadlines, flusher, emit, admission.close_session
-    )
+    sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
     status = DaemonStatus(clients)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:

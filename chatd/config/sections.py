@@ -302,6 +302,12 @@ class Limits:
         "Open sessions of an address; beyond: 503 with Retry-After.",
         "SPEC 5, limits",
     )
+    pending_sessions_per_address: float = key(
+        100,
+        Rate(),
+        "Of these, sessions that have shown no token yet; beyond: 503 with Retry-After.",
+        "SPEC 1",
+    )
     rooms_per_socket: float = key(
         100,
         Rate(),

@@ -35,13 +35,16 @@ class Admission:
         *,
         handshakes_per_second: float,
         sessions_per_address: float,
+        pending_sessions_per_address: float,
         max_connections: int,
         now_s: float,
     ) -> None:
         self._handshakes = Bucket(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
         self._sessions_per_address = sessions_per_address
+        self._pending_sessions_per_address = pending_sessions_per_address
         self._max_connections = max_connections
         self._by_address: dict[str, int] = {}
+        self._pending: dict[str, int] = {}  # of those, the sessions that are nobody's yet
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
@@ -75,17 +78,31 @@ class Admission:
         count = self._by_address.get(address, 0)
         if count >= self._sessions_per_address:
             return Overload("sessions_per_address", RETRY_AFTER_CEILING_S)
+        if self._pending.get(address, 0) >= self._pending_sessions_per_address:
+            return Overload("pending_sessions_per_address", RETRY_AFTER_CEILING_S)
         self._handshakes.take()
-        self._by_address[address] = count + 1
+        _count(self._by_address, address, 1)
+        _count(self._pending, address, 1)
         return None
 
-    def close_session(self, address: str) -> None:
+    def identify_session(self, address: str) -> None:
+        """A session of this address has shown whose it is."""
+        _count(self._pending, address, -1)
+
+    def close_session(self, address: str, *, is_identified: bool) -> None:
         """A session of this address ended."""
-        count = self._by_address[address] - 1
-        if count:
-            self._by_address[address] = count
-        else:
-            del self._by_address[address]
+        _count(self._by_address, address, -1)
+        if not is_identified:
+            _count(self._pending, address, -1)
+
+
+def _count(counts: dict[str, int], address: str, change: int) -> None:
+    """Change a count, and keep none that is zero."""
+    count = counts.get(address, 0) + change
+    if count:
+        counts[address] = count
+    else:
+        del counts[address]
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:

@@ -91,7 +91,7 @@ class ChatApp:
         socket = connection.accept(namespace)
         client = Client(self._clients, socket, admitted.identity, admitted.grants)
         socket.state = client
-        connection.session.user_id = admitted.identity.user_id
+        connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
         self._entrance.start_clock(client, admitted.identity)
         return self._greet(client, admitted, auth or {})

@@ -181,6 +181,7 @@ class FrontDoor:
                 await connection.hang_up()
             else:
                 lane = self._leave(sock, wait, connection, head, peer)
+            connection.stop()
             nursery.cancel_scope.cancel()
         return lane
 

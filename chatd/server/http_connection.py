@@ -101,6 +101,10 @@ class HttpConnection:
         """What a slow peer does not take at once is written by a task of this nursery."""
         self._outlet.start(nursery)
 
+    def stop(self) -> None:
+        """The nursery ends."""
+        self._outlet.stop()
+
     @property
     def is_finished(self) -> bool:
         """Whether the last response was written; what still comes is no request any more."""

@@ -114,6 +114,18 @@ class SessionSettings:
     backlog_bytes: int
 
 
+class SessionCounts(Protocol):
+    """Who counts the sessions of an address."""
+
+    def identify_session(self, address: str) -> None:
+        """A session has shown whose it is."""
+        ...
+
+    def close_session(self, address: str, *, is_identified: bool) -> None:
+        """A session ended."""
+        ...
+
+
 @attrs.frozen
 class Parting:
     """What an ended session still has to say by polling, and until when."""
@@ -130,7 +142,7 @@ class Sessions:
     deadlines: Deadlines
     flusher: Flusher
     emit: Emit
-    release: Callable[[str], None]  # told the address of each session that ends
+    counts: SessionCounts
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
     _parting: dict[str, Parting] = attrs.field(factory=dict)
 
@@ -203,6 +215,12 @@ class Session:
         self.deadline_entry: Entry | None = None
         sessions.by_sid[sid] = self
         sessions.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+
+    def identify(self, user_id: str) -> None:
+        """The session is this user's from now on."""
+        if self.user_id is None:
+            self._sessions.counts.identify_session(self.address)
+        self.user_id = user_id
 
     @property
     def log_id(self) -> str:
@@ -340,7 +358,7 @@ class Session:
             sessions.emit.emit(InternalError.of("session.close", error))
         self.is_over = True
         self.reason = reason
-        sessions.release(self.address)
+        sessions.counts.close_session(self.address, is_identified=self.user_id is not None)
         del sessions.by_sid[self.sid]
         sessions.deadlines.schedule(self, math.inf)
         sessions.emit.emit(

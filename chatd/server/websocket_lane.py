@@ -88,9 +88,11 @@ class WebSocketLane:
                 # Something waits, or is owed: only then is there a nursery, with a writer in it.
                 async with trio.open_nursery() as nursery:
                     self._outlet.start(nursery)
-                    await self._settle()
+                    try:
+                        await self._settle()
+                    finally:
+                        self._outlet.stop()  # before the nursery takes no more tasks
                     nursery.cancel_scope.cancel()
-                self._outlet.stop()
         finally:
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 

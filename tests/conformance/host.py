@@ -98,6 +98,7 @@ def run_application(
         admission = Admission(
             handshakes_per_second=1e6,
             sessions_per_address=1e6,
+            pending_sessions_per_address=1e6,
             max_connections=100_000,
             now_s=trio.current_time(),
         )
@@ -106,7 +107,7 @@ def run_application(
             deadlines or Deadlines(),
             flusher,
             emit,
-            admission.close_session,
+            admission,
         )
         readiness = make_readiness()
         origins = OriginRules(("*",), is_loopback=True)

@@ -152,6 +152,7 @@ class Door:
         assert self.hub._rooms == {}
         assert self.admission.connections == 0
         assert self.admission._by_address == {}
+        assert self.admission._pending == {}
 
 
 async def open_websocket(stream: trio.SocketStream, **request: Any) -> Peer:
@@ -188,6 +189,7 @@ async def open_door(
     max_head_bytes: int = 16_384,
     handshakes_per_second: float = 1e6,
     sessions_per_address: float = 1e6,
+    pending_sessions_per_address: float = 1e6,
     max_connections: int = 1000,
     origins: OriginRules = LOOPBACK_ONLY,
     readiness: Callable[[], Readiness] = make_readiness,
@@ -201,6 +203,7 @@ async def open_door(
     admission = Admission(
         handshakes_per_second=handshakes_per_second,
         sessions_per_address=sessions_per_address,
+        pending_sessions_per_address=pending_sessions_per_address,
         max_connections=max_connections,
         now_s=trio.current_time(),
     )
@@ -211,7 +214,7 @@ async def open_door(
         Deadlines(),
         flusher,
         recorder,
-        admission.close_session,
+        admission,
     )
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:

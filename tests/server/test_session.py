@@ -16,6 +16,16 @@ from chatd.server.session import Later, Session, Sessions, SessionSettings
 from tests.server.chats import MemoryTransport
 
 
+class NobodyCounts:
+    """Sessions of an address, uncounted."""
+
+    def identify_session(self, address: str) -> None:
+        pass
+
+    def close_session(self, address: str, *, is_identified: bool) -> None:
+        pass
+
+
 class BareUpper:
     """What a session carries, if it is nothing."""
 
@@ -51,7 +61,7 @@ class Bench:
 async def bench(autojump_clock: MockClock, nursery: trio.Nursery) -> Bench:
     recorder = Recorder()
     settings = SessionSettings(HeartbeatSettings(25.0, 20.0), 1000, 10.0, 10.0, 1000)
-    sessions = Sessions(settings, Deadlines(), Flusher(), recorder, lambda address: None)
+    sessions = Sessions(settings, Deadlines(), Flusher(), recorder, NobodyCounts())
     session = Session(sessions, "sid", "192.0.2.1")
     transport, upper = MemoryTransport(session), BareUpper()
     session.transport, session.upper = transport, upper

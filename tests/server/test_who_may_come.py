@@ -95,6 +95,7 @@ def test_on_loopback_the_host_is_checked_too(host: str | None, allowed: bool) ->
 
 def admission(**bounds: float) -> Admission:
     usual = {"handshakes_per_second": 100, "sessions_per_address": 2, "max_connections": 2}
+    usual["pending_sessions_per_address"] = 100
     return Admission(**{**usual, **bounds}, now_s=0.0)  # type: ignore[arg-type]
 
 
@@ -119,10 +120,10 @@ def test_sessions_are_counted_by_address() -> None:
     assert [door.open_session("a", 0) for _ in range(2)] == [None, None]
     assert door.open_session("a", 0) == Overload("sessions_per_address", 5)
     assert door.open_session("b", 0) is None
-    door.close_session("a")
+    door.close_session("a", is_identified=False)
     assert door.open_session("a", 0) is None
     for address in ("a", "a", "b"):
-        door.close_session(address)
+        door.close_session(address, is_identified=False)
     assert door._by_address == {}
 
 
@@ -141,3 +142,15 @@ def test_while_draining_nobody_comes_in() -> None:
     overload = door.open_session("a", 0)
     assert overload is not None
     assert overload.limit == "draining"
+
+
+def test_sessions_that_are_nobodys_yet_have_a_lower_ceiling() -> None:
+    door = admission(sessions_per_address=10, pending_sessions_per_address=1)
+    assert door.open_session("a", 0) is None
+    assert door.open_session("a", 0) == Overload("pending_sessions_per_address", 5)
+    door.identify_session("a")
+    assert door.open_session("a", 0) is None
+    door.close_session("a", is_identified=True)
+    assert door.open_session("a", 0) is not None
+    door.close_session("a", is_identified=False)
+    assert door.open_session("a", 0) is None
