@@ -28,11 +28,11 @@ class Outlet:
         "_backlog_max",
         "_caught_up",
         "_changed",
-        "_ending",
         "_failed",
         "_linger_s",
         "_nursery",
         "_sock",
+        "is_ending",
     )
 
     def __init__(
@@ -51,20 +51,20 @@ class Outlet:
         self._backlog: bytearray | None = None
         self._allowance = 0
         self._caught_up: trio.Event | None = None
-        self._ending = False
+        self.is_ending = False  # nothing can be written any more
         self._nursery: trio.Nursery | None = None
 
     @property
     def needs_task(self) -> bool:
         """Whether there is something to drain, or an end to see to."""
-        return self._backlog is not None or self._ending
+        return self._backlog is not None or self.is_ending
 
     def start(self, nursery: trio.Nursery) -> None:
         """Tasks of this outlet may live in this nursery, until `stop`."""
         self._nursery = nursery
         if self._backlog is not None:
             nursery.start_soon(self._drain)
-        if self._ending:
+        if self.is_ending:
             nursery.start_soon(self._linger)
 
     def stop(self) -> None:
@@ -75,11 +75,6 @@ class Outlet:
     def is_behind(self) -> bool:
         """Whether the peer has not taken all that was written."""
         return self._backlog is not None
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether nothing can be written any more."""
-        return self._ending
 
     def allow(self, size: int) -> None:
         """So many bytes, which the peer asked for, do not count as its backlog."""
@@ -94,7 +89,7 @@ class Outlet:
 
     def write(self, data: bytes) -> None:
         """Send what the kernel takes now, and keep the rest for when it takes more."""
-        if self._ending:
+        if self.is_ending:
             return
         if self._backlog is not None:
             self._backlog += data
@@ -124,12 +119,12 @@ class Outlet:
 
         A peer that is slow to take them has as long again after everything that it takes.
         """
-        if self._ending:
+        if self.is_ending:
             return
         self.write(data)
-        if self._ending:
+        if self.is_ending:
             return
-        self._ending = True
+        self.is_ending = True
         self._linger_s = linger_s
         if self._backlog is None:
             self._shut(socket.SHUT_WR)
@@ -140,7 +135,7 @@ class Outlet:
 
     def abort(self, reason: DisconnectReason) -> None:
         """End at once; whoever reads from the socket sees the end of its input."""
-        self._ending = True
+        self.is_ending = True
         self._settle()
         self._shut(socket.SHUT_RDWR)
         self._failed(reason)
@@ -159,7 +154,7 @@ class Outlet:
                 return
             del self._backlog[:sent]
         self._settle()
-        if self._ending:
+        if self.is_ending:
             self._shut(socket.SHUT_WR)
         else:
             self._changed()

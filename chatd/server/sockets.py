@@ -26,6 +26,7 @@ from chatd.socketio import (
     Namespaces,
     ProtocolError,
     ack_text,
+    dumps_plain,
     encode,
     event_text,
 )
@@ -91,8 +92,14 @@ class Socket:
 
     def ack(self, ack_id: int | None, *args: Any) -> None:
         """Answer an event; nothing happens where it asked for no answer."""
-        if ack_id is not None:
+        if ack_id is None:
+            return
+        try:
+            text = ack_text(ack_id, dumps_plain(args), self.namespace)
+        except TypeError:  # there are bytes in it
             self.session.send(outgoing(encode(Ack(self.namespace, ack_id, list(args)))))
+        else:
+            self.session.send(Outgoing(b"4" + text))
 
     def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
         """Answer an event with one argument that is JSON already."""

@@ -8,7 +8,7 @@ raises anything else.
 from .assembly import DEFAULT_MAX_ATTACHMENT_BYTES
 from .decoder import Decoder
 from .encoder import Encoded, ack_text, encode, event_text
-from .jsontext import MAX_NESTING, dumps, loads
+from .jsontext import MAX_NESTING, dumps, dumps_plain, loads
 from .namespaces import (
     MAX_NAMESPACES,
     MAX_OUTSTANDING_ACKS,
@@ -65,6 +65,7 @@ __all__ = [
     "TooManyAcks",
     "ack_text",
     "dumps",
+    "dumps_plain",
     "encode",
     "event_text",
     "loads",

@@ -32,7 +32,7 @@ MAX_GROUP_RECORDS = 4_096
 # under load, what comes meanwhile is decided and committed together, and shares the sync of the
 # disk, the hop between threads and a round of writes to sockets. (A timer of Trio's for the same
 # costs more than half of what the sharing saves; a thread sleeps for nothing.)
-COMMIT_WINDOW_S = 0.005
+COMMIT_WINDOW_S = 0.010
 
 
 class WritesLog(Protocol):

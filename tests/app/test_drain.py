@@ -152,7 +152,7 @@ async def test_a_disk_that_hangs_does_not_stretch_the_drain(
     daemon.send_signal(signal.SIGTERM)
     await daemon.event("daemon.stopping")
     assert await daemon.ended() == 1
-    assert bound_s * 0.9 < trio.current_time() - began_s < bound_s + 1 + SLACK_S
+    assert bound_s * 0.5 < trio.current_time() - began_s < bound_s + SLACK_S
     assert daemon.events("daemon.stopped")[0]["clean"] is False
     recovered = await house.start(env=ENV)
     assert (await recovered.event("store.recovered"))["messages"] == 0
