@@ -6,14 +6,14 @@ import pytest
 
 from chatd.config import Config, ConfigError, State, state_directory
 
-HERE = Path("/work/here")
+HERE = Path("/some/where")
 
 
 @pytest.mark.parametrize(
     ("key", "env", "directory"),
     [
         ("/a", {"STATE_DIRECTORY": "/b"}, "/a"),
-        ("a", {}, "/work/here/a"),
+        ("a", {}, "/some/where/a"),
         ("~/a", {"HOME": "/home/u"}, "/home/u/a"),
         ("~", {"HOME": "/home/u"}, "/home/u"),
         ("", {"STATE_DIRECTORY": "/b:/c", "XDG_STATE_HOME": "/x"}, "/b"),
