@@ -19,6 +19,7 @@ from chatd.server.http_connection import (
     OVERLOADED_BODY,
     PACKETS_TYPE,
     preflight_headers,
+    status_of,
 )
 from chatd.server.http_lane import AsgiApp, BodyRefused, Message, Receive, Scope, Send
 from chatd.server.outgoing import Outgoing
@@ -89,7 +90,7 @@ class AsgiLane:
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.refused(address, refusal)
-            status = 403 if refusal is Refusal.FORBIDDEN else 400
+            status = status_of(refusal)
             await _deny(send, status, refusal.message.encode(), b"text/html")
             return
         if query.sid is None:
@@ -152,8 +153,7 @@ class AsgiExchange:
         self._answer(200, b"ok", b"text/html", NO_STORE)
 
     def refused(self, refusal: Refusal) -> None:
-        status = 403 if refusal is Refusal.FORBIDDEN else 400
-        self._answer(status, refusal.body(), b"application/json")
+        self._answer(status_of(refusal), refusal.body(), b"application/json")
 
     def failed(self) -> None:
         self._answer(400, b"", b"text/plain", b"Connection: close\r\n")

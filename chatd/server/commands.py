@@ -4,7 +4,6 @@ Waiting goes one way only. A mailbox that is full stops the input of the socket 
 waits is told `draining` where the mailbox closes meanwhile.
 """
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
@@ -62,11 +61,3 @@ class Commands:
                     origin.settled.set()
                 return
             await self._mailbox.space()
-
-
-async def after(first: Callable[[], Awaitable[None]], then: Callable[[], Later | None]) -> None:
-    """Await one thing, then do another, and await that too where it asks for it."""
-    await first()
-    later = then()
-    if later is not None:
-        await later()

@@ -26,6 +26,7 @@ from chatd.server.http_connection import (
     HttpConnection,
     HttpExchange,
     response,
+    status_of,
 )
 from chatd.server.http_lane import HttpLane
 from chatd.server.polling import PollingTransport
@@ -305,8 +306,7 @@ def set_options(listener: socket.socket) -> None:
 
 def refused(refusal: Refusal) -> bytes:
     """The reference server's answer to the handshake of a WebSocket: the bare sentence."""
-    status = 403 if refusal is Refusal.FORBIDDEN else 400
-    return response(status, refusal.message.encode(), b"text/html")
+    return response(status_of(refusal), refusal.message.encode(), b"text/html")
 
 
 def overloaded(overload: Overload) -> bytes:

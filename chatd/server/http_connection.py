@@ -55,6 +55,12 @@ def response(
     ) + body
 
 
+def status_of(refusal: Refusal) -> int:
+    """The status of a refusal. What is forbidden is 403 on polling and WebSocket alike (SPEC 1),
+    where the reference server answers a WebSocket with 400."""
+    return refusal.status(is_upgrade=False)
+
+
 def preflight_headers(head: RequestHead) -> bytes:
     """The header lines that answer a preflight: any method, and the headers that were asked for."""
     wanted = head.headers.get(b"access-control-request-headers")
@@ -256,8 +262,7 @@ class HttpExchange:
         self.answer(200, b"ok", b"text/html", NO_STORE)
 
     def refused(self, refusal: Refusal) -> None:
-        status = 403 if refusal is Refusal.FORBIDDEN else 400
-        self.answer(status, refusal.body(), b"application/json")
+        self.answer(status_of(refusal), refusal.body(), b"application/json")
 
     def failed(self) -> None:
         self._keep_alive = False

@@ -120,7 +120,7 @@ _hooks: dict[type, Callable[[Any, Any], Any]] = {
 def structure(value: Any, kind: type[T]) -> T | Refusal:
     """`value`, as parsed from JSON, as a `kind`; or `invalid_payload` and the path."""
     try:
-        return _hooks[kind](value, kind)  # type: ignore[no-any-return]
+        return _hooks[kind](value, kind)  # type: ignore[no-any-return]  # the table is by kind
     except Exception:
         return Refusal(Code.INVALID_PAYLOAD, path=_path_of_failure(value, kind))
 
