@@ -1,21 +1,34 @@
-"""The loop of the messages actor: a batch, a decision, one commit, the effects.
+"""The loops of the actors: a batch, a decision, a commit where there is something to keep, effects.
 
 Memory never runs ahead of the disk, and what is published never runs ahead of the commit: the
-machine's state changes, and effects go out, only after the log has the records. A failed commit
-drops the decision and tells the senders; a messageId that the log knows, and the machine does not,
-makes it decide once more.
+messages machine changes, and its effects go out, only after the log has the records. A failed
+commit drops the decision and tells the senders; a messageId that the log knows, and the machine
+does not, makes it decide once more. Presence and typing keep no records: their machines change as
+they decide.
+
+What raises ends the actor: the senders of what it was at are told `internal`, and its supervisor
+starts it again, the messages from the log, the others from what was last shown. The mailbox
+outlives that, and what crashed is not tried again.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, TypeVar
+
+import trio
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import Command, Decision, Effect, Messages
 from chatd.chat.records import Record
-from chatd.store import CommitFailed, CommitOutcome, Committed, RecordRefused, StoreClosed
+from chatd.store import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands decided and committed together; more wait for the next turn
+
+C = TypeVar("C")
+E = TypeVar("E")
+C_contra = TypeVar("C_contra", contravariant=True)
+E_co = TypeVar("E_co", covariant=True)
+E_contra = TypeVar("E_contra", contravariant=True)
 
 
 class Log(Protocol):
@@ -27,14 +40,18 @@ class Log(Protocol):
 
 
 class EffectRunner(Protocol):
-    """Who carries the effects out: the server, put in by `chatd.app`."""
+    """Who carries the effects of messages out: the server, put in by `chatd.app`."""
 
-    def run(self, effects: Sequence[Effect]) -> None:
+    def run(self, effect: Effect) -> None:
         """Tell senders and rooms of what is in the log now."""
         ...
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
-        """Tell the senders that nothing was stored, with a code of the store."""
+        """Tell the senders that nothing was stored, with a code; never raises."""
+        ...
+
+    def in_rooms(self) -> Collection[tuple[str, str]]:
+        """Who has a socket in which room: (connectionId, userId)."""
         ...
 
 
@@ -44,40 +61,118 @@ async def run_messages(
     log: Log,
     runner: EffectRunner,
     wall_ms: Callable[[], int],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the mailbox until it is closed and empty."""
+    is_reconciled = await _reconcile(machine, log, runner, wall_ms())
+    task_status.started()
     while batch := await mailbox.take(BATCH_MAX):
+        if not is_reconciled:  # the disk failed; nothing was stored since, so nothing is missing
+            is_reconciled = await _reconcile(machine, log, runner, wall_ms())
         now_ms = wall_ms()
-        decision = machine.decide(batch, now_ms)
+        unfinished: Sequence[Command] = batch
         try:
-            decision = await _commit(machine, batch, decision, log, now_ms)
-        except (CommitFailed, RecordRefused, StoreClosed) as error:
-            machine.forget_surplus()
-            runner.failed(batch, _code_of(error))
-            continue
+            decision = machine.decide(batch, now_ms)
+            try:
+                decision, position = await _commit(machine, batch, decision, log, now_ms)
+            except (CommitFailed, StoreClosed) as error:
+                machine.forget_surplus()
+                runner.failed(batch, _code_of(error))
+                continue
+            machine.apply(decision)
+            machine.position = position  # not before: a snapshot may be ahead of it, never behind
+            for done, effect in enumerate(decision.effects):
+                unfinished = batch[done:]
+                runner.run(effect)
+        except Exception:
+            runner.failed(unfinished, Code.INTERNAL)
+            raise
+
+
+async def _reconcile(machine: Messages, log: Log, runner: EffectRunner, now_ms: int) -> bool:
+    """Keep in the log who is not in its rooms any more; False where the disk does not take it."""
+    decision = machine.reconcile(runner.in_rooms(), now_ms)
+    if decision.records:
+        try:
+            await log.commit(decision.records)
+        except (CommitFailed, StoreClosed):
+            return False
         machine.apply(decision)
-        runner.run(decision.effects)
+    return True
 
 
-def _code_of(error: CommitFailed | RecordRefused | StoreClosed) -> str:
+def _code_of(error: CommitFailed | StoreClosed) -> str:
     """What the senders are told of a commit that did not come about."""
     match error:
         case CommitFailed():
             return error.code
-        case RecordRefused():
-            return Code.INTERNAL
         case StoreClosed():
             return Code.DRAINING  # the drain's time was up before all was committed
 
 
 async def _commit(
     machine: Messages, batch: Sequence[Command], decision: Decision, log: Log, now_ms: int
-) -> Decision:
-    """The decision that was committed: the first, or one made in knowledge of the log's ids."""
+) -> tuple[Decision, int]:
+    """What was committed, and where the log stands then: the first decision, or one made in
+    knowledge of the log's ids."""
     while decision.records:
         outcome = await log.commit(decision.records)
         if isinstance(outcome, Committed):
-            break
+            return decision, outcome.position
         machine.remember(outcome.existing.values())
         decision = machine.decide(batch, now_ms)
-    return decision
+    return decision, machine.position
+
+
+class Machine(Protocol[C_contra, E_co]):
+    """A machine without records, in which time passes."""
+
+    def decide(self, batch: Sequence[C_contra], now_s: float, wall_ms: int) -> Sequence[E_co]:
+        """Carry a batch out; what has become of it."""
+        ...
+
+    def tick(self, now_s: float, wall_ms: int) -> Sequence[E_co]:
+        """What is due by now."""
+        ...
+
+    def next_deadline_s(self) -> float:
+        """When something is due next; `math.inf` where nothing is."""
+        ...
+
+
+class Board(Protocol[C_contra, E_contra]):
+    """Who carries the effects of such a machine out, and knows what was told last."""
+
+    def run(self, effect: E_contra) -> None:
+        """Tell whom it concerns."""
+        ...
+
+    def failed(self, batch: Sequence[C_contra]) -> None:
+        """The machine, or one of its effects, raised at this batch; never raises."""
+        ...
+
+
+async def run_machine(
+    machine: Machine[C, E],
+    mailbox: Mailbox[C],
+    board: Board[C, E],
+    wall_ms: Callable[[], int],
+) -> None:
+    """Serve the mailbox, and time, until the mailbox is closed and empty."""
+    while True:
+        batch: list[C] | None = None
+        with trio.move_on_at(machine.next_deadline_s()):
+            batch = await mailbox.take(BATCH_MAX)
+        if batch == []:
+            return
+        now_s, now_ms = trio.current_time(), wall_ms()
+        try:
+            if machine.next_deadline_s() <= now_s:
+                for effect in machine.tick(now_s, now_ms):
+                    board.run(effect)
+            for effect in machine.decide(batch or (), now_s, now_ms):
+                board.run(effect)
+        except Exception:
+            board.failed(batch or ())
+            raise

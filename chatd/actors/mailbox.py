@@ -38,11 +38,21 @@ class Mailbox(Generic[T]):
         """Put a command in, or say False where the mailbox is full or closed."""
         if self._closed or len(self._commands) >= self._capacity:
             return False
+        self.put(command)
+        return True
+
+    def put(self, command: T) -> None:
+        """Put a command in that must not be lost, whatever the capacity; nothing once it is closed.
+
+        For what follows on commands that were offered, so that those bound it: a socket that leaves
+        a room has joined it.
+        """
+        if self._closed:
+            return
         self._commands.append(command)
         if self._reader is not None:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
-        return True
 
     async def space(self) -> None:
         """Wait until the mailbox takes commands again, or is closed."""

@@ -1,13 +1,16 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
 import ipaddress
+from typing import Literal
 
 import attrs
 import trio
 
-from chatd.actors.loop import Log
+from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.snapshots import Snapshots
 from chatd.app.listen import is_loopback
+from chatd.app.upkeep import Upkeep
 from chatd.auth import (
     ClaimDirectory,
     Directory,
@@ -16,13 +19,15 @@ from chatd.auth import (
     FileEntry,
     Verifier,
 )
+from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
-from chatd.chat.messages import Command, Messages
 from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
-from chatd.observe import Emit, InternalError
+from chatd.observe import Emit, InternalError, StoreFailed
+from chatd.observe.clock import wall_ms
 from chatd.server.admission import Admission
 from chatd.server.asgi_lane import AsgiLane
+from chatd.server.catch_up import CatchUp
 from chatd.server.chat_app import ChatApp
 from chatd.server.clients import Clients, Rates
 from chatd.server.commands import Commands
@@ -30,6 +35,7 @@ from chatd.server.deadlines import Deadlines
 from chatd.server.effects import ChatEffects
 from chatd.server.engine import Engine
 from chatd.server.entrance import Entrance, Welcome
+from chatd.server.ephemeral import Ephemeral
 from chatd.server.feeds import Feeds
 from chatd.server.flusher import Flusher
 from chatd.server.front_door import FrontDoor, FrontDoorSettings
@@ -38,12 +44,16 @@ from chatd.server.http_lane import HttpLane
 from chatd.server.hub import Hub
 from chatd.server.message_events import MessageEvents
 from chatd.server.origin import OriginRules
+from chatd.server.presence_events import PresenceBoard, PresenceEvents
 from chatd.server.readiness import Readiness, make_readiness
 from chatd.server.room_events import RoomEvents
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Handshake, SocketIOConnection
+from chatd.server.stays import Stays
 from chatd.server.token_events import TokenLife
+from chatd.server.typing_events import TypingBoard, TypingEvents
 from chatd.store import Store
+from chatd.wire.codes import Code
 
 SOCKET_IO_PATH = b"/socket.io/"
 MAILBOX_CAPACITY = 10_000  # commands that wait for the messages actor; beyond it readers pause
@@ -59,93 +69,71 @@ AUTH_ADDRESSES_MAX = 10_000
 class DaemonStatus:
     """What the health endpoint tells."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, log: LogService) -> None:
         self._clients = clients
+        self._log = log
         self._started_s = trio.current_time()
         self.is_draining = False
 
     def health(self) -> Health:
-        return Health(
-            "draining" if self.is_draining else "ok",
-            self._clients.count,
-            round(trio.current_time() - self._started_s, 3),
-        )
+        status: Literal["ok", "draining", "degraded"] = "ok"
+        if self.is_draining:
+            status = "draining"
+        elif self._log.is_failing:
+            status = "degraded"
+        return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
 
 @attrs.frozen
 class Parts:
-    """The running parts of a daemon, as `daemon.serve` needs them."""
+    """The running parts of a daemon, as `tree` and `daemon.serve` need them."""
 
     door: FrontDoor
     http: HttpLane
     sessions: Sessions
     readiness: Readiness
     admission: Admission
-    mailbox: Mailbox[Command]
-    machine: Messages
+    store: Store
+    log: LogService
+    mailbox: Mailbox[messages.Command]
+    machine: messages.Messages
+    feeds: Feeds
     effects: ChatEffects
-    log: Log
+    presence_mailbox: Mailbox[presence.Command]
+    presence: PresenceBoard
+    typing_mailbox: Mailbox[typing.Command]
+    typing: TypingBoard
+    snapshots: Snapshots
+    upkeep: Upkeep
     app: ChatApp
+    stays: Stays
     status: DaemonStatus
+    acted: trio.Event = attrs.field(factory=trio.Event)  # the messages actor has ended by itself
 
 
-def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Parts:
+@attrs.frozen
+class Chat:
+    """The parts of the chat, as the server carries it."""
+
+    app: ChatApp
+    clients: Clients
+    stays: Stays
+    feeds: Feeds
+    effects: ChatEffects
+    machine: messages.Messages
+    mailbox: Mailbox[messages.Command]
+    presence_mailbox: Mailbox[presence.Command]
+    presence: PresenceBoard
+    typing_mailbox: Mailbox[typing.Command]
+    typing: TypingBoard
+    upkeep: Upkeep
+
+
+def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit) -> Parts:
     """Put a daemon together over an open store; call it inside of the Trio run."""
     flusher, deadlines = Flusher(), Deadlines()
     hub = Hub(flusher)
-    markup = MARKUPS[config.messages.markup]
-    recovered = store.recovered
-    feeds = Feeds(
-        recovered.rooms, store.readers, markup, recent_max=config.messages.history_on_join
-    )
-    clients = Clients(_rates(config), deadlines)
-    mailbox: Mailbox[Command] = Mailbox(MAILBOX_CAPACITY)
-    commands = Commands(mailbox)
-    machine = Messages(recovered.rooms, recovered.members)
-    entrance = Entrance(
-        Verifier(
-            secret,
-            config.auth.audience,
-            config.auth.issuer,
-            int(config.auth.leeway_s),
-            config.auth.max_token_bytes,
-        ),
-        _directory(config),
-        FailureBackoff(
-            free_failures=AUTH_FREE_FAILURES,
-            base_s=AUTH_WAIT_FIRST_S,
-            cap_s=AUTH_WAIT_MAX_S,
-            forget_after_s=AUTH_FORGET_S,
-            max_addresses=AUTH_ADDRESSES_MAX,
-        ),
-        query_token=config.auth.query_token,
-        leeway_s=config.auth.leeway_s,
-        emit=emit,
-    )
-    rooms = RoomEvents(
-        commands,
-        feeds,
-        hub,
-        store.readers,
-        emit,
-        markup=markup,
-        history_page=config.messages.history_page,
-        rooms_per_socket=config.limits.rooms_per_socket,
-    )
-    messages = MessageEvents(
-        commands,
-        rooms,
-        feeds,
-        store.readers,
-        emit,
-        content_chars=config.messages.content_chars,
-        is_known=machine.knows,
-    )
-    tokens = TokenLife(entrance, rooms)
-    clients.token_events = tokens
-    app = ChatApp(
-        entrance, _welcome(config, store.epoch), clients, feeds, messages, rooms, tokens, emit
-    )
+    chat = _build_chat(config, secret, store, log, hub, deadlines, emit)
     readiness = make_readiness()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -155,10 +143,10 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
         now_s=trio.current_time(),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
-    status = DaemonStatus(clients)
+    status = DaemonStatus(chat.clients, log)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
-        return SocketIOConnection(session, handshake, app, hub)
+        return SocketIOConnection(session, handshake, chat.app, hub)
 
     engine = Engine(
         sessions,
@@ -187,18 +175,157 @@ def build(config: Config, secret: str, store: Store, log: Log, emit: Emit) -> Pa
         http,
         emit,
     )
+    snapshots = Snapshots(
+        store,
+        lambda: chat.machine.position,
+        {
+            "members": chat.machine.freeze,
+            "presence": lambda: chat.presence.machine.freeze(),
+            "typing": lambda: chat.typing.machine.freeze(),
+        },
+        wall_ms,
+        lambda error: emit.emit(StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")),
+        interval_s=config.state.snapshot_interval_s,
+    )
     return Parts(
         door=door,
         http=http,
         sessions=sessions,
         readiness=readiness,
         admission=admission,
-        mailbox=mailbox,
-        machine=machine,
-        effects=ChatEffects(hub, feeds, store.epoch, emit),
+        store=store,
         log=log,
-        app=app,
+        mailbox=chat.mailbox,
+        machine=chat.machine,
+        feeds=chat.feeds,
+        effects=chat.effects,
+        presence_mailbox=chat.presence_mailbox,
+        presence=chat.presence,
+        typing_mailbox=chat.typing_mailbox,
+        typing=chat.typing,
+        snapshots=snapshots,
+        upkeep=chat.upkeep,
+        app=chat.app,
+        stays=chat.stays,
         status=status,
+    )
+
+
+def _build_chat(
+    config: Config,
+    secret: str,
+    store: Store,
+    log: LogService,
+    hub: Hub,
+    deadlines: Deadlines,
+    emit: Emit,
+) -> Chat:
+    markup = MARKUPS[config.messages.markup]
+    recovered, frozen = store.recovered, store.snapshot.parts if store.snapshot else {}
+    readers = store.readers
+    feeds = Feeds(recovered.rooms, readers, markup, recent_max=config.messages.history_on_join)
+    clients, stays = Clients(_rates(config), deadlines), Stays()
+    machine = messages.Messages(recovered.rooms, recovered.members, recovered.position)
+    mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
+    commands = Commands(mailbox)
+    ephemeral, now_s = Ephemeral(hub), trio.current_time()
+    presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
+    presence_board = PresenceBoard(
+        presence_mailbox,
+        ephemeral,
+        clients,
+        presence.Presence.restore(frozen.get("presence"), now_s),
+    )
+    typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
+    typing_board = TypingBoard(
+        typing_mailbox, ephemeral, clients, typing.Typing.restore(frozen.get("typing"), now_s)
+    )
+    catch_up = CatchUp(
+        feeds,
+        hub,
+        readers,
+        presence_board,
+        typing_board,
+        markup,
+        history_page=config.messages.history_page,
+    )
+    rooms = RoomEvents(
+        commands,
+        feeds,
+        hub,
+        stays,
+        catch_up,
+        (presence_board, typing_board),
+        machine,
+        readers,
+        emit,
+        epoch=store.epoch,
+        markup=markup,
+        history_page=config.messages.history_page,
+        rooms_per_socket=config.limits.rooms_per_socket,
+    )
+    message_events = MessageEvents(
+        commands,
+        rooms,
+        feeds,
+        readers,
+        emit,
+        content_chars=config.messages.content_chars,
+        members=machine,
+    )
+    entrance = _entrance(config, secret, emit)
+    tokens = TokenLife(entrance, rooms)
+    clients.token_events = tokens
+    app = ChatApp(
+        entrance,
+        _welcome(config, store.epoch),
+        clients,
+        feeds,
+        machine,
+        message_events,
+        rooms,
+        PresenceEvents(presence_board, rooms),
+        TypingEvents(typing_board, rooms, emit),
+        tokens,
+        emit,
+    )
+    upkeep = Upkeep(log, emit)
+    return Chat(
+        app=app,
+        clients=clients,
+        stays=stays,
+        feeds=feeds,
+        effects=ChatEffects(hub, feeds, clients, stays, typing_board, emit),
+        machine=machine,
+        mailbox=mailbox,
+        presence_mailbox=presence_mailbox,
+        presence=presence_board,
+        typing_mailbox=typing_mailbox,
+        typing=typing_board,
+        upkeep=upkeep,
+    )
+
+
+def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
+    return Entrance(
+        Verifier(
+            secret,
+            config.auth.audience,
+            config.auth.issuer,
+            int(config.auth.leeway_s),
+            config.auth.max_token_bytes,
+        ),
+        _directory(config),
+        FailureBackoff(
+            free_failures=AUTH_FREE_FAILURES,
+            base_s=AUTH_WAIT_FIRST_S,
+            cap_s=AUTH_WAIT_MAX_S,
+            forget_after_s=AUTH_FORGET_S,
+            max_addresses=AUTH_ADDRESSES_MAX,
+        ),
+        query_token=config.auth.query_token,
+        leeway_s=config.auth.leeway_s,
+        emit=emit,
     )
 
 
@@ -219,6 +346,7 @@ def _rates(config: Config) -> Rates:
         user_messages=limits.user_messages_per_minute,
         socket_messages=limits.socket_messages_per_minute,
         room_messages=limits.room_messages_per_minute,
+        user_typing=limits.user_typing_per_minute,
         socket_events=limits.socket_events_per_minute,
         sockets_per_user=limits.sockets_per_user,
         rooms_per_socket=limits.rooms_per_socket,
@@ -230,6 +358,7 @@ def _welcome(config: Config, epoch: str) -> Welcome:
         "contentChars": config.messages.content_chars,
         "historyPage": config.messages.history_page,
         "messagesPerMinute": config.limits.user_messages_per_minute,
+        "typingPerMinute": config.limits.user_typing_per_minute,
         "maxPayload": config.server.max_payload_bytes,
     }
     return Welcome(epoch, limits)

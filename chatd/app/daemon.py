@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import trio
 
-from chatd.actors.loop import run_messages
+from chatd.actors.log_service import LogService
 from chatd.app.build import Parts, build
+from chatd.app.tree import supervise
 from chatd.config import Config
 from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError
 from chatd.observe.clock import wall_ms
@@ -36,20 +37,11 @@ async def serve(
     on_ready: Callable[[], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT; whether everything ended by itself within the drain's time."""
-    writer = store.start_writer(trio.lowlevel.current_trio_token())
-    parts = build(config, secret, store, writer, emit)
-    acted = trio.Event()
-
-    async def act() -> None:
-        await run_messages(parts.machine, parts.mailbox, parts.log, parts.effects, wall_ms)
-        acted.set()
-
+    log = LogService(store)
+    parts = build(config, secret, store, log, emit)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(act)
-            nursery.start_soon(parts.readiness.run)
-            nursery.start_soon(parts.sessions.flusher.run)
-            nursery.start_soon(parts.sessions.deadlines.run)
+            await nursery.start(supervise(parts, emit).run)
             await nursery.start(parts.door.serve, listeners)
             on_ready()
             received = await anext(aiter(signals))
@@ -60,33 +52,34 @@ async def serve(
             deadline_s = trio.current_time() + bound_s - LAST_LINE_S - HARD_STOP_S
             clean = False
             with trio.move_on_at(deadline_s - BACKSTAGE_S):
-                clean = await _drain(parts, acted, wall_ms() + round(bound_s * 1000), emit)
+                clean = await _drain(parts, wall_ms() + round(bound_s * 1000), emit)
             parts.door.sever()
             left_s = max(BACKSTAGE_S, deadline_s - trio.current_time())
-            clean = await writer.close(left_s) and clean
+            clean = await log.close(left_s) and clean
             nursery.cancel_scope.cancel()
     store.close()
     return clean
 
 
-async def _drain(parts: Parts, acted: trio.Event, deadline_ms: int, emit: Emit) -> bool:
+async def _drain(parts: Parts, deadline_ms: int, emit: Emit) -> bool:
     """End in order, and say whether it went well; a fault on the way is no reason not to end."""
     try:
-        await _end_in_order(parts, acted, deadline_ms)
+        await _end_in_order(parts, deadline_ms)
     except Exception as error:
         emit.emit(InternalError.of("drain", error))
         return False
     return True
 
 
-async def _end_in_order(parts: Parts, acted: trio.Event, deadline_ms: int) -> None:
+async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     """Tell everybody, finish what was taken in, then close every transport."""
     parts.status.is_draining = True
     parts.admission.is_draining = True
     sessions = parts.sessions
     parts.app.drain(deadline_ms)
     parts.mailbox.close()
-    await acted.wait()
+    await parts.acted.wait()
+    await parts.snapshots.write()  # with everybody there: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     await parts.http.stop_idle()

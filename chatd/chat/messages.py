@@ -1,4 +1,4 @@
-"""The machine that gives messages their place: seq, idempotent retries, membership, acks.
+"""The machine that gives messages their place, and keeps what members are owed.
 
 It decides over an overlay of its state, so that seq and dedupe are right inside a batch; what it
 decided is applied only after the log has it (DESIGN, "Actors and supervision"):
@@ -8,16 +8,29 @@ decided is applied only after the log has it (DESIGN, "Actors and supervision"):
     remember(messages)                  the log knew these ids; decide the batch again
 
 A decision that is never applied leaves no trace: a failed commit simply drops it. The state holds
-no history: the newest seq of each room, who is a member, and a bounded memory of recent messages
-for retries; the unique index in the log has the last word on a messageId.
+no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
+bounded memory of recent messages, for retries and receipts; the unique index in the log has the
+last word on a messageId.
+
+A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
+Who calls counts the sockets, and says what the last of them had seen.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeAlias, assert_never
 
 import attrs
 
-from chatd.chat.records import Acknowledged, MemberJoined, Message, MessageStored, Record
+from chatd.chat.queue import PRESENT, QUEUE_MAX, Gap, Queue, needs_trim
+from chatd.chat.records import (
+    Delivered,
+    MemberKept,
+    MemberRemoved,
+    Message,
+    MessageStored,
+    Record,
+)
 
 RECENT_MESSAGES_MAX = 10_000  # messages kept for recognising retries without a look at the log
 RECENT_CHARS_MAX = 8_000_000  # characters of content and context that these may hold together
@@ -43,7 +56,7 @@ class SendMessage:
 
 @attrs.define
 class JoinRooms:
-    """Make the user a member of these rooms, as far as it is not one already."""
+    """A socket of the user is in these rooms; the user becomes a member where it is none yet."""
 
     origin: Any
     user_id: str
@@ -51,17 +64,73 @@ class JoinRooms:
 
 
 @attrs.define
+class LeaveRooms:
+    """No socket of the user is in these rooms any more: (connectionId, last seq that one saw)."""
+
+    user_id: str
+    rooms: tuple[tuple[str, int], ...]
+    origin: Any = None
+
+
+@attrs.define
 class Acknowledge:
-    """The user has the message `seq` of the room, with `up_to` all up to it."""
+    """The user has the message, with `up_to` all of the room up to it.
+
+    `older` are messages of others that the log says nobody acknowledged, as far as they are
+    acknowledged by this, and are not among the recent ones (`recent_from`).
+    """
 
     origin: Any
     user_id: str
-    connection_id: str
-    seq: int
+    message: Message
     up_to: bool
+    older: tuple[Message, ...] = ()
 
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge
+@attrs.define
+class TrimQueues:
+    """What stays of the user's queues: by connectionId the first seq that does, and its time."""
+
+    origin: Any
+    user_id: str
+    cuts: Mapping[str, tuple[int, int]]
+
+
+@attrs.define
+class RemoveMember:
+    """The directory gives the user these rooms no more."""
+
+    user_id: str
+    connection_ids: tuple[str, ...]
+    origin: Any = None
+
+
+@attrs.define
+class ForgetMessages:
+    """Retention removed what is below `first_seq` from a room: it is owed to nobody any more."""
+
+    connection_id: str
+    first_seq: int
+    origin: Any = None
+
+
+@attrs.define
+class Barrier:
+    """Nothing; its effect says that all before it is settled."""
+
+    origin: Any
+
+
+Command: TypeAlias = (
+    SendMessage
+    | JoinRooms
+    | LeaveRooms
+    | Acknowledge
+    | TrimQueues
+    | RemoveMember
+    | ForgetMessages
+    | Barrier
+)
 
 
 @attrs.define
@@ -89,20 +158,33 @@ class Conflicted:
 
 @attrs.define
 class Joined:
-    """The user is a member of all the rooms; `last_seqs` in their order."""
+    """The user is in all the rooms; what is said of each is in their order.
+
+    `owed` is what the queue holds, `fallen` the range of seqs that fell out of it untold.
+    """
 
     command: JoinRooms
     last_seqs: tuple[int, ...]
+    owed: tuple[tuple[Gap, ...], ...]
+    fallen: tuple[tuple[int, int] | None, ...]
 
 
 @attrs.define
 class AcknowledgementKept:
-    """The acknowledgement is in the log."""
+    """The acknowledgement is in the log; `delivered` are the messages that it was the first for."""
 
     command: Acknowledge
+    delivered: tuple[Message, ...]
 
 
-Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementKept
+@attrs.define
+class Settled:
+    """The command is carried out; there is nothing to tell of it."""
+
+    command: LeaveRooms | TrimQueues | RemoveMember | ForgetMessages | Barrier
+
+
+Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled
 
 
 @attrs.define
@@ -113,84 +195,287 @@ class Decision:
     effects: list[Effect]
 
 
+class _Overlay:
+    """What a batch has decided so far, over a state that does not know it yet."""
+
+    __slots__ = ("delivered", "fresh", "queues", "records", "seqs")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.seqs: dict[str, int] = {}
+        self.fresh: dict[str, Message] = {}
+        self.queues: dict[tuple[str, str], Queue | None] = {}
+        self.delivered: set[tuple[str, int]] = set()
+
+
 class Messages:
-    """The state: newest seq of each room, members, recent messages. Owned by one actor."""
+    """Newest seq of each room, members and their queues, recent messages. Owned by one actor."""
 
     def __init__(
         self,
         last_seqs: Mapping[str, int],
-        members: Mapping[str, Iterable[str]],
+        members: Mapping[str, Mapping[str, Queue]],
+        position: int = 0,
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
     ) -> None:
-        """`last_seqs` and `members` by connectionId, as recovered from the log."""
-        self._last_seqs = dict(last_seqs)
-        self._members = {room: set(users) for room, users in members.items()}
-        self._recent: dict[str, Message] = {}
-        self._recent_chars = 0
+        """As `restore`."""
         self._recent_max = recent_max
         self._recent_chars_max = recent_chars_max
+        self.restore(last_seqs, members, position)
+
+    def restore(
+        self,
+        last_seqs: Mapping[str, int],
+        members: Mapping[str, Mapping[str, Queue]],
+        position: int,
+    ) -> None:
+        """Begin with what the log holds up to `position`: the newest seqs by connectionId, and the
+        queues of members by connectionId, then by userId."""
+        self.position = position
+        self._last_seqs = dict(last_seqs)
+        self._queues = {room: dict(queues) for room, queues in members.items()}
+        self._rooms_of: dict[str, set[str]] = {}
+        for room, queues in members.items():
+            for user_id in queues:
+                self._rooms_of.setdefault(user_id, set()).add(room)
+        self._recent: dict[str, Message] = {}
+        self._recent_chars = 0
+        self._unconfirmed: dict[str, dict[int, Message]] = {}  # of the recent ones, by room and seq
+        self._recent_from: dict[str, int] = {}  # the room's messages from this seq on are recent
+        self._delivered: dict[tuple[str, int], None] = {}  # older ones that were delivered lately
+
+    # What others may look at between two batches
 
     def last_seq(self, connection_id: str) -> int:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
 
+    def knows(self, message_id: str) -> bool:
+        """Whether a message of this id is among the recent ones."""
+        return message_id in self._recent
+
+    def is_member(self, connection_id: str, user_id: str) -> bool:
+        """Whether the user has joined the room."""
+        return user_id in self._queues.get(connection_id, ())
+
+    def rooms_of(self, user_id: str) -> Collection[str]:
+        """The rooms that the user is a member of."""
+        return self._rooms_of.get(user_id, ())
+
+    def unread(self, connection_id: str, user_id: str) -> int:
+        """How many messages of a room are owed to the user."""
+        queue = self._queues.get(connection_id, {}).get(user_id)
+        return 0 if queue is None else queue.unread(self.last_seq(connection_id))
+
+    def first_owed(self, connection_id: str, user_id: str) -> int | None:
+        """The oldest seq of a room that is owed to the user; None where nothing is."""
+        queue = self._queues.get(connection_id, {}).get(user_id)
+        return None if queue is None else queue.first_owed(self.last_seq(connection_id))
+
+    def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
+        """All that is owed to the user, by room."""
+        owed = {}
+        for room in self.rooms_of(user_id):
+            if gaps := self._queues[room][user_id].owed(self.last_seq(room)):
+                owed[room] = gaps
+        return owed
+
+    def needs_trim(self, user_id: str, now_ms: int) -> bool:
+        """Whether the user's queues may hold too much, or too old messages."""
+        total, oldest_ms = 0, None
+        for room in self.rooms_of(user_id):
+            queue, last_seq = self._queues[room][user_id], self.last_seq(room)
+            total += queue.unread(last_seq)
+            since_ms = queue.oldest_ms(last_seq)
+            if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
+                oldest_ms = since_ms
+        return needs_trim(total, oldest_ms, now_ms)
+
+    def recent_from(self, connection_id: str) -> int:
+        """The first seq of a room from which on receipts are known here, without the log."""
+        return self._recent_from.get(connection_id, self.last_seq(connection_id) + 1)
+
+    def freeze(self) -> dict[str, dict[str, Queue]]:
+        """The members and their queues, which stay as they are whatever happens here."""
+        return {room: dict(queues) for room, queues in self._queues.items()}
+
+    # The machine
+
     def decide(self, batch: Sequence[Command], now_ms: int) -> Decision:
         """What each command of the batch comes to, were the records committed at `now_ms`."""
-        records: list[Record] = []
+        over = _Overlay()
         effects: list[Effect] = []
-        seqs: dict[str, int] = {}
-        fresh: dict[str, Message] = {}
-        joining: set[tuple[str, str]] = set()
         for command in batch:
             match command:
                 case SendMessage():
-                    known = fresh.get(command.message_id) or self._recent.get(command.message_id)
-                    if known is not None:
-                        same = is_repeat(command, known)
-                        effects.append(Repeated(command, known) if same else Conflicted(command))
-                        continue
-                    room = command.connection_id
-                    seq = (seqs.get(room) or self._last_seqs.get(room, 0)) + 1
-                    message = Message(
-                        command.message_id,
-                        room,
-                        seq,
-                        command.user_id,
-                        command.name,
-                        command.content,
-                        command.context,
-                        command.thread_id,
-                        now_ms,
-                    )
-                    seqs[room] = seq
-                    fresh[command.message_id] = message
-                    records.append(MessageStored(message))
-                    effects.append(Accepted(command, message))
+                    effects.append(self._send(command, over, now_ms))
                 case JoinRooms():
-                    last = []
-                    for room in command.connection_ids:
-                        member = (room, command.user_id)
-                        if member not in joining and not self.is_member(*member):
-                            joining.add(member)
-                            records.append(MemberJoined(room, command.user_id, now_ms))
-                        last.append(seqs.get(room) or self._last_seqs.get(room, 0))
-                    effects.append(Joined(command, tuple(last)))
+                    effects.append(self._join(command, over, now_ms))
                 case Acknowledge():
-                    records.append(
-                        Acknowledged(
-                            command.connection_id,
-                            command.user_id,
-                            command.seq,
-                            command.up_to,
-                            now_ms,
-                        )
-                    )
-                    effects.append(AcknowledgementKept(command))
+                    effects.append(self._acknowledge(command, over, now_ms))
+                case LeaveRooms():
+                    self._leave(command, over, now_ms)
+                    effects.append(Settled(command))
+                case TrimQueues():
+                    self._trim(command, over, now_ms)
+                    effects.append(Settled(command))
+                case RemoveMember():
+                    for room in command.connection_ids:
+                        if self._queue(room, command.user_id, over) is not None:
+                            over.queues[room, command.user_id] = None
+                            over.records.append(MemberRemoved(room, command.user_id))
+                    effects.append(Settled(command))
+                case ForgetMessages():
+                    self._forget(command, over, now_ms)
+                    effects.append(Settled(command))
+                case Barrier():
+                    effects.append(Settled(command))
                 case _:
                     assert_never(command)
-        return Decision(records, effects)
+        return Decision(over.records, effects)
+
+    def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
+        """Who the log has in a room, and is not among `in_rooms` (connectionId, userId), is away.
+
+        After a start nobody is in any room; after a restart of the actor those are who have a
+        socket there. They saw what was there until now.
+        """
+        over = _Overlay()
+        for room, queues in self._queues.items():
+            for user_id, queue in queues.items():
+                if not queue.is_away and (room, user_id) not in in_rooms:
+                    left = queue.left(self.last_seq(room), now_ms)
+                    self._keep_member(room, user_id, queue, left, over, now_ms)
+        return Decision(over.records, [])
+
+    def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:
+        known = over.fresh.get(command.message_id) or self._recent.get(command.message_id)
+        if known is not None:
+            same = is_repeat(command, known)
+            return Repeated(command, known) if same else Conflicted(command)
+        room, user_id = command.connection_id, command.user_id
+        seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
+        message = Message(
+            command.message_id,
+            room,
+            seq,
+            user_id,
+            command.name,
+            command.content,
+            command.context,
+            command.thread_id,
+            now_ms,
+        )
+        over.seqs[room] = seq
+        over.fresh[command.message_id] = message
+        over.records.append(MessageStored(message))
+        queue = self._queue(room, user_id, over)
+        if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
+            self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
+        return Accepted(command, message)
+
+    def _join(self, command: JoinRooms, over: _Overlay, now_ms: int) -> Effect:
+        last_seqs, owed, fallen = [], [], []
+        for room in command.connection_ids:
+            last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+            queue = self._queue(room, command.user_id, over)
+            joined = PRESENT if queue is None else queue.returned(last_seq).told()
+            self._keep_member(room, command.user_id, queue, joined, over, now_ms)
+            last_seqs.append(last_seq)
+            owed.append(joined.owed(last_seq))
+            fallen.append(None if queue is None else queue.fallen)
+        return Joined(command, tuple(last_seqs), tuple(owed), tuple(fallen))
+
+    def _leave(self, command: LeaveRooms, over: _Overlay, now_ms: int) -> None:
+        user_id = command.user_id
+        for room, seen_seq in command.rooms:
+            queue = self._queue(room, user_id, over)
+            if queue is None:
+                continue
+            seen_seq = max(seen_seq, queue.gaps[-1].last if queue.gaps else 0)
+            left = queue.left(seen_seq, now_ms)
+            for seq in self._unseen_of(user_id, room, seen_seq, over):
+                left = left.without(seq)
+            self._keep_member(room, user_id, queue, left, over, now_ms)
+
+    def _unseen_of(self, user_id: str, room: str, seen_seq: int, over: _Overlay) -> list[int]:
+        """The user's own messages that no socket of the room was given when the user left."""
+        own = [
+            one.seq
+            for one in over.fresh.values()
+            if one.connection_id == room and one.user_id == user_id and one.seq > seen_seq
+        ]
+        for seq, one in reversed(self._unconfirmed.get(room, {}).items()):
+            if seq <= seen_seq:
+                break
+            if one.user_id == user_id:
+                own.append(seq)
+        return own
+
+    def _acknowledge(self, command: Acknowledge, over: _Overlay, now_ms: int) -> Effect:
+        message, user_id = command.message, command.user_id
+        room, seq = message.connection_id, message.seq
+        queue = self._queue(room, user_id, over)
+        if queue is not None:
+            rest = queue.without_up_to(seq) if command.up_to else queue.without(seq)
+            self._keep_member(room, user_id, queue, rest, over, now_ms)
+        delivered = []
+        for one in (*command.older, *self._newly_confirmed(room, seq, up_to=command.up_to)):
+            place = (room, one.seq)
+            if one.user_id == user_id or place in over.delivered or place in self._delivered:
+                continue
+            over.delivered.add(place)
+            over.records.append(Delivered(room, one.seq, user_id, now_ms))
+            delivered.append(one)
+        return AcknowledgementKept(command, tuple(delivered))
+
+    def _newly_confirmed(self, room: str, seq: int, *, up_to: bool) -> list[Message]:
+        """The recent messages that nobody had acknowledged before; with `up_to` many."""
+        unconfirmed = self._unconfirmed.get(room, {})
+        if not up_to:
+            return [unconfirmed[seq]] if seq in unconfirmed else []
+        newest_first = (one for at, one in reversed(unconfirmed.items()) if at <= seq)
+        return list(islice(newest_first, QUEUE_MAX))[::-1]
+
+    def _trim(self, command: TrimQueues, over: _Overlay, now_ms: int) -> None:
+        for room, (first_seq, since_ms) in command.cuts.items():
+            queue = self._queue(room, command.user_id, over)
+            if queue is not None:
+                last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+                cut = queue.cut(first_seq, since_ms, last_seq)
+                self._keep_member(room, command.user_id, queue, cut, over, now_ms)
+
+    def _forget(self, command: ForgetMessages, over: _Overlay, now_ms: int) -> None:
+        room = command.connection_id
+        last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+        for user_id in self._queues.get(room, ()):
+            queue = self._queue(room, user_id, over)
+            oldest_ms = None if queue is None else queue.oldest_ms(last_seq)
+            if queue is not None and oldest_ms is not None:
+                cut = queue.cut(command.first_seq, oldest_ms, last_seq)
+                self._keep_member(room, user_id, queue, cut, over, now_ms)
+
+    def _queue(self, room: str, user_id: str, over: _Overlay) -> Queue | None:
+        """What the user is owed in the room, None where it is no member, as decided so far."""
+        if over.queues and (room, user_id) in over.queues:
+            return over.queues[room, user_id]
+        queues = self._queues.get(room)
+        return None if queues is None else queues.get(user_id)
+
+    def _keep_member(
+        self,
+        room: str,
+        user_id: str,
+        before: Queue | None,
+        queue: Queue,
+        over: _Overlay,
+        now_ms: int,
+    ) -> None:
+        if queue is not before:
+            over.queues[room, user_id] = queue
+            over.records.append(MemberKept(room, user_id, queue, now_ms))
 
     def apply(self, decision: Decision) -> None:
         """Bring the state up to records that the log now holds."""
@@ -199,10 +484,22 @@ class Messages:
                 case MessageStored(message):
                     self._last_seqs[message.connection_id] = message.seq
                     self._keep(message)
-                case MemberJoined(connection_id, user_id):
-                    self._members.setdefault(connection_id, set()).add(user_id)
+                    self._unconfirmed.setdefault(message.connection_id, {})[message.seq] = message
+                    self._recent_from.setdefault(message.connection_id, message.seq)
+                case MemberKept(connection_id, user_id, queue):
+                    self._queues.setdefault(connection_id, {})[user_id] = queue
+                    self._rooms_of.setdefault(user_id, set()).add(connection_id)
+                case MemberRemoved(connection_id, user_id):
+                    del self._queues[connection_id][user_id]
+                    rooms = self._rooms_of[user_id]
+                    rooms.discard(connection_id)
+                    if not rooms:
+                        del self._rooms_of[user_id]
+                case Delivered(connection_id, seq):
+                    if self._unconfirmed.get(connection_id, {}).pop(seq, None) is None:
+                        self._delivered[connection_id, seq] = None
                 case _:
-                    pass
+                    assert_never(record)
         self.forget_surplus()
 
     def remember(self, messages: Iterable[Message]) -> None:
@@ -222,14 +519,12 @@ class Messages:
                 break
             oldest = recent.pop(next(iter(recent)))
             self._recent_chars -= _weight(oldest)
-
-    def knows(self, message_id: str) -> bool:
-        """Whether a message of this id is among the recent ones."""
-        return message_id in self._recent
-
-    def is_member(self, connection_id: str, user_id: str) -> bool:
-        """Whether the user has joined the room."""
-        return user_id in self._members.get(connection_id, ())
+            room = oldest.connection_id
+            if oldest.seq >= self._recent_from.get(room, oldest.seq + 1):
+                self._recent_from[room] = oldest.seq + 1
+                self._unconfirmed[room].pop(oldest.seq, None)
+        while len(self._delivered) > self._recent_max:
+            del self._delivered[next(iter(self._delivered))]
 
     def _keep(self, message: Message) -> None:
         known = self._recent.pop(message.message_id, None)

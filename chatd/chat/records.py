@@ -1,4 +1,4 @@
-"""What the durable log holds: messages, members, acknowledgements; values only.
+"""What the durable log holds: messages, members and what they are owed, receipts; values only.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, recovery replays them (DESIGN, "Actors").
@@ -8,6 +8,8 @@ Names are the chat's own; the form on the wire is made in `chatd.wire`.
 from typing import TypeAlias
 
 import attrs
+
+from chatd.chat.queue import Queue
 
 
 @attrs.frozen
@@ -38,23 +40,21 @@ class MessageStored:
 
 
 @attrs.frozen
-class MemberJoined:
-    """A user joined a room for the first time and is its member from now on."""
+class MemberKept:
+    """A user is a member of a room, and this is what it is owed there from now on."""
 
     connection_id: str
     user_id: str
+    queue: Queue
     at_ms: int
 
 
 @attrs.frozen
-class Acknowledged:
-    """A user acknowledged the message `seq` of a room, with `up_to` all of the room up to it."""
+class MemberRemoved:
+    """A user is no member of the room any more: the directory says so."""
 
     connection_id: str
     user_id: str
-    seq: int
-    up_to: bool
-    at_ms: int
 
 
 @attrs.frozen
@@ -67,4 +67,4 @@ class Delivered:
     at_ms: int
 
 
-Record: TypeAlias = MessageStored | MemberJoined | Acknowledged | Delivered
+Record: TypeAlias = MessageStored | MemberKept | MemberRemoved | Delivered

@@ -230,6 +230,12 @@ class State:
         '"fsync" survives a power cut, "write" a killed process only.',
         "SPEC 7",
     )
+    snapshot_interval_s: float = key(
+        60.0,
+        Seconds(),
+        "Seconds between two snapshots of what is in memory.",
+        "SPEC 7",
+    )
 
 
 @attrs.frozen
@@ -282,6 +288,12 @@ class Limits:
         600,
         Rate(),
         "Messages a minute of a room; beyond: rate_limited.",
+        "SPEC 5, limits",
+    )
+    user_typing_per_minute: float = key(
+        10,
+        Rate(),
+        "Typing starts a minute of a user; beyond: rate_limited.",
         "SPEC 5, limits",
     )
     socket_events_per_minute: float = key(

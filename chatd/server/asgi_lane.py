@@ -26,7 +26,7 @@ from chatd.server.outgoing import Outgoing
 from chatd.server.polling import PollingTransport
 from chatd.server.reasons import DisconnectReason
 from chatd.server.request import BadRequestError, RequestHead
-from chatd.server.session import Later, Probed, Session
+from chatd.server.session import LAGGING_SHARE, Later, Probed, Session
 
 MESSAGES_PER_WAKE: Final = 64  # messages sent before the queue is looked at again
 NORMAL: Final = 1000  # Hypercorn sends no close frame without a code (RFC 6455, 7.4.1)
@@ -323,6 +323,10 @@ class AsgiWebSocket:
     @property
     def is_behind(self) -> bool:
         return bool(self._queue)
+
+    @property
+    def is_lagging(self) -> bool:
+        return self._owed - self._allowance > self._backlog_max // LAGGING_SHARE
 
     def allow(self, size: int) -> None:
         self._allowance += size

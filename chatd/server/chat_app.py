@@ -4,27 +4,29 @@ Nothing here waits: what must wait (a mailbox that is full, a room that is not l
 the log) is returned as a `Later`, for the task that owns the socket's input.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
-
-import trio
+from typing import Any, Protocol, TypeAlias
 
 from chatd.observe import Connected, Disconnected, Emit, LimitHit, Reconnected
 from chatd.observe.chance import jitter_ms
+from chatd.observe.clock import wall_ms
 from chatd.server.clients import Client, Clients
-from chatd.server.effects import NAMESPACE
 from chatd.server.entrance import Admitted, Entrance, Welcome
 from chatd.server.feeds import Feeds
+from chatd.server.hub import NAMESPACE
 from chatd.server.message_events import MessageEvents
+from chatd.server.presence_events import PresenceEvents
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import refused
-from chatd.server.room_events import CEILING_RETRY_MS, RoomEvents
+from chatd.server.room_events import CEILING_RETRY_MS, NOTHING, RoomEvents, Since
 from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection
 from chatd.server.token_events import TokenLife
+from chatd.server.typing_events import TypingEvents
 from chatd.socketio import Event
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.names import ClientEvent, ServerEvent
 
 Handler: TypeAlias = Callable[[Client, object, int | None], Later | None]
@@ -32,6 +34,18 @@ Handler: TypeAlias = Callable[[Client, object, int | None], Later | None]
 REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 RECONNECT_SPREAD_MS = 5_000  # clients that are sent away come back spread over so long
+
+
+class Members(Protocol):
+    """What the actor knows of members, to be looked at between its batches."""
+
+    def needs_trim(self, user_id: str, now_ms: int) -> bool:
+        """Whether the user's queues may hold too much, or too old messages."""
+        ...
+
+    def unread(self, connection_id: str, user_id: str) -> int:
+        """How many messages of a room are owed to the user."""
+        ...
 
 
 class ChatApp:
@@ -43,8 +57,11 @@ class ChatApp:
         welcome: Welcome,
         clients: Clients,
         feeds: Feeds,
+        members: Members,
         messages: MessageEvents,
         rooms: RoomEvents,
+        presence: PresenceEvents,
+        typing: TypingEvents,
         tokens: TokenLife,
         emit: Emit,
     ) -> None:
@@ -52,6 +69,7 @@ class ChatApp:
         self._welcome = welcome
         self._clients = clients
         self._feeds = feeds
+        self._members = members
         self._messages = messages
         self._rooms = rooms
         self._emit = emit
@@ -61,6 +79,9 @@ class ChatApp:
             ClientEvent.CONNECTION_JOIN.value: rooms.join_event,
             ClientEvent.CONNECTION_LEAVE.value: rooms.leave_event,
             ClientEvent.HISTORY_GET.value: rooms.history_event,
+            ClientEvent.TYPING_START.value: typing.start_event,
+            ClientEvent.TYPING_STOP.value: typing.stop_event,
+            ClientEvent.PRESENCE_UPDATE.value: presence.update_event,
             ClientEvent.AUTH_REFRESH.value: tokens.refresh_event,
         }
 
@@ -94,35 +115,50 @@ class ChatApp:
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
         self._entrance.start_clock(client, admitted.identity)
+        if self._members.needs_trim(admitted.identity.user_id, wall_ms()):
+            return partial(self._trim_and_greet, client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
 
+    async def _trim_and_greet(
+        self, client: Client, admitted: Admitted, auth: dict[str, Any]
+    ) -> None:
+        await self._rooms.trim(client)
+        later = None if client.socket.session.is_over else self._greet(client, admitted, auth)
+        if later is not None:
+            await later()
+
     def _greet(self, client: Client, admitted: Admitted, auth: dict[str, Any]) -> Later | None:
-        socket = client.socket
+        socket, user_id = client.socket, client.identity.user_id
         attempts = auth.get("reconnectAttempts")
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
-        last_seqs = {room: self._feeds.last_seq(room) for room in admitted.grants}
+        since = _since(auth)
+        is_resumed = bool(since.seqs) if isinstance(since, Since) else False
+        stands = {
+            room: (self._feeds.last_seq(room), self._members.unread(room, user_id))
+            for room in admitted.grants
+        }
         socket.emit_json(
-            ServerEvent.CONNECTION_STATUS, self._welcome.payload(admitted, last_seqs, attempts)
+            ServerEvent.CONNECTION_STATUS,
+            self._welcome.payload(admitted, stands, attempts, is_resumed=is_resumed),
         )
+        if isinstance(since, Refusal):
+            refused(socket, ClientEvent.CONNECTION_JOIN, None, since)
+            since = NOTHING
+        self._rooms.end_memberships(client)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._emit.emit(
-            Connected(
-                socket.session.log_id,
-                socket.id,
-                client.identity.user_id,
-                tuple(rooms),
-                resumed=False,
-            )
+            Connected(socket.session.log_id, socket.id, user_id, tuple(rooms), resumed=is_resumed)
         )
         if attempts:
-            self._emit.emit(Reconnected(socket.session.log_id, client.identity.user_id, attempts))
-        if len(rooms) == 1:
-            return self._rooms.join(client, rooms[0], None)
-        return partial(self._join_all, client, rooms) if rooms else None
+            self._emit.emit(Reconnected(socket.session.log_id, user_id, attempts))
+        return partial(self._rooms.enter, client, rooms, None, since) if rooms else None
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
-        """The rooms that the handshake names, or all that the directory gives; permitted ones."""
-        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants)))
+        """The rooms that the handshake names, or all that the directory gives; permitted ones.
+
+        Of those that are too many one is left, for the client to be told.
+        """
+        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None:
             return list(client.grants)[:most]
         if isinstance(named, str):
@@ -135,21 +171,6 @@ class ChatApp:
             if name not in client.grants:
                 self._rooms.refuse(client, ClientEvent.CONNECTION_JOIN, None, name)
         return [name for name in dict.fromkeys(named) if name in client.grants][:most]
-
-    async def _join_all(self, client: Client, rooms: Iterable[str]) -> None:
-        """Join one room after the other, at the speed at which the client takes their history."""
-        session = client.socket.session
-        for room in rooms:
-            settled = trio.Event()
-            later = self._rooms.join(client, room, None, settled=settled)
-            if later is not None:
-                await later()
-            if room in client.wanted:
-                await settled.wait()
-            session.flush()
-            await session.transport.caught_up()
-            if session.is_over:
-                return
 
     def on_event(self, socket: Socket, event: Event) -> Later | None:
         args = event.args
@@ -171,9 +192,7 @@ class ChatApp:
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
         client: Client = socket.state
-        for room in client.wanted:
-            self._feeds.release(room)
-        client.wanted = {}
+        self._rooms.give_up(client, list(client.wanted))
         self._clients.remove(client)
         self._emit.emit(
             Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
@@ -191,3 +210,17 @@ class ChatApp:
                 ServerEvent.CONNECTION_STATUS,
                 {"status": "draining", "code": Code.DRAINING, "retryAfterMs": back_ms},
             )
+
+
+def _since(auth: dict[str, Any]) -> Since | Refusal:
+    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`."""
+    seqs, epoch = auth.get("since"), auth.get("epoch")
+    if seqs is None:
+        return NOTHING
+    if not isinstance(seqs, dict) or not all(
+        type(seq) is int and 0 <= seq <= SAFE_INTEGER for seq in seqs.values()
+    ):
+        return Refusal(Code.INVALID_PAYLOAD, path="since")
+    if epoch is not None and not isinstance(epoch, str):
+        return Refusal(Code.INVALID_PAYLOAD, path="epoch")
+    return Since(seqs, epoch)

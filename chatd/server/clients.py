@@ -5,7 +5,7 @@ the token buckets of users and rooms, and which sockets a user has.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import attrs
@@ -13,6 +13,7 @@ import trio
 
 from chatd.auth import Grant, Identity
 from chatd.chat.limits import Backoffs, Bucket, Limiter, admit
+from chatd.chat.presence import Status
 from chatd.server.deadlines import Deadlines, Entry
 from chatd.server.sockets import Socket
 
@@ -38,6 +39,7 @@ class Rates:
     user_messages: float
     socket_messages: float
     room_messages: float
+    user_typing: float
     socket_events: float
     sockets_per_user: float
     rooms_per_socket: float
@@ -46,7 +48,10 @@ class Rates:
 class Client:
     """One authenticated socket. `__slots__`: there are as many as sockets.
 
-    `wanted` are the rooms that it is in or about to be in; each of them holds its feed.
+    `wanted` are the rooms that it is in or about to be in; each of them holds its feed. None there
+    says that it gets what is published, a number is the last seq that it has seen or is catching up
+    with. `declared` are the statuses that it declared by room, `missed` the rooms in which it was
+    too slow for presence and typing; both are None where there are none.
     """
 
     __slots__ = (
@@ -54,10 +59,12 @@ class Client:
         "_expires_s",
         "_noticed",
         "deadline_entry",
+        "declared",
         "event_bucket",
         "grants",
         "identity",
         "message_bucket",
+        "missed",
         "socket",
         "wanted",
     )
@@ -70,7 +77,9 @@ class Client:
         self.socket = socket
         self.identity = identity
         self.grants = grants
-        self.wanted: dict[str, None] = {}
+        self.wanted: dict[str, int | None] = {}
+        self.declared: dict[str, Status] | None = None
+        self.missed: set[str] | None = None
         self.message_bucket = Bucket(clients.rates.socket_messages, now_s)
         self.event_bucket = Bucket(clients.rates.socket_events, now_s)
         self.deadline_entry: Entry | None = None
@@ -112,6 +121,10 @@ class Client:
         self.event_bucket.take()
         return None
 
+    def admit_typing(self) -> int | None:
+        """Count a start of typing, or the milliseconds to wait before another try."""
+        return self._clients.admit_typing(self)
+
     def give_back(self, connection_id: str) -> None:
         """A message that was counted turned out to be one that was counted before."""
         self._clients.give_back(self, connection_id)
@@ -126,13 +139,19 @@ class Clients:
         self.token_events: TokenEvents
         self._users = Limiter(rates.user_messages)
         self._rooms = Limiter(rates.room_messages)
+        self._typing = Limiter(rates.user_typing)
         self._backoffs = Backoffs()
+        self._typing_backoffs = Backoffs()  # of its own: who types too much may still send
         self._by_user: dict[str, dict[Client, None]] = {}
         self.count = 0
 
     def has_room_for(self, user_id: str) -> bool:
         """Whether the user may have one more socket."""
         return len(self._by_user.get(user_id, ())) < self.rates.sockets_per_user
+
+    def of(self, user_id: str) -> Collection[Client]:
+        """The clients of a user."""
+        return self._by_user.get(user_id, {}).keys()
 
     def everybody(self) -> list[Client]:
         """All clients there are now."""
@@ -162,6 +181,11 @@ class Clients:
             self._rooms.bucket(connection_id, now_s),
         )
         return admit(client.identity.user_id, buckets, self._backoffs, now_s)
+
+    def admit_typing(self, client: Client) -> int | None:
+        """Take a token for a start of typing, or tell how long to wait."""
+        now_s, user_id = trio.current_time(), client.identity.user_id
+        return admit(user_id, (self._typing.bucket(user_id, now_s),), self._typing_backoffs, now_s)
 
     def give_back(self, client: Client, connection_id: str) -> None:
         """Undo `admit_message`."""

@@ -1,63 +1,118 @@
-"""Commands on their way to the messages actor: handed over at once, or as soon as there is space.
+"""Commands on their way to the actors: handed over at once, or as soon as there is space.
 
 Waiting goes one way only. A mailbox that is full stops the input of the socket that met it; whoever
 waits is told `draining` where the mailbox closes meanwhile.
 """
 
 from functools import partial
+from typing import Protocol, TypeVar
 
+import attrs
 import trio
 
 from chatd.actors.mailbox import Mailbox
-from chatd.chat.messages import Acknowledge, Command, JoinRooms, SendMessage
+from chatd.chat.messages import (
+    Acknowledge,
+    Barrier,
+    Command,
+    JoinRooms,
+    LeaveRooms,
+    RemoveMember,
+    SendMessage,
+    TrimQueues,
+)
 from chatd.server.clients import Client
-from chatd.server.effects import Origin
-from chatd.server.replies import message_refused, refused
+from chatd.server.origins import Origin
+from chatd.server.replies import refused
 from chatd.server.session import Later
+from chatd.server.sockets import Socket
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
 
+T = TypeVar("T")
+
+
+class Waits(Protocol):
+    """Whoever asked for a command, and can be told that it will not be."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is left who asked."""
+        ...
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Tell why it will not be; whoever waits goes on."""
+        ...
+
+    def settle(self) -> None:
+        """Whoever waits goes on."""
+        ...
+
+
+@attrs.frozen
+class Answer:
+    """Who is answered for an event whose answer is an ack, and nothing else."""
+
+    socket: Socket
+    event: ClientEvent
+    ack_id: int | None
+
+    @property
+    def is_gone(self) -> bool:
+        return self.socket.session.is_over
+
+    def refuse(self, refusal: Refusal) -> None:
+        refused(self.socket, self.event, self.ack_id, refusal)
+
+    def settle(self) -> None:
+        pass
+
+
+def deliver(mailbox: Mailbox[T], command: T, asker: Waits) -> Later | None:
+    """Give a command to an actor; where its mailbox is full, wait for space."""
+    if mailbox.offer(command):
+        return None
+    return partial(_deliver_later, mailbox, command, asker)
+
+
+async def _deliver_later(mailbox: Mailbox[T], command: T, asker: Waits) -> None:
+    while not asker.is_gone:
+        if mailbox.offer(command):
+            return
+        if mailbox.is_closed:
+            asker.refuse(Refusal(Code.DRAINING))
+            return
+        await mailbox.space()
+    asker.settle()
+
 
 class Commands:
-    """The way to one mailbox."""
+    """The way to the messages actor."""
 
     def __init__(self, mailbox: Mailbox[Command]) -> None:
         self._mailbox = mailbox
 
-    def submit(self, command: Command) -> Later | None:
+    def submit(self, command: SendMessage | JoinRooms | Acknowledge) -> Later | None:
         """Give a command to the actor; where its mailbox is full, wait for space."""
-        if self._mailbox.offer(command):
-            return None
-        return partial(self._submit_later, command)
+        return deliver(self._mailbox, command, command.origin)
+
+    def tell(self, command: LeaveRooms | RemoveMember) -> None:
+        """Give the actor a command that must not be lost, and that nobody waits for."""
+        self._mailbox.put(command)
+
+    async def trim(self, client: Client, cuts: dict[str, tuple[int, int]]) -> None:
+        """Let fall out of the user's queues what is below `cuts`; return when it has."""
+        origin = Origin(client, None, None, settled=trio.Event())
+        await self._settle(TrimQueues(origin, client.identity.user_id, cuts), origin)
 
     async def barrier(self, client: Client) -> None:
         """Return when everything that was submitted before is settled."""
-        settled = trio.Event()
-        later = self.submit(
-            JoinRooms(Origin(client, None, settled=settled), client.identity.user_id, ())
-        )
+        origin = Origin(client, None, None, settled=trio.Event())
+        await self._settle(Barrier(origin), origin)
+
+    async def _settle(self, command: TrimQueues | Barrier, origin: Origin) -> None:
+        later = deliver(self._mailbox, command, origin)
         if later is not None:
             await later()
-        await settled.wait()
-
-    async def _submit_later(self, command: Command) -> None:
-        while not self._mailbox.offer(command):
-            if self._mailbox.is_closed:
-                origin: Origin = command.origin
-                refusal = Refusal(Code.DRAINING)
-                socket = origin.client.socket
-                if isinstance(command, JoinRooms) and not command.connection_ids:
-                    pass  # a barrier: nobody asked for it
-                elif isinstance(command, SendMessage):
-                    message_refused(socket, origin.ack_id, origin.written_id, refusal)
-                else:
-                    event = (
-                        ClientEvent.CHAT_ACK
-                        if isinstance(command, Acknowledge)
-                        else ClientEvent.CONNECTION_JOIN
-                    )
-                    refused(socket, event, origin.ack_id, refusal)
-                if origin.settled is not None:
-                    origin.settled.set()
-                return
-            await self._mailbox.space()
+        assert origin.settled is not None
+        await origin.settled.wait()

@@ -104,10 +104,15 @@ class Welcome:
     def payload(
         self,
         admitted: Admitted,
-        last_seqs: Mapping[str, int],
+        stands: Mapping[str, tuple[int, int]],
         reconnect_attempts: int | None,
+        *,
+        is_resumed: bool,
     ) -> bytes:
-        """The payload of the first `connection:status` as JSON."""
+        """The payload of the first `connection:status` as JSON.
+
+        `stands` has the last seq of each room, and how many messages there the user is owed.
+        """
         identity = admitted.identity
         status: dict[str, Any] = {
             "status": "connected",
@@ -115,9 +120,9 @@ class Welcome:
             "serverTime": wall_ms(),
             "epoch": self.epoch,
             "expiresAt": identity.expires_at_ms,
-            "resumed": False,
+            "resumed": is_resumed,
             "rooms": [
-                _room(grant, last_seqs.get(connection_id, 0))
+                _room(grant, *stands[connection_id])
                 for connection_id, grant in admitted.grants.items()
             ],
             "limits": self.limits,
@@ -129,8 +134,12 @@ class Welcome:
         return orjson.dumps(status)
 
 
-def _room(grant: Grant, last_seq: int) -> dict[str, Any]:
-    room: dict[str, Any] = {"connectionId": grant.connection_id, "lastSeq": last_seq}
+def _room(grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
+    room: dict[str, Any] = {
+        "connectionId": grant.connection_id,
+        "lastSeq": last_seq,
+        "unread": unread,
+    }
     if grant.title is not None:
         room["title"] = grant.title
     return room

@@ -8,6 +8,7 @@ seq, so that nothing is missing and nothing is there twice.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Protocol
 
 import attrs
@@ -48,6 +49,7 @@ class Feed:
     size: int = FEED_BYTES
     loading: trio.Event | None = None
     history: Outgoing | None = None
+    confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
 
 
 class Feeds:
@@ -123,25 +125,77 @@ class Feeds:
         """The recent messages of a room that is held, as `chat:history`, encoded once."""
         feed = self._feeds[connection_id]
         if feed.history is None:
-            payload = history_json(
-                connection_id,
-                [body for _, body in feed.recent],
-                has_more=bool(feed.recent) and feed.recent[0][0].seq > feed.first_seq,
-                first_seq=feed.first_seq,
-                last_seq=self.last_seq(connection_id),
-            )
-            feed.history = Outgoing(b"4" + event_text(ServerEvent.CHAT_HISTORY, payload))
+            feed.history = self._history_of(feed)
         return feed.history
 
-    def publish(self, message: Message) -> bytes:
-        """The message is the newest of its room now; returns it rendered."""
-        body = message_json(message, self._markup)
+    def reset_history(self, connection_id: str) -> Outgoing:
+        """The same for a client whose own state is of no use: it starts over."""
+        return self._history_of(self._feeds[connection_id], reset=True)
+
+    def _history_of(self, feed: Feed, *, reset: bool = False) -> Outgoing:
+        payload = history_json(
+            feed.connection_id,
+            [body for _, body in feed.recent],
+            has_more=bool(feed.recent) and feed.recent[0][0].seq > feed.first_seq,
+            first_seq=feed.first_seq,
+            last_seq=self.last_seq(feed.connection_id),
+            reset=reset,
+        )
+        return Outgoing(b"4" + event_text(ServerEvent.CHAT_HISTORY, payload))
+
+    def first_seq(self, connection_id: str) -> int:
+        """The oldest seq that a room which is held still has; 0 where it has none."""
+        return self._feeds[connection_id].first_seq
+
+    def recent_from(self, connection_id: str) -> int:
+        """The first seq of a room which is held from which on all messages lie here."""
+        recent = self._feeds[connection_id].recent
+        return recent[0][0].seq if recent else self.last_seq(connection_id) + 1
+
+    def recent_after(self, connection_id: str, seq: int) -> list[bytes]:
+        """The rendered messages above `seq`, which is not below those that lie here."""
+        recent = self._feeds[connection_id].recent
+        skipped = max(0, seq + 1 - self.recent_from(connection_id))
+        return [body for _, body in islice(recent, skipped, None)]
+
+    def render(self, message: Message) -> bytes:
+        """The message as readers get it."""
+        return message_json(message, self._markup)
+
+    def publish(self, message: Message, body: bytes) -> None:
+        """The message, rendered as `body`, is the newest of its room now."""
         self._last_seqs[message.connection_id] = message.seq
         feed = self._feeds.get(message.connection_id)
         if feed is not None:
             feed.first_seq = feed.first_seq or message.seq
             self._append(feed, message, body)
-        return body
+
+    def confirm(self, connection_id: str, seq: int) -> None:
+        """Somebody has the message: who joins from now on is shown it as delivered."""
+        feed = self._feeds.get(connection_id)
+        if feed is None:
+            return
+        if not feed.is_loaded:
+            feed.confirmed.add(seq)
+        at = seq - self.recent_from(connection_id)
+        if 0 <= at < len(feed.recent):
+            message, body = feed.recent[at]
+            confirmed = message_json(message, self._markup, delivered=True)
+            feed.recent[at] = (message, confirmed)
+            self._resize(feed, feed.size + len(confirmed) - len(body))
+            feed.history = None
+
+    def forget(self, connection_id: str, first_seq: int) -> None:
+        """Retention removed what is below `first_seq`."""
+        feed = self._feeds.get(connection_id)
+        if feed is None:
+            return
+        while feed.recent and feed.recent[0][0].seq < first_seq:
+            message, body = feed.recent.popleft()
+            del feed.by_id[message.message_id]
+            self._resize(feed, feed.size - len(body))
+        feed.first_seq = first_seq if first_seq <= self.last_seq(connection_id) else 0
+        feed.history = None
 
     def find(self, message_id: str, connection_ids: Iterable[str]) -> Message | None:
         """A recent message of one of these rooms, by its id."""
@@ -160,10 +214,12 @@ class Feeds:
         self._resize(feed, FEED_BYTES)
         for message in page.messages:
             if message.seq < newer_from:
-                self._append(feed, message, message_json(message, self._markup))
+                is_delivered = message.seq in page.delivered or message.seq in feed.confirmed
+                self._append(feed, message, message_json(message, self._markup, is_delivered))
         for message, body in published:
             self._append(feed, message, body)
         feed.first_seq = page.first_seq or feed.first_seq
+        feed.confirmed.clear()
         feed.is_loaded = True
 
     def _append(self, feed: Feed, message: Message, body: bytes) -> None:
@@ -190,14 +246,16 @@ def history_json(
     has_more: bool,
     first_seq: int,
     last_seq: int,
+    reset: bool = False,
 ) -> bytes:
     """The payload of `chat:history` around messages that are JSON already."""
-    return orjson.dumps(
-        {
-            "connectionId": connection_id,
-            "messages": [orjson.Fragment(body) for body in bodies],
-            "hasMore": has_more,
-            "firstSeq": first_seq,
-            "lastSeq": last_seq,
-        }
-    )
+    payload: dict[str, object] = {
+        "connectionId": connection_id,
+        "messages": [orjson.Fragment(body) for body in bodies],
+        "hasMore": has_more,
+        "firstSeq": first_seq,
+        "lastSeq": last_seq,
+    }
+    if reset:
+        payload["reset"] = True
+    return orjson.dumps(payload)

@@ -11,6 +11,8 @@ from chatd.server.flusher import Flusher
 from chatd.server.outgoing import Outgoing
 from chatd.server.sockets import Socket
 
+NAMESPACE = "/"  # the chat lives here, and nowhere else (SPEC, "Words")
+
 
 class Hub:
     """Who is in which room. Rooms exist while somebody is in them; namespaces do not share any."""

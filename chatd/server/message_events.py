@@ -4,18 +4,18 @@ The order of the checks: what cannot be read, what may not be (id, content, room
 A retry of a message that is known is never too much (SPEC 5, "Message").
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Acknowledge, SendMessage
+from chatd.chat.queue import QUEUE_MAX
 from chatd.chat.records import Message
 from chatd.observe import Emit, LimitHit, MessageReceived, MessageRefused
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
-from chatd.server.effects import Origin
 from chatd.server.feeds import Feeds
+from chatd.server.origins import Origin
 from chatd.server.replies import message_refused, refused, told_back
 from chatd.server.room_events import CEILING_RETRY_MS, RoomEvents
 from chatd.server.session import Later
@@ -35,6 +35,28 @@ class MessageReader(Protocol):
         """A message by its id."""
         ...
 
+    async def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """Messages that are not the user's, and that nobody has acknowledged."""
+        ...
+
+
+class Members(Protocol):
+    """What the actor knows of messages and members, to be looked at between its batches."""
+
+    def knows(self, message_id: str) -> bool:
+        """Whether a message of this id is among the recent ones."""
+        ...
+
+    def first_owed(self, connection_id: str, user_id: str) -> int | None:
+        """The oldest seq of a room that is owed to the user."""
+        ...
+
+    def recent_from(self, connection_id: str) -> int:
+        """The first seq of a room from which on receipts are known without the log."""
+        ...
+
 
 class MessageEvents:
     """What clients send to rooms. `content_chars`: the most code points of a message."""
@@ -48,16 +70,15 @@ class MessageEvents:
         emit: Emit,
         *,
         content_chars: int,
-        is_known: Callable[[str], bool],
+        members: Members,
     ) -> None:
-        """`is_known` tells of a messageId whether it is that of a recent message."""
         self._commands = commands
         self._rooms = rooms
         self._feeds = feeds
         self._readers = readers
         self._emit = emit
         self._content_chars = content_chars
-        self._is_known = is_known
+        self._members = members
 
     def message_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         message = structure(payload, ChatMessage)
@@ -94,11 +115,15 @@ class MessageEvents:
                 self.refuse_message(client, ack_id, payload, unknown)
                 return None
             thread_id = canonical
-        counted = not self._is_known(message_id)
+        counted = not self._members.knows(message_id)
         wait_ms = client.admit_message(room) if counted else None
         command = SendMessage(
             Origin(
-                client, ack_id, written_id=message.message_id, counted=counted and wait_ms is None
+                client,
+                ClientEvent.CHAT_MESSAGE,
+                ack_id,
+                written_id=message.message_id,
+                counted=counted and wait_ms is None,
             ),
             user_id,
             client.identity.name,
@@ -128,12 +153,9 @@ class MessageEvents:
 
     async def _join_and_send(self, client: Client, command: SendMessage) -> None:
         room = command.connection_id
-        await self._rooms.join_in_turn(client, room, None)
+        await self._rooms.enter(client, [room])
         if room not in client.wanted:  # why it is not was said in a `chat:error`
-            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=CEILING_RETRY_MS)
-            message_refused(
-                client.socket, command.origin.ack_id, command.origin.written_id, refusal
-            )
+            command.origin.refuse(Refusal(Code.RATE_LIMITED, retry_after_ms=CEILING_RETRY_MS))
             return
         later = self._commands.submit(command)
         if later is not None:
@@ -206,38 +228,54 @@ class MessageEvents:
         assert not isinstance(ack, Refusal)
         up_to = bool(ack.up_to)
         known = self._feeds.find(message_id, client.wanted)
-        if known is None:
+        if known is None or self._older(client, known, up_to=up_to) is not None:
             return partial(self._acknowledge_old, client, message_id, up_to, ack_id)
-        return self._acknowledge(client, known, up_to, ack_id)
+        return self._acknowledge(client, known, up_to, ack_id, ())
+
+    def _older(self, client: Client, message: Message, *, up_to: bool) -> tuple[int, int] | None:
+        """The seqs of what is acknowledged by this, and whose receipts only the log knows."""
+        room, seq = message.connection_id, message.seq
+        first = seq
+        if up_to:
+            first = min(seq, self._members.first_owed(room, client.identity.user_id) or seq)
+        last = min(seq, self._members.recent_from(room) - 1)
+        return (max(first, last - QUEUE_MAX + 1), last) if first <= last else None
 
     async def _acknowledge_old(
         self, client: Client, message_id: str, up_to: bool, ack_id: int | None
     ) -> None:
         """The message is not among the recent ones: ask the log where it stands."""
+        older: tuple[Message, ...] = ()
         try:
             known = await self._readers.message(message_id)
+            if known is not None and known.connection_id in client.grants:
+                seqs = self._older(client, known, up_to=up_to)
+                if seqs is not None:
+                    older = await self._readers.undelivered(
+                        known.connection_id, client.identity.user_id, *seqs, QUEUE_MAX
+                    )
         except StoreReadFailed:
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
             return
-        later = self._acknowledge(client, known, up_to, ack_id)
+        later = self._acknowledge(client, known, up_to, ack_id, older)
         if later is not None:
             await later()
 
     def _acknowledge(
-        self, client: Client, known: Message | None, up_to: bool, ack_id: int | None
+        self,
+        client: Client,
+        known: Message | None,
+        up_to: bool,
+        ack_id: int | None,
+        older: tuple[Message, ...],
     ) -> Later | None:
         if known is None or known.connection_id not in client.grants:
             refusal = Refusal(Code.NOT_FOUND, path="messageId")
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, refusal)
             return None
+        origin = Origin(client, ClientEvent.CHAT_ACK, ack_id)
         return self._commands.submit(
-            Acknowledge(
-                Origin(client, ack_id),
-                client.identity.user_id,
-                known.connection_id,
-                known.seq,
-                up_to,
-            )
+            Acknowledge(origin, client.identity.user_id, known, up_to, older)
         )
 
 

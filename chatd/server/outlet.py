@@ -76,6 +76,12 @@ class Outlet:
         """Whether the peer has not taken all that was written."""
         return self._backlog is not None
 
+    @property
+    def backlog_bytes(self) -> int:
+        """How much the peer has not taken, beside what it asked for."""
+        backlog = self._backlog
+        return 0 if backlog is None else max(0, len(backlog) - self._allowance)
+
     def allow(self, size: int) -> None:
         """So many bytes, which the peer asked for, do not count as its backlog."""
         self._allowance += size

@@ -28,7 +28,7 @@ from chatd.engineio import (
 from chatd.server.deadlines import Entry
 from chatd.server.outgoing import Outgoing
 from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later, Probed, Session, Sessions, Transport
+from chatd.server.session import LAGGING_SHARE, Later, Probed, Session, Sessions, Transport
 
 NOOP = b"6"
 CLOSE = b"1"
@@ -270,6 +270,11 @@ class PollingTransport:
     @property
     def is_behind(self) -> bool:
         return self._owed > 0
+
+    @property
+    def is_lagging(self) -> bool:
+        bound = self._sessions.settings.backlog_bytes
+        return self._owed - self._allowance > bound // LAGGING_SHARE
 
     def allow(self, size: int) -> None:
         self._allowance += size

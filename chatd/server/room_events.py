@@ -1,35 +1,41 @@
 """Rooms as clients see them: joining, leaving, paging through the history (SPEC 3 and 4)."""
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
+import attrs
 import trio
 
 from chatd.chat.content import canonical_message_id
 from chatd.chat.markup import Markup
-from chatd.chat.messages import JoinRooms
+from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, RemoveMember
+from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
 from chatd.observe import Emit, LimitHit
+from chatd.observe.clock import wall_ms
+from chatd.server.catch_up import RENDERED_PER_TURN, CatchUp, Stand
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
-from chatd.server.effects import Origin
 from chatd.server.feeds import Feeds, history_json
 from chatd.server.hub import Hub
+from chatd.server.origins import Origin
 from chatd.server.replies import accepted, refused, told_back
 from chatd.server.session import Later
-from chatd.store import Page, StoreReadFailed
+from chatd.server.stays import Stays
+from chatd.store import Cut, Page, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 
 CEILING_RETRY_MS = 5_000  # what is told where a ceiling on a count was reached
-RENDERED_PER_TURN = 10  # messages of a page that are rendered before others get their turn
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
 
 
-class PageReader(Protocol):
-    """Reads of history go past the actors, to the store."""
+class Reader(Protocol):
+    """Reads of the log go past the actors, to the store."""
 
     async def page(
         self,
@@ -43,6 +49,47 @@ class PageReader(Protocol):
         """A page of a room's history."""
         ...
 
+    async def newest_owed(
+        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+    ) -> dict[str, Cut]:
+        """Where the newest of what is owed begin, in each room."""
+        ...
+
+
+class Members(Protocol):
+    """What the actor knows of members, to be looked at between its batches."""
+
+    def needs_trim(self, user_id: str, now_ms: int) -> bool:
+        """Whether the user's queues may hold too much, or too old messages."""
+        ...
+
+    def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
+        """All that is owed to the user, by room."""
+        ...
+
+    def rooms_of(self, user_id: str) -> Collection[str]:
+        """The rooms that the user is a member of."""
+        ...
+
+
+class Leaves(Protocol):
+    """Who is to know that a client is in a room no more."""
+
+    def depart(self, client: Client, connection_id: str) -> None:
+        """It has left, or is gone."""
+        ...
+
+
+@attrs.frozen
+class Since:
+    """What a client has already: the last seq of rooms, in the log of that epoch (SPEC 4)."""
+
+    seqs: Mapping[str, int] = MappingProxyType({})
+    epoch: str | None = None
+
+
+NOTHING = Since()
+
 
 class RoomEvents:
     """Who is in which room. `history_page`: the most messages of one page."""
@@ -52,9 +99,14 @@ class RoomEvents:
         commands: Commands,
         feeds: Feeds,
         hub: Hub,
-        readers: PageReader,
+        stays: Stays,
+        catch_up: CatchUp,
+        boards: Sequence[Leaves],
+        members: Members,
+        readers: Reader,
         emit: Emit,
         *,
+        epoch: str,
         markup: Markup,
         history_page: int,
         rooms_per_socket: float,
@@ -62,107 +114,180 @@ class RoomEvents:
         self._commands = commands
         self._feeds = feeds
         self._hub = hub
+        self._stays = stays
+        self._catch_up = catch_up
+        self._boards = boards
+        self._members = members
         self._readers = readers
         self._emit = emit
+        self._epoch = epoch
         self._markup = markup
         self._history_page = history_page
         self._rooms_per_socket = rooms_per_socket
 
     def join_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         join = structure(payload, ConnectionJoin)
+        if not isinstance(join, Refusal) and join.since is not None and join.since < 0:
+            join = Refusal(Code.INVALID_PAYLOAD, path="since")
         if isinstance(join, Refusal):
             refused(client.socket, ClientEvent.CONNECTION_JOIN, ack_id, join)
             return None
-        if join.connection_id not in client.grants:
-            self.refuse(client, ClientEvent.CONNECTION_JOIN, ack_id, join.connection_id)
+        room = join.connection_id
+        if room not in client.grants:
+            self.refuse(client, ClientEvent.CONNECTION_JOIN, ack_id, room)
             return None
-        return partial(self.join_in_turn, client, join.connection_id, ack_id)
+        since = NOTHING if join.since is None else Since({room: join.since}, join.epoch)
+        return partial(self.enter, client, [room], ack_id, since)
 
-    async def join_in_turn(self, client: Client, room: str, ack_id: int | None) -> None:
-        """Join once the client has taken all that it was sent, and return when it is in.
+    def once_in(self, client: Client, room: str, then: Callable[[], Later | None]) -> Later | None:
+        """Do something in a permitted room, after a join where the client is not in it (SPEC 3)."""
+        if room in client.wanted:
+            return then()
+        return partial(self._enter_and_do, client, room, then)
+
+    async def _enter_and_do(
+        self, client: Client, room: str, then: Callable[[], Later | None]
+    ) -> None:
+        await self.enter(client, [room])
+        later = then() if room in client.wanted else None
+        if later is not None:
+            await later()
+
+    async def enter(
+        self,
+        client: Client,
+        rooms: Iterable[str],
+        ack_id: int | None = None,
+        since: Since = NOTHING,
+    ) -> None:
+        """Let a client into permitted rooms, and return when it has caught up with them.
 
         Its next event waits meanwhile, so that histories do not pile up for a peer that asks for
         many of them and reads none.
         """
         session = client.socket.session
         await session.transport.caught_up()
-        settled = trio.Event()
-        later = self.join(client, room, ack_id, settled=settled)
+        rooms = [room for room in rooms if self._admit(client, room, ack_id)]
+        if not rooms:
+            return
+        await self.trim(client)
+        origin = Origin(client, ClientEvent.CONNECTION_JOIN, ack_id, settled=trio.Event())
+        later = self._commands.submit(JoinRooms(origin, client.identity.user_id, tuple(rooms)))
         if later is not None:
             await later()
-        if room in client.wanted:
-            await settled.wait()
-        session.flush()
+        assert origin.settled is not None
+        await origin.settled.wait()
+        joined = origin.joined
+        if joined is None:  # what it was in before, it is in still
+            self.give_up(client, [room for room in rooms if client.wanted.get(room) is not None])
+            return
+        for room, last_seq in zip(rooms, joined.last_seqs, strict=True):
+            if client.wanted.get(room) is not None:
+                client.wanted[room] = last_seq
+        for room, stand in _stands(joined, since, self._epoch):
+            await self._bring_in(client, room, stand, ack_id)
+            session.flush()
+            if session.is_over:
+                return
 
-    def join(
-        self,
-        client: Client,
-        room: str,
-        ack_id: int | None,
-        *,
-        settled: trio.Event | None = None,
-    ) -> Later | None:
-        """Let a client into a permitted room; catch-up and ack follow from the actor."""
+    def _admit(self, client: Client, room: str, ack_id: int | None) -> bool:
+        """Count the client in, unless it is in too many rooms or gone."""
         if client.socket.session.is_over:
-            return None  # it went while this waited for its turn; nobody would take it out again
-        if room not in client.wanted:
-            if len(client.wanted) >= self._rooms_per_socket:
-                self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
-                refusal = Refusal(
-                    Code.RATE_LIMITED,
-                    "You are in too many rooms; leave one first.",
-                    retry_after_ms=CEILING_RETRY_MS,
-                )
-                refused(
-                    client.socket,
-                    ClientEvent.CONNECTION_JOIN,
-                    ack_id,
-                    refusal,
-                    connection_id=room,
-                )
-                return None
-            client.wanted[room] = None
-            self._feeds.hold(room)
-        command = JoinRooms(
-            Origin(client, ack_id, settled=settled), client.identity.user_id, (room,)
-        )
-        if self._feeds.is_loaded(room):
-            return self._commands.submit(command)
-        return partial(self._load_and_join, client, room, command)
+            return False  # nobody would take it out again
+        if room in client.wanted:
+            return True
+        if len(client.wanted) >= self._rooms_per_socket:
+            self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
+            refusal = Refusal(
+                Code.RATE_LIMITED,
+                "You are in too many rooms; leave one first.",
+                retry_after_ms=CEILING_RETRY_MS,
+            )
+            event = ClientEvent.CONNECTION_JOIN
+            refused(client.socket, event, ack_id, refusal, connection_id=room)
+            return False
+        client.wanted[room] = self._feeds.last_seq(room)
+        self._feeds.hold(room)
+        self._stays.enter(room, client.identity.user_id)
+        return True
 
-    async def _load_and_join(self, client: Client, room: str, command: JoinRooms) -> None:
+    async def trim(self, client: Client) -> None:
+        """Let fall out of the user's queues what is too much or too old, and return when it has."""
+        user_id, now_ms = client.identity.user_id, wall_ms()
+        if not self._members.needs_trim(user_id, now_ms):
+            return
         try:
-            await self._feeds.load(room)
+            cuts = await self._readers.newest_owed(
+                self._members.owed_to(user_id), QUEUE_MAX, now_ms - QUEUE_MAX_MS
+            )
         except StoreReadFailed:
-            self.give_up(client, room)
+            return  # more is owed for a while than has to be
+        places = {room: (cut.first_seq, cut.since_ms) for room, cut in cuts.items()}
+        await self._commands.trim(client, places)
+
+    async def _bring_in(self, client: Client, room: str, stand: Stand, ack_id: int | None) -> None:
+        try:
+            await self._catch_up.run(client, room, stand)
+        except StoreReadFailed:
+            self.give_up(client, [room])
             refused(
                 client.socket,
                 ClientEvent.CONNECTION_JOIN,
-                command.origin.ack_id,
+                ack_id,
                 Refusal(Code.STORAGE_ERROR),
                 connection_id=room,
             )
             return
-        later = self._commands.submit(command)
-        if later is not None:
-            await later()
+        accepted(
+            client.socket,
+            ack_id,
+            connectionId=room,
+            lastSeq=self._feeds.last_seq(room),
+            epoch=self._epoch,
+        )
 
     def leave_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         leave = structure(payload, ConnectionLeave)
         if isinstance(leave, Refusal):
             refused(client.socket, ClientEvent.CONNECTION_LEAVE, ack_id, leave)
             return None
-        self.give_up(client, leave.connection_id)
+        self.give_up(client, [leave.connection_id])
         accepted(client.socket, ack_id, connectionId=leave.connection_id)
         return None
 
-    def give_up(self, client: Client, room: str) -> None:
-        if room in client.wanted:
-            del client.wanted[room]
-            self._feeds.release(room)
+    def give_up(self, client: Client, rooms: Iterable[str]) -> None:
+        """The client is in these rooms no more, as far as it was; it may be gone."""
+        user_id = client.identity.user_id
+        left: list[tuple[str, int]] = []
+        for room in [room for room in rooms if room in client.wanted]:
+            seen_seq = client.wanted.pop(room)
+            if seen_seq is None:
+                seen_seq = self._feeds.last_seq(room)
+            last_seen = self._stays.leave(room, user_id, seen_seq)
+            if last_seen is not None:
+                left.append((room, last_seen))
+            for board in self._boards:
+                board.depart(client, room)
+            if client.declared is not None:
+                client.declared.pop(room, None)
             self._hub.leave(client.socket, room)
+            self._feeds.release(room)
+        if left:
+            self._commands.tell(LeaveRooms(user_id, tuple(left)))
+
+    def end_memberships(self, client: Client) -> None:
+        """The directory has spoken: the user is a member of no other rooms (SPEC 5, "Queue")."""
+        user_id, there = client.identity.user_id, self._stays.pairs()
+        ended = tuple(
+            room
+            for room in self._members.rooms_of(user_id)
+            if room not in client.grants and (room, user_id) not in there
+        )
+        if ended:
+            self._commands.tell(RemoveMember(user_id, ended))
 
     def refuse(self, client: Client, event: ClientEvent, ack_id: int | None, room: str) -> None:
+        """Say that a room may not be used."""
         refusal = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
         refused(client.socket, event, ack_id, refusal, connection_id=told_back(room, 128))
 
@@ -208,7 +333,7 @@ class RoomEvents:
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
         if room not in client.wanted:
-            await self.join_in_turn(client, room, None)
+            await self.enter(client, [room])
         await socket.session.transport.caught_up()
         try:
             page = await self._readers.page(
@@ -224,7 +349,7 @@ class RoomEvents:
         markup = self._markup
         bodies = []
         for count, message in enumerate(page.messages, 1):
-            bodies.append(message_json(message, markup))
+            bodies.append(message_json(message, markup, message.seq in page.delivered))
             if count % RENDERED_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
         payload = history_json(
@@ -239,3 +364,12 @@ class RoomEvents:
             socket.emit_json(ServerEvent.CHAT_HISTORY, payload)
         else:
             socket.ack_json(ack_id, b'{"ok":true,' + payload[1:])
+
+
+def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:
+    """Each room that was joined, and where the client stands in it."""
+    is_other_log = since.epoch not in (None, epoch)
+    for room, owed, fallen in zip(
+        joined.command.connection_ids, joined.owed, joined.fallen, strict=True
+    ):
+        yield room, Stand(since.seqs.get(room), is_other_log, owed, fallen)

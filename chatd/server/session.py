@@ -40,6 +40,7 @@ Later: TypeAlias = Callable[[], Awaitable[None]]
 PING = Outgoing(b"2")
 PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped
 PARTING_BYTES_MAX = 16_777_216  # of last words, together; likewise
+LAGGING_SHARE = 4  # who owes the fourth part of its backlog's bound is told the least
 LOG_ID_CHARS = 8  # of a sid, which is a credential: a log shows as much as tells sessions apart
 
 
@@ -80,6 +81,11 @@ class Transport(Protocol):
     @property
     def is_behind(self) -> bool:
         """Whether the peer has not taken all that it was sent."""
+        ...
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether it is so far behind that it is better off without what may be dropped."""
         ...
 
     def allow(self, size: int) -> None:

@@ -45,10 +45,11 @@ class TokenLife:
         client.grants = admitted.grants
         self._entrance.start_clock(client, admitted.identity)
         for room in [room for room in client.wanted if room not in admitted.grants]:
-            self._rooms.give_up(client, room)
+            self._rooms.give_up(client, [room])
             client.socket.emit(
                 ServerEvent.CONNECTION_LEFT, {"connectionId": room, "code": Code.FORBIDDEN_ROOM}
             )
+        self._rooms.end_memberships(client)
 
     def on_token_expiring(self, client: Client) -> None:
         client.socket.emit(ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms})

@@ -19,7 +19,7 @@ from chatd.server.outgoing import Outgoing
 from chatd.server.outlet import Outlet
 from chatd.server.readiness import Wait
 from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later, Probed, Session
+from chatd.server.session import LAGGING_SHARE, Later, Probed, Session
 from chatd.websocket import Close, Decoder, Ping, ProtocolError, encode_close, encode_pong
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
@@ -33,6 +33,7 @@ class WebSocketLane:
     """
 
     __slots__ = (
+        "_backlog_max",
         "_decoder",
         "_emit",
         "_is_over",
@@ -62,6 +63,7 @@ class WebSocketLane:
         self._wait = wait
         self._session = session
         self._emit = emit
+        self._backlog_max = backlog_bytes
         self._decoder = Decoder(max_message_bytes)
         self._outlet = Outlet(sock, backlog_bytes, self._lost, wait.wake)
         self._later: Later | None = None
@@ -213,6 +215,10 @@ class WebSocketLane:
     @property
     def is_behind(self) -> bool:
         return self._outlet.is_behind
+
+    @property
+    def is_lagging(self) -> bool:
+        return self._outlet.backlog_bytes > self._backlog_max // LAGGING_SHARE
 
     def allow(self, size: int) -> None:
         self._outlet.allow(size)

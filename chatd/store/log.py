@@ -6,11 +6,14 @@ one that is at fault. So the usual case pays for no look-up and no savepoint.
 
 What the disk says ends a commit for all of its requests: nothing was written. After anything but a
 full disk the connection is not trusted any more, and the next commit starts with a new one.
+
+Upkeep (retention, the index of the search) is a job in a transaction of its own, in the same way.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
 import attrs
 
@@ -35,6 +38,8 @@ class Conflict:
 
 CommitOutcome: TypeAlias = Committed | Conflict
 Request: TypeAlias = Sequence[Record]
+
+_T = TypeVar("_T")
 
 # What the records can be at fault for, in the words of sqlite3 and of `rows`; all else is the disk.
 _FAULTS_OF_RECORDS = (
@@ -68,22 +73,30 @@ class Log:
     def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
         """Commit the requests in one transaction, and say for each what became of it, in order.
 
-        Raises `CommitFailed` when the disk failed: then nothing of any request was written.
+        A request of no records writes nothing new, and asks the disk all the same: it is written
+        to and synced. Raises `CommitFailed` when the disk failed: then nothing of any request was
+        written.
         """
-        try:
-            self._make_ready()
+        with self._or_taken_back():
             try:
                 return self._commit_together(requests)
             except _FAULTS_OF_RECORDS:
                 self._roll_back()
                 return self._commit_apart(requests)
-        except sqlite3.Error as error:
-            code = failure_code(error)
-            self._take_back(trusted=code is FailureCode.STORAGE_FULL)
-            raise CommitFailed(code, str(error)) from error
-        except BaseException:
-            self._take_back(trusted=False)
-            raise
+
+    def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run `job` in a transaction, commit it, and return what it returns.
+
+        The job may change any row, and neither begins nor ends a transaction. Raises `CommitFailed`
+        when the database failed it, and what else the job raises as it is; then nothing of it was
+        written.
+        """
+        with self._or_taken_back():
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._heads_stale = True  # it may change rooms
+            result = job(self._connection)
+            self._connection.execute("COMMIT")
+            return result
 
     def close(self) -> None:
         """Close the connection; SQLite brings the WAL into the file if nobody else has it open."""
@@ -145,6 +158,22 @@ class Log:
             for row in self._connection.execute(SELECT_MESSAGE, (key,)):
                 existing[record.message.message_id] = message_from_row(row)
         return existing
+
+    @contextlib.contextmanager
+    def _or_taken_back(self) -> Iterator[None]:
+        """A connection that is ready, and what fails on it leaves nothing behind."""
+        try:
+            self._make_ready()
+            yield
+        except sqlite3.Error as error:
+            code = failure_code(error)
+            self._take_back(trusted=code is FailureCode.STORAGE_FULL)
+            raise CommitFailed(code, str(error)) from error
+        except BaseException:
+            # A fault of ours, or of a job: the disk is none the worse for it, the heads may be.
+            self._heads_stale = True
+            self._take_back(trusted=True)
+            raise
 
     def _make_ready(self) -> None:
         if self._connection_suspect:

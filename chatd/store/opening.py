@@ -2,15 +2,17 @@
 
 A new log is made under another name and renamed, so that a log is whole or absent: an empty file
 under its name is damage, not a beginning. A start after `kill -9` is an ordinary start: SQLite
-takes up the WAL by itself.
+takes up the WAL by itself, and the newest whole snapshot is brought forward by the log.
 """
 
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import trio
 
 from chatd.observe.clock import wall_ms
@@ -20,7 +22,23 @@ from chatd.store.errors import StoreClosed, StoreDamaged, StoreLocked, StoreTooN
 from chatd.store.lock import DirectoryLock
 from chatd.store.log import Log
 from chatd.store.readers import LogReaders
-from chatd.store.recovery import Recovered, probe, read_epoch, recover
+from chatd.store.recovery import (
+    Recovered,
+    SnapshotOfMembers,
+    probe,
+    read_epoch,
+    read_position,
+    recover,
+)
+from chatd.store.snapshots import (
+    MEMBERS,
+    Found,
+    Snapshot,
+    newest_snapshot,
+    put_aside,
+    sync_directory,
+    write_snapshot,
+)
 from chatd.store.writer import LogWriter
 
 LOG_NAME = "log.sqlite3"
@@ -46,7 +64,9 @@ class Store:
     """An open state directory: its log's name, what the log held at the start, and ways in and out.
 
     `epoch` names the log: 16 hex digits, new when it was created. `recovered` is what was committed
-    when the store was opened. `readers` answer from the log as it is now.
+    when the store was opened, its members as of then too. `snapshot` is the one that it began with:
+    what the other actors were then, without the members. `passed_over` are the snapshots that were
+    of no use. `readers` answer from the log as it is now.
     """
 
     def __init__(
@@ -56,15 +76,19 @@ class Store:
         lock: DirectoryLock,
         epoch: str,
         recovered: Recovered,
+        found: Found,
     ) -> None:
         self.path = path
         self.epoch = epoch
         self.recovered = recovered
+        self.snapshot = found.snapshot
+        self.passed_over = found.passed_over
         self.readers = LogReaders(path)
         self._durability = durability
         self._lock = lock
         self._writer: LogWriter | None = None
         self._closed = False
+        self._writing_snapshot = threading.Lock()
 
     def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
@@ -84,10 +108,24 @@ class Store:
         self._writer = LogWriter(log, token)
         return self._writer
 
-    def reread(self) -> Recovered:
-        """The summary of the log as it is now, for an actor that recovers. Blocks as opening does.
+    def write_snapshot(self, snapshot: Snapshot) -> Path:
+        """Write a snapshot of the actors, of this log (`epoch`), and return its path.
 
-        Raises `StoreUnavailable` or `StoreDamaged`.
+        Blocks, and is meant for a thread; a second call waits for the first. Nothing in it may
+        change meanwhile. Raises `OSError` where the disk does not take it: those that were there
+        are as they were. `StoreClosed` after `close`.
+        """
+        if self._closed:
+            raise StoreClosed(f"The store {self.path.parent} is closed.")
+        if snapshot.epoch != self.epoch:
+            raise ValueError(f"a snapshot of the log {snapshot.epoch}, not of {self.epoch}")
+        with self._writing_snapshot:
+            return write_snapshot(self.path.parent, snapshot)
+
+    def reread(self) -> Recovered:
+        """The summary of the log as it is now, for an actor that recovers; from the log alone.
+
+        Blocks as opening does. Raises `StoreUnavailable` or `StoreDamaged`.
         """
         with _explained(self.path):
             connection = connect_to_write(self.path, self._durability)
@@ -134,18 +172,35 @@ def open_store(directory: Path, durability: str) -> Store:
                 _bring_forward(connection, path)
                 probe(connection)
                 epoch = read_epoch(connection)
-                recovered = recover(connection)
+                found = newest_snapshot(directory, epoch, read_position(connection))
+                put_aside(directory, found.passed_over)
+                recovered = recover(connection, _base(found))
     except BaseException:
         lock.release()
         raise
-    return Store(path, level, lock, epoch, recovered)
+    return Store(path, level, lock, epoch, recovered, _without_members(found))
+
+
+def _base(found: Found) -> SnapshotOfMembers | None:
+    snapshot = found.snapshot
+    if snapshot is None or MEMBERS not in snapshot.parts:
+        return None
+    return SnapshotOfMembers(snapshot.position, snapshot.members)
+
+
+def _without_members(found: Found) -> Found:
+    """What is left for the actors: the members are in `Recovered`, and newer there."""
+    if found.snapshot is None:
+        return found
+    parts = {name: part for name, part in found.snapshot.parts.items() if name != MEMBERS}
+    return attrs.evolve(found, snapshot=attrs.evolve(found.snapshot, parts=parts))
 
 
 def _make_directory(directory: Path) -> None:
     if directory.is_dir():
         return
     directory.mkdir(mode=0o700, parents=True)
-    _sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
 def _create(directory: Path) -> None:
@@ -157,15 +212,7 @@ def _create(directory: Path) -> None:
     with contextlib.closing(connect_to_create(unfinished)) as connection:
         schema.create(connection, wall_ms())
     unfinished.rename(directory / LOG_NAME)
-    _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(directory)
 
 
 def _require_whole_or_absent(path: Path) -> None:

@@ -5,29 +5,38 @@ length of the history; and from one snapshot of the file, so that a page and the
 agree.
 """
 
+import heapq
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 import trio
 
+from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreClosed, StoreReadFailed
-from chatd.store.rows import MESSAGE_COLUMNS, SELECT_MESSAGE, message_from_row, uuid_bytes
+from chatd.store.rows import (
+    LAST_SEQ,
+    MESSAGE_COLUMNS,
+    SELECT_MESSAGE,
+    message_from_row,
+    uuid_bytes,
+)
 
 READER_THREADS = 4  # reads at once; more wait their turn
 
 _T = TypeVar("_T")
 
-_ROOM = """
+_ROOM = f"""
     SELECT r.room_id,
            coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
-           coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0)
+           {LAST_SEQ}
     FROM rooms r WHERE r.connection_id = ?
 """
+_ROOM_AND_FORGOTTEN = "SELECT room_id, forgotten_seq FROM rooms WHERE connection_id = ?"
 # CROSS JOIN fixes the order: the one room first, then its messages by the index that is named.
 _PAGE = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
@@ -39,6 +48,22 @@ _NO_THREAD = {"index": "INDEXED BY messages_by_seq", "thread": ""}
 _ONE_THREAD = {"index": "INDEXED BY messages_by_thread", "thread": "AND m.thread_id = ?4"}
 _BACKWARD = {"bound": "<", "order": "DESC"}
 _FORWARD = {"bound": ">", "order": "ASC"}
+OWED = f"""
+    SELECT {MESSAGE_COLUMNS}
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq LIMIT ?4
+"""
+UNDELIVERED = f"""
+    SELECT {MESSAGE_COLUMNS}
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3
+      AND m.delivered_by IS NULL AND m.user_id <> ?4
+    ORDER BY m.seq DESC LIMIT ?5
+"""
+NEWEST = """
+    SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
+    WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
+"""
 _DELIVERED_COLUMN = 9
 _BEYOND_ANY_SEQ = 2**63 - 1
 
@@ -58,6 +83,17 @@ class Page:
     first_seq: int
     last_seq: int
     delivered: frozenset[int] = frozenset()
+
+
+@attrs.frozen
+class Cut:
+    """What stays of what is owed in a room: the messages from `first_seq` on.
+
+    None of them is older than `since_ms`, the time of the first.
+    """
+
+    first_seq: int
+    since_ms: int
 
 
 class LogReaders:
@@ -97,14 +133,48 @@ class LogReaders:
         if limit < 1:
             raise ValueError(f"a page has room for a message at least, not for {limit}")
         thread = None if thread_id is None else uuid_bytes(thread_id)
-        return await self._read(
+        return await self.read(
             lambda connection: _read_page(connection, connection_id, before, after, limit, thread)
         )
 
     async def message(self, message_id: str) -> Message | None:
         """The message with this id, in whatever room. `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
-        return await self._read(lambda connection: _read_message(connection, key))
+        return await self.read(lambda connection: _read_message(connection, key))
+
+    async def owed(
+        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`.
+
+        Fewer, or none, where retention removed some. The gaps are ascending and apart.
+        """
+        return await self.read(
+            lambda connection: _read_owed(connection, connection_id, gaps, after_seq, limit)
+        )
+
+    async def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
+        than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
+        return await self.read(
+            lambda connection: _read_undelivered(
+                connection, connection_id, user_id, first_seq, last_seq, limit
+            )
+        )
+
+    async def newest_owed(
+        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+    ) -> dict[str, Cut]:
+        """Where the newest of all that is `owed` begin in each room, were only `most` to stay.
+
+        The newest are those with the highest positions in the log, over all rooms. In each room
+        they end before the first message, going back, that is older than `oldest_ms`. Where nothing
+        stays, the cut is behind the last seq that is owed, with `oldest_ms`. Reads `most` rows, and
+        one for each room and gap that they lie in.
+        """
+        return await self.read(lambda connection: _read_cuts(connection, owed, most, oldest_ms))
 
     def close(self) -> None:
         """Close the connections that nobody uses; the others are closed when they come back."""
@@ -112,7 +182,8 @@ class LogReaders:
         while self._idle:
             self._idle.pop().close()
 
-    async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Ask `question` in a thread, in one view of the log, on a connection that only reads."""
         if self._closed:
             raise StoreClosed("The readers of the log are closed.")
 
@@ -190,3 +261,81 @@ def page_statement(*, backward: bool, of_thread: bool) -> str:
 def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
     row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
     return None if row is None else message_from_row(row)
+
+
+def _read_owed(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    gaps: Sequence[Gap],
+    after_seq: int,
+    limit: int,
+) -> tuple[Message, ...]:
+    room_id, forgotten_seq = _find_room(connection, connection_id)
+    above = max(after_seq, forgotten_seq)
+    messages: list[Message] = []
+    for gap in gaps:
+        if len(messages) >= limit:
+            break
+        if gap.last > above:
+            bounds = (room_id, max(gap.first, above + 1), gap.last, limit - len(messages))
+            messages += map(message_from_row, connection.execute(OWED, bounds))
+    return tuple(messages)
+
+
+def _read_undelivered(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    user_id: str,
+    first_seq: int,
+    last_seq: int,
+    limit: int,
+) -> tuple[Message, ...]:
+    room_id, _ = _find_room(connection, connection_id)
+    rows = connection.execute(UNDELIVERED, (room_id, first_seq, last_seq, user_id, limit))
+    return tuple(map(message_from_row, rows))[::-1]
+
+
+def _read_cuts(
+    connection: sqlite3.Connection, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+) -> dict[str, Cut]:
+    cuts: dict[str, Cut] = {}
+    newest: list[tuple[int, str, int, int]] = []  # of each room the next one: a heap of positions
+    rest: dict[str, Iterator[tuple[int, int, int]]] = {}
+
+    def offer_next(room: str) -> None:
+        for position, seq, timestamp_ms in rest[room]:
+            if timestamp_ms >= oldest_ms:
+                heapq.heappush(newest, (-position, room, seq, timestamp_ms))
+            break
+
+    for room, gaps in owed.items():
+        if gaps:
+            cuts[room] = Cut(gaps[-1].last + 1, oldest_ms)
+            rest[room] = _newest_first(connection, room, gaps)
+            offer_next(room)
+    for _ in range(most):
+        if not newest:
+            break
+        _, room, seq, timestamp_ms = heapq.heappop(newest)
+        cuts[room] = Cut(seq, timestamp_ms)
+        offer_next(room)
+    return cuts
+
+
+def _newest_first(
+    connection: sqlite3.Connection, connection_id: str, gaps: Sequence[Gap]
+) -> Iterator[tuple[int, int, int]]:
+    """Position, seq and time of what the gaps hold, read only as far as it is asked for."""
+    room_id, forgotten_seq = _find_room(connection, connection_id)
+    for gap in reversed(gaps):
+        if gap.last <= forgotten_seq:
+            break
+        yield from connection.execute(NEWEST, (room_id, gap.first, gap.last))
+
+
+def _find_room(connection: sqlite3.Connection, connection_id: str) -> tuple[int, int]:
+    """The number of a room, 0 for one that the log does not know, and its forgotten seq."""
+    row: tuple[int, int] | None = connection.execute(
+        _ROOM_AND_FORGOTTEN, (connection_id,)
+    ).fetchone()
+    return (0, 0) if row is None else row

@@ -1,14 +1,24 @@
 """What a start learns from the log: whether it is sound, and what memory begins with.
 
 Nothing here grows with the number of messages, so that a log of millions opens at once: rooms are
-looked at by their ends, and soundness by samples. `chatd store verify` is the full check.
+looked at by their ends, and soundness by samples. `chatd store verify` is the full check. Members
+are read whole, or, where a snapshot knows them as of a position, only those that changed since.
 """
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator, Mapping
 
 import attrs
 
-from chatd.store.rows import MESSAGE_COLUMNS, SELECT_HEADS, message_from_row
+from chatd.chat.queue import Queue
+from chatd.store.rows import (
+    MESSAGE_COLUMNS,
+    QUEUE_COLUMNS,
+    SELECT_HEADS,
+    message_from_row,
+    queue_from_row,
+)
 
 SAMPLES = 64  # places, evenly over the log, that are read at a start: a cut or zeroed part shows
 
@@ -16,30 +26,45 @@ _MESSAGE_AT = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
     WHERE m.position >= ? ORDER BY m.position LIMIT 1
 """
+_ALL_MEMBERS = f"""
+    SELECT r.connection_id, m.user_id, m.is_member, {QUEUE_COLUMNS}
+    FROM members m JOIN rooms r USING (room_id) WHERE m.is_member
+"""
+# CROSS JOIN fixes the order: the members that changed first, then the room of each.
+_MEMBERS_SINCE = f"""
+    SELECT r.connection_id, m.user_id, m.is_member, {QUEUE_COLUMNS}
+    FROM members m INDEXED BY members_by_position CROSS JOIN rooms r USING (room_id)
+    WHERE m.position > ?
+"""
+
+Members = Mapping[str, Mapping[str, Queue]]
 
 
 @attrs.frozen
-class AcknowledgedSeqs:
-    """What a user acknowledged in a room: all up to a seq, and single ones beyond it."""
+class SnapshotOfMembers:
+    """The members of all rooms as of a position of this log: by connection id, then by user id.
 
-    up_to: int = 0
-    beyond: frozenset[int] = frozenset()
+    They may be newer than `position` says, never older.
+    """
+
+    position: int
+    members: Members
 
 
 @attrs.frozen
 class Recovered:
     """The log's own summary of what was committed.
 
-    `rooms`: the last seq by connection id, 0 for a room with members but no message. `position`:
-    that of the last record. `message_count`: messages in the log, without counting them.
-    `acknowledgements`: by connection id, then by user id; who is not in it acknowledged nothing.
+    `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
+    with members and no message ever. `position`: that of the last record. `message_count`: messages
+    in the log, without counting them. `members`: what each is owed, by connection id, then by user
+    id; a room without members is not in it.
     """
 
     rooms: dict[str, int]
     position: int
     message_count: int
-    members: dict[str, set[str]]
-    acknowledgements: dict[str, dict[str, AcknowledgedSeqs]]
+    members: dict[str, dict[str, Queue]]
 
 
 def read_epoch(connection: sqlite3.Connection) -> str:
@@ -48,22 +73,58 @@ def read_epoch(connection: sqlite3.Connection) -> str:
     return str(epoch)
 
 
-def recover(connection: sqlite3.Connection) -> Recovered:
-    """Read the summary. Raises `sqlite3.Error`, also where the file is damaged."""
+def read_position(connection: sqlite3.Connection) -> int:
+    """The position of the last record."""
     [(position,)] = connection.execute("SELECT position FROM meta")
-    rooms = {room: last_seq for room, _, last_seq in connection.execute(SELECT_HEADS)}
-    members: dict[str, set[str]] = {}
-    for room, user in connection.execute(
-        "SELECT r.connection_id, m.user_id FROM members m JOIN rooms r USING (room_id)"
-    ):
-        members.setdefault(room, set()).add(user)
-    return Recovered(
-        rooms=rooms,
-        position=position,
-        message_count=sum(rooms.values()),  # seqs are dense and begin at 1
-        members=members,
-        acknowledgements=_read_acknowledgements(connection),
-    )
+    return int(position)
+
+
+def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = None) -> Recovered:
+    """Read the summary, in one view of the log.
+
+    With a `base` of this log, the members are those, brought forward by what is newer; the result
+    is the same. Raises `sqlite3.Error` or `ValueError`, also where the file is damaged.
+    """
+    with _one_view(connection):
+        position = read_position(connection)
+        rooms: dict[str, int] = {}
+        message_count = 0
+        for room, _, last_seq, forgotten_seq in connection.execute(SELECT_HEADS):
+            rooms[room] = last_seq
+            message_count += last_seq - forgotten_seq  # what is there of a room is dense
+        members = _read_members(connection, base)
+    return Recovered(rooms, position, message_count, members)
+
+
+def _read_members(
+    connection: sqlite3.Connection, base: SnapshotOfMembers | None
+) -> dict[str, dict[str, Queue]]:
+    if base is None:
+        members: dict[str, dict[str, Queue]] = {}
+        rows = connection.execute(_ALL_MEMBERS)
+    else:
+        members = {room: dict(queues) for room, queues in base.members.items()}
+        rows = connection.execute(_MEMBERS_SINCE, (base.position,))
+    for room, user, is_member, *columns in rows:
+        if is_member:
+            members.setdefault(room, {})[user] = queue_from_row(*columns)
+        else:
+            members.get(room, {}).pop(user, None)
+    return {room: queues for room, queues in members.items() if queues}
+
+
+@contextlib.contextmanager
+def _one_view(connection: sqlite3.Connection) -> Iterator[None]:
+    """All reads see the log at one moment, whatever is committed meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # SQLite ends it by itself on some errors
+            connection.execute("ROLLBACK")
 
 
 def probe(connection: sqlite3.Connection) -> None:
@@ -77,27 +138,3 @@ def probe(connection: sqlite3.Connection) -> None:
             ).fetchone()
             if found is None:
                 raise ValueError(f"message {message.message_id} is not in its index")
-
-
-def _read_acknowledgements(
-    connection: sqlite3.Connection,
-) -> dict[str, dict[str, AcknowledgedSeqs]]:
-    singles: dict[tuple[str, str], set[int]] = {}
-    for room, user, seq in connection.execute(
-        "SELECT r.connection_id, a.user_id, a.seq FROM acknowledged a JOIN rooms r USING (room_id)"
-    ):
-        singles.setdefault((room, user), set()).add(seq)
-    cursors: dict[tuple[str, str], int] = {
-        (room, user): seq
-        for room, user, seq in connection.execute(
-            "SELECT r.connection_id, a.user_id, a.seq"
-            " FROM acknowledged_up_to a JOIN rooms r USING (room_id)"
-        )
-    }
-    acknowledgements: dict[str, dict[str, AcknowledgedSeqs]] = {}
-    for room, user in cursors.keys() | singles.keys():
-        acknowledgements.setdefault(room, {})[user] = AcknowledgedSeqs(
-            up_to=cursors.get((room, user), 0),
-            beyond=frozenset(singles.get((room, user), ())),
-        )
-    return acknowledgements

@@ -1,20 +1,23 @@
 """Records as rows: the only place that knows both.
 
 A `Batch` collects the rows of many records by table, so that each table is written by one
-`executemany`. The order between tables does not matter for what is in them in the end: see the
-statements of acknowledgements, which give the same set in whatever order they run.
+`executemany`; what becomes of a member in one batch is written once, as its last record has it.
+The order between tables does not matter: a `Delivered` marks a message that is there already or in
+the same batch, and messages go first.
 """
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import attrs
+import orjson
 
+from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
-    Acknowledged,
     Delivered,
-    MemberJoined,
+    MemberKept,
+    MemberRemoved,
     Message,
     MessageStored,
     Record,
@@ -28,11 +31,13 @@ MESSAGE_COLUMNS = (
 SELECT_MESSAGE = (
     f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.message_id = ?"
 )
-SELECT_HEADS = """
-    SELECT r.connection_id, r.room_id,
-           coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0)
-    FROM rooms r
+# The last seq of a room `r` that was ever given, be it that retention removed its message.
+LAST_SEQ = """
+    max(r.forgotten_seq,
+        coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
 """
+SELECT_HEADS = f"SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq FROM rooms r"
+QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
 
 _INSERT_ROOM = "INSERT INTO rooms (connection_id, room_id) VALUES (?, ?)"
 _INSERT_MESSAGE = """
@@ -40,23 +45,16 @@ _INSERT_MESSAGE = """
                           user_id, name, context, content)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_INSERT_MEMBER = """
-    INSERT INTO members (position, room_id, user_id, joined_ms) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO NOTHING
-"""
-_ADVANCE_CURSOR = """
-    INSERT INTO acknowledged_up_to (position, room_id, user_id, seq, at_ms) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET seq = excluded.seq, at_ms = excluded.at_ms,
-                              position = excluded.position
-    WHERE excluded.seq > seq
-"""
-_DELETE_PASSED = "DELETE FROM acknowledged WHERE room_id = ? AND user_id = ? AND seq <= ?"
-_INSERT_ACKNOWLEDGED = """
-    INSERT INTO acknowledged (position, room_id, user_id, seq, at_ms)
-    SELECT ?1, ?2, ?3, ?4, ?5
-    WHERE NOT EXISTS (
-        SELECT 1 FROM acknowledged_up_to WHERE room_id = ?2 AND user_id = ?3 AND seq >= ?4)
-    ON CONFLICT DO NOTHING
+# Parameter 10: the user was removed and came again in this batch. A first joining stands else.
+_PUT_MEMBER = """
+    INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
+                         away_seq, away_ms, gaps, fallen)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT DO UPDATE SET
+        joined_ms = CASE WHEN is_member AND NOT ?10 THEN joined_ms ELSE excluded.joined_ms END,
+        position = excluded.position, is_member = excluded.is_member,
+        away_seq = excluded.away_seq, away_ms = excluded.away_ms,
+        gaps = excluded.gaps, fallen = excluded.fallen
 """
 _MARK_DELIVERED = """
     UPDATE messages SET delivered_by = ?, delivered_ms = ?
@@ -65,6 +63,9 @@ _MARK_DELIVERED = """
 _SET_POSITION = "UPDATE meta SET position = ?"
 
 _UUID_TEXT_LENGTH = 36
+
+# What a queue is in JSON, by its fields: the gaps are [first, last, since_ms].
+QueueFields: TypeAlias = tuple[int | None, int, list[list[int]], list[int] | None]
 
 
 def uuid_bytes(text: str) -> bytes:
@@ -99,6 +100,38 @@ def message_from_row(row: Sequence[Any]) -> Message:
     )
 
 
+def queue_fields(queue: Queue) -> QueueFields:
+    """A queue as plain JSON values, for a row and for a snapshot."""
+    gaps = [[gap.first, gap.last, gap.since_ms] for gap in queue.gaps]
+    fallen = None if queue.fallen is None else list(queue.fallen)
+    return queue.away_seq, queue.away_ms, gaps, fallen
+
+
+def queue_from_fields(
+    away_seq: int | None, away_ms: int, gaps: list[list[int]], fallen: list[int] | None
+) -> Queue:
+    """The queue of `queue_fields`; `ValueError` where they are none."""
+    if away_seq is None and not away_ms and not gaps and fallen is None:
+        return PRESENT  # one for all: most members are in their room
+    try:
+        told: tuple[int, int] | None = None
+        if fallen is not None:
+            told = (fallen[0], fallen[1])
+        return Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
+    except (TypeError, IndexError, KeyError) as error:
+        raise ValueError(f"not the queue of a member: {error}") from None
+
+
+def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | None) -> Queue:
+    """The queue in a row's `QUEUE_COLUMNS`; `ValueError` where its JSON is damaged."""
+    return queue_from_fields(
+        away_seq,
+        away_ms,
+        orjson.loads(gaps),
+        None if fallen is None else orjson.loads(fallen),
+    )
+
+
 @attrs.define
 class Heads:
     """Where the log ends: the last position, the number of each room and its last seq."""
@@ -113,7 +146,7 @@ class Heads:
         [(position,)] = connection.execute("SELECT position FROM meta")
         room_ids: dict[str, int] = {}
         last_seqs: dict[str, int] = {}
-        for connection_id, room_id, last_seq in connection.execute(SELECT_HEADS):
+        for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
             room_ids[connection_id] = room_id
             last_seqs[connection_id] = last_seq
         return cls(position, room_ids, last_seqs)
@@ -125,6 +158,39 @@ class Heads:
         self.last_seqs.update(batch.last_seqs)
 
 
+class _MemberRow:
+    """What becomes of a member in one batch. Slots: one for each member in it.
+
+    `queue` is None where it is removed; `joined_anew` where it was removed before it came again.
+    """
+
+    __slots__ = ("joined_anew", "joined_ms", "position", "queue")
+
+    def __init__(
+        self, position: int, queue: Queue | None, joined_ms: int, joined_anew: bool
+    ) -> None:
+        self.position = position
+        self.queue = queue
+        self.joined_ms = joined_ms
+        self.joined_anew = joined_anew
+
+    def parameters(self, room_id: int, user_id: str) -> tuple[object, ...]:
+        queue = PRESENT if self.queue is None else self.queue
+        away_seq, away_ms, gaps, fallen = queue_fields(queue)
+        return (
+            room_id,
+            user_id,
+            self.position,
+            self.joined_ms,
+            self.queue is not None,
+            away_seq,
+            away_ms,
+            orjson.dumps(gaps).decode() if gaps else "[]",
+            None if fallen is None else orjson.dumps(fallen).decode(),
+            self.joined_anew,
+        )
+
+
 class Batch:
     """Rows by table, with positions and room numbers that continue `heads` without changing it.
 
@@ -132,8 +198,6 @@ class Batch:
     """
 
     __slots__ = (
-        "_acknowledged",
-        "_cursors",
         "_delivered",
         "_heads",
         "_members",
@@ -149,9 +213,7 @@ class Batch:
         self.new_rooms: dict[str, int] = {}
         self.last_seqs: dict[str, int] = {}
         self._messages: list[tuple[object, ...]] = []
-        self._members: list[tuple[object, ...]] = []
-        self._cursors: list[tuple[int, int, str, int, int]] = []
-        self._acknowledged: list[tuple[object, ...]] = []
+        self._members: dict[tuple[int, str], _MemberRow] = {}
         self._delivered: list[tuple[object, ...]] = []
 
     def add(self, records: Iterable[Record]) -> None:
@@ -161,13 +223,11 @@ class Batch:
             match record:
                 case MessageStored():
                     self._add_message(record.message)
-                case MemberJoined(connection_id, user_id, at_ms):
-                    room_id = self._room_id(connection_id)
-                    self._members.append((self.position, room_id, user_id, at_ms))
-                case Acknowledged(connection_id, user_id, seq, up_to, at_ms):
-                    room_id = self._room_id(connection_id)
-                    row = (self.position, room_id, user_id, seq, at_ms)
-                    (self._cursors if up_to else self._acknowledged).append(row)
+                case MemberKept(connection_id, user_id, queue, at_ms):
+                    self._keep_member((self._room_id(connection_id), user_id), queue, at_ms)
+                case MemberRemoved(connection_id, user_id):
+                    key = (self._room_id(connection_id), user_id)
+                    self._members[key] = _MemberRow(self.position, None, 0, joined_anew=False)
                 case Delivered(connection_id, seq, by, at_ms):
                     self._delivered.append((by, at_ms, self._room_id(connection_id), seq))
                 case _:
@@ -180,15 +240,24 @@ class Batch:
         if self._messages:
             connection.executemany(_INSERT_MESSAGE, self._messages)
         if self._members:
-            connection.executemany(_INSERT_MEMBER, self._members)
-        if self._cursors:
-            connection.executemany(_ADVANCE_CURSOR, self._cursors)
-            connection.executemany(_DELETE_PASSED, [row[1:4] for row in self._cursors])
-        if self._acknowledged:
-            connection.executemany(_INSERT_ACKNOWLEDGED, self._acknowledged)
+            rows = [row.parameters(*key) for key, row in self._members.items()]
+            connection.executemany(_PUT_MEMBER, rows)
         if self._delivered:
             connection.executemany(_MARK_DELIVERED, self._delivered)
+        if self.position == self._heads.position:
+            # Nothing to write, which asks whether the disk takes anything. SQLite leaves a page
+            # alone whose bytes stay the same, so that they are changed there and back.
+            connection.execute(_SET_POSITION, (self.position + 1,))
         connection.execute(_SET_POSITION, (self.position,))
+
+    def _keep_member(self, key: tuple[int, str], queue: Queue, at_ms: int) -> None:
+        known = self._members.get(key)
+        if known is None:
+            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=False)
+        elif known.queue is None:
+            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=True)
+        else:
+            known.position, known.queue = self.position, queue
 
     def _add_message(self, message: Message) -> None:
         connection_id = message.connection_id

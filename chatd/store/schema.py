@@ -9,8 +9,13 @@ How the tables are meant:
   kept in `meta`, as not every record leaves a row behind. A snapshot names the one it stands at.
 - **messages** have the position as their rowid, so that the log is appended to at its end. UUIDs
   are 16 bytes, rooms are numbers: both are in indexes.
-- **acknowledged_up_to** is a cursor per room and user; **acknowledged** has a row for each message
-  above the cursor that was acknowledged alone. A cursor that moves deletes the rows that it passes.
+- **members** hold what each member is owed (`chatd.chat.queue`): `away_seq` is null while one of
+  its sockets is in the room; `gaps` and `fallen` are JSON. A row is written whole, so that the
+  newest one is all that counts; its position tells a snapshot what is newer than itself. Who is
+  removed keeps a row with `is_member` 0, for the same reason.
+- **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
+- **message_text** is the index of the search, over the content that `messages` holds. It is brought
+  forward behind the commits, up to `indexed_position`.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
 """
 
@@ -85,6 +90,28 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             position INTEGER NOT NULL,
             PRIMARY KEY (room_id, user_id, seq)
         ) STRICT, WITHOUT ROWID
+        """,
+    ),
+    (
+        "ALTER TABLE rooms ADD COLUMN forgotten_seq INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE members ADD COLUMN is_member INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE members ADD COLUMN away_seq INTEGER",
+        "ALTER TABLE members ADD COLUMN away_ms INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE members ADD COLUMN gaps TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE members ADD COLUMN fallen TEXT",
+        # Nothing was owed before there was a queue: members begin where their rooms stand now.
+        """
+        UPDATE members SET away_ms = joined_ms, away_seq = (
+            SELECT coalesce(max(m.seq), 0) FROM messages m WHERE m.room_id = members.room_id)
+        """,
+        "CREATE INDEX members_by_position ON members (position)",
+        "DROP TABLE acknowledged",
+        "DROP TABLE acknowledged_up_to",
+        "ALTER TABLE meta ADD COLUMN indexed_position INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE VIRTUAL TABLE message_text USING fts5 (
+            content, content = 'messages', content_rowid = 'position',
+            tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')
         """,
     ),
 )

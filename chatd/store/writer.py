@@ -4,17 +4,21 @@ A queue into a thread that stands ready, and one `run_sync_soon` back, cost half
 of a hop through `trio.to_thread` (measured), and are paid once for a whole group of requests.
 
 **Group commit**: what is queued while a commit runs goes into the next transaction together.
+**Upkeep**: a job has a transaction of its own, between two groups; all is done in the order in
+which it was asked for.
 **No cancel**: a task that waits for its commit cannot be cancelled, as the result must be known. So
 a disk that hangs holds these tasks; only the end of the process helps (DESIGN, "Store").
+**No task is left**: should the thread end by a fault, whoever waits for it is told.
 """
 
 import contextlib
 import math
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import outcome
 import trio
@@ -35,22 +39,53 @@ MAX_GROUP_RECORDS = 4_096
 COMMIT_WINDOW_S = 0.010
 
 
+_T = TypeVar("_T")
+
+
 class WritesLog(Protocol):
     """The part of `Log` that the thread uses."""
 
     def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]: ...
 
+    def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T: ...
+
     def close(self) -> None: ...
 
 
-class _Waiting:
-    """A request and the task that is parked for it. Slots: one for every commit."""
+class _Parked:
+    """The task that is parked for something; None once it was told. Slots: one for every commit.
 
-    __slots__ = ("records", "task")
+    Looked at by Trio's thread alone.
+    """
 
-    def __init__(self, records: Request, task: trio.lowlevel.Task) -> None:
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+
+    def tell(self, result: outcome.Outcome[Any]) -> None:
+        if self.task is not None:
+            task, self.task = self.task, None
+            trio.lowlevel.reschedule(task, result)
+
+
+class _Commit(_Parked):
+    __slots__ = ("records",)
+
+    def __init__(self, records: Request) -> None:
+        super().__init__()
         self.records = records
-        self.task = task
+
+
+class _Job(_Parked):
+    __slots__ = ("job",)
+
+    def __init__(self, job: Callable[[sqlite3.Connection], object]) -> None:
+        super().__init__()
+        self.job = job
+
+
+_Asked: TypeAlias = _Commit | _Job | None  # None: the end
 
 
 class LogWriter:
@@ -65,7 +100,10 @@ class LogWriter:
         self._log = log
         self._token = token
         self._window_s = window_s
-        self._requests: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._put_back: list[_Asked] = []  # one at most: taken too early, and next in turn
+        self._at_hand: Sequence[_Parked] = ()  # what the thread is at
+        self._fault: BaseException | None = None  # that ended the thread
         self._closing = False
         self._has_log = True
         self._ended = trio.Event()
@@ -83,14 +121,39 @@ class LogWriter:
         Cannot be cancelled: a task in a cancelled scope gets its result too, and meets the
         cancellation at its next checkpoint. Requests are committed in the order of the calls.
 
+        Without records, it asks the disk, which is written to and synced.
+
         Raises `CommitFailed` (the disk; worth a retry), `RecordRefused` (the records do not fit the
-        log), `StoreClosed` after `close`.
+        log), `StoreClosed` after `close`, or where the thread ended by a fault before this was its
+        turn. What the thread was at then gets `CommitFailed`, although it may be in the log: this
+        writer is gone, and who starts another begins with what the log holds.
         """
         if self._closing:
-            raise StoreClosed("The writer of the log is closed.")
-        self._requests.put(_Waiting(records, trio.lowlevel.current_task()))
+            raise self._is_closed()
+        self._asked.put(_Commit(records))
         result: CommitOutcome = await trio.lowlevel.wait_task_rescheduled(_cannot_abort)
         return result
+
+    async def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run `job` in a transaction of its own, in its turn, and return what it returns.
+
+        It runs in the writer's thread, and commits wait for it: keep it short, and ask again for
+        the rest. It neither begins nor ends a transaction. Cannot be cancelled, like a commit.
+
+        Raises what the job raises, except that an error of the database is a `CommitFailed`;
+        nothing of the job was written then. `StoreClosed` as for a commit.
+        """
+        if self._closing:
+            raise self._is_closed()
+        self._asked.put(_Job(job))
+        result: _T = await trio.lowlevel.wait_task_rescheduled(_cannot_abort)
+        return result
+
+    async def ended(self) -> None:
+        """Wait until the thread has ended; raises `StoreClosed` where it did so by a fault."""
+        await self._ended.wait()
+        if self._fault is not None:
+            raise self._is_closed()
 
     async def close(self, timeout_s: float) -> bool:
         """End the thread after what is queued, and say whether it ended within `timeout_s`.
@@ -100,45 +163,57 @@ class LogWriter:
         """
         if not self._closing:
             self._closing = True
-            self._requests.put(None)
+            self._asked.put(None)
         with trio.move_on_after(timeout_s, shield=True):
             await self._ended.wait()
         return self._ended.is_set()
 
     def _run(self) -> None:
-        began_s = -math.inf
         try:
-            while (first := self._requests.get()) is not None:
-                time.sleep(max(0.0, began_s + self._window_s - time.perf_counter()))
-                began_s = time.perf_counter()
-                group = self._group_of(first)
-                self._answer(group, self._results(group))
-        finally:
             try:
-                self._log.close()
+                self._serve()
             finally:
-                self._has_log = False
-                self._tell(self._ended.set)
+                self._log.close()
+        except BaseException as fault:  # nobody is above the thread: `_end` tells who waits for it
+            self._fault = fault
+        finally:
+            self._has_log = False
+            self._tell(self._end)
 
-    def _group_of(self, first: _Waiting) -> list[_Waiting]:
+    def _serve(self) -> None:
+        began_s = -math.inf
+        while (first := self._take()) is not None:
+            self._at_hand = [first]
+            if isinstance(first, _Job):
+                self._answer([first], [self._result(first)])
+                continue
+            time.sleep(max(0.0, began_s + self._window_s - time.perf_counter()))
+            began_s = time.perf_counter()
+            group = self._group_of(first)
+            self._answer(group, self._results(group))
+
+    def _take(self) -> _Asked:
+        return self._put_back.pop() if self._put_back else self._asked.get()
+
+    def _group_of(self, first: _Commit) -> list[_Commit]:
         """What is committed together: the first request, and what else is queued by now."""
-        group = [first]
+        self._at_hand = group = [first]
         room_left = MAX_GROUP_RECORDS - len(first.records)
         while room_left > 0:
             try:
-                waiting = self._requests.get_nowait()
+                asked = self._asked.get_nowait()
             except queue.Empty:
                 break
-            if waiting is None:
-                self._requests.put(None)  # nothing comes after it: seen again after this group
+            if not isinstance(asked, _Commit):
+                self._put_back.append(asked)
                 break
-            group.append(waiting)
-            room_left -= len(waiting.records)
+            group.append(asked)
+            room_left -= len(asked.records)
         return group
 
-    def _results(self, group: list[_Waiting]) -> list[outcome.Outcome[CommitOutcome]]:
+    def _results(self, group: list[_Commit]) -> list[outcome.Outcome[CommitOutcome]]:
         try:
-            results = self._log.commit([waiting.records for waiting in group])
+            results = self._log.commit([commit.records for commit in group])
         except CommitFailed as failure:
             # One error for each: a traceback grows with every task that raises it.
             return [outcome.Error(_again(failure)) for _ in group]
@@ -149,12 +224,40 @@ class LogWriter:
             for result in results
         ]
 
-    def _answer(self, group: list[_Waiting], results: list[outcome.Outcome[CommitOutcome]]) -> None:
+    def _result(self, job: _Job) -> outcome.Outcome[object]:
+        try:
+            return outcome.Value(self._log.maintain(job.job))
+        except Exception as error:
+            return outcome.Error(error)
+
+    def _answer(self, parked: Sequence[_Parked], results: Sequence[outcome.Outcome[Any]]) -> None:
+        answers = list(zip(parked, results, strict=True))
+
         def wake() -> None:
-            for waiting, result in zip(group, results, strict=True):
-                trio.lowlevel.reschedule(waiting.task, result)
+            for one, result in answers:
+                one.tell(result)
 
         self._tell(wake)
+        self._at_hand = ()
+
+    def _end(self) -> None:
+        """The last word of the thread, on Trio's: nobody is parked for it from here on."""
+        self._closing = True
+        if self._fault is not None:
+            for parked in self._at_hand:
+                parked.tell(outcome.Error(_unexpected(self._fault)))
+        while self._put_back or not self._asked.empty():
+            asked = self._take()
+            if asked is not None:
+                asked.tell(outcome.Error(self._is_closed()))
+        self._ended.set()
+
+    def _is_closed(self) -> StoreClosed:
+        if self._fault is None:
+            return StoreClosed("The writer of the log is closed.")
+        closed = StoreClosed("The writer of the log ended by a fault.")
+        closed.__cause__ = self._fault
+        return closed
 
     def _tell(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(trio.RunFinishedError):  # then nobody is left to be told
@@ -171,7 +274,7 @@ def _again(failure: CommitFailed) -> CommitFailed:
     return copy
 
 
-def _unexpected(error: Exception) -> CommitFailed:
+def _unexpected(error: BaseException) -> CommitFailed:
     failure = CommitFailed(FailureCode.STORAGE_ERROR, f"{type(error).__name__}: {error}")
     failure.__cause__ = error
     return failure

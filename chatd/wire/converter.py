@@ -26,6 +26,8 @@ from chatd.wire.payloads import (
     Context,
     ContextConfig,
     HistoryGet,
+    PresenceUpdate,
+    Typing,
 )
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ _CLASSES: tuple[type, ...] = (
     ConnectionLeave,
     HistoryGet,
     AuthRefresh,
+    Typing,
+    PresenceUpdate,
 )
 
 

@@ -46,10 +46,27 @@ class ChatAck:
 
 
 @attrs.frozen
-class ConnectionJoin:
-    """`connection:join`."""
+class Typing:
+    """`chat:typing:start` and `chat:typing:stop`."""
 
     connection_id: str
+
+
+@attrs.frozen
+class PresenceUpdate:
+    """`presence:update`; `status` is one of three words, which the chat knows."""
+
+    status: str
+    connection_id: str
+
+
+@attrs.frozen
+class ConnectionJoin:
+    """`connection:join`; `since` is the last seq that the client has, in the log named `epoch`."""
+
+    connection_id: str
+    since: int | None = None
+    epoch: str | None = None
 
 
 @attrs.frozen

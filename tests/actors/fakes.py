@@ -1,6 +1,6 @@
 """A log in memory and a runner that writes down what it is told, for the loops of actors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
@@ -53,13 +53,22 @@ class MemoryLog:
 
 
 class Notebook:
-    """What the effects told, in order: a list of effects, or a batch and its code."""
+    """What the effects told, in order: an effect, or a batch and the code that it failed with."""
 
     def __init__(self) -> None:
-        self.lines: list[Sequence[Effect] | tuple[Sequence[Command], str]] = []
+        self.lines: list[Effect | tuple[list[Command], str]] = []
+        self.there: set[tuple[str, str]] = set()
+        self.crash_at: int | None = None  # the effect, counted from 0, that raises
+        self._count = 0
 
-    def run(self, effects: Sequence[Effect]) -> None:
-        self.lines.append(effects)
+    def run(self, effect: Effect) -> None:
+        count, self._count = self._count, self._count + 1
+        if count == self.crash_at:
+            raise ZeroDivisionError
+        self.lines.append(effect)
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
-        self.lines.append((batch, code))
+        self.lines.append((list(batch), code))
+
+    def in_rooms(self) -> Collection[tuple[str, str]]:
+        return self.there

@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from chatd.actors.loop import Log
-from chatd.chat.records import MemberJoined, MessageStored
+from chatd.chat.queue import PRESENT
+from chatd.chat.records import MemberKept, MessageStored
 from chatd.store import Committed, Conflict, RecordRefused, open_store
 from tests.actors.fakes import MemoryLog
 from tests.chat.commands import send, stored
@@ -28,7 +29,8 @@ async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[L
 
 
 async def test_records_that_fit_are_committed(log: Log) -> None:
-    assert isinstance(await log.commit([ONE, MemberJoined("demo", "ann", 0), TWO]), Committed)
+    member = MemberKept("demo", "ann", PRESENT, 0)
+    assert isinstance(await log.commit([ONE, member, TWO]), Committed)
     assert isinstance(await log.commit([THREE]), Committed)
 
 

@@ -5,8 +5,9 @@ from trio.testing import wait_all_tasks_blocked
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import Accepted, Command, Conflicted, Joined, Messages, Repeated
-from chatd.chat.records import MemberJoined
-from chatd.store import CommitFailed, FailureCode, RecordRefused
+from chatd.chat.queue import PRESENT, Queue
+from chatd.chat.records import MemberKept
+from chatd.store import CommitFailed, FailureCode, RecordRefused, StoreClosed
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, send, stored
 
@@ -45,8 +46,8 @@ def accepted(number: int, seq: int) -> Accepted:
 
 async def test_a_batch_is_one_commit_and_its_effects_are_run_together(actor: Actor) -> None:
     await actor.serve(send(1), join("demo"), send(2))
-    effects = [accepted(1, 1), Joined(join("demo"), (1,)), accepted(2, 2)]
-    assert actor.notebook.lines == [effects]
+    effects = [accepted(1, 1), Joined(join("demo"), (1,), ((),), (None,)), accepted(2, 2)]
+    assert actor.notebook.lines == effects
     assert len(actor.log.commits) == 1
     assert actor.machine.last_seq("demo") == 2
 
@@ -62,7 +63,7 @@ async def test_nothing_is_applied_or_told_before_the_commit(
     assert actor.machine.last_seq("demo") == 0
     actor.log.open_gate.set()
     await wait_all_tasks_blocked()
-    assert actor.notebook.lines == [[accepted(1, 1)]]
+    assert actor.notebook.lines == [accepted(1, 1)]
     assert actor.machine.last_seq("demo") == 1
     actor.mailbox.close()
 
@@ -79,13 +80,13 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
     actor.log.open_gate.set()
     actor.mailbox.close()
     await wait_all_tasks_blocked()
-    assert actor.notebook.lines == [[accepted(1, 1)], [accepted(2, 2), accepted(3, 3)]]
+    assert actor.notebook.lines == [accepted(1, 1), accepted(2, 2), accepted(3, 3)]
 
 
 async def test_a_batch_has_a_most_and_the_rest_is_the_next_batch(actor: Actor) -> None:
     await actor.serve(*(send(number) for number in range(2 * BATCH_MAX + 1)))
     assert [len(records) for records in actor.log.commits] == [BATCH_MAX, BATCH_MAX, 1]
-    assert [len(effects) for effects in actor.notebook.lines] == [BATCH_MAX, BATCH_MAX, 1]
+    assert len(actor.notebook.lines) == 2 * BATCH_MAX + 1
     assert actor.machine.last_seq("demo") == 2 * BATCH_MAX + 1
 
 
@@ -94,10 +95,10 @@ async def test_the_machine_has_caught_up_when_effects_run(
 ) -> None:
     seen: list[int] = []
     monkeypatch.setattr(
-        actor.notebook, "run", lambda _effects: seen.append(actor.machine.last_seq("demo"))
+        actor.notebook, "run", lambda _effect: seen.append(actor.machine.last_seq("demo"))
     )
     await actor.serve(send(1), send(2))
-    assert seen == [2]
+    assert seen == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -105,9 +106,9 @@ async def test_the_machine_has_caught_up_when_effects_run(
     [
         (CommitFailed(FailureCode.STORAGE_FULL, "no space"), "storage_full"),
         (CommitFailed(FailureCode.STORAGE_ERROR, "an I/O error"), "storage_error"),
-        (RecordRefused("a gap"), "internal"),
+        (StoreClosed("the end"), "draining"),
     ],
-    ids=["full disk", "broken disk", "refused records"],
+    ids=["full disk", "broken disk", "closed log"],
 )
 async def test_a_commit_that_fails_is_told_to_its_senders_and_leaves_no_trace(
     actor: Actor, failure: Exception, code: str
@@ -115,7 +116,7 @@ async def test_a_commit_that_fails_is_told_to_its_senders_and_leaves_no_trace(
     actor.log.outcomes.append(failure)
     batch = [send(number) for number in range(BATCH_MAX)]
     await actor.serve(*batch, send(BATCH_MAX))
-    assert actor.notebook.lines == [(batch, code), [accepted(BATCH_MAX, 1)]]
+    assert actor.notebook.lines == [(batch, code), accepted(BATCH_MAX, 1)]
     assert actor.machine.last_seq("demo") == 1
 
 
@@ -124,16 +125,17 @@ async def test_an_id_that_only_the_log_knows_makes_the_batch_be_decided_again() 
     actor = Actor(MemoryLog([original]), Messages({"demo": 1}, {}))
     await actor.serve(send(1), send(2), send(1, "else"))
     effects = [Repeated(send(1), original), accepted(2, 2), Conflicted(send(1, "else"))]
-    assert actor.notebook.lines == [effects]
+    assert actor.notebook.lines == effects
     assert len(actor.log.commits) == 1
 
 
 async def test_a_batch_of_which_the_log_knows_all_commits_nothing_more() -> None:
     originals = [stored(send(number), number) for number in (1, 2, 3)]
-    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {"demo": ["ann"]}))
+    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {"demo": {"ann": PRESENT}}))
+    actor.notebook.there.add(("demo", "ann"))
     await actor.serve(send(1), join("demo"), send(3))
-    effects = [Repeated(send(1), originals[0]), Joined(join("demo"), (3,))]
-    assert actor.notebook.lines == [[*effects, Repeated(send(3), originals[2])]]
+    effects = [Repeated(send(1), originals[0]), Joined(join("demo"), (3,), ((),), (None,))]
+    assert actor.notebook.lines == [*effects, Repeated(send(3), originals[2])]
     assert actor.log.commits == []
 
 
@@ -142,7 +144,7 @@ async def test_more_retries_than_the_machine_remembers_do_not_go_round_for_ever(
     actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {}, recent_max=1))
     await actor.serve(send(1), send(2), send(3))
     assert actor.notebook.lines == [
-        [Repeated(send(number), original) for number, original in enumerate(originals, start=1)]
+        Repeated(send(number), original) for number, original in enumerate(originals, start=1)
     ]
 
 
@@ -162,7 +164,7 @@ async def test_a_batch_of_repeats_needs_no_commit(actor: Actor) -> None:
     actor.machine.remember([stored(send(1), 1)])
     actor.log.outcomes.append(CommitFailed(FailureCode.STORAGE_FULL, "no space"))
     await actor.serve(send(1))
-    assert actor.notebook.lines == [[Repeated(send(1), stored(send(1), 1))]]
+    assert actor.notebook.lines == [Repeated(send(1), stored(send(1), 1))]
 
 
 async def test_a_closed_and_empty_mailbox_ends_the_loop(actor: Actor) -> None:
@@ -172,5 +174,40 @@ async def test_a_closed_and_empty_mailbox_ends_the_loop(actor: Actor) -> None:
 
 async def test_the_records_of_a_join_are_committed_before_its_effect(actor: Actor) -> None:
     await actor.serve(join("a", "b"))
-    assert actor.log.commits == [[MemberJoined(room, "ann", NOW_MS) for room in "ab"]]
-    assert actor.notebook.lines == [[Joined(join("a", "b"), (0, 0))]]
+    assert actor.log.commits == [[MemberKept(room, "ann", PRESENT, NOW_MS) for room in "ab"]]
+    assert actor.notebook.lines == [Joined(join("a", "b"), (0, 0), ((), ()), (None, None))]
+
+
+async def test_a_crash_is_told_to_whoever_was_not_told_yet_and_ends_the_actor(actor: Actor) -> None:
+    actor.notebook.crash_at = 1
+    with pytest.raises(ZeroDivisionError):
+        await actor.serve(send(1), send(2), send(3))
+    assert actor.notebook.lines == [accepted(1, 1), ([send(2), send(3)], "internal")]
+    assert len(actor.log.commits) == 1
+
+
+async def test_records_that_the_log_refuses_end_the_actor_for_its_state_is_not_the_logs(
+    actor: Actor,
+) -> None:
+    actor.log.outcomes.append(RecordRefused("a gap"))
+    with pytest.raises(RecordRefused):
+        await actor.serve(send(1))
+    assert actor.notebook.lines == [([send(1)], "internal")]
+    assert actor.machine.last_seq("demo") == 0
+
+
+async def test_who_is_not_there_at_the_start_is_away_before_anything_is_served() -> None:
+    members = {"demo": {"ann": PRESENT, "bob": PRESENT}}
+    actor = Actor(MemoryLog(), Messages({"demo": 0}, members))
+    actor.notebook.there.add(("demo", "bob"))
+    await actor.serve(send(1))
+    assert actor.log.commits[0] == [MemberKept("demo", "ann", Queue(0, NOW_MS), NOW_MS)]
+    assert actor.machine.unread("demo", "bob") == 0
+
+
+async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch() -> None:
+    actor = Actor(MemoryLog(), Messages({"demo": 0}, {"demo": {"bob": PRESENT}}))
+    actor.log.outcomes = [CommitFailed(FailureCode.STORAGE_FULL, "no space")]
+    await actor.serve(send(1))
+    assert [len(records) for records in actor.log.commits] == [1, 1]
+    assert actor.machine.unread("demo", "bob") == 1

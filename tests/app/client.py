@@ -189,6 +189,18 @@ class Client:
             while not self.is_gone:
                 await self._news.park()
 
+    async def caught_up(self, rooms: Sequence[str]) -> None:
+        """Return when the catch-up of these rooms is over: another join of theirs is answered."""
+        for room in rooms:
+            await self.hear("chat:history", connectionId=room)
+        await self.ask("connection:leave", {"connectionId": "a room that is not there"})
+
+    async def close(self) -> None:
+        """Hang up, and return when the daemon has hung up too."""
+        with trio.fail_after(ANSWER_S):
+            await self._websocket.aclose()
+        await self.gone()
+
     def said(self, name: str) -> list[dict[str, Any]]:
         """The payloads of all events of that name so far."""
         return [said[1] for said in self.heard if said[0] == name]

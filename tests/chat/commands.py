@@ -1,8 +1,9 @@
 """Commands and messages of the chat, with everything that a test does not care about filled in."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from chatd.chat.messages import Acknowledge, JoinRooms, SendMessage
+from chatd.chat.messages import Acknowledge, JoinRooms, LeaveRooms, SendMessage
 from chatd.chat.records import Message
 
 
@@ -45,5 +46,12 @@ def join(*rooms: str, user_id: str = "ann") -> JoinRooms:
     return JoinRooms(None, user_id, rooms)
 
 
-def acknowledge(seq: int, *, up_to: bool = False) -> Acknowledge:
-    return Acknowledge(None, "ann", "demo", seq, up_to)
+def leave(*rooms: tuple[str, int], user_id: str = "ann") -> LeaveRooms:
+    """The last socket of the user leaves rooms, having seen up to a seq in each."""
+    return LeaveRooms(user_id, rooms)
+
+
+def acknowledge(
+    message: Message, *, up_to: bool = False, user_id: str = "bob", older: Sequence[Message] = ()
+) -> Acknowledge:
+    return Acknowledge(None, user_id, message, up_to, tuple(older))

@@ -78,6 +78,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "directory.connections": {},
         "state.dir": "",
         "state.durability": "fsync",
+        "state.snapshot_interval_s": 60.0,
         "messages.markup": "neutralise",
         "messages.content_chars": 10_000,
         "messages.history_on_join": 50,
@@ -85,6 +86,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.user_messages_per_minute": 30,
         "limits.socket_messages_per_minute": 60,
         "limits.room_messages_per_minute": 600,
+        "limits.user_typing_per_minute": 10,
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
         "limits.sessions_per_address": 500,
@@ -177,7 +179,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         ),
         (
             '[state]\n"a\\u001bb" = 1',
-            'chatd.toml: state."a\\u001bb" is not a key; known are state.dir, state.durability.',
+            (
+                'chatd.toml: state."a\\u001bb" is not a key; known are state.dir, '
+                "state.durability, state.snapshot_interval_s."
+            ),
         ),
         (
             "[server]\nport = '8765'",

@@ -25,13 +25,14 @@ async def test_the_first_event_says_who_and_where_one_is(chat: Chat) -> None:
         "epoch": chat.store.epoch,
         "resumed": False,
         "rooms": [
-            {"connectionId": "sales", "lastSeq": 0},
-            {"connectionId": "stock", "lastSeq": 0},
+            {"connectionId": "sales", "lastSeq": 0, "unread": 0},
+            {"connectionId": "stock", "lastSeq": 0, "unread": 0},
         ],
         "limits": {
             "contentChars": 10_000,
             "historyPage": 200,
             "messagesPerMinute": 30,
+            "typingPerMinute": 10,
             "maxPayload": 1_000_000,
         },
         "reconnectAttempts": 3,

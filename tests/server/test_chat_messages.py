@@ -210,9 +210,8 @@ async def test_an_acknowledgement_is_kept(chat: Chat) -> None:
     assert await grace.call("chat:ack", {"messageId": said["messageId"], "upTo": True}) == {
         "ok": True
     }
-    kept = chat.store.reread().acknowledgements
-    assert kept["sales"]["grace"].up_to == 1
-    assert "ada" not in kept["sales"]
+    page = await ada.call("chat:history:get", {"connectionId": "sales"})
+    assert [one["status"] for one in page["messages"]] == ["delivered"]
 
 
 @pytest.mark.parametrize(
@@ -279,11 +278,15 @@ async def test_a_join_that_the_disk_did_not_take_is_made_good_by_the_next_event(
     await ada.expect("chat:message")
 
 
-async def test_a_bad_record_is_an_internal_error_for_its_sender(chat: Chat) -> None:
+async def test_a_bad_record_is_an_internal_error_for_its_sender_and_a_retry_works(
+    chat: Chat,
+) -> None:
+    chat.faults_expected = True
     ada = await chat.enter()
-    chat.log.failure = RecordRefused("it does not fit")  # type: ignore[assignment]
+    chat.log.failure = RecordRefused("it does not fit")
     ack = await ada.call("chat:message", message())
-    assert ack["error"]["code"] == "internal"
+    assert (ack["error"]["code"], ack["error"]["retryable"]) == ("internal", True)
+    assert (await ada.say(message()))["seq"] == 1
 
 
 async def test_while_draining_a_message_is_refused_and_everybody_is_told(chat: Chat) -> None:

@@ -125,7 +125,7 @@ async def test_a_room_of_a_past_life_is_loaded_for_the_first_who_joins(tmp_path:
         grace = await chat.connect({"token": token("grace")})
         await connected(grace)
         status = await grace.expect("connection:status")
-        assert status["rooms"] == [{"connectionId": "sales", "lastSeq": 3}]
+        assert status["rooms"] == [{"connectionId": "sales", "lastSeq": 3, "unread": 0}]
         history = await grace.expect("chat:history")
         assert [body["seq"] for body in history["messages"]] == [1, 2, 3]
         assert (await grace.call("chat:message", message()))["seq"] == 4
@@ -136,6 +136,7 @@ async def test_a_socket_is_in_only_so_many_rooms(tmp_path: Path) -> None:
         ada = await chat.connect({"token": token("ada", ["a", "b", "c"])})
         await connected(ada)
         await ada.expect("connection:status")
+        assert (await ada.expect("chat:error"))["connectionId"] == "c"
         joined = [(await ada.expect("chat:history"))["connectionId"] for _ in range(2)]
         assert joined == ["a", "b"]
         ack = await ada.call("connection:join", {"connectionId": "c"})

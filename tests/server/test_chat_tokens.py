@@ -58,7 +58,11 @@ async def test_a_token_that_runs_out_is_announced_and_ends_the_transport(
     async with open_chat(tmp_path, in_memory=True, server={"ping_timeout_s": 1e6}) as chat:
         expires_s = int(wall_s()) + 3600
         ada = await chat.attach_and_enter(token(ttl_s=3600))
-        assert [name for name, _ in ada.take_events()] == ["connection:status", "chat:history"]
+        assert [name for name, _ in ada.take_events()] == [
+            "connection:status",
+            "presence:snapshot",
+            "chat:history",
+        ]
         await trio.sleep(3600 - 60 - 5)
         assert ada.take_events() == []
         await trio.sleep(10)

@@ -46,6 +46,10 @@ def make_feeds(log: HeldHistory, recent_max: int = 5, **bounds: int) -> Feeds:
     return Feeds({ROOM: last_seq} if last_seq else {}, log, keep, recent_max=recent_max, **bounds)
 
 
+def publish(feeds: Feeds, new: Message) -> None:
+    feeds.publish(new, feeds.render(new))
+
+
 def shown(feeds: Feeds, room: str = ROOM) -> dict[str, object]:
     packet = orjson.loads(feeds.history(room).text[2:])
     assert packet[0] == "chat:history"
@@ -98,7 +102,7 @@ async def test_what_is_published_while_loading_is_there_once(
         nursery.start_soon(feeds.load, ROOM)
         await log.reading.wait()
         for new in news:
-            feeds.publish(new)
+            publish(feeds, new)
         log.released.set()
     last = 7 + published_meanwhile
     assert shown(feeds)["messages"] == list(range(last - 4, last + 1))
@@ -113,7 +117,7 @@ async def test_what_is_committed_and_not_published_yet_is_not_shown() -> None:
     feeds.hold(ROOM)
     await feeds.load(ROOM)
     assert shown(feeds)["messages"] == [4, 5, 6, 7]
-    feeds.publish(eighth)
+    publish(feeds, eighth)
     assert shown(feeds)["messages"] == [4, 5, 6, 7, 8]
 
 
@@ -135,7 +139,7 @@ async def test_the_history_is_encoded_once_between_two_messages() -> None:
     first = feeds.history(ROOM)
     assert feeds.history(ROOM) is first
     assert first.frame is first.frame
-    feeds.publish(message(1))
+    publish(feeds, message(1))
     assert feeds.history(ROOM) is not first
     assert shown(feeds) == {"messages": [1], "hasMore": False, "firstSeq": 1, "lastSeq": 1}
 
@@ -145,7 +149,7 @@ async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room()
     feeds.hold(ROOM)
     messages = [message(seq) for seq in (1, 2, 3)]
     for new in messages:
-        feeds.publish(new)
+        publish(feeds, new)
     assert feeds.find(messages[2].message_id, ["elsewhere", ROOM]) is messages[2]
     assert feeds.find(messages[0].message_id, [ROOM]) is None
     assert feeds.find(messages[2].message_id, ["elsewhere"]) is None
@@ -180,9 +184,9 @@ async def test_who_leaves_while_a_room_is_loaded_leaves_the_books_in_order(
         feeds.hold(ROOM)
         nursery.start_soon(feeds.load, ROOM)
         await log.reading.wait()
-        feeds.publish(log.store(4))
+        publish(feeds, log.store(4))
         feeds.release(ROOM)
-        feeds.publish(log.store(5))
+        publish(feeds, log.store(5))
         log.released.set()
     assert feeds._idle_bytes == sum(feed.size for feed in feeds._idle.values())
     feeds.hold("other")
@@ -196,7 +200,7 @@ async def test_a_room_that_was_let_go_is_loaded_again() -> None:
     feeds.hold(ROOM)
     await feeds.load(ROOM)
     feeds.release(ROOM)
-    feeds.publish(log.store(4))
+    publish(feeds, log.store(4))
     feeds.hold(ROOM)
     assert not feeds.is_loaded(ROOM)
     await feeds.load(ROOM)

@@ -1,12 +1,15 @@
 """Records to write, and a log whose disk the test holds in its hand."""
 
+import sqlite3
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import trio
 
-from chatd.chat.records import Message, MessageStored
+from chatd.chat.queue import PRESENT, Queue
+from chatd.chat.records import MemberKept, Message, MessageStored
 from chatd.store.errors import RecordRefused
 from chatd.store.log import CommitOutcome, Request
 from chatd.store.writer import WritesLog
@@ -14,11 +17,15 @@ from chatd.store.writer import WritesLog
 ROOM = "sales"
 NOW_MS = 1_700_000_000_000
 
+_T = TypeVar("_T")
+
 
 def message(
     seq: int,
     *,
     room: str = ROOM,
+    user_id: str = "ada",
+    timestamp_ms: int | None = None,
     message_id: str | None = None,
     content: str = "How many orders came in today?",
     name: str | None = "Ada",
@@ -29,12 +36,12 @@ def message(
         message_id=message_id or str(uuid.uuid4()),
         connection_id=room,
         seq=seq,
-        user_id="ada",
+        user_id=user_id,
         name=name,
         content=content,
         context=context,
         thread_id=thread_id,
-        timestamp_ms=NOW_MS + seq,
+        timestamp_ms=NOW_MS + seq if timestamp_ms is None else timestamp_ms,
     )
 
 
@@ -46,8 +53,17 @@ def stored_from(first: int, last: int, **fields: object) -> list[MessageStored]:
     return [stored(seq, **fields) for seq in range(first, last + 1)]
 
 
+def kept(
+    user_id: str, queue: Queue = PRESENT, *, room: str = ROOM, at_ms: int = NOW_MS
+) -> MemberKept:
+    return MemberKept(room, user_id, queue, at_ms)
+
+
 class HeldLog:
-    """A log whose disk hangs until `release` is called; it notes the groups that reach it."""
+    """A log whose disk hangs until `release` is called; it notes the groups that reach it.
+
+    A group is the number of its requests, a job is 0.
+    """
 
     def __init__(self, log: WritesLog) -> None:
         self.groups: list[int] = []
@@ -60,6 +76,12 @@ class HeldLog:
         self._reached.set()
         assert self._released.wait(60)
         return self._log.commit(requests)
+
+    def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        self.groups.append(0)
+        self._reached.set()
+        assert self._released.wait(60)
+        return self._log.maintain(job)
 
     def close(self) -> None:
         self._log.close()

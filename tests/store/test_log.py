@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from chatd.chat.records import Acknowledged, Delivered, MemberJoined
+from chatd.chat.queue import PRESENT, Gap, Queue
+from chatd.chat.records import Delivered, MemberRemoved
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
 from chatd.store.log import Committed, Conflict, Log
 from chatd.store.opening import Store
-from chatd.store.recovery import AcknowledgedSeqs
-from tests.store.logs import NOW_MS, ROOM, message, stored, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
+
+OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 2**40, 2**41)), (2, 2))
 
 
 class Connections:
@@ -48,63 +50,96 @@ def test_every_kind_of_record_is_there_again(store: Store, log: Log) -> None:
         [
             [
                 stored(1, room="other"),
-                MemberJoined(ROOM, "ada", NOW_MS),
+                kept("ada"),
                 *map(type(stored(1)), (opener, answer)),
-                MemberJoined(ROOM, "bob", NOW_MS),
-                Acknowledged(ROOM, "bob", 2, up_to=True, at_ms=NOW_MS),
+                kept("bob", OWED),
+                kept("eve"),
+                MemberRemoved(ROOM, "eve"),
                 Delivered(ROOM, 2, "bob", NOW_MS),
             ]
         ]
     )
 
-    assert outcome == Committed(position=7)
+    assert outcome == Committed(position=8)
     recovered = store.reread()
-    assert recovered.position == 7
+    assert recovered.position == 8
     assert recovered.rooms == {ROOM: 2, "other": 1}
     assert recovered.message_count == 3
-    assert recovered.members == {ROOM: {"ada", "bob"}}
-    assert recovered.acknowledgements == {ROOM: {"bob": AcknowledgedSeqs(up_to=2)}}
+    assert recovered.members == {ROOM: {"ada": PRESENT, "bob": OWED}}
     assert rows(log, "SELECT seq, delivered_by, delivered_ms FROM messages WHERE room_id = 2") == [
         (1, None, None),
         (2, "bob", NOW_MS),
     ]
 
 
-def test_an_ack_up_to_a_seq_absorbs_the_single_ones_below_it(store: Store, log: Log) -> None:
-    def acked(seq: int, *, up_to: bool = False) -> Acknowledged:
-        return Acknowledged(ROOM, "bob", seq, up_to=up_to, at_ms=NOW_MS)
+def test_a_member_is_as_its_last_record_has_it(store: Store, log: Log) -> None:
+    log.commit([[kept("bob", OWED), kept("eve", OWED)]])
+    assert members(store) == {"bob": OWED, "eve": OWED}
 
-    log.commit([[*stored_from(1, 9), acked(2), acked(4), acked(7)]])
-    assert bobs(store) == AcknowledgedSeqs(0, frozenset({2, 4, 7}))
+    log.commit([[kept("bob"), MemberRemoved(ROOM, "eve"), kept("bob", Queue(9, 90))]])
+    assert members(store) == {"bob": Queue(9, 90)}
+    assert rows(
+        log, "SELECT away_seq, gaps, fallen, position FROM members WHERE is_member = 0"
+    ) == [(None, "[]", None, 4)]
 
-    log.commit([[acked(5, up_to=True)]])
-    assert bobs(store) == AcknowledgedSeqs(5, frozenset({7}))
-    assert rows(log, "SELECT count(*) FROM acknowledged") == [(1,)]
-
-    log.commit([[acked(3, up_to=True), acked(4), acked(7)]])
-    assert bobs(store) == AcknowledgedSeqs(5, frozenset({7}))
-
-
-def test_acks_of_one_commit_give_the_same_in_any_order(store: Store, log: Log) -> None:
-    single, cursor = (Acknowledged(ROOM, "bob", seq, seq == 6, NOW_MS) for seq in (3, 6))
-    log.commit([[*stored_from(1, 9), cursor, single]])
-    assert bobs(store) == AcknowledgedSeqs(6)
+    log.commit([[MemberRemoved(ROOM, "bob")], [kept("bob", OWED)], [kept("eve", OWED)]])
+    assert members(store) == {"bob": OWED, "eve": OWED}
+    log.commit([[kept("eve")], [MemberRemoved(ROOM, "eve")], [MemberRemoved(ROOM, "bob")]])
+    assert store.reread().members == {}
 
 
-def test_the_first_delivery_and_the_first_joining_stand(log: Log) -> None:
-    log.commit([[stored(1), MemberJoined(ROOM, "bob", 10), Delivered(ROOM, 1, "bob", 20)]])
-    log.commit([[MemberJoined(ROOM, "bob", 30), Delivered(ROOM, 1, "eve", 40)]])
+def test_a_first_joining_stands_until_the_member_is_removed(log: Log) -> None:
+    def joined_ms() -> object:
+        return rows(log, "SELECT joined_ms FROM members WHERE user_id = 'bob'")
+
+    log.commit([[kept("bob", at_ms=10), kept("bob", OWED, at_ms=20)]])
+    log.commit([[kept("bob", at_ms=30)]])
+    assert joined_ms() == [(10,)]
+    log.commit([[MemberRemoved(ROOM, "bob")]])
+    log.commit([[kept("bob", at_ms=40)]])
+    assert joined_ms() == [(40,)]
+    log.commit([[MemberRemoved(ROOM, "bob"), kept("bob", at_ms=50), kept("bob", at_ms=60)]])
+    assert joined_ms() == [(50,)]
+
+
+def test_many_records_of_a_member_are_one_row_written(log: Log, connections: Connections) -> None:
+    statements: list[str] = []
+    connections.made[0].set_trace_callback(statements.append)
+    log.commit([[kept("bob", Queue(seq, NOW_MS))] for seq in range(100)])
+    connections.made[0].set_trace_callback(None)
+    assert sum("INTO members" in statement for statement in statements) == 1
+    assert rows(log, "SELECT away_seq, position FROM members") == [(99, 100)]
+
+
+def test_the_first_delivery_stands(log: Log) -> None:
+    log.commit([[stored(1), Delivered(ROOM, 1, "bob", 20)]])
+    log.commit([[Delivered(ROOM, 1, "eve", 40)]])
     assert rows(log, "SELECT delivered_by, delivered_ms FROM messages") == [("bob", 20)]
-    assert rows(log, "SELECT joined_ms FROM members") == [(10,)]
 
 
 def test_positions_go_on_after_a_record_that_left_no_row(store: Store, log: Log) -> None:
-    log.commit([[stored(1), Acknowledged(ROOM, "bob", 1, up_to=True, at_ms=NOW_MS)]])
-    log.commit([[Acknowledged(ROOM, "bob", 1, up_to=True, at_ms=NOW_MS)]])
+    log.commit([[stored(1), Delivered(ROOM, 1, "bob", NOW_MS)]])
+    log.commit([[Delivered(ROOM, 1, "eve", NOW_MS)]])
     assert store.reread().position == 3
     again = Log(Connections(store.path).connect)
     assert again.commit([[stored(2)]]) == [Committed(4)]
     again.close()
+
+
+def test_seqs_of_a_room_that_retention_emptied_go_on(store: Store, log: Log) -> None:
+    log.commit([stored_from(1, 5), [stored(1, room="other")]])
+    log.maintain(forget(5))
+    recovered = store.reread()
+    assert recovered.rooms == {ROOM: 5, "other": 1}
+    assert recovered.message_count == 1
+
+    again = Log(Connections(store.path).connect)
+    for one in (log, again):
+        [refused] = one.commit([[stored(1)]])
+        assert isinstance(refused, RecordRefused)
+    again.close()
+    assert log.commit([[stored(6)]]) == [Committed(7)]
+    assert store.reread().message_count == 2
 
 
 def test_a_known_message_id_is_a_conflict_and_writes_nothing_of_its_request(
@@ -116,14 +151,14 @@ def test_a_known_message_id_is_a_conflict_and_writes_nothing_of_its_request(
     results = log.commit(
         [
             [stored(2)],
-            [stored(3), MemberJoined(ROOM, "eve", 1), stored(4, message_id=first.message_id)],
-            [stored(3), MemberJoined(ROOM, "bob", 1)],
+            [stored(3), kept("eve"), stored(4, message_id=first.message_id)],
+            [stored(3), kept("bob")],
         ]
     )
 
     assert results == [Committed(2), Conflict({first.message_id: first}), Committed(4)]
     recovered = store.reread()
-    assert recovered.members == {ROOM: {"bob"}}
+    assert recovered.members == {ROOM: {"bob": PRESENT}}
     assert recovered.rooms == {ROOM: 3}
     assert recovered.position == 4
 
@@ -155,7 +190,8 @@ def test_a_room_first_seen_in_a_refused_request_can_be_made_later(log: Log) -> N
         ),
         pytest.param([stored(2, content="\ud800")], id="a lone surrogate"),
         pytest.param([stored(2, content=b"bytes")], id="content of another type"),
-        pytest.param([MemberJoined(ROOM, "bob", 2**63)], id="a time beyond 64 bits"),
+        pytest.param([kept("bob", at_ms=2**63)], id="a time beyond 64 bits"),
+        pytest.param([kept("bob", Queue(0, 0, (Gap(1, 2**64, 0),)))], id="a seq beyond 64 bits"),
         pytest.param(
             [
                 stored(2, message_id="11111111-2222-3333-4444-555555555555"),
@@ -195,7 +231,7 @@ def test_a_full_disk_refuses_everything_and_the_log_goes_on_when_there_is_space(
     large = stored(2, content="x" * 100_000)
     for _ in range(3):
         with pytest.raises(CommitFailed) as caught:
-            log.commit([[MemberJoined(ROOM, "bob", 1)], [large]])
+            log.commit([[kept("bob")], [large]])
         assert caught.value.code == "storage_full"
     assert store.reread().rooms == {ROOM: 1}
     assert store.reread().members == {}
@@ -261,12 +297,96 @@ def test_a_connection_that_cannot_be_remade_yet_is_tried_again_each_time(
     log.close()
 
 
+def test_a_job_is_one_transaction_and_the_log_knows_what_it_changed(store: Store, log: Log) -> None:
+    log.commit([stored_from(1, 3)])
+
+    def job(connection: sqlite3.Connection) -> str:
+        assert connection.in_transaction
+        connection.execute("INSERT INTO rooms (connection_id, room_id) VALUES ('new', 2)")
+        connection.execute("UPDATE rooms SET forgotten_seq = 8 WHERE room_id = 2")
+        return "done"
+
+    assert log.maintain(job) == "done"
+    assert log.commit([[stored(9, room="new")], [stored(1, room="newer")]]) == [
+        Committed(4),
+        Committed(5),
+    ]
+    assert store.reread().rooms == {ROOM: 3, "new": 9, "newer": 1}
+
+
+def test_a_job_that_fails_leaves_nothing_and_raises_what_it_raised(
+    store: Store, log: Log, connections: Connections
+) -> None:
+    log.commit([stored_from(1, 3)])
+
+    def job(connection: sqlite3.Connection) -> None:
+        forget(3)(connection)
+        connection.execute("SELECT * FROM messages")  # and nobody reads on
+        raise KeyError("of the job")
+
+    with pytest.raises(KeyError, match="of the job"):
+        log.maintain(job)
+    assert store.reread().message_count == 3
+    assert log.commit([[stored(4)]]) == [Committed(4)]
+    assert len(connections.made) == 1
+
+
+def test_a_job_that_the_database_fails_is_a_failed_commit(
+    store: Store, log: Log, connections: Connections
+) -> None:
+    def job(connection: sqlite3.Connection) -> None:
+        forget(3)(connection)
+        connection.execute("DELETE FROM nothing")
+
+    log.commit([stored_from(1, 3)])
+    with pytest.raises(CommitFailed) as caught:
+        log.maintain(job)
+    assert caught.value.code == "storage_error"
+    assert store.reread().message_count == 3
+    assert log.commit([[stored(4)]]) == [Committed(4)]
+    assert len(connections.made) == 2
+
+    limit_pages(connections.made[1], "page_count")
+    with pytest.raises(CommitFailed) as caught:
+        log.maintain(
+            lambda connection: connection.execute("CREATE TABLE more AS SELECT randomblob(99999)")
+        )
+    assert caught.value.code == "storage_full"
+    limit_pages(connections.made[1], 100_000)
+    assert log.commit([[stored(5)]]) == [Committed(5)]
+    assert len(connections.made) == 2
+
+
+def test_a_commit_of_nothing_asks_the_disk(store: Store, log: Log) -> None:
+    log.commit([[stored(1)]])
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    for _ in range(2):
+        before = wal.stat().st_size
+        assert log.commit([()]) == [Committed(1)]
+        assert wal.stat().st_size > before
+    with largest_file(wal.stat().st_size), pytest.raises(CommitFailed):
+        log.commit([()])
+    assert log.commit([(), ()]) == [Committed(1), Committed(1)]
+    assert log.commit([[stored(2)], ()]) == [Committed(2), Committed(2)]
+    assert store.reread().position == 2
+
+
 def rows(log: Log, statement: str) -> list[tuple[object, ...]]:
     return log._connection.execute(statement).fetchall()
 
 
-def bobs(store: Store) -> AcknowledgedSeqs:
-    return store.reread().acknowledgements[ROOM]["bob"]
+def members(store: Store) -> dict[str, Queue]:
+    return store.reread().members[ROOM]
+
+
+def forget(last_seq: int) -> Callable[[sqlite3.Connection], None]:
+    """What retention does to the first room, up to a seq."""
+
+    def job(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM messages WHERE room_id = 1 AND seq <= ?", (last_seq,))
+        connection.execute("UPDATE rooms SET forgotten_seq = ? WHERE room_id = 1", (last_seq,))
+
+    return job
 
 
 def limit_pages(connection: sqlite3.Connection, pages: int | str) -> None:

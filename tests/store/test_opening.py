@@ -21,7 +21,9 @@ from chatd.store.errors import (
 )
 from chatd.store.log import Log
 from chatd.store.opening import LOG_NAME, open_store
-from tests.store.logs import ROOM, stored_from
+from chatd.store.recovery import SnapshotOfMembers, recover
+from chatd.store.snapshots import Snapshot
+from tests.store.logs import NOW_MS, ROOM, kept, stored_from
 
 HOLD_THE_DIRECTORY = """
 import pathlib, sys
@@ -196,6 +198,31 @@ def test_a_log_of_a_newer_chatd_is_not_touched(filled: Path) -> None:
         open_store(filled.parent, "fsync")
 
 
+def test_opening_reads_only_the_members_that_are_newer_than_the_snapshot(filled: Path) -> None:
+    log = Log(lambda: connect_to_write(filled, Durability.WRITE))
+    log.commit([[kept(f"user {n}") for n in range(2_000)]])
+    log.close()
+    store = open_store(filled.parent, "fsync")
+    assert len(store.recovered.members[ROOM]) == 2_000
+    position, members = store.recovered.position, store.recovered.members
+
+    connection = connect_to_write(filled, Durability.WRITE)
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    assert recover(connection, SnapshotOfMembers(position, members)) == store.recovered
+    of_none = steps[0]
+    recover(connection)
+    assert steps[0] > of_none + 10 * 2_000
+    assert of_none < 200
+    connection.close()
+    store.close()
+
+
 def test_an_older_log_is_brought_forward_by_the_steps_it_lacks(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,8 +263,13 @@ async def test_a_closed_store_starts_no_writer(directory: Path) -> None:
         await store.readers.last(ROOM, 1)
 
 
-def test_opening_scans_no_table_of_messages(filled: Path) -> None:
+@pytest.mark.parametrize("with_snapshot", [False, True])
+def test_opening_scans_no_table_of_messages(filled: Path, with_snapshot: bool) -> None:
     """The work of opening is the same for 500 messages as for many: bounded by virtual steps."""
+    if with_snapshot:
+        store = open_store(filled.parent, "fsync")
+        store.write_snapshot(Snapshot(store.epoch, 500, NOW_MS, {"members": {}}))
+        store.close()
     steps = 0
 
     def count() -> int:

@@ -1,16 +1,30 @@
 """The history: pages both ways, threads, single messages; each from an index."""
 
 import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from chatd.chat.queue import Gap
 from chatd.chat.records import Delivered, Message
 from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreReadFailed
-from chatd.store.opening import Store
-from chatd.store.readers import LogReaders, Page, page_statement
+from chatd.store.opening import Store, open_store
+from chatd.store.readers import (
+    NEWEST,
+    OWED,
+    UNDELIVERED,
+    Cut,
+    LogReaders,
+    Page,
+    page_statement,
+)
 from chatd.store.writer import LogWriter
 from tests.store.logs import NOW_MS, ROOM, message, stored, stored_from
 
@@ -190,3 +204,208 @@ def test_messages_are_values(store: Store) -> None:
         None,
         NOW_MS + 1,
     )
+
+
+def gap(first: int, last: int) -> Gap:
+    return Gap(first, last, NOW_MS)
+
+
+async def forget(writer: LogWriter, room: str, last_seq: int) -> None:
+    """Remove the messages of a room up to a seq, as retention does."""
+
+    def job(connection: sqlite3.Connection) -> None:
+        [(room_id,)] = connection.execute(
+            "SELECT room_id FROM rooms WHERE connection_id = ?", (room,)
+        )
+        connection.execute(
+            "DELETE FROM messages WHERE room_id = ? AND seq <= ?", (room_id, last_seq)
+        )
+        connection.execute(
+            "UPDATE rooms SET forgotten_seq = ? WHERE room_id = ?", (last_seq, room_id)
+        )
+
+    await writer.maintain(job)
+
+
+async def test_the_ends_of_a_room_after_retention(filled: Store, writer: LogWriter) -> None:
+    await forget(writer, ROOM, 12)
+    assert await page(filled, before=13) == Page((), False, 13, 30)
+    assert seqs(await page(filled, after=0, limit=2)) == [13, 14]
+    await forget(writer, ROOM, 30)
+    assert await page(filled) == Page((), False, 0, 30)
+    await writer.commit([stored(31)])
+    last = await page(filled)
+    assert (seqs(last), last.first_seq, last.last_seq) == ([31], 31, 31)
+
+
+async def test_owed_messages_are_those_of_the_gaps_in_order(filled: Store) -> None:
+    async def owed(after_seq: int, limit: int) -> list[int]:
+        gaps = (gap(2, 4), gap(9, 9), gap(20, 99))
+        return [one.seq for one in await filled.readers.owed(ROOM, gaps, after_seq, limit)]
+
+    assert await owed(0, 5) == [2, 3, 4, 9, 20]
+    assert await owed(3, 2) == [4, 9]
+    assert await owed(4, 2) == [9, 20]
+    assert await owed(28, 50) == [29, 30]
+    assert await owed(30, 50) == []
+    assert await filled.readers.owed(ROOM, (), 0, 5) == ()
+    assert await filled.readers.owed("nowhere", (gap(1, 9),), 0, 5) == ()
+
+
+async def test_owed_messages_that_retention_removed_are_not_there(
+    filled: Store, writer: LogWriter
+) -> None:
+    await forget(writer, ROOM, 9)
+    found = await filled.readers.owed(ROOM, (gap(1, 3), gap(8, 11)), 0, 50)
+    assert [one.seq for one in found] == [10, 11]
+
+
+async def test_undelivered_are_the_newest_of_others_that_nobody_acknowledged(
+    store: Store, writer: LogWriter
+) -> None:
+    for seq in range(1, 11):
+        await writer.commit([stored(seq, user_id="bob" if seq == 6 else "ada")])
+    await writer.commit([Delivered(ROOM, seq, "eve", NOW_MS) for seq in (3, 8)])
+
+    async def undelivered(user_id: str, first: int, last: int, limit: int = 50) -> list[int]:
+        found = await store.readers.undelivered(ROOM, user_id, first, last, limit)
+        return [one.seq for one in found]
+
+    assert await undelivered("bob", 1, 10) == [1, 2, 4, 5, 7, 9, 10]
+    assert await undelivered("bob", 2, 9, limit=3) == [5, 7, 9]
+    assert await undelivered("ada", 1, 10) == [6]
+    assert await undelivered("bob", 8, 8) == []
+    assert await store.readers.undelivered("nowhere", "bob", 1, 9, 9) == ()
+
+
+async def test_the_newest_owed_are_chosen_over_all_rooms(store: Store, writer: LogWriter) -> None:
+    # Positions: a 1..3, b 1..3, a 4..6, c 1
+    for room, first, last in (("a", 1, 3), ("b", 1, 3), ("a", 4, 6), ("c", 1, 1)):
+        await writer.commit(stored_from(first, last, room=room))
+    owed = {"a": (gap(1, 2), gap(4, 5)), "b": (gap(2, 3),), "c": (gap(1, 1),), "no": (gap(1, 7),)}
+
+    async def newest(most: int, oldest_ms: int = 0) -> dict[str, int]:
+        cuts = await store.readers.newest_owed(owed, most, oldest_ms)
+        for room, cut in cuts.items():
+            stays = cut.first_seq <= owed[room][-1].last and room != "no"
+            assert cut.since_ms == (NOW_MS + cut.first_seq if stays else oldest_ms)
+        return {room: cut.first_seq for room, cut in cuts.items()}
+
+    assert await newest(99) == {"a": 1, "b": 2, "c": 1, "no": 8}
+    assert await newest(6) == {"a": 2, "b": 2, "c": 1, "no": 8}
+    assert await newest(4) == {"a": 4, "b": 3, "c": 1, "no": 8}
+    assert await newest(1) == {"a": 6, "b": 4, "c": 1, "no": 8}
+    assert await newest(0) == {"a": 6, "b": 4, "c": 2, "no": 8}
+    assert await newest(99, NOW_MS + 4) == {"a": 4, "b": 4, "c": 2, "no": 8}
+    assert await store.readers.newest_owed({"a": ()}, 5, 0) == {}
+
+
+@given(
+    rooms=st.lists(st.sampled_from("abc"), max_size=40),
+    owed=st.dictionaries(st.sampled_from("abcd"), st.sets(st.integers(1, 15), min_size=1)),
+    forgotten=st.dictionaries(st.sampled_from("abc"), st.integers(1, 15)),
+    most=st.integers(0, 20),
+    oldest=st.integers(0, 45),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_stays_of_the_owed_is_what_a_full_search_finds(
+    rooms: list[str],
+    owed: dict[str, set[int]],
+    forgotten: dict[str, int],
+    most: int,
+    oldest: int,
+) -> None:
+    log: list[tuple[int, str, int]] = []  # position, which is the time as well, room, seq
+    last_seqs: Counter[str] = Counter()
+    for position, room in enumerate(rooms, 1):
+        last_seqs[room] += 1
+        log.append((position, room, last_seqs[room]))
+    forgotten = {room: min(seq, last_seqs[room]) for room, seq in forgotten.items()}
+    stays: dict[str, list[tuple[int, int]]] = {room: [] for room in owed}
+    there = [one for one in log if one[2] > forgotten.get(one[1], 0)]
+    candidates = [one for one in there if one[2] in owed.get(one[1], ()) and one[0] >= oldest]
+    for position, room, seq in candidates[::-1][:most]:
+        stays[room].append((seq, position))
+    expected = {
+        room: Cut(*min(found)) if found else Cut(max(owed[room]) + 1, oldest)
+        for room, found in stays.items()
+    }
+
+    async def ask(directory: Path) -> dict[str, Cut]:
+        store = open_store(directory, "write")
+        writer = store.start_writer(trio.lowlevel.current_trio_token())
+        await writer.commit(
+            [stored(seq, room=room, timestamp_ms=position) for position, room, seq in log]
+        )
+        for room, seq in forgotten.items():
+            if last_seqs[room]:
+                await forget(writer, room, seq)
+        gaps = {room: [gap(seq, seq) for seq in sorted(seqs)] for room, seqs in owed.items()}
+        cuts = await store.readers.newest_owed(gaps, most, oldest)
+        await writer.close(30)
+        store.close()
+        return cuts
+
+    with tempfile.TemporaryDirectory() as directory:
+        assert trio.run(ask, Path(directory)) == expected
+
+
+async def test_the_newest_owed_read_no_more_rows_than_stay_and_one_a_gap(
+    store: Store, writer: LogWriter
+) -> None:
+    for room in "ab":
+        await writer.commit(stored_from(1, 3_000, room=room))
+    owed = {"a": (gap(1, 3_000),), "b": (gap(1, 10), gap(1_000, 3_000)), "c": (gap(1, 9),)}
+    steps = await steps_of(store, lambda: store.readers.newest_owed(owed, 100, 0))
+    assert steps < 3_000
+    assert await steps_of(store, lambda: store.readers.newest_owed(owed, 1_000, 0)) > steps * 5
+
+
+async def test_reads_of_a_queue_cost_what_they_return(store: Store, writer: LogWriter) -> None:
+    await writer.commit(stored_from(1, 5_000))
+    gaps = (gap(10, 10), gap(2_000, 5_000))
+    assert await steps_of(store, lambda: store.readers.owed(ROOM, gaps, 0, 10)) < 1_000
+    few = await steps_of(store, lambda: store.readers.undelivered(ROOM, "bob", 4_000, 4_009, 1_000))
+    assert few < 1_000
+
+
+async def test_a_read_that_stops_early_leaves_no_old_view_behind(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit(stored_from(1, 100))
+    await store.readers.newest_owed({ROOM: (gap(1, 100),)}, 3, 0)
+    await writer.commit(stored_from(101, 102))
+    assert (await store.readers.last(ROOM, 1)).last_seq == 102
+    assert len(store.readers._idle) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [(OWED, (1, 2, 3, 4)), (UNDELIVERED, (1, 2, 3, "ada", 5)), (NEWEST, (1, 2, 3))],
+)
+def test_a_queue_is_read_from_an_index_without_sorting(
+    store: Store, statement: str, parameters: tuple[object, ...]
+) -> None:
+    connection = connect_to_read(store.path)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    connection.close()
+    assert any("INDEX messages_by_seq (room_id=? AND seq>? AND seq<?)" in step for step in plan)
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan)
+
+
+async def steps_of(store: Store, question: Callable[[], Awaitable[object]]) -> int:
+    """Virtual steps that SQLite takes for a question."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    await store.readers.last(ROOM, 1)
+    for connection in store.readers._idle:
+        connection.set_progress_handler(count, 1)
+    await question()
+    for connection in store.readers._idle:
+        connection.set_progress_handler(None, 1)
+    return steps

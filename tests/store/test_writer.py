@@ -1,17 +1,19 @@
 """The log for Trio tasks: groups, no cancel half way, a bounded end. On the real clock."""
 
+import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from chatd.chat.records import MemberJoined, MessageStored
+from chatd.chat.records import MessageStored
 from chatd.store.errors import CommitFailed, RecordRefused, StoreClosed, StoreLocked
 from chatd.store.log import CommitOutcome, Committed, Conflict, Log
 from chatd.store.opening import Store, open_store
 from chatd.store.writer import MAX_GROUP_RECORDS, LogWriter
-from tests.store.logs import NOW_MS, ROOM, HeldLog, stored, stored_from
+from tests.store.logs import ROOM, HeldLog, kept, stored, stored_from
 
 
 async def held_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[LogWriter, HeldLog]:
@@ -67,7 +69,7 @@ async def test_requests_that_wait_together_are_committed_together(
 
 async def test_a_group_is_closed_at_its_size(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     writer, held = await held_writer(store, monkeypatch)
-    joined = [MemberJoined(ROOM, "bob", NOW_MS)] * (MAX_GROUP_RECORDS // 2)
+    joined = [kept("bob")] * (MAX_GROUP_RECORDS // 2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.commit, joined)
         await trio.testing.wait_all_tasks_blocked()
@@ -231,3 +233,122 @@ def test_the_thread_ends_although_its_run_is_over(store: Store) -> None:
     writer._thread.join(30)
     assert not writer.alive
     assert store.close()
+
+
+async def test_a_job_has_its_turn_between_commits(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, held = await held_writer(store, monkeypatch)
+    positions: list[int] = []
+
+    def job(connection: sqlite3.Connection) -> int:
+        [(position,)] = connection.execute("SELECT position FROM meta")
+        return int(position)
+
+    async def maintain() -> None:
+        positions.append(await writer.maintain(job))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.commit, [stored(1)])
+        await held.reached()
+        for seq in (2, 3):
+            nursery.start_soon(writer.commit, [stored(seq)])
+            await trio.testing.wait_all_tasks_blocked()
+        for _ in range(2):
+            nursery.start_soon(maintain)
+            await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(writer.commit, [stored(4)])
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(maintain)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(writer.close, 30)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(StoreClosed):
+            await writer.maintain(job)
+        held.release()
+
+    assert held.groups == [1, 2, 0, 0, 1, 0]
+    assert positions == [3, 3, 4]
+
+
+async def test_what_a_job_raises_reaches_its_caller_and_the_thread_lives_on(
+    store: Store, writer: LogWriter
+) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE meta SET position = 99")
+        raise KeyError("of the job")
+
+    with pytest.raises(KeyError, match="of the job"):
+        await writer.maintain(fail)
+    with pytest.raises(CommitFailed):
+        await writer.maintain(lambda connection: connection.execute("no statement"))
+    assert await writer.commit([stored(1)]) == Committed(1)
+    assert store.reread().position == 1
+
+
+async def test_a_job_cannot_be_cancelled_half_way(writer: LogWriter) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        assert await writer.maintain(lambda connection: 7) == 7
+        await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+
+
+async def test_a_commit_of_nothing_is_a_commit(writer: LogWriter) -> None:
+    assert await writer.commit(()) == Committed(0)
+    await writer.commit([stored(1)])
+    assert await writer.commit([]) == Committed(1)
+
+
+@pytest.mark.parametrize("fault", [MemoryError("no more"), SystemExit(3)])
+async def test_when_the_thread_ends_by_a_fault_nobody_is_left_waiting(
+    store: Store, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    writer, held = await held_writer(store, monkeypatch)
+    met: dict[str, BaseException] = {}
+
+    async def wait(name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await ask()
+        except (CommitFailed, StoreClosed) as error:
+            met[name] = error
+
+    def answer(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(writer, "_answer", answer)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait, "at hand", lambda: writer.commit([stored(1)]))
+            await held.reached()
+            nursery.start_soon(wait, "queued", lambda: writer.commit([stored(2)]))
+            nursery.start_soon(wait, "a job", lambda: writer.maintain(lambda connection: 7))
+            nursery.start_soon(wait, "its end", writer.ended)
+            await trio.testing.wait_all_tasks_blocked()
+            held.release()
+    assert isinstance(met.pop("at hand"), CommitFailed)
+    assert {type(error) for error in met.values()} == {StoreClosed}
+    assert len(met) == 3
+    assert all(error.__cause__ is fault for error in met.values())
+
+    with pytest.raises(StoreClosed):
+        await writer.commit([stored(3)])
+    assert not writer.alive
+    assert await writer.close(30)
+    assert store.reread().rooms == {ROOM: 1}  # it was in the log: the next writer begins with it
+    following = store.start_writer(trio.lowlevel.current_trio_token())
+    assert await following.commit([stored(2)]) == Committed(2)
+    assert await following.close(30)
+    await following.ended()
+
+
+async def test_results_that_are_too_few_end_the_thread_and_not_the_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, held = await held_writer(store, monkeypatch)
+    held.release()
+    monkeypatch.setattr(held, "commit", lambda requests: [])
+    with trio.fail_after(10), pytest.raises(CommitFailed):
+        await writer.commit([stored(1)])
+    with pytest.raises(StoreClosed):
+        await writer.ended()

@@ -1,0 +1,65 @@
+"""The writer of the log as a child of a supervisor: started again, it is a new writer.
+
+Who commits holds this, and does not see which writer it is. A writer that hangs in the disk is
+never joined by a second one: the restart fails, and its supervisor gives up (DESIGN, "Store").
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from chatd.chat.records import Record
+from chatd.store import CommitFailed, CommitOutcome, LogWriter, Store, StoreClosed
+
+T = TypeVar("T")
+
+RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
+
+
+class LogService:
+    """Commits records and runs jobs over the log, through whichever writer there is."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._writer: LogWriter | None = None
+        self._is_closed = False
+        self.is_failing = False  # the disk did not take the last of what it was given
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep a writer until cancelled. Raises StoreClosed where it ended by itself."""
+        writer = self._store.start_writer(trio.lowlevel.current_trio_token())
+        self._writer = writer
+        task_status.started()
+        try:
+            await writer.ended()
+            if self._is_closed:
+                await trio.sleep_forever()  # there is to be no other one
+            raise StoreClosed("The writer of the log ended by itself.")
+        finally:
+            await writer.close(RESTART_S)
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """As `LogWriter.commit`."""
+        try:
+            outcome = await self._current().commit(records)
+        except CommitFailed:
+            self.is_failing = True
+            raise
+        self.is_failing = False
+        return outcome
+
+    async def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """As `LogWriter.maintain`."""
+        return await self._current().maintain(job)
+
+    async def close(self, timeout_s: float) -> bool:
+        """As `LogWriter.close`; nothing is committed any more."""
+        self._is_closed = True
+        return self._writer is None or await self._writer.close(timeout_s)
+
+    def _current(self) -> LogWriter:
+        if self._writer is None:
+            raise StoreClosed("The writer of the log was not started.")
+        return self._writer

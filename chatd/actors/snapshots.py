@@ -1,0 +1,54 @@
+"""Snapshots of the actors: taken in one step, written by a thread, now and then and at the end.
+
+A snapshot spares a start what it would have to read from the log, and holds what the log does not:
+who was there, who was typing. Nothing that was acknowledged depends on one (SPEC 7).
+"""
+
+from collections.abc import Callable, Mapping
+
+import trio
+
+from chatd.store import Snapshot, Store
+
+
+class Snapshots:
+    """Writes snapshots into a store; `parts` give what each actor holds, as a value."""
+
+    def __init__(
+        self,
+        store: Store,
+        position: Callable[[], int],
+        parts: Mapping[str, Callable[[], object]],
+        wall_ms: Callable[[], int],
+        failed: Callable[[OSError], None],
+        *,
+        interval_s: float,
+    ) -> None:
+        """`position` is that of the log which all parts stand at; `failed` hears of the disk."""
+        self._store = store
+        self._position = position
+        self._parts = parts
+        self._wall_ms = wall_ms
+        self._failed = failed
+        self._interval_s = interval_s
+
+    async def run(self) -> None:
+        """Write one now and then, until cancelled."""
+        while True:
+            await trio.sleep(self._interval_s)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write one. A disk that hangs holds a thread, and not who cancels this."""
+        snapshot = Snapshot(
+            self._store.epoch,
+            self._position(),
+            self._wall_ms(),
+            {name: freeze() for name, freeze in self._parts.items()},
+        )
+        try:
+            await trio.to_thread.run_sync(
+                self._store.write_snapshot, snapshot, abandon_on_cancel=True
+            )
+        except OSError as error:
+            self._failed(error)

@@ -1,0 +1,245 @@
+"""Supervisors: children are started in order, started again when they crash, stopped in reverse.
+
+The semantics are those of OTP, over a nursery. A child is an async function that says when it is
+ready, and is called anew for each of its lives; what is to outlive one is held by whoever made it.
+A crash is an `Exception` that leaves a child; it is reported once, whatever becomes of it.
+
+    child       ends by itself    crashes
+    permanent   started again     started again
+    transient   is done           started again
+    temporary   is done           is done
+
+One for one starts the child alone; one for all stops the others in reverse, and starts all in
+order. More than `intensity` starts within `period_s` are too many: the others are stopped, and
+`GaveUp` goes up, which is a crash of this supervisor for the one above. So the numbers of nested
+ones multiply.
+
+A child is shielded once it is ready: when a supervisor is cancelled it stops its children one after
+the other, each within its grace. Beyond that the next one is stopped too, but nothing can be left
+behind: the supervisor ends when all of them have.
+"""
+
+import enum
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import attrs
+import trio
+
+
+class Restart(enum.Enum):
+    """When a child is started again."""
+
+    PERMANENT = enum.auto()
+    TRANSIENT = enum.auto()
+    TEMPORARY = enum.auto()
+
+
+class Strategy(enum.Enum):
+    """Who is started again with a child."""
+
+    ONE_FOR_ONE = enum.auto()
+    ONE_FOR_ALL = enum.auto()
+
+
+class Run(Protocol):
+    """The life of a child: it calls `task_status.started()` when others may rely on it."""
+
+    async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
+
+
+class Report(Protocol):
+    """Who hears of crashes."""
+
+    def __call__(self, name: str, error: Exception, /) -> None: ...
+
+
+@attrs.frozen
+class Child:
+    """What to run, and how. `grace_s`: how long it may take to stop before the next one is."""
+
+    name: str
+    run: Run
+    restart: Restart = Restart.PERMANENT
+    grace_s: float = 5.0
+
+
+class GaveUp(Exception):
+    """A supervisor has started its children too often; the cause is the last crash, if any."""
+
+    def __init__(self, supervisor: str, child: str) -> None:
+        super().__init__(f"The supervisor {supervisor!r} gave up over {child!r}.")
+        self.child = child
+
+
+class Intensity:
+    """How often something may happen: at most `most` times within `period_s`."""
+
+    def __init__(self, most: int, period_s: float) -> None:
+        self._most = most
+        self._period_s = period_s
+        self._times_s: deque[float] = deque()
+
+    def allows(self, now_s: float) -> bool:
+        """Count one more, and say whether it is not too many."""
+        while self._times_s and self._times_s[0] <= now_s - self._period_s:
+            self._times_s.popleft()
+        self._times_s.append(now_s)
+        return len(self._times_s) <= self._most
+
+
+class _Life:
+    """One life of a child."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+        self.error: Exception | None = None
+        self.is_stopping = False
+        self.is_ready = False
+
+
+class _Ready:
+    """Tells that a child is ready, and shields it from then on."""
+
+    def __init__(self, life: _Life, status: trio.TaskStatus[None]) -> None:
+        self._life = life
+        self._status = status
+
+    def started(self, value: Any = None) -> None:
+        self._life.is_ready = True
+        self._life.scope.shield = True
+        self._status.started(value)
+
+
+class Supervisor:
+    """Runs children; see the module. A supervisor's `run` may be the life of a child."""
+
+    def __init__(
+        self,
+        name: str,
+        children: Sequence[Child],
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: int = 3,
+        period_s: float = 60.0,
+        on_crash: Report,
+    ) -> None:
+        self._name = name
+        self._children = list(children)
+        self._strategy = strategy
+        self._intensity = intensity
+        self._period_s = period_s
+        self._on_crash = on_crash
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the children, say so, and supervise until cancelled, or until none is left.
+
+        Raises what a child raises at the first start before it is ready, and `GaveUp`.
+        """
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            run = _Run(self._name, self._strategy, nursery, self._on_crash)
+            run.intensity = Intensity(self._intensity, self._period_s)
+            try:
+                for child in self._children:
+                    await run.start(child)
+                task_status.started()
+                await run.supervise()
+            except Exception as error:
+                failure = error
+            finally:
+                await run.stop(list(run.lives))
+        if failure is not None:
+            raise failure
+
+
+class _Run:
+    """One run of a supervisor: the lives that there are now, in the order of their children."""
+
+    intensity: Intensity
+
+    def __init__(
+        self, name: str, strategy: Strategy, nursery: trio.Nursery, on_crash: Report
+    ) -> None:
+        self._name = name
+        self._strategy = strategy
+        self._nursery = nursery
+        self._on_crash = on_crash
+        self._news = trio.Event()
+        self.lives: list[_Life] = []
+
+    async def start(self, child: Child) -> None:
+        """Start a child, and return when it is ready. Raises what it raises before it is."""
+        self.lives.append(await self._begin(child))
+
+    async def supervise(self) -> None:
+        """See to those that have ended, until none is left."""
+        while self.lives:
+            ended = next((life for life in self.lives if life.ended.is_set()), None)
+            if ended is None:
+                await self._news.wait()
+                self._news = trio.Event()
+            elif _starts_again(ended):
+                await self._start_again(ended)
+            else:
+                self.lives.remove(ended)
+
+    async def stop(self, lives: Sequence[_Life]) -> None:
+        """Stop lives in reverse order, each within its grace; bounded, and not cut short."""
+        for life in reversed(lives):
+            life.is_stopping = True
+            life.scope.cancel()
+            with trio.move_on_after(life.child.grace_s, shield=True):
+                await life.ended.wait()
+
+    async def _start_again(self, ended: _Life) -> None:
+        """The child, or all of them, have another life; a start that fails is one more crash."""
+        failure = ended.error
+        at = self.lives.index(ended)
+        while True:
+            if not self.intensity.allows(trio.current_time()):
+                raise GaveUp(self._name, ended.child.name) from failure
+            places = [at]
+            if self._strategy is Strategy.ONE_FOR_ALL:
+                await self.stop(self.lives)
+                places = list(range(len(self.lives)))
+            try:
+                for place in places:
+                    self.lives[place] = await self._begin(self.lives[place].child)
+            except Exception as error:
+                failure = error
+            else:
+                return
+
+    async def _begin(self, child: Child) -> _Life:
+        life = _Life(child)
+        await self._nursery.start(self._live, life)
+        return life
+
+    async def _live(self, life: _Life, *, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            with life.scope:
+                await life.child.run(task_status=_Ready(life, task_status))
+        except Exception as error:
+            life.error = error
+            self._on_crash(life.child.name, error)
+            if not life.is_ready:
+                raise
+        finally:
+            life.ended.set()
+            self._news.set()
+
+
+def _starts_again(life: _Life) -> bool:
+    if life.is_stopping:
+        return False
+    match life.child.restart:
+        case Restart.PERMANENT:
+            return True
+        case Restart.TRANSIENT:
+            return life.error is not None
+        case Restart.TEMPORARY:
+            return False

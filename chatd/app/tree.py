@@ -1,0 +1,113 @@
+"""Who runs under whom (DESIGN, "Actors and supervision"): the daemon's tasks, as one tree.
+
+    chatd                     one for one
+      flusher, deadlines, readiness
+      log                     one for all: a messages actor goes with the writer that it knows
+        writer, messages
+      presence, typing
+      snapshots, upkeep
+
+Connections are not here: each is a task of the front door, and is never started again. A supervisor
+that has started its children too often gives up, and with the root one the daemon ends.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import trio
+
+from chatd.actors.loop import run_machine, run_messages
+from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
+from chatd.app.build import Parts
+from chatd.observe import ActorCrashed, Emit, InternalError
+from chatd.observe.clock import wall_ms
+
+PAGE = 200  # messages that are read at once where a crash has left them unpublished
+
+
+def supervise(parts: Parts, emit: Emit) -> Supervisor:
+    """The tree of a daemon, ready to run."""
+
+    def on_crash(name: str, error: Exception) -> None:
+        emit.emit(ActorCrashed(name, type(error).__name__))
+        emit.emit(InternalError.of(name, error))
+
+    log = Supervisor(
+        "log",
+        [
+            Child("writer", parts.log.run),
+            Child("messages", _Messages(parts).run, restart=Restart.TRANSIENT),
+        ],
+        strategy=Strategy.ONE_FOR_ALL,
+        on_crash=on_crash,
+    )
+    return Supervisor(
+        "chatd",
+        [
+            Child("flusher", partial(_ready, parts.sessions.flusher.run)),
+            Child("deadlines", partial(_ready, parts.sessions.deadlines.run)),
+            Child("readiness", partial(_ready, parts.readiness.run)),
+            Child("log", log.run),
+            Child("presence", partial(_ready, partial(_presence, parts))),
+            Child("typing", partial(_ready, partial(_typing, parts))),
+            Child("snapshots", partial(_ready, parts.snapshots.run)),
+            Child("upkeep", partial(_ready, parts.upkeep.run)),
+        ],
+        on_crash=on_crash,
+    )
+
+
+async def _ready(
+    run: Callable[[], object], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """A child that nobody has to wait for."""
+    task_status.started()
+    await run()  # type: ignore[misc]  # an async function; partial hides that
+
+
+class _Messages:
+    """The messages actor: from its second life on it begins with what the log holds."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._is_first = True
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        parts = self._parts
+        if not self._is_first:
+            await self._recover()
+        self._is_first = False
+        await run_messages(
+            parts.machine,
+            parts.mailbox,
+            parts.log,
+            parts.effects,
+            wall_ms,
+            task_status=task_status,
+        )
+        parts.acted.set()
+
+    async def _recover(self) -> None:
+        """Take up from the log, and give readers what it has and they were not given."""
+        parts = self._parts
+        recovered = await trio.to_thread.run_sync(parts.store.reread)
+        parts.machine.restore(recovered.rooms, recovered.members, recovered.position)
+        for room, last_seq in recovered.rooms.items():
+            while (seen := parts.feeds.last_seq(room)) < last_seq:
+                page = await parts.store.readers.page(
+                    room, before=None, after=seen, limit=PAGE, thread_id=None
+                )
+                for message in page.messages:
+                    parts.effects.publish(message)
+
+
+async def _presence(parts: Parts) -> None:
+    board = parts.presence
+    machine = board.revive(trio.current_time())
+    await run_machine(machine, parts.presence_mailbox, board, wall_ms)
+
+
+async def _typing(parts: Parts) -> None:
+    board = parts.typing
+    machine = board.revive(trio.current_time())
+    await run_machine(machine, parts.typing_mailbox, board, wall_ms)

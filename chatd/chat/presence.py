@@ -1,0 +1,251 @@
+"""Who is seen in a room (SPEC 5, "Presence"): kept per user and room, told as it changes.
+
+Each socket in a room declares a status, online at first; the most present of a user's sockets
+counts. Declared offline means unseen: for others it is as if the user were gone. What happens:
+
+    first socket arrives        the user is seen; told, unless it was seen like that already
+    a socket declares           told where the status that counts is another now
+    a socket departs            the same, as long as there is another
+    the last one departs        nothing for GRACE_S (a reload shows nothing), then offline is told
+
+Memory is bounded by sockets and by those whose grace runs. All graces are equally long, so that the
+order in which they began is the order in which they are due. Time is given: `now_s` never goes
+back and is what graces go by, `wall_ms` may, and is what people are shown.
+"""
+
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from enum import StrEnum
+from typing import Any, TypeAlias, assert_never
+
+import attrs
+
+GRACE_S = 10.0  # between the last socket's end and offline (SPEC 5)
+
+
+class Status(StrEnum):
+    """How present a user is, the most present first; the words are those of the wire."""
+
+    ONLINE = "online"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+_RANKS = {status: rank for rank, status in enumerate(Status)}
+
+
+@attrs.define
+class Arrive:
+    """A socket is in a room. One that has arrived there keeps what it declared."""
+
+    socket: Hashable
+    connection_id: str
+    user_id: str
+    name: str | None
+    status: Status = Status.ONLINE
+
+
+@attrs.define
+class Depart:
+    """A socket is in a room no more."""
+
+    socket: Hashable
+    connection_id: str
+
+
+@attrs.define
+class Declare:
+    """A socket that has arrived in a room declares a status; of another one nothing changes."""
+
+    origin: Any
+    socket: Hashable
+    connection_id: str
+    status: Status
+
+
+Command: TypeAlias = Arrive | Depart | Declare
+
+
+@attrs.frozen
+class Entry:
+    """What is shown of a user in a room. `last_seen_ms` is the time of the last sign."""
+
+    user_id: str
+    name: str | None
+    status: Status
+    last_seen_ms: int
+
+
+@attrs.define
+class PresenceChanged:
+    """Everybody in the room is told, but the socket that was the cause, if there was one."""
+
+    connection_id: str
+    entry: Entry
+    cause: Hashable | None
+
+
+@attrs.define
+class Declared:
+    """The answer to a `Declare`: the status that counts for the user now."""
+
+    command: Declare
+    status: Status
+
+
+Effect: TypeAlias = PresenceChanged | Declared
+
+
+class _User:
+    """A user in one room."""
+
+    __slots__ = ("last_seen_ms", "name", "resting", "sockets", "user_id")
+
+    def __init__(self, user_id: str, name: str | None, resting: Status, last_seen_ms: int) -> None:
+        self.user_id = user_id
+        self.name = name
+        self.last_seen_ms = last_seen_ms
+        self.sockets: dict[Hashable, Status] = {}
+        self.resting = resting  # what counts while there is no socket
+
+    @property
+    def status(self) -> Status:
+        return min(self.sockets.values(), key=_RANKS.__getitem__, default=self.resting)
+
+    @property
+    def shown(self) -> tuple[Status, str | None]:
+        """What a change is a change of; the name of somebody who is unseen does not matter."""
+        status = self.status
+        return status, None if status is Status.OFFLINE else self.name
+
+    def entry(self) -> Entry:
+        return Entry(self.user_id, self.name, self.status, self.last_seen_ms)
+
+
+class Presence:
+    """All rooms' users. Owned by one actor."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[str, _User]] = {}
+        self._users_of: dict[tuple[Hashable, str], _User] = {}  # by socket and room
+        self._graces: dict[tuple[str, str], float] = {}  # (room, user) -> due; in the order of due
+
+    def decide(self, batch: Sequence[Command], now_s: float, wall_ms: int) -> list[Effect]:
+        """Carry the commands out; what is to be told of them."""
+        effects: list[Effect] = []
+        for command in batch:
+            match command:
+                case Arrive():
+                    self._arrive(command, wall_ms, effects)
+                case Depart(socket, connection_id):
+                    self._depart(socket, connection_id, now_s, wall_ms, effects)
+                case Declare():
+                    self._declare(command, wall_ms, effects)
+                case _:
+                    assert_never(command)
+        return effects
+
+    def tick(self, now_s: float, wall_ms: int) -> list[Effect]:
+        """Let the graces end that have; `wall_ms` is not needed, as the last sign was before."""
+        del wall_ms
+        effects: list[Effect] = []
+        while self._graces and next(iter(self._graces.values())) <= now_s:
+            room, user_id = next(iter(self._graces))
+            del self._graces[room, user_id]
+            user = self._rooms[room][user_id]
+            if user.resting is not Status.OFFLINE:
+                user.resting = Status.OFFLINE
+                effects.append(PresenceChanged(room, user.entry(), None))
+            self._forget(room, user_id)
+        return effects
+
+    def next_deadline_s(self) -> float:
+        """When the next grace ends, `math.inf` where none runs."""
+        return next(iter(self._graces.values()), math.inf)
+
+    def room(self, connection_id: str) -> list[Entry]:
+        """Who is seen in a room."""
+        users = self._rooms.get(connection_id, {}).values()
+        return [user.entry() for user in users if user.status is not Status.OFFLINE]
+
+    def rooms(self) -> Iterator[str]:
+        """The rooms in which somebody may be seen."""
+        return iter(list(self._rooms))
+
+    def freeze(self) -> dict[str, list[list[Any]]]:
+        """Who is seen where, as plain JSON, which stays as it is whatever happens here."""
+        return {
+            room: [
+                [entry.user_id, entry.name, str(entry.status), entry.last_seen_ms]
+                for entry in self.room(room)
+            ]
+            for room in self._rooms
+        }
+
+    @classmethod
+    def restore(cls, frozen: object, now_s: float) -> "Presence":
+        """Those of `freeze`, by no socket: they have `GRACE_S` from now to arrive.
+
+        None is an empty one. Raises ValueError for what `freeze` did not make.
+        """
+        presence = cls()
+        if frozen is None:
+            return presence
+        try:
+            for room, entries in dict(frozen).items():  # type: ignore[call-overload]  # checked
+                for user_id, name, status, last_seen_ms in entries:
+                    user = _User(str(user_id), name, Status(status), int(last_seen_ms))
+                    presence._rooms.setdefault(str(room), {})[user.user_id] = user
+                    presence._graces[str(room), user.user_id] = now_s + GRACE_S
+        except (TypeError, ValueError) as error:
+            raise ValueError("this is no presence that was frozen") from error
+        return presence
+
+    def _arrive(self, command: Arrive, wall_ms: int, effects: list[Effect]) -> None:
+        room, user_id = command.connection_id, command.user_id
+        users = self._rooms.setdefault(room, {})
+        user = users.get(user_id)
+        if user is None:
+            user = users[user_id] = _User(user_id, command.name, Status.OFFLINE, wall_ms)
+        before = user.shown
+        user.name = command.name
+        user.last_seen_ms = wall_ms
+        user.sockets.setdefault(command.socket, command.status)
+        self._users_of[command.socket, room] = user
+        self._graces.pop((room, user_id), None)
+        if user.shown != before:
+            effects.append(PresenceChanged(room, user.entry(), command.socket))
+
+    def _depart(
+        self, socket: Hashable, room: str, now_s: float, wall_ms: int, effects: list[Effect]
+    ) -> None:
+        user = self._users_of.pop((socket, room), None)
+        if user is None:
+            return
+        before = user.shown
+        user.last_seen_ms = wall_ms
+        user.resting = user.status
+        del user.sockets[socket]
+        if not user.sockets:
+            self._graces[room, user.user_id] = now_s + GRACE_S
+        elif user.shown != before:
+            effects.append(PresenceChanged(room, user.entry(), None))
+
+    def _declare(self, command: Declare, wall_ms: int, effects: list[Effect]) -> None:
+        room = command.connection_id
+        user = self._users_of.get((command.socket, room))
+        if user is None:
+            effects.append(Declared(command, Status.OFFLINE))
+            return
+        before = user.shown
+        user.last_seen_ms = wall_ms
+        user.sockets[command.socket] = command.status
+        if user.shown != before:
+            effects.append(PresenceChanged(room, user.entry(), command.socket))
+        effects.append(Declared(command, user.status))
+
+    def _forget(self, room: str, user_id: str) -> None:
+        users = self._rooms[room]
+        del users[user_id]
+        if not users:
+            del self._rooms[room]

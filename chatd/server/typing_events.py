@@ -1,0 +1,180 @@
+"""Typing between clients and its actor (SPEC 5, "Typing").
+
+The board holds who is typing, as it was last told: a joiner is told of them, and the actor begins
+from it when it is started again.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import assert_never
+
+import orjson
+
+from chatd.actors.mailbox import Mailbox
+from chatd.chat.typing import (
+    Command,
+    Effect,
+    EndTyping,
+    LeaveTyping,
+    StartTyping,
+    StopTyping,
+    Typing,
+    TypingChanged,
+    TypingTaken,
+)
+from chatd.observe import Emit, LimitHit
+from chatd.observe.clock import wall_ms
+from chatd.server.clients import Client, Clients
+from chatd.server.commands import Answer, deliver
+from chatd.server.ephemeral import Ephemeral
+from chatd.server.outgoing import Outgoing
+from chatd.server.replies import accepted, refused
+from chatd.server.room_events import RoomEvents
+from chatd.server.session import Later
+from chatd.socketio import event_text
+from chatd.wire import payloads
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.converter import structure
+from chatd.wire.names import ClientEvent, ServerEvent
+
+
+class TypingBoard:
+    """Who is typing in each room as it was last told, and the way to the actor."""
+
+    def __init__(
+        self, mailbox: Mailbox[Command], ephemeral: Ephemeral, clients: Clients, machine: Typing
+    ) -> None:
+        self._mailbox = mailbox
+        self._ephemeral = ephemeral
+        self._clients = clients
+        self._rooms: dict[str, dict[str, str | None]] = {}
+        self._started: set[tuple[str, str]] = set()  # told or not yet: a message ends it
+        self.machine = machine
+
+    def submit(self, command: StartTyping | StopTyping) -> Later | None:
+        """Hand a command over, or wait until there is space for it."""
+        if isinstance(command, StartTyping):
+            self._started.add((command.connection_id, command.user_id))
+        return deliver(self._mailbox, command, command.origin)
+
+    def message_sent(self, connection_id: str, user_id: str) -> None:
+        """The user has sent a message, and does not type it any more."""
+        if (connection_id, user_id) in self._started:
+            self._started.discard((connection_id, user_id))
+            self._mailbox.put(EndTyping(connection_id, user_id))
+
+    def depart(self, client: Client, connection_id: str) -> None:
+        """The client is in the room no more."""
+        if (connection_id, client.identity.user_id) in self._started:
+            self._mailbox.put(LeaveTyping(client.socket, connection_id))
+
+    def show(self, client: Client, connection_id: str) -> None:
+        """Tell a client who is typing in a room that it has just entered."""
+        for user_id, name in self._rooms.get(connection_id, {}).items():
+            if user_id != client.identity.user_id:
+                change = TypingChanged(connection_id, user_id, name, True, wall_ms())
+                client.socket.session.send(_typing(change))
+
+    # The actor's side
+
+    def revive(self, now_s: float) -> Typing:
+        """A machine that knows what the last one knew; what differs from the board is told."""
+        machine = self.machine = Typing.restore(self.machine.freeze(), now_s)
+        for room in {*self._rooms, *machine.rooms()}:
+            now, told = dict(machine.room(room)), dict(self._rooms.get(room, {}))
+            for user_id, name in told.items():
+                if user_id not in now:
+                    self.run(TypingChanged(room, user_id, name, False, wall_ms()))
+            for user_id, name in now.items():
+                self._started.add((room, user_id))
+                if user_id not in told:
+                    self.run(TypingChanged(room, user_id, name, True, wall_ms()))
+        return machine
+
+    def run(self, effect: Effect) -> None:
+        """Tell of a change, or answer for a command."""
+        match effect:
+            case TypingChanged(connection_id, user_id, name, is_typing):
+                change = _typing(effect)
+                room = self._rooms.setdefault(connection_id, {})
+                if is_typing:
+                    room[user_id] = name
+                else:
+                    room.pop(user_id, None)
+                    self._started.discard((connection_id, user_id))
+                if not room:
+                    del self._rooms[connection_id]
+                own = {client.socket for client in self._clients.of(user_id)}
+                self._ephemeral.tell(connection_id, change, own)
+            case TypingTaken(command):
+                answer: Answer = command.origin
+                accepted(answer.socket, answer.ack_id)
+            case _:
+                assert_never(effect)
+
+    def failed(self, batch: Sequence[Command]) -> None:
+        """Who waits for an answer is told that something went wrong."""
+        for command in batch:
+            if isinstance(command, StartTyping | StopTyping):
+                command.origin.refuse(Refusal(Code.INTERNAL))
+
+
+class TypingEvents:
+    """`chat:typing:start` and `chat:typing:stop` from clients."""
+
+    def __init__(self, board: TypingBoard, rooms: RoomEvents, emit: Emit) -> None:
+        self._board = board
+        self._rooms = rooms
+        self._emit = emit
+
+    def start_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+        event = ClientEvent.TYPING_START
+        room = self._room(client, event, payload, ack_id)
+        if room is None:
+            return None
+        wait_ms = client.admit_typing()
+        if wait_ms is not None:
+            self._emit.emit(LimitHit("user_typing_per_minute", client.identity.user_id, None))
+            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
+            refused(client.socket, event, ack_id, refusal, connection_id=room)
+            return None
+        start = StartTyping(
+            Answer(client.socket, event, ack_id),
+            client.socket,
+            room,
+            client.identity.user_id,
+            client.identity.name,
+        )
+        return self._rooms.once_in(client, room, partial(self._board.submit, start))
+
+    def stop_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+        event = ClientEvent.TYPING_STOP
+        room = self._room(client, event, payload, ack_id)
+        if room is None:
+            return None
+        stop = StopTyping(Answer(client.socket, event, ack_id), client.socket, room)
+        return self._rooms.once_in(client, room, partial(self._board.submit, stop))
+
+    def _room(
+        self, client: Client, event: ClientEvent, payload: object, ack_id: int | None
+    ) -> str | None:
+        typing = structure(payload, payloads.Typing)
+        if isinstance(typing, Refusal):
+            refused(client.socket, event, ack_id, typing)
+            return None
+        if typing.connection_id not in client.grants:
+            self._rooms.refuse(client, event, ack_id, typing.connection_id)
+            return None
+        return typing.connection_id
+
+
+def _typing(change: TypingChanged) -> Outgoing:
+    shown = {
+        "userId": change.user_id,
+        "connectionId": change.connection_id,
+        "isTyping": change.is_typing,
+        "timestamp": change.timestamp_ms,
+    }
+    if change.name is not None:
+        shown["name"] = change.name
+    return Outgoing(b"4" + event_text(ServerEvent.CHAT_TYPING, orjson.dumps(shown)))
