@@ -1,20 +1,24 @@
 """How much anybody may send: token buckets and back-off (SPEC 5, "Limits").
 
 A bucket fills at its rate and holds a minute's worth. Taking from several buckets (user, socket,
-room) takes from all of them or from none. A refusal says how long to wait; each further violation
-by the same key doubles that, up to a minute; a clean minute resets it; whoever waited as told and
-is refused again, because others emptied the bucket meanwhile, has not violated anything.
+room) takes from all of them or from none. A refusal says how long to wait, which is what the bucket
+needs; each further violation by the same key is told twice what the last one was, up to a minute; a
+clean minute resets it. Whoever waited as told and is refused again, because others emptied the
+bucket meanwhile, has not violated anything; who was let through in between, and is refused after
+that, has.
 
 Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
 
 import math
 from collections.abc import Collection
+from itertools import islice
 
 BACKOFF_FIRST_S = 1.0  # the least that a refused sender is told to wait
 BACKOFF_MAX_S = 60.0  # the doubling stops here (SPEC 5)
 CLEAN_S = 60.0  # without a violation for so long, the doubling starts over (SPEC 5)
 TOKEN_ENOUGH = 1.0 - 1e-6  # a token; sums of clock readings fall short of 1 by their rounding
+LOOKED_AT = 8  # states that are looked at for an idle one, when there is no room for another
 KEYS_MAX = 50_000  # keys with a state of their own, before idle ones are swept out
 
 
@@ -54,10 +58,11 @@ class Bucket:
 class Backoff:
     """What a sender was told to wait, and how often it did not."""
 
-    __slots__ = ("_until_s", "_violated_s", "_violations")
+    __slots__ = ("_level_s", "_may_retry", "_until_s", "_violated_s")
 
     def __init__(self) -> None:
-        self._violations = 0
+        self._level_s = 0.0  # what the last violation was told
+        self._may_retry = False  # it was refused, and not let through since
         self._until_s = -math.inf
         self._violated_s = -math.inf
 
@@ -65,17 +70,22 @@ class Backoff:
         """Seconds that the sender was told to wait and has not waited yet."""
         return max(0.0, self._until_s - now_s)
 
+    def admitted(self) -> None:
+        """The sender was let through: the next refusal is about something new."""
+        self._may_retry = False
+
     def refuse(self, wait_s: float, now_s: float) -> float:
         """Seconds to wait after a refusal at `now_s`, where the bucket itself needs `wait_s`."""
-        waited_as_told = self._violations > 0 and now_s >= self._until_s
-        if now_s - self._violated_s >= CLEAN_S and now_s >= self._until_s:
-            self._violations = 0
+        waited_as_told = self._may_retry and now_s >= self._until_s
+        if self.is_idle(now_s):
+            self._level_s = 0.0
             waited_as_told = False
         if not waited_as_told:
-            self._violations += 1
+            least_s = max(BACKOFF_FIRST_S, wait_s)
+            self._level_s = min(BACKOFF_MAX_S, 2 * self._level_s or least_s)
             self._violated_s = now_s
-        penalty = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(self._violations - 1, 16))
-        wait = max(wait_s, penalty)
+        self._may_retry = True
+        wait = max(wait_s, self._level_s)
         self._until_s = now_s + wait
         return wait
 
@@ -129,15 +139,19 @@ class Backoffs:
 
     def refuse(self, key: str, wait_s: float, now_s: float) -> float:
         """Seconds that `key` has to wait after one more refusal."""
-        state = self._states.get(key)
+        state = self._states.pop(key, None)
         if state is None:
             if len(self._states) >= self._keys_max:
-                for idle in [k for k, s in self._states.items() if s.is_idle(now_s)]:
-                    del self._states[idle]
-                if len(self._states) >= self._keys_max:
-                    del self._states[next(iter(self._states))]
-            state = self._states[key] = Backoff()
+                self._drop_one(now_s)
+            state = Backoff()
+        self._states[key] = state  # at the end: who was refused longest ago stands first
         return state.refuse(wait_s, now_s)
+
+    def _drop_one(self, now_s: float) -> None:
+        """Drop one that is idle, if there is one among those first in line; else the first."""
+        first = list(islice(self._states, LOOKED_AT))
+        idle = (key for key in first if self._states[key].is_idle(now_s))
+        del self._states[next(idle, first[0])]
 
 
 def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
@@ -151,5 +165,7 @@ def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: floa
     if longest_s == 0.0:
         for bucket in buckets:
             bucket.take()
+        if state is not None:
+            state.admitted()
         return None
     return math.ceil(backoffs.refuse(key, longest_s, now_s) * 1000)

@@ -78,7 +78,8 @@ def test_the_outermost_rates_give_finite_waits(per_minute: float) -> None:
         ([(0, 0), (0.5, 0), (2.5, 0)], [1, 2, 2]),
         ([(0, 0), (0, 0), (59, 0)], [1, 2, 2]),
         ([(0, 0), (0, 0), (60, 0)], [1, 2, 1]),
-        ([(0, 90), (60, 1)], [90, 2]),
+        ([(0, 90), (60, 1)], [90, 60]),
+        ([(0, 2), (1, 1), (1, 1)], [2, 4, 8]),
         ([(0, 0)] * 6 + [(32, 0), (64, 0)], [1, 2, 4, 8, 16, 32, 32, 1]),
     ],
     ids=[
@@ -90,6 +91,7 @@ def test_the_outermost_rates_give_finite_waits(per_minute: float) -> None:
         "less than a clean minute keeps it",
         "a clean minute resets it",
         "a minute that was not waited out is not clean",
+        "what is doubled is what was told",
         "refusals after waiting as told leave the minute clean",
     ],
 )
@@ -133,6 +135,13 @@ def test_who_is_told_to_wait_is_refused_although_the_bucket_has_a_token() -> Non
     bucket, backoffs = Bucket(600, 0.0, burst=1), Backoffs()
     outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in (0.0, 0.0, 0.5, 2.5)]
     assert outcomes == [None, 1000, 2000, None]
+
+
+def test_who_is_let_through_and_refused_again_within_the_minute_is_told_twice_as_much() -> None:
+    bucket, backoffs = Bucket(30, 0.0, burst=1), Backoffs()
+    script = [0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 14.0, 100.0, 100.0]
+    outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in script]
+    assert outcomes == [None, 2000, None, 4000, None, 8000, None, None, 2000]
 
 
 def test_one_senders_back_off_is_not_anothers() -> None:
