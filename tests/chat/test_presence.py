@@ -1,0 +1,210 @@
+"""The presence machine: scripts, and a walk beside a model that recounts everything each time."""
+
+import math
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from chatd.chat.presence import (
+    GRACE_S,
+    Arrive,
+    Command,
+    Declare,
+    Declared,
+    Depart,
+    Effect,
+    Entry,
+    Presence,
+    PresenceChanged,
+    Status,
+)
+
+ONLINE, AWAY, OFFLINE = Status
+
+
+def told(effects: list[Effect]) -> list[tuple[str, Status]]:
+    return [(it.entry.user_id, it.entry.status) for it in effects if type(it) is PresenceChanged]
+
+
+def arrive(socket: str, name: str | None = None, **fields: Any) -> Arrive:
+    """A socket of the user that its first letter names."""
+    return Arrive(socket, "demo", socket[0], name, **fields)
+
+
+def declare(socket: str, status: Status) -> Declare:
+    return Declare(None, socket, "demo", status)
+
+
+def depart(socket: str) -> Depart:
+    return Depart(socket, "demo")
+
+
+@pytest.fixture
+def presence() -> Presence:
+    return Presence()
+
+
+def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
+    effects = presence.decide([arrive("a1", "Ann"), arrive("a2", "Ann")], 0, 7)
+    entry = Entry("a", "Ann", ONLINE, 7)
+    assert effects == [PresenceChanged("demo", entry, "a1")]
+    assert presence.room("demo") == [entry]
+    assert presence.room("elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    ("script", "effective"),
+    [
+        ([("a1", AWAY)], [ONLINE]),
+        ([("a1", AWAY), ("a2", AWAY)], [ONLINE, AWAY]),
+        ([("a1", OFFLINE), ("a2", AWAY)], [ONLINE, AWAY]),
+        ([("a1", OFFLINE), ("a2", OFFLINE)], [ONLINE, OFFLINE]),
+        ([("a1", AWAY), ("a2", AWAY), ("a1", ONLINE)], [ONLINE, AWAY, ONLINE]),
+    ],
+    ids=str,
+)
+def test_the_most_present_of_the_sockets_counts(
+    presence: Presence, script: list[tuple[str, Status]], effective: list[Status]
+) -> None:
+    presence.decide([arrive("a1"), arrive("a2")], 0, 0)
+    effects = presence.decide([declare(*step) for step in script], 0, 0)
+    assert [it.status for it in effects if type(it) is Declared] == effective
+    changes = [
+        now for now, before in zip(effective, [ONLINE, *effective], strict=False) if now != before
+    ]
+    assert [status for _, status in told(effects)] == changes
+
+
+def test_who_declares_without_being_there_changes_nothing(presence: Presence) -> None:
+    one = declare("a1", AWAY)
+    assert presence.decide([one, depart("a1")], 0, 0) == [Declared(one, OFFLINE)]
+    assert presence.next_deadline_s() == math.inf
+
+
+def test_a_reload_shows_nothing(presence: Presence) -> None:
+    presence.decide([arrive("a1", "Ann")], 0, 0)
+    assert presence.decide([depart("a1")], 5, 5) == []
+    assert presence.next_deadline_s() == 5 + GRACE_S
+    assert presence.tick(5 + GRACE_S - 0.1, 0) == []
+    assert presence.decide([arrive("a2", "Ann")], 14, 14) == []
+    assert presence.next_deadline_s() == math.inf
+
+
+def test_after_the_grace_the_user_is_offline_since_the_last_sign(presence: Presence) -> None:
+    presence.decide([arrive("a1"), declare("a1", AWAY), depart("a1")], 1, 1_000)
+    assert presence.room("demo") == [Entry("a", None, AWAY, 1_000)]
+    gone = PresenceChanged("demo", Entry("a", None, OFFLINE, 1_000), None)
+    assert presence.tick(1 + GRACE_S, 99_000) == [gone]
+    assert presence.room("demo") == []
+    assert list(presence.rooms()) == []
+
+
+def test_the_grace_of_somebody_unseen_ends_unseen(presence: Presence) -> None:
+    presence.decide([arrive("a1", status=OFFLINE), depart("a1")], 0, 0)
+    assert presence.room("demo") == []
+    assert presence.tick(GRACE_S, 0) == []
+    assert list(presence.rooms()) == []
+
+
+def test_a_new_name_is_told(presence: Presence) -> None:
+    presence.decide([arrive("a1", "Ann")], 0, 0)
+    [change] = presence.decide([arrive("a2", "Ann Lee")], 0, 0)
+    assert type(change) is PresenceChanged
+    assert change.entry.name == "Ann Lee"
+
+
+def test_those_of_a_snapshot_have_their_grace_and_are_then_offline(presence: Presence) -> None:
+    presence.decide([arrive("a1", "Ann"), arrive("b1"), declare("b1", AWAY)], 0, 3)
+    frozen = orjson.loads(orjson.dumps(presence.freeze()))
+    again = Presence.restore(frozen, 100)
+    assert again.room("demo") == presence.room("demo")
+    assert again.decide([arrive("a2", "Ann")], 101, 9) == []
+    assert told(again.tick(100 + GRACE_S, 0)) == [("b", OFFLINE)]
+
+
+@pytest.mark.parametrize(
+    "frozen", [[1], {"demo": [1]}, {"demo": [["a", None, "busy", 0]]}, {"demo": 7}, "x"], ids=str
+)
+def test_what_was_not_frozen_is_not_restored(frozen: object) -> None:
+    with pytest.raises(ValueError, match="no presence that was frozen"):
+        Presence.restore(frozen, 0)
+
+
+sockets = st.sampled_from(["a1", "a2", "b1", "b2"])
+statuses = st.sampled_from(Status)
+commands = st.one_of(
+    st.builds(arrive, sockets, st.sampled_from([None, "Ann", "Bob"])),
+    st.builds(depart, sockets),
+    st.builds(declare, sockets, statuses),
+)
+
+
+class Views(RuleBasedStateMachine):
+    """What a reader knows who began with a snapshot, beside who has which socket there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.presence = Presence()
+        self.view: dict[str, Status] = {}
+        self.sockets: dict[str, Status] = {}
+        self.resting: dict[str, tuple[Status, float]] = {}
+        self.now_s = 0.0
+
+    @rule(batch=st.lists(commands, max_size=5))
+    def decide(self, batch: list[Command]) -> None:
+        for command in batch:
+            socket = str(command.socket)
+            user = socket[0]
+            match command:
+                case Arrive():
+                    self.sockets.setdefault(socket, ONLINE)
+                    self.resting.pop(user, None)
+                case Declare(status=status):
+                    if socket in self.sockets:
+                        self.sockets[socket] = status
+                case Depart():
+                    if socket in self.sockets:
+                        before = self.of(user)
+                        del self.sockets[socket]
+                        if not any(one[0] == user for one in self.sockets):
+                            self.resting[user] = (before, self.now_s + GRACE_S)
+        self.take(self.presence.decide(batch, self.now_s, 0))
+
+    @rule(later_s=st.sampled_from([0.0, 1.0, 5.0, GRACE_S, 30.0]))
+    def tick(self, later_s: float) -> None:
+        self.now_s += later_s
+        self.resting = {u: (s, due) for u, (s, due) in self.resting.items() if due > self.now_s}
+        self.take(self.presence.tick(self.now_s, 0))
+
+    @rule()
+    def start_again(self) -> None:
+        self.presence = Presence.restore(self.presence.freeze(), self.now_s)
+        self.resting = {user: (self.of(user), self.now_s + GRACE_S) for user in self.shown()}
+        self.sockets = {}
+
+    def of(self, user: str) -> Status:
+        declared = [status for socket, status in self.sockets.items() if socket[0] == user]
+        return min(declared, key=list(Status).index, default=self.resting.get(user, (OFFLINE,))[0])
+
+    def shown(self) -> dict[str, Status]:
+        return {user: self.of(user) for user in "ab" if self.of(user) is not OFFLINE}
+
+    def take(self, effects: list[Effect]) -> None:
+        for user, status in told(effects):
+            assert self.view.get(user, OFFLINE) is not status or status is not OFFLINE
+            self.view[user] = status
+        self.view = {user: status for user, status in self.view.items() if status is not OFFLINE}
+
+    @invariant()
+    def the_view_is_what_is_and_nothing_is_overdue(self) -> None:
+        seen = {entry.user_id: entry.status for entry in self.presence.room("demo")}
+        assert self.view == seen == self.shown()
+        assert self.presence.next_deadline_s() > self.now_s or self.resting == {}
+
+
+TestViews = Views.TestCase
+TestViews.settings = settings(max_examples=100, stateful_step_count=30)
