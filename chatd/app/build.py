@@ -47,12 +47,14 @@ from chatd.server.origin import OriginRules
 from chatd.server.presence_events import PresenceBoard, PresenceEvents
 from chatd.server.readiness import Readiness, make_readiness
 from chatd.server.room_events import RoomEvents
+from chatd.server.search_events import SearchEvents
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Handshake, SocketIOConnection
 from chatd.server.stays import Stays
 from chatd.server.token_events import TokenLife
 from chatd.server.typing_events import TypingBoard, TypingEvents
 from chatd.store import Store
+from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH = b"/socket.io/"
@@ -276,6 +278,7 @@ def _build_chat(
     entrance = _entrance(config, secret, emit)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
+    searcher = Searcher(store.search_readers, log.maintain)
     app = ChatApp(
         entrance,
         _welcome(config, store.epoch),
@@ -286,10 +289,11 @@ def _build_chat(
         rooms,
         PresenceEvents(presence_board, rooms),
         TypingEvents(typing_board, rooms, emit),
+        SearchEvents(searcher, rooms, markup),
         tokens,
         emit,
     )
-    upkeep = Upkeep(log, emit)
+    upkeep = Upkeep(log, searcher, emit)
     return Chat(
         app=app,
         clients=clients,

@@ -20,6 +20,7 @@ from chatd.server.presence_events import PresenceEvents
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import refused
 from chatd.server.room_events import CEILING_RETRY_MS, NOTHING, RoomEvents, Since
+from chatd.server.search_events import SearchEvents
 from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection
 from chatd.server.token_events import TokenLife
@@ -62,6 +63,7 @@ class ChatApp:
         rooms: RoomEvents,
         presence: PresenceEvents,
         typing: TypingEvents,
+        search: SearchEvents,
         tokens: TokenLife,
         emit: Emit,
     ) -> None:
@@ -79,6 +81,7 @@ class ChatApp:
             ClientEvent.CONNECTION_JOIN.value: rooms.join_event,
             ClientEvent.CONNECTION_LEAVE.value: rooms.leave_event,
             ClientEvent.HISTORY_GET.value: rooms.history_event,
+            ClientEvent.SEARCH.value: search.search_event,
             ClientEvent.TYPING_START.value: typing.start_event,
             ClientEvent.TYPING_STOP.value: typing.stop_event,
             ClientEvent.PRESENCE_UPDATE.value: presence.update_event,

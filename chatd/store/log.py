@@ -87,13 +87,12 @@ class Log:
     def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `job` in a transaction, commit it, and return what it returns.
 
-        The job may change any row, and neither begins nor ends a transaction. Raises `CommitFailed`
-        when the database failed it, and what else the job raises as it is; then nothing of it was
-        written.
+        The job changes no position, no room's number and no last seq, which are known here, and
+        neither begins nor ends a transaction. Raises `CommitFailed` when the database failed it,
+        and what else the job raises as it is; then nothing of it was written.
         """
         with self._or_taken_back():
             self._connection.execute("BEGIN IMMEDIATE")
-            self._heads_stale = True  # it may change rooms
             result = job(self._connection)
             self._connection.execute("COMMIT")
             return result

@@ -42,6 +42,7 @@ from chatd.store.snapshots import (
 from chatd.store.writer import LogWriter
 
 LOG_NAME = "log.sqlite3"
+SEARCH_THREADS = 2  # searches at once; they never keep others from reading history
 _UNFINISHED_NAME = "log.sqlite3.new"
 _PRIMARY_CODE = 0xFF
 _HEADER_BYTES = 100
@@ -84,6 +85,7 @@ class Store:
         self.snapshot = found.snapshot
         self.passed_over = found.passed_over
         self.readers = LogReaders(path)
+        self.search_readers = LogReaders(path, SEARCH_THREADS)
         self._durability = durability
         self._lock = lock
         self._writer: LogWriter | None = None
@@ -140,6 +142,7 @@ class Store:
         """
         self._closed = True
         self.readers.close()
+        self.search_readers.close()
         if self._writer is not None and self._writer.alive:
             return False
         self._lock.release()

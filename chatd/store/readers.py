@@ -97,15 +97,15 @@ class Cut:
 
 
 class LogReaders:
-    """Answers questions about the history, at most `READER_THREADS` at once.
+    """Answers questions about the history, at most so many at once as it has threads.
 
     The threads cannot be stopped, so a cancelled question still waits for its end; each is short.
     All raise `StoreReadFailed` when the disk fails, and `StoreClosed` after `close`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int = READER_THREADS) -> None:
         self._path = path
-        self._limiter = trio.CapacityLimiter(READER_THREADS)
+        self._limiter = trio.CapacityLimiter(threads)
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 

@@ -21,6 +21,7 @@ class Code(StrEnum):
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
     UNKNOWN_THREAD = "unknown_thread"
+    INVALID_QUERY = "invalid_query"
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
@@ -62,6 +63,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     ),
     Code.UNKNOWN_THREAD: Explanation(
         "No message of this connection opened that thread.", retryable=False
+    ),
+    Code.INVALID_QUERY: Explanation(
+        'This cannot be searched for; write words or a "phrase".', retryable=False
     ),
     Code.RATE_LIMITED: Explanation(
         "Too many in a short time; try again after retryAfterMs.", retryable=True

@@ -14,6 +14,7 @@ class ClientEvent(StrEnum):
     CONNECTION_JOIN = "connection:join"
     CONNECTION_LEAVE = "connection:leave"
     HISTORY_GET = "chat:history:get"
+    SEARCH = "chat:search"
     AUTH_REFRESH = "auth:refresh"
 
 

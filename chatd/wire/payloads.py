@@ -88,6 +88,19 @@ class HistoryGet:
 
 
 @attrs.frozen
+class ChatSearch:
+    """`chat:search`: in one room or in all; `before` and `after` are times in milliseconds."""
+
+    query: str
+    connection_id: str | None = None
+    user_id: str | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@attrs.frozen
 class AuthRefresh:
     """`auth:refresh`."""
 

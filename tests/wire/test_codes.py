@@ -11,6 +11,7 @@ CODES = {
     "message_id_conflict",
     "forbidden_room",
     "unknown_thread",
+    "invalid_query",
     "rate_limited",
     "overloaded",
     "draining",

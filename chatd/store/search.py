@@ -1,0 +1,210 @@
+"""The search: an FTS5 index over the content of messages, brought forward behind the commits.
+
+Indexing costs as much as storing does, and is cheaper in larger pieces than with each commit. So a
+commit leaves the index alone; it is brought forward each second (`catch_up`), and before a search,
+so that a search finds what was acknowledged before it was asked. `indexed_position` in `meta` says
+how far it is, in the same transaction.
+
+A query is bounded in time, as a common word may match all that was ever said.
+"""
+
+import contextlib
+import functools
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import attrs
+import orjson
+import trio
+
+from chatd.chat.records import Message
+from chatd.store.errors import CommitFailed
+from chatd.store.readers import LogReaders
+from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
+
+SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
+CATCH_UP_S = 1.0  # that a search waits for the index at most
+STEP_ROWS = 200  # messages indexed in one transaction, for which commits wait
+PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
+
+# Code points that no text contains: they stand where a match begins and ends.
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_MARKS = (_OPEN, _CLOSE)
+
+_T = TypeVar("_T")
+
+_NEXT_ROWS = "SELECT position, content FROM messages WHERE position > ? ORDER BY position LIMIT ?"
+_FIND = """
+    SELECT t.rowid, t.rank
+    FROM message_text t
+    CROSS JOIN messages m ON m.position = t.rowid
+    WHERE message_text MATCH ?1
+      AND m.room_id IN (
+          SELECT room_id FROM rooms WHERE connection_id IN (SELECT value FROM json_each(?2)))
+      AND (?3 IS NULL OR m.user_id = ?3)
+      AND (?4 IS NULL OR m.timestamp_ms < ?4)
+      AND (?5 IS NULL OR m.timestamp_ms > ?5)
+      AND (?6 IS NULL OR t.rank > ?6 OR (t.rank = ?6 AND m.position < ?7))
+    ORDER BY t.rank, m.position DESC LIMIT ?8
+"""
+_SHOW = f"""
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, highlight(message_text, 0, ?3, ?4)
+    FROM message_text t
+    JOIN messages m ON m.position = t.rowid JOIN rooms r USING (room_id)
+    WHERE message_text MATCH ?1 AND t.rowid = ?2
+"""
+_DELIVERED, _HIGHLIGHTED = 9, 10
+
+
+class SearchTooBroad(Exception):
+    """The query matches more than can be ranked in its time."""
+
+
+class Maintain(Protocol):
+    """`LogWriter.maintain`: runs a job in the writer's thread, in a transaction."""
+
+    def __call__(self, job: Callable[[sqlite3.Connection], _T], /) -> Awaitable[_T]: ...
+
+
+@attrs.frozen
+class Cursor:
+    """The last hit of a page: the next page begins behind it."""
+
+    rank: float
+    position: int
+
+
+@attrs.frozen
+class Hit:
+    """A message that matches, and where: positions in its content, from and to."""
+
+    message: Message
+    is_delivered: bool
+    matches: tuple[tuple[int, int], ...]
+
+
+@attrs.frozen
+class Found:
+    """Hits, the best first; `cursor` is None where there are no more."""
+
+    hits: tuple[Hit, ...]
+    cursor: Cursor | None
+
+
+@attrs.frozen
+class Wanted:
+    """What is searched for: an expression for MATCH, and what narrows it. Times are in ms."""
+
+    expression: str
+    rooms: Sequence[str]
+    user_id: str | None = None
+    before_ms: int | None = None
+    after_ms: int | None = None
+
+
+class Searcher:
+    """Searches, and keeps the index up to date through `maintain`."""
+
+    def __init__(self, readers: LogReaders, maintain: Maintain) -> None:
+        """`readers` are of its own: searches must not keep others from reading history."""
+        self._readers = readers
+        self._maintain = maintain
+
+    async def search(self, wanted: Wanted, limit: int, cursor: Cursor | None = None) -> Found:
+        """A page of hits. Raises SearchTooBroad, StoreReadFailed, StoreClosed.
+
+        Where the disk does not let the index grow, what is in it is searched.
+        """
+        if await self._readers.read(_is_behind):
+            with contextlib.suppress(CommitFailed):
+                await self.catch_up(trio.current_time() + CATCH_UP_S)
+        return await self._readers.read(functools.partial(_find, wanted, limit, cursor))
+
+    async def catch_up(self, until_s: float) -> None:
+        """Bring the index forward, until it is up to date or `trio.current_time` is `until_s`.
+
+        Raises CommitFailed, StoreClosed.
+        """
+        index_next = functools.partial(index_some, most=STEP_ROWS)
+        while trio.current_time() < until_s and await self._maintain(index_next) == STEP_ROWS:
+            pass
+
+
+def index_some(connection: sqlite3.Connection, most: int) -> int:
+    """Index the next messages, in the transaction of the caller; how many there were."""
+    [(indexed,)] = connection.execute("SELECT indexed_position FROM meta")
+    rows = connection.execute(_NEXT_ROWS, (indexed, most)).fetchall()
+    if rows:
+        connection.executemany("INSERT INTO message_text (rowid, content) VALUES (?, ?)", rows)
+        connection.execute("UPDATE meta SET indexed_position = ?", (rows[-1][0],))
+    return len(rows)
+
+
+def unindex(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> None:
+    """Take messages, as position and content, out of the index, before they are deleted."""
+    [(indexed,)] = connection.execute("SELECT indexed_position FROM meta")
+    connection.executemany(
+        "INSERT INTO message_text (message_text, rowid, content) VALUES ('delete', ?, ?)",
+        [row for row in rows if row[0] <= indexed],
+    )
+
+
+def _is_behind(connection: sqlite3.Connection) -> bool:
+    [(is_behind,)] = connection.execute(
+        "SELECT coalesce((SELECT max(position) FROM messages), 0) >"
+        " (SELECT indexed_position FROM meta)"
+    )
+    return bool(is_behind)
+
+
+def _find(
+    wanted: Wanted, limit: int, cursor: Cursor | None, connection: sqlite3.Connection
+) -> Found:
+    deadline_s = time.perf_counter() + SEARCH_TIME_S
+    connection.set_progress_handler(lambda: time.perf_counter() > deadline_s, PROGRESS_STEPS)
+    try:
+        found = connection.execute(
+            _FIND,
+            (
+                wanted.expression,
+                orjson.dumps(list(wanted.rooms)).decode(),
+                wanted.user_id,
+                wanted.before_ms,
+                wanted.after_ms,
+                None if cursor is None else cursor.rank,
+                None if cursor is None else cursor.position,
+                limit + 1,
+            ),
+        ).fetchall()
+        hits = tuple(
+            _hit(connection.execute(_SHOW, (wanted.expression, position, *_MARKS)).fetchone())
+            for position, _ in found[:limit]
+        )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise SearchTooBroad from error
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+    last = found[limit - 1] if len(found) > limit else None
+    return Found(hits, None if last is None else Cursor(last[1], last[0]))
+
+
+def _hit(row: Sequence[Any]) -> Hit:
+    message = message_from_row(row)
+    return Hit(message, bool(row[_DELIVERED]), _matches(message.content, row[_HIGHLIGHTED]))
+
+
+def _matches(content: str, highlighted: str) -> tuple[tuple[int, int], ...]:
+    """Where the marks stand; none where the content holds such characters itself."""
+    if _OPEN in content or _CLOSE in content:
+        return ()
+    before, *pieces = highlighted.split(_OPEN)
+    matches, at = [], len(before)
+    for piece in pieces:
+        match, _, rest = piece.partition(_CLOSE)
+        matches.append((at, at + len(match)))
+        at += len(match) + len(rest)
+    return tuple(matches)

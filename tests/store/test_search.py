@@ -1,0 +1,157 @@
+"""The index of the search: behind the commits, never wrong; bounded in time; cursors."""
+
+import functools
+import sqlite3
+from collections.abc import Sequence
+
+import pytest
+import trio
+
+from chatd.chat.search import match_expression
+from chatd.store import search
+from chatd.store.errors import CommitFailed, FailureCode
+from chatd.store.opening import Store
+from chatd.store.search import Cursor, Found, Searcher, SearchTooBroad, Wanted, index_some, unindex
+from chatd.store.writer import LogWriter
+from tests.store.logs import NOW_MS, ROOM, stored
+
+
+@pytest.fixture
+def searcher(store: Store, writer: LogWriter) -> Searcher:
+    return Searcher(store.search_readers, writer.maintain)
+
+
+def wanted(query: str, rooms: Sequence[str] = (ROOM,), **narrowed: object) -> Wanted:
+    expression = match_expression(query)
+    assert isinstance(expression, str)
+    return Wanted(expression, rooms, **narrowed)  # type: ignore[arg-type]
+
+
+def seqs(found: Found) -> list[int]:
+    return [hit.message.seq for hit in found.hits]
+
+
+async def test_what_was_committed_before_is_found(searcher: Searcher, writer: LogWriter) -> None:
+    await writer.commit([stored(1, content="late orders"), stored(2, content="others")])
+    found = await searcher.search(wanted("late"), 10)
+    assert seqs(found) == [1]
+    assert found.hits[0].matches == ((0, 4),)
+    assert found.cursor is None
+    await writer.commit([stored(3, content="later, and late")])
+    assert sorted(seqs(await searcher.search(wanted("late"), 10))) == [1, 3]
+
+
+async def test_only_the_rooms_that_are_named_are_searched(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, room=room, content="late") for room in ("a", "b", "c")])
+    found = await searcher.search(wanted("late", ("a", "c", "never seen")), 10)
+    assert {hit.message.connection_id for hit in found.hits} == {"a", "c"}
+    assert (await searcher.search(wanted("late", ()), 10)).hits == ()
+
+
+async def test_a_search_is_narrowed_by_user_and_time(searcher: Searcher, writer: LogWriter) -> None:
+    await writer.commit(
+        [stored(n, user_id=user, content="late") for n, user in enumerate("aabb", start=1)]
+    )
+    by_user = await searcher.search(wanted("late", user_id="b"), 10)
+    assert sorted(seqs(by_user)) == [3, 4]
+    between = wanted("late", after_ms=NOW_MS + 1, before_ms=NOW_MS + 4)
+    assert sorted(seqs(await searcher.search(between, 10))) == [2, 3]
+
+
+async def test_the_best_come_first_and_of_equals_the_newest(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    texts = ("late", "late late late", "so much else, and late in a long text", "late")
+    await writer.commit([stored(n, content=text) for n, text in enumerate(texts, start=1)])
+    assert seqs(await searcher.search(wanted("late"), 10)) == [2, 4, 1, 3]
+
+
+async def test_pages_go_on_behind_the_cursor_with_nothing_twice(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(n, content="late " * (n % 3 + 1)) for n in range(1, 24)])
+    everything = seqs(await searcher.search(wanted("late"), 50))
+    paged: list[int] = []
+    cursor: Cursor | None = None
+    for expected in (7, 7, 7, 2):
+        page = await searcher.search(wanted("late"), 7, cursor)
+        assert len(page.hits) == expected
+        paged += seqs(page)
+        cursor = page.cursor
+    assert cursor is None
+    assert paged == everything
+    assert len(set(paged)) == 23
+
+
+async def test_matches_are_places_in_the_content(searcher: Searcher, writer: LogWriter) -> None:
+    content = "Späte Café-Bestellung 🐘 café"
+    await writer.commit([stored(1, content=content)])
+    [hit] = (await searcher.search(wanted("cafe"), 1)).hits
+    assert [content[low:high] for low, high in hit.matches] == ["Café", "café"]
+
+
+async def test_content_with_the_marks_in_it_is_found_without_its_places(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, content="late \ufdd0 late")])
+    [hit] = (await searcher.search(wanted("late"), 1)).hits
+    assert hit.matches == ()
+
+
+async def test_the_index_grows_in_steps(searcher: Searcher, writer: LogWriter) -> None:
+    await writer.commit([stored(n, content="late") for n in range(1, 6)])
+    steps = [await writer.maintain(functools.partial(index_some, most=2)) for _ in range(4)]
+    assert steps == [2, 2, 1, 0]
+    assert len((await searcher.search(wanted("late"), 10)).hits) == 5
+
+
+async def test_what_is_taken_out_of_the_index_is_not_found(
+    store: Store, searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(n, content=f"late {n}") for n in range(1, 4)])
+    await searcher.catch_up(trio.current_time() + 10)
+    await writer.commit([stored(4, content="late 4")])
+
+    def forget(connection: sqlite3.Connection) -> None:
+        rows = connection.execute(
+            "SELECT position, content FROM messages WHERE seq IN (1, 4)"
+        ).fetchall()
+        unindex(connection, rows)  # the fourth is not in it yet
+        connection.execute("DELETE FROM messages WHERE seq IN (1, 4)")
+
+    await writer.maintain(forget)
+    assert sorted(seqs(await searcher.search(wanted("late"), 10))) == [2, 3]
+
+    def check(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO message_text (message_text) VALUES ('integrity-check')")
+
+    await writer.maintain(check)
+
+
+async def test_a_disk_that_takes_nothing_leaves_what_is_in_the_index(
+    store: Store, searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, content="late")])
+    await searcher.catch_up(trio.current_time() + 10)
+    await writer.commit([stored(2, content="late")])
+
+    async def full(job: object) -> int:
+        raise CommitFailed(FailureCode.STORAGE_FULL, "for the test")
+
+    failing = Searcher(store.search_readers, full)  # type: ignore[arg-type]
+    assert seqs(await failing.search(wanted("late"), 10)) == [1]
+
+
+async def test_a_search_that_takes_too_long_is_given_up(
+    searcher: Searcher, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.commit([stored(n, content="late") for n in range(1, 200)])
+    await searcher.catch_up(trio.current_time() + 10)
+    monkeypatch.setattr(search, "SEARCH_TIME_S", -1.0)
+    monkeypatch.setattr(search, "PROGRESS_STEPS", 1)
+    with pytest.raises(SearchTooBroad):
+        await searcher.search(wanted("late"), 10)
+    monkeypatch.undo()
+    assert len((await searcher.search(wanted("late"), 10)).hits) == 10
