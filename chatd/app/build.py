@@ -8,6 +8,7 @@ import trio
 
 from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.app.listen import is_loopback
 from chatd.app.upkeep import Upkeep
@@ -293,7 +294,15 @@ def _build_chat(
         tokens,
         emit,
     )
-    upkeep = Upkeep(log, searcher, emit)
+    retention = Retention(
+        log,
+        readers,
+        commands.disown,
+        feeds,
+        wall_ms,
+        keep_days=config.messages.keep_days,
+        keep_per_room=config.messages.keep_per_room,
+    )
     return Chat(
         app=app,
         clients=clients,
@@ -306,7 +315,7 @@ def _build_chat(
         presence=presence_board,
         typing_mailbox=typing_mailbox,
         typing=typing_board,
-        upkeep=upkeep,
+        upkeep=Upkeep(log, searcher, retention, emit),
     )
 
 

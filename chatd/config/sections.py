@@ -266,6 +266,18 @@ class Messages:
         "Messages in one page of history; the rest comes in further pages.",
         "SPEC 3, chat:history:get",
     )
+    keep_days: int = key(
+        0,
+        Whole(least=0),
+        "Days that messages are kept; older ones are removed for good. 0: for ever.",
+        "SPEC 5, message",
+    )
+    keep_per_room: int = key(
+        0,
+        Whole(least=0),
+        "Messages kept in a room; the oldest beyond are removed for good. 0: all.",
+        "SPEC 5, message",
+    )
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ Waiting goes one way only. A mailbox that is full stops the input of the socket 
 waits is told `draining` where the mailbox closes meanwhile.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from chatd.chat.messages import (
     Acknowledge,
     Barrier,
     Command,
+    ForgetMessages,
     JoinRooms,
     LeaveRooms,
     RemoveMember,
@@ -22,10 +24,11 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.server.clients import Client
-from chatd.server.origins import Origin
+from chatd.server.origins import Origin, Waiter
 from chatd.server.replies import refused
 from chatd.server.session import Later
 from chatd.server.sockets import Socket
+from chatd.store.retention import Surplus
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
 
@@ -109,6 +112,18 @@ class Commands:
         """Return when everything that was submitted before is settled."""
         origin = Origin(client, None, None, settled=trio.Event())
         await self._settle(Barrier(origin), origin)
+
+    async def disown(self, surplus: Sequence[Surplus]) -> bool:
+        """Take what retention removes out of the queues of members; False where that failed."""
+        waiters = [Waiter() for _ in surplus]
+        for one, waiter in zip(surplus, waiters, strict=True):
+            command = ForgetMessages(one.connection_id, one.first_kept, waiter)
+            later = deliver(self._mailbox, command, waiter)
+            if later is not None:
+                await later()
+        for waiter in waiters:
+            await waiter.settled.wait()
+        return all(waiter.refusal is None for waiter in waiters)
 
     async def _settle(self, command: TrimQueues | Barrier, origin: Origin) -> None:
         later = deliver(self._mailbox, command, origin)

@@ -50,6 +50,7 @@ class Feed:
     loading: trio.Event | None = None
     history: Outgoing | None = None
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
+    kept_from: int = 0  # what is below was removed, be it that it is being read
 
 
 class Feeds:
@@ -190,6 +191,7 @@ class Feeds:
         feed = self._feeds.get(connection_id)
         if feed is None:
             return
+        feed.kept_from = max(feed.kept_from, first_seq)
         while feed.recent and feed.recent[0][0].seq < first_seq:
             message, body = feed.recent.popleft()
             del feed.by_id[message.message_id]
@@ -213,12 +215,13 @@ class Feeds:
         feed.by_id.clear()
         self._resize(feed, FEED_BYTES)
         for message in page.messages:
-            if message.seq < newer_from:
+            if feed.kept_from <= message.seq < newer_from:
                 is_delivered = message.seq in page.delivered or message.seq in feed.confirmed
                 self._append(feed, message, message_json(message, self._markup, is_delivered))
         for message, body in published:
             self._append(feed, message, body)
-        feed.first_seq = page.first_seq or feed.first_seq
+        first_seq = max(page.first_seq, feed.kept_from) or feed.first_seq
+        feed.first_seq = first_seq if first_seq <= self.last_seq(feed.connection_id) else 0
         feed.confirmed.clear()
         feed.is_loaded = True
 

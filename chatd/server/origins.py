@@ -1,4 +1,4 @@
-"""Where a command to the messages actor came from, and how it is told what became of it."""
+"""Where commands to the messages actor come from, and how they are told what became of them."""
 
 import trio
 
@@ -56,3 +56,23 @@ class Origin:
         """Whoever waits goes on."""
         if self.settled is not None:
             self.settled.set()
+
+
+class Waiter:
+    """A command of the daemon's own: nobody is told, one task waits for it."""
+
+    is_gone = False
+
+    def __init__(self) -> None:
+        self.settled = trio.Event()
+        self.refusal: Refusal | None = None
+
+    def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
+        """It will not be; whoever waits goes on."""
+        del connection_id
+        self.refusal = refusal
+        self.settled.set()
+
+    def settle(self) -> None:
+        """Whoever waits goes on."""
+        self.settled.set()

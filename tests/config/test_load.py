@@ -83,6 +83,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "messages.content_chars": 10_000,
         "messages.history_on_join": 50,
         "messages.history_page": 200,
+        "messages.keep_days": 0,
+        "messages.keep_per_room": 0,
         "limits.user_messages_per_minute": 30,
         "limits.socket_messages_per_minute": 60,
         "limits.room_messages_per_minute": 600,

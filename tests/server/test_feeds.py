@@ -205,3 +205,27 @@ async def test_a_room_that_was_let_go_is_loaded_again() -> None:
     assert not feeds.is_loaded(ROOM)
     await feeds.load(ROOM)
     assert shown(feeds)["messages"] == [1, 2, 3, 4]
+
+
+async def test_what_is_removed_while_a_room_is_read_is_not_shown() -> None:
+    log = HeldHistory(4)
+    log.released = trio.Event()
+    feeds = make_feeds(log)
+    feeds.hold(ROOM)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feeds.load, ROOM)
+        await log.reading.wait()
+        feeds.forget(ROOM, 4)
+        log.released.set()
+    assert shown(feeds) == {"messages": [4], "hasMore": False, "firstSeq": 4, "lastSeq": 4}
+
+
+async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() -> None:
+    log = HeldHistory(2)
+    feeds = make_feeds(log)
+    feeds.hold(ROOM)
+    await feeds.load(ROOM)
+    feeds.forget(ROOM, 3)
+    assert shown(feeds) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 2}
+    publish(feeds, message(3))
+    assert shown(feeds) == {"messages": [3], "hasMore": False, "firstSeq": 3, "lastSeq": 3}

@@ -1,0 +1,89 @@
+"""What is too old or too much goes, from the oldest end, and its seqs are never given again."""
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+
+from chatd.store.opening import Store
+from chatd.store.retention import Keep, Surplus, find_surplus, remove
+from chatd.store.search import Searcher, index_some
+from chatd.store.writer import LogWriter
+from tests.store.logs import NOW_MS, ROOM, stored, stored_from
+from tests.store.test_search import seqs, wanted
+
+EVERYTHING = Keep(None, None)
+
+
+async def surplus(store: Store, keep: Keep, most: int = 1_000) -> list[Surplus]:
+    return await store.readers.read(partial(find_surplus, keep=keep, most=most))
+
+
+async def kept(store: Store, room: str = ROOM) -> list[int]:
+    return [message.seq for message in (await store.readers.last(room, 1_000)).messages]
+
+
+@pytest.mark.parametrize(
+    ("keep", "first_kept"),
+    [
+        (EVERYTHING, None),
+        (Keep(None, 10), None),
+        (Keep(None, 4), 7),
+        (Keep(None, 1), 10),
+        (Keep(NOW_MS, None), None),
+        (Keep(NOW_MS + 1, None), None),
+        (Keep(NOW_MS + 4, None), 4),
+        (Keep(NOW_MS + 11, None), 11),
+        (Keep(NOW_MS + 4, 8), 4),
+        (Keep(NOW_MS + 4, 2), 9),
+    ],
+)
+async def test_surplus_is_what_is_older_or_more_than_is_kept(
+    store: Store, writer: LogWriter, keep: Keep, first_kept: int | None
+) -> None:
+    await writer.commit(stored_from(1, 10))
+    expected = [] if first_kept is None else [Surplus(ROOM, first_kept)]
+    assert await surplus(store, keep) == expected
+
+
+async def test_an_old_message_behind_a_younger_one_stays_with_it(
+    store: Store, writer: LogWriter
+) -> None:
+    times = (10, 50, 20, 60)
+    await writer.commit([stored(n, timestamp_ms=at) for n, at in enumerate(times, start=1)])
+    assert await surplus(store, Keep(30, None)) == [Surplus(ROOM, 2)]
+    assert await surplus(store, Keep(55, None)) == [Surplus(ROOM, 4)]
+
+
+async def test_a_step_is_bounded_over_all_rooms(store: Store, writer: LogWriter) -> None:
+    await writer.commit([*stored_from(1, 9, room="a"), *stored_from(1, 9, room="b")])
+    by_count = await surplus(store, Keep(None, 1), most=10)
+    assert by_count == [Surplus("a", 9), Surplus("b", 3)]
+    assert await surplus(store, Keep(NOW_MS + 99, None), most=4) == [Surplus("a", 5)]
+
+
+async def test_what_is_removed_is_gone_from_history_and_search_and_its_seqs_are_not_used_again(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([*stored_from(1, 6), *stored_from(1, 2, room="other")])
+    await writer.maintain(partial(index_some, most=4))
+
+    def go(connection: sqlite3.Connection, found: Sequence[Surplus]) -> int:
+        return remove(connection, found)
+
+    found = await surplus(store, Keep(None, 2))
+    assert await writer.maintain(partial(go, found=found)) == 4
+    assert await kept(store) == [5, 6]
+    assert await kept(store, "other") == [1, 2]
+    page = await store.readers.last(ROOM, 10)
+    assert (page.first_seq, page.last_seq) == (5, 6)
+    searcher = Searcher(store.search_readers, writer.maintain)
+    assert sorted(seqs(await searcher.search(wanted("orders"), 10))) == [5, 6]
+    assert await surplus(store, Keep(None, 2)) == []
+
+    await writer.maintain(partial(go, found=[Surplus(ROOM, 7)]))
+    assert await kept(store) == []
+    assert store.reread().rooms == {ROOM: 6, "other": 2}
+    await writer.commit([stored(7)])
+    assert await kept(store) == [7]
