@@ -3,6 +3,7 @@
 In this order: who is there, history, what is owed beyond it, what came meanwhile, and from then on
 the live stream: nothing is missing and nothing comes twice between them. Everything is pulled at
 the speed at which the peer takes it, by the task that owns its input; none of it counts as backlog.
+What came between the join and the history, and is too old for it by then, is sent as what is owed.
 
 A cursor goes through the room. While it stands behind what lies in memory (`Feeds`), pages are read
 from the log; once it does not, the rest is sent and the socket joins the live stream in one step.
@@ -112,18 +113,22 @@ class CatchUp:
             return
         self._go_back(client, room)
         self._presence.show(client, room)
-        since = stand.since
+        since, owed = stand.since, stand.owed
         if since is not None and not stand.is_other_log and since <= feeds.last_seq(room):
             carried_from, cursor = since + 1, await self._pages(client, room, since)
         else:
+            seen_seq = client.wanted[room]
+            assert seen_seq is not None  # it is not in the live stream
             carried_from, cursor = self._last_ones(client, room, is_reset=since is not None)
+            if seen_seq + 1 < carried_from:  # it came since the join, and is not owed
+                owed = (*owed, Gap(seen_seq + 1, carried_from - 1, 0))
         if stand.fallen is not None:
             first, last = stand.fallen
             client.socket.emit(
                 ServerEvent.QUEUE_OVERFLOW,
                 {"connectionId": room, "fromSeq": first, "toSeq": last},
             )
-        await self._replay(client, room, stand.owed, below=carried_from)
+        await self._replay(client, room, owed, below=carried_from)
         await self._follow(client, room, cursor)
 
     def _go_back(self, client: Client, room: str) -> None:
@@ -153,7 +158,7 @@ class CatchUp:
                 if not page.messages:  # retention was faster: what there is, is newer
                     cursor = feeds.recent_from(room) - 1
                     continue
-                bodies, cursor = await self._render(page, feeds.last_seq(room))
+                bodies, cursor = await self._render(page, cursor, feeds.last_seq(room))
             is_last = cursor >= feeds.last_seq(room)
             self._send_page(client, room, bodies, has_more=not is_last)
             if is_last:
@@ -162,10 +167,11 @@ class CatchUp:
             await client.socket.session.transport.caught_up()
         return cursor
 
-    async def _render(self, page: Page, last_seq: int) -> tuple[list[bytes], int]:
-        """The messages of a page that were published, as far as they fit; and the last seq."""
+    async def _render(self, page: Page, cursor: int, last_seq: int) -> tuple[list[bytes], int]:
+        """The messages of a page that were published, as far as they fit; and the last seq, which
+        is `cursor` where there are none."""
         bodies: list[bytes] = []
-        size = cursor = 0
+        size = 0
         for message in page.messages:
             if message.seq > last_seq or (bodies and size > PAGE_BYTES):
                 break
@@ -223,7 +229,7 @@ class CatchUp:
             page = await self._log.page(
                 room, before=None, after=cursor, limit=REPLAY_MESSAGES, thread_id=None
             )
-            bodies, last = await self._render(page, feeds.last_seq(room))
+            bodies, last = await self._render(page, cursor, feeds.last_seq(room))
             for body in bodies:
                 client.socket.session.send_catch_up(message_packet(body))
             cursor = last if bodies else feeds.recent_from(room) - 1

@@ -31,8 +31,16 @@ FEED_BYTES = 1024  # what a head costs beside its messages, roughly
 class History(Protocol):
     """The log, as far as rooms are loaded from it."""
 
-    async def last(self, connection_id: str, limit: int) -> Page:
-        """The newest `limit` messages of a room, oldest first."""
+    async def page(
+        self,
+        connection_id: str,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+        thread_id: str | None,
+    ) -> Page:
+        """A page of a room's history."""
         ...
 
 
@@ -116,7 +124,14 @@ class Feeds:
                 continue
             feed.loading = trio.Event()
             try:
-                page = await self._log.last(connection_id, self._recent_max)
+                # Up to what was published: a batch that was only committed would fill the page.
+                page = await self._log.page(
+                    connection_id,
+                    before=self.last_seq(connection_id) + 1,
+                    after=None,
+                    limit=self._recent_max,
+                    thread_id=None,
+                )
                 self._merge(feed, page)
             finally:
                 feed.loading.set()

@@ -25,15 +25,25 @@ class HeldHistory:
         self.released = trio.Event()
         self.released.set()
 
-    async def last(self, connection_id: str, limit: int) -> Page:
+    async def page(
+        self,
+        connection_id: str,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+        thread_id: str | None,
+    ) -> Page:
+        assert before is not None
+        assert (after, thread_id) == (None, None)
         self.reads += 1
         self.reading.set()
-        stored = list(self.stored)
+        last_seq = self.stored[-1].seq if self.stored else 0
+        older = [one for one in self.stored if one.seq < before]
         await self.released.wait()
         if self.failing:
             raise StoreReadFailed("The disk is away.")
-        last_seq = stored[-1].seq if stored else 0
-        return Page(tuple(stored[-limit:]), len(stored) > limit, min(1, last_seq), last_seq)
+        return Page(tuple(older[-limit:]), len(older) > limit, min(1, last_seq), last_seq)
 
     def store(self, seq: int) -> Message:
         stored = message(seq)
@@ -116,7 +126,7 @@ async def test_what_is_committed_and_not_published_yet_is_not_shown() -> None:
     eighth = log.store(8)
     feeds.hold(ROOM)
     await feeds.load(ROOM)
-    assert shown(feeds)["messages"] == [4, 5, 6, 7]
+    assert shown(feeds)["messages"] == [3, 4, 5, 6, 7]
     publish(feeds, eighth)
     assert shown(feeds)["messages"] == [4, 5, 6, 7, 8]
 
