@@ -17,7 +17,7 @@ from chatd.server.commands import Commands
 from chatd.server.feeds import Feeds
 from chatd.server.origins import Origin
 from chatd.server.replies import message_refused, refused, told_back
-from chatd.server.room_events import CEILING_RETRY_MS, RoomEvents
+from chatd.server.room_events import RoomEvents
 from chatd.server.session import Later
 from chatd.store import StoreReadFailed
 from chatd.wire.codes import Code, Refusal
@@ -152,10 +152,13 @@ class MessageEvents:
         return partial(self._join_and_send, client, command)
 
     async def _join_and_send(self, client: Client, command: SendMessage) -> None:
-        room = command.connection_id
-        await self._rooms.enter(client, [room])
-        if room not in client.wanted:  # why it is not was said in a `chat:error`
-            command.origin.refuse(Refusal(Code.RATE_LIMITED, retry_after_ms=CEILING_RETRY_MS))
+        refusal = await self._rooms.enter(client, [command.connection_id])
+        if refusal is not None:
+            written = {
+                "messageId": command.origin.written_id,
+                "connectionId": command.connection_id,
+            }
+            self.refuse_message(client, command.origin.ack_id, written, refusal)
             return
         later = self._commands.submit(command)
         if later is not None:

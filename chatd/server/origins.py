@@ -14,11 +14,21 @@ class Origin:
 
     `event` is None where nobody is to be told. `written_id` is the messageId as the client wrote
     it, which is how it knows the message. `settled` is set once the outcome is known, for who waits
-    for it; `joined` is then what came of a `JoinRooms`, None where it was refused. `counted`: a
-    message was counted against the limits, and is given back where it was stored before.
+    for it; `joined` is then what came of a `JoinRooms`, or `refusal` says why nothing did.
+    `counted`: a message was counted against the limits, and is given back where it was stored
+    before.
     """
 
-    __slots__ = ("ack_id", "client", "counted", "event", "joined", "settled", "written_id")
+    __slots__ = (
+        "ack_id",
+        "client",
+        "counted",
+        "event",
+        "joined",
+        "refusal",
+        "settled",
+        "written_id",
+    )
 
     def __init__(
         self,
@@ -36,6 +46,7 @@ class Origin:
         self.written_id = written_id
         self.settled = settled
         self.joined: Joined | None = None
+        self.refusal: Refusal | None = None
         self.counted = counted
 
     @property
@@ -45,6 +56,7 @@ class Origin:
 
     def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
         """Tell why it will not be; whoever waits goes on."""
+        self.refusal = refusal
         socket = self.client.socket
         if self.event is ClientEvent.CHAT_MESSAGE:
             message_refused(socket, self.ack_id, self.written_id, refusal)

@@ -172,7 +172,8 @@ class PresenceEvents:
             self._rooms.refuse(client, event, ack_id, room)
             return None
         declare = Declare(Answer(client.socket, event, ack_id), client.socket, room, status)
-        return self._rooms.once_in(client, room, partial(self._board.declare, client, declare))
+        then = partial(self._board.declare, client, declare)
+        return self._rooms.once_in(client, room, event, ack_id, then)
 
 
 def _entry(entry: Entry) -> dict[str, object]:

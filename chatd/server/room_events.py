@@ -139,16 +139,34 @@ class RoomEvents:
         since = NOTHING if join.since is None else Since({room: join.since}, join.epoch)
         return partial(self.enter, client, [room], ack_id, since)
 
-    def once_in(self, client: Client, room: str, then: Callable[[], Later | None]) -> Later | None:
-        """Do something in a permitted room, after a join where the client is not in it (SPEC 3)."""
+    def once_in(
+        self,
+        client: Client,
+        room: str,
+        event: ClientEvent,
+        ack_id: int | None,
+        then: Callable[[], Later | None],
+    ) -> Later | None:
+        """Do something in a permitted room, after a join where the client is not in it (SPEC 3).
+
+        Where the join is refused, so is the event.
+        """
         if room in client.wanted:
             return then()
-        return partial(self._enter_and_do, client, room, then)
+        return partial(self._enter_and_do, client, room, event, ack_id, then)
 
     async def _enter_and_do(
-        self, client: Client, room: str, then: Callable[[], Later | None]
+        self,
+        client: Client,
+        room: str,
+        event: ClientEvent,
+        ack_id: int | None,
+        then: Callable[[], Later | None],
     ) -> None:
-        await self.enter(client, [room])
+        refusal = await self.enter(client, [room])
+        if refusal is not None:
+            refused(client.socket, event, ack_id, refusal, connection_id=room)
+            return
         later = then() if room in client.wanted else None
         if later is not None:
             await later()
@@ -159,43 +177,52 @@ class RoomEvents:
         rooms: Iterable[str],
         ack_id: int | None = None,
         since: Since = NOTHING,
-    ) -> None:
+    ) -> Refusal | None:
         """Let a client into permitted rooms, and return when it has caught up with them.
 
         Its next event waits meanwhile, so that histories do not pile up for a peer that asks for
-        many of them and reads none.
+        many of them and reads none. What is refused is told; the last such refusal is returned.
         """
         session = client.socket.session
         await session.transport.caught_up()
-        rooms = [room for room in rooms if self._admit(client, room, ack_id)]
-        if not rooms:
-            return
+        refusal, admitted = None, []
+        for room in rooms:
+            if session.is_over:
+                return None  # nobody would take it out again
+            one_too_many = self._admit(client, room, ack_id)
+            if one_too_many is None:
+                admitted.append(room)
+            else:
+                refusal = one_too_many
+        if not admitted:
+            return refusal
         await self.trim(client)
+        if session.is_over:
+            return None  # it was taken out: a join behind that would be for good
         origin = Origin(client, ClientEvent.CONNECTION_JOIN, ack_id, settled=trio.Event())
-        later = self._commands.submit(JoinRooms(origin, client.identity.user_id, tuple(rooms)))
+        later = self._commands.submit(JoinRooms(origin, client.identity.user_id, tuple(admitted)))
         if later is not None:
             await later()
         assert origin.settled is not None
         await origin.settled.wait()
         joined = origin.joined
         if joined is None:  # what it was in before, it is in still
-            self.give_up(client, [room for room in rooms if client.wanted.get(room) is not None])
-            return
-        for room, last_seq in zip(rooms, joined.last_seqs, strict=True):
+            self.give_up(client, [room for room in admitted if client.wanted.get(room) is not None])
+            return origin.refusal
+        for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
             if client.wanted.get(room) is not None:
                 client.wanted[room] = last_seq
         for room, stand in _stands(joined, since, self._epoch):
-            await self._bring_in(client, room, stand, ack_id)
+            refusal = await self._bring_in(client, room, stand, ack_id) or refusal
             session.flush()
             if session.is_over:
-                return
+                return None
+        return refusal
 
-    def _admit(self, client: Client, room: str, ack_id: int | None) -> bool:
-        """Count the client in, unless it is in too many rooms or gone."""
-        if client.socket.session.is_over:
-            return False  # nobody would take it out again
+    def _admit(self, client: Client, room: str, ack_id: int | None) -> Refusal | None:
+        """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
-            return True
+            return None
         if len(client.wanted) >= self._rooms_per_socket:
             self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
             refusal = Refusal(
@@ -205,11 +232,11 @@ class RoomEvents:
             )
             event = ClientEvent.CONNECTION_JOIN
             refused(client.socket, event, ack_id, refusal, connection_id=room)
-            return False
+            return refusal
         client.wanted[room] = self._feeds.last_seq(room)
         self._feeds.hold(room)
         self._stays.enter(room, client.identity.user_id)
-        return True
+        return None
 
     async def trim(self, client: Client) -> None:
         """Let fall out of the user's queues what is too much or too old, and return when it has."""
@@ -225,19 +252,17 @@ class RoomEvents:
         places = {room: (cut.first_seq, cut.since_ms) for room, cut in cuts.items()}
         await self._commands.trim(client, places)
 
-    async def _bring_in(self, client: Client, room: str, stand: Stand, ack_id: int | None) -> None:
+    async def _bring_in(
+        self, client: Client, room: str, stand: Stand, ack_id: int | None
+    ) -> Refusal | None:
         try:
             await self._catch_up.run(client, room, stand)
         except StoreReadFailed:
             self.give_up(client, [room])
-            refused(
-                client.socket,
-                ClientEvent.CONNECTION_JOIN,
-                ack_id,
-                Refusal(Code.STORAGE_ERROR),
-                connection_id=room,
-            )
-            return
+            refusal = Refusal(Code.STORAGE_ERROR)
+            event = ClientEvent.CONNECTION_JOIN
+            refused(client.socket, event, ack_id, refusal, connection_id=room)
+            return refusal
         accepted(
             client.socket,
             ack_id,
@@ -245,6 +270,7 @@ class RoomEvents:
             lastSeq=self._feeds.last_seq(room),
             epoch=self._epoch,
         )
+        return None
 
     def leave_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         leave = structure(payload, ConnectionLeave)

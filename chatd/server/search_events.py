@@ -69,7 +69,8 @@ class SearchEvents:
         answer = partial(self._answer, client, asked, wanted, cursor, ack_id)
         if asked.connection_id is None:
             return answer
-        return self._rooms.once_in(client, asked.connection_id, lambda: answer)
+        event = ClientEvent.SEARCH
+        return self._rooms.once_in(client, asked.connection_id, event, ack_id, lambda: answer)
 
     async def _answer(
         self,

@@ -35,7 +35,7 @@ from chatd.server.reasons import DisconnectReason
 # Work that an event asks for and that must wait for something: it is awaited by the task that owns
 # the input of the session, which reads nothing more until it is done. Order holds by itself, and
 # back-pressure reaches the peer.
-Later: TypeAlias = Callable[[], Awaitable[None]]
+Later: TypeAlias = Callable[[], Awaitable[object]]
 
 PING = Outgoing(b"2")
 PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped

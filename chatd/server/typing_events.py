@@ -145,7 +145,8 @@ class TypingEvents:
             client.identity.user_id,
             client.identity.name,
         )
-        return self._rooms.once_in(client, room, partial(self._board.submit, start))
+        then = partial(self._board.submit, start)
+        return self._rooms.once_in(client, room, event, ack_id, then)
 
     def stop_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         event = ClientEvent.TYPING_STOP
@@ -153,7 +154,8 @@ class TypingEvents:
         if room is None:
             return None
         stop = StopTyping(Answer(client.socket, event, ack_id), client.socket, room)
-        return self._rooms.once_in(client, room, partial(self._board.submit, stop))
+        then = partial(self._board.submit, stop)
+        return self._rooms.once_in(client, room, event, ack_id, then)
 
     def _room(
         self, client: Client, event: ClientEvent, payload: object, ack_id: int | None

@@ -9,7 +9,8 @@ import trio.testing
 
 from chatd.server.reasons import DisconnectReason
 from chatd.server.websocket_lane import WebSocketLane
-from tests.server.chats import Chat, ChatPeer, connected, message, open_chat, token
+from chatd.store import CommitFailed, FailureCode
+from tests.server.chats import ROOM, Chat, ChatPeer, connected, message, open_chat, token
 
 
 async def seqs(peer: ChatPeer, **wanted: object) -> list[int]:
@@ -205,3 +206,66 @@ async def test_a_join_that_a_leave_overtakes_leaves_no_ghost(chat: Chat) -> None
     chat.log.held.set()
     await grace.ended()
     assert (await ada.say(message()))["ok"] is True
+
+
+async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its leave overtook its join, and from then on it counted as one who is there."""
+    grace = await chat.enter("grace")
+    await grace.peer.send("1")
+    await grace.ended()
+    cut = chat.attach()
+    auth = orjson.dumps({"token": token("grace"), "connectionId": []}).decode()
+    await cut.say("40" + auth)
+    looked = trio.Event()
+
+    async def look(*_: object) -> dict[str, object]:
+        await looked.wait()
+        return {}
+
+    monkeypatch.setattr(chat.parts.machine, "needs_trim", lambda *_: True)
+    monkeypatch.setattr(chat.store.readers, "newest_owed", look)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cut.emit, "connection:join", {"connectionId": "sales"})
+        await trio.testing.wait_all_tasks_blocked()
+        cut.session.end(DisconnectReason.PING_TIMEOUT)
+        looked.set()
+    monkeypatch.undo()
+    ada = await chat.enter("ada")
+    await ada.say(message())
+    assert chat.parts.machine.unread("sales", "grace") == 1
+
+
+EVENTS_THAT_JOIN = [
+    ("chat:message", message(room="stock")),
+    ("chat:typing:start", {"connectionId": "stock"}),
+    ("chat:typing:stop", {"connectionId": "stock"}),
+    ("presence:update", {"connectionId": "stock", "status": "away"}),
+]
+
+
+@pytest.mark.parametrize(("name", "payload"), EVENTS_THAT_JOIN, ids=lambda it: str(it)[:12])
+async def test_an_event_whose_join_is_too_much_is_answered(
+    tmp_path: Path, name: str, payload: object
+) -> None:
+    """Who asked for an ack waited for it in vain."""
+    async with open_chat(tmp_path, limits={"rooms_per_socket": 1}) as chat:
+        ada = await chat.connect({"token": token("ada", ["sales", "stock"]), "connectionId": ROOM})
+        await ada.until("chat:history")
+        error = (await ada.call(name, payload))["error"]
+        assert error["code"] == "rate_limited"
+        assert error["retryAfterMs"] > 0
+
+
+@pytest.mark.parametrize(("name", "payload"), EVENTS_THAT_JOIN, ids=lambda it: str(it)[:12])
+async def test_an_event_whose_join_the_disk_did_not_take_says_so(
+    chat: Chat, name: str, payload: object
+) -> None:
+    """A message was told that it was one too many."""
+    ada = await chat.connect({"token": token("ada", ["sales", "stock"]), "connectionId": ROOM})
+    await ada.until("chat:history")
+    chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "the disk is full")
+    assert (await ada.call(name, payload))["error"]["code"] == "storage_full"
+    chat.log.failure = None
+    assert (await ada.call(name, payload))["ok"] is True
