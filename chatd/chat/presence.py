@@ -14,7 +14,7 @@ back and is what graces go by, `wall_ms` may, and is what people are shown.
 """
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias, assert_never
 
@@ -32,6 +32,11 @@ class Status(StrEnum):
 
 
 _RANKS = {status: rank for rank, status in enumerate(Status)}
+
+
+def most_present(statuses: Iterable[Status], default: Status = Status.OFFLINE) -> Status:
+    """The one that counts where a user has several."""
+    return min(statuses, key=_RANKS.__getitem__, default=default)
 
 
 @attrs.define
@@ -110,7 +115,7 @@ class _User:
 
     @property
     def status(self) -> Status:
-        return min(self.sockets.values(), key=_RANKS.__getitem__, default=self.resting)
+        return most_present(self.sockets.values(), self.resting)
 
     @property
     def shown(self) -> tuple[Status, str | None]:

@@ -24,6 +24,7 @@ from chatd.chat.presence import (
     Presence,
     PresenceChanged,
     Status,
+    most_present,
 )
 from chatd.observe.clock import wall_ms
 from chatd.server.clients import Client, Clients
@@ -60,7 +61,7 @@ class PresenceBoard:
         self._mailbox.put(
             Arrive(client.socket, connection_id, client.identity.user_id, client.identity.name)
         )
-        client.socket.session.send(self.snapshot(client, connection_id))
+        client.socket.session.send_catch_up(self.snapshot(client, connection_id))
         self._ephemeral.join(client.socket, connection_id)
 
     def depart(self, client: Client, connection_id: str) -> None:
@@ -69,11 +70,18 @@ class PresenceBoard:
         self._ephemeral.leave(client.socket, connection_id)
 
     def snapshot(self, client: Client, connection_id: str) -> Outgoing:
-        """Everybody in the room, as JSON; the client itself at least as one who is online."""
+        """Everybody in the room, as JSON; the client itself at least as what it declares.
+
+        That counts for others only when the actor has it, and is told to them alone.
+        """
         entries = dict(self._rooms.get(connection_id, {}))
         user_id = client.identity.user_id
         declared = (client.declared or {}).get(connection_id, Status.ONLINE)
-        if user_id not in entries and declared is not Status.OFFLINE:
+        told = entries.get(user_id)
+        if told is not None:
+            status = most_present((told.status, declared))
+            entries[user_id] = attrs.evolve(told, status=status)
+        elif declared is not Status.OFFLINE:
             entries[user_id] = Entry(user_id, client.identity.name, declared, wall_ms())
         payload = {
             "connectionId": connection_id,

@@ -48,32 +48,38 @@ class TypingBoard:
         self._ephemeral = ephemeral
         self._clients = clients
         self._rooms: dict[str, dict[str, str | None]] = {}
-        self._started: set[tuple[str, str]] = set()  # told or not yet: a message ends it
+        # Who may be typing, by room and user: told or not yet, a message ends it. The value is the
+        # last start that is on its way to the actor, None where the board knows of all of them.
+        self._started: dict[tuple[str, str], StartTyping | None] = {}
         self.machine = machine
 
     def submit(self, command: StartTyping | StopTyping) -> Later | None:
         """Hand a command over, or wait until there is space for it."""
         if isinstance(command, StartTyping):
-            self._started.add((command.connection_id, command.user_id))
+            self._started[command.connection_id, command.user_id] = command
         return deliver(self._mailbox, command, command.origin)
 
     def message_sent(self, connection_id: str, user_id: str) -> None:
         """The user has sent a message, and does not type it any more."""
         if (connection_id, user_id) in self._started:
-            self._started.discard((connection_id, user_id))
+            del self._started[connection_id, user_id]
             self._mailbox.put(EndTyping(connection_id, user_id))
 
     def depart(self, client: Client, connection_id: str) -> None:
         """The client is in the room no more."""
-        if (connection_id, client.identity.user_id) in self._started:
+        place = connection_id, client.identity.user_id
+        if place in self._started:
             self._mailbox.put(LeaveTyping(client.socket, connection_id))
+            start = self._started[place]
+            if start is not None and start.socket is client.socket:
+                self._arrived(start)  # or it never will
 
     def show(self, client: Client, connection_id: str) -> None:
         """Tell a client who is typing in a room that it has just entered."""
         for user_id, name in self._rooms.get(connection_id, {}).items():
             if user_id != client.identity.user_id:
                 change = TypingChanged(connection_id, user_id, name, True, wall_ms())
-                client.socket.session.send(_typing(change))
+                client.socket.session.send_catch_up(_typing(change))
 
     # The actor's side
 
@@ -86,7 +92,7 @@ class TypingBoard:
                 if user_id not in now:
                     self.run(TypingChanged(room, user_id, name, False, wall_ms()))
             for user_id, name in now.items():
-                self._started.add((room, user_id))
+                self._started.setdefault((room, user_id), None)
                 if user_id not in told:
                     self.run(TypingChanged(room, user_id, name, True, wall_ms()))
         return machine
@@ -97,16 +103,21 @@ class TypingBoard:
             case TypingChanged(connection_id, user_id, name, is_typing):
                 change = _typing(effect)
                 room = self._rooms.setdefault(connection_id, {})
+                place = connection_id, user_id
                 if is_typing:
                     room[user_id] = name
+                    self._started.setdefault(place, None)
                 else:
                     room.pop(user_id, None)
-                    self._started.discard((connection_id, user_id))
+                    if self._started.get(place) is None:  # no other start follows
+                        self._started.pop(place, None)
                 if not room:
                     del self._rooms[connection_id]
                 own = {client.socket for client in self._clients.of(user_id)}
                 self._ephemeral.tell(connection_id, change, own)
             case TypingTaken(command):
+                if isinstance(command, StartTyping):
+                    self._arrived(command)
                 answer: Answer = command.origin
                 accepted(answer.socket, answer.ack_id)
             case _:
@@ -115,8 +126,19 @@ class TypingBoard:
     def failed(self, batch: Sequence[Command]) -> None:
         """Who waits for an answer is told that something went wrong."""
         for command in batch:
+            if isinstance(command, StartTyping):
+                self._arrived(command)
             if isinstance(command, StartTyping | StopTyping):
                 command.origin.refuse(Refusal(Code.INTERNAL))
+
+    def _arrived(self, start: StartTyping) -> None:
+        """The start is not on its way any more; what the board has been told of stays."""
+        place = start.connection_id, start.user_id
+        if self._started.get(place) is start:
+            if start.user_id in self._rooms.get(start.connection_id, ()):
+                self._started[place] = None
+            else:
+                del self._started[place]
 
 
 class TypingEvents:

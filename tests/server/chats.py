@@ -86,6 +86,7 @@ class MemoryTransport:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.sent: list[str] = []
+        self.allowed = 0
         self.closed = trio.Event()
         self.taking = trio.Event()
         self.taking.set()
@@ -112,7 +113,7 @@ class MemoryTransport:
         self.closed.set()
 
     def allow(self, size: int) -> None:
-        pass
+        self.allowed += size
 
     async def caught_up(self) -> None:
         await self.taking.wait()

@@ -319,3 +319,13 @@ async def test_a_second_join_of_the_same_socket_gives_the_room_once_more_and_no_
         sent = await ada.call("chat:message", message())
         assert sent["seq"] == 5
         assert [it["seq"] for name, it in await all_told(ada) if name == "chat:message"] == [5]
+
+
+async def test_nothing_that_a_joiner_is_shown_counts_as_its_backlog(chat: Chat) -> None:
+    ada = await chat.enter("ada")
+    await ada.say(message())
+    await ada.call("chat:typing:start", {"connectionId": ROOM})
+    bob = await chat.attach_and_enter(token("bob"))
+    shown = [text for text in bob.take() if text.startswith("42") and "connection:" not in text]
+    assert len(shown) == 3
+    assert bob.transport.allowed >= sum(map(len, shown))

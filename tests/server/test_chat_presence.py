@@ -203,3 +203,40 @@ async def test_after_a_restart_those_who_were_there_have_ten_seconds_to_come_bac
     async with open_chat(tmp_path) as chat:
         cyd = await come(chat, "cyd")
         assert await snapshot_of(cyd) == {"ada": "away", "bob": "away", "cyd": "online"}
+
+
+@pytest.mark.parametrize("end", ["chat:message", "connection:leave"])
+async def test_who_stops_and_starts_in_one_turn_ends_with_a_message_or_a_leave(
+    tmp_path: Path, mock_clock: MockClock, end: str
+) -> None:
+    """The stop was taken for the end of the start behind it, and nothing but time ended that."""
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        ada = await chat.attach_and_enter(token("ada"))
+        bob = await chat.attach_and_enter(token("bob"))
+        for turn in ("start", "stop", "start"):
+            ada.session.receive_text(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
+        await wait_all_tasks_blocked()
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [True, False, True]
+        await ada.emit(end, message() if end == "chat:message" else {"connectionId": ROOM})
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [False]
+
+
+async def test_who_was_away_and_comes_again_is_shown_itself_as_online(tmp_path: Path) -> None:
+    """It was shown as it had left, while all others were told that it is online."""
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        away = {"connectionId": ROOM, "status": "away"}
+        assert (await bob.call("presence:update", away))["ok"]
+        assert await snapshot_of(await come(chat, "bob")) == {"ada": "online", "bob": "online"}
+        updates = [await ada.until("presence:update") for _ in range(3)]
+        assert [it["status"] for it in updates] == ["online", "away", "online"]
+
+
+async def test_a_second_join_shows_what_was_declared(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        bob = await chat.enter("bob")
+        for status in ("away", "offline"):
+            await bob.call("presence:update", {"connectionId": ROOM, "status": status})
+            await bob.ask("connection:join", {"connectionId": ROOM})
+            shown = await snapshot_of(bob)
+            assert shown == ({"bob": "away"} if status == "away" else {})
