@@ -51,7 +51,7 @@ class Client:
     `wanted` are the rooms that it is in or about to be in; each of them holds its feed. None there
     says that it gets what is published, a number is the last seq that it has seen or is catching up
     with. `declared` are the statuses that it declared by room, `missed` the rooms in which it was
-    too slow for presence and typing; both are None where there are none.
+    too slow for presence and typing, and whose typing that was; both are None where there are none.
     """
 
     __slots__ = (
@@ -79,7 +79,7 @@ class Client:
         self.grants = grants
         self.wanted: dict[str, int | None] = {}
         self.declared: dict[str, Status] | None = None
-        self.missed: set[str] | None = None
+        self.missed: dict[str, set[str]] | None = None
         self.message_bucket = Bucket(clients.rates.socket_messages, now_s)
         self.event_bucket = Bucket(clients.rates.socket_events, now_s)
         self.deadline_entry: Entry | None = None

@@ -1,11 +1,12 @@
 """Presence and typing on their way out: told to who keeps up, dropped first for who does not.
 
 What is told here is out of date soon, so that a peer that is far behind is better off without it
-(SPEC 5, "Slow consumers"). It is told once that it lags, and gets a new `presence:snapshot` of each
-room in which it missed something, at the next thing that is told there after it has caught up.
+(SPEC 5, "Slow consumers"). It is told once that it lags. In each room in which it missed something
+it gets a new `presence:snapshot`, and whether those type whose typing it missed, with the next
+thing that is told there after it has caught up.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 
 from chatd.server.clients import Client
 from chatd.server.hub import NAMESPACE, Hub
@@ -27,7 +28,8 @@ class Ephemeral:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self.snapshot: Callable[[Client, str], Outgoing]
+        self.presence: Callable[[Client, str], Outgoing]  # a snapshot of a room
+        self.typing: Callable[[str, Collection[str]], list[Outgoing]]  # whether these users type
 
     def join(self, socket: Socket, connection_id: str) -> None:
         """The socket is told what happens in the room from now on."""
@@ -36,33 +38,52 @@ class Ephemeral:
     def leave(self, socket: Socket, connection_id: str) -> None:
         """The socket is told nothing more."""
         self._hub.leave(socket, aside(connection_id))
+        self._forget(socket.state, connection_id)
 
-    def tell(self, connection_id: str, outgoing: Outgoing, but: Container[object] = ()) -> None:
-        """Owe this to everybody in the room but some, as far as they keep up."""
+    def tell(
+        self,
+        connection_id: str,
+        outgoing: Outgoing,
+        but: Container[object] = (),
+        typist: str | None = None,
+    ) -> None:
+        """Owe this to everybody in the room but some, as far as they keep up.
+
+        `typist` is whose typing it is about, None where it is about presence.
+        """
         for socket in self._hub.sockets(NAMESPACE, aside(connection_id)):
             if socket in but:
                 continue
             client: Client = socket.state
             if socket.session.transport.is_lagging:
-                self._drop(client, connection_id)
+                self._drop(client, connection_id, typist)
             elif client.missed is not None and connection_id in client.missed:
-                self._make_up(client, connection_id)
+                self._make_up(client, connection_id, typist)
             else:
                 socket.session.send(outgoing)
 
-    def _drop(self, client: Client, connection_id: str) -> None:
+    def _drop(self, client: Client, connection_id: str, typist: str | None) -> None:
         if client.missed is None:
-            client.missed = set()
+            client.missed = {}
             client.socket.emit(
                 ServerEvent.CONNECTION_STATUS,
                 {"status": "lagging", "code": Code.OVERLOADED, "retryAfterMs": LAGGING_RETRY_MS},
             )
-        client.missed.add(connection_id)
+        typists = client.missed.setdefault(connection_id, set())
+        if typist is not None:
+            typists.add(typist)
 
-    def _make_up(self, client: Client, connection_id: str) -> None:
-        missed = client.missed
-        assert missed is not None
-        missed.discard(connection_id)
-        if not missed:
-            client.missed = None
-        client.socket.session.send(self.snapshot(client, connection_id))
+    def _make_up(self, client: Client, connection_id: str, typist: str | None) -> None:
+        assert client.missed is not None
+        typists = client.missed[connection_id]
+        if typist is not None:
+            typists.add(typist)
+        self._forget(client, connection_id)
+        client.socket.session.send(self.presence(client, connection_id))
+        for outgoing in self.typing(connection_id, typists):
+            client.socket.session.send(outgoing)
+
+    def _forget(self, client: Client, connection_id: str) -> None:
+        if client.missed is not None:
+            client.missed.pop(connection_id, None)
+            client.missed = client.missed or None

@@ -54,7 +54,7 @@ class PresenceBoard:
         self._clients = clients
         self._rooms: dict[str, dict[str, Entry]] = {}
         self.machine = machine
-        ephemeral.snapshot = self.snapshot
+        ephemeral.presence = self.snapshot
 
     def show(self, client: Client, connection_id: str) -> None:
         """The client is in the room from now on, and is shown who else is."""

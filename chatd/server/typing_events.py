@@ -4,7 +4,7 @@ The board holds who is typing, as it was last told: a joiner is told of them, an
 from it when it is started again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -52,6 +52,7 @@ class TypingBoard:
         # last start that is on its way to the actor, None where the board knows of all of them.
         self._started: dict[tuple[str, str], StartTyping | None] = {}
         self.machine = machine
+        ephemeral.typing = self.told_of
 
     def submit(self, command: StartTyping | StopTyping) -> Later | None:
         """Hand a command over, or wait until there is space for it."""
@@ -80,6 +81,14 @@ class TypingBoard:
             if user_id != client.identity.user_id:
                 change = TypingChanged(connection_id, user_id, name, True, wall_ms())
                 client.socket.session.send_catch_up(_typing(change))
+
+    def told_of(self, connection_id: str, user_ids: Collection[str]) -> list[Outgoing]:
+        """Whether these users are typing in a room, for who missed it."""
+        room = self._rooms.get(connection_id, {})
+        return [
+            _typing(TypingChanged(connection_id, it, room.get(it), it in room, wall_ms()))
+            for it in user_ids
+        ]
 
     # The actor's side
 
@@ -114,7 +123,7 @@ class TypingBoard:
                 if not room:
                     del self._rooms[connection_id]
                 own = {client.socket for client in self._clients.of(user_id)}
-                self._ephemeral.tell(connection_id, change, own)
+                self._ephemeral.tell(connection_id, change, own, user_id)
             case TypingTaken(command):
                 if isinstance(command, StartTyping):
                     self._arrived(command)
