@@ -9,7 +9,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -18,9 +17,10 @@ import trio
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
-from chatd.store.errors import StoreClosed, StoreDamaged, StoreLocked, StoreTooNew, StoreUnavailable
+from chatd.store.errors import StoreClosed, StoreDamaged, StoreLocked, StoreTooNew
 from chatd.store.lock import DirectoryLock
 from chatd.store.log import Log
+from chatd.store.log_file import LOG_NAME, explained, require_whole_or_absent, unavailable
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import (
     Recovered,
@@ -41,24 +41,8 @@ from chatd.store.snapshots import (
 )
 from chatd.store.writer import LogWriter
 
-LOG_NAME = "log.sqlite3"
 SEARCH_THREADS = 2  # searches at once; they never keep others from reading history
-_UNFINISHED_NAME = "log.sqlite3.new"
-_PRIMARY_CODE = 0xFF
-_HEADER_BYTES = 100
-# The surroundings of the file are at fault, not its bytes.
-_UNAVAILABLE = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_AUTH,
-    }
-)
+_UNFINISHED_NAME = f"{LOG_NAME}.new"
 
 
 class Store:
@@ -105,7 +89,7 @@ class Store:
                 f"The log {self.path} still has a writer, which may hang in the disk: a second one "
                 "is not started beside it."
             )
-        with _explained(self.path):
+        with explained(self.path):
             log = Log(lambda: connect_to_write(self.path, self._durability))
         self._writer = LogWriter(log, token)
         return self._writer
@@ -129,7 +113,7 @@ class Store:
 
         Blocks as opening does. Raises `StoreUnavailable` or `StoreDamaged`.
         """
-        with _explained(self.path):
+        with explained(self.path):
             connection = connect_to_write(self.path, self._durability)
             with contextlib.closing(connection):
                 return recover(connection)
@@ -163,11 +147,11 @@ def open_store(directory: Path, durability: str) -> Store:
         _make_directory(directory)
         lock = DirectoryLock.take(directory)
     except OSError as error:
-        raise _unavailable(directory, error) from error
+        raise unavailable(directory, error) from error
     path = directory / LOG_NAME
     try:
-        with _explained(path):
-            _require_whole_or_absent(path)
+        with explained(path):
+            require_whole_or_absent(path)
             if not path.exists():
                 _create(directory)
             connection = connect_to_write(path, level)
@@ -218,40 +202,6 @@ def _create(directory: Path) -> None:
     sync_directory(directory)
 
 
-def _require_whole_or_absent(path: Path) -> None:
-    """Look at the sizes before SQLite does, which would empty a WAL that it finds no log for."""
-    wal = path.with_name(f"{path.name}-wal")
-    wal_bytes = wal.stat().st_size if wal.exists() else 0
-    if not path.exists():
-        if wal_bytes:
-            raise StoreDamaged(path, f"it is missing, while its {wal.name} is there")
-        return
-    if path.stat().st_size == 0:
-        raise StoreDamaged(path, "it is empty")
-    _require_header(path, of_full_length=not wal_bytes)
-
-
-def _require_header(path: Path, *, of_full_length: bool) -> None:
-    """Read the first 100 bytes (SQLite's file format, 1.3) before a connection may change them.
-
-    With no WAL, the file is as long as they say; with one, its pages may still be in there.
-    """
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-        size = file.seek(0, os.SEEK_END)
-    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
-        raise StoreDamaged(path, "it does not begin as an SQLite file does")
-    if int.from_bytes(header[68:72], "big") != schema.APPLICATION_ID:
-        raise StoreDamaged(path, "it is an SQLite file, but not a log of chatd")
-    if not of_full_length:
-        return
-    page_size = int.from_bytes(header[16:18], "big")
-    page_bytes = 65_536 if page_size == 1 else page_size
-    pages = int.from_bytes(header[28:32], "big")
-    if size < pages * page_bytes:
-        raise StoreDamaged(path, f"it was cut off, {pages * page_bytes - size} bytes are missing")
-
-
 def _bring_forward(connection: sqlite3.Connection, path: Path) -> None:
     version = schema.version(connection)
     if version < 1:
@@ -263,27 +213,3 @@ def _bring_forward(connection: sqlite3.Connection, path: Path) -> None:
             "from before its first start."
         )
     schema.migrate(connection, version)
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the system become those of the store."""
-    try:
-        yield
-    except OSError as error:
-        raise _unavailable(path, error) from error
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        if code in _UNAVAILABLE:
-            raise _unavailable(path, error) from error
-        raise StoreDamaged(path, str(error)) from error
-    except ValueError as error:
-        raise StoreDamaged(path, str(error)) from error
-
-
-def _unavailable(path: Path, error: Exception) -> StoreUnavailable:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return StoreUnavailable(
-        f"{path} cannot be used: {reason}. The state directory must be a directory that chatd may "
-        "write to, on a disk with space left."
-    )

@@ -12,7 +12,8 @@ from chatd.chat.records import Message
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Committed
-from chatd.store.opening import LOG_NAME, open_store
+from chatd.store.log_file import LOG_NAME
+from chatd.store.opening import open_store
 from tests.store.logs import NOW_MS, kept, stored
 
 EPOCH = "00112233aabbccdd"

@@ -20,7 +20,8 @@ from chatd.store.errors import (
     StoreUnavailable,
 )
 from chatd.store.log import Log
-from chatd.store.opening import LOG_NAME, open_store
+from chatd.store.log_file import LOG_NAME
+from chatd.store.opening import open_store
 from chatd.store.recovery import SnapshotOfMembers, recover
 from chatd.store.snapshots import Snapshot
 from tests.store.logs import NOW_MS, ROOM, kept, stored_from
