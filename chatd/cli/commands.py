@@ -12,10 +12,8 @@ import shlex
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
@@ -32,34 +30,13 @@ from chatd.app.start import (
     secret_for,
 )
 from chatd.auth import TokenRefused, Verifier
-from chatd.config import ConfigError, Loaded, explain, load, state_directory
+from chatd.cli.options import configured, fail, load_or_fail
+from chatd.config import ConfigError, explain, state_directory
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
 from chatd.observe.lines import visible
 
 HEALTH_TIMEOUT_S = 5.0
-
-
-def _configured(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path),
-        help="The configuration file; else $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.",
-    )(command)
-
-
-def _load(path: Path | None, **overrides: object) -> Loaded:
-    try:
-        named = {name.replace("__", "."): value for name, value in overrides.items()}
-        return load(path, os.environ, named, Path.cwd())
-    except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"chatd: {message}", err=True)
-    sys.exit(code)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,7 +46,7 @@ def main() -> None:
 
 
 @main.command()
-@_configured
+@configured
 @click.option("--host", help="Address to listen on (server.host).")
 @click.option("--port", type=int, help="Port to listen on; 0 takes any (server.port).")
 @click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
@@ -84,7 +61,7 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    loaded = _load(
+    loaded = load_or_fail(
         config_path,
         server__host=host,
         server__port=port,
@@ -101,7 +78,7 @@ def serve(
                 loaded, os.environ, log, partial(_invite, _mint_hint(config_path, state_dir))
             )
     except StartFailedError as error:
-        _fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code)
     sys.exit(code)
 
 
@@ -147,7 +124,7 @@ def token() -> None:
 
 
 @token.command()
-@_configured
+@configured
 @click.option("--user", required=True, help="The user id (sub).")
 @click.option("--room", "rooms", multiple=True, help="A connectionId to grant; repeatable.")
 @click.option("--name", help="The name that others are shown.")
@@ -165,34 +142,34 @@ def mint(
 
     Without --room it grants the room of the sample, demo.
     """
-    loaded = _load(config_path, state__dir=state_dir)
+    loaded = load_or_fail(config_path, state__dir=state_dir)
     try:
         secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
         click.echo(mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl))
     except StartFailedError as error:
-        _fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code)
     except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
+        fail(str(error), EXIT_CONFIG)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
 @token.command()
-@_configured
+@configured
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def check(config_path: Path | None, state_dir: str | None) -> None:
     """Read a token from standard input and tell whether the daemon takes it.
 
     Not as an argument: other users of the machine can read those.
     """
-    loaded = _load(config_path, state__dir=state_dir)
+    loaded = load_or_fail(config_path, state__dir=state_dir)
     auth = loaded.config.auth
     try:
         secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
     except StartFailedError as error:
-        _fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code)
     except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
+        fail(str(error), EXIT_CONFIG)
     verifier = Verifier(
         secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
     )
@@ -200,7 +177,7 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     try:
         identity = verifier.verify(given or None, wall_s())
     except TokenRefused as error:
-        _fail(f"{error.code}: {error}", EXIT_FAILURE)
+        fail(f"{error.code}: {error}", EXIT_FAILURE)
     left_s = round(identity.expires_at_ms / 1000 - wall_s())
     click.echo(f"The token is good for user {identity.user_id!r} for {left_s} s.")
 
@@ -211,31 +188,31 @@ def config() -> None:
 
 
 @config.command(name="check")
-@_configured
+@configured
 def config_check(config_path: Path | None) -> None:
     """Tell whether the configuration is right."""
-    loaded = _load(config_path)
+    loaded = load_or_fail(config_path)
     try:
         check_secret(loaded.config)
     except StartFailedError as error:
-        _fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code)
     click.echo(f"The configuration is right ({loaded.source or 'defaults only'}).")
 
 
 @config.command(name="show")
-@_configured
+@configured
 def config_show(config_path: Path | None) -> None:
     """Print every key with its value and where it came from; secrets are not shown."""
-    click.echo(explain(_load(config_path)), nl=False)
+    click.echo(explain(load_or_fail(config_path)), nl=False)
 
 
 @main.command()
-@_configured
+@configured
 @click.option("--url", help="The daemon's address; else that of the configuration.")
 def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon how it is; exit code 0 where it is well."""
     if url is None:
-        server = _load(config_path).config.server
+        server = load_or_fail(config_path).config.server
         host = f"[{server.host}]" if ":" in server.host else server.host
         url = f"http://{host}:{server.port}"
     endpoint = url.rstrip("/") + "/api/websocket/health"
@@ -248,10 +225,10 @@ def health(config_path: Path | None, url: str | None) -> None:
         body = error.read(65_536)
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         reason = visible(str(getattr(error, "reason", error)).strip())
-        _fail(f"no daemon answers at {url}: {reason}; is it running?", EXIT_FAILURE)
+        fail(f"no daemon answers at {url}: {reason}; is it running?", EXIT_FAILURE)
     try:
         status = json.loads(body)["status"]
     except (ValueError, KeyError, TypeError):
-        _fail(f"what answers at {url} is no chatd.", EXIT_FAILURE)
+        fail(f"what answers at {url} is no chatd.", EXIT_FAILURE)
     click.echo(body.decode())
     sys.exit(0 if status == "ok" else EXIT_FAILURE)

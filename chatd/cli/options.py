@@ -1,0 +1,37 @@
+"""What the commands share: the option that names the configuration, and how they end."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from chatd.app.start import EXIT_CONFIG
+from chatd.config import ConfigError, Loaded, load
+
+
+def configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that names the configuration file."""
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help="The configuration file; else $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.",
+    )(command)
+
+
+def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
+    """The configuration with flags over it, as `section__key`; the end where it is wrong."""
+    try:
+        named = {name.replace("__", "."): value for name, value in overrides.items()}
+        return load(path, os.environ, named, Path.cwd())
+    except ConfigError as error:
+        fail(str(error), EXIT_CONFIG)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End with a sentence for a person."""
+    click.echo(f"chatd: {message}", err=True)
+    sys.exit(code)
