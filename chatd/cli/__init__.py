@@ -1,4 +1,4 @@
-"""The command line: `commands` are those that serve and look around, `options` what all share."""
+"""The command line: `commands` serve and look around, `store` looks after the state on disk."""
 
 from chatd.cli.commands import main
 

@@ -1,4 +1,4 @@
-"""The command that a person types: `chatd serve`, `token`, `config`, `health` (SPEC 8).
+"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `store` (SPEC 8).
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -31,6 +31,7 @@ from chatd.app.start import (
 )
 from chatd.auth import TokenRefused, Verifier
 from chatd.cli.options import configured, fail, load_or_fail
+from chatd.cli.store import store
 from chatd.config import ConfigError, explain, state_directory
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
@@ -43,6 +44,9 @@ HEALTH_TIMEOUT_S = 5.0
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
+
+
+main.add_command(store)
 
 
 @main.command()

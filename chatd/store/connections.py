@@ -54,6 +54,15 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return _connect(path, "ro", READER_CACHE_KIB)
 
 
+def connect_to_unused(path: Path) -> sqlite3.Connection:
+    """A connection that reads a file which nobody writes to, as it lies. Raises `sqlite3.Error`.
+
+    It takes no lock and makes no file beside it, so that who has the log now is not looked for
+    (`log_file.look`), and a WAL is not seen.
+    """
+    return _connect(path, "ro&immutable=1", READER_CACHE_KIB)
+
+
 def connect_to_create(path: Path) -> sqlite3.Connection:
     """A connection to an empty file, in a rollback journal: closed, it leaves one whole file."""
     connection = _connect(path, "rw", WRITER_CACHE_KIB)

@@ -24,6 +24,7 @@ class StoreDamaged(StoreError):
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
+        self.what = what
         super().__init__(
             f"The log {path} is damaged: {what}. Nothing was changed. Restore it from a backup, or "
             f"move {path.name}, {path.name}-wal and {path.name}-shm away together to start with "
@@ -41,6 +42,20 @@ class StoreLocked(StoreError):
 
 class StoreTooNew(StoreError):
     """A newer chatd wrote this log; an older one would misread it."""
+
+
+class StoreTooOld(StoreError):
+    """An older chatd wrote this log, and no start has brought it forward yet."""
+
+
+class BackupFailed(StoreError):
+    """A backup could not be made or restored. What was there before is as it was."""
+
+
+class BackupDamaged(StoreError):
+    """What was to be restored is not a whole log. The state directory is as it was."""
+
+    exit_code = EXIT_DAMAGED
 
 
 class StoreClosed(StoreError):

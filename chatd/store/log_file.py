@@ -6,16 +6,18 @@ Shared by all that open one: the start, `store verify`, `backup` and `restore`.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from chatd.store import schema
-from chatd.store.errors import StoreDamaged, StoreUnavailable
+from chatd.store.connections import connect_to_read, connect_to_unused
+from chatd.store.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 
 LOG_NAME = "log.sqlite3"
+_T = TypeVar("_T")
 _PRIMARY_CODE = 0xFF
 _HEADER_BYTES = 100
-# The surroundings of the file are at fault, not its bytes.
 _UNAVAILABLE = frozenset(
     {
         sqlite3.SQLITE_PERM,
@@ -30,9 +32,60 @@ _UNAVAILABLE = frozenset(
 )
 
 
+def wal_of(path: Path) -> Path:
+    """The write-ahead log of a log; SQLite removes it when the last one who has it open leaves."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
+    """Ask `question` in one view of the log, whether a daemon has it open or not.
+
+    Where there is no WAL nobody has, and the file is read as it lies: nothing is made beside it,
+    which a daemon of another user could not open. Should a daemon come meanwhile, the question is
+    asked again by way of the WAL. Changes nothing. Raises what the question raises.
+    """
+    if not wal_of(path).exists():
+        before = _traces(path)
+        try:
+            answer = _ask(connect_to_unused(path), question)
+        except (sqlite3.Error, ValueError):
+            if _traces(path) == before:
+                raise
+        else:
+            if _traces(path) == before:
+                return answer
+    return _ask(connect_to_read(path), question)
+
+
+def _ask(connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], _T]) -> _T:
+    with contextlib.closing(connection):
+        connection.execute("BEGIN")
+        return question(connection)
+
+
+def _traces(path: Path) -> tuple[bool, int, int, int]:
+    """What a writer changes: its WAL is there, or what it wrote is in the file."""
+    status = path.stat()
+    return wal_of(path).exists(), status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def require_known_form(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the tables. Raises `StoreTooNew`, or `StoreDamaged` where there is none."""
+    version = schema.version(connection)
+    if version < 1:
+        raise StoreDamaged(path, "it has no version of its tables")
+    if version > schema.CURRENT_VERSION:
+        raise StoreTooNew(
+            f"The log {path} has the form {version}, which a newer chatd wrote; this one knows "
+            f"forms up to {schema.CURRENT_VERSION}. Start the newer chatd, or restore a backup "
+            "from before its first start."
+        )
+    return version
+
+
 def require_whole_or_absent(path: Path) -> None:
     """Look at the sizes before SQLite does, which would empty a WAL that it finds no log for."""
-    wal = path.with_name(f"{path.name}-wal")
+    wal = wal_of(path)
     wal_bytes = wal.stat().st_size if wal.exists() else 0
     if not path.exists():
         if wal_bytes:
@@ -72,15 +125,20 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         raise unavailable(path, error) from error
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        if code in _UNAVAILABLE:
+        if is_unavailable(error):
             raise unavailable(path, error) from error
         raise StoreDamaged(path, str(error)) from error
     except ValueError as error:
         raise StoreDamaged(path, str(error)) from error
 
 
+def is_unavailable(error: sqlite3.Error) -> bool:
+    """Whether the surroundings of the file are at fault, not its bytes."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _UNAVAILABLE
+
+
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:
+    """The sentence for a path that cannot be used now."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return StoreUnavailable(
         f"{path} cannot be used: {reason}. The state directory must be a directory that chatd may "

@@ -7,7 +7,6 @@ takes up the WAL by itself, and the newest whole snapshot is brought forward by 
 
 import contextlib
 import os
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -17,10 +16,16 @@ import trio
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
-from chatd.store.errors import StoreClosed, StoreDamaged, StoreLocked, StoreTooNew
+from chatd.store.errors import StoreClosed, StoreLocked
 from chatd.store.lock import DirectoryLock
 from chatd.store.log import Log
-from chatd.store.log_file import LOG_NAME, explained, require_whole_or_absent, unavailable
+from chatd.store.log_file import (
+    LOG_NAME,
+    explained,
+    require_known_form,
+    require_whole_or_absent,
+    unavailable,
+)
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import (
     Recovered,
@@ -30,6 +35,7 @@ from chatd.store.recovery import (
     read_position,
     recover,
 )
+from chatd.store.replacement import put_in_place
 from chatd.store.snapshots import (
     MEMBERS,
     Found,
@@ -144,19 +150,20 @@ def open_store(directory: Path, durability: str) -> Store:
     """
     level = Durability(durability)
     try:
-        _make_directory(directory)
+        make_directory(directory)
         lock = DirectoryLock.take(directory)
     except OSError as error:
         raise unavailable(directory, error) from error
     path = directory / LOG_NAME
     try:
         with explained(path):
+            put_in_place(directory)
             require_whole_or_absent(path)
             if not path.exists():
                 _create(directory)
             connection = connect_to_write(path, level)
             with contextlib.closing(connection):
-                _bring_forward(connection, path)
+                schema.migrate(connection, require_known_form(connection, path))
                 probe(connection)
                 epoch = read_epoch(connection)
                 found = newest_snapshot(directory, epoch, read_position(connection))
@@ -183,7 +190,8 @@ def _without_members(found: Found) -> Found:
     return attrs.evolve(found, snapshot=attrs.evolve(found.snapshot, parts=parts))
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make a state directory where there is none, for its user alone. Raises `OSError`."""
     if directory.is_dir():
         return
     directory.mkdir(mode=0o700, parents=True)
@@ -200,16 +208,3 @@ def _create(directory: Path) -> None:
         schema.create(connection, wall_ms())
     unfinished.rename(directory / LOG_NAME)
     sync_directory(directory)
-
-
-def _bring_forward(connection: sqlite3.Connection, path: Path) -> None:
-    version = schema.version(connection)
-    if version < 1:
-        raise StoreDamaged(path, "it has no version of its tables")
-    if version > schema.CURRENT_VERSION:
-        raise StoreTooNew(
-            f"The log {path} has the form {version}, which a newer chatd wrote; this one knows "
-            f"forms up to {schema.CURRENT_VERSION}. Start the newer chatd, or restore a backup "
-            "from before its first start."
-        )
-    schema.migrate(connection, version)

@@ -117,6 +117,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
 )
 
 CURRENT_VERSION = len(MIGRATIONS)
+TEXT_OPTIONS = "tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'"  # of `message_text`
 
 
 def create(connection: sqlite3.Connection, created_ms: int) -> None:
@@ -128,6 +129,11 @@ def create(connection: sqlite3.Connection, created_ms: int) -> None:
         " VALUES (1, lower(hex(randomblob(8))), ?, 0)",
         (created_ms,),
     )
+
+
+def name_anew(connection: sqlite3.Connection) -> None:
+    """Give the log another epoch: who knows it by the old one starts over."""
+    connection.execute("UPDATE meta SET epoch = lower(hex(randomblob(8)))")
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

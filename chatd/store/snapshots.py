@@ -140,14 +140,35 @@ def newest_snapshot(directory: Path, epoch: str, position: int) -> Found:
     Changes no file. Raises `OSError` where the directory cannot be listed.
     """
     passed_over: list[PassedOver] = []
-    for path in _newest_first(directory):
-        try:
-            return Found(_read(path, epoch, position), tuple(passed_over))
-        except _Unusable as unusable:
-            passed_over.append(PassedOver(path.name, unusable.reason))
-        except OSError:
-            passed_over.append(PassedOver(path.name, PassedOverFor.UNREADABLE))
+    for path in snapshots_of(directory):
+        read = read_snapshot(path, epoch, position)
+        if isinstance(read, Snapshot):
+            return Found(read, tuple(passed_over))
+        passed_over.append(PassedOver(path.name, read))
     return Found(None, tuple(passed_over))
+
+
+def snapshots_of(directory: Path) -> list[Path]:
+    """The snapshots of a directory, the newest first, by position and time, which their names tell.
+
+    Raises `OSError` where it cannot be listed.
+    """
+    found = [
+        (int(match[1]), int(match[2]), name)
+        for name in os.listdir(directory)
+        if (match := _NAME.fullmatch(name))
+    ]
+    return [directory / name for _, _, name in sorted(found, reverse=True)]
+
+
+def read_snapshot(path: Path, epoch: str, position: int) -> Snapshot | PassedOverFor:
+    """The snapshot in a file, or why it is none for the log `epoch` up to `position`."""
+    try:
+        return _read(path, epoch, position)
+    except _Unusable as unusable:
+        return unusable.reason
+    except OSError:
+        return PassedOverFor.UNREADABLE
 
 
 def put_aside(directory: Path, passed_over: Sequence[PassedOver]) -> None:
@@ -265,16 +286,6 @@ def _member_entries(members: Members) -> Iterator[tuple[list[object], int]]:
 # Reading
 
 
-def _newest_first(directory: Path) -> list[Path]:
-    """The snapshots of a directory by position and time, which their names tell."""
-    found = [
-        (int(match[1]), int(match[2]), name)
-        for name in os.listdir(directory)
-        if (match := _NAME.fullmatch(name))
-    ]
-    return [directory / name for _, _, name in sorted(found, reverse=True)]
-
-
 def _read(path: Path, epoch: str, position: int) -> Snapshot:
     """The snapshot in a file. Raises `_Unusable` where it is none for this log, and `OSError`."""
     with path.open("rb") as file:
@@ -328,7 +339,7 @@ def _remove_surplus(directory: Path, written: Snapshot) -> None:
     """Keep the newest of this log, and as many of those that are not its."""
     ours: list[Path] = []
     others: list[Path] = []
-    for path in _newest_first(directory):
+    for path in snapshots_of(directory):
         (ours if _is_of(path, written) else others).append(path)
     aside = sorted(directory.glob(f"snapshot-*{_AHEAD_SUFFIX}"), reverse=True)
     for path in (*ours[KEPT:], *others[KEPT:], *aside[KEPT:]):

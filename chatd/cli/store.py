@@ -1,0 +1,103 @@
+"""`chatd store`: look after the state on disk (SPEC 7 and 8)."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatd.app.start import EXIT_CONFIG, EXIT_DAMAGED, SECRET_NAME
+from chatd.cli.options import configured, fail, load_or_fail
+from chatd.config import ConfigError, state_directory
+from chatd.observe.clock import wall_ms
+from chatd.store import StoreError, Verified, back_up_store, restore_store, verify_store
+
+
+def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
+    return configured(
+        click.option("--state-dir", help="Where the log of messages is kept (state.dir).")(command)
+    )
+
+
+def _state_directory(config_path: Path | None, state_dir: str | None) -> Path:
+    loaded = load_or_fail(config_path, state__dir=state_dir)
+    try:
+        return state_directory(loaded.config, os.environ, Path.cwd())
+    except ConfigError as error:
+        fail(str(error), EXIT_CONFIG)
+
+
+@click.group()
+def store() -> None:
+    """Verify, back up and restore the state on disk."""
+
+
+@store.command(name="verify")
+@_of_a_state_directory
+def verify_command(config_path: Path | None, state_dir: str | None) -> None:
+    """Check all of the log and the snapshots; a daemon may run meanwhile.
+
+    Nothing is changed. The exit code is 0 where the store is sound, 74 where it is damaged.
+    """
+    directory = _state_directory(config_path, state_dir)
+    try:
+        verified = verify_store(directory)
+    except StoreError as error:
+        fail(str(error), error.exit_code)
+    for finding in verified.findings:
+        click.echo(finding.text)
+    click.echo(_summary(directory, verified))
+    sys.exit(0 if verified.is_sound else EXIT_DAMAGED)
+
+
+def _summary(directory: Path, verified: Verified) -> str:
+    if not verified.is_sound:
+        count = sum(finding.is_damage for finding in verified.findings)
+        return f"The store {directory} is damaged: {count} fault{'s' if count > 1 else ''}."
+    recovered = verified.recovered
+    assert recovered is not None
+    members = sum(map(len, recovered.members.values()))
+    return (
+        f"The store {directory} is sound: {recovered.message_count} messages, "
+        f"{len(recovered.rooms)} rooms, {members} members, position {recovered.position}."
+    )
+
+
+@store.command(name="backup")
+@_of_a_state_directory
+@click.argument("target", type=click.Path(path_type=Path))
+def backup_command(config_path: Path | None, state_dir: str | None, target: Path) -> None:
+    """Copy the log to the new file TARGET; a daemon may run meanwhile.
+
+    TARGET holds the log as it was at one moment, and is there once it is whole. It holds what
+    people wrote, but no secret: the generated one (jwt-secret in the state directory) is not part
+    of it, nor is the configuration.
+    """
+    directory = _state_directory(config_path, state_dir)
+    try:
+        made = back_up_store(directory, target)
+    except StoreError as error:
+        fail(str(error), error.exit_code)
+    click.echo(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
+    click.echo(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
+
+
+@store.command(name="restore")
+@_of_a_state_directory
+@click.argument("backup", type=click.Path(path_type=Path))
+def restore_command(config_path: Path | None, state_dir: str | None, backup: Path) -> None:
+    """Make the log anew from BACKUP, while no daemon runs.
+
+    BACKUP is checked and copied, and stays. What was there before is moved into a directory beside
+    it, replaced-TIME, and never deleted. Clients that come back start over from what is restored.
+    """
+    directory = _state_directory(config_path, state_dir)
+    try:
+        done = restore_store(directory, backup, wall_ms())
+    except StoreError as error:
+        fail(str(error), error.exit_code)
+    if done.replaced is not None:
+        click.echo(f"What was there before is in {done.replaced}.")
+    click.echo(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")

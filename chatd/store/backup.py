@@ -1,0 +1,141 @@
+"""`chatd store backup`: a whole copy of the log in one file, while a daemon writes to it or not.
+
+The copy is made by SQLite's online backup, in steps, from one view of the log: what is committed
+meanwhile is not in it, and does not make it begin anew. It is made under another name, checked,
+synced and renamed, so that what has the name of a backup is one. A copy that was cut off by a
+`kill -9` is left as `TARGET.unfinished`, which the next backup to TARGET takes over.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from chatd.store.connections import connect_to_create
+from chatd.store.errors import BackupFailed, StoreDamaged, StoreUnavailable
+from chatd.store.log_file import (
+    LOG_NAME,
+    explained,
+    is_unavailable,
+    look,
+    require_known_form,
+    require_whole_or_absent,
+)
+from chatd.store.snapshots import sync_directory
+
+PAGES_PER_STEP = 1_000  # 4 MB; between two steps a signal is heard
+_UNFINISHED_SUFFIX = ".unfinished"
+_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite may leave beside a file, by suffix
+
+
+@attrs.frozen
+class BackedUp:
+    """A backup that is there for good, and how much is in it."""
+
+    path: Path
+    size_bytes: int
+    message_count: int
+
+
+def back_up_store(directory: Path, target: Path) -> BackedUp:
+    """Copy the log of a state directory to the new file `target`, which its user alone may read.
+
+    Raises `BackupFailed` where there is something at `target`, or it cannot be written;
+    `StoreUnavailable` where there is no log, `StoreTooNew`, or `StoreDamaged`: what is not whole is
+    not kept as a backup.
+    """
+    source = directory / LOG_NAME
+    with explained(source):
+        require_whole_or_absent(source)
+    if not source.exists():
+        raise StoreUnavailable(f"There is no log in {directory}: nothing to back up.")
+    _require_free(target)
+    unfinished = target.with_name(target.name + _UNFINISHED_SUFFIX)
+    try:
+        with _reserved(unfinished):
+            message_count = copy_log(source, unfinished)
+            _require_free(target)
+            unfinished.rename(target)
+        sync_directory(target.parent)
+        return BackedUp(target, target.stat().st_size, message_count)
+    except OSError as error:
+        raise BackupFailed(
+            f"The backup {target} was not made: {error.strerror or error}."
+        ) from error
+
+
+def copy_log(source: Path, target: Path) -> int:
+    """Copy a log into the empty file `target`, check and sync it; how many messages it holds.
+
+    Raises `BackupFailed`, `StoreTooNew` or `StoreDamaged`, which name `source`, and `OSError`.
+    """
+    try:
+        message_count = look(source, lambda connection: _copy(connection, source, target))
+    except sqlite3.Error as error:
+        if is_unavailable(error):
+            raise BackupFailed(f"The log {source} was not copied to {target}: {error}.") from error
+        raise StoreDamaged(source, str(error)) from error
+    except ValueError as error:
+        raise StoreDamaged(source, str(error)) from error
+    sync_file(target)
+    return message_count
+
+
+def _copy(log: sqlite3.Connection, source: Path, target: Path) -> int:
+    require_known_form(log, source)  # the view begins with this read
+    with contextlib.closing(connect_to_create(target)) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # until it is whole it is worth nothing
+        log.backup(copy, pages=PAGES_PER_STEP)
+        # The copy has the mode of the log, and would need a WAL to be read: one file is wanted.
+        copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        for (told,) in copy.execute("PRAGMA quick_check(1)"):
+            if told != "ok":
+                raise StoreDamaged(source, " ".join(str(told).split()))
+        [(message_count,)] = copy.execute("SELECT count(*) FROM messages")
+        return int(message_count)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_log(path: Path) -> None:
+    """Remove an unfinished log, with what SQLite may have left beside it. Raises `OSError`."""
+    for suffix in ("", *_BESIDE):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _require_free(target: Path) -> None:
+    if os.path.lexists(target):
+        raise BackupFailed(f"{target} is there already; a backup replaces nothing.")
+
+
+@contextlib.contextmanager
+def _reserved(unfinished: Path) -> Iterator[None]:
+    """An empty file that no other backup writes to; it is removed where the block fails."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(unfinished, flags, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupFailed(f"Another backup writes to {unfinished} just now.") from None
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                remove_log(unfinished)
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,51 @@
+"""Putting a restored log in the place of the old one, so that a crash leaves either, never none.
+
+A restored log that is complete has a name of its own (`log.sqlite3.restored-TIME`). From the moment
+when it has it, it is the log: whoever holds the directory's lock next, a restore or a start, brings
+the old files aside and gives it the log's name, as often as that is cut off on the way. The old
+files go into `replaced-TIME`, and are never deleted.
+
+The old WAL must be gone before the new log has its name: SQLite would play it into it.
+"""
+
+import datetime
+from pathlib import Path
+
+from chatd.store.log_file import LOG_NAME
+from chatd.store.snapshots import sync_directory
+
+_RESTORED_PREFIX = f"{LOG_NAME}.restored-"
+_OLD = (LOG_NAME, f"{LOG_NAME}-wal", f"{LOG_NAME}-shm", f"{LOG_NAME}-journal")
+
+
+def restored_path(directory: Path, now_ms: int) -> Path:
+    """Where a log that was restored at `now_ms` waits for its place."""
+    now = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC)
+    return directory / f"{_RESTORED_PREFIX}{now:%Y%m%dT%H%M%S}.{now_ms % 1000:03}Z"
+
+
+def put_in_place(directory: Path) -> Path | None:
+    """Let the log that waits take its place, and return where the old files are, if any.
+
+    Without one nothing is done. To be called with the directory locked, and the log not open.
+    Raises `OSError`; a later call goes on from there.
+    """
+    aside: Path | None = None
+    for restored in sorted(directory.glob(f"{_RESTORED_PREFIX}*")):
+        aside = _put_aside(directory, restored.name.removeprefix(_RESTORED_PREFIX))
+        restored.rename(directory / LOG_NAME)
+        sync_directory(directory)
+    return aside
+
+
+def _put_aside(directory: Path, stamp: str) -> Path | None:
+    aside = directory / f"replaced-{stamp}"
+    old = [*(directory / name for name in _OLD), *directory.glob("snapshot*")]
+    for path in filter(Path.exists, old):
+        aside.mkdir(mode=0o700, exist_ok=True)
+        path.rename(aside / path.name)
+    if not aside.exists():
+        return None
+    sync_directory(aside)
+    sync_directory(directory)
+    return aside

@@ -1,0 +1,231 @@
+"""What must hold of a whole log, each rule as a look for what breaks it (SPEC 5 and 7).
+
+Every row is read, so this takes as long as the log is large; it is for `chatd store verify` and for
+a backup before it is restored. A start looks at samples only (`recovery.probe`).
+
+What cannot be seen: a changed letter in a message that the search has not indexed, as SQLite's
+pages have no checksum.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+
+import orjson
+
+from chatd.chat.queue import GAPS_MAX, Queue
+from chatd.store.log_file import is_unavailable
+from chatd.store.rows import QUEUE_COLUMNS, SELECT_HEADS, queue_from_row
+from chatd.store.schema import TEXT_OPTIONS
+
+FAULTS_MAX = 20  # that one rule tells of; what is behind them is hardly read by anybody
+_EPOCH = re.compile(r"[0-9a-f]{16}")
+_UUID_BYTES = 16
+
+_NEIGHBOURS = """
+    SELECT r.connection_id, m.room_id, m.seq, coalesce(m.seq_before, r.forgotten_seq, 0),
+           m.position <= m.position_before
+    FROM (SELECT room_id, seq, position, lag(seq) OVER room AS seq_before,
+                 lag(position) OVER room AS position_before
+          FROM messages INDEXED BY messages_by_seq
+          WINDOW room AS (PARTITION BY room_id ORDER BY seq)) m
+    LEFT JOIN rooms r USING (room_id)
+    WHERE r.room_id IS NULL OR m.position <= m.position_before
+          OR m.seq <> coalesce(m.seq_before, r.forgotten_seq) + 1
+"""
+_MESSAGES = """
+    SELECT position, message_id, thread_id, context, user_id, name, delivered_by, content
+    FROM messages ORDER BY position
+"""
+_MEMBERS = f"""
+    SELECT m.room_id, m.user_id, m.is_member, {QUEUE_COLUMNS} FROM members m ORDER BY 1, 2
+"""
+_CHECK = "integrity-check"
+_COPY_TEXT_INDEX = (
+    """
+    CREATE TEMP VIEW indexed_messages AS
+    SELECT position, content FROM main.messages
+    WHERE position <= (SELECT indexed_position FROM main.meta)
+    """,
+    f"""
+    CREATE VIRTUAL TABLE temp.copied_text USING fts5 (
+        content, content = 'indexed_messages', content_rowid = 'position', {TEXT_OPTIONS})
+    """,
+    *(
+        statement
+        for table in ("data", "idx", "docsize", "config")
+        for statement in (
+            f"DELETE FROM temp.copied_text_{table}",
+            f"INSERT INTO temp.copied_text_{table} SELECT * FROM main.message_text_{table}",
+        )
+    ),
+)
+
+
+def faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the log, a sentence for each; nothing where it is sound.
+
+    In the view that `connection` has, which must be of the current form. Raises `sqlite3.Error`
+    only where the surroundings of the file are at fault.
+    """
+    for name, rule in _RULES.items():
+        try:
+            found = list(islice(rule(connection), FAULTS_MAX + 1))
+        except sqlite3.Error as error:
+            if is_unavailable(error):
+                raise
+            found = [f"The {name} cannot be read: {error}."]
+        yield from found[:FAULTS_MAX]
+        if len(found) > FAULTS_MAX:
+            yield f"There are more faults in the {name}."
+
+
+def _pages(connection: sqlite3.Connection) -> Iterator[str]:
+    """SQLite's own: pages, rows and indexes agree; every message is in each of its indexes."""
+    for (told,) in connection.execute(f"PRAGMA integrity_check({FAULTS_MAX})"):
+        if told != "ok":
+            yield f"SQLite finds: {' '.join(str(told).split())}."
+
+
+def _head(connection: sqlite3.Connection) -> Iterator[str]:
+    """The log has one name, and no row is beyond its position."""
+    heads = connection.execute("SELECT epoch, position, indexed_position FROM meta").fetchall()
+    if len(heads) != 1:
+        yield f"The log has {len(heads)} heads instead of one."
+        return
+    [(epoch, position, indexed_position)] = heads
+    if not _EPOCH.fullmatch(epoch):
+        yield f"The epoch {epoch!r} is not 16 hex digits."
+    for table in ("messages", "members"):
+        [(last,)] = connection.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
+        if last > position:
+            yield f"The log stands at position {position}, and its {table} reach {last}."
+    if not 0 <= indexed_position <= position:
+        yield f"The search index is said to reach {indexed_position}, and the log {position}."
+
+
+def _rooms(connection: sqlite3.Connection) -> Iterator[str]:
+    """Their numbers are dense, as the writer gives the next one by counting."""
+    numbers = [number for (number,) in connection.execute("SELECT room_id FROM rooms ORDER BY 1")]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"The numbers of the {len(numbers)} rooms are not 1 to {len(numbers)}."
+    for room, forgotten in connection.execute(
+        "SELECT connection_id, forgotten_seq FROM rooms WHERE forgotten_seq < 0"
+    ):
+        yield f"Room {room!r} is said to have forgotten seq {forgotten}."
+
+
+def _seqs(connection: sqlite3.Connection) -> Iterator[str]:
+    """The seqs of each room are dense above what retention removed, in the order of positions."""
+    for room, number, seq, before, is_out_of_order in connection.execute(_NEIGHBOURS):
+        if room is None:
+            yield f"Message {seq} is of room number {number}, which is not there."
+        elif seq != before + 1:
+            yield f"Room {room!r}: seq {seq} follows on {before}."
+        elif is_out_of_order:
+            yield f"Room {room!r}: seq {seq} was committed before the one below it."
+
+
+def _messages(connection: sqlite3.Connection) -> Iterator[str]:
+    """Each message can be read: ids of 16 bytes, text in UTF-8, context in JSON."""
+    kept, connection.text_factory = connection.text_factory, _lenient
+    try:
+        for position, message_id, thread_id, context, *texts in connection.execute(_MESSAGES):
+            if len(message_id) != _UUID_BYTES or len(thread_id or message_id) != _UUID_BYTES:
+                yield f"The message at position {position} has an id that is no UUID."
+            if not all(map(_is_text, texts)):
+                yield f"The message at position {position} has text that is not UTF-8."
+            if context is not None and not _is_json(context):
+                yield f"The message at position {position} has a context that is no JSON."
+    finally:
+        connection.text_factory = kept
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _is_text(value: str | None) -> bool:
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        orjson.loads(content)
+    except ValueError:
+        return False
+    return True
+
+
+def _members(connection: sqlite3.Connection) -> Iterator[str]:
+    """The queue of every member has its form, and owes nothing that was never said."""
+    rooms = {number: (room, last) for room, number, last, _ in connection.execute(SELECT_HEADS)}
+    for number, user, is_member, *columns in connection.execute(_MEMBERS):
+        if number not in rooms:
+            yield f"User {user!r} is a member of room number {number}, which is not there."
+            continue
+        room, last_seq = rooms[number]
+        try:
+            fault = _queue_fault(queue_from_row(*columns), last_seq)
+        except ValueError as error:
+            fault = str(error)
+        if is_member not in (0, 1):
+            fault = f"is_member is {is_member}"
+        if fault is not None:
+            yield f"Room {room!r}: the queue of user {user!r} is wrong: {fault}."
+
+
+def _queue_fault(queue: Queue, last_seq: int) -> str | None:
+    """What is wrong with a queue in a room whose newest seq is `last_seq`."""
+    ends = [end for gap in queue.gaps for end in (gap.first, gap.last)]
+    if not all(type(number) is int for number in (*ends, *(gap.since_ms for gap in queue.gaps))):
+        return "a gap is not made of whole numbers"
+    if any(gap.first > gap.last for gap in queue.gaps) or any(
+        gap.last >= after.first for gap, after in pairwise(queue.gaps)
+    ):
+        return "its gaps are not in order"
+    if len(queue.gaps) > GAPS_MAX:
+        return f"it has {len(queue.gaps)} gaps"
+    top = last_seq if queue.away_seq is None else queue.away_seq
+    if ends and not 1 <= ends[0] <= ends[-1] <= top:
+        return f"its gaps are {ends[0]} to {ends[-1]}, beyond 1 to {top}"
+    if not 0 <= (queue.away_seq or 0) <= last_seq:
+        return f"it is away since seq {queue.away_seq}, the room's last is {last_seq}"
+    if queue.fallen is not None and not _is_range(queue.fallen, last_seq):
+        return f"what fell out of it is {queue.fallen}, the room's last is {last_seq}"
+    return None
+
+
+def _is_range(ends: tuple[int, int], last_seq: int) -> bool:
+    return all(type(end) is int for end in ends) and 1 <= ends[0] <= ends[1] <= last_seq
+
+
+def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is indexed for the search are the messages up to where the index reaches, as they are.
+
+    By FTS5's own check, which needs a table that it may write to: it is given a copy.
+    """
+    for statement in _COPY_TEXT_INDEX:
+        connection.execute(statement)
+    try:
+        connection.execute("INSERT INTO copied_text (copied_text, rank) VALUES (?, 1)", (_CHECK,))
+    except sqlite3.DatabaseError as error:
+        if is_unavailable(error):
+            raise
+        yield f"The search index is not that of the messages: {error}."
+
+
+_RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
+    "pages": _pages,
+    "head": _head,
+    "rooms": _rooms,
+    "order of messages": _seqs,
+    "messages": _messages,
+    "members": _members,
+    "search index": _text_index,
+}

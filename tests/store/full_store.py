@@ -1,0 +1,84 @@
+"""A state directory with something of everything that a log can hold."""
+
+import sqlite3
+from pathlib import Path
+
+from chatd.chat.queue import Gap, Queue
+from chatd.chat.records import Delivered, MemberRemoved
+from chatd.store.connections import Durability, connect_to_write
+from chatd.store.log import Log
+from chatd.store.opening import Store, open_store
+from chatd.store.snapshots import Snapshot
+from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
+
+OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 5, 20)), (2, 2))
+WORDS = ("ordinary", "Ünïcode 🐘", "select 1 from orders", "!!!", "the quick brown fox")
+
+
+def write_to(store: Store, *requests: list[object]) -> None:
+    """Commit each request by itself, and leave."""
+    log = Log(lambda: connect_to_write(store.path, Durability.WRITE))
+    for records in requests:
+        log.commit([records])  # type: ignore[list-item]
+    log.close()
+
+
+def forget(store: Store, room_id: int, last_seq: int) -> None:
+    """What retention does to a room, in the index of the search too."""
+
+    def job(connection: sqlite3.Connection) -> None:
+        below = (room_id, last_seq)
+        connection.execute(
+            "INSERT INTO message_text (message_text, rowid, content)"
+            " SELECT 'delete', position, content FROM messages WHERE room_id = ? AND seq <= ?"
+            " AND position <= (SELECT indexed_position FROM meta)",
+            below,
+        )
+        connection.execute("DELETE FROM messages WHERE room_id = ? AND seq <= ?", below)
+        connection.execute("UPDATE rooms SET forgotten_seq = ? WHERE room_id = ?", below[::-1])
+
+    log = Log(lambda: connect_to_write(store.path, Durability.WRITE))
+    log.maintain(job)
+    log.close()
+
+
+def index_up_to(store: Store, position: int) -> None:
+    """Bring the index of the search, which is empty, to a position."""
+
+    def job(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "INSERT INTO message_text (rowid, content)"
+            " SELECT position, content FROM messages WHERE position <= ?",
+            (position,),
+        )
+        connection.execute("UPDATE meta SET indexed_position = ?", (position,))
+
+    log = Log(lambda: connect_to_write(store.path, Durability.WRITE))
+    log.maintain(job)
+    log.close()
+
+
+def write_snapshot_of(store: Store) -> Path:
+    """A snapshot as the daemon takes it."""
+    now = store.reread()
+    parts = {"members": now.members, "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
+    return store.write_snapshot(Snapshot(store.epoch, now.position, NOW_MS + now.position, parts))
+
+
+def fill(directory: Path) -> None:
+    """Two rooms, members of all kinds, what was forgotten and indexed, two snapshots; closed."""
+    store = open_store(directory, "write")
+    write_to(
+        store,
+        list(stored_from(1, 3, context=b'{"schema":"public"}')),
+        [kept("ada"), kept("bob", Queue(3, NOW_MS)), kept("eve"), MemberRemoved(ROOM, "eve")],
+        [stored(seq, room="other", content=WORDS[seq % len(WORDS)]) for seq in range(1, 2_501)],
+        [stored(seq) for seq in range(4, 9)],
+        [kept("bob", OWED), Delivered(ROOM, 2, "bob", NOW_MS)],
+    )
+    index_up_to(store, 2_400)
+    write_snapshot_of(store)
+    forget(store, 2, 40)
+    write_to(store, [stored(9), kept("joe", Queue(0, 0, (), (1, 4)), room="other")])
+    write_snapshot_of(store)
+    assert store.close()
