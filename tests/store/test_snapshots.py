@@ -428,6 +428,43 @@ def test_a_store_with_damaged_snapshots_opens_to_the_same(directory: Path, damag
     assert again.close()
 
 
+@pytest.mark.parametrize("mask", [0xFF, 0x01])
+def test_whichever_byte_is_changed_the_state_after_a_start_is_right(
+    directory: Path, mask: int
+) -> None:
+    """The log has gone on since, so that a start has to bring whichever snapshot it takes forward.
+
+    A position that is another one now is the worst: what is newer would be looked for from there.
+    """
+    store = open_store(directory, "write")
+    committed(store, *stored_from(1, 4), kept("ada", OWED), kept("eve"), kept("joe"))
+    older = of_store(store, typing=["older"])
+    store.write_snapshot(older)
+    committed(store, kept("ada"), kept("bob", OWED), MemberRemoved(ROOM, "joe"))
+    path = store.write_snapshot(of_store(store, typing=["newer"]))
+    committed(store, stored(5), kept("bob", Queue(5, 9)), kept("eve", OWED), kept("new"))
+    expected = store.reread()
+    assert store.close()
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(flipped(whole, at, mask))
+        again = open_store(directory, "write")
+        assert again.recovered == expected, at
+        assert again.snapshot == Snapshot(
+            again.epoch, older.position, older.at_ms, {"typing": ["older"]}
+        )
+        assert [one.name for one in again.passed_over] == [path.name]
+        assert again.close()
+        for ahead in directory.glob("*.ahead"):  # its position said so, and it was put aside
+            ahead.rename(path)
+    path.write_bytes(whole)
+    again = open_store(directory, "write")
+    assert again.snapshot is not None
+    assert again.snapshot.parts == {"typing": ["newer"]}
+    assert again.recovered == expected
+    assert again.close()
+
+
 def test_a_snapshot_without_members_takes_them_from_the_log(directory: Path) -> None:
     store = open_store(directory, "fsync")
     position = committed(store, kept("ada", OWED))
