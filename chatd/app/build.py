@@ -265,7 +265,6 @@ def _build_chat(
         epoch=store.epoch,
         markup=markup,
         history_page=config.messages.history_page,
-        rooms_per_socket=config.limits.rooms_per_socket,
     )
     message_events = MessageEvents(
         commands,

@@ -154,10 +154,11 @@ class Backoffs:
         del self._states[next(idle, first[0])]
 
 
-def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
-    """Take one token from each bucket, or from none; `key` is who is told to wait.
+def take(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> float:
+    """Take one token from each bucket, or from none; `key` is who may have been told to wait.
 
-    Returns None where it was admitted, else the milliseconds to wait (`retryAfterMs`).
+    Returns 0 where it was admitted, else the seconds until a try may be; nothing is held against
+    who only looks.
     """
     state = backoffs.get(key)
     blocked_s = state.blocked_s(now_s) if state is not None else 0.0
@@ -167,5 +168,10 @@ def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: floa
             bucket.take()
         if state is not None:
             state.admitted()
-        return None
-    return math.ceil(backoffs.refuse(key, longest_s, now_s) * 1000)
+    return longest_s
+
+
+def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
+    """As `take`, where a refusal is told: the milliseconds to wait (`retryAfterMs`), or None."""
+    wait_s = take(key, buckets, backoffs, now_s)
+    return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)

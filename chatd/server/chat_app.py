@@ -19,7 +19,7 @@ from chatd.server.message_events import MessageEvents
 from chatd.server.presence_events import PresenceEvents
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import refused
-from chatd.server.room_events import CEILING_RETRY_MS, NOTHING, RoomEvents, Since
+from chatd.server.room_events import NOTHING, RoomEvents, Since
 from chatd.server.search_events import SearchEvents
 from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection
@@ -95,15 +95,8 @@ class ChatApp:
             connection.refuse(namespace, "Invalid namespace")
             return None
         admitted = self._entrance.admit(connection, auth)
-        if isinstance(admitted, Admitted) and not self._clients.has_room_for(
-            admitted.identity.user_id
-        ):
-            self._emit.emit(LimitHit("sockets_per_user", admitted.identity.user_id, None))
-            admitted = Refusal(
-                Code.RATE_LIMITED,
-                "You have too many connections; close some first.",
-                retry_after_ms=CEILING_RETRY_MS,
-            )
+        if isinstance(admitted, Admitted):
+            admitted = self._one_more(admitted)
         if isinstance(admitted, Refusal):
             error = admitted.as_error()
             connection.refuse(namespace, error.pop("message"), error)
@@ -121,6 +114,16 @@ class ChatApp:
         if self._members.needs_trim(admitted.identity.user_id, wall_ms()):
             return partial(self._trim_and_greet, client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
+
+    def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
+        """The same, unless the user has too many sockets."""
+        user_id = admitted.identity.user_id
+        wait_ms = self._clients.admit_socket(user_id)
+        if wait_ms is None:
+            return admitted
+        self._emit.emit(LimitHit("sockets_per_user", user_id, None))
+        sentence = "You have too many connections; close some first."
+        return Refusal(Code.RATE_LIMITED, sentence, retry_after_ms=wait_ms)
 
     async def _trim_and_greet(
         self, client: Client, admitted: Admitted, auth: dict[str, Any]

@@ -12,12 +12,13 @@ import attrs
 import trio
 
 from chatd.auth import Grant, Identity
-from chatd.chat.limits import Backoffs, Bucket, Limiter, admit
+from chatd.chat.limits import Backoff, Backoffs, Bucket, Limiter, admit, take
 from chatd.chat.presence import Status
 from chatd.server.deadlines import Deadlines, Entry
 from chatd.server.sockets import Socket
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` comes so long before the token runs out (SPEC 2)
+CEILING_RETRY_S = 5.0  # what is told at first where a ceiling on a count was reached
 
 
 class TokenEvents(Protocol):
@@ -60,6 +61,7 @@ class Client:
         "_noticed",
         "deadline_entry",
         "declared",
+        "event_backoff",
         "event_bucket",
         "grants",
         "identity",
@@ -82,6 +84,7 @@ class Client:
         self.missed: dict[str, set[str]] | None = None
         self.message_bucket = Bucket(clients.rates.socket_messages, now_s)
         self.event_bucket = Bucket(clients.rates.socket_events, now_s)
+        self.event_backoff: Backoff | None = None  # most are never refused
         self.deadline_entry: Entry | None = None
         self._expires_s = math.inf
         self._noticed = False
@@ -108,18 +111,37 @@ class Client:
             return math.inf
         return self._expires_s
 
+    def take_message(self, connection_id: str) -> bool:
+        """Count a message, if there is room for it; if not, nothing is held against anybody."""
+        return self._clients.take_message(self, connection_id)
+
     def admit_message(self, connection_id: str) -> int | None:
         """Count a message, or the milliseconds to wait before another try."""
         return self._clients.admit_message(self, connection_id)
 
+    def message_limit(self, connection_id: str) -> str:
+        """Which limit has refused a message, by its key in the configuration."""
+        return self._clients.message_limit(self, connection_id)
+
     def admit_event(self) -> int | None:
         """Count an event, or the milliseconds to wait before another try."""
-        now_s = trio.current_time()
-        wait_s = self.event_bucket.wait_s(now_s)
-        if wait_s > 0:
-            return math.ceil(wait_s * 1000)
-        self.event_bucket.take()
-        return None
+        now_s, backoff = trio.current_time(), self.event_backoff
+        blocked_s = backoff.blocked_s(now_s) if backoff is not None else 0.0
+        wait_s = blocked_s or self.event_bucket.wait_s(now_s)
+        if wait_s == 0.0:
+            self.event_bucket.take()
+            if backoff is not None:
+                backoff.admitted()
+            return None
+        if backoff is None:
+            backoff = self.event_backoff = Backoff()
+        return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
+
+    def admit_room(self) -> int | None:
+        """Whether the client may be in one more room, or the milliseconds to wait until a try."""
+        most = self._clients.rates.rooms_per_socket
+        is_room = len(self.wanted) < most
+        return self._clients.admit_one_more("rooms_per_socket", self.identity.user_id, is_room)
 
     def admit_typing(self) -> int | None:
         """Count a start of typing, or the milliseconds to wait before another try."""
@@ -142,12 +164,24 @@ class Clients:
         self._typing = Limiter(rates.user_typing)
         self._backoffs = Backoffs()
         self._typing_backoffs = Backoffs()  # of its own: who types too much may still send
+        self._ceilings = Backoffs()  # by limit and user
         self._by_user: dict[str, dict[Client, None]] = {}
         self.count = 0
 
-    def has_room_for(self, user_id: str) -> bool:
-        """Whether the user may have one more socket."""
-        return len(self._by_user.get(user_id, ())) < self.rates.sockets_per_user
+    def admit_socket(self, user_id: str) -> int | None:
+        """Whether the user may have one more socket, or the milliseconds to wait until a try."""
+        is_room = len(self._by_user.get(user_id, ())) < self.rates.sockets_per_user
+        return self.admit_one_more("sockets_per_user", user_id, is_room)
+
+    def admit_one_more(self, limit: str, user_id: str, is_room: bool) -> int | None:
+        """Where a ceiling on a count was reached, the milliseconds to wait until a try."""
+        key, now_s = f"{limit} {user_id}", trio.current_time()
+        if not is_room:
+            return math.ceil(self._ceilings.refuse(key, CEILING_RETRY_S, now_s) * 1000)
+        backoff = self._ceilings.get(key)
+        if backoff is not None:
+            backoff.admitted()
+        return None
 
     def of(self, user_id: str) -> Collection[Client]:
         """The clients of a user."""
@@ -172,15 +206,34 @@ class Clients:
             del self._by_user[user_id]
         self.count -= 1
 
-    def admit_message(self, client: Client, connection_id: str) -> int | None:
-        """Take a token of the user, the socket and the room, or tell how long to wait."""
+    def take_message(self, client: Client, connection_id: str) -> bool:
+        """Take a token of the user, the socket and the room, if there is one of each."""
         now_s = trio.current_time()
-        buckets = (
+        buckets = self._message_buckets(client, connection_id, now_s)
+        return take(client.identity.user_id, buckets, self._backoffs, now_s) == 0.0
+
+    def admit_message(self, client: Client, connection_id: str) -> int | None:
+        """The same, or tell how long to wait."""
+        now_s = trio.current_time()
+        buckets = self._message_buckets(client, connection_id, now_s)
+        return admit(client.identity.user_id, buckets, self._backoffs, now_s)
+
+    def message_limit(self, client: Client, connection_id: str) -> str:
+        """Which of them is the emptiest; the user's, where it is its back-off that refuses."""
+        now_s = trio.current_time()
+        buckets = self._message_buckets(client, connection_id, now_s)
+        waits = [bucket.wait_s(now_s) for bucket in buckets]
+        owner = ("user", "socket", "room")[waits.index(max(waits))]
+        return f"{owner}_messages_per_minute"
+
+    def _message_buckets(
+        self, client: Client, connection_id: str, now_s: float
+    ) -> tuple[Bucket, Bucket, Bucket]:
+        return (
             self._users.bucket(client.identity.user_id, now_s),
             client.message_bucket,
             self._rooms.bucket(connection_id, now_s),
         )
-        return admit(client.identity.user_id, buckets, self._backoffs, now_s)
 
     def admit_typing(self, client: Client) -> int | None:
         """Take a token for a start of typing, or tell how long to wait."""

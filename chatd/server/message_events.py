@@ -115,15 +115,15 @@ class MessageEvents:
                 self.refuse_message(client, ack_id, payload, unknown)
                 return None
             thread_id = canonical
-        counted = not self._members.knows(message_id)
-        wait_ms = client.admit_message(room) if counted else None
+        is_new = not self._members.knows(message_id)
+        counted = is_new and client.take_message(room)
         command = SendMessage(
             Origin(
                 client,
                 ClientEvent.CHAT_MESSAGE,
                 ack_id,
                 written_id=message.message_id,
-                counted=counted and wait_ms is None,
+                counted=counted,
             ),
             user_id,
             client.identity.name,
@@ -133,15 +133,22 @@ class MessageEvents:
             context,
             thread_id,
         )
-        if wait_ms is not None:
-            return partial(self._send_if_stored, client, command, payload, wait_ms)
-        if thread_id is not None:
-            known = self._feeds.find(thread_id, (room,))
+        if is_new and not counted:
+            return partial(self._send_if_stored, client, command, payload)
+        return self._send_if_in_place(client, command, payload)
+
+    def _send_if_in_place(
+        self, client: Client, command: SendMessage, payload: object
+    ) -> Later | None:
+        """Hand the message over, unless it is in a thread that is none."""
+        if command.thread_id is not None:
+            room = command.connection_id
+            known = self._feeds.find(command.thread_id, (room,))
             if known is None:
                 return partial(self._send_in_thread, client, command, payload)
             if not _opens_thread(known, room):
                 unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
-                self.refuse_message(client, ack_id, payload, unknown)
+                self.refuse_message(client, command.origin.ack_id, payload, unknown)
                 return None
         return self._send(client, command)
 
@@ -160,24 +167,31 @@ class MessageEvents:
             }
             self.refuse_message(client, command.origin.ack_id, written, refusal)
             return
+        if command.connection_id not in client.wanted:
+            return  # it is gone
         later = self._commands.submit(command)
         if later is not None:
             await later()
 
-    async def _send_if_stored(
-        self, client: Client, command: SendMessage, payload: object, wait_ms: int
-    ) -> None:
-        """There is no token left: only a retry of what the log has already goes on."""
+    async def _send_if_stored(self, client: Client, command: SendMessage, payload: object) -> None:
+        """There is no token left: only a retry of what is stored goes on, and is not held against
+        the sender. What it repeats may be on its way into the log: that is settled first."""
+        room = command.connection_id
+        await self._commands.barrier(client)
         try:
-            stored = await self._readers.message(command.message_id)
+            is_stored = self._members.knows(command.message_id) or (
+                await self._readers.message(command.message_id) is not None
+            )
         except StoreReadFailed:
-            stored = None
-        if stored is None:
-            self._emit.emit(LimitHit("messages_per_minute", command.user_id, None))
+            is_stored = False
+        wait_ms = None if is_stored else client.admit_message(room)
+        if wait_ms is not None:
+            self._emit.emit(LimitHit(client.message_limit(room), command.user_id, None))
             refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
             self.refuse_message(client, command.origin.ack_id, payload, refusal)
             return
-        later = self._send(client, command)
+        command.origin.counted = not is_stored
+        later = self._send_if_in_place(client, command, payload)
         if later is not None:
             await later()
 

@@ -30,7 +30,6 @@ from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 
-CEILING_RETRY_MS = 5_000  # what is told where a ceiling on a count was reached
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
 
 
@@ -109,7 +108,6 @@ class RoomEvents:
         epoch: str,
         markup: Markup,
         history_page: int,
-        rooms_per_socket: float,
     ) -> None:
         self._commands = commands
         self._feeds = feeds
@@ -123,7 +121,6 @@ class RoomEvents:
         self._epoch = epoch
         self._markup = markup
         self._history_page = history_page
-        self._rooms_per_socket = rooms_per_socket
 
     def join_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         join = structure(payload, ConnectionJoin)
@@ -223,12 +220,13 @@ class RoomEvents:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        if len(client.wanted) >= self._rooms_per_socket:
+        wait_ms = client.admit_room()
+        if wait_ms is not None:
             self._emit.emit(LimitHit("rooms_per_socket", client.identity.user_id, None))
             refusal = Refusal(
                 Code.RATE_LIMITED,
                 "You are in too many rooms; leave one first.",
-                retry_after_ms=CEILING_RETRY_MS,
+                retry_after_ms=wait_ms,
             )
             event = ClientEvent.CONNECTION_JOIN
             refused(client.socket, event, ack_id, refusal, connection_id=room)

@@ -102,34 +102,3 @@ async def test_over_the_wire_an_expired_token_closes_without_a_disconnect(tmp_pa
             "code": "token_expired",
         }
         assert await ada.peer.end() == NO_CODE
-
-
-class NothingStored:
-    """A log that is asked without a thread, as the clock stands still here."""
-
-    async def message(self, message_id: str) -> None:
-        return None
-
-
-async def test_the_wait_after_a_refusal_doubles_and_a_clean_minute_resets_it(
-    tmp_path: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    limits = {"user_messages_per_minute": 60}
-    async with open_chat(
-        tmp_path, in_memory=True, limits=limits, server={"ping_timeout_s": 1e6}
-    ) as chat:
-        chat.parts.app._messages._readers = NothingStored()
-        ada = await chat.attach_and_enter(token(ttl_s=100_000))
-        for _ in range(60):
-            await ada.emit("chat:message", message())
-        ada.take()
-        waits = []
-        for _ in range(9):
-            await ada.emit("chat:message", message())
-            ((name, error),) = ada.take_events()
-            assert name == "chat:message:error"
-            waits.append(error["retryAfterMs"])
-        assert waits == [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]
-        await trio.sleep(61)
-        await ada.emit("chat:message", message())
-        assert ada.take_events()[0][0] == "chat:message:sent"
