@@ -20,7 +20,7 @@ import contextlib
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -281,7 +281,12 @@ class _RecordedFile(apsw.VFSFile):
 
 
 class ApswConnection:
-    """As much of `sqlite3.Connection` as the store's write side uses, over one of `apsw`."""
+    """As much of `sqlite3.Connection` as the store uses, over one of `apsw`.
+
+    `apsw` tells of every error that its VFS met, also of those that SQLite overlooks, because they
+    cost nothing that was promised: in a checkpoint after a commit, and while tidying up at the end.
+    They are overlooked here too, and the checkpoint is made where SQLite makes it.
+    """
 
     text_factory: object = str
 
@@ -293,9 +298,12 @@ class ApswConnection:
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "_Rows":
         with _as_sqlite3():
-            return _Rows(self.inner.execute(statement, tuple(parameters)))
+            rows = _Rows(self.inner.execute(statement, tuple(parameters)))
+        if statement.startswith("PRAGMA wal_autocheckpoint"):
+            self._checkpoint_from(int(rows[0][0]))
+        return rows
 
-    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         with _as_sqlite3():
             self.inner.executemany(statement, map(tuple, rows))
 
@@ -309,9 +317,17 @@ class ApswConnection:
                 backup.step(pages)
 
     def close(self) -> None:
-        # One that only reads cannot lock the file to tidy up. SQLite overlooks that; apsw tells it.
-        with contextlib.suppress(apsw.IOError):
+        with contextlib.suppress(apsw.Error):
             self.inner.close()
+
+    def _checkpoint_from(self, pages_wanted: int) -> None:
+        def after_commit(connection: apsw.Connection, name: str, pages: int) -> int:
+            if pages >= pages_wanted:
+                with contextlib.suppress(apsw.Error):
+                    connection.wal_checkpoint(name)
+            return apsw.SQLITE_OK
+
+        self.inner.set_wal_hook(after_commit)
 
 
 class _Rows(list[Any]):
