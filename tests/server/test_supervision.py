@@ -30,10 +30,18 @@ class Fault(Exception):
 class CrashOnce:
     """A function that raises at its n-th call, once; before or after it does its work."""
 
-    def __init__(self, function: Callable[..., Any], at: int, *, after: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        at: int,
+        *,
+        after: bool,
+        error: type[BaseException] = Fault,
+    ) -> None:
         self._function = function
         self._left = at
         self._after = after
+        self._error = error
         self.has_crashed = False
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -41,17 +49,25 @@ class CrashOnce:
         crash = self._left == 0
         if crash and not self._after:
             self.has_crashed = True
-            raise Fault
+            raise self._error
         result = self._function(*args, **named)
         if crash:
             self.has_crashed = True
-            raise Fault
+            raise self._error
         return result
 
 
-def crash(chat: Chat, owner: object, name: str, at: int, *, after: bool) -> CrashOnce:
+def crash(
+    chat: Chat,
+    owner: object,
+    name: str,
+    at: int,
+    *,
+    after: bool,
+    error: type[BaseException] = Fault,
+) -> CrashOnce:
     chat.faults_expected = True
-    fault = CrashOnce(getattr(owner, name), at, after=after)
+    fault = CrashOnce(getattr(owner, name), at, after=after, error=error)
     setattr(owner, name, fault)
     return fault
 
@@ -94,6 +110,26 @@ async def test_a_crash_in_a_commit_is_one_too(tmp_path: Path, after: bool) -> No
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(3)]
         assert seqs == [1, 2, 3]
         assert [(await bob.until("chat:message"))["seq"] for _ in range(3)] == seqs
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+async def test_a_writer_that_ends_by_a_fault_is_started_again_and_leaves_no_hole(
+    tmp_path: Path, at: int, after: bool
+) -> None:
+    """What ends its thread is no error of the disk: whoever waited is told, and tries again."""
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        writer = chat.parts.log._writer
+        assert writer is not None
+        fault = crash(chat, writer._log, "commit", at, after=after, error=SystemExit)
+        seqs = [await send_until_stored(ada, f"message {number}") for number in range(4)]
+        assert fault.has_crashed
+        assert chat.parts.log._writer is not writer
+        assert seqs == [1, 2, 3, 4]
+        assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == seqs
+        page = await bob.call("chat:history:get", {"connectionId": ROOM})
+        assert [one["seq"] for one in page["messages"]] == seqs
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
