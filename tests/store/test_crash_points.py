@@ -30,7 +30,7 @@ from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered
 from chatd.store.restore import restore_store
 from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
-from chatd.store.snapshots import Snapshot
+from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.soundness import faults
 from chatd.store.verify import verify_store
 from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
@@ -51,6 +51,7 @@ DURABILITY = Durability.FSYNC
 COUNT = "SELECT count(*) FROM messages"
 STATE = "state"  # the state directory, below the root that is recorded
 OWED = Queue(3, 70, (Gap(1, 1, 10), Gap(3, 3, 20)), (2, 2))
+KILLED = "the process was killed"
 PARTS = 3  # ways in which a part of what was not synced is found, at each point
 
 
@@ -110,14 +111,15 @@ def _last_and_next(noted: list[tuple[int, Any]], cut: int) -> list[Any]:
 class Script:
     """A store that is used, and a witness of what it acknowledged."""
 
-    def __init__(self, directory: Path, witness: Witness) -> None:
+    def __init__(self, directory: Path, witness: Witness, durability: Durability) -> None:
         self._directory = directory
         self._witness = witness
+        self._durability = durability
 
     def open(self) -> None:
-        self.store = open_store(self._directory, DURABILITY)
+        self.store = open_store(self._directory, self._durability)
         self._witness.acknowledged(self._witness.now, self.store)
-        self.log = Log(lambda: connect_to_write(self.store.path, DURABILITY))
+        self.log = Log(lambda: connect_to_write(self.store.path, self._durability))
 
     def commit(self, *requests: list[Any]) -> list[Any]:
         results = self.log.commit(requests)
@@ -183,13 +185,15 @@ def coming_of_age(script: Script) -> None:
     script.close()
 
 
-def record(root: Path, run: Callable[[Script], None]) -> tuple[Recording, Witness]:
+def record(
+    root: Path, run: Callable[[Script], None], durability: Durability = DURABILITY
+) -> tuple[Recording, Witness]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chatd.store.connections.WAL_AUTOCHECKPOINT_PAGES", 12)
         patch.setattr("chatd.store.connections.WRITER_CACHE_KIB", 24)
         with recording(root) as noted:
             witness = Witness(noted)
-            run(Script(root / STATE, witness))
+            run(Script(root / STATE, witness, durability))
     return noted, witness
 
 
@@ -204,7 +208,7 @@ def crashes(
     for cut in range(noted.first, len(noted.operations) + 1):
         done = noted.operations[:cut]
         left = {
-            "the process was killed": after_crash(done, all_of, 1.0),
+            KILLED: after_crash(done, all_of, 1.0),
             "nothing but what was synced": after_crash(done, none_of, 0.0),
             "names, and no contents": after_crash(done, none_of, 1.0),
             "contents, and no names": after_crash(done, all_of, 0.0),
@@ -239,14 +243,14 @@ def each_crash(
     noted: Recording,
     acknowledged: Sequence[int],
     root: Path,
-    require: Callable[[Path, int], None],
+    require: Callable[[Path, int, str], None],
 ) -> None:
     """Make the files of each crash, and look at the state directory."""
     count = 0
     for cut, how, files in crashes(noted, acknowledged):
         directory = put(files, root)
         try:
-            require(directory, cut)
+            require(directory, cut, how)
         except Exception as error:
             error.add_note(f"{how}, before operation {cut}: {noted.operations[cut - 3 : cut + 1]}")
             raise
@@ -254,7 +258,7 @@ def each_crash(
     assert count > len(noted.operations) - noted.first
 
 
-def require_recovery(witness: Witness, directory: Path, cut: int) -> None:
+def require_recovery(witness: Witness, directory: Path, cut: int, _: str) -> None:
     """A start finds what it must, and goes on."""
     states = witness.possible_states(cut)
     is_made = any(at <= cut for at, _ in witness.states)
@@ -309,6 +313,32 @@ def test_a_crash_at_any_point_of_a_life_loses_nothing(live: Path, crashed: Path)
     assert len({at for at, _ in witness.states if at < checkpoints[-1]}) > 5
 
 
+def test_what_is_written_and_not_synced_survives_a_kill_and_a_cut_of_power_costs_the_end_only(
+    live: Path, crashed: Path
+) -> None:
+    """`durability = "write"`."""
+    noted, witness = record(live, life, Durability.WRITE)
+    lost = []
+
+    def require(directory: Path, cut: int, how: str) -> None:
+        if how == KILLED:
+            require_recovery(witness, directory, cut, how)
+            return
+        if not any(at <= cut for at, _ in witness.states):
+            return
+        store = open_store(directory, Durability.WRITE)
+        states = [held for _, held in witness.states]
+        at = states.index(held_by(store))
+        assert {one.reason for one in store.passed_over} <= {PassedOverFor.AHEAD}
+        assert store.close()
+        assert verify_store(directory).is_sound
+        require_going_on(directory)
+        lost.append(states[at] not in witness.possible_states(cut))
+
+    each_crash(noted, witness.acknowledgements, crashed, require)
+    assert any(lost)  # else there were no price, and no reason to sync
+
+
 def test_a_crash_at_any_point_of_a_migration_loses_nothing(live: Path, crashed: Path) -> None:
     write_version_1(live / STATE, 30)
     noted, witness = record(live, coming_of_age)
@@ -349,7 +379,7 @@ def test_a_crash_at_any_point_of_a_restore_leaves_the_old_log_or_the_new_one(
     assert done.recovered == new.recovered
     found = []
 
-    def require(directory: Path, cut: int) -> None:
+    def require(directory: Path, cut: int, _: str) -> None:
         store = open_store(directory, Durability.WRITE)
         held = held_by(store)
         is_old = held.epoch == old.epoch
@@ -386,7 +416,7 @@ def test_a_crash_at_any_point_of_a_backup_leaves_a_whole_one_or_none(
         back_up_store(tmp_path / "elsewhere", live / STATE / "monday")
     found = []
 
-    def require(directory: Path, cut: int) -> None:
+    def require(directory: Path, cut: int, _: str) -> None:
         backup = directory / "monday"
         found.append(backup.exists())
         if backup.exists():
