@@ -25,6 +25,7 @@ from chatd.store.log_file import (
     require_known_form,
     require_whole_or_absent,
 )
+from chatd.store.replacement import require_in_place
 from chatd.store.snapshots import sync_directory
 
 PAGES_PER_STEP = 1_000  # 4 MB; between two steps a signal is heard
@@ -50,6 +51,7 @@ def back_up_store(directory: Path, target: Path) -> BackedUp:
     """
     source = directory / LOG_NAME
     with explained(source):
+        require_in_place(directory)
         require_whole_or_absent(source)
     if not source.exists():
         raise StoreUnavailable(f"There is no log in {directory}: nothing to back up.")

@@ -11,6 +11,7 @@ The old WAL must be gone before the new log has its name: SQLite would play it i
 import datetime
 from pathlib import Path
 
+from chatd.store.errors import StoreUnavailable
 from chatd.store.log_file import LOG_NAME
 from chatd.store.snapshots import sync_directory
 
@@ -22,6 +23,15 @@ def restored_path(directory: Path, now_ms: int) -> Path:
     """Where a log that was restored at `now_ms` waits for its place."""
     now = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC)
     return directory / f"{_RESTORED_PREFIX}{now:%Y%m%dT%H%M%S}.{now_ms % 1000:03}Z"
+
+
+def require_in_place(directory: Path) -> None:
+    """Raise `StoreUnavailable` where a restored log waits: what is there is the log no more."""
+    if any(directory.glob(f"{_RESTORED_PREFIX}*")):
+        raise StoreUnavailable(
+            f"A restore into {directory} was cut off. Start chatd, or restore again: either "
+            "brings the restored log into its place."
+        )
 
 
 def put_in_place(directory: Path) -> Path | None:

@@ -26,6 +26,7 @@ from chatd.store.recovery import (
     read_position,
     recover,
 )
+from chatd.store.replacement import require_in_place
 from chatd.store.snapshots import (
     MEMBERS,
     PassedOverFor,
@@ -74,6 +75,7 @@ def verify_store(directory: Path) -> Verified:
     path = directory / LOG_NAME
     try:
         with explained(path):
+            require_in_place(directory)
             require_whole_or_absent(path)
             if not path.exists():
                 raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")

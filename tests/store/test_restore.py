@@ -212,6 +212,39 @@ def test_a_disk_that_takes_no_log_leaves_what_there_is(
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize("cut_off", ["before the old log was moved", "after it"])
+def test_a_restore_that_was_cut_off_is_told_of_and_finished_by_a_start(
+    directory: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, cut_off: str
+) -> None:
+    later(directory)
+    target = backup.with_name("of the old one")
+    if cut_off == "after it":
+        monkeypatch.setattr("chatd.store.replacement.sync_directory", interrupted)
+    else:
+        monkeypatch.setattr("chatd.store.replacement._put_aside", interrupted)
+    with pytest.raises(StopError):
+        restore_store(directory, backup, NOW_MS)
+    monkeypatch.undo()
+    assert (directory / LOG_NAME).exists() == (cut_off != "after it")
+    with pytest.raises(StoreUnavailable, match="was cut off"):
+        verify_store(directory)
+    with pytest.raises(StoreUnavailable, match="was cut off"):
+        back_up_store(directory, target)
+    store = open_store(directory, "fsync")
+    assert store.recovered.rooms == {ROOM: 9, "other": 2_500}
+    assert store.close()
+    assert verify_store(directory).is_sound
+    assert (directory / REPLACED / LOG_NAME).exists()
+
+
+class StopError(BaseException):
+    """As Ctrl-C."""
+
+
+def interrupted(*_: object) -> None:
+    raise StopError
+
+
 def test_what_root_restores_belongs_to_the_owner_of_the_directory(
     directory: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
