@@ -1,0 +1,193 @@
+"""The Messages machine on a random walk, beside a log that remembers everything."""
+
+from collections import defaultdict
+from typing import Any
+
+import attrs
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from chatd.chat.messages import (
+    Accepted,
+    Acknowledge,
+    AcknowledgementKept,
+    Command,
+    Conflicted,
+    Decision,
+    Effect,
+    Joined,
+    JoinRooms,
+    LeaveRooms,
+    Messages,
+    Repeated,
+    SendMessage,
+)
+from chatd.chat.records import Message, MessageStored
+from tests.chat.commands import acknowledge, message_id, send, stored
+
+numbers, users, rooms = st.integers(1, 6), st.sampled_from(["ann", "bob"]), st.sampled_from("abc")
+SEEN = st.integers(0, 3)  # how many of the newest messages a leaving socket has not seen
+
+
+class WholeLog(RuleBasedStateMachine):
+    """A machine that forgets quickly, beside a model that keeps all that was ever committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine = Messages({}, {}, recent_max=2, recent_chars_max=12)
+        self.by_id: dict[str, Message] = {}
+        self.by_room: dict[str, list[Message]] = defaultdict(list)
+        self.owed: dict[tuple[str, str], set[int]] = {}
+        self.away: dict[tuple[str, str], bool] = {}
+        self.delivered: set[tuple[str, int]] = set()
+        self.now_ms = 0
+        self.tried: list[Command] = []
+
+    commands = st.one_of(
+        st.builds(
+            send,
+            numbers,
+            st.sampled_from(["hello", "hi"]),
+            user_id=users,
+            connection_id=rooms,
+            context=st.sampled_from([None, b"{}"]),
+            thread_id=st.sampled_from([None, message_id(9)]),
+        ),
+        st.builds(JoinRooms, st.none(), users, st.lists(rooms, max_size=3).map(tuple)),
+        st.tuples(users, rooms, SEEN),
+        st.tuples(users, rooms, st.integers(1, 9), st.booleans()),
+    )
+
+    @rule(batch=st.lists(commands, max_size=8))
+    def commit(self, batch: list[Any]) -> None:
+        self.now_ms += 1
+        # What names messages is about those that were there before the batch, as with clients.
+        commands = [one for given in batch if (one := self.command(given)) is not None]
+        self.tried = commands
+        decision = self.decided_in_knowledge_of_the_log(commands)
+        for command, effect in zip(commands, decision.effects, strict=True):
+            self.follow(command, effect)
+        self.machine.apply(decision)
+
+    def command(self, given: Any) -> Command | None:
+        match given:
+            case (str(user), str(room), int(unseen)):
+                own = [one.seq for one in self.by_room[room] if one.user_id == user]
+                seen = max([len(self.by_room[room]) - unseen, 0, *own[-1:]])
+                return LeaveRooms(user, ((room, seen),))
+            case (str(user), str(room), int(seq), bool(up_to)):
+                messages = self.by_room[room]
+                if seq > len(messages):
+                    return None
+                return acknowledge(
+                    messages[seq - 1],
+                    up_to=up_to,
+                    user_id=user,
+                    older=[
+                        one
+                        for one in messages[:seq]
+                        if (up_to or one.seq == seq)
+                        and one.seq < self.machine.recent_from(room)
+                        and (room, one.seq) not in self.delivered
+                    ],
+                )
+            case command:
+                return command  # type: ignore[no-any-return]
+
+    @rule(batch=st.lists(commands, max_size=8))
+    def fail_to_commit(self, batch: list[Any]) -> None:
+        commands = [one for given in batch if (one := self.command(given)) is not None]
+        first = self.machine.decide(commands, self.now_ms)
+        assert self.machine.decide(commands, self.now_ms) == first
+
+    @precondition(lambda self: self.tried)
+    @rule()
+    def send_all_again(self) -> None:
+        retries = [attrs.evolve(command) for command in self.tried if type(command) is SendMessage]
+        places = {room: len(messages) for room, messages in self.by_room.items()}
+        self.commit(retries)
+        assert places == {room: len(messages) for room, messages in self.by_room.items()}
+
+    @rule()
+    def start_again(self) -> None:
+        """The actor crashed, and comes back with what the log has; nobody left meanwhile."""
+        last_seqs = {room: len(messages) for room, messages in self.by_room.items()}
+        self.machine.restore(last_seqs, self.machine.freeze(), 0)
+
+    def decided_in_knowledge_of_the_log(self, batch: list[Command]) -> Decision:
+        """A decision that the log takes; the machine learns of known ids once, never twice."""
+        for _ in range(2):
+            decision = self.machine.decide(batch, self.now_ms)
+            ids = [r.message.message_id for r in decision.records if type(r) is MessageStored]
+            known = [self.by_id[one] for one in ids if one in self.by_id]
+            if not known:
+                return decision
+            self.machine.remember(known)
+        raise AssertionError("the machine forgot what it was just told")
+
+    def follow(self, command: Command, effect: Effect) -> None:
+        """The model takes the same step, and expects the same effect."""
+        match command:
+            case SendMessage():
+                assert effect == self.expected(command)
+            case JoinRooms():
+                seqs = tuple(len(self.by_room[room]) for room in command.connection_ids)
+                assert type(effect) is Joined
+                assert effect.last_seqs == seqs
+                for room, gaps in zip(command.connection_ids, effect.owed, strict=True):
+                    member = (room, command.user_id)
+                    self.away[member] = False
+                    owed = self.owed.setdefault(member, set())
+                    told = {seq for gap in gaps for seq in range(gap.first, gap.last + 1)}
+                    assert told == owed
+            case LeaveRooms():
+                [(room, seen)] = command.rooms
+                member = (room, command.user_id)
+                if self.away.get(member) is False:
+                    # What it was owed from before, it has been told of: nothing older is new.
+                    floor = max([seen, *self.owed[member]])
+                    unseen = self.by_room[room][floor:]
+                    self.owed[member] |= {x.seq for x in unseen if x.user_id != command.user_id}
+                    self.away[member] = True
+            case Acknowledge(_, user, message, up_to):
+                room = message.connection_id
+                first = 1 if up_to else message.seq
+                seqs = range(first, message.seq + 1)
+                self.owed.get((room, user), set()).difference_update(seqs)
+                by_others = {
+                    seq
+                    for seq in seqs
+                    if self.by_room[room][seq - 1].user_id != user
+                    and (room, seq) not in self.delivered
+                }
+                assert type(effect) is AcknowledgementKept
+                assert {one.seq for one in effect.delivered} == by_others
+                self.delivered |= {(room, seq) for seq in by_others}
+
+    def expected(self, command: SendMessage) -> Effect:
+        room = self.by_room[command.connection_id]
+        message = stored(command, len(room) + 1, self.now_ms)
+        known = self.by_id.setdefault(command.message_id, message)
+        if known is message:
+            room.append(message)
+            for (where, user), away in self.away.items():
+                if where == command.connection_id and away and user != command.user_id:
+                    self.owed[where, user].add(message.seq)
+            return Accepted(command, message)
+        same = attrs.evolve(message, seq=known.seq, timestamp_ms=known.timestamp_ms)
+        return Repeated(command, known) if same == known else Conflicted(command)
+
+    @invariant()
+    def the_machine_stands_where_the_log_stands(self) -> None:
+        for room in "abc":
+            assert self.machine.last_seq(room) == len(self.by_room[room])
+            for user in ("ann", "bob"):
+                owed = self.owed.get((room, user))
+                assert self.machine.is_member(room, user) is (owed is not None)
+                assert self.machine.unread(room, user) == len(owed or ())
+                assert self.machine.first_owed(room, user) == min(owed or (), default=None)
+
+
+TestWholeLog = WholeLog.TestCase
+TestWholeLog.settings = settings(max_examples=60, stateful_step_count=20)
