@@ -59,8 +59,14 @@ def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
 
 def _ask(connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], _T]) -> _T:
     with contextlib.closing(connection):
+        keep_copies_on_disk(connection)
         connection.execute("BEGIN")
         return question(connection)
+
+
+def keep_copies_on_disk(connection: sqlite3.Connection) -> None:
+    """Let temporary tables lie in files: a full check copies the index of the search."""
+    connection.execute("PRAGMA temp_store = FILE")
 
 
 def _traces(path: Path) -> tuple[bool, int, int, int]:

@@ -16,7 +16,12 @@ from chatd.store.backup import copy_log, remove_log, sync_file
 from chatd.store.connections import connect_to_create
 from chatd.store.errors import BackupDamaged, BackupFailed, StoreDamaged
 from chatd.store.lock import LOCK_NAME, DirectoryLock
-from chatd.store.log_file import LOG_NAME, explained, require_whole_or_absent
+from chatd.store.log_file import (
+    LOG_NAME,
+    explained,
+    keep_copies_on_disk,
+    require_whole_or_absent,
+)
 from chatd.store.opening import make_directory
 from chatd.store.recovery import Recovered, recover
 from chatd.store.replacement import put_in_place, restored_path
@@ -40,7 +45,7 @@ def restore_store(directory: Path, backup: Path, now_ms: int) -> Restored:
     Raises `StoreLocked` while a daemon runs in it, `BackupFailed`, `BackupDamaged` or
     `StoreTooNew`: then the directory is as it was.
     """
-    if not backup.is_file():
+    if not os.path.isfile(backup):  # where it may not be looked at, there is none either
         raise BackupFailed(f"There is no backup at {backup}.")
     with explained(directory):
         make_directory(directory)
@@ -79,7 +84,12 @@ def _copy_whole(backup: Path, unfinished: Path) -> Recovered:
         copy_log(backup, unfinished)
     except StoreDamaged as damaged:
         raise _damaged(backup, damaged.what) from damaged
+    except OSError as error:
+        raise BackupFailed(
+            f"The backup {backup} was not copied: {error.strerror or error}."
+        ) from error
     with contextlib.closing(connect_to_create(unfinished)) as connection:
+        keep_copies_on_disk(connection)
         schema.migrate(connection, schema.version(connection))
         for fault in faults(connection):
             raise _damaged(backup, fault.removesuffix("."))

@@ -209,7 +209,8 @@ def test_a_disk_that_takes_no_log_leaves_what_there_is(
 
     monkeypatch.setattr("chatd.store.restore.sync_file", fail)
     refused(directory, backup, StoreUnavailable, "No space left on device")
-    monkeypatch.undo()
+    monkeypatch.setattr("chatd.store.backup.sync_file", fail)
+    refused(directory, backup, BackupFailed, "was not copied: No space left on device")
 
 
 @pytest.mark.parametrize("cut_off", ["before the old log was moved", "after it"])
