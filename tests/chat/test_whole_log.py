@@ -16,14 +16,18 @@ from chatd.chat.messages import (
     Conflicted,
     Decision,
     Effect,
+    ForgetMessages,
     Joined,
     JoinRooms,
     LeaveRooms,
     Messages,
+    RemoveMember,
     Repeated,
     SendMessage,
+    TrimQueues,
 )
-from chatd.chat.records import Message, MessageStored
+from chatd.chat.queue import Queue
+from chatd.chat.records import MemberKept, MemberRemoved, Message, MessageStored, Record
 from tests.chat.commands import acknowledge, message_id, send, stored
 
 numbers, users, rooms = st.integers(1, 6), st.sampled_from(["ann", "bob"]), st.sampled_from("abc")
@@ -41,6 +45,8 @@ class WholeLog(RuleBasedStateMachine):
         self.owed: dict[tuple[str, str], set[int]] = {}
         self.away: dict[tuple[str, str], bool] = {}
         self.delivered: set[tuple[str, int]] = set()
+        self.fallen: dict[tuple[str, str], set[int]] = {}  # and not told yet
+        self.log: list[Record] = []
         self.now_ms = 0
         self.tried: list[Command] = []
 
@@ -68,13 +74,37 @@ class WholeLog(RuleBasedStateMachine):
         decision = self.decided_in_knowledge_of_the_log(commands)
         for command, effect in zip(commands, decision.effects, strict=True):
             self.follow(command, effect)
+        self.keep(decision)
+
+    @rule(user=users, room=rooms, count=st.integers(1, 6))
+    def be_away(self, user: str, room: str, count: int) -> None:
+        """What the walk seldom comes to by itself: a queue that holds something."""
+        other = {"ann": "bob", "bob": "ann"}[user]
+        first = 100 + len(self.by_id)
+        self.commit([JoinRooms(None, user, (room,)), (user, room, 0)])
+        self.commit(
+            [
+                send(number, user_id=other, connection_id=room)
+                for number in range(first, first + count)
+            ]
+        )
+
+    def keep(self, decision: Decision) -> None:
+        self.log += decision.records
         self.machine.apply(decision)
 
     def command(self, given: Any) -> Command | None:
         match given:
             case (str(user), str(room), int(unseen)):
-                own = [one.seq for one in self.by_room[room] if one.user_id == user]
-                seen = max([len(self.by_room[room]) - unseen, 0, *own[-1:]])
+                # Its own messages that are not recent, or that others have, it has seen.
+                recent_from = self.machine.recent_from(room)
+                seen_own = [
+                    one.seq
+                    for one in self.by_room[room]
+                    if one.user_id == user
+                    and (one.seq < recent_from or (room, one.seq) in self.delivered)
+                ]
+                seen = max([len(self.by_room[room]) - unseen, 0, *seen_own[-1:]])
                 return LeaveRooms(user, ((room, seen),))
             case (str(user), str(room), int(seq), bool(up_to)):
                 messages = self.by_room[room]
@@ -109,11 +139,53 @@ class WholeLog(RuleBasedStateMachine):
         self.commit(retries)
         assert places == {room: len(messages) for room, messages in self.by_room.items()}
 
-    @rule()
-    def start_again(self) -> None:
-        """The actor crashed, and comes back with what the log has; nobody left meanwhile."""
-        last_seqs = {room: len(messages) for room, messages in self.by_room.items()}
-        self.machine.restore(last_seqs, self.machine.freeze(), 0)
+    @rule(user=users, cuts=st.dictionaries(rooms, st.integers(1, 9), min_size=1))
+    def trim(self, user: str, cuts: dict[str, int]) -> None:
+        places = {room: (first_seq, self.now_ms) for room, first_seq in cuts.items()}
+        self.keep(self.machine.decide([TrimQueues(None, user, places)], self.now_ms))
+        for room, first_seq in cuts.items():
+            self.fall((room, user), first_seq)
+
+    @rule(room=rooms, first_seq=st.integers(1, 9))
+    def forget(self, room: str, first_seq: int) -> None:
+        self.keep(self.machine.decide([ForgetMessages(room, first_seq)], self.now_ms))
+        for user in ("ann", "bob"):
+            self.fall((room, user), first_seq)
+
+    def fall(self, member: tuple[str, str], first_seq: int) -> None:
+        fell = {seq for seq in self.owed.get(member, ()) if seq < first_seq}
+        self.owed.get(member, set()).difference_update(fell)
+        self.fallen.setdefault(member, set()).update(fell)
+
+    @rule(user=users, gone=st.sets(rooms, min_size=1))
+    def remove(self, user: str, gone: set[str]) -> None:
+        decision = self.machine.decide([RemoveMember(user, tuple(gone))], self.now_ms)
+        assert len(decision.records) == len({(room, user) for room in gone} & self.owed.keys())
+        self.keep(decision)
+        for room in gone:
+            for of_members in (self.owed, self.away, self.fallen):
+                of_members.pop((room, user), None)  # type: ignore[attr-defined]
+
+    @rule(is_daemon=st.booleans())
+    def start_again(self, is_daemon: bool) -> None:
+        """The actor crashed, or the daemon did, which leaves nobody in any room; what comes back is
+        what the records of the log come to, one after the other."""
+        last_seqs: dict[str, int] = {}
+        members: dict[str, dict[str, Queue]] = defaultdict(dict)
+        for record in self.log:
+            match record:
+                case MessageStored(message):
+                    assert message.seq == last_seqs.get(message.connection_id, 0) + 1
+                    last_seqs[message.connection_id] = message.seq
+                case MemberKept(room, user, queue):
+                    members[room][user] = queue
+                case MemberRemoved(room, user):
+                    del members[room][user]
+        self.machine.restore(last_seqs, members, len(self.log))
+        there = {member for member, is_away in self.away.items() if not is_away}
+        self.keep(self.machine.reconcile(() if is_daemon else there, self.now_ms))
+        if is_daemon:
+            self.away = dict.fromkeys(self.away, True)
 
     def decided_in_knowledge_of_the_log(self, batch: list[Command]) -> Decision:
         """A decision that the log takes; the machine learns of known ids once, never twice."""
@@ -135,8 +207,11 @@ class WholeLog(RuleBasedStateMachine):
                 seqs = tuple(len(self.by_room[room]) for room in command.connection_ids)
                 assert type(effect) is Joined
                 assert effect.last_seqs == seqs
-                for room, gaps in zip(command.connection_ids, effect.owed, strict=True):
+                rooms = zip(command.connection_ids, effect.owed, effect.fallen, strict=True)
+                for room, gaps, fallen in rooms:
                     member = (room, command.user_id)
+                    fell = self.fallen.pop(member, set())
+                    assert fallen == ((min(fell), max(fell)) if fell else None)
                     self.away[member] = False
                     owed = self.owed.setdefault(member, set())
                     told = {seq for gap in gaps for seq in range(gap.first, gap.last + 1)}
@@ -187,7 +262,9 @@ class WholeLog(RuleBasedStateMachine):
                 assert self.machine.is_member(room, user) is (owed is not None)
                 assert self.machine.unread(room, user) == len(owed or ())
                 assert self.machine.first_owed(room, user) == min(owed or (), default=None)
+        for user in ("ann", "bob"):
+            assert set(self.machine.rooms_of(user)) == {it for it, who in self.owed if who == user}
 
 
 TestWholeLog = WholeLog.TestCase
-TestWholeLog.settings = settings(max_examples=60, stateful_step_count=20)
+TestWholeLog.settings = settings(max_examples=120, stateful_step_count=25)

@@ -28,7 +28,7 @@ from chatd.server.outgoing import Outgoing
 from chatd.store import Page
 from tests.store.logs import ROOM, message
 
-RECENT, PAGE = 3, 4
+RECENT, PAGE = 2, 5  # a page may hold what was not published yet
 
 
 class TrailingLog:
@@ -269,6 +269,7 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
     assert carried + live == list(range(since + 1, len(scene.log.stored) + 1))
     assert replayed == [seq for seq in sorted(owed) if seq <= since]
     assert [page["hasMore"] for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert pages[-1]["lastSeq"] == (carried or [since])[-1]
     assert all(len(page["messages"]) <= PAGE for page in pages)
     assert all(page["messages"] for page in pages[:-1])
     assert not any("reset" in page for page in pages)
@@ -283,6 +284,26 @@ async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catch_up, "PAGE_BYTES", 1)
         await check_pages(Scene(stored), 0, set(), script)
+
+
+@given(stored=stored, since=st.none() | st.just(0), script=steps)
+@settings(max_examples=150, deadline=None)
+async def test_a_second_join_gives_the_room_once_more_without_a_hole(
+    stored: int, since: int | None, script: list[str]
+) -> None:
+    scene = Scene(stored)
+    scene.client.wanted[ROOM] = None
+    scene.hub.join(scene.client.socket, ROOM)
+    await scene.run(Stand(since), script)
+    at = [name for name, _ in scene.session.told].index("presence")
+    before = [payload["seq"] for _, payload in scene.session.told[:at]]
+    pages = [seqs(page["messages"]) for page in scene.of("chat:history")]
+    after = [seq for page in pages for seq in page] + seqs(scene.of("chat:message"))[len(before) :]
+    last = len(scene.log.stored)
+    assert before == list(range(stored + 1, stored + 1 + len(before)))
+    first = min(after, default=last + 1)
+    assert first == (1 if since == 0 else min(first, stored + len(before) + 1))
+    assert after == list(range(first, last + 1))
 
 
 @pytest.mark.parametrize("stand", [Stand(3), Stand(1, is_other_log=True)], ids=str)
