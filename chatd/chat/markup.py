@@ -2,7 +2,9 @@
 
 An HTML tokenizer leaves the data state at `<` only before an ASCII letter, `/`, `!` or `?` (WHATWG
 HTML, "Tag open state"). Writing `< ` there leaves text only, and leaves the tokens of SQL as they
-were: white space between `<` and what follows is insignificant outside of literals.
+were: white space between `<` and what follows is insignificant outside of literals. Inside of them,
+and of quoted names and comments, it is one more character: no text can both be left alone there and
+hold no markup. The database gets the text as written.
 """
 
 import re
