@@ -9,3 +9,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how long each fuzz target runs (default: 1)",
     )
+    parser.addoption(
+        "--kill-rounds",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how often the daemon is killed in the middle of a flood (default: 20)",
+    )

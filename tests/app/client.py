@@ -209,12 +209,12 @@ class Client:
         """Take nothing more from the socket, and keep it open."""
         self._reading.cancel()
 
-    async def whole_room(self, room: str = "demo") -> list[dict[str, Any]]:
-        """All messages of a room, page by page."""
+    async def whole_room(self, room: str = "demo", after: int = 0) -> list[dict[str, Any]]:
+        """All messages of a room, or those after a seq, page by page."""
         messages: list[dict[str, Any]] = []
         more = True
         while more:
-            wanted = {"connectionId": room, "after": len(messages), "limit": 200}
+            wanted = {"connectionId": room, "after": after + len(messages), "limit": 200}
             page = await self.ask("chat:history:get", wanted)
             assert page["ok"], page
             messages += page["messages"]

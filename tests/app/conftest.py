@@ -16,3 +16,11 @@ async def house(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[House]:
         yield house
     finally:
         await house.tear_down()
+
+
+@pytest.fixture
+def kill_rounds(request: pytest.FixtureRequest) -> int:
+    """How often a daemon is killed; its test may take that much longer than others."""
+    rounds = int(request.config.getoption("--kill-rounds"))
+    request.applymarker(pytest.mark.timeout(120 + 60 * rounds))
+    return rounds
