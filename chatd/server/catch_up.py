@@ -52,8 +52,8 @@ class LogReader(Protocol):
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
-    ) -> tuple[Message, ...]:
-        """The next messages of the gaps, above a seq."""
+    ) -> tuple[tuple[Message, bool], ...]:
+        """The next messages of the gaps, above a seq, and whether they were delivered."""
         ...
 
 
@@ -204,13 +204,13 @@ class CatchUp:
             messages = await self._log.owed(room, gaps, cursor, REPLAY_MESSAGES)
             if not messages:
                 break
-            for count, message in enumerate(messages, 1):
-                body = message_json(message, self._markup)
+            for count, (message, is_delivered) in enumerate(messages, 1):
+                body = message_json(message, self._markup, is_delivered)
                 marked = orjson.dumps({**orjson.loads(body), "replay": True})
                 client.socket.session.send_catch_up(message_packet(marked))
                 if count % RENDERED_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-            cursor = messages[-1].seq
+            cursor = messages[-1][0].seq
             client.socket.session.flush()
             await client.socket.session.transport.caught_up()
 

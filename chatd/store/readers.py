@@ -49,7 +49,7 @@ _ONE_THREAD = {"index": "INDEXED BY messages_by_thread", "thread": "AND m.thread
 _BACKWARD = {"bound": "<", "order": "DESC"}
 _FORWARD = {"bound": ">", "order": "ASC"}
 OWED = f"""
-    SELECT {MESSAGE_COLUMNS}
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq LIMIT ?4
 """
@@ -144,8 +144,9 @@ class LogReaders:
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
-    ) -> tuple[Message, ...]:
-        """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`.
+    ) -> tuple[tuple[Message, bool], ...]:
+        """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`, each
+        with whether somebody else than the author has acknowledged it.
 
         Fewer, or none, where retention removed some. The gaps are ascending and apart.
         """
@@ -269,16 +270,17 @@ def _read_owed(
     gaps: Sequence[Gap],
     after_seq: int,
     limit: int,
-) -> tuple[Message, ...]:
+) -> tuple[tuple[Message, bool], ...]:
     room_id, forgotten_seq = _find_room(connection, connection_id)
     above = max(after_seq, forgotten_seq)
-    messages: list[Message] = []
+    messages: list[tuple[Message, bool]] = []
     for gap in gaps:
         if len(messages) >= limit:
             break
         if gap.last > above:
             bounds = (room_id, max(gap.first, above + 1), gap.last, limit - len(messages))
-            messages += map(message_from_row, connection.execute(OWED, bounds))
+            for row in connection.execute(OWED, bounds):
+                messages.append((message_from_row(row), bool(row[_DELIVERED_COLUMN])))
     return tuple(messages)
 
 

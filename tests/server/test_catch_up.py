@@ -60,10 +60,10 @@ class TrailingLog:
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
-    ) -> tuple[Message, ...]:
+    ) -> tuple[tuple[Message, bool], ...]:
         wanted = [seq for gap in gaps for seq in range(gap.first, gap.last + 1) if seq > after_seq]
         page = await self._answer([self.stored[seq - 1] for seq in wanted[:limit]], has_more=False)
-        return page.messages
+        return tuple((one, False) for one in page.messages)
 
     async def _answer(self, messages: list[Message], *, has_more: bool) -> Page:
         page = Page(tuple(messages), has_more, min(1, len(self.stored)), len(self.stored))

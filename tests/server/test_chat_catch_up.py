@@ -329,3 +329,15 @@ async def test_nothing_that_a_joiner_is_shown_counts_as_its_backlog(chat: Chat) 
     shown = [text for text in bob.take() if text.startswith("42") and "connection:" not in text]
     assert len(shown) == 3
     assert bob.transport.allowed >= sum(map(len, shown))
+
+
+async def test_what_is_replayed_says_whether_it_was_delivered(tmp_path: Path) -> None:
+    """It said sent, where the history said delivered."""
+    async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
+        await go(await chat.enter("bob"))
+        ids = await write(await chat.enter("ada"), 4)
+        cyd = await chat.enter("cyd")
+        assert await cyd.call("chat:ack", {"messageId": ids[0]}) == {"ok": True}
+        bob, _ = await come(chat)
+        told = [one for name, one in await all_told(bob) if name == "chat:message"]
+        assert [(one["seq"], one["status"]) for one in told] == [(1, "delivered"), (2, "sent")]
