@@ -70,12 +70,17 @@ class AsgiLane:
                 if not message["more_body"]:
                     return bytes(body)
 
-        await engine.poll(exchange, head, peer_of(scope), read_body)
+        async def serve() -> None:
+            await engine.poll(exchange, head, peer_of(scope), read_body)
+            with watching:
+                await self._watch(exchange, head, receive)
+
+        watching = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, exchange, head, receive)
+            nursery.start_soon(serve)  # a POST may go on after its answer
             await exchange.answered.wait()
-            nursery.cancel_scope.cancel()
-        await exchange.send(send)
+            watching.cancel()
+            await exchange.send(send)
 
     async def _watch(self, exchange: "AsgiExchange", head: RequestHead, receive: Receive) -> None:
         """See the end of a connection whose poll waits."""
@@ -149,8 +154,9 @@ class AsgiExchange:
     def payload(self, body: bytes) -> None:
         self._answer(200, body, PACKETS_TYPE, NO_STORE)
 
-    def taken(self) -> None:
-        self._answer(200, b"ok", b"text/html", NO_STORE)
+    def taken(self, *, is_last: bool = False) -> None:
+        ending = b"Connection: close\r\n" if is_last else b""
+        self._answer(200, b"ok", b"text/html", NO_STORE + ending)
 
     def refused(self, refusal: Refusal) -> None:
         self._answer(status_of(refusal), refusal.body(), b"application/json")

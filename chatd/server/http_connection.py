@@ -258,7 +258,9 @@ class HttpExchange:
     def payload(self, body: bytes) -> None:
         self.answer(200, body, PACKETS_TYPE, NO_STORE)
 
-    def taken(self) -> None:
+    def taken(self, *, is_last: bool = False) -> None:
+        if is_last:
+            self._keep_alive = False
         self.answer(200, b"ok", b"text/html", NO_STORE)
 
     def refused(self, refusal: Refusal) -> None:

@@ -4,6 +4,10 @@ A GET takes what is pending, or waits for it; a POST brings packets. Here is wha
 them, whichever connection they came on and whoever speaks HTTP there: an `Exchange` is one request
 that gets one response. How a WebSocket takes over is a table in `engineio.upgrade`; this module
 carries out its actions. Source: Engine.IO 4, "HTTP long-polling"; WIRE d2, d4.
+
+A POST is answered before what its packets have to wait for has come: a client that upgrades waits
+for that answer before it switches, and takes nothing until it has, so that work which waits for the
+client would wait for ever. The packets of later POSTs, and of the WebSocket, wait their turn.
 """
 
 import contextlib
@@ -39,6 +43,9 @@ LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PAR
 PART_S = 30.0  # how long an ended session's last words wait for a GET (WIRE d2)
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
 NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
+WAITING_BYTES_MAX = (
+    1_048_576  # of POSTs that were answered and wait their turn; then they wait first
+)
 PACKETS_PER_TURN = 1_000  # packets of one POST that are handled before others get their turn
 
 
@@ -49,8 +56,9 @@ class Exchange(Protocol):
         """200, with packets."""
         ...
 
-    def taken(self) -> None:
-        """200, `ok`: the packets of a POST were taken."""
+    def taken(self, *, is_last: bool = False) -> None:
+        """200, `ok`: the packets of a POST were taken. `is_last`: the connection takes no more, as
+        its task goes on with them."""
         ...
 
     def refused(self, refusal: Refusal) -> None:
@@ -96,6 +104,7 @@ class PollingTransport:
         "_session",
         "_sessions",
         "_upgrade",
+        "_waiting_bytes",
     )
 
     name = "polling"
@@ -112,6 +121,7 @@ class PollingTransport:
         self._counted = 0  # of what is pending, so many are in `_owed`
         self._owed = 0
         self._allowance = 0
+        self._waiting_bytes = 0
         self._caught_up: trio.Event | None = None
 
     # Requests
@@ -161,20 +171,50 @@ class PollingTransport:
         try:
             if self._session.is_over:  # while the body was under way
                 exchange.refused(Refusal.UNKNOWN_SID)
-            elif await self._take(body):
+                return
+            turn = self._session.turn
+            if turn is None:
+                turn = self._session.turn = trio.StrictFIFOLock()
+            if turn.locked():
+                await self._wait_for(turn, exchange, len(body))
+            else:
+                turn.acquire_nowait()
+            try:
+                is_sound = await self._take(exchange, body)
+            finally:
+                turn.release()
+            if is_sound:
                 exchange.taken()
             else:
                 exchange.refused(Refusal.BAD_REQUEST)
         finally:
             self.end_post(exchange)
 
-    async def _take(self, body: bytes) -> bool:
+    async def _wait_for(self, turn: trio.StrictFIFOLock, exchange: Exchange, size: int) -> None:
+        """Take the turn after the POSTs before; answered at once, unless too much waits already."""
+        if self._waiting_bytes + size > WAITING_BYTES_MAX:
+            await turn.acquire()
+            return
+        self._answer_post(exchange)
+        self._waiting_bytes += size
+        try:
+            await turn.acquire()
+        finally:
+            self._waiting_bytes -= size
+
+    def _answer_post(self, exchange: Exchange) -> None:
+        """Another POST may begin, while this one goes on."""
+        exchange.taken(is_last=True)
+        self.end_post(exchange)
+
+    async def _take(self, exchange: Exchange, body: bytes) -> bool:
         """Handle the packets of a body; whether they all were packets."""
         session = self._session
         try:
             for count, packet in enumerate(decode_payload(body), 1):
                 later = session.receive_decoded(packet)
                 if later is not None:
+                    self._answer_post(exchange)
                     await self._await(later)
                 if session.is_over:
                     break

@@ -10,6 +10,7 @@ transport at the end of the turn: everything that one turn owes to a socket goes
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -197,6 +198,7 @@ class Session:
         "reason",
         "sid",
         "transport",
+        "turn",
         "upper",
         "user_id",
     )
@@ -216,6 +218,7 @@ class Session:
         self.pending: list[Outgoing] = []
         self.is_touched = False  # the flusher has it on its list
         self.awaiting = False  # its input waits for work of its own: silence is not its fault
+        self.turn: trio.StrictFIFOLock | None = None  # held while a POST's packets have to wait
         self.is_over = False
         self.reason: DisconnectReason | None = None  # why it is over
         self.deadline_entry: Entry | None = None
@@ -234,9 +237,11 @@ class Session:
         return self.sid[:LOG_ID_CHARS]
 
     def receive_text(self, text: str) -> Later | None:
-        """A text packet from the transport; returns work to await before the next packet."""
+        """A text packet from a WebSocket; returns work to await before the next packet."""
         try:
             if text[:1] == "4":
+                if self.turn is not None and self.turn.locked():
+                    return partial(self._receive_in_turn, self.turn, text)
                 return self.upper.receive(text[1:])
             return self._receive_packet(decode_text(text))
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
@@ -246,7 +251,7 @@ class Session:
         return None
 
     def receive_decoded(self, packet: Packet) -> Later | None:
-        """A packet that was decoded already; returns work to await before the next packet."""
+        """A packet of a POST, in its turn; returns work to await before the next packet."""
         try:
             return self._receive_packet(packet)
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
@@ -256,14 +261,26 @@ class Session:
         return None
 
     def receive_binary(self, data: bytes) -> Later | None:
-        """A binary message from the transport; returns work to await before the next packet."""
+        """A binary message from a WebSocket; returns work to await before the next packet."""
         try:
+            if self.turn is not None and self.turn.locked():
+                return partial(self._receive_in_turn, self.turn, data)
             return self.upper.receive(data)
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
             self.breach(error)
         except Exception as error:
             self.crash(error)
         return None
+
+    async def _receive_in_turn(self, turn: trio.StrictFIFOLock, message: str | bytes) -> None:
+        """What came by WebSocket follows on what came by POST before it."""
+        async with turn:
+            pass
+        later = (
+            self.receive_text(message) if isinstance(message, str) else self.receive_binary(message)
+        )
+        if later is not None:
+            await later()
 
     def _receive_packet(self, packet: Packet) -> Later | None:
         match reaction_to(packet.type):

@@ -7,6 +7,7 @@ and no fault was reported.
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import attrs
@@ -88,6 +89,8 @@ class EchoApp:
                 raise RuntimeError("a mistake of the application")
             case ["wait"]:
                 return self._wait
+            case ["until taken"]:
+                return partial(self._until_taken, socket)
             case ["fail later"]:
                 return self._fail
         return None
@@ -95,6 +98,11 @@ class EchoApp:
     async def _wait(self) -> None:
         self.waiting.set()
         await self.gate.wait()
+
+    async def _until_taken(self, socket: Socket) -> None:
+        socket.emit("owed")
+        await socket.session.transport.caught_up()
+        socket.emit("taken")
 
     async def _fail(self) -> None:
         raise RuntimeError("a mistake of the application, later")

@@ -6,6 +6,7 @@ import struct
 import pytest
 import trio
 
+from chatd.server.polling import WAITING_BYTES_MAX
 from chatd.server.reasons import DisconnectReason
 from tests.server.doors import Door, open_door
 from tests.server.polls import (
@@ -66,13 +67,49 @@ async def test_a_second_post_is_refused_and_the_first_is_cut(door: Door) -> None
     await poller.gone()
 
 
-async def test_a_second_post_while_an_event_waits_ends_the_session(door: Door) -> None:
+async def test_a_post_is_answered_before_what_its_event_waits_for(door: Door) -> None:
     poller = await join(door)
     first = await dial(door)
-    await first.send("POST", poller.query, b'42["wait"]' + RS + b'42["echo","behind"]')
-    await door.app.waiting.wait()
-    assert (await poller.post(b"3")).status == 400
-    assert await first.ended()
+    answer = await first.ask("POST", poller.query, b'42["wait"]' + RS + b'42["echo","behind"]')
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert answer.headers["connection"] == "close"  # its task goes on with the packets
+    assert not door.app.gate.is_set()
+    door.app.gate.set()
+    assert (await poller.get()).body == b'42["echo","behind"]'
+
+
+async def test_posts_behind_an_event_that_waits_are_taken_in_their_order(door: Door) -> None:
+    poller = await join(door)
+    await poller.say(b'42["wait"]' + RS + b'42["echo",1]')
+    for number in (2, 3):
+        await poller.say(b'42["echo",%d]' % number)
+    poll = await poller.poll()
+    door.app.gate.set()
+    said = (await poll.answer()).body
+    while said.count(RS) < 2:
+        said += RS + (await poller.get()).body
+    assert said.split(RS) == [b'42["echo",1]', b'42["echo",2]', b'42["echo",3]']
+
+
+async def test_too_much_behind_an_event_that_waits_is_answered_in_its_turn(door: Door) -> None:
+    poller = await join(door)
+    await poller.say(b'42["wait"]')
+    large = b'42["echo","%b"]' % (b"x" * (WAITING_BYTES_MAX // 2))
+    await poller.say(large)
+    last = await dial(door)
+    await last.send("POST", poller.query, large)
+    await until(lambda: poller.transport.current_post is not None)
+    assert (await poller.post(b"3")).status == 400  # as for any POST that has not ended
+    assert await last.ended()
+    door.app.gate.set()
+    await poller.gone()
+
+
+async def test_what_waits_its_turn_is_dropped_with_its_session(door: Door) -> None:
+    poller = await join(door)
+    await poller.say(b'42["wait"]')
+    await poller.say(b'42["echo",1]')
+    poller.session.lost(DisconnectReason.TRANSPORT_ERROR)
     door.app.gate.set()
     await poller.gone()
 

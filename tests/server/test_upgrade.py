@@ -74,6 +74,32 @@ async def test_every_poll_between_probe_and_upgrade_is_answered_with_a_noop(door
     await peer.echo()
 
 
+async def test_a_client_that_waits_for_its_post_before_it_switches_is_not_kept_waiting(
+    door: Door,
+) -> None:
+    poller = await join(door)
+    peer = await probed(poller)
+    await poller.say(b'42["until taken"]')  # waits until the client has taken what it is owed
+    await peer.send("5")
+    assert [await peer.message() for _ in range(2)] == ['42["owed"]', '42["taken"]']
+
+
+async def test_what_comes_by_websocket_follows_on_what_came_by_post(door: Door) -> None:
+    poller = await join(door)
+    peer = await probed(poller)
+    await poller.say(b'42["wait"]' + RS + b'42["echo",1]')
+    await peer.send("5")
+    await peer.send('42["echo",2]')
+    await peer.send(ONE_BINARY.decode(), b"bytes")
+    door.app.gate.set()
+    assert [await peer.message() for _ in range(3)] == [
+        '42["echo",1]',
+        '42["echo",2]',
+        ONE_BINARY.decode(),
+    ]
+    assert await peer.message() == b"bytes"
+
+
 async def test_before_the_probe_polling_goes_on_as_ever(door: Door) -> None:
     poller = await join(door)
     peer = await poller.probe()
