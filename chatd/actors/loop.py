@@ -17,8 +17,10 @@ from typing import Protocol, TypeVar
 import trio
 
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.pace import Pace
 from chatd.chat.messages import Command, Decision, Effect, Messages
 from chatd.chat.records import Record
+from chatd.observe.clock import worked_s
 from chatd.store import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.wire.codes import Code
 
@@ -62,12 +64,19 @@ async def run_messages(
     runner: EffectRunner,
     wall_ms: Callable[[], int],
     *,
+    worked_s: Callable[[], float] = worked_s,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the mailbox until it is closed and empty."""
+    """Serve the mailbox until it is closed and empty; `worked_s` tells how busy this thread is."""
     is_reconciled = await _reconcile(machine, log, runner, wall_ms())
     task_status.started()
-    while batch := await mailbox.take(BATCH_MAX):
+    pace = Pace(trio.current_time(), worked_s())
+    while await mailbox.filled():
+        may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
+        if may_wait and (due_s := pace.due_s()) > trio.current_time():
+            await trio.sleep_until(due_s)
+        batch = await mailbox.take(BATCH_MAX)
+        pace.begin(trio.current_time(), worked_s())
         if not is_reconciled:  # the disk failed; nothing was stored since, so nothing is missing
             is_reconciled = await _reconcile(machine, log, runner, wall_ms())
         now_ms = wall_ms()

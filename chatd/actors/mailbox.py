@@ -61,9 +61,17 @@ class Mailbox(Generic[T]):
 
     async def take(self, most: int) -> list[T]:
         """Up to `most` commands, as soon as there is one; none once it is closed and empty."""
+        await self.filled()
+        count = min(most, len(self._commands))
+        batch = [self._commands.popleft() for _ in range(count)]
+        self._waiting.unpark_all()
+        return batch
+
+    async def filled(self) -> bool:
+        """Wait until there is a command; False once it is closed and empty."""
         while not self._commands:
             if self._closed:
-                return []
+                return False
             self._reader = trio.lowlevel.current_task()
 
             def abort(_: object) -> trio.lowlevel.Abort:
@@ -71,10 +79,7 @@ class Mailbox(Generic[T]):
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(abort)
-        count = min(most, len(self._commands))
-        batch = [self._commands.popleft() for _ in range(count)]
-        self._waiting.unpark_all()
-        return batch
+        return True
 
     def close(self) -> None:
         """Take nothing more; the reader gets what is left, and then nothing."""

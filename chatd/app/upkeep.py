@@ -39,7 +39,7 @@ class Upkeep:
             try:
                 if self._log.is_failing:
                     await self._log.commit(())  # where nobody writes, who else would notice
-                await self._index.catch_up(now_s + ROUND_S)
+                await self._index.catch_up(now_s + 0.05)
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
                     await self._retention.run()

@@ -28,7 +28,9 @@ def check_content(content: str, max_chars: int) -> Refusal | None:
     if len(content) > 4 * max_chars:
         return _too_long(content, max_chars)
     trimmed = content.strip()
-    if all(char.isspace() or unicodedata.category(char) == "Cf" for char in trimmed):
+    if not trimmed[:1].isalnum() and all(
+        char.isspace() or unicodedata.category(char) == "Cf" for char in trimmed
+    ):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars:
         return _too_long(content, max_chars)

@@ -161,8 +161,12 @@ def take(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float
     who only looks.
     """
     state = backoffs.get(key)
-    blocked_s = state.blocked_s(now_s) if state is not None else 0.0
-    longest_s = max(bucket.wait_s(now_s) for bucket in buckets) if blocked_s == 0.0 else blocked_s
+    longest_s = state.blocked_s(now_s) if state is not None else 0.0
+    if longest_s == 0.0:
+        for bucket in buckets:  # by hand: this is done for every message
+            wait_s = bucket.wait_s(now_s)
+            if wait_s > longest_s:
+                longest_s = wait_s
     if longest_s == 0.0:
         for bucket in buckets:
             bucket.take()

@@ -16,6 +16,7 @@ A member is in a room from the `JoinRooms` of its first socket to the `LeaveRoom
 Who calls counts the sockets, and says what the last of them had seen.
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, assert_never
@@ -240,11 +241,13 @@ class Messages:
         for room, queues in members.items():
             for user_id in queues:
                 self._rooms_of.setdefault(user_id, set()).add(room)
-        self._recent: dict[str, Message] = {}
+        # In the order of their age. A dict whose first entries went is slow to say which is first.
+        self._recent: OrderedDict[str, Message] = OrderedDict()
         self._recent_chars = 0
         self._unconfirmed: dict[str, dict[int, Message]] = {}  # of the recent ones, by room and seq
         self._recent_from: dict[str, int] = {}  # the room's messages from this seq on are recent
-        self._delivered: dict[tuple[str, int], None] = {}  # older ones that were delivered lately
+        # Older ones that were delivered lately.
+        self._delivered: OrderedDict[tuple[str, int], None] = OrderedDict()
 
     # What others may look at between two batches
 
@@ -517,14 +520,14 @@ class Messages:
         while len(recent) > self._recent_max or self._recent_chars > self._recent_chars_max:
             if len(recent) <= 1:
                 break
-            oldest = recent.pop(next(iter(recent)))
+            _, oldest = recent.popitem(last=False)
             self._recent_chars -= _weight(oldest)
             room = oldest.connection_id
             if oldest.seq >= self._recent_from.get(room, oldest.seq + 1):
                 self._recent_from[room] = oldest.seq + 1
                 self._unconfirmed[room].pop(oldest.seq, None)
         while len(self._delivered) > self._recent_max:
-            del self._delivered[next(iter(self._delivered))]
+            self._delivered.popitem(last=False)
 
     def _keep(self, message: Message) -> None:
         known = self._recent.pop(message.message_id, None)

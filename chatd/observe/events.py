@@ -33,6 +33,10 @@ class Event:
 class Emit(Protocol):
     """Where events go: the log of the daemon, or a `Recorder` in tests."""
 
+    def wants(self, level: Level) -> bool:
+        """Whether events of this level are written; saves making those that are not."""
+        ...
+
     def emit(self, event: Event) -> None: ...
 
     def settle(self, timeout_s: float) -> None: ...

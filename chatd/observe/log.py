@@ -56,6 +56,10 @@ class Log:
         self.threshold = int(threshold)
         self.lost = 0
 
+    def wants(self, level: Level) -> bool:
+        """Whether events of this level are written."""
+        return level >= self.threshold
+
     def emit(self, event: Event) -> None:
         """Write an event, if its level is high enough. Never raises on account of the stream."""
         if event.level < self.threshold:

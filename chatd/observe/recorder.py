@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import attrs
 
-from chatd.observe.events import Event
+from chatd.observe.events import Event, Level
 
 E = TypeVar("E", bound=Event)
 
@@ -14,6 +14,11 @@ class Recorder:
     """Keeps every event, whatever its level, in order; takes the place of `Log`."""
 
     events: list[Event] = attrs.field(factory=list)
+
+    def wants(self, level: Level) -> bool:
+        """Everything is kept."""
+        del level
+        return True
 
     def emit(self, event: Event) -> None:
         self.events.append(event)

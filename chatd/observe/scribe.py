@@ -36,8 +36,8 @@ class Scribe:
                 raise BlockingIOError("the log is not being read")
             self._waiting_bytes += len(line)
             self._lines.append(line)
-            self._settled.clear()
             if len(self._lines) == 1:
+                self._settled.clear()
                 self._has_lines.set()
 
     def settle(self, timeout_s: float) -> bool:

@@ -86,14 +86,15 @@ class MessageEvents:
             self.refuse_message(client, ack_id, payload, message)
             return None
         room, user_id = message.connection_id, client.identity.user_id
-        self._emit.emit(
-            MessageReceived(
-                client.socket.session.log_id,
-                user_id,
-                room[:128],
-                message.message_id[:WRITTEN_ID_MAX],
+        if self._emit.wants(MessageReceived.level):
+            self._emit.emit(
+                MessageReceived(
+                    client.socket.session.log_id,
+                    user_id,
+                    room[:128],
+                    message.message_id[:WRITTEN_ID_MAX],
+                )
             )
-        )
         message_id = canonical_message_id(message.message_id)
         if isinstance(message_id, Refusal):
             self.refuse_message(client, ack_id, payload, message_id)

@@ -26,7 +26,7 @@ from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
 
 SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
 CATCH_UP_S = 1.0  # that a search waits for the index at most
-STEP_ROWS = 200  # messages indexed in one transaction, for which commits wait
+STEP_ROWS = 500  # messages indexed in one transaction, for which commits wait
 PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
 
 # Code points that no text contains: they stand where a match begins and ends.

@@ -12,11 +12,9 @@ a disk that hangs holds these tasks; only the end of the process helps (DESIGN, 
 """
 
 import contextlib
-import math
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -30,14 +28,6 @@ from chatd.store.log import CommitOutcome, Request
 # Records in one transaction, at which a group is closed: bounds how long the first one waits for
 # the last. A single request may be larger.
 MAX_GROUP_RECORDS = 4_096
-
-
-# Commits begin so many seconds apart, at least. The first after a quiet moment begins at once;
-# under load, what comes meanwhile is decided and committed together, and shares the sync of the
-# disk, the hop between threads and a round of writes to sockets. (A timer of Trio's for the same
-# costs more than half of what the sharing saves; a thread sleeps for nothing.)
-COMMIT_WINDOW_S = 0.010
-
 
 _T = TypeVar("_T")
 
@@ -95,11 +85,9 @@ class LogWriter:
         self,
         log: WritesLog,
         token: trio.lowlevel.TrioToken,
-        window_s: float = COMMIT_WINDOW_S,
     ) -> None:
         self._log = log
         self._token = token
-        self._window_s = window_s
         self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
         self._put_back: list[_Asked] = []  # one at most: taken too early, and next in turn
         self._at_hand: Sequence[_Parked] = ()  # what the thread is at
@@ -181,14 +169,11 @@ class LogWriter:
             self._tell(self._end)
 
     def _serve(self) -> None:
-        began_s = -math.inf
         while (first := self._take()) is not None:
             self._at_hand = [first]
             if isinstance(first, _Job):
                 self._answer([first], [self._result(first)])
                 continue
-            time.sleep(max(0.0, began_s + self._window_s - time.perf_counter()))
-            began_s = time.perf_counter()
             group = self._group_of(first)
             self._answer(group, self._results(group))
 

@@ -1,9 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.pace import WINDOW_S
 from chatd.chat.messages import Accepted, Command, Conflicted, Joined, Messages, Repeated
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept
@@ -22,8 +25,15 @@ class Actor:
         self.mailbox: Mailbox[Command] = Mailbox(10 * BATCH_MAX)
         self.notebook = Notebook()
 
-    async def run(self) -> None:
-        await run_messages(self.machine, self.mailbox, self.log, self.notebook, lambda: NOW_MS)
+    async def run(self, worked_s: Callable[[], float] = lambda: 0.0) -> None:
+        await run_messages(
+            self.machine,
+            self.mailbox,
+            self.log,
+            self.notebook,
+            lambda: NOW_MS,
+            worked_s=worked_s,
+        )
 
     async def serve(self, *batch: Command) -> None:
         """Put a batch in, close, and run to the end."""
@@ -81,6 +91,38 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
     actor.mailbox.close()
     await wait_all_tasks_blocked()
     assert actor.notebook.lines == [accepted(1, 1), accepted(2, 2), accepted(3, 3)]
+
+
+async def test_what_comes_soon_after_a_commit_shares_the_next_one(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(actor.run)
+    for number in (1, 2, 3):
+        actor.mailbox.offer(send(number))
+        await wait_all_tasks_blocked()
+        mock_clock.jump(WINDOW_S / 4)
+    assert [len(records) for records in actor.log.commits] == [1]
+    mock_clock.jump(WINDOW_S)
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, 2]
+    actor.mailbox.close()
+
+
+async def test_who_is_busy_waits_for_nobody(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    worked_s = [0.0]
+    nursery.start_soon(actor.run, lambda: worked_s[0])
+    for number in range(1, 20):
+        mock_clock.jump(0.1)
+        worked_s[0] += 0.1
+        actor.mailbox.offer(send(number))
+        await wait_all_tasks_blocked()
+    before = len(actor.log.commits)
+    actor.mailbox.offer(send(20))
+    await wait_all_tasks_blocked()
+    assert len(actor.log.commits) == before + 1
+    actor.mailbox.close()
 
 
 async def test_a_batch_has_a_most_and_the_rest_is_the_next_batch(actor: Actor) -> None:

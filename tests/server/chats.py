@@ -11,9 +11,11 @@ from uuid import uuid4
 
 import attrs
 import orjson
+import pytest
 import trio
 import trio.testing
 
+from chatd.actors import pace
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts, build
 from chatd.app.tree import supervise
@@ -361,7 +363,9 @@ async def open_chat(
     recorder = Recorder()
     parts = build(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else HARD_LIMIT_S
-    with listen() as listener, trio.fail_after(limit_s):
+    with pytest.MonkeyPatch.context() as patch, listen() as listener, trio.fail_after(limit_s):
+        if in_memory:  # commits come at once, whatever the clock of the test says
+            patch.setattr(pace, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, recorder).run)
             await nursery.start(parts.door.serve, [listener])
