@@ -11,6 +11,7 @@ from chatd.observe import Emit, StoreFailed
 from chatd.store import CommitFailed, StoreClosed, StoreReadFailed
 
 ROUND_S = 1.0  # between two looks at what there is to do
+INDEX_S = 0.05  # of a round, for the index of the search: commits wait for it
 RETENTION_S = 60.0  # between two looks for messages that are too old or too many
 
 
@@ -39,7 +40,7 @@ class Upkeep:
             try:
                 if self._log.is_failing:
                     await self._log.commit(())  # where nobody writes, who else would notice
-                await self._index.catch_up(now_s + 0.05)
+                await self._index.catch_up(now_s + INDEX_S)
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
                     await self._retention.run()
