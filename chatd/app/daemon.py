@@ -26,6 +26,7 @@ HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
+SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
 
 async def serve(
@@ -46,15 +47,16 @@ async def serve(
             on_ready()
             received = await anext(aiter(signals))
             bound_s = config.server.drain_timeout_s
-            stop_by_force(max(LAST_LINE_S, bound_s - LAST_LINE_S), emit)
+            part = min(1.0, bound_s / SHORT_S)  # a short drain spends its time on draining too
+            stop_by_force(bound_s - part * LAST_LINE_S, emit)
             emit.emit(DaemonStopping(signal.Signals(received).name))
             nursery.start_soon(_stop_on_second_signal, signals, emit)
-            deadline_s = trio.current_time() + bound_s - LAST_LINE_S - HARD_STOP_S
+            deadline_s = trio.current_time() + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
             clean = False
-            with trio.move_on_at(deadline_s - BACKSTAGE_S):
+            with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
                 clean = await _drain(parts, wall_ms() + round(bound_s * 1000), emit)
             parts.door.sever()
-            left_s = max(BACKSTAGE_S, deadline_s - trio.current_time())
+            left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
             clean = await log.close(left_s) and clean
             nursery.cancel_scope.cancel()
     store.close()

@@ -96,6 +96,7 @@ async def test_a_directory_in_the_file_says_who_may_use_which_room(
     assert [room["connectionId"] for room in rooms[alice]] == ["lobby", "sales db"]
     assert [room["connectionId"] for room in rooms[bob]] == ["lobby"]
     assert rooms[bob][0]["title"] == "The lobby"
+    await bob.hear("chat:history")
     assert (await alice.say("to all", "lobby"))["ok"]
     await bob.hear("chat:message", content="to all")
     assert (await bob.say("to sales", "sales db"))["error"]["code"] == "forbidden_room"

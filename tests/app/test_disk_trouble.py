@@ -85,6 +85,7 @@ async def test_a_disk_that_takes_nothing_costs_no_message_and_passes_by_itself(
     daemon = await house.start(program=TROUBLED, env=disk.env)
     alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
     bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
+    await bob.hear("chat:history")
     first = await alice.say("before")
     await bob.hear("chat:message", seq=1)
     assert await health(daemon) == (200, "ok")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -194,7 +195,9 @@ async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_si
     assert trio.current_time() - began_s < SLACK_S
 
 
-async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(house: House) -> None:
+async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
+    house: House, nursery: trio.Nursery
+) -> None:
     """Its pipe is full when the forced end wants to say so."""
     reading, writing = os.pipe()
     try:
@@ -208,6 +211,10 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(house: House) 
             while b"daemon.started" not in log:
                 await trio.lowlevel.wait_readable(reading)
                 log += os.read(reading, 65_536)
+        [port] = re.findall(rb'"port":(\d+)', log)
+        client = await Client.connect(nursery, int(port), token_for(SECRET, "alice"))
+        await client.emit("chat:message", message("never to be stored"))
+        await client.ask("connection:leave", {"connectionId": "a room that is not there"})
         filling = os.open(f"/proc/self/fd/{writing}", os.O_WRONLY | os.O_NONBLOCK)
         with suppress(BlockingIOError):
             while os.write(filling, b"x"):
