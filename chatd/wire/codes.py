@@ -32,6 +32,16 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "token_expired"
     TOKEN_INVALID = "token_invalid"
     NOT_FOUND = "not_found"
+    DB_UNAVAILABLE = "db_unavailable"
+    DB_TIMEOUT = "db_timeout"
+    DB_CANCELLED = "db_cancelled"
+    DB_READ_ONLY = "db_read_only"
+    DB_STATEMENT_REJECTED = "db_statement_rejected"
+    DB_SYNTAX = "db_syntax"
+    DB_ERROR = "db_error"
+    DB_BUSY = "db_busy"
+    DB_DRY_RUN_UNSUPPORTED = "db_dry_run_unsupported"
+    DB_INTERRUPTED = "db_interrupted"
 
 
 @attrs.frozen
@@ -90,6 +100,34 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     ),
     Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again.", retryable=False),
     Code.NOT_FOUND: Explanation("There is no such message in your connections.", retryable=False),
+    Code.DB_UNAVAILABLE: Explanation(
+        "The database of this connection does not answer; try again shortly.", retryable=True
+    ),
+    Code.DB_TIMEOUT: Explanation(
+        "The database took too long; ask for less, or try again later.", retryable=True
+    ),
+    Code.DB_CANCELLED: Explanation("The answer was cancelled.", retryable=True),
+    Code.DB_READ_ONLY: Explanation(
+        "Only reading is allowed here; ask for rows with SELECT.", retryable=False
+    ),
+    Code.DB_STATEMENT_REJECTED: Explanation(
+        "This statement may not run here; send one plain SELECT.", retryable=False
+    ),
+    Code.DB_SYNTAX: Explanation(
+        "The database does not understand this statement; correct it.", retryable=False
+    ),
+    Code.DB_ERROR: Explanation(
+        "The database could not answer this; look at the statement.", retryable=False
+    ),
+    Code.DB_BUSY: Explanation(
+        "Too many answers are under way; try again when one has ended.", retryable=True
+    ),
+    Code.DB_DRY_RUN_UNSUPPORTED: Explanation(
+        "This database cannot tell a plan without running it; ask without dryRun.", retryable=False
+    ),
+    Code.DB_INTERRUPTED: Explanation(
+        "The server was stopped while the database answered; ask again.", retryable=True
+    ),
 }
 
 

@@ -22,8 +22,30 @@ CODES = {
     "token_expired",
     "token_invalid",
     "not_found",
+    "db_unavailable",
+    "db_timeout",
+    "db_cancelled",
+    "db_read_only",
+    "db_statement_rejected",
+    "db_syntax",
+    "db_error",
+    "db_busy",
+    "db_dry_run_unsupported",
+    "db_interrupted",
 }
-RETRYABLE = {"rate_limited", "overloaded", "draining", "storage_full", "storage_error", "internal"}
+RETRYABLE = {
+    "rate_limited",
+    "overloaded",
+    "draining",
+    "storage_full",
+    "storage_error",
+    "internal",
+    "db_unavailable",
+    "db_timeout",
+    "db_cancelled",
+    "db_busy",
+    "db_interrupted",
+}
 
 
 def test_the_codes_are_those_of_the_protocol() -> None:

@@ -1,0 +1,126 @@
+"""What is asked of a database, on what terms, and how its answer comes back; values only.
+
+A `Database` is what answers for one room: it carries a request to a db-mcp and feeds the rows to a
+`Sink` while they come. It is declared here, so that the rules of answers know no MCP.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import attrs
+import trio
+
+from chatd.answers.table import Column, Row
+from chatd.wire.codes import Code
+
+
+@attrs.frozen
+class ListTables:
+    """The tables that may be asked about."""
+
+
+@attrs.frozen
+class DescribeTable:
+    """The columns of a table."""
+
+    table: str
+
+
+@attrs.frozen
+class SampleTable:
+    """Some rows of a table."""
+
+    table: str
+
+
+@attrs.frozen
+class RunStatement:
+    """The rows of a statement, as written; it has passed the guard."""
+
+    sql: str
+
+
+@attrs.frozen
+class ExplainStatement:
+    """The plan of a statement; it has passed the guard, and does not run."""
+
+    sql: str
+
+
+Request: TypeAlias = ListTables | DescribeTable | SampleTable | RunStatement | ExplainStatement
+
+
+@attrs.frozen
+class Terms:
+    """How a request may be carried out.
+
+    `read_only` holds unless the connection and the message both allow writes. `schema` and `tables`
+    narrow what may be touched, None where they do not. Beyond `max_rows` or `max_bytes` (of rows as
+    JSON) the answer is truncated; beyond `timeout_s` who asked gives it up.
+    """
+
+    read_only: bool = True
+    schema: str | None = None
+    tables: tuple[str, ...] | None = None
+    max_rows: int = 1_000
+    max_bytes: int = 262_144
+    timeout_s: float = 30.0
+
+
+class Sink(Protocol):
+    """Where an answer goes while it comes; nothing here waits."""
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        """The columns, once, before the first rows."""
+        ...
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """The next rows, in order."""
+        ...
+
+
+@attrs.frozen
+class Answered:
+    """All came that the terms allow; `is_truncated`: the database had more."""
+
+    is_truncated: bool = False
+
+
+@attrs.frozen
+class Stopped:
+    """It was stopped as asked; `is_confirmed`: the database says that nothing of it runs on."""
+
+    is_confirmed: bool
+
+
+class DatabaseFailed(Exception):
+    """The database did not answer. `code` is one of the db_ codes; the sentence is for people."""
+
+    def __init__(self, code: Code, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class Database(Protocol):
+    """What answers the questions of one room."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a request has a chance now; readiness tells it."""
+        ...
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether it can give a plan without running anything."""
+        ...
+
+    async def ask(
+        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+    ) -> Answered | Stopped:
+        """Carry a request out; once `stop` is set, have it stopped, and return soon after.
+
+        Waits its turn where all connections to the database are busy. Raises `DatabaseFailed`.
+        Cancelled, it tells the database and returns at once.
+        """
+        ...

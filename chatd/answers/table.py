@@ -1,0 +1,45 @@
+"""What a database answers with: columns, and rows of cells as they travel (SPEC 6, "Cache").
+
+A cell is what JSON holds exactly in every client: integers beyond 2^53 and decimals are strings,
+NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON is its text.
+"""
+
+import math
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import TypeAlias
+
+import attrs
+
+from chatd.wire.converter import SAFE_INTEGER
+
+BYTES = "$bytes"  # the one key of the object that bytes travel as
+
+Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
+Row: TypeAlias = Sequence[Cell]
+
+
+@attrs.frozen
+class Column:
+    """A column of a result; `type` is the database's own word for it, None where it says none."""
+
+    name: str
+    type: str | None = None
+
+
+def cell(value: object) -> Cell:
+    """A value of Python as a cell."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case bytes() | bytearray() | memoryview():
+            return {BYTES: b64encode(value).decode("ascii")}
+        case datetime() | date() | time():
+            return value.isoformat()
+        case _:
+            return str(value)
