@@ -1,0 +1,208 @@
+"""Which tables a statement touches, and whether they are inside of the context (SPEC 6).
+
+A table without a schema is one of a CTE where that is visible, else it is taken to be in the schema
+that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is whatever
+database the connection has open, so that where a schema narrows, tables have to be named with it.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from chatd.answers.lexer import Dialect, Kind, Lexed, Token, lex
+
+if TYPE_CHECKING:
+    from sqlglot import Expr
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FIRST_SCHEMA: dict[Dialect, str | None] = {"sqlite": "main", "postgres": "public", "mysql": None}
+
+# Beginnings of names, and schemas, that hold what a server knows of itself.
+_SYSTEM_PREFIXES: dict[Dialect, tuple[str, ...]] = {
+    "sqlite": ("sqlite_", "pragma_"),
+    "postgres": ("pg_",),
+    "mysql": (),
+}
+_SYSTEM_SCHEMAS: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset({"temp"}),
+    "postgres": frozenset({"pg_catalog", "information_schema", "pg_toast"}),
+    "mysql": frozenset({"mysql", "information_schema", "performance_schema", "sys"}),
+}
+# Tables that tell secrets or read files, refused whether the context narrows or not.
+_CLOSED: dict[Dialect, frozenset[str]] = {
+    "sqlite": _names("""
+        sqlite_dbpage sqlite_stmt dbstat fsdir zipfile csv bytecode tables_used completion
+        sqlite_temp_master sqlite_temp_schema
+    """),
+    "postgres": _names("""
+        pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_largeobject pg_hba_file_rules
+        pg_ident_file_mappings pg_file_settings pg_config pg_settings pg_stat_activity pg_stat_ssl
+        pg_stat_statements pg_statistic pg_stats pg_subscription pg_prepared_statements pg_cursors
+        pg_foreign_server pg_stat_replication pg_stat_wal_receiver
+    """),
+    "mysql": frozenset(),
+}
+_CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),
+    "postgres": frozenset({"pg_toast"}),
+    "mysql": frozenset({"mysql", "performance_schema", "sys"}),
+}
+
+
+@attrs.frozen
+class TableName:
+    """The name of a table as its dialect compares it, with the schema that it is written with."""
+
+    name: str
+    schema: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As people write it."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    @classmethod
+    def of_tokens(cls, tokens: tuple[Token, ...], dialect: Dialect) -> "TableName | None":
+        """The table that is named by `name` or `schema.name`; None where it is anything else."""
+        if len(tokens) not in (1, 3) or not (tokens[0].is_name and tokens[-1].is_name):
+            return None
+        if len(tokens) == 3 and not tokens[1].is_symbol("."):
+            return None
+        *schema, name = (
+            _compared(token.text if token.kind is Kind.NAME else token.written, dialect, token.kind)
+            for token in tokens[::2]
+        )
+        return cls(name, schema[0] if schema else None)
+
+    def placed(self, dialect: Dialect, schema: str | None = None) -> "TableName":
+        """The same with a schema, where one can be told: its own, `schema`, that of the dialect."""
+        return TableName(self.name, self.schema or schema or _FIRST_SCHEMA[dialect])
+
+    def is_within(
+        self, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
+    ) -> bool:
+        """Whether the context, a schema and a list of tables, lets this table be touched."""
+        if self._is_closed(dialect):
+            return False
+        if schema is None and tables is None:
+            return True
+        if self._is_system(dialect):
+            return False
+        placed = self.placed(dialect)
+        home = None if schema is None else _compared(schema, dialect, Kind.NAME)
+        if home is not None and placed.schema != home:
+            return False
+        return tables is None or placed in {
+            named.placed(dialect, home) for named in _named(tables, dialect)
+        }
+
+    def _is_closed(self, dialect: Dialect) -> bool:
+        name, schema = self.name.lower(), (self.schema or "").lower()
+        if dialect == "sqlite" and name.startswith("pragma_"):
+            return True
+        return name in _CLOSED[dialect] or schema in _CLOSED_SCHEMAS[dialect]
+
+    def _is_system(self, dialect: Dialect) -> bool:
+        name, schema = self.name.lower(), (self.schema or "").lower()
+        return schema in _SYSTEM_SCHEMAS[dialect] or name.startswith(_SYSTEM_PREFIXES[dialect])
+
+
+def outside_table(
+    root: "Expr", dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
+) -> TableName | None:
+    """A table of the statement that the context does not let it touch; None where all are inside.
+
+    A function in the place of a table is none; a CTE is none where it is visible.
+    """
+    from sqlglot import exp
+
+    for table in root.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            continue
+        schema_name = table.args.get("db")
+        named = TableName(
+            _identifier(table.this, dialect),
+            None if schema_name is None else _identifier(schema_name, dialect),
+        )
+        if table.args.get("catalog") is not None:
+            return TableName(named.name, f"{table.catalog}.{named.schema}")
+        may_be_cte = named.schema is None and not _is_written(table)
+        if may_be_cte and named.name in _visible_ctes(table, dialect):
+            continue
+        if not named.is_within(dialect, schema, tables):
+            return named
+    return None
+
+
+def _is_written(table: "Expr") -> bool:
+    """Whether it stands in a change itself, not in a query inside: what is written is no CTE."""
+    from sqlglot import exp
+
+    parent = table.parent
+    while parent is not None and not isinstance(parent, exp.Query | exp.CTE):
+        parent = parent.parent
+    return not isinstance(parent, exp.Query)
+
+
+def _visible_ctes(table: "Expr", dialect: Dialect) -> Iterator[str]:
+    """The names of the CTEs that `table` may mean.
+
+    In the body of a query those of its WITH; in a CTE those before it, and itself where the WITH is
+    recursive. One that comes later is not visible in MySQL, whatever the others say.
+    """
+    from sqlglot import exp
+
+    child, parent = table, table.parent
+    while parent is not None:
+        if isinstance(parent, exp.With):
+            for cte in parent.expressions:
+                if cte is child:
+                    if parent.args.get("recursive"):
+                        yield _cte_name(cte, dialect)
+                    break
+                yield _cte_name(cte, dialect)
+        else:
+            own = parent.args.get("with_")
+            if own is not None and own is not child:
+                for cte in own.expressions:
+                    yield _cte_name(cte, dialect)
+        child, parent = parent, parent.parent
+
+
+def _cte_name(cte: "Expr", dialect: Dialect) -> str:
+    return _identifier(cte.args["alias"].this, dialect)
+
+
+def _identifier(identifier: "Expr", dialect: Dialect) -> str:
+    kind = Kind.NAME if identifier.args.get("quoted") else Kind.WORD
+    return _compared(identifier.name, dialect, kind)
+
+
+def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
+    """The tables of a context. An entry that is no name of a table lets nothing through.
+
+    Who makes a context writes names with quotes as a statement does, or takes them as they are from
+    a catalogue: an entry without quotes means both.
+    """
+    for entry in tables:
+        lexed = lex(entry, dialect)
+        if isinstance(lexed, Lexed):
+            named = TableName.of_tokens(lexed.tokens, dialect)
+            if named is not None:
+                yield named
+        if not set(entry) & set(".\"'`[]"):
+            yield TableName(_compared(entry, dialect, Kind.NAME))
+
+
+def _compared(name: str, dialect: Dialect, kind: Kind) -> str:
+    """A name as its dialect compares it.
+
+    SQLite folds ASCII always, Postgres folds what is not in quotes, MySQL on Linux folds nothing.
+    """
+    folds = dialect == "sqlite" or (dialect == "postgres" and kind is Kind.WORD)
+    return name.lower() if folds else name
