@@ -148,6 +148,7 @@ BAD: list[tuple[str, str, str]] = [
     ("sqlite", "SELECT zeroblob(1000000000)", "memory out of proportion"),
     ("sqlite", "SELECT * FROM sqlite_dbpage", "raw pages"),
     ("sqlite", "SELECT 1 WHERE 'x' IN secret", "a table after IN"),
+    ("sqlite", "SELECT * FROM 'sqlite_dbpage'", "a table named by a string"),
     ("sqlite", "CREATE VIRTUAL TABLE x USING csv(filename='/etc/passwd')", "a file as a table"),
     ("postgres", "COPY t TO '/tmp/x'", "copy"),
     ("postgres", "COPY t FROM PROGRAM 'id'", "copy from a program"),

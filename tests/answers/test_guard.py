@@ -155,6 +155,7 @@ def test_a_word_before_a_parenthesis_calls_nothing_or_is_listed_never_both_by_mi
         "SELECT dblink(a) AS (values text) FROM t",
         "WITH x AS (SELECT 1), dblink(a) AS (a int) SELECT 1",
         "SELECT DISTINCT ON (a) lo_unlink(1) FROM t",
+        "SELECT DISTINCT ON (a) group_concat(b) FROM t",
         "SELECT 1 AS lo_unlink(1)",
         "SELECT (1) lo_unlink(1)",
         "WITH lo_unlink(a) AS (SELECT lo_unlink(1)) SELECT 1",
