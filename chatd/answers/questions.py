@@ -1,0 +1,339 @@
+"""What in a message is a question to its database (SPEC 6).
+
+A message is a question when it is
+
+- a command, at its beginning: see `COMMANDS`. A word after a slash that is nearly one of them is
+  taken for a slip and answered with a sentence; any other is plain talk;
+- one fenced block whose info string names SQL, anywhere in the message; a block without an info
+  string where its text is SQL by the next rule;
+- SQL from its first word to its last.
+
+Plain talk begins with the words of SQL too ("select the best one please", "delete this message").
+So a text is SQL only where the grammar of one of the dialects makes a statement of it, and
+
+- it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`;
+- a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
+- no table is called like the small words of English: "select one from the list";
+- the words that have to follow the first one do: DELETE FROM, INSERT INTO, UPDATE ... SET, and
+  TABLE, VIEW or INDEX after CREATE, ALTER and DROP; SHOW, DESCRIBE, EXPLAIN and PRAGMA have a form
+  of their own.
+
+What is doubtful is talk: nobody is answered who did not ask, and who is misunderstood can write
+/sql. Whether the statement may run is not asked here: see `guard`.
+
+Every message comes by. A look at its first word decides for nearly all of them; only then is the
+grammar asked, which is imported with the first question.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import attrs
+
+from chatd.answers.grammar import Parsed, parse
+from chatd.answers.lexer import Dialect, Lexed, lex
+from chatd.answers.requests import (
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    Request,
+    RunStatement,
+    SampleTable,
+)
+from chatd.wire.payloads import Context
+
+if TYPE_CHECKING:
+    from sqlglot import Expr
+
+TEXT_CHARS_MAX = 10_000  # of what is given to the grammar; a longer message is SQL in a block only
+NEARNESS = 0.75  # of a word to a command, from 0 to 1, from where on it is taken for a slip
+
+
+@attrs.frozen
+class Help:
+    """What may be asked."""
+
+
+@attrs.frozen
+class Misused:
+    """A question that cannot be carried out as it stands; the sentence says how to write it."""
+
+    sentence: str
+
+
+Question: TypeAlias = Request | Help | Misused
+
+
+class Responder(Protocol):
+    """What finds the question in a message; `question_in` is the one that reads SQL and commands.
+
+    One that understands natural language can stand in its place, or behind it for what is None. It
+    does not wait: it is called for every message, before anything else happens to it.
+    """
+
+    def __call__(self, content: str, context: Context | None) -> Question | None:
+        """The question in the content of a message and its context; None for plain talk."""
+        ...
+
+
+@attrs.frozen
+class Command:
+    """A command: what stands after it (None: nothing), what it does, the question that it is."""
+
+    argument: str | None
+    purpose: str
+    question: Callable[[str], Question]
+
+
+COMMANDS: Mapping[str, Command] = {
+    "tables": Command(None, "lists the tables", lambda _: ListTables()),
+    "describe": Command("TABLE", "shows the columns of a table", DescribeTable),
+    "sample": Command("TABLE", "shows some rows of a table", SampleTable),
+    "sql": Command("SQL", "runs a statement", RunStatement),
+    "explain": Command(
+        "SQL", "shows the plan of a statement, and does not run it", ExplainStatement
+    ),
+    "help": Command(None, "shows this", lambda _: Help()),
+}
+
+_COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
+_FENCE = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n"
+    r"(?P<text>.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+_SQL_INFO = frozenset(
+    {"sql", "sqlite", "sqlite3", "mysql", "mariadb", "psql", "pgsql"}
+) | frozenset({"postgres", "postgresql", "plpgsql"})
+_LEADING_COMMENT = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\()+", re.DOTALL)
+_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)(?![A-Za-z0-9_'’:.!?])")
+_ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
+_DIALECTS: tuple[Dialect, ...] = ("postgres", "mysql", "sqlite")
+
+_NAME = r"(?:\w+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
+_TABLE = rf"(?P<table>{_NAME}(?:\.{_NAME})?)"
+_SHOW_TABLES = re.compile(r"SHOW\s+(?:FULL\s+)?TABLES", re.IGNORECASE)
+_SHOW_COLUMNS = re.compile(
+    rf"SHOW\s+(?:FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_TABLE}", re.IGNORECASE
+)
+_SHOW_OTHER = re.compile(
+    rf"SHOW\s+(?:DATABASES|SCHEMAS|GRANTS|VARIABLES|STATUS|PROCESSLIST|ENGINES"
+    rf"|CREATE\s+TABLE\s+{_NAME}|INDEX(?:ES)?\s+FROM\s+{_NAME})",
+    re.IGNORECASE,
+)
+_DESCRIBE = re.compile(rf"DESC(?:RIBE)?\s+(?:TABLE\s+)?{_TABLE}", re.IGNORECASE)
+_PRAGMA = re.compile(r"PRAGMA\s+\w+(?:\.\w+)?(?:\s*\([^()]*\)|\s*=\s*\S+)?", re.IGNORECASE)
+_EXPLAIN = re.compile(r"EXPLAIN\s+(?:QUERY\s+PLAN\s+)?(?P<statement>.+)", re.IGNORECASE | re.DOTALL)
+_EXPLAIN_WITH_OPTIONS = re.compile(
+    r"EXPLAIN\s+(?:ANALYZE|VERBOSE|FORMAT\s*=\s*\w+|\([^()]*\))\s+(?P<statement>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# Words of English that a table is hardly called, and a sentence often has in its place.
+_SMALL_WORDS = frozenset(
+    """a above all an any anything both each every everything he her here him his it its me mine
+    more my now one our ours please she some something that the their theirs them then there these
+    they this those to us we what which who whose you your yours yourself""".split()  # noqa: SIM905 - prose
+)
+
+
+def may_be_question(content: str) -> bool:
+    """Whether a message is worth the closer look of `question_in`; costs next to nothing."""
+    text = content.lstrip()
+    return text.startswith("/") or "```" in text or "~~~" in text or _reads(text) is not None
+
+
+def question_in(content: str, context: Context | None = None) -> Question | None:
+    """The question in the content of a message; None for plain talk. Never raises."""
+    text = content.strip()
+    if text.startswith("/") and (command := _COMMAND.fullmatch(text)) is not None:
+        return _of_command(command.group(1), (command.group(2) or "").strip())
+    if "```" in text or "~~~" in text:
+        return _of_blocks(text)
+    return _of_statement(text)
+
+
+def help_text() -> str:
+    """What may be asked, as lines of Markdown."""
+    lines = [
+        f"- `/{name}{'' if command.argument is None else ' ' + command.argument}` {command.purpose}"
+        for name, command in COMMANDS.items()
+    ]
+    return "\n".join(
+        ["You can ask this database:", "", *lines, "", "Plain SQL, or SQL in a block, is run too."]
+    )
+
+
+def _of_command(word: str, argument: str) -> Question | None:
+    name = word.lower()
+    command = COMMANDS.get(name)
+    if command is None:
+        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=NEARNESS)
+        if name == "desc":  # what every database knows it by
+            near = ["describe"]
+        return Misused(f"There is no /{name}; did you mean {_usage(near[0])}?") if near else None
+    if command.argument is None and argument:
+        return Misused(f"Write {_usage(name)} alone, with nothing after it.")
+    blocks = _blocks(argument)
+    if command.argument == "SQL" and blocks:
+        argument = blocks[0][1]
+    if command.argument is not None and not argument:
+        return Misused(f"Say what to {name}: {_usage(name)}.")
+    return command.question(argument)
+
+
+def _usage(name: str) -> str:
+    argument = COMMANDS[name].argument
+    return f"/{name}" if argument is None else f"/{name} {argument}"
+
+
+def _of_blocks(text: str) -> Question | None:
+    found: list[Question] = []
+    for info, statement in _blocks(text):
+        language = info.split(maxsplit=1)[0].lower() if info else ""
+        if language in _SQL_INFO:
+            if not statement:
+                return Misused("The SQL block is empty; write a statement in it.")
+            found.append(_asked_otherwise(statement) or RunStatement(statement))
+        elif not language:
+            question = _of_statement(statement)
+            if question is not None:
+                found.append(question)
+    if len(found) > 1:
+        return Misused(f"Ask one thing at a time; the message has {len(found)} blocks of SQL.")
+    return found[0] if found else None
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """The fenced blocks: info string and text."""
+    return [(match["info"].strip(), match["text"].strip()) for match in _FENCE.finditer(text)]
+
+
+def _of_statement(text: str) -> Question | None:
+    """The question that a text is as a whole, where it is SQL."""
+    reads = _reads(text)
+    if reads is None:
+        return None
+    statement = text.rstrip("; \t\r\n")
+    if len(statement) > TEXT_CHARS_MAX or statement.endswith(_ENDS_A_SENTENCE):
+        return None
+    if not reads(statement):
+        return None
+    return _asked_otherwise(statement) or RunStatement(text)
+
+
+def _reads(text: str) -> Callable[[str], bool] | None:
+    """What a text has to be that begins with this word of SQL; None where it is no such word."""
+    leading = _LEADING_COMMENT.match(text)
+    first = _FIRST_WORD.match(text, leading.end() if leading is not None else 0)
+    return None if first is None else _BY_FIRST_WORD.get(first.group(1).upper())
+
+
+def _asked_otherwise(statement: str) -> Question | None:
+    """The question that a statement is which databases know by other words."""
+    bare = statement.strip("; \t\r\n")
+    if _SHOW_TABLES.fullmatch(bare):
+        return ListTables()
+    table = _SHOW_COLUMNS.fullmatch(bare) or _DESCRIBE.fullmatch(bare)
+    if table is not None:
+        return DescribeTable(table["table"])
+    if _EXPLAIN_WITH_OPTIONS.fullmatch(bare):
+        return None  # some of them run it: the guard says how to ask
+    explained = _EXPLAIN.fullmatch(bare)
+    return None if explained is None else ExplainStatement(explained["statement"])
+
+
+def _is_statement(text: str) -> bool:
+    """Whether a dialect makes a statement of the text that is no sentence by accident."""
+    for dialect in _DIALECTS:
+        lexed = lex(text, dialect)
+        if not isinstance(lexed, Lexed):
+            continue
+        parsed = parse(lexed, dialect)
+        if isinstance(parsed, Parsed) and parsed.statements:
+            return _is_meant(parsed.statements[0])
+    return False
+
+
+def _is_meant(root: "Expr") -> bool:
+    from sqlglot import exp
+
+    for table in root.find_all(exp.Table):
+        if table.name.lower() in _SMALL_WORDS and not table.this.args.get("quoted"):
+            return False
+    match root:
+        case exp.Query() | exp.Values():
+            if not all(select.expressions for select in root.find_all(exp.Select)):
+                return False
+            return root.find(exp.From) is not None or root.find(exp.Column) is None
+        case exp.Insert():
+            return root.expression is not None or bool(root.args.get("default"))
+        case exp.Update():
+            return bool(root.expressions)
+        case exp.Create():
+            return isinstance(root.this, exp.Schema | exp.Index) or root.expression is not None
+        case exp.Delete() | exp.Alter() | exp.Drop() | exp.TruncateTable():
+            return True
+        case _:
+            return False
+
+
+def _after(*words: str) -> Callable[[str], bool]:
+    """Whether one of the words follows the first, and the text is a statement."""
+    follows = re.compile(rf"\w+\s+(?:{'|'.join(words)})\b", re.IGNORECASE)
+    return lambda text: follows.match(_bare(text)) is not None and _is_statement(text)
+
+
+def _bare(text: str) -> str:
+    """The text without comments and parentheses before it."""
+    leading = _LEADING_COMMENT.match(text)
+    return text if leading is None else text[leading.end() :]
+
+
+def _form(*forms: "re.Pattern[str]") -> Callable[[str], bool]:
+    """Whether the text has one of the forms, and names no table by a small word."""
+
+    def reads(text: str) -> bool:
+        for form in forms:
+            match = form.fullmatch(text)
+            if match is not None:
+                return match.groupdict().get("table", "").lower() not in _SMALL_WORDS
+        return False
+
+    return reads
+
+
+def _is_explained(text: str) -> bool:
+    match = _EXPLAIN_WITH_OPTIONS.fullmatch(text) or _EXPLAIN.fullmatch(text)
+    if match is None:
+        return False
+    first = _FIRST_WORD.match(match["statement"])
+    word = "" if first is None else first.group(1).upper()
+    reads = _BY_FIRST_WORD.get(word)
+    return reads is not None and word not in _FORMS and reads(match["statement"])
+
+
+_FORMS: Mapping[str, Callable[[str], bool]] = {
+    "SHOW": _form(_SHOW_TABLES, _SHOW_COLUMNS, _SHOW_OTHER),
+    "DESCRIBE": _form(_DESCRIBE),
+    "DESC": _form(_DESCRIBE),
+    "PRAGMA": _form(_PRAGMA),
+    "EXPLAIN": _is_explained,
+}
+
+# What a text has to be that begins with the word; every other word begins plain talk.
+_BY_FIRST_WORD: Mapping[str, Callable[[str], bool]] = {
+    **_FORMS,
+    "SELECT": _is_statement,
+    "WITH": _is_statement,
+    "VALUES": _is_statement,
+    "INSERT": _after("INTO", "OR"),
+    "UPDATE": _is_statement,
+    "DELETE": _after("FROM"),
+    "CREATE": _after("TABLE", "VIEW", "INDEX", "UNIQUE", "TEMP", "TEMPORARY", "OR"),
+    "ALTER": _after("TABLE"),
+    "DROP": _after("TABLE", "VIEW", "INDEX"),
+    "TRUNCATE": _after("TABLE"),
+}

@@ -1,0 +1,296 @@
+"""What is a question and what is talk; talk is the larger part."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatd.answers.questions import (
+    COMMANDS,
+    TEXT_CHARS_MAX,
+    Help,
+    Misused,
+    Question,
+    Responder,
+    help_text,
+    question_in,
+)
+from chatd.answers.requests import (
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    RunStatement,
+    SampleTable,
+)
+
+TALK = [
+    "",
+    "hello",
+    "Select the best one please",
+    "select one",
+    "select one, two or three",
+    "Select a color",
+    "select two, please",
+    "Select one from the menu",
+    "select something from this list",
+    "select all that apply",
+    "Select all from above.",
+    "With you in a minute",
+    "with pleasure",
+    "with that, select the next",
+    "update on the deploy?",
+    "update on the deploy",
+    "Update: all is well",
+    "update me please",
+    "update orders",
+    "update orders where id = 1",
+    "insert into orders",
+    "insert into slot machine",
+    "alter table orders",
+    "create table orders",
+    "Update the set of rules",
+    "show me the tables",
+    "show tables to me",
+    "Show of hands",
+    "explain this to me",
+    "explain select",
+    "Explain show tables",
+    "explain",
+    "delete this message",
+    "Delete from here",
+    "delete from the list",
+    "delete it",
+    "describe your problem",
+    "describe it",
+    "Describe yourself",
+    "describe the orders table to me",
+    "Values matter",
+    "values",
+    "Values (ours) matter",
+    "insert coin",
+    "insert into the slot",
+    "Create a table for us",
+    "create table reservations",
+    "create view",
+    "create or not",
+    "drop it",
+    "drop table manners, please",
+    "Drop me a line",
+    "alter ego",
+    "alter table reservations please",
+    "truncate that",
+    "pragma is a word",
+    "Merge when green",
+    "call me",
+    "set up the meeting",
+    "use the other one",
+    "begin",
+    "commit",
+    "grant me access",
+    "SELECT",
+    "SELECT FROM",
+    "SELECT * FROM orders WHERE",
+    "SELECT * FROM orders?",
+    "SELECT * FROM orders is what I ran.",
+    "I ran SELECT * FROM orders",
+    "select * from orders gives me nothing, why?",
+    "SELECT 1 /*! 2 */",
+    "selection of one",
+    "select's fine",
+    "(see above)",
+    "-- note to self",
+    "/shrug",
+    "/me waves",
+    "/usr/bin/env",
+    "/ tables",
+    "//tables",
+    "/",
+    "and /tables",
+    "```python\nselect = 1\n```",
+    "```\nhello\n```",
+    "```text\nSELECT 1\n```",
+    "look:\n```\nselect the best\n```",
+    "``` ```",
+    "`SELECT 1`",
+]
+
+
+def run(sql: str) -> RunStatement:
+    return RunStatement(sql)
+
+
+QUESTIONS: list[tuple[str, Question]] = [
+    ("/tables", ListTables()),
+    ("  /TABLES \n", ListTables()),
+    ("/describe orders", DescribeTable("orders")),
+    ('/describe  "Order Items" ', DescribeTable('"Order Items"')),
+    ("/sample sales.orders", SampleTable("sales.orders")),
+    ("/sql delete from orders", run("delete from orders")),
+    ("/sql\nSELECT 1\nFROM t", run("SELECT 1\nFROM t")),
+    ("/sql ```sql\nSELECT 1\n```", run("SELECT 1")),
+    ("/sql ```\nnonsense\n```", run("nonsense")),
+    ("/explain SELECT 1", ExplainStatement("SELECT 1")),
+    ("/explain\n~~~\nSELECT 1\n~~~", ExplainStatement("SELECT 1")),
+    ("/help", Help()),
+    ("select * from orders", run("select * from orders")),
+    ("SELECT 1", run("SELECT 1")),
+    ("SELECT 1;", run("SELECT 1;")),
+    (" \n select now() ", run("select now()")),
+    ("SELECT current_date", run("SELECT current_date")),
+    ("SELECT 'the answer'", run("SELECT 'the answer'")),
+    ("with x as (select 1) select * from x", run("with x as (select 1) select * from x")),
+    ("select count(*) from t where a<3;", run("select count(*) from t where a<3;")),
+    ("select count(*) from t where a< b;", run("select count(*) from t where a< b;")),
+    ("SELECT * FROM t WHERE a = 'who?'", run("SELECT * FROM t WHERE a = 'who?'")),
+    ("SELECT 1; SELECT 2", run("SELECT 1; SELECT 2")),
+    ("SELECT * FROM `order`", run("SELECT * FROM `order`")),
+    ('SELECT * FROM "the"', run('SELECT * FROM "the"')),
+    ("SELECT a FROM [order items]", run("SELECT a FROM [order items]")),
+    ("SELECT $$it's$$", run("SELECT $$it's$$")),
+    (
+        "SELECT group_concat(a SEPARATOR 'x') FROM t",
+        run("SELECT group_concat(a SEPARATOR 'x') FROM t"),
+    ),
+    ("-- all\nSELECT 1", run("-- all\nSELECT 1")),
+    ("/* all */ SELECT 1", run("/* all */ SELECT 1")),
+    ("-- all\nDELETE FROM orders", run("-- all\nDELETE FROM orders")),
+    ("(SELECT 1) UNION (SELECT 2)", run("(SELECT 1) UNION (SELECT 2)")),
+    ("VALUES (1), (2)", run("VALUES (1), (2)")),
+    ("INSERT INTO orders VALUES (1)", run("INSERT INTO orders VALUES (1)")),
+    ("insert into orders select * from t", run("insert into orders select * from t")),
+    ("UPDATE orders SET total = 0", run("UPDATE orders SET total = 0")),
+    ("DELETE FROM orders", run("DELETE FROM orders")),
+    ("delete from orders where id = 1", run("delete from orders where id = 1")),
+    ("CREATE TABLE t (a int)", run("CREATE TABLE t (a int)")),
+    ("CREATE TABLE t AS SELECT 1", run("CREATE TABLE t AS SELECT 1")),
+    ("CREATE UNIQUE INDEX i ON t (a)", run("CREATE UNIQUE INDEX i ON t (a)")),
+    ("ALTER TABLE t ADD COLUMN a int", run("ALTER TABLE t ADD COLUMN a int")),
+    ("DROP TABLE t", run("DROP TABLE t")),
+    ("TRUNCATE TABLE t", run("TRUNCATE TABLE t")),
+    ("PRAGMA table_info(orders)", run("PRAGMA table_info(orders)")),
+    ("SHOW TABLES", ListTables()),
+    ("show full tables;", ListTables()),
+    ("SHOW COLUMNS FROM orders", DescribeTable("orders")),
+    ("SHOW GRANTS", run("SHOW GRANTS")),
+    ("DESCRIBE orders;", DescribeTable("orders")),
+    ("desc sales.orders", DescribeTable("sales.orders")),
+    ("EXPLAIN SELECT 1", ExplainStatement("SELECT 1")),
+    ("explain query plan select * from t", ExplainStatement("select * from t")),
+    ("EXPLAIN ANALYZE SELECT 1", run("EXPLAIN ANALYZE SELECT 1")),
+    ("EXPLAIN (ANALYZE) DELETE FROM t", run("EXPLAIN (ANALYZE) DELETE FROM t")),
+    ("```sql\nSELECT 1\n```", run("SELECT 1")),
+    ("Look at this:\n```SQL\nSELECT 1;\n```\nWhat do you think?", run("SELECT 1;")),
+    ("~~~postgresql\nSELECT 1\n~~~", run("SELECT 1")),
+    ("```mysql title=x\nanything at all\n```", run("anything at all")),
+    ("````sql\nSELECT '```'\n````", run("SELECT '```'")),
+    ("```sql\nSELECT 1", run("SELECT 1")),
+    ("```\nSELECT * FROM orders\n```", run("SELECT * FROM orders")),
+    ("```sql\nSHOW TABLES;\n```", ListTables()),
+    ("```python\nx\n```\n```sql\nSELECT 1\n```", run("SELECT 1")),
+]
+
+MISUSED = [
+    ("/describe", "/describe TABLE"),
+    ("/sample ", "/sample TABLE"),
+    ("/sql", "/sql SQL"),
+    ("/explain\n", "/explain SQL"),
+    ("/sql ```sql\n```", "/sql SQL"),
+    ("/tables please", "/tables alone"),
+    ("/help me", "/help alone"),
+    ("/table", "mean /tables?"),
+    ("/tabels", "mean /tables?"),
+    ("/desc orders", "mean /describe TABLE?"),
+    ("/Descibe orders", "mean /describe TABLE?"),
+    ("/explian SELECT 1", "mean /explain SQL?"),
+    ("/halp", "mean /help?"),
+    ("```sql\n```", "block is empty"),
+    ("```sql\nSELECT 1\n```\n```sql\nSELECT 2\n```", "2 blocks"),
+]
+
+
+@pytest.mark.parametrize("content", TALK)
+def test_talk_is_no_question(content: str) -> None:
+    assert question_in(content) is None
+
+
+@pytest.mark.parametrize(("content", "question"), QUESTIONS)
+def test_sql_blocks_and_commands_are_questions(content: str, question: Question) -> None:
+    assert question_in(content) == question
+
+
+@pytest.mark.parametrize(("content", "part"), MISUSED)
+def test_a_slip_is_answered_with_how_to_write_it(content: str, part: str) -> None:
+    question = question_in(content)
+    assert isinstance(question, Misused)
+    assert part in question.sentence
+
+
+def test_the_help_names_every_command() -> None:
+    for name in COMMANDS:
+        assert f"`/{name}" in help_text()
+    assert "`/describe TABLE` shows the columns of a table" in help_text()
+
+
+def test_it_can_be_plugged_in_as_a_responder() -> None:
+    responder: Responder = question_in
+    assert responder("/help", None) == Help()
+
+
+def test_a_long_text_is_a_question_in_a_block_only() -> None:
+    sql = "SELECT '" + "x" * (TEXT_CHARS_MAX - 9) + "'"
+    assert question_in(sql) == run(sql)
+    assert question_in(sql[:-1] + "x'") is None
+    assert question_in(f"```sql\n{sql}x\n```") == run(f"{sql}x")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "SELECT " + "(" * 9_900,
+        "SELECT " + "array[" * 1_600,
+        "SELECT " + "NOT " * 2_400 + "1",
+        "SELECT * FROM a " + "JOIN b " * 1_400,
+        "/*" * 5_000,
+        "/* x */ " * 1_200 + "SELECT",
+        "(" * 9_000 + "SELECT",
+        "```\n" * 2_400,
+        "```sql\n" * 1_400,
+        "~~~\n```\n" * 1_200,
+        "/" * 9_000,
+        "/sql " + "```\n" * 2_400,
+        "EXPLAIN " * 1_200 + "SELECT 1",
+        "DESCRIBE " + "a." * 4_900,
+        " " * 9_000 + "x",
+        "--\n" * 3_000 + "SELECT",
+    ],
+    ids=lambda content: f"{content[:12]!r}",
+)
+def test_no_message_hangs_or_breaks_it(content: str) -> None:
+    question_in(content)  # a hang ends in the time limit of the test
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text("`~\n sqlSELECT1/", max_size=60),
+        st.text(max_size=30).map("SELECT {}".format),
+        st.text("();,'\"`[]$:.*+-/<>=!|&~^%#?@{}\\ \na1", max_size=40).map("SELECT {}".format),
+    )
+)
+def test_no_message_makes_it_raise(content: str) -> None:
+    question_in(content)
+
+
+def test_plain_talk_does_not_import_the_grammar() -> None:
+    code = """
+import sys
+from chatd.answers.questions import question_in
+for content in ("hello", "delete this message", "show me the tables", "call me", "/shrug", "/help"):
+    question_in(content)
+assert "sqlglot" not in sys.modules
+question_in("SELECT 1")
+assert "sqlglot" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
