@@ -1,0 +1,149 @@
+"""What people read of an answer: a table in Markdown, and a sentence for every other end (SPEC 6).
+
+A client that knows only `chat:message` shows this text, as Markdown or as it is; both have to be
+readable. No cell can leave its place in the table, become a link, or open markup: `<` is parted as
+in `chatd.chat.markup`, so that the markup rule of the room finds nothing to change.
+"""
+
+import re
+import unicodedata
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+
+from chatd.answers.table import BYTES, Cell, Column, Row
+from chatd.chat.markup import neutralise
+
+ROWS_MAX = 50  # rows that are shown; "… 958 more rows" stands for the others
+CHARS_MAX = 8_000  # characters of the text, below the longest message; fewer rows are shown then
+CELL_CHARS_MAX = 60  # characters of a cell before escaping; a longer one ends with an ellipsis
+COLUMNS_MAX = 30  # columns that are shown; a line says how many are not
+SENTENCE_CHARS_MAX = 1_000  # characters of what a database says of its error
+BYTES_SHOWN = 16  # bytes of a value that are shown as hexadecimal digits
+
+ELLIPSIS = "…"
+NULL = "NULL"
+NEW_LINE = "⏎"  # stands for a line break in a cell
+
+# `_` opens emphasis at the edge of a word only, `&` a character reference before these.
+_MARKDOWN = re.compile(r"[\\|`*\[\]~]|(?<![^\W_])_|_(?![^\W_])|&(?=[#A-Za-z])")
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
+# Characters that turn the direction of what follows: a cell could change how the others look.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell as people read it, on one line, cut, and escaped for a table in Markdown."""
+    match cell:
+        case None:
+            return NULL
+        case bool():
+            return "true" if cell else "false"
+        case Mapping():
+            return _escaped(_bytes_text(cell))
+        case _:
+            return _escaped(_cut(str(cell), CELL_CHARS_MAX))
+
+
+def table_text(columns: Sequence[Column], rows: Sequence[Row], *, is_truncated: bool) -> str:
+    """The rows as a table, within the bounds above. `is_truncated`: there are more than `rows`."""
+    if not rows:
+        return empty_text(columns)
+    shown = columns[:COLUMNS_MAX]
+    notes = []
+    if len(columns) > len(shown):
+        notes.append(f"{ELLIPSIS} {_count(len(columns) - len(shown), 'more column')}")
+    lines = [_line([cell_text(column.name) for column in shown]), _line(["---"] * len(shown))]
+    # What stands below the table has room in any case.
+    left = CHARS_MAX - 200 - sum(len(line) + 1 for line in lines)
+    for row in rows[:ROWS_MAX]:
+        line = _line([cell_text(cell) for cell in row[:COLUMNS_MAX]])
+        left -= len(line) + 1
+        if left < 0:
+            break
+        lines.append(line)
+    hidden = len(rows) - (len(lines) - 2)
+    if hidden:
+        notes.append(f"{ELLIPSIS} {_count(hidden, 'more row')}")
+    if is_truncated:
+        notes.append(f"Cut after {_count(len(rows), 'row')}; there are more in the database.")
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)])
+
+
+def empty_text(columns: Sequence[Column]) -> str:
+    """A result without rows; its columns are named, so that it is seen that it is one."""
+    if not columns:
+        return "Done; there is nothing to show."
+    names = ", ".join(cell_text(column.name) for column in columns[:COLUMNS_MAX])
+    return f"No rows. Columns: {names}{', ' + ELLIPSIS if len(columns) > COLUMNS_MAX else ''}"
+
+
+def written_text(count: int | None) -> str:
+    """A statement that wrote rows; None where the database does not say how many."""
+    return "Done." if count is None else f"Done; {_count(count, 'row')} written."
+
+
+def error_text(sentence: str) -> str:
+    """An answer that went wrong, with what is known of why."""
+    return f"This went wrong: {_sentence(sentence)}"
+
+
+def cancelled_text(sentence: str) -> str:
+    """An answer that somebody cancelled."""
+    return _sentence(sentence)
+
+
+def timeout_text(sentence: str) -> str:
+    """An answer whose time was up."""
+    return f"Out of time: {_sentence(sentence)}"
+
+
+def interrupted_text(sentence: str) -> str:
+    """An answer that the end of the daemon cut short."""
+    return f"Interrupted: {_sentence(sentence)}"
+
+
+def with_partial_table(text: str, columns: Sequence[Column] | None, rows: Sequence[Row]) -> str:
+    """The text of an end, and below it the rows that had come by then."""
+    if columns is None or not rows:
+        return text
+    return f"{text}\n\nUntil then:\n\n{table_text(columns, rows, is_truncated=False)}"
+
+
+def _sentence(text: str) -> str:
+    return _escaped(_cut(text, SENTENCE_CHARS_MAX))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _cut(text: str, chars_max: int) -> str:
+    # No more of a long value is looked at than can be shown.
+    line = _LINE_BREAK.sub(NEW_LINE, text[: 2 * chars_max]).strip()
+    is_whole = len(line) <= chars_max and len(text) <= 2 * chars_max
+    return line if is_whole else line[: chars_max - 1] + ELLIPSIS
+
+
+def _bytes_text(cell: Mapping[str, str]) -> str:
+    encoded = cell.get(BYTES, "")
+    try:
+        value = b64decode(encoded, validate=True)
+    except ValueError:
+        return f"(not base64) {_cut(encoded, CELL_CHARS_MAX)}"
+    shown = value[:BYTES_SHOWN].hex()
+    return (
+        f"0x{shown}" if len(value) <= BYTES_SHOWN else f"0x{shown}{ELLIPSIS} ({len(value)} bytes)"
+    )
+
+
+def _escaped(text: str) -> str:
+    """The text without meaning in Markdown or HTML, and without characters that cannot be seen."""
+    seen = "".join(
+        "\ufffd" if char in _TURNING or unicodedata.category(char) in ("Cc", "Cs") else char
+        for char in text.replace("\t", " ")
+    )
+    return _MARKDOWN.sub(lambda match: f"\\{match.group()}", neutralise(seen))

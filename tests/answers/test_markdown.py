@@ -1,0 +1,207 @@
+"""What people read of an answer, with a parser of Markdown as the judge."""
+
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from chatd.answers.markdown import (
+    BYTES_SHOWN,
+    CELL_CHARS_MAX,
+    CHARS_MAX,
+    COLUMNS_MAX,
+    ROWS_MAX,
+    SENTENCE_CHARS_MAX,
+    cancelled_text,
+    cell_text,
+    empty_text,
+    error_text,
+    interrupted_text,
+    table_text,
+    timeout_text,
+    with_partial_table,
+    written_text,
+)
+from chatd.answers.table import BYTES, Cell, Column, Row
+from chatd.chat.markup import neutralise
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+cells = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=80),
+    st.text("|\\`*_[]()<>!&#;~-\n\r\t ab1\u202e\x00\x1b\u2028", max_size=80),
+    st.binary(max_size=40).map(lambda value: {BYTES: b64encode(value).decode()}),
+)
+
+
+def parsed(text: str) -> list[Token]:
+    return MARKDOWN.parse(text)
+
+
+def body_cells(text: str) -> list[list[list[Token]]]:
+    """The tokens in each cell of each row, the head included."""
+    rows: list[list[list[Token]]] = []
+    for token in parsed(text):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and rows and token.level > 3:
+            rows[-1].append(token.children or [])
+    return rows
+
+
+def columns(*names: str) -> list[Column]:
+    return [Column(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, "NULL"),
+        (True, "true"),
+        (False, "false"),
+        (7, "7"),
+        (-1.5, "-1.5"),
+        ("plain text", "plain text"),
+        ("a|b", "a\\|b"),
+        ("a\r\nb\nc", "a⏎b⏎c"),
+        ("`code`", "\\`code\\`"),
+        ("a\\|b", "a\\\\\\|b"),
+        ("user_name", "user_name"),
+        ("_it_", "\\_it\\_"),
+        ("**b** ~~s~~", "\\*\\*b\\*\\* \\~\\~s\\~\\~"),
+        ("[x](javascript:y)", "\\[x\\](javascript:y)"),
+        ("<b>", "< b>"),
+        ("a < b", "a < b"),
+        ("&lt;b&gt; & c", "\\&lt;b\\&gt; & c"),
+        ("a\tb\x00\x1b[31m", "a b\ufffd\ufffd\\[31m"),
+        ("\u202egnp.exe", "\ufffdgnp.exe"),
+        ("x" * CELL_CHARS_MAX, "x" * CELL_CHARS_MAX),
+        ("x" * (CELL_CHARS_MAX + 1), "x" * (CELL_CHARS_MAX - 1) + "…"),
+        (" " * CELL_CHARS_MAX + "x", "x"),
+        (" " * 2 * CELL_CHARS_MAX + "x", "…"),
+        ("x" * 10_000_000, "x" * (CELL_CHARS_MAX - 1) + "…"),
+        ({BYTES: "AP8="}, "0x00ff"),
+        ({BYTES: ""}, "0x"),
+        ({BYTES: "not base64"}, "(not base64) not base64"),
+        (
+            {BYTES: b64encode(bytes(BYTES_SHOWN + 1)).decode()},
+            "0x" + "00" * BYTES_SHOWN + f"… ({BYTES_SHOWN + 1} bytes)",
+        ),
+    ],
+)
+def test_a_cell_is_one_line_that_means_nothing_to_markdown(cell: Cell, text: str) -> None:
+    assert cell_text(cell) == text
+
+
+def test_a_table_is_one_of_markdown() -> None:
+    text = table_text(columns("id", "a|b"), [[1, None], [2, "x"]], is_truncated=False)
+    assert text == "| id | a\\|b |\n| --- | --- |\n| 1 | NULL |\n| 2 | x |"
+
+
+def test_rows_beyond_the_bound_are_counted() -> None:
+    rows: list[Row] = [[number] for number in range(1_008)]
+    text = table_text(columns("n"), rows, is_truncated=False)
+    assert text.endswith("| 49 |\n\n… 958 more rows")
+    assert len(body_cells(text)) == 1 + ROWS_MAX
+    one_more = table_text(columns("n"), rows[: ROWS_MAX + 1], is_truncated=False)
+    assert one_more.endswith("\n\n… 1 more row")
+    assert "more" not in table_text(columns("n"), rows[:ROWS_MAX], is_truncated=False)
+
+
+def test_it_is_said_that_the_database_had_more() -> None:
+    text = table_text(columns("n"), [[1], [2]], is_truncated=True)
+    assert text.endswith("| 2 |\n\nCut after 2 rows; there are more in the database.")
+
+
+def test_columns_beyond_the_bound_are_counted() -> None:
+    names = [f"c{number}" for number in range(COLUMNS_MAX + 2)]
+    text = table_text(columns(*names), [[0] * len(names)], is_truncated=False)
+    assert text.endswith("\n\n… 2 more columns")
+    assert {len(row) for row in body_cells(text)} == {COLUMNS_MAX}
+
+
+def test_wide_rows_show_fewer_of_them() -> None:
+    rows: list[Row] = [["x" * CELL_CHARS_MAX] * COLUMNS_MAX for _ in range(ROWS_MAX)]
+    text = table_text(columns(*["c"] * COLUMNS_MAX), rows, is_truncated=True)
+    assert len(text) <= CHARS_MAX
+    shown = len(body_cells(text)) - 1
+    assert 0 < shown < ROWS_MAX
+    assert f"… {ROWS_MAX - shown} more rows" in text
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.tuples(
+            st.lists(st.text(max_size=20), min_size=width, max_size=width),
+            st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=5),
+        )
+    )
+)
+def test_no_cell_leaves_its_place_or_becomes_anything_but_text(
+    table: tuple[list[str], list[Row]],
+) -> None:
+    names, rows = table
+    text = table_text(columns(*names), rows, is_truncated=False)
+    seen = body_cells(text)
+    assert [len(row) for row in seen] == [len(names)] * (len(rows) + 1)
+    for row in seen:
+        for tokens in row:
+            assert {token.type for token in tokens} <= {"text", "text_special"}
+    assert {token.type for token in parsed(text)} <= {
+        *("table_open", "thead_open", "tr_open", "th_open", "inline", "th_close", "tr_close"),
+        *("thead_close", "tbody_open", "td_open", "td_close", "tbody_close", "table_close"),
+    }
+
+
+@given(st.lists(st.lists(cells, min_size=2, max_size=2), max_size=60), st.text(max_size=30))
+def test_the_text_is_bounded_and_the_markup_rule_changes_nothing(
+    rows: list[Row], name: str
+) -> None:
+    text = table_text(columns(name, "b"), rows, is_truncated=True)
+    assert len(text) <= CHARS_MAX
+    assert neutralise(text) == text
+    assert "\0" not in text
+
+
+def test_a_markdown_reader_sees_the_cell_as_it_was() -> None:
+    written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j"
+    text = table_text(columns("x"), [[written]], is_truncated=False)
+    assert "".join(token.content for token in body_cells(text)[1][0]) == written
+
+
+def test_an_empty_result_names_its_columns() -> None:
+    assert empty_text(columns("id", "a|b")) == "No rows. Columns: id, a\\|b"
+    assert empty_text(columns(*["c"] * (COLUMNS_MAX + 1))).endswith("c, …")
+    assert empty_text([]) == "Done; there is nothing to show."
+    assert table_text(columns("id"), [], is_truncated=False) == "No rows. Columns: id"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "Done."), (0, "Done; 0 rows written."), (1, "Done; 1 row written.")],
+)
+def test_what_was_written_is_counted(count: int | None, text: str) -> None:
+    assert written_text(count) == text
+
+
+def test_every_other_end_has_a_sentence() -> None:
+    assert error_text("no such table: <b>") == "This went wrong: no such table: < b>"
+    assert cancelled_text("The answer was cancelled.") == "The answer was cancelled."
+    assert timeout_text("It took long.") == "Out of time: It took long."
+    assert interrupted_text("Ask again.") == "Interrupted: Ask again."
+    assert len(error_text("x" * 100_000)) < SENTENCE_CHARS_MAX + 50
+
+
+def test_rows_that_had_come_stand_below_the_sentence() -> None:
+    assert with_partial_table("Cancelled.", None, []) == "Cancelled."
+    assert with_partial_table("Cancelled.", columns("a"), []) == "Cancelled."
+    text = with_partial_table("Cancelled.", columns("a"), [[1]])
+    assert text == "Cancelled.\n\nUntil then:\n\n| a |\n| --- |\n| 1 |"
+    assert len(body_cells(text)) == 2
