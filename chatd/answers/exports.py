@@ -1,0 +1,121 @@
+"""A stored answer as a file: CSV, JSON or NDJSON, in pieces of bounded size (SPEC 6, "Export").
+
+CSV is RFC 4180 in UTF-8. Spreadsheets run a cell that begins like a formula (OWASP, "CSV
+injection"), so that such a cell gets an apostrophe before it; a plain number keeps its minus. NULL
+is empty, an empty text is a pair of quotes, bytes are base64. In JSON a row is an object, cells are
+as they travel; where columns share a name, the later ones get a number.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import attrs
+import orjson
+
+from chatd.answers.table import BYTES, Cell, Column, Row
+
+PIECE_BYTES = 65_536  # of a piece, at most; a longer row is cut into several
+
+_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_QUOTED = re.compile(r"[\",;\t\r\n]")
+_NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@attrs.frozen
+class Export:
+    """A file: what HTTP says of it, and its bytes, made while they are taken."""
+
+    media_type: str
+    file_name: str
+    pieces: Iterator[bytes]
+
+
+def export(
+    format_name: str, answer_id: str, columns: Sequence[Column], rows: Iterable[Row]
+) -> Export | None:
+    """The answer in a format of `FORMATS`; None where there is no such format."""
+    known = FORMATS.get(format_name)
+    if known is None:
+        return None
+    media_type, lines = known
+    file_name = f"answer-{_NOT_IN_FILE_NAME.sub('', answer_id)}.{format_name}"
+    return Export(media_type, file_name, _pieces(lines(columns, rows)))
+
+
+def distinct_names(columns: Sequence[Column]) -> list[str]:
+    """The names of the columns, the later ones of the same name with a number: id, id_2, id_3."""
+    taken = {column.name for column in columns}
+    seen: dict[str, int] = {}
+    names: list[str] = []
+    for column in columns:
+        name = column.name
+        if name in seen:
+            number = seen[name]
+            while (name := f"{column.name}_{number + 1}") in taken:
+                number += 1
+            seen[column.name] = number + 1
+            taken.add(name)
+        else:
+            seen[name] = 1
+        names.append(name)
+    return names
+
+
+def csv_field(cell: Cell) -> str:
+    """A cell as a field of CSV, with the quotes and the apostrophe that it needs."""
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return "true" if cell else "false"
+        case int() | float():
+            return repr(cell)
+        case Mapping():
+            text = cell.get(BYTES, "")
+        case str():
+            text = cell
+    if text.lstrip(" ")[:1] in _FORMULA and text and _NUMBER.fullmatch(text) is None:
+        text = f"'{text}"
+    if not text or _QUOTED.search(text) is not None:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _csv(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
+    yield (",".join(csv_field(column.name) for column in columns) + "\r\n").encode()
+    for row in rows:
+        yield (",".join(map(csv_field, row)) + "\r\n").encode()
+
+
+def _ndjson(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
+    names = distinct_names(columns)
+    for row in rows:
+        yield orjson.dumps(dict(zip(names, row, strict=True))) + b"\n"
+
+
+def _json(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
+    before = b"[\n"
+    for line in _ndjson(columns, rows):
+        yield before + line.rstrip(b"\n")
+        before = b",\n"
+    yield b"\n]\n" if before == b",\n" else b"[]\n"
+
+
+FORMATS: Mapping[str, tuple[str, Callable[[Sequence[Column], Iterable[Row]], Iterator[bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8; header=present", _csv),
+    "json": ("application/json", _json),
+    "ndjson": ("application/x-ndjson", _ndjson),
+}
+
+
+def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines together, in pieces of at most `PIECE_BYTES`."""
+    waiting = bytearray()
+    for line in lines:
+        waiting += line
+        while len(waiting) >= PIECE_BYTES:
+            yield bytes(waiting[:PIECE_BYTES])
+            del waiting[:PIECE_BYTES]
+    if waiting:
+        yield bytes(waiting)
