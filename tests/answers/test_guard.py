@@ -18,6 +18,7 @@ from chatd.answers.guard import (
     check_table,
 )
 from chatd.answers.lexer import STATEMENT_CHARS_MAX, Dialect
+from chatd.answers.questions import question_in
 from chatd.answers.scopes import TableName
 from chatd.wire.codes import Code
 from tests.answers.corpus import DIALECTS, bad, good
@@ -122,6 +123,17 @@ def test_no_text_hangs_or_breaks_the_guard(dialect: Dialect, sql: str) -> None:
     # Whatever comes of it, something comes: a hang ends in the time limit of the test.
     assert check_statement(sql, Policy(dialect)) is not None
     assert check_statement(sql, Policy(dialect, schema="main", tables=("b",))) is not None
+
+
+def test_nothing_of_a_statement_gets_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    # sqlglot logs the text of what it takes unparsed, and of JSON paths that it does not know.
+    for dialect, sql in [*good(), *((dialect, sql) for dialect, sql, _ in bad())]:
+        for read_only in (True, False):
+            check_statement(sql, Policy(dialect, read_only))
+    for sql in ("CREATE TRIGGER secret AFTER", "SELECT a -> 'secret[[' FROM t", "ALTER TABLE a b"):
+        check_statement(sql, Policy("sqlite", read_only=False))
+        question_in(sql)
+    assert caplog.records == []
 
 
 def test_depth_and_length_are_bounded() -> None:
