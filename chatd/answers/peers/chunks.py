@@ -1,0 +1,103 @@
+"""Rows that come in progress messages, put in order; pure.
+
+    {"index": 0, "columns": [{"name": "id", "type": "INTEGER"}], "rows": [[1], [2]]}
+
+MCP does not say that progress notifications are handled in the order in which they came, so each
+message has an index. What is too early is kept until its turn, within bounds; what comes twice
+counts once. After a cancel, `{"stopped": true}` says that nothing of the call runs on.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from chatd.answers.peers.mapping import Binary
+from chatd.answers.peers.results import from_json, json_cell
+from chatd.answers.table import Column, Row
+
+MESSAGE_CHARS_MAX: Final = 262_144
+"""Characters of one message; it is parsed in one step of the loop. Beyond: `BadChunk`."""
+AHEAD_MAX: Final = 64
+"""Messages that are kept because an earlier one is missing. Beyond: `BadChunk`."""
+
+
+class BadChunk(Exception):
+    """A progress message is none of an answer, or there are too many out of order."""
+
+
+@attrs.frozen
+class Chunk:
+    """Some rows of an answer; `columns` with index 0, None with all others."""
+
+    index: int
+    columns: tuple[Column, ...] | None
+    rows: Sequence[Row]
+
+
+class Chunks:
+    """The chunks of one answer; `next_index` is how many are in order so far."""
+
+    def __init__(self) -> None:
+        self.next_index = 0
+        self._ahead: dict[int, Chunk] = {}
+        self._width: int | None = None
+
+    def take(self, message: str) -> list[Chunk]:
+        """Take a message in, and give the chunks whose turn it now is. Raises `BadChunk`."""
+        chunk = read_chunk(message)
+        if chunk.index < self.next_index or chunk.index in self._ahead:
+            return []
+        self._ahead[chunk.index] = chunk
+        turn: list[Chunk] = []
+        while (due := self._ahead.pop(self.next_index, None)) is not None:
+            if due.columns is not None and due.index == 0:
+                self._width = len(due.columns)
+            if any(len(row) != self._width for row in due.rows):
+                raise BadChunk("a row of another width")
+            turn.append(due)
+            self.next_index += 1
+        if len(self._ahead) > AHEAD_MAX:
+            raise BadChunk("too many out of order")
+        return turn
+
+
+def read_chunk(message: str) -> Chunk:
+    """The chunk in a progress message. Raises `BadChunk`."""
+    if len(message) > MESSAGE_CHARS_MAX:
+        raise BadChunk("too long")
+    try:
+        told = from_json(message)
+    except (ValueError, RecursionError):
+        raise BadChunk("no JSON") from None
+    match told:
+        case {"index": int() as index, "rows": list() as rows, **rest} if all(
+            isinstance(row, list) for row in rows
+        ):
+            columns = rest.get("columns")
+            cells = [[json_cell(value, Binary.NONE) for value in row] for row in rows]
+            return Chunk(index, None if columns is None else _columns(columns), cells)
+    raise BadChunk("no chunk")
+
+
+def is_stopped_notice(message: str) -> bool:
+    """Whether a progress message says that a cancelled call has ended."""
+    if len(message) > 100:  # so that no chunk is parsed twice
+        return False
+    try:
+        return from_json(message) == {"stopped": True}
+    except (ValueError, RecursionError):
+        return False
+
+
+def _columns(told: object) -> tuple[Column, ...]:
+    columns: list[Column] = []
+    for one in told if isinstance(told, list) else [told]:
+        match one:
+            case {"name": str() as name, "type": str() | None as kind}:
+                columns.append(Column(name, kind))
+            case {"name": str() as name}:
+                columns.append(Column(name))
+            case _:
+                raise BadChunk("a column without a name")
+    return tuple(columns)
