@@ -1,10 +1,12 @@
 """What can be set, what is set, and where that came from (SPEC 8, configuration)."""
 
+from chatd.config.databases import Database
 from chatd.config.errors import ConfigError
 from chatd.config.load import Loaded, load
 from chatd.config.places import PLACES, state_directory
 from chatd.config.rooms import EVERYBODY, FileConnection
 from chatd.config.sections import (
+    Answers,
     Auth,
     Config,
     Directory,
@@ -19,9 +21,11 @@ from chatd.config.show import explain, sample
 __all__ = [
     "EVERYBODY",
     "PLACES",
+    "Answers",
     "Auth",
     "Config",
     "ConfigError",
+    "Database",
     "Directory",
     "FileConnection",
     "Limits",

@@ -16,7 +16,7 @@ import attrs
 from chatd.config.errors import ConfigError, Unfit, described, nearest
 from chatd.config.kinds import unknown_name
 from chatd.config.places import PLACES, VARIABLE, read_file, shown_path
-from chatd.config.sections import Config, about, keys_of, sections
+from chatd.config.sections import Config, about, keys_of, sections, tables
 
 PREFIX = "CHATD_"
 DEFAULT = "default"
@@ -28,8 +28,8 @@ class Loaded:
     """A configuration and where it came from.
 
     `source` is the file that was read, None where there was none. `origin` has an entry for each
-    key ("server.port"): "default", the path of the file, "$CHATD_SERVER__PORT", or "the command
-    line".
+    key ("server.port", "databases"): "default", the path of the file, "$CHATD_SERVER__PORT", or
+    "the command line".
     """
 
     config: Config
@@ -39,7 +39,10 @@ class Loaded:
 
 @attrs.frozen
 class _Setting:
-    """One value that somebody set: `where` opens an error, `origin` is what `Loaded` keeps."""
+    """One value that somebody set: `where` opens an error, `origin` is what `Loaded` keeps.
+
+    `key` is empty where the section is one key.
+    """
 
     section: str
     key: str
@@ -63,15 +66,21 @@ def load(
     """
     found = read_file(path, env, cwd, places)
     values: dict[str, dict[str, object]] = {name: {} for name in sections()}
-    origin = {f"{s}.{k}": DEFAULT for s, section in sections().items() for k in keys_of(section)}
+    whole: dict[str, Any] = {}
+    origin = dict.fromkeys((*_dotted_names(), *tables()), DEFAULT)
     for setting in (
         *(_from_file(*found) if found else ()),
         *_from_environment(env),
         *_from_overrides(overrides),
     ):
-        values[setting.section][setting.key] = setting.value
-        origin[f"{setting.section}.{setting.key}"] = setting.origin
-    config = Config(**{name: section(**values[name]) for name, section in sections().items()})
+        if setting.key:
+            values[setting.section][setting.key] = setting.value
+            origin[f"{setting.section}.{setting.key}"] = setting.origin
+        else:
+            whole[setting.section] = setting.value
+            origin[setting.section] = setting.origin
+    made = {name: section(**values[name]) for name, section in sections().items()}
+    config = Config(**made, **whole)
     return Loaded(config, found[0] if found else None, origin)
 
 
@@ -87,10 +96,13 @@ def _from_file(path: Path, text: str) -> Iterator[_Setting]:
         why = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number is too long"
         raise ConfigError(f"{where}: not valid TOML, correct it here: {_one_line(why)}.") from None
     for section, table in document.items():
+        if section in tables():
+            yield _taken_whole(section, table, where)
+            continue
         if section not in sections():
             raise ConfigError(
                 f"{where}: [{unknown_name(section)}] is not a section; "
-                f"{nearest(section, sections())}"
+                f"{nearest(section, (*sections(), *tables()))}"
             )
         if not isinstance(table, Mapping):
             raise ConfigError(
@@ -108,6 +120,11 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[_Setting]:
         where = f"environment variable {unknown_name(variable)}"
         section, _, name = variable.removeprefix(PREFIX).partition("__")
         section, name = section.lower(), name.lower()
+        if section in tables():
+            try:
+                about(tables()[section]).kind.read(env[variable])
+            except Unfit as unfit:
+                raise _refused(where, section, unfit) from None
         if section == "directory" and name.startswith("connections__"):
             name = "connections"
         if variable != variable.upper() or name not in keys_of(sections().get(section, _Empty)):
@@ -145,6 +162,15 @@ def _taken(section: str, name: str, value: object, where: str, origin: str) -> _
     except Unfit as unfit:
         raise _refused(where, dotted, unfit) from None
     return _Setting(section, name, taken, where, origin)
+
+
+def _taken_whole(section: str, table: object, where: str) -> _Setting:
+    """A section that is one key."""
+    try:
+        taken = about(tables()[section]).kind.take(table)
+    except Unfit as unfit:
+        raise _refused(where, section, unfit) from None
+    return _Setting(section, "", taken, where, where)
 
 
 def _refused(where: str, dotted: str, unfit: Unfit) -> ConfigError:

@@ -1,7 +1,8 @@
 """Every key of the configuration: name, default, unit, what it accepts, what happens beyond it.
 
 This is the one home of all of them (SPEC 8, configuration). A class is a section of chatd.toml, a
-field is a key; what `key` is told travels in the field's metadata, from where loading, `explain`
+field is a key (a field of `Config` that is one itself is a section with names of anybody's choice);
+what `key` is told travels in the field's metadata, from where loading, `explain`
 and `sample` take it. The values are checked however an object is built, so that a `Config` that
 exists is one that can be used.
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from chatd.config.databases import Database, Databases
 from chatd.config.kinds import (
     Choice,
     Flag,
@@ -347,6 +349,72 @@ class Limits:
 
 
 @attrs.frozen
+class Answers:
+    """How questions to the databases are answered, and how many at once."""
+
+    enabled: bool = key(
+        True,
+        Flag(),
+        "Whether questions are answered at all; otherwise every message is just chat.",
+        "SPEC 6",
+    )
+    max_rows: int = key(
+        1000,
+        Whole(),
+        "Rows of an answer; beyond: it is truncated, and says so.",
+        "SPEC 6, bounds",
+    )
+    max_bytes: int = key(
+        262_144,
+        Whole(),
+        "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so.",
+        "SPEC 6, bounds",
+    )
+    timeout_s: float = key(
+        30.0,
+        Seconds(),
+        "Seconds that an answer may take; beyond: it is stopped, db_timeout.",
+        "SPEC 6, bounds",
+    )
+    answers_per_user: int = key(
+        2,
+        Whole(),
+        "Answers under way for a user; beyond: a question waits, then db_busy.",
+        "SPEC 6, bounds",
+    )
+    answers_per_room: int = key(
+        4,
+        Whole(),
+        "Answers under way in a room; beyond: a question waits, then db_busy.",
+        "SPEC 6, bounds",
+    )
+    answers_per_database: int = key(
+        8,
+        Whole(),
+        "Answers under way from a database; beyond: a question waits, then db_busy.",
+        "SPEC 6, bounds",
+    )
+    wait_s: float = key(
+        5.0,
+        Seconds(least=0),
+        "Seconds that a question waits for its turn; beyond: db_busy.",
+        "SPEC 6, bounds",
+    )
+    cache_ttl_s: float = key(
+        30.0,
+        Seconds(least=0),
+        "Seconds that an equal question gets the same answer; 0: each one is asked.",
+        "SPEC 6, cache",
+    )
+    cancel: str = key(
+        "asker",
+        Choice(("asker", "members")),
+        'Who may cancel an answer: the "asker", or all "members" of the room.',
+        "SPEC 3, answer:cancel",
+    )
+
+
+@attrs.frozen
 class Log:
     """What is written to standard error."""
 
@@ -374,12 +442,28 @@ class Config:
     state: State = attrs.field(factory=State)
     messages: Messages = attrs.field(factory=Messages)
     limits: Limits = attrs.field(factory=Limits)
+    answers: Answers = attrs.field(factory=Answers)
+    databases: Mapping[str, Database] = key(
+        MappingProxyType({"demo": Database(sample=True)}),
+        Databases(),
+        "The database of each room, and who answers for it; where none is written, this one:",
+        "SPEC 6",
+    )
     log: Log = attrs.field(factory=Log)
 
 
 def sections() -> dict[str, type[Any]]:
     """The section classes by name, in the order of the file."""
-    return {field.name: field.type for field in attrs.fields(Config) if field.type is not None}
+    return {
+        field.name: field.type
+        for field in attrs.fields(Config)
+        if field.type is not None and ABOUT not in field.metadata
+    }
+
+
+def tables() -> "dict[str, attrs.Attribute[Any]]":
+    """The sections that are one key each, whose names are up to who writes them."""
+    return {field.name: field for field in attrs.fields(Config) if ABOUT in field.metadata}
 
 
 def keys_of(section: type[Any]) -> "dict[str, attrs.Attribute[Any]]":

@@ -4,10 +4,11 @@ import json
 import textwrap
 from collections.abc import Mapping
 
+from chatd.config.databases import shown
 from chatd.config.load import Loaded
 from chatd.config.places import shown_path
 from chatd.config.rooms import FileConnection
-from chatd.config.sections import Config, about, keys_of, sections
+from chatd.config.sections import Config, about, keys_of, sections, tables
 
 _HEADER = """\
 # chatd.toml: every key with its default. Copy it, keep what you change, delete the rest.
@@ -21,6 +22,28 @@ _ROOMS = """\
 # [directory.connections.demo]
 # title = "Sample database"
 # users = ["*"]
+"""
+
+
+_DATABASES = """\
+# [databases.demo]
+# sample = true
+# Other db-mcps are started (command, for stdio) or asked by HTTP (url, headers); the mapping says
+# how: mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, chatd, or a table of your own.
+# They run what they are sent: vouch that their credentials can only read, or allow writing.
+# [databases.sales]
+# command = ["uvx", "mcp-alchemy"]
+# environment = { DB_URL = "postgresql://reader:password@localhost/sales" }
+# dialect = "postgres"
+# mapping = "mcp-alchemy"
+# credentials = "read-only"
+# Or chatd's own, on a SQLite file:
+# [databases.stock]
+# sqlite = "/srv/stock.db"
+# read_only = true
+# connections = 2
+# call_timeout_s = 60.0
+# max_message_bytes = 1_048_576
 """
 
 
@@ -44,6 +67,9 @@ def explain(loaded: Loaded) -> str:
             if about(field).secret and value:
                 value = f"(set, {len(value)} characters)"
             lines.append(f"{key} = {_toml(value)}  # {origin}")
+    for name, database in loaded.config.databases.items():
+        lines += ["", f"[databases.{_toml(name)}]  # {loaded.origin['databases']}"]
+        lines += [f"{key} = {_toml(value)}" for key, value in shown(database).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -60,6 +86,8 @@ def sample() -> str:
             )
             value = getattr(getattr(defaults, name), key)
             parts.append(_ROOMS if isinstance(value, Mapping) else f"{key} = {_toml(value)}\n")
+    for field in tables().values():
+        parts.append(f"\n# {about(field).doc}\n{_DATABASES}")
     return "".join(parts)
 
 
@@ -81,6 +109,9 @@ def _toml(value: object) -> str:
             return repr(value)
         case str():
             return json.dumps(value, ensure_ascii=False)
-        case tuple():
+        case Mapping():
+            inner = ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case list() | tuple():
             return "[" + ", ".join(_toml(item) for item in value) + "]"
     raise TypeError(f"no TOML for {type(value).__name__}")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatd.config import Config, ConfigError, FileConnection, Loaded, Server, load
+from chatd.config import Config, ConfigError, Database, FileConnection, Loaded, Server, load
+from chatd.config.sections import keys_of, sections
 
 SECRET = "correct-horse-battery-staple-0123456789"
 
@@ -47,10 +48,11 @@ def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
 
 def test_the_defaults_are_the_documented_ones() -> None:
     flat = {
-        f"{section.name}.{name}": value
-        for section in attrs.fields(Config)
-        for name, value in attrs.asdict(getattr(Config(), section.name), recurse=False).items()
+        f"{section}.{name}": value
+        for section in sections()
+        for name, value in attrs.asdict(getattr(Config(), section), recurse=False).items()
     }
+    assert Config().databases == {"demo": Database(sample=True)}
     assert flat == {
         "server.host": "127.0.0.1",
         "server.port": 8765,
@@ -95,6 +97,16 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.pending_sessions_per_address": 100,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
+        "answers.enabled": True,
+        "answers.max_rows": 1000,
+        "answers.max_bytes": 262_144,
+        "answers.timeout_s": 30.0,
+        "answers.answers_per_user": 2,
+        "answers.answers_per_room": 4,
+        "answers.answers_per_database": 8,
+        "answers.wait_s": 5.0,
+        "answers.cache_ttl_s": 30.0,
+        "answers.cancel": "asker",
         "log.format": "auto",
         "log.level": "info",
     }
@@ -166,7 +178,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "port = 1",
             (
                 "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
-                "messages, limits, log."
+                "messages, limits, answers, log, databases."
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),
@@ -506,7 +518,7 @@ def config_errors_only() -> Iterator[None]:
 
 
 NAMES = st.sampled_from(["server", "port", "auth", "jwt_secret", "limits", "directory",
-                         "connections", "origins", "log", "level", "x"])  # fmt: skip
+                         "connections", "origins", "log", "level", "databases", "x"])  # fmt: skip
 TOML = st.text(alphabet="[]{}=.,'\"\\\n# 0123456789aeinfx_-\0é") | st.builds(
     "[{}]\n{} = {}\n".format, NAMES, NAMES, st.text()
 )
@@ -523,8 +535,8 @@ def test_garbage_in_the_file_ends_in_a_config_error_and_nothing_else(
 
 
 VARIABLES = st.sampled_from(
-    [f"CHATD_{section.name}__{field.name}".upper()
-     for section in attrs.fields(Config) for field in attrs.fields(section.type)]
+    [f"CHATD_{name}__{key}".upper()
+     for name, section in sections().items() for key in keys_of(section)]
 )  # fmt: skip
 ANYTHING = st.text(alphabet=st.characters()) | st.from_regex(r"\[?[0-9_.+eExinf-]{1,20}\]?")
 
