@@ -156,7 +156,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "connections": Whole(1, 64),
     "start_timeout_s": Seconds(),
     "call_timeout_s": Seconds(),
-    "max_message_bytes": Whole(1024, 4_194_304),
+    "max_message_bytes": Whole(1024, 1_048_576),
 }
 _KEYS: Final = (*_KINDS, "mapping")
 _SOURCES: Final = ("command", "url", "sqlite", "sample")

@@ -12,6 +12,10 @@ from contextlib import contextmanager
 from chatd.observe.events import Level, traceback_of
 from chatd.observe.log import Log
 
+QUIET = ("mcp", "client", "httpx2", "httpcore2")
+"""Libraries whose lines below warnings hold what users ask and databases answer: never written.
+The MCP SDK calls one of its loggers `client`."""
+
 EVENT_NAME = "library.logged"
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){1,2}")
@@ -54,14 +58,20 @@ def library_logger(name: str) -> logging.Logger:
 def bridge(log: Log) -> Iterator[None]:
     """While the block runs, all standard loggers write to `log`, from warnings up.
 
-    With the log at `debug` they write everything. What was set before comes back afterwards.
+    With the log at `debug` they write everything, but for the quiet ones. What was set before comes
+    back afterwards.
     """
     root = library_logger("")
     before, level = root.handlers[:], root.level
     root.handlers[:] = [_Bridge(log)]
     root.setLevel(logging.DEBUG if log.threshold <= Level.DEBUG else logging.WARNING)
+    quiet = {name: library_logger(name).level for name in QUIET}
+    for name in QUIET:
+        library_logger(name).setLevel(logging.WARNING)
     try:
         yield
     finally:
+        for name, own in quiet.items():
+            library_logger(name).setLevel(own)
         root.handlers[:] = before
         root.setLevel(level)

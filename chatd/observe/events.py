@@ -256,6 +256,37 @@ class StoreFailed(Event):
 
 
 @attrs.frozen
+class DatabaseConnected(Event):
+    """A session with the db-mcp of a room is ready."""
+
+    event_name: ClassVar[str] = "database.connected"
+    level: ClassVar[Level] = Level.INFO
+    connection_id: str
+    took_ms: float
+
+
+@attrs.frozen
+class DatabaseLost(Event):
+    """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`."""
+
+    event_name: ClassVar[str] = "database.lost"
+    level: ClassVar[Level] = Level.WARNING
+    connection_id: str
+    reason: str
+    retry_in_s: float
+
+
+@attrs.frozen
+class DatabaseWrote(Event):
+    """A db-mcp wrote so many bytes to its standard error; they are read and forgotten."""
+
+    event_name: ClassVar[str] = "database.wrote"
+    level: ClassVar[Level] = Level.DEBUG
+    connection_id: str
+    size: int
+
+
+@attrs.frozen
 class InternalError(Event):
     """A fault of the daemon itself. Make it with `InternalError.of`."""
 

@@ -265,6 +265,18 @@ def test_a_debug_log_shows_all_that_libraries_say() -> None:
     assert json.loads(stream.getvalue())["level"] == "debug"
 
 
+def test_what_users_ask_and_databases_answer_is_not_in_a_debug_log_either() -> None:
+    stream = io.StringIO()
+    library = library_logger("mcp.client.streamable_http")
+    with bridge(open_log("json", "debug", stream, False)):
+        library.debug("Sending client message: SELECT 'hunter2'")
+        library_logger("client").debug("hunter2")
+        library.warning("the stream ended")
+    assert "hunter2" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["message"] == "the stream ended"
+    assert library.getEffectiveLevel() == logging.getLogger().level
+
+
 def test_a_recorder_keeps_what_it_is_given() -> None:
     recorder = Recorder()
     emit: Emit = recorder

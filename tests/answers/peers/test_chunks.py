@@ -45,6 +45,14 @@ def test_numbers_that_no_float_holds_stay_exact() -> None:
     assert chunk[0].rows == [["9007199254740993"], [0.1]]
 
 
+def test_what_comes_again_and_again_is_not_kept() -> None:
+    chunks, count = Chunks(), 2 * AHEAD_MAX
+    for _ in range(2):
+        for index in range(count):
+            chunks.take(message(index, [index]))
+    assert chunks.next_index == count
+
+
 def test_too_many_that_are_early_are_refused() -> None:
     chunks = Chunks()
     for index in range(1, AHEAD_MAX + 1):

@@ -1,0 +1,222 @@
+"""A db-mcp that can misbehave: JSON-RPC lines on standard streams, and no library.
+
+    python fake_peer.py START [FILE]
+
+START says how it begins: `well`, or one of the faults of `main`. What it does with a call stands in
+the statement that it is asked to run: the name of a function of `Calls`. FILE gets a line for each
+process that starts, and for each cancel that is heard.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+TOOLS: Final = ("list_tables", "describe_table", "sample_table", "query", "explain")
+COLUMNS: Final = [{"name": "n", "type": "INTEGER"}]
+MEBIBYTE: Final = "x" * 1_048_576
+
+
+def write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def send(**message: Any) -> None:
+    write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+
+
+def note(line: str) -> None:
+    if len(sys.argv) > 2:
+        with Path(sys.argv[2]).open("a") as file:
+            file.write(f"{line}\n")
+
+
+class Calls:
+    """What a call does, by its statement; `id` is that of the request, and its progress token."""
+
+    def __init__(self) -> None:
+        self.id: Any = None
+        self.has_hung = False
+
+    def chunk(self, index: int, *rows: Any, **more: Any) -> None:
+        head = {"columns": COLUMNS} if index == 0 else {}
+        self.progress(json.dumps({"index": index, **head, "rows": rows, **more}))
+
+    def progress(self, message: str | None) -> None:
+        params = {"progressToken": self.id, "progress": 1, "message": message}
+        send(method="notifications/progress", params=params)
+
+    def result(self, text: str = "", structured: Any = None, *, is_error: bool = False) -> None:
+        content = [{"type": "text", "text": text}]
+        result: dict[str, Any] = {"content": content, "isError": is_error}
+        if structured is not None:
+            result["structuredContent"] = structured
+        send(id=self.id, result=result)
+
+    def done(self, chunks: int, *, truncated: bool = False) -> None:
+        self.result("ok", {"rowCount": chunks, "truncated": truncated, "chunks": chunks})
+
+    def rows(self) -> None:
+        self.chunk(0, [1])
+        self.chunk(1, [2], [3])
+        self.done(2)
+
+    def out_of_order(self) -> None:
+        self.chunk(2, [3])
+        self.chunk(0, [1])
+        self.chunk(0, [1])
+        self.chunk(1, [2])
+        self.chunk(2, [3])
+        self.done(3)
+
+    def a_chunk_is_missing(self) -> None:
+        self.chunk(0, [1])
+        self.chunk(2, [3])
+        self.done(3)
+
+    def a_chunk_is_garbage(self) -> None:
+        self.chunk(0, [1])
+        self.progress('{"index": 1, "rows": 5')
+
+    def a_chunk_is_wide(self) -> None:
+        self.chunk(0, [1, 2])
+
+    def progress_without_a_message(self) -> None:
+        self.progress(None)
+        self.rows()
+
+    def endless_progress(self) -> None:
+        self.chunk(0, [1])
+        while True:
+            self.chunk(0, [1])
+
+    def endless_rows(self) -> None:
+        for index in range(100_000):
+            self.chunk(index, [index])
+
+    def endless_logs(self) -> None:
+        while True:
+            send(method="notifications/message", params={"level": "info", "data": MEBIBYTE[:9000]})
+
+    def error(self) -> None:
+        self.result('near "x": syntax error', is_error=True)
+
+    def coded_error(self) -> None:
+        self.result("no", {"code": "db_read_only", "message": "No."}, is_error=True)
+
+    def protocol_error(self) -> None:
+        send(id=self.id, error={"code": -32602, "message": "Bad arguments"})
+
+    def wrong_schema(self) -> None:
+        send(id=self.id, result={"content": "text"})
+
+    def wrong_document(self) -> None:
+        self.result("", 5)
+
+    def garbage(self) -> None:
+        write("garbage\n")
+
+    def garbage_and_no_end(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: note("terminated"))
+        write("garbage\n")
+        while True:
+            time.sleep(60)
+
+    def half_json(self) -> None:
+        write('{"jsonrpc": "2.0", "id"')
+        self.die()
+
+    def deep_json(self) -> None:
+        write(f'{{"jsonrpc": "2.0", "id": {self.id}, "result": {"[" * 100_000}}}\n')
+
+    def huge(self) -> None:
+        self.result(MEBIBYTE)
+
+    def endless_line(self) -> None:
+        while True:
+            write(MEBIBYTE)
+
+    def large(self) -> None:
+        self.result("", {"columns": ["a"], "rows": [["x" * 1000]] * 900})
+
+    def die(self) -> NoReturn:
+        os._exit(3)
+
+    def die_in_the_middle(self) -> None:
+        self.chunk(0, [1])
+        self.die()
+
+    def hang(self) -> None:
+        """Hear no cancel, and no end of the input either."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.chunk(0, [1])
+        while True:
+            time.sleep(60)
+
+    def wait(self) -> None:
+        """Answer only a cancel, and confirm that."""
+        self.chunk(0, [1])
+        self.has_hung = True
+
+    def environment(self) -> None:
+        self.chunk(0, *[[f"{name}={text}"] for name, text in sorted(os.environ.items())])
+        self.done(1)
+
+    def complain(self) -> None:
+        sys.stderr.write("secret words\n" * 100_000)
+        self.rows()
+
+    def leave_a_child(self) -> None:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        note(f"child {child.pid}")
+        self.rows()
+
+    def who(self) -> None:
+        self.chunk(0, [os.getpid()])
+        self.done(1)
+
+
+def main(start: str) -> None:
+    note(f"process {os.getpid()}")
+    match start:
+        case "dead":
+            sys.exit(1)
+        case "silent":
+            sys.stdin.read()
+        case "greeting":
+            write("Welcome!\nRunning on stdio\n")
+        case "chatter":
+            while True:
+                write("Welcome!\n")
+    calls = Calls()
+    for line in sys.stdin:
+        message = json.loads(line)
+        match message.get("method"):
+            case "initialize":
+                info = {"name": "fake", "version": "1"}
+                version = message["params"]["protocolVersion"]
+                capabilities = {"tools": {}}
+                result = {"protocolVersion": version, "capabilities": capabilities}
+                send(id=message["id"], result={**result, "serverInfo": info})
+            case "tools/list":
+                names = TOOLS[:2] if start == "toolless" else TOOLS
+                tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+                send(id=message["id"], result={"tools": tools})
+            case "tools/call":
+                calls.id = message["id"]
+                sql = message["params"]["arguments"].get("sql", "rows")
+                getattr(calls, sql)()
+            case "notifications/cancelled":
+                note("cancelled")
+                if calls.has_hung:
+                    calls.has_hung = False
+                    calls.progress('{"stopped":true}')
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
