@@ -43,13 +43,13 @@ class _Counted(httpx2.AsyncByteStream):
 class Bounded(httpx2.AsyncBaseTransport):
     """Another transport, whose responses are bounded.
 
-    A single JSON document may have `max_message_bytes`; a stream of events, each of which the SDK
-    bounds, some times as many.
+    A single JSON document may have the bytes of a message; a stream of events, each of which the
+    SDK bounds, some times as many. A 404 is how a server says that it does not know the session.
     """
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, max_message_bytes: int) -> None:
+    def __init__(self, inner: httpx2.AsyncBaseTransport, link: Link) -> None:
         self._inner = inner
-        self._max_message_bytes = max_message_bytes
+        self._link = link
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._inner.handle_async_request(request)
@@ -57,7 +57,9 @@ class Bounded(httpx2.AsyncBaseTransport):
         is_events = response.headers.get("content-type", "").startswith("text/event-stream")
         is_packed = response.headers.get("content-encoding", "identity") != "identity"
         times = SIZES_A_CALL if is_events else 1
-        most = 0 if is_packed else times * self._max_message_bytes
+        most = 0 if is_packed else times * self._link.max_message_bytes
+        if response.status_code == httpx2.codes.NOT_FOUND and self._link.is_ready:
+            self._link.is_forgotten = True
         response.stream = _Counted(response.stream, most)
         return response
 
@@ -67,14 +69,14 @@ class Bounded(httpx2.AsyncBaseTransport):
 
 @asynccontextmanager
 async def http_streams(
-    url: str, headers: Mapping[str, str], read_timeout_s: float, link: Link
+    url: str, headers: Mapping[str, str], call_timeout_s: float, link: Link
 ) -> AsyncIterator[TransportStreams]:
     """The streams to and from a server. One that is dead cancels who uses them, and raises."""
     async with (
         httpx2.AsyncClient(
-            transport=Bounded(httpx2.AsyncHTTPTransport(), link.max_message_bytes),
+            transport=Bounded(httpx2.AsyncHTTPTransport(), link),
             headers={**headers, "Accept-Encoding": "identity"},
-            timeout=httpx2.Timeout(CONNECT_S, read=read_timeout_s),
+            timeout=httpx2.Timeout(CONNECT_S, read=call_timeout_s + CONNECT_S),
             trust_env=False,
         ) as client,
         streamable_http_client(

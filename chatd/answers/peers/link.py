@@ -22,6 +22,10 @@ class Breach(Exception):
     """The peer broke a bound or the protocol; the text says which, and holds nothing of its own."""
 
 
+class Forgotten(Exception):
+    """The peer does not know the session any more, and has not begun with the call."""
+
+
 class Unfit(Exception):
     """The peer cannot serve: it lacks tools of the mapping. The text names them."""
 
@@ -30,7 +34,8 @@ class Unfit(Exception):
 class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
 
-    `is_ready` once the first call may come: before, a peer may print a greeting, as some do. Who
+    `is_ready` once the first call may come: before, a peer may print a greeting, as some do.
+    `is_forgotten`: the peer answers, but knows no such session, as one that was started anew. Who
     waits for news of it gives `on_lost`.
     """
 
@@ -38,6 +43,7 @@ class Link:
     on_lost: Callable[[], None]
     is_ready: bool = False
     is_lost: bool = False
+    is_forgotten: bool = False
     breach: str | None = None
     _messages_left: int = MESSAGES_A_CALL
     _bytes_left: int = 0

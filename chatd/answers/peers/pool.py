@@ -24,7 +24,7 @@ import attrs
 import trio
 
 from chatd.answers.peers.calls import ToolCall, tool_call
-from chatd.answers.peers.link import Link, Unfit
+from chatd.answers.peers.link import Forgotten, Link, Unfit
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -64,6 +64,7 @@ class _Job:
     stop: trio.Event = attrs.field(factory=trio.Event)
     done: trio.Event = attrs.field(factory=trio.Event)
     outcome: Answered | Stopped | DatabaseFailed | None = None
+    is_repeated: bool = False
 
     def columns(self, columns: Sequence[Column]) -> None:
         if self.sink is not None:
@@ -245,7 +246,7 @@ class McpDatabase:
                     self._tell()
                     await self._serve(place, session, link)
                     is_closed_here = not link.is_lost
-        except Exception as error:
+        except* Exception as error:  # beside it there may be a cancellation, which goes its way
             fault = error
         if fault is None and is_closed_here:
             return None
@@ -301,11 +302,16 @@ class McpDatabase:
                     )
                 )
                 place.has_served = True
+            except Forgotten:
+                if not job.is_repeated and not job.stop.is_set():
+                    job.is_repeated = True
+                    self._queue.appendleft(job)
             except DatabaseFailed as failed:
                 place.has_served = place.has_served or session.is_usable
                 job.end(failed)
-            finally:  # cancelled by a dead peer, or with the daemon
-                job.end(link.failure)
+            finally:
+                if job not in self._queue:  # cancelled by a dead peer, or with the daemon
+                    job.end(link.failure)
                 place.is_busy = False
 
 

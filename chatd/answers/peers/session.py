@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from chatd import __version__
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.chunks import BadChunk, Chunks, is_stopped_notice
-from chatd.answers.peers.link import Link, Unfit
+from chatd.answers.peers.link import Forgotten, Link, Unfit
 from chatd.answers.peers.mapping import Mapping as PeerMapping
 from chatd.answers.peers.results import UNEXPECTED, Meter, ToolResult, failure, read
 from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
@@ -65,7 +65,7 @@ class Session:
     async def ask(
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
-        """Carry a call out. Raises `DatabaseFailed`."""
+        """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         self._link.renew()
         self._stopped = trio.Event()
         answer = _Answer(sink, terms)
@@ -141,11 +141,14 @@ class Session:
         answer.meter.rows(table.rows)
         return Answered(is_truncated=table.is_truncated or answer.meter.is_full)
 
-    def _failure(self, error: Exception) -> DatabaseFailed:
-        """What a call that raised means for who asked; what is left of the session is not used."""
+    def _failure(self, error: Exception) -> DatabaseFailed | Forgotten:
+        """What a call that raised means for who asked, and for the session."""
         match error:
             case ValidationError():
                 return DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
+            case MCPError() if self._link.is_forgotten:
+                self.is_usable = False
+                return Forgotten()
             case MCPError() if (
                 error.error.code == mcp_types.CONNECTION_CLOSED or self._link.is_lost
             ):
