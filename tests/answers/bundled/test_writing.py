@@ -1,0 +1,191 @@
+"""Writes, where both the connection and the question allow them: all or nothing."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chatd.answers.bundled.collecting import Whole
+from chatd.answers.bundled.handle import Place
+from chatd.answers.bundled.interrupt import Interrupt, Interrupted
+from chatd.answers.bundled.reading import answer
+from chatd.answers.requests import ExplainStatement, RunStatement, Terms
+from chatd.answers.table import Column
+from chatd.wire.codes import Code
+from tests.answers.bundled.databases import ask, checksum, failure, query, write
+
+ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
+MANY = (
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 500) "
+    "INSERT INTO audit SELECT n FROM r RETURNING what"
+)
+
+
+def test_rows_are_written_and_counted_with_those_of_triggers(database: Path) -> None:
+    assert write(database, "INSERT INTO audit VALUES (1), (2)").outcome.rows_written == 2
+    assert write(database, "UPDATE people SET name = 'x' WHERE id < 3").outcome.rows_written == 4
+    assert write(database, "DELETE FROM audit").outcome.rows_written == 4
+    assert query(database, "SELECT name FROM people ORDER BY id").rows == [["x"], ["x"], ["<b>"]]
+
+
+def test_what_is_returned_are_the_rows_and_all_is_written_however_many(database: Path) -> None:
+    answered = write(database, MANY, max_rows=3)
+    assert answered.rows == [["1"], ["2"], ["3"]]
+    assert answered.columns == [Column("what", None)]
+    assert answered.outcome.is_truncated
+    assert answered.outcome.rows_written == 500
+    assert query(database, "SELECT count(*) FROM audit").rows == [[500]]
+
+
+def test_tables_and_indexes_are_made_changed_and_dropped(database: Path) -> None:
+    for sql in (
+        "CREATE TABLE made (id INTEGER PRIMARY KEY AUTOINCREMENT, x UNIQUE)",
+        "INSERT INTO made (x) VALUES (1)",
+        "ALTER TABLE made ADD COLUMN y DEFAULT 'new'",
+        "ALTER TABLE made RENAME COLUMN y TO z",
+        "ALTER TABLE made RENAME TO renamed",
+        "CREATE INDEX renamed_by_z ON renamed (z)",
+        "CREATE TABLE copy AS SELECT * FROM renamed",
+        "DROP INDEX renamed_by_z",
+        "ALTER TABLE renamed DROP COLUMN z",
+        "DROP TABLE renamed",
+    ):
+        write(database, sql)
+    assert query(database, "SELECT * FROM copy").rows == [[1, 1, "new"]]
+    assert not query(database, "SELECT 1 FROM sqlite_schema WHERE name LIKE 'renamed%'").rows
+
+
+def test_a_write_that_fails_leaves_no_trace(database: Path) -> None:
+    before = checksum(database)
+    sql = "INSERT INTO people (id, name) VALUES (10, 'x'), (11, 'y'), (1, 'taken')"
+    failed = failure(database, RunStatement(sql), writable=True, read_only=False)
+    assert failed.code is Code.DB_ERROR
+    assert "UNIQUE constraint failed" in failed.sentence
+    assert checksum(database) == before
+
+
+def test_foreign_keys_are_kept(database: Path) -> None:
+    failed = failure(
+        database,
+        RunStatement("INSERT INTO secrets VALUES ('x', 99)"),
+        writable=True,
+        read_only=False,
+    )
+    assert "FOREIGN KEY constraint failed" in failed.sentence
+
+
+def test_a_write_is_explained_where_it_is_allowed_and_does_not_run(database: Path) -> None:
+    before = checksum(database)
+    sql = "DELETE FROM people WHERE name = 'Ada'"
+    answered = ask(database, ExplainStatement(sql), writable=True, read_only=False)
+    assert "people_by_name" in str(answered.rows[0][2])
+    assert failure(database, ExplainStatement(sql)).code is Code.DB_READ_ONLY
+    assert checksum(database) == before
+
+
+def test_who_may_write_still_reads_without_a_lock_for_writing(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert write(database, "SELECT count(*) FROM people").rows == [[3]]
+
+
+class StopAtTheFirstRow(Whole):
+    """Stops the call as soon as there is a row."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        super().__init__()
+        self.interrupt = interrupt
+
+    def row(self, row: object, as_json: bytes) -> None:
+        self.interrupt.stop()
+
+
+def test_a_write_that_is_stopped_leaves_no_trace(database: Path) -> None:
+    before = checksum(database)
+    interrupt = Interrupt()
+    with pytest.raises(Interrupted):
+        answer(
+            Place(database, is_writable=True),
+            RunStatement(MANY),
+            Terms(read_only=False),
+            StopAtTheFirstRow(interrupt),
+            interrupt,
+        )
+    assert checksum(database) == before
+
+
+class StopAtTheFirstTick(Whole):
+    """Stops the call when the statement has been at work for a moment."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        super().__init__()
+        self.interrupt = interrupt
+
+    def tick(self) -> None:
+        self.interrupt.stop()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"{ENDLESS} SELECT count(*) FROM r",
+        f"{ENDLESS} INSERT INTO audit SELECT n FROM r",
+    ],
+)
+def test_a_statement_that_never_ends_is_stopped(database: Path, sql: str) -> None:
+    interrupt = Interrupt()
+    with pytest.raises(Interrupted):
+        answer(
+            Place(database, is_writable=True),
+            RunStatement(sql),
+            Terms(read_only=False),
+            StopAtTheFirstTick(interrupt),
+            interrupt,
+        )
+    assert query(database, "SELECT count(*) FROM audit").rows == [[0]]
+
+
+def test_a_stop_that_comes_first_counts(database: Path) -> None:
+    interrupt = Interrupt()
+    interrupt.stop()
+    with pytest.raises(Interrupted):
+        answer(Place(database), RunStatement("SELECT 1"), Terms(), Whole(), interrupt)
+
+
+class StopWhileWaiting(Interrupt):
+    """Is stopped at the third look, when the call has met the lock."""
+
+    looks = 0
+
+    def check(self) -> None:
+        self.looks += 1
+        if self.looks == 3:
+            self.stop()
+        super().check()
+
+
+def test_a_lock_of_somebody_else_is_waited_for_until_the_call_is_stopped(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for sql, terms in (
+            ("SELECT 1 FROM people", Terms()),
+            ("DELETE FROM people", Terms(read_only=False)),
+        ):
+            with pytest.raises(Interrupted):
+                answer(Place(database, True), RunStatement(sql), terms, Whole(), StopWhileWaiting())
+        other.execute("ROLLBACK")
+    assert write(database, "DELETE FROM secrets").outcome.rows_written == 1
+
+
+class Faulty(Whole):
+    """Fails while the statement is at work."""
+
+    def tick(self) -> None:
+        raise ConnectionError("nobody listens")
+
+
+def test_a_fault_in_a_tick_ends_the_call_as_itself(database: Path) -> None:
+    endless = f"{ENDLESS} SELECT max(n) FROM r"
+    with pytest.raises(ConnectionError, match="nobody listens"):
+        answer(Place(database), RunStatement(endless), Terms(), Faulty(), Interrupt())
