@@ -1,4 +1,4 @@
-"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `store` (SPEC 8).
+"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp` (SPEC 8).
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -30,7 +30,8 @@ from chatd.app.start import (
     secret_for,
 )
 from chatd.auth import TokenRefused, Verifier
-from chatd.cli.options import configured, fail, load_or_fail
+from chatd.cli.db_mcp import db_mcp
+from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams
 from chatd.cli.store import store
 from chatd.config import ConfigError, explain, state_directory
 from chatd.observe import bridge, open_log
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(store)
+main.add_command(db_mcp)
 
 
 @main.command()
@@ -73,7 +75,7 @@ def serve(
         log__format=log_format,
         log__level=log_level,
     )
-    _open_missing_streams()
+    open_missing_streams()
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
@@ -84,20 +86,6 @@ def serve(
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     sys.exit(code)
-
-
-def _open_missing_streams() -> None:
-    """Put /dev/null where a launcher closed a standard stream.
-
-    Otherwise its descriptor would go to a file or socket of ours, into which others then write.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for the whole process
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for the whole process
 
 
 def _mint_hint(config_path: Path | None, state_dir: str | None) -> str:

@@ -35,3 +35,17 @@ def fail(message: str, code: int) -> NoReturn:
     """End with a sentence for a person."""
     click.echo(f"chatd: {message}", err=True)
     sys.exit(code)
+
+
+def open_missing_streams() -> None:
+    """Put /dev/null where a launcher closed a standard stream.
+
+    Otherwise its descriptor would go to a file or socket of ours, into which others then write.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - for the whole process

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from chatd.answers.lexer import Dialect
 from chatd.answers.peers.mapping import READY, TERMS, Binary, Call, Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
 from chatd.config.errors import Unfit, described, nearest
@@ -52,7 +53,7 @@ class Database:
     url: str = ""
     sqlite: str = ""
     sample: bool = False
-    dialect: str = "sqlite"
+    dialect: Dialect = "sqlite"
     mapping: str | PeerMapping = BUNDLED
     read_only: bool = True
     credentials: str = "unknown"

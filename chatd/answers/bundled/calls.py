@@ -24,7 +24,7 @@ STATEMENTS_MAX = 12
 """How many statements run at a time; more wait their turn, on their own time."""
 LOOKS_MAX = 4
 """How many questions about tables are answered at a time, however many statements run."""
-STUCK_S = 3.0
+STUCK_S = 5.0
 """How long a statement may go on that was told to stop."""
 NOTICE_S = 1.0
 """How long the notice of a stop may take to be written."""

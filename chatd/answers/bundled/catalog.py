@@ -11,14 +11,12 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.bundled.permissions import MAIN, ROW_SOURCES, Scope, fold
-from chatd.answers.bundled.statement import rejected
+from chatd.answers.bundled.statement import rejected, shown
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column
-from chatd.observe.lines import visible
 from chatd.wire.codes import Code
 
 _KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}
-_NAME_SHOWN_CHARS = 64
 
 TABLES_COLUMNS = (Column("name", "TEXT"), Column("kind", "TEXT"), Column("columns", "INTEGER"))
 DESCRIPTION_COLUMNS = (
@@ -70,12 +68,11 @@ class Catalog:
 
     def find(self, name: str) -> Table:
         """The table of that name. Raises `DatabaseFailed` where none is, or it is out of scope."""
-        shown = visible(name[:_NAME_SHOWN_CHARS])
         if not self.scope.holds(fold(name)):
-            raise rejected(f"The table {shown} is outside of what this question may touch.")
+            raise rejected(f"The table {shown(name)} is outside of what this question may touch.")
         table = self._tables.get(fold(name))
         if table is None:
-            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown} here.")
+            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")
         return table
 
     def describe(self, connection: sqlite3.Connection, name: str) -> list[Values]:

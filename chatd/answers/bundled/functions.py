@@ -1,26 +1,41 @@
-"""Functions of SQLite whose time grows with the product of two lengths, in linear time.
+"""Functions of SQLite that take unbounded time, in bounded time.
 
-Nothing can stop SQLite within one call of a function: two texts of some megabytes kept `instr` busy
-for minutes. Python searches text in linear time. The results are SQLite's own, but for text that is
-not UTF-8: a statement that hands such text to one of these fails.
+Nothing can stop SQLite within one call of a function. Two texts of some megabytes kept `instr` busy
+for minutes: its time grows with the product of their lengths, where Python searches in linear time.
+`printf` counted to a width of 2,000,000,000 for seconds, long after its result was too long: here
+the widths are looked at first, and SQLite formats aside.
+
+The results are SQLite's own, but for text that is not UTF-8: a statement that hands such text to
+one of these fails.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 VALUE_BYTES_MAX = 4_194_304
 """Of one text or blob, read or made; beyond it SQLite refuses. Also what bounds these functions."""
 
+_WIDTH_DIGITS_MAX = 10
 TRIMMED_CHARS_MAX = 100
 """How many characters `trim` may be given to take off."""
 
 Value: TypeAlias = str | bytes | int | float | None
 
+# A directive with its width and precision, each a number or *, which takes an argument.
+_DIRECTIVE = re.compile(r"%[-+ #0!,]*(\d+|\*)?(?:\.(\d+|\*)?)?")
 
-def bound_functions(connection: sqlite3.Connection) -> None:
-    """Put these in the place of SQLite's own, for statements on `connection`."""
+
+def bound_functions(connection: sqlite3.Connection, aside: sqlite3.Connection) -> None:
+    """Put these in the place of SQLite's own, for statements on `connection`.
+
+    `aside` is a connection without a file, on which `printf` is SQLite's own.
+    """
     functions: Mapping[tuple[str, int], Callable[..., Value]] = {
+        ("printf", -1): partial(formatted, aside),
+        ("format", -1): partial(formatted, aside),
         ("instr", 2): instr,
         ("replace", 3): replace,
         ("trim", 2): trim,
@@ -29,6 +44,37 @@ def bound_functions(connection: sqlite3.Connection) -> None:
     }
     for (name, arguments), function in functions.items():
         connection.create_function(name, arguments, function, deterministic=True)
+
+
+def formatted(aside: sqlite3.Connection, *values: Value) -> Value:
+    """What `printf` gives. Raises `ValueError` where widths and precisions are too large."""
+    if values and values[0] is not None:
+        _check_widths(aside, as_text(values[0]), values[1:])
+    places = ", ".join("?" * len(values))
+    (text,) = aside.execute(f"SELECT printf({places})", values).fetchone()
+    return text  # type: ignore[no-any-return]  # a text or NULL
+
+
+def _check_widths(aside: sqlite3.Connection, form: str, values: tuple[Value, ...]) -> None:
+    if "%" not in form:
+        return
+    total, from_values = 0, 0
+    for directive in _DIRECTIVE.finditer(form):
+        for width in directive.groups():
+            if width == "*":
+                from_values += 1
+            elif width is not None:
+                # Longer ones are too large, however many digits of them are zeros.
+                total += int(width) if len(width) < _WIDTH_DIGITS_MAX else VALUE_BYTES_MAX + 1
+    if from_values:
+        # Whichever values they take: none may be too large.
+        largest = 0
+        for value in values:
+            (number,) = aside.execute("SELECT CAST(? AS INTEGER)", (value,)).fetchone()
+            largest = max(largest, abs(number or 0))
+        total += largest * min(from_values, len(values))
+    if total > VALUE_BYTES_MAX:
+        raise ValueError("the widths are too large")
 
 
 def instr(where: Value, what: Value) -> Value:

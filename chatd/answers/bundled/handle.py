@@ -48,7 +48,18 @@ def bound_memory() -> None:
     connection.close()
 
 
-def open_handle(place: Place, will_write: bool) -> sqlite3.Connection:
+class Handle(sqlite3.Connection):
+    """A connection to the file, and beside it one to no file, for functions that need it."""
+
+    aside: sqlite3.Connection
+
+    def close(self) -> None:
+        """Close both."""
+        self.aside.close()
+        super().close()
+
+
+def open_handle(place: Place, will_write: bool) -> Handle:
     """Open the file; it must be there. Raises `sqlite3.Error`.
 
     Loading extensions is off in SQLite, and nothing here turns it on.
@@ -57,10 +68,12 @@ def open_handle(place: Place, will_write: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{place.path.absolute().as_uri()}?mode={mode}",
         uri=True,
+        factory=Handle,
         timeout=LOCK_WAIT_S,
         isolation_level=None,
         cached_statements=0,  # a statement is compiled under the authorizer of its call, each time
     )
+    connection.aside = sqlite3.connect(":memory:")
     try:
         _bound(connection, will_write)
     except BaseException:
@@ -69,10 +82,11 @@ def open_handle(place: Place, will_write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _bound(connection: sqlite3.Connection, will_write: bool) -> None:
+def _bound(connection: Handle, will_write: bool) -> None:
     connection.text_factory = _text
     for limit, value in _LIMITS.items():
         connection.setlimit(limit, value)
+    connection.aside.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)
     for pragma in (
         "trusted_schema = OFF",
         "temp_store = MEMORY",
@@ -80,7 +94,7 @@ def _bound(connection: sqlite3.Connection, will_write: bool) -> None:
         f"foreign_keys = {'ON' if will_write else 'OFF'}",
     ):
         connection.execute(f"PRAGMA {pragma}")
-    bound_functions(connection)
+    bound_functions(connection, connection.aside)
 
 
 def forbid_writes(connection: sqlite3.Connection) -> None:

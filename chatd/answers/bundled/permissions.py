@@ -16,14 +16,16 @@ from enum import Enum, auto
 
 import attrs
 
-from chatd.answers.bundled.statement import read_only, rejected
+from chatd.answers.bundled.statement import read_only, rejected, shown
 from chatd.answers.requests import DatabaseFailed
-from chatd.observe.lines import visible
 
 MAIN = "main"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMPORARY_SCHEMA = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
-_NAME_SHOWN_CHARS = 64
+
+CALLS_MAX = 100
+"""Calls of functions in one statement. SQLite heeds an interrupt at jumps alone, and a statement of
+two thousand calls has none between them."""
 
 ROW_SOURCES = frozenset({"json_each", "json_tree"})
 """Functions that stand in FROM."""
@@ -117,6 +119,7 @@ class Denied(Enum):
     WRITE = auto()
     FUNCTION = auto()
     TABLE = auto()
+    LENGTH = auto()
     OTHER = auto()
 
 
@@ -129,20 +132,23 @@ class Denial:
 
     def as_failure(self) -> DatabaseFailed:
         """The refusal of the statement."""
-        shown = visible(self.name[:_NAME_SHOWN_CHARS])
         match self.reason:
             case Denied.WRITE:
                 return read_only()
             case Denied.FUNCTION:
-                return rejected(f"The function {shown} may not be used here.")
+                return rejected(f"The function {shown(self.name)} may not be used here.")
             case Denied.TABLE:
-                return rejected(f"The table {shown} is outside of what this question may touch.")
+                return rejected(
+                    f"The table {shown(self.name)} is outside of what this question may touch."
+                )
+            case Denied.LENGTH:
+                return rejected(f"The statement calls more than {CALLS_MAX} functions.")
             case Denied.OTHER:
                 return rejected()
 
 
 class Authorizer:
-    """What SQLite asks while it compiles a statement; it remembers what it denied first.
+    """What SQLite asks while it compiles a statement, once; it remembers what it denied first.
 
     `leading_word` is the first word of the statement, in capitals. `typing_view` is the one
     temporary view that may be made, to learn the types of columns; None allows none.
@@ -160,6 +166,7 @@ class Authorizer:
         self._leading_word = leading_word
         self._typing_view = typing_view
         self._created: set[str] = set()
+        self._calls = 0
         self.denial: Denial | None = None
 
     def __call__(
@@ -226,6 +233,9 @@ class Authorizer:
         return Denial(Denied.TABLE, "sqlite_schema")
 
     def _judge_function(self, name: str) -> Denial | None:
+        self._calls += 1
+        if self._calls > CALLS_MAX:
+            return Denial(Denied.LENGTH)
         if name in FUNCTIONS or (self._may_write and name in _FUNCTIONS_OF_ALTER):
             return None
         return Denial(Denied.FUNCTION, name)

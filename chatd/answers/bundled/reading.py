@@ -24,7 +24,7 @@ from chatd.answers.bundled.failures import as_failure, primary_code
 from chatd.answers.bundled.handle import Place, forbid_writes, open_handle
 from chatd.answers.bundled.interrupt import Interrupt
 from chatd.answers.bundled.permissions import MAIN, Authorizer, Scope, fold
-from chatd.answers.bundled.statement import Kind, first_word, kind_of, rejected
+from chatd.answers.bundled.statement import Kind, first_word, kind_of, rejected, shown
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
@@ -36,7 +36,6 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.table import Column, Row, cell
-from chatd.observe.lines import visible
 from chatd.wire.codes import Code
 
 SAMPLE_ROWS = 20
@@ -45,7 +44,6 @@ TICK_OPERATIONS = 5_000
 
 PLAN_COLUMNS = (Column("id", "INTEGER"), Column("parent", "INTEGER"), Column("detail", "TEXT"))
 _TYPING_VIEW = "chatd_columns"
-_NAME_SHOWN_CHARS = 64
 
 # What reading from `sqlite3` raises: its errors, its warnings (before Python 3.12, of a second
 # statement), text or names that are not what Python takes, too little memory.
@@ -70,10 +68,8 @@ def answer(
     Of `terms`, the time is for who calls: it stops the call through `interrupt`.
     """
     if terms.schema is not None and fold(terms.schema) != MAIN:
-        shown = visible(terms.schema[:_NAME_SHOWN_CHARS])
-        raise DatabaseFailed(
-            Code.DB_ERROR, f"There is no schema {shown} here; the only one is {MAIN}."
-        )
+        sentence = f"There is no schema {shown(terms.schema)} here; the only one is {MAIN}."
+        raise DatabaseFailed(Code.DB_ERROR, sentence)
     return _Call(place, terms, rows, interrupt).answer(request)
 
 
@@ -181,13 +177,14 @@ class _Call:
         connection.set_authorizer(None)
         types = self._types(connection, sql, scope)
         forbid_writes(connection)
-        connection.set_authorizer(self._authorizer)
+        self._authorize(connection, Authorizer(scope, may_write=False))
         return self._run(connection, sql, types)
 
     def _write(self, connection: sqlite3.Connection, sql: str) -> Outcome:
         catalog = Catalog.read(connection, self._terms.tables)
-        authorizer = Authorizer(catalog.scope, may_write=True, leading_word=first_word(sql))
-        self._check(connection, sql, authorizer)
+        word = first_word(sql)
+        self._check(connection, sql, Authorizer(catalog.scope, True, word))
+        self._authorize(connection, Authorizer(catalog.scope, True, word))
         outcome = self._run(connection, sql, ())
         connection.set_authorizer(None)
         self._patiently(connection, "COMMIT")
@@ -196,8 +193,9 @@ class _Call:
     def _explain(self, connection: sqlite3.Connection, sql: str, may_write: bool) -> Outcome:
         catalog = Catalog.read(connection, self._terms.tables)
         forbid_writes(connection)
-        authorizer = Authorizer(catalog.scope, may_write, first_word(sql))
-        self._check(connection, sql, authorizer)
+        word = first_word(sql)
+        self._check(connection, sql, Authorizer(catalog.scope, may_write, word))
+        self._authorize(connection, Authorizer(catalog.scope, may_write, word))
         with closing(connection.execute(f"EXPLAIN QUERY PLAN {sql}")) as plan:
             self._rows.columns(PLAN_COLUMNS)
             return self._feed((step, parent, detail) for step, parent, _, detail in plan)
@@ -216,13 +214,17 @@ class _Call:
     # How a statement runs
 
     def _check(self, connection: sqlite3.Connection, sql: str, authorizer: Authorizer) -> None:
-        """Have SQLite compile the statement, and not run it, under the authorizer from now on."""
-        self._authorizer = authorizer
-        connection.set_authorizer(authorizer)
+        """Have SQLite compile the statement, and not run it."""
+        self._authorize(connection, authorizer)
         self._is_compiling = True
         explained = sql if first_word(sql) == "EXPLAIN" else f"EXPLAIN {sql}"
         connection.execute(explained).close()
         self._is_compiling = False
+
+    def _authorize(self, connection: sqlite3.Connection, authorizer: Authorizer) -> None:
+        """Have what is compiled from now on asked of `authorizer`."""
+        self._authorizer = authorizer
+        connection.set_authorizer(authorizer)
 
     def _types(
         self, connection: sqlite3.Connection, sql: str, scope: Scope

@@ -8,12 +8,13 @@ import re
 from enum import Enum, auto
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.observe.lines import visible
 from chatd.wire.codes import EXPLANATIONS, Code
 
 SQL_BYTES_MAX = 100_000
 """Of one statement. A message has 10,000 characters at most (SPEC 5), of 4 bytes at most."""
 
-_SHOWN_CHARS = 32
+_SHOWN_CHARS = 64
 
 # White space and comments as SQLite skips them. A comment that nobody closes ends with the text.
 _BLANK = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
@@ -59,6 +60,11 @@ _KINDS = {
 }
 
 
+def shown(name: str) -> str:
+    """A name out of a statement, as it stands in a sentence."""
+    return visible(name[:_SHOWN_CHARS])
+
+
 def rejected(sentence: str | None = None) -> DatabaseFailed:
     """A statement that may not run here, whoever asks."""
     code = Code.DB_STATEMENT_REJECTED
@@ -94,7 +100,7 @@ def kind_of(sql: str, may_write: bool) -> Kind:
         raise rejected()
     kind = _KINDS.get(word)
     if kind is None:
-        raise DatabaseFailed(Code.DB_SYNTAX, f"No statement begins with {word[:_SHOWN_CHARS]}.")
+        raise DatabaseFailed(Code.DB_SYNTAX, f"No statement begins with {shown(word)}.")
     if kind is Kind.WRITING and not may_write:
         raise read_only()
     return kind

@@ -232,12 +232,15 @@ BOMBS = (
     "SELECT " + " + ".join(["1"] * 40_000),
     "SELECT " + ", ".join(["zeroblob(4000000)"] * 1_000),
     "SELECT " + ", ".join(["1"] * 30_000),
+    "SELECT " + ", ".join(["length(hex(zeroblob(2000000)))"] * 1_900),
+    "SELECT " + ", ".join(["length(hex(zeroblob(2000000)))"] * 30),
+    "SELECT printf(replace(hex(zeroblob(200000)), '00', '%4000000c'))",
     "SELECT 1" + " UNION ALL SELECT 1" * 5_000,
     "VALUES " + ", ".join(["(1)"] * 20_000),
     "SELECT 1 WHERE 1 IN (" + ", ".join(["1"] * 30_000) + ")",
     "SELECT '" + "x" * 90_000 + "'",
-    "SELECT '" + "x" * 2_000_000 + "'",
-    "SELECT 1 -- " + "x" * 2_000_000,
+    "SELECT '" + "x" * 900_000 + "'",
+    "SELECT 1 -- " + "x" * 900_000,
     "WITH c0 AS (SELECT 1), "
     + ", ".join(f"c{at} AS (SELECT 1 FROM c{at - 1}, c{at - 1} AS x)" for at in range(1, 60))
     + " SELECT count(*) FROM c59",

@@ -9,6 +9,7 @@ import pytest
 
 from chatd.answers.bundled.arguments import ROWS_MAX
 from chatd.answers.bundled.functions import VALUE_BYTES_MAX
+from chatd.answers.bundled.permissions import CALLS_MAX
 from chatd.answers.bundled.reading import SAMPLE_ROWS, cut_row
 from chatd.answers.requests import (
     DescribeTable,
@@ -180,6 +181,14 @@ def test_what_fails_says_why_in_one_sentence(
     failed = failure(database, RunStatement(sql))
     assert failed.code is code
     assert part in failed.sentence
+
+
+def test_a_statement_calls_so_many_functions_and_no_more(database: Path) -> None:
+    calls = ["abs(1)"] * CALLS_MAX
+    assert query(database, f"SELECT {', '.join(calls)}").rows == [[1] * CALLS_MAX]
+    refused = failure(database, RunStatement(f"SELECT {', '.join([*calls, 'abs(1)'])}"))
+    assert refused.code is Code.DB_STATEMENT_REJECTED
+    assert "more than 100 functions" in refused.sentence
 
 
 def test_text_that_is_no_utf_8_does_not_break_an_answer(database: Path) -> None:

@@ -123,7 +123,8 @@ class StopAtTheFirstTick(Whole):
         self.interrupt = interrupt
 
     def tick(self) -> None:
-        self.interrupt.stop()
+        assert not self.interrupt.is_stopped, "it goes on"
+        self.interrupt.is_stopped = True  # as a stop that SQLite forgot, between two statements
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,14 @@ def test_a_stop_that_comes_first_counts(database: Path) -> None:
     interrupt.stop()
     with pytest.raises(Interrupted):
         answer(Place(database), RunStatement("SELECT 1"), Terms(), Whole(), interrupt)
+
+
+def test_a_stop_reaches_into_a_statement_that_is_not_looked_at() -> None:
+    interrupt = Interrupt()
+    with closing(sqlite3.connect(":memory:")) as connection, interrupt.reaching(connection):
+        connection.create_function("stop", 0, interrupt.stop)
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(f"{ENDLESS} SELECT max(n) FROM r WHERE n < 2 OR stop()")
 
 
 class StopWhileWaiting(Interrupt):
