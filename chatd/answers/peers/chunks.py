@@ -17,7 +17,7 @@ from chatd.answers.peers.results import from_json, json_cell
 from chatd.answers.table import Column, Row
 
 MESSAGE_CHARS_MAX: Final = 262_144
-"""Characters of one message; it is parsed in one step of the loop. Beyond: `BadChunk`."""
+"""Characters of one message. Beyond: `BadChunk`."""
 AHEAD_MAX: Final = 64
 """Messages that are kept because an earlier one is missing. Beyond: `BadChunk`."""
 
@@ -43,9 +43,8 @@ class Chunks:
         self._ahead: dict[int, Chunk] = {}
         self._width: int | None = None
 
-    def take(self, message: str) -> list[Chunk]:
-        """Take a message in, and give the chunks whose turn it now is. Raises `BadChunk`."""
-        chunk = read_chunk(message)
+    def take(self, chunk: Chunk) -> list[Chunk]:
+        """Take a chunk in, and give those whose turn it now is. Raises `BadChunk`."""
         if chunk.index < self.next_index or chunk.index in self._ahead:
             return []
         self._ahead[chunk.index] = chunk
@@ -67,9 +66,12 @@ def read_chunk(message: str) -> Chunk:
     if len(message) > MESSAGE_CHARS_MAX:
         raise BadChunk("too long")
     try:
-        told = from_json(message)
+        return _read(from_json(message))
     except (ValueError, RecursionError):
         raise BadChunk("no JSON") from None
+
+
+def _read(told: object) -> Chunk:
     match told:
         case {"index": int() as index, "rows": list() as rows, **rest} if all(
             isinstance(row, list) for row in rows

@@ -111,9 +111,9 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
             confirms_stop=True,
         ),
         # PyPI's mcp-alchemy 2026.10.15 (SQLAlchemy, any dialect). All values are text: NULL and the
-        # text "NULL" are the same, decimals of SQLite are floats, and a value with a line break can
-        # look like the next column. Integers keep every digit. It cuts an answer at 4,000
-        # characters ($EXECUTE_QUERY_MAX_CHARS), and says so. No call can be cancelled.
+        # text "NULL" are the same, bytes are Python's notation of them, decimals of SQLite are
+        # floats, and a value with a line break can look like the next column. Integers keep every
+        # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
         "mcp-alchemy": Mapping(
             list_tables=Call("all_table_names", form=Form.NAMES),
             describe_table=Call("schema_definitions", "table_names", form=Form.TEXT, is_list=True),

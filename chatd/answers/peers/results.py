@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from typing import Final, NoReturn
 
 import attrs
@@ -37,8 +38,12 @@ _SYNTAX: Final = re.compile(
 _RULE: Final = re.compile(r"\s*:?-+:?\s*")
 _RECORD: Final = re.compile(r"^(\d+)\. row$", re.MULTILINE)
 _RECORDS_END: Final = re.compile(
-    r"\n*Result: (?:showing first )?(\d+) rows( \(output truncated\))?\s*\Z"
+    r"Result: (?:showing first )?(\d+) rows( \(output truncated\))?\s*\Z"
 )
+_END_CHARS: Final = 100
+"""Characters at the end of records in which that end stands."""
+_NAME_CHARS: Final = 200
+"""Characters of the name of a column in records; a longer one is none."""
 
 
 @attrs.frozen
@@ -362,41 +367,47 @@ def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> T
         return Table((), ())
     if not text.startswith("1. row"):
         return _text(result, call, binary, most)
-    end = _RECORDS_END.search(text)
+    end = _RECORDS_END.search(text, max(0, len(text) - _END_CHARS))
     if end is None:
         _refuse("records without an end")
-    parts: list[list[str]] = []
-    starts = list(_RECORD.finditer(text, 0, end.start()))
+    body = text[: end.start()].rstrip("\n")
+    starts = list(_RECORD.finditer(body))
     starts = [match for at, match in enumerate(starts) if match.group(1) == str(at + 1)]
-    for at, match in enumerate(starts):
-        until = starts[at + 1].start() if at + 1 < len(starts) else end.start()
-        parts.append(text[match.end() + 1 : until].removesuffix("\n\n").split("\n"))
+    parts: list[list[str]] = []
+    for match, following in zip_longest(starts, starts[1:]):
+        until = len(body) if following is None else following.start() - 1
+        part = body[match.end() + 1 : until]
+        parts.append((part if following is None else part.removesuffix("\n")).split("\n"))
     names = _common_names(parts)
     rows = [_record(lines, names) for lines in parts[:most]]
-    return Table(
-        tuple(Column(name) for name in _few(names)), rows, is_truncated=end.group(2) is not None
-    )
+    return Table(tuple(Column(name) for name in names), rows, is_truncated=bool(end.group(2)))
 
 
 def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
     """The names that every record has, in the order of the first."""
-    names = [line.partition(": ")[0] for line in records[0] if ": " in line]
+    names = _starts(records[0])
     for lines in records[1:]:
-        starts = {line.partition(": ")[0] for line in lines if ": " in line}
-        names = [name for name in names if name in starts]
-    return names
+        there = set(_starts(lines))
+        names = [name for name in names if name in there]
+    return list(_few(names))
+
+
+def _starts(lines: Sequence[str]) -> list[str]:
+    """What stands before a colon at the start of lines."""
+    return [line.partition(": ")[0] for line in lines if ": " in line[: _NAME_CHARS + 2]]
 
 
 def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
-    values: list[str] = []
+    values: list[list[str]] = []
     for line in lines:
         if len(values) < len(names) and line.startswith(f"{names[len(values)]}: "):
-            values.append(line.partition(": ")[2] if ": " not in names[len(values)] else line)
+            values.append([line[len(names[len(values)]) + 2 :]])
         elif values:
-            values[-1] += f"\n{line}"
+            values[-1].append(line)
     if len(values) != len(names):
         _refuse("a record of another width")
-    return [None if value == "NULL" else value for value in values]
+    texts = ["\n".join(parts) for parts in values]
+    return [None if text == "NULL" else text for text in texts]
 
 
 def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:

@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from chatd import __version__
 from chatd.answers.peers.calls import ToolCall
-from chatd.answers.peers.chunks import BadChunk, Chunks, is_stopped_notice
+from chatd.answers.peers.chunks import BadChunk, Chunks, is_stopped_notice, read_chunk
 from chatd.answers.peers.link import Forgotten, Link, Unfit
+from chatd.answers.peers.mapping import Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
 from chatd.answers.peers.results import UNEXPECTED, Meter, ToolResult, failure, read
 from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
@@ -32,7 +33,7 @@ CONFIRM_S: Final = 1.0
 PAGES_MAX: Final = 20
 """Pages of the list of tools that are read."""
 INLINE_CHARS: Final = 16_384
-"""A text of more characters is read in a thread."""
+"""A text of more characters is read in a thread; structured content, of any size, always is."""
 
 
 class Session:
@@ -133,7 +134,7 @@ class Session:
                 truncated = rest.get("truncated") is True
                 return Answered(is_truncated=truncated or answer.meter.is_full)
         arguments = (told, call, self._mapping, terms.max_rows)
-        if len(told.text) > INLINE_CHARS:
+        if len(told.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
             table = await trio.to_thread.run_sync(read, *arguments)
         else:
             table = read(*arguments)
@@ -180,7 +181,11 @@ class _Answer:
         if message is None or self.ended.is_set():
             return
         try:
-            for chunk in self.chunks.take(message):
+            if len(message) > INLINE_CHARS:
+                read_one = await trio.to_thread.run_sync(read_chunk, message)
+            else:
+                read_one = read_chunk(message)
+            for chunk in self.chunks.take(read_one):
                 if chunk.columns is not None:
                     self.meter.columns(chunk.columns)
                 self.meter.rows(chunk.rows)

@@ -141,6 +141,11 @@ class Calls:
         while True:
             write(MEBIBYTE)
 
+    def large_chunks(self) -> None:
+        for index in range(5):
+            self.chunk(index, ["x" * 40_000])
+        self.done(5)
+
     def large(self) -> None:
         self.result("", {"columns": ["a"], "rows": [["x" * 1000]] * 900})
 

@@ -15,6 +15,7 @@ from chatd.answers.peers.chunks import (
     Chunk,
     Chunks,
     is_stopped_notice,
+    read_chunk,
 )
 from chatd.answers.table import Column
 
@@ -24,10 +25,14 @@ def message(index: int, *rows: object) -> str:
     return json.dumps({"index": index, **head, "rows": rows})
 
 
+def told(index: int, *rows: object) -> Chunk:
+    return read_chunk(message(index, *rows))
+
+
 def test_the_columns_come_with_the_first_chunk() -> None:
     chunks = Chunks()
-    assert chunks.take(message(0, [1])) == [Chunk(0, (Column("n", "INTEGER"),), [[1]])]
-    assert chunks.take(message(1, [2], [3])) == [Chunk(1, None, [[2], [3]])]
+    assert chunks.take(told(0, [1])) == [Chunk(0, (Column("n", "INTEGER"),), [[1]])]
+    assert chunks.take(told(1, [2], [3])) == [Chunk(1, None, [[2], [3]])]
     assert chunks.next_index == 2
 
 
@@ -36,29 +41,29 @@ def test_in_whatever_order_they_come_they_leave_in_their_own(count: int, seed: i
     messages = [message(index, [index]) for index in range(count)] * 2
     random.Random(seed).shuffle(messages)
     chunks = Chunks()
-    out = [chunk.index for one in messages for chunk in chunks.take(one)]
+    out = [chunk.index for one in messages for chunk in chunks.take(read_chunk(one))]
     assert out == list(range(count))
 
 
 def test_numbers_that_no_float_holds_stay_exact() -> None:
-    chunk = Chunks().take('{"index":0,"columns":[{"name":"n"}],"rows":[[9007199254740993],[0.1]]}')
-    assert chunk[0].rows == [["9007199254740993"], [0.1]]
+    chunk = read_chunk('{"index":0,"columns":[{"name":"n"}],"rows":[[9007199254740993],[0.1]]}')
+    assert chunk.rows == [["9007199254740993"], [0.1]]
 
 
 def test_what_comes_again_and_again_is_not_kept() -> None:
     chunks, count = Chunks(), 2 * AHEAD_MAX
     for _ in range(2):
         for index in range(count):
-            chunks.take(message(index, [index]))
+            chunks.take(told(index, [index]))
     assert chunks.next_index == count
 
 
 def test_too_many_that_are_early_are_refused() -> None:
     chunks = Chunks()
     for index in range(1, AHEAD_MAX + 1):
-        chunks.take(message(index, [index]))
+        chunks.take(told(index, [index]))
     with pytest.raises(BadChunk):
-        chunks.take(message(AHEAD_MAX + 1, [0]))
+        chunks.take(told(AHEAD_MAX + 1, [0]))
 
 
 @pytest.mark.parametrize(
@@ -73,12 +78,13 @@ def test_too_many_that_are_early_are_refused() -> None:
         '{"index": 0, "columns": [{"name": "n"}], "rows": [[1, 2]]}',
         '{"index": 0, "rows": [[1]]}',
         "[" * 100_000,
+        '{"index": 0, "columns": [{"name": "n"}], "rows": [[' + "[" * 990 + "]" * 990 + "]]}",
         '{"index": 0, "columns": [], "rows": [], "x": "' + "x" * MESSAGE_CHARS_MAX + '"}',
     ],
 )
 def test_what_is_no_chunk_is_refused(garbage: str) -> None:
     with pytest.raises(BadChunk):
-        Chunks().take(garbage)
+        Chunks().take(read_chunk(garbage))
 
 
 @given(text=st.text() | st.recursive(
@@ -89,7 +95,7 @@ def test_what_is_no_chunk_is_refused(garbage: str) -> None:
 def test_garbage_is_a_bad_chunk_and_nothing_else(text: str) -> None:
     is_stopped_notice(text)
     with contextlib.suppress(BadChunk):
-        Chunks().take(text)
+        Chunks().take(read_chunk(text))
 
 
 def test_the_notice_of_a_stop_is_told_from_a_chunk() -> None:

@@ -1,11 +1,15 @@
 """A database over fake peers that misbehave in every way, as real processes."""
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
+from chatd.answers.peers import session
 from chatd.answers.peers.mapping import READY, Call, Mapping
 from chatd.answers.peers.results import UNEXPECTED
 from chatd.answers.requests import (
@@ -356,12 +360,43 @@ async def test_a_request_without_a_tool_is_refused_before_anybody_is_asked() -> 
         assert caught.value.code is Code.DB_ERROR
 
 
-async def test_a_large_result_is_read_off_the_loop_and_within_the_terms() -> None:
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads in which results are read."""
+    names: list[str] = []
+
+    def noting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def read(*arguments: Any) -> Any:
+            names.append(threading.current_thread().name)
+            return real(*arguments)
+
+        return read
+
+    for name in ("read", "read_chunk"):
+        monkeypatch.setattr(session, name, noting(getattr(session, name)))
+    return names
+
+
+async def test_large_chunks_are_read_off_the_loop(threads: list[str]) -> None:
+    async with running(fake()) as peer:
+        _, plate = await peer.ask("large_chunks")
+        assert [len(row[0]) for row in plate.rows_] == [40_000] * 5
+        assert len(threads) == 5
+        assert threading.main_thread().name not in threads
+        await peer.ask("who")
+        assert threads[5:] == [threading.main_thread().name]
+
+
+async def test_a_large_result_is_read_off_the_loop_and_within_the_terms(
+    threads: list[str],
+) -> None:
     mapping = Mapping(query=READY["chatd"].query)
     async with running(fake(mapping=mapping)) as peer:
         end, plate = await peer.ask("large", max_rows=300)
         assert end == Answered(is_truncated=True)
         assert len(plate.rows_) == 260  # of 1,005 bytes each, in 262,144
+        assert len(threads) == 1
+        assert threading.main_thread().name not in threads
 
 
 async def test_a_peer_that_was_cut_off_is_not_asked_to_end(tmp_path: Path) -> None:
