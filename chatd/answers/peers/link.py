@@ -18,6 +18,10 @@ SIZES_A_CALL: Final = 8
 """Bytes between two calls, in times of the largest message. Beyond: the peer is cut off."""
 
 
+TOO_LONG: Final = "it sent a message that is too long"
+TOO_MUCH: Final = "it sent more than a call may bring"
+
+
 class Breach(Exception):
     """The peer broke a bound or the protocol; the text says which, and holds nothing of its own."""
 
@@ -58,7 +62,7 @@ class Link:
         self._messages_left -= 1
         self._bytes_left -= size
         if self._messages_left < 0 or self._bytes_left < 0:
-            raise Breach("it sent more than a call may bring")
+            raise Breach(TOO_MUCH)
 
     def lose(self, breach: str | None = None) -> None:
         """It has ended; the first reason counts."""
@@ -72,7 +76,8 @@ class Link:
     def failure(self) -> DatabaseFailed:
         """What its end means for who asked."""
         if self.breach is not None:
-            sentence = f"The database's server was cut off: {self.breach}."
+            hint = " Ask for fewer rows." if self.breach in (TOO_LONG, TOO_MUCH) else ""
+            sentence = f"The database's server was cut off: {self.breach}.{hint}"
             return DatabaseFailed(Code.DB_ERROR, sentence)
         sentence = "The database's server ended while it answered; ask again."
         return DatabaseFailed(Code.DB_UNAVAILABLE, sentence)

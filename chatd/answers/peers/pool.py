@@ -4,7 +4,7 @@ Each session lives in a task of its own, so that a peer that dies, hangs or lies
 only. The first is opened at once and kept, so that a question does not wait for a process to start;
 the others when there are more questions than sessions. A call holds a session; calls that find none
 wait in order. A session that was lost is opened again, after 1 s, 2 s, and so on up to a minute, at
-once where it had served before.
+once where it had begun to serve.
 
 The MCP SDK takes a second to import and 30 MB, so that it is imported by the first session, in a
 thread.
@@ -211,13 +211,12 @@ class McpDatabase:
             if reason is None:  # closed on our side, as a call may still run on
                 continue
             place.failures = 0 if place.has_served else place.failures + 1
-            least, most = BACKOFF_S
-            delay_s = min(most, least * 2 ** min(place.failures - 1, 16)) if place.failures else 0.0
-            self._emit.emit(DatabaseLost(self._connection_id, reason, delay_s))
+            wait_s = delay_s(place.failures)
+            self._emit.emit(DatabaseLost(self._connection_id, reason, wait_s))
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
-            await trio.sleep(delay_s)
+            await trio.sleep(wait_s)
 
     def _is_wanted(self) -> bool:
         """Whether more wait than there are sessions that are free, or will be soon."""
@@ -294,20 +293,18 @@ class McpDatabase:
                 await self._news.wait()
                 continue
             job = self._queue.popleft()
-            place.is_busy = True
+            place.is_busy = place.has_served = True
             try:
                 job.end(
                     await session.ask(
                         job.call, job.terms, job, job.stop, self._configured.call_timeout_s
                     )
                 )
-                place.has_served = True
             except Forgotten:
                 if not job.is_repeated and not job.stop.is_set():
                     job.is_repeated = True
                     self._queue.appendleft(job)
             except DatabaseFailed as failed:
-                place.has_served = place.has_served or session.is_usable
                 job.end(failed)
             finally:
                 if job not in self._queue:  # cancelled by a dead peer, or with the daemon
@@ -316,6 +313,12 @@ class McpDatabase:
 
 
 _PACKAGE: Final = "chatd.answers.peers"
+
+
+def delay_s(failures: int) -> float:
+    """How long to wait before a session is opened again, after so many failures in a row."""
+    least, most = BACKOFF_S
+    return min(most, least * 2 ** min(failures - 1, 16)) if failures else 0.0
 
 
 def _impossible(request: Request) -> DatabaseFailed:

@@ -22,7 +22,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 from chatd.answers.peers.lines import Lines, LineTooLong
-from chatd.answers.peers.link import Breach, Link
+from chatd.answers.peers.link import TOO_LONG, Breach, Link
 
 GRACE_S: Final = 1.0
 """How long a child may take to end after its standard input is closed, and after each signal."""
@@ -105,7 +105,7 @@ async def _read(process: trio.Process, to_session: ToSession, link: Link) -> Non
                 else:
                     greeting -= 1
     except LineTooLong:
-        breach = "it sent a message that is too long"
+        breach = TOO_LONG
     except Breach as error:
         breach = str(error)
     except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -192,6 +192,7 @@ def main(start: str) -> None:
         case "dead":
             sys.exit(1)
         case "silent":
+            sys.stderr.write("silent from now on\n")
             sys.stdin.read()
         case "greeting":
             write("Welcome!\nRunning on stdio\n")

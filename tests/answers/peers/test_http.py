@@ -14,11 +14,18 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from chatd.answers.peers.mapping import Call, Form, Mapping
-from chatd.answers.requests import Answered, DatabaseFailed, ListTables
+from chatd.answers.requests import (
+    Answered,
+    DatabaseFailed,
+    ListTables,
+    RunStatement,
+    Stopped,
+    Terms,
+)
 from chatd.config import Database
 from chatd.observe import DatabaseConnected, DatabaseLost
 from chatd.wire.codes import Code
-from tests.answers.peers.pools import Running, running
+from tests.answers.peers.pools import LIMIT_S, Plate, Running, running
 
 ReceiveSend = Callable[..., Awaitable[Any]]
 pytestmark = pytest.mark.filterwarnings(
@@ -175,6 +182,24 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
             await peer.ask("x")
         assert caught.value.code is Code.DB_TIMEOUT
         assert (await peer.ask("x"))[1].rows_ == [["x"]]
+
+
+async def test_a_stop_over_http_is_told_and_the_session_replaced() -> None:
+    async with asked() as (peer, front):
+        await peer.ask("x")
+        stop, waits = trio.Event(), trio.Event()
+
+        async def answer(send: ReceiveSend) -> None:
+            front.answer = None
+            stop.set()
+            await waits.wait()
+
+        front.answer = answer
+        with trio.fail_after(LIMIT_S):
+            end = await peer.database.ask(RunStatement("x"), Terms(), Plate(), stop)
+        assert end == Stopped(is_confirmed=False)
+        assert (await peer.ask("x"))[1].rows_ == [["x"]]
+        waits.set()
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -1,6 +1,8 @@
 """A database over fake peers that misbehave in every way, as real processes."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import trio
 
 from chatd.answers.peers import session
 from chatd.answers.peers.mapping import READY, Call, Mapping
+from chatd.answers.peers.pool import delay_s
 from chatd.answers.peers.results import UNEXPECTED
 from chatd.answers.requests import (
     Answered,
@@ -105,10 +108,26 @@ ENDED = "The database's server ended while it answered; ask again."
         ("a_chunk_is_wide", Code.DB_ERROR, UNEXPECTED),
         ("garbage", Code.DB_ERROR, f"{CUT_OFF}it wrote something that is no message."),
         ("deep_json", Code.DB_ERROR, f"{CUT_OFF}it wrote something that is no message."),
-        ("huge", Code.DB_ERROR, f"{CUT_OFF}it sent a message that is too long."),
-        ("endless_line", Code.DB_ERROR, f"{CUT_OFF}it sent a message that is too long."),
-        ("endless_progress", Code.DB_ERROR, f"{CUT_OFF}it sent more than a call may bring."),
-        ("endless_logs", Code.DB_ERROR, f"{CUT_OFF}it sent more than a call may bring."),
+        (
+            "huge",
+            Code.DB_ERROR,
+            f"{CUT_OFF}it sent a message that is too long. Ask for fewer rows.",
+        ),
+        (
+            "endless_line",
+            Code.DB_ERROR,
+            f"{CUT_OFF}it sent a message that is too long. Ask for fewer rows.",
+        ),
+        (
+            "endless_progress",
+            Code.DB_ERROR,
+            f"{CUT_OFF}it sent more than a call may bring. Ask for fewer rows.",
+        ),
+        (
+            "endless_logs",
+            Code.DB_ERROR,
+            f"{CUT_OFF}it sent more than a call may bring. Ask for fewer rows.",
+        ),
         ("half_json", Code.DB_UNAVAILABLE, ENDED),
         ("die", Code.DB_UNAVAILABLE, ENDED),
         ("die_in_the_middle", Code.DB_UNAVAILABLE, ENDED),
@@ -118,7 +137,6 @@ async def test_a_peer_that_breaks_costs_its_own_question_only(
     sql: str, code: Code, sentence: str
 ) -> None:
     async with running(fake()) as peer:
-        await peer.ask("rows")
         failed = await failure(peer, sql)
         assert (failed.code, failed.sentence) == (code, sentence)
         assert (await peer.ask("rows"))[1].rows_ == [[1], [2], [3]]
@@ -265,6 +283,24 @@ async def test_a_peer_that_does_not_become_ready_is_unavailable(start: str, reas
         assert (await failure(peer, "rows")).code is Code.DB_UNAVAILABLE
         lost = peer.recorder.of(DatabaseLost)[0]
         assert (lost.connection_id, lost.reason, lost.retry_in_s) == ("room", reason, 1.0)
+
+
+async def test_a_peer_that_is_being_started_ends_with_the_daemon(tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    async with running(fake("silent", file)) as peer:
+        await peer.recorder.until(DatabaseWrote)
+    assert len(processes(file)) == 1
+    assert not any(is_alive(pid) for pid in processes(file))
+
+
+def test_the_wait_for_another_try_doubles_up_to_a_minute() -> None:
+    assert [delay_s(failures) for failures in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert delay_s(10**6) == 60
+
+
+def test_the_sdk_is_imported_when_the_first_session_is_opened_and_not_before() -> None:
+    code = "import sys, chatd.answers.peers.pool; sys.exit('mcp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 async def test_a_program_that_is_not_there_is_unavailable() -> None:
