@@ -16,7 +16,7 @@ from chatd.answers.peers.mapping import Binary
 from chatd.answers.peers.results import from_json, json_cell
 from chatd.answers.table import Column, Row
 
-MESSAGE_CHARS_MAX: Final = 262_144
+MESSAGE_CHARS_MAX: Final = 1_048_576
 """Characters of one message. Beyond: `BadChunk`."""
 AHEAD_MAX: Final = 64
 """Messages that are kept because an earlier one is missing. Beyond: `BadChunk`."""
@@ -50,7 +50,7 @@ class Chunks:
         self._ahead[chunk.index] = chunk
         turn: list[Chunk] = []
         while (due := self._ahead.pop(self.next_index, None)) is not None:
-            if due.columns is not None and due.index == 0:
+            if due.columns is not None:
                 self._width = len(due.columns)
             if any(len(row) != self._width for row in due.rows):
                 raise BadChunk("a row of another width")
@@ -76,7 +76,7 @@ def _read(told: object) -> Chunk:
         case {"index": int() as index, "rows": list() as rows, **rest} if all(
             isinstance(row, list) for row in rows
         ):
-            columns = rest.get("columns")
+            columns = rest.get("columns") if index == 0 else None
             cells = [[json_cell(value, Binary.NONE) for value in row] for row in rows]
             return Chunk(index, None if columns is None else _columns(columns), cells)
     raise BadChunk("no chunk")

@@ -14,6 +14,9 @@ from chatd.wire.codes import Code
 
 MESSAGES_A_CALL: Final = 20_000
 """Messages between two calls, progress and log messages included. Beyond: the peer is cut off."""
+REQUESTS_A_CALL: Final = 100
+"""Requests of the peer to us between two calls; the SDK answers each in a task. Beyond: the peer is
+cut off."""
 SIZES_A_CALL: Final = 8
 """Bytes between two calls, in times of the largest message. Beyond: the peer is cut off."""
 
@@ -50,11 +53,13 @@ class Link:
     is_forgotten: bool = False
     breach: str | None = None
     _messages_left: int = MESSAGES_A_CALL
+    _requests_left: int = REQUESTS_A_CALL
     _bytes_left: int = 0
 
     def renew(self) -> None:
         """A call begins."""
         self._messages_left = MESSAGES_A_CALL
+        self._requests_left = REQUESTS_A_CALL
         self._bytes_left = SIZES_A_CALL * self.max_message_bytes
 
     def count(self, size: int) -> None:
@@ -63,6 +68,12 @@ class Link:
         self._bytes_left -= size
         if self._messages_left < 0 or self._bytes_left < 0:
             raise Breach(TOO_MUCH)
+
+    def count_request(self) -> None:
+        """A message was a request to us. Raises `Breach`."""
+        self._requests_left -= 1
+        if self._requests_left < 0:
+            raise Breach("it asked more than a call may need")
 
     def lose(self, breach: str | None = None) -> None:
         """It has ended; the first reason counts."""

@@ -371,8 +371,10 @@ def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> T
     if end is None:
         _refuse("records without an end")
     body = text[: end.start()].rstrip("\n")
-    starts = list(_RECORD.finditer(body))
-    starts = [match for at, match in enumerate(starts) if match.group(1) == str(at + 1)]
+    starts: list[re.Match[str]] = []
+    for match in _RECORD.finditer(body):  # another number is a line of a value
+        if match.group(1) == str(len(starts) + 1):
+            starts.append(match)
     parts: list[list[str]] = []
     for match, following in zip_longest(starts, starts[1:]):
         until = len(body) if following is None else following.start() - 1

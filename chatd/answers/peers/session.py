@@ -44,6 +44,8 @@ class Session:
         self._link = link
         self._mapping = mapping
         self._stopped = trio.Event()
+        # Of its own, so that a peer that sends much to read keeps no thread from anybody else.
+        self._threads = trio.CapacityLimiter(1)
         self.is_usable = True
 
     async def check_tools(self) -> None:
@@ -69,7 +71,7 @@ class Session:
         """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         self._link.renew()
         self._stopped = trio.Event()
-        answer = _Answer(sink, terms)
+        answer = _Answer(sink, terms, self._threads)
         outcome: mcp_types.CallToolResult | Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + timeout_s
@@ -135,7 +137,7 @@ class Session:
                 return Answered(is_truncated=truncated or answer.meter.is_full)
         arguments = (told, call, self._mapping, terms.max_rows)
         if len(told.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
-            table = await trio.to_thread.run_sync(read, *arguments)
+            table = await trio.to_thread.run_sync(read, *arguments, limiter=self._threads)
         else:
             table = read(*arguments)
         answer.meter.columns(table.columns)
@@ -169,12 +171,13 @@ _HARMLESS: Final = (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND)
 class _Answer:
     """What came of one answer in progress messages; `ended` where no more of it is wanted."""
 
-    def __init__(self, sink: Sink, terms: Terms) -> None:
+    def __init__(self, sink: Sink, terms: Terms, threads: trio.CapacityLimiter) -> None:
         self.meter = Meter(sink, terms.max_rows, terms.max_bytes)
         self.chunks = Chunks()
         self.failure: DatabaseFailed | None = None
         self.ended = trio.Event()
         self._news = trio.Event()
+        self._threads = threads
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
         """A progress message came; without rows it is none of ours."""
@@ -182,7 +185,7 @@ class _Answer:
             return
         try:
             if len(message) > INLINE_CHARS:
-                read_one = await trio.to_thread.run_sync(read_chunk, message)
+                read_one = await trio.to_thread.run_sync(read_chunk, message, limiter=self._threads)
             else:
                 read_one = read_chunk(message)
             for chunk in self.chunks.take(read_one):

@@ -19,7 +19,7 @@ import anyio
 import trio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import JSONRPCRequest, jsonrpc_message_adapter
 
 from chatd.answers.peers.lines import Lines, LineTooLong
 from chatd.answers.peers.link import TOO_LONG, Breach, Link
@@ -99,6 +99,8 @@ async def _read(process: trio.Process, to_session: ToSession, link: Link) -> Non
                 link.count(len(line))
                 message = _parsed(line)
                 if message is not None:
+                    if isinstance(message.message, JSONRPCRequest):
+                        link.count_request()
                     await to_session.send(message)
                 elif link.is_ready or greeting == 0:
                     raise Breach("it wrote something that is no message")  # noqa: TRY301

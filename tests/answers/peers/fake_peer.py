@@ -103,6 +103,15 @@ class Calls:
         while True:
             send(method="notifications/message", params={"level": "info", "data": MEBIBYTE[:9000]})
 
+    def endless_requests(self) -> None:
+        for number in range(100_000):
+            send(id=f"mine {number}", method="ping")
+
+    def columns_again(self) -> None:
+        self.chunk(0, [1])
+        self.chunk(1, [2], columns=COLUMNS)
+        self.done(2)
+
     def error(self) -> None:
         self.result('near "x": syntax error', is_error=True)
 

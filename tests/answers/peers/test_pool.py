@@ -78,6 +78,11 @@ async def test_chunks_that_come_early_or_twice_are_put_in_order() -> None:
         await peer.ask("progress_without_a_message")
 
 
+async def test_columns_count_once_and_with_the_first_chunk() -> None:
+    async with running(fake()) as peer:
+        assert (await peer.ask("columns_again"))[1].rows_ == [[1], [2]]
+
+
 @pytest.mark.parametrize(
     ("sql", "code", "sentence"),
     [
@@ -128,6 +133,7 @@ ENDED = "The database's server ended while it answered; ask again."
             Code.DB_ERROR,
             f"{CUT_OFF}it sent more than a call may bring. Ask for fewer rows.",
         ),
+        ("endless_requests", Code.DB_ERROR, f"{CUT_OFF}it asked more than a call may need."),
         ("half_json", Code.DB_UNAVAILABLE, ENDED),
         ("die", Code.DB_UNAVAILABLE, ENDED),
         ("die_in_the_middle", Code.DB_UNAVAILABLE, ENDED),

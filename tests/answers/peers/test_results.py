@@ -131,12 +131,12 @@ def test_the_notation_of_python_is_read() -> None:
 
 def test_records_are_read_by_the_names_that_all_of_them_have() -> None:
     text = (
-        "1. row\nid: 1\nname: Ann\nnote: not a column\nmore: NULL\n\n"
+        "1. row\nid: 1\nname: Ann\nnote: not a column\n7. row\nmore: NULL\n\n"
         "2. row\nid: 2\nname: NULL\nmore: 1. row\n\nResult: 2 rows"
     )
     found = table(text, Form.RECORDS)
     assert names(found) == ["id", "name", "more"]
-    assert found.rows == [["1", "Ann\nnote: not a column", None], ["2", None, "1. row"]]
+    assert found.rows == [["1", "Ann\nnote: not a column\n7. row", None], ["2", None, "1. row"]]
     assert not found.is_truncated
 
 
