@@ -25,11 +25,14 @@ import attrs
 
 from chatd.chat.queue import PRESENT, QUEUE_MAX, Gap, Queue, needs_trim
 from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
     Delivered,
     MemberKept,
     MemberRemoved,
     Message,
     MessageStored,
+    OpenAnswer,
     Record,
 )
 
@@ -53,6 +56,26 @@ class SendMessage:
     content: str
     context: bytes | None
     thread_id: str | None
+    asks: "Asked | None" = None
+    reply: "Reply | None" = None
+
+
+@attrs.frozen
+class Asked:
+    """A message is a question: the id of the message that will answer it, and what it asks, which
+    is handed back untouched."""
+
+    answer_id: str
+    question: Any
+
+
+@attrs.frozen
+class Reply:
+    """A message ends the answer to a question in `state`; `answer` is its table as JSON."""
+
+    question_id: str
+    state: str
+    answer: bytes
 
 
 @attrs.define
@@ -371,9 +394,16 @@ class Messages:
             command.thread_id,
             now_ms,
         )
+        reply = command.reply
+        if reply is not None:
+            message = attrs.evolve(message, reply_to=reply.question_id, answer=reply.answer)
         over.seqs[room] = seq
         over.fresh[command.message_id] = message
         over.records.append(MessageStored(message))
+        if reply is not None:
+            over.records.append(AnswerClosed(room, reply.question_id, reply.state))
+        if command.asks is not None:
+            over.records.append(AnswerOpened(_opened(message, command.asks)))
         queue = self._queue(room, user_id, over)
         if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
             self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
@@ -501,6 +531,8 @@ class Messages:
                 case Delivered(connection_id, seq):
                     if self._unconfirmed.get(connection_id, {}).pop(seq, None) is None:
                         self._delivered[connection_id, seq] = None
+                case AnswerOpened() | AnswerClosed():
+                    pass  # for whoever recovers from the log; the answer itself lives elsewhere
                 case _:
                     assert_never(record)
         self.forget_surplus()
@@ -539,7 +571,18 @@ class Messages:
 
 def _weight(message: Message) -> int:
     """What a message counts against `RECENT_CHARS_MAX`."""
-    return len(message.content) + (len(message.context) if message.context is not None else 0)
+    return len(message.content) + len(message.context or b"") + len(message.answer or b"")
+
+
+def _opened(question: Message, asked: Asked) -> OpenAnswer:
+    return OpenAnswer(
+        question.message_id,
+        asked.answer_id,
+        question.connection_id,
+        question.user_id,
+        question.thread_id,
+        question.timestamp_ms,
+    )
 
 
 def is_repeat(command: SendMessage, known: Message) -> bool:

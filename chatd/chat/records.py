@@ -1,4 +1,4 @@
-"""What the durable log holds: messages, members and what they are owed, receipts; values only.
+"""What the durable log holds: messages, members and what they are owed, receipts, open answers.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, recovery replays them (DESIGN, "Actors").
@@ -18,7 +18,8 @@ class Message:
 
     `message_id` and `thread_id` are UUIDs in lower-case text. `seq` is dense in the room and starts
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
-    of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time.
+    of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
+    has the id of its question in `reply_to`, and its table as JSON in `answer`.
     """
 
     message_id: str
@@ -30,6 +31,20 @@ class Message:
     context: bytes | None
     thread_id: str | None
     timestamp_ms: int
+    reply_to: str | None = None
+    answer: bytes | None = None
+
+
+@attrs.frozen
+class OpenAnswer:
+    """A question that was stored and is to be answered: by which message, where, and who asked."""
+
+    question_id: str
+    answer_id: str
+    connection_id: str
+    user_id: str
+    thread_id: str | None
+    opened_ms: int
 
 
 @attrs.frozen
@@ -67,4 +82,22 @@ class Delivered:
     at_ms: int
 
 
-Record: TypeAlias = MessageStored | MemberKept | MemberRemoved | Delivered
+@attrs.frozen
+class AnswerOpened:
+    """A question will be answered, whatever happens: recorded together with it."""
+
+    answer: OpenAnswer
+
+
+@attrs.frozen
+class AnswerClosed:
+    """The answer to a question has ended in `state`: recorded together with its message."""
+
+    connection_id: str
+    question_id: str
+    state: str
+
+
+Record: TypeAlias = (
+    MessageStored | MemberKept | MemberRemoved | Delivered | AnswerOpened | AnswerClosed
+)

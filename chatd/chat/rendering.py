@@ -10,6 +10,8 @@ from chatd.chat.records import Message
 STATUS_SENT = "sent"
 STATUS_DELIVERED = "delivered"
 
+_ERROR = b'"error":{'  # in the JSON of an answer that failed; text in cells has its quotes escaped
+
 
 def message_json(message: Message, markup: Markup, delivered: bool = False) -> bytes:
     """The payload of `chat:message` as JSON, with the markup rule applied to its content.
@@ -31,4 +33,10 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
         payload["context"] = orjson.Fragment(message.context)
     if message.thread_id is not None:
         payload["threadId"] = message.thread_id
+    if message.reply_to is not None:
+        payload["replyTo"] = message.reply_to
+    if message.answer is not None:
+        payload["answer"] = orjson.Fragment(message.answer)
+        if _ERROR in message.answer:
+            payload["error"] = orjson.loads(message.answer)["error"]["message"]
     return orjson.dumps(payload)

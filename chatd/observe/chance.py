@@ -6,6 +6,7 @@ Session and socket ids are 120 random bits, URL-safe, 20 characters, as the refe
 import base64
 import os
 import random  # noqa: TID251 - the one home of chance
+import uuid
 
 
 def unguessable_id() -> str:
@@ -16,3 +17,8 @@ def unguessable_id() -> str:
 def jitter_ms(low: int, high: int) -> int:
     """A whole number of milliseconds from `low` to `high`, both included."""
     return random.randint(low, high)
+
+
+def new_uuid() -> str:
+    """A random UUID (RFC 9562, version 4) in its lower-case text form."""
+    return str(uuid.uuid4())  # noqa: TID251 - the one home of chance

@@ -21,9 +21,11 @@ from chatd.store.errors import StoreClosed, StoreReadFailed
 from chatd.store.rows import (
     LAST_SEQ,
     MESSAGE_COLUMNS,
+    MESSAGE_WIDTH,
     SELECT_MESSAGE,
     message_from_row,
     uuid_bytes,
+    uuid_text,
 )
 
 READER_THREADS = 4  # reads at once; more wait their turn
@@ -64,7 +66,6 @@ NEWEST = """
     SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
 """
-_DELIVERED_COLUMN = 9
 _BEYOND_ANY_SEQ = 2**63 - 1
 
 
@@ -94,6 +95,16 @@ class Cut:
 
     first_seq: int
     since_ms: int
+
+
+@attrs.frozen
+class Answering:
+    """The answer to a question: by which message, where; `state` is None while it is open."""
+
+    answer_id: str
+    connection_id: str
+    user_id: str
+    state: str | None
 
 
 class LogReaders:
@@ -141,6 +152,11 @@ class LogReaders:
         """The message with this id, in whatever room. `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
         return await self.read(lambda connection: _read_message(connection, key))
+
+    async def answer_to(self, question_id: str) -> Answering | None:
+        """What became of a question; None where it was none. `ValueError` where it is no UUID."""
+        key = uuid_bytes(question_id)
+        return await self.read(lambda connection: _read_answering(connection, key))
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
@@ -247,7 +263,7 @@ def _read_page(
         rows = rows[::-1]
     messages = tuple(map(message_from_row, rows))
     delivered = frozenset(
-        message.seq for message, row in zip(messages, rows, strict=True) if row[_DELIVERED_COLUMN]
+        message.seq for message, row in zip(messages, rows, strict=True) if row[MESSAGE_WIDTH]
     )
     return Page(messages, has_more, first_seq, last_seq, delivered)
 
@@ -262,6 +278,15 @@ def page_statement(*, backward: bool, of_thread: bool) -> str:
 def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
     row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
     return None if row is None else message_from_row(row)
+
+
+def _read_answering(connection: sqlite3.Connection, key: bytes) -> Answering | None:
+    row = connection.execute(
+        "SELECT a.answer_id, r.connection_id, a.user_id, a.state"
+        " FROM answers a JOIN rooms r USING (room_id) WHERE a.question_id = ?",
+        (key,),
+    ).fetchone()
+    return None if row is None else Answering(uuid_text(row[0]), *row[1:])
 
 
 def _read_owed(
@@ -280,7 +305,7 @@ def _read_owed(
         if gap.last > above:
             bounds = (room_id, max(gap.first, above + 1), gap.last, limit - len(messages))
             for row in connection.execute(OWED, bounds):
-                messages.append((message_from_row(row), bool(row[_DELIVERED_COLUMN])))
+                messages.append((message_from_row(row), bool(row[MESSAGE_WIDTH])))
     return tuple(messages)
 
 

@@ -7,17 +7,20 @@ are read whole, or, where a snapshot knows them as of a position, only those tha
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from chatd.chat.queue import Queue
+from chatd.chat.records import OpenAnswer
 from chatd.store.rows import (
     MESSAGE_COLUMNS,
     QUEUE_COLUMNS,
     SELECT_HEADS,
     message_from_row,
     queue_from_row,
+    uuid_text,
 )
 
 SAMPLES = 64  # places, evenly over the log, that are read at a start: a cut or zeroed part shows
@@ -35,6 +38,11 @@ _MEMBERS_SINCE = f"""
     SELECT r.connection_id, m.user_id, m.is_member, {QUEUE_COLUMNS}
     FROM members m INDEXED BY members_by_position CROSS JOIN rooms r USING (room_id)
     WHERE m.position > ?
+"""
+_OPEN_ANSWERS = """
+    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms
+    FROM answers a INDEXED BY answers_open CROSS JOIN rooms r USING (room_id)
+    WHERE a.state IS NULL ORDER BY a.opened_ms
 """
 
 Members = Mapping[str, Mapping[str, Queue]]
@@ -58,13 +66,14 @@ class Recovered:
     `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
     with members and no message ever. `position`: that of the last record. `message_count`: messages
     in the log, without counting them. `members`: what each is owed, by connection id, then by user
-    id; a room without members is not in it.
+    id; a room without members is not in it. `open_answers`: questions whose answer has not ended.
     """
 
     rooms: dict[str, int]
     position: int
     message_count: int
     members: dict[str, dict[str, Queue]]
+    open_answers: tuple[OpenAnswer, ...] = ()
 
 
 def read_epoch(connection: sqlite3.Connection) -> str:
@@ -93,7 +102,20 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
             rooms[room] = last_seq
             message_count += last_seq - forgotten_seq  # what is there of a room is dense
         members = _read_members(connection, base)
-    return Recovered(rooms, position, message_count, members)
+        open_answers = tuple(map(_open_answer, connection.execute(_OPEN_ANSWERS)))
+    return Recovered(rooms, position, message_count, members, open_answers)
+
+
+def _open_answer(row: Sequence[Any]) -> OpenAnswer:
+    question_id, answer_id, connection_id, user_id, thread_id, opened_ms = row
+    return OpenAnswer(
+        uuid_text(question_id),
+        uuid_text(answer_id),
+        connection_id,
+        user_id,
+        None if thread_id is None else uuid_text(thread_id),
+        opened_ms,
+    )
 
 
 def _read_members(

@@ -22,7 +22,7 @@ _OLDEST = """
     WHERE m.room_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?
 """
 _BELOW = """
-    SELECT m.position, m.content FROM messages m INDEXED BY messages_by_seq
+    SELECT m.position, m.content, m.message_id FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq < ?
 """
 
@@ -76,10 +76,11 @@ def remove(connection: sqlite3.Connection, surplus: Sequence[Surplus]) -> int:
             "SELECT room_id FROM rooms WHERE connection_id = ?", (one.connection_id,)
         )
         rows = connection.execute(_BELOW, (room_id, one.first_kept)).fetchall()
-        unindex(connection, rows)
-        connection.executemany(
-            "DELETE FROM messages WHERE position = ?", [(position,) for position, _ in rows]
-        )
+        unindex(connection, [(position, content) for position, content, _ in rows])
+        for table, key, column in (("messages", "position", 0), ("answers", "question_id", 2)):
+            connection.executemany(
+                f"DELETE FROM {table} WHERE {key} = ?", [(row[column],) for row in rows]
+            )
         connection.execute(
             "UPDATE rooms SET forgotten_seq = max(forgotten_seq, ?) WHERE room_id = ?",
             (one.first_kept - 1, room_id),

@@ -15,6 +15,8 @@ import orjson
 
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
     Delivered,
     MemberKept,
     MemberRemoved,
@@ -26,8 +28,9 @@ from chatd.store.errors import RecordRefused
 
 MESSAGE_COLUMNS = (
     "m.message_id, r.connection_id, m.seq, m.user_id, m.name, m.content, m.context, m.thread_id,"
-    " m.timestamp_ms"
+    " m.timestamp_ms, m.reply_to, m.answer"
 )
+MESSAGE_WIDTH = 11  # how many columns these are
 SELECT_MESSAGE = (
     f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.message_id = ?"
 )
@@ -42,9 +45,14 @@ QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
 _INSERT_ROOM = "INSERT INTO rooms (connection_id, room_id) VALUES (?, ?)"
 _INSERT_MESSAGE = """
     INSERT INTO messages (position, room_id, seq, message_id, thread_id, timestamp_ms,
-                          user_id, name, context, content)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                          user_id, name, context, content, reply_to, answer)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_OPEN_ANSWER = """
+    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_CLOSE_ANSWER = "UPDATE answers SET state = ? WHERE question_id = ?"
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
@@ -84,9 +92,19 @@ def uuid_text(raw: bytes) -> str:
 
 def message_from_row(row: Sequence[Any]) -> Message:
     """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at."""
-    message_id, connection_id, seq, user_id, name, content, context, thread_id, timestamp_ms = row[
-        :9
-    ]
+    (
+        message_id,
+        connection_id,
+        seq,
+        user_id,
+        name,
+        content,
+        context,
+        thread_id,
+        timestamp_ms,
+        reply_to,
+        answer,
+    ) = row[:MESSAGE_WIDTH]
     return Message(
         message_id=uuid_text(message_id),
         connection_id=connection_id,
@@ -97,6 +115,8 @@ def message_from_row(row: Sequence[Any]) -> Message:
         context=context,
         thread_id=None if thread_id is None else uuid_text(thread_id),
         timestamp_ms=timestamp_ms,
+        reply_to=None if reply_to is None else uuid_text(reply_to),
+        answer=answer,
     )
 
 
@@ -198,10 +218,12 @@ class Batch:
     """
 
     __slots__ = (
+        "_closed",
         "_delivered",
         "_heads",
         "_members",
         "_messages",
+        "_opened",
         "last_seqs",
         "new_rooms",
         "position",
@@ -215,6 +237,8 @@ class Batch:
         self._messages: list[tuple[object, ...]] = []
         self._members: dict[tuple[int, str], _MemberRow] = {}
         self._delivered: list[tuple[object, ...]] = []
+        self._opened: list[tuple[object, ...]] = []
+        self._closed: list[tuple[object, ...]] = []
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in records, in order. Raises `RecordRefused` or `ValueError` where one cannot be."""
@@ -230,6 +254,19 @@ class Batch:
                     self._members[key] = _MemberRow(self.position, None, 0, joined_anew=False)
                 case Delivered(connection_id, seq, by, at_ms):
                     self._delivered.append((by, at_ms, self._room_id(connection_id), seq))
+                case AnswerOpened(answer):
+                    self._opened.append(
+                        (
+                            uuid_bytes(answer.question_id),
+                            uuid_bytes(answer.answer_id),
+                            self._room_id(answer.connection_id),
+                            answer.user_id,
+                            None if answer.thread_id is None else uuid_bytes(answer.thread_id),
+                            answer.opened_ms,
+                        )
+                    )
+                case AnswerClosed(_, question_id, state):
+                    self._closed.append((state, uuid_bytes(question_id)))
                 case _:
                     assert_never(record)
 
@@ -244,6 +281,10 @@ class Batch:
             connection.executemany(_PUT_MEMBER, rows)
         if self._delivered:
             connection.executemany(_MARK_DELIVERED, self._delivered)
+        if self._opened:
+            connection.executemany(_OPEN_ANSWER, self._opened)
+        if self._closed:
+            connection.executemany(_CLOSE_ANSWER, self._closed)
         if self.position == self._heads.position:
             # Nothing to write, which asks whether the disk takes anything. SQLite leaves a page
             # alone whose bytes stay the same, so that they are changed there and back.
@@ -270,7 +311,7 @@ class Batch:
                 f"A message with seq {message.seq} does not follow on seq {last_seq} of its room."
             )
         self.last_seqs[connection_id] = message.seq
-        thread_id = message.thread_id
+        thread_id, reply_to = message.thread_id, message.reply_to
         self._messages.append(
             (
                 self.position,
@@ -283,6 +324,8 @@ class Batch:
                 message.name,
                 message.context,
                 message.content,
+                None if reply_to is None else uuid_bytes(reply_to),
+                message.answer,
             )
         )
 

@@ -14,6 +14,8 @@ How the tables are meant:
   newest one is all that counts; its position tells a snapshot what is newer than itself. Who is
   removed keeps a row with `is_member` 0, for the same reason.
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
+- **answers** have a row for each question, by the id of its message; `state` is null while the
+  answer is open, and so tells a start what a crash has interrupted.
 - **message_text** is the index of the search, over the content that `messages` holds. It is brought
   forward behind the commits, up to `indexed_position`.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
@@ -113,6 +115,22 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             content, content = 'messages', content_rowid = 'position',
             tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')
         """,
+    ),
+    (
+        "ALTER TABLE messages ADD COLUMN reply_to BLOB",
+        "ALTER TABLE messages ADD COLUMN answer BLOB",
+        """
+        CREATE TABLE answers (
+            question_id BLOB NOT NULL PRIMARY KEY,
+            answer_id BLOB NOT NULL,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            user_id TEXT NOT NULL,
+            thread_id BLOB,
+            opened_ms INTEGER NOT NULL,
+            state TEXT
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX answers_open ON answers (opened_ms) WHERE state IS NULL",
     ),
 )
 

@@ -22,7 +22,7 @@ import trio
 from chatd.chat.records import Message
 from chatd.store.errors import CommitFailed
 from chatd.store.readers import LogReaders
-from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
+from chatd.store.rows import MESSAGE_COLUMNS, MESSAGE_WIDTH, message_from_row
 
 SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
 CATCH_UP_S = 1.0  # that a search waits for the index at most
@@ -55,7 +55,7 @@ _SHOW = f"""
     JOIN messages m ON m.position = t.rowid JOIN rooms r USING (room_id)
     WHERE message_text MATCH ?1 AND t.rowid = ?2
 """
-_DELIVERED, _HIGHLIGHTED = 9, 10
+_DELIVERED, _HIGHLIGHTED = MESSAGE_WIDTH, MESSAGE_WIDTH + 1
 
 
 class SearchTooBroad(Exception):

@@ -35,8 +35,17 @@ _NEIGHBOURS = """
           OR m.seq <> coalesce(m.seq_before, r.forgotten_seq) + 1
 """
 _MESSAGES = """
-    SELECT position, message_id, thread_id, context, user_id, name, delivered_by, content
+    SELECT position, message_id, thread_id, reply_to, context, answer,
+           user_id, name, delivered_by, content
     FROM messages ORDER BY position
+"""
+_ANSWERS = """
+    SELECT hex(a.question_id), a.state, r.room_id IS NULL, q.position IS NULL,
+           f.position IS NULL, f.reply_to IS a.question_id AND f.answer IS NOT NULL
+    FROM answers a
+    LEFT JOIN rooms r USING (room_id)
+    LEFT JOIN messages q ON q.message_id = a.question_id
+    LEFT JOIN messages f ON f.message_id = a.answer_id
 """
 _MEMBERS = f"""
     SELECT m.room_id, m.user_id, m.is_member, {QUEUE_COLUMNS} FROM members m ORDER BY 1, 2
@@ -128,16 +137,18 @@ def _seqs(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _messages(connection: sqlite3.Connection) -> Iterator[str]:
-    """Each message can be read: ids of 16 bytes, text in UTF-8, context in JSON."""
+    """Each message can be read: ids of 16 bytes, text in UTF-8, context and answer in JSON."""
     kept, connection.text_factory = connection.text_factory, _lenient
     try:
-        for position, message_id, thread_id, context, *texts in connection.execute(_MESSAGES):
-            if len(message_id) != _UUID_BYTES or len(thread_id or message_id) != _UUID_BYTES:
+        for position, *columns in connection.execute(_MESSAGES):
+            ids, documents, texts = columns[:3], columns[3:5], columns[5:]
+            if any(one is not None and len(one) != _UUID_BYTES for one in ids):
                 yield f"The message at position {position} has an id that is no UUID."
             if not all(map(_is_text, texts)):
                 yield f"The message at position {position} has text that is not UTF-8."
-            if context is not None and not _is_json(context):
-                yield f"The message at position {position} has a context that is no JSON."
+            for name, document in zip(("a context", "an answer"), documents, strict=True):
+                if document is not None and not _is_json(document):
+                    yield f"The message at position {position} has {name} that is no JSON."
     finally:
         connection.text_factory = kept
 
@@ -160,6 +171,17 @@ def _is_json(content: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _answers(connection: sqlite3.Connection) -> Iterator[str]:
+    """Each question is there, and its answer where it has ended, and only then."""
+    for question, state, no_room, no_question, no_answer, is_answer in connection.execute(_ANSWERS):
+        if no_room or no_question:
+            yield f"Question {question} is not among the messages, and what became of it is."
+        elif state is None and not no_answer:
+            yield f"The answer to question {question} is there, and said to be open."
+        elif state is not None and not is_answer:
+            yield f"The answer to question {question} has ended as {state!r}, and is not there."
 
 
 def _members(connection: sqlite3.Connection) -> Iterator[str]:
@@ -226,6 +248,7 @@ _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
     "rooms": _rooms,
     "order of messages": _seqs,
     "messages": _messages,
+    "answers": _answers,
     "members": _members,
     "search index": _text_index,
 }

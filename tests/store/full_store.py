@@ -4,11 +4,18 @@ import sqlite3
 from pathlib import Path
 
 from chatd.chat.queue import Gap, Queue
-from chatd.chat.records import Delivered, MemberRemoved
+from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
+    Delivered,
+    MemberRemoved,
+    OpenAnswer,
+)
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
 from chatd.store.snapshots import Snapshot
+from tests.chat.commands import message_id
 from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
 
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 5, 20)), (2, 2))
@@ -63,6 +70,19 @@ def write_snapshot_of(store: Store) -> Path:
     now = store.reread()
     parts = {"members": now.members, "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
     return store.write_snapshot(Snapshot(store.epoch, now.position, NOW_MS + now.position, parts))
+
+
+def asked(seq: int, *, answered: bool = False) -> list[object]:
+    """A question at this place, and its answer at the next one where it has ended."""
+    question_id, answer_id = message_id(1_000 + seq), message_id(2_000 + seq)
+    records: list[object] = [
+        stored(seq, message_id=question_id),
+        AnswerOpened(OpenAnswer(question_id, answer_id, ROOM, "ada", None, NOW_MS + seq)),
+    ]
+    if answered:
+        ended = {"message_id": answer_id, "reply_to": question_id, "answer": b'{"rows":[[1]]}'}
+        records += [stored(seq + 1, **ended), AnswerClosed(ROOM, question_id, "done")]
+    return records
 
 
 def fill(directory: Path) -> None:

@@ -31,6 +31,8 @@ def message(
     name: str | None = "Ada",
     context: bytes | None = None,
     thread_id: str | None = None,
+    reply_to: str | None = None,
+    answer: bytes | None = None,
 ) -> Message:
     return Message(
         message_id=message_id or str(uuid.uuid4()),
@@ -42,6 +44,8 @@ def message(
         context=context,
         thread_id=thread_id,
         timestamp_ms=NOW_MS + seq if timestamp_ms is None else timestamp_ms,
+        reply_to=reply_to,
+        answer=answer,
     )
 
 

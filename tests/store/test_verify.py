@@ -17,7 +17,7 @@ from chatd.store.opening import open_store
 from chatd.store.snapshots import Snapshot, write_snapshot
 from chatd.store.soundness import FAULTS_MAX
 from chatd.store.verify import Verified, verify_store
-from tests.store.full_store import fill, write_snapshot_of, write_to
+from tests.store.full_store import asked, fill, write_snapshot_of, write_to
 from tests.store.logs import NOW_MS, ROOM, kept, stored
 from tests.store.test_migration import write_version_1
 
@@ -190,6 +190,8 @@ def test_a_message_that_is_not_in_an_index_is_found(full: Path, index: str) -> N
         (["UPDATE messages SET message_id = x'01' WHERE room_id = 1 AND seq = 2"], "is no UUID"),
         (["UPDATE messages SET thread_id = x'01' WHERE seq = 9"], "an id that is no UUID"),
         (["UPDATE messages SET context = x'7b' WHERE seq = 1"], "a context that is no JSON"),
+        (["UPDATE messages SET answer = x'7b' WHERE seq = 1"], "an answer that is no JSON"),
+        (["UPDATE messages SET reply_to = x'01' WHERE seq = 9"], "an id that is no UUID"),
         (["UPDATE members SET room_id = 7"], "is a member of room number 7, which is not there"),
         (["UPDATE members SET is_member = 2"], "is_member is 2"),
         (
@@ -208,6 +210,32 @@ def test_a_fault_in_the_log_is_found_and_told(full: Path, statements: list[str],
     found = texts(verify_store(full))
     assert any(told in text for text in found), found
     assert contents(full) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (None, None),
+        ("UPDATE answers SET state = NULL", "is there, and said to be open"),
+        ("UPDATE answers SET state = 'done'", "has ended as 'done', and is not there"),
+        ("UPDATE answers SET room_id = 9", "is not among the messages"),
+        ("DELETE FROM messages WHERE seq = 12", "is not among the messages"),
+        ("UPDATE messages SET reply_to = NULL", "has ended as 'done', and is not there"),
+    ],
+)
+def test_what_became_of_questions_agrees_with_the_messages(
+    full: Path, statement: str | None, told: str | None
+) -> None:
+    store = open_store(full, "write")
+    write_to(store, asked(10, answered=True), asked(12))
+    store.close()
+    if statement is not None:
+        damage(full, statement)
+    found = texts(verify_store(full))
+    if told is None:
+        assert found == []
+    else:
+        assert any(told in text for text in found), found
 
 
 @pytest.mark.parametrize(

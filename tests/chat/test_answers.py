@@ -1,0 +1,99 @@
+"""Questions and the messages that answer them, in the machine of messages."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from chatd.chat.markup import keep
+from chatd.chat.messages import Accepted, Asked, Messages, Repeated, Reply, SendMessage
+from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
+    MemberKept,
+    MessageStored,
+    OpenAnswer,
+)
+from chatd.chat.rendering import message_json
+from tests.chat.commands import message_id, send
+
+ANSWER = b'{"state":"done","rowCount":1,"columns":[{"name":"error"}],"rows":[["\\"error\\":{"]]}'
+FAILED = b'{"state":"error","error":{"code":"db_error","message":"No such table."},"rows":[]}'
+ASKED = Asked(message_id(9), "what the responder made of it")
+
+
+@pytest.fixture
+def machine() -> Messages:
+    return Messages({}, {})
+
+
+def question(number: int = 1, **changes: Any) -> SendMessage:
+    return send(number, "SELECT 1", asks=ASKED, **changes)
+
+
+def reply(answer: bytes = ANSWER, number: int = 9) -> SendMessage:
+    return send(number, "| 1 |", user_id="db:demo", reply=Reply(message_id(1), "done", answer))
+
+
+def test_a_question_is_recorded_as_open_together_with_its_message(machine: Messages) -> None:
+    decision = machine.decide([question(thread_id=message_id(3))], 7)
+    stored, opened = decision.records
+    assert isinstance(stored, MessageStored)
+    assert opened == AnswerOpened(
+        OpenAnswer(message_id(1), message_id(9), "demo", "ann", message_id(3), 7)
+    )
+    [effect] = decision.effects
+    assert isinstance(effect, Accepted)
+    assert effect.command.asks is ASKED
+
+
+def test_a_question_that_is_asked_again_opens_nothing(machine: Messages) -> None:
+    machine.apply(machine.decide([question()], 7))
+    decision = machine.decide([question()], 8)
+    assert decision.records == []
+    assert isinstance(decision.effects[0], Repeated)
+
+
+def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: Messages) -> None:
+    machine.apply(machine.decide([question()], 7))
+    decision = machine.decide([reply()], 8)
+    stored, closed = decision.records
+    assert isinstance(stored, MessageStored)
+    assert (stored.message.reply_to, stored.message.answer) == (message_id(1), ANSWER)
+    assert stored.message.seq == 2
+    assert closed == AnswerClosed("demo", message_id(1), "done")
+    machine.apply(decision)
+    again = machine.decide([reply()], 9)
+    assert isinstance(again.effects[0], Repeated)
+    assert again.records == []
+
+
+def test_a_database_is_no_member_of_its_room(machine: Messages) -> None:
+    decision = machine.decide([question(), reply()], 7)
+    assert not any(isinstance(record, MemberKept) for record in decision.records)
+
+
+def test_an_answer_counts_against_what_is_kept_of_recent_messages() -> None:
+    machine = Messages({}, {}, recent_chars_max=1_000)
+    large = b'{"rows":[["' + b"x" * 2_000 + b'"]]}'
+    machine.apply(machine.decide([question(), reply(large)], 7))
+    machine.apply(machine.decide([send(2, "next")], 8))
+    assert not machine.knows(message_id(9))
+    assert machine.knows(message_id(2))
+
+
+def shown(machine: Messages, command: SendMessage) -> dict[str, object]:
+    [effect] = machine.decide([command], 7).effects
+    assert isinstance(effect, Accepted)
+    return orjson.loads(message_json(effect.message, keep))  # type: ignore[no-any-return]
+
+
+def test_an_answer_is_on_the_wire_as_it_is_stored(machine: Messages) -> None:
+    payload = shown(machine, reply())
+    assert payload["replyTo"] == message_id(1)
+    assert payload["answer"] == orjson.loads(ANSWER)
+    assert "error" not in payload
+
+
+def test_an_answer_that_failed_says_so_beside_it(machine: Messages) -> None:
+    assert shown(machine, reply(FAILED))["error"] == "No such table."
