@@ -3,6 +3,8 @@
 from chatd.observe.bridge import bridge, library_logger
 from chatd.observe.events import (
     ActorCrashed,
+    AnswerEnded,
+    AnswerStarted,
     AuthenticationFailed,
     ConfigurationLoaded,
     Connected,
@@ -35,6 +37,8 @@ from chatd.observe.recorder import Recorder
 
 __all__ = [
     "ActorCrashed",
+    "AnswerEnded",
+    "AnswerStarted",
     "AuthenticationFailed",
     "ConfigurationLoaded",
     "Connected",

@@ -204,6 +204,31 @@ class MessageRefused(Event):
 
 
 @attrs.frozen
+class AnswerStarted(Event):
+    """A question is being answered."""
+
+    event_name: ClassVar[str] = "answer.started"
+    level: ClassVar[Level] = Level.INFO
+    answer_id: str
+    question_id: str
+    connection_id: str
+
+
+@attrs.frozen
+class AnswerEnded(Event):
+    """An answer has ended; `code` is what the room was told where it failed."""
+
+    event_name: ClassVar[str] = "answer.ended"
+    level: ClassVar[Level] = Level.INFO
+    answer_id: str
+    connection_id: str
+    state: str
+    code: str | None
+    rows: int
+    elapsed_ms: int
+
+
+@attrs.frozen
 class LimitHit(Event):
     """A limit refused something; `limit` is its key in the configuration."""
 

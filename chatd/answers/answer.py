@@ -1,0 +1,165 @@
+"""The life of one answer: what it has come to, and its one end (SPEC 6, "Streaming and the end").
+
+    from          to
+    asked         queued, running, fetching, any end
+    queued        running, fetching, any end
+    running       fetching, any end
+    fetching      any end
+    an end        nothing
+
+Ends are done, error, cancelled, timeout and interrupted. Rows are taken within the bounds, and what
+came before an end stays: an answer that was cancelled shows what it had.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import orjson
+
+from chatd.answers.table import Column, Row
+from chatd.wire.codes import EXPLANATIONS, Code
+
+
+class State(StrEnum):
+    """How far an answer is; the words are those of the wire, but for `asked`."""
+
+    ASKED = "asked"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FETCHING = "fetching"
+    DONE = "done"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+ENDS = frozenset({State.DONE, State.ERROR, State.CANCELLED, State.TIMEOUT, State.INTERRUPTED})
+_NEXT = {
+    State.ASKED: frozenset({State.QUEUED, State.RUNNING, State.FETCHING}) | ENDS,
+    State.QUEUED: frozenset({State.RUNNING, State.FETCHING}) | ENDS,
+    State.RUNNING: frozenset({State.FETCHING}) | ENDS,
+    State.FETCHING: ENDS,
+    **dict.fromkeys(ENDS, frozenset[State]()),
+}
+
+
+@attrs.frozen
+class Ending:
+    """How an answer ends. `text` is what it says where it is no table."""
+
+    state: State
+    code: Code | None = None
+    sentence: str | None = None
+    text: str | None = None
+    is_truncated: bool = False
+    is_cached: bool = False
+
+    @classmethod
+    def done(cls, *, is_truncated: bool = False, is_cached: bool = False) -> "Ending":
+        """All of it came that may."""
+        return cls(State.DONE, is_truncated=is_truncated, is_cached=is_cached)
+
+    @classmethod
+    def said(cls, text: str) -> "Ending":
+        """There was nothing to ask a database for."""
+        return cls(State.DONE, text=text)
+
+    @classmethod
+    def failed(cls, code: Code, sentence: str) -> "Ending":
+        """It went wrong; a time that was up is an end of its own."""
+        return cls(State.TIMEOUT if code is Code.DB_TIMEOUT else State.ERROR, code, sentence)
+
+    @classmethod
+    def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
+        """Somebody cancelled it; None where nothing had to be stopped for that."""
+        sentence = EXPLANATIONS[Code.DB_CANCELLED].sentence
+        if is_confirmed is False:
+            sentence = "The answer was cancelled; the database did not say that it has stopped."
+        return cls(State.CANCELLED, Code.DB_CANCELLED, sentence)
+
+    @classmethod
+    def timeout(cls) -> "Ending":
+        """Its time was up."""
+        return cls.failed(Code.DB_TIMEOUT, EXPLANATIONS[Code.DB_TIMEOUT].sentence)
+
+    @classmethod
+    def interrupted(cls) -> "Ending":
+        """The daemon stopped, or crashed, before it ended."""
+        code = Code.DB_INTERRUPTED
+        return cls(State.INTERRUPTED, code, EXPLANATIONS[code].sentence)
+
+
+class Answer:
+    """What an answer holds. `max_bytes` is of rows as JSON; beyond a bound, rows are left out."""
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self._max_rows = max_rows
+        self._bytes_left = max_bytes
+        self.state = State.ASKED
+        self.columns: tuple[Column, ...] | None = None
+        self.rows: list[Row] = []
+        self.is_truncated = False
+        self.ending: Ending | None = None
+
+    def go_to(self, phase: State) -> bool:
+        """It has come so far; False where it was further, or has ended."""
+        if phase in ENDS or phase not in _NEXT[self.state]:
+            return False
+        self.state = phase
+        return True
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Its columns; the first that are told count."""
+        if self.columns is None and self.ending is None:
+            self.columns = tuple(columns)
+
+    def add_rows(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of the next rows that it takes: none after its end, and none before its columns."""
+        taken: list[Row] = []
+        if self.ending is not None or self.columns is None:
+            return taken
+        for row in rows:
+            size = len(orjson.dumps(row))
+            if self.is_truncated or len(self.rows) >= self._max_rows or size > self._bytes_left:
+                self.is_truncated = True
+                break
+            self._bytes_left -= size
+            self.rows.append(row)
+            taken.append(row)
+        return taken
+
+    def end(self, ending: Ending) -> bool:
+        """It ends like this; False where it has ended before, which stands."""
+        if self.ending is not None:
+            return False
+        self.ending = ending
+        self.state = ending.state
+        self.is_truncated = self.is_truncated or ending.is_truncated
+        return True
+
+    def end_fields(self, elapsed_ms: int) -> dict[str, Any]:
+        """What `chat:answer:end` says beside the ids."""
+        ending = self.ending
+        assert ending is not None
+        fields: dict[str, Any] = {
+            "state": self.state,
+            "rowCount": len(self.rows),
+            "truncated": self.is_truncated,
+            "elapsedMs": elapsed_ms,
+            "cached": ending.is_cached,
+        }
+        if ending.code is not None:
+            fields["error"] = {
+                "code": ending.code,
+                "message": ending.sentence,
+                "retryable": EXPLANATIONS[ending.code].retryable,
+            }
+        return fields
+
+    def as_json(self, elapsed_ms: int) -> bytes:
+        """The `answer` of the message that ends it, table included."""
+        columns = [{"name": one.name, "type": one.type} for one in self.columns or ()]
+        return orjson.dumps({**self.end_fields(elapsed_ms), "columns": columns, "rows": self.rows})

@@ -1,0 +1,243 @@
+"""Answers over a database and a log that the test holds in its hand."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import orjson
+import trio
+import trio.testing
+
+from chatd.answers.asking import Bounds, RoomDatabase
+from chatd.answers.cache import Cache
+from chatd.answers.questions import Question
+from chatd.answers.requests import (
+    Answered,
+    DatabaseFailed,
+    Request,
+    RunStatement,
+    Sink,
+    Stopped,
+    Terms,
+)
+from chatd.answers.service import Answers, Rules
+from chatd.answers.table import Column, Row
+from chatd.chat.messages import Asked, Reply
+from chatd.chat.records import Message, OpenAnswer
+from chatd.observe.recorder import Recorder
+from chatd.store.readers import Answering
+from chatd.wire.codes import Code, Refusal
+from tests.chat.commands import message_id
+
+ROOM, OTHER_ROOM = "demo", "sales"
+COLUMNS = (Column("n", "integer"),)
+
+
+@attrs.define(eq=False)
+class Call:
+    """One request as the database got it: the test lets it go on, bit by bit."""
+
+    request: Request
+    terms: Terms
+    sink: Sink
+    stop: trio.Event
+    ending: trio.Event = attrs.field(factory=trio.Event)
+    outcome: Answered | Stopped | Exception | None = None
+    stops: bool = True  # when it is told to
+    is_cancelled: bool = False
+
+    def rows(self, *numbers: int) -> None:
+        self.sink.columns(COLUMNS)
+        self.sink.rows([[number] for number in numbers])
+
+    def end(self, outcome: Answered | Stopped | Exception | None = None) -> None:
+        self.outcome = Answered() if outcome is None else outcome
+        self.ending.set()
+
+
+class HeldDatabase:
+    """A database whose calls do what the test says."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.can_explain = True
+        self.is_available = True
+        self.stops = True
+        self.confirms = True
+        self.at_once: Callable[[Call], None] | None = None
+
+    async def ask(
+        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+    ) -> Answered | Stopped:
+        call = Call(request, terms, sink, stop)
+        self.calls.append(call)
+        if self.at_once is not None:
+            self.at_once(call)
+        try:
+            async with trio.open_nursery() as nursery:
+                if self.stops:
+                    nursery.start_soon(self._watch, call)
+                await call.ending.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            call.is_cancelled = call.outcome is None
+        if isinstance(call.outcome, Exception):
+            raise call.outcome
+        assert call.outcome is not None
+        return call.outcome
+
+    async def _watch(self, call: Call) -> None:
+        await call.stop.wait()
+        if call.outcome is None:
+            call.end(Stopped(is_confirmed=self.confirms))
+
+
+class Watcher:
+    """A stage that notes what is shown, by the id of the answer."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, list[tuple[str, Any]]] = {}
+
+    def start(self, answer: OpenAnswer, **fields: Any) -> None:
+        self._note(answer, "start", fields)
+
+    def status(self, answer: OpenAnswer, phase: str, elapsed_ms: int) -> None:
+        self._note(answer, "status", str(phase))
+
+    def rows(
+        self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
+    ) -> None:
+        self._note(answer, "rows", (index, columns, list(rows)))
+
+    def end(self, answer: OpenAnswer, fields: Mapping[str, Any]) -> None:
+        self._note(answer, "end", dict(fields))
+
+    def _note(self, answer: OpenAnswer, what: str, fields: Any) -> None:
+        self.shown.setdefault(answer.question_id, []).append((what, fields))
+
+
+class Shelf:
+    """Where messages that end answers are stored; the test may refuse them."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.refusals: list[Refusal] = []
+        self.stored: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.shown_before: dict[str, list[str]] = {}
+        self._watcher = watcher
+
+    async def conclude(
+        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+    ) -> Refusal | None:
+        await trio.lowlevel.checkpoint()
+        if self.refusals:
+            return self.refusals.pop(0)
+        assert answer.question_id not in self.stored, "an answer has one end"
+        assert reply.question_id == answer.question_id
+        self.stored[answer.question_id] = (content, orjson.loads(reply.answer))
+        assert self.stored[answer.question_id][1]["state"] == reply.state
+        shown = self._watcher.shown.get(answer.question_id, [])
+        self.shown_before[answer.question_id] = [what for what, _ in shown]
+        told()
+        return None
+
+    async def answer_to(self, question_id: str) -> Answering | None:
+        if question_id not in self.stored:
+            return None
+        state = self.stored[question_id][1]["state"]
+        return Answering(message_id(99), ROOM, "ann", state)
+
+
+@attrs.define(eq=False)
+class Service:
+    """Answers, and what is around them."""
+
+    answers: Answers
+    database: HeldDatabase
+    other: HeldDatabase
+    watcher: Watcher
+    shelf: Shelf
+    recorder: Recorder
+    count: int = 0
+
+    async def ask(
+        self,
+        question: Question | str = "SELECT 1",
+        *,
+        user_id: str = "ann",
+        room: str = ROOM,
+        **context: object,
+    ) -> str:
+        """A question is stored; returns its id once all that can happen has happened."""
+        self.count += 1
+        asked = message_id(self.count)
+        message = Message(
+            asked,
+            room,
+            self.count,
+            user_id,
+            None,
+            "as written",
+            orjson.dumps(context) if context else None,
+            None,
+            1_700_000_000_000,
+        )
+        what = RunStatement(question) if isinstance(question, str) else question
+        self.answers.begin(message, Asked(message_id(1000 + self.count), what))
+        await self.settled()
+        return asked
+
+    async def settled(self) -> None:
+        """Everything has happened that can without time; threads included."""
+        await trio.testing.wait_all_tasks_blocked()
+        while _threads_at_work():
+            await trio.testing.wait_all_tasks_blocked(0.001)
+
+    def end(self, question_id: str) -> dict[str, Any]:
+        """What the message that ends the answer holds."""
+        return self.shelf.stored[question_id][1]
+
+    def told(self, question_id: str, what: str) -> list[Any]:
+        """What was shown of one kind."""
+        return [fields for kind, fields in self.watcher.shown[question_id] if kind == what]
+
+
+def _threads_at_work() -> bool:
+    return trio.to_thread.current_default_thread_limiter().borrowed_tokens > 0
+
+
+@asynccontextmanager
+async def open_service(**changes: Any) -> AsyncIterator[Service]:
+    rules: dict[str, Any] = {
+        "bounds": Bounds(max_rows=1_000, max_bytes=100_000, timeout_s=30.0),
+        "per_user": 2,
+        "per_room": 4,
+        "per_database": 3,
+        "wait_s": 5.0,
+    }
+    ttl_s = changes.pop("ttl_s", 30.0)
+    read_only = changes.pop("read_only", True)
+    database, other = HeldDatabase(), HeldDatabase()
+    watcher, recorder = Watcher(), Recorder()
+    shelf = Shelf(watcher)
+    answers = Answers(
+        {
+            ROOM: RoomDatabase(database, "sqlite", read_only),
+            OTHER_ROOM: RoomDatabase(other, "sqlite", read_only),
+        },
+        watcher,
+        shelf.conclude,
+        shelf,
+        Cache(ttl_s),
+        Rules(**(rules | changes)),
+        lambda: 1_700_000_000_000,
+        recorder,
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(answers.run)
+        yield Service(answers, database, other, watcher, shelf, recorder)
+        nursery.cancel_scope.cancel()
+
+
+def failed(code: Code, sentence: str = "It failed.") -> DatabaseFailed:
+    return DatabaseFailed(code, sentence)

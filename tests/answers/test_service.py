@@ -1,0 +1,533 @@
+"""Every question reaches exactly one end, in time, whatever its database does (SPEC 9, 8)."""
+
+import pytest
+import trio
+import trio.testing
+
+from chatd.answers.questions import Help, Misused
+from chatd.answers.requests import (
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    RunStatement,
+    Stopped,
+)
+from chatd.answers.service import Cancelling
+from chatd.chat.records import OpenAnswer
+from chatd.observe import AnswerEnded, InternalError
+from chatd.wire.codes import Code, Refusal
+from tests.answers.services import (
+    COLUMNS,
+    OTHER_ROOM,
+    ROOM,
+    Call,
+    Service,
+    failed,
+    open_service,
+)
+from tests.chat.commands import message_id
+
+MINE = {ROOM: None}
+
+
+async def test_an_answer_grows_before_the_room_and_ends_with_a_message(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        [call] = service.database.calls
+        assert call.request == RunStatement("SELECT 1")
+        call.rows(1, 2)
+        call.rows(3)
+        call.end()
+        await service.settled()
+        assert [what for what, _ in service.watcher.shown[question]] == [
+            "start",
+            "status",
+            "status",
+            "status",
+            "rows",
+            "rows",
+            "end",
+        ]
+        assert service.told(question, "start") == [
+            {"read_only": True, "dry_run": False, "deadline_ms": 1_700_000_030_000}
+        ]
+        assert service.told(question, "status") == ["queued", "running", "fetching"]
+        assert service.told(question, "rows") == [(0, COLUMNS, [[1], [2]]), (1, None, [[3]])]
+        assert "end" not in service.shelf.shown_before[question]  # the message is stored first
+        end = service.end(question)
+        assert (end["state"], end["rows"], end["rowCount"]) == ("done", [[1], [2], [3]], 3)
+        assert (end["truncated"], end["cached"]) == (False, False)
+        [ended] = service.recorder.of(AnswerEnded)
+        assert (ended.state, ended.rows, ended.code) == ("done", 3, None)
+
+
+async def test_an_empty_result_shows_its_columns(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.database.calls[0].sink.columns(COLUMNS)
+        service.database.calls[0].end()
+        await service.settled()
+        assert service.told(question, "rows") == [(0, COLUMNS, [])]
+        assert service.end(question)["columns"] == [{"name": "n", "type": "integer"}]
+
+
+async def test_many_rows_at_once_are_shown_in_pieces(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.database.calls[0].rows(*range(450))
+        assert [len(rows) for _, _, rows in service.told(question, "rows")] == [200, 200, 50]
+        assert [index for index, _, _ in service.told(question, "rows")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("DELETE FROM orders", Code.DB_READ_ONLY),
+        ("SELECT 1; SELECT 2", Code.DB_STATEMENT_REJECTED),
+        ("SELECT load_extension('x')", Code.DB_STATEMENT_REJECTED),
+    ],
+)
+async def test_what_the_guard_refuses_never_reaches_the_database(
+    mock_clock: trio.testing.MockClock, sql: str, code: Code
+) -> None:
+    async with open_service() as service:
+        question = await service.ask(sql)
+        assert service.database.calls == []
+        end = service.end(question)
+        assert (end["state"], end["error"]["code"]) == ("error", code)
+
+
+async def test_writing_needs_the_word_of_the_connection_and_of_the_message(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    write = "UPDATE orders SET n = 1"
+    async with open_service(read_only=False) as service:
+        refused = await service.ask(write)
+        assert service.end(refused)["error"]["code"] == "db_read_only"
+        await service.ask(write, config={"readOnly": False})
+        assert service.database.calls[0].terms.read_only is False
+    async with open_service(read_only=True) as service:
+        await service.ask(write, config={"readOnly": False})
+        assert service.database.calls == []
+
+
+async def test_a_dry_run_asks_for_the_plan_and_runs_nothing(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        await service.ask("SELECT 1", config={"dryRun": True})
+        assert service.database.calls[0].request == ExplainStatement("SELECT 1")
+        tables = await service.ask(ListTables(), config={"dryRun": True})
+        assert service.end(tables)["error"]["code"] == "db_dry_run_unsupported"
+        service.database.can_explain = False
+        question = await service.ask("SELECT 2", config={"dryRun": True})
+        assert service.end(question)["error"]["code"] == "db_dry_run_unsupported"
+        assert len(service.database.calls) == 1
+
+
+async def test_the_context_narrows_what_may_be_touched(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        inside = await service.ask("SELECT * FROM orders", tables=["orders"])
+        outside = await service.ask("SELECT * FROM users", tables=["orders"])
+        other = await service.ask(DescribeTable("users"), tables=["orders"])
+        assert [call.terms.tables for call in service.database.calls] == [("orders",)]
+        assert inside not in service.shelf.stored
+        for question in (outside, other):
+            assert service.end(question)["error"]["code"] == "db_statement_rejected"
+
+
+async def test_help_and_misused_commands_need_no_database(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        help_asked = await service.ask(Help())
+        content, end = service.shelf.stored[help_asked]
+        assert end["state"] == "done"
+        assert "/tables" in content
+        misused = await service.ask(Misused("Say which table, as in /describe orders."))
+        assert service.end(misused)["error"]["message"].startswith("Say which table")
+        assert service.database.calls == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "code"),
+    [
+        (failed(Code.DB_SYNTAX), "error", "db_syntax"),
+        (failed(Code.DB_UNAVAILABLE), "error", "db_unavailable"),
+        (failed(Code.DB_TIMEOUT), "timeout", "db_timeout"),
+        (KeyError("a fault of ours"), "error", "db_error"),
+    ],
+)
+async def test_a_database_that_fails_is_an_end_too(
+    mock_clock: trio.testing.MockClock, outcome: Exception, state: str, code: str
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.database.calls[0].end(outcome)
+        await service.settled()
+        end = service.end(question)
+        assert (end["state"], end["error"]["code"]) == (state, code)
+        assert len(service.recorder.of(InternalError)) == (code == "db_error")
+
+
+async def test_a_database_that_hangs_is_stopped_at_the_deadline(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        [call] = service.database.calls
+        call.rows(1)
+        mock_clock.jump(30)
+        await service.settled()
+        assert call.stop.is_set()
+        end = service.end(question)
+        assert (end["state"], end["error"]["code"], end["rows"]) == ("timeout", "db_timeout", [[1]])
+
+
+async def test_a_database_that_does_not_stop_is_left_alone(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.database.stops = False
+        question = await service.ask()
+        [call] = service.database.calls
+        mock_clock.jump(30)
+        await service.settled()
+        assert question not in service.shelf.stored
+        mock_clock.jump(2)
+        await service.settled()
+        assert call.is_cancelled
+        assert service.end(question)["state"] == "timeout"
+
+
+async def cancelled(service: Service, question: str, user_id: str = "ann") -> Cancelling | Refusal:
+    return await service.answers.cancel(question, user_id, MINE)
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+async def test_a_cancel_is_told_as_it_went(
+    mock_clock: trio.testing.MockClock, confirms: bool
+) -> None:
+    async with open_service() as service:
+        service.database.confirms = confirms
+        question = await service.ask()
+        service.database.calls[0].rows(1)
+        outcome = await cancelled(service, question)
+        assert outcome == Cancelling("cancelled", confirms)
+        end = service.end(question)
+        assert (end["state"], end["error"]["code"], end["rows"]) == (
+            "cancelled",
+            "db_cancelled",
+            [[1]],
+        )
+        assert ("did not say" in end["error"]["message"]) is not confirms
+
+
+async def test_a_cancel_that_comes_too_late_is_told_how_it_ended(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.database.calls[0].end()
+        await service.settled()
+        assert await cancelled(service, question) == Cancelling("done")
+
+
+async def test_a_database_that_is_done_when_it_is_told_to_stop_is_done(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.database.stops = False
+        question = await service.ask()
+        [call] = service.database.calls
+        async with trio.open_nursery() as nursery:
+            outcomes: list[Cancelling | Refusal] = []
+
+            async def cancel() -> None:
+                outcomes.append(await cancelled(service, question))
+
+            nursery.start_soon(cancel)
+            await service.settled()
+            assert call.stop.is_set()
+            call.rows(1)
+            call.end()
+        assert outcomes == [Cancelling("done")]
+        assert service.end(question)["rows"] == [[1]]
+
+
+async def test_only_who_asked_cancels_unless_everybody_may(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        outcome = await cancelled(service, question, "bob")
+        assert isinstance(outcome, Refusal)
+        assert outcome.code is Code.NOT_FOUND
+        assert not service.database.calls[0].stop.is_set()
+    async with open_service(anybody_cancels=True) as service:
+        question = await service.ask()
+        assert await cancelled(service, question, "bob") == Cancelling("cancelled", True)
+
+
+async def test_what_is_not_there_or_not_in_ones_rooms_is_not_found(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        elsewhere = await service.ask(room=OTHER_ROOM)
+        for question in (elsewhere, message_id(77)):
+            outcome = await cancelled(service, question)
+            assert isinstance(outcome, Refusal)
+            assert outcome.code is Code.NOT_FOUND
+        assert not service.other.calls[0].stop.is_set()
+
+
+async def test_equal_questions_share_one_run_from_which_a_cancel_detaches_one_asker(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        first = await service.ask(user_id="ann")
+        [call] = service.database.calls
+        call.rows(1)
+        second = await service.ask(user_id="bob")
+        assert len(service.database.calls) == 1
+        assert service.told(second, "rows") == [(0, COLUMNS, [[1]])]
+        assert await cancelled(service, first) == Cancelling("cancelled", None)
+        assert not call.stop.is_set()
+        call.rows(2)
+        call.end()
+        await service.settled()
+        assert service.end(second)["rows"] == [[1], [2]]
+        assert service.end(first)["rows"] == [[1]]
+
+
+async def test_the_last_one_who_goes_stops_the_run(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        first, second = await service.ask(user_id="ann"), await service.ask(user_id="bob")
+        [call] = service.database.calls
+        await cancelled(service, first)
+        assert not call.stop.is_set()
+        assert await cancelled(service, second, "bob") == Cancelling("cancelled", True)
+        assert call.stop.is_set()
+
+
+async def test_a_run_that_was_stopped_is_joined_by_nobody(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.database.stops = False
+        await service.ask(user_id="ann")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cancelled, service, message_id(1))
+            await service.settled()
+            await service.ask(user_id="bob")
+            assert len(service.database.calls) == 2
+            mock_clock.jump(2)
+
+
+async def test_rooms_and_terms_share_nothing(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        await service.ask("SELECT * FROM orders")
+        await service.ask("SELECT * FROM orders", room=OTHER_ROOM, user_id="bob")
+        await service.ask("SELECT * FROM orders", user_id="eve", tables=["orders"])
+        assert (len(service.database.calls), len(service.other.calls)) == (2, 1)
+
+
+async def test_a_result_answers_the_same_question_again_for_a_short_time(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        await service.ask()
+        service.database.calls[0].rows(1)
+        service.database.calls[0].end()
+        await service.settled()
+        again = await service.ask(user_id="bob")
+        end = service.end(again)
+        assert (end["cached"], end["rows"], end["state"]) == (True, [[1]], "done")
+        assert service.told(again, "rows") == [(0, COLUMNS, [[1]])]
+        mock_clock.jump(31)
+        await service.ask()
+        assert len(service.database.calls) == 2
+
+
+async def test_a_failure_answers_nobody_again(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        await service.ask()
+        service.database.calls[0].end(failed(Code.DB_ERROR))
+        await service.settled()
+        await service.ask()
+        assert len(service.database.calls) == 2
+
+
+async def test_a_write_empties_the_cache_also_of_what_is_being_read(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(read_only=False) as service:
+        await service.ask("SELECT 1")
+        service.database.calls[0].rows(1)
+        service.database.calls[0].end()
+        await service.settled()
+        reading = await service.ask("SELECT 2", user_id="bob")
+        await service.ask("UPDATE orders SET n = 1", config={"readOnly": False}, user_id="eve")
+        _, read, write = service.database.calls
+        write.end()
+        await service.settled()
+        read.rows(2)
+        read.end()
+        await service.settled()
+        assert service.end(reading)["state"] == "done"
+        for sql in ("SELECT 1", "SELECT 2"):
+            await service.ask(sql, user_id=sql)
+        assert len(service.database.calls) == 5
+
+
+async def test_a_question_after_a_write_joins_no_run_from_before_it(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(read_only=False) as service:
+        await service.ask("SELECT 1")
+        await service.ask("UPDATE orders SET n = 1", config={"readOnly": False}, user_id="bob")
+        service.database.calls[1].end()
+        await service.settled()
+        await service.ask("SELECT 1", user_id="eve")
+        assert len(service.database.calls) == 3
+
+
+async def test_writes_are_never_shared(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(read_only=False) as service:
+        for user in ("ann", "bob"):
+            await service.ask("INSERT INTO t VALUES (1)", user_id=user, config={"readOnly": False})
+        assert len(service.database.calls) == 2
+
+
+async def test_who_finds_no_place_waits_for_a_bounded_time(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=1) as service:
+        await service.ask("SELECT 1")
+        second = await service.ask("SELECT 2")
+        third = await service.ask("SELECT 3")
+        assert service.told(second, "status") == ["queued"]
+        service.database.calls[0].end()
+        await service.settled()
+        assert [call.request for call in service.database.calls] == [
+            RunStatement("SELECT 1"),
+            RunStatement("SELECT 2"),
+        ]
+        mock_clock.jump(5)
+        await service.settled()
+        end = service.end(third)
+        assert (end["state"], end["error"]["code"]) == ("error", "db_busy")
+        assert second not in service.shelf.stored
+
+
+async def test_room_and_database_have_bounds_of_their_own(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_room=2, per_database=9, wait_s=1.0) as service:
+        for user in "abc":
+            await service.ask(f"SELECT '{user}'", user_id=user)
+        assert len(service.database.calls) == 2
+    async with open_service(per_room=9, per_database=2, wait_s=1.0) as service:
+        questions = [await service.ask(f"SELECT '{user}'", user_id=user) for user in "abc"]
+        assert len(service.database.calls) == 2
+        mock_clock.jump(1)
+        await service.settled()
+        assert service.end(questions[2])["error"]["code"] == "db_busy"
+
+
+async def test_who_waits_for_a_place_can_be_cancelled(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=1) as service:
+        await service.ask("SELECT 1")
+        second = await service.ask("SELECT 2")
+        assert await cancelled(service, second) == Cancelling("cancelled", None)
+        service.database.calls[0].end()
+        await service.settled()
+        assert len(service.database.calls) == 1
+
+
+async def test_an_end_that_the_log_refuses_is_tried_until_it_is_taken(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.shelf.refusals = [Refusal(Code.STORAGE_FULL), Refusal(Code.INTERNAL)]
+        question = await service.ask()
+        service.database.calls[0].end()
+        await service.settled()
+        assert question not in service.shelf.stored
+        for _ in range(2):
+            mock_clock.jump(1)
+            await service.settled()
+        assert service.end(question)["state"] == "done"
+
+
+async def test_a_drain_ends_all_that_is_under_way_and_what_comes_meanwhile(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        running, waiting = await service.ask("SELECT 1"), await service.ask("SELECT 2")
+        await service.answers.drain()
+        late = await service.ask("SELECT 3")
+        for question in (running, waiting, late):
+            end = service.end(question)
+            assert (end["state"], end["error"]["code"]) == ("interrupted", "db_interrupted")
+
+
+async def test_what_a_crash_left_open_ends_as_interrupted(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        known = await service.ask()
+        lost = OpenAnswer(message_id(500), message_id(501), "gone", "ann", None, 5)
+        here = OpenAnswer(known, message_id(1001), ROOM, "ann", None, 5)
+        service.answers.adopt([lost, here])
+        await service.settled()
+        assert service.end(message_id(500))["state"] == "interrupted"
+        assert known not in service.shelf.stored
+        service.database.calls[0].end()
+        await service.settled()
+        assert service.end(known)["state"] == "done"
+
+
+async def test_a_service_that_is_started_again_ends_what_it_was_at(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        assert len(service.database.calls) == 1
+        async with trio.open_nursery() as nursery:
+            await nursery.start(service.answers.run)
+            await service.settled()
+            assert service.end(question)["state"] == "interrupted"
+            again = await service.ask("SELECT 2")
+            service.database.calls[1].end()
+            await service.settled()
+            assert service.end(again)["state"] == "done"
+            nursery.cancel_scope.cancel()
+        service.answers._open.clear()
+
+
+async def test_rows_beyond_the_bounds_are_left_out_and_said(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    from chatd.answers.asking import Bounds
+
+    async with open_service(bounds=Bounds(max_rows=2, max_bytes=100, timeout_s=5)) as service:
+
+        def pour(call: Call) -> None:
+            call.rows(*range(50))
+            call.end()
+
+        service.database.at_once = pour
+        question = await service.ask()
+        end = service.end(question)
+        assert (end["rows"], end["rowCount"], end["truncated"]) == ([[0], [1]], 2, True)
+
+
+async def test_stopped_for_no_reason_is_still_an_end(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.database.calls[0].end(Stopped(is_confirmed=True))
+        await service.settled()
+        assert service.end(question)["state"] == "timeout"
