@@ -10,6 +10,7 @@ from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
+from chatd.app.answering import Answering, build_answering
 from chatd.app.listen import is_loopback
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
@@ -27,6 +28,8 @@ from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
 from chatd.server.admission import Admission
+from chatd.server.answer_events import AnswerEvents
+from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
 from chatd.server.asgi_lane import AsgiLane
 from chatd.server.catch_up import CatchUp
 from chatd.server.chat_app import ChatApp
@@ -106,6 +109,7 @@ class Parts:
     presence: PresenceBoard
     typing_mailbox: Mailbox[typing.Command]
     typing: TypingBoard
+    answering: Answering
     snapshots: Snapshots
     upkeep: Upkeep
     app: ChatApp
@@ -129,6 +133,8 @@ class Chat:
     presence: PresenceBoard
     typing_mailbox: Mailbox[typing.Command]
     typing: TypingBoard
+    answering: Answering
+    exports: AnswerExports
     upkeep: Upkeep
 
 
@@ -162,7 +168,9 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         ),
     )
     http = HttpLane(
-        AsgiLane(engine, SOCKET_IO_PATH, build_app(status)),
+        AsgiLane(
+            engine, SOCKET_IO_PATH, build_app(status, routes={ANSWERS_PATH: chat.exports.route()})
+        ),
         read_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
         max_head_bytes=config.server.max_head_bytes,
@@ -206,6 +214,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         presence=chat.presence,
         typing_mailbox=chat.typing_mailbox,
         typing=chat.typing,
+        answering=chat.answering,
         snapshots=snapshots,
         upkeep=chat.upkeep,
         app=chat.app,
@@ -243,12 +252,14 @@ def _build_chat(
     typing_board = TypingBoard(
         typing_mailbox, ephemeral, clients, typing.Typing.restore(frozen.get("typing"), now_s)
     )
+    answering = build_answering(config, store, hub, commands, emit)
     catch_up = CatchUp(
         feeds,
         hub,
         readers,
         presence_board,
         typing_board,
+        answering.board,
         markup,
         history_page=config.messages.history_page,
     )
@@ -271,6 +282,7 @@ def _build_chat(
         rooms,
         feeds,
         readers,
+        answering.questions,
         emit,
         content_chars=config.messages.content_chars,
         members=machine,
@@ -290,6 +302,7 @@ def _build_chat(
         PresenceEvents(presence_board, rooms),
         TypingEvents(typing_board, rooms, emit),
         SearchEvents(searcher, rooms, markup),
+        AnswerEvents(answering.service),
         tokens,
         emit,
     )
@@ -307,13 +320,15 @@ def _build_chat(
         clients=clients,
         stays=stays,
         feeds=feeds,
-        effects=ChatEffects(hub, feeds, clients, stays, typing_board, emit),
+        effects=ChatEffects(hub, feeds, clients, stays, typing_board, answering.service, emit),
         machine=machine,
         mailbox=mailbox,
         presence_mailbox=presence_mailbox,
         presence=presence_board,
         typing_mailbox=typing_mailbox,
         typing=typing_board,
+        answering=answering,
+        exports=AnswerExports(entrance, readers),
         upkeep=Upkeep(log, searcher, retention, emit),
     )
 

@@ -25,6 +25,7 @@ from chatd.store import Store
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
+ANSWERS_S = 3.0  # of the drain's time, for ending what databases are at
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
@@ -79,6 +80,8 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     parts.admission.is_draining = True
     sessions = parts.sessions
     parts.app.drain(deadline_ms)
+    with trio.move_on_after(ANSWERS_S):
+        await parts.answering.service.drain()
     parts.mailbox.close()
     await parts.acted.wait()
     await parts.snapshots.write()  # with everybody there: they have their grace at the next start

@@ -5,6 +5,8 @@
       log                     one for all: a messages actor goes with the writer that it knows
         writer, messages
       presence, typing
+      databases               one for one: the sessions with the db-mcp of each room
+      answers
       snapshots, upkeep
 
 Connections are not here: each is a task of the front door, and is never started again. A supervisor
@@ -41,6 +43,10 @@ def supervise(parts: Parts, emit: Emit) -> Supervisor:
         strategy=Strategy.ONE_FOR_ALL,
         on_crash=on_crash,
     )
+    sessions = [
+        Child(f"database {room}", one.run) for room, one in parts.answering.databases.items()
+    ]
+    databases = Supervisor("databases", sessions, on_crash=on_crash)
     return Supervisor(
         "chatd",
         [
@@ -50,6 +56,8 @@ def supervise(parts: Parts, emit: Emit) -> Supervisor:
             Child("log", log.run),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
+            *([Child("databases", databases.run)] if sessions else []),
+            Child("answers", parts.answering.service.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
         ],
@@ -92,6 +100,7 @@ class _Messages:
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
         parts.machine.restore(recovered.rooms, recovered.members, recovered.position)
+        parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():
             while (seen := parts.feeds.last_seq(room)) < last_seq:
                 page = await parts.store.readers.page(

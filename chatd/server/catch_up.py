@@ -89,6 +89,7 @@ class CatchUp:
         log: LogReader,
         presence: Board,
         typing: Board,
+        answers: Board,
         markup: Markup,
         *,
         history_page: int,
@@ -98,6 +99,7 @@ class CatchUp:
         self._log = log
         self._presence = presence
         self._typing = typing
+        self._answers = answers
         self._markup = markup
         self._history_page = history_page
 
@@ -225,6 +227,7 @@ class CatchUp:
                 self._hub.join(client.socket, room)
                 client.wanted[room] = None
                 self._typing.show(client, room)
+                self._answers.show(client, room)
                 return
             page = await self._log.page(
                 room, before=None, after=cursor, limit=REPLAY_MESSAGES, thread_id=None

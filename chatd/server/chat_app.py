@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from chatd.observe import Connected, Disconnected, Emit, LimitHit, Reconnected
 from chatd.observe.chance import jitter_ms
 from chatd.observe.clock import wall_ms
+from chatd.server.answer_events import AnswerEvents
 from chatd.server.clients import Client, Clients
 from chatd.server.entrance import Admitted, Entrance, Welcome
 from chatd.server.feeds import Feeds
@@ -64,6 +65,7 @@ class ChatApp:
         presence: PresenceEvents,
         typing: TypingEvents,
         search: SearchEvents,
+        answers: AnswerEvents,
         tokens: TokenLife,
         emit: Emit,
     ) -> None:
@@ -82,6 +84,7 @@ class ChatApp:
             ClientEvent.CONNECTION_LEAVE.value: rooms.leave_event,
             ClientEvent.HISTORY_GET.value: rooms.history_event,
             ClientEvent.SEARCH.value: search.search_event,
+            ClientEvent.ANSWER_CANCEL.value: answers.cancel_event,
             ClientEvent.TYPING_START.value: typing.start_event,
             ClientEvent.TYPING_STOP.value: typing.stop_event,
             ClientEvent.PRESENCE_UPDATE.value: presence.update_event,

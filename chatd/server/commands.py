@@ -4,7 +4,7 @@ Waiting goes one way only. A mailbox that is full stops the input of the socket 
 waits is told `draining` where the mailbox closes meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -20,9 +20,11 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     RemoveMember,
+    Reply,
     SendMessage,
     TrimQueues,
 )
+from chatd.chat.records import OpenAnswer
 from chatd.server.clients import Client
 from chatd.server.origins import Origin, Waiter
 from chatd.server.replies import refused
@@ -30,6 +32,7 @@ from chatd.server.session import Later
 from chatd.server.sockets import Socket
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.identifiers import RESERVED_USER_PREFIX
 from chatd.wire.names import ClientEvent
 
 T = TypeVar("T")
@@ -124,6 +127,31 @@ class Commands:
         for waiter in waiters:
             await waiter.settled.wait()
         return all(waiter.refusal is None for waiter in waiters)
+
+    async def conclude(
+        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+    ) -> Refusal | None:
+        """Store the message that ends an answer; why it is not stored, where it is not.
+
+        `told` is called once it is, before its room gets it.
+        """
+        waiter = Waiter(told)
+        command = SendMessage(
+            waiter,
+            f"{RESERVED_USER_PREFIX}{answer.connection_id}",
+            None,
+            answer.answer_id,
+            answer.connection_id,
+            content,
+            None,
+            answer.thread_id,
+            reply=reply,
+        )
+        later = deliver(self._mailbox, command, waiter)
+        if later is not None:
+            await later()
+        await waiter.settled.wait()
+        return waiter.refusal
 
     async def _settle(self, command: TrimQueues | Barrier, origin: Origin) -> None:
         later = deliver(self._mailbox, command, origin)

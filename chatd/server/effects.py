@@ -8,6 +8,7 @@ import orjson
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
+    Asked,
     Command,
     Conflicted,
     Effect,
@@ -23,9 +24,7 @@ from chatd.observe import Emit, InternalError, MessageRefused, MessageSent, Stor
 from chatd.server.clients import Clients
 from chatd.server.feeds import Feeds
 from chatd.server.hub import NAMESPACE, Hub
-from chatd.server.origins import Origin
 from chatd.server.outgoing import Outgoing
-from chatd.server.replies import accepted
 from chatd.server.stays import Stays
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ServerEvent
@@ -36,6 +35,14 @@ _MESSAGE_HEAD = orjson.dumps([ServerEvent.CHAT_MESSAGE])[:-1]  # `["chat:message
 def message_packet(body: bytes) -> Outgoing:
     """`chat:message` with a rendered message."""
     return Outgoing(b"42%b,%b]" % (_MESSAGE_HEAD, body))
+
+
+class Answers(Protocol):
+    """Who answers questions."""
+
+    def begin(self, question: Message, asked: Asked) -> None:
+        """A question is in the log, and its answer is open; never waits."""
+        ...
 
 
 class TypingEnds(Protocol):
@@ -56,6 +63,7 @@ class ChatEffects:
         clients: Clients,
         stays: Stays,
         typing: TypingEnds,
+        answers: Answers,
         emit: Emit,
     ) -> None:
         self._hub = hub
@@ -63,6 +71,7 @@ class ChatEffects:
         self._clients = clients
         self._stays = stays
         self._typing = typing
+        self._answers = answers
         self._emit = emit
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
@@ -73,16 +82,16 @@ class ChatEffects:
             case Accepted(command, message):
                 self._accepted(command, message)
             case Repeated(command, message):
-                self._give_back(command)
-                self._sent(command, message, duplicate=True)
+                command.origin.give_back(command.connection_id)
+                self._stored(command, message, is_duplicate=True)
             case Conflicted(command):
-                self._give_back(command)
+                command.origin.give_back(command.connection_id)
                 self._refuse(command, Refusal(Code.MESSAGE_ID_CONFLICT))
             case Joined(command):
                 command.origin.joined = effect
                 command.origin.settle()
             case AcknowledgementKept(command, delivered):
-                accepted(command.origin.client.socket, command.origin.ack_id)
+                command.origin.acknowledged()
                 for message in delivered:
                     self._delivered(message, command.user_id)
             case Settled(command):
@@ -108,15 +117,12 @@ class ChatEffects:
         self._feeds.publish(message, body)
         self._hub.broadcast(NAMESPACE, message.connection_id, packet)
 
-    def _give_back(self, command: SendMessage) -> None:
-        origin: Origin = command.origin
-        if origin.counted:
-            origin.client.give_back(command.connection_id)
-
     def _accepted(self, command: SendMessage, message: Message) -> None:
-        self._sent(command, message, duplicate=False)
+        self._stored(command, message, is_duplicate=False)
         self.publish(message)
         self._typing.message_sent(message.connection_id, message.user_id)
+        if command.asks is not None:
+            self._answers.begin(message, command.asks)
 
     def _delivered(self, message: Message, by: str) -> None:
         """The author is told that somebody has the message, on each device."""
@@ -134,36 +140,27 @@ class ChatEffects:
             if room in client.grants:
                 client.socket.emit_json(ServerEvent.CHAT_MESSAGE_STATUS, status)
 
-    def _sent(self, command: SendMessage, message: Message, *, duplicate: bool) -> None:
-        origin: Origin = command.origin
-        socket = origin.client.socket
-        fields = {
-            "messageId": origin.written_id,
-            "timestamp": message.timestamp_ms,
-            "connectionId": message.connection_id,
-            "seq": message.seq,
-        }
-        if duplicate:
-            fields["duplicate"] = True
-        sent = orjson.dumps(fields)
-        socket.emit_json(ServerEvent.CHAT_MESSAGE_SENT, sent)
-        socket.ack_json(origin.ack_id, b'{"ok":true,' + sent[1:])
+    def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
+        command.origin.stored(message, is_duplicate=is_duplicate)
         self._emit.emit(
             MessageSent(
-                message.message_id, message.connection_id, message.seq, message.user_id, duplicate
+                message.message_id,
+                message.connection_id,
+                message.seq,
+                message.user_id,
+                is_duplicate,
             )
         )
 
     def _refuse(self, command: Command, refusal: Refusal) -> None:
-        origin: Origin = command.origin
         room = None
         if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
             room = command.connection_ids[0]
-        origin.refuse(refusal, room)
+        command.origin.refuse(refusal, room)
         if isinstance(command, SendMessage):
             self._emit.emit(
                 MessageRefused(
-                    origin.client.socket.session.log_id,
+                    command.origin.log_id,
                     command.user_id,
                     command.connection_id,
                     command.message_id,

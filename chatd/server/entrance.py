@@ -87,7 +87,11 @@ class Entrance:
     def judge(self, token: object) -> Admitted:
         """Who the token is for. Raises TokenRefused, DirectoryFailed."""
         identity = self._verifier.verify(token, wall_s())
-        return Admitted(identity, self._directory.rooms(identity))
+        return Admitted(identity, self.rooms(identity))
+
+    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+        """The rooms that somebody may use now. Raises DirectoryFailed."""
+        return self._directory.rooms(identity)
 
     def start_clock(self, client: Client, identity: Identity) -> None:
         """The client has this token now: it is told in time, and ended when it has run out."""

@@ -2,10 +2,11 @@
 
 Owns the paths, their methods and their headers (SPEC 8, health). Knows neither sockets nor the
 server beneath: waits, bounds on memory and the end of a connection are `http_lane`'s. A route is an
-entry in a table, from a path to a handler that turns a `Request` into a `Response`.
+entry in a table, from a path to a handler that turns a `Request` into a `Response`; a path that
+ends in a slash stands for all below it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
@@ -64,9 +65,11 @@ class Status(Protocol):
 
 @attrs.frozen
 class Response:
+    """`body` is whole, or comes in pieces, whose sum is not known before."""
+
     status: int
     headers: Headers
-    body: bytes
+    body: bytes | Iterator[bytes]
 
 
 class BodyTooLarge(Exception):
@@ -141,7 +144,7 @@ def refusal(status: int, code: str, message: str, headers: Headers = ()) -> Resp
 
 
 def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> AsgiApp:
-    """The application over health, the page and further `routes` (exact paths).
+    """The application over health, the page and further `routes`.
 
     The page's files are read here, once. A path that is taken already is a `ValueError`.
     """
@@ -167,7 +170,7 @@ def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType(
 
 
 async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -> Response:
-    route = table.get(scope["path"])
+    route = _find(table, scope["path"])
     if route is None:
         return refusal(404, "not_found", "There is nothing at this path.")
     if scope["method"] not in route.allowed():
@@ -197,11 +200,23 @@ async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -
         return refusal(400, "body_incomplete", "The request ended before its body did.")
 
 
+def _find(table: Mapping[str, Route], path: str) -> Route | None:
+    """The route of a path: its own, or that of the folder that it is in."""
+    folder = path[: path.rfind("/") + 1]
+    return table.get(path) or (table.get(folder) if folder != "/" else None)
+
+
 async def _send_response(method: str, response: Response, send: Send) -> None:
-    length = (b"content-length", b"%d" % len(response.body))
-    headers = [*response.headers, length]
-    body = b"" if method == "HEAD" else response.body
+    body, headers = response.body, list(response.headers)
+    if isinstance(body, bytes):
+        headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if method == "HEAD":
+        body = b""
+    elif not isinstance(body, bytes):
+        for piece in body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        body = b""
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -211,6 +226,7 @@ async def _deny_websocket(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000, "reason": ""})
         return
     response = refusal(404, "not_found", "There is no WebSocket at this path.")
+    assert isinstance(response.body, bytes)
     headers = [
         *response.headers,
         (b"content-length", b"%d" % len(response.body)),

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Protocol
 
 from chatd.chat.content import canonical_message_id, check_content, check_context
-from chatd.chat.messages import Acknowledge, SendMessage
+from chatd.chat.messages import Acknowledge, Asked, SendMessage
 from chatd.chat.queue import QUEUE_MAX
 from chatd.chat.records import Message
 from chatd.observe import Emit, LimitHit, MessageReceived, MessageRefused
+from chatd.observe.chance import new_uuid
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
 from chatd.server.feeds import Feeds
@@ -26,6 +27,18 @@ from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ChatAck, ChatMessage
 
 WRITTEN_ID_MAX = 64  # characters of a messageId that are told back, whatever it is
+
+
+class Questions(Protocol):
+    """Who knows what a question is, and where there is somebody to answer it."""
+
+    def may_be_one(self, connection_id: str, content: str) -> bool:
+        """Whether it is worth a closer look; costs next to nothing."""
+        ...
+
+    async def read(self, content: str) -> object | None:
+        """What is asked; None where it is none."""
+        ...
 
 
 class MessageReader(Protocol):
@@ -67,6 +80,7 @@ class MessageEvents:
         rooms: RoomEvents,
         feeds: Feeds,
         readers: MessageReader,
+        questions: Questions,
         emit: Emit,
         *,
         content_chars: int,
@@ -76,6 +90,7 @@ class MessageEvents:
         self._rooms = rooms
         self._feeds = feeds
         self._readers = readers
+        self._questions = questions
         self._emit = emit
         self._content_chars = content_chars
         self._members = members
@@ -154,7 +169,21 @@ class MessageEvents:
         return self._send(client, command)
 
     def _send(self, client: Client, command: SendMessage) -> Later | None:
-        """Hand the message over, after a join where the socket is not in the room yet."""
+        """Hand the message over, after a look whether it asks something, and a join where the
+        socket is not in the room yet."""
+        if self._questions.may_be_one(command.connection_id, command.content):
+            return partial(self._ask, client, command)
+        return self._hand_over(client, command)
+
+    async def _ask(self, client: Client, command: SendMessage) -> None:
+        question = await self._questions.read(command.content)
+        if question is not None:
+            command.asks = Asked(new_uuid(), question)
+        later = self._hand_over(client, command)
+        if later is not None:
+            await later()
+
+    def _hand_over(self, client: Client, command: SendMessage) -> Later | None:
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
         return partial(self._join_and_send, client, command)

@@ -1,12 +1,16 @@
 """Where commands to the messages actor come from, and how they are told what became of them."""
 
+from collections.abc import Callable
+
+import orjson
 import trio
 
 from chatd.chat.messages import Joined
+from chatd.chat.records import Message
 from chatd.server.clients import Client
-from chatd.server.replies import message_refused, refused
+from chatd.server.replies import accepted, message_refused, refused
 from chatd.wire.codes import Refusal
-from chatd.wire.names import ClientEvent
+from chatd.wire.names import ClientEvent, ServerEvent
 
 
 class Origin:
@@ -54,6 +58,35 @@ class Origin:
         """Whether nobody is left who asked."""
         return self.client.socket.session.is_over
 
+    @property
+    def log_id(self) -> str:
+        """The session as logs name it."""
+        return self.client.socket.session.log_id
+
+    def stored(self, message: Message, *, is_duplicate: bool) -> None:
+        """Tell that a message is in the log, be it that it was before."""
+        fields = {
+            "messageId": self.written_id,
+            "timestamp": message.timestamp_ms,
+            "connectionId": message.connection_id,
+            "seq": message.seq,
+        }
+        if is_duplicate:
+            fields["duplicate"] = True
+        sent = orjson.dumps(fields)
+        socket = self.client.socket
+        socket.emit_json(ServerEvent.CHAT_MESSAGE_SENT, sent)
+        socket.ack_json(self.ack_id, b'{"ok":true,' + sent[1:])
+
+    def give_back(self, connection_id: str) -> None:
+        """The message was counted, and is none that counts."""
+        if self.counted:
+            self.client.give_back(connection_id)
+
+    def acknowledged(self) -> None:
+        """Tell that an acknowledgement is in the log."""
+        accepted(self.client.socket, self.ack_id)
+
     def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
         """Tell why it will not be; whoever waits goes on."""
         self.refusal = refusal
@@ -71,13 +104,27 @@ class Origin:
 
 
 class Waiter:
-    """A command of the daemon's own: nobody is told, one task waits for it."""
+    """A command of the daemon's own: nobody is told, one task waits for it.
+
+    `told`, where a message is stored, is called before its room gets it.
+    """
 
     is_gone = False
+    log_id = "daemon"
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        self._told = told
         self.settled = trio.Event()
         self.refusal: Refusal | None = None
+
+    def stored(self, message: Message, *, is_duplicate: bool) -> None:
+        """A message is in the log, be it that it was before."""
+        del message, is_duplicate
+        self._told()
+        self.settled.set()
+
+    def give_back(self, connection_id: str) -> None:
+        """It was not counted."""
 
     def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
         """It will not be; whoever waits goes on."""

@@ -18,6 +18,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.payloads import (
     TABLES_MAX,
+    AnswerCancel,
     AuthRefresh,
     ChatAck,
     ChatMessage,
@@ -44,6 +45,7 @@ _CLASSES: tuple[type, ...] = (
     ConnectionLeave,
     HistoryGet,
     ChatSearch,
+    AnswerCancel,
     AuthRefresh,
     Typing,
     PresenceUpdate,

@@ -15,6 +15,7 @@ class ClientEvent(StrEnum):
     CONNECTION_LEAVE = "connection:leave"
     HISTORY_GET = "chat:history:get"
     SEARCH = "chat:search"
+    ANSWER_CANCEL = "answer:cancel"
     AUTH_REFRESH = "auth:refresh"
 
 
@@ -28,6 +29,10 @@ class ServerEvent(StrEnum):
     CHAT_MESSAGE_SENT = "chat:message:sent"
     CHAT_MESSAGE_ERROR = "chat:message:error"
     CHAT_MESSAGE_STATUS = "chat:message:status"
+    CHAT_ANSWER_START = "chat:answer:start"
+    CHAT_ANSWER_STATUS = "chat:answer:status"
+    CHAT_ANSWER_ROWS = "chat:answer:rows"
+    CHAT_ANSWER_END = "chat:answer:end"
     CHAT_TYPING = "chat:typing"
     PRESENCE_UPDATE = "presence:update"
     PRESENCE_SNAPSHOT = "presence:snapshot"

@@ -101,6 +101,13 @@ class ChatSearch:
 
 
 @attrs.frozen
+class AnswerCancel:
+    """`answer:cancel`; the id is that of the question."""
+
+    message_id: str
+
+
+@attrs.frozen
 class AuthRefresh:
     """`auth:refresh`."""
 

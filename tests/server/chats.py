@@ -22,7 +22,8 @@ from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
 from chatd.config import Config
-from chatd.config.sections import Auth, Limits, Messages, Server
+from chatd.config.databases import Databases
+from chatd.config.sections import Answers, Auth, Limits, Messages, Server
 from chatd.engineio import parse_query
 from chatd.observe import InternalError
 from chatd.observe.clock import wall_s
@@ -344,12 +345,17 @@ def config(
     auth: dict[str, object] | None = None,
     messages: dict[str, object] | None = None,
     limits: dict[str, object] | None = None,
+    answers: dict[str, object] | None = None,
+    databases: dict[str, object] | None = None,
 ) -> Config:
+    """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
         server=Server(**(server or {})),  # type: ignore[arg-type]
         auth=Auth(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
         messages=Messages(**(messages or {})),  # type: ignore[arg-type]
         limits=Limits(**(limits or {})),  # type: ignore[arg-type]
+        answers=Answers(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        databases=Databases().take(databases or {}),
     )
 
 

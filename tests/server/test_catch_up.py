@@ -99,7 +99,7 @@ class Taker:
 
 
 class Shown:
-    """Presence or typing: only that it was shown, and when."""
+    """Presence, typing or answers: only that they were shown, and when."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -140,6 +140,7 @@ class Scene:
             self.log,
             Shown("presence"),
             Shown("typing"),
+            Shown("answers"),
             keep,
             history_page=PAGE,
         )
@@ -210,7 +211,8 @@ def entered(scene: Scene) -> list[str]:
     """The names of what was told, in order; the live stream aside."""
     names = [name for name, _ in scene.session.told]
     at = names.index("typing")
-    assert all(name == "chat:message" for name in names[at + 1 :])
+    assert names[at + 1] == "answers"
+    assert all(name == "chat:message" for name in names[at + 2 :])
     return names[:at]
 
 

@@ -1,0 +1,159 @@
+"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson` (SPEC 6, "Export").
+
+A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
+query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
+not found.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import parse_qs
+
+import attrs
+import orjson
+import trio
+
+from chatd.answers.exports import export
+from chatd.answers.table import Column
+from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused, pick_token
+from chatd.chat.records import Message
+from chatd.observe.clock import wall_s
+from chatd.server.entrance import Admitted
+from chatd.server.http_app import Headers, Request, Response, Route, json_response, refusal
+from chatd.server.tickets import TICKET_S, Tickets
+from chatd.store import StoreClosed, StoreReadFailed
+from chatd.wire.codes import EXPLANATIONS, Code
+
+ANSWERS_PATH = "/api/answers/"
+QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
+
+_FILE = re.compile(r"/api/answers/([0-9a-f-]{36})\.([a-z]+)")
+_TICKET = re.compile(r"/api/answers/([0-9a-f-]{36})/ticket")
+_GUARDED: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class Judge(Protocol):
+    """Who knows who a token is for, and which rooms somebody may use."""
+
+    def judge(self, token: object) -> Admitted:
+        """Raises TokenRefused, DirectoryFailed."""
+        ...
+
+    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+        """Raises DirectoryFailed."""
+        ...
+
+
+class MessageReader(Protocol):
+    """The log."""
+
+    async def message(self, message_id: str) -> Message | None: ...
+
+
+class _Refused(Exception):
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+class AnswerExports:
+    """The routes below `/api/answers/`."""
+
+    def __init__(self, judge: Judge, log: MessageReader) -> None:
+        self._judge = judge
+        self._log = log
+        self._tickets = Tickets()
+
+    def route(self) -> Route:
+        """All of them, as one route."""
+        return Route(self._answer, methods=frozenset({"GET", "POST"}), max_body_bytes=0)
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            if (ticket := _TICKET.fullmatch(request.path)) and request.method == "POST":
+                return await self._give_ticket(request, ticket[1])
+            if (file := _FILE.fullmatch(request.path)) and request.method != "POST":
+                return await self._send_file(request, *file.groups())
+        except _Refused as refused:
+            return refused.response
+        except (StoreReadFailed, StoreClosed):
+            return _refuse(503, Code.STORAGE_ERROR)
+        return _refuse(404, Code.NOT_FOUND)
+
+    async def _give_ticket(self, request: Request, message_id: str) -> Response:
+        admitted = self._admitted(request)
+        await self._find(message_id, admitted.grants)
+        ticket = self._tickets.give(message_id, admitted.identity, trio.current_time())
+        told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
+        return json_response(201, told, _GUARDED)
+
+    async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
+        rooms = self._rooms(request, message_id)
+        answer = orjson.loads(await self._find(message_id, rooms))
+        columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
+        exported = export(name, message_id, columns, answer["rows"])
+        if exported is None:
+            return _refuse(404, Code.NOT_FOUND)
+        disposition = f'attachment; filename="{exported.file_name}"'
+        return Response(
+            200,
+            (
+                (b"content-type", exported.media_type.encode()),
+                (b"content-disposition", disposition.encode()),
+                *_GUARDED,
+            ),
+            exported.pieces,
+        )
+
+    def _rooms(self, request: Request, message_id: str) -> Mapping[str, Grant]:
+        """The rooms of whoever a ticket or a token is for."""
+        name = _ticket(request)
+        if name is None:
+            return self._admitted(request).grants
+        identity = self._tickets.use(name, message_id, trio.current_time())
+        if identity is None or identity.expires_at_ms <= wall_s() * 1000:
+            raise _Refused(_refuse(401, Code.UNAUTHORIZED, "This ticket is not good any more."))
+        try:
+            return self._judge.rooms(identity)
+        except DirectoryFailed as error:
+            raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
+
+    def _admitted(self, request: Request) -> Admitted:
+        headers = dict(request.headers)
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        try:
+            return self._judge.judge(pick_token(None, authorization, {}, query_allowed=False))
+        except TokenRefused as error:
+            response = _refuse(401, Code(error.code), str(error))
+            challenge = (b"www-authenticate", b"Bearer")
+            raise _Refused(
+                attrs.evolve(response, headers=(*response.headers, challenge))
+            ) from error
+        except DirectoryFailed as error:
+            raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
+
+    async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> bytes:
+        """The answer in a message that these rooms let see."""
+        try:
+            message = await self._log.message(message_id)
+        except ValueError:
+            message = None
+        if message is None or message.answer is None or message.connection_id not in rooms:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        return message.answer
+
+
+def _ticket(request: Request) -> str | None:
+    if len(request.query) > QUERY_BYTES_MAX:
+        return None
+    values = parse_qs(request.query.decode("latin-1")).get("ticket")
+    return values[0] if values else None
+
+
+def _refuse(status: int, code: Code, sentence: str | None = None) -> Response:
+    return refusal(status, code, sentence or EXPLANATIONS[code].sentence, _GUARDED)

@@ -1,0 +1,66 @@
+"""Tickets: one download of one answer, for a link that can carry no header (SPEC 6, "Export").
+
+A ticket is as good as a token for a minute and for one use; whether its user may still use the room
+is asked when it is used. Held in memory: a restart forgets them.
+"""
+
+from collections import OrderedDict
+
+import attrs
+
+from chatd.auth import Identity
+from chatd.observe.chance import unguessable_id
+
+TICKET_S = 60.0  # how long a ticket is good
+TICKETS_PER_USER = 20  # tickets of a user; beyond, the user's oldest is void
+TICKETS_MAX = 10_000  # tickets of everybody; beyond, the oldest is void
+
+
+@attrs.frozen
+class Ticket:
+    """Who may download what, and until when, by a clock that never goes back."""
+
+    message_id: str
+    identity: Identity
+    until_s: float
+
+
+class Tickets:
+    """The tickets that were given out and not used."""
+
+    def __init__(self) -> None:
+        self._tickets: OrderedDict[str, Ticket] = OrderedDict()
+        self._of_user: dict[str, OrderedDict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def give(self, message_id: str, identity: Identity, now_s: float) -> str:
+        """A new ticket."""
+        name = unguessable_id()
+        own = self._of_user.setdefault(identity.user_id, OrderedDict())
+        self._tickets[name] = Ticket(message_id, identity, now_s + TICKET_S)
+        own[name] = None
+        if len(own) > TICKETS_PER_USER:
+            self._remove(next(iter(own)))
+        while self._tickets and (
+            len(self._tickets) > TICKETS_MAX or next(iter(self._tickets.values())).until_s <= now_s
+        ):
+            self._remove(next(iter(self._tickets)))
+        return name
+
+    def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
+        """Whose ticket for this message it is; None where it is not good, and never twice."""
+        if name not in self._tickets:
+            return None
+        ticket = self._remove(name)
+        good = ticket.message_id == message_id and now_s < ticket.until_s
+        return ticket.identity if good else None
+
+    def _remove(self, name: str) -> Ticket:
+        ticket = self._tickets.pop(name)
+        own = self._of_user[ticket.identity.user_id]
+        del own[name]
+        if not own:
+            del self._of_user[ticket.identity.user_id]
+        return ticket
