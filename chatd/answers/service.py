@@ -43,6 +43,7 @@ from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 Key: TypeAlias = tuple[str, Request, Terms]
 
 OPEN_MAX = 1_000  # answers under way; beyond it they end at once, with db_busy
+JUDGES_MAX = 2  # statements that are judged at once: a parser holds the interpreter
 RETRY_FIRST_S, RETRY_MAX_S = 0.5, 30.0  # between two tries to store an end that the log refused
 
 
@@ -123,6 +124,7 @@ class Answers:
         self._arrival = trio.Event()
         self._none_open = trio.Event()
         self._is_draining = False
+        self._judges = trio.CapacityLimiter(JUDGES_MAX)
 
     def answers_in(self, connection_id: str) -> bool:
         """Whether there is a database that answers in this room."""
@@ -268,7 +270,9 @@ class Answers:
             case Misused(sentence):
                 return Ending.failed(Code.DB_SYNTAX, sentence)
             case RunStatement(sql) | ExplainStatement(sql):
-                allowed = await trio.to_thread.run_sync(check_statement, sql, policy)
+                allowed = await trio.to_thread.run_sync(
+                    check_statement, sql, policy, limiter=self._judges
+                )
                 if isinstance(allowed, Rejected):
                     return Ending.failed(allowed.code, allowed.sentence)
                 if not asked.dry_run and isinstance(question, RunStatement):

@@ -190,7 +190,7 @@ class Service:
     async def settled(self) -> None:
         """Everything has happened that can without time; threads included."""
         await trio.testing.wait_all_tasks_blocked()
-        while _threads_at_work():
+        while self.answers._judges.borrowed_tokens:
             await trio.testing.wait_all_tasks_blocked(0.001)
 
     def end(self, question_id: str) -> dict[str, Any]:
@@ -200,10 +200,6 @@ class Service:
     def told(self, question_id: str, what: str) -> list[Any]:
         """What was shown of one kind."""
         return [fields for kind, fields in self.watcher.shown[question_id] if kind == what]
-
-
-def _threads_at_work() -> bool:
-    return trio.to_thread.current_default_thread_limiter().borrowed_tokens > 0
 
 
 @asynccontextmanager
