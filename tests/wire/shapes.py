@@ -6,12 +6,16 @@ from typing import Any, TypeAlias
 import attrs
 
 from chatd.wire.payloads import (
+    AnswerCancel,
     AuthRefresh,
     ChatAck,
     ChatMessage,
+    ChatSearch,
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,
+    PresenceUpdate,
+    Typing,
 )
 
 
@@ -40,7 +44,13 @@ SHAPES: Mapping[type, Shape] = {
         "threadId": Field(str, True),
     },
     ChatAck: {"messageId": Field(str), "upTo": Field(bool, True)},
-    ConnectionJoin: {"connectionId": Field(str)},
+    Typing: {"connectionId": Field(str)},
+    PresenceUpdate: {"status": Field(str), "connectionId": Field(str)},
+    ConnectionJoin: {
+        "connectionId": Field(str),
+        "since": Field(int, True),
+        "epoch": Field(str, True),
+    },
     ConnectionLeave: {"connectionId": Field(str)},
     HistoryGet: {
         "connectionId": Field(str),
@@ -49,6 +59,16 @@ SHAPES: Mapping[type, Shape] = {
         "limit": Field(int, True),
         "threadId": Field(str, True),
     },
+    ChatSearch: {
+        "query": Field(str),
+        "connectionId": Field(str, True),
+        "userId": Field(str, True),
+        "before": Field(int, True),
+        "after": Field(int, True),
+        "limit": Field(int, True),
+        "cursor": Field(str, True),
+    },
+    AnswerCancel: {"messageId": Field(str)},
     AuthRefresh: {"token": Field(str)},
 }
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.wire import payloads as wire_payloads
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure, wire_name
 from chatd.wire.payloads import ChatAck, ChatMessage, Context, ContextConfig, HistoryGet
@@ -80,6 +81,11 @@ def test_a_payload_becomes_its_own_value_or_the_path_of_its_first_fault(
         assert json.dumps(plain(result)) == json.dumps(reduced(payload, SHAPES[kind]))
     else:
         assert result == Refusal(Code.INVALID_PAYLOAD, path=path)
+
+
+def test_every_payload_of_the_catalogue_has_its_shape_here() -> None:
+    declared = {kind for kind in vars(wire_payloads).values() if attrs.has(kind)}
+    assert declared == {*SHAPES, Context, ContextConfig}
 
 
 @pytest.mark.parametrize(
