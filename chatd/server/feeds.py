@@ -25,6 +25,8 @@ from chatd.wire.names import ServerEvent
 
 IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that nobody is in
 
+RECENT_BYTES = 2 * 1024 * 1024  # of a room, rendered; its newest message stays at any size
+
 FEED_BYTES = 1024  # what a head costs beside its messages, roughly
 
 
@@ -62,7 +64,11 @@ class Feed:
 
 
 class Feeds:
-    """All rooms' heads. `recent_max`: messages that a joiner is shown."""
+    """All rooms' heads.
+
+    `recent_max`: messages that a joiner is shown; `recent_bytes_max`: what these hold together,
+    rendered. Beyond either the oldest go, but the newest is shown whatever it holds.
+    """
 
     def __init__(
         self,
@@ -71,12 +77,14 @@ class Feeds:
         markup: Markup,
         *,
         recent_max: int,
+        recent_bytes_max: int = RECENT_BYTES,
         idle_bytes_max: int = IDLE_BYTES_MAX,
     ) -> None:
         self._last_seqs = dict(last_seqs)
         self._log = log
         self._markup = markup
         self._recent_max = recent_max
+        self._recent_bytes_max = recent_bytes_max
         self._idle_bytes_max = idle_bytes_max
         self._feeds: dict[str, Feed] = {}
         self._idle: dict[str, Feed] = {}  # those that nobody holds, the longest idle first
@@ -229,10 +237,11 @@ class Feeds:
         feed.recent.clear()
         feed.by_id.clear()
         self._resize(feed, FEED_BYTES)
-        for message in page.messages:
-            if feed.kept_from <= message.seq < newer_from:
-                is_delivered = message.seq in page.delivered or message.seq in feed.confirmed
-                self._append(feed, message, message_json(message, self._markup, is_delivered))
+        read = [one for one in page.messages if feed.kept_from <= one.seq < newer_from]
+        # Where so much was published that the first of it went again, a hole is behind the page.
+        for message in read if read and read[-1].seq == newer_from - 1 else ():
+            is_delivered = message.seq in page.delivered or message.seq in feed.confirmed
+            self._append(feed, message, message_json(message, self._markup, is_delivered))
         for message, body in published:
             self._append(feed, message, body)
         first_seq = max(page.first_seq, feed.kept_from) or feed.first_seq
@@ -244,7 +253,8 @@ class Feeds:
         size = feed.size + len(body)
         feed.recent.append((message, body))
         feed.by_id[message.message_id] = message
-        if len(feed.recent) > self._recent_max:
+        bytes_max = FEED_BYTES + self._recent_bytes_max
+        while len(feed.recent) > self._recent_max or (size > bytes_max and len(feed.recent) > 1):
             oldest, oldest_body = feed.recent.popleft()
             size -= len(oldest_body)
             del feed.by_id[oldest.message_id]

@@ -7,7 +7,8 @@ agree.
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from chatd.store.rows import (
 )
 
 READER_THREADS = 4  # reads at once; more wait their turn
+PAGE_BYTES = 2 * 1024 * 1024  # of content and answers on a page; beyond, the rest is on the next
 
 _T = TypeVar("_T")
 
@@ -55,8 +57,9 @@ OWED = f"""
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq LIMIT ?4
 """
+# Without answers: these are many messages, of which only the places and the authors matter.
 UNDELIVERED = f"""
-    SELECT {MESSAGE_COLUMNS}
+    SELECT {MESSAGE_COLUMNS.replace("m.answer", "NULL")}
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3
       AND m.delivered_by IS NULL AND m.user_id <> ?4
@@ -135,6 +138,7 @@ class LogReaders:
     ) -> Page:
         """`limit` messages of a room: the nearest ones before a seq, or after one, or the last.
 
+        Fewer where they hold more than `PAGE_BYTES`, but one at least; `has_more` then says so.
         With `thread_id` those of that thread only, without the message that opened it. A room or
         thread that nobody has written to gives an empty page. `ValueError` for `before` and `after`
         together, for a `limit` below 1, or a `thread_id` that is no UUID.
@@ -164,7 +168,8 @@ class LogReaders:
         """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`, each
         with whether somebody else than the author has acknowledged it.
 
-        Fewer, or none, where retention removed some. The gaps are ascending and apart.
+        Fewer, or none, where retention removed some; fewer, but one at least, where they hold more
+        than `PAGE_BYTES`. The gaps are ascending and apart.
         """
         return await self.read(
             lambda connection: _read_owed(connection, connection_id, gaps, after_seq, limit)
@@ -174,7 +179,8 @@ class LogReaders:
         self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
-        than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
+        than `user_id` wrote and that nobody has acknowledged, without their answers. Reads at
+        most the range."""
         return await self.read(
             lambda connection: _read_undelivered(
                 connection, connection_id, user_id, first_seq, last_seq, limit
@@ -254,18 +260,34 @@ def _read_page(
     parameters: tuple[object, ...] = (room_id, bound, limit + 1)
     if thread is not None:
         parameters = (*parameters, thread)
-    rows: Sequence[Sequence[Any]] = connection.execute(
-        page_statement(backward=backward, of_thread=thread is not None), parameters
-    ).fetchall()
-    has_more = len(rows) > limit
-    rows = rows[:limit]
+    statement = page_statement(backward=backward, of_thread=thread is not None)
+    found, has_more = _as_far_as_it_fits(connection.execute(statement, parameters), limit)
     if backward:
-        rows = rows[::-1]
-    messages = tuple(map(message_from_row, rows))
-    delivered = frozenset(
-        message.seq for message, row in zip(messages, rows, strict=True) if row[MESSAGE_WIDTH]
-    )
+        found.reverse()
+    delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
+    messages = tuple(message for message, _ in found)
     return Page(messages, has_more, first_seq, last_seq, delivered)
+
+
+def _as_far_as_it_fits(
+    rows: Iterable[Sequence[Any]], limit: int
+) -> tuple[list[tuple[Message, bool]], bool]:
+    """The messages in `rows` that make a page, each with whether it was delivered; whether there
+    are more."""
+    found: list[tuple[Message, bool]] = []
+    size = 0
+    for row in rows:
+        message = message_from_row(row)
+        size += content_bytes(message)
+        if len(found) == limit or (found and size > PAGE_BYTES):
+            return found, True
+        found.append((message, bool(row[MESSAGE_WIDTH])))
+    return found, False
+
+
+def content_bytes(message: Message) -> int:
+    """What a message counts against `PAGE_BYTES`."""
+    return len(message.content.encode()) + len(message.answer or b"")
 
 
 def page_statement(*, backward: bool, of_thread: bool) -> str:
@@ -298,15 +320,15 @@ def _read_owed(
 ) -> tuple[tuple[Message, bool], ...]:
     room_id, forgotten_seq = _find_room(connection, connection_id)
     above = max(after_seq, forgotten_seq)
-    messages: list[tuple[Message, bool]] = []
-    for gap in gaps:
-        if len(messages) >= limit:
-            break
-        if gap.last > above:
-            bounds = (room_id, max(gap.first, above + 1), gap.last, limit - len(messages))
-            for row in connection.execute(OWED, bounds):
-                messages.append((message_from_row(row), bool(row[MESSAGE_WIDTH])))
-    return tuple(messages)
+
+    def rows() -> Iterator[Sequence[Any]]:
+        for gap in gaps:
+            if gap.last > above:
+                first = max(gap.first, above + 1)
+                yield from connection.execute(OWED, (room_id, first, gap.last, limit))
+
+    found, _ = _as_far_as_it_fits(islice(rows(), limit), limit)
+    return tuple(found)
 
 
 def _read_undelivered(

@@ -21,7 +21,7 @@ import trio
 
 from chatd.chat.records import Message
 from chatd.store.errors import CommitFailed
-from chatd.store.readers import LogReaders
+from chatd.store.readers import PAGE_BYTES, LogReaders, content_bytes
 from chatd.store.rows import MESSAGE_COLUMNS, MESSAGE_WIDTH, message_from_row
 
 SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
@@ -113,7 +113,8 @@ class Searcher:
         self._maintain = maintain
 
     async def search(self, wanted: Wanted, limit: int, cursor: Cursor | None = None) -> Found:
-        """A page of hits. Raises SearchTooBroad, StoreReadFailed, StoreClosed.
+        """A page of hits; fewer than `limit`, but one at least, where they hold more than
+        `PAGE_BYTES`. Raises SearchTooBroad, StoreReadFailed, StoreClosed.
 
         Where the disk does not let the index grow, what is in it is searched.
         """
@@ -178,18 +179,23 @@ def _find(
                 limit + 1,
             ),
         ).fetchall()
-        hits = tuple(
-            _hit(connection.execute(_SHOW, (wanted.expression, position, *_MARKS)).fetchone())
-            for position, _ in found[:limit]
-        )
+        hits: list[Hit] = []
+        size = 0
+        for position, _ in found[:limit]:
+            shown = connection.execute(_SHOW, (wanted.expression, position, *_MARKS)).fetchone()
+            hit = _hit(shown)
+            size += content_bytes(hit.message)
+            if hits and size > PAGE_BYTES:
+                break
+            hits.append(hit)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
         raise
     finally:
         connection.set_progress_handler(None, 0)
-    last = found[limit - 1] if len(found) > limit else None
-    return Found(hits, None if last is None else Cursor(last[1], last[0]))
+    last = found[len(hits) - 1] if len(found) > len(hits) else None
+    return Found(tuple(hits), None if last is None else Cursor(last[1], last[0]))
 
 
 def _hit(row: Sequence[Any]) -> Hit:

@@ -21,7 +21,7 @@ from chatd.chat.records import Message
 from chatd.server import catch_up
 from chatd.server.catch_up import CatchUp, Stand
 from chatd.server.effects import message_packet
-from chatd.server.feeds import Feeds
+from chatd.server.feeds import RECENT_BYTES, Feeds
 from chatd.server.flusher import Flusher
 from chatd.server.hub import NAMESPACE, Hub
 from chatd.server.outgoing import Outgoing
@@ -34,7 +34,8 @@ RECENT, PAGE = 2, 5  # a page may hold what was not published yet
 class TrailingLog:
     """Answers when it is let, with what it held when it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most  # messages that a page holds, whatever it is asked for
         self.stored: list[Message] = []
         self.turns = trio.Semaphore(0)
 
@@ -51,6 +52,7 @@ class TrailingLog:
         thread_id: str | None,
     ) -> Page:
         assert thread_id is None
+        limit = min(limit, self.most)
         if after is None:
             assert before is not None
             older = self.stored[: before - 1]
@@ -62,7 +64,8 @@ class TrailingLog:
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
     ) -> tuple[tuple[Message, bool], ...]:
         wanted = [seq for gap in gaps for seq in range(gap.first, gap.last + 1) if seq > after_seq]
-        page = await self._answer([self.stored[seq - 1] for seq in wanted[:limit]], has_more=False)
+        owed = [self.stored[seq - 1] for seq in wanted[: min(limit, self.most)]]
+        page = await self._answer(owed, has_more=False)
         return tuple((one, False) for one in page.messages)
 
     async def _answer(self, messages: list[Message], *, has_more: bool) -> Page:
@@ -127,13 +130,21 @@ class OneClient:
 class Scene:
     """A room, and a socket that enters it; `joined` is the last seq at the moment of the join."""
 
-    def __init__(self, stored: int) -> None:
-        self.log = TrailingLog()
+    def __init__(self, stored: int, *, most: int = 99, is_weighty: bool = False) -> None:
+        """`most`: messages that a page of the log holds; weighty ones lie in memory singly."""
+        self.recent = 1 if is_weighty else RECENT
+        self.log = TrailingLog(most)
         for _ in range(stored):
             self.log.store()
         self.joined = stored
         self.hub = Hub(Flusher())
-        self.feeds = Feeds({ROOM: stored} if stored else {}, self.log, keep, recent_max=RECENT)
+        self.feeds = Feeds(
+            {ROOM: stored} if stored else {},
+            self.log,
+            keep,
+            recent_max=RECENT,
+            recent_bytes_max=1 if is_weighty else RECENT_BYTES,
+        )
         self.catch_up = CatchUp(
             self.feeds,
             self.hub,
@@ -237,7 +248,7 @@ async def check_last_ones(scene: Scene, owed: set[int], script: list[str]) -> No
     live = seqs([one for one in scene.of("chat:message") if not one.get("replay")])
     last = len(scene.log.stored)
     head = history["lastSeq"]
-    assert carried == list(range(max(1, head - RECENT + 1), head + 1))
+    assert carried == list(range(max(1, head - scene.recent + 1), head + 1))
     assert history["hasMore"] is (carried[:1] > [1])
     since_the_join = set(range(scene.joined + 1, last + 1))
     assert replayed == [seq for seq in sorted(owed | since_the_join) if seq < (carried or [1])[0]]
@@ -286,6 +297,18 @@ async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catch_up, "PAGE_BYTES", 1)
         await check_pages(Scene(stored), 0, set(), script)
+
+
+@given(stored=stored, most=st.integers(1, 3), since=st.none() | st.just(0), script=steps)
+@settings(max_examples=150, deadline=None)
+async def test_messages_of_many_bytes_come_on_more_pages_and_none_is_missing(
+    stored: int, most: int, since: int | None, script: list[str]
+) -> None:
+    scene = Scene(stored, most=most, is_weighty=True)
+    if since is None:
+        await check_last_ones(scene, set(range(1, stored + 1)), script)
+    else:
+        await check_pages(scene, since, set(), script)
 
 
 @given(stored=stored, since=st.none() | st.just(0), script=steps)

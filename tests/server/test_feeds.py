@@ -239,3 +239,49 @@ async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() 
     assert shown(feeds) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 2}
     publish(feeds, message(3))
     assert shown(feeds) == {"messages": [3], "hasMore": False, "firstSeq": 3, "lastSeq": 3}
+
+
+def body_bytes(feeds: Feeds) -> int:
+    return len(feeds.render(message(1)))
+
+
+async def test_a_joiner_is_shown_so_many_bytes_and_that_there_is_more() -> None:
+    log = HeldHistory(4)
+    bound = body_bytes(make_feeds(log)) * 5 // 2
+    feeds = make_feeds(log, recent_bytes_max=bound)
+    feeds.hold(ROOM)
+    await feeds.load(ROOM)
+    assert shown(feeds) == {"messages": [3, 4], "hasMore": True, "firstSeq": 1, "lastSeq": 4}
+    publish(feeds, log.store(5))
+    assert shown(feeds)["messages"] == [4, 5]
+    assert feeds.recent_from(ROOM) == 4
+    assert set(feeds._feeds[ROOM].by_id) == {one.message_id for one in log.stored[3:]}
+    publish(feeds, message(6, content="x" * bound))
+    assert shown(feeds) == {"messages": [6], "hasMore": True, "firstSeq": 1, "lastSeq": 6}
+
+
+@pytest.mark.parametrize("room_for", range(1, 10))
+@pytest.mark.parametrize("published_meanwhile", range(4))
+@pytest.mark.parametrize("bulky", range(4))
+async def test_what_went_again_while_a_room_is_loaded_leaves_no_hole(
+    room_for: int, published_meanwhile: int, bulky: int
+) -> None:
+    log = HeldHistory(4)
+    bound = body_bytes(make_feeds(log)) * room_for
+    feeds = make_feeds(log, recent_bytes_max=bound)
+    feeds.hold(ROOM)
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feeds.load, ROOM)
+        await log.reading.wait()
+        for number in range(published_meanwhile):
+            content = "x" * (bound * 2 // 3) if number == bulky else "x"
+            publish(feeds, message(5 + number, content=content))
+        log.released.set()
+    last = 4 + published_meanwhile
+    messages = shown(feeds)["messages"]
+    assert isinstance(messages, list)
+    assert messages == list(range(messages[0], last + 1))
+    assert feeds._feeds[ROOM].size == FEED_BYTES + sum(
+        len(body) for _, body in feeds._feeds[ROOM].recent
+    )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chatd.chat.queue import Gap
 from chatd.chat.records import Delivered, Message
+from chatd.store import readers
 from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreReadFailed
 from chatd.store.opening import Store, open_store
@@ -99,6 +100,63 @@ async def test_the_ends_have_no_more(filled: Store) -> None:
 
 async def test_an_unknown_room_is_an_empty_page(filled: Store) -> None:
     assert await filled.readers.last("nowhere", 5) == Page((), False, 0, 0)
+
+
+@pytest.fixture
+async def weighty(store: Store, writer: LogWriter, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Ten messages of 40 bytes, 30 of which are the answer, on pages of 100."""
+    monkeypatch.setattr(readers, "PAGE_BYTES", 100)
+    fields = {"content": "é" * 5, "answer": b'{"rows":"' + b"r" * 19 + b'"}'}
+    await writer.commit(stored_from(1, 10, **fields))
+    return store
+
+
+async def test_a_page_holds_so_many_bytes_and_says_that_there_is_more(weighty: Store) -> None:
+    backward = await page(weighty)
+    assert (seqs(backward), backward.has_more) == ([9, 10], True)
+    backward = await page(weighty, before=4)
+    assert (seqs(backward), backward.has_more) == ([2, 3], True)
+    forward = await page(weighty, after=0)
+    assert (seqs(forward), forward.has_more) == ([1, 2], True)
+    forward = await page(weighty, after=8)
+    assert (seqs(forward), forward.has_more) == ([9, 10], False)
+
+
+async def test_pages_that_are_cut_lead_on_without_a_hole(weighty: Store) -> None:
+    met: list[int] = []
+    current = await page(weighty)
+    while current.has_more:
+        met = seqs(current) + met
+        current = await page(weighty, before=met[0])
+    assert seqs(current) + met == list(range(1, 11))
+    met = []
+    current = await page(weighty, after=0)
+    while current.has_more:
+        met += seqs(current)
+        current = await page(weighty, after=met[-1])
+    assert met + seqs(current) == list(range(1, 11))
+
+
+async def test_a_page_holds_one_message_of_any_size(
+    weighty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "PAGE_BYTES", 1)
+    assert seqs(await page(weighty)) == [10]
+    assert seqs(await page(weighty, after=3)) == [4]
+    assert [one.seq for one, _ in await weighty.readers.owed(ROOM, (gap(2, 9),), 0, 5)] == [2]
+
+
+async def test_owed_messages_are_as_many_as_a_page_holds_and_lead_on(weighty: Store) -> None:
+    gaps = (gap(1, 1), gap(4, 4), gap(6, 10))
+    met: list[list[int]] = []
+    while found := await weighty.readers.owed(ROOM, gaps, met[-1][-1] if met else 0, 9):
+        met.append([one.seq for one, _ in found])
+    assert met == [[1, 4], [6, 7], [8, 9], [10]]
+
+
+async def test_undelivered_messages_come_without_their_answers(weighty: Store) -> None:
+    found = await weighty.readers.undelivered(ROOM, "bob", 1, 10, 10)
+    assert [(one.seq, one.answer) for one in found] == [(seq, None) for seq in range(1, 11)]
 
 
 async def test_a_thread_has_pages_of_its_own_both_ways(store: Store, writer: LogWriter) -> None:

@@ -68,6 +68,21 @@ async def test_the_best_come_first_and_of_equals_the_newest(
     assert seqs(await searcher.search(wanted("late"), 10)) == [2, 4, 1, 3]
 
 
+async def test_a_page_holds_so_many_bytes_and_the_cursor_leads_on(
+    searcher: Searcher, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "PAGE_BYTES", 100)
+    await writer.commit([stored(seq, content="late", answer=b"{%36d}" % 0) for seq in range(1, 6)])
+    found = await searcher.search(wanted("late"), 5)
+    assert seqs(found) == [5, 4]
+    found = await searcher.search(wanted("late"), 2, found.cursor)
+    assert seqs(found) == [3, 2]
+    found = await searcher.search(wanted("late"), 5, found.cursor)
+    assert (seqs(found), found.cursor) == ([1], None)
+    monkeypatch.setattr(search, "PAGE_BYTES", 1)
+    assert seqs(await searcher.search(wanted("late"), 5)) == [5]
+
+
 async def test_pages_go_on_behind_the_cursor_with_nothing_twice(
     searcher: Searcher, writer: LogWriter
 ) -> None:
