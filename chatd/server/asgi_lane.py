@@ -6,7 +6,7 @@ waits for; a WebSocket is a transport whose frames are Hypercorn's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import trio
 
@@ -14,6 +14,7 @@ from chatd.engineio import Refusal, parse_query
 from chatd.observe import InternalError, ProtocolViolated
 from chatd.server.admission import Overload
 from chatd.server.engine import Engine
+from chatd.server.http_app import peer_of
 from chatd.server.http_connection import (
     NO_STORE,
     OVERLOADED_BODY,
@@ -365,12 +366,6 @@ def request_head(scope: Scope, *, is_websocket: bool = False) -> RequestHead:
         is_websocket=is_websocket,
         raw=b"",
     )
-
-
-def peer_of(scope: Scope) -> str:
-    """The address of the connection's other end."""
-    client: Any = scope.get("client")
-    return str(client[0]) if client else "local"
 
 
 def _header_pairs(lines: bytes) -> list[tuple[bytes, bytes]]:

@@ -3,16 +3,20 @@
 Owns the paths, their methods and their headers (SPEC 8, health). Knows neither sockets nor the
 server beneath: waits, bounds on memory and the end of a connection are `http_lane`'s. A route is an
 entry in a table, from a path to a handler that turns a `Request` into a `Response`; a path that
-ends in a slash stands for all below it.
+ends in a slash stands for all below it. A route with `origins` is for web pages too: its
+preflights are answered, pages of strangers are refused, and each answer, an error as well, says who
+may read it (SPEC 1, "Origins").
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
 import attrs
 import orjson
+
+from chatd.server.origin import OriginRules
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
@@ -25,6 +29,12 @@ HEALTH_PATH: Final = "/api/websocket/health"
 
 DEFAULT_MAX_BODY_BYTES: Final = 16 * 1024
 """Bytes of a request's body, where a route says nothing else; beyond it: 413."""
+
+PREFLIGHT_S: Final = 600
+"""Seconds for which a browser may remember the answer to a preflight."""
+
+EXPOSED: Final[Headers] = ((b"access-control-expose-headers", b"content-disposition, retry-after"),)
+"""What a page may read of an answer, beside its body."""
 
 PAGE_HEADERS: Final[Headers] = (
     (
@@ -84,15 +94,22 @@ class BodyCut(Exception):
 class Request:
     """A request whose body may still be on its way.
 
-    `query` is raw, without its question mark; names in `headers` are lower-case.
+    `query` is raw, without its question mark; names in `headers` are lower-case. `peer` is the
+    address of the connection's other end, be it a proxy.
     """
 
     method: str
     path: str
     query: bytes
     headers: Headers
+    peer: str
     max_body_bytes: int
     _receive: Receive
+
+    def header(self, name: bytes) -> str | None:
+        """The value of a header; several of one name are one list (RFC 9110, 5.3)."""
+        values = [value for known, value in self.headers if known == name]
+        return b", ".join(values).decode("latin-1") if values else None
 
     def declared_bytes(self) -> int:
         """The length that the request declares for its body; 0 when it declares none."""
@@ -129,6 +146,7 @@ class Route:
     handler: Handler
     methods: frozenset[str] = frozenset({"GET"})
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    origins: OriginRules | None = None
 
     def allowed(self) -> list[str]:
         return sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set()))
@@ -141,6 +159,17 @@ def json_response(status: int, value: object, headers: Headers = ()) -> Response
 def refusal(status: int, code: str, message: str, headers: Headers = ()) -> Response:
     """An error as REST answers it: `{"error": {"code", "message"}}`."""
     return json_response(status, {"error": {"code": code, "message": message}}, headers)
+
+
+def method_not_allowed(allowed: Iterable[str]) -> Response:
+    """A path does not answer to this method, but to those that are `allowed`."""
+    methods = ", ".join(allowed)
+    return refusal(
+        405,
+        "method_not_allowed",
+        f"This path answers to {methods}.",
+        ((b"allow", methods.encode("ascii")),),
+    )
 
 
 def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> AsgiApp:
@@ -173,22 +202,45 @@ async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -
     route = _find(table, scope["path"])
     if route is None:
         return refusal(404, "not_found", "There is nothing at this path.")
-    if scope["method"] not in route.allowed():
-        allowed = ", ".join(route.allowed())
-        return refusal(
-            405,
-            "method_not_allowed",
-            f"This path answers to {allowed}.",
-            ((b"allow", allowed.encode("ascii")),),
-        )
     request = Request(
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"],
         headers=tuple(scope["headers"]),
+        peer=peer_of(scope),
         max_body_bytes=route.max_body_bytes,
         receive=receive,
     )
+    if route.origins is None:
+        return await _handle(route, request)
+    return await _handle_for_pages(route, route.origins, request)
+
+
+async def _handle_for_pages(route: Route, origins: OriginRules, request: Request) -> Response:
+    """What pages of allowed origins may read, and those of others may not ask for."""
+    origin, host = request.header(b"origin"), request.header(b"host")
+    if not (origins.allows_host(host) and origins.allows_origin(origin, host)):
+        return refusal(403, "forbidden_origin", "This origin, or this host, is not answered.")
+    cors = origins.cors_fields(origin, host)
+    if cors and request.method == "OPTIONS":
+        response = Response(204, _preflight_headers(route), b"")
+    else:
+        response = await _handle(route, request)
+    return attrs.evolve(response, headers=(*response.headers, *cors, *(EXPOSED if cors else ())))
+
+
+def _preflight_headers(route: Route) -> Headers:
+    methods = ", ".join(route.allowed()).encode("ascii")
+    return (
+        (b"access-control-allow-methods", methods),
+        (b"access-control-allow-headers", b"authorization"),
+        (b"access-control-max-age", b"%d" % PREFLIGHT_S),
+    )
+
+
+async def _handle(route: Route, request: Request) -> Response:
+    if request.method not in route.allowed():
+        return method_not_allowed(route.allowed())
     too_large = f"This path takes at most {route.max_body_bytes} bytes."
     if request.declared_bytes() > route.max_body_bytes:
         return refusal(413, "body_too_large", too_large)
@@ -200,15 +252,25 @@ async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -
         return refusal(400, "body_incomplete", "The request ended before its body did.")
 
 
+def peer_of(scope: Scope) -> str:
+    """The address of the connection's other end."""
+    client: Any = scope.get("client")
+    return str(client[0]) if client else "local"
+
+
 def _find(table: Mapping[str, Route], path: str) -> Route | None:
-    """The route of a path: its own, or that of the folder that it is in."""
-    folder = path[: path.rfind("/") + 1]
-    return table.get(path) or (table.get(folder) if folder != "/" else None)
+    """The route of a path: its own, or the longest one that ends in a slash and is above it."""
+    own = table.get(path)
+    if own is not None:
+        return own
+    # "/" itself is the page, and stands for nothing below it
+    above = [one for one in table if one.endswith("/") and one != "/" and path.startswith(one)]
+    return table[max(above, key=len)] if above else None
 
 
 async def _send_response(method: str, response: Response, send: Send) -> None:
     body, headers = response.body, list(response.headers)
-    if isinstance(body, bytes):
+    if isinstance(body, bytes) and response.status != 204:  # which has none (RFC 9110, 8.6)
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if method == "HEAD":

@@ -38,11 +38,17 @@ class OriginRules:
 
     def cors_headers(self, origin: str | None, host: str | None) -> bytes:
         """The header lines that let a page of this origin read an answer; none for others."""
+        fields = self.cors_fields(origin, host)
+        return b"".join(b"%b: %b\r\n" % (name.title(), value) for name, value in fields)
+
+    def cors_fields(self, origin: str | None, host: str | None) -> tuple[tuple[bytes, bytes], ...]:
+        """The same as names in lower case and values."""
         if "*" in self.allowed:
-            return b"Access-Control-Allow-Origin: *\r\n"
+            return ((b"access-control-allow-origin", b"*"),)
         if origin is None or not self.allows_origin(origin, host):
-            return b""
-        return b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n" % origin.encode("latin-1")
+            return ()
+        allowed = origin.encode("latin-1")
+        return ((b"access-control-allow-origin", allowed), (b"vary", b"Origin"))
 
     def allows_host(self, host: str | None) -> bool:
         """Whether the server may be called by this name."""

@@ -2,6 +2,8 @@
 
 import re
 import socket
+from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import orjson
@@ -21,6 +23,7 @@ from chatd.server.http_app import (
     json_response,
 )
 from chatd.server.http_lane import HttpLane
+from chatd.server.origin import OriginRules
 
 
 @attrs.define
@@ -37,7 +40,7 @@ class Answer:
     headers: dict[bytes, bytes]
     body: bytes
 
-    def json(self) -> object:
+    def json(self) -> Any:
         return orjson.loads(self.body)
 
 
@@ -78,8 +81,10 @@ async def ask(
     }
     with trio.fail_after(5):
         await app(scope, receive, send)
-    start, body = sent
-    return Answer(start["status"], dict(start["headers"]), body["body"])
+    start, *bodies = sent
+    assert [body["more_body"] for body in bodies] == [True] * (len(bodies) - 1) + [False]
+    whole = b"".join(body["body"] for body in bodies)
+    return Answer(start["status"], dict(start["headers"]), whole)
 
 
 async def take_body(request: Request) -> Response:
@@ -140,6 +145,127 @@ async def test_an_unknown_path_is_404_in_json(path: str) -> None:
     assert answer.json() == {
         "error": {"code": "not_found", "message": "There is nothing at this path."}
     }
+
+
+async def echo_path(request: Request) -> Response:
+    return json_response(200, [request.path, request.peer])
+
+
+@pytest.mark.parametrize("path", ["/in/a", "/in/", "/in/a/b.c", "/in/own/a"])
+async def test_a_path_that_ends_in_a_slash_stands_for_all_below_it(path: str) -> None:
+    app = build_app(StatusOf(), routes={"/in/": Route(echo_path), "/in/own": Route(take_body)})
+    assert (await ask(app, path)).json() == [path, "local"]
+    assert (await ask(app, "/in/own")).json() == {"bytes": 0}
+
+
+async def test_the_nearest_path_above_is_the_one_that_answers() -> None:
+    app = build_app(StatusOf(), routes={"/in/": Route(take_body), "/in/near/": Route(echo_path)})
+    assert (await ask(app, "/in/near/a/b")).json() == ["/in/near/a/b", "local"]
+    assert (await ask(app, "/in/far/a/b")).json() == {"bytes": 0}
+
+
+@pytest.mark.parametrize("path", ["/in", "/into/a", "/a", "in/", "//in/a"])
+async def test_a_path_that_ends_in_a_slash_is_nothing_beside_it(path: str) -> None:
+    app = build_app(StatusOf(), routes={"/in/": Route(echo_path)})
+    assert (await ask(app, path)).status == 404
+
+
+async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
+    made: list[int] = []
+    seen: list[tuple[object, list[int]]] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            made.append(number)
+            yield b"%d" % number
+
+    async def in_pieces(_request: Request) -> Response:
+        return Response(200, (), pieces())
+
+    async def send(message: Message) -> None:
+        seen.append((message.get("body"), made.copy()))
+        assert b"content-length" not in dict(message.get("headers", ()))
+
+    app = build_app(StatusOf(), routes={"/pieces": Route(in_pieces)})
+    scope = {"type": "http", "path": "/pieces", "query_string": b"", "headers": []}
+    await app({**scope, "method": "GET"}, trio.sleep_forever, send)
+    assert seen == [(None, []), (b"0", [0]), (b"1", [0, 1]), (b"2", [0, 1, 2]), (b"", [0, 1, 2])]
+    assert (await ask(app, "/pieces")).body == b"012"
+    made.clear()
+    assert (await ask(app, "/pieces", "HEAD")).body == b""
+    assert made == []
+
+
+APP, STRANGER = b"https://app.example", b"https://evil.example"
+
+
+def app_for_pages(*allowed: str) -> AsgiApp:
+    rules = OriginRules(allowed, is_loopback=False)
+    route = Route(echo_path, frozenset({"GET", "POST"}), origins=rules, max_body_bytes=0)
+    return build_app(StatusOf(), routes={"/for/": route})
+
+
+@pytest.mark.parametrize(
+    ("method", "length", "status"),
+    [("GET", b"0", 200), ("DELETE", b"0", 405), ("POST", b"9", 413), ("OPTIONS", b"0", 204)],
+)
+async def test_a_page_of_an_allowed_origin_may_read_what_it_gets_and_errors_too(
+    method: str, length: bytes, status: int
+) -> None:
+    headers = ((b"origin", APP), (b"host", b"x"), (b"content-length", length))
+    answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
+    assert answer.status == status
+    assert answer.headers[b"access-control-allow-origin"] == APP
+    assert answer.headers[b"vary"] == b"Origin"
+    assert answer.headers[b"access-control-expose-headers"] == b"content-disposition, retry-after"
+
+
+async def test_a_preflight_says_what_may_be_asked_and_how() -> None:
+    headers = ((b"origin", APP), (b"access-control-request-method", b"GET"))
+    answer = await ask(app_for_pages(APP.decode()), "/for/a", "OPTIONS", headers=headers)
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers[b"access-control-allow-methods"] == b"GET, HEAD, POST"
+    assert answer.headers[b"access-control-allow-headers"] == b"authorization"
+    assert answer.headers[b"access-control-max-age"] == b"600"
+    assert b"content-length" not in answer.headers
+
+
+async def test_any_page_may_read_where_all_origins_are_allowed() -> None:
+    answer = await ask(app_for_pages("*"), "/for/a", headers=((b"origin", STRANGER),))
+    assert (answer.status, answer.headers[b"access-control-allow-origin"]) == (200, b"*")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_a_page_of_a_stranger_gets_nothing(method: str) -> None:
+    headers = ((b"origin", STRANGER), (b"host", b"x"))
+    answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
+    assert answer.status == 403
+    assert answer.json()["error"]["code"] == "forbidden_origin"
+    assert not [name for name in answer.headers if name.startswith(b"access-control-")]
+
+
+async def test_programs_send_no_origin_and_are_answered() -> None:
+    app = app_for_pages(APP.decode())
+    answer = await ask(app, "/for/a")
+    assert answer.status == 200
+    assert not [name for name in answer.headers if name.startswith(b"access-control-")]
+    assert (await ask(app, "/for/a", "OPTIONS")).status == 405
+
+
+async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> None:
+    route = Route(echo_path, origins=OriginRules((), is_loopback=True))
+    app = build_app(StatusOf(), routes={"/for/": route})
+    assert (await ask(app, "/for/a", headers=((b"host", b"evil.example"),))).status == 403
+    assert (await ask(app, "/for/a", headers=((b"host", b"localhost:1"),))).status == 200
+
+
+async def test_several_headers_of_one_name_are_one_list() -> None:
+    async def show(request: Request) -> Response:
+        return json_response(200, [request.header(b"a"), request.header(b"b")])
+
+    app = build_app(StatusOf(), routes={"/show": Route(show)})
+    headers = ((b"a", b"1"), (b"a", b"2"))
+    assert (await ask(app, "/show", headers=headers)).json() == ["1, 2", None]
 
 
 async def test_nothing_waits_for_a_body_that_is_not_needed() -> None:
