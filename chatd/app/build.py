@@ -27,7 +27,7 @@ from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.admission import Admission
+from chatd.server.admission import Admission, Network
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
 from chatd.server.asgi_lane import AsgiLane
@@ -160,12 +160,10 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
     engine = Engine(
         sessions,
         admission,
-        OriginRules(config.server.origins, is_loopback(config.server.host)),
+        _origin_rules(config),
         make_upper,
         emit,
-        trusted_proxies=tuple(
-            ipaddress.ip_network(network) for network in config.server.trusted_proxies
-        ),
+        trusted_proxies=_trusted_proxies(config),
     )
     http = HttpLane(
         AsgiLane(
@@ -328,7 +326,7 @@ def _build_chat(
         typing_mailbox=typing_mailbox,
         typing=typing_board,
         answering=answering,
-        exports=AnswerExports(entrance, readers),
+        exports=AnswerExports(entrance, readers, _origin_rules(config), _trusted_proxies(config)),
         upkeep=Upkeep(log, searcher, retention, emit),
     )
 
@@ -389,6 +387,14 @@ def _welcome(config: Config, epoch: str) -> Welcome:
         "maxPayload": config.server.max_payload_bytes,
     }
     return Welcome(epoch, limits)
+
+
+def _origin_rules(config: Config) -> OriginRules:
+    return OriginRules(config.server.origins, is_loopback(config.server.host))
+
+
+def _trusted_proxies(config: Config) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(network) for network in config.server.trusted_proxies)
 
 
 def _session_settings(config: Config) -> SessionSettings:

@@ -2,11 +2,12 @@
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
 query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
-not found.
+not found. Tokens that are no good back off per address, together with those of handshakes.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -16,14 +17,24 @@ import trio
 
 from chatd.answers.exports import export
 from chatd.answers.table import Column
-from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused, pick_token
+from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
 from chatd.chat.records import Message
 from chatd.observe.clock import wall_s
+from chatd.server.admission import Network, client_address
 from chatd.server.entrance import Admitted
-from chatd.server.http_app import Headers, Request, Response, Route, json_response, refusal
+from chatd.server.http_app import (
+    Headers,
+    Request,
+    Response,
+    Route,
+    json_response,
+    method_not_allowed,
+    refusal,
+)
+from chatd.server.origin import OriginRules
 from chatd.server.tickets import TICKET_S, Tickets
 from chatd.store import StoreClosed, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 
 ANSWERS_PATH = "/api/answers/"
 QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
@@ -35,13 +46,15 @@ _GUARDED: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+_CHALLENGE = (b"www-authenticate", b"Bearer")
+_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
 class Judge(Protocol):
     """Who knows who a token is for, and which rooms somebody may use."""
 
-    def judge(self, token: object) -> Admitted:
-        """Raises TokenRefused, DirectoryFailed."""
+    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
+        """Who somebody is, or why they may not come in."""
         ...
 
     def rooms(self, identity: Identity) -> Mapping[str, Grant]:
@@ -64,20 +77,33 @@ class _Refused(Exception):
 class AnswerExports:
     """The routes below `/api/answers/`."""
 
-    def __init__(self, judge: Judge, log: MessageReader) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        log: MessageReader,
+        origins: OriginRules,
+        trusted_proxies: Sequence[Network],
+    ) -> None:
         self._judge = judge
         self._log = log
+        self._origins = origins
+        self._trusted_proxies = trusted_proxies
         self._tickets = Tickets()
 
     def route(self) -> Route:
         """All of them, as one route."""
-        return Route(self._answer, methods=frozenset({"GET", "POST"}), max_body_bytes=0)
+        methods = frozenset({"GET", "POST"})
+        return Route(self._answer, methods, max_body_bytes=0, origins=self._origins)
 
     async def _answer(self, request: Request) -> Response:
         try:
-            if (ticket := _TICKET.fullmatch(request.path)) and request.method == "POST":
+            if ticket := _TICKET.fullmatch(request.path):
+                if request.method != "POST":
+                    return method_not_allowed(["POST"])
                 return await self._give_ticket(request, ticket[1])
-            if (file := _FILE.fullmatch(request.path)) and request.method != "POST":
+            if file := _FILE.fullmatch(request.path):
+                if request.method == "POST":
+                    return method_not_allowed(["GET", "HEAD"])
                 return await self._send_file(request, *file.groups())
         except _Refused as refused:
             return refused.response
@@ -124,18 +150,17 @@ class AnswerExports:
             raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
 
     def _admitted(self, request: Request) -> Admitted:
-        headers = dict(request.headers)
-        authorization = headers.get(b"authorization", b"").decode("latin-1")
-        try:
-            return self._judge.judge(pick_token(None, authorization, {}, query_allowed=False))
-        except TokenRefused as error:
-            response = _refuse(401, Code(error.code), str(error))
-            challenge = (b"www-authenticate", b"Bearer")
-            raise _Refused(
-                attrs.evolve(response, headers=(*response.headers, challenge))
-            ) from error
-        except DirectoryFailed as error:
-            raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
+        token = pick_token(None, request.header(b"authorization"), {}, query_allowed=False)
+        forwarded_for = request.header(b"x-forwarded-for")
+        address = client_address(request.peer, forwarded_for, self._trusted_proxies)
+        admitted = self._judge.let_in(token, address, "http")
+        if isinstance(admitted, Admitted):
+            return admitted
+        response = _refuse(_STATUSES.get(admitted.code, 401), admitted.code, admitted.message)
+        if admitted.retry_after_ms is not None:
+            wait = (b"retry-after", b"%d" % math.ceil(admitted.retry_after_ms / 1000))
+            response = attrs.evolve(response, headers=(*response.headers, wait))
+        raise _Refused(response)
 
     async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> bytes:
         """The answer in a message that these rooms let see."""
@@ -156,4 +181,5 @@ def _ticket(request: Request) -> str | None:
 
 
 def _refuse(status: int, code: Code, sentence: str | None = None) -> Response:
-    return refusal(status, code, sentence or EXPLANATIONS[code].sentence, _GUARDED)
+    headers = (*_GUARDED, _CHALLENGE) if status == 401 else _GUARDED
+    return refusal(status, code, sentence or EXPLANATIONS[code].sentence, headers)

@@ -62,12 +62,16 @@ class Entrance:
     ) -> Admitted | Refusal:
         """Who the peer is, or why it may not come in."""
         handshake = connection.handshake
-        address = connection.session.address
-        now_s = trio.current_time()
         query: Mapping[str, str] = handshake.query.parameters if handshake is not None else {}
         authorization = handshake.authorization if handshake is not None else None
+        token = pick_token(auth, authorization, query, self._query_token)
+        return self.let_in(token, connection.session.address, connection.session.log_id)
+
+    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
+        """Who somebody at this address is, or why not; `log_id` is how logs name what they use."""
+        now_s = trio.current_time()
         try:
-            admitted = self.judge(pick_token(auth, authorization, query, self._query_token))
+            admitted = self.judge(token)
         except TokenRefused as error:
             # Only failures back off: a good token is never kept out by a neighbour's bad one.
             wait_s = self._backoff.retry_after_s(address, now_s)
@@ -76,10 +80,10 @@ class Entrance:
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if error.code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(address, now_s)
-            self._emit.emit(AuthenticationFailed(connection.session.log_id, address, error.code))
+            self._emit.emit(AuthenticationFailed(log_id, address, error.code))
             return Refusal(Code(error.code), str(error))
         except DirectoryFailed as error:
-            self._emit.emit(AuthenticationFailed(connection.session.log_id, address, Code.INTERNAL))
+            self._emit.emit(AuthenticationFailed(log_id, address, Code.INTERNAL))
             return Refusal(Code.INTERNAL, str(error))
         self._backoff.record_success(address)
         return admitted
