@@ -5,7 +5,8 @@
       log                     one for all: a messages actor goes with the writer that it knows
         writer, messages
       presence, typing
-      databases               one for one: the sessions with the db-mcp of each room
+      databases               one for one: the sessions with the db-mcp of each room, once the
+                              door is open: to import what speaks MCP takes a second
       answers
       snapshots, upkeep
 
@@ -56,7 +57,11 @@ def supervise(parts: Parts, emit: Emit) -> Supervisor:
             Child("log", log.run),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
-            *([Child("databases", databases.run)] if sessions else []),
+            *(
+                [Child("databases", partial(_ready, partial(_once_open, parts, databases)))]
+                if sessions
+                else []
+            ),
             Child("answers", parts.answering.service.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
@@ -71,6 +76,12 @@ async def _ready(
     """A child that nobody has to wait for."""
     task_status.started()
     await run()  # type: ignore[misc]  # an async function; partial hides that
+
+
+async def _once_open(parts: Parts, databases: Supervisor) -> None:
+    """Open the sessions with db-mcps; before the door is open nobody can ask them anyway."""
+    await parts.door.is_open.wait()
+    await databases.run()
 
 
 class _Messages:

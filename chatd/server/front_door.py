@@ -73,6 +73,7 @@ class FrontDoor:
         self._emit = emit
         self._sockets: set[socket.socket] = set()  # all that are open and not handed over
         self._idle: set[socket.socket] = set()  # those of them that wait for a head
+        self.is_open = trio.Event()  # connections are accepted
 
     async def serve(
         self,
@@ -86,6 +87,7 @@ class FrontDoor:
             self._accepting = accepting
             for listener in listeners:
                 accepting.start_soon(self._accept, listener, connections)
+            self.is_open.set()
             task_status.started()
 
     def stop_accepting(self) -> None:

@@ -1,0 +1,241 @@
+"""Questions to a daemon with a db-mcp of its own: answered from the first start on (SPEC 6).
+
+Also promise 8 of SPEC 9: whatever ends the daemon, each question reaches one end, and no db-mcp
+outlives it.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.app.client import Client, token_for
+from tests.app.daemon import END_S, Daemon, House
+from tests.app.questions import (
+    ENDLESS,
+    answer,
+    answer_to,
+    ask,
+    children,
+    ended,
+    ends,
+    has_ended,
+    watched,
+)
+
+NOTING_IMPORTS = (sys.executable, str(Path(__file__).with_name("imports_noted.py")), "serve")
+
+
+async def alice_of(house: House, daemon: Daemon, nursery: trio.Nursery) -> Client:
+    """A client of a member of the room `demo`, caught up."""
+    alice = await Client.connect(nursery, daemon.port, token_for(house.secret, "alice"))
+    await alice.hear("chat:history")
+    return alice
+
+
+async def db_mcp_of(daemon: Daemon) -> int:
+    """The process of the db-mcp of a daemon, once it is ready."""
+    await daemon.event("database.connected", 30)
+    [child] = children(daemon.process.pid)
+    return child
+
+
+def seen_of(pid: int) -> tuple[str, str]:
+    """The environment and the command line of a process."""
+    process = Path("/proc") / str(pid)
+    return (process / "environ").read_text(), (process / "cmdline").read_text()
+
+
+async def test_with_nothing_configured_every_kind_of_question_is_answered(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    tables = await answer(alice, "/tables")
+    assert [column["name"] for column in tables["columns"]] == ["name", "kind", "columns"]
+    assert tables["rows"] == [
+        ["customers", "table", 8],
+        ["order_items", "table", 5],
+        ["order_totals", "view", 6],
+        ["orders", "table", 5],
+        ["payments", "table", 6],
+        ["products", "table", 8],
+        ["suppliers", "table", 4],
+    ]
+    described = await answer(alice, "/describe suppliers")
+    assert described["rows"] == [
+        ["id", "INTEGER", False, None, 1, None],
+        ["name", "TEXT", False, None, None, None],
+        ["country", "TEXT", False, None, None, None],
+        ["rating", "REAL", True, None, None, None],
+    ]
+    sampled = await answer(alice, "/sample suppliers")
+    assert sampled["rows"][2:5] == [
+        [3, "東風製作所", "Japan", 4.9],
+        [4, "Καλλιτεχνία", "Greece", None],
+        [5, "Cooper & Sons <est. 1902>", "United Kingdom", 3.8],
+    ]
+    plan = await answer(alice, "/explain SELECT name FROM products WHERE supplier_id = 3")
+    assert [row[2] for row in plan["rows"]] == [
+        "SEARCH products USING INDEX products_by_supplier (supplier_id=?)"
+    ]
+    told = await alice.hear("chat:message", replyTo=await ask(alice, "/help"))
+    assert "- `/sample TABLE` shows some rows of a table" in told["content"]
+    assert told["answer"]["state"] == "done"
+
+
+async def test_values_arrive_exactly_as_they_are(house: House, nursery: trio.Nursery) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    products = await answer(
+        alice,
+        "SELECT name, price, barcode, weight_kg, description, thumbnail FROM products "
+        "WHERE id IN (4, 35) ORDER BY id",
+    )
+    assert products["columns"] == [
+        {"name": "name", "type": "TEXT"},
+        {"name": "price", "type": "TEXT"},
+        {"name": "barcode", "type": "BIGINT"},
+        {"name": "weight_kg", "type": "DECIMAL(6, 3)"},
+        {"name": "description", "type": "TEXT"},
+        {"name": "thumbnail", "type": "BLOB"},
+    ]
+    picture = {
+        "$bytes": (
+            "UDYgNCA0IDI1NQpUwevCl4DH5MCABucMCn5wpppHeZ++HCANjFConbc0o5pHPf85yAstOkjHbuWsh94="
+        )
+    }
+    assert products["rows"] == [
+        [
+            "Desk lamp, blue",
+            "135.60",
+            "40000000000031677",
+            4.746,
+            "Desk lamp for every day; holds < 4 of anything.",
+            None,
+        ],
+        ["Oak shelf, small", "64.50", "40000000000277166", None, None, picture],
+    ]
+    literals = await answer(
+        alice,
+        "Look:\n```sql\nSELECT -9223372036854775808 AS least, 9007199254740991 AS safe,"
+        " 9007199254740992 AS beyond, x'00ff' AS bytes, x'' AS none, NULL AS void,"
+        " '' AS empty, '🐘 <b> Ж' AS text, 0.1 AS tenth\n```",
+    )
+    assert literals["rows"] == [
+        [
+            "-9223372036854775808",
+            9007199254740991,
+            "9007199254740992",
+            {"$bytes": "AP8="},
+            {"$bytes": ""},
+            None,
+            "",
+            "🐘 <b> Ж",
+            0.1,
+        ]
+    ]
+    states = await ends(alice)
+    assert set(states.values()) == {"done"}
+
+
+async def test_a_db_mcp_is_given_no_secret_of_the_daemon(
+    house: House, nursery: trio.Nursery
+) -> None:
+    secret = "a secret for the tests, of more than 32 bytes"
+    daemon = await house.start(
+        env={
+            "CHATD_AUTH__JWT_SECRET": secret,
+            "CHATD_LIMITS__SOCKETS_PER_USER": "7",
+            "PGPASSWORD": "hush",
+        }
+    )
+    child = await db_mcp_of(daemon)
+    block, words = seen_of(child)
+    names = {entry.partition("=")[0] for entry in block.split("\0") if entry}
+    assert names == {"PATH", "HOME", "LANG", "PYTHONPATH"}
+    assert secret not in block + words
+    assert "hush" not in block + words
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("is_asked", [False, True], ids=["idle", "busy"])
+async def test_no_db_mcp_outlives_its_daemon(
+    house: House, nursery: trio.Nursery, number: signal.Signals, is_asked: bool
+) -> None:
+    daemon = await house.start()
+    with watched(await db_mcp_of(daemon)) as child:
+        if is_asked:
+            alice = await alice_of(house, daemon, nursery)
+            question = await ask(alice, ENDLESS)
+            await alice.hear("chat:answer:rows", replyTo=question)
+        daemon.send_signal(number)
+        code = await daemon.ended()
+        if number == signal.SIGTERM:
+            assert code == 0
+            assert has_ended(child)
+        await ended(child)
+
+
+@pytest.mark.parametrize("order", ["clients come later", "clients come at once"])
+async def test_an_answer_that_a_kill_cut_off_ends_once_at_the_next_start(
+    house: House, nursery: trio.Nursery, order: str
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    question = await ask(alice, ENDLESS)
+    begun = await alice.hear("chat:answer:rows", replyTo=question)
+    assert begun["rows"] == [[1]]
+    await daemon.kill()
+    assert (await house.run("store", "verify")).code == 0
+
+    daemon = await house.start()
+    if order == "clients come later":
+        await daemon.event("answer.ended")
+    alice = await alice_of(house, daemon, nursery)
+    await daemon.event("answer.ended")
+    assert (await answer(alice, "SELECT count(*) FROM customers"))["rows"] == [[240]]
+    assert list((await ends(alice)).values()) == ["interrupted", "done"]
+    [history] = alice.said("chat:history")
+    told = [*history["messages"], *alice.said("chat:message")]
+    [final] = [it for it in told if it.get("replyTo") == question and not it.get("replay")]
+    assert final["messageId"] == begun["messageId"]
+    assert final["answer"]["error"]["code"] == "db_interrupted"
+    assert (await house.run("store", "verify")).code == 0
+    await daemon.kill()
+
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    assert list((await ends(alice)).values()) == ["interrupted", "done"]
+    assert daemon.events("answer.ended") == []
+    await daemon.stop()
+    assert (await house.run("store", "verify")).code == 0
+
+
+async def test_a_stop_ends_an_endless_answer_in_time_and_says_so(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    question = await ask(alice, ENDLESS)
+    await alice.hear("chat:answer:rows", replyTo=question)
+    daemon.send_signal(signal.SIGTERM)
+    ending = await answer_to(alice, question)
+    assert (ending["state"], ending["error"]["code"]) == ("interrupted", "db_interrupted")
+    assert ending["rows"][0] == [1]  # what came before the end stays
+    await alice.gone()
+    assert await daemon.ended(END_S) == 0
+    assert daemon.events("daemon.stopped")[0]["clean"] is True
+    assert (await house.run("store", "verify")).code == 0
+
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    assert await ends(alice) == {question: "interrupted"}
+
+
+async def test_the_daemon_listens_before_it_imports_what_speaks_mcp(house: House) -> None:
+    daemon = await house.start(program=NOTING_IMPORTS)
+    imported = await daemon.event("mcp.imported", 30)
+    assert imported["listening"] is True
