@@ -14,6 +14,7 @@ from chatd.answers.cache import Cache
 from chatd.answers.questions import Question
 from chatd.answers.requests import (
     Answered,
+    Database,
     DatabaseFailed,
     Request,
     RunStatement,
@@ -124,6 +125,7 @@ class Shelf:
         self.refusals: list[Refusal] = []
         self.stored: dict[str, tuple[str, dict[str, Any]]] = {}
         self.shown_before: dict[str, list[str]] = {}
+        self.news = trio.Event()
         self._watcher = watcher
 
     async def conclude(
@@ -139,6 +141,8 @@ class Shelf:
         shown = self._watcher.shown.get(answer.question_id, [])
         self.shown_before[answer.question_id] = [what for what, _ in shown]
         told()
+        self.news.set()
+        self.news = trio.Event()
         return None
 
     async def answer_to(self, question_id: str) -> Answering | None:
@@ -169,6 +173,19 @@ class Service:
         **context: object,
     ) -> str:
         """A question is stored; returns its id once all that can happen has happened."""
+        asked = self.store(question, user_id=user_id, room=room, **context)
+        await self.settled()
+        return asked
+
+    def store(
+        self,
+        question: Question | str = "SELECT 1",
+        *,
+        user_id: str = "ann",
+        room: str = ROOM,
+        **context: object,
+    ) -> str:
+        """A question is stored; returns its id."""
         self.count += 1
         asked = message_id(self.count)
         message = Message(
@@ -184,8 +201,13 @@ class Service:
         )
         what = RunStatement(question) if isinstance(question, str) else question
         self.answers.begin(message, Asked(message_id(1000 + self.count), what))
-        await self.settled()
         return asked
+
+    async def ended(self, question_id: str) -> dict[str, Any]:
+        """As `end`, once it is there; for a database of which nobody knows what it will do."""
+        while question_id not in self.shelf.stored:
+            await self.shelf.news.wait()
+        return self.end(question_id)
 
     async def settled(self) -> None:
         """Everything has happened that can without time; threads included."""
@@ -203,7 +225,8 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(**changes: Any) -> AsyncIterator[Service]:
+async def open_service(real: Database | None = None, **changes: Any) -> AsyncIterator[Service]:
+    """Answers over held databases, or over a `real` one that the test runs."""
     rules: dict[str, Any] = {
         "bounds": Bounds(max_rows=1_000, max_bytes=100_000, timeout_s=30.0),
         "per_user": 2,
@@ -218,7 +241,7 @@ async def open_service(**changes: Any) -> AsyncIterator[Service]:
     shelf = Shelf(watcher)
     answers = Answers(
         {
-            ROOM: RoomDatabase(database, "sqlite", read_only),
+            ROOM: RoomDatabase(database if real is None else real, "sqlite", read_only),
             OTHER_ROOM: RoomDatabase(other, "sqlite", read_only),
         },
         watcher,

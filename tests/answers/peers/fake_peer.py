@@ -3,8 +3,8 @@
     python fake_peer.py START [FILE]
 
 START says how it begins: `well`, or one of the faults of `main`. What it does with a call stands in
-the statement that it is asked to run: the name of a function of `Calls`. FILE gets a line for each
-process that starts, and for each cancel that is heard.
+the statement that it is asked to run: the name of a function of `Calls`, alone or between the first
+quotes. FILE gets a line for each process that starts, and for each cancel that is heard.
 """
 
 import json
@@ -146,6 +146,18 @@ class Calls:
     def huge(self) -> None:
         self.result(MEBIBYTE)
 
+    def gigabyte(self) -> None:
+        """One message; it is made while it is read."""
+        write(f'{{"jsonrpc": "2.0", "id": {self.id}, "result": {{"isError": false, "content": "')
+        for _ in range(1024):
+            write(MEBIBYTE)
+        write('"}}\n')
+
+    def gigabyte_of_rows(self) -> None:
+        for index in range(1200):
+            self.chunk(index, *[["x" * 10_000]] * 90)
+        self.done(1200)
+
     def endless_line(self) -> None:
         while True:
             write(MEBIBYTE)
@@ -225,7 +237,7 @@ def main(start: str) -> None:
             case "tools/call":
                 calls.id = message["id"]
                 sql = message["params"]["arguments"].get("sql", "rows")
-                getattr(calls, sql)()
+                getattr(calls, sql.split("'")[1] if "'" in sql else sql)()
             case "notifications/cancelled":
                 note("cancelled")
                 if calls.has_hung:
