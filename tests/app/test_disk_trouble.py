@@ -30,7 +30,12 @@ class Disk:
     def __init__(self, house: House) -> None:
         self._path = house.path / "trouble"
         self.be("")
-        self.env = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "TROUBLE": str(self._path)}
+        self.env = {
+            **NO_LIMITS,
+            "CHATD_AUTH__JWT_SECRET": SECRET,
+            "CHATD_ANSWERS__ENABLED": "false",  # it is about the disk of the log
+            "TROUBLE": str(self._path),
+        }
 
     def be(self, word: str) -> None:
         fresh = self._path.with_suffix(".new")
