@@ -1,6 +1,7 @@
 """What the bundled db-mcp and who calls it agree on: names, chunks, and the notice of a stop.
 
-It imports no MCP, so that both ends can use it. A call that carries a progress token gets its rows
+It imports no MCP, so that both ends use it: the db-mcp writes by it, and `peers` reads by it, from
+every db-mcp that streams (`peers.chunks`). A call that carries a progress token gets its rows
 while they are read, as progress notifications: `progress` is the index of the chunk + 1, and
 `message` is JSON:
 
@@ -21,7 +22,6 @@ codes, and one sentence.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeAlias
 
 import attrs
 import orjson
@@ -74,6 +74,7 @@ CHUNK_BYTES_MAX = 65_536
 """Of the rows of a chunk, as JSON; a row that is longer is a chunk of its own."""
 
 STOPPED_MESSAGE = '{"stopped":true}'
+"""The notice of a stop, as it is written."""
 
 
 @attrs.frozen
@@ -81,16 +82,8 @@ class Chunk:
     """Some rows of an answer; `columns` with index 0, None with all others."""
 
     index: int
-    columns: Sequence[Column] | None
+    columns: tuple[Column, ...] | None
     rows: Sequence[Row]
-
-
-@attrs.frozen
-class StoppedNotice:
-    """A call that was cancelled has ended."""
-
-
-Progress: TypeAlias = Chunk | StoppedNotice
 
 
 def columns_as_json(columns: Sequence[Column]) -> list[dict[str, str | None]]:
@@ -104,35 +97,3 @@ def chunk_message(index: int, columns: Sequence[Column] | None, rows: Sequence[b
     if columns is not None:
         head += b',"columns":' + orjson.dumps(columns_as_json(columns))
     return (head + b',"rows":[' + b",".join(rows) + b"]}").decode()
-
-
-def read_progress(message: str | None) -> Progress | None:
-    """What the message of a progress notification says; None where it is none of these."""
-    try:
-        told = orjson.loads(message or "")
-    except orjson.JSONDecodeError:
-        return None
-    match told:
-        case {"stopped": True}:
-            return StoppedNotice()
-        case {"index": int(index), "rows": list(rows), **rest} if all(
-            isinstance(row, list) for row in rows
-        ):
-            return _chunk(index, rows, rest.get(Field.COLUMNS))
-        case _:
-            return None
-
-
-def _chunk(index: int, rows: list[Row], told: object) -> Chunk | None:
-    if told is None:
-        return Chunk(index, None, rows)
-    if not isinstance(told, list):
-        return None
-    columns: list[Column] = []
-    for one in told:
-        match one:
-            case {"name": str(name), "type": str() | None as kind}:
-                columns.append(Column(name, kind))
-            case _:
-                return None
-    return Chunk(index, columns, rows)

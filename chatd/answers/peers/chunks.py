@@ -1,20 +1,17 @@
-"""Rows that come in progress messages, put in order; pure.
+"""Rows that come in progress messages, read and put in order; pure.
 
-    {"index": 0, "columns": [{"name": "id", "type": "INTEGER"}], "rows": [[1], [2]]}
-
-MCP does not say that progress notifications are handled in the order in which they came, so each
-message has an index. What is too early is kept until its turn, within bounds; what comes twice
-counts once. After a cancel, `{"stopped": true}` says that nothing of the call runs on.
+How a chunk and the notice of a stop are written stands in `bundled.contract`; here they are read,
+from whatever db-mcp streams like that. MCP does not say that progress notifications are handled in
+the order in which they came, so each message has an index. What is too early is kept until its
+turn, within bounds; what comes twice counts once.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
+from chatd.answers.bundled.contract import Chunk, Field
 from chatd.answers.peers.mapping import Binary
 from chatd.answers.peers.results import from_json, json_cell
-from chatd.answers.table import Column, Row
+from chatd.answers.table import Column
 
 MESSAGE_CHARS_MAX: Final = 1_048_576
 """Characters of one message. Beyond: `BadChunk`."""
@@ -24,15 +21,6 @@ AHEAD_MAX: Final = 64
 
 class BadChunk(Exception):
     """A progress message is none of an answer, or there are too many out of order."""
-
-
-@attrs.frozen
-class Chunk:
-    """Some rows of an answer; `columns` with index 0, None with all others."""
-
-    index: int
-    columns: tuple[Column, ...] | None
-    rows: Sequence[Row]
 
 
 class Chunks:
@@ -73,10 +61,10 @@ def read_chunk(message: str) -> Chunk:
 
 def _read(told: object) -> Chunk:
     match told:
-        case {"index": int() as index, "rows": list() as rows, **rest} if all(
+        case {Field.INDEX: int() as index, Field.ROWS: list() as rows, **rest} if all(
             isinstance(row, list) for row in rows
         ):
-            columns = rest.get("columns") if index == 0 else None
+            columns = rest.get(Field.COLUMNS) if index == 0 else None
             cells = [[json_cell(value, Binary.NONE) for value in row] for row in rows]
             return Chunk(index, None if columns is None else _columns(columns), cells)
     raise BadChunk("no chunk")
@@ -87,18 +75,22 @@ def is_stopped_notice(message: str) -> bool:
     if len(message) > 100:  # so that no chunk is parsed twice
         return False
     try:
-        return from_json(message) == {"stopped": True}
+        told = from_json(message)
     except (ValueError, RecursionError):
         return False
+    match told:
+        case {Field.STOPPED: True, **rest} if not rest:
+            return True
+    return False
 
 
 def _columns(told: object) -> tuple[Column, ...]:
     columns: list[Column] = []
     for one in told if isinstance(told, list) else [told]:
         match one:
-            case {"name": str() as name, "type": str() | None as kind}:
+            case {Field.NAME: str() as name, Field.TYPE: str() | None as kind}:
                 columns.append(Column(name, kind))
-            case {"name": str() as name}:
+            case {Field.NAME: str() as name}:
                 columns.append(Column(name))
             case _:
                 raise BadChunk("a column without a name")

@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 
+from chatd.answers.bundled.contract import Argument, Tool
+
 
 class Form(enum.StrEnum):
     """How a result is written."""
@@ -92,19 +94,19 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
     {
         # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
         "chatd": Mapping(
-            list_tables=Call("list_tables", form=Form.STRUCTURED),
-            describe_table=Call("describe_table", "table", form=Form.STRUCTURED),
-            sample_table=Call("sample_table", "table", form=Form.STRUCTURED),
-            query=Call("query", "sql", form=Form.STRUCTURED),
-            explain=Call("explain", "sql", form=Form.STRUCTURED),
+            list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
+            describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
+            sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
+            query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
+            explain=Call(Tool.EXPLAIN, Argument.SQL, form=Form.STRUCTURED),
             terms=MappingProxyType(
                 {
-                    "read_only": "readOnly",
-                    "schema": "schema",
-                    "tables": "tables",
-                    "max_rows": "maxRows",
-                    "max_bytes": "maxBytes",
-                    "timeout_ms": "timeoutMs",
+                    "read_only": Argument.READ_ONLY,
+                    "schema": Argument.SCHEMA,
+                    "tables": Argument.TABLES,
+                    "max_rows": Argument.MAX_ROWS,
+                    "max_bytes": Argument.MAX_BYTES,
+                    "timeout_ms": Argument.TIMEOUT_MS,
                 }
             ),
             streams=True,

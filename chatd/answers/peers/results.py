@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import attrs
 import orjson
 
+from chatd.answers.bundled.contract import Field
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.literals import BadLiteral, parse
 from chatd.answers.peers.mapping import Binary, Form
@@ -138,7 +139,7 @@ def failure(complaint: str) -> DatabaseFailed:
 def _told_failure(structured: object) -> DatabaseFailed | None:
     """The failure of a peer that knows the codes: `{code, message}` in structured content."""
     match structured:
-        case {"code": str() as code, "message": str() as message} if code in _CODES:
+        case {Field.CODE: str() as code, Field.MESSAGE: str() as message} if code in _CODES:
             return DatabaseFailed(Code(code), failure(message).sentence)
     return None
 

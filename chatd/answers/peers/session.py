@@ -19,6 +19,7 @@ from mcp.client._transport import TransportStreams
 from pydantic import ValidationError
 
 from chatd import __version__
+from chatd.answers.bundled.contract import Field
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.chunks import BadChunk, Chunks, is_stopped_notice, read_chunk
 from chatd.answers.peers.link import Forgotten, Link, Unfit
@@ -125,7 +126,9 @@ class Session:
             result.is_error or False,
         )
         match told.structured:
-            case {"chunks": int() as chunks, **rest} if self._mapping.streams and not told.is_error:
+            case {Field.CHUNKS: int() as chunks, **rest} if (
+                self._mapping.streams and not told.is_error
+            ):
                 with trio.move_on_after(CONFIRM_S):
                     await answer.wait_for(chunks)
                 if answer.failure is not None:
@@ -133,7 +136,7 @@ class Session:
                     raise answer.failure
                 if answer.chunks.next_index < chunks:
                     raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
-                truncated = rest.get("truncated") is True
+                truncated = rest.get(Field.TRUNCATED) is True
                 return Answered(is_truncated=truncated or answer.meter.is_full)
         arguments = (told, call, self._mapping, terms.max_rows)
         if len(told.text) > INLINE_CHARS or call.form is Form.STRUCTURED:

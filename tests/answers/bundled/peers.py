@@ -17,7 +17,8 @@ import trio
 from mcp import Client
 from mcp.shared.message import SessionMessage
 
-from chatd.answers.bundled.contract import Chunk, Progress, StoppedNotice, read_progress
+from chatd.answers.bundled.contract import Chunk
+from chatd.answers.peers.chunks import is_stopped_notice, read_chunk
 
 PATIENCE_S = 30.0
 COMMAND = (sys.executable, "-m", "chatd", "db-mcp", "--database")
@@ -108,16 +109,16 @@ class Conversation:
     client: Client
     peer: Peer
     stops: trio.Event = attrs.field(factory=trio.Event)
-    late: list[Progress] = attrs.field(factory=list)
 
     async def heed(self, message: Any) -> None:
         """Take what came for calls that were given up."""
         if isinstance(message, mcp_types.ProgressNotification):
-            told = read_progress(message.params.message)
+            told = message.params.message
             assert told is not None
-            self.late.append(told)
-            if isinstance(told, StoppedNotice):
+            if is_stopped_notice(told):
                 self.stops.set()
+            else:
+                read_chunk(told)
 
     async def ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """The structured content of a call, which must not fail."""
@@ -145,8 +146,8 @@ class Conversation:
         chunks: list[Chunk] = []
 
         async def take(progress: float, total: float | None, message: str | None) -> None:
-            chunk = read_progress(message)
-            assert isinstance(chunk, Chunk), message
+            assert message is not None
+            chunk = read_chunk(message)
             assert progress == chunk.index + 1
             chunks.append(chunk)
             if arrived is not None:

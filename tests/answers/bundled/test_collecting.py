@@ -9,17 +9,11 @@ from chatd.answers.bundled.contract import (
     CHUNK_BYTES_MAX,
     CHUNK_ROWS_MAX,
     Chunk,
-    read_progress,
 )
+from chatd.answers.peers.chunks import read_chunk
 from chatd.answers.table import Column, Row
 
-COLUMNS = [Column("a", "INTEGER"), Column("b")]
-
-
-def chunk(message: str) -> Chunk:
-    read = read_progress(message)
-    assert isinstance(read, Chunk)
-    return read
+COLUMNS = (Column("a", "INTEGER"), Column("b"))
 
 
 def feed(chunks: Chunks, row: Row) -> None:
@@ -34,7 +28,7 @@ def sent(rows: list[Row]) -> list[Chunk]:
         feed(chunks, row)
     chunks.finish()
     assert chunks.sent == len(messages)
-    return [chunk(message) for message in messages]
+    return [read_chunk(message) for message in messages]
 
 
 def test_the_first_row_goes_out_as_soon_as_it_is_there() -> None:
@@ -43,7 +37,7 @@ def test_the_first_row_goes_out_as_soon_as_it_is_there() -> None:
     chunks.columns(COLUMNS)
     assert messages == []
     feed(chunks, [1, "x"])
-    assert [chunk(message) for message in messages] == [Chunk(0, COLUMNS, [[1, "x"]])]
+    assert [read_chunk(message) for message in messages] == [Chunk(0, COLUMNS, [[1, "x"]])]
 
 
 def test_without_rows_the_columns_are_sent() -> None:
@@ -78,7 +72,7 @@ def test_rows_that_come_slowly_are_not_held_back() -> None:
         chunks.tick()
     assert len(messages) == 1
     chunks.tick()
-    assert chunk(messages[1]).rows == [[2]]
+    assert read_chunk(messages[1]).rows == [[2]]
     for _ in range(IDLE_TICKS_MAX * 2):
         chunks.tick()
     assert len(messages) == 2

@@ -6,33 +6,31 @@ import pytest
 from chatd.answers.bundled.contract import (
     STOPPED_MESSAGE,
     Chunk,
-    StoppedNotice,
     chunk_message,
-    read_progress,
 )
+from chatd.answers.peers.chunks import BadChunk, is_stopped_notice, read_chunk
 from chatd.answers.table import Column
 
 
 @pytest.mark.parametrize(
     ("chunk", "rows"),
     [
-        (Chunk(0, [Column("a", "INTEGER"), Column("b")], [[1, None]]), [b"[1,null]"]),
-        (Chunk(0, [], []), []),
+        (Chunk(0, (Column("a", "INTEGER"), Column("b")), [[1, None]]), [b"[1,null]"]),
+        (Chunk(0, (), []), []),
         (Chunk(7, None, [["x"], ["é"]]), [b'["x"]', '["é"]'.encode()]),
     ],
 )
 def test_a_chunk_is_read_as_it_was_written(chunk: Chunk, rows: list[bytes]) -> None:
-    assert read_progress(chunk_message(chunk.index, chunk.columns, rows)) == chunk
+    assert read_chunk(chunk_message(chunk.index, chunk.columns, rows)) == chunk
 
 
 def test_a_stop_is_read() -> None:
-    assert read_progress(STOPPED_MESSAGE) == StoppedNotice()
+    assert is_stopped_notice(STOPPED_MESSAGE)
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        None,
         "",
         "half done",
         "[]",
@@ -40,16 +38,18 @@ def test_a_stop_is_read() -> None:
         "{}",
         '{"stopped": false}',
         '{"stopped": 1}',
+        '{"stopped": true, "index": 0}',
         '{"index": 0}',
         '{"index": "0", "rows": []}',
         '{"index": 0, "rows": [1]}',
         '{"index": 0, "rows": [], "columns": {}}',
         '{"index": 0, "rows": [], "columns": [{"name": 1, "type": null}]}',
-        '{"index": 0, "rows": [], "columns": [{"name": "a"}]}',
     ],
 )
-def test_what_is_neither_is_told_apart(message: str | None) -> None:
-    assert read_progress(message) is None
+def test_what_is_neither_is_told_apart(message: str) -> None:
+    assert not is_stopped_notice(message)
+    with pytest.raises(BadChunk):
+        read_chunk(message)
 
 
 @pytest.mark.parametrize("module", ["contract", "reading", "calls", "arguments"])

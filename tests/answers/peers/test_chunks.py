@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.bundled.contract import Chunk
 from chatd.answers.peers.chunks import (
     AHEAD_MAX,
     MESSAGE_CHARS_MAX,
     BadChunk,
-    Chunk,
     Chunks,
     is_stopped_notice,
     read_chunk,
