@@ -37,6 +37,7 @@ from chatd.answers.under_way import Stage, UnderWay
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, Emit, InternalError
+from chatd.observe.chance import new_uuid
 from chatd.store.readers import Answering
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 
@@ -312,10 +313,11 @@ class Answers:
             return Ending.failed(Code.DB_BUSY, EXPLANATIONS[Code.DB_BUSY].sentence)
         one.status(State.QUEUED)
         places = [("user", one.of.user_id), ("room", connection_id)]
-        if not await self._take(places, one):
+        due_s = trio.current_time() + self.rules.wait_s
+        if not await self._take(places, one, due_s):
             return _no_place(one)
         try:
-            return await self._follow(nursery, one, room, request, asked, key)
+            return await self._follow(nursery, one, room, request, asked, key, due_s)
         finally:
             self._places.leave(places)
 
@@ -327,12 +329,13 @@ class Answers:
         request: Request,
         asked: Asking,
         key: Key,
+        due_s: float,
     ) -> Ending:
         """Be given what a run gives: one that is under way, or a new one."""
         run = self._runs.get(key) if asked.terms.read_only else None
         if run is None or run.stop.is_set():
             place = [("database", one.of.connection_id)]
-            if not await self._take(place, one):
+            if not await self._take(place, one, due_s):
                 return _no_place(one)
             run = Run(request, asked.terms)
             if asked.terms.read_only:
@@ -385,10 +388,10 @@ class Answers:
         for key in [key for key in self._runs if key[0] == connection_id]:
             del self._runs[key]
 
-    async def _take(self, places: list[tuple[str, str]], one: UnderWay) -> bool:
-        """Take places, within the bounded wait; False where there are none, or it is to end."""
+    async def _take(self, places: list[tuple[str, str]], one: UnderWay, due_s: float) -> bool:
+        """Take places, until `due_s`; False where there are none, or it is to end."""
         is_taken = False
-        with trio.move_on_after(self.rules.wait_s) as one.waiting:
+        with trio.move_on_at(due_s) as one.waiting:
             if one.wanted_end is None:
                 await self._places.wait(places)
                 is_taken = True
@@ -407,7 +410,10 @@ class Answers:
         wait_s = RETRY_FIRST_S
         while (
             refusal := await self._conclude(one.of, readable(answer), reply, told)
-        ) is not None and refusal.code not in (Code.DRAINING, Code.MESSAGE_ID_CONFLICT):
+        ) is not None and refusal.code is not Code.DRAINING:
+            if refusal.code is Code.MESSAGE_ID_CONFLICT:  # chance, or an older log: another id
+                one.of = attrs.evolve(one.of, answer_id=new_uuid())
+                continue
             await trio.sleep(wait_s)
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
         self._emit.emit(

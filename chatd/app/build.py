@@ -235,7 +235,9 @@ def _build_chat(
     readers = store.readers
     feeds = Feeds(recovered.rooms, readers, markup, recent_max=config.messages.history_on_join)
     clients, stays = Clients(_rates(config), deadlines), Stays()
-    machine = messages.Messages(recovered.rooms, recovered.members, recovered.position)
+    machine = messages.Messages(
+        recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+    )
     mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
     commands = Commands(mailbox)
     ephemeral, now_s = Ephemeral(hub), trio.current_time()
@@ -300,7 +302,7 @@ def _build_chat(
         PresenceEvents(presence_board, rooms),
         TypingEvents(typing_board, rooms, emit),
         SearchEvents(searcher, rooms, markup),
-        AnswerEvents(answering.service),
+        AnswerEvents(answering.service, commands),
         tokens,
         emit,
     )

@@ -110,7 +110,9 @@ class _Messages:
         """Take up from the log, and give readers what it has and they were not given."""
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
-        parts.machine.restore(recovered.rooms, recovered.members, recovered.position)
+        parts.machine.restore(
+            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+        )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():
             while (seen := parts.feeds.last_seq(room)) < last_seq:

@@ -222,7 +222,7 @@ class Decision:
 class _Overlay:
     """What a batch has decided so far, over a state that does not know it yet."""
 
-    __slots__ = ("delivered", "fresh", "queues", "records", "seqs")
+    __slots__ = ("delivered", "fresh", "promised", "queues", "records", "seqs")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -230,6 +230,7 @@ class _Overlay:
         self.fresh: dict[str, Message] = {}
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.delivered: set[tuple[str, int]] = set()
+        self.promised: set[str] = set()
 
 
 class Messages:
@@ -240,6 +241,7 @@ class Messages:
         last_seqs: Mapping[str, int],
         members: Mapping[str, Mapping[str, Queue]],
         position: int = 0,
+        open_answers: Iterable[OpenAnswer] = (),
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
@@ -247,18 +249,21 @@ class Messages:
         """As `restore`."""
         self._recent_max = recent_max
         self._recent_chars_max = recent_chars_max
-        self.restore(last_seqs, members, position)
+        self.restore(last_seqs, members, position, open_answers)
 
     def restore(
         self,
         last_seqs: Mapping[str, int],
         members: Mapping[str, Mapping[str, Queue]],
         position: int,
+        open_answers: Iterable[OpenAnswer] = (),
     ) -> None:
-        """Begin with what the log holds up to `position`: the newest seqs by connectionId, and the
-        queues of members by connectionId, then by userId."""
+        """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
+        queues of members by connectionId, then by userId, and the answers that are open."""
         self.position = position
         self._last_seqs = dict(last_seqs)
+        # Ids of messages that are to come: those of open answers, which everybody was told.
+        self._promised = {one.answer_id: None for one in open_answers}
         self._queues = {room: dict(queues) for room, queues in members.items()}
         self._rooms_of: dict[str, set[str]] = {}
         for room, queues in members.items():
@@ -381,6 +386,10 @@ class Messages:
         if known is not None:
             same = is_repeat(command, known)
             return Repeated(command, known) if same else Conflicted(command)
+        if command.reply is None and (
+            command.message_id in self._promised or command.message_id in over.promised
+        ):
+            return Conflicted(command)  # everybody in the room has heard of that id
         room, user_id = command.connection_id, command.user_id
         seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
         message = Message(
@@ -401,8 +410,10 @@ class Messages:
         over.fresh[command.message_id] = message
         over.records.append(MessageStored(message))
         if reply is not None:
-            over.records.append(AnswerClosed(room, reply.question_id, reply.state))
+            closed = AnswerClosed(room, reply.question_id, message.message_id, reply.state)
+            over.records.append(closed)
         if command.asks is not None:
+            over.promised.add(command.asks.answer_id)
             over.records.append(AnswerOpened(_opened(message, command.asks)))
         queue = self._queue(room, user_id, over)
         if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
@@ -531,8 +542,10 @@ class Messages:
                 case Delivered(connection_id, seq):
                     if self._unconfirmed.get(connection_id, {}).pop(seq, None) is None:
                         self._delivered[connection_id, seq] = None
-                case AnswerOpened() | AnswerClosed():
-                    pass  # for whoever recovers from the log; the answer itself lives elsewhere
+                case AnswerOpened(answer):
+                    self._promised[answer.answer_id] = None
+                case AnswerClosed(answer_id=answer_id):
+                    self._promised.pop(answer_id, None)
                 case _:
                     assert_never(record)
         self.forget_surplus()

@@ -95,6 +95,7 @@ class AnswerClosed:
 
     connection_id: str
     question_id: str
+    answer_id: str
     state: str
 
 

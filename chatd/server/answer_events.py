@@ -16,6 +16,7 @@ from chatd.answers.table import Column, Row
 from chatd.chat.content import canonical_message_id
 from chatd.chat.records import OpenAnswer
 from chatd.server.clients import Client
+from chatd.server.commands import Commands
 from chatd.server.hub import NAMESPACE, Hub
 from chatd.server.outgoing import Outgoing
 from chatd.server.replies import accepted, refused
@@ -54,7 +55,7 @@ class AnswerBoard:
             {"readOnly": read_only, "dryRun": dry_run, "deadline": deadline_ms},
         )
         shown = _Shown(packet)
-        self._rooms.setdefault(answer.connection_id, {})[answer.answer_id] = shown
+        self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = shown
         self._tell(answer, packet)
 
     def status(self, answer: OpenAnswer, phase: str, elapsed_ms: int) -> None:
@@ -82,7 +83,7 @@ class AnswerBoard:
     def end(self, answer: OpenAnswer, fields: Mapping[str, object]) -> None:
         """It has ended, and its message is in the log."""
         room = self._rooms.get(answer.connection_id, {})
-        room.pop(answer.answer_id, None)
+        room.pop(answer.question_id, None)
         if not room:
             self._rooms.pop(answer.connection_id, None)
         self._tell(answer, _packet(ServerEvent.CHAT_ANSWER_END, answer, fields))
@@ -98,7 +99,7 @@ class AnswerBoard:
                 session.send_catch_up(packet)
 
     def _shown(self, answer: OpenAnswer) -> _Shown | None:
-        return self._rooms.get(answer.connection_id, {}).get(answer.answer_id)
+        return self._rooms.get(answer.connection_id, {}).get(answer.question_id)
 
     def _tell(self, answer: OpenAnswer, packet: Outgoing) -> None:
         self._hub.broadcast(NAMESPACE, answer.connection_id, packet)
@@ -117,8 +118,9 @@ class Answers(Protocol):
 class AnswerEvents:
     """`answer:cancel` from clients."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, commands: Commands) -> None:
         self._answers = answers
+        self._commands = commands
 
     def cancel_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         cancel = structure(payload, AnswerCancel)
@@ -134,6 +136,7 @@ class AnswerEvents:
 
     async def _cancel(self, client: Client, question_id: str, ack_id: int | None) -> None:
         outcome: Cancelling | Refusal
+        await self._commands.barrier(client)  # the question may have come just before
         try:
             outcome = await self._answers.cancel(
                 question_id, client.identity.user_id, client.grants

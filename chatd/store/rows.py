@@ -52,7 +52,7 @@ _OPEN_ANSWER = """
     INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms)
     VALUES (?, ?, ?, ?, ?, ?)
 """
-_CLOSE_ANSWER = "UPDATE answers SET state = ? WHERE question_id = ?"
+_CLOSE_ANSWER = "UPDATE answers SET state = ?, answer_id = ? WHERE question_id = ?"
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
@@ -265,8 +265,8 @@ class Batch:
                             answer.opened_ms,
                         )
                     )
-                case AnswerClosed(_, question_id, state):
-                    self._closed.append((state, uuid_bytes(question_id)))
+                case AnswerClosed(_, question_id, answer_id, state):
+                    self._closed.append((state, uuid_bytes(answer_id), uuid_bytes(question_id)))
                 case _:
                     assert_never(record)
 

@@ -462,6 +462,32 @@ async def test_an_end_that_the_log_refuses_is_tried_until_it_is_taken(
         assert service.end(question)["state"] == "done"
 
 
+async def test_an_answer_whose_place_is_taken_ends_in_another(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.shelf.refusals = [Refusal(Code.MESSAGE_ID_CONFLICT)]
+        question = await service.ask()
+        service.database.calls[0].end()
+        await service.settled()
+        assert service.end(question)["state"] == "done"
+        assert len(service.told(question, "end")) == 1
+
+
+async def test_two_waits_for_places_are_one(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=1, per_database=1, wait_s=5.0) as service:
+        await service.ask("SELECT 1", user_id="ann")
+        await service.ask("SELECT 2", user_id="bob")  # waits for the database
+        last = await service.ask("SELECT 3", user_id="ann")  # waits for its own place first
+        mock_clock.jump(4)
+        service.database.calls[0].end()
+        await service.settled()
+        assert len(service.database.calls) == 2  # it is bob's turn, and ann waits for the database
+        mock_clock.jump(1)
+        await service.settled()
+        assert service.end(last)["error"]["code"] == "db_busy"
+
+
 async def test_a_drain_ends_all_that_is_under_way_and_what_comes_meanwhile(
     mock_clock: trio.testing.MockClock,
 ) -> None:

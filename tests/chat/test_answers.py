@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from chatd.chat.markup import keep
-from chatd.chat.messages import Accepted, Asked, Messages, Repeated, Reply, SendMessage
+from chatd.chat.messages import Accepted, Asked, Conflicted, Messages, Repeated, Reply, SendMessage
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -61,11 +61,29 @@ def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: Mess
     assert isinstance(stored, MessageStored)
     assert (stored.message.reply_to, stored.message.answer) == (message_id(1), ANSWER)
     assert stored.message.seq == 2
-    assert closed == AnswerClosed("demo", message_id(1), "done")
+    assert closed == AnswerClosed("demo", message_id(1), message_id(9), "done")
     machine.apply(decision)
     again = machine.decide([reply()], 9)
     assert isinstance(again.effects[0], Repeated)
     assert again.records == []
+
+
+def test_nobody_takes_the_id_that_an_answer_was_promised(machine: Messages) -> None:
+    thief = send(9, "stolen", user_id="eve")
+    together = machine.decide([question(), thief], 7)
+    assert [type(effect) for effect in together.effects] == [Accepted, Conflicted]
+    machine.apply(machine.decide([question()], 7))
+    assert isinstance(machine.decide([thief], 8).effects[0], Conflicted)
+    machine.apply(machine.decide([reply()], 9))
+    assert isinstance(machine.decide([thief], 10).effects[0], Conflicted)
+    assert machine._promised == {}
+
+
+def test_a_promise_is_kept_after_a_restart() -> None:
+    open_answer = OpenAnswer(message_id(1), message_id(9), "demo", "ann", None, 7)
+    machine = Messages({"demo": 1}, {}, 2, [open_answer])
+    assert isinstance(machine.decide([send(9, "stolen")], 8).effects[0], Conflicted)
+    assert isinstance(machine.decide([reply()], 8).effects[0], Accepted)
 
 
 def test_a_database_is_no_member_of_its_room(machine: Messages) -> None:

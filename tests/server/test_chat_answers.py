@@ -164,6 +164,27 @@ async def test_who_asked_cancels_and_is_told_how_it_went(tmp_path: Path) -> None
         assert stored["messages"][-1]["error"] == "The answer was cancelled."
 
 
+async def test_a_cancel_right_behind_its_question_finds_it(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        ada = await chat.enter("ada")
+        asked = message(SQL)
+        await ada.ask("chat:message", asked)
+        ack = await ada.call("answer:cancel", {"messageId": asked["messageId"]})
+        assert (ack["ok"], ack["state"]) == (True, "cancelled")
+
+
+async def test_nobody_takes_the_place_of_an_answer(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, database):
+        ada, eve = await chat.enter("ada"), await chat.enter("eve")
+        await ask(ada)
+        answer_id = (await eve.until("chat:answer:start"))["messageId"]
+        stolen = await eve.call("chat:message", message("stolen", message_id=answer_id))
+        assert stolen["error"]["code"] == "message_id_conflict"
+        (await called(database)).end()
+        assert (await ada.until("chat:answer:end"))["state"] == "done"
+        assert (await ada.expect("chat:message"))["messageId"] == answer_id
+
+
 async def test_every_member_may_cancel_where_it_is_so_configured(tmp_path: Path) -> None:
     members = {"enabled": True, "cancel": "members"}
     async with open_answering(tmp_path, answers=members) as (chat, database):

@@ -81,7 +81,7 @@ def asked(seq: int, *, answered: bool = False) -> list[object]:
     ]
     if answered:
         ended = {"message_id": answer_id, "reply_to": question_id, "answer": b'{"rows":[[1]]}'}
-        records += [stored(seq + 1, **ended), AnswerClosed(ROOM, question_id, "done")]
+        records += [stored(seq + 1, **ended), AnswerClosed(ROOM, question_id, answer_id, "done")]
     return records
 
 

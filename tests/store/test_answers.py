@@ -47,7 +47,7 @@ async def test_an_answer_is_closed_with_the_message_that_ends_it(
     await writer.commit(
         [
             stored(2, message_id=ANSWER, user_id=f"db:{ROOM}", reply_to=QUESTION, answer=TABLE),
-            AnswerClosed(ROOM, QUESTION, "done"),
+            AnswerClosed(ROOM, QUESTION, ANSWER, "done"),
         ]
     )
     assert store.reread().open_answers == ()
