@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlglot import Expr
 
 STEPS_PER_TOKEN = 40  # steps of the parser for a token; honest statements take 1 to 3
+BRACKETS_MAX = 100  # opening brackets of a text: what sqlglot makes of a row of them is quadratic
 STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a little
 
 
@@ -43,6 +44,8 @@ def parse(lexed: Lexed, dialect: Dialect) -> Parsed | NotParsed:
     """What the plain text of `lexed` is made of. Never raises, whatever it is given."""
     from sqlglot.errors import SqlglotError
 
+    if sum(token.is_symbol("[") for token in lexed.tokens) > BRACKETS_MAX:
+        return NotParsed(is_bounded=True)
     language, parser_class = _language(dialect)
     parser = parser_class(dialect=language)
     parser.steps_left = STEPS_MIN + STEPS_PER_TOKEN * len(lexed.tokens)

@@ -100,8 +100,8 @@ COMMANDS: Mapping[str, Command] = {
 
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
 _FENCE = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n"
-    r"(?P<text>.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
+    r"^ {0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\n`]*+)\n"  # nothing is tried twice
+    r"(?P<text>.*?)(?:^ {0,3}(?P=fence)[`~]*+[ \t]*+$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _SQL_INFO = frozenset(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -269,6 +270,25 @@ def test_a_long_text_is_a_question_in_a_block_only() -> None:
 )
 def test_no_message_hangs_or_breaks_it(content: str) -> None:
     question_in(content)  # a hang ends in the time limit of the test
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "~" * 10_000,
+        "/sql " + "~" * 9_990,
+        "~~~" + " " * 9_996 + "x",
+        "~" * 5_000 + " " * 4_999 + "x",
+        ("select " + "[a] " * 2_500)[:9_999],
+        "select a" + "[1]" * 3_330,
+    ],
+    ids=lambda content: content[:12],
+)
+def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
+    """They took 0.3 to 5 s of the processor; the bound leaves room for a slow machine."""
+    began_s = time.process_time()
+    question_in(content)
+    assert time.process_time() - began_s < 0.25
 
 
 @given(
