@@ -43,6 +43,7 @@ LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PAR
 PART_S = 30.0  # how long an ended session's last words wait for a GET (WIRE d2)
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
 NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
+WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn, each with its connection
 WAITING_BYTES_MAX = (
     1_048_576  # of POSTs that were answered and wait their turn; then they wait first
 )
@@ -192,7 +193,8 @@ class PollingTransport:
 
     async def _wait_for(self, turn: trio.StrictFIFOLock, exchange: Exchange, size: int) -> None:
         """Take the turn after the POSTs before; answered at once, unless too much waits already."""
-        if self._waiting_bytes + size > WAITING_BYTES_MAX:
+        waiting = turn.statistics().tasks_waiting
+        if waiting >= WAITING_POSTS_MAX or self._waiting_bytes + size > WAITING_BYTES_MAX:
             await turn.acquire()
             return
         self._answer_post(exchange)

@@ -6,7 +6,7 @@ import struct
 import pytest
 import trio
 
-from chatd.server.polling import WAITING_BYTES_MAX
+from chatd.server.polling import WAITING_BYTES_MAX, WAITING_POSTS_MAX
 from chatd.server.reasons import DisconnectReason
 from tests.server.doors import Door, open_door
 from tests.server.polls import (
@@ -103,6 +103,18 @@ async def test_too_much_behind_an_event_that_waits_is_answered_in_its_turn(door:
     assert await last.ended()
     door.app.gate.set()
     await poller.gone()
+
+
+async def test_so_many_posts_wait_their_turn_and_no_more(door: Door) -> None:
+    poller = await join(door)
+    await poller.say(b'42["wait"]')
+    for _ in range(WAITING_POSTS_MAX):
+        await poller.say(b"3")
+    last = await dial(door)
+    await last.send("POST", poller.query, b"3")
+    await until(lambda: poller.transport.current_post is not None)
+    door.app.gate.set()
+    assert (await last.answer()).body == b"ok"
 
 
 async def test_what_waits_its_turn_is_dropped_with_its_session(door: Door) -> None:
