@@ -15,7 +15,7 @@ import attrs
 import orjson
 import trio
 
-from chatd.answers.exports import export
+from chatd.answers.exports import FORMATS, export
 from chatd.answers.table import Column
 from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
 from chatd.chat.records import Message
@@ -119,12 +119,14 @@ class AnswerExports:
         return json_response(201, told, _GUARDED)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
-        rooms = self._rooms(request, message_id)
+        is_real = name in FORMATS and request.method == "GET"
+        rooms = self._rooms(request, message_id, take=is_real)
+        if name not in FORMATS:
+            return _refuse(404, Code.NOT_FOUND)
         answer = orjson.loads(await self._find(message_id, rooms))
         columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
         exported = export(name, message_id, columns, answer["rows"])
-        if exported is None:
-            return _refuse(404, Code.NOT_FOUND)
+        assert exported is not None
         disposition = f'attachment; filename="{exported.file_name}"'
         return Response(
             200,
@@ -136,12 +138,13 @@ class AnswerExports:
             exported.pieces,
         )
 
-    def _rooms(self, request: Request, message_id: str) -> Mapping[str, Grant]:
-        """The rooms of whoever a ticket or a token is for."""
+    def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
+        """The rooms of whoever a ticket or a token is for; `take`: the ticket is used up."""
         name = _ticket(request)
         if name is None:
             return self._admitted(request).grants
-        identity = self._tickets.use(name, message_id, trio.current_time())
+        judge = self._tickets.use if take else self._tickets.look
+        identity = judge(name, message_id, trio.current_time())
         if identity is None or identity.expires_at_ms <= wall_s() * 1000:
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, "This ticket is not good any more."))
         try:

@@ -51,11 +51,17 @@ class Tickets:
 
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """Whose ticket for this message it is; None where it is not good, and never twice."""
-        if name not in self._tickets:
+        identity = self.look(name, message_id, now_s)
+        if name in self._tickets:
+            self._remove(name)
+        return identity
+
+    def look(self, name: str, message_id: str, now_s: float) -> Identity | None:
+        """As `use`, and the ticket stays good: for who asks what there would be."""
+        ticket = self._tickets.get(name)
+        if ticket is None or ticket.message_id != message_id or now_s >= ticket.until_s:
             return None
-        ticket = self._remove(name)
-        good = ticket.message_id == message_id and now_s < ticket.until_s
-        return ticket.identity if good else None
+        return ticket.identity
 
     def _remove(self, name: str) -> Ticket:
         ticket = self._tickets.pop(name)

@@ -192,6 +192,15 @@ async def test_a_ticket_is_good_for_one_download(tmp_path: Path) -> None:
         refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
 
 
+async def test_a_look_at_a_link_and_a_wrong_name_leave_its_ticket_good(tmp_path: Path) -> None:
+    async with open_export(tmp_path) as (_, asker, answer_id):
+        ticket = await asker.ticket(answer_id, token())
+        looked = await asker.ask(f"{answer_id}.csv", method="HEAD", ticket=ticket)
+        assert (looked.status, looked.body) == (200, b"")
+        refused(await asker.ask(f"{answer_id}.xml", ticket=ticket), 404, "not_found")
+        assert (await asker.ask(f"{answer_id}.csv", ticket=ticket)).status == 200
+
+
 async def test_a_ticket_is_good_for_its_message_only(tmp_path: Path) -> None:
     async with open_answering(tmp_path) as (chat, database):
         asker = Asker(chat)

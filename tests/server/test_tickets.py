@@ -35,6 +35,15 @@ def test_a_ticket_for_another_message_is_used_up_and_gives_nothing() -> None:
     assert given_out.use(ticket, "m", 5.0) is None
 
 
+def test_a_look_leaves_a_ticket_as_good_as_it_was() -> None:
+    given_out = Tickets()
+    ticket = given_out.give("m", identity(), 5.0)
+    assert given_out.look(ticket, "m", 6.0) == identity()
+    assert given_out.look(ticket, "another", 6.0) is None
+    assert given_out.look(ticket, "m", 5.0 + TICKET_S) is None
+    assert given_out.use(ticket, "m", 6.0) == identity()
+
+
 def test_no_ticket_that_was_not_given_is_good() -> None:
     given_out = Tickets()
     ticket = given_out.give("m", identity(), 5.0)
