@@ -13,7 +13,6 @@ from chatd.auth.directory import (
     FileDirectory,
     FileEntry,
     Grant,
-    with_always,
 )
 from chatd.auth.keyfile import load_or_create_secret
 from chatd.auth.mint import mint
@@ -33,5 +32,4 @@ __all__ = [
     "load_or_create_secret",
     "mint",
     "pick_token",
-    "with_always",
 ]

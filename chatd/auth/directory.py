@@ -5,7 +5,7 @@ A directory answers for an identity that was verified before. It gives grants or
 business. A source behind a network will answer to the same names, asynchronously, beside these.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
@@ -162,24 +162,3 @@ def _granted(connections: Mapping[str, FileEntry], user_id: str | None) -> Mappi
             if entry.users == EVERYBODY or user_id in entry.users
         }
     )
-
-
-class _AlwaysDirectory:
-    __slots__ = ("_always", "_directory")
-
-    def __init__(self, directory: Directory, always: Mapping[str, Grant]) -> None:
-        self._directory = directory
-        self._always = always
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        rooms = self._directory.rooms(identity)
-        return {**self._always, **rooms} if rooms else self._always
-
-
-def with_always(directory: Directory, grants: Sequence[Grant]) -> Directory:
-    """`directory`, and for every identity `grants` as well (the room `demo` of a first start).
-
-    A grant of the directory for the same room has its title. A directory that fails still fails.
-    """
-    always = {grant.connection_id: grant for grant in grants}
-    return _AlwaysDirectory(directory, MappingProxyType(always))

@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from chatd.auth import (
     ClaimDirectory,
-    Directory,
     DirectoryFailed,
     FileDirectory,
     FileEntry,
     Grant,
     Identity,
-    with_always,
 )
 from chatd.auth.directory import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
@@ -151,23 +149,3 @@ def test_a_connection_of_the_file_needs_a_valid_id() -> None:
 class FailingDirectory:
     def rooms(self, identity: Identity) -> dict[str, Grant]:
         raise DirectoryFailed("The directory is down.")
-
-
-def test_what_is_always_granted_comes_with_the_rooms_of_the_directory() -> None:
-    demo = Grant("demo", "Sample database")
-    directory: Directory = with_always(FILE, [demo, Grant("crm", "Another title")])
-    rooms = directory.rooms(identity("eve"))
-    assert rooms["demo"] == demo
-    assert rooms["crm"] == Grant("crm", None)
-    assert set(rooms) == {"demo", "crm", "open"}
-    assert "demo" not in FILE.rooms(identity("eve"))
-
-
-def test_what_is_always_granted_is_there_for_who_has_no_other_room() -> None:
-    demo = Grant("demo", None)
-    assert with_always(ClaimDirectory("c"), [demo]).rooms(identity()) == {"demo": demo}
-
-
-def test_what_is_always_granted_does_not_hide_a_failure() -> None:
-    with pytest.raises(DirectoryFailed):
-        with_always(FailingDirectory(), [Grant("demo", None)]).rooms(identity())
