@@ -29,11 +29,24 @@ def test_the_next_one_waits_for_the_window() -> None:
 
 @pytest.mark.parametrize(
     ("share", "part"),
-    [(0.0, 1.0), (SPARE / 2, 1.0), ((SPARE + BUSY) / 2, 0.5), (BUSY + 0.05, 0.0), (1.0, 0.0)],
+    [(0.0, 1.0), (SPARE / 2, 1.0), (SPARE, 1.0), (3 * BUSY, 0.0), (1.0, 0.0)],
 )
-def test_the_window_shrinks_as_the_loop_gets_busier(share: float, part: float) -> None:
+def test_the_window_is_whole_for_a_light_load_and_gone_for_a_heavy_one(
+    share: float, part: float
+) -> None:
     pace, began_s = paced(share)
     assert pace.due_s() - began_s == pytest.approx(WINDOW_S * part, abs=WINDOW_S / 100)
+
+
+def test_a_light_load_gets_the_window_back_although_it_costs_more_without_it() -> None:
+    pace, now_s = paced(1.0)
+    assert pace.due_s() == now_s
+    busy_s = 7.0 + 10 * MEMORY_S
+    for _ in range(500):
+        is_eager = pace.due_s() - now_s < WINDOW_S / 2
+        now_s, busy_s = now_s + 0.01, busy_s + (0.3 if is_eager else 0.1) * 0.01
+        pace.begin(now_s, busy_s)
+    assert pace.due_s() - now_s == pytest.approx(WINDOW_S)
 
 
 def test_what_was_long_ago_counts_little() -> None:

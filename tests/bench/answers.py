@@ -138,9 +138,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         database = sqlite3.connect(directory / "large.sqlite3")
-        database.execute(
-            "CREATE TABLE rows (id INTEGER PRIMARY KEY, name TEXT, price TEXT, at DATE)"
-        )
+        database.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, name TEXT, price TEXT)")
         database.executemany(
             "INSERT INTO rows VALUES (?, ?, ?)",
             ((n, f"product number {n}", f"{n}.99") for n in range(ROWS)),
