@@ -127,26 +127,11 @@ class Answers:
         self._is_draining = False
         self._judges = trio.CapacityLimiter(JUDGES_MAX)
 
-    def answers_in(self, connection_id: str) -> bool:
-        """Whether there is a database that answers in this room."""
-        return connection_id in self._databases
-
     # What comes from the messages actor
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A question is in the log, and its answer is open; never waits."""
-        self._arrive(
-            OpenAnswer(
-                question.message_id,
-                asked.answer_id,
-                question.connection_id,
-                question.user_id,
-                question.thread_id,
-                question.timestamp_ms,
-            ),
-            question,
-            asked.question,
-        )
+        self._arrive(asked.opened_by(question), question, asked.question)
 
     def adopt(self, open_answers: Sequence[OpenAnswer]) -> None:
         """The log holds these as open; those that nobody here knows were interrupted."""
@@ -359,14 +344,14 @@ class Answers:
     async def _run(
         self, run: Run, room: RoomDatabase, place: list[tuple[str, str]], key: Key
     ) -> None:
-        writes = self._writes[place[0][1]]
+        connection_id = place[0][1]
+        writes = self._writes[connection_id]
         try:
             await run.carry_out(room.database, self._emit)
         finally:
             self._places.leave(place)
             if self._runs.get(key) is run:
                 del self._runs[key]
-        connection_id = place[0][1]
         if not run.terms.read_only:
             self._written(connection_id)
             return

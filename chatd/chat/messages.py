@@ -68,6 +68,17 @@ class Asked:
     answer_id: str
     question: Any
 
+    def opened_by(self, message: Message) -> OpenAnswer:
+        """The answer that is open once this message is stored."""
+        return OpenAnswer(
+            message.message_id,
+            self.answer_id,
+            message.connection_id,
+            message.user_id,
+            message.thread_id,
+            message.timestamp_ms,
+        )
+
 
 @attrs.frozen
 class Reply:
@@ -414,7 +425,7 @@ class Messages:
             over.records.append(closed)
         if command.asks is not None:
             over.promised.add(command.asks.answer_id)
-            over.records.append(AnswerOpened(_opened(message, command.asks)))
+            over.records.append(AnswerOpened(command.asks.opened_by(message)))
         queue = self._queue(room, user_id, over)
         if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
             self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
@@ -585,17 +596,6 @@ class Messages:
 def _weight(message: Message) -> int:
     """What a message counts against `RECENT_CHARS_MAX`."""
     return len(message.content) + len(message.context or b"") + len(message.answer or b"")
-
-
-def _opened(question: Message, asked: Asked) -> OpenAnswer:
-    return OpenAnswer(
-        question.message_id,
-        asked.answer_id,
-        question.connection_id,
-        question.user_id,
-        question.thread_id,
-        question.timestamp_ms,
-    )
 
 
 def is_repeat(command: SendMessage, known: Message) -> bool:
