@@ -23,7 +23,7 @@ from chatd.chat.records import Message
 from chatd.chat.rendering import message_json
 from chatd.server.clients import Client
 from chatd.server.effects import message_packet
-from chatd.server.feeds import Feeds, history_json
+from chatd.server.feeds import Feeds, History, history_json
 from chatd.server.hub import Hub
 from chatd.server.outgoing import Outgoing
 from chatd.socketio import event_text
@@ -35,20 +35,8 @@ REPLAY_MESSAGES = 50  # owed messages that are read and sent at once
 RENDERED_PER_TURN = 10  # messages that are rendered before others get their turn
 
 
-class LogReader(Protocol):
+class LogReader(History, Protocol):
     """The log, as far as it is read for who comes back."""
-
-    async def page(
-        self,
-        connection_id: str,
-        *,
-        before: int | None,
-        after: int | None,
-        limit: int,
-        thread_id: str | None,
-    ) -> Page:
-        """A page of a room's history."""
-        ...
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int

@@ -31,7 +31,7 @@ FEED_BYTES = 1024  # what a head costs beside its messages, roughly
 
 
 class History(Protocol):
-    """The log, as far as rooms are loaded from it."""
+    """The log, as far as pages of rooms are read from it."""
 
     async def page(
         self,

@@ -18,13 +18,13 @@ from chatd.observe.clock import wall_ms
 from chatd.server.catch_up import RENDERED_PER_TURN, CatchUp, Stand
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
-from chatd.server.feeds import Feeds, history_json
+from chatd.server.feeds import Feeds, History, history_json
 from chatd.server.hub import Hub
 from chatd.server.origins import Origin
 from chatd.server.replies import accepted, refused, told_back
 from chatd.server.session import Later
 from chatd.server.stays import Stays
-from chatd.store import Cut, Page, StoreReadFailed
+from chatd.store import Cut, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
@@ -33,20 +33,8 @@ from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
 
 
-class Reader(Protocol):
+class Reader(History, Protocol):
     """Reads of the log go past the actors, to the store."""
-
-    async def page(
-        self,
-        connection_id: str,
-        *,
-        before: int | None,
-        after: int | None,
-        limit: int,
-        thread_id: str | None,
-    ) -> Page:
-        """A page of a room's history."""
-        ...
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int

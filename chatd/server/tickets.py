@@ -63,10 +63,9 @@ class Tickets:
             return None
         return ticket.identity
 
-    def _remove(self, name: str) -> Ticket:
+    def _remove(self, name: str) -> None:
         ticket = self._tickets.pop(name)
         own = self._of_user[ticket.identity.user_id]
         del own[name]
         if not own:
             del self._of_user[ticket.identity.user_id]
-        return ticket
