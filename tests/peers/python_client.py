@@ -83,6 +83,8 @@ class InOrder:
         self._on_engine_disconnect = client.eio.handlers["disconnect"]
         self._own = threading.local()
         self._latest: threading.Thread | None = None
+        self._handled = threading.Event()
+        self._handled.set()
         client.eio.start_background_task = self._start_in_order
         client.eio.handlers["disconnect"] = self._disconnected
 
@@ -97,10 +99,20 @@ class InOrder:
         if self._latest is not None:
             self._latest.join(LIMIT_S)
 
+    def catch_up(self) -> None:
+        """Wait until the message that came last was handled, and the end where that is what it was.
+
+        A client that is closed while it handles the server's DISCONNECT changes its namespaces in
+        both threads, and may wait for itself for ever.
+        """
+        self._handled.wait(LIMIT_S)
+        if self._engine.state != "connected":
+            self.settle()
+
     def _start_in_order(self, target: Callable[..., Any], *args: Any, **named: Any) -> Any:
         if target != self._handler:
             return self._start(target, *args, **named)
-        handled = threading.Event()
+        handled = self._handled = threading.Event()
 
         def handle() -> None:
             self._own.handled = handled
@@ -189,6 +201,7 @@ class SyncClient:
         self._answers.put(tuple(args))
 
     def close(self) -> None:
+        self._order.catch_up()
         carried_by = self._client.transport()
         self._client.reconnection = False
         self._client.shutdown()
