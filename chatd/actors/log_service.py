@@ -21,8 +21,10 @@ RESTART_S = 5.0  # that a writer has to finish what is queued, before another is
 class LogService:
     """Commits records and runs jobs over the log, through whichever writer there is."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, committed: Callable[[float], None] | None = None) -> None:
+        """`committed` is told of each commit how many seconds it took."""
         self._store = store
+        self._committed = committed
         self._writer: LogWriter | None = None
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
@@ -42,12 +44,15 @@ class LogService:
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
         """As `LogWriter.commit`."""
+        began_s = trio.current_time()
         try:
             outcome = await self._current().commit(records)
         except CommitFailed:
             self.is_failing = True
             raise
         self.is_failing = False
+        if self._committed is not None:
+            self._committed(trio.current_time() - began_s)
         return outcome
 
     async def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:

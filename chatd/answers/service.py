@@ -127,6 +127,11 @@ class Answers:
         self._is_draining = False
         self._judges = trio.CapacityLimiter(JUDGES_MAX)
 
+    @property
+    def count(self) -> int:
+        """How many answers are open."""
+        return len(self._open)
+
     # What comes from the messages actor
 
     def begin(self, question: Message, asked: Asked) -> None:

@@ -1,7 +1,6 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
 import ipaddress
-from typing import Literal
 
 import attrs
 import trio
@@ -12,6 +11,7 @@ from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.app.answering import Answering, build_answering
 from chatd.app.listen import is_loopback
+from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
     ClaimDirectory,
@@ -43,7 +43,7 @@ from chatd.server.ephemeral import Ephemeral
 from chatd.server.feeds import Feeds
 from chatd.server.flusher import Flusher
 from chatd.server.front_door import FrontDoor, FrontDoorSettings
-from chatd.server.http_app import Health, build_app
+from chatd.server.http_app import build_app
 from chatd.server.http_lane import HttpLane
 from chatd.server.hub import Hub
 from chatd.server.message_events import MessageEvents
@@ -72,24 +72,6 @@ AUTH_FORGET_S = 600.0
 AUTH_ADDRESSES_MAX = 10_000
 
 
-class DaemonStatus:
-    """What the health endpoint tells."""
-
-    def __init__(self, clients: Clients, log: LogService) -> None:
-        self._clients = clients
-        self._log = log
-        self._started_s = trio.current_time()
-        self.is_draining = False
-
-    def health(self) -> Health:
-        status: Literal["ok", "draining", "degraded"] = "ok"
-        if self.is_draining:
-            status = "draining"
-        elif self._log.is_failing:
-            status = "degraded"
-        return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
-
-
 @attrs.frozen
 class Parts:
     """The running parts of a daemon, as `tree` and `daemon.serve` need them."""
@@ -113,6 +95,7 @@ class Parts:
     snapshots: Snapshots
     upkeep: Upkeep
     app: ChatApp
+    clients: Clients
     stays: Stays
     status: DaemonStatus
     acted: trio.Event = attrs.field(factory=trio.Event)  # the messages actor has ended by itself
@@ -152,7 +135,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         now_s=trio.current_time(),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
-    status = DaemonStatus(chat.clients, log)
+    status = DaemonStatus(chat.clients, log, chat.answering.databases)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, chat.app, hub)
@@ -216,6 +199,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         snapshots=snapshots,
         upkeep=chat.upkeep,
         app=chat.app,
+        clients=chat.clients,
         stays=chat.stays,
         status=status,
     )

@@ -15,10 +15,12 @@ import trio
 
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts, build
+from chatd.app.internal import build_internal
 from chatd.app.tree import supervise
 from chatd.config import Config
 from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError
 from chatd.observe.clock import wall_ms
+from chatd.observe.metrics import Metrics
 from chatd.server.reasons import DisconnectReason
 from chatd.store import Store
 
@@ -35,16 +37,21 @@ async def serve(
     secret: str,
     store: Store,
     listeners: Sequence[socket.socket],
-    emit: Emit,
+    internal_listeners: Sequence[socket.socket],
+    log: Emit,
     on_ready: Callable[[], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT; whether everything ended by itself within the drain's time."""
-    log = LogService(store)
-    parts = build(config, secret, store, log, emit)
+    emit = Metrics(log)
+    writer = LogService(store, emit.committed)
+    parts = build(config, secret, store, writer, emit)
+    internal = build_internal(config, parts, emit)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(internal.serve, internal_listeners)
             await nursery.start(supervise(parts, emit).run)
             await nursery.start(parts.door.serve, listeners)
+            parts.status.is_open = True
             on_ready()
             received = await anext(aiter(signals))
             bound_s = config.server.drain_timeout_s
@@ -58,7 +65,8 @@ async def serve(
                 clean = await _drain(parts, wall_ms() + round(bound_s * 1000), emit)
             parts.door.sever()
             left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
-            clean = await log.close(left_s) and clean
+            clean = await writer.close(left_s) and clean
+            internal.sever()
             nursery.cancel_scope.cancel()
     store.close()
     return clean

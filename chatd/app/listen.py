@@ -1,24 +1,42 @@
-"""Opening the port: before anything else is started, with errors for people."""
+"""Opening the port, and the place of the internal listener, with errors for people.
+
+The port is opened before anything else is started; a socket in the state directory once the store
+has locked that, so that whatever is there already was left behind.
+"""
 
 import errno
 import ipaddress
+import os
 import socket
+from pathlib import Path
+
+INTERNAL_NAME = "internal.sock"  # in the state directory
+PROBE_S = 1.0  # for whoever listens at a socket that is there already
+INTERNAL_BACKLOG = 16  # connections that wait to be accepted: a scraper and a few people
 
 
 class CannotListenError(Exception):
     """The port cannot be opened; the message is one sentence that says what to do."""
 
 
-def open_listeners(host: str, port: int, backlog: int) -> list[socket.socket]:
+def open_listeners(
+    host: str,
+    port: int,
+    backlog: int,
+    *,
+    host_key: str = "server.host",
+    port_key: str = "--port",
+) -> list[socket.socket]:
     """Listening sockets, non-blocking, for every address that `host` stands for.
 
-    With port 0 the first takes any that is free, and the others the same. Raises CannotListenError.
+    With port 0 the first takes any that is free, and the others the same. Raises CannotListenError,
+    which names what to set by `host_key` and `port_key`.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise CannotListenError(
-            f"The address {host!r} is not known ({error.strerror}); set server.host."
+            f"The address {host!r} is not known ({error.strerror}); set {host_key}."
         ) from error
     listeners: list[socket.socket] = []
     try:
@@ -35,20 +53,85 @@ def open_listeners(host: str, port: int, backlog: int) -> list[socket.socket]:
     except OSError as error:
         for listener in listeners:
             listener.close()
-        raise CannotListenError(_explain(host, port, error)) from error
+        raise CannotListenError(_explain(host, port, error, host_key, port_key)) from error
     return listeners
 
 
-def _explain(host: str, port: int, error: OSError) -> str:
+def internal_path(place: str, state_dir: Path) -> Path | None:
+    """The path of the internal socket that a `server.internal` stands for; None where it is TCP."""
+    if place and not place.startswith("/"):
+        return None
+    return Path(place) if place else state_dir / INTERNAL_NAME
+
+
+def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
+    """The sockets of the internal listener, at a `server.internal`; the store must be open.
+
+    Raises CannotListenError.
+    """
+    path = internal_path(place, state_dir)
+    if path is None:
+        host, _, port = place.rpartition(":")
+        key = "server.internal"
+        return open_listeners(
+            host.strip("[]"), int(port), INTERNAL_BACKLOG, host_key=key, port_key=key
+        )
+    try:
+        return [_open_unix(path)]
+    except OSError as error:
+        why = "something is there already" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotListenError(
+            f"The internal socket {path} cannot be opened: {why}; set server.internal."
+        ) from error
+
+
+def _open_unix(path: Path) -> socket.socket:
+    """A socket for this user only, in the place of one that nobody listens at any more.
+
+    It is named by way of its directory's descriptor: a name may have no more than 107 bytes, a path
+    of a state directory may be longer.
+    """
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        name = f"/proc/self/fd/{directory}/{path.name}"
+        if path.is_socket() and _is_left_behind(name):
+            path.unlink()
+        os.fchmod(listener.fileno(), 0o600)  # before it is bound: nobody may slip in
+        listener.bind(name)
+        listener.listen(INTERNAL_BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.close(directory)
+    return listener
+
+
+def _is_left_behind(name: str) -> bool:
+    """Whether a connection is refused; one that is not taken in time has somebody, if asleep."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            probe.connect(name)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def _explain(host: str, port: int, error: OSError, host_key: str, port_key: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} of {host} is in use, perhaps by another chatd; "
-            "end that one or choose another with --port."
+            f"end that one or choose another with {port_key}."
         )
     if error.errno == errno.EACCES:
-        return f"Port {port} needs privileges; choose one above 1023 with --port."
+        return f"Port {port} needs privileges; choose one above 1023 with {port_key}."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; set server.host."
+        return f"{host} is no address of this machine; set {host_key}."
     return f"Port {port} of {host} cannot be opened: {error.strerror}."
 
 

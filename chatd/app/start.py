@@ -7,6 +7,7 @@ tells a service manager whether trying again may help (SPEC 8, exit codes).
 import gc
 import os
 import resource
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,13 @@ import attrs
 import trio
 
 from chatd import __version__
-from chatd.app.listen import CannotListenError, is_loopback, open_listeners
+from chatd.app.listen import (
+    CannotListenError,
+    internal_path,
+    is_loopback,
+    open_internal,
+    open_listeners,
+)
 from chatd.auth import Verifier, load_or_create_secret, mint
 from chatd.config import Config, ConfigError, Loaded, state_directory
 from chatd.observe import (
@@ -142,6 +149,12 @@ def run(
     recovered = store.recovered
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
     emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
+    internal = internal_path(config.server.internal, state_dir)
+    try:
+        internal_listeners = open_internal(config.server.internal, state_dir)
+    except CannotListenError as error:
+        store.close()
+        raise StartFailedError(str(error), EXIT_FAILURE) from error
     port = listeners[0].getsockname()[1]
     # Not above: `chatd health` and the other commands, and whoever is told what is wrong, would
     # wait for the whole daemon to be imported, which is half of their time.
@@ -151,20 +164,38 @@ def run(
         # What start-up left behind lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        emit.emit(DaemonStarted(config.server.host, port, os.getpid(), __version__, str(state_dir)))
         host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
+        emit.emit(
+            DaemonStarted(
+                config.server.host,
+                port,
+                str(internal or _shown_address(internal_listeners[0])),
+                os.getpid(),
+                __version__,
+                str(state_dir),
+            )
+        )
         token = None
         if not config.auth.jwt_secret and config.directory.source == "claim":
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
         invite(Invitation(f"http://{host}:{port}/", token))
 
     try:
-        clean = trio.run(serve, config, secret, store, listeners, emit, on_ready)
+        clean = trio.run(
+            serve, config, secret, store, listeners, internal_listeners, emit, on_ready
+        )
     except Exception as error:
         emit.emit(InternalError.of("daemon", error))
         clean = False
+    if internal is not None:
+        internal.unlink(missing_ok=True)
     emit.emit(DaemonStopped(clean))
     return 0 if clean else EXIT_FAILURE
+
+
+def _shown_address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _raise_descriptor_limit(connections: int) -> None:

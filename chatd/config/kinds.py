@@ -22,6 +22,7 @@ LEAST_SECONDS = 0.001
 """Shortest span: the wire carries whole milliseconds."""
 MOST_WHOLE = 2**31 - 1
 """Largest count or size: what the C interfaces of sockets and SQLite take."""
+MOST_PORT = 65535
 MOST_RATE = 10**15
 """A limit above this is held as this: nobody reaches it, and arithmetic on it stays exact."""
 LEAST_RATE = 1e-6
@@ -29,6 +30,7 @@ LEAST_RATE = 1e-6
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,]+")
+_HOST_AND_PORT = re.compile(r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -78,6 +80,25 @@ class Text:
             return value
         shown = kind_of(value) if self.secret else described(value)
         raise Unfit(f"must be {self.wants}, not {shown}")
+
+    def read(self, text: str) -> object:
+        return text
+
+
+@attrs.frozen
+class Place:
+    """Where to listen: the absolute path of a socket, HOST:PORT, or empty for the usual place."""
+
+    wants: str = 'the absolute path of a socket, or "127.0.0.1:PORT"'
+
+    def take(self, value: object) -> str:
+        if isinstance(value, str) and not _CONTROL.search(value):
+            if not value or value.startswith("/"):
+                return value
+            found = _HOST_AND_PORT.fullmatch(value)
+            if found and int(found[1]) <= MOST_PORT:
+                return value
+        raise Unfit(f"must be {self.wants}, not {described(value)}")
 
     def read(self, text: str) -> object:
         return text

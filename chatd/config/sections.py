@@ -15,11 +15,13 @@ import attrs
 
 from chatd.config.databases import Database, Databases
 from chatd.config.kinds import (
+    MOST_PORT,
     Choice,
     Flag,
     Kind,
     Networks,
     Origins,
+    Place,
     Rate,
     Seconds,
     Text,
@@ -70,7 +72,7 @@ class Server:
     )
     port: int = key(
         8765,
-        Whole(0, 65535),
+        Whole(0, MOST_PORT),
         "TCP port, 0 to 65535; 0 takes any that is free.",
         "SPEC 8",
     )
@@ -79,6 +81,13 @@ class Server:
         Origins(),
         "Origins of web pages that may connect, beside the daemon's own; others get 403.",
         "SPEC 1",
+    )
+    internal: str = key(
+        "",
+        Place(),
+        "Where /livez, /readyz and /metrics are: a socket's path or HOST:PORT; empty: "
+        "internal.sock in the state directory.",
+        "SPEC 8",
     )
     trusted_proxies: tuple[str, ...] = key(
         (),

@@ -39,7 +39,14 @@ class Emit(Protocol):
 
     def emit(self, event: Event) -> None: ...
 
-    def settle(self, timeout_s: float) -> None: ...
+    def settle(self, timeout_s: float) -> None:
+        """Wait until what was emitted is written, `timeout_s` at most."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """How many lines were not written, as nothing took them."""
+        ...
 
 
 @attrs.frozen
@@ -53,12 +60,14 @@ class ConfigurationLoaded(Event):
 
 @attrs.frozen
 class DaemonStarted(Event):
-    """The port is open; `port` is the real one where 0 was asked for."""
+    """The port is open; `port` is the real one where 0 was asked for. `internal` is where the
+    internal listener is: the path of a socket, or HOST:PORT."""
 
     event_name: ClassVar[str] = "daemon.started"
     level: ClassVar[Level] = Level.INFO
     host: str
     port: int
+    internal: str
     pid: int
     version: str
     state_dir: str

@@ -14,6 +14,7 @@ class Recorder:
     """Keeps every event, whatever its level, in order; takes the place of `Log`."""
 
     events: list[Event] = attrs.field(factory=list)
+    lost: int = 0
 
     def wants(self, level: Level) -> bool:
         """Everything is kept."""

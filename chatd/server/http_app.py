@@ -181,7 +181,11 @@ def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType(
     table.update({path: Route(_page_handler(*file)) for path, file in PAGE_FILES.items()})
     if taken := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(taken))}")
-    table.update(routes)
+    return make_app({**table, **routes})
+
+
+def make_app(table: Mapping[str, Route]) -> AsgiApp:
+    """The application over these routes and nothing else."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:

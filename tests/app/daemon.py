@@ -248,12 +248,22 @@ class House:
 async def fetch(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     """One HTTP request: status, headers in lower case, body."""
     with trio.fail_after(10):
-        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            head = (
-                f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-            )
-            await stream.send_all(head.encode())
-            received = b"".join([piece async for piece in stream])
+        return await _fetch(await trio.open_tcp_stream("127.0.0.1", port), path, method)
+
+
+async def fetch_inside(socket_path: str | Path, path: str) -> tuple[int, dict[str, str], bytes]:
+    """The same of the internal listener, at its socket."""
+    with trio.fail_after(10):
+        return await _fetch(await trio.open_unix_socket(str(socket_path)), path, "GET")
+
+
+async def _fetch(
+    stream: trio.SocketStream, path: str, method: str
+) -> tuple[int, dict[str, str], bytes]:
+    async with stream:
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        await stream.send_all(head.encode())
+        received = b"".join([piece async for piece in stream])
     raw_head, _, body = received.partition(b"\r\n\r\n")
     status, *lines = raw_head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}

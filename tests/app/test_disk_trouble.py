@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from tests.app.client import Client, message, token_for
-from tests.app.daemon import NO_LIMITS, Daemon, House, fetch
+from tests.app.daemon import NO_LIMITS, Daemon, House, fetch, fetch_inside
 from tests.app.test_drain import SLACK_S
 from tests.app.test_kill import SECRET
 from tests.app.troubled_disk import BROKEN, FULL, HANGS, SNAPSHOTS_HANG
@@ -102,6 +102,11 @@ async def test_a_disk_that_takes_nothing_costs_no_message_and_passes_by_itself(
     assert await health(daemon) == (503, "degraded")
     asked = await house.run("health", "--url", f"http://127.0.0.1:{daemon.port}")
     assert (asked.code, json.loads(asked.out)["status"]) == (1, "degraded")
+    status, _, body = await fetch_inside(house.state_dir / "internal.sock", "/readyz")
+    assert (status, [one["code"] for one in json.loads(body)["reasons"]]) == (
+        503,
+        ["storage_error"],
+    )
     refused = await bob.ask("chat:ack", {"messageId": first["messageId"]})
     assert refused["error"]["code"] == code
     assert not alice.said("chat:message:status")

@@ -57,6 +57,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "server.host": "127.0.0.1",
         "server.port": 8765,
         "server.origins": (),
+        "server.internal": "",
         "server.trusted_proxies": (),
         "server.max_payload_bytes": 1_000_000,
         "server.ping_interval_s": 25.0,
@@ -232,6 +233,27 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[server]\nport =",
             "chatd.toml: not valid TOML, correct it here: Invalid value (at end of document).",
+        ),
+        *(
+            (
+                f"[server]\ninternal = '{place}'",
+                (
+                    "chatd.toml: server.internal must be the absolute path of a socket, or "
+                    f'"127.0.0.1:PORT", not the text "{place}".'
+                ),
+            )
+            for place in (
+                "9100",
+                "localhost",
+                "run/chatd.sock",
+                ":9100",
+                "127.0.0.1:",
+                "127.0.0.1:65536",
+                "127.0.0.1:100000",
+                "::1:9100",
+                "a b:9100",
+                "off",
+            )
         ),
         (
             "x = " + "[" * 100_000,
@@ -500,6 +522,13 @@ def test_a_limit_beyond_all_reach_is_held_where_arithmetic_is_exact(
 ) -> None:
     limits = from_text(tmp_path, f"[limits]\nhandshakes_per_second = {limit}\n").config.limits
     assert limits.handshakes_per_second == 10**15
+
+
+@pytest.mark.parametrize(
+    "place", ["", "/run/chatd/internal.sock", "127.0.0.1:0", "[::1]:9100", "localhost:65535"]
+)
+def test_the_internal_listener_is_at_a_path_or_a_port(tmp_path: Path, place: str) -> None:
+    assert from_text(tmp_path, f"[server]\ninternal = '{place}'").config.server.internal == place
 
 
 def test_an_object_with_an_unfit_value_cannot_be_built() -> None:

@@ -133,6 +133,11 @@ class McpDatabase:
         )
 
     @property
+    def why_unavailable(self) -> str | None:
+        """A sentence where no session is there; None where one is, or the first is on its way."""
+        return None if self.is_available or not self._is_running else self._reason
+
+    @property
     def can_explain(self) -> bool:
         """Whether the mapping has a tool for plans."""
         return self._mapping.explain is not None

@@ -1,0 +1,68 @@
+"""The internal listener put together, and what the metrics read off the running parts."""
+
+from functools import partial
+
+from chatd import __version__
+from chatd.answers.peers.pool import McpDatabase
+from chatd.app.build import Parts
+from chatd.app.listen import is_loopback
+from chatd.config import Config
+from chatd.observe import InternalError
+from chatd.observe.metrics import CONTENT_TYPE, Metrics
+from chatd.server.http_lane import HttpLane
+from chatd.server.internal import InternalListener, internal_app
+
+
+def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
+    """The listener for `/livez`, `/readyz` and `/metrics` of these parts."""
+    _add_gauges(parts, metrics)
+
+    def report_fault(fault: Exception) -> None:
+        metrics.emit(InternalError.of("internal", fault))
+
+    host = config.server.internal.rpartition(":")[0].strip("[]")
+    lane = HttpLane(
+        internal_app(parts.status, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)),
+        read_timeout_s=config.server.head_timeout_s,
+        report_fault=report_fault,
+        max_head_bytes=config.server.max_head_bytes,
+    )
+    return InternalListener(lane, report_fault)
+
+
+def _add_gauges(parts: Parts, metrics: Metrics) -> None:
+    """What is there now; everything that is counted is an event."""
+    metrics.gauges("info", "Which chatd this is.", "version", {__version__: lambda: 1})
+    metrics.gauge("ready", "1 where clients are served, as /readyz says.", partial(_ready, parts))
+    metrics.gauge(
+        "connections", "Open connections on the public port.", lambda: parts.admission.connections
+    )
+    metrics.gauge("sessions", "Engine.IO sessions.", lambda: len(parts.sessions.by_sid))
+    metrics.gauge("sockets", "Sockets of users who are in.", lambda: parts.clients.count)
+    metrics.gauges(
+        "mailbox_commands",
+        "Commands that wait for an actor.",
+        "actor",
+        {
+            "messages": lambda: len(parts.mailbox),
+            "presence": lambda: len(parts.presence_mailbox),
+            "typing": lambda: len(parts.typing_mailbox),
+        },
+    )
+    metrics.gauge(
+        "answers_under_way", "Questions being answered.", lambda: parts.answering.service.count
+    )
+    metrics.gauges(
+        "database_up",
+        "1 where the database of a room can be asked.",
+        "connection_id",
+        {room: partial(_up, one) for room, one in parts.answering.databases.items()},
+    )
+
+
+def _ready(parts: Parts) -> bool:
+    return not any(reason.prevents_service for reason in parts.status.reasons())
+
+
+def _up(database: McpDatabase) -> bool:
+    return database.is_available

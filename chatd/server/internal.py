@@ -1,0 +1,139 @@
+"""What operators and their tools ask, on a listener of its own: is it alive, is it ready, how much.
+
+`/livez` answers as long as the event loop runs. `/readyz` says whether clients are served as they
+should be, and what is amiss. `/metrics` is for Prometheus. None of it is on the public port (SPEC
+8): the names of databases stand in it, though no user, token or content. There is no token here
+either: who reaches the socket may read.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
+
+import attrs
+import trio
+
+from chatd.server.http_app import (
+    AsgiApp,
+    Handler,
+    Request,
+    Response,
+    Route,
+    json_response,
+    make_app,
+)
+from chatd.server.http_lane import HttpLane
+from chatd.server.origin import OriginRules
+
+LIVE_PATH: Final = "/livez"
+READY_PATH: Final = "/readyz"
+METRICS_PATH: Final = "/metrics"
+
+CONNECTIONS_MAX: Final = 32
+"""Connections at once; one more is closed unanswered."""
+
+NO_STORE: Final = ((b"cache-control", b"no-store"),)
+
+
+@attrs.frozen
+class Reason:
+    """Something that is amiss: a stable code, a sentence, and of which database it is."""
+
+    code: Literal["starting", "draining", "storage_error", "db_unavailable"]
+    message: str
+    connection_id: str | None = None
+
+    @property
+    def prevents_service(self) -> bool:
+        """Whether nobody is served for it; the chat goes on without a database."""
+        return self.code != "db_unavailable"
+
+
+class Standing(Protocol):
+    """Whoever knows what is amiss."""
+
+    def reasons(self) -> Sequence[Reason]: ...
+
+
+def internal_app(
+    standing: Standing,
+    render: Callable[[], bytes],
+    content_type: bytes,
+    *,
+    is_loopback: bool,
+) -> AsgiApp:
+    """The application. `render` makes the metrics, of that content type.
+
+    Bound to loopback it is asked by the names of this machine only, or a web page could read it.
+    """
+    rules = OriginRules((), is_loopback)
+
+    async def live(_request: Request) -> Response:
+        return json_response(200, {"status": "alive"}, NO_STORE)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(200, ((b"content-type", content_type), *NO_STORE), render())
+
+    def route(handler: Handler) -> Route:
+        return Route(handler, origins=rules)
+
+    return make_app(
+        {
+            LIVE_PATH: route(live),
+            READY_PATH: route(_ready_handler(standing)),
+            METRICS_PATH: route(metrics),
+        }
+    )
+
+
+def _ready_handler(standing: Standing) -> Handler:
+    async def ready(_request: Request) -> Response:
+        reasons = standing.reasons()
+        status = "ready"
+        if any(reason.prevents_service for reason in reasons):
+            status = "not_ready"
+        elif reasons:
+            status = "degraded"
+        shown = [
+            {
+                "code": reason.code,
+                "message": reason.message,
+                **({"connectionId": reason.connection_id} if reason.connection_id else {}),
+            }
+            for reason in reasons
+        ]
+        return json_response(
+            503 if status == "not_ready" else 200, {"status": status, "reasons": shown}, NO_STORE
+        )
+
+    return ready
+
+
+class InternalListener:
+    """Accepts on its listeners and serves each connection by a lane of its own."""
+
+    def __init__(self, lane: HttpLane, report_fault: Callable[[Exception], None]) -> None:
+        self._lane = lane
+        self._report_fault = report_fault
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Serve until cancelled; the listeners are closed then."""
+        await trio.serve_listeners(
+            self._serve_one,
+            [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in listeners],
+        )
+
+    def sever(self) -> None:
+        """Cut every connection now, also those whose peer takes nothing."""
+        self._lane.sever()
+
+    async def _serve_one(self, stream: trio.SocketStream) -> None:
+        accepted = socket.socket(fileno=stream.socket.detach())
+        if self._lane.connections >= CONNECTIONS_MAX:
+            accepted.close()
+            return
+        accepted.setblocking(False)
+        try:
+            await self._lane.serve(accepted, b"")
+        except Exception as fault:  # one connection's end is not the listener's
+            self._report_fault(fault)

@@ -1,0 +1,197 @@
+"""The internal listener of a real daemon: where it is, who may reach it, what it says (SPEC 8)."""
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.app.client import Client, token_for
+from tests.app.daemon import Daemon, House, fetch, fetch_inside
+
+SECRET = "a secret for the tests, of more than 32 bytes"
+QUIET = {"CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_ANSWERS__ENABLED": "false"}
+
+
+async def readiness(place: Path) -> tuple[int, Any]:
+    status, _, body = await fetch_inside(place, "/readyz")
+    return status, json.loads(body)
+
+
+def samples(text: bytes) -> dict[tuple[str, ...], float]:
+    """Every sample of the metrics by its name and the values of its labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+async def metrics(place: Path) -> dict[tuple[str, ...], float]:
+    status, headers, body = await fetch_inside(place, "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=0.0.4")
+    return samples(body)
+
+
+async def test_it_is_a_private_socket_in_the_state_directory_and_not_on_the_port(
+    house: House,
+) -> None:
+    daemon = await house.start(env=QUIET)
+    place = house.state_dir / "internal.sock"
+    assert daemon.events("daemon.started")[0]["internal"] == str(place)
+    mode = place.stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+    assert await readiness(place) == (200, {"status": "ready", "reasons": []})
+    assert (await fetch_inside(place, "/livez"))[0] == 200
+    assert (await metrics(place))[("chatd_ready",)] == 1
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert (await fetch(daemon.port, path))[0] == 404
+    await daemon.stop()
+    assert not place.exists()
+
+
+async def test_what_a_killed_daemon_left_behind_is_replaced(house: House) -> None:
+    daemon = await house.start(env=QUIET)
+    place = house.state_dir / "internal.sock"
+    await daemon.kill()
+    assert place.is_socket()
+    await house.start(env=QUIET)
+    assert (await readiness(place))[0] == 200
+
+
+async def test_it_may_be_a_port_of_its_own(house: House) -> None:
+    daemon = await house.start(env={**QUIET, "CHATD_SERVER__INTERNAL": "127.0.0.1:0"})
+    host, _, port = daemon.events("daemon.started")[0]["internal"].rpartition(":")
+    assert (host, int(port) != daemon.port) == ("127.0.0.1", True)
+    assert (await fetch(int(port), "/readyz"))[0] == 200
+    assert not (house.state_dir / "internal.sock").exists()
+
+
+async def test_a_place_that_is_taken_is_named(house: House) -> None:
+    place = house.path / "shared.sock"
+    env = {**QUIET, "CHATD_SERVER__INTERNAL": str(place)}
+    first = await house.start(env=env)
+    second = await house.begin("--state-dir", str(house.path / "other"), env=env)
+    assert await second.ended() == 1
+    assert (
+        f"The internal socket {place} cannot be opened: something is there already; "
+        "set server.internal." in second.err.text
+    )
+    assert (await readiness(place))[0] == 200
+    await first.stop()
+
+    place.write_text("a file of somebody else")
+    third = await house.begin(env=env)
+    assert await third.ended() == 1
+    assert place.read_text() == "a file of somebody else"
+
+    port = {**QUIET, "CHATD_SERVER__INTERNAL": "192.0.2.1:9100"}  # an address of nobody
+    fourth = await house.begin(env=port)
+    assert await fourth.ended() == 1
+    assert "192.0.2.1 is no address of this machine; set server.internal." in fourth.err.text
+
+
+async def test_the_name_of_a_state_directory_may_be_longer_than_that_of_a_socket(
+    house: House,
+) -> None:
+    state_dir = house.path / ("long" * 40)
+    await house.start("--state-dir", str(state_dir), env=QUIET)
+    directory = os.open(state_dir, os.O_PATH)
+    try:
+        place = Path(f"/proc/self/fd/{directory}/internal.sock")
+        assert (await readiness(place))[0] == 200
+    finally:
+        os.close(directory)
+
+
+async def test_refusals_by_limits_are_counted(house: House, nursery: trio.Nursery) -> None:
+    env = {**QUIET, "CHATD_LIMITS__USER_MESSAGES_PER_MINUTE": "2", "CHATD_LOG__LEVEL": "error"}
+    daemon = await house.begin(env=env)  # which says nothing of what it counts
+    place = house.state_dir / "internal.sock"
+    await ready(place)
+    port = listening_port(daemon)
+    alice = await Client.connect(nursery, port, token_for(SECRET, "alice"))
+    answers = [await alice.say(f"number {number}") for number in range(3)]
+    assert [answer["ok"] for answer in answers] == [True, True, False]
+    for _ in range(11):
+        await alice.ask("chat:typing:start", {"connectionId": "demo"})
+    status, _, _ = await fetch(port, "/socket.io/?EIO=3&transport=polling")
+    assert status == 400
+    found = await metrics(place)
+    assert found["chatd_limits_hit_total", "user_messages_per_minute"] == 1
+    assert found["chatd_limits_hit_total", "user_typing_per_minute"] == 1
+    assert found["chatd_messages_refused_total", "rate_limited"] == 1
+    assert found["chatd_messages_total", "false"] == 2
+    assert found["chatd_handshakes_refused_total", "Unsupported protocol version"] == 1
+    assert found["chatd_sessions_opened_total", "websocket"] == 1
+    assert found[("chatd_sockets",)] == found[("chatd_sessions",)] == 1
+    assert found[("chatd_commit_seconds_count",)] >= 2
+    assert found[("process_open_fds",)] > 0
+
+
+async def ready(place: Path) -> None:
+    """Return when the daemon at this place is ready, whatever it says meanwhile."""
+    with trio.fail_after(15):
+        while True:
+            try:
+                if (await readiness(place))[0] == 200:
+                    return
+            except OSError:
+                await trio.lowlevel.checkpoint()
+
+
+def listening_port(daemon: Daemon) -> int:
+    """The port at which a silent daemon listens, as the kernel knows it."""
+    inodes = {
+        os.readlink(link)[len("socket:[") : -1]
+        for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir()
+        if os.readlink(link).startswith("socket:[")
+    }
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and fields[9] in inodes:  # it listens, and it is the daemon's
+            return int(fields[1].partition(":")[2], 16)
+    raise AssertionError("the daemon listens at no port")
+
+
+@pytest.mark.parametrize("program", [f"{sys.executable} -c pass", "/nowhere/there"])
+async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
+    house: House, nursery: trio.Nursery, program: str
+) -> None:
+    house.config(
+        f"""
+        [auth]
+        jwt_secret = "{SECRET}"
+        [databases.away]
+        command = {json.dumps(program.split())}
+        dialect = "sqlite"
+        mapping = "chatd"
+        credentials = "read-only"
+        [databases.good]
+        sample = true
+        """
+    )
+    daemon = await house.start()
+    place = house.state_dir / "internal.sock"
+    while (await daemon.event("database.lost"))["connection_id"] != "away":
+        await trio.lowlevel.checkpoint()
+    await daemon.event("database.connected")
+    status, told = await readiness(place)
+    assert (status, told["status"]) == (200, "degraded")
+    [reason] = told["reasons"]
+    assert (reason["code"], reason["connectionId"]) == ("db_unavailable", "away")
+    assert reason["message"].startswith("The server of this database cannot be asked: ")
+    found = await metrics(place)
+    assert found["chatd_database_up", "away"] == 0
+    assert found["chatd_database_up", "good"] == 1
+    assert found["chatd_database_losses_total", "away"] >= 1
+    assert found[("chatd_ready",)] == 1
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice", ["away"]))
+    assert (await alice.say("the chat goes on", room="away"))["ok"]

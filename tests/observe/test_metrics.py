@@ -1,0 +1,116 @@
+"""Counting events, and reading what is there, in the text form of Prometheus."""
+
+import attrs
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chatd.observe import (
+    AnswerEnded,
+    ConfigurationLoaded,
+    Connected,
+    Event,
+    Level,
+    LimitHit,
+    MessageSent,
+    Recorder,
+)
+from chatd.observe.metrics import COUNTED, Metrics
+
+OF_CLIENTS = {
+    "address",
+    "answer_id",
+    "message_id",
+    "question_id",
+    "rooms",
+    "session_id",
+    "socket_id",
+    "user_id",
+}
+"""Fields whose values clients choose, or that are new with each client."""
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(metrics.render().decode())
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_labels_are_fields_and_never_what_a_client_chose(kind: type[Event]) -> None:
+    labels = set(COUNTED[kind].labels)
+    assert labels <= {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]
+    assert not labels & OF_CLIENTS
+
+
+def test_connection_ids_are_labels_only_where_they_are_of_the_configuration() -> None:
+    # A client names rooms too, as many as it likes: those events count without.
+    with_rooms = {kind for kind, counted in COUNTED.items() if "connection_id" in counted.labels}
+    assert {kind.event_name.partition(".")[0] for kind in with_rooms} == {"answer", "database"}
+
+
+def test_an_event_is_counted_and_passed_on() -> None:
+    recorder = Recorder()
+    metrics = Metrics(recorder)
+    events = [
+        LimitHit("user_messages_per_minute", "ada", None),
+        LimitHit("user_messages_per_minute", "bob", None),
+        LimitHit("auth_failures", None, "192.0.2.1"),
+        MessageSent("m1", "sales", 1, "ada", False),
+        MessageSent("m1", "sales", 1, "ada", True),
+        AnswerEnded("a1", "sales", "error", "db_busy", 0, 7),
+        Connected("s", "t", "ada", ("sales",), False),
+        ConfigurationLoaded(None),  # counted nowhere
+    ]
+    for event in events:
+        metrics.emit(event)
+    assert recorder.events == events
+    found = samples(metrics)
+    assert found["chatd_limits_hit_total", "user_messages_per_minute"] == 2
+    assert found["chatd_limits_hit_total", "auth_failures"] == 1
+    assert found["chatd_messages_total", "false"] == 1
+    assert found["chatd_messages_total", "true"] == 1
+    assert found["chatd_answers_ended_total", "sales", "error"] == 1
+    assert found[("chatd_sockets_connected_total",)] == 1
+    assert found[("chatd_sockets_reconnected_total",)] == 0
+
+
+def test_a_gauge_is_read_when_somebody_asks() -> None:
+    metrics = Metrics(Recorder())
+    now = {"one": 1, "two": 2}
+    metrics.gauge("things", "Things.", lambda: sum(now.values()))
+    metrics.gauges("each", "Each.", "name", {"one": lambda: now["one"], "two": lambda: now["two"]})
+    now["two"] = 5
+    found = samples(metrics)
+    assert found[("chatd_things",)] == 6
+    assert found["chatd_each", "one"] == 1
+    assert found["chatd_each", "two"] == 5
+
+
+def test_commits_are_a_histogram_of_seconds() -> None:
+    metrics = Metrics(Recorder())
+    for took_s in (0.0004, 0.003, 7.0):
+        metrics.committed(took_s)
+    found = samples(metrics)
+    assert found["chatd_commit_seconds_bucket", "0.0005"] == 1
+    assert found["chatd_commit_seconds_bucket", "0.005"] == 2
+    assert found["chatd_commit_seconds_bucket", "+Inf"] == 3
+    assert found[("chatd_commit_seconds_count",)] == 3
+    assert found[("chatd_commit_seconds_sum",)] == pytest.approx(7.0034)
+
+
+def test_two_daemons_in_a_process_count_for_themselves() -> None:
+    one, other = Metrics(Recorder()), Metrics(Recorder())
+    one.emit(LimitHit("rooms_per_socket", "ada", None))
+    assert samples(one)["chatd_limits_hit_total", "rooms_per_socket"] == 1
+    assert ("chatd_limits_hit_total", "rooms_per_socket") not in samples(other)
+
+
+def test_it_stands_for_the_log_behind_it() -> None:
+    recorder = Recorder(lost=3)
+    metrics = Metrics(recorder)
+    assert metrics.wants(Level.DEBUG) is recorder.wants(Level.DEBUG)
+    assert metrics.lost == 3
+    assert samples(metrics)[("chatd_log_lines_lost",)] == 3
