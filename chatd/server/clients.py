@@ -163,6 +163,7 @@ class Clients:
         self._rooms = Limiter(rates.room_messages)
         self._typing = Limiter(rates.user_typing)
         self._backoffs = Backoffs()
+        self._room_backoffs = Backoffs()  # by user and room: who fills one keeps nobody from others
         self._typing_backoffs = Backoffs()  # of its own: who types too much may still send
         self._ceilings = Backoffs()  # by limit and user
         self._by_user: dict[str, dict[Client, None]] = {}
@@ -210,21 +211,51 @@ class Clients:
         """Take a token of the user, the socket and the room, if there is one of each."""
         now_s = trio.current_time()
         buckets = self._message_buckets(client, connection_id, now_s)
-        return take(client.identity.user_id, buckets, self._backoffs, now_s) == 0.0
+        key, backoffs = self._held_by(client, connection_id, buckets, now_s)
+        return take(key, buckets, backoffs, now_s) == 0.0
 
     def admit_message(self, client: Client, connection_id: str) -> int | None:
         """The same, or tell how long to wait."""
         now_s = trio.current_time()
         buckets = self._message_buckets(client, connection_id, now_s)
-        return admit(client.identity.user_id, buckets, self._backoffs, now_s)
+        key, backoffs = self._held_by(client, connection_id, buckets, now_s)
+        return admit(key, buckets, backoffs, now_s)
 
     def message_limit(self, client: Client, connection_id: str) -> str:
-        """Which of them is the emptiest; the user's, where it is its back-off that refuses."""
+        """Which of them has refused, as far as can be told from what they hold now."""
         now_s = trio.current_time()
         buckets = self._message_buckets(client, connection_id, now_s)
-        waits = [bucket.wait_s(now_s) for bucket in buckets]
-        owner = ("user", "socket", "room")[waits.index(max(waits))]
+        _, backoffs = self._held_by(client, connection_id, buckets, now_s)
+        if backoffs is self._room_backoffs:
+            return "room_messages_per_minute"
+        user, socket, _ = buckets
+        owner = "socket" if socket.wait_s(now_s) > user.wait_s(now_s) else "user"
         return f"{owner}_messages_per_minute"
+
+    def _held_by(
+        self,
+        client: Client,
+        connection_id: str,
+        buckets: tuple[Bucket, Bucket, Bucket],
+        now_s: float,
+    ) -> tuple[str, Backoffs]:
+        """Whose back-off a message is held against: the user's, for all rooms; or, where it is the
+        room alone that is too full, that of the user in this room."""
+        user_id = client.identity.user_id
+        user, socket, room = buckets
+        if not len(self._room_backoffs) and room.wait_s(now_s) == 0.0:  # as nearly always
+            return user_id, self._backoffs
+        key = f"{connection_id}\n{user_id}"  # no two are equal: neither holds a line break
+        own, there = self._backoffs.get(user_id), self._room_backoffs.get(key)
+        is_own = (own is not None and own.blocked_s(now_s) > 0.0) or (
+            user.wait_s(now_s) > 0.0 or socket.wait_s(now_s) > 0.0
+        )
+        is_theirs = room.wait_s(now_s) > 0.0 or (there is not None and there.blocked_s(now_s) > 0.0)
+        if is_theirs and not is_own:
+            return key, self._room_backoffs
+        if there is not None and not is_theirs and not is_own:
+            there.admitted()
+        return user_id, self._backoffs
 
     def _message_buckets(
         self, client: Client, connection_id: str, now_s: float

@@ -129,6 +129,49 @@ async def test_who_waited_as_told_and_finds_the_room_full_again_has_violated_not
         assert waits == [1.0, 1.0, 1.0, 1.0]
 
 
+async def test_a_room_that_is_too_full_keeps_nobody_from_another(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with limited(tmp_path, room_messages_per_minute=PER_MINUTE) as chat:
+        rooms = [ROOM, "other"]
+        ada = await chat.attach_and_enter(token("ada", rooms, ttl_s=100_000))
+        bob = await chat.attach_and_enter(token("bob", rooms, ttl_s=100_000))
+        for _ in range(PER_MINUTE):
+            await ask(bob, "chat:message", message())
+        waits = [await wait_s(ada, "chat:message", message()) for _ in range(3)]
+        assert waits == [1.0, 2.0, 4.0]  # held against her there
+        mock_clock.jump(2.0)
+        assert await wait_s(ada, "chat:message", message()) == 8.0  # though there is a token
+        assert {hit.limit for hit in chat.recorder.of(LimitHit)} == {"room_messages_per_minute"}
+        for _ in range(3):
+            ack, _ = await ask(ada, "chat:message", message(room="other"))
+            assert ack["ok"] is True
+        mock_clock.jump(8.0)
+        assert (await ask(ada, "chat:message", message()))[0]["ok"] is True
+        # She was let through: to be refused again, without a pause, is another violation.
+        for _ in range(PER_MINUTE):
+            if not (await ask(bob, "chat:message", message()))[0]["ok"]:
+                break
+        assert await wait_s(ada, "chat:message", message()) == 16.0
+
+
+async def test_who_sends_too_much_is_refused_everywhere_whatever_the_rooms_hold(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with limited(
+        tmp_path, user_messages_per_minute=PER_MINUTE, room_messages_per_minute=2 * PER_MINUTE
+    ) as chat:
+        rooms = [ROOM, "other"]
+        ada = await chat.attach_and_enter(token("ada", rooms, ttl_s=100_000))
+        bob = await chat.attach_and_enter(token("bob", rooms, ttl_s=100_000))
+        for peer in (ada, bob):
+            for _ in range(PER_MINUTE):
+                assert (await ask(peer, "chat:message", message()))[0]["ok"] is True
+        assert await wait_s(ada, "chat:message", message()) == 1.0
+        assert await wait_s(ada, "chat:message", message(room="other")) == 2.0
+        assert {hit.limit for hit in chat.recorder.of(LimitHit)} == {"user_messages_per_minute"}
+
+
 async def test_the_sockets_of_a_user_share_its_tokens_and_its_waits(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
