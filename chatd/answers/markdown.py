@@ -77,11 +77,6 @@ def empty_text(columns: Sequence[Column]) -> str:
     return f"No rows. Columns: {names}{', ' + ELLIPSIS if len(columns) > COLUMNS_MAX else ''}"
 
 
-def written_text(count: int | None) -> str:
-    """A statement that wrote rows; None where the database does not say how many."""
-    return "Done." if count is None else f"Done; {_count(count, 'row')} written."
-
-
 def error_text(sentence: str) -> str:
     """An answer that went wrong, with what is known of why."""
     return f"This went wrong: {_sentence(sentence)}"

@@ -23,7 +23,6 @@ from chatd.answers.markdown import (
     table_text,
     timeout_text,
     with_partial_table,
-    written_text,
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
@@ -181,14 +180,6 @@ def test_an_empty_result_names_its_columns() -> None:
     assert empty_text(columns(*["c"] * (COLUMNS_MAX + 1))).endswith("c, …")
     assert empty_text([]) == "Done; there is nothing to show."
     assert table_text(columns("id"), [], is_truncated=False) == "No rows. Columns: id"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(None, "Done."), (0, "Done; 0 rows written."), (1, "Done; 1 row written.")],
-)
-def test_what_was_written_is_counted(count: int | None, text: str) -> None:
-    assert written_text(count) == text
 
 
 def test_every_other_end_has_a_sentence() -> None:
