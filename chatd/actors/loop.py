@@ -6,25 +6,48 @@ commit drops the decision and tells the senders; a messageId that the log knows,
 does not, makes it decide once more. Presence and typing keep no records: their machines change as
 they decide.
 
+Who comes and who goes is the exception (`_MEMBERSHIP`), as nobody can be asked to go later and
+nobody should wait for a disk in order to read. Where the disk does not take it, memory goes ahead,
+and what is not saved is committed with the next batch, before it: no message is stored meanwhile,
+so that nobody is owed less. A crash before that loses nothing that was acknowledged: whoever the
+log has in a room, and is not there, has left it (`Messages.reconcile`).
+
 What raises ends the actor: the senders of what it was at are told `internal`, and its supervisor
 starts it again, the messages from the log, the others from what was last shown. The mailbox
 outlives that, and what crashed is not tried again.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import trio
 
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pace import Pace
-from chatd.chat.messages import Command, Decision, Effect, Messages
-from chatd.chat.records import Record
+from chatd.chat.messages import (
+    Command,
+    Decision,
+    Effect,
+    JoinRooms,
+    LeaveRooms,
+    Messages,
+    RemoveMember,
+    TrimQueues,
+)
+from chatd.chat.records import MemberKept, MemberRemoved, Record
 from chatd.observe.clock import worked_s
 from chatd.store import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands decided and committed together; more wait for the next turn
+
+_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues)
+"""Commands whose records are about members, and nothing else."""
+
+_Unsaved: TypeAlias = dict[tuple[str, str], Record]
+"""What memory knows of members and the log does not, by connectionId and userId: the last of each,
+so that it is no larger than what memory holds of members anyway."""
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -68,7 +91,9 @@ async def run_messages(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the mailbox until it is closed and empty; `worked_s` tells how busy this thread is."""
-    is_reconciled = await _reconcile(machine, log, runner, wall_ms())
+    unsaved: _Unsaved = {}
+    _go_ahead(machine, machine.reconcile(runner.in_rooms(), wall_ms()), unsaved)
+    await _save(unsaved, log)
     task_status.started()
     pace = Pace(trio.current_time(), worked_s())
     while await mailbox.filled():
@@ -77,57 +102,67 @@ async def run_messages(
             await trio.sleep_until(due_s)
         batch = await mailbox.take(BATCH_MAX)
         pace.begin(trio.current_time(), worked_s())
-        if not is_reconciled:  # the disk failed; nothing was stored since, so nothing is missing
-            is_reconciled = await _reconcile(machine, log, runner, wall_ms())
         now_ms = wall_ms()
         unfinished: Sequence[Command] = batch
         try:
             decision = machine.decide(batch, now_ms)
             try:
-                decision, position = await _commit(machine, batch, decision, log, now_ms)
-            except (CommitFailed, StoreClosed) as error:
+                decision, position = await _commit(machine, batch, decision, log, now_ms, unsaved)
+            except StoreClosed:  # the drain's time was up before all was committed
                 machine.forget_surplus()
-                runner.failed(batch, _code_of(error))
+                runner.failed(batch, Code.DRAINING)
                 continue
-            machine.apply(decision)
-            machine.position = position  # not before: a snapshot may be ahead of it, never behind
+            except CommitFailed as error:
+                machine.forget_surplus()
+                unfinished = [one for one in batch if isinstance(one, _MEMBERSHIP)]
+                runner.failed(
+                    [one for one in batch if not isinstance(one, _MEMBERSHIP)], error.code
+                )
+                decision = machine.decide(unfinished, now_ms)
+                _go_ahead(machine, decision, unsaved)
+            else:
+                machine.apply(decision)
+                machine.position = position  # not before: a snapshot may be ahead, never behind
+            commands = unfinished
             for done, effect in enumerate(decision.effects):
-                unfinished = batch[done:]
+                unfinished = commands[done:]
                 runner.run(effect)
         except Exception:
             runner.failed(unfinished, Code.INTERNAL)
             raise
 
 
-async def _reconcile(machine: Messages, log: Log, runner: EffectRunner, now_ms: int) -> bool:
-    """Keep in the log who is not in its rooms any more; False where the disk does not take it."""
-    decision = machine.reconcile(runner.in_rooms(), now_ms)
-    if decision.records:
-        try:
-            await log.commit(decision.records)
-        except (CommitFailed, StoreClosed):
-            return False
-        machine.apply(decision)
-    return True
+def _go_ahead(machine: Messages, decision: Decision, unsaved: _Unsaved) -> None:
+    """Let memory know of members what the log does not have yet."""
+    machine.apply(decision)
+    for record in decision.records:
+        assert isinstance(record, MemberKept | MemberRemoved)
+        unsaved[record.connection_id, record.user_id] = record
 
 
-def _code_of(error: CommitFailed | StoreClosed) -> str:
-    """What the senders are told of a commit that did not come about."""
-    match error:
-        case CommitFailed():
-            return error.code
-        case StoreClosed():
-            return Code.DRAINING  # the drain's time was up before all was committed
+async def _save(unsaved: _Unsaved, log: Log) -> None:
+    """Try to have it in the log; if not, it goes with the next batch."""
+    if unsaved:
+        with contextlib.suppress(CommitFailed, StoreClosed):
+            await log.commit(list(unsaved.values()))
+            unsaved.clear()
 
 
 async def _commit(
-    machine: Messages, batch: Sequence[Command], decision: Decision, log: Log, now_ms: int
+    machine: Messages,
+    batch: Sequence[Command],
+    decision: Decision,
+    log: Log,
+    now_ms: int,
+    unsaved: _Unsaved,
 ) -> tuple[Decision, int]:
-    """What was committed, and where the log stands then: the first decision, or one made in
-    knowledge of the log's ids."""
+    """What was committed, behind what was not saved, and where the log stands then: the first
+    decision, or one made in knowledge of the log's ids."""
     while decision.records:
-        outcome = await log.commit(decision.records)
+        records = [*unsaved.values(), *decision.records] if unsaved else decision.records
+        outcome = await log.commit(records)
         if isinstance(outcome, Committed):
+            unsaved.clear()
             return decision, outcome.position
         machine.remember(outcome.existing.values())
         decision = machine.decide(batch, now_ms)

@@ -379,10 +379,10 @@ class Messages:
         return Decision(over.records, effects)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
-        """Who the log has in a room, and is not among `in_rooms` (connectionId, userId), is away.
+        """Who is in which room, whatever the log says: `in_rooms` are (connectionId, userId).
 
         After a start nobody is in any room; after a restart of the actor those are who have a
-        socket there. They saw what was there until now.
+        socket there. Who is not, and should be, saw what was there until now.
         """
         over = _Overlay()
         for room, queues in self._queues.items():
@@ -390,6 +390,10 @@ class Messages:
                 if not queue.is_away and (room, user_id) not in in_rooms:
                     left = queue.left(self.last_seq(room), now_ms)
                     self._keep_member(room, user_id, queue, left, over, now_ms)
+        for room, user_id in in_rooms:
+            before = self._queue(room, user_id, over)
+            there = PRESENT if before is None else before.returned(self.last_seq(room))
+            self._keep_member(room, user_id, before, there, over, now_ms)
         return Decision(over.records, [])
 
     def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:

@@ -7,12 +7,20 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pace import WINDOW_S
-from chatd.chat.messages import Accepted, Command, Conflicted, Joined, Messages, Repeated
+from chatd.chat.messages import (
+    Accepted,
+    Command,
+    Conflicted,
+    Joined,
+    Messages,
+    RemoveMember,
+    Repeated,
+)
 from chatd.chat.queue import PRESENT, Queue
-from chatd.chat.records import MemberKept
+from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
 from chatd.store import CommitFailed, FailureCode, RecordRefused, StoreClosed
 from tests.actors.fakes import MemoryLog, Notebook
-from tests.chat.commands import join, send, stored
+from tests.chat.commands import join, leave, send, stored
 
 NOW_MS = 5_000
 
@@ -196,8 +204,8 @@ async def test_a_failure_after_a_conflict_is_told_once_and_keeps_memory_bounded(
     actor.log.outcomes = [None, CommitFailed(FailureCode.STORAGE_FULL, "no space")]
     batch: list[Command] = [send(1), send(2), join("demo")]
     await actor.serve(*batch)
-    assert actor.notebook.lines == [(batch, "storage_full")]
-    assert not actor.machine.is_member("demo", "ann")
+    joined = Joined(join("demo"), (2,), ((),), (None,))
+    assert actor.notebook.lines == [(batch[:2], "storage_full"), joined]
     effects = actor.machine.decide(batch[:2], NOW_MS).effects
     assert [type(effect) for effect in effects] == [Accepted, Repeated]
 
@@ -251,5 +259,46 @@ async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch
     actor = Actor(MemoryLog(), Messages({"demo": 0}, {"demo": {"bob": PRESENT}}))
     actor.log.outcomes = [CommitFailed(FailureCode.STORAGE_FULL, "no space")]
     await actor.serve(send(1))
-    assert [len(records) for records in actor.log.commits] == [1, 1]
+    [records] = actor.log.commits
+    assert records[0] == MemberKept("demo", "bob", Queue(0, NOW_MS), NOW_MS)
+    assert [type(record) for record in records] == [MemberKept, MessageStored]
     assert actor.machine.unread("demo", "bob") == 1
+
+
+async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_message(
+    nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    members = {"demo": {"ann": PRESENT, "bob": PRESENT, "dan": PRESENT}}
+    actor = Actor(MemoryLog([stored(send(1), 1)]), Messages({"demo": 1}, members))
+    actor.notebook.there |= {("demo", name) for name in ("ann", "bob", "dan")}
+    full = CommitFailed(FailureCode.STORAGE_FULL, "no space")
+    actor.log.outcomes = [full, full, None]
+    nursery.start_soon(actor.run)
+    batches: list[list[Command]] = [
+        [leave(("demo", 1), user_id="bob"), join("demo", user_id="eve"), send(2)],
+        [RemoveMember("dan", ("demo",)), leave(("demo", 1), user_id="eve")],
+        [send(3), send(4)],
+    ]
+    for batch in batches:
+        for command in batch:
+            actor.mailbox.offer(command)
+        mock_clock.jump(1)
+        await wait_all_tasks_blocked()
+    actor.mailbox.close()
+    eve = Joined(join("demo", user_id="eve"), (1,), ((),), (None,))
+    assert ([send(2)], "storage_full") in actor.notebook.lines
+    assert eve in actor.notebook.lines
+    assert [actor.machine.unread("demo", name) for name in ("ann", "bob", "eve")] == [0, 2, 2]
+    assert not actor.machine.is_member("demo", "dan")
+    [records] = actor.log.commits
+    kept = {(one.user_id, type(one)) for one in records if not isinstance(one, MessageStored)}
+    assert kept == {("bob", MemberKept), ("eve", MemberKept), ("dan", MemberRemoved)}
+
+
+async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() -> None:
+    actor = Actor(MemoryLog(), Messages({"demo": 3}, {"demo": {"bob": Queue(1, NOW_MS)}}))
+    actor.notebook.there |= {("demo", "bob"), ("demo", "eve")}
+    await actor.serve(send(1, user_id="bob", connection_id="other"))
+    assert actor.machine.is_member("demo", "eve")
+    assert actor.machine.unread("demo", "bob") == 2  # what came before stays owed
+    assert not actor.machine.freeze()["demo"]["bob"].is_away

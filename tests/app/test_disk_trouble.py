@@ -131,6 +131,39 @@ async def test_a_disk_that_takes_nothing_costs_no_message_and_passes_by_itself(
     await require_no_loss(house, nursery, daemon, disk, expected)
 
 
+@pytest.mark.parametrize("word", [FULL, BROKEN])
+async def test_who_comes_and_goes_while_the_disk_takes_nothing_misses_nothing(
+    house: House, nursery: trio.Nursery, disk: Disk, word: str
+) -> None:
+    daemon = await house.start(program=TROUBLED, env=disk.env)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
+    await bob.hear("chat:history")
+    await alice.say("before")
+    await bob.hear("chat:message", seq=1)
+
+    disk.be(word)
+    assert not (await alice.say("refused"))["ok"]
+    await bob.close()
+    carl = await Client.connect(nursery, daemon.port, token_for(SECRET, "carl"))
+    history = await carl.hear("chat:history")
+    assert [shown["content"] for shown in history["messages"]] == ["before"]
+
+    disk.be("")
+    await health_becomes(daemon, (200, "ok"))
+    for number in range(60):  # more than a history shows
+        assert (await alice.say(f"number {number}"))["ok"]
+    await carl.hear("chat:message", seq=61)
+    await daemon.kill()
+    daemon = await house.start(program=TROUBLED, env=disk.env)
+    bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
+    [room] = (await bob.hear("connection:status"))["rooms"]
+    assert room["unread"] == 60
+    await bob.hear("chat:message", seq=11, replay=True)
+    replayed = [told["seq"] for told in bob.said("chat:message") if told.get("replay")]
+    assert replayed == list(range(2, 12))
+
+
 async def test_a_kill_while_the_disk_is_full_loses_nothing_that_was_acknowledged(
     house: House, nursery: trio.Nursery, disk: Disk
 ) -> None:

@@ -260,22 +260,22 @@ async def test_what_the_disk_does_not_take_is_told_to_the_sender_and_to_nobody_e
     await grace.expect("chat:message")
 
 
-async def test_a_join_that_the_disk_did_not_take_is_made_good_by_the_next_event(
+async def test_who_comes_while_the_disk_takes_nothing_reads_and_writes_once_it_does(
     chat: Chat,
 ) -> None:
+    ada = await chat.enter("ada")
+    await ada.say(message())
     chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "the disk is full")
-    ada = await chat.connect({"token": token("ada", ["sales"])})
-    await ada.packet()
-    await ada.expect("connection:status")
-    error = await ada.expect("chat:error")
-    assert (error["event"], error["code"]) == ("connection:join", "storage_full")
-    assert error["connectionId"] == "sales"
+    grace = await chat.connect({"token": token("grace", ["sales"])})
+    await grace.packet()
+    await grace.expect("connection:status")
+    history = await grace.expect("chat:history")
+    assert [one["seq"] for one in history["messages"]] == [1]
+    assert (await grace.call("chat:message", message()))["error"]["code"] == "storage_full"
     chat.log.failure = None
-    ack_id = await ada.ask("chat:message", message())
-    await ada.expect("chat:history")
-    await ada.expect("chat:message:sent")
-    await ada.expect(ack_id)
-    await ada.expect("chat:message")
+    assert (await ada.say(message()))["seq"] == 2
+    assert (await grace.until("chat:message"))["seq"] == 2
+    assert (await grace.say(message()))["seq"] == 3
 
 
 async def test_a_bad_record_is_an_internal_error_for_its_sender_and_a_retry_works(
