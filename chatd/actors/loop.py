@@ -32,6 +32,7 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     Messages,
+    OverflowTold,
     RemoveMember,
     TrimQueues,
 )
@@ -42,7 +43,7 @@ from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands decided and committed together; more wait for the next turn
 
-_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues)
+_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, OverflowTold)
 """Commands whose records are about members, and nothing else."""
 
 _Unsaved: TypeAlias = dict[tuple[str, str], Record]

@@ -132,6 +132,16 @@ class TrimQueues:
 
 
 @attrs.define
+class OverflowTold:
+    """A socket of the user was told what fell out of its queue in a room."""
+
+    user_id: str
+    connection_id: str
+    fallen: tuple[int, int]
+    origin: Any = None
+
+
+@attrs.define
 class RemoveMember:
     """The directory gives the user these rooms no more."""
 
@@ -162,6 +172,7 @@ Command: TypeAlias = (
     | LeaveRooms
     | Acknowledge
     | TrimQueues
+    | OverflowTold
     | RemoveMember
     | ForgetMessages
     | Barrier
@@ -216,7 +227,7 @@ class AcknowledgementKept:
 class Settled:
     """The command is carried out; there is nothing to tell of it."""
 
-    command: LeaveRooms | TrimQueues | RemoveMember | ForgetMessages | Barrier
+    command: LeaveRooms | TrimQueues | OverflowTold | RemoveMember | ForgetMessages | Barrier
 
 
 Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled
@@ -363,6 +374,12 @@ class Messages:
                 case TrimQueues():
                     self._trim(command, over, now_ms)
                     effects.append(Settled(command))
+                case OverflowTold(user_id, room, fallen):
+                    queue = self._queue(room, user_id, over)
+                    if queue is not None:
+                        told = queue.told(fallen)
+                        self._keep_member(room, user_id, queue, told, over, now_ms)
+                    effects.append(Settled(command))
                 case RemoveMember():
                     for room in command.connection_ids:
                         if self._queue(room, command.user_id, over) is not None:
@@ -440,7 +457,7 @@ class Messages:
         for room in command.connection_ids:
             last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
             queue = self._queue(room, command.user_id, over)
-            joined = PRESENT if queue is None else queue.returned(last_seq).told()
+            joined = PRESENT if queue is None else queue.returned(last_seq)
             self._keep_member(room, command.user_id, queue, joined, over, now_ms)
             last_seqs.append(last_seq)
             owed.append(joined.owed(last_seq))

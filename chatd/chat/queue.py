@@ -114,9 +114,9 @@ class Queue:
         away_seq = max(self.away_seq, min(keep_from - 1, last_seq))
         return Queue(away_seq, max(self.away_ms, since_ms), gaps, fallen)
 
-    def told(self) -> "Queue":
-        """The member knows what fell out."""
-        return self if self.fallen is None else attrs.evolve(self, fallen=None)
+    def told(self, fallen: tuple[int, int]) -> "Queue":
+        """The member knows that this fell out; where more did since, it is told of all again."""
+        return attrs.evolve(self, fallen=None) if self.fallen == fallen else self
 
     def _first(self) -> int | None:
         """The lowest seq that is owed, or would be if there were such a message."""

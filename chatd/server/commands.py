@@ -19,6 +19,7 @@ from chatd.chat.messages import (
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
+    OverflowTold,
     RemoveMember,
     Reply,
     SendMessage,
@@ -102,7 +103,7 @@ class Commands:
         """Give a command to the actor; where its mailbox is full, wait for space."""
         return deliver(self._mailbox, command, command.origin)
 
-    def tell(self, command: LeaveRooms | RemoveMember) -> None:
+    def tell(self, command: LeaveRooms | RemoveMember | OverflowTold) -> None:
         """Give the actor a command that must not be lost, and that nobody waits for."""
         self._mailbox.put(command)
 

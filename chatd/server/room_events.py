@@ -10,7 +10,7 @@ import trio
 
 from chatd.chat.content import canonical_message_id
 from chatd.chat.markup import Markup
-from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, RemoveMember
+from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
 from chatd.observe import Emit, LimitHit
@@ -249,14 +249,21 @@ class RoomEvents:
             event = ClientEvent.CONNECTION_JOIN
             refused(client.socket, event, ack_id, refusal, connection_id=room)
             return refusal
-        accepted(
-            client.socket,
-            ack_id,
-            connectionId=room,
-            lastSeq=self._feeds.last_seq(room),
-            epoch=self._epoch,
-        )
+        self._accept(client, ack_id, room)
+        if stand.fallen is not None:
+            await self._overflow_told(client, room, stand.fallen)
         return None
+
+    def _accept(self, client: Client, ack_id: int | None, room: str) -> None:
+        last_seq = self._feeds.last_seq(room)
+        accepted(client.socket, ack_id, connectionId=room, lastSeq=last_seq, epoch=self._epoch)
+
+    async def _overflow_told(self, client: Client, room: str, fallen: tuple[int, int]) -> None:
+        """Once the peer has taken it all: who goes before that is told again when it comes back."""
+        session = client.socket.session
+        await session.transport.caught_up()
+        if room in client.wanted and not session.is_over:
+            self._commands.tell(OverflowTold(client.identity.user_id, room, fallen))
 
     def leave_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         leave = structure(payload, ConnectionLeave)
@@ -264,7 +271,10 @@ class RoomEvents:
             refused(client.socket, ClientEvent.CONNECTION_LEAVE, ack_id, leave)
             return None
         self.give_up(client, [leave.connection_id])
-        accepted(client.socket, ack_id, connectionId=leave.connection_id)
+        if leave.connection_id in client.grants:
+            self._accept(client, ack_id, leave.connection_id)
+        else:  # where a room stands is told to nobody who may not use it
+            accepted(client.socket, ack_id, connectionId=leave.connection_id)
         return None
 
     def give_up(self, client: Client, rooms: Iterable[str]) -> None:
@@ -308,7 +318,9 @@ class RoomEvents:
         if not isinstance(wanted, Refusal):
             refusal = self._check_page(client, wanted)
             if refusal is None:
-                return partial(self._send_page, client, wanted, ack_id)
+                page = partial(self._send_page, client, wanted, ack_id)
+                event = ClientEvent.HISTORY_GET
+                return self.once_in(client, wanted.connection_id, event, ack_id, lambda: page)
             wanted = refusal
         room = payload.get("connectionId") if isinstance(payload, dict) else None
         refused(
@@ -344,8 +356,6 @@ class RoomEvents:
 
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
-        if room not in client.wanted:
-            await self.enter(client, [room])
         await socket.session.transport.caught_up()
         try:
             page = await self._readers.page(

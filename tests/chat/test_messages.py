@@ -15,6 +15,7 @@ from chatd.chat.messages import (
     ForgetMessages,
     Joined,
     Messages,
+    OverflowTold,
     RemoveMember,
     Repeated,
     Settled,
@@ -216,9 +217,12 @@ def test_a_queue_is_cut_where_it_is_told_to_be(machine: Messages) -> None:
     assert type(joined) is Joined
     assert joined.fallen == ((1, 2),)
     assert [(gap.first, gap.last) for gap in joined.owed[0]] == [(3, 3)]
-    [again] = carry_out(machine, join("demo", user_id="bob")).effects
-    assert type(again) is Joined
-    assert again.fallen == (None,)
+    told = OverflowTold("bob", "demo", (1, 2))
+    for command, fallen in ((join("demo", user_id="bob"), (1, 2)), (told, None)):
+        carry_out(machine, command)
+        [again] = carry_out(machine, join("demo", user_id="bob")).effects
+        assert type(again) is Joined
+        assert again.fallen == (fallen,)
 
 
 def test_what_retention_removed_is_owed_to_nobody(machine: Messages) -> None:

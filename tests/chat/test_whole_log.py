@@ -21,6 +21,7 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     Messages,
+    OverflowTold,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -157,6 +158,13 @@ class WholeLog(RuleBasedStateMachine):
         self.owed.get(member, set()).difference_update(fell)
         self.fallen.setdefault(member, set()).update(fell)
 
+    @rule(user=users, room=rooms)
+    def tell(self, user: str, room: str) -> None:
+        fell = self.fallen.pop((room, user), None)
+        if fell:
+            told = OverflowTold(user, room, (min(fell), max(fell)))
+            self.keep(self.machine.decide([told], self.now_ms))
+
     @rule(user=users, gone=st.sets(rooms, min_size=1))
     def remove(self, user: str, gone: set[str]) -> None:
         decision = self.machine.decide([RemoveMember(user, tuple(gone))], self.now_ms)
@@ -210,7 +218,7 @@ class WholeLog(RuleBasedStateMachine):
                 rooms = zip(command.connection_ids, effect.owed, effect.fallen, strict=True)
                 for room, gaps, fallen in rooms:
                     member = (room, command.user_id)
-                    fell = self.fallen.pop(member, set())
+                    fell = self.fallen.get(member)
                     assert fallen == ((min(fell), max(fell)) if fell else None)
                     self.away[member] = False
                     owed = self.owed.setdefault(member, set())

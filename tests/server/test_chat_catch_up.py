@@ -1,13 +1,15 @@
 """Who comes back gets what it missed, in order, once, or is told what it cannot get (SPEC 4, 5)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import trio
 
 from chatd.chat.queue import QUEUE_MAX
+from chatd.server.reasons import DisconnectReason
 from tests.server.chats import ROOM, Chat, ChatPeer, connected, message, open_chat, token
 
 FREE = {
@@ -39,9 +41,11 @@ async def go(peer: ChatPeer) -> None:
     await peer.ended()
 
 
-async def come(chat: Chat, user_id: str = "bob", **auth: object) -> tuple[ChatPeer, dict[str, Any]]:
-    """Connect to the one room; the peer, and the status that it is told."""
-    peer = await chat.connect({"token": token(user_id), **auth})
+async def come(
+    chat: Chat, user_id: str = "bob", rooms: Sequence[str] = (ROOM,), **auth: object
+) -> tuple[ChatPeer, dict[str, Any]]:
+    """Connect; the peer, and the status that it is told."""
+    peer = await chat.connect({"token": token(user_id, rooms), **auth})
     peer.passes_over = frozenset({"presence:update"})
     await connected(peer)
     return peer, await peer.expect("connection:status")
@@ -293,6 +297,41 @@ async def test_what_is_too_much_falls_out_of_the_queue_and_is_told_once(tmp_path
         assert replayed + carried == list(range(6, QUEUE_MAX + 6))
         again, _ = await come(chat)
         assert "queue:overflow" not in [name for name, _ in await all_told(again)]
+
+
+async def test_who_goes_before_it_is_told_what_fell_out_is_told_the_next_time(
+    tmp_path: Path,
+) -> None:
+    """All rooms of a connect were taken for told, though they come one after the other."""
+    rooms = ["a first one", ROOM]
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        await go(await chat.enter("bob", rooms))
+        ada = await chat.enter("ada", rooms)
+        for room in rooms:
+            for number in range(QUEUE_MAX // 2 + 5):
+                await ada.ask("chat:message", message(f"message {number}", room=room))
+            while (await ada.until("chat:message"))["seq"] < QUEUE_MAX // 2 + 5:
+                pass
+        peer = chat.attach()
+        stuck = trio.Event()
+
+        async def caught_up() -> None:
+            if not chat.parts.machine.freeze()[ROOM]["bob"].is_away:
+                await stuck.wait()  # it has joined, and takes nothing more
+
+        peer.transport.caught_up = caught_up  # type: ignore[method-assign]
+        connect = "40" + orjson.dumps({"token": token("bob", rooms)}).decode()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.say, connect)
+            while not stuck.statistics().tasks_waiting:
+                await trio.lowlevel.checkpoint()
+            peer.session.lost(DisconnectReason.TRANSPORT_CLOSE)
+            stuck.set()
+        bob, _ = await come(chat, rooms=rooms)
+        told = [payload for name, payload in await all_told(bob) if name == "queue:overflow"]
+        assert [(one["connectionId"], one["fromSeq"], one["toSeq"]) for one in told] == [
+            (rooms[0], 1, 10)
+        ]
 
 
 async def test_a_member_that_the_directory_gives_the_room_no_more_is_owed_nothing(

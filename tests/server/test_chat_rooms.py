@@ -48,7 +48,10 @@ async def test_a_join_gives_the_history_and_then_the_ack(chat: Chat) -> None:
 async def test_after_leaving_nothing_of_the_room_comes(chat: Chat) -> None:
     ada, grace = await chat.enter("ada"), await chat.enter("grace")
     ack = await grace.call("connection:leave", {"connectionId": "sales"})
-    assert ack == {"ok": True, "connectionId": "sales"}
+    place = {"connectionId": "sales", "lastSeq": 0, "epoch": chat.store.epoch}
+    assert ack == {"ok": True, **place}
+    ack = await grace.call("connection:leave", {"connectionId": "of others"})
+    assert ack == {"ok": True, "connectionId": "of others"}
     await ada.call("chat:message", message())
     await grace.quiet()
 
@@ -242,6 +245,7 @@ EVENTS_THAT_JOIN = [
     ("chat:typing:start", {"connectionId": "stock"}),
     ("chat:typing:stop", {"connectionId": "stock"}),
     ("presence:update", {"connectionId": "stock", "status": "away"}),
+    ("chat:history:get", {"connectionId": "stock"}),
 ]
 
 
