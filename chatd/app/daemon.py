@@ -1,15 +1,20 @@
 """The life of the daemon: start in order, serve, drain within a bound, stop.
 
 The end is bounded twice. Inside of Trio everything that still hangs on a peer is cut at the
-deadline. A commit that hangs in the disk cannot be cut, so a timer in a thread of its own ends the
-process a little later, whatever hangs; a second signal does so at once.
+deadline. A commit that hangs in the disk cannot be cut, and a loop that is stuck cuts nothing, so a
+timer in a thread of its own ends the process a little later; a second signal does so at once.
 """
 
+import math
 import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import trio
 
@@ -27,6 +32,8 @@ from chatd.store import Store
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ECHO_S = 0.2  # `timeout` and shells signal a process and its group: one stop, two signals
 ANSWERS_S = 3.0  # of the drain's time, for ending what databases are at
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
@@ -46,7 +53,10 @@ async def serve(
     writer = LogService(store, emit.committed)
     parts = build(config, secret, store, writer, emit)
     internal = build_internal(config, parts, emit)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    bound_s = config.server.drain_timeout_s
+    part = min(1.0, bound_s / SHORT_S)  # a short drain spends its time on draining too
+    end = BoundedEnd(bound_s - part * LAST_LINE_S, emit)
+    with trio.open_signal_receiver(*SIGNALS) as signals, end.from_the_signal():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(internal.serve, internal_listeners)
             await nursery.start(supervise(parts, emit).run)
@@ -54,15 +64,12 @@ async def serve(
             parts.status.is_open = True
             on_ready()
             received = await anext(aiter(signals))
-            bound_s = config.server.drain_timeout_s
-            part = min(1.0, bound_s / SHORT_S)  # a short drain spends its time on draining too
-            stop_by_force(bound_s - part * LAST_LINE_S, emit)
             emit.emit(DaemonStopping(signal.Signals(received).name))
-            nursery.start_soon(_stop_on_second_signal, signals, emit)
-            deadline_s = trio.current_time() + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
+            deadline_s = end.began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
             clean = False
             with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
-                clean = await _drain(parts, wall_ms() + round(bound_s * 1000), emit)
+                left_s = end.began_s + bound_s - trio.current_time()
+                clean = await _drain(parts, wall_ms() + round(left_s * 1000), emit)
             parts.door.sever()
             left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
             clean = await writer.close(left_s) and clean
@@ -100,12 +107,44 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.admission.emptied()
 
 
-async def _stop_on_second_signal(signals: AsyncIterator[int], emit: Emit) -> None:
-    async for _ in signals:
-        _end_process(emit)
+class BoundedEnd:
+    """The end of the process, in time whatever hangs: the disk, a peer, the event loop itself.
+
+    The time runs from the signal, not from when a task hears of it: a loop that is late, or stuck,
+    must not stretch it. So a handler starts the clock; it runs between two bytecodes of the main
+    thread, wherever that is, and leaves everything else to threads.
+    """
+
+    def __init__(self, after_s: float, emit: Emit) -> None:
+        """`after_s` seconds after the first signal the process ends by force; at once at a second
+        one, unless that is the echo of the first."""
+        self._after_s = after_s
+        self._emit = emit
+        self.began_s = math.inf  # on Trio's clock
+
+    @contextmanager
+    def from_the_signal(self) -> Iterator[None]:
+        """While the block runs, signals start the clock before they go where they went before."""
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        for number in SIGNALS:
+            signal.signal(number, partial(self._on_signal, before[number]))
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, before: Any, number: int, frame: FrameType | None) -> None:
+        now_s = trio.current_time()
+        if self.began_s == math.inf:
+            self.began_s = now_s
+            end_later(self._after_s, self._emit)
+        elif now_s - self.began_s > ECHO_S:
+            end_later(0.0, self._emit)
+        before(number, frame)
 
 
-def stop_by_force(after_s: float, emit: Emit) -> None:
+def end_later(after_s: float, emit: Emit) -> None:
     """End the process in `after_s` seconds, even if the event loop or the disk hangs."""
     timer = threading.Timer(after_s, _end_process, [emit])
     timer.daemon = True

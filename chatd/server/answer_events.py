@@ -19,8 +19,8 @@ from chatd.server.clients import Client
 from chatd.server.commands import Commands
 from chatd.server.hub import NAMESPACE, Hub
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import Later
 from chatd.server.replies import accepted, refused
-from chatd.server.session import Later
 from chatd.socketio import event_text
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.codes import Code, Refusal

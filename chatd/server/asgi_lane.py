@@ -24,10 +24,11 @@ from chatd.server.http_connection import (
 )
 from chatd.server.http_lane import AsgiApp, BodyRefused, Message, Receive, Scope, Send
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import Later
 from chatd.server.polling import PollingTransport
 from chatd.server.reasons import DisconnectReason
 from chatd.server.request import BadRequestError, RequestHead
-from chatd.server.session import LAGGING_SHARE, Later, Probed, Session
+from chatd.server.session import LAGGING_SHARE, Probed, Session
 
 MESSAGES_PER_WAKE: Final = 64  # messages sent before the queue is looked at again
 NORMAL: Final = 1000  # Hypercorn sends no close frame without a code (RFC 6455, 7.4.1)

@@ -12,17 +12,17 @@ from chatd.observe import Connected, Disconnected, Emit, LimitHit, Reconnected
 from chatd.observe.chance import jitter_ms
 from chatd.observe.clock import wall_ms
 from chatd.server.answer_events import AnswerEvents
-from chatd.server.clients import Client, Clients
+from chatd.server.clients import Allowance, Client, Clients
 from chatd.server.entrance import Admitted, Entrance, Welcome
 from chatd.server.feeds import Feeds
 from chatd.server.hub import NAMESPACE
 from chatd.server.message_events import MessageEvents
+from chatd.server.patience import Later
 from chatd.server.presence_events import PresenceEvents
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import refused
 from chatd.server.room_events import NOTHING, RoomEvents, Since
 from chatd.server.search_events import SearchEvents
-from chatd.server.session import Later
 from chatd.server.sockets import Socket, SocketIOConnection
 from chatd.server.token_events import TokenLife
 from chatd.server.typing_events import TypingEvents
@@ -95,21 +95,22 @@ class ChatApp:
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
     ) -> Later | None:
         if namespace != NAMESPACE:
-            connection.refuse(namespace, "Invalid namespace")
+            self._refuse(connection, namespace, "Invalid namespace", None)
             return None
         admitted = self._entrance.admit(connection, auth)
         if isinstance(admitted, Admitted):
             admitted = self._one_more(admitted)
         if isinstance(admitted, Refusal):
             error = admitted.as_error()
-            connection.refuse(namespace, error.pop("message"), error)
-            if connection.refusals >= REFUSALS_MAX:
-                connection.session.end(DisconnectReason.FORCED_CLOSE)
+            self._refuse(connection, namespace, error.pop("message"), error)
             return None
         if auth is not None and "token" in auth:
             connection.handshake = None  # has told all that it can; thousands would be kept
         socket = connection.accept(namespace)
-        client = Client(self._clients, socket, admitted.identity, admitted.grants)
+        allowance = connection.state
+        if allowance is None:  # it outlives the socket: to come and go gives nobody a fresh one
+            allowance = connection.state = Allowance(self._clients.rates)
+        client = Client(self._clients, socket, admitted.identity, admitted.grants, allowance)
         socket.state = client
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
@@ -117,6 +118,13 @@ class ChatApp:
         if self._members.needs_trim(admitted.identity.user_id, wall_ms()):
             return partial(self._trim_and_greet, client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
+
+    def _refuse(
+        self, connection: SocketIOConnection, namespace: str, message: str, data: Any
+    ) -> None:
+        connection.refuse(namespace, message, data)
+        if connection.refusals >= REFUSALS_MAX:
+            connection.session.end(DisconnectReason.FORCED_CLOSE)
 
     def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
         """The same, unless the user has too many sockets."""
@@ -185,9 +193,9 @@ class ChatApp:
         args = event.args
         handler = self._handlers.get(args[0])
         if handler is None:
-            return None
+            return socket.session.idle()
         client: Client = socket.state
-        wait_ms = client.admit_event()
+        wait_ms = client.allowance.admit_event()
         if wait_ms is not None:
             self._emit.emit(LimitHit("socket_events_per_minute", client.identity.user_id, None))
             refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
@@ -196,7 +204,7 @@ class ChatApp:
                 self._messages.refuse_message(client, event.ack_id, payload, refusal)
             else:
                 refused(socket, ClientEvent(args[0]), event.ack_id, refusal)
-            return None
+            return socket.session.idle()
         return handler(client, args[1] if len(args) > 1 else None, event.ack_id)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:

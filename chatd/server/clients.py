@@ -46,6 +46,33 @@ class Rates:
     rooms_per_socket: float
 
 
+class Allowance:
+    """What a socket may send, whichever of the sockets of its session it is. `__slots__`: one for
+    each session of a user."""
+
+    __slots__ = ("_backoff", "_events", "messages")
+
+    def __init__(self, rates: Rates) -> None:
+        now_s = trio.current_time()
+        self.messages = Bucket(rates.socket_messages, now_s)
+        self._events = Bucket(rates.socket_events, now_s)
+        self._backoff: Backoff | None = None  # most are never refused
+
+    def admit_event(self) -> int | None:
+        """Count an event, or the milliseconds to wait before another try."""
+        now_s, backoff = trio.current_time(), self._backoff
+        blocked_s = backoff.blocked_s(now_s) if backoff is not None else 0.0
+        wait_s = blocked_s or self._events.wait_s(now_s)
+        if wait_s == 0.0:
+            self._events.take()
+            if backoff is not None:
+                backoff.admitted()
+            return None
+        if backoff is None:
+            backoff = self._backoff = Backoff()
+        return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
+
+
 class Client:
     """One authenticated socket. `__slots__`: there are as many as sockets.
 
@@ -59,22 +86,24 @@ class Client:
         "_clients",
         "_expires_s",
         "_noticed",
+        "allowance",
         "deadline_entry",
         "declared",
-        "event_backoff",
-        "event_bucket",
         "grants",
         "identity",
-        "message_bucket",
         "missed",
         "socket",
         "wanted",
     )
 
     def __init__(
-        self, clients: "Clients", socket: Socket, identity: Identity, grants: Mapping[str, Grant]
+        self,
+        clients: "Clients",
+        socket: Socket,
+        identity: Identity,
+        grants: Mapping[str, Grant],
+        allowance: Allowance,
     ) -> None:
-        now_s = trio.current_time()
         self._clients = clients
         self.socket = socket
         self.identity = identity
@@ -82,9 +111,7 @@ class Client:
         self.wanted: dict[str, int | None] = {}
         self.declared: dict[str, Status] | None = None
         self.missed: dict[str, set[str]] | None = None
-        self.message_bucket = Bucket(clients.rates.socket_messages, now_s)
-        self.event_bucket = Bucket(clients.rates.socket_events, now_s)
-        self.event_backoff: Backoff | None = None  # most are never refused
+        self.allowance = allowance
         self.deadline_entry: Entry | None = None
         self._expires_s = math.inf
         self._noticed = False
@@ -122,20 +149,6 @@ class Client:
     def message_limit(self, connection_id: str) -> str:
         """Which limit has refused a message, by its key in the configuration."""
         return self._clients.message_limit(self, connection_id)
-
-    def admit_event(self) -> int | None:
-        """Count an event, or the milliseconds to wait before another try."""
-        now_s, backoff = trio.current_time(), self.event_backoff
-        blocked_s = backoff.blocked_s(now_s) if backoff is not None else 0.0
-        wait_s = blocked_s or self.event_bucket.wait_s(now_s)
-        if wait_s == 0.0:
-            self.event_bucket.take()
-            if backoff is not None:
-                backoff.admitted()
-            return None
-        if backoff is None:
-            backoff = self.event_backoff = Backoff()
-        return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
 
     def admit_room(self) -> int | None:
         """Whether the client may be in one more room, or the milliseconds to wait until a try."""
@@ -262,7 +275,7 @@ class Clients:
     ) -> tuple[Bucket, Bucket, Bucket]:
         return (
             self._users.bucket(client.identity.user_id, now_s),
-            client.message_bucket,
+            client.allowance.messages,
             self._rooms.bucket(connection_id, now_s),
         )
 
@@ -275,5 +288,5 @@ class Clients:
         """Undo `admit_message`."""
         now_s = trio.current_time()
         self._users.bucket(client.identity.user_id, now_s).give_back()
-        client.message_bucket.give_back()
+        client.allowance.messages.give_back()
         self._rooms.bucket(connection_id, now_s).give_back()

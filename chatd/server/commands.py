@@ -28,8 +28,8 @@ from chatd.chat.messages import (
 from chatd.chat.records import OpenAnswer
 from chatd.server.clients import Client
 from chatd.server.origins import Origin, Waiter
+from chatd.server.patience import Later
 from chatd.server.replies import refused
-from chatd.server.session import Later
 from chatd.server.sockets import Socket
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code, Refusal

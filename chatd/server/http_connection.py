@@ -128,11 +128,15 @@ class HttpConnection:
         """
         self._timeout_answer = response(408, b"", b"text/plain") if answer_late else b""
         self._deadlines.schedule(self, trio.current_time() + timeout_s)
+        is_pipelined = True
         try:
             while not self.is_over:
                 head = self._reader.head()
                 if head is not None:
+                    if is_pipelined:  # others get their turn between two requests of one read
+                        await trio.lowlevel.checkpoint()
                     return head
+                is_pipelined = False
                 if not await self._read():
                     return None
         except BadRequestError as error:

@@ -17,9 +17,9 @@ from chatd.server.clients import Client
 from chatd.server.commands import Commands
 from chatd.server.feeds import Feeds
 from chatd.server.origins import Origin
+from chatd.server.patience import Later
 from chatd.server.replies import message_refused, refused, told_back
 from chatd.server.room_events import RoomEvents
-from chatd.server.session import Later
 from chatd.store import StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure

@@ -31,8 +31,9 @@ from chatd.engineio import (
 )
 from chatd.server.deadlines import Entry
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import PACKETS_PER_TURN, Later
 from chatd.server.reasons import DisconnectReason
-from chatd.server.session import LAGGING_SHARE, Later, Probed, Session, Sessions, Transport
+from chatd.server.session import LAGGING_SHARE, Probed, Session, Sessions, Transport
 
 NOOP = b"6"
 CLOSE = b"1"
@@ -47,7 +48,6 @@ WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn, each wit
 WAITING_BYTES_MAX = (
     1_048_576  # of POSTs that were answered and wait their turn; then they wait first
 )
-PACKETS_PER_TURN = 1_000  # packets of one POST that are handled before others get their turn
 
 
 class Exchange(Protocol):

@@ -21,8 +21,8 @@ from chatd.server.commands import Commands
 from chatd.server.feeds import Feeds, History, history_json
 from chatd.server.hub import Hub
 from chatd.server.origins import Origin
+from chatd.server.patience import Later
 from chatd.server.replies import accepted, refused, told_back
-from chatd.server.session import Later
 from chatd.server.stays import Stays
 from chatd.store import Cut, StoreReadFailed
 from chatd.wire.codes import Code, Refusal

@@ -14,9 +14,9 @@ from chatd.chat.search import match_expression
 from chatd.chat.snippets import snippet
 from chatd.server.catch_up import RENDERED_PER_TURN
 from chatd.server.clients import Client
+from chatd.server.patience import Later
 from chatd.server.replies import refused, told_back
 from chatd.server.room_events import RoomEvents
-from chatd.server.session import Later
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.store.search import Cursor, Found, Hit, SearchTooBroad, Wanted
 from chatd.wire.codes import Code, Refusal

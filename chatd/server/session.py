@@ -9,9 +9,8 @@ transport at the end of the turn: everything that one turn owes to a socket goes
 """
 
 import math
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import attrs
 import trio
@@ -31,12 +30,8 @@ from chatd.observe import Emit, InternalError, ProtocolViolated, SessionClosed
 from chatd.server.deadlines import Deadlines, Entry
 from chatd.server.flusher import Flusher
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import Later, Patience
 from chatd.server.reasons import DisconnectReason
-
-# Work that an event asks for and that must wait for something: it is awaited by the task that owns
-# the input of the session, which reads nothing more until it is done. Order holds by itself, and
-# back-pressure reaches the peer.
-Later: TypeAlias = Callable[[], Awaitable[object]]
 
 PING = Outgoing(b"2")
 PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped
@@ -188,6 +183,7 @@ class Session:
         "_connect_due_s",
         "_heartbeat",
         "_opened_s",
+        "_patience",
         "_sessions",
         "address",
         "awaiting",
@@ -208,6 +204,7 @@ class Session:
         now_s = trio.current_time()
         self._sessions = sessions
         self._opened_s = now_s
+        self._patience: Patience | None = None  # until something leads nowhere
         self._connect_due_s = now_s + sessions.settings.connect_timeout_s
         self._heartbeat = Heartbeat(sessions.settings.heartbeat, now_s)
         self.sid = sid
@@ -288,11 +285,14 @@ class Session:
                 return self.upper.receive(packet.data)
             case Reaction.RE_ARM:
                 heartbeat = self._heartbeat
+                is_due = heartbeat.awaiting_pong
                 heartbeat.on_pong(trio.current_time())
                 entry = self.deadline_entry
                 if entry is not None and heartbeat.next_deadline_s < entry.due_s:
                     # The timeout is longer than the interval: the next ping is due before it.
                     self._sessions.deadlines.schedule(self, heartbeat.next_deadline_s)
+                if is_due:
+                    return None
             case Reaction.END:
                 if self._conclude(DisconnectReason.TRANSPORT_CLOSE):
                     self.pending.clear()
@@ -303,7 +303,17 @@ class Session:
                 )
             case Reaction.IGNORE:
                 pass
-        return None
+        return self.idle()
+
+    def idle(self) -> Later | None:
+        """Something came that leads nowhere; returns a wait where there was too much of it."""
+        if self._patience is None:
+            self._patience = Patience()
+        later = self._patience.take()
+        if self._patience.is_at_its_end:
+            self.end(DisconnectReason.OVERLOADED)
+            return None
+        return later
 
     def send(self, outgoing: Outgoing) -> None:
         """Owe this to the peer; it goes out with all else of this turn."""

@@ -13,8 +13,9 @@ import attrs
 from chatd.engineio import Query
 from chatd.observe.chance import unguessable_id
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import Later, in_order
 from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later, Session
+from chatd.server.session import Session
 from chatd.socketio import (
     Ack,
     AckReceived,
@@ -129,6 +130,7 @@ class SocketIOConnection:
         "handshake",
         "refusals",
         "session",
+        "state",
     )
 
     def __init__(
@@ -137,6 +139,7 @@ class SocketIOConnection:
         self.session = session
         self.handshake: Handshake | None = handshake
         self.refusals = 0
+        self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
         self._rooms = rooms
         self._decoder = Decoder()
@@ -160,16 +163,18 @@ class SocketIOConnection:
             return self._app.on_event(socket, packet)
         if packet is None:
             return None
+        later: Later | None = None
         match self._namespaces.receive(packet):
             case ConnectRequested(namespace, auth):
-                return self._app.on_connect(self, namespace, auth)
+                later = self._app.on_connect(self, namespace, auth)
             case Disconnected(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
                 on_answer = self._answers.pop(ack_id, None) if self._answers else None
                 if on_answer is not None:
                     on_answer(args)
-        return None
+                    return None  # it was asked for
+        return in_order(later, self.session.idle())
 
     def accept(self, namespace: str) -> Socket:
         """Let the peer in; the reply goes out before anything that is emitted next."""

@@ -3,10 +3,10 @@
 from chatd.auth import DirectoryFailed, TokenRefused
 from chatd.server.clients import Client
 from chatd.server.entrance import Admitted, Entrance
+from chatd.server.patience import Later
 from chatd.server.reasons import DisconnectReason
 from chatd.server.replies import accepted, refused
 from chatd.server.room_events import RoomEvents
-from chatd.server.session import Later
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent

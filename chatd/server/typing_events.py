@@ -28,9 +28,9 @@ from chatd.server.clients import Client, Clients
 from chatd.server.commands import Answer, deliver
 from chatd.server.ephemeral import Ephemeral
 from chatd.server.outgoing import Outgoing
+from chatd.server.patience import Later
 from chatd.server.replies import accepted, refused
 from chatd.server.room_events import RoomEvents
-from chatd.server.session import Later
 from chatd.socketio import event_text
 from chatd.wire import payloads
 from chatd.wire.codes import Code, Refusal

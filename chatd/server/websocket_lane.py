@@ -1,9 +1,10 @@
 """The WebSocket transport: one task for each connection, which reads and runs the codec.
 
 The task waits, reads once, and hands the bytes to `feed`, which parses every frame in them and runs
-the handlers of their events, synchronously. No channel, lock, cancel scope or spawn for a message.
-What an event has to wait for is awaited by this same task before it reads on, so that order holds
-and back-pressure reaches the peer's TCP.
+the handlers of their events, synchronously. No channel, lock, cancel scope or spawn for a message;
+of a read that brings very many, others get their turn in between. What an event has to wait for is
+awaited by this same task before it reads on, so that order holds and back-pressure reaches the
+peer's TCP.
 
 A lane is born with a session, or it probes one that polls (`upgrade`): until the session switches,
 its packets go to the `Probed` transport, and its end is not the session's.
@@ -17,10 +18,11 @@ import trio
 from chatd.observe import Emit, InternalError, ProtocolViolated
 from chatd.server.outgoing import Outgoing
 from chatd.server.outlet import Outlet
+from chatd.server.patience import PACKETS_PER_TURN, Later
 from chatd.server.readiness import Wait
 from chatd.server.reasons import DisconnectReason
-from chatd.server.session import LAGGING_SHARE, Later, Probed, Session
-from chatd.websocket import Close, Decoder, Ping, ProtocolError, encode_close, encode_pong
+from chatd.server.session import LAGGING_SHARE, Probed, Session
+from chatd.websocket import Close, Decoder, Ping, Pong, ProtocolError, encode_close, encode_pong
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
 LINGER_S = 2.0  # after our close frame, how long the peer may take to answer and hang up
@@ -143,6 +145,7 @@ class WebSocketLane:
         try:
             if data:
                 decoder.receive(data)
+            left = PACKETS_PER_TURN
             while (event := decoder.next_event()) is not None:
                 if outlet.is_ending:
                     if isinstance(event, Close):
@@ -153,9 +156,15 @@ class WebSocketLane:
                     self._later = session.receive_text(event)
                 elif type(event) is bytes:
                     self._later = session.receive_binary(event)
-                elif isinstance(event, Ping | Close):
-                    self._control(event)
+                elif isinstance(event, Ping | Pong):
+                    self._later = self._control(event)
+                elif isinstance(event, Close):
+                    self._close_with(event)
                 if self._later is not None:
+                    break
+                left -= 1
+                if left == 0:
+                    self._later = trio.lowlevel.checkpoint
                     break
         except ProtocolError as error:
             self._emit.emit(ProtocolViolated(session.log_id, "websocket", str(error)))
@@ -163,14 +172,18 @@ class WebSocketLane:
             self._outlet.finish(encode_close(error.code), LINGER_S)
             self._lost(DisconnectReason.TRANSPORT_ERROR)
 
-    def _control(self, event: Ping | Close) -> None:
-        self._flush_own()
+    def _control(self, event: Ping | Pong) -> Later | None:
+        """Answer a ping; returns a wait where there are too many of either."""
         if isinstance(event, Ping):
+            self._flush_own()
             self._outlet.write(encode_pong(event.payload))
-        else:
-            self._outlet.finish(encode_close(event.code), LINGER_S)
-            self._is_over = not self._outlet.is_behind
-            self._lost(DisconnectReason.TRANSPORT_CLOSE)
+        return self._session.idle()
+
+    def _close_with(self, event: Close) -> None:
+        self._flush_own()
+        self._outlet.finish(encode_close(event.code), LINGER_S)
+        self._is_over = not self._outlet.is_behind
+        self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def _flush_own(self) -> None:
         """What is pending goes first, where this lane is the one that carries it."""

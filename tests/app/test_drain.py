@@ -225,3 +225,29 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
     finally:
         os.close(reading)
         os.close(writing)
+
+
+STUCK = """
+import sys, time, signal, trio
+from chatd.app.daemon import SIGNALS, BoundedEnd
+from chatd.observe import open_log
+
+async def main():
+    end = BoundedEnd(0.5, open_log("json", "info", sys.stderr, False))
+    with trio.open_signal_receiver(*SIGNALS), end.from_the_signal():
+        print("stuck", flush=True)
+        time.sleep(60)  # as a loop that has too much to do
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_loop_that_is_stuck_does_not_stretch_the_end(
+    house: House, number: signal.Signals
+) -> None:
+    daemon = await house.begin(program=(sys.executable, "-c", STUCK))
+    await daemon.out.having("stuck")
+    daemon.send_signal(number)
+    assert await daemon.ended(within_s=SLACK_S) == 1
+    assert daemon.events("daemon.stopped")[0]["clean"] is False
