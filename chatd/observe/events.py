@@ -28,6 +28,9 @@ class Event:
     __slots__ = ()
     event_name: ClassVar[str]
     level: ClassVar[Level]
+    is_cheap: ClassVar[bool] = False
+    """Whether a peer that is refused can make as many as it likes: the log writes so many a second,
+    and how many it left out."""
 
 
 class Emit(Protocol):
@@ -169,6 +172,7 @@ class AuthenticationFailed(Event):
 
     event_name: ClassVar[str] = "authentication.failed"
     level: ClassVar[Level] = Level.WARNING
+    is_cheap: ClassVar[bool] = True
     session_id: str
     address: str
     code: str
@@ -205,6 +209,7 @@ class MessageRefused(Event):
 
     event_name: ClassVar[str] = "message.refused"
     level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
     session_id: str
     user_id: str
     connection_id: str | None
@@ -243,6 +248,7 @@ class LimitHit(Event):
 
     event_name: ClassVar[str] = "limit.hit"
     level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
     limit: str
     user_id: str | None
     address: str | None
@@ -254,6 +260,7 @@ class HandshakeRefused(Event):
 
     event_name: ClassVar[str] = "handshake.refused"
     level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
     address: str
     reason: str
 
@@ -264,6 +271,7 @@ class ProtocolViolated(Event):
 
     event_name: ClassVar[str] = "protocol.violated"
     level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
     session_id: str
     layer: str
     what: str

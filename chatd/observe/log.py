@@ -3,7 +3,9 @@
 Emitting is on the path of every message. An event below the threshold costs one comparison; one
 above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
 a few milliseconds later, so that a log that nobody reads stops nobody. A stream that cannot take a
-line loses it and the caller never hears of it (`lost` counts); the daemon outlives its log.
+line loses it and the caller never hears of it (`lost` counts); the daemon outlives its log. Of
+events that strangers can make without end (`Event.is_cheap`) so many are written a second, and how
+many were left out stands in a line of its own: nobody fills a disk by being refused.
 """
 
 import os
@@ -22,8 +24,23 @@ from chatd.observe.scribe import Scribe
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
-_Reader = tuple[str, str, Callable[[Event], dict[str, object]]]
-"""Of a class of events: the word for its level, its name, and what reads its fields."""
+CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they are counted
+LEFT_OUT = "log.left_out"
+
+
+class _Ration:
+    """What was written of one class of cheap events in a second, and what was not."""
+
+    __slots__ = ("left_out", "second", "written")
+
+    def __init__(self) -> None:
+        self.second = -1
+        self.written = 0
+        self.left_out = 0
+
+
+_Reader = tuple[str, str, Callable[[Event], dict[str, object]], _Ration | None]
+"""Of a class of events: the word for its level, its name, what reads its fields, and its ration."""
 
 
 class Log:
@@ -67,8 +84,23 @@ class Log:
         known = self._known.get(type(event))
         if known is None:
             known = self._known[type(event)] = _reader(type(event))
-        word, name, fields = known
-        self._put(word, name, fields(event))
+        word, name, fields, ration = known
+        if ration is None or self._has_some_left(ration, word, name):
+            self._put(word, name, fields(event))
+
+    def _has_some_left(self, ration: _Ration, word: str, name: str) -> bool:
+        """Whether one more cheap event is written; before it, how many were not until now."""
+        second = self._clock_ms() // 1000
+        if second != ration.second:
+            ration.second, ration.written = second, 0
+            if ration.left_out:
+                left_out, ration.left_out = ration.left_out, 0
+                self._put(word, LEFT_OUT, {"of": name, "count": left_out})
+        if ration.written >= CHEAP_PER_S:
+            ration.left_out += 1
+            return False
+        ration.written += 1
+        return True
 
     def write(self, level: Level, name: str, fields: Mapping[str, object]) -> None:
         """Write a line without an event; for the lines of libraries, see `bridge`."""
@@ -195,4 +227,5 @@ def _reader(kind: type[Event]) -> _Reader:
         def fields(event: Event) -> dict[str, object]:
             return {name: getattr(event, name) for name in names}
 
-    return kind.level.name.lower(), kind.event_name, fields
+    ration = _Ration() if kind.is_cheap else None
+    return kind.level.name.lower(), kind.event_name, fields, ration

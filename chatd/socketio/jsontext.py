@@ -39,6 +39,15 @@ MAX_NESTING: Final = 512
 """Levels of arrays and objects in one text. Node echoes 500 levels and dies of 5,000 (WIRE d7);
 the stdlib writes about 900 before CPython's recursion limit. Beyond it: `ProtocolError`."""
 
+MAX_BRACKETS: Final = 50_000
+"""Opening brackets in one text, those in strings as well. An array costs a hundred times what a
+character of a string does: a payload of nothing else would hold everybody up for a tenth of a
+second. Beyond it: `ProtocolError`, unread."""
+
+MAX_STRICT_CHARS: Final = 200_000
+"""Characters of a text with a lone surrogate, which the stdlib reads ten times slower; twice what
+the longest message takes, all of it escaped. Beyond it: `ProtocolError`."""
+
 _MIN_CHARS_TOO_DEEP: Final = 2 * (MAX_NESTING + 1)
 _MAX_INT: Final = 2**64 - 1
 _MIN_INT: Final = -(2**63)
@@ -61,11 +70,14 @@ def loads(text: str) -> Any:
     >>> loads("123456789012345678901234567890")
     1.2345678901234568e+29
     """
+    if len(text) > MAX_BRACKETS and text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise ProtocolError("The payload has too many arrays and objects.")
     try:
         value = _read_fast(text)
     except orjson.JSONDecodeError as error:
         # Only an unpaired surrogate is worth a second look; all else that orjson refuses is wrong.
-        if "\\ud" not in text and "\\uD" not in text:
+        is_strange = "\\ud" in text or "\\uD" in text
+        if not is_strange or len(text) > MAX_STRICT_CHARS:
             raise ProtocolError("The payload is not JSON.") from error
         value = _read_strictly(text)
     # Each level takes two characters: a short text needs no look.

@@ -28,6 +28,7 @@ from chatd.observe import (
     library_logger,
     open_log,
 )
+from chatd.observe.log import CHEAP_PER_S
 
 NOW_MS = 1_700_000_000_123
 SENT = MessageSent("m-1", "demo", 7, "ann", False)
@@ -84,6 +85,25 @@ def test_an_event_below_the_level_is_not_written() -> None:
     assert lines("json", received, level="info") == ""
     assert lines("json", received, level="debug") != ""
     assert lines("json", SENT, level="warning") == ""
+
+
+def test_events_that_strangers_make_are_written_so_often_and_then_counted() -> None:
+    now_ms = NOW_MS
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False, clock_ms=lambda: now_ms)
+    for _ in range(CHEAP_PER_S + 30):
+        log.emit(LimitHit("socket_events_per_minute", "ann", None))
+    for _ in range(CHEAP_PER_S + 30):
+        log.emit(SENT)
+    now_ms += 1000
+    log.emit(LimitHit("socket_events_per_minute", "ann", None))
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    names = [line["event"] for line in written]
+    assert names.count("message.sent") == CHEAP_PER_S + 30
+    assert names[:CHEAP_PER_S] == ["limit.hit"] * CHEAP_PER_S
+    assert names[-2:] == ["log.left_out", "limit.hit"]
+    assert len(names) == 2 * CHEAP_PER_S + 32
+    assert (written[-2]["of"], written[-2]["count"]) == ("limit.hit", 30)
 
 
 def test_the_clock_goes_on_within_and_beyond_a_second() -> None:

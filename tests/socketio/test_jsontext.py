@@ -8,6 +8,7 @@ import math
 import pytest
 
 from chatd.socketio import MAX_NESTING, ProtocolError, dumps, loads
+from chatd.socketio.jsontext import MAX_BRACKETS, MAX_STRICT_CHARS
 
 
 @pytest.mark.parametrize(
@@ -132,3 +133,23 @@ def test_a_value_without_end_is_a_value_error() -> None:
 def test_what_has_no_form_in_json_is_a_type_error(value: object) -> None:
     with pytest.raises(TypeError):
         dumps(value)
+
+
+@pytest.mark.parametrize("opening", ["[", "{"])
+def test_so_many_arrays_and_objects_are_read_and_no_more(opening: str) -> None:
+    one = "[]" if opening == "[" else "{}"
+    text = f"[{','.join([one] * (MAX_BRACKETS - 1))}]"
+    assert len(loads(text)) == MAX_BRACKETS - 1
+    with pytest.raises(ProtocolError, match="too many"):
+        loads(f"[{one},{text[1:]}")
+
+
+def test_a_long_text_without_them_is_read() -> None:
+    assert loads(f"[{'1,' * 400_000}1]")[-1] == 1
+
+
+def test_a_lone_surrogate_is_read_in_texts_of_a_message_and_not_in_endless_ones() -> None:
+    text = '"\\ud83d' + "x" * (MAX_STRICT_CHARS - 8) + '"'
+    assert len(loads(text)) == MAX_STRICT_CHARS - 7
+    with pytest.raises(ProtocolError, match="not JSON"):
+        loads(text[:-1] + 'x"')
