@@ -11,7 +11,7 @@ A message is a question when it is
 Plain talk begins with the words of SQL too ("select the best one please", "delete this message").
 So a text is SQL only where the grammar of one of the dialects makes a statement of it, and
 
-- it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`;
+- it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`; a comment is no part of it;
 - a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
 - no table is called like the small words of English: "select one from the list";
 - the words that have to follow the first one do: DELETE FROM, INSERT INTO, UPDATE ... SET, and
@@ -27,7 +27,7 @@ grammar asked, which is imported with the first question.
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
@@ -109,12 +109,15 @@ _SQL_INFO = frozenset(
 ) | frozenset({"postgres", "postgresql", "plpgsql"})
 _LEADING_COMMENT = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\()+", re.DOTALL)
 _FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)(?![A-Za-z0-9_'’:.!?])")
+_BYTE_ORDER_MARK = "\ufeff"  # some files begin with it, and what is copied out of them
 _ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
 _DIALECTS: tuple[Dialect, ...] = ("postgres", "mysql", "sqlite")
 
 _NAME = r"(?:\w+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
 _TABLE = rf"(?P<table>{_NAME}(?:\.{_NAME})?)"
-_SHOW_TABLES = re.compile(r"SHOW\s+(?:FULL\s+)?TABLES", re.IGNORECASE)
+_SHOW_TABLES = re.compile(  # all tables are an answer to LIKE too
+    r"SHOW\s+(?:FULL\s+)?TABLES(?:\s+LIKE\s*(?:'[^']*'|\"[^\"]*\"))?", re.IGNORECASE
+)
 _SHOW_COLUMNS = re.compile(
     rf"SHOW\s+(?:FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_TABLE}", re.IGNORECASE
 )
@@ -141,13 +144,13 @@ _SMALL_WORDS = frozenset(
 
 def may_be_question(content: str) -> bool:
     """Whether a message is worth the closer look of `question_in`; costs next to nothing."""
-    text = content.lstrip()
+    text = _begun(content)
     return text.startswith("/") or "```" in text or "~~~" in text or _reads(text) is not None
 
 
 def question_in(content: str, context: Context | None = None) -> Question | None:
     """The question in the content of a message; None for plain talk. Never raises."""
-    text = content.strip()
+    text = _begun(content).rstrip()
     if text.startswith("/") and (command := _COMMAND.fullmatch(text)) is not None:
         return _of_command(command.group(1), (command.group(2) or "").strip())
     if "```" in text or "~~~" in text:
@@ -164,6 +167,11 @@ def help_text() -> str:
     return "\n".join(
         ["You can ask this database:", "", *lines, "", "Plain SQL, or SQL in a block, is run too."]
     )
+
+
+def _begun(content: str) -> str:
+    """A text from its first character on that is seen."""
+    return content.lstrip().removeprefix(_BYTE_ORDER_MARK).lstrip()
 
 
 def _of_command(word: str, argument: str) -> Question | None:
@@ -196,7 +204,7 @@ def _of_blocks(text: str) -> Question | None:
         if language in _SQL_INFO:
             if not statement:
                 return Misused("The SQL block is empty; write a statement in it.")
-            found.append(_asked_otherwise(statement) or RunStatement(statement))
+            found.append(_of_sql(statement))
         elif not language:
             question = _of_statement(statement)
             if question is not None:
@@ -211,50 +219,87 @@ def _blocks(text: str) -> list[tuple[str, str]]:
     return [(match["info"].strip(), match["text"].strip()) for match in _FENCE.finditer(text)]
 
 
+def _of_sql(statement: str) -> Question:
+    """The question that a statement is, of which nobody has to find out whether it is one."""
+    for reading in _readings(statement):
+        question = _asked_otherwise(reading)
+        if question is not None:
+            return question
+    return RunStatement(statement)
+
+
+@attrs.frozen
+class _Reading:
+    """A text as written, and as a dialect reads it that finds it clear."""
+
+    text: str
+    dialect: Dialect
+    lexed: Lexed
+
+
+def _readings(text: str) -> Iterator[_Reading]:
+    """A text as each of the dialects reads it."""
+    for dialect in _DIALECTS:
+        lexed = lex(text, dialect)
+        if isinstance(lexed, Lexed):
+            yield _Reading(text, dialect, lexed)
+
+
 def _of_statement(text: str) -> Question | None:
     """The question that a text is as a whole, where it is SQL."""
-    reads = _reads(text)
-    if reads is None:
+    if _reads(text) is None or len(text.rstrip("; \t\r\n")) > TEXT_CHARS_MAX:
         return None
-    statement = text.rstrip("; \t\r\n")
-    if len(statement) > TEXT_CHARS_MAX or statement.endswith(_ENDS_A_SENTENCE):
-        return None
-    if not reads(statement):
-        return None
-    return _asked_otherwise(statement) or RunStatement(text)
+    for reading in _readings(text):
+        if _is_sql(reading):
+            return _asked_otherwise(reading) or RunStatement(text)
+    return None
 
 
-def _reads(text: str) -> Callable[[str], bool] | None:
+def _reads(text: str) -> Callable[[_Reading], bool] | None:
     """What a text has to be that begins with this word of SQL; None where it is no such word."""
     leading = _LEADING_COMMENT.match(text)
     first = _FIRST_WORD.match(text, leading.end() if leading is not None else 0)
     return None if first is None else _BY_FIRST_WORD.get(first.group(1).upper())
 
 
-def _asked_otherwise(statement: str) -> Question | None:
+def _is_sql(reading: _Reading) -> bool:
+    """Whether the text is SQL from its first word to its last."""
+    reads = _reads(reading.text)
+    if reads is None or reading.lexed.sql.endswith(_ENDS_A_SENTENCE):
+        return False
+    return reads(reading)
+
+
+def _asked_otherwise(reading: _Reading) -> Question | None:
     """The question that a statement is which databases know by other words."""
-    bare = statement.strip("; \t\r\n")
-    if _SHOW_TABLES.fullmatch(bare):
+    sql = reading.lexed.sql
+    if _SHOW_TABLES.fullmatch(sql):
         return ListTables()
-    table = _SHOW_COLUMNS.fullmatch(bare) or _DESCRIBE.fullmatch(bare)
+    table = _SHOW_COLUMNS.fullmatch(sql) or _DESCRIBE.fullmatch(sql)
     if table is not None:
         return DescribeTable(table["table"])
-    if _EXPLAIN_WITH_OPTIONS.fullmatch(bare):
+    if _EXPLAIN_WITH_OPTIONS.fullmatch(sql):
         return None  # some of them run it: the guard says how to ask
-    explained = _EXPLAIN.fullmatch(bare)
-    return None if explained is None else ExplainStatement(explained["statement"])
+    explained = _explained(reading, _EXPLAIN)
+    return None if explained is None else ExplainStatement(explained.text.rstrip("; \t\r\n"))
 
 
-def _is_statement(text: str) -> bool:
-    """Whether a dialect makes a statement of the text that is no sentence by accident."""
-    for dialect in _DIALECTS:
-        lexed = lex(text, dialect)
-        if not isinstance(lexed, Lexed):
-            continue
-        parsed = parse(lexed, dialect)
-        if isinstance(parsed, Parsed) and parsed.statements:
-            return _is_meant(parsed.statements[0])
-    return False
+def _explained(reading: _Reading, form: "re.Pattern[str]") -> _Reading | None:
+    """The statement in an EXPLAIN of the form, as written."""
+    match = form.fullmatch(reading.lexed.sql)
+    lexed = None if match is None else lex(match["statement"], reading.dialect)
+    if not isinstance(lexed, Lexed) or not lexed.tokens:
+        return None
+    first, *_ = reading.lexed.tokens[-len(lexed.tokens) :]
+    return _Reading(reading.text[first.at :], reading.dialect, lexed)
+
+
+def _is_statement(reading: _Reading) -> bool:
+    """Whether the dialect makes a statement of the text that is no sentence by accident."""
+    parsed = parse(reading.lexed, reading.dialect)
+    return (
+        isinstance(parsed, Parsed) and bool(parsed.statements) and _is_meant(parsed.statements[0])
+    )
 
 
 def _is_meant(root: "Expr") -> bool:
@@ -280,24 +325,22 @@ def _is_meant(root: "Expr") -> bool:
             return False
 
 
-def _after(*words: str) -> Callable[[str], bool]:
+def _after(*words: str) -> Callable[[_Reading], bool]:
     """Whether one of the words follows the first, and the text is a statement."""
-    follows = re.compile(rf"\w+\s+(?:{'|'.join(words)})\b", re.IGNORECASE)
-    return lambda text: follows.match(_bare(text)) is not None and _is_statement(text)
+
+    def reads(reading: _Reading) -> bool:
+        second = reading.lexed.tokens[1:2]
+        return bool(second) and second[0].is_word(*words) and _is_statement(reading)
+
+    return reads
 
 
-def _bare(text: str) -> str:
-    """The text without comments and parentheses before it."""
-    leading = _LEADING_COMMENT.match(text)
-    return text if leading is None else text[leading.end() :]
-
-
-def _form(*forms: "re.Pattern[str]") -> Callable[[str], bool]:
+def _form(*forms: "re.Pattern[str]") -> Callable[[_Reading], bool]:
     """Whether the text has one of the forms, and names no table by a small word."""
 
-    def reads(text: str) -> bool:
+    def reads(reading: _Reading) -> bool:
         for form in forms:
-            match = form.fullmatch(text)
+            match = form.fullmatch(reading.lexed.sql)
             if match is not None:
                 return match.groupdict().get("table", "").lower() not in _SMALL_WORDS
         return False
@@ -305,17 +348,14 @@ def _form(*forms: "re.Pattern[str]") -> Callable[[str], bool]:
     return reads
 
 
-def _is_explained(text: str) -> bool:
-    match = _EXPLAIN_WITH_OPTIONS.fullmatch(text) or _EXPLAIN.fullmatch(text)
-    if match is None:
+def _is_explained(reading: _Reading) -> bool:
+    explained = _explained(reading, _EXPLAIN_WITH_OPTIONS) or _explained(reading, _EXPLAIN)
+    if explained is None or explained.lexed.tokens[0].is_word(*_FORMS):
         return False
-    first = _FIRST_WORD.match(match["statement"])
-    word = "" if first is None else first.group(1).upper()
-    reads = _BY_FIRST_WORD.get(word)
-    return reads is not None and word not in _FORMS and reads(match["statement"])
+    return _is_sql(explained)
 
 
-_FORMS: Mapping[str, Callable[[str], bool]] = {
+_FORMS: Mapping[str, Callable[[_Reading], bool]] = {
     "SHOW": _form(_SHOW_TABLES, _SHOW_COLUMNS, _SHOW_OTHER),
     "DESCRIBE": _form(_DESCRIBE),
     "DESC": _form(_DESCRIBE),
@@ -324,7 +364,7 @@ _FORMS: Mapping[str, Callable[[str], bool]] = {
 }
 
 # What a text has to be that begins with the word; every other word begins plain talk.
-_BY_FIRST_WORD: Mapping[str, Callable[[str], bool]] = {
+_BY_FIRST_WORD: Mapping[str, Callable[[_Reading], bool]] = {
     **_FORMS,
     "SELECT": _is_statement,
     "WITH": _is_statement,

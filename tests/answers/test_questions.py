@@ -16,6 +16,7 @@ from chatd.answers.questions import (
     Question,
     Responder,
     help_text,
+    may_be_question,
     question_in,
 )
 from chatd.answers.requests import (
@@ -102,6 +103,11 @@ TALK = [
     "select's fine",
     "(see above)",
     "-- note to self",
+    "-- note to self\nshow me",
+    "select one -- or two?",
+    "explain -- this",
+    "explain /* this */",
+    "show -- tables",
     "/shrug",
     "/me waves",
     "/usr/bin/env",
@@ -157,6 +163,24 @@ QUESTIONS: list[tuple[str, Question]] = [
     ("-- all\nSELECT 1", run("-- all\nSELECT 1")),
     ("/* all */ SELECT 1", run("/* all */ SELECT 1")),
     ("-- all\nDELETE FROM orders", run("-- all\nDELETE FROM orders")),
+    ("-- list\nSHOW TABLES", ListTables()),
+    ("SHOW TABLES -- all of them.", ListTables()),
+    ("show /* x */ tables;", ListTables()),
+    ("-- c\ndescribe orders", DescribeTable("orders")),
+    ("describe orders -- what is in it?", DescribeTable("orders")),
+    ("/* x */ explain select 1", ExplainStatement("select 1")),
+    ("explain -- x\nselect 1", ExplainStatement("select 1")),
+    ("explain query /* x */ plan select 1 -- y\n+ 2;", ExplainStatement("select 1 -- y\n+ 2")),
+    ("EXPLAIN /* x */ ANALYZE SELECT 1", run("EXPLAIN /* x */ ANALYZE SELECT 1")),
+    ("/* x */ pragma user_version", run("/* x */ pragma user_version")),
+    ("delete /* all */ from orders", run("delete /* all */ from orders")),
+    ("select * from orders -- why?", run("select * from orders -- why?")),
+    ("select * from orders; -- why?", run("select * from orders; -- why?")),
+    ("select * from orders # why?", run("select * from orders # why?")),
+    ("select * from orders /* all of them. */", run("select * from orders /* all of them. */")),
+    ("```sql\n-- c\nshow tables\n```", ListTables()),
+    ("\ufeffselect 1", run("select 1")),
+    ("\ufeff\n/tables", ListTables()),
     ("(SELECT 1) UNION (SELECT 2)", run("(SELECT 1) UNION (SELECT 2)")),
     ("VALUES (1), (2)", run("VALUES (1), (2)")),
     ("INSERT INTO orders VALUES (1)", run("INSERT INTO orders VALUES (1)")),
@@ -173,6 +197,7 @@ QUESTIONS: list[tuple[str, Question]] = [
     ("PRAGMA table_info(orders)", run("PRAGMA table_info(orders)")),
     ("SHOW TABLES", ListTables()),
     ("show full tables;", ListTables()),
+    ("show tables like 'x%'", ListTables()),
     ("SHOW COLUMNS FROM orders", DescribeTable("orders")),
     ("SHOW GRANTS", run("SHOW GRANTS")),
     ("DESCRIBE orders;", DescribeTable("orders")),
@@ -218,6 +243,7 @@ def test_talk_is_no_question(content: str) -> None:
 
 @pytest.mark.parametrize(("content", "question"), QUESTIONS)
 def test_sql_blocks_and_commands_are_questions(content: str, question: Question) -> None:
+    assert may_be_question(content)
     assert question_in(content) == question
 
 
@@ -265,6 +291,8 @@ def test_a_long_text_is_a_question_in_a_block_only() -> None:
         "DESCRIBE " + "a." * 4_900,
         " " * 9_000 + "x",
         "--\n" * 3_000 + "SELECT",
+        "EXPLAIN (a 'b) -- ' c",
+        "explain " + "/* x */ " * 1_200 + "select 1",
     ],
     ids=lambda content: f"{content[:12]!r}",
 )
@@ -297,6 +325,7 @@ def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
         st.text("`~\n sqlSELECT1/", max_size=60),
         st.text(max_size=30).map("SELECT {}".format),
         st.text("();,'\"`[]$:.*+-/<>=!|&~^%#?@{}\\ \na1", max_size=40).map("SELECT {}".format),
+        st.text("();,'\"`[]$-/* \na1", max_size=40).map("EXPLAIN (a) {}".format),
     )
 )
 def test_no_message_makes_it_raise(content: str) -> None:
