@@ -14,9 +14,9 @@ So a text is SQL only where the grammar of one of the dialects makes a statement
 - it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`; a comment is no part of it;
 - a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
 - no table is called like the small words of English: "select one from the list";
-- the words that have to follow the first one do: DELETE FROM, INSERT INTO, UPDATE ... SET, and
-  TABLE, VIEW or INDEX after CREATE, ALTER and DROP; SHOW, DESCRIBE, EXPLAIN and PRAGMA have a form
-  of their own.
+- the words that have to follow the first one do: DELETE FROM, INSERT, REPLACE and MERGE INTO,
+  UPDATE ... SET, and TABLE, VIEW or INDEX after CREATE, ALTER and DROP; SHOW, DESCRIBE, EXPLAIN and
+  PRAGMA have a form of their own.
 
 What is doubtful is talk: nobody is answered who did not ask, and who is misunderstood can write
 /sql. Whether the statement may run is not asked here: see `guard`.
@@ -132,6 +132,12 @@ _EXPLAIN = re.compile(r"EXPLAIN\s+(?:QUERY\s+PLAN\s+)?(?P<statement>.+)", re.IGN
 _EXPLAIN_WITH_OPTIONS = re.compile(
     r"EXPLAIN\s+(?:ANALYZE|VERBOSE|FORMAT\s*=\s*\w+|\([^()]*\))\s+(?P<statement>.+)",
     re.IGNORECASE | re.DOTALL,
+)
+
+# What the grammar would not parse, and the same in words that it does.
+_REWORDED = (
+    (re.compile(r"REPLACE\b", re.IGNORECASE), "INSERT"),
+    (re.compile(r"UPDATE\s+OR\s+\w+", re.IGNORECASE), "UPDATE"),
 )
 
 # Words of English that a table is hardly called, and a sentence often has in its place.
@@ -296,7 +302,11 @@ def _explained(reading: _Reading, form: "re.Pattern[str]") -> _Reading | None:
 
 def _is_statement(reading: _Reading) -> bool:
     """Whether the dialect makes a statement of the text that is no sentence by accident."""
-    parsed = parse(reading.lexed, reading.dialect)
+    plain = reading.lexed.plain
+    for form, words in _REWORDED:
+        if (match := form.match(plain)) is not None:
+            plain = words + plain[match.end() :]
+    parsed = parse(attrs.evolve(reading.lexed, plain=plain), reading.dialect)
     return (
         isinstance(parsed, Parsed) and bool(parsed.statements) and _is_meant(parsed.statements[0])
     )
@@ -319,7 +329,7 @@ def _is_meant(root: "Expr") -> bool:
             return bool(root.expressions)
         case exp.Create():
             return isinstance(root.this, exp.Schema | exp.Index) or root.expression is not None
-        case exp.Delete() | exp.Alter() | exp.Drop() | exp.TruncateTable():
+        case exp.Delete() | exp.Merge() | exp.Alter() | exp.Drop() | exp.TruncateTable():
             return True
         case _:
             return False
@@ -369,11 +379,13 @@ _BY_FIRST_WORD: Mapping[str, Callable[[_Reading], bool]] = {
     "SELECT": _is_statement,
     "WITH": _is_statement,
     "VALUES": _is_statement,
-    "INSERT": _after("INTO", "OR"),
+    "INSERT": _after("INTO", "OR", "IGNORE"),
+    "REPLACE": _after("INTO"),
+    "MERGE": _after("INTO"),
     "UPDATE": _is_statement,
     "DELETE": _after("FROM"),
     "CREATE": _after("TABLE", "VIEW", "INDEX", "UNIQUE", "TEMP", "TEMPORARY", "OR"),
     "ALTER": _after("TABLE"),
     "DROP": _after("TABLE", "VIEW", "INDEX"),
-    "TRUNCATE": _after("TABLE"),
+    "TRUNCATE": _is_statement,
 }
