@@ -15,11 +15,18 @@ So a text is SQL only where the grammar of one of the dialects makes a statement
 - a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
 - no table is called like the small words of English: "select one from the list";
 - the words that have to follow the first one do: DELETE FROM, INSERT, REPLACE and MERGE INTO,
-  UPDATE ... SET, and TABLE, VIEW or INDEX after CREATE, ALTER and DROP; SHOW, DESCRIBE, EXPLAIN and
-  PRAGMA have a form of their own.
+  UPDATE ... SET, TABLE, VIEW or INDEX after CREATE, ALTER and DROP, and ON t (...) after CREATE
+  INDEX; SHOW, DESCRIBE, EXPLAIN and PRAGMA have a form of their own.
 
-What is doubtful is talk: nobody is answered who did not ask, and who is misunderstood can write
-/sql. Whether the statement may run is not asked here: see `guard`.
+A statement can still be a sentence where it is bare words on one line: letters and numbers, no
+other sign, no WHERE, JOIN, ORDER BY or LIMIT. Then its first word tells. In capitals it is SQL;
+with one capital it begins a sentence ("Select people from Berlin", "Delete from cart"); in small
+letters it is SQL, as people type it ("select name from customers"), but for what only a sentence
+says: a number of something ("select two people"), a second name of a table that nothing uses
+("select seats from row A"), and DROP ("drop table reservations").
+
+What is doubtful beyond that is talk: nobody is answered who did not ask, and who is misunderstood
+can write /sql. Whether the statement may run is not asked here: see `guard`.
 
 Every message comes by. A look at its first word decides for nearly all of them; only then is the
 grammar asked, which is imported with the first question.
@@ -33,7 +40,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import attrs
 
 from chatd.answers.grammar import Parsed, parse
-from chatd.answers.lexer import Dialect, Lexed, lex
+from chatd.answers.lexer import Dialect, Kind, Lexed, lex
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -127,12 +134,52 @@ _SHOW_OTHER = re.compile(
     re.IGNORECASE,
 )
 _DESCRIBE = re.compile(rf"DESC(?:RIBE)?\s+(?:TABLE\s+)?{_TABLE}", re.IGNORECASE)
-_PRAGMA = re.compile(r"PRAGMA\s+\w+(?:\.\w+)?(?:\s*\([^()]*\)|\s*=\s*\S+)?", re.IGNORECASE)
+_PRAGMAS = """
+    analysis_limit application_id auto_vacuum automatic_index busy_timeout cache_size cache_spill
+    case_sensitive_like cell_size_check checkpoint_fullfsync collation_list compile_options
+    count_changes data_store_directory data_version database_list default_cache_size
+    defer_foreign_keys empty_result_callbacks encoding foreign_key_check foreign_key_list
+    foreign_keys freelist_count full_column_names fullfsync function_list hard_heap_limit
+    ignore_check_constraints incremental_vacuum index_info index_list index_xinfo integrity_check
+    journal_mode journal_size_limit legacy_alter_table legacy_file_format locking_mode
+    max_page_count mmap_size module_list optimize page_count page_size pragma_list query_only
+    quick_check read_uncommitted recursive_triggers reverse_unordered_selects schema_version
+    secure_delete short_column_names shrink_memory soft_heap_limit stats synchronous table_info
+    table_list table_xinfo temp_store temp_store_directory threads trusted_schema user_version
+    wal_autocheckpoint wal_checkpoint writable_schema
+""".split()  # noqa: SIM905 - prose; of SQLite, "PRAGMA Statements"
+_PRAGMA = re.compile(rf"PRAGMA\s+(?:\w+\.)?(?:{'|'.join(_PRAGMAS)})", re.IGNORECASE)
+_PRAGMA_OF_VALUE = re.compile(r"PRAGMA\s+\w+(?:\.\w+)?(?:\s*\([^()]*\)|\s*=\s*\S+)", re.IGNORECASE)
 _EXPLAIN = re.compile(r"EXPLAIN\s+(?:QUERY\s+PLAN\s+)?(?P<statement>.+)", re.IGNORECASE | re.DOTALL)
 _EXPLAIN_WITH_OPTIONS = re.compile(
     r"EXPLAIN\s+(?:ANALYZE|VERBOSE|FORMAT\s*=\s*\w+|\([^()]*\))\s+(?P<statement>.+)",
     re.IGNORECASE | re.DOTALL,
 )
+
+# Bare words, and the words that only SQL has among them.
+_BARE = re.compile(r"(?:(?:[^\W\d_]++(?:-[^\W\d_]++)*+|\d++)(?:[ \t]++|\Z))++")
+_CLAUSES = """
+    where join by having limit offset fetch for union intersect except when exists using returning
+    cascade
+""".upper().split()
+# What bare words are SQL after a first word that is not in capitals; after other words all are.
+_BARE_SQL: "Mapping[str, re.Pattern[str]]" = {
+    word: re.compile(pattern, re.VERBOSE)
+    for word, pattern in {
+        "SELECT": r"""
+            (?i:select) \s+ \d+
+            | select (?!\s+(?i:one|two|three)\b)
+              \s+ (?: \d+ | [^\W\d]\w* (?:\s+ [^\W\d]\w*)? )  # DISTINCT a, or an alias, or a slip
+              (?: \s+ (?i:as) \s+ \w+ )?
+              (?: \s+ (?i:from) \s+ \w+ (?: \s+ (?i:as) \s+ \w+ )? )?
+        """,
+        "DELETE": r"delete \s+ (?i:from) \s+ \w+",
+        "DROP": r"(?!)",  # none
+        "TRUNCATE": r"truncate .*",
+        "DESCRIBE": r"describe .*",
+        "SHOW": r"show .* | Show \s+ (?!(?i:status|grants|variables|engines)\b) .*",
+    }.items()
+}
 
 # What the grammar would not parse, and the same in words that it does.
 _REWORDED = (
@@ -247,7 +294,7 @@ def _readings(text: str) -> Iterator[_Reading]:
     """A text as each of the dialects reads it."""
     for dialect in _DIALECTS:
         lexed = lex(text, dialect)
-        if isinstance(lexed, Lexed):
+        if isinstance(lexed, Lexed) and lexed.tokens:
             yield _Reading(text, dialect, lexed)
 
 
@@ -273,7 +320,20 @@ def _is_sql(reading: _Reading) -> bool:
     reads = _reads(reading.text)
     if reads is None or reading.lexed.sql.endswith(_ENDS_A_SENTENCE):
         return False
-    return reads(reading)
+    return not _is_prose(reading) and reads(reading)
+
+
+def _is_prose(reading: _Reading) -> bool:
+    """Whether the text is sooner a sentence, though the grammar may make a statement of it."""
+    first, *others = reading.lexed.tokens
+    form = _BARE_SQL.get(first.text)
+    if form is None or first.written.isupper() or reading.text.rstrip().endswith(";"):
+        return False
+    if _BARE.fullmatch(reading.lexed.plain) is None:
+        return False
+    if any(other.is_word(*_CLAUSES) for other in others):
+        return False
+    return form.fullmatch(reading.lexed.plain) is None
 
 
 def _asked_otherwise(reading: _Reading) -> Question | None:
@@ -328,7 +388,10 @@ def _is_meant(root: "Expr") -> bool:
         case exp.Update():
             return bool(root.expressions)
         case exp.Create():
-            return isinstance(root.this, exp.Schema | exp.Index) or root.expression is not None
+            if isinstance(root.this, exp.Index):
+                parameters = root.this.args.get("params")
+                return parameters is not None and bool(parameters.args.get("columns"))
+            return isinstance(root.this, exp.Schema) or root.expression is not None
         case exp.Delete() | exp.Merge() | exp.Alter() | exp.Drop() | exp.TruncateTable():
             return True
         case _:
@@ -343,6 +406,14 @@ def _after(*words: str) -> Callable[[_Reading], bool]:
         return bool(second) and second[0].is_word(*words) and _is_statement(reading)
 
     return reads
+
+
+def _creates(reading: _Reading) -> bool:
+    """Whether the text creates something; an index is created ON a table."""
+    words = [token.text for token in reading.lexed.tokens if token.kind is Kind.WORD]
+    if "INDEX" in words[1:3] and "ON" not in words:
+        return False
+    return _after("TABLE", "VIEW", "INDEX", "UNIQUE", "TEMP", "TEMPORARY", "OR")(reading)
 
 
 def _form(*forms: "re.Pattern[str]") -> Callable[[_Reading], bool]:
@@ -369,7 +440,7 @@ _FORMS: Mapping[str, Callable[[_Reading], bool]] = {
     "SHOW": _form(_SHOW_TABLES, _SHOW_COLUMNS, _SHOW_OTHER),
     "DESCRIBE": _form(_DESCRIBE),
     "DESC": _form(_DESCRIBE),
-    "PRAGMA": _form(_PRAGMA),
+    "PRAGMA": _form(_PRAGMA, _PRAGMA_OF_VALUE),
     "EXPLAIN": _is_explained,
 }
 
@@ -384,7 +455,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[_Reading], bool]] = {
     "MERGE": _after("INTO"),
     "UPDATE": _is_statement,
     "DELETE": _after("FROM"),
-    "CREATE": _after("TABLE", "VIEW", "INDEX", "UNIQUE", "TEMP", "TEMPORARY", "OR"),
+    "CREATE": _creates,
     "ALTER": _after("TABLE"),
     "DROP": _after("TABLE", "VIEW", "INDEX"),
     "TRUNCATE": _is_statement,
