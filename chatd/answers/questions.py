@@ -106,10 +106,10 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?", re.DOTALL)
-_FENCE = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^\n`]*+)\n"  # nothing is tried twice
-    r"(?P<text>.*?)(?:^ {0,3}(?P=fence)[`~]*+[ \t]*+$|\Z)",
-    re.DOTALL | re.MULTILINE,
+# Lines that open a block, without the spaces around them; nothing in them is tried twice.
+_OPENING = re.compile(r"(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`]*+)")
+_OPENING_BEHIND_TEXT = re.compile(
+    r"(?!>)(?:[^`]++|`{1,2}+(?!`))++(?P<fence>`{3,}+)[ \t]*+(?P<info>\w*+)"
 )
 _SQL_INFO = frozenset(
     {"sql", "sqlite", "sqlite3", "mysql", "mariadb", "psql", "pgsql"}
@@ -252,8 +252,7 @@ def _usage(name: str) -> str:
 
 def _of_blocks(text: str) -> Question | None:
     found: list[Question] = []
-    for info, statement in _blocks(text):
-        language = info.split(maxsplit=1)[0].lower() if info else ""
+    for language, statement in _blocks(text):
         if language in _SQL_INFO:
             if not statement:
                 return Misused("The SQL block is empty; write a statement in it.")
@@ -268,8 +267,50 @@ def _of_blocks(text: str) -> Question | None:
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
-    """The fenced blocks: info string and text."""
-    return [(match["info"].strip(), match["text"].strip()) for match in _FENCE.finditer(text)]
+    """The fenced blocks: the first word of the info string, in small letters, and the text.
+
+    They are those of CommonMark ("Fenced code blocks") and, as SQL is expected to be answered, some
+    more: a fence may be indented by any number of spaces, and a block of SQL may open and close
+    behind other text of a line. A quoted block (`>`) is somebody else's.
+    """
+    blocks: list[tuple[str, str]] = []
+    lines = iter(text.split("\n"))
+    for line in lines:
+        opening = _opening(line.strip())
+        if opening is not None:
+            fence, language = opening
+            blocks.append((language, _up_to_fence(lines, fence, language)))
+    return blocks
+
+
+def _opening(line: str) -> tuple[str, str] | None:
+    """The fence and the language of the block that a line opens."""
+    if (opening := _OPENING.fullmatch(line)) is not None:
+        return opening["fence"], "".join(opening["info"].lower().split(maxsplit=1)[:1])
+    opening = _OPENING_BEHIND_TEXT.fullmatch(line)
+    if opening is None or not _may_hold_sql(opening["info"].lower()):
+        return None
+    return opening["fence"], opening["info"].lower()
+
+
+def _up_to_fence(lines: Iterator[str], fence: str, language: str) -> str:
+    """The text of a block; takes its lines and the one that closes it, or all that are left."""
+    inside = []
+    for line in lines:
+        text = line.rstrip()
+        if text.endswith(fence):
+            before = text.rstrip(fence[0])
+            if not before.strip():
+                break
+            if _may_hold_sql(language):
+                inside.append(before)
+                break
+        inside.append(line)
+    return "\n".join(inside).strip()
+
+
+def _may_hold_sql(language: str) -> bool:
+    return not language or language in _SQL_INFO
 
 
 def _of_sql(statement: str) -> Question:
