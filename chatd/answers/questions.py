@@ -207,7 +207,7 @@ def question_in(content: str, context: Context | None = None) -> Question | None
     if text.startswith("/") and (command := _COMMAND.fullmatch(text)) is not None:
         return _of_command(command.group(1), (command.group(2) or "").strip())
     if "```" in text or "~~~" in text:
-        return _of_blocks(text)
+        return _of_blocks(text) or _of_statement(text)
     return _of_statement(text)
 
 

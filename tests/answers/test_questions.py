@@ -336,6 +336,8 @@ QUESTIONS: list[tuple[str, Question]] = [
     ("run this ```sql\nSELECT 1", run("SELECT 1")),
     ("```sql\nSELECT 1```", run("SELECT 1")),
     ("```\nSELECT 1\nFROM t; ```\nthanks", run("SELECT 1\nFROM t;")),
+    ("SELECT '```' FROM t", run("SELECT '```' FROM t")),
+    ("SELECT a FROM t WHERE b = '~~~'", run("SELECT a FROM t WHERE b = '~~~'")),
     ("```sql\nSELECT `a`\n```", run("SELECT `a`")),
     ("/sql run this ```\nSELECT 1\n```", run("SELECT 1")),
     ("```\nSELECT * FROM orders\n```", run("SELECT * FROM orders")),
