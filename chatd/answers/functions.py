@@ -112,6 +112,28 @@ FUNCTIONS: Mapping[Dialect, frozenset[str]] = {
     "mysql": _EVERYWHERE | _MYSQL,
 }
 
+# The columns of functions that stand in FROM, in Postgres ("Set Returning Functions", "JSON
+# Functions"); `ITSELF` is named after the alias, or else after the function. Of a function that is
+# not here no column is known but those that its alias names.
+ITSELF = ""
+_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("json_each json_each_text jsonb_each jsonb_each_text", ("key", "value")),
+    ("json_array_elements json_array_elements_text", ("value",)),
+    ("jsonb_array_elements jsonb_array_elements_text", ("value",)),
+    ("generate_series generate_subscripts unnest", (ITSELF,)),
+    ("json_object_keys jsonb_object_keys jsonb_path_query", (ITSELF,)),
+    ("regexp_matches regexp_split_to_table string_to_table", (ITSELF,)),
+)
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    name: columns for names, columns in _COLUMNS for name in names.split()
+}
+
+# What is called in FROM without parentheses, in Postgres (gram.y, func_expr_common_subexpr).
+CALLED_BY_WORD = words("""
+    current_catalog current_date current_role current_schema current_time current_timestamp
+    current_user localtime localtimestamp session_user system_user user
+""")
+
 # Words that may stand before a parenthesis and call nothing: grammar, and types with a size.
 BEFORE_PARENTHESES = words("""
     all and any array as between by case check cross cube default distinct else end escape except

@@ -11,13 +11,14 @@ is refused. The rules, in their order:
    put in quotes;
 4. every name before a parenthesis is a function of the list, or calls nothing by its place;
 5. the grammar makes one query of it, out of parts that read;
-6. where the context narrows, every table is inside of it (`scopes`).
+6. where the context narrows, every table is inside of it (`scopes`);
+7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
 
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables through, and nothing
 else: no files, no other databases, no code, no rights.
 
 What the schema itself does stays with the credentials, the third layer: a view, an operator, a cast
-or a generated column may call functions, and Postgres calls `f(t)` for `t.f` on a row `t`.
+or a generated column may call functions, and so may `t.f` in Postgres, on a row `t` of a table.
 """
 
 import re
@@ -38,7 +39,7 @@ from chatd.answers.lexer import (
     closing_parentheses,
     lex,
 )
-from chatd.answers.scopes import TableName, outside_table
+from chatd.answers.scopes import TableName, outside_table, unknown_column
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
@@ -233,6 +234,12 @@ def _check_tree(lexed: Lexed, policy: Policy) -> Verdict:
     table = outside_table(root, policy.dialect, policy.schema, policy.tables)
     if table is not None:
         return _outside(table)
+    column = unknown_column(root) if policy.dialect == "postgres" else None
+    if column is not None:
+        return _rejected(
+            f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
+            "function its columns, as in f(x) AS t(a)."
+        )
     return Allowed(lexed.sql, is_reading)
 
 

@@ -316,6 +316,10 @@ def test_no_text_and_no_policy_make_it_raise(
     check_table(text, policy)
 
 
+def test_a_name_that_is_no_unicode_does_not_make_it_raise() -> None:
+    allowed('SELECT "\ud800".a FROM t AS "\ud800"', Policy("postgres"))
+
+
 @given(st.text("();,'\"`[]$:.*+-/<>=!|&~^%#?@{}\\ \na1", max_size=40), dialects)
 def test_no_signs_make_it_raise(text: str, dialect: Dialect) -> None:
     for sql in (f"SELECT {text}", f"SELECT * FROM t WHERE {text}"):
@@ -342,6 +346,12 @@ WRITES: list[tuple[str, str]] = [
     ("sqlite postgres", "INSERT INTO t (a) VALUES (1) RETURNING a"),
     ("mysql", "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a)"),
     ("postgres", "WITH gone AS (DELETE FROM t RETURNING a) SELECT count(*) FROM gone"),
+    ("postgres", "UPDATE orders AS o SET total = n.total FROM news n WHERE n.id = o.id"),
+    ("postgres", "DELETE FROM orders o USING news n WHERE n.id = o.id RETURNING o.id"),
+    (
+        "postgres",
+        "INSERT INTO t AS x (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = excluded.b + x.b",
+    ),
 ]
 
 ESCAPES: list[tuple[str, str]] = [
@@ -378,6 +388,8 @@ ESCAPES: list[tuple[str, str]] = [
     ("mysql", "CREATE TABLE x (a int) DATA DIRECTORY = '/tmp'"),
     ("mysql", "INSERT INTO mysql.user VALUES (1)"),
     ("postgres", "SELECT * INTO x FROM t"),
+    ("postgres", "UPDATE t SET a = g.lo_unlink FROM generate_series(1, 9) g"),
+    ("postgres", "INSERT INTO t SELECT g.nextval FROM string_to_table('s', '|') g"),
     ("postgres", "DO $$ BEGIN END $$"),
     ("postgres", "CREATE TABLE x (a int) TABLESPACE y"),
     ("postgres", "CREATE TABLE x (LIKE t)"),
