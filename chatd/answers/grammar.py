@@ -46,11 +46,12 @@ def parse(lexed: Lexed, dialect: Dialect) -> Parsed | NotParsed:
 
     if sum(token.is_symbol("[") for token in lexed.tokens) > BRACKETS_MAX:
         return NotParsed(is_bounded=True)
+    plain = _without_replace(lexed, dialect)
     language, parser_class = _language(dialect)
     parser = parser_class(dialect=language)
     parser.steps_left = STEPS_MIN + STEPS_PER_TOKEN * len(lexed.tokens)
     try:
-        statements = parser.parse(language.tokenize(lexed.plain), lexed.plain)
+        statements = parser.parse(language.tokenize(plain), plain)
     except (_TooManySteps, RecursionError):
         return NotParsed(is_bounded=True)
     except SqlglotError:
@@ -59,6 +60,18 @@ def parse(lexed: Lexed, dialect: Dialect) -> Parsed | NotParsed:
         # A fault of sqlglot (it has AttributeErrors and IndexErrors on odd input): not understood.
         return NotParsed()
     return Parsed(tuple(statement for statement in statements if statement is not None))
+
+
+def _without_replace(lexed: Lexed, dialect: Dialect) -> str:
+    """The plain text, with INSERT for a REPLACE that begins it: sqlglot does not know that one.
+
+    REPLACE is an INSERT that deletes rows ("REPLACE", SQLite; "REPLACE Statement", MySQL), and is
+    made of the same parts. Postgres has none.
+    """
+    first = lexed.tokens[0] if lexed.tokens else None
+    if dialect == "postgres" or first is None or not first.is_word("REPLACE"):
+        return lexed.plain
+    return "INSERT" + lexed.plain.removeprefix(first.written)
 
 
 @functools.cache

@@ -342,6 +342,11 @@ WRITES: list[tuple[str, str]] = [
     ("*", "ALTER TABLE orders DROP COLUMN x"),
     ("*", "DROP TABLE IF EXISTS orders"),
     ("postgres mysql", "TRUNCATE TABLE orders"),
+    ("sqlite mysql", "REPLACE INTO t VALUES (1)"),
+    ("sqlite mysql", "/* again */ replace INTO t (a, b) VALUES (1, replace(lower('x'), 'y', 'z'))"),
+    ("sqlite mysql", "REPLACE INTO orders (id) SELECT id FROM t"),
+    ("sqlite", "INSERT OR REPLACE INTO t VALUES (1)"),
+    ("mysql", "REPLACE INTO t SET a = 1"),
     ("sqlite postgres", "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2"),
     ("sqlite postgres", "INSERT INTO t (a) VALUES (1) RETURNING a"),
     ("mysql", "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a)"),
@@ -395,6 +400,10 @@ ESCAPES: list[tuple[str, str]] = [
     ("postgres", "CREATE TABLE x (LIKE t)"),
     ("postgres", "UPDATE pg_authid SET rolsuper = true"),
     ("postgres", "ALTER TABLE t OWNER TO x"),
+    ("sqlite mysql", "REPLACE INTO t VALUES (1); DROP TABLE t"),
+    ("sqlite mysql", "REPLACE INTO t VALUES (load_extension('x'))"),
+    ("sqlite mysql", "REPLACE (a, 'b', 'c')"),
+    ("postgres", "REPLACE INTO t VALUES (1)"),
     ("sqlite", "UPDATE sqlite_dbpage SET data = x'00'"),
 ]
 

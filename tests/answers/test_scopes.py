@@ -78,6 +78,9 @@ OUTSIDE: list[tuple[Dialect, str]] = [
 OUTSIDE_WRITES: list[tuple[Dialect, str]] = [
     ("sqlite", "INSERT INTO secret (a) VALUES (1)"),
     ("sqlite", "INSERT INTO orders SELECT * FROM secret"),
+    ("sqlite", "REPLACE INTO secret VALUES (1)"),
+    ("sqlite", "REPLACE INTO orders SELECT * FROM secret"),
+    ("mysql", "REPLACE INTO secret SET a = 1"),
     ("sqlite", "UPDATE secret SET a = 1"),
     ("sqlite", "UPDATE orders SET a = (SELECT a FROM secret)"),
     ("sqlite", "DELETE FROM secret"),
