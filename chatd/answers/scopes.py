@@ -46,11 +46,25 @@ _CLOSED: dict[Dialect, frozenset[str]] = {
     """),
     "postgres": _names("""
         pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_largeobject pg_hba_file_rules
-        pg_ident_file_mappings pg_file_settings pg_config pg_settings pg_stat_activity pg_stat_ssl
-        pg_stat_statements pg_statistic pg_stats pg_subscription pg_prepared_statements pg_cursors
-        pg_foreign_server pg_stat_replication pg_stat_wal_receiver
+        pg_ident_file_mappings pg_file_settings pg_config pg_settings pg_db_role_setting
+        pg_stat_activity pg_stat_ssl pg_stat_statements pg_statistic pg_statistic_ext_data pg_stats
+        pg_stats_ext pg_stats_ext_exprs pg_subscription pg_prepared_statements pg_cursors
+        pg_foreign_server pg_foreign_data_wrapper pg_foreign_table pg_stat_replication
+        pg_stat_wal_receiver
     """),
     "mysql": frozenset(),
+}
+# The same, in information_schema; without a schema too, for it may be the one that is open.
+_CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),
+    "postgres": _names("""
+        user_mapping_options foreign_server_options foreign_data_wrapper_options
+        foreign_table_options column_options _pg_user_mappings _pg_foreign_servers
+        _pg_foreign_data_wrappers _pg_foreign_tables _pg_foreign_table_columns
+    """),
+    "mysql": _names("""
+        processlist innodb_trx user_attributes global_variables session_variables system_variables
+    """),
 }
 _CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
@@ -113,6 +127,8 @@ class TableName:
     def _is_closed(self, dialect: Dialect) -> bool:
         name, schema = self.name.lower(), (self.schema or "").lower()
         if dialect == "sqlite" and name.startswith("pragma_"):
+            return True
+        if name in _CLOSED_INFORMATION[dialect] and schema in ("", "information_schema"):
             return True
         return name in _CLOSED[dialect] or schema in _CLOSED_SCHEMAS[dialect]
 
