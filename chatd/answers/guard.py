@@ -15,7 +15,7 @@ is refused. The rules, in their order:
 7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
 
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables through, and nothing
-else: no files, no other databases, no code, no rights.
+else: no files, no other databases, no code, no rights, nothing that the server knows of itself.
 
 What the schema itself does stays with the credentials, the third layer: a view, an operator, a cast
 or a generated column may call functions, and so may `t.f` in Postgres, on a row `t` of a table.

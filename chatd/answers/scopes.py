@@ -114,7 +114,7 @@ class TableName:
             return False
         if schema is None and tables is None:
             return True
-        if self._is_system(dialect):
+        if self.is_system(dialect):
             return False
         placed = self.placed(dialect)
         home = None if schema is None else _compared(schema, dialect, Kind.NAME)
@@ -132,7 +132,8 @@ class TableName:
             return True
         return name in _CLOSED[dialect] or schema in _CLOSED_SCHEMAS[dialect]
 
-    def _is_system(self, dialect: Dialect) -> bool:
+    def is_system(self, dialect: Dialect) -> bool:
+        """Whether it holds what the server knows of itself; such a table is never written."""
         name, schema = self.name.lower(), (self.schema or "").lower()
         return schema in _SYSTEM_SCHEMAS[dialect] or name.startswith(_SYSTEM_PREFIXES[dialect])
 
@@ -142,7 +143,8 @@ def outside_table(
 ) -> TableName | None:
     """A table of the statement that the context does not let it touch; None where all are inside.
 
-    A function in the place of a table is none; a CTE is none where it is visible.
+    A function in the place of a table is none; a CTE is none where it is visible. What the server
+    knows of itself is outside of what a change may name, but in a query inside of it.
     """
     from sqlglot import exp
 
@@ -156,10 +158,13 @@ def outside_table(
         )
         if table.args.get("catalog") is not None:
             return TableName(named.name, f"{table.catalog}.{named.schema}")
-        may_be_cte = named.schema is None and not _is_written(table)
+        is_written = _is_written(table)
+        may_be_cte = named.schema is None and not is_written
         if may_be_cte and named.name in _visible_ctes(table, dialect):
             continue
-        if not named.is_within(dialect, schema, tables):
+        if not named.is_within(dialect, schema, tables) or (
+            is_written and named.is_system(dialect)
+        ):
             return named
     return None
 
