@@ -1,9 +1,10 @@
 """The functions that a statement may call, by dialect; all others are refused (SPEC 6).
 
 On the lists stands what computes from its arguments and tells nothing else: no files, no settings,
-no other sessions, no waiting, no locks, no sequences, no statement as text, no memory out of
-proportion. A function that is missed by an honest question goes on the list of its dialect, after a
-look at its page in the manual.
+no other sessions, no waiting, no locks, no sequences, no statement as text. Where a call states the
+size of what it makes, the size has to be small (`SIZES`, `FORMATS`); what grows with the rows and
+the texts that go in is bounded by the server. A function that is missed by an honest question goes
+on the list of its dialect, after a look at its page in the manual.
 """
 
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ _POSTGRES = words("""
     make_timestamptz now statement_timestamp timeofday to_timestamp transaction_timestamp to_char
     to_date to_number overlaps timezone date
     greatest least num_nonnulls num_nulls
-    array_append array_cat array_dims array_fill array_length array_lower array_ndims array_position
+    array_append array_cat array_dims array_length array_lower array_ndims array_position
     array_positions array_prepend array_remove array_replace array_to_string array_upper
     cardinality trim_array unnest generate_series generate_subscripts array_to_json
     json_array_elements json_array_elements_text json_array_length json_build_array
@@ -72,7 +73,7 @@ _POSTGRES = words("""
     jsonb_to_recordset jsonb_typeof
     isempty lower_inc lower_inf upper_inc upper_inf range_merge int4range int8range numrange tsrange
     tstzrange daterange
-    area center diameter height width point box circle lseg path polygon
+    area center diameter height width point box circle lseg path
     host hostmask netmask network broadcast masklen abbrev family inet_merge inet_same_family
     to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_rank ts_rank_cd
     ts_headline numnode querytree setweight strip tsvector_to_array
@@ -110,6 +111,21 @@ FUNCTIONS: Mapping[Dialect, frozenset[str]] = {
     "sqlite": _EVERYWHERE | _SQLITE,
     "postgres": _EVERYWHERE | _POSTGRES,
     "mysql": _EVERYWHERE | _MYSQL,
+}
+
+SIZE_MAX = 10_000  # characters or times that a call may state; one that states more is refused
+
+# Which argument of a function, from 0, is the size of what it makes.
+SIZES: Mapping[Dialect, Mapping[str, int]] = {
+    "sqlite": {},
+    "postgres": {"LPAD": 1, "REPEAT": 1, "RPAD": 1},
+    "mysql": {"LPAD": 1, "REPEAT": 1, "RPAD": 1, "SPACE": 0},
+}
+# Functions whose first argument is a format with sizes in it, as %20s and %.3f.
+FORMATS: Mapping[Dialect, frozenset[str]] = {
+    "sqlite": words("format printf"),
+    "postgres": words("format"),
+    "mysql": frozenset(),
 }
 
 # The columns of functions that stand in FROM, in Postgres ("Set Returning Functions", "JSON

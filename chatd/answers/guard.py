@@ -9,7 +9,8 @@ is refused. The rules, in their order:
 2. it is one statement, and its first word begins a query;
 3. no word outside of quotes is one that writes, escapes or locks; a column of such a name has to be
    put in quotes;
-4. every name before a parenthesis is a function of the list, or calls nothing by its place;
+4. every name before a parenthesis is a function of the list, or calls nothing by its place; a size
+   that it takes is written as a small number;
 5. the grammar makes one query of it, out of parts that read;
 6. where the context narrows, every table is inside of it (`scopes`);
 7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
@@ -27,7 +28,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from chatd.answers import nodes
-from chatd.answers.functions import BEFORE_PARENTHESES, FUNCTIONS, words
+from chatd.answers.functions import (
+    BEFORE_PARENTHESES,
+    FORMATS,
+    FUNCTIONS,
+    SIZE_MAX,
+    SIZES,
+    words,
+)
 from chatd.answers.grammar import NotParsed, parse
 from chatd.answers.lexer import (
     EMPTIED,
@@ -65,6 +73,8 @@ _CREATES_ESCAPES = words("extension function program tablespace trigger virtual"
 _LOCKS_AFTER_FOR = ("UPDATE", "SHARE", "NO", "KEY")
 # Where a statement changes tables, `name (` after these words is a list of columns.
 _BEFORE_DEFINED = ("INTO", "TABLE", "EXISTS", "REFERENCES", "ON", "INDEX", "VIEW", "KEY")
+# A size in a format that comes with the arguments, or has more than four digits.
+_SIZE_IN_FORMAT = re.compile(r"%[^%A-Za-z]*(?:\*|[0-9]{5})")
 # What is grammar of MySQL, and a function to sqlglot.
 _GRAMMAR_CALLED = ("ROW", "VALUES")
 
@@ -194,6 +204,9 @@ def _check_calls(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
             continue
         is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
         if name.kind is Kind.WORD and name.text in known and not is_qualified:
+            refused = _check_sizes(name, tokens[index + 1 : closing.get(index)], policy.dialect)
+            if refused is not None:
+                return refused
             continue
         if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
             continue
@@ -201,6 +214,50 @@ def _check_calls(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
             continue
         return _rejected(f"The function {name.written} may not be called here.")
     return None
+
+
+def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> Rejected | None:
+    """A size that the function takes is written as a number, and small."""
+    position = SIZES[dialect].get(name.text)
+    if position is not None and not _is_small(_argument(inside, position)):
+        return _rejected(
+            f"The size in {name.written}() has to be written as a number of {SIZE_MAX} at most."
+        )
+    if name.text in FORMATS[dialect] and not _is_modest_format(_argument(inside, 0)):
+        return _rejected(
+            f"The format in {name.written}() has to be written as a string, with no * and no \\, "
+            "and with sizes of four digits at most."
+        )
+    return None
+
+
+def _argument(inside: tuple[Token, ...], position: int) -> list[Token]:
+    """The tokens of an argument, of all that stand in the parentheses of a call."""
+    depth, found = 0, []
+    for token in inside:
+        depth += token.is_symbol("(") + token.is_symbol("[")
+        depth -= token.is_symbol(")") + token.is_symbol("]")
+        if depth == 0 and token.is_symbol(","):
+            position -= 1
+        elif position == 0:
+            found.append(token)
+    return found
+
+
+def _is_small(argument: list[Token]) -> bool:
+    match argument:
+        case [Token(kind=Kind.NUMBER, text=text)]:
+            return text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
+    return False
+
+
+def _is_modest_format(argument: list[Token]) -> bool:
+    """Whether it is one string that says what it is: without escapes, and not in bytes."""
+    match argument:
+        case [Token(kind=Kind.LITERAL, text=text, written=written)]:
+            is_plain = written.startswith(("'", "$")) and "\\" not in text
+            return is_plain and _SIZE_IN_FORMAT.search(text) is None
+    return False
 
 
 def _check_tree(lexed: Lexed, policy: Policy) -> Verdict:
