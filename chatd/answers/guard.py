@@ -15,8 +15,10 @@ is refused. The rules, in their order:
 6. where the context narrows, every table is inside of it (`scopes`);
 7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
 
-Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables through, and nothing
-else: no files, no other databases, no code, no rights, nothing that the server knows of itself.
+Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
+through, and nothing else: no files, no other databases, no code, no rights, nothing that the server
+knows of itself. A view is code, which runs with the rights of who made it; a temporary table would
+stand in for another of its name.
 
 What the schema itself does stays with the credentials, the third layer: a view, an operator, a cast
 or a generated column may call functions, and so may `t.f` in Postgres, on a row `t` of a table.
@@ -72,7 +74,7 @@ _ESCAPES = words("""
 _CREATES_ESCAPES = words("extension function program tablespace trigger virtual")
 _LOCKS_AFTER_FOR = ("UPDATE", "SHARE", "NO", "KEY")
 # Where a statement changes tables, `name (` after these words is a list of columns.
-_BEFORE_DEFINED = ("INTO", "TABLE", "EXISTS", "REFERENCES", "ON", "INDEX", "VIEW", "KEY")
+_BEFORE_DEFINED = ("INTO", "TABLE", "EXISTS", "REFERENCES", "ON", "INDEX", "KEY")
 # A size in a format that comes with the arguments, or has more than four digits.
 _SIZE_IN_FORMAT = re.compile(r"%[^%A-Za-z]*(?:\*|[0-9]{5})")
 # What is grammar of MySQL, and a function to sqlglot.
@@ -307,7 +309,9 @@ def _check_node(node: "Expr", name: str, policy: Policy) -> Rejected | None:
         if called not in FUNCTIONS[policy.dialect] and called not in _GRAMMAR_CALLED:
             return _rejected(f"The function {node.this} may not be called here.")
     if name in ("Create", "Alter", "Drop") and node.args.get("kind") not in nodes.WRITABLE_KINDS:
-        return _rejected("Only tables, indexes and views may be created or changed.")
+        return _rejected("Only tables and their indexes may be created or changed.")
+    if name == "Drop" and node.args.get("temporary"):
+        return _rejected("Temporary tables may not be used here.")
     if name == "Table" and node.name == EMPTIED:
         return _rejected("A table is named by a string; write its name without quotes.")
     return None

@@ -64,7 +64,7 @@ _CALLS = _names("""
 
 READING = QUERIES | _CLAUSES | _VALUES | _OPERATORS | _CALLS
 
-# Statements that write; of the last three only those of tables, indexes and views.
+# Statements that write; of the last three only those of ordinary tables and their indexes.
 WRITES = _names("Insert Update Delete Merge TruncateTable Create Alter Drop")
 
 WRITING = (
@@ -76,8 +76,7 @@ WRITING = (
     NotNullColumnConstraint PrimaryKeyColumnConstraint UniqueColumnConstraint
     DefaultColumnConstraint CheckColumnConstraint AutoIncrementColumnConstraint
     GeneratedAsIdentityColumnConstraint ComputedColumnConstraint CollateColumnConstraint
-    PropertyEQ Properties TemporaryProperty
 """)
 )
 
-WRITABLE_KINDS = frozenset({"TABLE", "INDEX", "VIEW", "COLUMN", "CONSTRAINT"})
+WRITABLE_KINDS = frozenset({"TABLE", "INDEX", "COLUMN", "CONSTRAINT"})

@@ -35,7 +35,7 @@ _SYSTEM_PREFIXES: dict[Dialect, tuple[str, ...]] = {
 }
 _SYSTEM_SCHEMAS: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset({"temp"}),
-    "postgres": frozenset({"pg_catalog", "information_schema", "pg_toast"}),
+    "postgres": frozenset({"information_schema"}),
     "mysql": frozenset({"mysql", "information_schema", "performance_schema", "sys"}),
 }
 # Tables that tell secrets or read files, refused whether the context narrows or not.
@@ -135,7 +135,10 @@ class TableName:
     def is_system(self, dialect: Dialect) -> bool:
         """Whether it holds what the server knows of itself; such a table is never written."""
         name, schema = self.name.lower(), (self.schema or "").lower()
-        return schema in _SYSTEM_SCHEMAS[dialect] or name.startswith(_SYSTEM_PREFIXES[dialect])
+        prefixes = _SYSTEM_PREFIXES[dialect]
+        if schema in _SYSTEM_SCHEMAS[dialect] or schema.startswith(prefixes):
+            return True
+        return name.startswith(prefixes)
 
 
 def outside_table(
