@@ -18,7 +18,7 @@ is refused. The rules, in their order:
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
 through, and nothing else: no files, no other databases, no code, no rights, nothing that the server
 knows of itself. A view is code, which runs with the rights of who made it; a temporary table would
-stand in for another of its name.
+stand in for another of its name; CASCADE changes what the statement does not name.
 
 What the schema itself does stays with the credentials, the third layer: a view, an operator, a cast
 or a generated column may call functions, and so may `t.f` in Postgres, on a row `t` of a table.
@@ -312,6 +312,10 @@ def _check_node(node: "Expr", name: str, policy: Policy) -> Rejected | None:
         return _rejected("Only tables and their indexes may be created or changed.")
     if name == "Drop" and node.args.get("temporary"):
         return _rejected("Temporary tables may not be used here.")
+    if (name == "Drop" and node.args.get("cascade")) or (
+        name == "TruncateTable" and str(node.args.get("option")).upper() == "CASCADE"
+    ):
+        return _rejected("Leave CASCADE out; it changes what the statement does not name.")
     if name == "Table" and node.name == EMPTIED:
         return _rejected("A table is named by a string; write its name without quotes.")
     return None
