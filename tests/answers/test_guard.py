@@ -221,7 +221,8 @@ def mutated(draw: st.DrawFn, statements: list[tuple[Dialect, str]]) -> tuple[Dia
     pieces = sql.split(" ")
     text = pieces[0] + "".join(draw(spaces) + piece for piece in pieces[1:])
     recase = draw(st.sampled_from([str, str.lower, str.upper, str.swapcase, str.title]))
-    return dialect, recase(text) if recase(text).lower() == text.lower() else text
+    # Beyond ASCII another case may be another text: a Kelvin sign becomes a plain k.
+    return dialect, recase(text) if text.isascii() else text
 
 
 @given(mutated([(dialect, sql) for dialect, sql, _ in bad()]))
