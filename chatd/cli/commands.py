@@ -33,7 +33,7 @@ from chatd.auth import TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams
 from chatd.cli.store import store
-from chatd.config import ConfigError, explain, state_directory
+from chatd.config import DEFAULT, PLACES, Config, ConfigError, Loaded, explain, state_directory
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
 from chatd.observe.lines import visible
@@ -80,30 +80,37 @@ def serve(
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
         with log.in_background(), bridge(log):
-            code = run(
-                loaded, os.environ, log, partial(_invite, _mint_hint(config_path, state_dir))
-            )
+            code = run(loaded, os.environ, log, partial(_invite, loaded))
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     sys.exit(code)
 
 
-def _mint_hint(config_path: Path | None, state_dir: str | None) -> str:
-    """The command that mints a token which a daemon that was started with these flags takes."""
-    places = [] if config_path is None else ["--config", str(config_path)]
-    places += [] if state_dir is None else ["--state-dir", state_dir]
+def _mint_hint(loaded: Loaded) -> str:
+    """The command that mints a token which this daemon takes, wherever and by whom it is run.
+
+    A place is named unless a bare command finds it too, in an environment that sets nothing.
+    """
+    home = {"HOME": os.environ.get("HOME", "")}
+    state_dir = state_directory(loaded.config, os.environ, Path.cwd())
+    is_usual = home["HOME"] and state_dir == state_directory(Config(), home, Path.cwd())
+    places: list[str] = []
+    if loaded.source not in (None, PLACES[-1]):
+        places += ["--config", str(loaded.source)]
+    if loaded.origin["state.dir"] != DEFAULT or not is_usual:
+        places += ["--state-dir", str(state_dir)]
     chatd = sys.argv[0] if Path(sys.argv[0]).name == "chatd" else "chatd"
     return shlex.join([chatd, "token", "mint", *places, "--user", "alice", "--room", DEMO_ROOM])
 
 
-def _invite(mint_hint: str, invitation: Invitation) -> None:
+def _invite(loaded: Loaded, invitation: Invitation) -> None:
     """Tell a person how to get in; a token is shown on a terminal only, never in a log."""
     if invitation.token is None:
         return
     if sys.stdout.isatty():
         text = f"\n  Open {invitation.url}#token={invitation.token}\n\n"
     else:
-        text = f"Get a token for {invitation.url} with: {mint_hint}\n"
+        text = f"Get a token for {invitation.url} with: {_mint_hint(loaded)}\n"
     # Past the stream's buffer, which would raise again at exit. Nobody who reads is no reason to
     # end: the daemon serves without.
     with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 from chatd.config.databases import Database
 from chatd.config.errors import ConfigError
-from chatd.config.load import Loaded, load
+from chatd.config.load import DEFAULT, Loaded, load
 from chatd.config.places import PLACES, state_directory
 from chatd.config.rooms import EVERYBODY, FileConnection
 from chatd.config.sections import (
@@ -19,6 +19,7 @@ from chatd.config.sections import (
 from chatd.config.show import explain, sample
 
 __all__ = [
+    "DEFAULT",
     "EVERYBODY",
     "PLACES",
     "Answers",

@@ -18,12 +18,14 @@ from tests.app.daemon import END_S, House, fetch
 LINK = r"http://127\.0\.0\.1:(\d+)/#token=(\S+)"
 
 
+ELSEWHERE = ("/bin/sh", "-c", 'cd / && unset XDG_STATE_HOME && exec "$@"', "sh")
+
+
 async def follow_the_hint(house: House, out: str) -> str:
-    """The token from the command that was printed, run as it was printed."""
+    """The token from the command that was printed, as another shell runs it, elsewhere."""
     hint = re.search(r"http://127\.0\.0\.1:\d+/ with: (chatd .*)\n", out)
     assert hint is not None, out
-    program, *arguments = shlex.split(hint[1])
-    minted = await house.run(*arguments, program=(program,))
+    minted = await house.run(*shlex.split(hint[1]), program=ELSEWHERE)
     assert minted.code == 0, minted.err
     return minted.out.strip()
 
@@ -43,21 +45,33 @@ async def test_elsewhere_than_on_a_terminal_the_printed_command_gives_a_token_th
     assert (await alice.say("hello"))["seq"] == 1
 
 
-@pytest.mark.parametrize("by", ["flag", "file"])
+@pytest.mark.parametrize("by", ["flag", "file", "usual file", "variable"])
 async def test_the_printed_command_works_where_the_daemon_was_given_its_places(
     house: House, nursery: trio.Nursery, by: str
 ) -> None:
-    if by == "flag":
-        arguments = ["--state-dir", "else where"]
-    else:
-        house.config("[state]\ndir = 'else where'\n[auth]\naudience = 'us'\n", "my own.toml")
-        arguments = ["--config", "my own.toml"]
-    daemon = await house.start(*arguments)
+    arguments, env = [], {}
+    file = "[state]\ndir = 'else where'\n[auth]\naudience = 'us'\n"
+    match by:
+        case "flag":
+            arguments = ["--state-dir", "else where"]
+        case "file":
+            house.config(file, "my own.toml")
+            arguments = ["--config", "my own.toml"]
+        case "usual file":
+            house.config(file)
+        case "variable":
+            env = {"CHATD_STATE__DIR": "else where"}
+    daemon = await house.start(*arguments, env=env)
     await daemon.out.having("\n")
     token = await follow_the_hint(house, daemon.out.text)
     assert (house.path / "else where" / "log.sqlite3").exists()
     assert not house.state_dir.exists()
     await Client.connect(nursery, daemon.port, token)
+
+
+async def test_the_printed_command_is_short_where_all_is_as_usual(house: House) -> None:
+    daemon = await house.start(env={"XDG_STATE_HOME": ""})
+    await daemon.out.having(r"with: chatd token mint --user alice --room demo\n")
 
 
 async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
