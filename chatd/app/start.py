@@ -23,7 +23,7 @@ from chatd.app.listen import (
     open_internal,
     open_listeners,
 )
-from chatd.auth import Verifier, load_or_create_secret, mint
+from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
 from chatd.config import Config, ConfigError, Loaded, state_directory
 from chatd.observe import (
     ConfigurationLoaded,
@@ -77,18 +77,41 @@ def secret_for(config: Config, state_dir: Path) -> str:
 
     Raises StartFailedError where there is none that may be used.
     """
+    secret = known_secret(config, state_dir)
+    if secret is None:
+        try:
+            secret = load_or_create_secret(state_dir / SECRET_NAME)
+        except ValueError as error:
+            raise StartFailedError(_sentence(str(error)), EXIT_CONFIG) from error
+        except OSError as error:
+            raise StartFailedError(
+                f"The secret in {state_dir} cannot be kept: {error.strerror}; "
+                "make the directory writable or set state.dir.",
+                EXIT_FAILURE,
+            ) from error
+    return secret
+
+
+def known_secret(config: Config, state_dir: Path) -> str | None:
+    """The same where there is one already, else None; nothing is written.
+
+    Raises StartFailedError where it may not be used, or not be read.
+    """
     check_secret(config)
     if config.auth.jwt_secret:
         return config.auth.jwt_secret
+    path = state_dir / SECRET_NAME
     try:
-        secret = load_or_create_secret(state_dir / SECRET_NAME)
+        secret = load_secret(path)
+    except FileNotFoundError:
+        return None
     except ValueError as error:
         raise StartFailedError(_sentence(str(error)), EXIT_CONFIG) from error
     except OSError as error:
+        is_of_another = isinstance(error, PermissionError)
+        advice = "run this as the daemon's user" if is_of_another else "set state.dir"
         raise StartFailedError(
-            f"The secret in {state_dir} cannot be kept: {error.strerror}; "
-            "make the directory writable or set state.dir.",
-            EXIT_FAILURE,
+            f"The secret {path} cannot be read: {error.strerror}; {advice}.", EXIT_FAILURE
         ) from error
     _require_strong(config, secret)
     return secret

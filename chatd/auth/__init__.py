@@ -14,7 +14,7 @@ from chatd.auth.directory import (
     FileEntry,
     Grant,
 )
-from chatd.auth.keyfile import load_or_create_secret
+from chatd.auth.keyfile import load_or_create_secret, load_secret
 from chatd.auth.mint import mint
 from chatd.auth.tokens import Identity, TokenRefused, Verifier
 
@@ -30,6 +30,7 @@ __all__ = [
     "TokenRefused",
     "Verifier",
     "load_or_create_secret",
+    "load_secret",
     "mint",
     "pick_token",
 ]

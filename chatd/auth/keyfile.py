@@ -27,16 +27,21 @@ def load_or_create_secret(path: Path) -> str:
     The file is there whole or not at all, whatever is killed when; of several that start at once
     one makes it, and all return what it wrote. Raises ValueError, with a sentence that says what
     to do, for a file that others may read or write, or that holds no good secret, and OSError
-    where the disk refuses.
+    where the disk refuses. Made by root it belongs to the owner of its directory, who the daemon
+    runs as.
     """
     try:
-        return _load(path)
+        return load_secret(path)
     except FileNotFoundError:
         _create(path)
-    return _load(path)
+    return load_secret(path)
 
 
-def _load(path: Path) -> str:
+def load_secret(path: Path) -> str:
+    """The same of a file that is there already; nothing is written.
+
+    Raises FileNotFoundError where there is none, and otherwise as `load_or_create_secret`.
+    """
     # O_NONBLOCK: opening a pipe in its place must not hang
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
@@ -69,6 +74,9 @@ def _create(path: Path) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "w", encoding="ascii") as file:
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             file.write(secrets.token_urlsafe(_GENERATED_BYTES))
             file.flush()
             os.fsync(descriptor)

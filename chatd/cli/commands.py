@@ -25,6 +25,7 @@ from chatd.app.start import (
     Invitation,
     StartFailedError,
     check_secret,
+    known_secret,
     mint_token,
     run,
     secret_for,
@@ -164,11 +165,18 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     loaded = load_or_fail(config_path, state__dir=state_dir)
     auth = loaded.config.auth
     try:
-        secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
+        directory = state_directory(loaded.config, os.environ, Path.cwd())
+        secret = known_secret(loaded.config, directory)
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     except ConfigError as error:
         fail(str(error), EXIT_CONFIG)
+    if secret is None:
+        fail(
+            f"There is no secret in {directory}; "
+            "is this the daemon's state directory (--state-dir)?",
+            EXIT_FAILURE,
+        )
     verifier = Verifier(
         secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
     )

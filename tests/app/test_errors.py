@@ -1,11 +1,15 @@
 """What stops a start is one sentence and the right exit code (SPEC 8), never a traceback."""
 
+import errno
 import socket
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
 
+from chatd.app import start
+from chatd.config import Config
 from tests.app.daemon import Finished, House
 
 SECRET = "a secret for the tests, of more than 32 bytes"
@@ -125,6 +129,24 @@ async def test_a_secret_that_others_can_read_is_refused(house: House) -> None:
     said = sentence(await house.run("serve", "--port", "0"), 78)
     assert str(secret) in said
     assert "0644" in said
+
+
+def test_a_secret_of_another_user_is_not_taken_for_a_directory_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root, as whom tests may run, can read all."""
+
+    def refused(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(start, "load_secret", refused)
+    with pytest.raises(start.StartFailedError) as caught:
+        start.secret_for(Config(), tmp_path)
+    assert caught.value.exit_code == 1
+    assert str(caught.value) == (
+        f"The secret {tmp_path}/jwt-secret cannot be read: Permission denied; "
+        "run this as the daemon's user."
+    )
 
 
 async def test_wrong_usage_is_explained(house: House) -> None:

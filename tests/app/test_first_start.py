@@ -188,6 +188,17 @@ async def test_the_state_is_for_its_owner_only_and_a_second_start_keeps_the_secr
     await Client.connect(nursery, second.port, token)
 
 
+async def test_a_check_makes_no_secret(house: House) -> None:
+    done = await house.run("token", "check", "--state-dir", "elsewhere", given=b"a token")
+    place = house.path / "elsewhere"
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"chatd: There is no secret in {place}; is this the daemon's state directory "
+        "(--state-dir)?\n"
+    )
+    assert not place.exists()
+
+
 async def test_a_token_can_be_checked(house: House) -> None:
     token = (await house.run("token", "mint", "--user", "alice")).out.strip()
     good = await house.run("token", "check", given=token.encode() + b"\n")

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from chatd.auth import Verifier, load_or_create_secret
+from chatd.auth import Verifier, load_or_create_secret, load_secret
 
 
 def test_a_first_start_makes_a_secret_and_the_next_one_reads_it(tmp_path: Path) -> None:
@@ -21,6 +21,34 @@ def test_a_first_start_makes_a_secret_and_the_next_one_reads_it(tmp_path: Path) 
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert os.listdir(path.parent) == ["secret"]
     Verifier(secret, "authenticated", "", 30, 8192)
+
+
+def test_a_secret_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "secret"
+    with pytest.raises(FileNotFoundError):
+        load_secret(path)
+    assert os.listdir(tmp_path) == []
+    made = load_or_create_secret(path)
+    assert load_secret(path) == made
+
+
+def test_a_secret_that_root_makes_belongs_to_who_the_directory_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, int, int]] = []
+
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        given.append((os.readlink(f"/proc/self/fd/{descriptor}"), user, group))
+
+    monkeypatch.setattr(os, "fchown", fchown)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    load_or_create_secret(tmp_path / "of a user")
+    assert given == []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    load_or_create_secret(tmp_path / "of root")
+    [(path, *owner)] = given
+    assert path.startswith(f"{tmp_path}/.of root.")
+    assert owner == [tmp_path.stat().st_uid, tmp_path.stat().st_gid]
 
 
 def test_two_directories_have_two_secrets(tmp_path: Path) -> None:
