@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, Protocol
 import attrs
 
 from chatd.auth.display import display_text
-from chatd.auth.tokens import Identity
+from chatd.auth.tokens import Identity, TokenRefused
+from chatd.wire.codes import Code
 from chatd.wire.identifiers import is_connection_id
 
 CLAIMED_ROOMS: Final = 1000
@@ -42,7 +43,8 @@ class Directory(Protocol):
     def rooms(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms of `identity` by connectionId, in the order in which to show them.
 
-        The mapping may be shared between users and is not to be changed. Raises DirectoryFailed.
+        The mapping may be shared between users and is not to be changed. Raises DirectoryFailed,
+        and TokenRefused where it is the token that is at fault: no retry helps then.
         """
         ...
 
@@ -62,8 +64,8 @@ class ClaimDirectory:
 
     An entry is a connectionId, or an object `{id, title?}`. Entries that are neither are passed
     over, for whoever issues tokens may know more kinds than we do; of two for one room the first
-    counts. No claim, or null, is no room. What is there and is no list, or one of more than
-    `CLAIMED_ROOMS` entries, is a failure.
+    counts. No claim, or null, is no room. With what is there and is no list, or one of more than
+    `CLAIMED_ROOMS` entries, the token is an invalid one.
 
     With Supabase keep the list where users cannot write it: `user_metadata` they can.
     """
@@ -80,22 +82,23 @@ class ClaimDirectory:
             if entries is None:
                 break
             if not isinstance(entries, Mapping):
-                raise DirectoryFailed(f"The token's claim {self._path} lies inside no object.")
+                raise self._refused("lies inside no object")
             entries = entries.get(key)
         if entries is None:
             return _NO_ROOMS
         if not isinstance(entries, list):
-            raise DirectoryFailed(f"The token's claim {self._path} is not a list.")
+            raise self._refused("is not a list")
         if len(entries) > CLAIMED_ROOMS:
-            raise DirectoryFailed(
-                f"The token's claim {self._path} lists more than {CLAIMED_ROOMS} rooms."
-            )
+            raise self._refused(f"lists more than {CLAIMED_ROOMS} rooms")
         grants: dict[str, Grant] = {}
         for entry in entries:
             grant = _claimed_grant(entry)
             if grant is not None:
                 grants.setdefault(grant.connection_id, grant)
         return grants
+
+    def _refused(self, why: str) -> TokenRefused:
+        return TokenRefused(Code.TOKEN_INVALID, f"The token's claim {self._path} {why}.")
 
 
 def _claimed_grant(entry: object) -> Grant | None:

@@ -13,6 +13,7 @@ from chatd.auth import (
     FileEntry,
     Grant,
     Identity,
+    TokenRefused,
 )
 from chatd.auth.directory import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
@@ -69,13 +70,14 @@ def test_a_claim_may_lie_deeper_at_a_dotted_path() -> None:
 
 
 @pytest.mark.parametrize("value", ["sales", {"sales": True}, 7, True, ["a"] * (CLAIMED_ROOMS + 1)])
-def test_a_claim_that_is_no_bounded_list_fails(value: object) -> None:
-    with pytest.raises(DirectoryFailed, match="connections"):
+def test_with_a_claim_that_is_no_bounded_list_the_token_is_invalid(value: object) -> None:
+    with pytest.raises(TokenRefused, match="connections") as caught:
         ClaimDirectory("connections").rooms(identity(connections=value))
+    assert caught.value.code == "token_invalid"
 
 
-def test_a_claim_inside_what_is_no_object_fails() -> None:
-    with pytest.raises(DirectoryFailed, match=r"app_metadata\.connections"):
+def test_with_a_claim_inside_what_is_no_object_the_token_is_invalid() -> None:
+    with pytest.raises(TokenRefused, match=r"app_metadata\.connections"):
         ClaimDirectory("app_metadata.connections").rooms(identity(app_metadata=["connections"]))
 
 
@@ -100,7 +102,7 @@ any_json = st.recursive(
 def test_whatever_the_claim_holds_only_valid_rooms_come_out(value: object) -> None:
     try:
         rooms = ClaimDirectory("c.c").rooms(identity(c=value))
-    except DirectoryFailed:
+    except TokenRefused:
         return
     assert all(is_connection_id(room) and rooms[room].connection_id == room for room in rooms)
 

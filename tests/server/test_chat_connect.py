@@ -184,11 +184,11 @@ async def test_having_no_token_costs_no_wait_but_a_session_may_not_try_for_ever(
     await chat.connect({"token": token()})
 
 
-async def test_a_directory_that_cannot_say_refuses(chat: Chat) -> None:
+async def test_a_token_whose_rooms_are_no_list_is_invalid(chat: Chat) -> None:
     claims = {"sub": "ada", "aud": "authenticated", "iat": 1, "exp": 2**31, "connections": "sales"}
     peer = await chat.connect({"token": jwt.encode(claims, SECRET)})
     error = await refused(peer)
-    assert (error["data"]["code"], error["data"]["retryable"]) == ("internal", True)
+    assert (error["data"]["code"], error["data"]["retryable"]) == ("token_invalid", False)
 
 
 async def test_a_user_has_only_so_many_sockets(tmp_path: Path) -> None:
