@@ -6,6 +6,7 @@ configuration.
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import shlex
@@ -30,9 +31,9 @@ from chatd.app.start import (
     run,
     secret_for,
 )
-from chatd.auth import TokenRefused, Verifier
+from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
-from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams
+from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams, say
 from chatd.cli.store import store
 from chatd.config import DEFAULT, PLACES, Config, ConfigError, Loaded, explain, state_directory
 from chatd.observe import bridge, open_log
@@ -142,23 +143,26 @@ def mint(
 
     Without --room it grants the room of the sample, demo.
     """
+    if ttl < 1:
+        raise click.UsageError("--ttl must be at least 1.")
     loaded = load_or_fail(config_path, state__dir=state_dir)
     try:
         secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
-        click.echo(mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl))
+        token = mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl)
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     except ConfigError as error:
         fail(str(error), EXIT_CONFIG)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    say(token)
 
 
 @token.command()
 @configured
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def check(config_path: Path | None, state_dir: str | None) -> None:
-    """Read a token from standard input and tell whether the daemon takes it.
+    """Tell whether the daemon takes the token on stdin.
 
     Not as an argument: other users of the machine can read those.
     """
@@ -180,13 +184,29 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     verifier = Verifier(
         secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
     )
-    given = sys.stdin.buffer.read(auth.max_token_bytes + 1).decode(errors="replace").strip()
+    input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    given = input_.read(auth.max_token_bytes + 1).decode(errors="replace").strip()
+    if not given:
+        fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
+    now_s = wall_s()
     try:
-        identity = verifier.verify(given or None, wall_s())
+        identity = verifier.verify(given, now_s)
+        if loaded.config.directory.source == "claim":
+            ClaimDirectory(loaded.config.directory.claim).rooms(identity)
     except TokenRefused as error:
         fail(f"{error.code}: {error}", EXIT_FAILURE)
-    left_s = round(identity.expires_at_ms / 1000 - wall_s())
-    click.echo(f"The token is good for user {identity.user_id!r} for {left_s} s.")
+    say(_goodness(identity, now_s))
+
+
+def _goodness(identity: Identity, now_s: float) -> str:
+    """How long a token that was accepted at `now_s` is good."""
+    left_s = identity.expires_at_ms / 1000 - now_s
+    if left_s <= 0:
+        return (
+            f"The token of user {identity.user_id!r} expired {-left_s:.0f} s ago, "
+            "and is still taken thanks to auth.leeway_s."
+        )
+    return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
 
 
 @main.group()
@@ -203,14 +223,17 @@ def config_check(config_path: Path | None) -> None:
         check_secret(loaded.config)
     except StartFailedError as error:
         fail(str(error), error.exit_code)
-    click.echo(f"The configuration is right ({loaded.source or 'defaults only'}).")
+    say(f"The configuration is right ({loaded.source or 'defaults only'}).")
 
 
 @config.command(name="show")
 @configured
 def config_show(config_path: Path | None) -> None:
-    """Print every key with its value and where it came from; secrets are not shown."""
-    click.echo(explain(load_or_fail(config_path)), nl=False)
+    """Print every key, its value and where it is from.
+
+    Secrets are not shown.
+    """
+    say(explain(load_or_fail(config_path)).rstrip())
 
 
 @main.command()
@@ -222,6 +245,8 @@ def health(config_path: Path | None, url: str | None) -> None:
         server = load_or_fail(config_path).config.server
         host = f"[{server.host}]" if ":" in server.host else server.host
         url = f"http://{host}:{server.port}"
+    elif not url.startswith(("http://", "https://")):
+        raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"
     # This machine's way out may be a proxy; it is none to a daemon that is asked for by address.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -231,11 +256,12 @@ def health(config_path: Path | None, url: str | None) -> None:
     except urllib.error.HTTPError as error:
         body = error.read(65_536)
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
-        reason = visible(str(getattr(error, "reason", error)).strip())
-        fail(f"no daemon answers at {url}: {reason}; is it running?", EXIT_FAILURE)
+        reason = getattr(error, "reason", error)
+        said = getattr(reason, "strerror", None) or str(reason).strip()
+        fail(f"no daemon answers at {url}: {visible(said)}; is it running?", EXIT_FAILURE)
     try:
         status = json.loads(body)["status"]
     except (ValueError, KeyError, TypeError):
         fail(f"what answers at {url} is no chatd.", EXIT_FAILURE)
-    click.echo(body.decode())
+    say(body.decode())
     sys.exit(0 if status == "ok" else EXIT_FAILURE)

@@ -17,7 +17,10 @@ from chatd.cli.options import open_missing_streams
 )
 @click.option("--writable", is_flag=True, help="Allow writes to calls that ask for them.")
 def db_mcp(database: Path, writable: bool) -> None:
-    """Answer questions about an SQLite file, as a Model Context Protocol server on stdio."""
+    """Serve an SQLite file over MCP, on stdio.
+
+    MCP is the Model Context Protocol.
+    """
     # Ctrl-C ends it quietly from the first moment: the import takes a second.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from chatd.answers.bundled.handle import Place

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from chatd.app.start import EXIT_CONFIG
+from chatd.app.start import EXIT_CONFIG, EXIT_FAILURE
 from chatd.config import ConfigError, Loaded, load
 
 
@@ -29,6 +29,18 @@ def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
         return load(path, os.environ, named, Path.cwd())
     except ConfigError as error:
         fail(str(error), EXIT_CONFIG)
+
+
+def say(text: str) -> None:
+    """Write what was asked for; the end where it cannot be written."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:  # whoever read it has what they want; click ends quietly
+        raise
+    except OSError as error:
+        # What is left in the buffer must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(f"standard output cannot be written: {error.strerror}.", EXIT_FAILURE)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from chatd.app.start import EXIT_CONFIG, EXIT_DAMAGED, SECRET_NAME
-from chatd.cli.options import configured, fail, load_or_fail
+from chatd.cli.options import configured, fail, load_or_fail, say
 from chatd.config import ConfigError, state_directory
 from chatd.observe.clock import wall_ms
 from chatd.store import StoreError, Verified, back_up_store, restore_store, verify_store
@@ -37,9 +37,10 @@ def store() -> None:
 @store.command(name="verify")
 @_of_a_state_directory
 def verify_command(config_path: Path | None, state_dir: str | None) -> None:
-    """Check all of the log and the snapshots; a daemon may run meanwhile.
+    """Check all of the log and the snapshots.
 
-    Nothing is changed. The exit code is 0 where the store is sound, 74 where it is damaged.
+    A daemon may run meanwhile. Nothing is changed. The exit code is 0 where the store is sound, 74
+    where it is damaged.
     """
     directory = _state_directory(config_path, state_dir)
     try:
@@ -47,8 +48,8 @@ def verify_command(config_path: Path | None, state_dir: str | None) -> None:
     except StoreError as error:
         fail(str(error), error.exit_code)
     for finding in verified.findings:
-        click.echo(finding.text)
-    click.echo(_summary(directory, verified))
+        say(finding.text)
+    say(_summary(directory, verified))
     sys.exit(0 if verified.is_sound else EXIT_DAMAGED)
 
 
@@ -80,8 +81,8 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
         made = back_up_store(directory, target)
     except StoreError as error:
         fail(str(error), error.exit_code)
-    click.echo(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
-    click.echo(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
+    say(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
+    say(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
 
 
 @store.command(name="restore")
@@ -99,5 +100,5 @@ def restore_command(config_path: Path | None, state_dir: str | None, backup: Pat
     except StoreError as error:
         fail(str(error), error.exit_code)
     if done.replaced is not None:
-        click.echo(f"What was there before is in {done.replaced}.")
-    click.echo(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")
+        say(f"What was there before is in {done.replaced}.")
+    say(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")

@@ -155,11 +155,32 @@ async def test_wrong_usage_is_explained(house: House) -> None:
         ("token", "mint"),
         ("token", "mint", "--user", "db:x"),
         ("token", "mint", "--user", "x", "--ttl", "9" * 400),
+        ("token", "mint", "--user", "x", "--ttl", "0"),
+        ("health", "--url", "foo"),
     ):
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith("Usage: ")
         assert "Error: " in done.err.splitlines()[-1]
         assert "Traceback" not in done.err
+    assert done.err.endswith("Error: --url must be like http://127.0.0.1:8765.\n")
+
+
+async def test_an_output_that_takes_nothing_is_told(house: House) -> None:
+    full = ("/bin/sh", "-c", 'exec "$@" >/dev/full', "sh", *house.chatd)
+    await (await house.start()).stop()
+    for done in await house.run_each(
+        ("config", "show"),
+        ("token", "mint", "--user", "alice"),
+        ("store", "verify"),
+        program=full,
+    ):
+        said = sentence(done, 1)
+        assert said == "chatd: standard output cannot be written: No space left on device."
+
+
+async def test_who_reads_only_the_beginning_of_an_output_ends_it_quietly(house: House) -> None:
+    piped = ("/bin/sh", "-c", '"$@" | true', "sh", *house.chatd)
+    assert (await house.run("config", "show", program=piped)).err == ""
 
 
 async def test_what_answers_no_health_is_not_healthy(house: House, nursery: trio.Nursery) -> None:

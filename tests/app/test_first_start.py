@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import stat
+import time
 from collections.abc import Iterator
 
 import click
@@ -156,8 +157,7 @@ async def test_health_is_told_over_http_and_by_the_command(
     await daemon.stop()
     gone = await house.run("health", "--url", url)
     assert (gone.code, gone.out) == (1, "")
-    assert gone.err.startswith(f"chatd: no daemon answers at {url}: ")
-    assert gone.err.count("\n") == 1
+    assert gone.err == f"chatd: no daemon answers at {url}: Connection refused; is it running?\n"
 
 
 async def test_the_page_is_at_the_root(house: House) -> None:
@@ -205,13 +205,26 @@ async def test_a_token_can_be_checked(house: House) -> None:
     assert good.code == 0
     assert "'alice'" in good.out
     assert token not in good.out
-    for given, code in (
-        (b"", "unauthorized"),
-        (b"\xff" * 20_000, "token_invalid"),
+    secret = house.secret
+    past_s = int(time.time()) - 4
+    late = await house.run(
+        "token", "check", given=token_for(secret, "alice", exp=past_s, iat=0).encode()
+    )
+    assert late.code == 0
+    assert re.fullmatch(
+        r"The token of user 'alice' expired \d+ s ago, and is still taken thanks to "
+        r"auth\.leeway_s\.\n",
+        late.out,
+    )
+    for given, said in (
+        (b" \n", "Nothing came on standard input; pipe the token in."),
+        (b"\xff" * 20_000, "token_invalid: "),
+        (token_for(secret, "alice", exp=past_s - 60, iat=0).encode(), "token_expired: "),
+        (token_for(secret, "alice", connections="demo").encode(), "token_invalid: "),
     ):
         bad = await house.run("token", "check", given=given)
         assert bad.code == 1
-        assert bad.err.startswith(f"chatd: {code}: ")
+        assert bad.err.startswith(f"chatd: {said}")
         assert bad.err.count("\n") == 1, bad.err
 
 
@@ -242,6 +255,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     helped = CliRunner().invoke(main, [*command, "--help"])
     assert helped.exit_code == 0
     assert helped.output.startswith("Usage: ")
+    assert "..." not in helped.output.replace("ARGS]...", "")
 
 
 async def test_the_installed_command_and_the_module_are_the_same(house: House) -> None:

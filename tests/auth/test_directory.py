@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from chatd.auth import (
     ClaimDirectory,
-    DirectoryFailed,
     FileDirectory,
     FileEntry,
     Grant,
@@ -146,8 +145,3 @@ def test_users_of_the_file_are_never_a_bare_string() -> None:
 def test_a_connection_of_the_file_needs_a_valid_id() -> None:
     with pytest.raises(ValueError, match="connectionId"):
         FileDirectory({"ä": FileEntry(None, "*")})
-
-
-class FailingDirectory:
-    def rooms(self, identity: Identity) -> dict[str, Grant]:
-        raise DirectoryFailed("The directory is down.")
