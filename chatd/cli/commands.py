@@ -35,7 +35,16 @@ from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams, say
 from chatd.cli.store import store
-from chatd.config import DEFAULT, PLACES, Config, ConfigError, Loaded, explain, state_directory
+from chatd.config import (
+    DEFAULT,
+    PLACES,
+    Config,
+    ConfigError,
+    Loaded,
+    explain,
+    missing,
+    state_directory,
+)
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
 from chatd.observe.lines import visible
@@ -217,12 +226,17 @@ def config() -> None:
 @config.command(name="check")
 @configured
 def config_check(config_path: Path | None) -> None:
-    """Tell whether the configuration is right."""
+    """Tell whether the configuration is right.
+
+    Beside what it says, this looks for the files and programs of databases.
+    """
     loaded = load_or_fail(config_path)
     try:
         check_secret(loaded.config)
     except StartFailedError as error:
         fail(str(error), error.exit_code)
+    for sentence in missing(loaded.config, os.environ, Path.cwd()):
+        fail(sentence, EXIT_CONFIG)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
 
 

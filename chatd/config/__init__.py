@@ -3,6 +3,7 @@
 from chatd.config.databases import Database
 from chatd.config.errors import ConfigError
 from chatd.config.load import DEFAULT, Loaded, load
+from chatd.config.outside import missing
 from chatd.config.places import PLACES, state_directory
 from chatd.config.rooms import EVERYBODY, FileConnection
 from chatd.config.sections import (
@@ -37,6 +38,7 @@ __all__ = [
     "State",
     "explain",
     "load",
+    "missing",
     "sample",
     "state_directory",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from chatd.config.checks import check_together
 from chatd.config.errors import ConfigError, Unfit, described, nearest
 from chatd.config.kinds import unknown_name
 from chatd.config.places import PLACES, VARIABLE, read_file, shown_path
@@ -81,6 +82,7 @@ def load(
             origin[setting.section] = setting.origin
     made = {name: section(**values[name]) for name, section in sections().items()}
     config = Config(**made, **whole)
+    check_together(config, origin)
     return Loaded(config, found[0] if found else None, origin)
 
 

@@ -122,6 +122,15 @@ async def test_a_secret_that_protects_nothing_is_refused_by_the_check_too(
     assert not house.state_dir.exists()
 
 
+async def test_a_database_that_is_not_there_is_told_by_the_check_and_stops_no_start(
+    house: House,
+) -> None:
+    house.config("[databases.demo]\nsqlite = '/nope.db'\n")
+    said = sentence(await house.run("config", "check"), 78)
+    assert said == "chatd: databases.demo: the file /nope.db does not exist."
+    await (await house.start()).stop()
+
+
 async def test_a_secret_that_others_can_read_is_refused(house: House) -> None:
     await house.run("token", "mint", "--user", "alice")
     secret = house.state_dir / "jwt-secret"

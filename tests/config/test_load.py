@@ -531,6 +531,49 @@ def test_the_internal_listener_is_at_a_path_or_a_port(tmp_path: Path, place: str
     assert from_text(tmp_path, f"[server]\ninternal = '{place}'").config.server.internal == place
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "internal = '127.0.0.1:8765'",
+        "internal = 'localhost:8765'",
+        "internal = '0.0.0.0:8765'",
+        "host = '::'\ninternal = '[::1]:8765'",
+        "host = 'LOCALHOST'\ninternal = 'localhost:8765'",
+    ],
+)
+def test_the_internal_listener_is_not_the_public_port(tmp_path: Path, text: str) -> None:
+    assert refusal(tmp_path, f"[server]\n{text}\n") == (
+        "chatd.toml: server.internal must be another place than the public port 8765; "
+        "choose another port, or leave it out for a socket."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "internal = '127.0.0.2:8765'",
+        "internal = '127.0.0.1:8766'",
+        "port = 0\ninternal = '127.0.0.1:0'",
+        "internal = '/run/a:8765'",
+    ],
+)
+def test_the_internal_listener_may_be_beside_the_public_port(tmp_path: Path, text: str) -> None:
+    from_text(tmp_path, f"[server]\n{text}\n")
+
+
+def test_what_does_not_go_together_is_told_with_its_origin(tmp_path: Path) -> None:
+    env = {"CHATD_SERVER__INTERNAL": "127.0.0.1:9000"}
+    with pytest.raises(ConfigError, match=r"^\$CHATD_SERVER__INTERNAL: server\.internal must be"):
+        load(None, env, {"server.port": 9000}, tmp_path, places=())
+
+
+def test_rooms_of_the_file_need_the_file_as_their_source(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "[directory.connections.demo]\nusers = ['*']\n") == (
+        'chatd.toml: directory.connections is used with directory.source = "file" only; '
+        "say so, or leave it out."
+    )
+
+
 def test_an_object_with_an_unfit_value_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="must be a whole number from 0 to 65535, not -1"):
         Server(port=-1)

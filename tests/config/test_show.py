@@ -22,7 +22,8 @@ def test_the_sample_room_is_valid_once_it_is_uncommented(tmp_path: Path) -> None
     room = "[directory.connections.demo]" + lines[1].replace("# title", "title").replace(
         "# users", "users"
     )
-    (tmp_path / "chatd.toml").write_text(lines[0] + room)
+    before = lines[0].replace('source = "claim"', 'source = "file"')
+    (tmp_path / "chatd.toml").write_text(before + room)
     connections = load(None, {}, {}, tmp_path).config.directory.connections
     assert connections["demo"].admits("anybody")
 
@@ -37,7 +38,8 @@ def test_every_key_of_the_sample_has_a_line_of_documentation() -> None:
 
 def test_explain_is_toml_with_the_origin_of_each_value(tmp_path: Path) -> None:
     (tmp_path / "chatd.toml").write_text(
-        "[server]\nhost = 'h\\\"é'\n[directory.connections.'a \"b']\ntitle='T'\nusers=['u']\n"
+        "[server]\nhost = 'h\\\"é'\n[directory]\nsource='file'\n"
+        "[directory.connections.'a \"b']\ntitle='T'\nusers=['u']\n"
     )
     env = {"CHATD_SERVER__PORT": "9000", "CHATD_SERVER__ORIGINS": "https://a.example"}
     loaded = load(None, env, {"log.level": "debug"}, tmp_path)

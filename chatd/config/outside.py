@@ -1,0 +1,49 @@
+"""What the configuration names and the machine has to have, for `chatd config check`.
+
+Nothing else asks: the daemon starts without the databases of its rooms, and says of each whether it
+is there.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from chatd.config.databases import Database
+from chatd.config.kinds import unknown_name
+from chatd.config.places import shown_path
+from chatd.config.sections import Config
+
+
+def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[str]:
+    """A sentence for each database that could not be asked as things are here."""
+    if not config.answers.enabled:
+        return
+    for name, database in config.databases.items():
+        why = _missing_file(cwd / database.sqlite) if database.sqlite else None
+        if database.command:
+            why = _missing_program(database, env, cwd)
+        if why is not None:
+            yield f"databases.{unknown_name(name)}: {why}."
+
+
+def _missing_file(path: Path) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"the file {shown_path(path)} does not exist"
+    except OSError as error:
+        return f"the file {shown_path(path)} cannot be looked at ({error.strerror})"
+    return None if stat.S_ISREG(mode) else f"{shown_path(path)} is no file"
+
+
+def _missing_program(database: Database, env: Mapping[str, str], cwd: Path) -> str | None:
+    """Looked for as the system does when the db-mcp is started, in the PATH that it is given."""
+    program = database.command[0]
+    if "/" in program:
+        place = cwd / program
+        return None if shutil.which(place) else f"{shown_path(place)} is no program"
+    path = database.environment.get("PATH", env.get("PATH", os.defpath))
+    is_there = shutil.which(program, path=path) is not None
+    return None if is_there else f"the program {unknown_name(program)} is not in PATH"
