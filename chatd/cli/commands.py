@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.listen import internal_path
 from chatd.app.start import (
     DEMO_ROOM,
     EXIT_CONFIG,
@@ -43,6 +44,7 @@ from chatd.config import (
     Loaded,
     explain,
     missing,
+    shown_path,
     state_directory,
 )
 from chatd.observe import bridge, open_log
@@ -247,7 +249,21 @@ def config_show(config_path: Path | None) -> None:
 
     Secrets are not shown.
     """
-    say(explain(load_or_fail(config_path)).rstrip())
+    loaded = load_or_fail(config_path)
+    say(explain(loaded, _places(loaded.config)).rstrip())
+
+
+def _places(config: Config) -> dict[str, str]:
+    """Where things are with this configuration and environment, by the key that says so."""
+    try:
+        directory = state_directory(config, os.environ, Path.cwd())
+    except ConfigError:  # told by whoever needs one
+        return {}
+    places = {"state.dir": directory}
+    internal = internal_path(config.server.internal, directory)
+    if internal is not None:
+        places["server.internal"] = internal
+    return {key: shown_path(path) for key, path in places.items()}
 
 
 @main.command()

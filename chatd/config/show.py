@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from chatd.config.databases import shown
 from chatd.config.load import Loaded
@@ -47,9 +48,10 @@ _DATABASES = """\
 """
 
 
-def explain(loaded: Loaded) -> str:
+def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) -> str:
     """The effective configuration as TOML, with the origin of each value behind it.
 
+    `in_force` is what a key comes to here, by dotted name, where the value alone does not say that.
     A secret is shown by its length only, and a load of this text is therefore not the same
     configuration.
     """
@@ -66,7 +68,9 @@ def explain(loaded: Loaded) -> str:
                 continue
             if about(field).secret and value:
                 value = f"(set, {len(value)} characters)"
-            lines.append(f"{key} = {_toml(value)}  # {origin}")
+            comes_to = in_force.get(f"{name}.{key}", value)
+            also = "" if comes_to == value else f": {comes_to}"
+            lines.append(f"{key} = {_toml(value)}  # {origin}{also}")
     for name, database in loaded.config.databases.items():
         lines += ["", f"[databases.{_toml(name)}]  # {loaded.origin['databases']}"]
         lines += [f"{key} = {_toml(value)}" for key, value in shown(database).items()]

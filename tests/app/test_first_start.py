@@ -239,6 +239,10 @@ async def test_the_configuration_can_be_checked_and_shown_without_its_secret(hou
     assert secret not in shown.out
     assert re.search(rf"port\b.*1234.*{re.escape(str(path))}", shown.out)
     assert re.search(r"level\b.*warning.*CHATD_LOG__LEVEL", shown.out)
+    assert f'dir = ""  # default: {house.state_dir}\n' in shown.out
+    assert f'internal = ""  # default: {house.state_dir}/internal.sock\n' in shown.out
+    homeless = await house.run("config", "show", env={"HOME": "", "XDG_STATE_HOME": ""})
+    assert 'dir = ""  # default\n' in homeless.out
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

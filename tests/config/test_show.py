@@ -54,6 +54,14 @@ def test_explain_is_toml_with_the_origin_of_each_value(tmp_path: Path) -> None:
     assert load(Path("again.toml"), {}, {}, tmp_path).config == loaded.config
 
 
+def test_explain_tells_what_a_key_comes_to(tmp_path: Path) -> None:
+    loaded = load(None, {}, {"state.dir": "here"}, tmp_path, ())
+    text = explain(loaded, {"state.dir": "/a/here", "server.internal": "/a/here/internal.sock"})
+    assert 'dir = "here"  # the command line: /a/here\n' in text
+    assert 'internal = ""  # default: /a/here/internal.sock\n' in text
+    assert 'dir = "here"  # the command line\n' in explain(loaded, {"state.dir": "here"})
+
+
 def test_explain_without_a_file_says_so(tmp_path: Path) -> None:
     assert explain(load(None, {}, {}, tmp_path, ())).startswith("# no file was read\n")
 
