@@ -47,6 +47,8 @@ _GUARDED: Headers = (
     (b"referrer-policy", b"no-referrer"),
 )
 _CHALLENGE = (b"www-authenticate", b"Bearer")
+_HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
+_KINDS = "An answer is exported as .csv, .json or .ndjson."
 _STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
@@ -109,7 +111,7 @@ class AnswerExports:
             return refused.response
         except (StoreReadFailed, StoreClosed):
             return _refuse(503, Code.STORAGE_ERROR)
-        return _refuse(404, Code.NOT_FOUND)
+        return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
         admitted = self._admitted(request)
@@ -122,7 +124,7 @@ class AnswerExports:
         is_real = name in FORMATS and request.method == "GET"
         rooms = self._rooms(request, message_id, take=is_real)
         if name not in FORMATS:
-            return _refuse(404, Code.NOT_FOUND)
+            return _refuse(404, Code.NOT_FOUND, _KINDS)
         answer = orjson.loads(await self._find(message_id, rooms))
         columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
         exported = export(name, message_id, columns, answer["rows"])
@@ -159,7 +161,8 @@ class AnswerExports:
         admitted = self._judge.let_in(token, address, "http")
         if isinstance(admitted, Admitted):
             return admitted
-        response = _refuse(_STATUSES.get(admitted.code, 401), admitted.code, admitted.message)
+        sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message
+        response = _refuse(_STATUSES.get(admitted.code, 401), admitted.code, sentence)
         if admitted.retry_after_ms is not None:
             wait = (b"retry-after", b"%d" % math.ceil(admitted.retry_after_ms / 1000))
             response = attrs.evolve(response, headers=(*response.headers, wait))

@@ -192,6 +192,22 @@ async def test_a_ticket_is_good_for_one_download(tmp_path: Path) -> None:
         refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
 
 
+async def test_a_refusal_says_how_to_ask(tmp_path: Path) -> None:
+    async with open_export(tmp_path) as (_, asker, answer_id):
+        for method, file in (("GET", f"{answer_id}.csv"), ("POST", f"{answer_id}/ticket")):
+            response = await asker.ask(file, method=method)
+            refused(response, 401, "unauthorized")
+            assert response.json()["error"]["message"] == (
+                "Send the token as `Authorization: Bearer ...`, or a ticket."
+            )
+        for file in (f"{answer_id}.xml", f"{answer_id}.CSV", answer_id):
+            response = await asker.ask(file, token())
+            refused(response, 404, "not_found")
+            assert response.json()["error"]["message"] == (
+                "An answer is exported as .csv, .json or .ndjson."
+            )
+
+
 async def test_a_look_at_a_link_and_a_wrong_name_leave_its_ticket_good(tmp_path: Path) -> None:
     async with open_export(tmp_path) as (_, asker, answer_id):
         ticket = await asker.ticket(answer_id, token())
