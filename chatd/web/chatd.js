@@ -6,5 +6,24 @@ const token = new URLSearchParams(location.hash.slice(1)).get("token");
 if (token) {
   snippet.textContent = snippet.textContent.replace('"…"', () => JSON.stringify(token));
   document.getElementById("token-note").textContent =
-    "The snippet holds the token of this link, for the user “guest”. It is good for an hour: keep it to yourself.";
+    `The snippet holds the token of this link${told(claimsOf(token))} Keep it to yourself.`;
+}
+
+// What a token says of itself; whether that is true, the server judges.
+function claimsOf(text) {
+  try {
+    const segment = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(segment), (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function told({ sub, exp }) {
+  const user = typeof sub === "string" ? `, for the user “${sub}”` : "";
+  const end = new Date(exp * 1000);
+  if (typeof exp !== "number" || Number.isNaN(end.getTime())) return `${user}.`;
+  const verb = end > new Date() ? "It is good until" : "It has expired:";
+  return `${user}. ${verb} ${end.toLocaleString()}.`;
 }
