@@ -36,8 +36,7 @@ def refused(
     }
     if connection_id is not None:
         error["connectionId"] = connection_id
-    if refusal.retry_after_ms is not None:
-        error["retryAfterMs"] = refusal.retry_after_ms
+    _add_details(error, refusal)
     socket.emit_json(ServerEvent.CHAT_ERROR, orjson.dumps(error))
 
 
@@ -52,9 +51,16 @@ def message_refused(
         "code": refusal.code,
         "retryable": refusal.retryable,
     }
+    _add_details(error, refusal)
+    socket.emit_json(ServerEvent.CHAT_MESSAGE_ERROR, orjson.dumps(error))
+
+
+def _add_details(error: dict[str, Any], refusal: Refusal) -> None:
+    """Which field it is about, and when to come again: who asked for no ack is told too."""
+    if refusal.path is not None:
+        error["path"] = refusal.path
     if refusal.retry_after_ms is not None:
         error["retryAfterMs"] = refusal.retry_after_ms
-    socket.emit_json(ServerEvent.CHAT_MESSAGE_ERROR, orjson.dumps(error))
 
 
 def _refuse_ack(socket: Socket, ack_id: int | None, refusal: Refusal) -> None:

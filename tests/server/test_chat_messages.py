@@ -104,6 +104,7 @@ async def test_a_message_that_is_no_good_is_refused_by_ack_and_event(
         "error": ack["error"]["message"],
         "code": code,
         "retryable": False,
+        **({"path": ack["error"]["path"]} if "path" in ack["error"] else {}),
     }
     assert [event.code for event in chat.recorder.of(MessageRefused)] == [code]
     await grace.quiet()
