@@ -1,12 +1,14 @@
 """Requests under way: equal ones are carried out once, for all who asked (SPEC 6, "Cache").
 
 Whoever asks attaches to a run, and is given what came so far and all that comes. Whoever is
-cancelled detaches; where nobody else is attached, the run is stopped.
+cancelled, or out of time, detaches; where nobody else is attached, the run is stopped. So it goes
+on for as long as anybody has time left, and the database is told to allow for those who come late.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import attrs
 import trio
 
 from chatd.answers.requests import Answered, Database, DatabaseFailed, Request, Stopped, Terms
@@ -14,6 +16,7 @@ from chatd.answers.table import Column, Row
 from chatd.observe import Emit, InternalError
 from chatd.wire.codes import EXPLANATIONS, Code
 
+TIMES = 2  # as long as an answer may take is what a run may: others join it on its way
 STOP_S = 2.0  # that a database has to stop what it was told to stop; then it is left alone
 
 
@@ -38,7 +41,10 @@ class Listener(Protocol):
 
 
 class Run:
-    """One request on its way. A `Sink`; `outcome` is there once `ended` is set."""
+    """One request on its way. A `Sink`; `outcome` is there once `ended` is set.
+
+    `terms` are those of one answer.
+    """
 
     def __init__(self, request: Request, terms: Terms) -> None:
         self.request = request
@@ -48,8 +54,23 @@ class Run:
         self.stop = trio.Event()
         self.came_columns: tuple[Column, ...] | None = None
         self.came_rows: list[Row] = []
+        self._timeout_s = TIMES * terms.timeout_s
+        self._until_s = trio.current_time() + self._timeout_s
         self._is_running = False
         self._listeners: dict[Listener, None] = {}
+
+    def may_be_joined(self, until_s: float) -> bool:
+        """Whether it can go on for somebody who has time until then."""
+        return not self.stop.is_set() and until_s <= self._until_s
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the database gave it up, as it took too long."""
+        return (
+            self.ended.is_set()
+            and isinstance(self.outcome, DatabaseFailed)
+            and self.outcome.code is Code.DB_TIMEOUT
+        )
 
     def attach(self, listener: Listener) -> None:
         """Tell the listener what came, and from now on what comes."""
@@ -89,7 +110,8 @@ class Run:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._give_up, nursery.cancel_scope)
-                self.outcome = await database.ask(self.request, self.terms, self, self.stop)
+                terms = attrs.evolve(self.terms, timeout_s=self._timeout_s)
+                self.outcome = await database.ask(self.request, terms, self, self.stop)
                 nursery.cancel_scope.cancel()
         except* DatabaseFailed as failed:
             self.outcome = _first(failed)

@@ -242,7 +242,7 @@ class Answers:
         if self._is_draining:
             one.want_end(State.INTERRUPTED)
         async with trio.open_nursery() as timing:
-            timing.start_soon(_end_at, one, one.began_s + timeout_s)
+            timing.start_soon(_end_at_deadline, one)
             ending = await self._judge(question, room, asked)
             if not isinstance(ending, Ending):
                 ending = await self._carry_out(nursery, one, room, ending, asked)
@@ -321,9 +321,13 @@ class Answers:
         key: Key,
         due_s: float,
     ) -> Ending:
-        """Be given what a run gives: one that is under way, or a new one."""
+        """Be given what a run gives: one that is under way, or a new one.
+
+        One that the database gave up before the time of who joined it late is begun anew for them.
+        """
         run = self._runs.get(key) if asked.terms.read_only else None
-        if run is None or run.stop.is_set():
+        is_joined = run is not None and run.may_be_joined(one.deadline_s)
+        if run is None or not is_joined:
             place = [("database", one.of.connection_id)]
             if not await self._take(place, one, due_s):
                 return _no_place(one)
@@ -335,6 +339,9 @@ class Answers:
         await one.news.wait()
         if not run.ended.is_set() and run.detach(one):
             await run.ended.wait()  # the run bounds it
+        if is_joined and run.is_out_of_time and one.start_over():
+            due_s = trio.current_time() + self.rules.wait_s
+            return await self._follow(nursery, one, room, request, asked, key, due_s)
         if run.ended.is_set():
             match run.outcome:
                 case Answered(is_truncated):
@@ -422,8 +429,8 @@ class Answers:
             self._none_open.set()
 
 
-async def _end_at(one: UnderWay, deadline_s: float) -> None:
-    await trio.sleep_until(deadline_s)
+async def _end_at_deadline(one: UnderWay) -> None:
+    await trio.sleep_until(one.deadline_s)
     one.want_end(State.TIMEOUT)
 
 

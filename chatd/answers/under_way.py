@@ -43,6 +43,7 @@ class UnderWay:
         self.waiting: trio.CancelScope | None = None  # it waits for a place
         self.is_confirmed: bool | None = None
         self.began_s = trio.current_time()
+        self.deadline_s = self.began_s + bounds.timeout_s
         self.answer = Answer(bounds.max_rows, bounds.max_bytes)
         self._stage = stage
         self._index = 0
@@ -78,6 +79,14 @@ class UnderWay:
 
     def over(self) -> None:
         self.news.set()
+
+    def start_over(self) -> bool:
+        """Wait for news again, of another run; False where it is to end, or has rows of the last:
+        another one may give others."""
+        if self.wanted_end is not None or self.answer.rows:
+            return False
+        self.news = trio.Event()
+        return True
 
     def finish_rows(self) -> None:
         """A result without rows has its columns shown all the same."""

@@ -66,6 +66,7 @@ class HeldDatabase:
         self.is_available = True
         self.stops = True
         self.confirms = True
+        self.keeps_time = False  # it gives up by itself, as its terms say
         self.at_once: Callable[[Call], None] | None = None
 
     async def ask(
@@ -79,6 +80,8 @@ class HeldDatabase:
             async with trio.open_nursery() as nursery:
                 if self.stops:
                     nursery.start_soon(self._watch, call)
+                if self.keeps_time:
+                    nursery.start_soon(self._time_out, call)
                 await call.ending.wait()
                 nursery.cancel_scope.cancel()
         finally:
@@ -92,6 +95,10 @@ class HeldDatabase:
         await call.stop.wait()
         if call.outcome is None:
             call.end(Stopped(is_confirmed=self.confirms))
+
+    async def _time_out(self, call: Call) -> None:
+        await trio.sleep(call.terms.timeout_s)
+        call.end(failed(Code.DB_TIMEOUT))
 
 
 class Watcher:

@@ -326,6 +326,89 @@ async def test_a_run_that_was_stopped_is_joined_by_nobody(
             mock_clock.jump(2)
 
 
+async def test_who_joins_a_run_late_has_all_of_the_own_time(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.database.keeps_time = True
+        first = await service.ask(user_id="ann")
+        mock_clock.jump(25)
+        second = await service.ask(user_id="bob")
+        [call] = service.database.calls
+        mock_clock.jump(5)
+        await service.settled()
+        assert service.end(first)["state"] == "timeout"
+        mock_clock.jump(24.9)
+        await service.settled()
+        assert second not in service.shelf.stored
+        assert not call.stop.is_set()
+        call.rows(1)
+        mock_clock.jump(0.1)
+        await service.settled()
+        assert call.stop.is_set()
+        assert len(service.database.calls) == 1
+        end = service.end(second)
+        assert (end["state"], end["elapsedMs"], end["rows"]) == ("timeout", 30_000, [[1]])
+
+
+async def test_who_would_outlast_a_run_has_one_of_their_own(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.database.keeps_time = True
+        await service.ask(user_id="ann")
+        for user in ("bob", "eve"):
+            mock_clock.jump(25)
+            last = await service.ask(user_id=user)
+        mock_clock.jump(25)
+        await service.settled()
+        assert len(service.database.calls) == 2
+        service.database.calls[1].rows(1)
+        service.database.calls[1].end()
+        await service.settled()
+        assert service.end(last)["state"] == "done"
+
+
+async def test_who_joined_a_run_that_the_database_gave_up_has_it_begun_anew(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        first = await service.ask(user_id="ann")
+        mock_clock.jump(10)
+        late = [await service.ask(user_id=user) for user in ("bob", "eve")]
+        mock_clock.jump(10)
+        service.database.calls[0].end(failed(Code.DB_TIMEOUT))
+        await service.settled()
+        assert service.end(first)["state"] == "timeout"
+        _, again = service.database.calls
+        again.rows(1)
+        again.end()
+        await service.settled()
+        for question in late:
+            end = service.end(question)
+            assert (end["state"], end["elapsedMs"], end["rows"]) == ("done", 10_000, [[1]])
+
+
+@pytest.mark.parametrize("rows", [(), (1, 2)])
+async def test_a_run_is_begun_anew_for_nobody_who_has_seen_some_of_it_or_is_out_of_time(
+    mock_clock: trio.testing.MockClock, rows: tuple[int, ...]
+) -> None:
+    async with open_service() as service:
+        await service.ask(user_id="ann")
+        [call] = service.database.calls
+        mock_clock.jump(10)
+        late = await service.ask(user_id="bob")
+        if rows:
+            call.rows(*rows)
+        else:
+            mock_clock.jump(30)
+        call.end(failed(Code.DB_TIMEOUT))
+        await service.settled()
+        end = service.end(late)
+        assert (end["state"], end["rows"]) == ("timeout", [[row] for row in rows])
+        assert len(service.database.calls) == 1
+
+
 async def test_rooms_and_terms_share_nothing(mock_clock: trio.testing.MockClock) -> None:
     async with open_service() as service:
         await service.ask("SELECT * FROM orders")
