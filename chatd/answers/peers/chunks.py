@@ -10,7 +10,7 @@ from typing import Final
 
 from chatd.answers.bundled.contract import Chunk, Field
 from chatd.answers.peers.mapping import Binary
-from chatd.answers.peers.results import from_json, json_cell
+from chatd.answers.peers.results import COLUMNS_MAX, from_json, json_cell
 from chatd.answers.table import Column
 
 MESSAGE_CHARS_MAX: Final = 1_048_576
@@ -86,6 +86,8 @@ def is_stopped_notice(message: str) -> bool:
 
 def _columns(told: object) -> tuple[Column, ...]:
     columns: list[Column] = []
+    if isinstance(told, list) and len(told) > COLUMNS_MAX:
+        raise BadChunk("too many columns")
     for one in told if isinstance(told, list) else [told]:
         match one:
             case {Field.NAME: str() as name, Field.TYPE: str() | None as kind}:

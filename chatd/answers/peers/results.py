@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import attrs
 import orjson
 
-from chatd.answers.bundled.contract import Field
+from chatd.answers.bundled.contract import Field, columns_as_json
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.literals import BadLiteral, parse
 from chatd.answers.peers.mapping import Binary, Form
@@ -26,6 +26,8 @@ from chatd.wire.codes import Code
 
 COLUMNS_MAX: Final = 2_000
 """Columns of a table; SQLite's default and more than Postgres has. Beyond: unexpected form."""
+COLUMNS_BYTES: Final = 131_072
+"""Bytes of the columns of an answer, as JSON; beyond: their names and types are cut."""
 SENTENCE_CHARS: Final = 500
 """Characters of a database's own error that are passed on; the rest is cut."""
 VALUE: Final = "value"
@@ -79,9 +81,8 @@ class Meter:
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
-        self._sink.columns(
-            [Column(_sound(one.name), one.type and _sound(one.type)) for one in columns]
-        )
+        sound = [Column(_sound(one.name), one.type and _sound(one.type)) for one in columns]
+        self._sink.columns(_fitting(sound))
 
     def rows(self, rows: Sequence[Row]) -> None:
         """The next rows; the first that does not fit, and all after it, are left out."""
@@ -100,6 +101,22 @@ class Meter:
             passed.append(row)
         if passed:
             self._sink.rows(passed)
+
+
+def _fitting(columns: Sequence[Column]) -> Sequence[Column]:
+    """The columns, with the names and types that are longest cut, until all of them fit."""
+    chars_max = COLUMNS_BYTES
+    while len(orjson.dumps(columns_as_json(columns))) > COLUMNS_BYTES:
+        chars_max //= 2
+        columns = [
+            Column(_cut(one.name, chars_max), one.type and _cut(one.type, chars_max))
+            for one in columns
+        ]
+    return columns
+
+
+def _cut(text: str, chars_max: int) -> str:
+    return text if len(text) <= chars_max else f"{text[: chars_max - 1]}…"
 
 
 def _sound(text: str) -> str:

@@ -77,6 +77,7 @@ def test_too_many_that_are_early_are_refused() -> None:
         '{"index": 0, "columns": 5, "rows": []}',
         '{"index": 0, "columns": [{"name": "n"}], "rows": [[1, 2]]}',
         '{"index": 0, "rows": [[1]]}',
+        '{"index": 0, "columns": [' + '{"name": "n"},' * 2_000 + '{"name": "n"}], "rows": []}',
         "[" * 100_000,
         '{"index": 0, "columns": [{"name": "n"}], "rows": [[' + "[" * 990 + "]" * 990 + "]]}",
         '{"index": 0, "columns": [], "rows": [], "x": "' + "x" * MESSAGE_CHARS_MAX + '"}',

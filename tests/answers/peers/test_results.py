@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.bundled.contract import columns_as_json
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.mapping import Binary, Form, Mapping
 from chatd.answers.peers.results import (
+    COLUMNS_BYTES,
+    COLUMNS_MAX,
     SENTENCE_CHARS,
     UNEXPECTED,
     Meter,
@@ -214,17 +217,21 @@ class Plate:
     """A sink that keeps what it gets, and demands that it can travel."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self.columns_: list[Column] = []
         self.table: list[list[Any]] = []
 
     def columns(self, columns: Sequence[Column]) -> None:
-        assert not self.names
-        self.names = [column.name for column in columns]
-        orjson.dumps(self.names)
+        assert not self.columns_
+        self.columns_ = list(columns)
+        orjson.dumps(columns_as_json(columns))
 
     def rows(self, rows: Sequence[Row]) -> None:
         orjson.dumps(rows)
         self.table += [list(row) for row in rows]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns_]
 
 
 KEYS = st.sampled_from(["columns", "rows", "data", "name", "type", "success", "error", "0", "a"])
@@ -269,6 +276,31 @@ def test_garbage_is_a_failure_of_the_database_and_nothing_else(
     meter = Meter(Plate(), 10, 1_000_000)
     meter.columns(found.columns)
     meter.rows(found.rows)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [Column("\x01" * 500, "\N{ROCKET}" * 500)] * COLUMNS_MAX,
+        [Column("x" * 1_000_000), Column("id", "y" * 1_000_000)],
+    ],
+    ids=["many", "long"],
+)
+def test_names_that_are_too_long_together_are_cut(columns: list[Column]) -> None:
+    plate = Plate()
+    Meter(plate, 3, 1000).columns(columns)
+    told = columns_as_json(plate.columns_)
+    assert len(told) == len(columns)
+    assert len(orjson.dumps(told)) <= COLUMNS_BYTES
+    assert plate.names[0][:2] == columns[0].name[:2]
+    assert plate.names[0].endswith("…")
+    assert plate.names[-1] in ("id", plate.names[0])
+
+
+def test_names_that_fit_together_stay_as_long_as_they_are() -> None:
+    plate = Plate()
+    Meter(plate, 3, 1000).columns([Column("x" * 100_000)])
+    assert plate.names == ["x" * 100_000]
 
 
 def test_a_meter_lets_pass_what_the_terms_allow() -> None:
