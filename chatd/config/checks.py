@@ -1,6 +1,7 @@
 """What holds between keys, of whichever sections; asked once, when all layers are merged.
 
-A check takes the configuration and returns None, or the key to change and how its sentence goes on.
+A check takes the configuration and returns None, or the keys that do not go together and how the
+sentence goes on that begins with the first of them.
 """
 
 import ipaddress
@@ -10,7 +11,13 @@ from typing import Final, TypeAlias
 from chatd.config.errors import ConfigError
 from chatd.config.sections import Config
 
-Fault: TypeAlias = tuple[str, str]
+ANSWERS_AT_ONCE: Final = 2
+"""So many of the largest answers may be owed to a socket that has taken nothing of them yet."""
+BESIDE_ROWS_BYTES: Final = 262_144
+"""Bytes of the largest message that ends an answer, beside its rows: the text that people read
+(9,500 characters), the columns (`COLUMNS_BYTES` in `answers.peers.results`), and what is around."""
+
+Fault: TypeAlias = tuple[tuple[str, ...], str]
 
 
 def _internal_is_not_public(config: Config) -> Fault | None:
@@ -24,7 +31,7 @@ def _internal_is_not_public(config: Config) -> Fault | None:
         f"must be another place than the public port {server.port}; "
         "choose another port, or leave it out for a socket"
     )
-    return "server.internal", problem
+    return ("server.internal",), problem
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -47,19 +54,35 @@ def _rooms_are_used(config: Config) -> Fault | None:
     if config.directory.source == "file" or not config.directory.connections:
         return None
     problem = 'is used with directory.source = "file" only; say so, or leave it out'
-    return "directory.connections", problem
+    return ("directory.connections",), problem
+
+
+def _answers_fit(config: Config) -> Fault | None:
+    given, backlog = config.answers.max_bytes, config.server.backlog_bytes
+    needed = ANSWERS_AT_ONCE * (given + BESIDE_ROWS_BYTES)
+    if not config.answers.enabled or needed <= backlog:
+        return None
+    most = backlog // ANSWERS_AT_ONCE - BESIDE_ROWS_BYTES
+    problem = (
+        f"= {given} is too much for server.backlog_bytes = {backlog}: two answers at once would "
+        f"cut off whoever is in the room; write server.backlog_bytes = {needed} or more"
+        f"{f', or answers.max_bytes = {most} or less' if most > 0 else ''}"
+    )
+    return ("answers.max_bytes", "server.backlog_bytes"), problem
 
 
 CHECKS: Final[tuple[Callable[[Config], Fault | None], ...]] = (
     _internal_is_not_public,
     _rooms_are_used,
+    _answers_fit,
 )
 
 
-def check_together(config: Config, origin: Mapping[str, str]) -> None:
-    """Raise `ConfigError` for the first fault; `origin` says where the value of a key is from."""
+def check_together(config: Config, where: Mapping[str, str]) -> None:
+    """Raise `ConfigError` for the first fault; `where` says where each key that was set stands."""
     for check in CHECKS:
         fault = check(config)
         if fault is not None:
-            key, problem = fault
-            raise ConfigError(f"{origin[key]}: {key} {problem}.")
+            keys, problem = fault
+            places = dict.fromkeys(where[key] for key in keys if key in where)
+            raise ConfigError(f"{' and '.join(places)}: {keys[0]} {problem}.")

@@ -69,6 +69,7 @@ def load(
     values: dict[str, dict[str, object]] = {name: {} for name in sections()}
     whole: dict[str, Any] = {}
     origin = dict.fromkeys((*_dotted_names(), *tables()), DEFAULT)
+    where: dict[str, str] = {}
     for setting in (
         *(_from_file(*found) if found else ()),
         *_from_environment(env),
@@ -77,12 +78,13 @@ def load(
         if setting.key:
             values[setting.section][setting.key] = setting.value
             origin[f"{setting.section}.{setting.key}"] = setting.origin
+            where[f"{setting.section}.{setting.key}"] = setting.where
         else:
             whole[setting.section] = setting.value
             origin[setting.section] = setting.origin
     made = {name: section(**values[name]) for name, section in sections().items()}
     config = Config(**made, **whole)
-    check_together(config, origin)
+    check_together(config, where)
     return Loaded(config, found[0] if found else None, origin)
 
 

@@ -32,6 +32,9 @@ from chatd.config.rooms import Connections, FileConnection
 ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""
 
+MOST_ANSWER_BYTES = 1_000_000_000
+"""The longest answer: so many of it at once are still a backlog that can be written down."""
+
 
 @attrs.frozen
 class About:
@@ -375,8 +378,9 @@ class Answers:
     )
     max_bytes: int = key(
         262_144,
-        Whole(),
-        "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so.",
+        Whole(most=MOST_ANSWER_BYTES),
+        "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so. Twice this "
+        "and 524_288 must fit into server.backlog_bytes.",
         "SPEC 6, bounds",
     )
     timeout_s: float = key(

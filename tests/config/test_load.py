@@ -393,6 +393,42 @@ def test_a_fault_in_the_file_is_told_in_one_sentence(
     assert refusal(tmp_path, text) == sentence
 
 
+LARGE = "[answers]\nmax_bytes = 6_000_000\n"
+TOO_LARGE = (
+    "answers.max_bytes = 6000000 is too much for server.backlog_bytes = 1048576: two answers at "
+    "once would cut off whoever is in the room; write server.backlog_bytes = 12524288 or more, or "
+    "answers.max_bytes = 262144 or less."
+)
+
+
+def test_answers_that_would_cut_off_their_room_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, LARGE) == f"chatd.toml: {TOO_LARGE}"
+    variable = "CHATD_ANSWERS__MAX_BYTES"
+    told = env_refusal(tmp_path, **{variable: "6000000"})
+    assert told == f"environment variable {variable}: {TOO_LARGE}"
+    told = flag_refusal(tmp_path, answers__max_bytes=6_000_000, server__backlog_bytes=1_048_576)
+    assert told == f"the command line: {TOO_LARGE}"
+    assert from_text(tmp_path, f"{LARGE}[server]\nbacklog_bytes = 12_524_288")
+    assert from_text(tmp_path, f"{LARGE}enabled = false")
+
+
+def test_keys_that_do_not_go_together_are_named_with_where_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "chatd.toml").write_text(LARGE)
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"CHATD_SERVER__BACKLOG_BYTES": "524289"}, {}, tmp_path, [Path("chatd.toml")])
+    assert str(caught.value) == (
+        f"{tmp_path}/chatd.toml and environment variable CHATD_SERVER__BACKLOG_BYTES: "
+        "answers.max_bytes = 6000000 is too much for server.backlog_bytes = 524289: two answers at "
+        "once would cut off whoever is in the room; write server.backlog_bytes = 12524288 or more."
+    )
+
+
+def test_a_backlog_that_is_too_small_for_the_answers_is_refused(tmp_path: Path) -> None:
+    told = env_refusal(tmp_path, CHATD_SERVER__BACKLOG_BYTES="1048575")
+    assert told.startswith("environment variable CHATD_SERVER__BACKLOG_BYTES: answers.max_bytes = ")
+    assert told.endswith("backlog_bytes = 1048576 or more, or answers.max_bytes = 262143 or less.")
+
+
 def test_the_environment_is_read_by_the_type_of_the_key(tmp_path: Path) -> None:
     env = {
         "CHATD_SERVER__PORT": "0",
@@ -563,7 +599,9 @@ def test_the_internal_listener_may_be_beside_the_public_port(tmp_path: Path, tex
 
 def test_what_does_not_go_together_is_told_with_its_origin(tmp_path: Path) -> None:
     env = {"CHATD_SERVER__INTERNAL": "127.0.0.1:9000"}
-    with pytest.raises(ConfigError, match=r"^\$CHATD_SERVER__INTERNAL: server\.internal must be"):
+    with pytest.raises(
+        ConfigError, match=r"^environment variable CHATD_SERVER__INTERNAL: server\.internal must"
+    ):
         load(None, env, {"server.port": 9000}, tmp_path, places=())
 
 

@@ -1,0 +1,72 @@
+"""The largest message that ends an answer: what the configuration reckons with, and not less."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from chatd.answers.answer import Answer, Ending
+from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
+from chatd.answers.markdown import SENTENCE_CHARS_MAX
+from chatd.answers.peers.results import COLUMNS_MAX, Meter
+from chatd.answers.prose import readable
+from chatd.answers.table import Column, Row
+from chatd.chat.markup import MARKUPS
+from chatd.chat.records import Message
+from chatd.chat.rendering import message_json
+from chatd.config.checks import BESIDE_ROWS_BYTES
+from chatd.socketio import event_text
+from chatd.wire.codes import Code
+from chatd.wire.names import ServerEvent
+from tests.chat.commands import message_id
+
+MAX_BYTES = 100_000
+
+
+class Into:
+    """A sink that fills an answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        self._answer.set_columns(columns)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        self._answer.add_rows(rows)
+
+
+def size(answer: Answer, markup: str) -> int:
+    """Bytes of the packet that a client gets."""
+    message = Message(
+        message_id(1),
+        "room" * 32,
+        2**53,
+        "db:" + "room" * 32,
+        "name" * 32,
+        readable(answer),
+        None,
+        None,
+        2**53,
+        reply_to=message_id(2),
+        answer=answer.as_json(2**53),
+    )
+    payload = message_json(message, MARKUPS[markup])
+    return len(b"4" + event_text(ServerEvent.CHAT_MESSAGE, payload))
+
+
+@pytest.mark.parametrize("markup", MARKUPS)
+@pytest.mark.parametrize("text", ["'", "<a", "\x01", "\N{ROCKET}", "|", '"'])
+@pytest.mark.parametrize("width", [1, COLUMNS_SHOWN, COLUMNS_MAX])
+def test_no_answer_is_larger_than_the_configuration_reckons_with(
+    width: int, text: str, markup: str
+) -> None:
+    answer = Answer(max_rows=10**6, max_bytes=MAX_BYTES)
+    meter = Meter(Into(answer), 10**6, MAX_BYTES)
+    meter.columns([Column(text * 1_000, text * 1_000)] * width)
+    while not meter.is_full:
+        meter.rows([[text * 30] * width])
+    answer.end(Ending.failed(Code.DB_ERROR, text * SENTENCE_CHARS_MAX))
+    rows = len(orjson.dumps(answer.rows))
+    assert rows <= MAX_BYTES + len("[]")
+    assert size(answer, markup) - rows <= BESIDE_ROWS_BYTES
