@@ -4,6 +4,7 @@ Also promise 8 of SPEC 9: whatever ends the daemon, each question reaches one en
 outlives it.
 """
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -177,6 +178,16 @@ async def test_no_db_mcp_outlives_its_daemon(
             assert code == 0
             assert has_ended(child)
         await ended(child)
+
+
+async def test_a_db_mcp_that_crashed_before_the_first_question_answers_it(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    os.kill(await db_mcp_of(daemon), signal.SIGKILL)
+    await daemon.event("database.lost")
+    assert (await answer(alice, "SELECT 1"))["rows"] == [[1]]
 
 
 @pytest.mark.parametrize("order", ["clients come later", "clients come at once"])

@@ -3,8 +3,8 @@
 Each session lives in a task of its own, so that a peer that dies, hangs or lies costs its own call
 only. The first is opened at once and kept, so that a question does not wait for a process to start;
 the others when there are more questions than sessions. A call holds a session; calls that find none
-wait in order. A session that was lost is opened again, after 1 s, 2 s, and so on up to a minute, at
-once where it had begun to serve.
+wait in order. A session that was lost is opened again, at once where it was of use; else after 1 s,
+2 s, and so on up to a minute.
 
 The MCP SDK takes a second to import and 30 MB, so that it is imported by the first session, in a
 thread.
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later attempt to open a session again; doubled between."""
+LASTING_S: Final = 10.0
+"""A session that was ready for so long was of use, though nobody asked anything."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
@@ -91,6 +93,23 @@ class _Place:
     is_opening: bool = False
     failures: int = 0
     has_served: bool = False
+    ready_at_s: float | None = None
+    was_brief: bool = False
+
+    def count(self, now_s: float) -> None:
+        """Count a life that has ended: how many in a row have failed.
+
+        One that served or lasted was of use. The first that was ready and ended before that is no
+        failure yet, so that a crash is nobody's who asks next; one more of them is, so that a peer
+        that ends as soon as it is ready is not started in a spin.
+        """
+        has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= LASTING_S
+        if self.has_served or has_lasted:
+            self.failures, self.was_brief = 0, False
+        elif self.ready_at_s is not None and not self.was_brief:
+            self.failures, self.was_brief = 0, True
+        else:
+            self.failures += 1
 
 
 class McpDatabase:
@@ -210,12 +229,12 @@ class McpDatabase:
             while not place.is_warm and not self._is_wanted():
                 await self._news.wait()
             place.is_opening = True
-            place.has_served = False
+            place.has_served, place.ready_at_s = False, None
             reason = await self._live(place)
             place.is_ready = place.is_opening = place.is_busy = False
             if reason is None:  # closed on our side, as a call may still run on
                 continue
-            place.failures = 0 if place.has_served else place.failures + 1
+            place.count(trio.current_time())
             wait_s = delay_s(place.failures)
             self._emit.emit(DatabaseLost(self._connection_id, reason, wait_s))
             self._reason = f"The server of this database cannot be asked: {reason}."
@@ -244,8 +263,8 @@ class McpDatabase:
             with trio.CancelScope(deadline=began_s + start_s) as starting:
                 async with self._opened(link) as session:
                     starting.deadline = math.inf
-                    place.is_ready = True
-                    took_ms = (trio.current_time() - began_s) * 1000
+                    place.is_ready, place.ready_at_s = True, trio.current_time()
+                    took_ms = (place.ready_at_s - began_s) * 1000
                     self._emit.emit(DatabaseConnected(self._connection_id, took_ms))
                     self._tell()
                     await self._serve(place, session, link)

@@ -234,6 +234,9 @@ def main(start: str) -> None:
                 names = TOOLS[:2] if start == "toolless" else TOOLS
                 tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
                 send(id=message["id"], result={"tools": tools})
+                if start == "fleeting":
+                    time.sleep(0.2)
+                    sys.exit(1)
             case "tools/call":
                 calls.id = message["id"]
                 sql = message["params"]["arguments"].get("sql", "rows")

@@ -52,10 +52,10 @@ class Listening(Recorder):
         self.news.set()
         self.news = trio.Event()
 
-    async def until(self, kind: type[Event]) -> None:
-        """Until there is an event of a class."""
+    async def until(self, kind: type[Event], count: int = 1) -> None:
+        """Until there are so many events of a class."""
         with trio.fail_after(LIMIT_S):
-            while not self.of(kind):
+            while len(self.of(kind)) < count:
                 await self.news.wait()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from chatd.answers.peers import session
+from chatd.answers.peers import pool, session
 from chatd.answers.peers.mapping import READY, Call, Mapping
 from chatd.answers.peers.pool import delay_s
 from chatd.answers.peers.results import UNEXPECTED
@@ -329,6 +329,36 @@ async def test_a_peer_that_dies_while_nobody_asks_is_there_again_for_the_next(
         assert again != row
         assert len(peer.recorder.of(DatabaseConnected)) == 2
         assert peer.recorder.of(DatabaseLost)[0].retry_in_s == 0
+
+
+async def test_a_peer_that_dies_before_anybody_asked_is_there_for_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    async with running(fake(file=file)) as peer:
+        await peer.recorder.until(DatabaseConnected)
+        os.kill(processes(file)[0], 9)
+        await peer.recorder.until(DatabaseLost)
+        assert peer.database.is_available
+        assert (await peer.ask("rows"))[0] == Answered()
+        assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0]
+
+
+async def test_a_peer_that_dies_as_soon_as_it_is_ready_is_not_started_in_a_spin() -> None:
+    async with running(fake("fleeting")) as peer:
+        await peer.recorder.until(DatabaseLost, count=2)
+        assert not peer.database.is_available
+        assert (await failure(peer, "rows")).code is Code.DB_UNAVAILABLE
+        await peer.recorder.until(DatabaseLost, count=3)
+        assert len(peer.recorder.of(DatabaseConnected)) == 3
+        assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0, 1, 2]
+
+
+async def test_a_peer_that_was_ready_for_long_is_started_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "LASTING_S", 0.1)
+    async with running(fake("fleeting")) as peer:
+        await peer.recorder.until(DatabaseLost, count=3)
+        assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0, 0, 0]
 
 
 async def test_what_a_peer_starts_ends_with_it(tmp_path: Path) -> None:
