@@ -95,7 +95,9 @@ class AnswerExports:
     def route(self) -> Route:
         """All of them, as one route."""
         methods = frozenset({"GET", "POST"})
-        return Route(self._answer, methods, max_body_bytes=0, origins=self._origins)
+        return Route(
+            self._answer, methods, max_body_bytes=0, origins=self._origins, headers=_GUARDED
+        )
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -118,7 +120,7 @@ class AnswerExports:
         await self._find(message_id, admitted.grants)
         ticket = self._tickets.give(message_id, admitted.identity, trio.current_time())
         told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
-        return json_response(201, told, _GUARDED)
+        return json_response(201, told)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
         is_real = name in FORMATS and request.method == "GET"
@@ -135,7 +137,6 @@ class AnswerExports:
             (
                 (b"content-type", exported.media_type.encode()),
                 (b"content-disposition", disposition.encode()),
-                *_GUARDED,
             ),
             exported.pieces,
         )
@@ -187,5 +188,5 @@ def _ticket(request: Request) -> str | None:
 
 
 def _refuse(status: int, code: Code, sentence: str | None = None) -> Response:
-    headers = (*_GUARDED, _CHALLENGE) if status == 401 else _GUARDED
+    headers = (_CHALLENGE,) if status == 401 else ()
     return refusal(status, code, sentence or EXPLANATIONS[code].sentence, headers)

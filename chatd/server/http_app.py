@@ -5,7 +5,7 @@ server beneath: waits, bounds on memory and the end of a connection are `http_la
 entry in a table, from a path to a handler that turns a `Request` into a `Response`; a path that
 ends in a slash stands for all below it. A route with `origins` is for web pages too: its
 preflights are answered, pages of strangers are refused, and each answer, an error as well, says who
-may read it (SPEC 1, "Origins").
+may read it (SPEC 1, "Origins"). What a route says with each answer is said with its errors too.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -141,12 +141,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @attrs.frozen
 class Route:
-    """What answers at a path. HEAD comes with GET."""
+    """What answers at a path. HEAD comes with GET, `headers` with whatever is answered there."""
 
     handler: Handler
     methods: frozenset[str] = frozenset({"GET"})
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     origins: OriginRules | None = None
+    headers: Headers = ()
 
     def allowed(self) -> list[str]:
         return sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set()))
@@ -216,8 +217,10 @@ async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -
         receive=receive,
     )
     if route.origins is None:
-        return await _handle(route, request)
-    return await _handle_for_pages(route, route.origins, request)
+        response = await _handle(route, request)
+    else:
+        response = await _handle_for_pages(route, route.origins, request)
+    return attrs.evolve(response, headers=(*response.headers, *route.headers))
 
 
 async def _handle_for_pages(route: Route, origins: OriginRules, request: Request) -> Response:

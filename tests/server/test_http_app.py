@@ -201,7 +201,8 @@ APP, STRANGER = b"https://app.example", b"https://evil.example"
 
 def app_for_pages(*allowed: str) -> AsgiApp:
     rules = OriginRules(allowed, is_loopback=False)
-    route = Route(echo_path, frozenset({"GET", "POST"}), origins=rules, max_body_bytes=0)
+    said = ((b"cache-control", b"no-store"),)
+    route = Route(echo_path, frozenset({"GET", "POST"}), 0, origins=rules, headers=said)
     return build_app(StatusOf(), routes={"/for/": route})
 
 
@@ -257,6 +258,24 @@ async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> Non
     app = build_app(StatusOf(), routes={"/for/": route})
     assert (await ask(app, "/for/a", headers=((b"host", b"evil.example"),))).status == 403
     assert (await ask(app, "/for/a", headers=((b"host", b"localhost:1"),))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "length", "origin", "status"),
+    [
+        ("GET", b"0", APP, 200),
+        ("OPTIONS", b"0", APP, 204),
+        ("GET", b"0", STRANGER, 403),
+        ("DELETE", b"0", APP, 405),
+        ("POST", b"9", APP, 413),
+    ],
+)
+async def test_what_a_route_says_is_said_with_each_answer(
+    method: str, length: bytes, origin: bytes, status: int
+) -> None:
+    headers = ((b"origin", origin), (b"host", b"x"), (b"content-length", length))
+    answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
+    assert (answer.status, answer.headers[b"cache-control"]) == (status, b"no-store")
 
 
 async def test_several_headers_of_one_name_are_one_list() -> None:
