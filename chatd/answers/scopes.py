@@ -9,6 +9,7 @@ Of a table or a query `t` is a row, which no function of the server takes that d
 function in FROM it may be a number or a text, so that only columns that are known may be named.
 """
 
+import string
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -77,9 +78,17 @@ _TREE_NAMES = {"Unnest": "unnest", "ExplodingGenerateSeries": "generate_series"}
 _NAME_BYTES = 63  # of a name, in Postgres; the rest is cut off
 
 
+# All that databases fold: SQLite always, Postgres (in UTF-8) what stands without quotes.
+_TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
 @attrs.frozen
 class TableName:
-    """The name of a table as its dialect compares it, with the schema that it is written with."""
+    """The name of a table as its dialect takes it, with the schema that it is written with.
+
+    It is without its quotes, and folded where the catalogue has the folded name (Postgres). SQLite
+    has the name as it was created, and finds it in any case: here it stays as it is written.
+    """
 
     name: str
     schema: str | None = None
@@ -97,7 +106,7 @@ class TableName:
         if len(tokens) == 3 and not tokens[1].is_symbol("."):
             return None
         *schema, name = (
-            _compared(token.text if token.kind is Kind.NAME else token.written, dialect, token.kind)
+            _taken(token.text if token.kind is Kind.NAME else token.written, dialect, token.kind)
             for token in tokens[::2]
         )
         return cls(name, schema[0] if schema else None)
@@ -116,13 +125,18 @@ class TableName:
             return True
         if self.is_system(dialect):
             return False
-        placed = self.placed(dialect)
-        home = None if schema is None else _compared(schema, dialect, Kind.NAME)
+        placed = self.placed(dialect)._compared(dialect)
+        home = None if schema is None else _compared(schema, dialect)
         if home is not None and placed.schema != home:
             return False
         return tables is None or placed in {
-            named.placed(dialect, home) for named in _named(tables, dialect)
+            named.placed(dialect, home)._compared(dialect) for named in _named(tables, dialect)
         }
+
+    def _compared(self, dialect: Dialect) -> "TableName":
+        """The same for all ways to write it; two tables are one where this is equal."""
+        schema = None if self.schema is None else _compared(self.schema, dialect)
+        return TableName(_compared(self.name, dialect), schema)
 
     def _is_closed(self, dialect: Dialect) -> bool:
         name, schema = self.name.lower(), (self.schema or "").lower()
@@ -163,7 +177,7 @@ def outside_table(
             return TableName(named.name, f"{table.catalog}.{named.schema}")
         is_written = _is_written(table)
         may_be_cte = named.schema is None and not is_written
-        if may_be_cte and named.name in _visible_ctes(table, dialect):
+        if may_be_cte and _compared(named.name, dialect) in _visible_ctes(table, dialect):
             continue
         if not named.is_within(dialect, schema, tables) or (
             is_written and named.is_system(dialect)
@@ -314,12 +328,12 @@ def _visible_ctes(table: "Expr", dialect: Dialect) -> Iterator[str]:
 
 
 def _cte_name(cte: "Expr", dialect: Dialect) -> str:
-    return _identifier(cte.args["alias"].this, dialect)
+    return _compared(_identifier(cte.args["alias"].this, dialect), dialect)
 
 
 def _identifier(identifier: "Expr", dialect: Dialect) -> str:
     kind = Kind.NAME if identifier.args.get("quoted") else Kind.WORD
-    return _compared(identifier.name, dialect, kind)
+    return _taken(identifier.name, dialect, kind)
 
 
 def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
@@ -335,13 +349,14 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
             if named is not None:
                 yield named
         if not set(entry) & set(".\"'`[]"):
-            yield TableName(_compared(entry, dialect, Kind.NAME))
+            yield TableName(entry)
 
 
-def _compared(name: str, dialect: Dialect, kind: Kind) -> str:
-    """A name as its dialect compares it.
+def _taken(name: str, dialect: Dialect, kind: Kind) -> str:
+    """A name as its dialect looks it up: Postgres folds what is not in quotes."""
+    return name.translate(_TO_LOWER) if dialect == "postgres" and kind is Kind.WORD else name
 
-    SQLite folds ASCII always, Postgres folds what is not in quotes, MySQL on Linux folds nothing.
-    """
-    folds = dialect == "sqlite" or (dialect == "postgres" and kind is Kind.WORD)
-    return name.lower() if folds else name
+
+def _compared(name: str, dialect: Dialect) -> str:
+    """A name that was taken, as its dialect compares it: MySQL on Linux and Postgres exactly."""
+    return name.translate(_TO_LOWER) if dialect == "sqlite" else name

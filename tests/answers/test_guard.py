@@ -481,9 +481,9 @@ def test_nothing_escapes_where_writing_is_allowed(dialect: Dialect, sql: str) ->
     ("dialect", "name", "table"),
     [
         ("sqlite", "orders", TableName("orders")),
-        ("sqlite", " Orders ", TableName("orders")),
+        ("sqlite", " Orders ", TableName("Orders")),
         ("sqlite", "[order items]", TableName("order items")),
-        ("sqlite", 'main."Orders"', TableName("orders", "main")),
+        ("sqlite", 'main."Orders"', TableName("Orders", "main")),
         ("postgres", "Sales.Orders", TableName("orders", "sales")),
         ("postgres", '"Sales"."Orders"', TableName("Orders", "Sales")),
         ("postgres", '"a-b $"', TableName("a-b $")),
