@@ -21,16 +21,22 @@ class ListTables:
 
 @attrs.frozen
 class DescribeTable:
-    """The columns of a table."""
+    """The columns of a table.
+
+    `table` is its name alone, without quotes, and `schema` what it was named with. In a question
+    `table` is all of it, as it was typed; what a database is asked has passed `guard.check_table`.
+    """
 
     table: str
+    schema: str | None = None
 
 
 @attrs.frozen
 class SampleTable:
-    """Some rows of a table."""
+    """Some rows of a table, which is named as in `DescribeTable`."""
 
     table: str
+    schema: str | None = None
 
 
 @attrs.frozen

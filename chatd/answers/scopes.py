@@ -98,6 +98,11 @@ class TableName:
         """As people write it."""
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
+    def told(self, dialect: Dialect) -> "TableName":
+        """As a tool is told it: without SQLite's one schema, as its tools know bare names."""
+        is_implied = dialect == "sqlite" and self._compared(dialect).schema == "main"
+        return TableName(self.name) if is_implied else self
+
     @classmethod
     def of_tokens(cls, tokens: tuple[Token, ...], dialect: Dialect) -> "TableName | None":
         """The table that is named by `name` or `schema.name`; None where it is anything else."""

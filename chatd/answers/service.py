@@ -273,9 +273,10 @@ class Answers:
                     return Ending.failed(code, EXPLANATIONS[code].sentence)
                 return ExplainStatement(allowed.sql)
             case DescribeTable(table) | SampleTable(table):
-                rejected = check_table(table, policy)
-                if isinstance(rejected, Rejected):
-                    return Ending.failed(rejected.code, rejected.sentence)
+                named = check_table(table, policy)
+                if isinstance(named, Rejected):
+                    return Ending.failed(named.code, named.sentence)
+                question = attrs.evolve(question, table=named.name, schema=named.schema)
         if asked.dry_run:
             sentence = "There is a plan for statements only; ask without dryRun."
             return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED, sentence)

@@ -271,6 +271,8 @@ _CALL_KINDS: Final[Mapping[str, Kind]] = {
     "rows": Text("a dotted path such as data.rows"),
     "is_list": Flag(),
     "as_statement": Flag(),
+    "is_quoted": Flag(),
+    "schema_argument": Text("the name of an argument", empty=False),
 }
 
 

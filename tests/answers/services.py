@@ -243,13 +243,14 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
     }
     ttl_s = changes.pop("ttl_s", 30.0)
     read_only = changes.pop("read_only", True)
+    dialect = changes.pop("dialect", "sqlite")
     database, other = HeldDatabase(), HeldDatabase()
     watcher, recorder = Watcher(), Recorder()
     shelf = Shelf(watcher)
     answers = Answers(
         {
-            ROOM: RoomDatabase(database if real is None else real, "sqlite", read_only),
-            OTHER_ROOM: RoomDatabase(other, "sqlite", read_only),
+            ROOM: RoomDatabase(database if real is None else real, dialect, read_only),
+            OTHER_ROOM: RoomDatabase(other, dialect, read_only),
         },
         watcher,
         shelf.conclude,

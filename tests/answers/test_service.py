@@ -10,6 +10,7 @@ from chatd.answers.requests import (
     ExplainStatement,
     ListTables,
     RunStatement,
+    SampleTable,
     Stopped,
 )
 from chatd.answers.service import Cancelling
@@ -136,6 +137,42 @@ async def test_the_context_narrows_what_may_be_touched(mock_clock: trio.testing.
         assert inside not in service.shelf.stored
         for question in (outside, other):
             assert service.end(question)["error"]["code"] == "db_statement_rejected"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "typed", "table", "schema"),
+    [
+        ("sqlite", '"orders"', "orders", None),
+        ("sqlite", "`order items`", "order items", None),
+        ("sqlite", "[Orders]", "Orders", None),
+        ("sqlite", "main.orders", "orders", "main"),
+        ("postgres", "ORDERS", "orders", None),
+        ("postgres", 'Sales."Orders"', "Orders", "sales"),
+        ("mysql", "shop.`order items`", "order items", "shop"),
+    ],
+)
+async def test_a_table_is_asked_about_by_the_name_that_was_judged(
+    mock_clock: trio.testing.MockClock, dialect: str, typed: str, table: str, schema: str | None
+) -> None:
+    async with open_service(dialect=dialect) as service:
+        await service.ask(DescribeTable(typed))
+        await service.ask(SampleTable(typed))
+        assert [call.request for call in service.database.calls] == [
+            DescribeTable(table, schema),
+            SampleTable(table, schema),
+        ]
+
+
+async def test_a_context_with_one_spelling_lets_no_other_table_be_sampled(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    # In Postgres Orders is orders, and "Orders" another table.
+    async with open_service(dialect="postgres") as service:
+        await service.ask(SampleTable("Orders"), tables=["orders"])
+        assert [call.request for call in service.database.calls] == [SampleTable("orders")]
+        refused = await service.ask(SampleTable('"Orders"'), tables=["orders"])
+        assert service.end(refused)["error"]["code"] == "db_statement_rejected"
+        assert len(service.database.calls) == 1
 
 
 async def test_help_and_misused_commands_need_no_database(

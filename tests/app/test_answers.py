@@ -87,6 +87,24 @@ async def test_with_nothing_configured_every_kind_of_question_is_answered(
     assert told["answer"]["state"] == "done"
 
 
+async def test_a_table_may_be_named_in_every_way_that_its_dialect_has(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    for question in (
+        *('/describe "orders"', "/describe [Orders]", "/describe main.orders"),
+        *("DESCRIBE `orders`", "SHOW COLUMNS FROM main.orders", 'DESC main."orders"'),
+    ):
+        described = await answer(alice, question)
+        assert [row[0] for row in described.get("rows", ())][:2] == ["id", "customer_id"], question
+    for question in ("/sample `customers`", "/sample MAIN.customers", "/sample customers"):
+        sampled = await answer(alice, question)
+        assert [row[0] for row in sampled.get("rows", ())][:3] == [1, 2, 3], question
+    missing = await answer(alice, "/describe sales.orders")
+    assert missing["error"]["message"] == "There is no table sales.orders here."
+
+
 async def test_values_arrive_exactly_as_they_are(house: House, nursery: trio.Nursery) -> None:
     daemon = await house.start()
     alice = await alice_of(house, daemon, nursery)

@@ -55,7 +55,7 @@ _OPTIONAL: Mapping[Argument, Mapping[str, Any]] = {
 }
 _REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
     Argument.SQL: {"type": "string", "description": "One statement of SQLite."},
-    Argument.TABLE: {**_NAME, "description": "The name of a table or view."},
+    Argument.TABLE: {**_NAME, "description": "A table or view: its name, or main.name."},
 }
 
 

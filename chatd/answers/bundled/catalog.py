@@ -67,10 +67,16 @@ class Catalog:
         ]
 
     def find(self, name: str) -> Table:
-        """The table of that name. Raises `DatabaseFailed` where none is, or it is out of scope."""
-        if not self.scope.holds(fold(name)):
+        """The table of that name, which may have its schema before it.
+
+        Raises `DatabaseFailed` where none is, or it is out of scope.
+        """
+        key = fold(name)
+        if key not in self._tables:
+            key = key.removeprefix(f"{MAIN}.")
+        if not self.scope.holds(key):
             raise rejected(f"The table {shown(name)} is outside of what this question may touch.")
-        table = self._tables.get(fold(name))
+        table = self._tables.get(key)
         if table is None:
             raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")
         return table

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 import attrs
 
+from chatd.answers.lexer import Dialect
 from chatd.answers.peers.mapping import Call, Form, Mapping
 from chatd.answers.requests import (
     DescribeTable,
@@ -16,11 +17,12 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
+from chatd.answers.scopes import TableName
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
 
-EXPLAIN: Final[Dictionary[str, str]] = MappingProxyType(
+EXPLAIN: Final[Dictionary[Dialect, str]] = MappingProxyType(
     {"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}
 )
 """What stands before a statement so that its plan is told and it does not run, by dialect."""
@@ -28,32 +30,38 @@ EXPLAIN: Final[Dictionary[str, str]] = MappingProxyType(
 
 @attrs.frozen
 class ToolCall:
-    """A tool, what it is called with, and how it answers; `table` is what "*" stands for."""
+    """A tool, what it is called with, and how it answers.
+
+    `table` is what "*" stands for, in any schema where its own is None.
+    """
 
     tool: str
     arguments: Dictionary[str, object]
     form: Form = Form.JSON
     rows: str = ""
-    table: str | None = None
+    table: TableName | None = None
 
 
-def tool_call(mapping: Mapping, dialect: str, request: Request, terms: Terms) -> ToolCall | None:
+def tool_call(
+    mapping: Mapping, dialect: Dialect, request: Request, terms: Terms
+) -> ToolCall | None:
     """The call that carries out a request; None where the peer has no tool for it."""
     call: Call | None
-    subject: str | None
+    subject: str | None = None
+    table: TableName | None = None
     match request:
         case ListTables():
-            call, subject = mapping.list_tables, None
-        case DescribeTable(table=table):
-            call, subject = mapping.describe_table, table
-        case SampleTable(table=table):
-            call, subject = mapping.sample_table, table
+            call = mapping.list_tables
+        case DescribeTable(name, schema):
+            call, table = mapping.describe_table, TableName(name, schema)
+        case SampleTable(name, schema):
+            call, table = mapping.sample_table, TableName(name, schema)
             if call is not None and call.as_statement:
-                name = quoted_table(table, terms.schema, dialect)
-                subject = f"SELECT * FROM {name} LIMIT {min(SAMPLE_ROWS, terms.max_rows)}"
-        case RunStatement(sql=sql):
+                quoted = quoted_table(TableName(name, schema or terms.schema), dialect)
+                subject = f"SELECT * FROM {quoted} LIMIT {min(SAMPLE_ROWS, terms.max_rows)}"
+        case RunStatement(sql):
             call, subject = mapping.query, sql
-        case ExplainStatement(sql=sql):
+        case ExplainStatement(sql):
             call, subject = mapping.explain, sql
             if call is not None and call.as_statement:
                 subject = f"{EXPLAIN[dialect]}{sql}"
@@ -62,14 +70,32 @@ def tool_call(mapping: Mapping, dialect: str, request: Request, terms: Terms) ->
     if call is None:
         return None
     arguments: dict[str, object] = dict(call.fixed)
+    if table is not None:
+        subject = subject or _named(table.told(dialect), call, dialect)
+        table = _judged(table, dialect, terms).told(dialect)
+        if call.schema_argument is not None and table.schema is not None:
+            arguments[call.schema_argument] = table.schema
     if call.argument is not None and subject is not None:
         arguments[call.argument] = [subject] if call.is_list else subject
     told = _told(terms)
     for term, argument in mapping.terms.items():
         if told[term] is not None:
             arguments[argument] = told[term]
-    named = request.table if isinstance(request, DescribeTable | SampleTable) else None
-    return ToolCall(call.tool, arguments, call.form, call.rows, named)
+    return ToolCall(call.tool, arguments, call.form, call.rows, table)
+
+
+def _named(table: TableName, call: Call, dialect: Dialect) -> str:
+    """The table as the argument of a tool."""
+    if call.schema_argument is not None:
+        table = TableName(table.name)
+    return quoted_table(table, dialect) if call.is_quoted else table.text
+
+
+def _judged(table: TableName, dialect: Dialect, terms: Terms) -> TableName:
+    """The table with the schema in which the guard took it to be, where a context narrows."""
+    if terms.schema is None and terms.tables is None:
+        return table
+    return table.placed(dialect, terms.schema)
 
 
 def _told(terms: Terms) -> dict[str, object]:
@@ -84,11 +110,8 @@ def _told(terms: Terms) -> dict[str, object]:
     }
 
 
-def quoted_table(table: str, schema: str | None, dialect: str) -> str:
-    """The name of a table in SQL, quoted, whatever is in it.
-
-    A dot parts schema and table; where there is none, and a schema is given, it is that one.
-    """
-    parts = table.split(".", 1) if "." in table else [schema, table] if schema else [table]
+def quoted_table(table: TableName, dialect: Dialect) -> str:
+    """The name of a table in SQL, its parts in quotes, whatever is in them."""
     quote = "`" if dialect == "mysql" else '"'
+    parts = (table.name,) if table.schema is None else (table.schema, table.name)
     return ".".join(quote + part.replace(quote, quote * 2) + quote for part in parts)

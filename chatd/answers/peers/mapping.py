@@ -43,9 +43,12 @@ class Call:
 
     `argument` is where the table or the statement goes, None where the tool takes none; with
     `is_list` it goes there as the one member of a list. `fixed` are arguments that are always the
-    same. `as_statement`: the tool takes SQL, and what is asked is written as a statement. `rows` is
-    the path to the rows in JSON: "data.results"; a number counts in a list, and "*" is the object
-    in a list whose `name` is that of the table.
+    same. `as_statement`: the tool takes SQL, and what is asked is written as a statement.
+    `is_quoted`: the tool puts the name of a table into a statement as it is, so that it is quoted
+    here. The schema of a table goes to `schema_argument`; where there is none, it stands before the
+    name with a dot, if it was asked with it. `rows` is the path to the rows in JSON:
+    "data.results"; a number counts in a list, and "*" is the object in a list whose `name`, and
+    whose `schema` where it has one, are those of the table.
     """
 
     tool: str
@@ -55,6 +58,8 @@ class Call:
     fixed: Dictionary[str, object] = MappingProxyType({})
     is_list: bool = False
     as_statement: bool = False
+    is_quoted: bool = False
+    schema_argument: str | None = None
 
 
 @attrs.frozen
@@ -129,7 +134,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         # statements that begin with SELECT are taken, so that there is no plan, and no WITH.
         "mcp-server-sqlite": Mapping(
             list_tables=Call("list_tables", form=Form.PYTHON),
-            describe_table=Call("describe_table", "table_name", form=Form.PYTHON),
+            describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
             sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
             query=Call("read_query", "query", form=Form.PYTHON),
             error_prefixes=("Error:", "Database error:"),
@@ -138,7 +143,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         # 2^53 are rounded, infinity is NULL. Bytes are exact. Otherwise as mcp-server-sqlite.
         "mcp-server-sqlite-npx": Mapping(
             list_tables=Call("list_tables"),
-            describe_table=Call("describe_table", "table_name"),
+            describe_table=Call("describe_table", "table_name", is_quoted=True),
             sample_table=Call("read_query", "query", as_statement=True),
             query=Call("read_query", "query"),
             error_prefixes=("Error:",),
@@ -146,7 +151,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         ),
         # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity is
         # NULL, empty bytes are an empty object; of two columns with one name the first is lost; no
-        # rows have no columns. Tables are searched in every schema.
+        # rows have no columns. Without a schema tables are searched in every one.
         "dbhub": Mapping(
             list_tables=Call(
                 "search_objects",
@@ -158,6 +163,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
                 "pattern",
                 rows="data.results.*.columns",
                 fixed=MappingProxyType({"object_type": "table", "detail_level": "full"}),
+                schema_argument="schema",
             ),
             sample_table=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
             query=Call("execute_sql", "sql", rows=_SQLITE_PATH),

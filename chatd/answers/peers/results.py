@@ -21,6 +21,7 @@ from chatd.answers.peers.literals import BadLiteral, parse
 from chatd.answers.peers.mapping import Binary, Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
 from chatd.answers.requests import DatabaseFailed, Sink
+from chatd.answers.scopes import TableName
 from chatd.answers.table import BYTES, Cell, Column, Row, cell
 from chatd.wire.codes import Code
 
@@ -242,7 +243,7 @@ def _document(document: object, call: ToolCall, binary: Binary, most: int) -> Ta
         raise failure(_said(document) or "")
     truncated = isinstance(document, Mapping) and document.get("truncated") is True
     for step in call.rows.split(".") if call.rows else ():
-        document = _step(document, step, call.table)
+        document = _step(document, step, call)
         truncated = truncated or (
             isinstance(document, Mapping) and document.get("truncated") is True
         )
@@ -250,17 +251,23 @@ def _document(document: object, call: ToolCall, binary: Binary, most: int) -> Ta
     return attrs.evolve(table, is_truncated=True) if truncated else table
 
 
-def _step(document: object, step: str, name: str | None) -> object:
+def _step(document: object, step: str, call: ToolCall) -> object:
     if isinstance(document, Mapping):
         return document[step] if step in document else _refuse(f"no {step}")
     if not isinstance(document, list):
         _refuse("no object and no list")
-    if step == "*":
-        named = [one for one in document if isinstance(one, Mapping) and one.get("name") == name]
-        if not named:
-            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(name)}.")
-        return named[0]
+    if step == "*" and call.table is not None:
+        for one in document:
+            if isinstance(one, Mapping) and _is_called(one, call.table):
+                return one
+        raise DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(call.table.text)}.")
     return document[int(step)] if int(step) < len(document) else _refuse(f"no member {step}")
+
+
+def _is_called(described: Mapping[object, object], table: TableName) -> bool:
+    """Whether it is the table: of its name and, as far as both tell one, of its schema."""
+    schema = table.schema or described.get("schema")
+    return described.get("name") == table.name and described.get("schema", schema) == schema
 
 
 def _shaped(document: object, binary: Binary, most: int) -> Table:

@@ -259,6 +259,17 @@ def test_a_table_of_any_name_is_described_and_sampled(database: Path, name: str)
     assert ask(database, SampleTable(name)).rows == [[1]]
 
 
+def test_a_table_may_be_named_with_its_schema(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executescript('CREATE TABLE "main.odd" (b); INSERT INTO "main.odd" VALUES (2);')
+    assert ask(database, SampleTable("Main.secrets")).rows == [["swordfish", 1]]
+    assert ask(database, DescribeTable("main.secrets"), tables=("secrets",)).rows
+    assert ask(database, SampleTable("main.odd")).rows == [[2]]
+    refused = failure(database, SampleTable("main.secrets"), tables=("people",))
+    assert refused.code is Code.DB_STATEMENT_REJECTED
+    assert failure(database, SampleTable("temp.secrets")).code is Code.DB_ERROR
+
+
 @pytest.mark.parametrize("request_kind", [DescribeTable, SampleTable])
 def test_a_table_that_is_not_there_is_told(
     database: Path, request_kind: type[DescribeTable | SampleTable]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatd.answers.lexer import Dialect
 from chatd.answers.peers.calls import ToolCall, quoted_table, tool_call
 from chatd.answers.peers.mapping import READY, Call, Form, Mapping
 from chatd.answers.requests import (
@@ -12,6 +13,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
+from chatd.answers.scopes import TableName
 
 QUERY = Call("run", "sql", as_statement=True)
 TERMS = Terms(schema="main", tables=("a", "b"), max_rows=7, max_bytes=99, timeout_s=1.5)
@@ -29,7 +31,7 @@ def test_each_request_goes_to_its_tool() -> None:
     ]
     assert told == [
         ToolCall("list", {}),
-        ToolCall("describe", {"name": ["t"]}, Form.TEXT, table="t"),
+        ToolCall("describe", {"name": ["t"]}, Form.TEXT, table=TableName("t")),
         ToolCall("run", {"mode": "ro", "sql": "SELECT 1"}, Form.TABS, "x.y"),
     ]
     assert mapping.tools == {"list", "describe", "run"}
@@ -48,7 +50,9 @@ def test_what_a_peer_cannot_do_is_none() -> None:
         ("mysql", "EXPLAIN SELECT 1"),
     ],
 )
-def test_a_plan_is_asked_for_by_a_statement_that_runs_nothing(dialect: str, statement: str) -> None:
+def test_a_plan_is_asked_for_by_a_statement_that_runs_nothing(
+    dialect: Dialect, statement: str
+) -> None:
     call = tool_call(Mapping(explain=QUERY), dialect, ExplainStatement("SELECT 1"), Terms())
     assert call == ToolCall("run", {"sql": statement})
 
@@ -63,20 +67,83 @@ def test_a_sample_is_asked_for_by_a_statement_within_the_terms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "schema", "dialect", "quoted"),
+    ("table", "dialect", "quoted"),
     [
-        ("t", None, "sqlite", '"t"'),
-        ("t", "s", "postgres", '"s"."t"'),
-        ("s.t", "other", "postgres", '"s"."t"'),
-        ('a"; DROP TABLE b; --', None, "sqlite", '"a""; DROP TABLE b; --"'),
-        ("a`b", None, "mysql", "`a``b`"),
-        ('a"b', None, "mysql", '`a"b`'),
+        (TableName("t"), "sqlite", '"t"'),
+        (TableName("t", "s"), "postgres", '"s"."t"'),
+        (TableName("s.t"), "postgres", '"s.t"'),
+        (TableName('a"; DROP TABLE b; --'), "sqlite", '"a""; DROP TABLE b; --"'),
+        (TableName("a`b", "s`"), "mysql", "`s```.`a``b`"),
+        (TableName('a"b'), "mysql", '`a"b`'),
     ],
 )
-def test_the_name_of_a_table_stays_a_name(
-    table: str, schema: str | None, dialect: str, quoted: str
+def test_the_name_of_a_table_stays_a_name(table: TableName, dialect: Dialect, quoted: str) -> None:
+    assert quoted_table(table, dialect) == quoted
+
+
+@pytest.mark.parametrize(
+    ("table", "schema", "terms", "dialect", "quoted"),
+    [
+        ("t", "sales", Terms(), "postgres", '"sales"."t"'),
+        ("t", "main", Terms(), "sqlite", '"main"."t"'),
+        ("t", None, Terms(schema="public"), "postgres", '"public"."t"'),
+        ("t", None, Terms(tables=("t",)), "postgres", '"t"'),  # as a statement would ask
+        ("t", "sales", Terms(tables=("sales.t",)), "postgres", '"sales"."t"'),
+        ("t", None, Terms(tables=("t",)), "mysql", "`t`"),
+    ],
+)
+def test_a_sample_is_of_the_table_in_its_schema(
+    table: str, schema: str | None, terms: Terms, dialect: Dialect, quoted: str
 ) -> None:
-    assert quoted_table(table, schema, dialect) == quoted
+    mapping = Mapping(sample_table=QUERY)
+    call = tool_call(mapping, dialect, SampleTable(table, schema), terms)
+    assert call is not None
+    assert call.arguments == {"sql": f"SELECT * FROM {quoted} LIMIT 10"}
+
+
+@pytest.mark.parametrize(
+    ("table", "dialect", "argument"),
+    [
+        (TableName("t"), "postgres", "t"),
+        (TableName("t", "sales"), "postgres", "sales.t"),
+        (TableName("t", "main"), "sqlite", "t"),
+        (TableName("t", "other"), "sqlite", "other.t"),
+    ],
+)
+def test_a_tool_for_tables_gets_the_name_with_the_schema_that_was_given(
+    table: TableName, dialect: Dialect, argument: str
+) -> None:
+    mapping = Mapping(describe_table=Call("describe", "name"))
+    request = DescribeTable(table.name, table.schema)
+    call = tool_call(mapping, dialect, request, Terms(schema=table.schema))
+    assert call is not None
+    assert call.arguments == {"name": argument}
+
+
+def test_a_name_that_a_tool_puts_into_a_statement_is_quoted() -> None:
+    mapping = Mapping(describe_table=Call("describe", "name", is_quoted=True))
+    call = tool_call(mapping, "mysql", DescribeTable("order items", "shop"), Terms())
+    assert call is not None
+    assert call.arguments == {"name": "`shop`.`order items`"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "terms", "dialect", "arguments"),
+    [
+        (None, Terms(), "postgres", {"name": "t"}),
+        ("sales", Terms(), "postgres", {"name": "t", "schema": "sales"}),
+        (None, Terms(tables=("t",)), "postgres", {"name": "t", "schema": "public"}),
+        ("main", Terms(), "sqlite", {"name": "t"}),
+    ],
+)
+def test_a_schema_has_its_own_argument_where_the_tool_has_one(
+    schema: str | None, terms: Terms, dialect: Dialect, arguments: dict[str, str]
+) -> None:
+    mapping = Mapping(describe_table=Call("describe", "name", schema_argument="schema"))
+    call = tool_call(mapping, dialect, DescribeTable("t", schema), terms)
+    assert call is not None
+    assert call.arguments == arguments
+    assert call.table == TableName("t", arguments.get("schema"))
 
 
 def test_the_terms_go_under_the_names_of_the_peer() -> None:

@@ -34,9 +34,11 @@ TABLES: Final = """
     INSERT INTO people VALUES (1, 'Ann | "x"', 1.75, x'00ff10'),
         (2, 'Bob' || char(10) || 'B', NULL, NULL);
     CREATE TABLE orders (id INTEGER PRIMARY KEY, person INTEGER);
+    CREATE TABLE "order items" (sku TEXT);
     CREATE TABLE "a ""strange"" name" (n);
     INSERT INTO "a ""strange"" name" VALUES (7);
 """
+STRANGE: Final = 'a "strange" name'
 VALUES: Final = (
     "SELECT 9007199254740993 AS big, 0.1 AS f, 1e400 AS inf, x'00ff' AS raw, NULL AS n, 'é' AS t"
 )
@@ -127,6 +129,7 @@ async def test_the_db_mcp_of_somebody_else_is_asked_everything(
 ) -> None:
     async with running(configured) as peer:
         await lists_and_describes(peer)
+        await describes_by_other_names(peer)
         await samples(peer, other)
         await queries(peer, other)
         await explains(peer, other)
@@ -139,7 +142,7 @@ def column(plate: Plate, name: str) -> list[Any]:
 
 async def lists_and_describes(peer: Running) -> None:
     _, plate = await peer.ask(ListTables())
-    assert set(column(plate, "name")) == {"people", "orders", 'a "strange" name'}
+    assert set(column(plate, "name")) == {"people", "orders", "order items", STRANGE}
     _, plate = await peer.ask(DescribeTable("people"))
     if plate.names == ["text"]:
         assert [row[0].strip().partition(":")[0] for row in plate.rows_] == [
@@ -150,6 +153,15 @@ async def lists_and_describes(peer: Running) -> None:
         assert column(plate, "type") == ["INTEGER", "TEXT", "REAL", "BLOB"]
 
 
+async def describes_by_other_names(peer: Running) -> None:
+    _, described = await peer.ask(DescribeTable("people", "main"))
+    assert len(described.rows_) >= 4
+    _, within = await peer.ask(DescribeTable("people"), tables=("people",), schema="main")
+    assert within.rows_ == described.rows_
+    _, plate = await peer.ask(DescribeTable("order items"))
+    assert "sku" in str(plate.rows_)
+
+
 async def samples(peer: Running, other: Other) -> None:
     _, plate = await peer.ask(SampleTable("people"))
     assert plate.names == ["id", "name", "height", "photo"]
@@ -157,8 +169,10 @@ async def samples(peer: Running, other: Other) -> None:
     if other.is_text:
         expected = [[None if cell is None else str(cell) for cell in row] for row in expected]
     assert plate.rows_ == expected
-    _, plate = await peer.ask(SampleTable('a "strange" name'))
+    _, plate = await peer.ask(SampleTable(STRANGE))
     assert plate.rows_ == [["7" if other.is_text else 7]]
+    _, plate = await peer.ask(SampleTable("people", "main"), tables=("people",))
+    assert plate.rows_ == expected
 
 
 async def queries(peer: Running, other: Other) -> None:

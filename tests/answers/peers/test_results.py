@@ -25,6 +25,7 @@ from chatd.answers.peers.results import (
     read,
 )
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.scopes import TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 
@@ -34,7 +35,7 @@ MAPPING = Mapping(error_prefixes=("Error:",))
 def table(
     text: str, form: Form, rows: str = "", *, binary: Binary = Binary.NONE, name: str | None = None
 ) -> Table:
-    call = ToolCall("t", {}, form, rows, name)
+    call = ToolCall("t", {}, form, rows, None if name is None else TableName(name))
     return read(ToolResult(text), call, Mapping(binary=binary), 1000)
 
 
@@ -263,7 +264,7 @@ TEXTS = (
 def test_garbage_is_a_failure_of_the_database_and_nothing_else(
     text: str, structured: object, form: Form, binary: Binary, path: str, is_error: bool
 ) -> None:
-    call = ToolCall("t", {}, form, path, "a")
+    call = ToolCall("t", {}, form, path, TableName("a"))
     failed: DatabaseFailed | None = None
     try:
         found = read(ToolResult(text, structured, is_error), call, Mapping(binary=binary), 3)
