@@ -100,7 +100,7 @@ class TableName:
 
     def told(self, dialect: Dialect) -> "TableName":
         """As a tool is told it: without SQLite's one schema, as its tools know bare names."""
-        is_implied = dialect == "sqlite" and self._compared(dialect).schema == "main"
+        is_implied = dialect == "sqlite" and self.compared(dialect).schema == "main"
         return TableName(self.name) if is_implied else self
 
     @classmethod
@@ -124,26 +124,15 @@ class TableName:
         self, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
     ) -> bool:
         """Whether the context, a schema and a list of tables, lets this table be touched."""
-        if self._is_closed(dialect):
-            return False
-        if schema is None and tables is None:
-            return True
-        if self.is_system(dialect):
-            return False
-        placed = self.placed(dialect)._compared(dialect)
-        home = None if schema is None else _compared(schema, dialect)
-        if home is not None and placed.schema != home:
-            return False
-        return tables is None or placed in {
-            named.placed(dialect, home)._compared(dialect) for named in _named(tables, dialect)
-        }
+        return Scope.of(dialect, schema, tables).holds(self)
 
-    def _compared(self, dialect: Dialect) -> "TableName":
+    def compared(self, dialect: Dialect) -> "TableName":
         """The same for all ways to write it; two tables are one where this is equal."""
         schema = None if self.schema is None else _compared(self.schema, dialect)
         return TableName(_compared(self.name, dialect), schema)
 
-    def _is_closed(self, dialect: Dialect) -> bool:
+    def is_closed(self, dialect: Dialect) -> bool:
+        """Whether nobody may touch it: it tells secrets, or reads files."""
         name, schema = self.name.lower(), (self.schema or "").lower()
         if dialect == "sqlite" and name.startswith("pragma_"):
             return True
@@ -160,6 +149,35 @@ class TableName:
         return name.startswith(prefixes)
 
 
+@attrs.frozen
+class Scope:
+    """What a context lets be touched, as its dialect compares it; None where it does not narrow."""
+
+    dialect: Dialect
+    schema: str | None
+    tables: frozenset[TableName] | None
+
+    @classmethod
+    def of(cls, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> "Scope":
+        """The scope of a context, a schema and a list of tables."""
+        home = None if schema is None else _compared(schema, dialect)
+        if tables is None:
+            return cls(dialect, home, None)
+        placed = (named.placed(dialect, home) for named in _named(tables, dialect))
+        return cls(dialect, home, frozenset(table.compared(dialect) for table in placed))
+
+    def holds(self, table: TableName) -> bool:
+        """Whether the context lets the table be touched."""
+        if self.schema is None and self.tables is None:
+            return not table.is_closed(self.dialect)
+        placed = table.placed(self.dialect).compared(self.dialect)
+        if self.schema not in (None, placed.schema):
+            return False
+        if self.tables is not None and placed not in self.tables:
+            return False
+        return not table.is_closed(self.dialect) and not table.is_system(self.dialect)
+
+
 def outside_table(
     root: "Expr", dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
 ) -> TableName | None:
@@ -170,6 +188,7 @@ def outside_table(
     """
     from sqlglot import exp
 
+    scope = Scope.of(dialect, schema, tables)
     for table in root.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             continue
@@ -184,9 +203,7 @@ def outside_table(
         may_be_cte = named.schema is None and not is_written
         if may_be_cte and _compared(named.name, dialect) in _visible_ctes(table, dialect):
             continue
-        if not named.is_within(dialect, schema, tables) or (
-            is_written and named.is_system(dialect)
-        ):
+        if not scope.holds(named) or (is_written and named.is_system(dialect)):
             return named
     return None
 

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 import attrs
 
 from chatd.answers.lexer import Dialect
+from chatd.answers.peers.listing import Narrowing
 from chatd.answers.peers.mapping import Call, Form, Mapping
 from chatd.answers.requests import (
     DescribeTable,
@@ -17,7 +18,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
-from chatd.answers.scopes import TableName
+from chatd.answers.scopes import Scope, TableName
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
@@ -32,7 +33,8 @@ EXPLAIN: Final[Dictionary[Dialect, str]] = MappingProxyType(
 class ToolCall:
     """A tool, what it is called with, and how it answers.
 
-    `table` is what "*" stands for, in any schema where its own is None.
+    `table` is what "*" stands for, in any schema where its own is None. `narrowing` is what of a
+    list of tables may be seen, None where that is all.
     """
 
     tool: str
@@ -40,6 +42,7 @@ class ToolCall:
     form: Form = Form.JSON
     rows: str = ""
     table: TableName | None = None
+    narrowing: Narrowing | None = None
 
 
 def tool_call(
@@ -49,9 +52,13 @@ def tool_call(
     call: Call | None
     subject: str | None = None
     table: TableName | None = None
+    narrowing: Narrowing | None = None
     match request:
         case ListTables():
             call = mapping.list_tables
+            if _narrows(terms):
+                home = terms.schema if "schema" in mapping.terms else None
+                narrowing = Narrowing(Scope.of(dialect, terms.schema, terms.tables), home)
         case DescribeTable(name, schema):
             call, table = mapping.describe_table, TableName(name, schema)
         case SampleTable(name, schema):
@@ -81,7 +88,11 @@ def tool_call(
     for term, argument in mapping.terms.items():
         if told[term] is not None:
             arguments[argument] = told[term]
-    return ToolCall(call.tool, arguments, call.form, call.rows, table)
+    return ToolCall(call.tool, arguments, call.form, call.rows, table, narrowing)
+
+
+def _narrows(terms: Terms) -> bool:
+    return terms.schema is not None or terms.tables is not None
 
 
 def _named(table: TableName, call: Call, dialect: Dialect) -> str:
@@ -93,9 +104,7 @@ def _named(table: TableName, call: Call, dialect: Dialect) -> str:
 
 def _judged(table: TableName, dialect: Dialect, terms: Terms) -> TableName:
     """The table with the schema in which the guard took it to be, where a context narrows."""
-    if terms.schema is None and terms.tables is None:
-        return table
-    return table.placed(dialect, terms.schema)
+    return table.placed(dialect, terms.schema) if _narrows(terms) else table
 
 
 def _told(terms: Terms) -> dict[str, object]:

@@ -17,6 +17,7 @@ import orjson
 
 from chatd.answers.bundled.contract import Field, columns_as_json
 from chatd.answers.peers.calls import ToolCall
+from chatd.answers.peers.listing import TEXT
 from chatd.answers.peers.literals import BadLiteral, parse
 from chatd.answers.peers.mapping import Binary, Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
@@ -444,7 +445,7 @@ def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Tab
 
 def _text(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
     lines = result.text.splitlines()
-    return Table((Column("text"),), [[line] for line in lines[:most]])
+    return Table((Column(TEXT),), [[line] for line in lines[:most]])
 
 
 def _few(names: Sequence[str]) -> Sequence[str]:

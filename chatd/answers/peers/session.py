@@ -23,6 +23,7 @@ from chatd.answers.bundled.contract import Field
 from chatd.answers.peers.calls import ToolCall
 from chatd.answers.peers.chunks import BadChunk, Chunks, is_stopped_notice, read_chunk
 from chatd.answers.peers.link import Forgotten, Link, Unfit
+from chatd.answers.peers.listing import LISTED_MAX, Narrowed, Narrowing
 from chatd.answers.peers.mapping import Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
 from chatd.answers.peers.results import UNEXPECTED, Meter, ToolResult, failure, read
@@ -72,7 +73,7 @@ class Session:
         """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         self._link.renew()
         self._stopped = trio.Event()
-        answer = _Answer(sink, terms, self._threads)
+        answer = _Answer(sink, terms, call.narrowing, self._threads)
         outcome: mcp_types.CallToolResult | Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + timeout_s
@@ -138,13 +139,14 @@ class Session:
                     raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
                 truncated = rest.get(Field.TRUNCATED) is True
                 return Answered(is_truncated=truncated or answer.meter.is_full)
-        arguments = (told, call, self._mapping, terms.max_rows)
+        max_rows = terms.max_rows if call.narrowing is None else LISTED_MAX
+        arguments = (told, call, self._mapping, max_rows)
         if len(told.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
             table = await trio.to_thread.run_sync(read, *arguments, limiter=self._threads)
         else:
             table = read(*arguments)
-        answer.meter.columns(table.columns)
-        answer.meter.rows(table.rows)
+        answer.sink.columns(table.columns)
+        answer.sink.rows(table.rows)
         return Answered(is_truncated=table.is_truncated or answer.meter.is_full)
 
     def _failure(self, error: Exception) -> DatabaseFailed | Forgotten:
@@ -174,8 +176,15 @@ _HARMLESS: Final = (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND)
 class _Answer:
     """What came of one answer in progress messages; `ended` where no more of it is wanted."""
 
-    def __init__(self, sink: Sink, terms: Terms, threads: trio.CapacityLimiter) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        terms: Terms,
+        narrowing: Narrowing | None,
+        threads: trio.CapacityLimiter,
+    ) -> None:
         self.meter = Meter(sink, terms.max_rows, terms.max_bytes)
+        self.sink: Sink = self.meter if narrowing is None else Narrowed(self.meter, narrowing)
         self.chunks = Chunks()
         self.failure: DatabaseFailed | None = None
         self.ended = trio.Event()
@@ -193,10 +202,12 @@ class _Answer:
                 read_one = read_chunk(message)
             for chunk in self.chunks.take(read_one):
                 if chunk.columns is not None:
-                    self.meter.columns(chunk.columns)
-                self.meter.rows(chunk.rows)
+                    self.sink.columns(chunk.columns)
+                self.sink.rows(chunk.rows)
         except BadChunk:
             self.failure = DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
+        except DatabaseFailed as failed:
+            self.failure = failed
         if self.failure is not None or self.meter.is_full:
             self.ended.set()
         self._news.set()

@@ -143,6 +143,12 @@ def column(plate: Plate, name: str) -> list[Any]:
 async def lists_and_describes(peer: Running) -> None:
     _, plate = await peer.ask(ListTables())
     assert set(column(plate, "name")) == {"people", "orders", "order items", STRANGE}
+    _, plate = await peer.ask(ListTables(), tables=("PEOPLE", "main.orders", "other.people"))
+    assert set(column(plate, "name")) == {"people", "orders"}
+    _, plate = await peer.ask(ListTables(), schema="main", max_rows=4)
+    assert len(plate.rows_) == 4
+    _, plate = await peer.ask(ListTables(), tables=("people",), max_rows=1)
+    assert column(plate, "name") == ["people"]
     _, plate = await peer.ask(DescribeTable("people"))
     if plate.names == ["text"]:
         assert [row[0].strip().partition(":")[0] for row in plate.rows_] == [
