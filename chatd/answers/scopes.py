@@ -178,6 +178,11 @@ class Scope:
         return not table.is_closed(self.dialect) and not table.is_system(self.dialect)
 
 
+def told_names(tables: tuple[str, ...], dialect: Dialect) -> list[str]:
+    """The tables of a context as a tool is told them: without quotes, each once."""
+    return list(dict.fromkeys(named.told(dialect).text for named in _named(tables, dialect)))
+
+
 def outside_table(
     root: "Expr", dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
 ) -> TableName | None:

@@ -105,6 +105,24 @@ async def test_a_table_may_be_named_in_every_way_that_its_dialect_has(
     assert missing["error"]["message"] == "There is no table sales.orders here."
 
 
+async def test_a_context_may_name_its_tables_as_a_statement_does(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    tables = ["main.orders", '"Customers"', "[payments]"]
+    listed = await answer(alice, "/tables", tables=tables)
+    assert [row[0] for row in listed["rows"]] == ["customers", "orders", "payments"]
+    for table in ("orders", "main.customers", '"payments"'):
+        counted = await answer(alice, f"SELECT count(*) FROM {table}", tables=tables)
+        assert counted["state"] == "done", counted
+        described = await answer(alice, f"/describe {table}", tables=tables)
+        assert described["rows"][0][0] == "id"
+    for question in ("SELECT count(*) FROM products", "/sample products"):
+        refused = await answer(alice, question, tables=tables)
+        assert refused["error"]["code"] == "db_statement_rejected"
+
+
 async def test_values_arrive_exactly_as_they_are(house: House, nursery: trio.Nursery) -> None:
     daemon = await house.start()
     alice = await alice_of(house, daemon, nursery)

@@ -18,7 +18,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
-from chatd.answers.scopes import Scope, TableName
+from chatd.answers.scopes import Scope, TableName, told_names
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
@@ -84,7 +84,7 @@ def tool_call(
             arguments[call.schema_argument] = table.schema
     if call.argument is not None and subject is not None:
         arguments[call.argument] = [subject] if call.is_list else subject
-    told = _told(terms)
+    told = _told(terms, dialect)
     for term, argument in mapping.terms.items():
         if told[term] is not None:
             arguments[argument] = told[term]
@@ -107,12 +107,12 @@ def _judged(table: TableName, dialect: Dialect, terms: Terms) -> TableName:
     return table.placed(dialect, terms.schema) if _narrows(terms) else table
 
 
-def _told(terms: Terms) -> dict[str, object]:
+def _told(terms: Terms, dialect: Dialect) -> dict[str, object]:
     """The terms by the names that a mapping has for them, as JSON."""
     return {
         "read_only": terms.read_only,
         "schema": terms.schema,
-        "tables": None if terms.tables is None else list(terms.tables),
+        "tables": None if terms.tables is None else told_names(terms.tables, dialect),
         "max_rows": terms.max_rows,
         "max_bytes": terms.max_bytes,
         "timeout_ms": round(terms.timeout_s * 1000),

@@ -160,6 +160,25 @@ def test_the_terms_go_under_the_names_of_the_peer() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("dialect", "context", "told"),
+    [
+        ("sqlite", ("orders", "Main.Items", '"main"."x"', "[a b]", "`y`"), "orders Items x a b y"),
+        ("sqlite", ("orders", '"orders"', "main.orders", "a.b.c", "'z'"), "orders"),
+        ("sqlite", ("other.orders",), "other.orders"),
+        ("postgres", ('"Orders"', 'sales."Items"'), "Orders sales.Items"),
+        ("postgres", ("Orders",), "orders Orders"),
+    ],
+)
+def test_the_tables_of_a_context_are_told_without_quotes(
+    dialect: Dialect, context: tuple[str, ...], told: str
+) -> None:
+    terms = Terms(tables=context)
+    call = tool_call(READY["chatd"], dialect, RunStatement("SELECT 1"), terms)
+    assert call is not None
+    assert " ".join(call.arguments["tables"]) == told  # type: ignore[call-overload]
+
+
 def test_terms_that_do_not_narrow_are_left_out() -> None:
     call = tool_call(READY["chatd"], "sqlite", RunStatement("SELECT 1"), Terms())
     assert call is not None
