@@ -53,6 +53,11 @@ _OPTIONAL: Mapping[Argument, Mapping[str, Any]] = {
     },
     Argument.READ_ONLY: {"type": "boolean", "default": True},
 }
+_DRY_RUN = {
+    "type": "boolean",
+    "default": False,
+    "description": "Give the plan, as explain does, and run nothing.",
+}
 _REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
     Argument.SQL: {"type": "string", "description": "One statement of SQLite."},
     Argument.TABLE: {**_NAME, "description": "A table or view: its name, or main.name."},
@@ -80,11 +85,10 @@ def input_schema(tool: Tool) -> dict[str, Any]:
     """The arguments of a tool as JSON Schema."""
     required = required_argument(tool)
     own = {} if required is None else {str(required): _REQUIRED[required]}
-    return {
-        "type": "object",
-        "properties": own | {str(name): schema for name, schema in _OPTIONAL.items()},
-        "required": list(own),
-    }
+    optional = {str(name): schema for name, schema in _OPTIONAL.items()}
+    if tool is Tool.QUERY:
+        optional[str(Argument.DRY_RUN)] = _DRY_RUN
+    return {"type": "object", "properties": own | optional, "required": list(own)}
 
 
 def read_arguments(
@@ -119,7 +123,9 @@ def _request(tool: Tool, given: Mapping[str, Any]) -> Request:
         case Tool.SAMPLE_TABLE:
             return SampleTable(_name(given, Argument.TABLE))
         case Tool.QUERY:
-            return RunStatement(_text(given, Argument.SQL))
+            sql = _text(given, Argument.SQL)
+            is_dry = _boolean(given, Argument.DRY_RUN, False)
+            return ExplainStatement(sql) if is_dry else RunStatement(sql)
         case Tool.EXPLAIN:
             return ExplainStatement(_text(given, Argument.SQL))
         case _:

@@ -40,7 +40,11 @@ class Tool(StrEnum):
 
 
 class Argument(StrEnum):
-    """The arguments of tools. `TABLE` or `SQL` is required where a tool takes it, no other is."""
+    """The arguments of tools. `TABLE` or `SQL` is required where a tool takes it, no other is.
+
+    `READ_ONLY` is true where it is not given. With `DRY_RUN`, which only `query` takes, nothing
+    runs, and the result is that of `explain`.
+    """
 
     SQL = "sql"
     TABLE = "table"
@@ -50,6 +54,7 @@ class Argument(StrEnum):
     MAX_BYTES = "maxBytes"
     TIMEOUT_MS = "timeoutMs"
     READ_ONLY = "readOnly"
+    DRY_RUN = "dryRun"
 
 
 class Field(StrEnum):

@@ -30,6 +30,8 @@ from chatd.answers.requests import (
         (Tool.DESCRIBE_TABLE, {"table": "x"}, DescribeTable("x")),
         (Tool.SAMPLE_TABLE, {"table": "x"}, SampleTable("x")),
         (Tool.QUERY, {"sql": "SELECT 1"}, RunStatement("SELECT 1")),
+        (Tool.QUERY, {"sql": "SELECT 1", "dryRun": False}, RunStatement("SELECT 1")),
+        (Tool.QUERY, {"sql": "SELECT 1", "dryRun": True}, ExplainStatement("SELECT 1")),
         (Tool.EXPLAIN, {"sql": "SELECT 1"}, ExplainStatement("SELECT 1")),
     ],
 )
@@ -89,6 +91,8 @@ def test_a_number_beyond_its_ceiling_is_the_ceiling(in_chunks: bool, most: int) 
         (Tool.LIST_TABLES, {"timeoutMs": -1}, "timeoutMs"),
         (Tool.LIST_TABLES, {"readOnly": 0}, "readOnly"),
         (Tool.LIST_TABLES, {"readOnly": "false"}, "readOnly"),
+        (Tool.QUERY, {"sql": "SELECT 1", "dryRun": "true"}, "dryRun"),
+        (Tool.QUERY, {"sql": "SELECT 1", "dryRun": 1}, "dryRun"),
     ],
 )
 def test_a_wrong_argument_is_refused_by_name(
@@ -103,6 +107,7 @@ def test_a_schema_names_what_the_tool_takes(tool: Tool) -> None:
     schema = input_schema(tool)
     assert set(schema["required"]) == {"sql", "table"} & set(schema["properties"])
     assert len(schema["required"]) == (0 if tool is Tool.LIST_TABLES else 1)
+    assert ("dryRun" in schema["properties"]) is (tool is Tool.QUERY)
     assert {"schema", "tables", "maxRows", "maxBytes", "timeoutMs", "readOnly"} <= set(
         schema["properties"]
     )

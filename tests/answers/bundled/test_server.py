@@ -239,6 +239,19 @@ async def test_a_write_needs_both_the_option_and_the_argument(
             assert query(database, "SELECT what FROM audit").rows == [["a"], ["b"]]
 
 
+async def test_a_dry_run_gives_the_plan_and_runs_nothing(database: Path) -> None:
+    before = checksum(database)
+    async with conversation(database, "--writable") as talk:
+        delete = {"sql": "DELETE FROM audit WHERE what = 'x'", "readOnly": False}
+        planned = await talk.ask("query", **delete, dryRun=True)
+        assert planned == await talk.ask("explain", **delete)
+        assert [row[2] for row in planned["rows"]] == ["SCAN audit"]
+        assert "rowsWritten" not in planned
+        refused = await talk.fail("query", sql="DELETE FROM audit", dryRun=True)
+        assert refused["code"] == "db_read_only"
+        assert checksum(database) == before
+
+
 async def test_a_failure_is_an_error_of_the_tool_with_a_code_and_a_sentence(database: Path) -> None:
     async with conversation(database) as talk:
         result = await talk.client.call_tool("query", {"sql": "SELECT * FROM absent"})
