@@ -1,5 +1,6 @@
 """What a person is told when SQLite refuses or fails: one sentence, no path, no traceback."""
 
+import re
 import sqlite3
 
 from chatd.answers.bundled.functions import VALUE_BYTES_MAX
@@ -9,6 +10,9 @@ from chatd.observe.lines import visible
 from chatd.wire.codes import EXPLANATIONS, Code
 
 _SHOWN_CHARS = 200
+
+# The statement is one, and names what is not there: the same as to ask for the columns of it.
+_NOT_THERE = re.compile(r"no such (?:table|column): |table .+ has no column named ", re.DOTALL)
 
 # SQLite's own words for these hold nothing that helps, or a word of the machine's.
 _SENTENCES = {
@@ -56,7 +60,7 @@ def as_failure(error: BaseException, is_compiling: bool) -> DatabaseFailed:
     told = visible(words)
     if len(told) > _SHOWN_CHARS:
         told = told[:_SHOWN_CHARS] + "…"
+    is_syntax = is_compiling and code == sqlite3.SQLITE_ERROR and not _NOT_THERE.match(words)
     return DatabaseFailed(
-        Code.DB_SYNTAX if is_compiling and code == sqlite3.SQLITE_ERROR else Code.DB_ERROR,
-        f"The database says: {told}.",
+        Code.DB_SYNTAX if is_syntax else Code.DB_ERROR, f"The database says: {told}."
     )

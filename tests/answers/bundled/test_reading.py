@@ -167,8 +167,8 @@ def test_a_value_beyond_what_sqlite_hands_out_ends_the_answer(database: Path) ->
     [
         ("SELECT FROM", Code.DB_SYNTAX, "syntax error"),
         ("SELECT 'open", Code.DB_SYNTAX, "unrecognized token"),
-        ("SELECT x FROM people", Code.DB_SYNTAX, "no such column: x"),
-        ("SELECT * FROM absent", Code.DB_SYNTAX, "no such table: absent"),
+        ("SELECT x FROM people", Code.DB_ERROR, "no such column: x"),
+        ("SELECT * FROM absent", Code.DB_ERROR, "no such table: absent"),
         ("SELECT absent()", Code.DB_SYNTAX, "no such function: absent"),
         ("SELECT abs(-9223372036854775807 - 1)", Code.DB_ERROR, "integer overflow"),
         ("SELECT json('{')", Code.DB_ERROR, "malformed JSON"),

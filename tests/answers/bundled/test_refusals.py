@@ -9,12 +9,17 @@ import pytest
 from chatd.answers.bundled.catalog import Catalog
 from chatd.answers.bundled.handle import Place, forbid_writes, open_handle
 from chatd.answers.bundled.permissions import Authorizer
-from chatd.answers.requests import ExplainStatement, RunStatement
+from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement
 from chatd.wire.codes import Code
 from tests.answers.bundled.databases import checksum, failure, query
 from tests.answers.bundled.hostile import ESCAPING, NEVER, NO_STATEMENTS, WRITING
 
 REFUSALS = {Code.DB_READ_ONLY, Code.DB_STATEMENT_REJECTED, Code.DB_SYNTAX}
+
+
+def is_refusal(failed: DatabaseFailed) -> bool:
+    """Some ways out are built into some SQLites only; elsewhere there is no such table."""
+    return failed.code in REFUSALS or "no such table: " in failed.sentence
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +42,7 @@ def test_a_write_is_refused_unless_both_allow_it(
     before = checksum(database)
     refused = failure(database, RunStatement(sql), **terms)
     assert refused.code is Code.DB_READ_ONLY or "EXPLAIN" in sql
-    assert refused.code in REFUSALS
+    assert is_refusal(refused)
     assert checksum(database) == before
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
@@ -46,7 +51,7 @@ def test_a_write_is_refused_unless_both_allow_it(
 def test_a_way_out_is_refused(database: Path, sql: str) -> None:
     before = checksum(database)
     refused = failure(database, RunStatement(sql))
-    assert refused.code in REFUSALS
+    assert is_refusal(refused)
     assert checksum(database) == before
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
@@ -55,14 +60,14 @@ def test_a_way_out_is_refused(database: Path, sql: str) -> None:
 def test_what_is_for_nobody_is_refused_where_writes_are_allowed(database: Path, sql: str) -> None:
     before = checksum(database)
     refused = failure(database, RunStatement(sql), writable=True, read_only=False)
-    assert refused.code in REFUSALS
+    assert is_refusal(refused)
     assert checksum(database) == before
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
 @pytest.mark.parametrize("sql", WRITING + ESCAPING)
 def test_what_is_refused_is_not_explained_either(database: Path, sql: str) -> None:
-    assert failure(database, ExplainStatement(sql)).code in REFUSALS
+    assert is_refusal(failure(database, ExplainStatement(sql)))
 
 
 @pytest.mark.parametrize("sql", WRITING + ESCAPING)

@@ -257,7 +257,7 @@ async def test_a_failure_is_an_error_of_the_tool_with_a_code_and_a_sentence(data
         result = await talk.client.call_tool("query", {"sql": "SELECT * FROM absent"})
         assert result.is_error
         sentence = "The database says: no such table: absent."
-        assert result.structured_content == {"code": "db_syntax", "message": sentence}
+        assert result.structured_content == {"code": "db_error", "message": sentence}
         assert isinstance(result.content[0], mcp_types.TextContent)
         assert result.content[0].text == sentence
         outside = await talk.fail("query", sql="SELECT * FROM secrets", tables=["people"])
