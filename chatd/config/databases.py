@@ -272,6 +272,7 @@ _CALL_KINDS: Final[Mapping[str, Kind]] = {
     "is_list": Flag(),
     "as_statement": Flag(),
     "is_quoted": Flag(),
+    "wraps_values": Flag(),
     "schema_argument": Text("the name of an argument", empty=False),
 }
 

@@ -1,5 +1,6 @@
 """From a request to the call of a tool, in the terms of a `Mapping`; pure."""
 
+import re
 from collections.abc import Mapping as Dictionary
 from types import MappingProxyType
 from typing import Final, assert_never
@@ -27,6 +28,8 @@ EXPLAIN: Final[Dictionary[Dialect, str]] = MappingProxyType(
     {"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}
 )
 """What stands before a statement so that its plan is told and it does not run, by dialect."""
+
+_VALUES: Final = re.compile(r"VALUES\b", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -68,6 +71,8 @@ def tool_call(
                 subject = f"SELECT * FROM {quoted} LIMIT {min(SAMPLE_ROWS, terms.max_rows)}"
         case RunStatement(sql):
             call, subject = mapping.query, sql
+            if call is not None and call.wraps_values and _VALUES.match(sql):
+                subject = f"SELECT * FROM ({sql}) AS answer"
         case ExplainStatement(sql):
             call, subject = mapping.explain, sql
             if call is not None and call.as_statement:

@@ -46,7 +46,8 @@ class Call:
     same. `as_statement`: the tool takes SQL, and what is asked is written as a statement.
     `is_quoted`: the tool puts the name of a table into a statement as it is, so that it is quoted
     here. The schema of a table goes to `schema_argument`; where there is none, it stands before the
-    name with a dot, if it was asked with it. `rows` is the path to the rows in JSON:
+    name with a dot, if it was asked with it. `wraps_values`: the tool gives rows to a SELECT and
+    not to VALUES, which is put into one here. `rows` is the path to the rows in JSON:
     "data.results"; a number counts in a list, and "*" is the object in a list whose `name`, and
     whose `schema` where it has one, are those of the table.
     """
@@ -59,6 +60,7 @@ class Call:
     is_list: bool = False
     as_statement: bool = False
     is_quoted: bool = False
+    wraps_values: bool = False
     schema_argument: str | None = None
 
 
@@ -136,7 +138,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
             list_tables=Call("list_tables", form=Form.PYTHON),
             describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
             sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
-            query=Call("read_query", "query", form=Form.PYTHON),
+            query=Call("read_query", "query", form=Form.PYTHON, wraps_values=True),
             error_prefixes=("Error:", "Database error:"),
         ),
         # npm's mcp-server-sqlite-npx 0.8. Values pass through JavaScript's numbers: integers beyond
@@ -145,7 +147,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
             list_tables=Call("list_tables"),
             describe_table=Call("describe_table", "table_name", is_quoted=True),
             sample_table=Call("read_query", "query", as_statement=True),
-            query=Call("read_query", "query"),
+            query=Call("read_query", "query", wraps_values=True),
             error_prefixes=("Error:",),
             binary=Binary.BUFFER,
         ),
@@ -166,7 +168,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
                 schema_argument="schema",
             ),
             sample_table=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
-            query=Call("execute_sql", "sql", rows=_SQLITE_PATH),
+            query=Call("execute_sql", "sql", rows=_SQLITE_PATH, wraps_values=True),
             explain=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
             binary=Binary.INDEXED,
         ),

@@ -66,6 +66,23 @@ def test_a_sample_is_asked_for_by_a_statement_within_the_terms() -> None:
         assert call.arguments == {"sql": f'SELECT * FROM "t" LIMIT {limit}'}
 
 
+@pytest.mark.parametrize("sql", ["VALUES (1, 2)", "values(1), (2)"])
+def test_values_are_selected_where_a_tool_has_rows_for_nothing_else(sql: str) -> None:
+    for does_wrap, sent in [(True, f"SELECT * FROM ({sql}) AS answer"), (False, sql)]:
+        mapping = Mapping(query=Call("run", "sql", wraps_values=does_wrap))
+        call = tool_call(mapping, "sqlite", RunStatement(sql), Terms())
+        assert call is not None
+        assert call.arguments == {"sql": sent}
+
+
+def test_other_statements_are_sent_as_they_are() -> None:
+    mapping = Mapping(query=Call("run", "sql", wraps_values=True))
+    for sql in ("SELECT 1", "WITH a AS (VALUES (1)) SELECT * FROM a", "INSERT INTO t VALUES (1)"):
+        call = tool_call(mapping, "sqlite", RunStatement(sql), Terms())
+        assert call is not None
+        assert call.arguments == {"sql": sql}
+
+
 @pytest.mark.parametrize(
     ("table", "dialect", "quoted"),
     [

@@ -186,6 +186,9 @@ async def queries(peer: Running, other: Other) -> None:
     assert end == Answered()
     assert plate.names == ["big", "f", "inf", "raw", "n", "t"]
     assert plate.rows_ == [other.values]
+    end, plate = await peer.ask("VALUES (1, 'a'), (2, 'b')")
+    assert (end, plate.names) == (Answered(), ["column1", "column2"])
+    assert [row[1] for row in plate.rows_] == ["a", "b"]
     end, plate = await peer.ask("SELECT * FROM people WHERE 0")
     assert (end, plate.rows_) == (Answered(), [])
     end, plate = await peer.ask("SELECT name FROM people ORDER BY id", max_rows=1)
