@@ -5,6 +5,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
+import attrs
 import orjson
 import trio
 
@@ -26,7 +27,7 @@ from chatd.wire.payloads import ChatSearch
 
 HITS_DEFAULT = 20  # hits of a page that does not say how many
 HITS_MAX = 50  # hits of one page; more: invalid_payload
-CURSOR_CHARS_MAX = 200
+CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
 
 
 class Search(Protocol):
@@ -85,7 +86,7 @@ class SearchEvents:
         try:
             found = await self._search.search(wanted, asked.limit or HITS_DEFAULT, cursor)
         except SearchTooBroad:
-            sentence = "Too much matches this to be ranked; use rarer words."
+            sentence = "Too much matches this to be put in order; use rarer words."
             refused(socket, ClientEvent.SEARCH, ack_id, Refusal(Code.OVERLOADED, sentence))
             return
         except (StoreReadFailed, StoreClosed):
@@ -128,18 +129,21 @@ def _question(asked: ChatSearch) -> str:
 
 
 def _write_cursor(asked: ChatSearch, cursor: Cursor) -> str:
-    return urlsafe_b64encode(
-        orjson.dumps([cursor.rank, cursor.position, _question(asked)])
-    ).decode()
+    parts = (*attrs.astuple(cursor), _question(asked))
+    return urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
 def _read_cursor(asked: ChatSearch) -> Cursor | Refusal:
     assert asked.cursor is not None
     try:
-        rank, position, question = orjson.loads(urlsafe_b64decode(asked.cursor[:CURSOR_CHARS_MAX]))
+        *places, question = orjson.loads(urlsafe_b64decode(asked.cursor[:CURSOR_CHARS_MAX]))
     except (ValueError, TypeError):
-        rank = position = question = None
-    if type(rank) is float and type(position) is int and question == _question(asked):
-        return Cursor(rank, min(position, SAFE_INTEGER))
+        places, question = [], None
+    if len(places) == 3 and all(map(_is_place, places)) and question == _question(asked):
+        return Cursor(*places)
     sentence = "This cursor is not one of this search; begin without one."
     return Refusal(Code.INVALID_QUERY, sentence, path="cursor")
+
+
+def _is_place(value: object) -> bool:
+    return type(value) is int and 0 <= value <= SAFE_INTEGER

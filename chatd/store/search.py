@@ -5,6 +5,15 @@ commit leaves the index alone; it is brought forward each second (`catch_up`), a
 so that a search finds what was acknowledged before it was asked. `indexed_position` in `meta` says
 how far it is, in the same transaction.
 
+Every hit has all that was searched for. The best are those that say little else: the shorter a
+message, the better, in classes (`LENGTHS_WORDS`), and within a class the newer. That depends on the
+message alone, so the pages of a search hold whatever matched when the first of them was made, each
+once, in one order. What was committed since is left out, what was removed since is missing.
+
+Tried before: FTS5's own rank (bm25). It weighs a word by all that was ever said, so each commit
+moves the ranks of all hits: a page behind a rank missed some, or had some again. How often a word
+occurs in a message FTS5 tells only by way of its content; to read them all takes too long.
+
 A query is bounded in time, as a common word may match all that was ever said.
 """
 
@@ -25,6 +34,7 @@ from chatd.store.readers import PAGE_BYTES, LogReaders, content_bytes
 from chatd.store.rows import MESSAGE_COLUMNS, MESSAGE_WIDTH, message_from_row
 
 SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
+LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
 CATCH_UP_S = 1.0  # that a search waits for the index at most
 STEP_ROWS = 500  # messages indexed in one transaction, for which commits wait
 PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
@@ -36,18 +46,36 @@ _MARKS = (_OPEN, _CLOSE)
 _T = TypeVar("_T")
 
 _NEXT_ROWS = "SELECT position, content FROM messages WHERE position > ? ORDER BY position LIMIT ?"
-_FIND = """
-    SELECT t.rowid, t.rank
-    FROM message_text t
-    CROSS JOIN messages m ON m.position = t.rowid
-    WHERE message_text MATCH ?1
-      AND m.room_id IN (
-          SELECT room_id FROM rooms WHERE connection_id IN (SELECT value FROM json_each(?2)))
-      AND (?3 IS NULL OR m.user_id = ?3)
-      AND (?4 IS NULL OR m.timestamp_ms < ?4)
-      AND (?5 IS NULL OR m.timestamp_ms > ?5)
-      AND (?6 IS NULL OR t.rank > ?6 OR (t.rank = ?6 AND m.position < ?7))
-    ORDER BY t.rank, m.position DESC LIMIT ?8
+_INDEXED = "SELECT indexed_position FROM meta"
+
+
+def _docsize(words: int) -> str:
+    """A number of words as FTS5 keeps it for each content: SQLite's varint, here as a blob in SQL.
+
+    Up to 16,383, in one byte or two, they compare as numbers do. No content has so many.
+    """
+    return f"x'{words:02x}'" if words < 128 else f"x'{words >> 7 | 128:02x}{words & 127:02x}'"
+
+
+_LENGTH = "".join(
+    f" WHEN d.sz <= {_docsize(most)} THEN {n}" for n, most in enumerate(LENGTHS_WORDS)
+)
+# CROSS JOIN fixes the order: what matches comes first. Lengths are read from the index, since to
+# measure the contents takes the longer, the longer they are.
+_FIND = f"""
+    SELECT position, length FROM (
+        SELECT t.rowid AS position, CASE {_LENGTH} ELSE {len(LENGTHS_WORDS)} END AS length
+        FROM message_text t
+        CROSS JOIN messages m ON m.position = t.rowid
+        CROSS JOIN message_text_docsize d ON d.id = t.rowid
+        WHERE message_text MATCH ?1 AND t.rowid <= ?6
+          AND m.room_id IN (
+              SELECT room_id FROM rooms WHERE connection_id IN (SELECT value FROM json_each(?2)))
+          AND (?3 IS NULL OR m.user_id = ?3)
+          AND (?4 IS NULL OR m.timestamp_ms < ?4)
+          AND (?5 IS NULL OR m.timestamp_ms > ?5))
+    WHERE length > ?7 OR (length = ?7 AND position < ?8)
+    ORDER BY length, position DESC LIMIT ?9
 """
 _SHOW = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, highlight(message_text, 0, ?3, ?4)
@@ -55,11 +83,12 @@ _SHOW = f"""
     JOIN messages m ON m.position = t.rowid JOIN rooms r USING (room_id)
     WHERE message_text MATCH ?1 AND t.rowid = ?2
 """
+_BEFORE_ALL = -1  # a class of lengths, for where a search begins
 _DELIVERED, _HIGHLIGHTED = MESSAGE_WIDTH, MESSAGE_WIDTH + 1
 
 
 class SearchTooBroad(Exception):
-    """The query matches more than can be ranked in its time."""
+    """The query matches more than can be put in order in its time."""
 
 
 class Maintain(Protocol):
@@ -70,9 +99,14 @@ class Maintain(Protocol):
 
 @attrs.frozen
 class Cursor:
-    """The last hit of a page: the next page begins behind it."""
+    """The last hit of a page: the next page begins behind it.
 
-    rank: float
+    `newest` is the last position that the first page knew: the search ends there. `length` is the
+    class of the hit's length. None of them is negative, nor above 2**63 - 1.
+    """
+
+    newest: int
+    length: int
     position: int
 
 
@@ -135,7 +169,7 @@ class Searcher:
 
 def index_some(connection: sqlite3.Connection, most: int) -> int:
     """Index the next messages, in the transaction of the caller; how many there were."""
-    [(indexed,)] = connection.execute("SELECT indexed_position FROM meta")
+    [(indexed,)] = connection.execute(_INDEXED)
     rows = connection.execute(_NEXT_ROWS, (indexed, most)).fetchall()
     if rows:
         connection.executemany("INSERT INTO message_text (rowid, content) VALUES (?, ?)", rows)
@@ -145,7 +179,7 @@ def index_some(connection: sqlite3.Connection, most: int) -> int:
 
 def unindex(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> None:
     """Take messages, as position and content, out of the index, before they are deleted."""
-    [(indexed,)] = connection.execute("SELECT indexed_position FROM meta")
+    [(indexed,)] = connection.execute(_INDEXED)
     connection.executemany(
         "INSERT INTO message_text (message_text, rowid, content) VALUES ('delete', ?, ?)",
         [row for row in rows if row[0] <= indexed],
@@ -166,6 +200,9 @@ def _find(
     deadline_s = time.perf_counter() + SEARCH_TIME_S
     connection.set_progress_handler(lambda: time.perf_counter() > deadline_s, PROGRESS_STEPS)
     try:
+        if cursor is None:
+            [(newest,)] = connection.execute(_INDEXED)
+            cursor = Cursor(newest, length=_BEFORE_ALL, position=0)
         found = connection.execute(
             _FIND,
             (
@@ -174,8 +211,9 @@ def _find(
                 wanted.user_id,
                 wanted.before_ms,
                 wanted.after_ms,
-                None if cursor is None else cursor.rank,
-                None if cursor is None else cursor.position,
+                cursor.newest,
+                cursor.length,
+                cursor.position,
                 limit + 1,
             ),
         ).fetchall()
@@ -194,8 +232,10 @@ def _find(
         raise
     finally:
         connection.set_progress_handler(None, 0)
-    last = found[len(hits) - 1] if len(found) > len(hits) else None
-    return Found(tuple(hits), None if last is None else Cursor(last[1], last[0]))
+    if len(found) == len(hits):
+        return Found(tuple(hits), None)
+    position, length = found[len(hits) - 1]
+    return Found(tuple(hits), Cursor(cursor.newest, length, position))
 
 
 def _hit(row: Sequence[Any]) -> Hit:

@@ -1,10 +1,14 @@
 """`chat:search` as a client uses it: only what it may read, best first, page after page."""
 
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from chatd.server import search_events
+from chatd.wire.payloads import ChatSearch
 from tests.server.chats import ROOM, ChatPeer, message, open_chat, token
 
 FREE = {
@@ -22,6 +26,12 @@ async def search(peer: ChatPeer, query: str, **narrowed: object) -> Any:
 def contents(answer: Any) -> list[str]:
     assert answer["ok"], answer
     return [hit["message"]["content"] for hit in answer["hits"]]
+
+
+def cursor(newest: object, length: object, position: object) -> str:
+    """A cursor of a search for "late", in the form that the server gives them."""
+    question = search_events._question(ChatSearch("late"))
+    return urlsafe_b64encode(orjson.dumps([newest, length, position, question])).decode()
 
 
 async def test_a_hit_is_the_message_with_a_snippet_and_where_the_words_are(tmp_path: Path) -> None:
@@ -77,6 +87,19 @@ async def test_a_search_goes_on_page_by_page(tmp_path: Path) -> None:
         assert (other["error"]["code"], other["error"]["path"]) == ("invalid_query", "cursor")
 
 
+async def test_pages_of_a_search_hold_every_hit_whatever_is_said_meanwhile(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        for number in range(6):
+            await ada.say(message(f"late {number}"))
+        first = await search(ada, "late", limit=3)
+        for text in ("something else " * 300, "no", "yes", "late, says bob"):
+            await bob.say(message(text))
+        second = await search(ada, "late", limit=3, cursor=first["cursor"])
+        assert contents(first) + contents(second) == [f"late {n}" for n in (5, 4, 3, 2, 1, 0)]
+        assert "cursor" not in second
+
+
 async def test_a_search_is_narrowed_by_user_and_time(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
@@ -99,6 +122,10 @@ async def test_a_search_is_narrowed_by_user_and_time(tmp_path: Path) -> None:
         ({"query": '"late'}, "invalid_query", "query"),
         ({"query": "late", "cursor": "zebra"}, "invalid_query", "cursor"),
         ({"query": "late", "cursor": "WzEsMiwzXQ=="}, "invalid_query", "cursor"),
+        ({"query": "late", "cursor": cursor(-1, 0, 1)}, "invalid_query", "cursor"),
+        ({"query": "late", "cursor": cursor(1, 0, 2**64 - 1)}, "invalid_query", "cursor"),
+        ({"query": "late", "cursor": cursor(1, True, 1)}, "invalid_query", "cursor"),
+        ({"query": "late", "cursor": cursor(1, -0.5, 1)}, "invalid_query", "cursor"),
         ({"query": "late", "cursor": "é" * 300}, "invalid_query", "cursor"),
     ],
     ids=str,

@@ -11,7 +11,17 @@ from chatd.chat.search import match_expression
 from chatd.store import search
 from chatd.store.errors import CommitFailed, FailureCode
 from chatd.store.opening import Store
-from chatd.store.search import Cursor, Found, Searcher, SearchTooBroad, Wanted, index_some, unindex
+from chatd.store.retention import Surplus, remove
+from chatd.store.search import (
+    LENGTHS_WORDS,
+    Cursor,
+    Found,
+    Searcher,
+    SearchTooBroad,
+    Wanted,
+    index_some,
+    unindex,
+)
 from chatd.store.writer import LogWriter
 from tests.store.logs import NOW_MS, ROOM, stored
 
@@ -60,12 +70,16 @@ async def test_a_search_is_narrowed_by_user_and_time(searcher: Searcher, writer:
     assert sorted(seqs(await searcher.search(between, 10))) == [2, 3]
 
 
-async def test_the_best_come_first_and_of_equals_the_newest(
-    searcher: Searcher, writer: LogWriter
+@pytest.mark.parametrize("words", LENGTHS_WORDS)
+async def test_the_shorter_come_first_and_of_those_about_as_short_the_newest(
+    searcher: Searcher, writer: LogWriter, words: int
 ) -> None:
-    texts = ("late", "late late late", "so much else, and late in a long text", "late")
-    await writer.commit([stored(n, content=text) for n, text in enumerate(texts, start=1)])
-    assert seqs(await searcher.search(wanted("late"), 10)) == [2, 4, 1, 3]
+    def text(length: int) -> str:
+        return "late" + " on" * (length - 1)
+
+    lengths = (words, words + 1, words - 1, words - 2, 2 * words)
+    await writer.commit([stored(n, content=text(one)) for n, one in enumerate(lengths, start=1)])
+    assert seqs(await searcher.search(wanted("late"), 10)) == [4, 3, 1, 5, 2]
 
 
 async def test_a_page_holds_so_many_bytes_and_the_cursor_leads_on(
@@ -98,6 +112,62 @@ async def test_pages_go_on_behind_the_cursor_with_nothing_twice(
     assert cursor is None
     assert paged == everything
     assert len(set(paged)) == 23
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        ("else " * 2_000,),
+        ("else",) * 5,
+        ("late",) * 5,
+        ("late " * 300,),
+        ("on late", "else " * 900),
+    ],
+    ids=["long", "short", "matching", "long and matching", "mixed"],
+)
+async def test_what_is_written_between_two_pages_moves_no_hit(
+    searcher: Searcher, writer: LogWriter, meanwhile: Sequence[str]
+) -> None:
+    await writer.commit([stored(n, content="late " + "on " * (n % 3 * 8)) for n in range(1, 25)])
+    everything = seqs(await searcher.search(wanted("late"), 50))
+    assert len(everything) == 24
+    page = await searcher.search(wanted("late"), 3)
+    paged, last = seqs(page), 24
+    while page.cursor is not None:
+        texts = [stored(seq, content=text) for seq, text in enumerate(meanwhile, start=last + 1)]
+        await writer.commit(texts)
+        last += len(texts)
+        page = await searcher.search(wanted("late"), 3, page.cursor)
+        paged += seqs(page)
+    assert paged == everything
+
+
+async def test_what_is_removed_between_two_pages_is_missing_and_nothing_else(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    await writer.commit([stored(n, content="late") for n in range(1, 10)])
+    page = await searcher.search(wanted("late"), 3)
+    assert seqs(page) == [9, 8, 7]
+    surplus = [Surplus(ROOM, 3)]
+    assert await writer.maintain(functools.partial(remove, surplus=surplus)) == 2
+    page = await searcher.search(wanted("late"), 3, page.cursor)
+    assert seqs(page) == [6, 5, 4]
+    page = await searcher.search(wanted("late"), 3, page.cursor)
+    assert (seqs(page), page.cursor) == ([3], None)
+
+
+async def test_pages_hold_what_may_be_read_when_they_are_asked_for(
+    searcher: Searcher, writer: LogWriter
+) -> None:
+    rooms = ["a", "b", "c"]
+    await writer.commit(
+        [stored(seq, room=room, content="late") for seq in (1, 2, 3) for room in rooms]
+    )
+    page = await searcher.search(wanted("late", rooms), 4)
+    rest = await searcher.search(wanted("late", ["a", "b"]), 10, page.cursor)
+    assert [(hit.message.connection_id, hit.message.seq) for hit in rest.hits] == [
+        ("b", 2), ("a", 2), ("b", 1), ("a", 1)
+    ]  # fmt: skip
 
 
 async def test_matches_are_places_in_the_content(searcher: Searcher, writer: LogWriter) -> None:
