@@ -22,7 +22,7 @@ import functools
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 import orjson
@@ -77,14 +77,19 @@ _FIND = f"""
     WHERE length > ?7 OR (length = ?7 AND position < ?8)
     ORDER BY length, position DESC LIMIT ?9
 """
-_SHOW = f"""
-    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, highlight(message_text, 0, ?3, ?4)
+# All in one pass: FTS5 finds anew what matches for each row that is asked for by its id (hence the
+# plus), which takes long where many words begin as was asked.
+_HIGHLIGHT = """
+    SELECT t.rowid, highlight(message_text, 0, ?5, ?6)
     FROM message_text t
-    JOIN messages m ON m.position = t.rowid JOIN rooms r USING (room_id)
-    WHERE message_text MATCH ?1 AND t.rowid = ?2
+    WHERE message_text MATCH ?1 AND t.rowid BETWEEN ?2 AND ?3
+      AND +t.rowid IN (SELECT value FROM json_each(?4))
+"""
+_SHOW = f"""
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
+    FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
 """
 _BEFORE_ALL = -1  # a class of lengths, for where a search begins
-_DELIVERED, _HIGHLIGHTED = MESSAGE_WIDTH, MESSAGE_WIDTH + 1
 
 
 class SearchTooBroad(Exception):
@@ -217,15 +222,7 @@ def _find(
                 limit + 1,
             ),
         ).fetchall()
-        hits: list[Hit] = []
-        size = 0
-        for position, _ in found[:limit]:
-            shown = connection.execute(_SHOW, (wanted.expression, position, *_MARKS)).fetchone()
-            hit = _hit(shown)
-            size += content_bytes(hit.message)
-            if hits and size > PAGE_BYTES:
-                break
-            hits.append(hit)
+        hits = _show(connection, wanted.expression, [position for position, _ in found[:limit]])
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
@@ -238,9 +235,27 @@ def _find(
     return Found(tuple(hits), Cursor(cursor.newest, length, position))
 
 
-def _hit(row: Sequence[Any]) -> Hit:
-    message = message_from_row(row)
-    return Hit(message, bool(row[_DELIVERED]), _matches(message.content, row[_HIGHLIGHTED]))
+def _show(connection: sqlite3.Connection, expression: str, positions: list[int]) -> list[Hit]:
+    """The messages at these positions, as far as they make a page."""
+    if not positions:
+        return []
+    asked = orjson.dumps(positions).decode()
+    highlighted = dict(
+        connection.execute(
+            _HIGHLIGHT, (expression, min(positions), max(positions), asked, *_MARKS)
+        ).fetchall()
+    )
+    hits: list[Hit] = []
+    size = 0
+    for position in positions:
+        row = connection.execute(_SHOW, (position,)).fetchone()
+        message = message_from_row(row)
+        size += content_bytes(message)
+        if hits and size > PAGE_BYTES:
+            break
+        matches = _matches(message.content, highlighted[position])
+        hits.append(Hit(message, bool(row[MESSAGE_WIDTH]), matches))
+    return hits
 
 
 def _matches(content: str, highlighted: str) -> tuple[tuple[int, int], ...]:
