@@ -18,7 +18,9 @@ from chatd.server.clients import Client
 from chatd.server.patience import Later
 from chatd.server.replies import refused, told_back
 from chatd.server.room_events import RoomEvents
+from chatd.server.turns import Turns
 from chatd.store import StoreClosed, StoreReadFailed
+from chatd.store.opening import SEARCH_THREADS
 from chatd.store.search import Cursor, Found, Hit, SearchTooBroad, Wanted
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER, structure
@@ -39,12 +41,13 @@ class Search(Protocol):
 
 
 class SearchEvents:
-    """Searches for clients."""
+    """Searches for clients, who take turns at it."""
 
     def __init__(self, search: Search, rooms: RoomEvents, markup: Markup) -> None:
         self._search = search
         self._rooms = rooms
         self._markup = markup
+        self._turns = Turns(SEARCH_THREADS)  # so that none waits for a thread
 
     def search_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         asked = structure(payload, ChatSearch)
@@ -83,14 +86,9 @@ class SearchEvents:
     ) -> None:
         socket = client.socket
         await socket.session.transport.caught_up()
-        try:
-            found = await self._search.search(wanted, asked.limit or HITS_DEFAULT, cursor)
-        except SearchTooBroad:
-            sentence = "Too much matches this to be put in order; use rarer words."
-            refused(socket, ClientEvent.SEARCH, ack_id, Refusal(Code.OVERLOADED, sentence))
-            return
-        except (StoreReadFailed, StoreClosed):
-            refused(socket, ClientEvent.SEARCH, ack_id, Refusal(Code.STORAGE_ERROR))
+        found = await self._find_in_turn(client.identity.user_id, asked, wanted, cursor)
+        if isinstance(found, Refusal):
+            refused(socket, ClientEvent.SEARCH, ack_id, found)
             return
         hits = []
         for count, hit in enumerate(found.hits, 1):
@@ -104,6 +102,22 @@ class SearchEvents:
         payload = orjson.dumps(answer)
         socket.session.transport.allow(len(payload))
         socket.ack_json(ack_id, payload)
+
+    async def _find_in_turn(
+        self, user_id: str, asked: ChatSearch, wanted: Wanted, cursor: Cursor | None
+    ) -> Found | Refusal:
+        wait_ms = await self._turns.take(user_id)
+        if wait_ms is not None:
+            return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
+        try:
+            return await self._search.search(wanted, asked.limit or HITS_DEFAULT, cursor)
+        except SearchTooBroad:
+            sentence = "Too much matches this to be put in order; use rarer words."
+            return Refusal(Code.OVERLOADED, sentence)
+        except (StoreReadFailed, StoreClosed):
+            return Refusal(Code.STORAGE_ERROR)
+        finally:
+            self._turns.leave(user_id)
 
     def _rendered(self, hit: Hit) -> dict[str, object]:
         shown = snippet(hit.message.content, hit.matches, self._markup)

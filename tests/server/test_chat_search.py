@@ -1,15 +1,22 @@
 """`chat:search` as a client uses it: only what it may read, best first, page after page."""
 
+import threading
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import trio
 
-from chatd.server import search_events
+from chatd.server import search_events, turns
+from chatd.store import search as store_search
+from chatd.store.search import Found, Wanted
 from chatd.wire.payloads import ChatSearch
 from tests.server.chats import ROOM, ChatPeer, message, open_chat, token
+from tests.server.peers import HARD_LIMIT_S
 
 FREE = {
     "user_messages_per_minute": 1e9,
@@ -140,6 +147,69 @@ async def test_a_bad_search_is_refused_in_ack_and_event(
         assert (error["code"], error["path"]) == (code, path)
         event = await ada.expect("chat:error")
         assert (event["event"], event["code"]) == ("chat:search", code)
+
+
+@contextmanager
+def slow_searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Searches for "slow" hold their thread for as long as this is open; set once there is one."""
+    find, began, over = store_search._find, threading.Event(), threading.Event()
+
+    def find_slowly(wanted: Wanted, *others: Any) -> Found:
+        if "slow" in wanted.expression:
+            began.set()
+            assert over.wait(HARD_LIMIT_S)
+        return find(wanted, *others)
+
+    monkeypatch.setattr(store_search, "_find", find_slowly)
+    try:
+        yield began
+    finally:
+        over.set()
+
+
+async def test_a_user_with_many_slow_searches_keeps_nobody_from_searching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        bob = await chat.enter("bob")
+        await bob.say(message("late"))
+        sockets = [await chat.enter("ada") for _ in range(4)]
+        with slow_searches(monkeypatch):
+            asked = [await ada.ask("chat:search", {"query": "slow"}) for ada in sockets]
+            assert contents(await search(bob, "late")) == ["late"]
+        for ada, ack_id in zip(sockets, asked, strict=True):
+            assert contents(await ada.until(ack_id)) == []
+
+
+async def test_a_search_of_somebody_who_has_too_many_is_refused_for_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAITING_MAX", 0)
+    async with open_chat(tmp_path) as chat:
+        first, second = await chat.enter("ada"), await chat.enter("ada")
+        with slow_searches(monkeypatch) as began:
+            ack_id = await first.ask("chat:search", {"query": "slow"})
+            assert await trio.to_thread.run_sync(began.wait, HARD_LIMIT_S)
+            error = (await search(second, "late"))["error"]
+            assert (error["code"], error["retryable"]) == ("overloaded", True)
+            assert error["retryAfterMs"] == turns.RETRY_MS
+        assert contents(await first.until(ack_id)) == []
+        assert contents(await search(second, "late")) == []
+
+
+async def test_who_goes_away_gives_its_turn_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        first, second = await chat.enter("ada"), await chat.enter("ada")
+        with slow_searches(monkeypatch) as began:
+            for ada in (first, second):
+                await ada.ask("chat:search", {"query": "slow"})
+            assert await trio.to_thread.run_sync(began.wait, HARD_LIMIT_S)
+            for stream in chat.streams:
+                await trio.aclose_forcefully(stream)
+        third = await chat.enter("ada")
+        assert contents(await search(third, "late")) == []
 
 
 async def test_a_search_without_an_ack_says_nothing(tmp_path: Path) -> None:
