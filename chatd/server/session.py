@@ -52,6 +52,11 @@ class Upper(Protocol):
         """Take one message; returns work that has to be awaited before the next one."""
         ...
 
+    def on_heartbeat(self, now_s: float) -> None:
+        """Called at least as often as the heartbeat is due, whatever the peer does; raises
+        ProtocolError where the peer has left something undone for too long."""
+        ...
+
     def on_close(self, reason: DisconnectReason) -> None:
         """The session is over."""
         ...
@@ -229,6 +234,11 @@ class Session:
         self.user_id = user_id
 
     @property
+    def max_payload_bytes(self) -> int:
+        """Bytes of one packet of the peer, its attachments together included."""
+        return self._sessions.settings.max_payload_bytes
+
+    @property
     def log_id(self) -> str:
         """The session as logs name it: enough of the sid, which is a credential, to tell it."""
         return self.sid[:LOG_ID_CHARS]
@@ -341,7 +351,11 @@ class Session:
         if self.is_over:
             return math.inf
         try:
+            self.upper.on_heartbeat(now_s)
             return self._on_deadline(now_s)
+        except socketio.ProtocolError as error:
+            self.breach(error)
+            return math.inf
         except Exception as error:
             self.crash(error)
             return math.inf

@@ -6,7 +6,7 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -31,6 +31,10 @@ from chatd.socketio import (
     encode,
     event_text,
 )
+
+ATTACHMENTS_DUE_S: Final = 20.0
+"""Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
+Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
 
 
 @attrs.frozen
@@ -142,7 +146,7 @@ class SocketIOConnection:
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
         self._rooms = rooms
-        self._decoder = Decoder()
+        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
         self._answers: dict[int, Callable[[list[Any]], None]] | None = None
@@ -162,6 +166,8 @@ class SocketIOConnection:
                 raise ProtocolError("An event came for a namespace that is not joined.")
             return self._app.on_event(socket, packet)
         if packet is None:
+            if self._decoder.is_waiting_for_attachments and not self._namespaces.joined:
+                raise ProtocolError("Attachments were announced before any namespace was joined.")
             return None
         later: Later | None = None
         match self._namespaces.receive(packet):
@@ -207,6 +213,9 @@ class SocketIOConnection:
         self._namespaces.forget_ack(ack_id)
         if self._answers is not None:
             self._answers.pop(ack_id, None)
+
+    def on_heartbeat(self, now_s: float) -> None:
+        self._decoder.give_up_late(now_s, ATTACHMENTS_DUE_S)
 
     def on_close(self, reason: DisconnectReason) -> None:
         for socket in list(self._sockets.values()):

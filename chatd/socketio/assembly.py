@@ -58,7 +58,7 @@ class Assembly:
     Mutable state of one `Decoder`.
     """
 
-    __slots__ = ("_attachments", "_bytes_left", "_due", "_packet", "_places")
+    __slots__ = ("_attachments", "_bytes_left", "_due", "_noticed_s", "_packet", "_places")
 
     def __init__(self, packet: Event | Ack, *, due: int, max_bytes: int) -> None:
         """`packet` still has its placeholders; `due` attachments (1 or more) follow it."""
@@ -67,6 +67,13 @@ class Assembly:
         self._due = due
         self._bytes_left = max_bytes
         self._attachments: list[bytes] = []
+        self._noticed_s: float | None = None
+
+    def waited_s(self, now_s: float) -> float:
+        """Seconds since this was asked for the first time."""
+        if self._noticed_s is None:
+            self._noticed_s = now_s
+        return now_s - self._noticed_s
 
     def add(self, attachment: bytes) -> Event | Ack | None:
         """Take the next attachment; return the packet when it was the last.

@@ -79,8 +79,20 @@ class Decoder:
 
     @property
     def is_waiting_for_attachments(self) -> bool:
-        """Whether a packet lacks attachments; the owner bounds how long that may last."""
+        """Whether a packet lacks attachments; `give_up_late` bounds how long that may last."""
         return self._assembly is not None
+
+    def give_up_late(self, now_s: float, most_s: float) -> None:
+        """Raise `ProtocolError` where a packet still lacks attachments that it lacked `most_s` ago.
+
+        The owner asks every now and then, by a clock that does not go back; the time counts from
+        the first call that finds the packet waiting, so that one which is complete at once, as
+        nearly all are, costs no look at a clock.
+        """
+        assembly = self._assembly
+        if assembly is not None and assembly.waited_s(now_s) >= most_s:
+            self._assembly = None
+            raise ProtocolError("The attachments of a packet did not come in time.")
 
     def receive_text(self, text: str) -> Packet | None:
         """Return the packet in `text` (a message without Engine.IO's own `4`).

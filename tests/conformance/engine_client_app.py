@@ -77,6 +77,9 @@ class Partner:
         headers = exchange.head.headers
         return {name.decode(): value.decode("latin-1") for name, value in headers.items()}
 
+    def on_heartbeat(self, now_s: float) -> None:
+        pass
+
     def on_close(self, reason: DisconnectReason) -> None:
         pass
 

@@ -25,6 +25,9 @@ class Echo:
         self._session.send(message_of(message))
         return None
 
+    def on_heartbeat(self, now_s: float) -> None:
+        pass
+
     def on_close(self, reason: DisconnectReason) -> None:
         pass
 

@@ -1,5 +1,7 @@
 """A session by itself: heartbeat, connect timeout, mistakes; the clock jumps (WIRE d5)."""
 
+from itertools import pairwise
+
 import attrs
 import pytest
 import trio
@@ -13,6 +15,7 @@ from chatd.server.flusher import Flusher
 from chatd.server.outgoing import Outgoing
 from chatd.server.reasons import DisconnectReason
 from chatd.server.session import Later, Session, Sessions, SessionSettings
+from chatd.socketio import ProtocolError
 from tests.server.chats import MemoryTransport
 
 
@@ -33,12 +36,19 @@ class BareUpper:
         self.is_joined = False
         self.received: list[str | bytes] = []
         self.closed: list[DisconnectReason] = []
+        self.looked_s: list[float] = []
+        self.is_late = False
 
     def receive(self, message: str | bytes) -> Later | None:
         if message == "crash":
             raise RuntimeError("a mistake")
         self.received.append(message)
         return None
+
+    def on_heartbeat(self, now_s: float) -> None:
+        self.looked_s.append(now_s)
+        if self.is_late:
+            raise ProtocolError("It is late.")
 
     def on_close(self, reason: DisconnectReason) -> None:
         self.closed.append(reason)
@@ -113,6 +123,21 @@ async def test_an_unasked_pong_re_arms_the_interval(
     assert bench.transport.sent == []
     await trio.sleep(2)
     assert bench.transport.sent == ["2"]
+
+
+async def test_what_it_carries_is_asked_for_lateness_however_many_pongs_come(
+    bench: Bench, autojump_clock: MockClock
+) -> None:
+    bench.upper.is_joined = True
+    for _ in range(100):
+        await trio.sleep(1)
+        bench.session.receive_text("3")
+    gaps = [after - before for before, after in pairwise(bench.upper.looked_s)]
+    assert gaps
+    assert max(gaps) <= 26
+    bench.upper.is_late = True
+    await bench.transport.closed.wait()
+    assert bench.reasons == ["parse error"]
 
 
 async def test_silence_is_not_its_fault_while_its_own_event_waits(

@@ -2,7 +2,12 @@
 
 import orjson
 import pytest
+import trio
+from trio.testing import MockClock
 
+from chatd.engineio import HeartbeatSettings
+from chatd.server import sockets
+from chatd.server.sockets import SocketIOConnection
 from tests.server.doors import Door, open_door, opening
 from tests.server.peers import NO_CODE, Ended
 
@@ -22,6 +27,8 @@ CLOSING_BEFORE_CONNECT = [
     "44",
     '44{"message":"no"}',
     "40/custom,[1]",
+    '451-["echo",{"_placeholder":true,"num":0}]',
+    "461-1[]",
 ]
 CLOSING_AFTER_CONNECT = [
     "40",
@@ -184,6 +191,43 @@ async def test_ten_attachments_are_taken(door: Door) -> None:
     await peer.send(f'4510-["echo",{places}]', *(bytes([number]) for number in range(10)))
     assert await peer.message() == f'4510-["echo",{places}]'
     assert [await peer.message() for _ in range(10)] == [bytes([n]) for n in range(10)]
+
+
+async def test_the_attachments_of_a_packet_are_together_no_larger_than_a_payload() -> None:
+    async with open_door(max_payload_bytes=200) as door:
+        peer, text = await door.join(), f'452-["echo",{PLACEHOLDER % 0},{PLACEHOLDER % 1}]'
+        await peer.send(text, bytes(100), bytes(100))
+        assert [await peer.message() for _ in range(3)] == [text, bytes(100), bytes(100)]
+        await peer.send(text, bytes(100), bytes(101))
+        assert await peer.end() == NO_CODE
+        assert door.app.ended == [("/", "parse error")]
+
+
+async def test_who_has_left_the_namespace_may_announce_no_attachments(door: Door) -> None:
+    peer = await door.join()
+    await peer.send("41", f'451-["echo",{PLACEHOLDER % 0}]')
+    assert await peer.end() == NO_CODE
+
+
+async def test_attachments_that_do_not_come_end_the_session_though_it_answers_pings(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "ATTACHMENTS_DUE_S", 4.0)
+    async with open_door(heartbeat=HeartbeatSettings(5.0, 4.0)) as door:
+        peer = await door.join()
+        [session] = door.sessions.by_sid.values()
+        assert isinstance(session.upper, SocketIOConnection)
+        await peer.send(f'452-["echo",{PLACEHOLDER % 0},{PLACEHOLDER % 1}]', b"one")
+        while not session.upper._decoder.is_waiting_for_attachments:
+            await trio.lowlevel.checkpoint()
+        mock_clock.jump(5.0)
+        assert await peer.message() == "2"
+        await peer.send("3")
+        while session._heartbeat.awaiting_pong:
+            await trio.lowlevel.checkpoint()
+        mock_clock.jump(5.0)
+        assert await peer.end() == NO_CODE
+        assert door.app.ended == [("/", "parse error")]
 
 
 @pytest.mark.parametrize("text", ["42", '42["nobody listens",1]', "43999[1]", "43[1]", "43"])

@@ -210,6 +210,26 @@ def test_a_decoder_tells_while_it_waits_for_attachments() -> None:
     assert not decoder.is_waiting_for_attachments
 
 
+def test_attachments_that_do_not_come_are_given_up() -> None:
+    decoder = Decoder()
+    decoder.give_up_late(0, 20)
+    decoder.receive_text('52-["m"]')
+    decoder.give_up_late(1000, 20)  # from here on it counts
+    decoder.receive_binary(b"a")
+    decoder.give_up_late(1019, 20)
+    with pytest.raises(ProtocolError, match="in time"):
+        decoder.give_up_late(1020, 20)
+    assert not decoder.is_waiting_for_attachments
+
+
+def test_each_packet_has_the_whole_time_for_its_attachments() -> None:
+    decoder = Decoder()
+    for now_s in range(0, 1000, 10):
+        decoder.receive_text('51-["m"]')
+        decoder.give_up_late(now_s, 10)
+        assert decoder.receive_binary(b"a") is not None
+
+
 @pytest.mark.parametrize("depth", [513, 1000, 5000, 400_000])
 @pytest.mark.parametrize("head", ["2", "217", "2/,", "51-"])
 def test_deep_nesting_is_a_protocol_error(head: str, depth: int) -> None:
