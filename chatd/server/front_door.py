@@ -221,12 +221,12 @@ class FrontDoor:
         return head.keeps_alive
 
     async def _skip_body(self, connection: HttpConnection) -> bytes | None:
-        """Read over a body that nobody wanted, up to the next request; None where there is none."""
+        """Drop a body that nobody wanted, up to the next request; None where none can follow."""
         most_bytes = self._engine.sessions.settings.max_payload_bytes
         try:
-            return await connection.body(most_bytes, self._settings.head_timeout_s)
+            return await connection.body(most_bytes, self._settings.head_timeout_s, is_wanted=False)
         except BadRequestError:
-            connection.abort()
+            connection.finish(b"")  # and hang up: a close now could overtake the answer
             return None
 
     def _leave(

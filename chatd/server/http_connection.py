@@ -145,16 +145,19 @@ class HttpConnection:
             self._deadlines.schedule(self, math.inf)
         return None
 
-    async def body(self, max_bytes: int, timeout_s: float) -> bytes | None:
+    async def body(
+        self, max_bytes: int, timeout_s: float, *, is_wanted: bool = True
+    ) -> bytes | None:
         """The body of the request whose head came last; None where the peer breaks off.
 
-        Raises BadRequestError for one that is too large or wrongly framed.
+        One that is not wanted is dropped as it comes, and returned empty. Raises BadRequestError
+        for one that is too large or wrongly framed.
         """
         self._timeout_answer = response(408, b"", b"text/plain")
         self._deadlines.schedule(self, trio.current_time() + timeout_s)
         try:
             while not self.is_over:
-                body = self._reader.body(max_bytes)
+                body = self._reader.body(max_bytes, is_wanted=is_wanted)
                 if body is not None:
                     return body
                 if not await self._read():

@@ -76,6 +76,7 @@ class RequestReader:
 
     __slots__ = (
         "_body",
+        "_body_bytes",
         "_buffer",
         "_fed",
         "_headers",
@@ -106,6 +107,7 @@ class RequestReader:
         self._keeps_alive = False
         self._length = 0
         self._body = bytearray()
+        self._body_bytes = 0  # of chunks, kept or not
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
@@ -163,15 +165,20 @@ class RequestReader:
         self._length = head.declared_length
         return head
 
-    def body(self, max_bytes: int) -> bytes | None:
+    def body(self, max_bytes: int, *, is_wanted: bool = True) -> bytes | None:
         """The body of the request whose head was given, once it is complete.
 
-        After it the next head can be asked for. Raises BadRequestError: 413 for a body of more than
-        `max_bytes`, from its declared length where it has one.
+        After it the next head can be asked for. Of a body that is not wanted nothing is kept, and
+        what is returned is empty. Raises BadRequestError: 413 for a body of more than `max_bytes`,
+        from its declared length where it has one.
         """
         if self._state is _State.LENGTH:
             if self._length > max_bytes:
                 raise BadRequestError(413, "The body is too large.")
+            if not is_wanted:
+                dropped = min(self._length, len(self._buffer))
+                del self._buffer[:dropped]
+                self._length -= dropped
             if len(self._buffer) < self._length:
                 return None
             body = bytes(memoryview(self._buffer)[: self._length])
@@ -180,6 +187,8 @@ class RequestReader:
             return body
         while self._buffer and not self._is_complete:
             self._feed_chunks(max_bytes)
+            if not is_wanted:
+                self._body.clear()
         if not self._is_complete:
             return None
         body = bytes(self._body)
@@ -200,7 +209,7 @@ class RequestReader:
         del buffer[:stop]
         self._tail = b"" if piece.endswith(_END) else (self._tail + piece)[-len(_END) + 1 :]
         self._parse(piece)
-        if len(self._body) > max_bytes:
+        if self._body_bytes > max_bytes:
             raise BadRequestError(413, "The body is too large.")
 
     def _parse(self, piece: bytes) -> None:
@@ -239,6 +248,7 @@ class RequestReader:
     def on_body(self, piece: bytes) -> None:
         """httptools: a piece of a chunked body."""
         self._body += piece
+        self._body_bytes += len(piece)
 
     def on_message_complete(self) -> None:
         """httptools: the request ends."""

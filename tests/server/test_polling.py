@@ -8,7 +8,9 @@ import trio
 from trio.testing import MockClock
 
 from chatd.engineio import HeartbeatSettings
+from chatd.server import http_connection
 from chatd.server.reasons import DisconnectReason
+from chatd.server.request import RequestReader
 from tests.server.doors import Door, open_door
 from tests.server.polls import (
     BAD_REQUEST,
@@ -319,6 +321,51 @@ async def test_a_body_that_is_too_large_is_not_read_as_the_next_request() -> Non
         assert (await peer.answer()).status == 413
         assert await peer.ended()
         await poller.echo()
+
+
+async def test_of_the_body_of_a_refused_request_nothing_is_kept(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[RequestReader] = []
+
+    class NotedReader(RequestReader):
+        def __init__(self, max_head_bytes: int) -> None:
+            super().__init__(max_head_bytes)
+            readers.append(self)
+
+    monkeypatch.setattr(http_connection, "RequestReader", NotedReader)
+    peer = await dial(door)
+    unknown = "EIO=4&transport=polling&sid=nobody"
+    await peer.send("POST", unknown, headers=["Content-Length: 900000"])
+    assert (await peer.answer()).body == UNKNOWN_SID
+    await peer.stream.send_all(bytes(899_999))
+    [reader] = readers
+    await until(lambda: reader._length == 1)
+    assert reader.waiting_bytes == 0
+    await peer.stream.send_all(b"x")
+    await peer.send()
+    assert (await peer.answer()).status == 200
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 150", "Transfer-Encoding: chunked"])
+async def test_the_body_of_a_refused_request_is_dropped_as_it_comes(head: str) -> None:
+    async with open_door(max_payload_bytes=200) as door:
+        peer = await dial(door)
+        await peer.send("POST", "EIO=4&transport=polling&sid=nobody", headers=[head])
+        assert (await peer.answer()).body == UNKNOWN_SID
+        body = b"x" * 150
+        await peer.stream.send_all(body if "Length" in head else chunked(body[:70], body[70:]))
+        await peer.send()
+        assert (await peer.answer()).status == 200
+
+
+async def test_the_answer_to_a_refused_request_arrives_though_its_body_is_too_large() -> None:
+    async with open_door(max_payload_bytes=200) as door:
+        peer = await dial(door)
+        body = b"x" * 1_000_000
+        await peer.send("POST", "EIO=4&transport=polling&sid=nobody", body)
+        assert (await peer.answer()).body == UNKNOWN_SID
+        assert await peer.ended()
 
 
 # What breaks a session, and what does not

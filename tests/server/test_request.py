@@ -116,6 +116,38 @@ def test_chunks_over_the_limit_are_refused_as_they_are_counted() -> None:
     assert caught.value.status == 413
 
 
+@pytest.mark.parametrize("head", [b"POST /a HTTP/1.1\r\nContent-Length: 500\r\n\r\n", CHUNKED])
+def test_of_a_body_that_nobody_wants_nothing_is_kept(head: bytes) -> None:
+    reader = RequestReader(1000)
+    reader.feed(head)
+    assert reader.head() is not None
+    if head is CHUNKED:
+        reader.feed(b"1f4\r\n")
+    for _ in range(5):
+        assert reader.body(500, is_wanted=False) is None
+        assert reader.waiting_bytes == len(reader._body) == 0
+        reader.feed(bytes(100))
+    if head is CHUNKED:
+        reader.feed(b"\r\n0\r\n\r\n")
+    reader.feed(b"GET /next HTTP/1.1\r\n\r\n")
+    assert reader.body(500, is_wanted=False) == b""
+    following = reader.head()
+    assert following is not None
+    assert following.path == b"/next"
+
+
+def test_chunks_that_nobody_wants_are_counted_all_the_same() -> None:
+    reader = RequestReader(1000)
+    reader.feed(CHUNKED)
+    assert reader.head() is not None
+    reader.feed(b"3\r\nabc\r\n")
+    assert reader.body(5, is_wanted=False) is None
+    reader.feed(b"3\r\ndef\r\n")
+    with pytest.raises(BadRequestError) as caught:
+        reader.body(5, is_wanted=False)
+    assert caught.value.status == 413
+
+
 def test_chunks_that_are_none_are_refused() -> None:
     reader = RequestReader(1000)
     reader.feed(CHUNKED + b"what\r\n\r\n")
