@@ -169,8 +169,8 @@ class AsgiExchange:
     def garbled(self) -> None:
         self._answer(400, Refusal.BAD_REQUEST.body(), b"application/json", b"Connection: close\r\n")
 
-    def too_large(self) -> None:
-        self._answer(413, b"", b"text/plain", b"Connection: close\r\n")
+    def too_large(self, status: int) -> None:
+        self._answer(status, b"", b"text/plain", b"Connection: close\r\n")
 
     def overloaded(self, overload: Overload) -> None:
         retry = b"Retry-After: %d\r\n" % overload.retry_after_s

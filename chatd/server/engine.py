@@ -24,7 +24,7 @@ from chatd.observe.chance import unguessable_id
 from chatd.server.admission import Admission, Network, Overload, client_address
 from chatd.server.origin import OriginRules
 from chatd.server.polling import Exchange, PollingTransport
-from chatd.server.request import BadRequestError, RequestHead
+from chatd.server.request import TOO_LARGE, BadRequestError, RequestHead
 from chatd.server.session import Session, Sessions, Transport, Upper
 from chatd.server.sockets import Handshake
 from chatd.websocket import is_valid_key, switching_protocols
@@ -44,8 +44,8 @@ class PollingExchange(Exchange, Protocol):
         """400 to a body that cannot be read; nothing follows on this connection."""
         ...
 
-    def too_large(self) -> None:
-        """413 without a body; nothing of the request is taken."""
+    def too_large(self, status: int) -> None:
+        """One of `TOO_LARGE`, without a body; nothing of the request is taken."""
         ...
 
     def preflight(self) -> None:
@@ -203,9 +203,9 @@ class Engine:
         try:
             body = await read_body(self.sessions.settings.max_payload_bytes)
         except BadRequestError as error:
-            if error.status == 413:
+            if error.status in TOO_LARGE:
                 transport.end_post(exchange)
-                exchange.too_large()
+                exchange.too_large(error.status)
             else:
                 transport.lost(exchange)
                 exchange.garbled()

@@ -289,10 +289,10 @@ class HttpExchange:
     def preflight(self) -> None:
         self.answer(204, b"", b"text/plain", preflight_headers(self.head))
 
-    def too_large(self) -> None:
-        """413; the rest of the body is not read, so the connection ends."""
+    def too_large(self, status: int) -> None:
+        """The rest of the body is not read, so the connection ends."""
         self._keep_alive = False
-        self.answer(413, b"", b"text/plain")
+        self.answer(status, b"", b"text/plain")
 
     def cut(self) -> None:
         self.is_answered = True

@@ -7,12 +7,19 @@ ends, it is fed up to each place where one may: after an empty line.
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import httptools
 
 _END = b"\r\n\r\n"
+
+CHUNK_FRAME_BYTES: Final = 12
+"""Bytes that each chunk may take beside its data: eight digits of its length, two ends of lines.
+What chunks take beyond that, for extensions and trailers, counts for the bound on heads: 431."""
+
+TOO_LARGE: Final = frozenset({413, 431})
+"""What a request is told of which some part is too large; the rest of it is well-formed."""
 
 
 class BadRequestError(Exception):
@@ -78,7 +85,9 @@ class RequestReader:
         "_body",
         "_body_bytes",
         "_buffer",
+        "_chunks",
         "_fed",
+        "_framing_bytes",
         "_headers",
         "_is_complete",
         "_is_head_complete",
@@ -108,6 +117,8 @@ class RequestReader:
         self._length = 0
         self._body = bytearray()
         self._body_bytes = 0  # of chunks, kept or not
+        self._chunks = 0
+        self._framing_bytes = 0  # of chunks, beside their data
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
@@ -170,7 +181,8 @@ class RequestReader:
 
         After it the next head can be asked for. Of a body that is not wanted nothing is kept, and
         what is returned is empty. Raises BadRequestError: 413 for a body of more than `max_bytes`,
-        from its declared length where it has one.
+        from its declared length where it has one; 431 for chunks whose extensions and trailers are
+        together larger than a head may be.
         """
         if self._state is _State.LENGTH:
             if self._length > max_bytes:
@@ -208,9 +220,13 @@ class RequestReader:
         piece = bytes(memoryview(buffer)[:stop])
         del buffer[:stop]
         self._tail = b"" if piece.endswith(_END) else (self._tail + piece)[-len(_END) + 1 :]
+        self._framing_bytes += len(piece) + self._body_bytes
         self._parse(piece)
+        self._framing_bytes -= self._body_bytes
         if self._body_bytes > max_bytes:
             raise BadRequestError(413, "The body is too large.")
+        if self._framing_bytes > self._max_head_bytes + self._chunks * CHUNK_FRAME_BYTES:
+            raise BadRequestError(431, "The extensions or trailers of the chunks are too large.")
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -244,6 +260,10 @@ class RequestReader:
         self._is_head_complete = True
         # Behind the end of the message, which may follow at once, llhttp has forgotten this.
         self._keeps_alive = self._parser.should_keep_alive()
+
+    def on_chunk_header(self) -> None:
+        """httptools: a chunk begins."""
+        self._chunks += 1
 
     def on_body(self, piece: bytes) -> None:
         """httptools: a piece of a chunked body."""

@@ -368,6 +368,17 @@ async def test_the_answer_to_a_refused_request_arrives_though_its_body_is_too_la
         assert await peer.ended()
 
 
+async def test_chunks_with_an_endless_trailer_are_refused_and_the_session_lives() -> None:
+    async with open_door(max_head_bytes=1000) as door:
+        poller, peer = await join(door), await dial(door)
+        await peer.send("POST", poller.query, headers=["Transfer-Encoding: chunked"])
+        await peer.stream.send_all(b"1\r\n3\r\n0\r\nX-Endless: " + b"x" * 2000)
+        answer = await peer.answer()
+        assert (answer.status, answer.body) == (431, b"")
+        assert await peer.ended()
+        await poller.echo()
+
+
 # What breaks a session, and what does not
 
 

@@ -148,6 +148,47 @@ def test_chunks_that_nobody_wants_are_counted_all_the_same() -> None:
     assert caught.value.status == 413
 
 
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        pytest.param(b"1;", b"e", id="an extension"),
+        pytest.param(b"1;e=", b"v", id="the value of an extension"),
+        pytest.param(b"", b"1;name=value\r\na\r\n", id="many extensions"),
+        pytest.param(b"1\r\na\r\n0\r\nX", b"x", id="the name of a trailer"),
+        pytest.param(b"1\r\na\r\n0\r\nX: ", b"x", id="a trailer"),
+        pytest.param(b"1\r\na\r\n0\r\n", b"X: y\r\n", id="many trailers"),
+    ],
+)
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_what_frames_chunks_is_no_larger_than_a_head(
+    start: bytes, more: bytes, is_wanted: bool
+) -> None:
+    reader = RequestReader(100)
+    reader.feed(CHUNKED)
+    assert reader.head() is not None
+    reader.feed(start)
+
+    def go_on() -> None:
+        for _ in range(200):
+            reader.feed(more)
+            assert reader.body(10_000, is_wanted=is_wanted) is None
+
+    with pytest.raises(BadRequestError) as caught:
+        go_on()
+    assert caught.value.status == 431
+
+
+def test_a_body_may_come_in_as_many_chunks_as_it_has_bytes() -> None:
+    reader = RequestReader(100)
+    reader.feed(CHUNKED)
+    assert reader.head() is not None
+    for _ in range(500):
+        reader.feed(b"00000001\r\na\r\n")
+        assert reader.body(500) is None
+    reader.feed(b"0\r\nX: y\r\n\r\n")
+    assert reader.body(500) == b"a" * 500
+
+
 def test_chunks_that_are_none_are_refused() -> None:
     reader = RequestReader(1000)
     reader.feed(CHUNKED + b"what\r\n\r\n")
