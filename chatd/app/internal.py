@@ -10,7 +10,7 @@ from chatd.config import Config
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
 from chatd.server.http_lane import HttpLane
-from chatd.server.internal import InternalListener, internal_app
+from chatd.server.internal import IDLE_S, InternalListener, internal_app
 
 
 def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
@@ -25,6 +25,7 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
         internal_app(parts.status, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)),
         read_timeout_s=config.server.head_timeout_s,
         report_fault=report_fault,
+        keep_alive_timeout_s=IDLE_S,
         max_head_bytes=config.server.max_head_bytes,
     )
     return InternalListener(lane, report_fault)

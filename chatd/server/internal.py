@@ -6,6 +6,7 @@ should be, and what is amiss. `/metrics` is for Prometheus. None of it is on the
 either: who reaches the socket may read.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
@@ -30,7 +31,11 @@ READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
 
 CONNECTIONS_MAX: Final = 32
-"""Connections at once; one more is closed unanswered."""
+"""Connections at once; one more, and the oldest is cut, so that whoever asks now is answered."""
+
+IDLE_S: Final = 2.0
+"""Seconds for the head of a request, and between two requests; beyond: the connection is closed.
+Who asks here asks for one thing at a time, from this machine or one beside it."""
 
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
@@ -115,6 +120,7 @@ class InternalListener:
     def __init__(self, lane: HttpLane, report_fault: Callable[[Exception], None]) -> None:
         self._lane = lane
         self._report_fault = report_fault
+        self._open: dict[socket.socket, None] = {}  # the oldest first; without those that were cut
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until cancelled; the listeners are closed then."""
@@ -129,11 +135,19 @@ class InternalListener:
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         accepted = socket.socket(fileno=stream.socket.detach())
-        if self._lane.connections >= CONNECTIONS_MAX:
-            accepted.close()
-            return
         accepted.setblocking(False)
+        if len(self._open) >= CONNECTIONS_MAX:
+            self._cut(next(iter(self._open)))
+        self._open[accepted] = None
         try:
             await self._lane.serve(accepted, b"")
         except Exception as fault:  # one connection's end is not the listener's
             self._report_fault(fault)
+        finally:
+            self._open.pop(accepted, None)
+
+    def _cut(self, oldest: socket.socket) -> None:
+        """End a connection; its task sees that, and closes it."""
+        del self._open[oldest]
+        with contextlib.suppress(OSError):  # the peer was faster
+            oldest.shutdown(socket.SHUT_RDWR)
