@@ -244,7 +244,8 @@ class AnswerEnded(Event):
 
 @attrs.frozen
 class LimitHit(Event):
-    """A limit refused something; `limit` is its key in the configuration."""
+    """A limit refused something; `limit` is its key in the configuration, or `descriptors`: the
+    system gives this process no more of them."""
 
     event_name: ClassVar[str] = "limit.hit"
     level: ClassVar[Level] = Level.INFO

@@ -7,6 +7,8 @@ shut down, so that no peer, however silent, keeps a task.
 """
 
 import contextlib
+import errno
+import math
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -16,7 +18,7 @@ import attrs
 import trio
 
 from chatd.engineio import Refusal, parse_query
-from chatd.observe import Emit, InternalError
+from chatd.observe import Emit, InternalError, LimitHit
 from chatd.server.admission import Admission, Overload
 from chatd.server.engine import Engine, switched
 from chatd.server.http_connection import (
@@ -39,6 +41,7 @@ from chatd.websocket import encode_close, encode_text
 ACCEPTS_MAX: Final = 64  # connections accepted before others get their turn
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
 ACCEPT_PAUSE_S: Final = 0.1  # before another accept, where the process is out of descriptors
+SHORTAGE_SAID_S: Final = 60.0  # so often it is said that there are none; meanwhile peers wait
 
 # How a connection goes on after its requests to the front door: on a lane of its own.
 Lane: TypeAlias = Callable[[], Awaitable[None]]
@@ -73,6 +76,7 @@ class FrontDoor:
         self._emit = emit
         self._sockets: set[socket.socket] = set()  # all that are open and not handed over
         self._idle: set[socket.socket] = set()  # those of them that wait for a head
+        self._shortage_said_s = -math.inf
         self.is_open = trio.Event()  # connections are accepted
 
     async def serve(
@@ -120,11 +124,18 @@ class FrontDoor:
                     break
                 except OSError as error:
                     # The peer is gone already, or descriptors have run out: neither is the end.
-                    self._emit.emit(InternalError.of("accept", error))
+                    self._not_accepted(error)
                     await trio.sleep(ACCEPT_PAUSE_S)
                     break
                 sock.setblocking(False)
                 connections.start_soon(self._connection, sock, peer)
+
+    def _not_accepted(self, error: OSError) -> None:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            self._emit.emit(InternalError.of("accept", error))
+        elif (now_s := trio.current_time()) >= self._shortage_said_s + SHORTAGE_SAID_S:
+            self._shortage_said_s = now_s
+            self._emit.emit(LimitHit("descriptors", None, None))
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""

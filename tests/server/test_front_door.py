@@ -1,6 +1,7 @@
 """From the first byte to the route: refusals byte for byte, and heads that never end."""
 
 import re
+import resource
 import socket
 import struct
 
@@ -8,9 +9,10 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.observe import HandshakeRefused
+from chatd.observe import HandshakeRefused, LimitHit
+from chatd.server.front_door import ACCEPT_PAUSE_S
 from chatd.server.origin import OriginRules
-from tests.server.doors import Door, open_door, opening
+from tests.server.doors import Door, open_door, open_websocket, opening
 from tests.server.peers import PONG, frame, read_to_end, upgrade_request
 
 
@@ -157,6 +159,23 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
+
+
+async def test_where_descriptors_run_out_it_is_said_once_and_who_waited_is_served(
+    door: Door,
+) -> None:
+    waiting = socket.create_connection(door.address)  # in the kernel: nobody else had a turn
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (waiting.fileno(), hard))
+    try:
+        await trio.sleep(2.5 * ACCEPT_PAUSE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert door.recorder.of(LimitHit) == [LimitHit("descriptors", None, None)]
+    waiting.setblocking(False)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(waiting))
+    door.streams.append(stream)
+    await opening(await open_websocket(stream))
 
 
 async def test_while_draining_a_handshake_is_told_when_to_come_back(door: Door) -> None:
