@@ -41,7 +41,7 @@ EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
 SECRET_NAME = "jwt-secret"  # in the state directory; made where none is configured
 DEMO_ROOM = "demo"
 LINK_TTL_S = 3600  # how long the token of the printed link is good
-DESCRIPTORS_SPARE = 256  # file descriptors beside those of connections
+DESCRIPTORS_SPARE = 256  # beside those of connections; of fewer than twice as many, a half
 
 
 class StartFailedError(Exception):
@@ -148,13 +148,12 @@ def run(
     invite: Callable[[Invitation], None],
 ) -> int:
     """Run the daemon to its end; the exit code. Raises StartFailedError where it cannot start."""
-    config = loaded.config
     emit.emit(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
+    config = _within_descriptors(loaded.config)
     try:
         state_dir = state_directory(config, environment, Path.cwd())
     except ConfigError as error:
         raise StartFailedError(str(error), EXIT_CONFIG) from error
-    _raise_descriptor_limit(config.server.max_connections)
     secret = secret_for(config, state_dir)
     try:
         listeners = open_listeners(
@@ -196,6 +195,7 @@ def run(
                 os.getpid(),
                 __version__,
                 str(state_dir),
+                config.server.max_connections,
             )
         )
         token = None
@@ -221,12 +221,24 @@ def _shown_address(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _raise_descriptor_limit(connections: int) -> None:
-    """As many descriptors as connections may come; what the system grants is what there is."""
+def _within_descriptors(config: Config) -> Config:
+    """The configuration with no more connections than there are descriptors for: one more than
+    those is told when to come back, where without a descriptor nobody could tell it anything."""
+    granted = connections_granted(config.server.max_connections)
+    return attrs.evolve(config, server=attrs.evolve(config.server, max_connections=granted))
+
+
+def connections_granted(wanted: int) -> int:
+    """How many connections, of those wanted, the system grants descriptors for, and spare ones;
+    its limit for this process is raised as far as that takes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(connections + DESCRIPTORS_SPARE, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    needed = wanted + DESCRIPTORS_SPARE
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return min(wanted, max(most - DESCRIPTORS_SPARE, most // 2))
 
 
 def _sentence(text: str) -> str:

@@ -64,7 +64,9 @@ class ConfigurationLoaded(Event):
 @attrs.frozen
 class DaemonStarted(Event):
     """The port is open; `port` is the real one where 0 was asked for. `internal` is where the
-    internal listener is: the path of a socket, or HOST:PORT."""
+    internal listener is: the path of a socket, or HOST:PORT. `connections` is how many may
+    come: server.max_connections, or fewer where the system grants fewer descriptors (`ulimit -n`).
+    """
 
     event_name: ClassVar[str] = "daemon.started"
     level: ClassVar[Level] = Level.INFO
@@ -74,6 +76,7 @@ class DaemonStarted(Event):
     pid: int
     version: str
     state_dir: str
+    connections: int
 
 
 @attrs.frozen
