@@ -131,8 +131,10 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         handshakes_per_second=config.limits.handshakes_per_second,
         sessions_per_address=config.limits.sessions_per_address,
         pending_sessions_per_address=config.limits.pending_sessions_per_address,
+        connections_per_address=config.limits.connections_per_address,
         max_connections=config.server.max_connections,
         now_s=trio.current_time(),
+        trusted_proxies=_trusted_proxies(config),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
     status = DaemonStatus(chat.clients, log, chat.answering.databases)

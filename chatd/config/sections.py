@@ -346,6 +346,12 @@ class Limits:
         "Of these, sessions that have shown no token yet; beyond: 503 with Retry-After.",
         "SPEC 1",
     )
+    connections_per_address: float = key(
+        1000,
+        Rate(),
+        "Open connections of an address, or sessions_per_address if more; beyond: 503 likewise.",
+        "SPEC 9, promise 5",
+    )
     rooms_per_socket: float = key(
         100,
         Rate(),

@@ -36,28 +36,40 @@ class Admission:
         handshakes_per_second: float,
         sessions_per_address: float,
         pending_sessions_per_address: float,
+        connections_per_address: float,
         max_connections: int,
         now_s: float,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
+        """A trusted proxy has any number of connections: whose they are is known only later."""
         self._handshakes = Bucket(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
         self._sessions_per_address = sessions_per_address
         self._pending_sessions_per_address = pending_sessions_per_address
+        # A session that may be there needs a connection, whatever was set for one of the two.
+        self._connections_per_address = max(connections_per_address, sessions_per_address)
         self._max_connections = max_connections
+        self._trusted_proxies = trusted_proxies
         self._by_address: dict[str, int] = {}
         self._pending: dict[str, int] = {}  # of those, the sessions that are nobody's yet
+        self._connected: dict[str, int] = {}
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
 
-    def open_connection(self) -> bool:
-        """Count an accepted connection; False where there are too many."""
+    def open_connection(self, peer: str) -> Overload | None:
+        """Count an accepted connection of this peer's address, or say why there is no room."""
         if self.connections >= self._max_connections:
-            return False
+            return Overload("max_connections", 1)
+        count = self._connected.get(peer, 0)
+        if count >= self._connections_per_address and not _is_trusted(peer, self._trusted_proxies):
+            return Overload("connections_per_address", RETRY_AFTER_CEILING_S)
+        self._connected[peer] = count + 1
         self.connections += 1
-        return True
+        return None
 
-    def close_connection(self) -> None:
-        """A connection ended."""
+    def close_connection(self, peer: str) -> None:
+        """A connection of this peer's address ended."""
+        _count(self._connected, peer, -1)
         self.connections -= 1
         if self.connections == 0 and self._emptied is not None:
             self._emptied.set()

@@ -139,16 +139,18 @@ class FrontDoor:
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
-        if not self._admission.open_connection():
+        address = str(peer[0]) if isinstance(peer, tuple) else "local"
+        overload = self._admission.open_connection(address)
+        if overload is not None:
+            self._engine.refused(address, overload)
             with contextlib.suppress(OSError):
-                sock.send(overloaded(Overload("max_connections", 1)))
+                sock.send(overloaded(overload))
             sock.close()
             return
         self._sockets.add(sock)
         wait = self._readiness.watch(sock)
         try:
             # The requests live in a frame of their own, so that a lane does not keep their bytes.
-            address = str(peer[0]) if isinstance(peer, tuple) else "local"
             lane = await self._requests(sock, wait, address)
             if lane is not None:
                 await lane()
@@ -157,7 +159,7 @@ class FrontDoor:
         finally:
             self._idle.discard(sock)
             self._sockets.discard(sock)
-            self._admission.close_connection()
+            self._admission.close_connection(address)
             wait.close()
             sock.close()
 

@@ -99,6 +99,7 @@ def run_application(
             handshakes_per_second=1e6,
             sessions_per_address=1e6,
             pending_sessions_per_address=1e6,
+            connections_per_address=1e6,
             max_connections=100_000,
             now_s=trio.current_time(),
         )

@@ -161,6 +161,7 @@ class Door:
         assert self.admission.connections == 0
         assert self.admission._by_address == {}
         assert self.admission._pending == {}
+        assert self.admission._connected == {}
 
 
 async def open_websocket(stream: trio.SocketStream, **request: Any) -> Peer:
@@ -198,6 +199,7 @@ async def open_door(
     handshakes_per_second: float = 1e6,
     sessions_per_address: float = 1e6,
     pending_sessions_per_address: float = 1e6,
+    connections_per_address: float = 1e6,
     max_connections: int = 1000,
     origins: OriginRules = LOOPBACK_ONLY,
     readiness: Callable[[], Readiness] = make_readiness,
@@ -212,6 +214,7 @@ async def open_door(
         handshakes_per_second=handshakes_per_second,
         sessions_per_address=sessions_per_address,
         pending_sessions_per_address=pending_sessions_per_address,
+        connections_per_address=connections_per_address,
         max_connections=max_connections,
         now_s=trio.current_time(),
     )

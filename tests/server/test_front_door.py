@@ -14,6 +14,7 @@ from chatd.server.front_door import ACCEPT_PAUSE_S
 from chatd.server.origin import OriginRules
 from tests.server.doors import Door, open_door, open_websocket, opening
 from tests.server.peers import PONG, frame, read_to_end, upgrade_request
+from tests.server.polls import until
 
 
 async def answer_to(door: Door, request: bytes) -> bytes:
@@ -159,6 +160,26 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
+        assert door.recorder.of(HandshakeRefused) == [
+            HandshakeRefused("127.0.0.1", "max_connections")
+        ]
+
+
+async def test_too_many_connections_of_an_address_are_told_when_to_come_back() -> None:
+    async with open_door(connections_per_address=2, sessions_per_address=2) as door:
+        peer = await door.join()
+        half = await door.dial()
+        await half.send_all(b"GET /")
+        await peer.echo()
+        answer = await read_to_end(await door.dial())
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in answer
+        assert [one.reason for one in door.recorder.of(HandshakeRefused)] == [
+            "connections_per_address"
+        ]
+        await half.aclose()
+        await until(lambda: door.admission.connections == 1)
+        await opening(await door.open())
 
 
 async def test_where_descriptors_run_out_it_is_said_once_and_who_waited_is_served(

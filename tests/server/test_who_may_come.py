@@ -94,24 +94,55 @@ def test_on_loopback_the_host_is_checked_too(host: str | None, allowed: bool) ->
 
 
 def admission(**bounds: float) -> Admission:
+    usual: dict[str, float]
     usual = {"handshakes_per_second": 100, "sessions_per_address": 2, "max_connections": 2}
-    usual["pending_sessions_per_address"] = 100
-    return Admission(**{**usual, **bounds}, now_s=0.0)  # type: ignore[arg-type]
+    usual |= {"pending_sessions_per_address": 100, "connections_per_address": 100}
+    usual |= bounds
+    return Admission(**usual, now_s=0.0, trusted_proxies=TRUSTED)  # type: ignore[arg-type]
 
 
 def test_connections_are_counted() -> None:
     door = admission()
-    assert [door.open_connection() for _ in range(3)] == [True, True, False]
-    door.close_connection()
-    assert door.open_connection()
+    assert [door.open_connection("a") for _ in range(2)] == [None, None]
+    assert door.open_connection("b") == Overload("max_connections", 1)
+    door.close_connection("a")
+    assert door.open_connection("b") is None
     assert door.connections == 2
+
+
+def test_connections_are_counted_by_address() -> None:
+    door = admission(max_connections=100, connections_per_address=3)
+    assert [door.open_connection("198.51.100.7") for _ in range(3)] == [None] * 3
+    for _ in range(2):
+        refusal = Overload("connections_per_address", 5)
+        assert door.open_connection("198.51.100.7") == refusal
+    assert door.open_connection("198.51.100.8") is None
+    door.close_connection("198.51.100.7")
+    assert door.open_connection("198.51.100.7") is None
+    for address in (*["198.51.100.7"] * 3, "198.51.100.8"):
+        door.close_connection(address)
+    assert door._connected == {}
+    assert door.connections == 0
+
+
+@pytest.mark.parametrize("proxy", ["10.1.2.3", "::1"])
+def test_a_trusted_proxy_has_the_connections_of_all_whom_it_serves(proxy: str) -> None:
+    door = admission(max_connections=10, connections_per_address=3)
+    assert [door.open_connection(proxy) for _ in range(10)] == [None] * 10
+    assert door.open_connection(proxy) == Overload("max_connections", 1)
+
+
+def test_an_address_has_connections_for_all_of_its_sessions() -> None:
+    door = admission(max_connections=100, connections_per_address=1, sessions_per_address=5)
+    assert [door.open_connection("a") for _ in range(5)] == [None] * 5
+    assert door.open_connection("a") is not None
 
 
 async def test_emptied_returns_when_the_last_connection_is_gone() -> None:
     door = admission()
     await door.emptied()
-    door.open_connection()
-    door.close_connection()
+    door.open_connection("a")
+    door.close_connection("a")
     await door.emptied()
 
 
