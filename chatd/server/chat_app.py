@@ -171,12 +171,13 @@ class ChatApp:
         return partial(self._rooms.enter, client, rooms, None, since) if rooms else None
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
-        """The rooms that the handshake names, or all that the directory gives; permitted ones.
+        """The rooms that the handshake names, or all that the directory gives where it names none
+        (an empty list names none); permitted ones.
 
         Of those that are too many one is left, for the client to be told.
         """
         most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
-        if named is None:
+        if named is None or named == []:
             return list(client.grants)[:most]
         if isinstance(named, str):
             named = [named]

@@ -15,6 +15,7 @@ from tests.app.daemon import NO_LIMITS, House
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 ROOMS = ("one", "two")
+NO_ROOM = ["three"]  # named in a handshake, and not given by the directory: none is joined
 CLIENTS = 4
 LANES = 6  # messages that each client has under way at once
 FLOOD_S = 20.0
@@ -164,7 +165,7 @@ class Witness:
     ) -> None:
         """It is a member still, was there for all that is kept, and is owed nothing."""
         token = token_for(SECRET, self.user, ROOMS)
-        client = await Client.connect(nursery, port, token, connectionId=[])
+        client = await Client.connect(nursery, port, token, connectionId=NO_ROOM)
         status = await client.hear("connection:status")
         assert [room["unread"] for room in status["rooms"]] == [0] * len(ROOMS)
         await client.close()
@@ -186,7 +187,7 @@ async def test_a_kill_in_the_middle_of_a_flood_loses_nothing_and_doubles_nothing
         with trio.fail_after(FLOOD_S):
             async with trio.open_nursery() as flooding:
                 token = token_for(SECRET, Absent.user, ROOMS)
-                elsewhere = await Client.connect(flooding, daemon.port, token, connectionId=[])
+                elsewhere = await Client.connect(flooding, daemon.port, token, connectionId=NO_ROOM)
                 await witness.come(daemon.port, flooding, known)
                 clients = await flood(daemon.port, what, flooding)
                 flooding.start_soon(absent.acknowledge, elsewhere)

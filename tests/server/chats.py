@@ -44,6 +44,7 @@ from tests.server.peers import HARD_LIMIT_S, Ended, Peer
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 ROOM = "sales"
+NO_ROOM = ["a room that is not there"]  # what a handshake names that joins nothing
 
 
 class LogInHand(LogService):
@@ -321,6 +322,13 @@ class Chat:
         peer = self.attach()
         await peer.say("40" + orjson.dumps({"token": user_token}).decode())
         return peer
+
+
+async def in_no_room(peer: ChatPeer) -> None:
+    """What a peer that named `NO_ROOM` is told before anything else."""
+    await connected(peer)
+    await peer.expect("connection:status")
+    assert (await peer.expect("chat:error"))["code"] == "forbidden_room"
 
 
 async def connected(peer: ChatPeer) -> str:

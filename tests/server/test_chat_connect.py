@@ -58,12 +58,13 @@ async def rooms_joined(chat: Chat, count: int, **auth: object) -> list[str]:
 
 async def test_without_a_name_every_room_of_the_directory_is_joined(chat: Chat) -> None:
     assert await rooms_joined(chat, 3) == ["a", "b", "c"]
+    assert await rooms_joined(chat, 3, connectionId=None) == ["a", "b", "c"]
+    assert await rooms_joined(chat, 3, connectionId=[]) == ["a", "b", "c"]
 
 
 async def test_the_rooms_that_the_handshake_names_are_joined(chat: Chat) -> None:
     assert await rooms_joined(chat, 1, connectionId="b") == ["b"]
     assert await rooms_joined(chat, 2, connectionId=["c", "a", "c"]) == ["c", "a"]
-    assert await rooms_joined(chat, 0, connectionId=[]) == []
 
 
 async def test_a_room_that_one_may_not_use_is_refused_and_the_others_are_joined(

@@ -7,7 +7,7 @@ import pytest
 
 from chatd.observe import MessageRefused
 from chatd.store import CommitFailed, FailureCode, RecordRefused
-from tests.server.chats import Chat, ChatPeer, message, open_chat, token
+from tests.server.chats import NO_ROOM, Chat, ChatPeer, in_no_room, message, open_chat, token
 from tests.server.peers import BINARY, frame
 
 
@@ -151,9 +151,8 @@ async def test_markup_is_opened_nowhere_and_kept_as_written_in_the_log(chat: Cha
 
 async def test_a_message_to_a_room_not_joined_joins_it_first(chat: Chat) -> None:
     ada = await chat.enter("ada", ["sales"])
-    grace = await chat.connect({"token": token("grace", ["sales"]), "connectionId": []})
-    await grace.packet()
-    await grace.expect("connection:status")
+    grace = await chat.connect({"token": token("grace", ["sales"]), "connectionId": NO_ROOM})
+    await in_no_room(grace)
     await ada.call("chat:message", message("before"))
     said = message("and now me")
     ack_id = await grace.ask("chat:message", said)

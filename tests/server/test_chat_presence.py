@@ -7,6 +7,7 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.server.chats import (
+    NO_ROOM,
     ROOM,
     Chat,
     ChatPeer,
@@ -137,9 +138,10 @@ async def test_too_many_starts_are_refused_and_a_stop_is_free(tmp_path: Path) ->
 
 async def test_an_event_for_a_permitted_room_joins_it_first(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        ada = await come(chat, "ada", connectionId=[])
+        ada = await come(chat, "ada", connectionId=NO_ROOM)
         assert (await ada.call("chat:typing:start", {"connectionId": ROOM}))["ok"]
-        bob = await come(chat, "bob", connectionId=[])
+        bob = await come(chat, "bob", connectionId=NO_ROOM)
+        assert (await bob.expect("chat:error"))["code"] == "forbidden_room"
         away = {"connectionId": ROOM, "status": "away"}
         ack_id = await bob.ask("presence:update", away)
         await bob.expect("presence:snapshot")

@@ -10,7 +10,17 @@ import trio.testing
 from chatd.server.reasons import DisconnectReason
 from chatd.server.websocket_lane import WebSocketLane
 from chatd.store import CommitFailed, FailureCode
-from tests.server.chats import ROOM, Chat, ChatPeer, connected, message, open_chat, token
+from tests.server.chats import (
+    NO_ROOM,
+    ROOM,
+    Chat,
+    ChatPeer,
+    connected,
+    in_no_room,
+    message,
+    open_chat,
+    token,
+)
 
 
 async def seqs(peer: ChatPeer, **wanted: object) -> list[int]:
@@ -22,9 +32,8 @@ async def seqs(peer: ChatPeer, **wanted: object) -> list[int]:
 async def enter_quietly(
     chat: Chat, user_id: str = "ada", rooms: tuple[str, ...] = ("sales",)
 ) -> ChatPeer:
-    peer = await chat.connect({"token": token(user_id, rooms), "connectionId": []})
-    await connected(peer)
-    await peer.expect("connection:status")
+    peer = await chat.connect({"token": token(user_id, rooms), "connectionId": NO_ROOM})
+    await in_no_room(peer)
     return peer
 
 
@@ -186,7 +195,7 @@ async def test_who_is_cut_while_its_join_waits_leaves_no_ghost(
 ) -> None:
     """It once came into the room after it was gone, and every broadcast was kept for it."""
     deaf = chat.attach()
-    auth = orjson.dumps({"token": token("grace", ["stock"]), "connectionId": []}).decode()
+    auth = orjson.dumps({"token": token("grace", ["stock"]), "connectionId": NO_ROOM}).decode()
     await deaf.say("40" + auth)
     deaf.transport.taking = trio.Event()
     async with trio.open_nursery() as nursery:
@@ -219,7 +228,7 @@ async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes
     await grace.peer.send("1")
     await grace.ended()
     cut = chat.attach()
-    auth = orjson.dumps({"token": token("grace"), "connectionId": []}).decode()
+    auth = orjson.dumps({"token": token("grace"), "connectionId": NO_ROOM}).decode()
     await cut.say("40" + auth)
     looked = trio.Event()
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.server.chats import Chat, MemoryPeer, message, open_chat, token
+from tests.server.chats import NO_ROOM, Chat, MemoryPeer, message, open_chat, token
 from tests.server.views import View
 
 ROOMS = ("a", "b")
@@ -243,7 +243,7 @@ class World:
 
     async def check_owed(self) -> None:
         for user in USERS:
-            looking = await self.connect(user, View(user), connectionId=[])
+            looking = await self.connect(user, View(user), connectionId=NO_ROOM)
             await wait_all_tasks_blocked()
             looking.view.take(looking.peer)
             owed = {room: len(self.owed.get((room, user), ())) for room in ROOMS}
