@@ -231,13 +231,17 @@ class ChatApp:
 
 
 def _since(auth: dict[str, Any]) -> Since | Refusal:
-    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`."""
-    seqs, epoch = auth.get("since"), auth.get("epoch")
-    if seqs is None:
+    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`.
+
+    Of a room whose seq is null it says nothing (SPEC 3).
+    """
+    written, epoch = auth.get("since"), auth.get("epoch")
+    if written is None:
         return NOTHING
-    if not isinstance(seqs, dict) or not all(
-        type(seq) is int and 0 <= seq <= SAFE_INTEGER for seq in seqs.values()
-    ):
+    if not isinstance(written, dict):
+        return Refusal(Code.INVALID_PAYLOAD, path="since")
+    seqs = {room: seq for room, seq in written.items() if seq is not None}
+    if not all(type(seq) is int and 0 <= seq <= SAFE_INTEGER for seq in seqs.values()):
         return Refusal(Code.INVALID_PAYLOAD, path="since")
     if epoch is not None and not isinstance(epoch, str):
         return Refusal(Code.INVALID_PAYLOAD, path="epoch")

@@ -180,6 +180,22 @@ async def test_since_gives_everything_after_it_in_pages(tmp_path: Path) -> None:
         assert (await bob.expect("chat:message"))["seq"] == 10
 
 
+async def test_a_room_without_a_since_takes_it_from_no_other_room(tmp_path: Path) -> None:
+    """One null made the client start over everywhere."""
+    async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
+        await write(await chat.enter("ada"), 9)
+        bob, status = await come(chat, since={ROOM: 6, "stock": None}, epoch=chat.store.epoch)
+        assert status["resumed"] is True
+        told = await all_told(bob)
+        assert [name for name, _ in told] == ["presence:snapshot", "chat:history"]
+        assert seqs(told[1][1]["messages"]) == [7, 8, 9]
+        cyd, status = await come(chat, "cyd", since={ROOM: None}, epoch=chat.store.epoch)
+        assert status["resumed"] is False
+        told = await all_told(cyd)
+        assert [name for name, _ in told] == ["presence:snapshot", "chat:history"]
+        assert seqs(told[1][1]["messages"]) == [8, 9]
+
+
 async def test_since_the_newest_gives_one_empty_page(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
         ada = await chat.enter("ada")
