@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from chatd.wire.codes import Code, Refusal
 
 CONTEXT_BYTES_MAX = 16_384  # JSON of a context: 100 tables with long names have room in it
+PADDING_CHARS_MAX = 100_000  # white space around a message, which is kept and counts as no length
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -21,19 +23,24 @@ def canonical_message_id(text: str) -> str | Refusal:
 def check_content(content: str, max_chars: int) -> Refusal | None:
     """Why `content` cannot be a message: empty, longer than `max_chars` code points, with a NUL.
 
-    White space and format characters (zero-width ones) alone are empty, however mixed. Length is
-    counted after trimming; the text is kept as written. What is trimmed is bounded by the
-    transport, and by four times the limit, so that white space is no way around it.
+    White space and format characters (zero-width ones) alone are empty, however mixed and however
+    many. Length is counted after trimming; the text is kept as written, so that what is trimmed has
+    a bound of its own, `PADDING_CHARS_MAX`: beyond it the message is too long.
     """
-    if len(content) > 4 * max_chars:
-        return _too_long(content, max_chars)
     trimmed = content.strip()
-    if not trimmed[:1].isalnum() and all(
-        char.isspace() or unicodedata.category(char) == "Cf" for char in trimmed
-    ):
+    # The first character tells of most texts; of the others each kind of character is asked once.
+    if _is_blank(trimmed[:1]) and _is_blank(set(trimmed)):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars:
-        return _too_long(content, max_chars)
+        return _too_long(
+            f"The message has {len(trimmed)} characters and may have {max_chars}; shorten it."
+        )
+    padding = len(content) - len(trimmed)
+    if padding > PADDING_CHARS_MAX:
+        return _too_long(
+            f"The message has {padding} characters of white space around it and may have"
+            f" {PADDING_CHARS_MAX}; trim it."
+        )
     if "\0" in content:
         return Refusal(Code.INVALID_PAYLOAD, "A message cannot hold NUL.", path="content")
     return None
@@ -50,9 +57,10 @@ def check_context(context: bytes) -> Refusal | None:
     return None
 
 
-def _too_long(content: str, max_chars: int) -> Refusal:
-    return Refusal(
-        Code.CONTENT_TOO_LONG,
-        f"The message has {len(content)} characters and may have {max_chars}; shorten it.",
-        path="content",
-    )
+def _is_blank(text: Iterable[str]) -> bool:
+    """Whether none of the characters is to be seen."""
+    return all(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
+
+
+def _too_long(sentence: str) -> Refusal:
+    return Refusal(Code.CONTENT_TOO_LONG, sentence, path="content")

@@ -1,6 +1,6 @@
 import pytest
 
-from chatd.chat.content import canonical_message_id, check_content
+from chatd.chat.content import PADDING_CHARS_MAX, canonical_message_id, check_content
 from chatd.wire.codes import Code, Refusal
 
 UUID = "0b8e6f1a-3c1d-4b7e-9a55-00c0ffee0001"
@@ -40,6 +40,9 @@ def test_what_is_no_uuid_is_no_message_id(text: str) -> None:
         " " * 15 + "a" * MOST + "\n" * 15,
         "\U0001f600" * MOST,
         "a\u200bb",
+        "\u200b" * (MOST - 1) + "a",
+        "a" + " " * 40 * MOST,
+        " " * (PADDING_CHARS_MAX - 5) + "a" * MOST + "\n" * 5,
         "\u00a0a",
     ],
 )
@@ -56,7 +59,11 @@ def test_content_that_fits_is_taken_as_written(content: str) -> None:
         ("\u200b", Code.CONTENT_EMPTY),
         ("\u200b \u2060\n\u200b", Code.CONTENT_EMPTY),
         ("a" * (MOST + 1), Code.CONTENT_TOO_LONG),
-        ("a" + " " * 4 * MOST, Code.CONTENT_TOO_LONG),
+        ("\u200b" * MOST + "a", Code.CONTENT_TOO_LONG),
+        ("a" + " " * (PADDING_CHARS_MAX + 1), Code.CONTENT_TOO_LONG),
+        (" " * (PADDING_CHARS_MAX + 1), Code.CONTENT_EMPTY),
+        ("\u200b \u2060\n" * PADDING_CHARS_MAX, Code.CONTENT_EMPTY),
+        ("\0" + " " * (PADDING_CHARS_MAX + 1), Code.CONTENT_TOO_LONG),
         ("a\0b", Code.INVALID_PAYLOAD),
         ("\0", Code.INVALID_PAYLOAD),
     ],
@@ -71,3 +78,8 @@ def test_a_refusal_for_length_says_how_long_it_may_be() -> None:
     refusal = check_content("a" * 11, MOST)
     assert refusal is not None
     assert refusal.sentence == "The message has 11 characters and may have 10; shorten it."
+    refusal = check_content(" " * PADDING_CHARS_MAX + "a" * MOST + "\n", MOST)
+    assert refusal is not None
+    assert refusal.sentence == (
+        "The message has 100001 characters of white space around it and may have 100000; trim it."
+    )
