@@ -36,6 +36,10 @@ PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
 class Reader(History, Protocol):
     """Reads of the log go past the actors, to the store."""
 
+    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
+        """Whether a message of the room has opened this thread, or might."""
+        ...
+
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
     ) -> dict[str, Cut]:
@@ -356,6 +360,7 @@ class RoomEvents:
 
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
+        thread_id = None if wanted.thread_id is None else wanted.thread_id.lower()
         await socket.session.transport.caught_up()
         try:
             page = await self._readers.page(
@@ -363,8 +368,14 @@ class RoomEvents:
                 before=wanted.before,
                 after=wanted.after,
                 limit=wanted.limit or min(PAGE_DEFAULT, self._history_page),
-                thread_id=None if wanted.thread_id is None else wanted.thread_id.lower(),
+                thread_id=thread_id,
             )
+            if thread_id is not None and not page.messages:
+                await self._commands.barrier(client)  # its opener may be on its way into the log
+                if not await self._readers.has_thread(room, thread_id):
+                    unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
+                    refused(socket, ClientEvent.HISTORY_GET, ack_id, unknown, connection_id=room)
+                    return
         except StoreReadFailed:
             refused(socket, ClientEvent.HISTORY_GET, ack_id, Refusal(Code.STORAGE_ERROR))
             return

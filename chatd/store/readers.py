@@ -52,6 +52,14 @@ _NO_THREAD = {"index": "INDEXED BY messages_by_seq", "thread": ""}
 _ONE_THREAD = {"index": "INDEXED BY messages_by_thread", "thread": "AND m.thread_id = ?4"}
 _BACKWARD = {"bound": "<", "order": "DESC"}
 _FORWARD = {"bound": ">", "order": "ASC"}
+# A thread of a room by its id: there is a reply to it, or the message that may open it.
+_HAS_THREAD = """
+    SELECT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_thread
+                   WHERE m.room_id = r.room_id AND m.thread_id = ?2)
+        OR EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_id
+                   WHERE m.message_id = ?2 AND m.room_id = r.room_id AND m.thread_id IS NULL)
+    FROM rooms r WHERE r.connection_id = ?1
+"""
 OWED = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
@@ -156,6 +164,13 @@ class LogReaders:
         """The message with this id, in whatever room. `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
         return await self.read(lambda connection: _read_message(connection, key))
+
+    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
+        """Whether a message of the room has opened this thread, or might: one that is in no thread
+        itself. A thread outlives its opener, as long as a reply is kept. `ValueError` where the id
+        is no UUID."""
+        key = uuid_bytes(thread_id)
+        return await self.read(lambda connection: _read_has_thread(connection, connection_id, key))
 
     async def answer_to(self, question_id: str) -> Answering | None:
         """What became of a question; None where it was none. `ValueError` where it is no UUID."""
@@ -300,6 +315,11 @@ def page_statement(*, backward: bool, of_thread: bool) -> str:
 def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
     row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
     return None if row is None else message_from_row(row)
+
+
+def _read_has_thread(connection: sqlite3.Connection, connection_id: str, thread: bytes) -> bool:
+    row = connection.execute(_HAS_THREAD, (connection_id, thread)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _read_answering(connection: sqlite3.Connection, key: bytes) -> Answering | None:

@@ -35,6 +35,25 @@ async def test_only_so_many_messages_of_a_room_stay(tmp_path: Path) -> None:
         assert (await ada.call("chat:ack", {"messageId": ids[7]}))["ok"]
 
 
+async def test_a_thread_outlives_its_opener(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": KEPT}) as chat:
+        ada = await chat.enter("ada")
+        opener = message("shall we?")
+        await ada.say(opener)
+        await ada.say(message("yes", threadId=opener["messageId"]))
+        await write(ada, KEPT - 1)
+        await removed(chat)
+        thread = {"connectionId": ROOM, "threadId": opener["messageId"]}
+        page = await ada.call("chat:history:get", thread)
+        assert [one["content"] for one in page["messages"]] == ["yes"]
+        page = await ada.call("chat:history:get", {**thread, "after": 2})
+        assert page["messages"] == []
+        await write(ada, 1)
+        await removed(chat)
+        ack = await ada.call("chat:history:get", thread)
+        assert ack["error"]["code"] == "unknown_thread"
+
+
 async def test_what_was_removed_falls_out_of_the_queue_and_is_told_so(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": KEPT}) as chat:
         await go(await chat.enter("bob"))

@@ -1,6 +1,7 @@
 """Joining, leaving, paging (SPEC 3 and 4)."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -84,6 +85,7 @@ async def test_after_leaving_nothing_of_the_room_comes(chat: Chat) -> None:
             "invalid_payload",
         ),
         ("chat:history:get", {"connectionId": "sales", "threadId": "x"}, "unknown_thread"),
+        ("chat:history:get", {"connectionId": "sales", "threadId": str(uuid4())}, "unknown_thread"),
         ("auth:refresh", {}, "invalid_payload"),
     ],
 )
@@ -114,6 +116,30 @@ async def test_history_is_paged_in_both_directions(tmp_path: Path) -> None:
         assert await seqs(ada, before=0) == []
         page = await ada.call("chat:history:get", {"connectionId": "sales", "limit": 60})
         assert (page["hasMore"], page["firstSeq"], page["lastSeq"]) == (True, 1, 70)
+
+
+async def test_a_page_of_a_thread_needs_one_that_is_or_may_be(chat: Chat) -> None:
+    """What opened no thread gave an empty page, as if nobody had answered yet."""
+    ada = await chat.enter("ada", ["sales", "stock"])
+    opener, elsewhere = message("shall we?"), message("shall we?", room="stock")
+    lonely = message("anybody?")
+    reply = message("yes", threadId=opener["messageId"])
+    for said in (opener, elsewhere, reply, lonely):
+        assert (await ada.call("chat:message", said))["ok"] is True
+    for unknown in (elsewhere, reply):
+        wanted = {"connectionId": "sales", "threadId": unknown["messageId"], "limit": 5}
+        ack = await ada.call("chat:history:get", wanted)
+        assert (ack["error"]["code"], ack["error"]["path"]) == ("unknown_thread", "threadId")
+        assert (await ada.until("chat:error"))["connectionId"] == "sales"
+    assert await seqs(ada, threadId=str(opener["messageId"]).upper()) == [2]
+    assert await seqs(ada, threadId=opener["messageId"], after=2) == []
+    assert await seqs(ada, threadId=lonely["messageId"]) == []
+
+
+async def test_a_thread_is_there_as_soon_as_its_opener_was_sent(chat: Chat) -> None:
+    ada, opener = await chat.enter(), message("shall we?")
+    await ada.emit("chat:message", opener)
+    assert await seqs(ada, threadId=opener["messageId"]) == []
 
 
 async def test_a_page_without_an_ack_comes_as_an_event(chat: Chat) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatd.chat.queue import Gap
-from chatd.chat.records import Delivered, Message
+from chatd.chat.records import Delivered, Message, MessageStored
 from chatd.store import readers
 from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreReadFailed
@@ -175,6 +175,27 @@ async def test_a_thread_has_pages_of_its_own_both_ways(store: Store, writer: Log
         "other", before=None, after=None, limit=3, thread_id=thread
     )
     assert elsewhere.messages == ()
+
+
+async def test_a_thread_is_where_its_opener_or_a_reply_is(store: Store, writer: LogWriter) -> None:
+    opener, elsewhere = message(1), message(1, room="other")
+    reply = message(2, thread_id=opener.message_id)
+    await writer.commit([MessageStored(one) for one in (opener, reply, elsewhere)])
+
+    async def has_thread(room: str, thread_id: str) -> bool:
+        return await store.readers.has_thread(room, thread_id)
+
+    assert await has_thread(ROOM, opener.message_id)
+    assert not await has_thread(ROOM, reply.message_id), "it is in a thread itself"
+    assert not await has_thread(ROOM, elsewhere.message_id)
+    assert not await has_thread("other", opener.message_id)
+    assert not await has_thread("nowhere", opener.message_id)
+    await forget(writer, ROOM, 1)
+    assert await has_thread(ROOM, opener.message_id)
+    await forget(writer, ROOM, 2)
+    assert not await has_thread(ROOM, opener.message_id)
+    with pytest.raises(ValueError, match="not a UUID"):
+        await has_thread(ROOM, "00")
 
 
 async def test_delivered_messages_are_marked_on_their_page(store: Store, writer: LogWriter) -> None:
