@@ -209,9 +209,7 @@ class MessageEvents:
         room = command.connection_id
         await self._commands.barrier(client)
         try:
-            is_stored = self._members.knows(command.message_id) or (
-                await self._readers.message(command.message_id) is not None
-            )
+            is_stored = await self._is_stored(command.message_id)
         except StoreReadFailed:
             is_stored = False
         wait_ms = None if is_stored else client.admit_message(room)
@@ -225,11 +223,18 @@ class MessageEvents:
         if later is not None:
             await later()
 
+    async def _is_stored(self, message_id: str) -> bool:
+        """Whether there is a message of this id, be it another one. Raises StoreReadFailed."""
+        return (
+            self._members.knows(message_id) or await self._readers.message(message_id) is not None
+        )
+
     async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
         """The opener of the thread is not among the recent messages.
 
         It may have come just before, and be on its way into the log: what is in front of this
-        message is settled first. Then the log is asked.
+        message is settled first. Then the log is asked. Where retention removed it, what is stored
+        is still told to who sends it again: then the messageId decides, and not the thread.
         """
         ack_id, room = command.origin.ack_id, command.connection_id
         assert command.thread_id is not None
@@ -238,10 +243,11 @@ class MessageEvents:
         try:
             if opener is None:
                 opener = await self._readers.message(command.thread_id)
+            is_stored = opener is None and await self._is_stored(command.message_id)
         except StoreReadFailed:
             self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
             return
-        if opener is None or not _opens_thread(opener, command.connection_id):
+        if not is_stored and (opener is None or not _opens_thread(opener, room)):
             unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
             self.refuse_message(client, ack_id, payload, unknown)
             return

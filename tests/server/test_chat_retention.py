@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
 from chatd.app import upkeep
@@ -52,6 +53,32 @@ async def test_a_thread_outlives_its_opener(tmp_path: Path) -> None:
         await removed(chat)
         ack = await ada.call("chat:history:get", thread)
         assert ack["error"]["code"] == "unknown_thread"
+
+
+@pytest.mark.parametrize("is_recent", [True, False])
+async def test_a_retry_of_a_reply_needs_no_opener(tmp_path: Path, is_recent: bool) -> None:
+    """It was refused for its thread, before anybody saw that it was stored long ago."""
+    keeping: dict[str, object] = {"keep_per_room": KEPT}
+    opener = message("shall we?")
+    reply = message("yes", threadId=opener["messageId"])
+    async with open_chat(tmp_path, limits=FREE, messages=keeping) as chat:
+        ada = await chat.enter("ada")
+        await ada.say(opener)
+        first = await ada.say(reply)
+        await write(ada, KEPT - 1)
+        await removed(chat)
+        if is_recent:
+            assert await ada.call("chat:message", reply) == {**first, "duplicate": True}
+    async with open_chat(tmp_path, limits=FREE, messages=keeping) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        assert await ada.call("chat:message", reply) == {**first, "duplicate": True}
+        other = {**reply, "content": "no"}
+        assert (await ada.call("chat:message", other))["error"]["code"] == "message_id_conflict"
+        assert (await bob.call("chat:message", reply))["error"]["code"] == "message_id_conflict"
+        another = message("yes", threadId=opener["messageId"])
+        assert (await ada.call("chat:message", another))["error"]["code"] == "unknown_thread"
+        await write(ada, KEPT)
+        await removed(chat)
 
 
 async def test_what_was_removed_falls_out_of_the_queue_and_is_told_so(tmp_path: Path) -> None:
