@@ -286,7 +286,7 @@ def _build_chat(
         message_events,
         rooms,
         PresenceEvents(presence_board, rooms),
-        TypingEvents(typing_board, rooms, emit),
+        TypingEvents(typing_board, rooms, presence_board, emit),
         SearchEvents(searcher, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
@@ -306,7 +306,9 @@ def _build_chat(
         clients=clients,
         stays=stays,
         feeds=feeds,
-        effects=ChatEffects(hub, feeds, clients, stays, typing_board, answering.service, emit),
+        effects=ChatEffects(
+            hub, feeds, clients, stays, presence_board, typing_board, answering.service, emit
+        ),
         machine=machine,
         mailbox=mailbox,
         presence_mailbox=presence_mailbox,

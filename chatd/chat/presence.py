@@ -168,6 +168,18 @@ class Presence:
         """When the next grace ends, `math.inf` where none runs."""
         return next(iter(self._graces.values()), math.inf)
 
+    def sign(self, connection_id: str, user_id: str, wall_ms: int) -> None:
+        """A user gave a sign in a room, which changes nothing else: a message, typing. May be
+        called between two batches, by whoever knows of it; of who is not there nothing is kept."""
+        user = self._rooms.get(connection_id, {}).get(user_id)
+        if user is not None:
+            user.last_seen_ms = wall_ms
+
+    def last_seen_ms(self, connection_id: str, user_id: str) -> int | None:
+        """The time of the user's last sign in a room; None where it is not there."""
+        user = self._rooms.get(connection_id, {}).get(user_id)
+        return None if user is None else user.last_seen_ms
+
     def room(self, connection_id: str) -> list[Entry]:
         """Who is seen in a room."""
         users = self._rooms.get(connection_id, {}).values()

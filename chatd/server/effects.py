@@ -45,6 +45,14 @@ class Answers(Protocol):
         ...
 
 
+class Signs(Protocol):
+    """Who shows when users were last seen."""
+
+    def sign(self, connection_id: str, user_id: str) -> None:
+        """The user has just done something in the room."""
+        ...
+
+
 class TypingEnds(Protocol):
     """Who is told that a user does not type any more."""
 
@@ -62,6 +70,7 @@ class ChatEffects:
         feeds: Feeds,
         clients: Clients,
         stays: Stays,
+        presence: Signs,
         typing: TypingEnds,
         answers: Answers,
         emit: Emit,
@@ -70,6 +79,7 @@ class ChatEffects:
         self._feeds = feeds
         self._clients = clients
         self._stays = stays
+        self._presence = presence
         self._typing = typing
         self._answers = answers
         self._emit = emit
@@ -142,6 +152,7 @@ class ChatEffects:
 
     def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
         command.origin.stored(message, is_duplicate=is_duplicate)
+        self._presence.sign(message.connection_id, message.user_id)
         self._emit.emit(
             MessageSent(
                 message.message_id,

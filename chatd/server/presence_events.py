@@ -2,7 +2,8 @@
 
 The board is what readers know: a joiner is shown it, and every change on it is told, so that a view
 that began with a snapshot and took all that followed is the board. The actor's machine knows more
-(sockets, graces); started again, it begins from the board and from who is there.
+(sockets, graces, the last sign of each user, which is told with a change and shown in a snapshot);
+started again, it begins from the board and from who is there.
 """
 
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ class PresenceBoard:
         self._mailbox.put(
             Arrive(client.socket, connection_id, client.identity.user_id, client.identity.name)
         )
+        self.sign(connection_id, client.identity.user_id)
         client.socket.session.send_catch_up(self.snapshot(client, connection_id))
         self._ephemeral.join(client.socket, connection_id)
 
@@ -68,6 +70,10 @@ class PresenceBoard:
         """The client is in the room no more."""
         self._mailbox.put(Depart(client.socket, connection_id))
         self._ephemeral.leave(client.socket, connection_id)
+
+    def sign(self, connection_id: str, user_id: str) -> None:
+        """The user has just done something in the room, which the actor need not hear of."""
+        self.machine.sign(connection_id, user_id, wall_ms())
 
     def snapshot(self, client: Client, connection_id: str) -> Outgoing:
         """Everybody in the room, as JSON; the client itself at least as what it declares.
@@ -85,9 +91,17 @@ class PresenceBoard:
             entries[user_id] = Entry(user_id, client.identity.name, declared, wall_ms())
         payload = {
             "connectionId": connection_id,
-            "users": [_entry(entry) for entry in entries.values()],
+            "users": [self._seen_last(connection_id, entry) for entry in entries.values()],
         }
         return Outgoing(b"4" + event_text(ServerEvent.PRESENCE_SNAPSHOT, orjson.dumps(payload)))
+
+    def _seen_last(self, connection_id: str, entry: Entry) -> dict[str, object]:
+        """What was told of a user, with the last sign since."""
+        shown = _entry(entry)
+        last_seen_ms = self.machine.last_seen_ms(connection_id, entry.user_id)
+        if last_seen_ms is not None:
+            shown["lastSeen"] = last_seen_ms
+        return shown
 
     def declare(self, client: Client, command: Declare) -> Later | None:
         """Hand a declaration over, or wait until there is space for it."""
@@ -99,8 +113,12 @@ class PresenceBoard:
     # The actor's side
 
     def revive(self, now_s: float) -> Presence:
-        """A machine that knows what the last one knew, and who is there; what differs is told."""
-        machine = self.machine = Presence.restore(self.machine.freeze(), now_s)
+        """A machine that knows what the last one knew, and who is there; what differs is told.
+
+        That they are there still is no new sign of those who were.
+        """
+        frozen = self.machine.freeze()
+        machine = self.machine = Presence.restore(frozen, now_s)
         there: list[Command] = [
             Arrive(
                 client.socket,
@@ -113,6 +131,9 @@ class PresenceBoard:
             for room in client.wanted
         ]
         machine.decide(there, now_s, wall_ms())
+        for room, entries in frozen.items():
+            for user_id, _, _, last_seen_ms in entries:
+                machine.sign(room, user_id, last_seen_ms)
         for room in {*self._rooms, *machine.rooms()}:
             now = {entry.user_id: entry for entry in machine.room(room)}
             told = self._rooms.get(room, {})

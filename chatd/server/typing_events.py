@@ -6,7 +6,7 @@ from it when it is started again.
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import orjson
 
@@ -150,12 +150,21 @@ class TypingBoard:
                 del self._started[place]
 
 
+class Signs(Protocol):
+    """Who shows when users were last seen."""
+
+    def sign(self, connection_id: str, user_id: str) -> None:
+        """The user has just done something in the room."""
+        ...
+
+
 class TypingEvents:
     """`chat:typing:start` and `chat:typing:stop` from clients."""
 
-    def __init__(self, board: TypingBoard, rooms: RoomEvents, emit: Emit) -> None:
+    def __init__(self, board: TypingBoard, rooms: RoomEvents, presence: Signs, emit: Emit) -> None:
         self._board = board
         self._rooms = rooms
+        self._presence = presence
         self._emit = emit
 
     def start_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
@@ -176,7 +185,7 @@ class TypingEvents:
             client.identity.user_id,
             client.identity.name,
         )
-        then = partial(self._board.submit, start)
+        then = partial(self._submit, client, start)
         return self._rooms.once_in(client, room, event, ack_id, then)
 
     def stop_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
@@ -185,8 +194,12 @@ class TypingEvents:
         if room is None:
             return None
         stop = StopTyping(Answer(client.socket, event, ack_id), client.socket, room)
-        then = partial(self._board.submit, stop)
+        then = partial(self._submit, client, stop)
         return self._rooms.once_in(client, room, event, ack_id, then)
+
+    def _submit(self, client: Client, command: StartTyping | StopTyping) -> Later | None:
+        self._presence.sign(command.connection_id, client.identity.user_id)
+        return self._board.submit(command)
 
     def _room(
         self, client: Client, event: ClientEvent, payload: object, ack_id: int | None

@@ -103,6 +103,28 @@ def test_after_the_grace_the_user_is_offline_since_the_last_sign(presence: Prese
     assert list(presence.rooms()) == []
 
 
+def test_a_sign_is_the_last_one_until_the_next(presence: Presence) -> None:
+    presence.decide([arrive("a1"), arrive("b1")], 1, 1_000)
+    presence.sign("demo", "a", 2_000)
+    assert presence.last_seen_ms("demo", "a") == 2_000
+    assert presence.last_seen_ms("demo", "b") == 1_000
+    assert presence.room("demo") == [
+        Entry("a", None, ONLINE, 2_000),
+        Entry("b", None, ONLINE, 1_000),
+    ]
+    presence.decide([depart("a1")], 3, 3_000)
+    assert presence.last_seen_ms("demo", "a") == 3_000
+
+
+def test_a_sign_of_somebody_who_is_not_there_is_of_no_use(presence: Presence) -> None:
+    presence.decide([arrive("a1")], 0, 0)
+    presence.sign("demo", "b", 2_000)
+    presence.sign("elsewhere", "a", 2_000)
+    assert presence.last_seen_ms("demo", "b") is None
+    assert presence.last_seen_ms("elsewhere", "a") is None
+    assert list(presence.rooms()) == ["demo"]
+
+
 def test_the_grace_of_somebody_unseen_ends_unseen(presence: Presence) -> None:
     presence.decide([arrive("a1", status=OFFLINE), depart("a1")], 0, 0)
     assert presence.room("demo") == []

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.server.chats import (
@@ -70,6 +71,119 @@ async def test_the_most_present_of_a_users_sockets_counts(tmp_path: Path) -> Non
         assert (await ada.until("presence:update"))["status"] == "offline"
         newcomer = await come(chat, "cyd")
         assert await snapshot_of(newcomer) == {"ada": "online", "cyd": "online"}
+
+
+class Calendar:
+    """What people are shown of the time, as the test sets it."""
+
+    now_ms = 1_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    async def turn(self, now_ms: int) -> None:
+        """It is so late now, for all that is still to come."""
+        await wait_all_tasks_blocked()
+        self.now_ms = now_ms
+
+
+@pytest.fixture
+def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
+    calendar = Calendar()
+    for module in ("chatd.app.tree", "chatd.server.presence_events"):
+        monkeypatch.setattr(f"{module}.wall_ms", calendar)
+    return calendar
+
+
+async def last_seen(peer: ChatPeer) -> dict[str, int]:
+    """What `presence:snapshot` shows: the time of the last sign by user."""
+    shown = await peer.until("presence:snapshot")
+    return {user["userId"]: user["lastSeen"] for user in shown["users"]}
+
+
+IN_ROOM = {"connectionId": ROOM}
+SENT = message()
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        [("presence:update", {**IN_ROOM, "status": "away"})],
+        [("presence:update", {**IN_ROOM, "status": "online"})],
+        [("chat:message", message())],
+        [("chat:message", SENT)],
+        [("chat:typing:start", IN_ROOM)],
+        [("chat:typing:stop", IN_ROOM)],
+        [("connection:join", IN_ROOM)],
+        [("connection:leave", IN_ROOM)],
+        [("connection:leave", IN_ROOM), ("connection:join", IN_ROOM)],
+    ],
+    ids=[
+        "another status",
+        "the same status",
+        "a message",
+        "the same message",
+        "typing",
+        "no typing",
+        "a join",
+        "a leave",
+        "a leave and a join",
+    ],
+)
+async def test_last_seen_is_the_time_of_the_last_sign(
+    tmp_path: Path, calendar: Calendar, signs: list[tuple[str, object]]
+) -> None:
+    """It was that of the last change of status that was told."""
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        assert (await ada.say(SENT))["ok"]
+        await calendar.turn(5_000)
+        for name, payload in signs:
+            assert (await ada.call(name, payload))["ok"]
+        await calendar.turn(9_000)
+        bob = await come(chat, "bob")
+        assert await last_seen(bob) == {"ada": 5_000, "bob": 9_000}
+        await chat.parts.snapshots.write()
+    await calendar.turn(9_500)
+    async with open_chat(tmp_path) as chat:
+        cyd = await come(chat, "cyd")
+        assert (await last_seen(cyd))["ada"] == 5_000
+
+
+async def test_who_reloads_or_joins_again_is_shown_itself_as_seen_now(
+    tmp_path: Path, calendar: Calendar
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        await calendar.turn(5_000)
+        await ada.ask("connection:join", IN_ROOM)
+        assert await last_seen(ada) == {"ada": 5_000}
+        await ada.peer.reset()
+        await calendar.turn(6_000)
+        assert await last_seen(await come(chat, "ada")) == {"ada": 6_000}
+
+
+async def test_an_actor_that_begins_again_takes_nobody_for_seen(
+    tmp_path: Path, calendar: Calendar
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        assert (await ada.call("presence:update", {**IN_ROOM, "status": "away"}))["ok"]
+        await calendar.turn(5_000)
+        machine = chat.parts.presence.revive(trio.current_time())
+        assert [(it.status, it.last_seen_ms) for it in machine.room(ROOM)] == [("away", 1_000)]
+
+
+async def test_what_others_do_is_no_sign_of_somebody(tmp_path: Path, calendar: Calendar) -> None:
+    async with open_chat(tmp_path) as chat:
+        await chat.enter("ada")
+        bob = await chat.enter("bob", [ROOM, "stock"])
+        await calendar.turn(5_000)
+        assert (await bob.call("chat:message", message(room="stock")))["ok"]
+        assert (await bob.call("chat:typing:start", {"connectionId": "stock"}))["ok"]
+        await calendar.turn(9_000)
+        cyd = await come(chat, "cyd")
+        assert await last_seen(cyd) == {"ada": 1_000, "bob": 1_000, "cyd": 9_000}
 
 
 @pytest.mark.parametrize(
