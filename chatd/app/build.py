@@ -50,6 +50,7 @@ from chatd.server.message_events import MessageEvents
 from chatd.server.origin import OriginRules
 from chatd.server.presence_events import PresenceBoard, PresenceEvents
 from chatd.server.readiness import Readiness, make_readiness
+from chatd.server.receipts import Receipts
 from chatd.server.room_events import RoomEvents
 from chatd.server.search_events import SearchEvents
 from chatd.server.session import Session, Sessions, SessionSettings
@@ -269,6 +270,7 @@ def _build_chat(
         feeds,
         readers,
         answering.questions,
+        Receipts(commands, readers, machine),
         emit,
         content_chars=config.messages.content_chars,
         members=machine,

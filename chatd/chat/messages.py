@@ -10,7 +10,8 @@ decided is applied only after the log has it (DESIGN, "Actors and supervision"):
 A decision that is never applied leaves no trace: a failed commit simply drops it. The state holds
 no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
 bounded memory of recent messages, for retries and receipts; the unique index in the log has the
-last word on a messageId.
+last word on a messageId. How far each room was acknowledged is known from the start on only
+(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
 Who calls counts the sockets, and says what the last of them had seen.
@@ -18,12 +19,12 @@ Who calls counts the sockets, and says what the last of them had seen.
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, TypeAlias, assert_never
 
 import attrs
 
-from chatd.chat.queue import PRESENT, QUEUE_MAX, Gap, Queue, needs_trim
+from chatd.chat.queue import PRESENT, Gap, Queue, needs_trim
+from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -31,6 +32,7 @@ from chatd.chat.records import (
     MemberKept,
     MemberRemoved,
     Message,
+    MessagePlace,
     MessageStored,
     OpenAnswer,
     Record,
@@ -111,15 +113,18 @@ class LeaveRooms:
 class Acknowledge:
     """The user has the message, with `up_to` all of the room up to it.
 
-    `older` are messages of others that the log says nobody acknowledged, as far as they are
-    acknowledged by this, and are not among the recent ones (`recent_from`).
+    `receipts` are the messages of others among these that nobody has acknowledged, as far as they
+    are looked up (`undelivered`, here and in the log) and belong in one commit; those that somebody
+    acknowledged meanwhile are passed over. With this in the log nothing is left for the user to be
+    the first to acknowledge up to `settles_to`; 0 where that is not known.
     """
 
     origin: Any
     user_id: str
     message: Message
     up_to: bool
-    older: tuple[Message, ...] = ()
+    receipts: tuple[MessagePlace, ...] = ()
+    settles_to: int = 0
 
 
 @attrs.define
@@ -220,7 +225,7 @@ class AcknowledgementKept:
     """The acknowledgement is in the log; `delivered` are the messages that it was the first for."""
 
     command: Acknowledge
-    delivered: tuple[Message, ...]
+    delivered: tuple[MessagePlace, ...]
 
 
 @attrs.define
@@ -235,16 +240,18 @@ Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementK
 
 @attrs.define
 class Decision:
-    """What a batch comes to: the records to commit, then one effect for each command, in order."""
+    """What a batch comes to: the records to commit, then one effect for each command, in order;
+    and how far rooms are acknowledged then."""
 
     records: list[Record]
     effects: list[Effect]
+    frontiers: dict[str, Frontier] = attrs.field(factory=dict)
 
 
 class _Overlay:
     """What a batch has decided so far, over a state that does not know it yet."""
 
-    __slots__ = ("delivered", "fresh", "promised", "queues", "records", "seqs")
+    __slots__ = ("delivered", "fresh", "frontiers", "promised", "queues", "records", "seqs")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -252,6 +259,7 @@ class _Overlay:
         self.fresh: dict[str, Message] = {}
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.delivered: set[tuple[str, int]] = set()
+        self.frontiers: dict[str, Frontier] = {}
         self.promised: set[str] = set()
 
 
@@ -296,8 +304,9 @@ class Messages:
         self._recent_chars = 0
         self._unconfirmed: dict[str, dict[int, Message]] = {}  # of the recent ones, by room and seq
         self._recent_from: dict[str, int] = {}  # the room's messages from this seq on are recent
-        # Older ones that were delivered lately.
+        # What was delivered lately: who looked just before that may name it still.
         self._delivered: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._frontiers: dict[str, Frontier] = {}
 
     # What others may look at between two batches
 
@@ -322,11 +331,6 @@ class Messages:
         queue = self._queues.get(connection_id, {}).get(user_id)
         return 0 if queue is None else queue.unread(self.last_seq(connection_id))
 
-    def first_owed(self, connection_id: str, user_id: str) -> int | None:
-        """The oldest seq of a room that is owed to the user; None where nothing is."""
-        queue = self._queues.get(connection_id, {}).get(user_id)
-        return None if queue is None else queue.first_owed(self.last_seq(connection_id))
-
     def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
         """All that is owed to the user, by room."""
         owed = {}
@@ -349,6 +353,28 @@ class Messages:
     def recent_from(self, connection_id: str) -> int:
         """The first seq of a room from which on receipts are known here, without the log."""
         return self._recent_from.get(connection_id, self.last_seq(connection_id) + 1)
+
+    def settled_to(self, connection_id: str, user_id: str) -> int:
+        """The seq of a room up to which the user is known to be the first to acknowledge nothing
+        any more; what is above it has to be looked up."""
+        frontier = self._frontiers.get(connection_id)
+        return 0 if frontier is None else frontier.reached_by(user_id)
+
+    def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[MessagePlace, ...]:
+        """Of the recent messages `first_seq` to `last_seq` the newest `limit`, oldest first, that
+        others than `user_id` wrote and that nobody has acknowledged."""
+        unconfirmed = self._unconfirmed.get(connection_id, {})
+        first_seq = max(first_seq, self.recent_from(connection_id))
+        found: list[MessagePlace] = []
+        for seq in range(last_seq, first_seq - 1, -1):
+            one = unconfirmed.get(seq)
+            if one is not None and one.user_id != user_id:
+                found.append(MessagePlace(one.message_id, connection_id, seq, one.user_id))
+                if len(found) == limit:
+                    break
+        return tuple(found[::-1])
 
     def freeze(self) -> dict[str, dict[str, Queue]]:
         """The members and their queues, which stay as they are whatever happens here."""
@@ -393,7 +419,7 @@ class Messages:
                     effects.append(Settled(command))
                 case _:
                     assert_never(command)
-        return Decision(over.records, effects)
+        return Decision(over.records, effects, over.frontiers)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
         """Who is in which room, whatever the log says: `in_rooms` are (connectionId, userId).
@@ -498,22 +524,17 @@ class Messages:
             rest = queue.without_up_to(seq) if command.up_to else queue.without(seq)
             self._keep_member(room, user_id, queue, rest, over, now_ms)
         delivered = []
-        for one in (*command.older, *self._newly_confirmed(room, seq, up_to=command.up_to)):
+        for one in command.receipts:
             place = (room, one.seq)
-            if one.user_id == user_id or place in over.delivered or place in self._delivered:
+            if place in over.delivered or place in self._delivered:
                 continue
             over.delivered.add(place)
             over.records.append(Delivered(room, one.seq, user_id, now_ms))
             delivered.append(one)
+        if command.settles_to:
+            frontier = over.frontiers.get(room) or self._frontiers.get(room, Frontier())
+            over.frontiers[room] = frontier.moved(user_id, command.settles_to)
         return AcknowledgementKept(command, tuple(delivered))
-
-    def _newly_confirmed(self, room: str, seq: int, *, up_to: bool) -> list[Message]:
-        """The recent messages that nobody had acknowledged before; with `up_to` many."""
-        unconfirmed = self._unconfirmed.get(room, {})
-        if not up_to:
-            return [unconfirmed[seq]] if seq in unconfirmed else []
-        newest_first = (one for at, one in reversed(unconfirmed.items()) if at <= seq)
-        return list(islice(newest_first, QUEUE_MAX))[::-1]
 
     def _trim(self, command: TrimQueues, over: _Overlay, now_ms: int) -> None:
         for room, (first_seq, since_ms) in command.cuts.items():
@@ -572,14 +593,15 @@ class Messages:
                     if not rooms:
                         del self._rooms_of[user_id]
                 case Delivered(connection_id, seq):
-                    if self._unconfirmed.get(connection_id, {}).pop(seq, None) is None:
-                        self._delivered[connection_id, seq] = None
+                    self._unconfirmed.get(connection_id, {}).pop(seq, None)
+                    self._delivered[connection_id, seq] = None
                 case AnswerOpened(answer):
                     self._promised[answer.answer_id] = None
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
                 case _:
                     assert_never(record)
+        self._frontiers.update(decision.frontiers)
         self.forget_surplus()
 
     def remember(self, messages: Iterable[Message]) -> None:

@@ -89,11 +89,6 @@ class Queue:
         """How many messages are owed."""
         return sum(gap.last - gap.first + 1 for gap in self.owed(last_seq))
 
-    def first_owed(self, last_seq: int) -> int | None:
-        """The oldest seq that is owed, None where nothing is."""
-        owed = self.owed(last_seq)
-        return owed[0].first if owed else None
-
     def oldest_ms(self, last_seq: int) -> int | None:
         """A time that nothing which is owed is older than, None where nothing is."""
         return min((gap.since_ms for gap in self.owed(last_seq)), default=None)

@@ -36,6 +36,16 @@ class Message:
 
 
 @attrs.frozen
+class MessagePlace:
+    """Which message, where and by whom: as much of it as a receipt needs."""
+
+    message_id: str
+    connection_id: str
+    seq: int
+    user_id: str
+
+
+@attrs.frozen
 class OpenAnswer:
     """A question that was stored and is to be answered: by which message, where, and who asked."""
 

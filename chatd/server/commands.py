@@ -25,7 +25,7 @@ from chatd.chat.messages import (
     SendMessage,
     TrimQueues,
 )
-from chatd.chat.records import OpenAnswer
+from chatd.chat.records import Message, MessagePlace, OpenAnswer
 from chatd.server.clients import Client
 from chatd.server.origins import Origin, Waiter
 from chatd.server.patience import Later
@@ -112,6 +112,21 @@ class Commands:
         origin = Origin(client, None, None, settled=trio.Event())
         await self._settle(TrimQueues(origin, client.identity.user_id, cuts), origin)
 
+    async def acknowledge_part(
+        self,
+        client: Client,
+        user_id: str,
+        message: Message,
+        receipts: tuple[MessagePlace, ...],
+        *,
+        up_to: bool,
+    ) -> Refusal | None:
+        """Return when a part of an acknowledgement is in the log; why it is not, where it is not.
+        The client is told of neither."""
+        origin = Origin(client, None, None, settled=trio.Event())
+        await self._settle(Acknowledge(origin, user_id, message, up_to, receipts), origin)
+        return origin.refusal
+
     async def barrier(self, client: Client) -> None:
         """Return when everything that was submitted before is settled."""
         origin = Origin(client, None, None, settled=trio.Event())
@@ -154,7 +169,7 @@ class Commands:
         await waiter.settled.wait()
         return waiter.refusal
 
-    async def _settle(self, command: TrimQueues | Barrier, origin: Origin) -> None:
+    async def _settle(self, command: Acknowledge | TrimQueues | Barrier, origin: Origin) -> None:
         later = deliver(self._mailbox, command, origin)
         if later is not None:
             await later()

@@ -18,7 +18,7 @@ from chatd.chat.messages import (
     SendMessage,
     Settled,
 )
-from chatd.chat.records import Message
+from chatd.chat.records import Message, MessagePlace
 from chatd.chat.rendering import STATUS_DELIVERED
 from chatd.observe import Emit, InternalError, MessageRefused, MessageSent, StoreFailed
 from chatd.server.clients import Clients
@@ -102,8 +102,8 @@ class ChatEffects:
                 command.origin.settle()
             case AcknowledgementKept(command, delivered):
                 command.origin.acknowledged()
-                for message in delivered:
-                    self._delivered(message, command.user_id)
+                for place in delivered:
+                    self._delivered(place, command.user_id)
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()
@@ -134,19 +134,19 @@ class ChatEffects:
         if command.asks is not None:
             self._answers.begin(message, command.asks)
 
-    def _delivered(self, message: Message, by: str) -> None:
+    def _delivered(self, place: MessagePlace, by: str) -> None:
         """The author is told that somebody has the message, on each device."""
-        room = message.connection_id
-        self._feeds.confirm(room, message.seq)
+        room = place.connection_id
+        self._feeds.confirm(room, place.seq)
         status = orjson.dumps(
             {
-                "messageId": message.message_id,
+                "messageId": place.message_id,
                 "connectionId": room,
                 "status": STATUS_DELIVERED,
                 "by": by,
             }
         )
-        for client in self._clients.of(message.user_id):
+        for client in self._clients.of(place.user_id):
             if room in client.grants:
                 client.socket.emit_json(ServerEvent.CHAT_MESSAGE_STATUS, status)
 

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from chatd.chat.content import canonical_message_id, check_content, check_context
-from chatd.chat.messages import Acknowledge, Asked, SendMessage
-from chatd.chat.queue import QUEUE_MAX
+from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
 from chatd.observe import Emit, LimitHit, MessageReceived, MessageRefused
 from chatd.observe.chance import new_uuid
@@ -18,6 +17,7 @@ from chatd.server.commands import Commands
 from chatd.server.feeds import Feeds
 from chatd.server.origins import Origin
 from chatd.server.patience import Later
+from chatd.server.receipts import Receipts
 from chatd.server.replies import message_refused, refused, told_back
 from chatd.server.room_events import RoomEvents
 from chatd.store import StoreReadFailed
@@ -48,26 +48,12 @@ class MessageReader(Protocol):
         """A message by its id."""
         ...
 
-    async def undelivered(
-        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
-    ) -> tuple[Message, ...]:
-        """Messages that are not the user's, and that nobody has acknowledged."""
-        ...
-
 
 class Members(Protocol):
-    """What the actor knows of messages and members, to be looked at between its batches."""
+    """What the actor knows of messages, to be looked at between its batches."""
 
     def knows(self, message_id: str) -> bool:
         """Whether a message of this id is among the recent ones."""
-        ...
-
-    def first_owed(self, connection_id: str, user_id: str) -> int | None:
-        """The oldest seq of a room that is owed to the user."""
-        ...
-
-    def recent_from(self, connection_id: str) -> int:
-        """The first seq of a room from which on receipts are known without the log."""
         ...
 
 
@@ -81,6 +67,7 @@ class MessageEvents:
         feeds: Feeds,
         readers: MessageReader,
         questions: Questions,
+        receipts: Receipts,
         emit: Emit,
         *,
         content_chars: int,
@@ -91,6 +78,7 @@ class MessageEvents:
         self._feeds = feeds
         self._readers = readers
         self._questions = questions
+        self._receipts = receipts
         self._emit = emit
         self._content_chars = content_chars
         self._members = members
@@ -281,55 +269,36 @@ class MessageEvents:
         assert not isinstance(ack, Refusal)
         up_to = bool(ack.up_to)
         known = self._feeds.find(message_id, client.wanted)
-        if known is None or self._older(client, known, up_to=up_to) is not None:
-            return partial(self._acknowledge_old, client, message_id, up_to, ack_id)
-        return self._acknowledge(client, known, up_to, ack_id, ())
-
-    def _older(self, client: Client, message: Message, *, up_to: bool) -> tuple[int, int] | None:
-        """The seqs of what is acknowledged by this, and whose receipts only the log knows."""
-        room, seq = message.connection_id, message.seq
-        first = seq
-        if up_to:
-            first = min(seq, self._members.first_owed(room, client.identity.user_id) or seq)
-        last = min(seq, self._members.recent_from(room) - 1)
-        return (max(first, last - QUEUE_MAX + 1), last) if first <= last else None
+        if known is None:
+            return partial(self._acknowledge_old, client, message_id, ack_id, up_to=up_to)
+        return self._acknowledge(client, known, ack_id, up_to=up_to)
 
     async def _acknowledge_old(
-        self, client: Client, message_id: str, up_to: bool, ack_id: int | None
+        self, client: Client, message_id: str, ack_id: int | None, *, up_to: bool
     ) -> None:
-        """The message is not among the recent ones: ask the log where it stands."""
-        older: tuple[Message, ...] = ()
+        """The message is not among the recent ones: ask the log where it stands.
+
+        What the log has, the actor may be about to learn: what is in front of this is settled then.
+        """
         try:
             known = await self._readers.message(message_id)
-            if known is not None and known.connection_id in client.grants:
-                seqs = self._older(client, known, up_to=up_to)
-                if seqs is not None:
-                    older = await self._readers.undelivered(
-                        known.connection_id, client.identity.user_id, *seqs, QUEUE_MAX
-                    )
         except StoreReadFailed:
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
             return
-        later = self._acknowledge(client, known, up_to, ack_id, older)
+        if known is not None:
+            await self._commands.barrier(client)
+        later = self._acknowledge(client, known, ack_id, up_to=up_to)
         if later is not None:
             await later()
 
     def _acknowledge(
-        self,
-        client: Client,
-        known: Message | None,
-        up_to: bool,
-        ack_id: int | None,
-        older: tuple[Message, ...],
+        self, client: Client, known: Message | None, ack_id: int | None, *, up_to: bool
     ) -> Later | None:
         if known is None or known.connection_id not in client.grants:
             refusal = Refusal(Code.NOT_FOUND, path="messageId")
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, refusal)
             return None
-        origin = Origin(client, ClientEvent.CHAT_ACK, ack_id)
-        return self._commands.submit(
-            Acknowledge(origin, client.identity.user_id, known, up_to, older)
-        )
+        return self._receipts.acknowledge(client, known, ack_id, up_to=up_to)
 
 
 def _opens_thread(message: Message, connection_id: str) -> bool:

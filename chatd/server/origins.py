@@ -84,8 +84,9 @@ class Origin:
             self.client.give_back(connection_id)
 
     def acknowledged(self) -> None:
-        """Tell that an acknowledgement is in the log."""
+        """Tell that an acknowledgement is in the log, where this was the last of it."""
         accepted(self.client.socket, self.ack_id)
+        self.settle()
 
     def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
         """Tell why it will not be; whoever waits goes on."""

@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from chatd.chat.queue import Gap
-from chatd.chat.records import Message
+from chatd.chat.records import Message, MessagePlace
 from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreClosed, StoreReadFailed
 from chatd.store.rows import (
@@ -65,9 +65,8 @@ OWED = f"""
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq LIMIT ?4
 """
-# Without answers: these are many messages, of which only the places and the authors matter.
-UNDELIVERED = f"""
-    SELECT {MESSAGE_COLUMNS.replace("m.answer", "NULL")}
+UNDELIVERED = """
+    SELECT m.message_id, r.connection_id, m.seq, m.user_id
     FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3
       AND m.delivered_by IS NULL AND m.user_id <> ?4
@@ -192,10 +191,9 @@ class LogReaders:
 
     async def undelivered(
         self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
-    ) -> tuple[Message, ...]:
+    ) -> tuple[MessagePlace, ...]:
         """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
-        than `user_id` wrote and that nobody has acknowledged, without their answers. Reads at
-        most the range."""
+        than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
         return await self.read(
             lambda connection: _read_undelivered(
                 connection, connection_id, user_id, first_seq, last_seq, limit
@@ -358,10 +356,11 @@ def _read_undelivered(
     first_seq: int,
     last_seq: int,
     limit: int,
-) -> tuple[Message, ...]:
+) -> tuple[MessagePlace, ...]:
     room_id, _ = _find_room(connection, connection_id)
     rows = connection.execute(UNDELIVERED, (room_id, first_seq, last_seq, user_id, limit))
-    return tuple(map(message_from_row, rows))[::-1]
+    places = [MessagePlace(uuid_text(message_id), *rest) for message_id, *rest in rows]
+    return tuple(places[::-1])
 
 
 def _read_cuts(

@@ -1,10 +1,9 @@
 """Commands and messages of the chat, with everything that a test does not care about filled in."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from chatd.chat.messages import Acknowledge, JoinRooms, LeaveRooms, SendMessage
-from chatd.chat.records import Message
+from chatd.chat.records import Message, MessagePlace
 
 
 def message_id(number: int) -> str:
@@ -51,7 +50,18 @@ def leave(*rooms: tuple[str, int], user_id: str = "ann") -> LeaveRooms:
     return LeaveRooms(user_id, rooms)
 
 
+def place(message: Message) -> MessagePlace:
+    """Where a message is, and whose it is."""
+    return MessagePlace(message.message_id, message.connection_id, message.seq, message.user_id)
+
+
 def acknowledge(
-    message: Message, *, up_to: bool = False, user_id: str = "bob", older: Sequence[Message] = ()
+    message: Message,
+    *receipts: Message,
+    up_to: bool = False,
+    user_id: str = "bob",
+    settles_to: int = 0,
 ) -> Acknowledge:
-    return Acknowledge(None, user_id, message, up_to, tuple(older))
+    """The user has a message; `receipts` are those that nobody has acknowledged, it seems."""
+    places = tuple(map(place, receipts))
+    return Acknowledge(None, user_id, message, up_to, places, settles_to)

@@ -23,7 +23,7 @@ from chatd.chat.messages import (
 )
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import Delivered, MemberKept, MemberRemoved, Message, MessageStored
-from tests.chat.commands import acknowledge, join, leave, message_id, send, stored
+from tests.chat.commands import acknowledge, join, leave, message_id, place, send, stored
 
 NOW_MS = 5_000
 
@@ -145,7 +145,6 @@ def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(machine: Mes
     carry_out(machine, join("demo", user_id="bob"), send(1), leave(("demo", 1), user_id="bob"))
     carry_out(machine, send(2), send(3))
     assert machine.unread("demo", "bob") == 2
-    assert machine.first_owed("demo", "bob") == 2
     [joined] = carry_out(machine, join("demo", user_id="bob")).effects
     assert type(joined) is Joined
     assert joined.owed == ((Gap(2, 3, NOW_MS),),)
@@ -183,24 +182,46 @@ def test_the_first_acknowledgement_by_another_than_the_author_is_told_once(
     machine: Messages,
 ) -> None:
     sent = accept(machine, 1, 2, 3)
-    [by_author] = carry_out(machine, acknowledge(sent[0], user_id="ann")).effects
-    assert by_author == AcknowledgementKept(acknowledge(sent[0], user_id="ann"), ())
-    one = acknowledge(sent[1])
-    decision = carry_out(machine, one, acknowledge(sent[1], user_id="cyd"))
+    first, second, third = map(place, sent)
+    assert machine.undelivered("demo", "ann", 1, 3, 9) == ()
+    assert machine.undelivered("demo", "bob", 1, 3, 9) == (first, second, third)
+    one = acknowledge(sent[1], sent[1])
+    decision = carry_out(machine, one, acknowledge(sent[1], sent[1], user_id="cyd"))
     assert decision.records == [Delivered("demo", 2, "bob", NOW_MS)]
-    assert decision.effects[0] == AcknowledgementKept(one, (sent[1],))
-    rest = acknowledge(sent[2], up_to=True, user_id="cyd")
-    assert carry_out(machine, rest).effects == [AcknowledgementKept(rest, (sent[0], sent[2]))]
+    assert decision.effects[0] == AcknowledgementKept(one, (second,))
+    assert machine.undelivered("demo", "cyd", 1, 3, 9) == (first, third)
+    assert machine.undelivered("demo", "cyd", 1, 3, 1) == (third,)
+    assert machine.undelivered("demo", "cyd", 2, 2, 9) == ()
+    rest = acknowledge(sent[2], *sent, up_to=True, user_id="cyd")
+    assert carry_out(machine, rest).effects == [AcknowledgementKept(rest, (first, third))]
     assert carry_out(machine, rest).records == []
+    assert machine.undelivered("demo", "cyd", 1, 3, 9) == ()
 
 
 def test_receipts_of_older_messages_are_told_once_too() -> None:
     machine = Messages({"demo": 2}, {})
     old = [stored(send(number), number) for number in (1, 2)]
     assert machine.recent_from("demo") == 3
-    ack = acknowledge(old[1], up_to=True, older=old)
-    assert carry_out(machine, ack).effects == [AcknowledgementKept(ack, tuple(old))]
+    assert machine.undelivered("demo", "bob", 1, 2, 9) == (), "the log is to be asked"
+    ack = acknowledge(old[1], *old, up_to=True)
+    assert carry_out(machine, ack).effects == [AcknowledgementKept(ack, tuple(map(place, old)))]
     assert carry_out(machine, ack).effects == [AcknowledgementKept(ack, ())]
+
+
+def test_how_far_a_room_is_acknowledged_is_known_once_it_is_in_the_log(machine: Messages) -> None:
+    sent = accept(machine, 1, 2, 3)
+    batch = [
+        acknowledge(sent[2], *sent, up_to=True, settles_to=3),
+        acknowledge(sent[1], up_to=True, user_id="cyd", settles_to=2),
+    ]
+    machine.decide(batch, NOW_MS)
+    assert machine.settled_to("demo", "bob") == 0
+    carry_out(machine, *batch)
+    settled = [machine.settled_to("demo", user) for user in ("bob", "cyd", "dan")]
+    assert settled == [3, 2, 2]
+    assert machine.settled_to("other", "bob") == 0
+    machine.restore({"demo": 3}, {}, 9)
+    assert machine.settled_to("demo", "bob") == 0
 
 
 def test_receipts_are_known_from_the_first_recent_message_on() -> None:

@@ -27,7 +27,6 @@ def test_owed_are_the_gaps_and_all_since_the_member_left(
 ) -> None:
     assert list(queue.owed(last_seq)) == owed
     assert queue.unread(last_seq) == sum(gap.last - gap.first + 1 for gap in owed)
-    assert queue.first_owed(last_seq) == (owed[0].first if owed else None)
     assert queue.oldest_ms(last_seq) == (owed[0].since_ms if owed else None)
 
 
@@ -138,7 +137,6 @@ class Owed(RuleBasedStateMachine):
         gaps = self.queue.owed(self.last_seq)
         assert [seq for gap in gaps for seq in range(gap.first, gap.last + 1)] == sorted(self.owed)
         assert self.queue.unread(self.last_seq) == len(self.owed)
-        assert self.queue.first_owed(self.last_seq) == min(self.owed, default=None)
         assert self.queue.is_away is self.is_away
         span = (min(self.fallen), max(self.fallen)) if self.fallen else None
         assert self.queue.fallen == span
