@@ -108,8 +108,9 @@ class Client:
         try:
             with self._reading:
                 while True:
-                    self._take(await self._websocket.get_message())
-                    if self.packets and self.packets[-1] == "2":
+                    packet = await self._websocket.get_message()
+                    self._take(packet)
+                    if packet == "2":
                         await self._send("3")
         except (ConnectionClosed, Gone):
             sock.close()
