@@ -44,8 +44,8 @@ class Wait(Protocol):
         """The socket is given away: its new owner waits in its own way."""
         ...
 
-    def close(self) -> object:
-        """The socket is about to be closed, which takes it out of the kernel's lists."""
+    def close(self) -> None:
+        """The socket is about to be closed."""
         ...
 
 
@@ -128,16 +128,18 @@ class EpollWait:
             self.task = None
 
     def forget(self) -> None:
-        if self.close() and not self._owner.epoll.closed:
-            self._owner.epoll.unregister(self._fd)
+        self.close()
 
-    def close(self) -> bool:
-        """Also says whether the epoll knew the socket."""
+    def close(self) -> None:
         # By the time of a second call the descriptor may be another connection's.
         if self._owner.waits.get(self._fd) is not self:
-            return False
+            return
         del self._owner.waits[self._fd]
-        return True
+        # Closing it would do that too, unless a process that is being started has a copy of it for
+        # an instant: what came for the copy would be taken for what comes for the next one here.
+        if not self._owner.epoll.closed:
+            with contextlib.suppress(OSError):
+                self._owner.epoll.unregister(self._fd)
 
 
 class TrioReadiness:

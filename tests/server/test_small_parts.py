@@ -275,3 +275,28 @@ def test_void_deadlines_are_let_go_long_before_their_time() -> None:
         deadlines.schedule(owner, 1e9 + due_s)
     assert len(deadlines._heap) < 5_000
     assert owner.deadline_entry in deadlines._heap
+
+
+async def test_what_comes_for_a_copy_of_a_closed_socket_is_nobodys(nursery: trio.Nursery) -> None:
+    """A process that is being started holds copies of all descriptors until it is another program:
+    what came for one ended the task that all connections wait by."""
+    readiness = EpollReadiness()
+    nursery.start_soon(readiness.run)
+    gone, its_peer = socket.socketpair()
+    there, other_peer = socket.socketpair()
+    with its_peer, there, other_peer, trio.fail_after(HARD_LIMIT_S):
+        gone.setblocking(False)
+        wait = readiness.watch(gone)
+        its_peer.send(b"x")
+        await wait.readable()  # the epoll knows it
+        with gone.dup():
+            wait.close()
+            gone.close()
+            its_peer.send(b"y")
+            await trio.testing.wait_all_tasks_blocked()
+            there.setblocking(False)
+            other = readiness.watch(there)
+            other_peer.send(b"z")
+            await other.readable()
+            assert there.recv(1) == b"z"
+    nursery.cancel_scope.cancel()
