@@ -6,7 +6,7 @@ from it when it is started again.
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import orjson
 
@@ -26,6 +26,7 @@ from chatd.observe import Emit, LimitHit
 from chatd.observe.clock import wall_ms
 from chatd.server.clients import Client, Clients
 from chatd.server.commands import Answer, deliver
+from chatd.server.effects import Signs
 from chatd.server.ephemeral import Ephemeral
 from chatd.server.outgoing import Outgoing
 from chatd.server.patience import Later
@@ -148,14 +149,6 @@ class TypingBoard:
                 self._started[place] = None
             else:
                 del self._started[place]
-
-
-class Signs(Protocol):
-    """Who shows when users were last seen."""
-
-    def sign(self, connection_id: str, user_id: str) -> None:
-        """The user has just done something in the room."""
-        ...
 
 
 class TypingEvents:
