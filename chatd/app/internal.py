@@ -10,7 +10,7 @@ from chatd.config import Config
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
 from chatd.server.http_lane import HttpLane
-from chatd.server.internal import IDLE_S, InternalListener, internal_app
+from chatd.server.internal import IDLE_S, InternalListener, internal_app, is_ready
 
 
 def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
@@ -34,7 +34,11 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
 def _add_gauges(parts: Parts, metrics: Metrics) -> None:
     """What is there now; everything that is counted is an event."""
     metrics.gauges("info", "Which chatd this is.", "version", {__version__: lambda: 1})
-    metrics.gauge("ready", "1 where clients are served, as /readyz says.", partial(_ready, parts))
+    metrics.gauge(
+        "ready",
+        "1 where clients are served, as /readyz says.",
+        lambda: is_ready(parts.status.reasons()),
+    )
     metrics.gauge(
         "connections", "Open connections on the public port.", lambda: parts.admission.connections
     )
@@ -59,10 +63,6 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
         "connection_id",
         {room: partial(_up, one) for room, one in parts.answering.databases.items()},
     )
-
-
-def _ready(parts: Parts) -> bool:
-    return not any(reason.prevents_service for reason in parts.status.reasons())
 
 
 def _up(database: McpDatabase) -> bool:

@@ -54,6 +54,11 @@ class Reason:
         return self.code != "db_unavailable"
 
 
+def is_ready(reasons: Sequence[Reason]) -> bool:
+    """Whether clients are served, though perhaps not as they should be."""
+    return not any(reason.prevents_service for reason in reasons)
+
+
 class Standing(Protocol):
     """Whoever knows what is amiss."""
 
@@ -94,11 +99,9 @@ def internal_app(
 def _ready_handler(standing: Standing) -> Handler:
     async def ready(_request: Request) -> Response:
         reasons = standing.reasons()
-        status = "ready"
-        if any(reason.prevents_service for reason in reasons):
-            status = "not_ready"
-        elif reasons:
-            status = "degraded"
+        status = "not_ready"
+        if is_ready(reasons):
+            status = "degraded" if reasons else "ready"
         shown = [
             {
                 "code": reason.code,
