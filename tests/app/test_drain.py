@@ -17,14 +17,22 @@ from tests.app.test_kill import ROOMS, SECRET, Flood, flood
 
 ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__DURABILITY": "write"}
 HANGING_DISK = (sys.executable, str(Path(__file__).with_name("hanging_disk.py")), "serve")
-SLACK_S = 3.0  # of the machine that runs the tests, and of the process's own end
+SLACK_S = 20.0
+"""Seconds for a slow machine, and for the process's own end. What a test tells from a good end takes
+longer by far: a drain that runs to its timeout, a disk or a loop that hangs for ever."""
+
+LONG_DRAIN_S = 120.0
+"""Seconds of a drain that waits to its timeout: no machine is so slow that it is mistaken for an end
+in time."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stop_is_told_to_the_clients_before_their_transport_closes(
     house: House, nursery: trio.Nursery, number: signal.Signals
 ) -> None:
-    daemon = await house.start(env=ENV)
+    daemon = await house.start(
+        env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)}
+    )
     clients = [
         await Client.connect(nursery, daemon.port, token_for(SECRET, user))
         for user in ("alice", "bob")
@@ -47,7 +55,7 @@ async def test_a_stop_is_told_to_the_clients_before_their_transport_closes(
         # A DISCONNECT would tell stock clients to stay away.
         assert not any(packet.startswith("41") for packet in client.packets)
     assert await daemon.ended() == 0
-    assert trio.current_time() - began_s < SLACK_S  # the drain itself may take ten seconds
+    assert trio.current_time() - began_s < SLACK_S
     assert daemon.events("daemon.stopping")[0]["reason"] == number.name
     assert daemon.events("daemon.stopped")[0]["clean"] is True
     assert {gone["reason"] for gone in daemon.events("socket.disconnected")} == {
@@ -80,7 +88,7 @@ async def test_what_was_accepted_is_acknowledged_before_the_end(
 
 
 async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: trio.Nursery) -> None:
-    bound_s = 4.0
+    bound_s = 8.0
     daemon = await house.start(
         env={
             **ENV,
@@ -118,8 +126,8 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
     await hearer.gone()
     flooding.cancel()
     assert hearer.said("server:draining")
-    assert trio.current_time() - began_s < bound_s / 2
-    assert await daemon.ended() == 0
+    assert trio.current_time() - began_s < bound_s  # it did not wait for those that take nothing
+    assert await daemon.ended(bound_s + SLACK_S) == 0
     assert trio.current_time() - began_s < bound_s + SLACK_S
     assert daemon.events("daemon.stopped")[0]["clean"] is True
     for stream in (half, idle):
@@ -152,7 +160,7 @@ async def test_a_disk_that_hangs_does_not_stretch_the_drain(
     began_s = trio.current_time()
     daemon.send_signal(signal.SIGTERM)
     await daemon.event("daemon.stopping")
-    assert await daemon.ended() == 1
+    assert await daemon.ended(bound_s + SLACK_S) == 1
     assert bound_s * 0.5 < trio.current_time() - began_s < bound_s + SLACK_S
     assert daemon.events("daemon.stopped")[0]["clean"] is False
     recovered = await house.start(env=ENV)
@@ -162,7 +170,7 @@ async def test_a_disk_that_hangs_does_not_stretch_the_drain(
 async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_signal(
     house: House, nursery: trio.Nursery
 ) -> None:
-    daemon = await hang_in_the_disk(house, nursery, 30)
+    daemon = await hang_in_the_disk(house, nursery, LONG_DRAIN_S)
     daemon.send_signal(signal.SIGTERM)
     await daemon.event("daemon.stopping")
     stream = await trio.open_tcp_stream("127.0.0.1", daemon.port)
@@ -191,7 +199,7 @@ async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_si
 
     began_s = trio.current_time()
     daemon.send_signal(signal.SIGINT)
-    assert await daemon.ended() == 1
+    assert await daemon.ended(SLACK_S) == 1
     assert trio.current_time() - began_s < SLACK_S
 
 
