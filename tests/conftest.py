@@ -1,5 +1,9 @@
 import pytest
 
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
