@@ -52,11 +52,17 @@ Streams: TypeAlias = tuple[
 
 
 def environment(
-    own: Mapping[str, str], passed: Sequence[str], given: Mapping[str, str]
+    own: Mapping[str, str],
+    passed: Sequence[str],
+    locks: Mapping[str, str],
+    given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The environment of a child: a few of the daemon's `own` variables, and those configured."""
+    """The environment of a child: a few of the daemon's `own` variables, and those configured.
+
+    `locks` hold where the configuration neither passes nor gives a variable of that name.
+    """
     names = (*INHERITED, *passed)
-    return {**{name: own[name] for name in names if name in own}, **given}
+    return {**locks, **{name: own[name] for name in names if name in own}, **given}
 
 
 @asynccontextmanager
@@ -64,12 +70,12 @@ async def child_streams(
     command: Sequence[str],
     variables: Mapping[str, str],
     link: Link,
-    on_complaint: Callable[[int], None],
+    on_complaint: Callable[[bytes], None],
 ) -> AsyncIterator[Streams]:
     """Start a child, and give the streams to and from it; it has ended when this has.
 
-    `on_complaint` hears how many bytes came on its standard error. Raises `OSError` where it cannot
-    be started.
+    `on_complaint` hears what comes on its standard error. Raises `OSError` where it cannot be
+    started.
     """
     process, warden = await _start(command, variables)
     link.renew()
@@ -172,12 +178,12 @@ async def _write(process: trio.Process, from_session: FromSession, link: Link) -
         link.lose()
 
 
-async def _listen(process: trio.Process, on_complaint: Callable[[int], None]) -> None:
-    """Standard error is read, so that the child never waits for it, and forgotten."""
+async def _listen(process: trio.Process, on_complaint: Callable[[bytes], None]) -> None:
+    """Standard error is read, so that the child never waits for it."""
     assert process.stderr is not None
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         while piece := await process.stderr.receive_some(READ_BYTES):
-            on_complaint(len(piece))
+            on_complaint(bytes(piece))
 
 
 async def _end(process: trio.Process, warden: trio.SocketStream, *, is_trusted: bool) -> None:
