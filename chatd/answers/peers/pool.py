@@ -51,10 +51,17 @@ COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
 
-def bundled_command(file: Path, *, is_writable: bool) -> tuple[str, ...]:
+def bundled_command(file: Path, configured: Configured) -> tuple[str, ...]:
     """What starts the db-mcp that chatd brings along, on a SQLite file."""
     command = (sys.executable, "-P", "-m", "chatd", "db-mcp", "--database", str(file))
-    return (*command, "--writable") if is_writable else command
+    if configured.read_only:
+        return command
+    return (
+        *command,
+        "--writable",
+        *("--max-rows-written", str(configured.max_rows_written)),
+        *("--max-growth-bytes", str(configured.max_growth_bytes)),
+    )
 
 
 @attrs.define(eq=False)
@@ -140,7 +147,7 @@ class McpDatabase:
             sample if configured.sample else Path(configured.sqlite) if configured.sqlite else None
         )
         if file is not None:
-            self._command = bundled_command(file, is_writable=not configured.read_only)
+            self._command = bundled_command(file, configured)
             self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
         self._own_environment = own_environment
         self._on_complaint = on_complaint
