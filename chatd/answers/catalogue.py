@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from chatd.answers.functions import words
-from chatd.answers.keywords import is_grammar
+from chatd.answers.keywords import LOOK_BACK_TOKENS, is_grammar
 from chatd.answers.lexer import Kind, Token
 
 CATALOGUE = "pg_catalog."
@@ -83,7 +83,7 @@ def _is_in_from(tokens: Sequence[Token], at: int) -> bool:
     if tokens[at - 1].is_word("JOIN", "LATERAL"):
         return True
     depth = 0
-    for index in range(at - 1, 0, -1):
+    for index in range(at - 1, max(0, at - LOOK_BACK_TOKENS), -1):
         token = tokens[index]
         depth += token.is_symbol(")") - token.is_symbol("(")
         if depth < 0:
@@ -99,11 +99,11 @@ def _is_in_from(tokens: Sequence[Token], at: int) -> bool:
 def _is_in_query(tokens: Sequence[Token], at: int) -> bool:
     """Whether the parenthesis around `at` holds a query; so it is where there is none."""
     depth = 0
-    for index in range(at - 1, -1, -1):
+    for index in range(at - 1, max(-1, at - LOOK_BACK_TOKENS), -1):
         depth += tokens[index].is_symbol(")") - tokens[index].is_symbol("(")
         if depth < 0:
             return tokens[index + 1].is_word("SELECT", "WITH")
-    return True
+    return at < LOOK_BACK_TOKENS
 
 
 _CLAUSES = words("select where group having order window limit offset fetch values returning set")

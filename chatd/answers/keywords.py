@@ -74,6 +74,10 @@ BEFORE_QUERIES: Mapping[Dialect, frozenset[str]] = {
 # Words of Postgres that call nothing in the list of GROUP BY.
 GROUPINGS = words("cube rollup")
 
+LOOK_BACK_TOKENS = 200
+"""How far back in a list its beginning is looked for, so that no long list takes quadratic time;
+honest ones have 50 tokens. Beyond: the word is taken for the name of a function."""
+
 # Words that a value follows, so that none ends with them.
 _OPENERS = words("""
     all and any as asc asymmetric between both by case cast check collate column constraint create
@@ -133,7 +137,7 @@ def _closes_distinct_on(tokens: Sequence[Token], at: int) -> bool:
 def _is_in_group_by(tokens: Sequence[Token], at: int) -> bool:
     """Whether `at` begins a member of the list of GROUP BY, also inside of GROUPING SETS."""
     depth = 0
-    for index in range(at - 1, 0, -1):
+    for index in range(at - 1, max(0, at - LOOK_BACK_TOKENS), -1):
         token = tokens[index]
         if token.kind is Kind.SYMBOL:
             depth += (token.text in ")]") - (token.text in "([")
