@@ -19,7 +19,7 @@ from typing import Final
 from chatd.auth.mint import mint
 
 ROOT: Final = Path(__file__).parents[2]
-LIMIT_S: Final = 15.0
+LIMIT_S: Final = 45.0
 SECRET: Final = "a secret that only the tests of the peers know"
 PING_INTERVAL_S: Final = 4
 """Also bounds how long the synchronous client of python-engineio takes to leave. Where a POST of
