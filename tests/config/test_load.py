@@ -635,7 +635,7 @@ TOML = st.text(alphabet="[]{}=.,'\"\\\n# 0123456789aeinfx_-\0é") | st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TOML, binary=st.binary(max_size=30), raw=st.booleans())
 def test_garbage_in_the_file_ends_in_a_config_error_and_nothing_else(
     tmp_path: Path, text: str, binary: bytes, raw: bool
@@ -652,7 +652,7 @@ VARIABLES = st.sampled_from(
 ANYTHING = st.text(alphabet=st.characters()) | st.from_regex(r"\[?[0-9_.+eExinf-]{1,20}\]?")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(env=st.dictionaries(VARIABLES | ANYTHING.map("CHATD_{}".format), ANYTHING))
 def test_garbage_in_the_environment_ends_in_a_config_error_and_nothing_else(
     tmp_path: Path, env: dict[str, str]
@@ -667,7 +667,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     overrides=st.dictionaries(
         VARIABLES.map(lambda name: name[6:].lower().replace("__", ".")) | st.text(), VALUES

@@ -39,7 +39,7 @@ ODD: Final[tuple[bytes, ...]] = (
 """What has broken parsers."""
 
 SLOW_S: Final = 1.0
-"""Processor time of one input, which takes microseconds: what else the machine does is not in it."""
+"""Seconds of processor time for one input; it takes microseconds, other processes aside."""
 
 GROWTH_BYTES: Final = 1_000_000
 """What a target may hold more at its end than after its first turns."""
