@@ -1,7 +1,5 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
-import ipaddress
-
 import attrs
 import trio
 
@@ -27,7 +25,8 @@ from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.admission import Admission, Network
+from chatd.server.addresses import Network, as_network
+from chatd.server.admission import Admission
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
 from chatd.server.asgi_lane import AsgiLane
@@ -386,7 +385,7 @@ def _origin_rules(config: Config) -> OriginRules:
 
 
 def _trusted_proxies(config: Config) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(network) for network in config.server.trusted_proxies)
+    return tuple(as_network(network) for network in config.server.trusted_proxies)
 
 
 def _session_settings(config: Config) -> SessionSettings:

@@ -20,7 +20,7 @@ from chatd.answers.table import Column
 from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
 from chatd.chat.records import Message
 from chatd.observe.clock import wall_s
-from chatd.server.admission import Network, client_address
+from chatd.server.addresses import Network, client_address
 from chatd.server.entrance import Admitted
 from chatd.server.http_app import (
     Headers,

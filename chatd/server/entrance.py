@@ -24,6 +24,7 @@ from chatd.auth import (
 )
 from chatd.observe import AuthenticationFailed, Emit, LimitHit
 from chatd.observe.clock import wall_ms, wall_s
+from chatd.server.addresses import counted_as
 from chatd.server.clients import Client
 from chatd.server.sockets import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
@@ -69,23 +70,23 @@ class Entrance:
 
     def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
         """Who somebody at this address is, or why not; `log_id` is how logs name what they use."""
-        now_s = trio.current_time()
+        now_s, source = trio.current_time(), counted_as(address)
         try:
             admitted = self.judge(token)
         except TokenRefused as error:
             # Only failures back off: a good token is never kept out by a neighbour's bad one.
-            wait_s = self._backoff.retry_after_s(address, now_s)
+            wait_s = self._backoff.retry_after_s(source, now_s)
             if wait_s > 0:
                 self._emit.emit(LimitHit("auth_failures", None, address))
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if error.code is not Code.UNAUTHORIZED:
-                self._backoff.record_failure(address, now_s)
+                self._backoff.record_failure(source, now_s)
             self._emit.emit(AuthenticationFailed(log_id, address, error.code))
             return Refusal(Code(error.code), str(error))
         except DirectoryFailed as error:
             self._emit.emit(AuthenticationFailed(log_id, address, Code.INTERNAL))
             return Refusal(Code.INTERNAL, str(error))
-        self._backoff.record_success(address)
+        self._backoff.record_success(source)
         return admitted
 
     def judge(self, token: object) -> Admitted:
