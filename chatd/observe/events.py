@@ -270,6 +270,21 @@ class HandshakeRefused(Event):
 
 
 @attrs.frozen
+class ProxyNotTrusted(Event):
+    """An X-Forwarded-For came from an address that `key` does not list, and was ignored; `advice`
+    says what to do."""
+
+    event_name: ClassVar[str] = "proxy.untrusted"
+    level: ClassVar[Level] = Level.WARNING
+    address: str
+    key: str = "server.trusted_proxies"
+    advice: str = (
+        "if this is your proxy, list it under trusted_proxies in [server]; until then everybody "
+        "behind it counts as one address, and shares its limits"
+    )
+
+
+@attrs.frozen
 class ProtocolViolated(Event):
     """A peer broke a protocol and lost its session; `what` names the rule, not the bytes."""
 

@@ -21,10 +21,11 @@ from chatd.engineio import (
 )
 from chatd.observe import Emit, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.chance import unguessable_id
-from chatd.server.addresses import Network, client_address
+from chatd.server.addresses import Network, client_address, is_trusted
 from chatd.server.admission import Admission, Overload
 from chatd.server.origin import OriginRules
 from chatd.server.polling import Exchange, PollingTransport
+from chatd.server.proxies import ProxyNotices
 from chatd.server.reasons import DisconnectReason
 from chatd.server.request import TOO_LARGE, BadRequestError, RequestHead
 from chatd.server.session import Session, Sessions, Transport, Upper
@@ -74,6 +75,7 @@ class Engine:
         self._make_upper = make_upper
         self.emit = emit
         self._trusted_proxies = trusted_proxies
+        self._notices = ProxyNotices(emit)
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""
@@ -110,7 +112,11 @@ class Engine:
 
     def address(self, head: RequestHead, peer: str) -> str:
         """The address of the client, behind trusted proxies or not."""
-        return client_address(peer, head.header(b"x-forwarded-for"), self._trusted_proxies)
+        forwarded_for = head.header(b"x-forwarded-for")
+        address = client_address(peer, forwarded_for, self._trusted_proxies)
+        if forwarded_for is not None and not is_trusted(peer, self._trusted_proxies):
+            self._notices.heard_from(address)
+        return address
 
     def refused(self, address: str, refusal: Refusal | Overload) -> None:
         """Tell the log of a request that was turned away."""

@@ -6,11 +6,12 @@ import orjson
 import pytest
 import trio
 
-from chatd.observe import HandshakeRefused, LimitHit
+from chatd.observe import HandshakeRefused, LimitHit, ProxyNotTrusted
+from chatd.server.proxies import PROXIES_TOLD_MAX
 from tests.server.chats import Chat, connected, open_chat, refused, token
-from tests.server.doors import open_door, opening
+from tests.server.doors import Door, open_door, opening
 from tests.server.peers import NO_CODE, Ended, read_to_end
-from tests.server.polls import UNKNOWN_SID, join, open_poller, until
+from tests.server.polls import UNKNOWN_SID, ask, join, open_poller, until
 
 PENDING = 5
 
@@ -129,6 +130,32 @@ async def test_sessions_of_nobody_give_way_with_their_connection() -> None:
 
 def from_proxy(address: str) -> dict[str, list[str]]:
     return {"headers": [f"X-Forwarded-For: {address}"]}
+
+
+async def test_a_proxy_that_is_not_trusted_is_told_of_once(door: Door) -> None:
+    for number in range(3):
+        await ask(door, **from_proxy(f"192.0.2.{number}"))  # type: ignore[arg-type]
+    await door.open(**from_proxy("192.0.2.9"))
+    [notice] = door.recorder.of(ProxyNotTrusted)
+    assert (notice.address, notice.key) == ("127.0.0.1", "server.trusted_proxies")
+    assert "trusted_proxies" in notice.advice
+
+
+async def test_of_proxies_that_are_not_trusted_a_few_are_told(door: Door) -> None:
+    for number in range(3 * PROXIES_TOLD_MAX):
+        door.door._engine._notices.heard_from(f"192.0.2.{number % (2 * PROXIES_TOLD_MAX)}")
+    assert len(door.recorder.of(ProxyNotTrusted)) == PROXIES_TOLD_MAX
+
+
+async def test_nothing_is_told_of_a_trusted_proxy_nor_where_there_is_none(tmp_path: Path) -> None:
+    server: dict[str, object] = {"trusted_proxies": ("127.0.0.1",)}
+    async with open_chat(tmp_path, server=server) as chat:
+        await connected(await chat.connect({"token": token()}, **from_proxy("192.0.2.1")))
+        await connected(await chat.connect({"token": token()}))
+        assert chat.recorder.of(ProxyNotTrusted) == []
+    async with open_chat(tmp_path / "direct") as chat:
+        await connected(await chat.connect({"token": token()}))
+        assert chat.recorder.of(ProxyNotTrusted) == []
 
 
 BEHIND_A_PROXY: dict[str, object] = {"trusted_proxies": ("127.0.0.1",)}
