@@ -74,12 +74,13 @@ class Entrance:
         try:
             admitted = self.judge(token)
         except TokenRefused as error:
-            # Only failures back off: a good token is never kept out by a neighbour's bad one.
+            # Only bad tokens back off: a neighbour's keeps no good one out, and nobody from hearing
+            # that a token is missing, or has run out.
             wait_s = self._backoff.retry_after_s(source, now_s)
-            if wait_s > 0:
+            if wait_s > 0 and error.code is Code.TOKEN_INVALID:
                 self._emit.emit(LimitHit("auth_failures", None, address))
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
-            if error.code is not Code.UNAUTHORIZED:
+            if wait_s == 0 and error.code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
             self._emit.emit(AuthenticationFailed(log_id, address, error.code))
             return Refusal(Code(error.code), str(error))

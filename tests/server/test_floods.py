@@ -6,7 +6,7 @@ import orjson
 import pytest
 import trio
 
-from chatd.observe import HandshakeRefused, LimitHit, ProxyNotTrusted
+from chatd.observe import AuthenticationFailed, HandshakeRefused, LimitHit, ProxyNotTrusted
 from chatd.server.proxies import PROXIES_TOLD_MAX
 from tests.server.chats import Chat, connected, open_chat, refused, token
 from tests.server.doors import Door, open_door, opening
@@ -169,6 +169,20 @@ async def test_bad_tokens_from_all_over_a_network_back_off_as_one_address(tmp_pa
         for same in ("[2001:DB8:0:1::FFFF]:443", "2001:db8:0000:0001:1:1:1:1%eth0"):
             assert await code_of(chat, "bad", same) == "rate_limited"
         assert await code_of(chat, "bad", "2001:db8:0:2::1") == "token_invalid"
+
+
+async def test_while_bad_tokens_back_off_others_hear_what_is_wrong_with_theirs(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        while await code_of(chat, "bad") != "rate_limited":
+            pass
+        assert await code_of(chat, token(now_s=1_000_000_000)) == "token_expired"
+        assert await code_of(chat, None) == "unauthorized"
+        assert await code_of(chat, "bad") == "rate_limited"
+        await connected(await chat.connect({"token": token()}))
+        codes = {event.code for event in chat.recorder.of(AuthenticationFailed)}
+        assert codes == {"token_invalid", "token_expired", "unauthorized"}
 
 
 async def code_of(chat: Chat, user_token: str | None, address: str | None = None) -> str:
