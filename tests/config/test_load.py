@@ -361,8 +361,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[directory.connections.demo]\nusers = ['a', 'db:x']",
             (
-                "chatd.toml: directory.connections.demo.users[1] must be a user id of 1 to 255 "
-                'printable ASCII characters that does not start with "db:", not the text "db:x".'
+                "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
+                "printable ASCII characters, without a space at either end, and not beginning "
+                'with "db:" in any case), not the text "db:x".'
+            ),
+        ),
+        (
+            "[directory.connections.demo]\nusers = ['ada ']",
+            (
+                "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
+                "printable ASCII characters, without a space at either end, and not beginning "
+                'with "db:" in any case), not the text "ada ".'
             ),
         ),
         (
