@@ -55,6 +55,7 @@ from chatd.server.search_events import SearchEvents
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Handshake, SocketIOConnection
 from chatd.server.stays import Stays
+from chatd.server.tickets import Tickets
 from chatd.server.token_events import TokenLife
 from chatd.server.typing_events import TypingBoard, TypingEvents
 from chatd.store import Store
@@ -274,7 +275,8 @@ def _build_chat(
         content_chars=config.messages.content_chars,
         members=machine,
     )
-    entrance = _entrance(config, secret, emit)
+    tickets = Tickets()
+    entrance = _entrance(config, secret, tickets, emit)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
     searcher = Searcher(store.search_readers, log.maintain)
@@ -317,12 +319,14 @@ def _build_chat(
         typing_mailbox=typing_mailbox,
         typing=typing_board,
         answering=answering,
-        exports=AnswerExports(entrance, readers, _origin_rules(config), _trusted_proxies(config)),
+        exports=AnswerExports(
+            entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
+        ),
         upkeep=Upkeep(log, searcher, retention, emit),
     )
 
 
-def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
+def _entrance(config: Config, secret: str, tickets: Tickets, emit: Emit) -> Entrance:
     return Entrance(
         Verifier(
             secret,
@@ -339,6 +343,7 @@ def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
             forget_after_s=AUTH_FORGET_S,
             max_addresses=AUTH_ADDRESSES_MAX,
         ),
+        tickets,
         query_token=config.auth.query_token,
         leeway_s=config.auth.leeway_s,
         emit=emit,

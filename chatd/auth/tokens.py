@@ -57,6 +57,11 @@ class Identity:
     expires_at_ms: int
     claims: Mapping[str, Any] = attrs.field(repr=False, hash=False)
 
+    @property
+    def issued_at_s(self) -> float:
+        """Its `iat`: seconds since the epoch."""
+        return float(self.claims["iat"])
+
 
 class Verifier:
     """Verifies tokens against one key, audience and issuer; holds no state between tokens.

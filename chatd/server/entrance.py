@@ -5,8 +5,8 @@ back off per address. Whoever is let in is told `connection:status` first of all
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Container, Mapping
+from typing import Any, Protocol
 
 import attrs
 import orjson
@@ -38,6 +38,14 @@ class Admitted:
     grants: Mapping[str, Grant]
 
 
+class Passes(Protocol):
+    """What was given out on the strength of a token, and must not outlive its right."""
+
+    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
+        """A token was shown that gives its user these rooms, and no others."""
+        ...
+
+
 class Entrance:
     """Judges tokens. `leeway_s` is how long a token is good after its `exp`."""
 
@@ -46,6 +54,7 @@ class Entrance:
         verifier: Verifier,
         directory: Directory,
         backoff: FailureBackoff,
+        passes: Passes,
         *,
         query_token: bool,
         leeway_s: float,
@@ -54,6 +63,7 @@ class Entrance:
         self._verifier = verifier
         self._directory = directory
         self._backoff = backoff
+        self._passes = passes
         self._query_token = query_token
         self._leeway_s = leeway_s
         self._emit = emit
@@ -93,7 +103,9 @@ class Entrance:
     def judge(self, token: object) -> Admitted:
         """Who the token is for. Raises TokenRefused, DirectoryFailed."""
         identity = self._verifier.verify(token, wall_s())
-        return Admitted(identity, self.rooms(identity))
+        rooms = self.rooms(identity)
+        self._passes.withdraw(identity, rooms)
+        return Admitted(identity, rooms)
 
     def rooms(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms that somebody may use now. Raises DirectoryFailed."""
