@@ -8,7 +8,7 @@ from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.app.answering import Answering, build_answering
-from chatd.app.listen import is_loopback
+from chatd.app.hosts import authority, is_loopback
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
@@ -386,7 +386,13 @@ def _welcome(config: Config, epoch: str) -> Welcome:
 
 
 def _origin_rules(config: Config) -> OriginRules:
-    return OriginRules(config.server.origins, is_loopback(config.server.host))
+    """On loopback the daemon is called by the names of this machine, or by the address on which it
+    listens, whichever of 127.0.0.0/8 that is."""
+    server = config.server
+    if not is_loopback(server.host):
+        return OriginRules(server.origins, is_loopback=False)
+    here = f"http://{authority(server.host, server.port)}"
+    return OriginRules((*server.origins, here), is_loopback=True)
 
 
 def _trusted_proxies(config: Config) -> tuple[Network, ...]:

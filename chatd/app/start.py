@@ -9,17 +9,17 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 import trio
 
 from chatd import __version__
+from chatd.app.hosts import authority, is_loopback
 from chatd.app.listen import (
     CannotListenError,
     internal_path,
-    is_loopback,
     open_internal,
     open_listeners,
 )
@@ -65,11 +65,28 @@ def check_secret(config: Config) -> None:
     if config.auth.jwt_secret:
         _require_strong(config, config.auth.jwt_secret)
     elif not is_loopback(config.server.host):
-        raise StartFailedError(
-            f"On {config.server.host} chatd is open to others: set auth.jwt_secret "
-            "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
-            EXIT_CONFIG,
-        )
+        raise _open_to_others(config.server.host)
+
+
+def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
+    """The same for what a host turned out to be: a name may stand for any address. Raises
+    StartFailedError, and closes the listeners then."""
+    if config.auth.jwt_secret:
+        return
+    for listener in listeners:
+        address = str(listener.getsockname()[0])
+        if not is_loopback(address):
+            for opened in listeners:
+                opened.close()
+            raise _open_to_others(f"{config.server.host} ({address})")
+
+
+def _open_to_others(where: str) -> StartFailedError:
+    return StartFailedError(
+        f"On {where} chatd is open to others: set auth.jwt_secret "
+        "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
+        EXIT_CONFIG,
+    )
 
 
 def secret_for(config: Config, state_dir: Path) -> str:
@@ -161,6 +178,9 @@ def run(
         )
     except CannotListenError as error:
         raise StartFailedError(str(error), EXIT_FAILURE) from error
+    check_reach(config, listeners)
+    port = listeners[0].getsockname()[1]
+    config = attrs.evolve(config, server=attrs.evolve(config.server, port=port))
     began_s = time.perf_counter()
     try:
         store = open_store(state_dir, config.state.durability)
@@ -177,7 +197,6 @@ def run(
     except CannotListenError as error:
         store.close()
         raise StartFailedError(str(error), EXIT_FAILURE) from error
-    port = listeners[0].getsockname()[1]
     # Not above: `chatd health` and the other commands, and whoever is told what is wrong, would
     # wait for the whole daemon to be imported, which is half of their time.
     from chatd.app.daemon import serve
@@ -186,7 +205,6 @@ def run(
         # What start-up left behind lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
         emit.emit(
             DaemonStarted(
                 config.server.host,
@@ -201,7 +219,7 @@ def run(
         token = None
         if not config.auth.jwt_secret and config.directory.source == "claim":
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
-        invite(Invitation(f"http://{host}:{port}/", token))
+        invite(Invitation(f"http://{authority(config.server.host, port)}/", token))
 
     try:
         clean = trio.run(

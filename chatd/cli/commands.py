@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
 from chatd.app.start import (
     DEMO_ROOM,
@@ -273,8 +274,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon how it is; exit code 0 where it is well."""
     if url is None:
         server = load_or_fail(config_path).config.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
-        url = f"http://{host}:{server.port}"
+        url = f"http://{authority(server.host, server.port)}"
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"

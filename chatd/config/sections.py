@@ -70,7 +70,8 @@ class Server:
     host: str = key(
         "127.0.0.1",
         Text("a host name or address", empty=False),
-        "Address to listen on. Beyond loopback a real auth.jwt_secret is needed.",
+        'Address to listen on; "::" is every one, of IPv4 too. Beyond loopback a real '
+        "auth.jwt_secret is needed.",
         "SPEC 8",
     )
     port: int = key(
