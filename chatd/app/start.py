@@ -10,6 +10,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -23,12 +24,14 @@ from chatd.app.listen import (
     open_internal,
     open_listeners,
 )
+from chatd.app.signals import Signals
 from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
 from chatd.config import Config, ConfigError, Loaded, state_directory
 from chatd.observe import (
     ConfigurationLoaded,
     DaemonStarted,
     DaemonStopped,
+    DaemonStopping,
     Emit,
     InternalError,
     StoreRecovered,
@@ -41,6 +44,7 @@ EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
 SECRET_NAME = "jwt-secret"  # in the state directory; made where none is configured
 DEMO_ROOM = "demo"
 LINK_TTL_S = 3600  # how long the token of the printed link is good
+EARLY_LINES_S = 0.5  # that the lines of an early end may take: a pipe that nobody reads takes none
 DESCRIPTORS_SPARE = 256  # beside those of connections; of fewer than twice as many, a half
 
 
@@ -163,8 +167,10 @@ def run(
     environment: Mapping[str, str],
     emit: Emit,
     invite: Callable[[Invitation], None],
+    signals: Signals,
 ) -> int:
     """Run the daemon to its end; the exit code. Raises StartFailedError where it cannot start."""
+    signals.tell_early_stops(partial(_tell_early_stop, emit))
     emit.emit(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     config = _within_descriptors(loaded.config)
     try:
@@ -199,7 +205,7 @@ def run(
         raise StartFailedError(str(error), EXIT_FAILURE) from error
     # Not above: `chatd health` and the other commands, and whoever is told what is wrong, would
     # wait for the whole daemon to be imported, which is half of their time.
-    from chatd.app.daemon import serve
+    from chatd.app.daemon import BoundedEnd, serve
 
     def on_ready() -> None:
         # What start-up left behind lives for ever: the collector need not look at it again.
@@ -221,9 +227,12 @@ def run(
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
         invite(Invitation(f"http://{authority(config.server.host, port)}/", token))
 
+    end = BoundedEnd(config.server.drain_timeout_s, emit)
+    signals.begin_serving(end)
     try:
         clean = trio.run(
-            serve, config, secret, store, listeners, internal_listeners, emit, on_ready
+            serve,
+            *(config, secret, store, listeners, internal_listeners, emit, on_ready, signals, end),
         )
     except Exception as error:
         emit.emit(InternalError.of("daemon", error))
@@ -232,6 +241,13 @@ def run(
         internal.unlink(missing_ok=True)
     emit.emit(DaemonStopped(clean))
     return 0 if clean else EXIT_FAILURE
+
+
+def _tell_early_stop(emit: Emit, signal_name: str) -> None:
+    """The last lines of a daemon that was stopped before it served anybody."""
+    emit.emit(DaemonStopping(signal_name))
+    emit.emit(DaemonStopped(clean=True))
+    emit.settle(EARLY_LINES_S)
 
 
 def _shown_address(listener: socket.socket) -> str:

@@ -98,6 +98,16 @@ class DaemonStopped(Event):
 
 
 @attrs.frozen
+class SignalNoted(Event):
+    """A signal came that changes nothing; it kills nobody either."""
+
+    event_name: ClassVar[str] = "signal.noted"
+    level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
+    signal: str
+
+
+@attrs.frozen
 class StoreRecovered(Event):
     """The log was read; `rooms` and `messages` are counts."""
 

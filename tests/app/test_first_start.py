@@ -13,7 +13,7 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from chatd.cli import main
+from chatd.cli.commands import main
 from tests.app.client import Client, Refused, token_for
 from tests.app.daemon import END_S, House, fetch
 
