@@ -343,7 +343,7 @@ class Limits:
         "SPEC 5, limits",
     )
     pending_sessions_per_address: float = key(
-        100,
+        400,
         Rate(),
         "Of these, sessions that have shown no token yet; beyond: the oldest of them is closed.",
         "SPEC 1",

@@ -257,8 +257,8 @@ class AnswerEnded(Event):
 
 @attrs.frozen
 class LimitHit(Event):
-    """A limit refused something; `limit` is its key in the configuration, or `descriptors`: the
-    system gives this process no more of them."""
+    """A limit refused something, or ended what had shown no token for longest; `limit` is its key
+    in the configuration, or `descriptors`: the system gives this process no more of them."""
 
     event_name: ClassVar[str] = "limit.hit"
     level: ClassVar[Level] = Level.INFO

@@ -95,7 +95,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
         "limits.sessions_per_address": 500,
-        "limits.pending_sessions_per_address": 100,
+        "limits.pending_sessions_per_address": 400,
         "limits.connections_per_address": 1000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
