@@ -18,21 +18,19 @@ from tests.app.test_kill import ROOMS, SECRET, Flood, flood
 ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__DURABILITY": "write"}
 HANGING_DISK = (sys.executable, str(Path(__file__).with_name("hanging_disk.py")), "serve")
 SLACK_S = 20.0
-"""Seconds for a slow machine, and for the process's own end. What a test tells from a good end takes
-longer by far: a drain that runs to its timeout, a disk or a loop that hangs for ever."""
+"""Seconds for a slow machine, and for the process's own end. What a test tells from a good end
+takes longer by far: a drain that runs to its timeout, a disk or a loop that hangs for ever."""
 
 LONG_DRAIN_S = 120.0
-"""Seconds of a drain that waits to its timeout: no machine is so slow that it is mistaken for an end
-in time."""
+"""Seconds of a drain that waits to its timeout. No machine is so slow that this is mistaken for an
+end in time."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stop_is_told_to_the_clients_before_their_transport_closes(
     house: House, nursery: trio.Nursery, number: signal.Signals
 ) -> None:
-    daemon = await house.start(
-        env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)}
-    )
+    daemon = await house.start(env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)})
     clients = [
         await Client.connect(nursery, daemon.port, token_for(SECRET, user))
         for user in ("alice", "bob")
