@@ -63,8 +63,9 @@ def counted_as(address: str) -> str:
 
 
 def peer_address(peer: object) -> str:
-    """The address of whom a socket was accepted from, as the system tells it."""
-    if not isinstance(peer, tuple):
+    """The address of whom a socket was accepted from, as the system tells it: a tuple, or for a
+    unix socket nothing of the kind."""
+    if not isinstance(peer, tuple | list):
         return LOCAL
     return spelled(str(peer[0])) or LOCAL
 
@@ -72,13 +73,15 @@ def peer_address(peer: object) -> str:
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
     """The address of the client: the peer's, or the one that trusted proxies say they serve.
 
+    `peer` is what `peer_address` says: this is asked for each request, and reads an address only
+    where somebody may be believed.
     `X-Forwarded-For` is read from its end, where our own proxy wrote, up to the first address that
     is not a trusted proxy; what stands before that, anybody may have written. An entry that is no
     address (`unknown`, garbage) ends the reading: the proxy that told it is all that is known.
     """
-    address = spelled(peer) or peer
-    if forwarded_for is None or not is_trusted(address, trusted):
-        return address
+    if forwarded_for is None or not is_trusted(peer, trusted):
+        return peer
+    address = peer
     for entry in reversed(forwarded_for.rsplit(",", HOPS_MAX)[-HOPS_MAX:]):
         hop = spelled(entry.strip())
         if hop is None:
