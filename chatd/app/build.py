@@ -1,7 +1,5 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
-import ipaddress
-
 import attrs
 import trio
 
@@ -10,7 +8,7 @@ from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.app.answering import Answering, build_answering
-from chatd.app.listen import is_loopback
+from chatd.app.hosts import authority, is_loopback
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
@@ -27,7 +25,8 @@ from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.admission import Admission, Network
+from chatd.server.addresses import Network, as_network
+from chatd.server.admission import Admission
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
 from chatd.server.asgi_lane import AsgiLane
@@ -56,6 +55,7 @@ from chatd.server.search_events import SearchEvents
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Handshake, SocketIOConnection
 from chatd.server.stays import Stays
+from chatd.server.tickets import Tickets
 from chatd.server.token_events import TokenLife
 from chatd.server.typing_events import TypingBoard, TypingEvents
 from chatd.store import Store
@@ -275,7 +275,8 @@ def _build_chat(
         content_chars=config.messages.content_chars,
         members=machine,
     )
-    entrance = _entrance(config, secret, emit)
+    tickets = Tickets()
+    entrance = _entrance(config, secret, tickets, emit)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
     searcher = Searcher(store.search_readers, log.maintain)
@@ -318,12 +319,14 @@ def _build_chat(
         typing_mailbox=typing_mailbox,
         typing=typing_board,
         answering=answering,
-        exports=AnswerExports(entrance, readers, _origin_rules(config), _trusted_proxies(config)),
+        exports=AnswerExports(
+            entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
+        ),
         upkeep=Upkeep(log, searcher, retention, emit),
     )
 
 
-def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
+def _entrance(config: Config, secret: str, tickets: Tickets, emit: Emit) -> Entrance:
     return Entrance(
         Verifier(
             secret,
@@ -340,6 +343,7 @@ def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
             forget_after_s=AUTH_FORGET_S,
             max_addresses=AUTH_ADDRESSES_MAX,
         ),
+        tickets,
         query_token=config.auth.query_token,
         leeway_s=config.auth.leeway_s,
         emit=emit,
@@ -382,11 +386,17 @@ def _welcome(config: Config, epoch: str) -> Welcome:
 
 
 def _origin_rules(config: Config) -> OriginRules:
-    return OriginRules(config.server.origins, is_loopback(config.server.host))
+    """On loopback the daemon is called by the names of this machine, or by the address on which it
+    listens, whichever of 127.0.0.0/8 that is."""
+    server = config.server
+    if not is_loopback(server.host):
+        return OriginRules(server.origins, is_loopback=False)
+    here = f"http://{authority(server.host, server.port)}"
+    return OriginRules((*server.origins, here), is_loopback=True)
 
 
 def _trusted_proxies(config: Config) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(network) for network in config.server.trusted_proxies)
+    return tuple(as_network(network) for network in config.server.trusted_proxies)
 
 
 def _session_settings(config: Config) -> SessionSettings:

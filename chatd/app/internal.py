@@ -5,7 +5,7 @@ from functools import partial
 from chatd import __version__
 from chatd.answers.peers.pool import McpDatabase
 from chatd.app.build import Parts
-from chatd.app.listen import is_loopback
+from chatd.app.hosts import is_loopback
 from chatd.config import Config
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics

@@ -19,7 +19,9 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
+from chatd.app.signals import Signals
 from chatd.app.start import (
     DEMO_ROOM,
     EXIT_CONFIG,
@@ -71,7 +73,9 @@ main.add_command(db_mcp)
 @click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
 @click.option("--log-format", help="auto, people, json or logfmt (log.format).")
 @click.option("--log-level", help="debug, info, warning or error (log.level).")
+@click.pass_obj
 def serve(
+    signals: Signals | None,
     config_path: Path | None,
     host: str | None,
     port: int | None,
@@ -93,7 +97,7 @@ def serve(
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
         with log.in_background(), bridge(log):
-            code = run(loaded, os.environ, log, partial(_invite, loaded))
+            code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     sys.exit(code)
@@ -273,8 +277,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon how it is; exit code 0 where it is well."""
     if url is None:
         server = load_or_fail(config_path).config.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
-        url = f"http://{host}:{server.port}"
+        url = f"http://{authority(server.host, server.port)}"
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"

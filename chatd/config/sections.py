@@ -70,7 +70,8 @@ class Server:
     host: str = key(
         "127.0.0.1",
         Text("a host name or address", empty=False),
-        "Address to listen on. Beyond loopback a real auth.jwt_secret is needed.",
+        'Address to listen on; "::" is every one, of IPv4 too. Beyond loopback a real '
+        "auth.jwt_secret is needed.",
         "SPEC 8",
     )
     port: int = key(
@@ -143,7 +144,7 @@ class Server:
     max_connections: int = key(
         20_000,
         Whole(),
-        "Open connections; beyond: 503 with Retry-After.",
+        "Open connections; beyond: the oldest without a token is closed, or 503 with Retry-After.",
         "SPEC 1",
     )
     backlog_bytes: int = key(
@@ -337,19 +338,20 @@ class Limits:
     sessions_per_address: float = key(
         500,
         Rate(),
-        "Open sessions of an address; beyond: 503 with Retry-After.",
+        "Open sessions of an address (IPv6: a /64); beyond: the oldest without a token is closed, "
+        "or 503 with Retry-After.",
         "SPEC 5, limits",
     )
     pending_sessions_per_address: float = key(
-        100,
+        400,
         Rate(),
-        "Of these, sessions that have shown no token yet; beyond: 503 with Retry-After.",
+        "Of these, sessions that have shown no token yet; beyond: the oldest of them is closed.",
         "SPEC 1",
     )
     connections_per_address: float = key(
         1000,
         Rate(),
-        "Open connections of an address, or sessions_per_address if more; beyond: 503 likewise.",
+        "Open connections of an address, or sessions_per_address if more; beyond: likewise.",
         "SPEC 9, promise 5",
     )
     rooms_per_socket: float = key(

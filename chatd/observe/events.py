@@ -98,6 +98,16 @@ class DaemonStopped(Event):
 
 
 @attrs.frozen
+class SignalNoted(Event):
+    """A signal came that changes nothing; it kills nobody either."""
+
+    event_name: ClassVar[str] = "signal.noted"
+    level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
+    signal: str
+
+
+@attrs.frozen
 class StoreRecovered(Event):
     """The log was read; `rooms` and `messages` are counts."""
 
@@ -247,8 +257,8 @@ class AnswerEnded(Event):
 
 @attrs.frozen
 class LimitHit(Event):
-    """A limit refused something; `limit` is its key in the configuration, or `descriptors`: the
-    system gives this process no more of them."""
+    """A limit refused something, or ended what had shown no token for longest; `limit` is its key
+    in the configuration, or `descriptors`: the system gives this process no more of them."""
 
     event_name: ClassVar[str] = "limit.hit"
     level: ClassVar[Level] = Level.INFO
@@ -267,6 +277,21 @@ class HandshakeRefused(Event):
     is_cheap: ClassVar[bool] = True
     address: str
     reason: str
+
+
+@attrs.frozen
+class ProxyNotTrusted(Event):
+    """An X-Forwarded-For came from an address that `key` does not list, and was ignored; `advice`
+    says what to do."""
+
+    event_name: ClassVar[str] = "proxy.untrusted"
+    level: ClassVar[Level] = Level.WARNING
+    address: str
+    key: str = "server.trusted_proxies"
+    advice: str = (
+        "if this is your proxy, list it under trusted_proxies in [server]; until then everybody "
+        "behind it counts as one address, and shares its limits"
+    )
 
 
 @attrs.frozen

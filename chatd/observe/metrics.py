@@ -73,7 +73,7 @@ COUNTED: Final[Mapping[type[Event], _Counted]] = {
     Disconnected: _Counted("sockets_disconnected", "Sockets gone.", ("reason",)),
     MessageSent: _Counted("messages", "Messages acknowledged, by whether before.", ("duplicate",)),
     MessageRefused: _Counted("messages_refused", "Messages not accepted.", ("code",)),
-    LimitHit: _Counted("limits_hit", "Refusals by a limit, by its key.", ("limit",)),
+    LimitHit: _Counted("limits_hit", "What limits refused or ended, by their key.", ("limit",)),
     AnswerStarted: _Counted("answers_started", "Questions that were begun.", ("connection_id",)),
     AnswerEnded: _Counted("answers_ended", "Answers ended.", ("connection_id", "state")),
     DatabaseConnected: _Counted("database_sessions", "Sessions with db-mcps.", ("connection_id",)),

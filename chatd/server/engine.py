@@ -19,11 +19,14 @@ from chatd.engineio import (
     open_packet,
     parse_query,
 )
-from chatd.observe import Emit, HandshakeRefused, SessionOpened
+from chatd.observe import Emit, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.chance import unguessable_id
-from chatd.server.admission import Admission, Network, Overload, client_address
+from chatd.server.addresses import Network, client_address, is_trusted
+from chatd.server.admission import Admission, Overload
 from chatd.server.origin import OriginRules
 from chatd.server.polling import Exchange, PollingTransport
+from chatd.server.proxies import ProxyNotices
+from chatd.server.reasons import DisconnectReason
 from chatd.server.request import TOO_LARGE, BadRequestError, RequestHead
 from chatd.server.session import Session, Sessions, Transport, Upper
 from chatd.server.sockets import Handshake
@@ -72,6 +75,7 @@ class Engine:
         self._make_upper = make_upper
         self.emit = emit
         self._trusted_proxies = trusted_proxies
+        self._notices = ProxyNotices(emit)
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""
@@ -108,7 +112,11 @@ class Engine:
 
     def address(self, head: RequestHead, peer: str) -> str:
         """The address of the client, behind trusted proxies or not."""
-        return client_address(peer, head.header(b"x-forwarded-for"), self._trusted_proxies)
+        forwarded_for = head.header(b"x-forwarded-for")
+        address = client_address(peer, forwarded_for, self._trusted_proxies)
+        if forwarded_for is not None and not is_trusted(peer, self._trusted_proxies):
+            self._notices.heard_from(address)
+        return address
 
     def refused(self, address: str, refusal: Refusal | Overload) -> None:
         """Tell the log of a request that was turned away."""
@@ -123,11 +131,15 @@ class Engine:
         make_transport: Callable[[Session], Transport],
     ) -> Session | Overload:
         """A new session over a new transport, or why there is no room for one."""
-        overload = self._admission.open_session(address, trio.current_time())
-        if overload is not None:
-            self.refused(address, overload)
-            return overload
-        session = Session(self.sessions, unguessable_id(), address)
+        sid = unguessable_id()
+        place = self._admission.open_session(address, sid, trio.current_time())
+        if isinstance(place, Overload):
+            self.refused(address, place)
+            return place
+        if place.instead_of is not None:
+            self.emit.emit(LimitHit(place.limit, None, address))
+            self.sessions.by_sid[place.instead_of].end(DisconnectReason.OVERLOADED)
+        session = Session(self.sessions, sid, address)
         session.transport = make_transport(session)
         handshake = Handshake(address, query, head.header(b"authorization"))
         session.upper = self._make_upper(session, handshake)

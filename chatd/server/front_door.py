@@ -19,7 +19,9 @@ import trio
 
 from chatd.engineio import Refusal, parse_query
 from chatd.observe import Emit, InternalError, LimitHit
-from chatd.server.admission import Admission, Overload
+from chatd.server.addresses import peer_address
+from chatd.server.admission import RETRY_AFTER_CEILING_S, Admission, Overload
+from chatd.server.callers import Caller
 from chatd.server.engine import Engine, switched
 from chatd.server.http_connection import (
     KEEP_ALIVE_S,
@@ -139,19 +141,22 @@ class FrontDoor:
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
-        address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        overload = self._admission.open_connection(address)
-        if overload is not None:
-            self._engine.refused(address, overload)
+        caller = Caller(sock, peer_address(peer), self._engine.sessions, GAVE_WAY)
+        place = self._admission.open_connection(caller)
+        if isinstance(place, Overload):
+            self._engine.refused(caller.address, place)
             with contextlib.suppress(OSError):
-                sock.send(overloaded(overload))
+                sock.send(overloaded(place))
             sock.close()
             return
+        if place.instead_of is not None:
+            self._emit.emit(LimitHit(place.limit, None, caller.address))
+            place.instead_of.give_way()
         self._sockets.add(sock)
         wait = self._readiness.watch(sock)
         try:
             # The requests live in a frame of their own, so that a lane does not keep their bytes.
-            lane = await self._requests(sock, wait, address)
+            lane = await self._requests(sock, wait, caller)
             if lane is not None:
                 await lane()
         except Exception as error:
@@ -159,11 +164,11 @@ class FrontDoor:
         finally:
             self._idle.discard(sock)
             self._sockets.discard(sock)
-            self._admission.close_connection(address)
+            self._admission.close_connection(caller)
             wait.close()
             sock.close()
 
-    async def _requests(self, sock: socket.socket, wait: Wait, peer: str) -> Lane | None:
+    async def _requests(self, sock: socket.socket, wait: Wait, caller: Caller) -> Lane | None:
         """Serve requests until the connection ends, or goes on as something else."""
         sessions = self._engine.sessions
         connection = HttpConnection(
@@ -180,12 +185,14 @@ class FrontDoor:
         if head is None:
             await self._hang_up(connection)
             return None
+        caller.query = head.query
         if not self._is_polling(head):
-            return self._leave(sock, wait, connection, head, peer)
+            return self._leave(sock, wait, connection, head, caller)
         async with trio.open_nursery() as nursery:
             connection.start(nursery)
             while head is not None and self._is_polling(head):
-                if not await self._poll(connection, head, peer):
+                caller.query = head.query
+                if not await self._poll(connection, head, caller.address):
                     head = None
                     break
                 self._idle.add(sock)
@@ -196,7 +203,8 @@ class FrontDoor:
             if head is None:
                 await connection.hang_up()
             else:
-                lane = self._leave(sock, wait, connection, head, peer)
+                caller.query = head.query
+                lane = self._leave(sock, wait, connection, head, caller)
             connection.stop()
             nursery.cancel_scope.cancel()
         return lane
@@ -248,11 +256,11 @@ class FrontDoor:
         wait: Wait,
         connection: HttpConnection,
         head: RequestHead,
-        peer: str,
+        caller: Caller,
     ) -> Lane | None:
         """The lane that this request asks for, or None where it was refused."""
         if head.path.startswith(self._settings.path):
-            return self._websocket(sock, wait, connection, head, peer)
+            return self._websocket(sock, wait, connection, head, caller)
         wait.forget()
         self._sockets.discard(sock)
         return partial(self._http.serve, sock, head.raw + connection.rest)
@@ -263,11 +271,11 @@ class FrontDoor:
         wait: Wait,
         connection: HttpConnection,
         head: RequestHead,
-        peer: str,
+        caller: Caller,
     ) -> Lane | None:
         engine, settings = self._engine, self._engine.sessions.settings
         query = parse_query(head.query)
-        address = engine.address(head, peer)
+        address = engine.address(head, caller.address)
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.refused(address, refusal)
@@ -291,6 +299,7 @@ class FrontDoor:
             if isinstance(session, Overload):
                 connection.finish(overloaded(session))
                 return None
+            caller.session = session
             lane = session.transport
             assert isinstance(lane, WebSocketLane)
             lane.begin(switching + encode_text(engine.opening(session)))
@@ -328,3 +337,6 @@ def overloaded(overload: Overload) -> bytes:
     """503, and when to come back."""
     retry = b"Retry-After: %d\r\n" % overload.retry_after_s
     return response(503, OVERLOADED_BODY, b"application/json", retry)
+
+
+GAVE_WAY: Final = overloaded(Overload("", RETRY_AFTER_CEILING_S))  # to who had not asked yet

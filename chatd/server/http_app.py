@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Protocol
 import attrs
 import orjson
 
+from chatd.server.addresses import peer_address
 from chatd.server.origin import OriginRules
 
 Message = dict[str, Any]
@@ -261,8 +262,7 @@ async def _handle(route: Route, request: Request) -> Response:
 
 def peer_of(scope: Scope) -> str:
     """The address of the connection's other end."""
-    client: Any = scope.get("client")
-    return str(client[0]) if client else "local"
+    return peer_address(scope.get("client"))
 
 
 def _find(table: Mapping[str, Route], path: str) -> Route | None:

@@ -234,16 +234,16 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
 
 
 STUCK = """
-import sys, time, signal, trio
-from chatd.app.daemon import SIGNALS, BoundedEnd
+import sys, time, trio
+from chatd.app.daemon import BoundedEnd
+from chatd.app.signals import Signals
 from chatd.observe import open_log
 
 async def main():
-    end = BoundedEnd(0.5, open_log("json", "info", sys.stderr, False))
-    with trio.open_signal_receiver(*SIGNALS), end.from_the_signal():
-        print("stuck", flush=True)
-        time.sleep(60)  # as a loop that has too much to do
+    print("stuck", flush=True)
+    time.sleep(60)  # as a loop that has too much to do
 
+Signals().begin_serving(BoundedEnd(0.5, open_log("json", "info", sys.stderr, False)))
 trio.run(main)
 """
 

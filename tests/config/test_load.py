@@ -95,7 +95,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
         "limits.sessions_per_address": 500,
-        "limits.pending_sessions_per_address": 100,
+        "limits.pending_sessions_per_address": 400,
         "limits.connections_per_address": 1000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
@@ -361,8 +361,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[directory.connections.demo]\nusers = ['a', 'db:x']",
             (
-                "chatd.toml: directory.connections.demo.users[1] must be a user id of 1 to 255 "
-                'printable ASCII characters that does not start with "db:", not the text "db:x".'
+                "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
+                "printable ASCII characters, without a space at either end, and not beginning "
+                'with "db:" in any case), not the text "db:x".'
+            ),
+        ),
+        (
+            "[directory.connections.demo]\nusers = ['ada ']",
+            (
+                "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
+                "printable ASCII characters, without a space at either end, and not beginning "
+                'with "db:" in any case), not the text "ada ".'
             ),
         ),
         (

@@ -148,6 +148,11 @@ class Door:
         await peer.connect()
         return peer
 
+    def identify(self) -> None:
+        """Every session is a user's from now on."""
+        for session in self.sessions.by_sid.values():
+            session.identify("ada")
+
     @property
     def reasons(self) -> list[str]:
         """Why sessions ended, in order."""
@@ -162,6 +167,7 @@ class Door:
         assert self.admission._by_address == {}
         assert self.admission._pending == {}
         assert self.admission._connected == {}
+        assert self.admission._unknown == self.admission._unknown_of == {}
 
 
 async def open_websocket(stream: trio.SocketStream, **request: Any) -> Peer:

@@ -267,6 +267,43 @@ async def test_a_room_that_was_taken_away_is_not_found_with_ticket_or_token(
             refused(await asker.ask(f"{answer_id}.csv", token()), 404, "not_found")
 
 
+async def test_a_ticket_ends_when_its_user_refreshes_with_a_token_without_the_room(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        bob = await chat.enter("bob", (ROOM, OTHER))
+        ticket = await asker.ticket(answer_id, token("bob"))
+        of_ada = await asker.ticket(answer_id, token("ada"))
+        assert (await bob.call("auth:refresh", {"token": token("bob", (OTHER,))}))["ok"]
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+        assert (await asker.ask(f"{answer_id}.csv", ticket=of_ada)).status == 200
+
+
+async def test_a_ticket_ends_when_its_user_comes_in_with_a_token_without_the_room(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        by_socket, by_http = [await asker.ticket(answer_id, token("bob")) for _ in range(2)]
+        narrowed = await asker.ask(f"{answer_id}.csv", token("bob", (OTHER,)), ticket=by_http)
+        refused(narrowed, 401, "unauthorized")
+        refused(await asker.ask(f"{answer_id}.csv", ticket=by_socket), 401, "unauthorized")
+        ticket = await asker.ticket(answer_id, token("bob"))
+        await chat.enter("bob", (OTHER,))
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+
+
+async def test_a_ticket_is_nobody_elses_for_who_shows_a_token_too(tmp_path: Path) -> None:
+    async with open_export(tmp_path) as (_, asker, answer_id):
+        ticket = await asker.ticket(answer_id, token("bob"))
+        refused(await asker.ask(f"{answer_id}.csv", token(), ticket=ticket), 401, "unauthorized")
+        refused(await asker.ask(f"{answer_id}.csv", "bad", ticket=ticket), 401, "token_invalid")
+        basic = {"authorization": "Basic YWRhOmFkYQ=="}  # a proxy's business, and no token
+        looked = await asker.ask(f"{answer_id}.csv", method="HEAD", headers=basic, ticket=ticket)
+        assert looked.status == 200
+        assert (await asker.ask(f"{answer_id}.csv", token("bob"), ticket=ticket)).status == 200
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+
+
 async def test_an_answer_of_a_room_of_others_is_not_found_and_gets_no_ticket(
     tmp_path: Path,
 ) -> None:

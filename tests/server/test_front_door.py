@@ -146,6 +146,7 @@ async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> N
     async with open_door(sessions_per_address=1) as door:
         peer = await door.open()
         await opening(peer)
+        door.identify()
         assert (await answer_to(door, upgrade_request())).startswith(b"HTTP/1.1 503 ")
         await peer.send("1")
         await peer.end()
@@ -157,6 +158,7 @@ async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> N
 async def test_too_many_connections_are_told_when_to_come_back() -> None:
     async with open_door(max_connections=1) as door:
         await opening(await door.open())
+        door.identify()
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
@@ -167,17 +169,16 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
 
 async def test_too_many_connections_of_an_address_are_told_when_to_come_back() -> None:
     async with open_door(connections_per_address=2, sessions_per_address=2) as door:
-        peer = await door.join()
-        half = await door.dial()
-        await half.send_all(b"GET /")
-        await peer.echo()
+        first, second = await door.join(), await door.join()
+        door.identify()
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 5\r\n" in answer
         assert [one.reason for one in door.recorder.of(HandshakeRefused)] == [
             "connections_per_address"
         ]
-        await half.aclose()
+        await first.echo()
+        await second.stream.aclose()
         await until(lambda: door.admission.connections == 1)
         await opening(await door.open())
 

@@ -724,6 +724,7 @@ async def test_a_body_that_stalls_ends_the_session() -> None:
 async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> None:
     async with open_door(sessions_per_address=1) as door:
         poller = await open_poller(door)
+        door.identify()
         answer = await ask(door)
         assert answer.status == 503
         assert re.fullmatch(r"[1-9]\d*", answer.headers["retry-after"])
