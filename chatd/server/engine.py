@@ -240,6 +240,8 @@ def switched(head: RequestHead) -> bytes:
 
 def _is_websocket_handshake(head: RequestHead) -> bool:
     headers = head.headers
+    if head.has_body:  # whoever reads it would take frames for it, or it for frames
+        return False
     if headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
         headers.get(b"sec-websocket-key", b"")
     ):

@@ -125,7 +125,7 @@ class HttpLane:
         if head.asks_for_upgrade:
             _finish(connection, head, UPGRADE_REFUSED)
             return None
-        if not (head.is_chunked or head.declared_length):
+        if not head.has_body:
             return rewritten(head, b"")
         judged = self._app.judge_body(head)
         if not isinstance(judged, int):

@@ -109,6 +109,11 @@ class RequestHead:
         """Bytes of the body, as far as the head says."""
         return int(self.headers.get(b"content-length", b"0"))
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows, be it an empty one in chunks."""
+        return self.is_chunked or self.declared_length > 0
+
     def header(self, name: bytes) -> str | None:
         """A header as text, or None."""
         value = self.headers.get(name)

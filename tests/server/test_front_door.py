@@ -91,6 +91,8 @@ async def test_connection_may_hold_more_than_upgrade(door: Door) -> None:
         {"without": "sec-websocket-key"},
         {"headers": ["Sec-WebSocket-Key: short"]},
         {"headers": ["Sec-WebSocket-Protocol: not a token"]},
+        {"headers": ["Content-Length: 6"]},
+        {"headers": ["Transfer-Encoding: chunked"]},
     ],
 )
 async def test_what_is_no_websocket_handshake_is_a_bad_request(
