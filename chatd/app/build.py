@@ -29,7 +29,6 @@ from chatd.server.addresses import Network, as_network
 from chatd.server.admission import Admission
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
-from chatd.server.asgi_lane import AsgiLane
 from chatd.server.catch_up import CatchUp
 from chatd.server.chat_app import ChatApp
 from chatd.server.clients import Clients, Rates
@@ -78,7 +77,6 @@ class Parts:
     """The running parts of a daemon, as `tree` and `daemon.serve` need them."""
 
     door: FrontDoor
-    http: HttpLane
     sessions: Sessions
     readiness: Readiness
     admission: Admission
@@ -152,13 +150,9 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         trusted_proxies=_trusted_proxies(config),
     )
     http = HttpLane(
-        AsgiLane(
-            engine, SOCKET_IO_PATH, build_app(status, routes={ANSWERS_PATH: chat.exports.route()})
-        ),
-        read_timeout_s=config.server.head_timeout_s,
+        build_app(status, routes={ANSWERS_PATH: chat.exports.route()}),
+        body_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
-        max_head_bytes=config.server.max_head_bytes,
-        max_body_bytes=config.server.max_payload_bytes,
     )
     door = FrontDoor(
         FrontDoorSettings(
@@ -184,7 +178,6 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
     )
     return Parts(
         door=door,
-        http=http,
         sessions=sessions,
         readiness=readiness,
         admission=admission,

@@ -119,7 +119,6 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.snapshots.write()  # with everybody there: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
-    await parts.http.stop_idle()
     parts.door.stop_accepting()
     await parts.admission.emptied()
 

@@ -92,8 +92,12 @@ class Server:
 
     def called(self, host: str) -> "Server":
         """The same server by another name of this machine."""
+        return self.at(self.url.replace("127.0.0.1", host))
+
+    def at(self, url: str) -> "Server":
+        """The same server, called there: through a proxy, or by another name."""
         namesake = copy.copy(self)
-        namesake.url = self.url.replace("127.0.0.1", host)
+        namesake.url = url
         return namesake
 
     def kill(self) -> None:

@@ -463,19 +463,21 @@ async def test_a_peer_that_stops_reading_costs_nobody_anything_and_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_answering(tmp_path) as (chat, database):
-        monkeypatch.setattr(chat.parts.http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.door._http, "_send_timeout_s", 0.2)
         # Fifty megabytes as JSON, which names the column in each row; a few hundred kilobytes here.
         long = [Column("n" * PIECE_BYTES, "integer")]
         answer_id = await answered(chat, database, long, [[number] for number in range(800)])
+        admission = chat.parts.admission
+        others = admission.connections
         with socket.socket() as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(chat.address)
             head = f"GET /api/answers/{answer_id}.json HTTP/1.1\r\nHost: localhost\r\n"
             stalled.sendall(f"{head}Authorization: Bearer {token()}\r\n\r\n".encode())
-            await until(lambda: chat.parts.http.connections == 1)
+            await until(lambda: admission.connections == others + 1)
             answer = await Asker(chat).ask(f"{answer_id}.csv", token())
             assert answer.body.endswith(b"\r\n799\r\n")
-            await until(lambda: chat.parts.http.connections == 0)
+            await until(lambda: admission.connections == others)
 
 
 async def test_a_large_answer_comes_whole(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ async def test_connection_may_hold_more_than_upgrade(door: Door) -> None:
         {"without": "sec-websocket-key"},
         {"headers": ["Sec-WebSocket-Key: short"]},
         {"headers": ["Sec-WebSocket-Protocol: not a token"]},
+        {"headers": ["Content-Length: 6"]},
+        {"headers": ["Transfer-Encoding: chunked"]},
     ],
 )
 async def test_what_is_no_websocket_handshake_is_a_bad_request(
@@ -270,11 +272,14 @@ async def test_a_reset_while_the_head_is_read_harms_nobody(door: Door) -> None:
         await other.echo()
 
 
-async def test_the_end_of_input_in_the_middle_of_a_head_closes(door: Door) -> None:
+async def test_the_end_of_input_in_the_middle_of_a_head_is_a_bad_request(door: Door) -> None:
     stream = await door.dial()
     await stream.send_all(b"GET /socket.io/")
     await stream.send_eof()
-    assert await read_to_end(stream) == b""
+    assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400 ")
+    silent = await door.dial()
+    await silent.send_eof()
+    assert await read_to_end(silent) == b""
 
 
 async def test_everything_else_is_answered_as_http(door: Door) -> None:
