@@ -8,8 +8,8 @@ of one, and end nothing, so that each `;`, tab and line end within a text begins
 - behind each of them, what begins like a formula gets an apostrophe too;
 - where a text ends with one, a space goes behind it, or the quote that ends the field would begin
   the next;
-- where a row begins with a negative number, its texts are in quotes: the whole row is one cell
-  then, and the worst that it can be is a formula of numbers and of texts.
+- where a row begins with a negative number, its texts are in quotes, but for plain words: the whole
+  row is one cell then, and the worst that it can be is a formula of numbers, texts and words.
 
 NULL is empty, an empty text is a pair of quotes, bytes are base64. In JSON a row is an object,
 cells are as they travel; where columns share a name, the later ones get a number.
@@ -31,6 +31,7 @@ _BEGINS_FORMULA = re.compile(rf"[\t\r\n]|{_FORMULA}")
 _FORMULA_WITHIN = re.compile(rf"(?<=[;\t\r\n])(?={_FORMULA})")
 _ENDS_OPEN = re.compile(r"(?<=[;\t\r\n])(?=\"*\Z)")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[A-Za-z0-9+/]+=*")  # base64 too
 _QUOTED = re.compile(r"[\",;\t\r\n]")
 _NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -108,8 +109,10 @@ def _csv_line(row: Row) -> bytes:
 
 
 def _stands_alone(field: str) -> bool:
-    """Whether a field is in quotes, or is nothing, or a number."""
-    return field[:1] in ("", '"') or _NUMBER.fullmatch(field) is not None
+    """Whether a field is in quotes, or nothing, a number or a word that calls nothing."""
+    if field[:1] in ("", '"'):
+        return True
+    return (_NUMBER.fullmatch(field) or _WORD.fullmatch(field)) is not None
 
 
 def _csv(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:

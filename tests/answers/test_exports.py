@@ -222,8 +222,8 @@ def cells_as_split(text: str, delimiter: str) -> list[str]:
 
 
 NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-# A row that begins with a negative number, up to where it is cut: numbers, texts, true and false.
-OPERAND = rf'({NUMBER}|"([^"]|"")*"|true|false|)'
+# A row that begins with a negative number, up to where it is cut: numbers, texts, and words.
+OPERAND = rf'({NUMBER}|"([^"]|"")*"|[A-Za-z0-9+/]*=*)'
 HARMLESS = re.compile(rf'{NUMBER}(,{OPERAND})*(,"([^"]|"")*)?')
 
 

@@ -244,7 +244,7 @@ def test_the_text_is_bounded_and_the_markup_rule_changes_nothing(
 
 
 def test_a_markdown_reader_sees_the_cell_as_it_was() -> None:
-    written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j //k.org l@m :n: "
+    written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j //k.org l@m :n:"
     text = table_text(columns("x"), [[written]], is_truncated=False)
     assert "".join(token.content for token in body_cells(text)[1][0]) == written
 

@@ -98,6 +98,8 @@ CLAIMS_REFUSED: dict[str, dict[str, Any]] = {
     "sub with a NUL": {"sub": "a\0da"},
     "sub with a lone surrogate": {"sub": "\ud800"},
     "sub of a database": {"sub": "db:sales"},
+    "sub with markup": {"sub": "ada<img src=x>"},
+    "sub that ends in a bracket": {"sub": "ada<"},
 }
 
 
@@ -120,6 +122,7 @@ def test_claims_that_are_refused_as_invalid(changes: dict[str, Any]) -> None:
         {"sub": "u" * 255},
         {"sub": "auth0|5f7c8ec7c33c6c004bbafe82"},
         {"sub": "a db: within"},
+        {"sub": "o'brien & co <3 <= 4>"},
         {"unknown": [None, {"deep": []}]},
     ],
 )
