@@ -7,6 +7,7 @@ data, and is delivered as it is, stands in `DATA`, and in the README.
 
 import functools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,7 @@ from tests.answers.services import HeldDatabase
 from tests.chat.test_markup import OBEYED
 from tests.chat.test_markup_judges import markup_in
 from tests.server.chats import ROOM, SECRET, Chat, ChatPeer, message
+from tests.server.peers import Ended
 from tests.server.test_chat_answers import SQL, called, open_answering
 
 HOSTILE = "<img src=x onerror=alert(1)><!-- <?x \x1b[2J\x9b2J\x08\x7f \u202eb\u2066 a<"
@@ -94,6 +96,11 @@ class Listener:
     heard: list[tuple[str, Any]] = attrs.field(factory=list)
 
     async def listen(self) -> None:
+        """Until the server ends it: whoever was not let in has ten seconds for another try."""
+        with suppress(Ended):
+            await self._listen()
+
+    async def _listen(self) -> None:
         while True:
             text = await self.peer.peer.message()
             assert isinstance(text, str)
