@@ -41,12 +41,12 @@ def mint(
         raise ValueError("the token audience is empty; Supabase's is 'authenticated'")
     if not is_user_id(user_id):
         raise ValueError(
-            "a user id is 1 to 255 printable ASCII characters, none of them opening markup, "
+            "a user id is 1 to 255 printable ASCII characters without markup like <b>, "
             f"not beginning with {RESERVED_USER_PREFIX!r}"
         )
     if not all(is_connection_id(room) for room in rooms):
         raise ValueError(
-            "a connectionId is 1 to 128 printable ASCII characters, none of them opening markup"
+            "a connectionId is 1 to 128 printable ASCII characters without markup like <b>"
         )
     issued_s = int(now_s)
     expires_s = issued_s + ttl_s

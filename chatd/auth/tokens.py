@@ -140,7 +140,7 @@ class Verifier:
         if not is_user_id(user_id):
             raise _invalid(
                 "The token's sub is not a user id: 1 to 255 printable ASCII characters, "
-                f"none of them opening markup, not beginning with {RESERVED_USER_PREFIX!r}."
+                f"without markup like <b>, not beginning with {RESERVED_USER_PREFIX!r}."
             )
         return str(user_id)
 

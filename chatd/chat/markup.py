@@ -52,8 +52,10 @@ def keep(content: str) -> str:
 
 def neutralise(content: str) -> str:
     """`<` written `< ` exactly where it would open markup."""
-    if "<" not in content and _is_plain(content):
-        return content
+    if "<" not in content:
+        if len(content) <= SHORT_CHARS and content.isprintable():  # most are; and a call less
+            return content
+        return keep(content)
     return OPENS_MARKUP.sub("< ", keep(content))
 
 
