@@ -8,7 +8,7 @@ what a crash has interrupted.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -34,6 +34,7 @@ from chatd.answers.requests import (
 )
 from chatd.answers.runs import Run
 from chatd.answers.under_way import Stage, UnderWay
+from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, Emit, InternalError
@@ -67,7 +68,7 @@ class Told(Protocol):
 class Ended(Protocol):
     """Looks up in the log what became of a question."""
 
-    async def answer_to(self, question_id: str) -> Answering | None: ...
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None: ...
 
 
 @attrs.frozen
@@ -161,20 +162,29 @@ class Answers:
 
         `rooms` are those that the user may use. Raises StoreReadFailed, StoreClosed.
         """
-        one = self._open.get(question_id)
+        one = self._open_in(question_id, rooms)
         if one is None:
-            known = await self._log.answer_to(question_id)
-            if known is None or known.connection_id not in rooms or known.state is None:
+            known = await self._log.answer_to(question_id, rooms)
+            if known is None or known.state is None:
                 return Refusal(Code.NOT_FOUND, path="messageId")
             return Cancelling(known.state)
-        if one.of.connection_id not in rooms:
-            return Refusal(Code.NOT_FOUND, path="messageId")
         if user_id != one.of.user_id and not self.rules.anybody_cancels:
             sentence = "Only who asked may cancel this answer."
             return Refusal(Code.NOT_FOUND, sentence, path="messageId")
         one.want_end(State.CANCELLED)
         await one.ended.wait()
         return Cancelling(one.answer.state, one.is_confirmed)
+
+    def _open_in(self, question_id: str, rooms: Container[str]) -> UnderWay | None:
+        """The open answer to the question that is known by this id in these rooms. What is open
+        elsewhere is looked for like what is not."""
+        one = self._open.get(question_id)
+        if one is not None and one.of.connection_id in rooms:
+            return one
+        for one in self._open.values():
+            if written_id(one.of.question_id) == question_id and one.of.connection_id in rooms:
+                return one
+        return None
 
     async def drain(self) -> None:
         """End what is under way, and return when all of it is in the log."""

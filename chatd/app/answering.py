@@ -14,6 +14,7 @@ from chatd.answers.reading import QuestionReader
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.app.start import DEMO_ROOM
+from chatd.chat.markup import Markup
 from chatd.config import Config, Database
 from chatd.observe import Emit, StoreFailed
 from chatd.observe.clock import wall_ms
@@ -44,7 +45,7 @@ def configured_databases(config: Config) -> Mapping[str, Database]:
 
 
 def build_answering(
-    config: Config, store: Store, hub: Hub, commands: Commands, emit: Emit
+    config: Config, store: Store, hub: Hub, commands: Commands, markup: Markup, emit: Emit
 ) -> Answering:
     """Put the answers together; the sample database is made where it is asked and not there."""
     configured = configured_databases(config)
@@ -57,7 +58,7 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, emit, sample=sample) for room, one in configured.items()
     }
-    board = AnswerBoard(hub)
+    board = AnswerBoard(hub, markup)
     answers = config.answers
     service = Answers(
         {

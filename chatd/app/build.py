@@ -20,7 +20,7 @@ from chatd.auth import (
     Verifier,
 )
 from chatd.chat import messages, presence, typing
-from chatd.chat.markup import MARKUPS
+from chatd.chat.markup import MARKUPS, Markup
 from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
@@ -227,12 +227,17 @@ def _build_chat(
         ephemeral,
         clients,
         presence.Presence.restore(frozen.get("presence"), now_s),
+        markup,
     )
     typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
     typing_board = TypingBoard(
-        typing_mailbox, ephemeral, clients, typing.Typing.restore(frozen.get("typing"), now_s)
+        typing_mailbox,
+        ephemeral,
+        clients,
+        typing.Typing.restore(frozen.get("typing"), now_s),
+        markup,
     )
-    answering = build_answering(config, store, hub, commands, emit)
+    answering = build_answering(config, store, hub, commands, markup, emit)
     catch_up = CatchUp(
         feeds,
         hub,
@@ -275,7 +280,7 @@ def _build_chat(
     searcher = Searcher(store.search_readers, log.maintain)
     app = ChatApp(
         entrance,
-        _welcome(config, store.epoch),
+        _welcome(config, store.epoch, markup),
         clients,
         feeds,
         machine,
@@ -367,7 +372,7 @@ def _rates(config: Config) -> Rates:
     )
 
 
-def _welcome(config: Config, epoch: str) -> Welcome:
+def _welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
     limits = {
         "contentChars": config.messages.content_chars,
         "historyPage": config.messages.history_page,
@@ -375,7 +380,7 @@ def _welcome(config: Config, epoch: str) -> Welcome:
         "typingPerMinute": config.limits.user_typing_per_minute,
         "maxPayload": config.server.max_payload_bytes,
     }
-    return Welcome(epoch, limits)
+    return Welcome(epoch, limits, markup)
 
 
 def _origin_rules(config: Config) -> OriginRules:

@@ -42,7 +42,9 @@ def mint(
     if not is_user_id(user_id):
         raise ValueError(f"a user id is {USER_ID_RULE}")
     if not all(is_connection_id(room) for room in rooms):
-        raise ValueError("a connectionId is 1 to 128 printable ASCII characters")
+        raise ValueError(
+            "a connectionId is 1 to 128 printable ASCII characters without markup like <b>"
+        )
     issued_s = int(now_s)
     expires_s = issued_s + ttl_s
     if not 0 <= issued_s < expires_s <= LATEST_DATE_S:

@@ -16,7 +16,8 @@ from chatd.chat.queue import Queue
 class Message:
     """One message of a room, as it is kept.
 
-    `message_id` and `thread_id` are UUIDs in lower-case text. `seq` is dense in the room and starts
+    `message_id` and `thread_id` are UUIDs in lower-case text, the first with its room where another
+    room has one of the same (`chatd.chat.ids`). `seq` is dense in the room and starts
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
     of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
     has the id of its question in `reply_to`, and its table as JSON in `answer`.

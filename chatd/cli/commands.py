@@ -51,7 +51,6 @@ from chatd.config import (
 )
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
-from chatd.observe.lines import visible
 
 HEALTH_TIMEOUT_S = 5.0
 
@@ -291,7 +290,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         said = getattr(reason, "strerror", None) or str(reason).strip()
-        fail(f"no daemon answers at {url}: {visible(said)}; is it running?", EXIT_FAILURE)
+        fail(f"no daemon answers at {url}: {said}; is it running?", EXIT_FAILURE)
     try:
         status = json.loads(body)["status"]
     except (ValueError, KeyError, TypeError):

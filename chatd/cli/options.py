@@ -10,6 +10,7 @@ import click
 
 from chatd.app.start import EXIT_CONFIG, EXIT_FAILURE
 from chatd.config import ConfigError, Loaded, load
+from chatd.observe.lines import visible
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +35,7 @@ def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
 def say(text: str) -> None:
     """Write what was asked for; the end where it cannot be written."""
     try:
-        click.echo(text)
+        click.echo(_for_a_terminal(text))
     except BrokenPipeError:  # whoever read it has what they want; click ends quietly
         raise
     except OSError as error:
@@ -45,8 +46,14 @@ def say(text: str) -> None:
 
 def fail(message: str, code: int) -> NoReturn:
     """End with a sentence for a person."""
-    click.echo(f"chatd: {message}", err=True)
+    click.echo(f"chatd: {_for_a_terminal(message)}", err=True)
     sys.exit(code)
+
+
+def _for_a_terminal(text: str) -> str:
+    """The text, line by line, with what a terminal would obey spelled out: tokens, files and
+    servers of others have a say in it."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def open_missing_streams() -> None:

@@ -260,7 +260,7 @@ class Messages:
     markup: str = key(
         "neutralise",
         Choice(("neutralise", "escape", "keep")),
-        'What happens to HTML in content: "neutralise", "escape" or "keep".',
+        'What happens to HTML in text of people: "neutralise", "escape" or "keep".',
         "SPEC 5, markup",
     )
     content_chars: int = key(

@@ -22,6 +22,7 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
+from chatd.chat.markup import Markup
 from chatd.observe import AuthenticationFailed, Emit, LimitHit
 from chatd.observe.clock import wall_ms, wall_s
 from chatd.server.addresses import counted_as
@@ -122,6 +123,7 @@ class Welcome:
 
     epoch: str
     limits: Mapping[str, Any]
+    markup: Markup
 
     def payload(
         self,
@@ -144,24 +146,23 @@ class Welcome:
             "expiresAt": identity.expires_at_ms,
             "resumed": is_resumed,
             "rooms": [
-                _room(grant, *stands[connection_id])
+                self._room(grant, *stands[connection_id])
                 for connection_id, grant in admitted.grants.items()
             ],
             "limits": self.limits,
         }
         if identity.name is not None:
-            status["name"] = identity.name
+            status["name"] = self.markup(identity.name)
         if reconnect_attempts is not None:
             status["reconnectAttempts"] = reconnect_attempts
         return orjson.dumps(status)
 
-
-def _room(grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
-    room: dict[str, Any] = {
-        "connectionId": grant.connection_id,
-        "lastSeq": last_seq,
-        "unread": unread,
-    }
-    if grant.title is not None:
-        room["title"] = grant.title
-    return room
+    def _room(self, grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
+        room: dict[str, Any] = {
+            "connectionId": grant.connection_id,
+            "lastSeq": last_seq,
+            "unread": unread,
+        }
+        if grant.title is not None:
+            room["title"] = self.markup(grant.title)
+        return room

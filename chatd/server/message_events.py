@@ -4,6 +4,7 @@ The order of the checks: what cannot be read, what may not be (id, content, room
 A retry of a message that is known is never too much (SPEC 5, "Message").
 """
 
+from collections.abc import Collection, Container
 from functools import partial
 from typing import Protocol
 
@@ -44,16 +45,16 @@ class Questions(Protocol):
 class MessageReader(Protocol):
     """Looks into the log go past the actors, to the store."""
 
-    async def message(self, message_id: str) -> Message | None:
-        """A message by its id."""
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None:
+        """A message of one of these rooms by its id."""
         ...
 
 
 class Members(Protocol):
     """What the actor knows of messages, to be looked at between its batches."""
 
-    def knows(self, message_id: str) -> bool:
-        """Whether a message of this id is among the recent ones."""
+    def knows(self, message_id: str, rooms: Collection[str]) -> bool:
+        """Whether a message of this id is among the recent ones, for who may read these rooms."""
         ...
 
 
@@ -119,7 +120,7 @@ class MessageEvents:
                 self.refuse_message(client, ack_id, payload, unknown)
                 return None
             thread_id = canonical
-        is_new = not self._members.knows(message_id)
+        is_new = not self._members.knows(message_id, client.grants)
         counted = is_new and client.take_message(room)
         command = SendMessage(
             Origin(
@@ -136,6 +137,7 @@ class MessageEvents:
             message.content,
             context,
             thread_id,
+            rooms=client.grants,
         )
         if is_new and not counted:
             return partial(self._send_if_stored, client, command, payload)
@@ -197,7 +199,7 @@ class MessageEvents:
         room = command.connection_id
         await self._commands.barrier(client)
         try:
-            is_stored = await self._is_stored(command.message_id)
+            is_stored = await self._is_stored(client, command.message_id)
         except StoreReadFailed:
             is_stored = False
         wait_ms = None if is_stored else client.admit_message(room)
@@ -211,11 +213,12 @@ class MessageEvents:
         if later is not None:
             await later()
 
-    async def _is_stored(self, message_id: str) -> bool:
-        """Whether there is a message of this id, be it another one. Raises StoreReadFailed."""
-        return (
-            self._members.knows(message_id) or await self._readers.message(message_id) is not None
-        )
+    async def _is_stored(self, client: Client, message_id: str) -> bool:
+        """Whether there is a message of this id that the client may read, be it another one. Raises
+        StoreReadFailed."""
+        if self._members.knows(message_id, client.grants):
+            return True
+        return await self._readers.message(message_id, client.grants) is not None
 
     async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
         """The opener of the thread is not among the recent messages.
@@ -230,8 +233,8 @@ class MessageEvents:
         opener = self._feeds.find(command.thread_id, (room,))
         try:
             if opener is None:
-                opener = await self._readers.message(command.thread_id)
-            is_stored = opener is None and await self._is_stored(command.message_id)
+                opener = await self._readers.message(command.thread_id, (room,))
+            is_stored = opener is None and await self._is_stored(client, command.message_id)
         except StoreReadFailed:
             self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
             return
@@ -254,7 +257,7 @@ class MessageEvents:
             MessageRefused(
                 client.socket.session.log_id,
                 client.identity.user_id,
-                told_back(room, 128),
+                told_back(room),
                 message_id,
                 refusal.code,
             )
@@ -281,7 +284,7 @@ class MessageEvents:
         What the log has, the actor may be about to learn: what is in front of this is settled then.
         """
         try:
-            known = await self._readers.message(message_id)
+            known = await self._readers.message(message_id, client.grants)
         except StoreReadFailed:
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
             return

@@ -278,7 +278,8 @@ class RoomEvents:
         if leave.connection_id in client.grants:
             self._accept(client, ack_id, leave.connection_id)
         else:  # where a room stands is told to nobody who may not use it
-            accepted(client.socket, ack_id, connectionId=leave.connection_id)
+            room = told_back(leave.connection_id)
+            accepted(client.socket, ack_id, **({} if room is None else {"connectionId": room}))
         return None
 
     def give_up(self, client: Client, rooms: Iterable[str]) -> None:
@@ -315,7 +316,7 @@ class RoomEvents:
     def refuse(self, client: Client, event: ClientEvent, ack_id: int | None, room: str) -> None:
         """Say that a room may not be used."""
         refusal = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
-        refused(client.socket, event, ack_id, refusal, connection_id=told_back(room, 128))
+        refused(client.socket, event, ack_id, refusal, connection_id=told_back(room))
 
     def history_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         wanted = structure(payload, HistoryGet)
@@ -332,7 +333,7 @@ class RoomEvents:
             ClientEvent.HISTORY_GET,
             ack_id,
             wanted,
-            connection_id=told_back(room, 128),
+            connection_id=told_back(room),
         )
         return None
 

@@ -54,7 +54,7 @@ class SearchEvents:
         refusal = asked if isinstance(asked, Refusal) else _check(client, asked)
         if refusal is not None:
             room = payload.get("connectionId") if isinstance(payload, dict) else None
-            told = told_back(room, 128)
+            told = told_back(room)
             refused(client.socket, ClientEvent.SEARCH, ack_id, refusal, connection_id=told)
             return None
         assert not isinstance(asked, Refusal)

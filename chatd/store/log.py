@@ -19,7 +19,7 @@ import attrs
 
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
-from chatd.store.rows import SELECT_MESSAGE, Batch, Heads, message_from_row, uuid_bytes
+from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
 
 
 @attrs.frozen
@@ -31,7 +31,8 @@ class Committed:
 
 @attrs.frozen
 class Conflict:
-    """Nothing of the request was written: these messageIds were in the log already, as these."""
+    """Nothing of the request was written: these messageIds were in the log already, as these,
+    whatever room they are in."""
 
     existing: Mapping[str, Message]
 
@@ -154,8 +155,9 @@ class Log:
                 key = uuid_bytes(record.message.message_id)
             except ValueError:
                 continue
-            for row in self._connection.execute(SELECT_MESSAGE, (key,)):
-                existing[record.message.message_id] = message_from_row(row)
+            for row in self._connection.execute(SELECT_MESSAGES, ids_from(key)):
+                message = message_from_row(row)
+                existing[message.message_id] = message
         return existing
 
     @contextlib.contextmanager

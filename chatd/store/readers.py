@@ -7,7 +7,7 @@ agree.
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
+from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message, MessagePlace
 from chatd.store.connections import connect_to_read
@@ -23,7 +24,7 @@ from chatd.store.rows import (
     LAST_SEQ,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
-    SELECT_MESSAGE,
+    ids_from,
     message_from_row,
     uuid_bytes,
     uuid_text,
@@ -57,7 +58,8 @@ _HAS_THREAD = """
     SELECT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_thread
                    WHERE m.room_id = r.room_id AND m.thread_id = ?2)
         OR EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_id
-                   WHERE m.message_id = ?2 AND m.room_id = r.room_id AND m.thread_id IS NULL)
+                   WHERE m.message_id IN (?2, ?3) AND m.room_id = r.room_id
+                     AND m.thread_id IS NULL)
     FROM rooms r WHERE r.connection_id = ?1
 """
 OWED = f"""
@@ -75,6 +77,20 @@ UNDELIVERED = """
 NEWEST = """
     SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
+"""
+# Which messages have an id, without a look at what they hold, the time of which would tell of it.
+_PLACES = """
+    SELECT m.position, r.connection_id
+    FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id)
+    WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
+"""
+_MESSAGE_AT = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+"""
+_ANSWERS = """
+    SELECT a.answer_id, r.connection_id, a.user_id, a.state
+    FROM answers a JOIN rooms r USING (room_id)
+    WHERE a.question_id BETWEEN ? AND ? ORDER BY a.question_id
 """
 _BEYOND_ANY_SEQ = 2**63 - 1
 
@@ -159,22 +175,28 @@ class LogReaders:
             lambda connection: _read_page(connection, connection_id, before, after, limit, thread)
         )
 
-    async def message(self, message_id: str) -> Message | None:
-        """The message with this id, in whatever room. `ValueError` where it is no UUID."""
+    async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        """The message with this id in one of these rooms, in whatever room where that is None.
+        `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
-        return await self.read(lambda connection: _read_message(connection, key))
+        return await self.read(lambda connection: _read_message(connection, key, rooms))
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
         """Whether a message of the room has opened this thread, or might: one that is in no thread
         itself. A thread outlives its opener, as long as a reply is kept. `ValueError` where the id
         is no UUID."""
-        key = uuid_bytes(thread_id)
-        return await self.read(lambda connection: _read_has_thread(connection, connection_id, key))
+        keys = uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))
+        return await self.read(
+            lambda connection: _read_has_thread(connection, connection_id, *keys)
+        )
 
-    async def answer_to(self, question_id: str) -> Answering | None:
-        """What became of a question; None where it was none. `ValueError` where it is no UUID."""
+    async def answer_to(
+        self, question_id: str, rooms: Container[str] | None = None
+    ) -> Answering | None:
+        """What became of a question in one of these rooms, in whatever room where that is None;
+        None where it was none. `ValueError` where it is no UUID."""
         key = uuid_bytes(question_id)
-        return await self.read(lambda connection: _read_answering(connection, key))
+        return await self.read(lambda connection: _read_answering(connection, key, rooms))
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
@@ -310,23 +332,29 @@ def page_statement(*, backward: bool, of_thread: bool) -> str:
     )
 
 
-def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
-    row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
-    return None if row is None else message_from_row(row)
+def _read_message(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Message | None:
+    for position, room in connection.execute(_PLACES, ids_from(key)).fetchall():
+        if rooms is None or room in rooms:
+            return message_from_row(connection.execute(_MESSAGE_AT, (position,)).fetchone())
+    return None
 
 
-def _read_has_thread(connection: sqlite3.Connection, connection_id: str, thread: bytes) -> bool:
-    row = connection.execute(_HAS_THREAD, (connection_id, thread)).fetchone()
+def _read_has_thread(
+    connection: sqlite3.Connection, connection_id: str, thread: bytes, scoped: bytes
+) -> bool:
+    row = connection.execute(_HAS_THREAD, (connection_id, thread, scoped)).fetchone()
     return row is not None and bool(row[0])
 
 
-def _read_answering(connection: sqlite3.Connection, key: bytes) -> Answering | None:
-    row = connection.execute(
-        "SELECT a.answer_id, r.connection_id, a.user_id, a.state"
-        " FROM answers a JOIN rooms r USING (room_id) WHERE a.question_id = ?",
-        (key,),
-    ).fetchone()
-    return None if row is None else Answering(uuid_text(row[0]), *row[1:])
+def _read_answering(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Answering | None:
+    for answer_id, room, user_id, state in connection.execute(_ANSWERS, ids_from(key)).fetchall():
+        if rooms is None or room in rooms:
+            return Answering(uuid_text(answer_id), room, user_id, state)
+    return None
 
 
 def _read_owed(

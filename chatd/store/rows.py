@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, assert_never
 import attrs
 import orjson
 
+from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
     AnswerClosed,
@@ -31,9 +32,11 @@ MESSAGE_COLUMNS = (
     " m.timestamp_ms, m.reply_to, m.answer"
 )
 MESSAGE_WIDTH = 11  # how many columns these are
-SELECT_MESSAGE = (
-    f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.message_id = ?"
-)
+# Those of one id, the one without a scope first: between the two of `ids_from`.
+SELECT_MESSAGES = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
+    WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
+"""
 # The last seq of a room `r` that was ever given, be it that retention removed its message.
 LAST_SEQ = """
     max(r.forgotten_seq,
@@ -70,24 +73,31 @@ _MARK_DELIVERED = """
 """
 _SET_POSITION = "UPDATE meta SET position = ?"
 
-_UUID_TEXT_LENGTH = 36
+ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
 # What a queue is in JSON, by its fields: the gaps are [first, last, since_ms].
 QueueFields: TypeAlias = tuple[int | None, int, list[list[int]], list[int] | None]
 
 
 def uuid_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID in its lower-case text form; `ValueError` for any other text."""
-    raw = bytes.fromhex(text.replace("-", ""))
-    if len(raw) != 16 or uuid_text(raw) != text:
-        raise ValueError(f"not a UUID in lower case: {text[:_UUID_TEXT_LENGTH]!r}")
+    """The 16 bytes of a UUID in its lower-case text form, and behind them those of its scope, where
+    it has one (`chatd.chat.ids`); `ValueError` for any other text."""
+    raw = bytes.fromhex(text.replace("-", "").replace("/", ""))
+    if len(raw) not in ID_LENGTHS or uuid_text(raw) != text:
+        raise ValueError(f"not a UUID in lower case: {text[:WRITTEN_CHARS]!r}")
     return raw
 
 
 def uuid_text(raw: bytes) -> str:
-    """The lower-case text of 16 bytes."""
+    """The lower-case text of 16 bytes, and of a scope behind them."""
     digits = raw.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    scope = f"/{digits[32:]}" if len(digits) > 32 else ""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}{scope}"
+
+
+def ids_from(key: bytes) -> tuple[bytes, bytes]:
+    """The first and the last key that this id may have, be it with a scope."""
+    return key, key + b"\xff" * SCOPE_BYTES
 
 
 def message_from_row(row: Sequence[Any]) -> Message:

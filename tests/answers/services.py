@@ -1,6 +1,6 @@
 """Answers over a database and a log that the test holds in its hand."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -152,8 +152,8 @@ class Shelf:
         self.news = trio.Event()
         return None
 
-    async def answer_to(self, question_id: str) -> Answering | None:
-        if question_id not in self.stored:
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None:
+        if question_id not in self.stored or ROOM not in rooms:
             return None
         state = self.stored[question_id][1]["state"]
         return Answering(message_id(99), ROOM, "ann", state)

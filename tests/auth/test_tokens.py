@@ -111,6 +111,8 @@ CLAIMS_REFUSED: dict[str, dict[str, Any]] = {
     "sub of a database in both": {"sub": "dB:"},
     "sub of a database with a space": {"sub": "db :sales"},
     "sub of a database with spaces": {"sub": "d  B: sales"},
+    "sub with markup": {"sub": "ada<img src=x>"},
+    "sub that ends in a bracket": {"sub": "ada<"},
 }
 
 
@@ -136,6 +138,7 @@ def test_claims_that_are_refused_as_invalid(changes: dict[str, Any]) -> None:
         {"sub": "db"},
         {"sub": "dba:ada"},
         {"sub": "Ada Lovelace"},
+        {"sub": "o'brien & co <3 <= 4>"},
         {"unknown": [None, {"deep": []}]},
     ],
 )
