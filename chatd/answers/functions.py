@@ -5,6 +5,9 @@ no other sessions, no waiting, no locks, no sequences, no statement as text. Whe
 size of what it makes, the size has to be small (`SIZES`, `FORMATS`); what grows with the rows and
 the texts that go in is bounded by the server. A function that is missed by an honest question goes
 on the list of its dialect, after a look at its page in the manual.
+
+A list names functions of the server alone. What an extension adds is a function of whoever
+installed it, and a name that the server does not have is free for a user's function.
 """
 
 from collections.abc import Mapping
@@ -19,7 +22,7 @@ def words(text: str) -> frozenset[str]:
 
 _EVERYWHERE = words("""
     abs ceil ceiling floor round sign sqrt exp ln log power pow mod pi sin cos tan asin acos atan
-    atan2 degrees radians log10 log2
+    atan2 degrees radians log10
     avg count max min sum
     row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value
     nth_value
@@ -30,7 +33,7 @@ _EVERYWHERE = words("""
 """)
 
 _SQLITE = words("""
-    acosh asinh atanh cosh sinh tanh trunc total group_concat string_agg
+    log2 acosh asinh atanh cosh sinh tanh trunc total group_concat string_agg
     char format glob hex ifnull iif if instr like likelihood likely unlikely nullif printf quote
     random soundex typeof unicode unhex
     date time datetime julianday strftime unixepoch timediff
@@ -53,7 +56,7 @@ _POSTGRES = words("""
     regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
     regexp_split_to_array regexp_split_to_table regexp_substr repeat reverse right rpad sha224
     sha256 sha384 sha512 split_part starts_with string_to_array string_to_table strpos to_ascii
-    to_hex translate unistr similarity word_similarity unaccent levenshtein soundex metaphone
+    to_hex translate unistr
     age clock_timestamp date_bin date_part date_trunc extract isfinite justify_days justify_hours
     justify_interval localtime localtimestamp make_date make_interval make_time make_timestamp
     make_timestamptz now statement_timestamp timeofday to_timestamp transaction_timestamp to_char
@@ -82,7 +85,7 @@ _POSTGRES = words("""
 """)
 
 _MYSQL = words("""
-    conv cot crc32 rand truncate
+    log2 conv cot crc32 rand truncate
     any_value bit_and bit_or bit_xor group_concat json_arrayagg json_objectagg std stddev stddev_pop
     stddev_samp var_pop var_samp variance grouping
     ascii bin bit_count bit_length char character_length elt export_set field find_in_set format
@@ -148,17 +151,4 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 CALLED_BY_WORD = words("""
     current_catalog current_date current_role current_schema current_time current_timestamp
     current_user localtime localtimestamp session_user system_user user
-""")
-
-# Words that may stand before a parenthesis and call nothing: grammar, and types with a size.
-BEFORE_PARENTHESES = words("""
-    all and any array as between by case check cross cube default distinct else end escape except
-    exists filter for foreign from full group having ilike in inner intersect interval is join key
-    language lateral left like limit materialized natural not nulls offset on or order outer over
-    partition primary references regexp returning right rlike rollup row select sets similar some
-    then to union unique using values when where window with within
-    bigint binary bit char character date datetime dec decimal double float int integer nchar
-    numeric nvarchar real smallint signed time timestamp timestamptz tinyint unsigned varbinary
-    varchar varying year
-    against conflict columns
 """)

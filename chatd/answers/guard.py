@@ -10,7 +10,8 @@ is refused. The rules, in their order:
 3. no word outside of quotes is one that writes, escapes or locks; a column of such a name has to be
    put in quotes;
 4. every name before a parenthesis is a function of the list, or calls nothing by its place; a size
-   that it takes is written as a small number;
+   that it takes is written as a small number; in Postgres every type and every operator is one
+   that the server brings (`catalogue`);
 5. the grammar makes one query of it, out of parts that read;
 6. where the context narrows, every table is inside of it (`scopes`);
 7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
@@ -20,25 +21,33 @@ through, and nothing else: no files, no other databases, no code, no rights, not
 knows of itself. A view is code, which runs with the rights of who made it; a temporary table would
 stand in for another of its name; CASCADE changes what the statement does not name.
 
-What the schema itself does stays with the credentials, the third layer: a view, an operator, a cast
-or a generated column may call functions, and so may `t.f` in Postgres, on a row `t` of a table.
+The statement that is sent differs from the one that was written by its comments, and by the names
+that could mean something else: in Postgres functions and types are named by their catalogue, and in
+MySQL no space stands before the parenthesis of a call, where `now ()` may be a stored function.
+
+What the schema itself does stays with the credentials, the third layer: a view, an operator for a
+type of the schema's own, a cast or a generated column may call functions, and so may `t.f` in
+Postgres, on a row `t` of a table.
 """
 
+import enum
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from chatd.answers import nodes
-from chatd.answers.functions import (
-    BEFORE_PARENTHESES,
-    FORMATS,
-    FUNCTIONS,
-    SIZE_MAX,
-    SIZES,
-    words,
+from chatd.answers.catalogue import (
+    CATALOGUE,
+    Unvouched,
+    check_members,
+    check_operators,
+    is_by_syntax,
+    named_types,
 )
+from chatd.answers.functions import FORMATS, FUNCTIONS, SIZE_MAX, SIZES, words
 from chatd.answers.grammar import NotParsed, parse
+from chatd.answers.keywords import is_grammar
 from chatd.answers.lexer import (
     EMPTIED,
     Dialect,
@@ -74,7 +83,7 @@ _ESCAPES = words("""
 _CREATES_ESCAPES = words("extension function program tablespace trigger virtual")
 _LOCKS_AFTER_FOR = ("UPDATE", "SHARE", "NO", "KEY")
 # Where a statement changes tables, `name (` after these words is a list of columns.
-_BEFORE_DEFINED = ("INTO", "TABLE", "EXISTS", "REFERENCES", "ON", "INDEX", "KEY")
+_BEFORE_DEFINED = ("INTO", "TABLE", "REFERENCES", "INDEX", "KEY")
 # A size in a format that comes with the arguments, or has more than four digits.
 _SIZE_IN_FORMAT = re.compile(r"%[^%A-Za-z]*(?:\*|[0-9]{5})")
 # What is grammar of MySQL, and a function to sqlglot.
@@ -93,7 +102,7 @@ class Policy:
 
 @attrs.frozen
 class Allowed:
-    """The statement may run. `sql` is it without its comments; `is_reading`: it changes nothing."""
+    """The statement may run. `sql` is it as it is sent; `is_reading`: it changes nothing."""
 
     sql: str
     is_reading: bool
@@ -117,11 +126,15 @@ def check_statement(sql: str, policy: Policy) -> Verdict:
     lexed = lex(sql, policy.dialect)
     if isinstance(lexed, Unclear):
         return _rejected(lexed.sentence)
-    for rule in (_check_shape, _check_words, _check_calls):
+    for rule in (_check_shape, _check_words):
         refused = rule(lexed.tokens, policy)
         if refused is not None:
             return refused
-    return _check_tree(lexed, policy)
+    names = _check_names(lexed.tokens, policy)
+    if isinstance(names, Rejected):
+        return names
+    verdict = _check_tree(lexed, policy)
+    return verdict if isinstance(verdict, Rejected) else Allowed(names.sent(lexed), verdict)
 
 
 def check_table(name: str, policy: Policy) -> TableName | Rejected:
@@ -195,27 +208,89 @@ def _check_words(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
     return None
 
 
-def _check_calls(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
-    """Every name before a parenthesis is known, or calls nothing by its place."""
-    known = BEFORE_PARENTHESES | FUNCTIONS[policy.dialect]
+@attrs.frozen
+class _Names:
+    """What the names of a statement are sent as: tokens, by their positions.
+
+    `by_catalogue` have the catalogue of Postgres put before them; before `joined` no space stands.
+    """
+
+    by_catalogue: frozenset[int] = frozenset()
+    joined: frozenset[int] = frozenset()
+
+    def sent(self, lexed: Lexed) -> str:
+        """The statement with its names so, and otherwise as it was."""
+        pieces: list[str] = []
+        end = 0
+        for index, token in enumerate(lexed.tokens):
+            start = lexed.sql.index(token.written, end)  # between two tokens is white space alone
+            if index not in self.joined:
+                pieces.append(lexed.sql[end:start])
+            if index in self.by_catalogue:
+                pieces.append(CATALOGUE)
+            pieces.append(token.written)
+            end = start + len(token.written)
+        return "".join(pieces)
+
+
+def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names | Rejected:
+    """Every function that is called is known, and in Postgres every type and operator is."""
     closing = dict(closing_parentheses(tokens))
     opening = {closed: opened for opened, closed in closing.items()}
+    calls, aliases = [], set()
     for index, token in enumerate(tokens[1:], start=1):
-        name = tokens[index - 1]
-        if not token.is_symbol("(") or not name.is_name:
+        if not token.is_symbol("(") or not tokens[index - 1].is_name:
             continue
-        is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
-        if name.kind is Kind.WORD and name.text in known and not is_qualified:
-            refused = _check_sizes(name, tokens[index + 1 : closing.get(index)], policy.dialect)
-            if refused is not None:
-                return refused
-            continue
-        if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
-            continue
-        if not policy.read_only and _is_defined(tokens, index):
-            continue
-        return _rejected(f"The function {name.written} may not be called here.")
-    return None
+        called = _check_call(tokens, index, closing, opening, policy)
+        if isinstance(called, Rejected):
+            return called
+        if called is _Use.CALL:
+            calls.append(index - 1)
+        elif called is _Use.ALIAS:
+            aliases.add(index)
+    if policy.dialect == "mysql":
+        return _Names(joined=frozenset(index + 1 for index in calls))
+    if policy.dialect == "sqlite":
+        return _Names()
+    try:
+        check_members(tokens)
+        check_operators(tokens)
+        types = frozenset(named_types(tokens, closing, aliases))
+    except Unvouched as unvouched:
+        return _rejected(str(unvouched))
+    looked_up = {at for at in calls if not is_by_syntax(tokens, at, closing[at + 1])}
+    return _Names(by_catalogue=types | looked_up)
+
+
+class _Use(enum.Enum):
+    """What a name before a parenthesis is there for."""
+
+    GRAMMAR = enum.auto()  # or the name of a table with its columns
+    ALIAS = enum.auto()  # the name of a table or a query, with those of its columns
+    CALL = enum.auto()
+
+
+def _check_call(
+    tokens: tuple[Token, ...],
+    index: int,
+    closing: dict[int, int],
+    opening: dict[int, int],
+    policy: Policy,
+) -> _Use | Rejected:
+    """The name before the parenthesis at `index` is a known function, or calls nothing there."""
+    name = tokens[index - 1]
+    is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
+    is_word = name.kind is Kind.WORD and not is_qualified
+    if is_word and is_grammar(tokens, index - 1, policy.dialect):
+        return _Use.GRAMMAR
+    if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
+        return _Use.ALIAS
+    if not policy.read_only and _is_defined(tokens, index):
+        return _Use.GRAMMAR
+    if is_word and name.text in FUNCTIONS[policy.dialect]:
+        inside = tokens[index + 1 : closing.get(index)]
+        return _check_sizes(name, inside, policy.dialect) or _Use.CALL
+    return _rejected(f"The function {name.written} may not be called here.")
 
 
 def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> Rejected | None:
@@ -262,8 +337,8 @@ def _is_modest_format(argument: list[Token]) -> bool:
     return False
 
 
-def _check_tree(lexed: Lexed, policy: Policy) -> Verdict:
-    """The grammar makes one statement of it, out of parts that are known."""
+def _check_tree(lexed: Lexed, policy: Policy) -> bool | Rejected:
+    """The grammar makes one statement of it, out of parts that are known; whether it only reads."""
     parsed = parse(lexed, policy.dialect)
     if isinstance(parsed, NotParsed):
         if parsed.is_bounded:
@@ -299,7 +374,7 @@ def _check_tree(lexed: Lexed, policy: Policy) -> Verdict:
             f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
             "function its columns, as in f(x) AS t(a)."
         )
-    return Allowed(lexed.sql, is_reading)
+    return is_reading
 
 
 def _check_node(node: "Expr", name: str, policy: Policy) -> Rejected | None:
@@ -370,7 +445,13 @@ def _is_defined(tokens: tuple[Token, ...], index: int) -> bool:
     before = index - 2
     while before >= 1 and tokens[before].is_symbol("."):
         before -= 2
-    return before >= 0 and tokens[before].is_word(*_BEFORE_DEFINED)
+    if before < 1:
+        return False
+    if tokens[before].is_word("EXISTS"):
+        return tokens[before - 1].is_word("IF", "NOT")
+    if tokens[before].is_word("ON"):  # CREATE INDEX ... ON, and not that of a join
+        return tokens[0].is_word("CREATE") and tokens[1].is_word("INDEX", "UNIQUE")
+    return tokens[before].is_word(*_BEFORE_DEFINED)
 
 
 def _rejected(sentence: str) -> Rejected:

@@ -198,6 +198,8 @@ def outside_table(
         if not isinstance(table.this, exp.Identifier):
             continue
         schema_name = table.args.get("db")
+        if not isinstance(schema_name, exp.Identifier | None):  # of two dots, an empty text
+            return TableName(table.name, "")
         named = TableName(
             _identifier(table.this, dialect),
             None if schema_name is None else _identifier(schema_name, dialect),

@@ -230,10 +230,13 @@ def config() -> None:
 
 @config.command(name="check")
 @configured
-def config_check(config_path: Path | None) -> None:
+@click.option("--databases", is_flag=True, help="Start each db-mcp, and ask it for its locks.")
+def config_check(config_path: Path | None, databases: bool) -> None:
     """Tell whether the configuration is right.
 
-    Beside what it says, this looks for the files and programs of databases.
+    Beside what it says, this looks for the files and programs of databases. With --databases each
+    db-mcp is started and asked: a line says of each database what is fine, what is wrong, and what
+    to do.
     """
     loaded = load_or_fail(config_path)
     try:
@@ -243,6 +246,11 @@ def config_check(config_path: Path | None) -> None:
     for sentence in missing(loaded.config, os.environ, Path.cwd()):
         fail(sentence, EXIT_CONFIG)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
+    if databases:
+        from chatd.cli.databases import check_databases  # what asks them takes long to import
+
+        if not check_databases(loaded.config):
+            sys.exit(EXIT_CONFIG)
 
 
 @config.command(name="show")

@@ -16,15 +16,34 @@ from chatd.cli.options import open_missing_streams
     help="The SQLite file to answer from.",
 )
 @click.option("--writable", is_flag=True, help="Allow writes to calls that ask for them.")
-def db_mcp(database: Path, writable: bool) -> None:
+@click.option(
+    "--max-rows-written",
+    type=click.IntRange(min=1),
+    help="Rows that a statement may change; beyond: it is undone.",
+)
+@click.option(
+    "--max-growth-bytes",
+    type=click.IntRange(min=1),
+    help="Bytes by which a statement may make the file grow; beyond: it is undone.",
+)
+def db_mcp(
+    database: Path, writable: bool, max_rows_written: int | None, max_growth_bytes: int | None
+) -> None:
     """Serve an SQLite file over MCP, on stdio.
 
     MCP is the Model Context Protocol.
     """
     # Ctrl-C ends it quietly from the first moment: the import takes a second.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from chatd.answers.bundled.handle import Place
+    from chatd.answers.bundled.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX, Place
     from chatd.answers.bundled.server import serve
 
     open_missing_streams()
-    serve(Place(database, writable))
+    serve(
+        Place(
+            database,
+            writable,
+            max_rows_written or ROWS_WRITTEN_MAX,
+            max_growth_bytes or GROWTH_BYTES_MAX,
+        )
+    )

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from chatd.answers.bundled.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.answers.lexer import Dialect
 from chatd.answers.peers.mapping import READY, TERMS, Binary, Call, Form
 from chatd.answers.peers.mapping import Mapping as PeerMapping
@@ -47,6 +48,8 @@ class Database:
 
     Just one of `command`, `url`, `sqlite` and `sample` is set. `mapping` is the name of a ready one
     or a mapping of its own. `environment` and `headers` hold secrets and are never shown.
+    `max_rows_written` and `max_growth_bytes` bound one statement that writes to `sqlite`; what
+    writes more is undone. Why they are what they are is said in `answers.bundled.handle`.
     """
 
     command: tuple[str, ...] = ()
@@ -64,6 +67,8 @@ class Database:
     start_timeout_s: float = 20.0
     call_timeout_s: float = 60.0
     max_message_bytes: int = 1_048_576
+    max_rows_written: int = ROWS_WRITTEN_MAX
+    max_growth_bytes: int = GROWTH_BYTES_MAX
 
     @property
     def peer(self) -> PeerMapping:
@@ -158,7 +163,10 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "start_timeout_s": Seconds(),
     "call_timeout_s": Seconds(),
     "max_message_bytes": Whole(1024, 1_048_576),
+    "max_rows_written": Whole(1, 1_000_000_000),
+    "max_growth_bytes": Whole(1, 1 << 40),
 }
+_OF_WRITES: Final = ("max_rows_written", "max_growth_bytes")
 _KEYS: Final = (*_KINDS, "mapping")
 _SOURCES: Final = ("command", "url", "sqlite", "sample")
 
@@ -207,6 +215,9 @@ def _check(taken: Mapping[str, Any], at: str) -> None:
         said = " and ".join(sources) if sources else "none"
         raise Unfit(f"must have one of {', '.join(_SOURCES)}; it has {said}", at)
     (source,) = sources
+    for key in _OF_WRITES:
+        if key in taken and source != "sqlite":
+            raise Unfit("is used with sqlite only; leave it out", f"{at}.{key}")
     if source in ("sqlite", "sample"):
         for key in ("mapping", "environment", "pass_environment", "headers", "credentials"):
             if key in taken:

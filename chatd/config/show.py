@@ -45,6 +45,9 @@ _DATABASES = """\
 # connections = 2
 # call_timeout_s = 60.0
 # max_message_bytes = 1_048_576
+# Where that may be written: rows and bytes that one statement may write; beyond: it is undone.
+# max_rows_written = 10_000
+# max_growth_bytes = 67_108_864
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.answers.functions import BEFORE_PARENTHESES, FUNCTIONS, words
+from chatd.answers.functions import FUNCTIONS, words
 from chatd.answers.guard import (
     DEPTH_MAX,
     NAME_CHARS_MAX,
@@ -17,6 +17,7 @@ from chatd.answers.guard import (
     check_statement,
     check_table,
 )
+from chatd.answers.keywords import BEFORE_PARENTHESES
 from chatd.answers.lexer import STATEMENT_CHARS_MAX, Dialect
 from chatd.answers.questions import question_in
 from chatd.answers.scopes import TableName
@@ -82,6 +83,16 @@ def test_the_code_says_what_is_wrong(sql: str, code: Code) -> None:
 def test_the_database_gets_the_statement_alone() -> None:
     text = "-- all of them\nSELECT a /* the first */ FROM t ; -- done"
     assert allowed(text, Policy("sqlite")).sql == "SELECT a   FROM t"
+
+
+def test_mysql_gets_no_space_before_the_parenthesis_of_a_call() -> None:
+    # With one, `now ()` is a stored function of the database, if there is such.
+    policy = Policy("mysql")
+    assert allowed("SELECT now (), max\n( a )/**/, date /**/(b)", policy).sql == (
+        "SELECT now(), max( a ) , date(b)"
+    )
+    sql = "SELECT a FROM t WHERE a IN (1) AND b = ANY (SELECT 1) GROUP BY a HAVING (a)"
+    assert allowed(sql, policy).sql == sql
 
 
 @pytest.mark.parametrize("word", ["replace", "delete", "copy", "load", "set", "into", "table"])
@@ -157,8 +168,12 @@ def test_what_the_grammar_needs_too_many_steps_for_is_refused() -> None:
 
 def test_a_word_before_a_parenthesis_calls_nothing_or_is_listed_never_both_by_mistake() -> None:
     # Functions that are also words of the grammar: each was looked at.
-    both = BEFORE_PARENTHESES & frozenset().union(*FUNCTIONS.values())
-    assert both == words("char date datetime interval left like right time timestamp year")
+    both = {dialect: BEFORE_PARENTHESES[dialect] & FUNCTIONS[dialect] for dialect in DIALECTS}
+    assert both == {
+        "sqlite": words("char date datetime like time"),
+        "postgres": frozenset(),
+        "mysql": words("char interval left right"),
+    }
 
 
 @pytest.mark.parametrize(

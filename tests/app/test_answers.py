@@ -39,7 +39,8 @@ async def alice_of(house: House, daemon: Daemon, nursery: trio.Nursery) -> Clien
 async def db_mcp_of(daemon: Daemon) -> int:
     """The process of the db-mcp of a daemon, once it is ready."""
     await daemon.event("database.connected", 30)
-    [child] = children(daemon.process.pid)
+    [warden] = children(daemon.process.pid)
+    [child] = children(warden)
     return child
 
 

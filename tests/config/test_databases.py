@@ -32,6 +32,15 @@ def test_a_database_that_is_written_takes_the_place_of_the_sample(tmp_path: Path
     assert databases["my db"].peer is READY["chatd"]
 
 
+def test_a_file_that_may_be_written_has_its_bounds(tmp_path: Path) -> None:
+    text = "sqlite = '/a.db'\nread_only = false\nmax_rows_written = 5\nmax_growth_bytes = 4096\n"
+    found = database(tmp_path, text)
+    assert (found.max_rows_written, found.max_growth_bytes) == (5, 4096)
+    assert refusal(tmp_path, f"{FOREIGN}read_only = false\nmax_rows_written = 5\n") == (
+        "databases.a.max_rows_written is used with sqlite only; leave it out."
+    )
+
+
 def test_a_command_has_its_environment_and_bounds(tmp_path: Path) -> None:
     found = database(
         tmp_path,

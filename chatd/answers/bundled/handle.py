@@ -5,6 +5,7 @@ stays in memory, and all memory of SQLite in the process has one hard limit: a s
 more fails.
 """
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -33,12 +34,23 @@ _LIMITS = {
 }
 
 
+ROWS_WRITTEN_MAX = 10_000
+"""Rows that a statement may change, those of triggers included: what a person asks for in a chat
+and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is
+undone."""
+GROWTH_BYTES_MAX = 67_108_864
+"""Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
+6 KiB. Beyond: it is undone."""
+
+
 @attrs.frozen
 class Place:
-    """The database file, and whether calls may ask to write to it."""
+    """The database file, whether calls may ask to write to it, and how much each may."""
 
     path: Path
     is_writable: bool = False
+    max_rows_written: int = ROWS_WRITTEN_MAX
+    max_growth_bytes: int = GROWTH_BYTES_MAX
 
 
 def bound_memory() -> None:
@@ -95,6 +107,23 @@ def _bound(connection: Handle, will_write: bool) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     bound_functions(connection, connection.aside)
+
+
+def bound_growth(connection: sqlite3.Connection, place: Place) -> None:
+    """No statement on the connection makes the file longer than it may from now on."""
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    most = pages + -(-place.max_growth_bytes // page_bytes)
+    connection.execute(f"PRAGMA max_page_count = {most}").close()
+
+
+def bytes_beside(path: Path) -> int:
+    """Bytes of what SQLite writes beside a file until a change is part of it."""
+    total = 0
+    for suffix in ("-journal", "-wal"):
+        with contextlib.suppress(OSError):
+            total += path.with_name(path.name + suffix).stat().st_size
+    return total
 
 
 def forbid_writes(connection: sqlite3.Connection) -> None:

@@ -8,6 +8,12 @@ views, virtual tables, transactions and most PRAGMAs are for nobody.
 SQLite also names the view through which a table is read. That is no ground to allow it: it gives
 the name of a common table expression in the same place, which is anybody's to choose. So a view can
 be read where the tables beneath it can.
+
+A table in which a virtual one keeps its content (a shadow table) is written by that one alone, and
+what SQLite keeps for itself (`sqlite_...`) by SQLite: a statement that names it would damage what
+nobody can see. When a full-text table is written, SQLite asks for its shadow tables too, but only
+while the statement runs. So they are denied while it is compiled to be looked at, and allowed then.
+(SQLITE_DBCONFIG_DEFENSIVE would do the same; Python has it from 3.12 on.)
 """
 
 import sqlite3
@@ -53,6 +59,16 @@ match bm25 highlight snippet
 """
 FUNCTIONS = frozenset(_FUNCTIONS_ALLOWED.split())
 """Not json_patch: its time grows with the square of its keys, and nothing stops it."""
+
+# What comes after the name of a virtual table in those of its shadow tables (FTS3 to 5, R-tree,
+# Geopoly: xShadowName).
+_SHADOWS = frozenset(
+    {
+        *("config", "content", "data", "docsize", "idx"),
+        *("segdir", "segments", "stat"),
+        *("node", "parent", "rowid"),
+    }
+)
 
 # ALTER TABLE calls these by itself. SQLite lets no statement call them by name.
 _FUNCTIONS_OF_ALTER = frozenset(
@@ -107,10 +123,18 @@ class Scope:
         """Whether a table of that name may be touched, if there is one."""
         if self.narrowing is None or folded in self.narrowing:
             return True
-        return self.known.get(folded) == "shadow" and any(
+        return self.is_shadow(folded) and any(
             folded.startswith(f"{one}_") and self.known.get(one) == "virtual"
             for one in self.narrowing
         )
+
+    def is_shadow(self, folded: str) -> bool:
+        """Whether a virtual table keeps its content there, or would: also where this SQLite does
+        not know its kind, and takes what it keeps for tables like others."""
+        if self.known.get(folded) == "shadow":
+            return True
+        owner, _, suffix = folded.rpartition("_")
+        return suffix in _SHADOWS and self.known.get(owner) == "virtual"
 
 
 class Denied(Enum):
@@ -119,6 +143,7 @@ class Denied(Enum):
     WRITE = auto()
     FUNCTION = auto()
     TABLE = auto()
+    KEPT = auto()
     LENGTH = auto()
     OTHER = auto()
 
@@ -141,6 +166,11 @@ class Denial:
                 return rejected(
                     f"The table {shown(self.name)} is outside of what this question may touch."
                 )
+            case Denied.KEPT:
+                return rejected(
+                    f"The table {shown(self.name)} may not be written by its name; SQLite, or the "
+                    "table that it belongs to, keeps it."
+                )
             case Denied.LENGTH:
                 return rejected(f"The statement calls more than {CALLS_MAX} functions.")
             case Denied.OTHER:
@@ -151,7 +181,8 @@ class Authorizer:
     """What SQLite asks while it compiles a statement, once; it remembers what it denied first.
 
     `leading_word` is the first word of the statement, in capitals. `typing_view` is the one
-    temporary view that may be made, to learn the types of columns; None allows none.
+    temporary view that may be made, to learn the types of columns; None allows none. `is_running`:
+    SQLite also asks for what virtual tables do.
     """
 
     def __init__(
@@ -160,11 +191,13 @@ class Authorizer:
         may_write: bool,
         leading_word: str = "",
         typing_view: str | None = None,
+        is_running: bool = False,
     ) -> None:
         self._scope = scope
         self._may_write = may_write
         self._leading_word = leading_word
         self._typing_view = typing_view
+        self._is_running = is_running
         self._created: set[str] = set()
         self._calls = 0
         self.denial: Denial | None = None
@@ -278,6 +311,15 @@ class Authorizer:
             return Denial(Denied.OTHER)
         if not self._scope.holds(table):
             return Denial(Denied.TABLE, table)
+        if self._is_kept(table):
+            return Denial(Denied.KEPT, table)
         if action == sqlite3.SQLITE_CREATE_TABLE:
             self._created.add(table)
         return None
+
+    def _is_kept(self, table: str) -> bool:
+        """Whether SQLite alone, or the virtual table that it belongs to, may write to a table."""
+        if table.startswith("sqlite_"):
+            # SQLite writes there by itself when it makes, changes or drops a table.
+            return self._leading_word not in ("ALTER", "CREATE", "DROP")
+        return not self._is_running and self._scope.is_shadow(table)

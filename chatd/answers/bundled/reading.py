@@ -2,7 +2,7 @@
 
 The statement is compiled once before it runs (`EXPLAIN` of it), so that what is forbidden or not
 understood is known while nothing has run. A call that writes is one transaction: it is committed
-when all went well, and leaves no trace otherwise.
+when all went well and it was no more than it may be, and leaves no trace otherwise.
 """
 
 import sqlite3
@@ -21,7 +21,13 @@ from chatd.answers.bundled.catalog import (
 )
 from chatd.answers.bundled.collecting import Rows
 from chatd.answers.bundled.failures import as_failure, primary_code
-from chatd.answers.bundled.handle import Place, forbid_writes, open_handle
+from chatd.answers.bundled.handle import (
+    Place,
+    bound_growth,
+    bytes_beside,
+    forbid_writes,
+    open_handle,
+)
 from chatd.answers.bundled.interrupt import Interrupt
 from chatd.answers.bundled.permissions import MAIN, Authorizer, Scope, fold
 from chatd.answers.bundled.statement import Kind, first_word, kind_of, rejected, shown
@@ -81,7 +87,8 @@ class _Call:
     _interrupt: Interrupt
     _authorizer: Authorizer | None = None
     _is_compiling: bool = False
-    _fault: BaseException | None = None  # of `rows`, raised within SQLite
+    _fault: BaseException | None = None  # of `rows`, or of what is written, raised within SQLite
+    _most_beside: int | None = None  # bytes beside the file; None where nothing is written
 
     def answer(self, request: Request) -> Outcome:
         may_write = self._place.is_writable and not self._terms.read_only
@@ -125,6 +132,8 @@ class _Call:
             self._interrupt.check()
             if self._authorizer is not None and self._authorizer.denial is not None:
                 raise self._authorizer.denial.as_failure() from None
+            if will_write and primary_code(error) == sqlite3.SQLITE_FULL:
+                raise self._too_large() from None
             raise as_failure(error, self._is_compiling) from None
         finally:
             connection.close()  # what was not committed is undone
@@ -132,6 +141,9 @@ class _Call:
     def _tick(self) -> int:
         """Whether the statement is to end; SQLite asks now and then."""
         if self._interrupt.is_stopped:
+            return 1
+        if self._most_beside is not None and bytes_beside(self._place.path) > self._most_beside:
+            self._fault = self._too_large()
             return 1
         try:
             self._rows.tick()
@@ -183,12 +195,27 @@ class _Call:
     def _write(self, connection: sqlite3.Connection, sql: str) -> Outcome:
         catalog = Catalog.read(connection, self._terms.tables)
         word = first_word(sql)
+        bound_growth(connection, self._place)
+        self._most_beside = bytes_beside(self._place.path) + self._place.max_growth_bytes
         self._check(connection, sql, Authorizer(catalog.scope, True, word))
-        self._authorize(connection, Authorizer(catalog.scope, True, word))
+        self._authorize(connection, Authorizer(catalog.scope, True, word, is_running=True))
         outcome = self._run(connection, sql, ())
         connection.set_authorizer(None)
+        written, most = connection.total_changes, self._place.max_rows_written
+        if written > most:
+            raise rejected(
+                f"The statement changes {written:,} rows and may change {most:,}; change fewer."
+            )
         self._patiently(connection, "COMMIT")
-        return attrs.evolve(outcome, rows_written=connection.total_changes)
+        return attrs.evolve(outcome, rows_written=written)
+
+    def _too_large(self) -> DatabaseFailed:
+        """What a write that was undone is told: SQLite does not say which of the two it was."""
+        most = self._place.max_growth_bytes
+        return rejected(
+            f"The statement writes more than the {most:,} bytes that it may, or the disk of the "
+            "database is full; write less at once."
+        )
 
     def _explain(self, connection: sqlite3.Connection, sql: str, may_write: bool) -> Outcome:
         catalog = Catalog.read(connection, self._terms.tables)

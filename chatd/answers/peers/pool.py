@@ -25,6 +25,7 @@ import trio
 
 from chatd.answers.peers.calls import ToolCall, tool_call
 from chatd.answers.peers.link import Forgotten, Link, Unfit
+from chatd.answers.peers.locks import lock_variables
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -50,10 +51,17 @@ COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
 
-def bundled_command(file: Path, *, is_writable: bool) -> tuple[str, ...]:
+def bundled_command(file: Path, configured: Configured) -> tuple[str, ...]:
     """What starts the db-mcp that chatd brings along, on a SQLite file."""
     command = (sys.executable, "-P", "-m", "chatd", "db-mcp", "--database", str(file))
-    return (*command, "--writable") if is_writable else command
+    if configured.read_only:
+        return command
+    return (
+        *command,
+        "--writable",
+        *("--max-rows-written", str(configured.max_rows_written)),
+        *("--max-growth-bytes", str(configured.max_growth_bytes)),
+    )
 
 
 @attrs.define(eq=False)
@@ -123,8 +131,12 @@ class McpDatabase:
         *,
         sample: Path | None = None,
         own_environment: Mapping[str, str] = os.environ,
+        on_complaint: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`sample` is the file of the sample database, where that one is configured."""
+        """`sample` is the file of the sample database, where that one is configured.
+
+        `on_complaint` is given what the db-mcp writes to its standard error; nobody else is.
+        """
         self._connection_id = connection_id
         self._configured = configured
         self._mapping = configured.peer
@@ -135,9 +147,10 @@ class McpDatabase:
             sample if configured.sample else Path(configured.sqlite) if configured.sqlite else None
         )
         if file is not None:
-            self._command = bundled_command(file, is_writable=not configured.read_only)
+            self._command = bundled_command(file, configured)
             self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
         self._own_environment = own_environment
+        self._on_complaint = on_complaint
         self._places = [_Place(is_warm=number == 0) for number in range(configured.connections)]
         self._queue: deque[_Job] = deque()
         self._news = trio.Event()
@@ -292,21 +305,30 @@ class McpDatabase:
         else:
             stdio: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.stdio")
             variables = stdio.environment(
-                self._own_environment, self._passed, self._configured.environment
+                self._own_environment,
+                self._passed,
+                lock_variables(
+                    self._configured.dialect,
+                    read_only=self._configured.read_only,
+                    call_timeout_s=self._configured.call_timeout_s,
+                ),
+                self._configured.environment,
             )
             transport = stdio.child_streams(self._command, variables, link, self._heard())
         async with module.opened(transport, link, self._mapping) as session:
             yield session
 
-    def _heard(self) -> Callable[[int], None]:
+    def _heard(self) -> Callable[[bytes], None]:
         """Who is told that a child wrote to its standard error."""
         left = COMPLAINTS
 
-        def hear(size: int) -> None:
+        def hear(piece: bytes) -> None:
             nonlocal left
             if left > 0:
                 left -= 1
-                self._emit.emit(DatabaseWrote(self._connection_id, size))
+                self._emit.emit(DatabaseWrote(self._connection_id, len(piece)))
+            if self._on_complaint is not None:
+                self._on_complaint(piece)
 
         return hear
 

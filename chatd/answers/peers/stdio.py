@@ -3,16 +3,20 @@
 The SDK brings such a transport, but its reader has no bounds and is quadratic, its child inherits
 what it is given and writes to our standard error. This one plugs into the SDK's session by the same
 pair of memory streams. A line is bounded before it is parsed. The child has an environment of its
-own and is the leader of its own session, so that it and what it starts can be ended together:
-standard input is closed, then SIGTERM, then SIGKILL, each with its grace, also where the daemon is
-cancelled meanwhile.
+own. It is started by a process that stands between (`warden`), so that it and all that it starts
+are ended together: standard input is closed, then SIGTERM, then SIGKILL, each with its grace, also
+where the daemon is cancelled meanwhile; and so they are where the daemon was killed.
 """
 
+import errno
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import anyio
@@ -23,6 +27,7 @@ from mcp_types import JSONRPCRequest, jsonrpc_message_adapter
 
 from chatd.answers.peers.lines import Lines, LineTooLong
 from chatd.answers.peers.link import TOO_LONG, Breach, Link
+from chatd.answers.peers.warden import KILL, KILLING_S
 
 GRACE_S: Final = 1.0
 """How long a child may take to end after its standard input is closed, and after each signal."""
@@ -32,6 +37,10 @@ OUTGOING: Final = 16
 """Messages that wait for a child that does not read; so that a cancel never waits for one."""
 GREETING_LINES: Final = 100
 """Lines that are no messages, before a child is ready. Beyond: it is cut off."""
+WARDEN: Final = str(Path(__file__).with_name("warden.py"))
+"""The program that starts a child; run by its path, so that it imports nothing of chatd."""
+EXIT_WITHOUT_WORD: Final = errno.ECHILD
+"""The error where a warden ends before it has said whether the child was started."""
 INHERITED: Final = ("PATH", "HOME", "LANG")
 """What a child sees of the daemon's environment, beside what the configuration names."""
 
@@ -43,11 +52,17 @@ Streams: TypeAlias = tuple[
 
 
 def environment(
-    own: Mapping[str, str], passed: Sequence[str], given: Mapping[str, str]
+    own: Mapping[str, str],
+    passed: Sequence[str],
+    locks: Mapping[str, str],
+    given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The environment of a child: a few of the daemon's `own` variables, and those configured."""
+    """The environment of a child: a few of the daemon's `own` variables, and those configured.
+
+    `locks` hold where the configuration neither passes nor gives a variable of that name.
+    """
     names = (*INHERITED, *passed)
-    return {**{name: own[name] for name in names if name in own}, **given}
+    return {**locks, **{name: own[name] for name in names if name in own}, **given}
 
 
 @asynccontextmanager
@@ -55,21 +70,14 @@ async def child_streams(
     command: Sequence[str],
     variables: Mapping[str, str],
     link: Link,
-    on_complaint: Callable[[int], None],
+    on_complaint: Callable[[bytes], None],
 ) -> AsyncIterator[Streams]:
     """Start a child, and give the streams to and from it; it has ended when this has.
 
-    `on_complaint` hears how many bytes came on its standard error. Raises `OSError` where it cannot
-    be started.
+    `on_complaint` hears what comes on its standard error. Raises `OSError` where it cannot be
+    started.
     """
-    process = await trio.lowlevel.open_process(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(variables),
-        start_new_session=True,
-    )
+    process, warden = await _start(command, variables)
     link.renew()
     to_session, from_child = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_child, from_session = anyio.create_memory_object_stream[SessionMessage](OUTGOING)
@@ -81,8 +89,39 @@ async def child_streams(
                 nursery.start_soon(_listen, process, on_complaint)
                 yield from_child, to_child
             finally:
-                await _end(process, is_trusted=link.breach is None)
+                await _end(process, warden, is_trusted=link.breach is None)
                 nursery.cancel_scope.cancel()
+
+
+async def _start(
+    command: Sequence[str], variables: Mapping[str, str]
+) -> tuple[trio.Process, trio.SocketStream]:
+    """A child, behind its warden, and the socket whose end is theirs. Raises `OSError`."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        warden = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        try:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-I", "-S", WARDEN, str(theirs.fileno()), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(variables),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            raise
+    try:
+        number = int(await warden.receive_some(16) or EXIT_WITHOUT_WORD)
+    except BaseException:
+        await _end(process, warden, is_trusted=False)
+        raise
+    if number:
+        await _end(process, warden, is_trusted=False)
+        raise OSError(number, os.strerror(number))
+    return process, warden
 
 
 async def _read(process: trio.Process, to_session: ToSession, link: Link) -> None:
@@ -139,29 +178,30 @@ async def _write(process: trio.Process, from_session: FromSession, link: Link) -
         link.lose()
 
 
-async def _listen(process: trio.Process, on_complaint: Callable[[int], None]) -> None:
-    """Standard error is read, so that the child never waits for it, and forgotten."""
+async def _listen(process: trio.Process, on_complaint: Callable[[bytes], None]) -> None:
+    """Standard error is read, so that the child never waits for it."""
     assert process.stderr is not None
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         while piece := await process.stderr.receive_some(READ_BYTES):
-            on_complaint(len(piece))
+            on_complaint(bytes(piece))
 
 
-async def _end(process: trio.Process, *, is_trusted: bool) -> None:
-    """End the child and all of its session; bounded, and not cut short."""
+async def _end(process: trio.Process, warden: trio.SocketStream, *, is_trusted: bool) -> None:
+    """End the child and all that it has started; bounded, and not cut short."""
     assert process.stdin is not None
     with trio.CancelScope(shield=True):
         with suppress(trio.BrokenResourceError, trio.BusyResourceError):
             await process.stdin.aclose()
-        for number in (None, signal.SIGTERM, signal.SIGKILL) if is_trusted else (signal.SIGKILL,):
+        for number in (None, signal.SIGTERM) if is_trusted else ():
             if number is not None:
-                _signal_all(process, number)
+                process.send_signal(number)
             with trio.move_on_after(GRACE_S):
                 await process.wait()
                 break
-        _signal_all(process, signal.SIGKILL)  # what it started and left behind
-
-
-def _signal_all(process: trio.Process, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        with suppress(trio.BrokenResourceError), trio.move_on_after(GRACE_S):
+            await warden.send_all(KILL)
+        await warden.aclose()
+        with trio.move_on_after(GRACE_S + KILLING_S):
+            await process.wait()
+        process.kill()  # a warden that did not do what it is there for
+        await process.wait()

@@ -10,7 +10,7 @@ from chatd.answers.bundled.collecting import Whole
 from chatd.answers.bundled.handle import Place
 from chatd.answers.bundled.interrupt import Interrupt, Interrupted
 from chatd.answers.bundled.reading import answer
-from chatd.answers.requests import ExplainStatement, RunStatement, Terms
+from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement, Terms
 from chatd.answers.table import Column
 from chatd.wire.codes import Code
 from tests.answers.bundled.databases import ask, checksum, failure, query, write
@@ -198,3 +198,143 @@ def test_a_fault_in_a_tick_ends_the_call_as_itself(database: Path) -> None:
     endless = f"{ENDLESS} SELECT max(n) FROM r"
     with pytest.raises(ConnectionError, match="nobody listens"):
         answer(Place(database), RunStatement(endless), Terms(), Faulty(), Interrupt())
+
+
+# --- how much may be written ---------------------------------------------------------------------
+
+SERIES = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {})"
+BYTES_MAX = 1_000_000
+
+
+def refused(place: Place, sql: str) -> DatabaseFailed:
+    """How a write at a place fails; it leaves no trace."""
+    before = checksum(place.path)
+    with pytest.raises(DatabaseFailed) as caught:
+        answer(place, RunStatement(sql), Terms(read_only=False), Whole(), Interrupt())
+    assert checksum(place.path) == before
+    return caught.value
+
+
+def test_a_statement_changes_so_many_rows_and_no_more(database: Path) -> None:
+    place = Place(database, is_writable=True, max_rows_written=100)
+    fits = f"{SERIES.format(100)} INSERT INTO audit SELECT n FROM r"
+    answer(place, RunStatement(fits), Terms(read_only=False), Whole(), Interrupt())
+    failed = refused(place, f"{SERIES.format(101)} INSERT INTO audit SELECT n FROM r")
+    assert failed.code is Code.DB_STATEMENT_REJECTED
+    assert "changes 101 rows and may change 100" in failed.sentence
+    # Those of triggers count; and however few are handed out.
+    place = Place(database, is_writable=True, max_rows_written=5)
+    assert "changes 6 rows" in refused(place, "UPDATE people SET name = 'x' RETURNING 1").sentence
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"{SERIES.format(1000)} INSERT INTO audit SELECT randomblob(5000) FROM r",
+        "INSERT INTO audit VALUES (zeroblob(2000000))",
+        f"CREATE TABLE copy AS {SERIES.format(200000)} SELECT n FROM r",
+        f"{SERIES.format(1000)} INSERT INTO notes SELECT hex(randomblob(2000)) FROM r",
+        "UPDATE people SET photo = zeroblob(1000000)",
+    ],
+)
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_statement_makes_the_file_grow_so_far_and_no_further(
+    database: Path, sql: str, mode: str
+) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+    failed = refused(Place(database, is_writable=True, max_growth_bytes=BYTES_MAX), sql)
+    assert failed.code is Code.DB_STATEMENT_REJECTED
+    assert "writes more than the 1,000,000 bytes" in failed.sentence
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_journal_grows_so_far_and_no_further(database: Path, mode: str) -> None:
+    # Nothing is added here: what is there is overwritten, and its old pages go to the journal, or
+    # its new ones to the log beside the file.
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute(f"{SERIES.format(3000)} INSERT INTO audit SELECT zeroblob(3000) FROM r")
+        connection.commit()
+    place = Place(database, is_writable=True, max_growth_bytes=BYTES_MAX)
+    assert "bytes" in refused(place, "UPDATE audit SET what = randomblob(3000)").sentence
+
+
+def test_what_fits_is_written(database: Path) -> None:
+    place = Place(database, is_writable=True, max_growth_bytes=BYTES_MAX)
+    sql = f"{SERIES.format(50)} INSERT INTO audit SELECT zeroblob(5000) FROM r"
+    answer(place, RunStatement(sql), Terms(read_only=False), Whole(), Interrupt())
+    assert query(database, "SELECT count(*) FROM audit").rows == [[50]]
+
+
+# --- what keeps itself ---------------------------------------------------------------------------
+
+
+def make_virtual_tables(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(
+            """
+            CREATE VIRTUAL TABLE old USING fts4 (body);
+            CREATE VIRTUAL TABLE places USING rtree (id, low, high);
+            """
+        )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("notes_data", "notes_idx", "notes_content", "notes_docsize", "notes_config"),
+        *("old_content", "old_segments", "old_segdir", "old_docsize", "old_stat"),
+        *("places_node", "places_parent", "places_rowid", "NOTES_DATA"),
+        *("sqlite_sequence", "sqlite_schema", "sqlite_master"),
+    ],
+)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM {}",
+        "DELETE FROM main.{} WHERE 1 RETURNING 1",
+        "WITH x AS (SELECT 1) DELETE FROM {}",
+        "INSERT INTO {} DEFAULT VALUES",
+        "REPLACE INTO {} SELECT * FROM {}",
+        "UPDATE {} SET rowid = rowid",
+        "DROP TABLE {}",
+        "ALTER TABLE {} ADD COLUMN x",
+        "ALTER TABLE {} RENAME TO y",
+        "CREATE INDEX i ON {} (rowid)",
+    ],
+)
+def test_no_table_is_written_by_its_name_that_keeps_itself(
+    database: Path, sql: str, table: str
+) -> None:
+    make_virtual_tables(database)
+    before = checksum(database)
+    with pytest.raises(DatabaseFailed):
+        write(database, sql.replace("{}", table))
+    assert checksum(database) == before
+
+
+def test_the_sentence_says_that_a_table_keeps_itself(database: Path) -> None:
+    request = RunStatement("DELETE FROM notes_data")
+    failed = failure(database, request, writable=True, read_only=False)
+    assert failed.code is Code.DB_STATEMENT_REJECTED
+    assert "notes_data may not be written by its name" in failed.sentence
+
+
+def test_a_table_that_has_such_a_name_alone_is_written(database: Path) -> None:
+    write(database, "CREATE TABLE people_data (a)")
+    assert write(database, "INSERT INTO people_data VALUES (1)").outcome.rows_written == 1
+    write(database, "DROP TABLE people_data")
+
+
+def test_virtual_tables_themselves_are_written(database: Path) -> None:
+    make_virtual_tables(database)
+    write(database, "INSERT INTO notes VALUES ('a fox')")
+    write(database, "UPDATE notes SET body = 'a wolf' WHERE notes MATCH 'lazy'")
+    write(database, "DELETE FROM notes WHERE notes MATCH 'brown'")
+    assert query(database, "SELECT body FROM notes ORDER BY 1").rows == [["a fox"], ["a wolf"]]
+    write(database, "INSERT INTO old VALUES ('a hen')")
+    assert query(database, "SELECT body FROM old WHERE old MATCH 'hen'").rows == [["a hen"]]
+    write(database, "INSERT INTO places VALUES (1, 0, 5)")
+    write(database, "UPDATE places SET high = 7")
+    write(database, "DELETE FROM places")

@@ -1,0 +1,46 @@
+"""`chatd config check --databases`: each database is asked, and a line says how it is (SPEC 8)."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from chatd.answers.peers.inspection import Inspected, inspect
+from chatd.answers.sample import make_sample
+from chatd.app.answering import configured_databases
+from chatd.cli.options import say
+from chatd.config import Config, Database
+
+AT_ONCE: Final = 4
+"""Databases that are asked at the same time."""
+
+
+def check_databases(config: Config) -> bool:
+    """Print a line for each database; whether all of them can be asked."""
+    databases = configured_databases(config)
+    with tempfile.TemporaryDirectory(prefix="chatd-") as directory:
+        sample = Path(directory) / "sample.sqlite3"
+        if any(database.sample for database in databases.values()):
+            make_sample(sample)
+        found = trio.run(partial(_inspect_all, databases, sample))
+    for one in found:
+        say(one.line)
+    return all(one.is_usable for one in found)
+
+
+async def _inspect_all(databases: Mapping[str, Database], sample: Path) -> list[Inspected]:
+    """All of them, in the order of the configuration."""
+    found: dict[str, Inspected] = {}
+    places = trio.CapacityLimiter(AT_ONCE)
+
+    async def look_at(connection_id: str, database: Database) -> None:
+        async with places:
+            found[connection_id] = await inspect(connection_id, database, sample=sample)
+
+    async with trio.open_nursery() as nursery:
+        for connection_id, database in databases.items():
+            nursery.start_soon(look_at, connection_id, database)
+    return [found[connection_id] for connection_id in databases]

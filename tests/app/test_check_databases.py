@@ -1,0 +1,31 @@
+"""`chatd config check --databases` as a command: a line for each database, and an exit code."""
+
+from tests.app.daemon import House
+
+
+async def test_without_configuration_the_sample_is_asked(house: House) -> None:
+    done = await house.run("config", "check", "--databases")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1:] == ["databases.demo: fine: 7 tables, opened to read only."]
+    assert not house.state_dir.exists()
+
+
+async def test_a_database_that_cannot_be_asked_is_told_beside_one_that_can(house: House) -> None:
+    house.config(
+        """
+        [databases.demo]
+        sample = true
+        [databases.sales]
+        command = ["/bin/sh", "-c", "echo no route to $DSN >&2; exit 1"]
+        environment = { DSN = "mysql://reader:secret@db" }
+        dialect = "mysql"
+        mapping = "mcp-alchemy"
+        credentials = "read-only"
+        """
+    )
+    done = await house.run("config", "check", "--databases")
+    assert done.code == 78
+    _, demo, sales = done.out.splitlines()
+    assert demo.startswith("databases.demo: fine")
+    assert sales.startswith("databases.sales: ")
+    assert sales.endswith("its last words were: no route to ***.")

@@ -1,0 +1,133 @@
+"""A PostgreSQL server of the tests' own, started once for all tests that ask for it.
+
+Its cluster is in a temporary directory, and it listens on a socket there and nowhere else. The
+server refuses to run as root, so that there it runs as the user that Debian's package has made.
+Nobody has a password: who gets to the socket is in, as whichever role.
+"""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import psycopg
+import pytest
+
+SETTINGS: Final = {
+    "fsync": "off",  # what a crash of the machine does is not asked here
+    "listen_addresses": "",
+    "shared_buffers": "16MB",
+    "max_connections": "50",
+}
+READY: Final = "database system is ready to accept connections"
+PORT: Final = 5432  # in the name of the socket
+STOP_S: Final = 30.0
+
+
+@attrs.define(eq=False)
+class Postgres:
+    """A server that runs; `directory` has its socket."""
+
+    directory: Path
+    _process: "subprocess.Popen[str]"
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count)
+
+    def new_database(self) -> str:
+        """Make an empty database, and return its name."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect("postgres") as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return name
+
+    def connect(
+        self, database: str, user: str = "postgres", options: str = ""
+    ) -> "psycopg.Connection[Any]":
+        """A connection, whose statements are committed one by one."""
+        return psycopg.connect(
+            host=str(self.directory),
+            port=PORT,
+            dbname=database,
+            user=user,
+            options=options,
+            autocommit=True,
+        )
+
+    def url(self, database: str, user: str, scheme: str = "postgresql") -> str:
+        """The address of a database, as SQLAlchemy and libpq read it."""
+        return f"{scheme}://{user}@/{database}?host={self.directory}&port={PORT}"
+
+    def stop(self) -> None:
+        """End the server, and all who are connected with it."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(STOP_S)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server; the first test that asks for it waits three seconds."""
+    # Of its own, since those of pytest are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="chatd-pg-", ignore_cleanup_errors=True) as made:
+        directory = Path(made)
+        server = _started(directory)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _started(directory: Path) -> Postgres:
+    cluster = directory / "cluster"
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        owner = pwd.getpwnam("postgres")
+        os.chown(directory, owner.pw_uid, owner.pw_gid)
+        directory.chmod(0o755)
+        as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    subprocess.run(
+        [
+            *(_program("initdb"), "--pgdata", str(cluster), "--username", "postgres"),
+            *("--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"),
+            *("--no-sync", "--no-instructions"),
+        ],
+        check=True,
+        capture_output=True,
+        cwd=directory,
+        **as_user,
+    )
+    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    process = subprocess.Popen(
+        [_program("postgres"), "-D", str(cluster), "-k", str(directory), *settings],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=directory,
+        **as_user,
+    )
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if READY in line:
+            # Nobody reads on; the server goes on where nobody does.
+            process.stderr.close()
+            return Postgres(directory, process)
+    process.wait(STOP_S)
+    raise AssertionError(f"PostgreSQL did not start:\n{''.join(said)}")
+
+
+def _program(name: str) -> str:
+    """A program of the newest version that Debian has installed, or else one of the PATH."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4])
+    )
+    program = str(found[-1]) if found else shutil.which(name)
+    assert program is not None, f"{name} of PostgreSQL is not there"
+    return program
