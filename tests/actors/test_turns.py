@@ -7,8 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.server import turns
-from chatd.server.turns import RETRY_MS, WAIT_S, WAITING_MAX, Turns
+from chatd.actors import turns
+from chatd.actors.turns import RETRY_MS, WAIT_S, WAITING_MAX, Turns
 
 
 class Searches:
