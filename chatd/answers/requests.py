@@ -5,13 +5,15 @@ A `Database` is what answers for one room: it carries a request to a db-mcp and 
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
-import trio
 
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+
+if TYPE_CHECKING:  # the process that reads messages does without
+    import trio
 
 
 @attrs.frozen
@@ -122,7 +124,7 @@ class Database(Protocol):
         ...
 
     async def ask(
-        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+        self, request: Request, terms: Terms, sink: Sink, stop: "trio.Event"
     ) -> Answered | Stopped:
         """Carry a request out; once `stop` is set, have it stopped, and return soon after.
 

@@ -1,4 +1,4 @@
-"""Turns at a search: one at a time for each user, and the users in turn."""
+"""Turns at what few can do at once: one at a time for each user, and the users in turn."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
