@@ -119,6 +119,11 @@ class Database(Protocol):
         ...
 
     @property
+    def sessions(self) -> int:
+        """How many requests it carries out at once now; 1 at least."""
+        ...
+
+    @property
     def can_explain(self) -> bool:
         """Whether it can give a plan without running anything."""
         ...
@@ -128,7 +133,7 @@ class Database(Protocol):
     ) -> Answered | Stopped:
         """Carry a request out; once `stop` is set, have it stopped, and return soon after.
 
-        Waits its turn where all connections to the database are busy. Raises `DatabaseFailed`.
+        Waits for a session where more are asked than there are `sessions`. Raises `DatabaseFailed`.
         Cancelled, it tells the database and returns at once.
         """
         ...

@@ -24,7 +24,7 @@ from chatd.answers.answer import Ending, State
 from chatd.answers.asking import Asking, Bounds, RoomDatabase, asking
 from chatd.answers.cache import Cache
 from chatd.answers.guard import Policy, Rejected
-from chatd.answers.places import Places
+from chatd.answers.places import DATABASE, ROOM, USER, Most, Place, Places
 from chatd.answers.prose import readable
 from chatd.answers.questions import Help, Misused, Question, help_text, may_be_question
 from chatd.answers.reader import BUSY, UNAVAILABLE, Unread
@@ -149,7 +149,11 @@ class Answers:
         self._wall_ms = wall_ms
         self._emit = emit
         self._places = Places(
-            {"user": rules.per_user, "room": rules.per_room, "database": rules.per_database}
+            {
+                USER: Most(lambda _: rules.per_user),
+                ROOM: Most(lambda _: rules.per_room, is_shared=True),
+                DATABASE: Most(self._places_at, is_shared=True),
+            }
         )
         self._runs: dict[Key, Run] = {}  # those that others may join
         self._writes: Counter[str] = Counter()  # by room, so far
@@ -164,6 +168,12 @@ class Answers:
     def count(self) -> int:
         """How many answers are open, with those that are to be read."""
         return len(self._open)
+
+    def _places_at(self, connection_id: str) -> float:
+        """How many may be answered by a database at once: each has a session at once, so that who
+        waits for one waits here."""
+        sessions = self._databases[connection_id].database.sessions
+        return min(self.rules.per_database, sessions)
 
     # What comes from clients before their message is stored
 
@@ -376,14 +386,14 @@ class Answers:
             one.finish_rows()
             return Ending.done(is_truncated=found.is_truncated, is_cached=True)
         one.status(State.QUEUED)
-        places = [("user", one.of.user_id), ("room", connection_id)]
-        due_s = trio.current_time() + self.rules.wait_s
+        places = [(USER, one.of.user_id), (ROOM, connection_id)]
+        due_s = one.began_s + self.rules.wait_s
         if not await self._take(places, one, due_s):
             return _no_place(one)
         try:
             return await self._follow(nursery, one, room, request, asked, key, due_s)
         finally:
-            self._places.leave(places)
+            self._places.leave(one.of.user_id, places)
 
     async def _follow(
         self,
@@ -402,13 +412,18 @@ class Answers:
         run = self._joinable(key, one, asked)
         is_joined = run is not None
         if run is None:
-            place = [("database", one.of.connection_id)]
+            place = [(DATABASE, one.of.connection_id)]
             if not await self._take(place, one, due_s):
                 return _no_place(one)
-            run = Run(request, asked.terms)
-            if asked.terms.read_only:
-                self._runs[key] = run
-            nursery.start_soon(self._run, run, room, place, key)
+            run = self._joinable(key, one, asked)  # somebody may have begun it meanwhile
+            is_joined = run is not None
+            if run is None:
+                run = Run(request, asked.terms)
+                if asked.terms.read_only:
+                    self._runs[key] = run
+                nursery.start_soon(self._run, run, room, one.of.user_id, place, key)
+            else:
+                self._places.leave(one.of.user_id, place)
         run.attach(one)
         await one.news.wait()
         if not run.ended.is_set() and run.detach(one):
@@ -433,14 +448,14 @@ class Answers:
         return run if run is not None and run.may_be_joined(one.deadline_s) else None
 
     async def _run(
-        self, run: Run, room: RoomDatabase, place: list[tuple[str, str]], key: Key
+        self, run: Run, room: RoomDatabase, user_id: str, place: list[Place], key: Key
     ) -> None:
         connection_id = place[0][1]
         writes = self._writes[connection_id]
         try:
             await run.carry_out(room.database, self._emit)
         finally:
-            self._places.leave(place)
+            self._places.leave(user_id, place)
             if self._runs.get(key) is run:
                 del self._runs[key]
         if not run.terms.read_only:
@@ -464,12 +479,12 @@ class Answers:
         for key in [key for key in self._runs if key[0] == connection_id]:
             del self._runs[key]
 
-    async def _take(self, places: list[tuple[str, str]], one: UnderWay, due_s: float) -> bool:
+    async def _take(self, places: list[Place], one: UnderWay, due_s: float) -> bool:
         """Take places, until `due_s`; False where there are none, or it is to end."""
         is_taken = False
         with trio.move_on_at(due_s) as one.waiting:
             if one.wanted_end is None:
-                await self._places.wait(places)
+                await self._places.wait(one.of.user_id, places)
                 is_taken = True
         one.waiting = None
         return is_taken

@@ -69,6 +69,7 @@ class HeldDatabase:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.can_explain = True
+        self.sessions = 64
         self.is_available = True
         self.stops = True
         self.confirms = True

@@ -943,3 +943,85 @@ async def test_what_was_left_is_left_again_by_a_drain(mock_clock: trio.testing.M
         service.reader.release()
         await service.settled()
         assert (service.shelf.stored, service.shelf.read) == ({}, {})
+
+
+# Places
+
+
+async def test_one_user_leaves_a_session_to_others(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=9, per_room=9, per_database=8) as service:
+        service.database.sessions = 2
+        first, second = [await service.ask(f"SELECT {n}", user_id="eve") for n in (1, 2)]
+        assert len(service.database.calls) == 1
+        await service.ask("SELECT 3", user_id="ann")
+        assert service.database.calls[1].request == RunStatement("SELECT 3")
+        mock_clock.jump(5)
+        await service.settled()
+        error = service.end(second)["error"]
+        assert (error["code"], error["retryAfterMs"]) == ("db_busy", 2_000)
+        assert first not in service.shelf.stored
+
+
+async def test_who_waits_for_a_session_is_told_in_time(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=2, per_room=9, per_database=8) as service:
+        service.database.sessions = 2
+        for user in ("eve", "dan"):
+            await service.ask(f"SELECT '{user}'", user_id=user)
+        question = await service.ask("SELECT 3", user_id="ann")
+        mock_clock.jump(4.9)
+        await service.settled()
+        assert question not in service.shelf.stored
+        mock_clock.jump(0.1)
+        await service.settled()
+        assert service.end(question)["error"]["code"] == "db_busy"
+        assert len(service.database.calls) == 2
+
+
+async def test_the_wait_counts_from_when_the_message_was_stored(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=1) as service:
+        await service.ask("SELECT 1")
+        service.reader.hold()
+        question = await service.ask("SELECT 2")
+        mock_clock.jump(4)
+        service.reader.release()
+        await service.settled()
+        assert question not in service.shelf.stored
+        mock_clock.jump(1)
+        await service.settled()
+        assert service.end(question)["error"]["code"] == "db_busy"
+
+
+async def test_where_there_is_one_session_users_have_it_in_turn(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=9, per_room=9) as service:
+        service.database.sessions = 1
+        for number in range(3):
+            await service.ask(f"SELECT {number}", user_id="eve")
+        await service.ask("SELECT 'ann'", user_id="ann")
+        service.database.calls[0].end()
+        await service.settled()
+        assert service.database.calls[1].request == RunStatement("SELECT 'ann'")
+
+
+async def test_who_waited_for_a_session_joins_what_was_begun_meanwhile(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=9, per_room=9) as service:
+        service.database.sessions = 2
+        await service.ask("SELECT 1", user_id="eve")
+        await service.ask("SELECT 2", user_id="eve")  # waits: the last session is for others
+        await service.ask("SELECT 2", user_id="ann")
+        await service.ask("SELECT 3", user_id="eve")
+        one, two = service.database.calls
+        one.end()
+        await service.settled()
+        assert len(service.database.calls) == 3  # it gave the place on to SELECT 3
+        assert service.database.calls[2].request == RunStatement("SELECT 3")
+        two.rows(7)
+        two.end()
+        await service.settled()
+        rows = [end["rows"] for _, end in service.shelf.stored.values() if end["rows"]]
+        assert rows == [[[7]], [[7]]]
