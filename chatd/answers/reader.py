@@ -144,11 +144,19 @@ class Reader:
             await self._news.wait()
         return None
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep a child, until cancelled. Who comes before it is ready waits for it."""
+    async def run(
+        self,
+        after: trio.Event | None = None,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Keep a child, until cancelled; the first is started `after` this event. Who comes before
+        it is ready waits for it."""
         self._is_running = True
         task_status.started()
         try:
+            if after is not None:
+                await after.wait()
             while True:
                 began_s = trio.current_time()
                 reason, was_ready = await self._live()

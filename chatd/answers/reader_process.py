@@ -60,9 +60,8 @@ def main(arguments: list[str]) -> None:
     while received := os.read(0, READ_BYTES):
         for content in frames.feed(received):
             _write(answers, framed(BEGUN))
-            piece = piece_from_json(content)
             signal.setitimer(signal.ITIMER_PROF, PIECE_CPU_S)
-            reading = read(piece)
+            reading = read(piece_from_json(content))
             signal.setitimer(signal.ITIMER_PROF, 0)
             _write(answers, framed(reading_to_json(reading)))
 
@@ -77,9 +76,15 @@ def _end_with(parent_id: int) -> None:
 
 
 def _limit() -> None:
-    """Take no more of the machine than this needs, and be ended by the timer, not by a handler."""
-    os.nice(NICENESS)
+    """Take no more of the machine than this needs, and be ended by the timer, not by a handler.
+
+    A signal to all processes of a service is the daemon's to answer: it drains.
+    """
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # a sandbox may not allow it
+        os.nice(NICENESS)
     for which, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
         (resource.RLIMIT_CORE, 0),

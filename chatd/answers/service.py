@@ -344,8 +344,11 @@ class Answers:
         return ending
 
     def _found_talk(self, one: UnderWay, message: Message) -> None:
-        """A message that could have been a question is none: its author is answered nothing."""
-        del message  # who tells its author what was nearly a question begins here
+        """A message that could have been a question is none.
+
+        It is known here with its author, whom nobody tells anything.
+        """
+        del message
         self._note_read(one.of, is_question=False)
 
     def _start(self, one: UnderWay, asked: Asking) -> None:

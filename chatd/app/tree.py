@@ -7,7 +7,7 @@
       presence, typing
       databases               one for one: the sessions with the db-mcp of each room, once the
                               door is open: to import what speaks MCP takes a second
-      reader                  the process that reads messages for questions
+      reader                  the process that reads messages for questions, likewise
       answers
       snapshots, upkeep
 
@@ -61,7 +61,7 @@ def supervise(parts: Parts, emit: Emit) -> Supervisor:
             *(
                 [
                     Child("databases", partial(_ready, partial(_once_open, parts, databases))),
-                    Child("reader", parts.answering.reader.run),
+                    Child("reader", partial(parts.answering.reader.run, parts.door.is_open)),
                 ]
                 if sessions
                 else []

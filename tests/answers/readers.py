@@ -27,7 +27,12 @@ class ReaderHere:
     def why_unavailable(self) -> str | None:
         return None if self.is_running else "It is not running."
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(
+        self,
+        after: trio.Event | None = None,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         task_status.started()
         await trio.sleep_forever()
 

@@ -260,6 +260,34 @@ async def test_a_child_is_not_started_again_sooner_than_it_may_be(
         assert 900 < one.recorder.of(ReaderLost)[0].retry_in_s <= 1_000
 
 
+async def test_who_comes_before_the_first_child_may_be_started_waits_for_it() -> None:
+    recorder, opened = Listening(), trio.Event()
+    reader = Reader(child_command(["sqlite"]), recorder)
+    read: list[Reading | Unread] = []
+
+    async def ask() -> None:
+        read.append(await reader.read("ann", piece("/tables")))
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(reader.run, opened)
+        async with trio.open_nursery() as asking:
+            asking.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            assert (reader._child, read) == (None, [])
+            opened.set()
+        assert read == [ListTables()]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_stop_of_all_processes_is_left_to_the_daemon() -> None:
+    async with running() as one:
+        await one.recorder.until(ReaderReady)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            os.kill(one.child_id, number)
+        assert await one.read("/tables") == ListTables()
+        assert one.recorder.of(ReaderLost) == []
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
