@@ -136,7 +136,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         trusted_proxies=_trusted_proxies(config),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
-    status = DaemonStatus(chat.clients, log, chat.answering.databases)
+    status = DaemonStatus(chat.clients, log, chat.answering)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, chat.app, hub)
@@ -267,7 +267,7 @@ def _build_chat(
         rooms,
         feeds,
         readers,
-        answering.questions,
+        answering.service,
         Receipts(commands, readers, machine),
         emit,
         content_chars=config.messages.content_chars,

@@ -1,12 +1,12 @@
 """How the daemon is: for the health endpoint in a word, for readiness with reasons (SPEC 8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.answers.peers.pool import McpDatabase
+from chatd.app.answering import Answering
 from chatd.server.clients import Clients
 from chatd.server.http_app import Health
 from chatd.server.internal import Reason
@@ -24,12 +24,10 @@ class DaemonStatus:
     Who opens the door sets `is_open`, who begins to end the daemon `is_draining`.
     """
 
-    def __init__(
-        self, clients: Clients, log: LogService, databases: Mapping[str, McpDatabase]
-    ) -> None:
+    def __init__(self, clients: Clients, log: LogService, answering: Answering) -> None:
         self._clients = clients
         self._log = log
-        self._databases = databases
+        self._answering = answering
         self._started_s = trio.current_time()
         self.is_open = False
         self.is_draining = False
@@ -52,7 +50,10 @@ class DaemonStatus:
             reasons.append(STARTING)
         if self._log.is_failing:
             reasons.append(NOT_STORED)
-        for room, database in self._databases.items():
+        unread = self._answering.reader.why_unavailable
+        if unread is not None:
+            reasons.append(Reason("db_unavailable", unread))
+        for room, database in self._answering.databases.items():
             sentence = database.why_unavailable
             if sentence is not None:
                 reasons.append(Reason("db_unavailable", sentence, room))

@@ -34,6 +34,7 @@ from chatd.chat.records import (
     MemberRemoved,
     Message,
     MessagePlace,
+    MessageRead,
     MessageStored,
     OpenAnswer,
     Record,
@@ -68,14 +69,13 @@ class SendMessage:
 
 @attrs.frozen
 class Asked:
-    """A message is a question: the id of the message that will answer it, and what it asks, which
-    is handed back untouched."""
+    """A message may be a question, and is read once it is stored: the id of the message that will
+    answer it then."""
 
     answer_id: str
-    question: Any
 
     def opened_by(self, message: Message) -> OpenAnswer:
-        """The answer that is open once this message is stored."""
+        """The answer that is open, until it is read at least, once this message is stored."""
         return OpenAnswer(
             message.message_id,
             self.answer_id,
@@ -83,6 +83,7 @@ class Asked:
             message.user_id,
             message.thread_id,
             message.timestamp_ms,
+            is_to_read=True,
         )
 
 
@@ -160,6 +161,15 @@ class RemoveMember:
 
 
 @attrs.define
+class NoteRead:
+    """A message that was to be read was read; it is a question, or talk, which has no answer."""
+
+    answer: OpenAnswer
+    is_question: bool
+    origin: Any = None
+
+
+@attrs.define
 class ForgetMessages:
     """Retention removed what is below `first_seq` from a room: it is owed to nobody any more."""
 
@@ -183,6 +193,7 @@ Command: TypeAlias = (
     | TrimQueues
     | OverflowTold
     | RemoveMember
+    | NoteRead
     | ForgetMessages
     | Barrier
 )
@@ -236,7 +247,9 @@ class AcknowledgementKept:
 class Settled:
     """The command is carried out; there is nothing to tell of it."""
 
-    command: LeaveRooms | TrimQueues | OverflowTold | RemoveMember | ForgetMessages | Barrier
+    command: (
+        LeaveRooms | TrimQueues | OverflowTold | RemoveMember | NoteRead | ForgetMessages | Barrier
+    )
 
 
 Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled
@@ -296,7 +309,7 @@ class Messages:
         queues of members by connectionId, then by userId, and the answers that are open."""
         self.position = position
         self._last_seqs = dict(last_seqs)
-        # Ids of messages that are to come: those of open answers, which everybody was told.
+        # Ids of messages that are to come: those of open answers, which everybody is told.
         self._promised = {one.answer_id: one.connection_id for one in open_answers}
         self._queues = {room: dict(queues) for room, queues in members.items()}
         self._rooms_of: dict[str, set[str]] = {}
@@ -419,6 +432,16 @@ class Messages:
                             over.queues[room, command.user_id] = None
                             over.records.append(MemberRemoved(room, command.user_id))
                     effects.append(Settled(command))
+                case NoteRead(answer, is_question):
+                    over.records.append(
+                        MessageRead(
+                            answer.connection_id,
+                            answer.question_id,
+                            answer.answer_id,
+                            is_question,
+                        )
+                    )
+                    effects.append(Settled(command))
                 case ForgetMessages():
                     self._forget(command, over, now_ms)
                     effects.append(Settled(command))
@@ -455,7 +478,7 @@ class Messages:
                 same = is_repeat(command, known)
                 return Repeated(command, known) if same else Conflicted(command)
             if command.rooms is None or taken_in in command.rooms:
-                return Conflicted(command)  # everybody in the room has heard of that id
+                return Conflicted(command)  # everybody in the room has heard of that id, or will
             message_id = scoped_id(message_id, command.connection_id)
         room, user_id = command.connection_id, command.user_id
         seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
@@ -628,6 +651,9 @@ class Messages:
                     self._delivered[connection_id, seq] = None
                 case AnswerOpened(answer):
                     self._promised[answer.answer_id] = answer.connection_id
+                case MessageRead(answer_id=answer_id, is_question=is_question):
+                    if not is_question:
+                        self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
                 case _:

@@ -48,7 +48,10 @@ class MessagePlace:
 
 @attrs.frozen
 class OpenAnswer:
-    """A question that was stored and is to be answered: by which message, where, and who asked."""
+    """A question that was stored and is to be answered: by which message, where, and who asked.
+
+    With `is_to_read` nobody has read yet whether the message asks anything.
+    """
 
     question_id: str
     answer_id: str
@@ -56,6 +59,7 @@ class OpenAnswer:
     user_id: str
     thread_id: str | None
     opened_ms: int
+    is_to_read: bool = False
 
 
 @attrs.frozen
@@ -95,9 +99,20 @@ class Delivered:
 
 @attrs.frozen
 class AnswerOpened:
-    """A question will be answered, whatever happens: recorded together with it."""
+    """A message will be read, and answered where it is a question, whatever happens: recorded
+    together with it."""
 
     answer: OpenAnswer
+
+
+@attrs.frozen
+class MessageRead:
+    """A message that was to be read was: its answer stays open, or it is talk and nothing stays."""
+
+    connection_id: str
+    question_id: str
+    answer_id: str
+    is_question: bool
 
 
 @attrs.frozen
@@ -111,5 +126,11 @@ class AnswerClosed:
 
 
 Record: TypeAlias = (
-    MessageStored | MemberKept | MemberRemoved | Delivered | AnswerOpened | AnswerClosed
+    MessageStored
+    | MemberKept
+    | MemberRemoved
+    | Delivered
+    | AnswerOpened
+    | MessageRead
+    | AnswerClosed
 )

@@ -406,19 +406,20 @@ class Answers:
     answers_per_room: int = key(
         4,
         Whole(),
-        "Answers under way in a room; beyond: a question waits, then db_busy.",
+        "Answers under way in a room, of which one user never has the last; beyond: as above.",
         "SPEC 6, bounds",
     )
     answers_per_database: int = key(
         8,
         Whole(),
-        "Answers under way from a database; beyond: a question waits, then db_busy.",
+        "Answers under way from a database, no more than its connections; one user never has the "
+        "last; beyond: as above.",
         "SPEC 6, bounds",
     )
     wait_s: float = key(
         5.0,
         Seconds(least=0),
-        "Seconds that a question waits for its turn; beyond: db_busy.",
+        "Seconds from when a question is stored to when it is asked, at most; beyond: db_busy.",
         "SPEC 6, bounds",
     )
     cache_ttl_s: float = key(

@@ -358,6 +358,25 @@ class DatabaseWrote(Event):
 
 
 @attrs.frozen
+class ReaderReady(Event):
+    """The process that reads messages which may be questions is ready."""
+
+    event_name: ClassVar[str] = "reader.ready"
+    level: ClassVar[Level] = Level.INFO
+    took_ms: float
+
+
+@attrs.frozen
+class ReaderLost(Event):
+    """That process has ended, or none came about; it is started again in `retry_in_s`."""
+
+    event_name: ClassVar[str] = "reader.lost"
+    level: ClassVar[Level] = Level.WARNING
+    reason: str
+    retry_in_s: float
+
+
+@attrs.frozen
 class InternalError(Event):
     """A fault of the daemon itself. Make it with `InternalError.of`."""
 

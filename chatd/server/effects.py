@@ -42,7 +42,7 @@ class Answers(Protocol):
     """Who answers questions."""
 
     def begin(self, question: Message, asked: Asked) -> None:
-        """A question is in the log, and its answer is open; never waits."""
+        """A message that may be a question is in the log, and is to be read; never waits."""
         ...
 
 

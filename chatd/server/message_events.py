@@ -31,14 +31,10 @@ WRITTEN_ID_MAX = 64  # characters of a messageId that are told back, whatever it
 
 
 class Questions(Protocol):
-    """Who knows what a question is, and where there is somebody to answer it."""
+    """Who knows what may be a question, and where there is somebody to answer it."""
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
-        """Whether it is worth a closer look; costs next to nothing."""
-        ...
-
-    async def read(self, content: str) -> object | None:
-        """What is asked; None where it is none."""
+        """Whether it is worth reading once it is stored; costs next to nothing."""
         ...
 
 
@@ -159,21 +155,10 @@ class MessageEvents:
         return self._send(client, command)
 
     def _send(self, client: Client, command: SendMessage) -> Later | None:
-        """Hand the message over, after a look whether it asks something, and a join where the
-        socket is not in the room yet."""
+        """Hand the message over, with whether it is to be read for a question, and after a join
+        where the socket is not in the room yet."""
         if self._questions.may_be_one(command.connection_id, command.content):
-            return partial(self._ask, client, command)
-        return self._hand_over(client, command)
-
-    async def _ask(self, client: Client, command: SendMessage) -> None:
-        question = await self._questions.read(command.content)
-        if question is not None:
-            command.asks = Asked(new_uuid(), question)
-        later = self._hand_over(client, command)
-        if later is not None:
-            await later()
-
-    def _hand_over(self, client: Client, command: SendMessage) -> Later | None:
+            command.asks = Asked(new_uuid())
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
         return partial(self._join_and_send, client, command)

@@ -9,6 +9,7 @@ import attrs
 import orjson
 import trio
 
+from chatd.actors.turns import Turns
 from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.chat.search import match_expression
@@ -18,7 +19,6 @@ from chatd.server.clients import Client
 from chatd.server.patience import Later
 from chatd.server.replies import refused, told_back
 from chatd.server.room_events import RoomEvents
-from chatd.server.turns import Turns
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.store.opening import SEARCH_THREADS
 from chatd.store.search import Cursor, Found, Hit, SearchTooBroad, Wanted

@@ -40,7 +40,8 @@ _MEMBERS_SINCE = f"""
     WHERE m.position > ?
 """
 _OPEN_ANSWERS = """
-    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms
+    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
+           a.is_to_read
     FROM answers a INDEXED BY answers_open CROSS JOIN rooms r USING (room_id)
     WHERE a.state IS NULL ORDER BY a.opened_ms
 """
@@ -66,7 +67,8 @@ class Recovered:
     `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
     with members and no message ever. `position`: that of the last record. `message_count`: messages
     in the log, without counting them. `members`: what each is owed, by connection id, then by user
-    id; a room without members is not in it. `open_answers`: questions whose answer has not ended.
+    id; a room without members is not in it. `open_answers`: questions whose answer has not ended,
+    and messages that are to be read for one.
     """
 
     rooms: dict[str, int]
@@ -107,7 +109,7 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
 
 
 def _open_answer(row: Sequence[Any]) -> OpenAnswer:
-    question_id, answer_id, connection_id, user_id, thread_id, opened_ms = row
+    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read = row
     return OpenAnswer(
         uuid_text(question_id),
         uuid_text(answer_id),
@@ -115,6 +117,7 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer:
         user_id,
         None if thread_id is None else uuid_text(thread_id),
         opened_ms,
+        is_to_read=bool(is_to_read),
     )
 
 

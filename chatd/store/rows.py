@@ -22,6 +22,7 @@ from chatd.chat.records import (
     MemberKept,
     MemberRemoved,
     Message,
+    MessageRead,
     MessageStored,
     Record,
 )
@@ -52,10 +53,14 @@ _INSERT_MESSAGE = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OPEN_ANSWER = """
-    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms)
-    VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_CLOSE_ANSWER = "UPDATE answers SET state = ?, answer_id = ? WHERE question_id = ?"
+_KEEP_QUESTION = "UPDATE answers SET is_to_read = 0 WHERE question_id = ?"
+_FORGET_TALK = "DELETE FROM answers WHERE question_id = ? AND is_to_read"
+_CLOSE_ANSWER = """
+    UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0 WHERE question_id = ?
+"""
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
@@ -234,6 +239,8 @@ class Batch:
         "_members",
         "_messages",
         "_opened",
+        "_questions",
+        "_talk",
         "last_seqs",
         "new_rooms",
         "position",
@@ -248,6 +255,8 @@ class Batch:
         self._members: dict[tuple[int, str], _MemberRow] = {}
         self._delivered: list[tuple[object, ...]] = []
         self._opened: list[tuple[object, ...]] = []
+        self._questions: list[tuple[object, ...]] = []
+        self._talk: list[tuple[object, ...]] = []
         self._closed: list[tuple[object, ...]] = []
 
     def add(self, records: Iterable[Record]) -> None:
@@ -273,8 +282,12 @@ class Batch:
                             answer.user_id,
                             None if answer.thread_id is None else uuid_bytes(answer.thread_id),
                             answer.opened_ms,
+                            answer.is_to_read,
                         )
                     )
+                case MessageRead(_, question_id, _, is_question):
+                    read = self._questions if is_question else self._talk
+                    read.append((uuid_bytes(question_id),))
                 case AnswerClosed(_, question_id, answer_id, state):
                     self._closed.append((state, uuid_bytes(answer_id), uuid_bytes(question_id)))
                 case _:
@@ -293,6 +306,10 @@ class Batch:
             connection.executemany(_MARK_DELIVERED, self._delivered)
         if self._opened:
             connection.executemany(_OPEN_ANSWER, self._opened)
+        if self._questions:
+            connection.executemany(_KEEP_QUESTION, self._questions)
+        if self._talk:
+            connection.executemany(_FORGET_TALK, self._talk)
         if self._closed:
             connection.executemany(_CLOSE_ANSWER, self._closed)
         if self.position == self._heads.position:
