@@ -49,6 +49,7 @@ _GUARDED: Headers = (
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
+_DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
 _STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
@@ -112,7 +113,7 @@ class AnswerExports:
         except _Refused as refused:
             return refused.response
         except (StoreReadFailed, StoreClosed):
-            return _refuse(503, Code.STORAGE_ERROR)
+            return _refuse(503, Code.STORAGE_READ_ERROR)
         return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
@@ -128,8 +129,12 @@ class AnswerExports:
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         answer = orjson.loads(await self._find(message_id, rooms))
-        columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
-        exported = export(name, message_id, columns, answer["rows"])
+        try:
+            columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
+            rows = answer["rows"]
+        except (LookupError, TypeError):  # JSON still, and no table any more
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED)) from None
+        exported = export(name, message_id, columns, rows)
         assert exported is not None
         disposition = f'attachment; filename="{exported.file_name}"'
         return Response(
@@ -175,7 +180,11 @@ class AnswerExports:
             message = await self._log.message(message_id)
         except ValueError:
             message = None
-        if message is None or message.answer is None or message.connection_id not in rooms:
+        if message is None or message.connection_id not in rooms:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        if message.is_damaged and message.answer is None:
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED))
+        if message.answer is None:
             raise _Refused(_refuse(404, Code.NOT_FOUND))
         return message.answer
 

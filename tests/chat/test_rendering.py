@@ -1,11 +1,12 @@
 import json
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat.markup import keep, neutralise
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import DAMAGED_PART_SENTENCE, DAMAGED_SENTENCE, message_json
 from tests.chat.commands import message_id, send, stored
 
 PLAIN = stored(send(1, "a <b>"), seq=7, timestamp_ms=1_700_000_000_123)
@@ -42,3 +43,18 @@ def test_a_context_goes_out_byte_for_byte() -> None:
 def test_the_markup_rule_is_applied_to_the_content(content: str) -> None:
     sent = json.loads(message_json(attrs.evolve(PLAIN, content=content), neutralise))
     assert sent == PLAIN_ON_THE_WIRE | {"content": neutralise(content)}
+
+
+def test_what_is_damaged_is_told_as_its_status_and_shown_as_far_as_it_is_known() -> None:
+    part = attrs.evolve(PLAIN, is_damaged=True)
+    sent = json.loads(message_json(part, keep, delivered=True))
+    assert sent == PLAIN_ON_THE_WIRE | {"status": "damaged", "error": DAMAGED_PART_SENTENCE}
+    whole = attrs.evolve(part, content=DAMAGED_SENTENCE, user_id="")
+    sent = json.loads(message_json(whole, keep))
+    assert (sent["content"], sent["error"]) == (DAMAGED_SENTENCE, DAMAGED_SENTENCE)
+
+
+@pytest.mark.parametrize("error", [b"{}", b"[]", b'"words"'])
+def test_an_error_of_an_answer_that_has_no_form_breaks_nothing(error: bytes) -> None:
+    answer = attrs.evolve(PLAIN, answer=b'{"error":{"x":' + error + b"}}")
+    assert json.loads(message_json(answer, keep))["seq"] == PLAIN.seq
