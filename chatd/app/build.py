@@ -7,7 +7,9 @@ from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
+from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import Answering, build_answering
+from chatd.app.damage import DamageFound
 from chatd.app.hosts import authority, is_loopback
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
@@ -124,7 +126,11 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
     """Put a daemon together over an open store; call it inside of the Trio run."""
     flusher, deadlines = Flusher(), Deadlines()
     hub = Hub(flusher)
-    chat = _build_chat(config, secret, store, log, hub, deadlines, emit)
+    damage = DamageFound(emit, store.damaged)
+    store.set_witness(damage)
+    kept_time = store.snapshot.parts.get("clock") if store.snapshot else None
+    ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), emit)
+    chat = _build_chat(config, secret, store, log, hub, deadlines, ages, emit)
     readiness = make_readiness()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -136,7 +142,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         trusted_proxies=_trusted_proxies(config),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
-    status = DaemonStatus(chat.clients, log, chat.answering)
+    status = DaemonStatus(chat.clients, log, damage, chat.answering)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, chat.app, hub)
@@ -171,6 +177,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
             "members": chat.machine.freeze,
             "presence": lambda: chat.presence.machine.freeze(),
             "typing": lambda: chat.typing.machine.freeze(),
+            "clock": ages.freeze,
         },
         wall_ms,
         lambda error: emit.emit(StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")),
@@ -208,6 +215,7 @@ def _build_chat(
     log: LogService,
     hub: Hub,
     deadlines: Deadlines,
+    ages: Ages,
     emit: Emit,
 ) -> Chat:
     markup = MARKUPS[config.messages.markup]
@@ -258,6 +266,7 @@ def _build_chat(
         machine,
         readers,
         emit,
+        age_ms=ages.now_ms,
         epoch=store.epoch,
         markup=markup,
         history_page=config.messages.history_page,
@@ -298,7 +307,9 @@ def _build_chat(
         readers,
         commands.disown,
         feeds,
-        wall_ms,
+        ages.now_ms,
+        emit,
+        young_from=recovered.position + 1,
         keep_days=config.messages.keep_days,
         keep_per_room=config.messages.keep_per_room,
     )
@@ -320,7 +331,7 @@ def _build_chat(
         exports=AnswerExports(
             entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
         ),
-        upkeep=Upkeep(log, searcher, retention, emit),
+        upkeep=Upkeep(log, searcher, retention, store.renew_lock, ages, emit),
     )
 
 

@@ -34,10 +34,12 @@ from chatd.observe import (
     DaemonStopping,
     Emit,
     InternalError,
+    LogLost,
+    SnapshotUnusable,
     StoreRecovered,
 )
 from chatd.observe.clock import wall_s
-from chatd.store import StoreDamaged, StoreError, open_store
+from chatd.store import PassedOverFor, Store, StoreDamaged, StoreError, open_store
 
 EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
 
@@ -197,6 +199,7 @@ def run(
     recovered = store.recovered
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
     emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
+    _tell_of_damage(store, emit)
     internal = internal_path(config.server.internal, state_dir)
     try:
         internal_listeners = open_internal(config.server.internal, state_dir)
@@ -248,6 +251,18 @@ def _tell_early_stop(emit: Emit, signal_name: str) -> None:
     emit.emit(DaemonStopping(signal_name))
     emit.emit(DaemonStopped(clean=True))
     emit.settle(EARLY_LINES_S)
+
+
+def _tell_of_damage(store: Store, emit: Emit) -> None:
+    """What the start found to be missing, or passed over; who runs this is told before anything
+    is served. Snapshots of another log are no damage: a loss leaves them behind, and was told."""
+    loss = store.loss
+    if loss is not None:
+        detail = f"{loss.sentence} chatd goes on under a new epoch: clients start over."
+        emit.emit(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
+    for one in store.passed_over:
+        if one.reason is not PassedOverFor.EPOCH:
+            emit.emit(SnapshotUnusable(one.name, one.reason))
 
 
 def _shown_address(listener: socket.socket) -> str:

@@ -21,6 +21,9 @@ class Message:
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
     of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
     has the id of its question in `reply_to`, and its table as JSON in `answer`.
+
+    `is_damaged`: the log gave no more than this of it. It keeps its place, so that seqs stay dense;
+    what cannot be read is empty, but for the `content`, which then says so.
     """
 
     message_id: str
@@ -34,6 +37,7 @@ class Message:
     timestamp_ms: int
     reply_to: str | None = None
     answer: bytes | None = None
+    is_damaged: bool = False
 
 
 @attrs.frozen

@@ -15,6 +15,12 @@ from chatd.chat.records import Message
 
 STATUS_SENT = "sent"
 STATUS_DELIVERED = "delivered"
+STATUS_DAMAGED = "damaged"
+
+DAMAGED_SENTENCE = "This message cannot be read: its record on the server's disk is damaged."
+DAMAGED_PART_SENTENCE = (
+    "A part of this message cannot be read: its record on the server's disk is damaged."
+)
 
 _ERROR = b'"error":{'  # in the JSON of an answer that failed; text in cells has its quotes escaped
 _PLAIN = re.compile(rb'[\w",.:{}\[\] -]*')  # a context in which no rule finds anything to change
@@ -23,7 +29,8 @@ _PLAIN = re.compile(rb'[\w",.:{}\[\] -]*')  # a context in which no rule finds a
 def message_json(message: Message, markup: Markup, delivered: bool = False) -> bytes:
     """The payload of `chat:message` as JSON, with the markup rule applied to its text.
 
-    `delivered`: somebody else than the author has acknowledged it.
+    `delivered`: somebody else than the author has acknowledged it. What is damaged is shown as far
+    as it can be read, and told as its `status` and `error`.
     """
     payload: dict[str, Any] = {
         "messageId": message.message_id[:WRITTEN_CHARS],
@@ -48,9 +55,15 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
         payload["answer"] = orjson.Fragment(message.answer)
         if _ERROR in message.answer:
             answer = orjson.loads(message.answer)
-            answer["error"] = error_fields(answer["error"], markup)
-            payload["answer"] = answer
-            payload["error"] = answer["error"]["message"]
+            error = answer.get("error")
+            if isinstance(error, dict):
+                answer["error"] = error_fields(error, markup)
+                payload["answer"] = answer
+                payload["error"] = answer["error"].get("message")
+    if message.is_damaged:
+        is_whole_text = message.content != DAMAGED_SENTENCE
+        payload["status"] = STATUS_DAMAGED
+        payload["error"] = DAMAGED_PART_SENTENCE if is_whole_text else DAMAGED_SENTENCE
     return orjson.dumps(payload)
 
 

@@ -36,7 +36,14 @@ from chatd.app.start import (
 )
 from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
-from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams, say
+from chatd.cli.options import (
+    configured,
+    fail,
+    hide_words_of_exceptions,
+    load_or_fail,
+    open_missing_streams,
+    say,
+)
 from chatd.cli.store import store
 from chatd.config import (
     DEFAULT,
@@ -59,6 +66,7 @@ HEALTH_TIMEOUT_S = 5.0
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
+    hide_words_of_exceptions()
 
 
 main.add_command(store)

@@ -39,8 +39,11 @@ from chatd.observe.events import (
     LimitHit,
     MessageRefused,
     MessageSent,
+    MessagesRemoved,
     ProtocolViolated,
+    ReadFailed,
     Reconnected,
+    RowDamaged,
     SessionClosed,
     SessionOpened,
     StoreFailed,
@@ -80,6 +83,9 @@ COUNTED: Final[Mapping[type[Event], _Counted]] = {
     DatabaseLost: _Counted("database_losses", "Sessions lost or not made.", ("connection_id",)),
     ActorCrashed: _Counted("actor_crashes", "Actors that raised.", ("actor",)),
     StoreFailed: _Counted("store_failures", "What the disk did not take or give.", ("code",)),
+    ReadFailed: _Counted("store_reads_failed", "Reads of the log that failed."),
+    RowDamaged: _Counted("rows_damaged", "Rows of the log that cannot be read, each once."),
+    MessagesRemoved: _Counted("rooms_shortened", "Rooms that retention removed messages of."),
     InternalError: _Counted("internal_errors", "Faults of the daemon itself.", ("where",)),
 }
 """What is counted. The name on the wire is `chatd_NAME_total`."""

@@ -148,7 +148,7 @@ class AnswerEvents:
                 question_id, client.identity.user_id, client.grants
             )
         except (StoreReadFailed, StoreClosed):
-            outcome = Refusal(Code.STORAGE_ERROR)
+            outcome = Refusal(Code.STORAGE_READ_ERROR)
         if isinstance(outcome, Refusal):
             refused(client.socket, ClientEvent.ANSWER_CANCEL, ack_id, outcome)
             return

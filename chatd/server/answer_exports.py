@@ -50,6 +50,7 @@ _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
+_DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
 _STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
@@ -114,7 +115,7 @@ class AnswerExports:
         except _Refused as refused:
             return refused.response
         except (StoreReadFailed, StoreClosed):
-            return _refuse(503, Code.STORAGE_ERROR)
+            return _refuse(503, Code.STORAGE_READ_ERROR)
         return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
@@ -131,8 +132,12 @@ class AnswerExports:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         _, stored = await self._find(message_id, rooms)
         answer = orjson.loads(stored)
-        columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
-        exported = export(name, message_id, columns, answer["rows"])
+        try:
+            columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
+            rows = answer["rows"]
+        except (LookupError, TypeError):  # JSON still, and no table any more
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED)) from None
+        exported = export(name, message_id, columns, rows)
         assert exported is not None
         disposition = f'attachment; filename="{exported.file_name}"'
         return Response(
@@ -184,7 +189,11 @@ class AnswerExports:
             message = await self._log.message(message_id, rooms)
         except ValueError:
             message = None
-        if message is None or message.answer is None:
+        if message is None:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        if message.is_damaged and message.answer is None:
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED))
+        if message.answer is None:
             raise _Refused(_refuse(404, Code.NOT_FOUND))
         return message.connection_id, message.answer
 

@@ -39,14 +39,21 @@ NO_STORE: Final = ((b"cache-control", b"no-store"),)
 class Reason:
     """Something that is amiss: a stable code, a sentence, and of which database it is."""
 
-    code: Literal["starting", "draining", "storage_error", "db_unavailable"]
+    code: Literal[
+        "starting",
+        "draining",
+        "storage_error",
+        "storage_damaged",
+        "storage_read_error",
+        "db_unavailable",
+    ]
     message: str
     connection_id: str | None = None
 
     @property
     def prevents_service(self) -> bool:
-        """Whether nobody is served for it; the chat goes on without a database."""
-        return self.code != "db_unavailable"
+        """Whether nobody is served for it; the chat goes on without a database, or some rows."""
+        return self.code in ("starting", "draining", "storage_error")
 
 
 def is_ready(reasons: Sequence[Reason]) -> bool:

@@ -221,7 +221,7 @@ class MessageEvents:
                 opener = await self._readers.message(command.thread_id, (room,))
             is_stored = opener is None and await self._is_stored(client, command.message_id)
         except StoreReadFailed:
-            self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
+            self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_READ_ERROR))
             return
         if not is_stored and (opener is None or not _opens_thread(opener, room)):
             unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
@@ -271,7 +271,7 @@ class MessageEvents:
         try:
             known = await self._readers.message(message_id, client.grants)
         except StoreReadFailed:
-            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
+            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_READ_ERROR))
             return
         if known is not None:
             await self._commands.barrier(client)

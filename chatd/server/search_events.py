@@ -115,7 +115,7 @@ class SearchEvents:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
         except (StoreReadFailed, StoreClosed):
-            return Refusal(Code.STORAGE_ERROR)
+            return Refusal(Code.STORAGE_READ_ERROR)
         finally:
             self._turns.leave(user_id)
 

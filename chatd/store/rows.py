@@ -8,7 +8,8 @@ the same batch, and messages go first.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, assert_never
+from hashlib import blake2b
+from typing import Any, TypeAlias, TypeVar, assert_never
 
 import attrs
 import orjson
@@ -26,6 +27,7 @@ from chatd.chat.records import (
     MessageStored,
     Record,
 )
+from chatd.chat.rendering import DAMAGED_SENTENCE
 from chatd.store.errors import RecordRefused
 
 MESSAGE_COLUMNS = (
@@ -80,6 +82,8 @@ _SET_POSITION = "UPDATE meta SET position = ?"
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
+_T = TypeVar("_T")
+
 # What a queue is in JSON, by its fields: the gaps are [first, last, since_ms].
 QueueFields: TypeAlias = tuple[int | None, int, list[list[int]], list[int] | None]
 
@@ -106,7 +110,10 @@ def ids_from(key: bytes) -> tuple[bytes, bytes]:
 
 
 def message_from_row(row: Sequence[Any]) -> Message:
-    """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at."""
+    """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at.
+
+    One that is broken is damaged, as far as its room and seq can be read: `MisplacedRowError` else.
+    """
     (
         message_id,
         connection_id,
@@ -120,6 +127,20 @@ def message_from_row(row: Sequence[Any]) -> Message:
         reply_to,
         answer,
     ) = row[:MESSAGE_WIDTH]
+    if not (
+        content.__class__ is str
+        and user_id.__class__ is str
+        and connection_id.__class__ is str
+        and seq.__class__ is int
+        and timestamp_ms.__class__ is int
+        and (name is None or name.__class__ is str)
+        and _is_uuid(message_id)
+        and (thread_id is None or _is_uuid(thread_id))
+        and (reply_to is None or _is_uuid(reply_to))
+        and (context is None or _is_document(context))
+        and (answer is None or _is_document(answer))
+    ):
+        return _damaged_message(row)
     return Message(
         message_id=uuid_text(message_id),
         connection_id=connection_id,
@@ -133,6 +154,63 @@ def message_from_row(row: Sequence[Any]) -> Message:
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
     )
+
+
+class MisplacedRowError(ValueError):
+    """A row that does not say of which room it is, or at which seq."""
+
+
+def _damaged_message(row: Sequence[Any]) -> Message:
+    """What can be read of a broken row."""
+    message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
+        row[:MESSAGE_WIDTH]
+    )
+    if not (isinstance(room, str) and isinstance(seq, int)):
+        raise MisplacedRowError("a message does not say where it belongs")
+    return Message(
+        message_id=uuid_text(message_id) if _is_uuid(message_id) else _stand_in_id(room, seq),
+        connection_id=room,
+        seq=seq,
+        user_id=_if_is(str, user_id) or "",
+        name=_if_is(str, name),
+        content=_if_is(str, content) or DAMAGED_SENTENCE,
+        context=context if _is_document(context) else None,
+        thread_id=uuid_text(thread_id) if _is_uuid(thread_id) else None,
+        timestamp_ms=_if_is(int, at_ms) or 0,
+        reply_to=uuid_text(reply_to) if _is_uuid(reply_to) else None,
+        answer=answer if _is_document(answer) else None,
+        is_damaged=True,
+    )
+
+
+def damaged_message(connection_id: str, seq: int) -> Message:
+    """Stands for a message of which nothing can be read, so that seqs stay dense."""
+    nothing = (None, connection_id, seq, *[None] * (MESSAGE_WIDTH - 3))
+    return _damaged_message(nothing)
+
+
+def _stand_in_id(connection_id: str, seq: int) -> str:
+    """An id for a message whose own cannot be read: always the same, and nobody else's."""
+    place = f"{connection_id}\0{seq}".encode()
+    return uuid_text(blake2b(place, digest_size=16, person=b"chatd damaged").digest())
+
+
+def _if_is(kind: type[_T], value: object) -> _T | None:
+    return value if isinstance(value, kind) else None
+
+
+def _is_uuid(value: object) -> bool:
+    return value.__class__ is bytes and len(value) in ID_LENGTHS
+
+
+def _is_document(value: object) -> bool:
+    """Whether it is the bytes of a JSON object: what goes out as it is, must be."""
+    if value.__class__ is not bytes:
+        return False
+    try:
+        return orjson.loads(value).__class__ is dict
+    except ValueError:
+        return False
 
 
 def queue_fields(queue: Queue) -> QueueFields:
@@ -153,8 +231,8 @@ def queue_from_fields(
         if fallen is not None:
             told = (fallen[0], fallen[1])
         return Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
-    except (TypeError, IndexError, KeyError) as error:
-        raise ValueError(f"not the queue of a member: {error}") from None
+    except (TypeError, IndexError, KeyError):
+        raise ValueError("not the queue of a member") from None
 
 
 def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | None) -> Queue:
@@ -169,11 +247,15 @@ def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | 
 
 @attrs.define
 class Heads:
-    """Where the log ends: the last position, the number of each room and its last seq."""
+    """Where the log ends: the last position, the number of each room and its last seq.
+
+    `messages` is how many were ever stored, be it that retention removed some: the sum of those.
+    """
 
     position: int
     room_ids: dict[str, int]
     last_seqs: dict[str, int]
+    messages: int
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Heads":
@@ -184,12 +266,14 @@ class Heads:
         for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
             room_ids[connection_id] = room_id
             last_seqs[connection_id] = last_seq
-        return cls(position, room_ids, last_seqs)
+        return cls(position, room_ids, last_seqs, sum(last_seqs.values()))
 
     def advance(self, batch: "Batch") -> None:
         """Take over what `batch` has written."""
         self.position = batch.position
         self.room_ids.update(batch.new_rooms)
+        for room, seq in batch.last_seqs.items():
+            self.messages += seq - self.last_seqs.get(room, 0)
         self.last_seqs.update(batch.last_seqs)
 
 

@@ -151,9 +151,11 @@ def create(connection: sqlite3.Connection, created_ms: int) -> None:
     )
 
 
-def name_anew(connection: sqlite3.Connection) -> None:
-    """Give the log another epoch: who knows it by the old one starts over."""
+def name_anew(connection: sqlite3.Connection) -> str:
+    """Give the log another epoch, and return it: who knows it by the old one starts over."""
     connection.execute("UPDATE meta SET epoch = lower(hex(randomblob(8)))")
+    [(epoch,)] = connection.execute("SELECT epoch FROM meta")
+    return str(epoch)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

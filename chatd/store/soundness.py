@@ -15,6 +15,7 @@ from itertools import islice, pairwise
 import orjson
 
 from chatd.chat.queue import GAPS_MAX, Queue
+from chatd.store.damage import words_of
 from chatd.store.log_file import is_unavailable
 from chatd.store.rows import ID_LENGTHS, QUEUE_COLUMNS, SELECT_HEADS, queue_from_row
 from chatd.store.schema import TEXT_OPTIONS
@@ -83,7 +84,7 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 raise
-            found = [f"The {name} cannot be read: {error}."]
+            found = [f"The {name} cannot be read: {words_of(error)}."]
         yield from found[:FAULTS_MAX]
         if len(found) > FAULTS_MAX:
             yield f"There are more faults in the {name}."
@@ -238,7 +239,7 @@ def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
     except sqlite3.DatabaseError as error:
         if is_unavailable(error):
             raise
-        yield f"The search index is not that of the messages: {error}."
+        yield f"The search index is not that of the messages: {words_of(error)}."
 
 
 _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
 from chatd.chat.markup import escape, keep, neutralise
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import DAMAGED_PART_SENTENCE, DAMAGED_SENTENCE, message_json
 from tests.chat.commands import message_id, send, stored
 
 PLAIN = stored(send(1, "a <b>"), seq=7, timestamp_ms=1_700_000_000_123)
@@ -97,3 +97,18 @@ def test_ids_are_delivered_as_they_were_written() -> None:
 def test_a_user_id_from_before_ids_were_held_to_the_rule_opens_no_markup() -> None:
     sent = json.loads(message_json(attrs.evolve(PLAIN, user_id="<b>ann"), keep))
     assert sent["userId"] == "< b>ann"
+
+
+def test_what_is_damaged_is_told_as_its_status_and_shown_as_far_as_it_is_known() -> None:
+    part = attrs.evolve(PLAIN, is_damaged=True)
+    sent = json.loads(message_json(part, keep, delivered=True))
+    assert sent == PLAIN_ON_THE_WIRE | {"status": "damaged", "error": DAMAGED_PART_SENTENCE}
+    whole = attrs.evolve(part, content=DAMAGED_SENTENCE, user_id="")
+    sent = json.loads(message_json(whole, keep))
+    assert (sent["content"], sent["error"]) == (DAMAGED_SENTENCE, DAMAGED_SENTENCE)
+
+
+@pytest.mark.parametrize("error", [b"{}", b"[]", b'"words"'])
+def test_an_error_of_an_answer_that_has_no_form_breaks_nothing(error: bytes) -> None:
+    answer = attrs.evolve(PLAIN, answer=b'{"error":{"x":' + error + b"}}")
+    assert json.loads(message_json(answer, keep))["seq"] == PLAIN.seq

@@ -400,11 +400,21 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
         ticket = await asker.ticket(answer_id, token())
         with monkeypatch.context() as patch:
             patch.setattr(LogReaders, "message", fails)
-            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_error")
+            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
         with monkeypatch.context() as patch:
             patch.setattr(Entrance, "rooms", refuses)
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "internal")
             refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "internal")
+
+
+@pytest.mark.parametrize("broken", ["X'7b'", "X'7b7d'"])  # no JSON, and JSON that is no table
+async def test_an_answer_that_is_damaged_is_said_to_be(tmp_path: Path, broken: str) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        await chat.log.maintain(
+            lambda log: log.execute(f"UPDATE messages SET answer = {broken} WHERE answer NOT NULL")
+        )
+        refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
+        refused(await asker.ask(f"{answer_id}.csv", token(rooms=["other"])), 404, "not_found")
 
 
 async def test_bad_tokens_back_off_by_address_and_good_ones_do_not(tmp_path: Path) -> None:

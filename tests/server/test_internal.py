@@ -22,6 +22,7 @@ from chatd.server.internal import (
     Reason,
     internal_app,
 )
+from chatd.store import Damaged, StoreReadFailed
 from tests.server.chats import open_chat
 from tests.server.test_http_app import ask
 
@@ -53,6 +54,8 @@ async def test_who_is_asked_whether_it_lives_lives() -> None:
     [
         ([], 200, "ready"),
         ([AWAY], 200, "degraded"),
+        ([Reason("storage_damaged", "Some of the log cannot be read.")], 200, "degraded"),
+        ([Reason("storage_read_error", "The disk gave nothing.")], 200, "degraded"),
         ([DRAINING], 503, "not_ready"),
         ([DRAINING, AWAY], 503, "not_ready"),
         ([Reason("storage_error", "The disk took nothing.")], 503, "not_ready"),
@@ -216,6 +219,18 @@ async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -
         assert status.reasons() == []
         chat.log.is_failing = True
         assert [one.code for one in status.reasons()] == ["storage_error"]
+        chat.log.displaced = "log.sqlite3 is gone"
+        [displaced] = status.reasons()
+        assert displaced.code == "storage_error"
+        assert "log.sqlite3 is gone" in displaced.message
         status.is_draining = True
         assert [one.code for one in status.reasons()] == ["draining", "storage_error"]
-        chat.log.is_failing = False
+        status.is_draining, chat.log.is_failing, chat.log.displaced = False, False, None
+        assert status.health().status == "ok"
+        witness = chat.parts.store.readers.witness
+        assert witness is not None
+        witness.read_failed(StoreReadFailed("no descriptor"))
+        assert [one.code for one in status.reasons()] == ["storage_read_error"]
+        witness.damaged(Damaged("messages", "sales", 7))
+        assert [one.code for one in status.reasons()] == ["storage_damaged", "storage_read_error"]
+        assert status.health().status == "degraded"

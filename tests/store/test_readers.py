@@ -252,7 +252,7 @@ async def test_a_log_that_cannot_be_read_is_told_and_the_readers_go_on(
     lost = LogReaders(directory / "nothing.sqlite3")
     with pytest.raises(StoreReadFailed) as caught:
         await lost.last(ROOM, 1)
-    assert caught.value.code == "storage_error"
+    assert caught.value.code == "storage_read_error"
 
     await filled.readers.last(ROOM, 1)
     for connection in filled.readers._idle:
