@@ -23,7 +23,7 @@ BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
 DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "peers"
 
-DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "postgresql")
+DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx", "postgresql")
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
 in clusters of its own."""
@@ -58,7 +58,8 @@ def install_debian_packages(names: Sequence[str]) -> None:
     missing = [name for name in names if not is_installed(name)]
     if missing:
         say(f"install {', '.join(missing)}")
-        apt = {"DEBIAN_FRONTEND": "noninteractive"}
+        # As in single-user mode, where Debian starts no server that is installed: tests start it.
+        apt = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         run("apt-get", "-qq", "update", **apt)
         run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing, **apt)
 

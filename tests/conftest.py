@@ -1,8 +1,13 @@
 import pytest
+from hypothesis import settings
 
 from tests.postgres import postgres
 
 __all__ = ["postgres"]
+
+# Hypothesis ends an example after 200 ms by default, which a busy machine does not keep.
+settings.register_profile("chatd", deadline=None)
+settings.load_profile("chatd")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -28,6 +28,7 @@ class LogService:
         self._writer: LogWriter | None = None
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
+        self.displaced: str | None = None  # which file of the log is not where it was
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a writer until cancelled. Raises StoreClosed where it ended by itself."""
@@ -47,22 +48,32 @@ class LogService:
         began_s = trio.current_time()
         try:
             outcome = await self._current().commit(records)
-        except CommitFailed:
-            self.is_failing = True
+        except CommitFailed as failure:
+            self._failed(failure)
             raise
         self.is_failing = False
+        self.displaced = None
         if self._committed is not None:
             self._committed(trio.current_time() - began_s)
         return outcome
 
     async def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """As `LogWriter.maintain`."""
-        return await self._current().maintain(job)
+        try:
+            return await self._current().maintain(job)
+        except CommitFailed as failure:
+            if failure.is_displaced:
+                self._failed(failure)
+            raise
 
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
         self._is_closed = True
         return self._writer is None or await self._writer.close(timeout_s)
+
+    def _failed(self, failure: CommitFailed) -> None:
+        self.is_failing = True
+        self.displaced = failure.what if failure.is_displaced else None
 
     def _current(self) -> LogWriter:
         if self._writer is None:

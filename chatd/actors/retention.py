@@ -1,5 +1,8 @@
 """Retention: messages that are too old or too many are removed, a few at a time.
 
+How old a message is, is decided by a time that has been seen for a while (`SteadyTime`), and never
+by a clock that has just jumped. What is removed is told, room by room.
+
 First they leave the queues of members, by way of the messages actor, and only then the log: a crash
 in between leaves them in the history, and nobody is owed what is not there.
 """
@@ -11,11 +14,13 @@ from typing import Protocol
 import trio
 
 from chatd.actors.log_service import LogService
+from chatd.observe import Emit, MessagesRemoved
 from chatd.store import LogReaders
 from chatd.store.retention import Keep, Surplus, find_surplus, remove
 
 STEP_MESSAGES = 200  # removed in one transaction, for which commits wait
 DAY_MS = 86_400_000
+NO_POSITION = 2**63 - 1
 
 
 class Heads(Protocol):
@@ -35,17 +40,26 @@ class Retention:
         readers: LogReaders,
         disown: Callable[[Sequence[Surplus]], Awaitable[bool]],
         heads: Heads,
-        wall_ms: Callable[[], int],
+        now_ms: Callable[[], int],
+        emit: Emit,
         *,
+        young_from: int,
         keep_days: float,
         keep_per_room: int,
     ) -> None:
-        """`disown` takes what goes out of the queues of members; False where that failed."""
+        """`disown` takes what goes out of the queues of members; False where that failed.
+
+        `now_ms` is the time that ages go by. What is stored from the position `young_from` on came
+        since `now_ms` was first asked.
+        """
         self._log = log
         self._readers = readers
         self._disown = disown
         self._heads = heads
-        self._wall_ms = wall_ms
+        self._now_ms = now_ms
+        self._emit = emit
+        self._young_from = young_from
+        self._began_s = trio.current_time()
         self._keep_ms = round(keep_days * DAY_MS) or None
         self._per_room = keep_per_room or None
 
@@ -56,12 +70,31 @@ class Retention:
 
     async def run(self) -> None:
         """Remove all that is surplus now. Raises CommitFailed, StoreReadFailed, StoreClosed."""
-        oldest_ms = None if self._keep_ms is None else self._wall_ms() - self._keep_ms
-        find = partial(find_surplus, keep=Keep(oldest_ms, self._per_room), most=STEP_MESSAGES)
-        while surplus := await self._readers.read(find):
-            if not await self._disown(surplus):
-                return
-            await self._log.maintain(partial(remove, surplus=surplus))
-            for one in surplus:
-                self._heads.forget(one.connection_id, one.first_kept)
-            await trio.lowlevel.checkpoint()
+        find = partial(find_surplus, keep=self._keep(), most=STEP_MESSAGES)
+        removed: dict[str, MessagesRemoved] = {}
+        try:
+            while surplus := await self._readers.read(find):
+                if not await self._disown(surplus):
+                    return
+                await self._log.maintain(partial(remove, surplus=surplus))
+                for one in surplus:
+                    self._heads.forget(one.connection_id, one.first_kept)
+                    before = removed.get(one.connection_id)
+                    first = one.first_removed if before is None else before.first_seq
+                    last = one.first_kept - 1
+                    removed[one.connection_id] = MessagesRemoved(
+                        one.connection_id, last - first + 1, first, last
+                    )
+                await trio.lowlevel.checkpoint()
+        finally:
+            for event in removed.values():
+                self._emit.emit(event)
+
+    def _keep(self) -> Keep:
+        if self._keep_ms is None:
+            return Keep(None, self._per_room)
+        now_ms = self._now_ms()
+        up_s = trio.current_time() - self._began_s
+        is_long_up = up_s * 1000 > self._keep_ms
+        young_from = NO_POSITION if is_long_up else self._young_from
+        return Keep(now_ms - self._keep_ms, self._per_room, now_ms, young_from)

@@ -48,7 +48,8 @@ _NEXT = {
 
 @attrs.frozen
 class Ending:
-    """How an answer ends. `text` is what it says where it is no table."""
+    """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
+    worth asking again."""
 
     state: State
     code: Code | None = None
@@ -56,6 +57,7 @@ class Ending:
     text: str | None = None
     is_truncated: bool = False
     is_cached: bool = False
+    retry_after_ms: int | None = None
 
     @classmethod
     def done(cls, *, is_truncated: bool = False, is_cached: bool = False) -> "Ending":
@@ -68,9 +70,16 @@ class Ending:
         return cls(State.DONE, text=text)
 
     @classmethod
-    def failed(cls, code: Code, sentence: str) -> "Ending":
+    def failed(cls, code: Code, sentence: str, *, retry_after_ms: int | None = None) -> "Ending":
         """It went wrong; a time that was up is an end of its own."""
-        return cls(State.TIMEOUT if code is Code.DB_TIMEOUT else State.ERROR, code, sentence)
+        state = State.TIMEOUT if code is Code.DB_TIMEOUT else State.ERROR
+        return cls(state, code, sentence, retry_after_ms=retry_after_ms)
+
+    @classmethod
+    def busy(cls, retry_after_ms: int) -> "Ending":
+        """Too much was under way for it to begin."""
+        code = Code.DB_BUSY
+        return cls.failed(code, EXPLANATIONS[code].sentence, retry_after_ms=retry_after_ms)
 
     @classmethod
     def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
@@ -157,6 +166,8 @@ class Answer:
                 "message": ending.sentence,
                 "retryable": EXPLANATIONS[ending.code].retryable,
             }
+            if ending.retry_after_ms is not None:
+                fields["error"]["retryAfterMs"] = ending.retry_after_ms
         return fields
 
     def as_json(self, elapsed_ms: int) -> bytes:

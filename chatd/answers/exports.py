@@ -1,9 +1,18 @@
 """A stored answer as a file: CSV, JSON or NDJSON, in pieces of bounded size (SPEC 6, "Export").
 
 CSV is RFC 4180 in UTF-8. Spreadsheets run a cell that begins like a formula (OWASP, "CSV
-injection"), so that such a cell gets an apostrophe before it; a plain number keeps its minus. NULL
-is empty, an empty text is a pair of quotes, bytes are base64. In JSON a row is an object, cells are
-as they travel; where columns share a name, the later ones get a number.
+injection"), so that such a cell gets an apostrophe before it; a plain number keeps its minus. Many
+split at `;` or tab, as the locale says. To them the quotes of a field do not stand at the beginning
+of one, and end nothing, so that each `;`, tab and line end within a text begins a cell. So:
+
+- behind each of them, what begins like a formula gets an apostrophe too;
+- where a text ends with one, a space goes behind it, or the quote that ends the field would begin
+  the next;
+- where a row begins with a negative number, its texts are in quotes, but for plain words: the whole
+  row is one cell then, and the worst that it can be is a formula of numbers, texts and words.
+
+NULL is empty, an empty text is a pair of quotes, bytes are base64. In JSON a row is an object,
+cells are as they travel; where columns share a name, the later ones get a number.
 """
 
 import re
@@ -16,8 +25,13 @@ from chatd.answers.table import BYTES, Cell, Column, Row
 
 PIECE_BYTES = 65_536  # of a piece, at most; a longer row is cut into several
 
-_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+# What begins a formula, in all the widths of Unicode, behind what is trimmed or taken for quotes.
+_FORMULA = r"[\s\"\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹢﹣﹦﹫]"
+_BEGINS_FORMULA = re.compile(rf"[\t\r\n]|{_FORMULA}")
+_FORMULA_WITHIN = re.compile(rf"(?<=[;\t\r\n])(?={_FORMULA})")
+_ENDS_OPEN = re.compile(r"(?<=[;\t\r\n])(?=\"*\Z)")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[A-Za-z0-9+/]+=*")  # base64 too
 _QUOTED = re.compile(r"[\",;\t\r\n]")
 _NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -75,17 +89,36 @@ def csv_field(cell: Cell) -> str:
             text = cell.get(BYTES, "")
         case str():
             text = cell
-    if text.lstrip(" ")[:1] in _FORMULA and text and _NUMBER.fullmatch(text) is None:
+    if _BEGINS_FORMULA.match(text) is not None and _NUMBER.fullmatch(text) is None:
         text = f"'{text}"
-    if not text or _QUOTED.search(text) is not None:
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    if text and _QUOTED.search(text) is None:
+        return text
+    text = _FORMULA_WITHIN.sub("'", text)
+    return _in_quotes(_ENDS_OPEN.sub(" ", text))
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _csv_line(row: Row) -> bytes:
+    fields = [csv_field(cell) for cell in row]
+    if fields and fields[0].startswith("-"):
+        fields = [one if _stands_alone(one) else _in_quotes(one) for one in fields]
+    return (",".join(fields) + "\r\n").encode()
+
+
+def _stands_alone(field: str) -> bool:
+    """Whether a field is in quotes, or nothing, a number or a word that calls nothing."""
+    if field[:1] in ("", '"'):
+        return True
+    return (_NUMBER.fullmatch(field) or _WORD.fullmatch(field)) is not None
 
 
 def _csv(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
-    yield (",".join(csv_field(column.name) for column in columns) + "\r\n").encode()
+    yield _csv_line([column.name for column in columns])
     for row in rows:
-        yield (",".join(map(csv_field, row)) + "\r\n").encode()
+        yield _csv_line(row)
 
 
 def _ndjson(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:

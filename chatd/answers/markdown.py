@@ -3,6 +3,12 @@
 A client that knows only `chat:message` shows this text, as Markdown or as it is; both have to be
 readable. No cell can leave its place in the table, become a link, or open markup: `<` is parted as
 in `chatd.chat.markup`, so that the markup rule of the room finds nothing to change.
+
+Many readers of Markdown make links of what looks like an address, unasked (GFM, "Autolinks";
+linkify), and other things of names and codes (`@ada`, `:smile:`). A backslash in the middle of it
+parts what they look for: a slash from its neighbour, a dot from the letter behind it. People still
+read the address. GitHub's own reader looks for mail addresses once the backslashes are gone, and so
+finds them; it is no client of this chat.
 """
 
 import re
@@ -25,7 +31,12 @@ NULL = "NULL"
 NEW_LINE = "⏎"  # stands for a line break in a cell
 
 # `_` opens emphasis at the edge of a word only, `&` a character reference before these.
-_MARKDOWN = re.compile(r"[\\|`*\[\]~]|(?<![^\W_])_|_(?![^\W_])|&(?=[#A-Za-z])")
+_MARKDOWN = re.compile(
+    r"[\\|`*\[\]~]|(?<![^\W_])_|_(?![^\W_])|&(?=[#A-Za-z])"
+    # Addresses: `//`, `a.b` (not `1.5`), `1.2.3.4`, `www.`, `a@b`; and codes: `:smile:`.
+    r"|/(?=/\S)|(?<=\w)\.(?=[^\W\d_]|\d+\.\d+\.\d)|(?<=www)\.|@(?=\w)|(?<!\d):(?=[\w+-]+:)",
+    re.IGNORECASE,
+)
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 # Characters that turn the direction of what follows: a cell could change how the others look.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -9,7 +9,7 @@ A message is a question when it is
 - SQL from its first word to its last.
 
 Plain talk begins with the words of SQL too ("select the best one please", "delete this message").
-So a text is SQL only where the grammar of one of the dialects makes a statement of it, and
+So a text is SQL only where the grammar of the room's dialect makes a statement of it, and
 
 - it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`; a comment is no part of it;
 - a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
@@ -28,8 +28,8 @@ says: a number of something ("select two people"), a second name of a table that
 What is doubtful beyond that is talk: nobody is answered who did not ask, and who is misunderstood
 can write /sql. Whether the statement may run is not asked here: see `guard`.
 
-Every message comes by. A look at its first word decides for nearly all of them; only then is the
-grammar asked, which is imported with the first question.
+Every message comes by. A look at its first word decides for nearly all of them (`may_be_question`);
+only then is the grammar asked, after the message is stored, in a process of its own (`reader`).
 """
 
 import difflib
@@ -49,7 +49,6 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
-from chatd.wire.payloads import Context
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -77,11 +76,11 @@ class Responder(Protocol):
     """What finds the question in a message; `question_in` is the one that reads SQL and commands.
 
     One that understands natural language can stand in its place, or behind it for what is None. It
-    does not wait: it is called for every message, before anything else happens to it.
+    does not wait: it is called for every message that may be a question, in the process that reads.
     """
 
-    def __call__(self, content: str, context: Context | None) -> Question | None:
-        """The question in the content of a message and its context; None for plain talk."""
+    def __call__(self, content: str, dialect: Dialect) -> Question | None:
+        """The question in the content of a message; None for plain talk."""
         ...
 
 
@@ -118,7 +117,6 @@ _LEADING_COMMENT = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\()+", re.DOTALL)
 _FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)(?![A-Za-z0-9_'’:.!?])")
 _BYTE_ORDER_MARK = "\ufeff"  # some files begin with it, and what is copied out of them
 _ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
-_DIALECTS: tuple[Dialect, ...] = ("postgres", "mysql", "sqlite")
 
 _NAME = r"(?:\w+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
 _TABLE = rf"(?P<table>{_NAME}(?:\.{_NAME})?)"
@@ -201,14 +199,15 @@ def may_be_question(content: str) -> bool:
     return text.startswith("/") or "```" in text or "~~~" in text or _reads(text) is not None
 
 
-def question_in(content: str, context: Context | None = None) -> Question | None:
-    """The question in the content of a message; None for plain talk. Never raises."""
+def question_in(content: str, dialect: Dialect) -> Question | None:
+    """The question in the content of a message of a room whose database speaks this dialect; None
+    for plain talk. Never raises."""
     text = _begun(content).rstrip()
     if text.startswith("/") and (command := _COMMAND.fullmatch(text)) is not None:
         return _of_command(command.group(1), (command.group(2) or "").strip())
     if "```" in text or "~~~" in text:
-        return _of_blocks(text) or _of_statement(text)
-    return _of_statement(text)
+        return _of_blocks(text, dialect) or _of_statement(text, dialect)
+    return _of_statement(text, dialect)
 
 
 def help_text() -> str:
@@ -250,15 +249,15 @@ def _usage(name: str) -> str:
     return f"/{name}" if argument is None else f"/{name} {argument}"
 
 
-def _of_blocks(text: str) -> Question | None:
+def _of_blocks(text: str, dialect: Dialect) -> Question | None:
     found: list[Question] = []
     for language, statement in _blocks(text):
         if language in _SQL_INFO:
             if not statement:
                 return Misused("The SQL block is empty; write a statement in it.")
-            found.append(_of_sql(statement))
+            found.append(_of_sql(statement, dialect))
         elif not language:
-            question = _of_statement(statement)
+            question = _of_statement(statement, dialect)
             if question is not None:
                 found.append(question)
     if len(found) > 1:
@@ -313,40 +312,38 @@ def _may_hold_sql(language: str) -> bool:
     return not language or language in _SQL_INFO
 
 
-def _of_sql(statement: str) -> Question:
+def _of_sql(statement: str, dialect: Dialect) -> Question:
     """The question that a statement is, of which nobody has to find out whether it is one."""
-    for reading in _readings(statement):
-        question = _asked_otherwise(reading)
-        if question is not None:
-            return question
-    return RunStatement(statement)
+    reading = _reading(statement, dialect)
+    question = None if reading is None else _asked_otherwise(reading)
+    return RunStatement(statement) if question is None else question
 
 
 @attrs.frozen
 class _Reading:
-    """A text as written, and as a dialect reads it that finds it clear."""
+    """A text as written, and as its dialect reads it, which finds it clear."""
 
     text: str
     dialect: Dialect
     lexed: Lexed
 
 
-def _readings(text: str) -> Iterator[_Reading]:
-    """A text as each of the dialects reads it."""
-    for dialect in _DIALECTS:
-        lexed = lex(text, dialect)
-        if isinstance(lexed, Lexed) and lexed.tokens:
-            yield _Reading(text, dialect, lexed)
+def _reading(text: str, dialect: Dialect) -> _Reading | None:
+    """A text as the dialect reads it; None where it is not clear, or empty."""
+    lexed = lex(text, dialect)
+    if isinstance(lexed, Lexed) and lexed.tokens:
+        return _Reading(text, dialect, lexed)
+    return None
 
 
-def _of_statement(text: str) -> Question | None:
+def _of_statement(text: str, dialect: Dialect) -> Question | None:
     """The question that a text is as a whole, where it is SQL."""
     if _reads(text) is None or len(text.rstrip("; \t\r\n")) > TEXT_CHARS_MAX:
         return None
-    for reading in _readings(text):
-        if _is_sql(reading):
-            return _asked_otherwise(reading) or RunStatement(text)
-    return None
+    reading = _reading(text, dialect)
+    if reading is None or not _is_sql(reading):
+        return None
+    return _asked_otherwise(reading) or RunStatement(text)
 
 
 def _reads(text: str) -> Callable[[_Reading], bool] | None:

@@ -1,29 +1,50 @@
-"""Messages looked at for questions, on their way into the log.
+"""What a message comes to before a database is asked: it is read, and what it asks is judged.
 
-A cheap look decides for nearly all of them; what may be a question is read in a thread, as the
-grammar takes some milliseconds, while the task of the connection waits and reads nothing more.
+Both are one piece of work, as both ask the grammar, which takes its time and holds the interpreter.
+So `reader` has it done in a process of its own; this says what is done there, and knows no process.
 """
 
-from collections.abc import Container
+from typing import TypeAlias
 
-import trio
+import attrs
 
-from chatd.answers.questions import Question, may_be_question, question_in
+from chatd.answers.guard import Policy, Rejected, check_statement, check_table
+from chatd.answers.questions import Question, question_in
+from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
 
-READERS_MAX = 2  # messages that are read at once; a parser holds the interpreter
+
+@attrs.frozen
+class Piece:
+    """A message that may be a question, and what the statements in it may do."""
+
+    content: str
+    policy: Policy
 
 
-class QuestionReader:
-    """Reads messages of rooms that have a database; in others everything is plain talk."""
+@attrs.frozen
+class Talk:
+    """It is plain talk, and asks nothing."""
 
-    def __init__(self, rooms: Container[str]) -> None:
-        self._rooms = rooms
-        self._limiter = trio.CapacityLimiter(READERS_MAX)
 
-    def may_be_one(self, connection_id: str, content: str) -> bool:
-        """Whether a message is worth a closer look."""
-        return connection_id in self._rooms and may_be_question(content)
+Reading: TypeAlias = Talk | Rejected | Question
+"""What a message came to. A statement or a table in a question has passed the guard."""
 
-    async def read(self, content: str) -> Question | None:
-        """What a message asks; None for plain talk."""
-        return await trio.to_thread.run_sync(question_in, content, limiter=self._limiter)
+
+def read(piece: Piece) -> Reading:
+    """Read a message in the dialect of its room, and judge what it asks."""
+    question = question_in(piece.content, piece.policy.dialect)
+    match question:
+        case None:
+            return Talk()
+        case RunStatement(sql) | ExplainStatement(sql):
+            verdict = check_statement(sql, piece.policy)
+            if isinstance(verdict, Rejected):
+                return verdict
+            return attrs.evolve(question, sql=verdict.sql)
+        case DescribeTable(table) | SampleTable(table):
+            named = check_table(table, piece.policy)
+            if isinstance(named, Rejected):
+                return named
+            return attrs.evolve(question, table=named.name, schema=named.schema)
+        case _:
+            return question

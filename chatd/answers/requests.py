@@ -5,13 +5,15 @@ A `Database` is what answers for one room: it carries a request to a db-mcp and 
 """
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
-import trio
 
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+
+if TYPE_CHECKING:  # the process that reads messages does without
+    import trio
 
 
 @attrs.frozen
@@ -117,16 +119,21 @@ class Database(Protocol):
         ...
 
     @property
+    def sessions(self) -> int:
+        """How many requests it carries out at once now; 1 at least."""
+        ...
+
+    @property
     def can_explain(self) -> bool:
         """Whether it can give a plan without running anything."""
         ...
 
     async def ask(
-        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+        self, request: Request, terms: Terms, sink: Sink, stop: "trio.Event"
     ) -> Answered | Stopped:
         """Carry a request out; once `stop` is set, have it stopped, and return soon after.
 
-        Waits its turn where all connections to the database are busy. Raises `DatabaseFailed`.
+        Waits for a session where more are asked than there are `sessions`. Raises `DatabaseFailed`.
         Cancelled, it tells the database and returns at once.
         """
         ...

@@ -11,7 +11,7 @@ import trio
 from chatd.answers.answer import Answer, Ending, State
 from chatd.answers.asking import Bounds
 from chatd.answers.table import Column, Row
-from chatd.chat.records import OpenAnswer
+from chatd.chat.records import Message, OpenAnswer
 
 CHUNK_ROWS = 200  # rows of one `chat:answer:rows`
 
@@ -33,10 +33,18 @@ class Stage(Protocol):
 
 
 class UnderWay:
-    """What is known of an answer, and how it is told. A `Listener` of a run."""
+    """What is known of an answer, and how it is told. A `Listener` of a run.
 
-    def __init__(self, of: OpenAnswer, stage: Stage, bounds: Bounds) -> None:
+    `message` is the question; None where it is left over from before a crash. `is_to_read`: nobody
+    has read yet whether it is a question at all, and the room was told nothing.
+    """
+
+    def __init__(
+        self, of: OpenAnswer, stage: Stage, bounds: Bounds, message: Message | None
+    ) -> None:
         self.of = of
+        self.message = message
+        self.is_to_read = of.is_to_read
         self.ended = trio.Event()
         self.wanted_end: State | None = None  # cancelled, out of time, or the daemon stops
         self.news = trio.Event()  # it is to end, or nothing more comes

@@ -10,10 +10,11 @@ import attrs
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
 from chatd.answers.peers.pool import McpDatabase
-from chatd.answers.reading import QuestionReader
+from chatd.answers.reader import Reader, child_command
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.app.start import DEMO_ROOM
+from chatd.chat.markup import Markup
 from chatd.config import Config, Database
 from chatd.observe import Emit, StoreFailed
 from chatd.observe.clock import wall_ms
@@ -32,8 +33,8 @@ class Answering:
 
     databases: Mapping[str, McpDatabase]
     board: AnswerBoard
+    reader: Reader
     service: Answers
-    questions: QuestionReader
 
 
 def configured_databases(config: Config) -> Mapping[str, Database]:
@@ -44,7 +45,7 @@ def configured_databases(config: Config) -> Mapping[str, Database]:
 
 
 def build_answering(
-    config: Config, store: Store, hub: Hub, commands: Commands, emit: Emit
+    config: Config, store: Store, hub: Hub, commands: Commands, markup: Markup, emit: Emit
 ) -> Answering:
     """Put the answers together; the sample database is made where it is asked and not there."""
     configured = configured_databases(config)
@@ -57,7 +58,8 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, emit, sample=sample) for room, one in configured.items()
     }
-    board = AnswerBoard(hub)
+    board = AnswerBoard(hub, markup)
+    reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), emit)
     answers = config.answers
     service = Answers(
         {
@@ -66,7 +68,9 @@ def build_answering(
         },
         board,
         commands.conclude,
+        commands.note_read,
         store.readers,
+        reader,
         Cache(answers.cache_ttl_s),
         Rules(
             Bounds(answers.max_rows, answers.max_bytes, answers.timeout_s),
@@ -80,4 +84,4 @@ def build_answering(
         emit,
     )
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, board, service, QuestionReader(configured))
+    return Answering(databases, board, reader, service)

@@ -1,7 +1,5 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
-import ipaddress
-
 import attrs
 import trio
 
@@ -9,8 +7,10 @@ from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
+from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import Answering, build_answering
-from chatd.app.listen import is_loopback
+from chatd.app.damage import DamageFound
+from chatd.app.hosts import authority, is_loopback
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
@@ -22,15 +22,15 @@ from chatd.auth import (
     Verifier,
 )
 from chatd.chat import messages, presence, typing
-from chatd.chat.markup import MARKUPS
+from chatd.chat.markup import MARKUPS, Markup
 from chatd.config import Config
 from chatd.engineio import HeartbeatSettings
 from chatd.observe import Emit, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.admission import Admission, Network
+from chatd.server.addresses import Network, as_network
+from chatd.server.admission import Admission
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
-from chatd.server.asgi_lane import AsgiLane
 from chatd.server.catch_up import CatchUp
 from chatd.server.chat_app import ChatApp
 from chatd.server.clients import Clients, Rates
@@ -56,6 +56,7 @@ from chatd.server.search_events import SearchEvents
 from chatd.server.session import Session, Sessions, SessionSettings
 from chatd.server.sockets import Handshake, SocketIOConnection
 from chatd.server.stays import Stays
+from chatd.server.tickets import Tickets
 from chatd.server.token_events import TokenLife
 from chatd.server.typing_events import TypingBoard, TypingEvents
 from chatd.store import Store
@@ -78,7 +79,6 @@ class Parts:
     """The running parts of a daemon, as `tree` and `daemon.serve` need them."""
 
     door: FrontDoor
-    http: HttpLane
     sessions: Sessions
     readiness: Readiness
     admission: Admission
@@ -126,7 +126,11 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
     """Put a daemon together over an open store; call it inside of the Trio run."""
     flusher, deadlines = Flusher(), Deadlines()
     hub = Hub(flusher)
-    chat = _build_chat(config, secret, store, log, hub, deadlines, emit)
+    damage = DamageFound(emit, store.damaged)
+    store.set_witness(damage)
+    kept_time = store.snapshot.parts.get("clock") if store.snapshot else None
+    ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), emit)
+    chat = _build_chat(config, secret, store, log, hub, deadlines, ages, emit)
     readiness = make_readiness()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -138,7 +142,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         trusted_proxies=_trusted_proxies(config),
     )
     sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
-    status = DaemonStatus(chat.clients, log, chat.answering.databases)
+    status = DaemonStatus(chat.clients, log, damage, chat.answering)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, chat.app, hub)
@@ -152,13 +156,9 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         trusted_proxies=_trusted_proxies(config),
     )
     http = HttpLane(
-        AsgiLane(
-            engine, SOCKET_IO_PATH, build_app(status, routes={ANSWERS_PATH: chat.exports.route()})
-        ),
-        read_timeout_s=config.server.head_timeout_s,
+        build_app(status, routes={ANSWERS_PATH: chat.exports.route()}),
+        body_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
-        max_head_bytes=config.server.max_head_bytes,
-        max_body_bytes=config.server.max_payload_bytes,
     )
     door = FrontDoor(
         FrontDoorSettings(
@@ -177,6 +177,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
             "members": chat.machine.freeze,
             "presence": lambda: chat.presence.machine.freeze(),
             "typing": lambda: chat.typing.machine.freeze(),
+            "clock": ages.freeze,
         },
         wall_ms,
         lambda error: emit.emit(StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")),
@@ -184,7 +185,6 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
     )
     return Parts(
         door=door,
-        http=http,
         sessions=sessions,
         readiness=readiness,
         admission=admission,
@@ -215,6 +215,7 @@ def _build_chat(
     log: LogService,
     hub: Hub,
     deadlines: Deadlines,
+    ages: Ages,
     emit: Emit,
 ) -> Chat:
     markup = MARKUPS[config.messages.markup]
@@ -234,12 +235,17 @@ def _build_chat(
         ephemeral,
         clients,
         presence.Presence.restore(frozen.get("presence"), now_s),
+        markup,
     )
     typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
     typing_board = TypingBoard(
-        typing_mailbox, ephemeral, clients, typing.Typing.restore(frozen.get("typing"), now_s)
+        typing_mailbox,
+        ephemeral,
+        clients,
+        typing.Typing.restore(frozen.get("typing"), now_s),
+        markup,
     )
-    answering = build_answering(config, store, hub, commands, emit)
+    answering = build_answering(config, store, hub, commands, markup, emit)
     catch_up = CatchUp(
         feeds,
         hub,
@@ -260,6 +266,7 @@ def _build_chat(
         machine,
         readers,
         emit,
+        age_ms=ages.now_ms,
         epoch=store.epoch,
         markup=markup,
         history_page=config.messages.history_page,
@@ -269,19 +276,20 @@ def _build_chat(
         rooms,
         feeds,
         readers,
-        answering.questions,
+        answering.service,
         Receipts(commands, readers, machine),
         emit,
         content_chars=config.messages.content_chars,
         members=machine,
     )
-    entrance = _entrance(config, secret, emit)
+    tickets = Tickets()
+    entrance = _entrance(config, secret, tickets, emit)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
     searcher = Searcher(store.search_readers, log.maintain)
     app = ChatApp(
         entrance,
-        _welcome(config, store.epoch),
+        _welcome(config, store.epoch, markup),
         clients,
         feeds,
         machine,
@@ -299,7 +307,9 @@ def _build_chat(
         readers,
         commands.disown,
         feeds,
-        wall_ms,
+        ages.now_ms,
+        emit,
+        young_from=recovered.position + 1,
         keep_days=config.messages.keep_days,
         keep_per_room=config.messages.keep_per_room,
     )
@@ -318,12 +328,14 @@ def _build_chat(
         typing_mailbox=typing_mailbox,
         typing=typing_board,
         answering=answering,
-        exports=AnswerExports(entrance, readers, _origin_rules(config), _trusted_proxies(config)),
-        upkeep=Upkeep(log, searcher, retention, emit),
+        exports=AnswerExports(
+            entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
+        ),
+        upkeep=Upkeep(log, searcher, retention, store.renew_lock, ages, emit),
     )
 
 
-def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
+def _entrance(config: Config, secret: str, tickets: Tickets, emit: Emit) -> Entrance:
     return Entrance(
         Verifier(
             secret,
@@ -340,6 +352,7 @@ def _entrance(config: Config, secret: str, emit: Emit) -> Entrance:
             forget_after_s=AUTH_FORGET_S,
             max_addresses=AUTH_ADDRESSES_MAX,
         ),
+        tickets,
         query_token=config.auth.query_token,
         leeway_s=config.auth.leeway_s,
         emit=emit,
@@ -370,7 +383,7 @@ def _rates(config: Config) -> Rates:
     )
 
 
-def _welcome(config: Config, epoch: str) -> Welcome:
+def _welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
     limits = {
         "contentChars": config.messages.content_chars,
         "historyPage": config.messages.history_page,
@@ -378,15 +391,21 @@ def _welcome(config: Config, epoch: str) -> Welcome:
         "typingPerMinute": config.limits.user_typing_per_minute,
         "maxPayload": config.server.max_payload_bytes,
     }
-    return Welcome(epoch, limits)
+    return Welcome(epoch, limits, markup)
 
 
 def _origin_rules(config: Config) -> OriginRules:
-    return OriginRules(config.server.origins, is_loopback(config.server.host))
+    """On loopback the daemon is called by the names of this machine, or by the address on which it
+    listens, whichever of 127.0.0.0/8 that is."""
+    server = config.server
+    if not is_loopback(server.host):
+        return OriginRules(server.origins, is_loopback=False)
+    here = f"http://{authority(server.host, server.port)}"
+    return OriginRules((*server.origins, here), is_loopback=True)
 
 
 def _trusted_proxies(config: Config) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(network) for network in config.server.trusted_proxies)
+    return tuple(as_network(network) for network in config.server.trusted_proxies)
 
 
 def _session_settings(config: Config) -> SessionSettings:

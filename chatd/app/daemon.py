@@ -5,25 +5,21 @@ deadline. A commit that hangs in the disk cannot be cut, and a loop that is stuc
 timer in a thread of its own ends the process a little later; a second signal does so at once.
 """
 
-import math
 import os
-import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from types import FrameType
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
 
 import trio
 
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts, build
 from chatd.app.internal import build_internal
+from chatd.app.signals import Signals
 from chatd.app.tree import supervise
 from chatd.config import Config
-from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError
+from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError, SignalNoted
 from chatd.observe.clock import wall_ms
 from chatd.observe.metrics import Metrics
 from chatd.server.reasons import DisconnectReason
@@ -32,7 +28,6 @@ from chatd.store import Store
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ECHO_S = 0.2  # `timeout` and shells signal a process and its group: one stop, two signals
 ANSWERS_S = 3.0  # of the drain's time, for ending what databases are at
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
@@ -47,36 +42,58 @@ async def serve(
     internal_listeners: Sequence[socket.socket],
     log: Emit,
     on_ready: Callable[[], None],
+    signals: Signals,
+    end: "BoundedEnd",
 ) -> bool:
-    """Serve until SIGTERM or SIGINT; whether everything ended by itself within the drain's time."""
+    """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
     emit = Metrics(log)
     writer = LogService(store, emit.committed)
     parts = build(config, secret, store, writer, emit)
     internal = build_internal(config, parts, emit)
     bound_s = config.server.drain_timeout_s
-    part = min(1.0, bound_s / SHORT_S)  # a short drain spends its time on draining too
-    end = BoundedEnd(bound_s - part * LAST_LINE_S, emit)
-    with trio.open_signal_receiver(*SIGNALS) as signals, end.from_the_signal():
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(internal.serve, internal_listeners)
-            await nursery.start(supervise(parts, emit).run)
-            await nursery.start(parts.door.serve, listeners)
-            parts.status.is_open = True
-            on_ready()
-            received = await anext(aiter(signals))
-            emit.emit(DaemonStopping(signal.Signals(received).name))
-            deadline_s = end.began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
-            clean = False
-            with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
-                left_s = end.began_s + bound_s - trio.current_time()
-                clean = await _drain(parts, wall_ms() + round(left_s * 1000), emit)
-            parts.door.sever()
-            left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
-            clean = await writer.close(left_s) and clean
-            internal.sever()
-            nursery.cancel_scope.cancel()
+    part = _part(bound_s)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(internal.serve, internal_listeners)
+        await nursery.start(supervise(parts, emit).run)
+        await nursery.start(parts.door.serve, listeners)
+        parts.status.is_open = True
+        on_ready()
+        emit.emit(DaemonStopping(await _stopped(signals, emit)))
+        began_s = trio.current_time() - end.elapsed_s
+        deadline_s = began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
+        clean = False
+        with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
+            left_s = began_s + bound_s - trio.current_time()
+            clean = await _drain(parts, wall_ms() + round(left_s * 1000), emit)
+        parts.door.sever()
+        left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
+        clean = await writer.close(left_s) and clean
+        internal.sever()
+        nursery.cancel_scope.cancel()
     store.close()
     return clean
+
+
+def _part(bound_s: float) -> float:
+    """Of the times that a drain keeps for its end: a short one spends its time on draining too."""
+    return min(1.0, bound_s / SHORT_S)
+
+
+async def _stopped(signals: Signals, emit: Emit) -> str:
+    """Tell of the signals that change nothing, until one comes that ends the daemon; its name."""
+    token, news = trio.lowlevel.current_trio_token(), trio.Event()
+
+    def tell() -> None:
+        news.set()  # whichever is waited for then
+
+    with signals.waking(lambda: token.run_sync_soon(tell, idempotent=True)):
+        while True:
+            for name in signals.noted():
+                emit.emit(SignalNoted(name))
+            if signals.stopped_by is not None:
+                return signals.stopped_by
+            await news.wait()
+            news = trio.Event()
 
 
 async def _drain(parts: Parts, deadline_ms: int, emit: Emit) -> bool:
@@ -102,7 +119,6 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.snapshots.write()  # with everybody there: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
-    await parts.http.stop_idle()
     parts.door.stop_accepting()
     await parts.admission.emptied()
 
@@ -115,40 +131,32 @@ class BoundedEnd:
     thread, wherever that is, and leaves everything else to threads.
     """
 
-    def __init__(self, after_s: float, emit: Emit) -> None:
-        """`after_s` seconds after the first signal the process ends by force; at once at a second
-        one, unless that is the echo of the first."""
-        self._after_s = after_s
+    def __init__(self, bound_s: float, emit: Emit) -> None:
+        """`bound_s` seconds after it began the process is ended by force, last line included."""
+        self._after_s = bound_s - _part(bound_s) * LAST_LINE_S
         self._emit = emit
-        self.began_s = math.inf  # on Trio's clock
+        self._began_s: float | None = None
 
-    @contextmanager
-    def from_the_signal(self) -> Iterator[None]:
-        """While the block runs, signals start the clock before they go where they went before."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        for number in SIGNALS:
-            signal.signal(number, partial(self._on_signal, before[number]))
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return 0.0 if self._began_s is None else time.perf_counter() - self._began_s
 
-    def _on_signal(self, before: Any, number: int, frame: FrameType | None) -> None:
-        now_s = trio.current_time()
-        if self.began_s == math.inf:
-            self.began_s = now_s
-            end_later(self._after_s, self._emit)
-        elif now_s - self.began_s > ECHO_S:
-            end_later(0.0, self._emit)
-        before(number, frame)
+    def begin(self) -> None:
+        """In a handler: the time runs."""
+        if self._began_s is None:
+            self._began_s = time.perf_counter()
+            self._end_after(self._after_s)
 
+    def now(self) -> None:
+        """In a handler: end at once, unless that is the echo of what it began with."""
+        if self.elapsed_s > ECHO_S:
+            self._end_after(0.0)
 
-def end_later(after_s: float, emit: Emit) -> None:
-    """End the process in `after_s` seconds, even if the event loop or the disk hangs."""
-    timer = threading.Timer(after_s, _end_process, [emit])
-    timer.daemon = True
-    timer.start()
+    def _end_after(self, after_s: float) -> None:
+        timer = threading.Timer(after_s, _end_process, [self._emit])
+        timer.daemon = True
+        timer.start()
 
 
 def _end_process(emit: Emit) -> None:

@@ -5,12 +5,12 @@ from functools import partial
 from chatd import __version__
 from chatd.answers.peers.pool import McpDatabase
 from chatd.app.build import Parts
-from chatd.app.listen import is_loopback
+from chatd.app.hosts import is_loopback
 from chatd.config import Config
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
 from chatd.server.http_lane import HttpLane
-from chatd.server.internal import IDLE_S, InternalListener, internal_app, is_ready
+from chatd.server.internal import InternalListener, internal_app, is_ready
 
 
 def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
@@ -23,12 +23,10 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
     host = config.server.internal.rpartition(":")[0].strip("[]")
     lane = HttpLane(
         internal_app(parts.status, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)),
-        read_timeout_s=config.server.head_timeout_s,
+        body_timeout_s=config.server.head_timeout_s,
         report_fault=report_fault,
-        keep_alive_timeout_s=IDLE_S,
-        max_head_bytes=config.server.max_head_bytes,
     )
-    return InternalListener(lane, report_fault)
+    return InternalListener(lane, report_fault, max_head_bytes=config.server.max_head_bytes)
 
 
 def _add_gauges(parts: Parts, metrics: Metrics) -> None:

@@ -5,13 +5,15 @@ has locked that, so that whatever is there already was left behind.
 """
 
 import errno
-import ipaddress
 import os
 import socket
 from pathlib import Path
 
+from chatd.app.hosts import EVERYWHERE, plain_host
+
 INTERNAL_NAME = "internal.sock"  # in the state directory
 PROBE_S = 1.0  # for whoever listens at a socket that is there already
+_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 INTERNAL_BACKLOG = 16  # connections that wait to be accepted: a scraper and a few people
 
 
@@ -29,32 +31,64 @@ def open_listeners(
 ) -> list[socket.socket]:
     """Listening sockets, non-blocking, for every address that `host` stands for.
 
+    `::` is every address of the machine, of IPv4 too. Of a name with several addresses (`localhost`
+    often has two) those that this machine does not have are passed over, if it has one of them.
     With port 0 the first takes any that is free, and the others the same. Raises CannotListenError,
     which names what to set by `host_key` and `port_key`.
     """
+    plain = plain_host(host)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
+        found = socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no host name"
         raise CannotListenError(
-            f"The address {host!r} is not known ({error.strerror}); set {host_key}."
+            f"The address {host!r} is not known ({why}); set {host_key}."
         ) from error
+    has_ipv4 = any(family == socket.AF_INET for family, *_ in found)
     listeners: list[socket.socket] = []
+    absent: OSError | None = None
     try:
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            listener = socket.socket(family, kind, protocol)
-            listeners.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            chosen = port or (listeners[0].getsockname()[1] if len(listeners) > 1 else 0)
-            listener.bind((address[0], chosen, *address[2:]))
-            listener.listen(backlog)
-            listener.setblocking(False)
+            chosen = port or (listeners[0].getsockname()[1] if listeners else 0)
+            place = (str(address[0]), chosen, *address[2:])
+            try:
+                listeners.append(_open(family, kind, protocol, place, backlog, has_ipv4))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+        if not listeners and absent is not None:
+            raise absent
     except OSError as error:
         for listener in listeners:
             listener.close()
         raise CannotListenError(_explain(host, port, error, host_key, port_key)) from error
     return listeners
+
+
+def _open(
+    family: int,
+    kind: int,
+    protocol: int,
+    address: tuple[str | int, ...],
+    backlog: int,
+    has_ipv4: bool,
+) -> socket.socket:
+    """One listener; `has_ipv4`: IPv4 has one of its own."""
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Said either way: what holds otherwise is the system's choice (net.ipv6.bindv6only).
+            is_alone = has_ipv4 or address[0] not in EVERYWHERE
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_alone)
+        listener.bind(address)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def internal_path(place: str, state_dir: Path) -> Path | None:
@@ -130,16 +164,9 @@ def _explain(host: str, port: int, error: OSError, host_key: str, port_key: str)
         )
     if error.errno == errno.EACCES:
         return f"Port {port} needs privileges; choose one above 1023 with {port_key}."
+    if error.errno == errno.EAFNOSUPPORT:
+        instead = "0.0.0.0" if plain_host(host) in EVERYWHERE else "127.0.0.1"
+        return f"{host} needs IPv6, which this system does not have; set {host_key} to {instead}."
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine; set {host_key}."
     return f"Port {port} of {host} cannot be opened: {error.strerror}."
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,38 +9,44 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
 import trio
 
 from chatd import __version__
+from chatd.app.hosts import authority, is_loopback
 from chatd.app.listen import (
     CannotListenError,
     internal_path,
-    is_loopback,
     open_internal,
     open_listeners,
 )
+from chatd.app.signals import Signals
 from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
 from chatd.config import Config, ConfigError, Loaded, state_directory
 from chatd.observe import (
     ConfigurationLoaded,
     DaemonStarted,
     DaemonStopped,
+    DaemonStopping,
     Emit,
     InternalError,
+    LogLost,
+    SnapshotUnusable,
     StoreRecovered,
 )
 from chatd.observe.clock import wall_s
-from chatd.store import StoreDamaged, StoreError, open_store
+from chatd.store import PassedOverFor, Store, StoreDamaged, StoreError, open_store
 
 EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
 
 SECRET_NAME = "jwt-secret"  # in the state directory; made where none is configured
 DEMO_ROOM = "demo"
 LINK_TTL_S = 3600  # how long the token of the printed link is good
+EARLY_LINES_S = 0.5  # that the lines of an early end may take: a pipe that nobody reads takes none
 DESCRIPTORS_SPARE = 256  # beside those of connections; of fewer than twice as many, a half
 
 
@@ -65,11 +71,28 @@ def check_secret(config: Config) -> None:
     if config.auth.jwt_secret:
         _require_strong(config, config.auth.jwt_secret)
     elif not is_loopback(config.server.host):
-        raise StartFailedError(
-            f"On {config.server.host} chatd is open to others: set auth.jwt_secret "
-            "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
-            EXIT_CONFIG,
-        )
+        raise _open_to_others(config.server.host)
+
+
+def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
+    """The same for what a host turned out to be: a name may stand for any address. Raises
+    StartFailedError, and closes the listeners then."""
+    if config.auth.jwt_secret:
+        return
+    for listener in listeners:
+        address = str(listener.getsockname()[0])
+        if not is_loopback(address):
+            for opened in listeners:
+                opened.close()
+            raise _open_to_others(f"{config.server.host} ({address})")
+
+
+def _open_to_others(where: str) -> StartFailedError:
+    return StartFailedError(
+        f"On {where} chatd is open to others: set auth.jwt_secret "
+        "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
+        EXIT_CONFIG,
+    )
 
 
 def secret_for(config: Config, state_dir: Path) -> str:
@@ -146,8 +169,10 @@ def run(
     environment: Mapping[str, str],
     emit: Emit,
     invite: Callable[[Invitation], None],
+    signals: Signals,
 ) -> int:
     """Run the daemon to its end; the exit code. Raises StartFailedError where it cannot start."""
+    signals.tell_early_stops(partial(_tell_early_stop, emit))
     emit.emit(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     config = _within_descriptors(loaded.config)
     try:
@@ -161,6 +186,9 @@ def run(
         )
     except CannotListenError as error:
         raise StartFailedError(str(error), EXIT_FAILURE) from error
+    check_reach(config, listeners)
+    port = listeners[0].getsockname()[1]
+    config = attrs.evolve(config, server=attrs.evolve(config.server, port=port))
     began_s = time.perf_counter()
     try:
         store = open_store(state_dir, config.state.durability)
@@ -171,22 +199,21 @@ def run(
     recovered = store.recovered
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
     emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
+    _tell_of_damage(store, emit)
     internal = internal_path(config.server.internal, state_dir)
     try:
         internal_listeners = open_internal(config.server.internal, state_dir)
     except CannotListenError as error:
         store.close()
         raise StartFailedError(str(error), EXIT_FAILURE) from error
-    port = listeners[0].getsockname()[1]
     # Not above: `chatd health` and the other commands, and whoever is told what is wrong, would
     # wait for the whole daemon to be imported, which is half of their time.
-    from chatd.app.daemon import serve
+    from chatd.app.daemon import BoundedEnd, serve
 
     def on_ready() -> None:
         # What start-up left behind lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
         emit.emit(
             DaemonStarted(
                 config.server.host,
@@ -201,11 +228,14 @@ def run(
         token = None
         if not config.auth.jwt_secret and config.directory.source == "claim":
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
-        invite(Invitation(f"http://{host}:{port}/", token))
+        invite(Invitation(f"http://{authority(config.server.host, port)}/", token))
 
+    end = BoundedEnd(config.server.drain_timeout_s, emit)
+    signals.begin_serving(end)
     try:
         clean = trio.run(
-            serve, config, secret, store, listeners, internal_listeners, emit, on_ready
+            serve,
+            *(config, secret, store, listeners, internal_listeners, emit, on_ready, signals, end),
         )
     except Exception as error:
         emit.emit(InternalError.of("daemon", error))
@@ -214,6 +244,25 @@ def run(
         internal.unlink(missing_ok=True)
     emit.emit(DaemonStopped(clean))
     return 0 if clean else EXIT_FAILURE
+
+
+def _tell_early_stop(emit: Emit, signal_name: str) -> None:
+    """The last lines of a daemon that was stopped before it served anybody."""
+    emit.emit(DaemonStopping(signal_name))
+    emit.emit(DaemonStopped(clean=True))
+    emit.settle(EARLY_LINES_S)
+
+
+def _tell_of_damage(store: Store, emit: Emit) -> None:
+    """What the start found to be missing, or passed over; who runs this is told before anything
+    is served. Snapshots of another log are no damage: a loss leaves them behind, and was told."""
+    loss = store.loss
+    if loss is not None:
+        detail = f"{loss.sentence} chatd goes on under a new epoch: clients start over."
+        emit.emit(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
+    for one in store.passed_over:
+        if one.reason is not PassedOverFor.EPOCH:
+            emit.emit(SnapshotUnusable(one.name, one.reason))
 
 
 def _shown_address(listener: socket.socket) -> str:

@@ -1,12 +1,13 @@
 """How the daemon is: for the health endpoint in a word, for readiness with reasons (SPEC 8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.answers.peers.pool import McpDatabase
+from chatd.app.answering import Answering
+from chatd.app.damage import DamageFound
 from chatd.server.clients import Clients
 from chatd.server.http_app import Health
 from chatd.server.internal import Reason
@@ -16,6 +17,11 @@ DRAINING = Reason("draining", "The daemon is about to end and takes nobody in.")
 NOT_STORED = Reason(
     "storage_error", "The disk took nothing of the last commit: no message is accepted."
 )
+DAMAGED = Reason(
+    "storage_damaged",
+    "Some of the log cannot be read, and is passed over; run chatd store verify to see what.",
+)
+NOT_READ = Reason("storage_read_error", "The disk did not give what was last read from the log.")
 
 
 class DaemonStatus:
@@ -25,11 +31,12 @@ class DaemonStatus:
     """
 
     def __init__(
-        self, clients: Clients, log: LogService, databases: Mapping[str, McpDatabase]
+        self, clients: Clients, log: LogService, damage: DamageFound, answering: Answering
     ) -> None:
         self._clients = clients
         self._log = log
-        self._databases = databases
+        self._damage = damage
+        self._answering = answering
         self._started_s = trio.current_time()
         self.is_open = False
         self.is_draining = False
@@ -39,7 +46,7 @@ class DaemonStatus:
         status: Literal["ok", "draining", "degraded"] = "ok"
         if self.is_draining:
             status = "draining"
-        elif self._log.is_failing:
+        elif self._log.is_failing or self._damage.is_damaged or self._damage.is_failing:
             status = "degraded"
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
@@ -50,9 +57,25 @@ class DaemonStatus:
             reasons.append(DRAINING)
         elif not self.is_open:
             reasons.append(STARTING)
-        if self._log.is_failing:
+        displaced = self._log.displaced
+        if displaced is not None:
+            reasons.append(
+                Reason(
+                    "storage_error",
+                    f"No message is accepted: {displaced}. Put it back; what the daemon has open "
+                    "of it ends with the process.",
+                )
+            )
+        elif self._log.is_failing:
             reasons.append(NOT_STORED)
-        for room, database in self._databases.items():
+        if self._damage.is_damaged:
+            reasons.append(DAMAGED)
+        if self._damage.is_failing:
+            reasons.append(NOT_READ)
+        unread = self._answering.reader.why_unavailable
+        if unread is not None:
+            reasons.append(Reason("db_unavailable", unread))
+        for room, database in self._answering.databases.items():
             sentence = database.why_unavailable
             if sentence is not None:
                 reasons.append(Reason("db_unavailable", sentence, room))

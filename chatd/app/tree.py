@@ -7,6 +7,7 @@
       presence, typing
       databases               one for one: the sessions with the db-mcp of each room, once the
                               door is open: to import what speaks MCP takes a second
+      reader                  the process that reads messages for questions, likewise
       answers
       snapshots, upkeep
 
@@ -58,7 +59,10 @@ def supervise(parts: Parts, emit: Emit) -> Supervisor:
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
-                [Child("databases", partial(_ready, partial(_once_open, parts, databases)))]
+                [
+                    Child("databases", partial(_ready, partial(_once_open, parts, databases))),
+                    Child("reader", partial(parts.answering.reader.run, parts.door.is_open)),
+                ]
                 if sessions
                 else []
             ),

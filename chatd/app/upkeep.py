@@ -1,17 +1,26 @@
-"""What has to be done from time to time: the index of the search, retention, a failing disk."""
+"""What has to be done from time to time: the index of the search, retention, a failing disk.
+
+A log whose files were removed or replaced under the daemon is met here within a second, also where
+nobody writes. The daemon then stays, and refuses: it holds the only copy of what was removed, which
+a start would not find, and goes on by itself where the same files come back.
+"""
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
 
 from chatd.actors.log_service import LogService
 from chatd.actors.retention import Retention
-from chatd.observe import Emit, StoreFailed
-from chatd.store import CommitFailed, StoreClosed, StoreReadFailed
+from chatd.app.ages import Ages
+from chatd.observe import Emit, LockRenewed, LogDisplaced, LogReturned, StoreFailed
+from chatd.store import CommitFailed, StoreClosed, StoreLocked, StoreReadFailed
+from chatd.wire.codes import Code
 
 ROUND_S = 1.0  # between two looks at what there is to do
 INDEX_S = 0.05  # of a round, for the index of the search: commits wait for it
+AGAIN_S = 60.0  # between two lines about a disk that fails in the same way
 RETENTION_S = 60.0  # between two looks for messages that are too old or too many
 
 
@@ -26,28 +35,66 @@ class Index(Protocol):
 class Upkeep:
     """A task that never ends."""
 
-    def __init__(self, log: LogService, index: Index, retention: Retention, emit: Emit) -> None:
+    def __init__(
+        self,
+        log: LogService,
+        index: Index,
+        retention: Retention,
+        renew_lock: Callable[[], bool],
+        ages: Ages,
+        emit: Emit,
+    ) -> None:
+        """`renew_lock` makes the file of the lock again where it is gone; it may block. `ages` are
+        looked at, so that a clock which jumps is seen to."""
+        self._ages = ages
         self._log = log
         self._index = index
         self._retention = retention
+        self._renew_lock = renew_lock
         self._emit = emit
+        self._told: StoreFailed | None = None
+        self._told_s = -math.inf
+        self._displaced: str | None = None
 
     async def run(self) -> None:
         """Do what there is to do, until cancelled."""
         retention_s = trio.current_time() if self._retention.is_on else math.inf
         while True:
             now_s = trio.current_time()
+            self._ages.now_ms()
             try:
                 if self._log.is_failing:
                     await self._log.commit(())  # where nobody writes, who else would notice
                 await self._index.catch_up(now_s + INDEX_S)
+                if await trio.to_thread.run_sync(self._renew_lock, abandon_on_cancel=True):
+                    self._emit.emit(LockRenewed())
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
                     await self._retention.run()
             except CommitFailed as error:
-                self._emit.emit(StoreFailed(error.code, error.what))
-            except StoreReadFailed as error:
-                self._emit.emit(StoreFailed(error.code, str(error)))
+                if not error.is_displaced:
+                    self._tell(StoreFailed(error.code, error.what), now_s)
+            except OSError as error:
+                self._tell(StoreFailed(Code.STORAGE_ERROR, f"lock: {error.strerror}"), now_s)
+            except StoreLocked as error:
+                self._tell(StoreFailed(Code.STORAGE_ERROR, str(error)), now_s)
+            except StoreReadFailed:
+                pass  # who reads the log has told of it
             except StoreClosed:
                 pass  # the daemon ends, or the writer is being started again
+            self._tell_of_place()
             await trio.sleep(ROUND_S)
+
+    def _tell(self, failed: StoreFailed, now_s: float) -> None:
+        """What lasts is told now and then, not each second."""
+        if failed != self._told or now_s - self._told_s >= AGAIN_S:
+            self._told, self._told_s = failed, now_s
+            self._emit.emit(failed)
+
+    def _tell_of_place(self) -> None:
+        displaced = self._log.displaced
+        if displaced is not None and self._displaced is None:
+            self._emit.emit(LogDisplaced(displaced))
+        elif displaced is None and self._displaced is not None:
+            self._emit.emit(LogReturned())
+        self._displaced = displaced

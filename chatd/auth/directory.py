@@ -124,11 +124,12 @@ def _users(value: Iterable[str]) -> frozenset[str] | Literal["*"]:
 class FileEntry:
     """One connection of the configuration file: its title, and the user ids that may use it.
 
+    The title is shown as `display_text` has it.
     `users` is a collection of user ids, or "*" (also as one of them) for everybody with a valid
     token; another string is a ValueError.
     """
 
-    title: str | None
+    title: str | None = attrs.field(converter=display_text)
     users: frozenset[str] | Literal["*"] = attrs.field(converter=_users)
 
 
@@ -146,7 +147,7 @@ class FileDirectory:
             if not is_connection_id(connection_id):
                 raise ValueError(
                     f"{connection_id!r:.160} is no connectionId: "
-                    "1 to 128 printable ASCII characters"
+                    "1 to 128 printable ASCII characters without markup like <b>"
                 )
             if entry.users != EVERYBODY:
                 named |= entry.users

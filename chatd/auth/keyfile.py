@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from chatd.auth.keys import MIN_SECRET_BYTES
+from chatd.files import NotAFileError, open_file
 
 _GENERATED_BYTES: Final = 48
 """Random bytes of a generated secret: 64 characters of URL-safe base64, with no padding."""
@@ -42,13 +43,12 @@ def load_secret(path: Path) -> str:
 
     Raises FileNotFoundError where there is none, and otherwise as `load_or_create_secret`.
     """
-    # O_NONBLOCK: opening a pipe in its place must not hang
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        descriptor = open_file(path, os.O_RDONLY)
+    except NotAFileError as error:
+        raise ValueError(f"the secret {path} cannot be read: {error.strerror}") from None
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"the secret {path} is not a regular file")
-        mode = stat.S_IMODE(status.st_mode)
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if mode & 0o077:
             raise ValueError(
                 f"the secret {path} is open to others (mode {mode:04o}), who may know it: "

@@ -10,7 +10,7 @@ from chatd.auth.directory import claim_path
 from chatd.auth.display import display_text
 from chatd.auth.keys import HS256, bound_secret
 from chatd.auth.tokens import LATEST_DATE_S
-from chatd.wire.identifiers import RESERVED_USER_PREFIX, is_connection_id, is_user_id
+from chatd.wire.identifiers import USER_ID_RULE, is_connection_id, is_user_id
 
 ROLE: Final = "authenticated"
 """The role that Supabase gives everybody who is signed in."""
@@ -40,12 +40,11 @@ def mint(
     if not audience:
         raise ValueError("the token audience is empty; Supabase's is 'authenticated'")
     if not is_user_id(user_id):
-        raise ValueError(
-            "a user id is 1 to 255 printable ASCII characters, "
-            f"not beginning with {RESERVED_USER_PREFIX!r}"
-        )
+        raise ValueError(f"a user id is {USER_ID_RULE}")
     if not all(is_connection_id(room) for room in rooms):
-        raise ValueError("a connectionId is 1 to 128 printable ASCII characters")
+        raise ValueError(
+            "a connectionId is 1 to 128 printable ASCII characters without markup like <b>"
+        )
     issued_s = int(now_s)
     expires_s = issued_s + ttl_s
     if not 0 <= issued_s < expires_s <= LATEST_DATE_S:

@@ -20,7 +20,7 @@ import orjson
 from chatd.auth.display import display_text
 from chatd.auth.keys import BoundKey, bound_secret
 from chatd.wire.codes import Code
-from chatd.wire.identifiers import RESERVED_USER_PREFIX, is_user_id
+from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
 LATEST_DATE_S: Final = 253_402_300_799
 """Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
@@ -56,6 +56,11 @@ class Identity:
     name: str | None
     expires_at_ms: int
     claims: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+
+    @property
+    def issued_at_s(self) -> float:
+        """Its `iat`: seconds since the epoch."""
+        return float(self.claims["iat"])
 
 
 class Verifier:
@@ -138,10 +143,7 @@ class Verifier:
             raise _invalid("The token is from another issuer, or names none.")
         user_id = claims.get("sub")
         if not is_user_id(user_id):
-            raise _invalid(
-                "The token's sub is not a user id: 1 to 255 printable ASCII characters, "
-                f"not beginning with {RESERVED_USER_PREFIX!r}."
-            )
+            raise _invalid(f"The token's sub is not a user id: {USER_ID_RULE}.")
         return str(user_id)
 
     def _check_times(self, claims: dict[str, Any], now_s: float) -> float:

@@ -34,12 +34,13 @@ class Bucket:
         self._tokens = self._burst
         self._updated_s = now_s
 
-    def wait_s(self, now_s: float) -> float:
-        """Seconds until a token is there; 0 where one is there now."""
+    def wait_s(self, now_s: float, kept: float = 0.0) -> float:
+        """Seconds until a token is there, beside `kept` for others; 0 where one is there now."""
         tokens = self._tokens + (now_s - self._updated_s) * self._rate_per_s
         self._tokens = tokens if tokens < self._burst else self._burst
         self._updated_s = now_s
-        return 0.0 if self._tokens >= TOKEN_ENOUGH else (1.0 - self._tokens) / self._rate_per_s
+        free = self._tokens - kept
+        return 0.0 if free >= TOKEN_ENOUGH else (1.0 - free) / self._rate_per_s
 
     def take(self) -> None:
         """Spend the token that `wait_s` has just found."""

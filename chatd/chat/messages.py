@@ -23,6 +23,7 @@ from typing import Any, TypeAlias, assert_never
 
 import attrs
 
+from chatd.chat.ids import scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue, needs_trim
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
@@ -33,6 +34,7 @@ from chatd.chat.records import (
     MemberRemoved,
     Message,
     MessagePlace,
+    MessageRead,
     MessageStored,
     OpenAnswer,
     Record,
@@ -46,8 +48,10 @@ RECENT_CHARS_MAX = 8_000_000  # characters of content and context that these may
 class SendMessage:
     """Store a message. Shape, access, content and limits were checked by the sender.
 
-    `origin` is whoever wants to hear of the outcome; the machine hands it back untouched. Not
-    frozen, like the other commands: built once for each message, and this halves the cost.
+    `origin` is whoever wants to hear of the outcome; the machine hands it back untouched. `rooms`
+    are those that the sender may read, all where it is None: what has the id elsewhere is no
+    conflict (`chatd.chat.ids`). Not frozen, like the other commands: built once for each message,
+    and this halves the cost.
     """
 
     origin: Any
@@ -60,18 +64,18 @@ class SendMessage:
     thread_id: str | None
     asks: "Asked | None" = None
     reply: "Reply | None" = None
+    rooms: Collection[str] | None = None
 
 
 @attrs.frozen
 class Asked:
-    """A message is a question: the id of the message that will answer it, and what it asks, which
-    is handed back untouched."""
+    """A message may be a question, and is read once it is stored: the id of the message that will
+    answer it then."""
 
     answer_id: str
-    question: Any
 
     def opened_by(self, message: Message) -> OpenAnswer:
-        """The answer that is open once this message is stored."""
+        """The answer that is open, until it is read at least, once this message is stored."""
         return OpenAnswer(
             message.message_id,
             self.answer_id,
@@ -79,6 +83,7 @@ class Asked:
             message.user_id,
             message.thread_id,
             message.timestamp_ms,
+            is_to_read=True,
         )
 
 
@@ -156,6 +161,15 @@ class RemoveMember:
 
 
 @attrs.define
+class NoteRead:
+    """A message that was to be read was read; it is a question, or talk, which has no answer."""
+
+    answer: OpenAnswer
+    is_question: bool
+    origin: Any = None
+
+
+@attrs.define
 class ForgetMessages:
     """Retention removed what is below `first_seq` from a room: it is owed to nobody any more."""
 
@@ -179,6 +193,7 @@ Command: TypeAlias = (
     | TrimQueues
     | OverflowTold
     | RemoveMember
+    | NoteRead
     | ForgetMessages
     | Barrier
 )
@@ -232,7 +247,9 @@ class AcknowledgementKept:
 class Settled:
     """The command is carried out; there is nothing to tell of it."""
 
-    command: LeaveRooms | TrimQueues | OverflowTold | RemoveMember | ForgetMessages | Barrier
+    command: (
+        LeaveRooms | TrimQueues | OverflowTold | RemoveMember | NoteRead | ForgetMessages | Barrier
+    )
 
 
 Effect: TypeAlias = Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled
@@ -260,7 +277,7 @@ class _Overlay:
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
-        self.promised: set[str] = set()
+        self.promised: dict[str, str] = {}
 
 
 class Messages:
@@ -292,8 +309,8 @@ class Messages:
         queues of members by connectionId, then by userId, and the answers that are open."""
         self.position = position
         self._last_seqs = dict(last_seqs)
-        # Ids of messages that are to come: those of open answers, which everybody was told.
-        self._promised = {one.answer_id: None for one in open_answers}
+        # Ids of messages that are to come: those of open answers, which everybody is told.
+        self._promised = {one.answer_id: one.connection_id for one in open_answers}
         self._queues = {room: dict(queues) for room, queues in members.items()}
         self._rooms_of: dict[str, set[str]] = {}
         for room, queues in members.items():
@@ -314,9 +331,12 @@ class Messages:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
 
-    def knows(self, message_id: str) -> bool:
-        """Whether a message of this id is among the recent ones."""
-        return message_id in self._recent
+    def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
+        """Whether a message of this id is among the recent ones, as who may read these rooms sees
+        it; None are all."""
+        if message_id not in self._recent:
+            return False
+        return self._known(message_id, rooms, {}) is not None
 
     def is_member(self, connection_id: str, user_id: str) -> bool:
         """Whether the user has joined the room."""
@@ -412,6 +432,16 @@ class Messages:
                             over.queues[room, command.user_id] = None
                             over.records.append(MemberRemoved(room, command.user_id))
                     effects.append(Settled(command))
+                case NoteRead(answer, is_question):
+                    over.records.append(
+                        MessageRead(
+                            answer.connection_id,
+                            answer.question_id,
+                            answer.answer_id,
+                            is_question,
+                        )
+                    )
+                    effects.append(Settled(command))
                 case ForgetMessages():
                     self._forget(command, over, now_ms)
                     effects.append(Settled(command))
@@ -440,18 +470,20 @@ class Messages:
         return Decision(over.records, [])
 
     def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:
-        known = over.fresh.get(command.message_id) or self._recent.get(command.message_id)
-        if known is not None:
-            same = is_repeat(command, known)
-            return Repeated(command, known) if same else Conflicted(command)
-        if command.reply is None and (
-            command.message_id in self._promised or command.message_id in over.promised
-        ):
-            return Conflicted(command)  # everybody in the room has heard of that id
+        message_id = command.message_id
+        taken_in = self._room_of(message_id, over, is_reply=command.reply is not None)
+        if taken_in is not None:
+            known = self._known(message_id, command.rooms, over.fresh)
+            if known is not None:
+                same = is_repeat(command, known)
+                return Repeated(command, known) if same else Conflicted(command)
+            if command.rooms is None or taken_in in command.rooms:
+                return Conflicted(command)  # everybody in the room has heard of that id, or will
+            message_id = scoped_id(message_id, command.connection_id)
         room, user_id = command.connection_id, command.user_id
         seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
         message = Message(
-            command.message_id,
+            message_id,
             room,
             seq,
             user_id,
@@ -465,18 +497,40 @@ class Messages:
         if reply is not None:
             message = attrs.evolve(message, reply_to=reply.question_id, answer=reply.answer)
         over.seqs[room] = seq
-        over.fresh[command.message_id] = message
+        over.fresh[message_id] = message
         over.records.append(MessageStored(message))
         if reply is not None:
             closed = AnswerClosed(room, reply.question_id, message.message_id, reply.state)
             over.records.append(closed)
         if command.asks is not None:
-            over.promised.add(command.asks.answer_id)
+            over.promised[command.asks.answer_id] = room
             over.records.append(AnswerOpened(command.asks.opened_by(message)))
         queue = self._queue(room, user_id, over)
         if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
             self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
         return Accepted(command, message)
+
+    def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
+        """The room that has a message of this id, or was promised one, for nobody but a reply to
+        keep; None where the id is free."""
+        known = over.fresh.get(message_id) or self._recent.get(message_id)
+        if known is not None:
+            return known.connection_id
+        return None if is_reply else over.promised.get(message_id) or self._promised.get(message_id)
+
+    def _known(
+        self, message_id: str, rooms: Collection[str] | None, fresh: Mapping[str, Message]
+    ) -> Message | None:
+        """The message that has this id for who may read these rooms, whoever else has it."""
+        known = fresh.get(message_id) or self._recent.get(message_id)
+        if rooms is None or (known is not None and known.connection_id in rooms):
+            return known
+        for room in rooms:
+            there = scoped_id(message_id, room)
+            known = fresh.get(there) or self._recent.get(there)
+            if known is not None:
+                return known
+        return None
 
     def _join(self, command: JoinRooms, over: _Overlay, now_ms: int) -> Effect:
         last_seqs, owed, fallen = [], [], []
@@ -596,7 +650,10 @@ class Messages:
                     self._unconfirmed.get(connection_id, {}).pop(seq, None)
                     self._delivered[connection_id, seq] = None
                 case AnswerOpened(answer):
-                    self._promised[answer.answer_id] = None
+                    self._promised[answer.answer_id] = answer.connection_id
+                case MessageRead(answer_id=answer_id, is_question=is_question):
+                    if not is_question:
+                        self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
                 case _:

@@ -16,10 +16,14 @@ from chatd.chat.queue import Queue
 class Message:
     """One message of a room, as it is kept.
 
-    `message_id` and `thread_id` are UUIDs in lower-case text. `seq` is dense in the room and starts
+    `message_id` and `thread_id` are UUIDs in lower-case text, the first with its room where another
+    room has one of the same (`chatd.chat.ids`). `seq` is dense in the room and starts
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
     of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
     has the id of its question in `reply_to`, and its table as JSON in `answer`.
+
+    `is_damaged`: the log gave no more than this of it. It keeps its place, so that seqs stay dense;
+    what cannot be read is empty, but for the `content`, which then says so.
     """
 
     message_id: str
@@ -33,6 +37,7 @@ class Message:
     timestamp_ms: int
     reply_to: str | None = None
     answer: bytes | None = None
+    is_damaged: bool = False
 
 
 @attrs.frozen
@@ -47,7 +52,10 @@ class MessagePlace:
 
 @attrs.frozen
 class OpenAnswer:
-    """A question that was stored and is to be answered: by which message, where, and who asked."""
+    """A question that was stored and is to be answered: by which message, where, and who asked.
+
+    With `is_to_read` nobody has read yet whether the message asks anything.
+    """
 
     question_id: str
     answer_id: str
@@ -55,6 +63,7 @@ class OpenAnswer:
     user_id: str
     thread_id: str | None
     opened_ms: int
+    is_to_read: bool = False
 
 
 @attrs.frozen
@@ -94,9 +103,20 @@ class Delivered:
 
 @attrs.frozen
 class AnswerOpened:
-    """A question will be answered, whatever happens: recorded together with it."""
+    """A message will be read, and answered where it is a question, whatever happens: recorded
+    together with it."""
 
     answer: OpenAnswer
+
+
+@attrs.frozen
+class MessageRead:
+    """A message that was to be read was: its answer stays open, or it is talk and nothing stays."""
+
+    connection_id: str
+    question_id: str
+    answer_id: str
+    is_question: bool
 
 
 @attrs.frozen
@@ -110,5 +130,11 @@ class AnswerClosed:
 
 
 Record: TypeAlias = (
-    MessageStored | MemberKept | MemberRemoved | Delivered | AnswerOpened | AnswerClosed
+    MessageStored
+    | MemberKept
+    | MemberRemoved
+    | Delivered
+    | AnswerOpened
+    | MessageRead
+    | AnswerClosed
 )

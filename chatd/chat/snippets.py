@@ -1,8 +1,8 @@
 """What a hit of the search shows: the text around the first match, and where the matches are in it.
 
 Positions are code points, from and to, the end not included. The markup rule is applied to the text
-that is shown as a whole, and the positions are moved by what it put in: a highlight can never part
-a `<` from the letter that the rule has to see behind it.
+that is shown as a whole, and the positions are moved by what it put in or left out: a highlight can
+never part a `<` from the letter that the rule has to see behind it.
 """
 
 from collections.abc import Sequence
@@ -40,18 +40,16 @@ def snippet(content: str, matches: Sequence[tuple[int, int]], markup: Markup) ->
     ]
     return Snippet(
         markup(shown),
-        tuple((_begin(shown, low, markup), _finish(shown, high, markup)) for low, high in inside),
+        tuple((_place(shown, low, markup), _place(shown, high, markup)) for low, high in inside),
     )
 
 
-def _begin(text: str, at: int, markup: Markup) -> int:
-    """Where the character at `at` begins once the rule was applied."""
-    return len(markup(text[: at + 1])) - len(markup(text[at]))
+def _place(text: str, at: int, markup: Markup) -> int:
+    """Where the character at `at` begins once the rule was applied.
 
-
-def _finish(text: str, at: int, markup: Markup) -> int:
-    """Where the character before `at` ends once the rule was applied."""
-    return _begin(text, at - 1, markup) + len(markup(text[at - 1]))
+    What is behind it is delivered as it is within the whole: no rule looks back.
+    """
+    return len(markup(text)) - len(markup(text[at:]))
 
 
 def _word_start(content: str, at: int) -> int:

@@ -19,7 +19,9 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
+from chatd.app.signals import Signals
 from chatd.app.start import (
     DEMO_ROOM,
     EXIT_CONFIG,
@@ -34,7 +36,14 @@ from chatd.app.start import (
 )
 from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
-from chatd.cli.options import configured, fail, load_or_fail, open_missing_streams, say
+from chatd.cli.options import (
+    configured,
+    fail,
+    hide_words_of_exceptions,
+    load_or_fail,
+    open_missing_streams,
+    say,
+)
 from chatd.cli.store import store
 from chatd.config import (
     DEFAULT,
@@ -49,7 +58,6 @@ from chatd.config import (
 )
 from chatd.observe import bridge, open_log
 from chatd.observe.clock import wall_s
-from chatd.observe.lines import visible
 
 HEALTH_TIMEOUT_S = 5.0
 
@@ -58,6 +66,7 @@ HEALTH_TIMEOUT_S = 5.0
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
+    hide_words_of_exceptions()
 
 
 main.add_command(store)
@@ -71,7 +80,9 @@ main.add_command(db_mcp)
 @click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
 @click.option("--log-format", help="auto, people, json or logfmt (log.format).")
 @click.option("--log-level", help="debug, info, warning or error (log.level).")
+@click.pass_obj
 def serve(
+    signals: Signals | None,
     config_path: Path | None,
     host: str | None,
     port: int | None,
@@ -93,7 +104,7 @@ def serve(
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     try:
         with log.in_background(), bridge(log):
-            code = run(loaded, os.environ, log, partial(_invite, loaded))
+            code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
     except StartFailedError as error:
         fail(str(error), error.exit_code)
     sys.exit(code)
@@ -281,8 +292,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon how it is; exit code 0 where it is well."""
     if url is None:
         server = load_or_fail(config_path).config.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
-        url = f"http://{host}:{server.port}"
+        url = f"http://{authority(server.host, server.port)}"
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"
@@ -296,7 +306,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         said = getattr(reason, "strerror", None) or str(reason).strip()
-        fail(f"no daemon answers at {url}: {visible(said)}; is it running?", EXIT_FAILURE)
+        fail(f"no daemon answers at {url}: {said}; is it running?", EXIT_FAILURE)
     try:
         status = json.loads(body)["status"]
     except (ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +11,8 @@ import click
 
 from chatd.app.start import EXIT_CONFIG, EXIT_FAILURE
 from chatd.config import ConfigError, Loaded, load
+from chatd.observe import traceback_of
+from chatd.observe.lines import visible
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +37,7 @@ def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
 def say(text: str) -> None:
     """Write what was asked for; the end where it cannot be written."""
     try:
-        click.echo(text)
+        click.echo(_for_a_terminal(text))
     except BrokenPipeError:  # whoever read it has what they want; click ends quietly
         raise
     except OSError as error:
@@ -45,8 +48,27 @@ def say(text: str) -> None:
 
 def fail(message: str, code: int) -> NoReturn:
     """End with a sentence for a person."""
-    click.echo(f"chatd: {message}", err=True)
+    click.echo(f"chatd: {_for_a_terminal(message)}", err=True)
     sys.exit(code)
+
+
+def _for_a_terminal(text: str) -> str:
+    """The text, line by line, with what a terminal would obey spelled out: tokens, files and
+    servers of others have a say in it."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def hide_words_of_exceptions() -> None:
+    """Show of an exception that nobody caught where it came from, and not what it says: it may
+    quote what was being worked on, and standard error goes into logs."""
+
+    def show(error: BaseException | None) -> None:
+        if error is not None:
+            click.echo(f"chatd: a fault of its own\n{traceback_of(error)}", err=True)
+
+    sys.excepthook = lambda _kind, error, _traceback: show(error)
+    threading.excepthook = lambda told: show(told.exc_value)
+    sys.unraisablehook = lambda told: show(told.exc_value)
 
 
 def open_missing_streams() -> None:

@@ -188,7 +188,8 @@ class Databases:
     def _one(self, name: object, table: object) -> Database:
         if not isinstance(name, str) or not is_connection_id(name):
             raise Unfit(
-                f"must have names of 1 to 128 printable ASCII characters, not {described(name)}"
+                "must have names of 1 to 128 printable ASCII characters without markup like <b>, "
+                f"not {described(name)}"
             )
         at = f".{unknown_name(name)}"
         if isinstance(table, Database):

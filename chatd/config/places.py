@@ -5,6 +5,7 @@ from pathlib import Path
 
 from chatd.config.errors import ConfigError, quoted
 from chatd.config.sections import Config
+from chatd.files import read_file as read_regular_file
 
 PLACES = (Path("chatd.toml"), Path("/etc/chatd/chatd.toml"))
 """Looked at in this order where no file is named; relative ones from the working directory."""
@@ -42,7 +43,7 @@ def _named(path: Path, by: str) -> tuple[Path, str]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_regular_file(path).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -15,7 +15,7 @@ import attrs
 
 from chatd.config.errors import Unfit, described, nearest
 from chatd.config.kinds import Text, unknown_name
-from chatd.wire.identifiers import is_connection_id, is_user_id
+from chatd.wire.identifiers import USER_ID_RULE, is_connection_id, is_user_id
 
 EVERYBODY = "*"
 _KEYS = ("title", "users")
@@ -50,7 +50,8 @@ class Connections:
     def _one(self, name: object, table: object) -> FileConnection:
         if not isinstance(name, str) or not is_connection_id(name):
             raise Unfit(
-                f"must have names of 1 to 128 printable ASCII characters, not {described(name)}"
+                "must have names of 1 to 128 printable ASCII characters without markup like <b>, "
+                f"not {described(name)}"
             )
         at = f".{unknown_name(name)}"
         if isinstance(table, FileConnection):
@@ -82,8 +83,7 @@ class Connections:
         for index, user_id in enumerate(value):
             if not is_user_id(user_id):
                 raise Unfit(
-                    "must be a user id of 1 to 255 printable ASCII characters that does not start "
-                    f'with "db:", not {described(user_id)}',
+                    f"must be a user id ({USER_ID_RULE}), not {described(user_id)}",
                     f"{at}[{index}]",
                 )
         if EVERYBODY in value and len(value) > 1:

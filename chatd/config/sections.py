@@ -70,7 +70,8 @@ class Server:
     host: str = key(
         "127.0.0.1",
         Text("a host name or address", empty=False),
-        "Address to listen on. Beyond loopback a real auth.jwt_secret is needed.",
+        'Address to listen on; "::" is every one, of IPv4 too. Beyond loopback a real '
+        "auth.jwt_secret is needed.",
         "SPEC 8",
     )
     port: int = key(
@@ -143,7 +144,7 @@ class Server:
     max_connections: int = key(
         20_000,
         Whole(),
-        "Open connections; beyond: 503 with Retry-After.",
+        "Open connections; beyond: the oldest without a token is closed, or 503 with Retry-After.",
         "SPEC 1",
     )
     backlog_bytes: int = key(
@@ -259,7 +260,7 @@ class Messages:
     markup: str = key(
         "neutralise",
         Choice(("neutralise", "escape", "keep")),
-        'What happens to HTML in content: "neutralise", "escape" or "keep".',
+        'What happens to HTML in text of people: "neutralise", "escape" or "keep".',
         "SPEC 5, markup",
     )
     content_chars: int = key(
@@ -337,19 +338,20 @@ class Limits:
     sessions_per_address: float = key(
         500,
         Rate(),
-        "Open sessions of an address; beyond: 503 with Retry-After.",
+        "Open sessions of an address (IPv6: a /64); beyond: the oldest without a token is closed, "
+        "or 503 with Retry-After.",
         "SPEC 5, limits",
     )
     pending_sessions_per_address: float = key(
-        100,
+        400,
         Rate(),
-        "Of these, sessions that have shown no token yet; beyond: 503 with Retry-After.",
+        "Of these, sessions that have shown no token yet; beyond: the oldest of them is closed.",
         "SPEC 1",
     )
     connections_per_address: float = key(
         1000,
         Rate(),
-        "Open connections of an address, or sessions_per_address if more; beyond: 503 likewise.",
+        "Open connections of an address, or sessions_per_address if more; beyond: likewise.",
         "SPEC 9, promise 5",
     )
     rooms_per_socket: float = key(
@@ -404,19 +406,20 @@ class Answers:
     answers_per_room: int = key(
         4,
         Whole(),
-        "Answers under way in a room; beyond: a question waits, then db_busy.",
+        "Answers under way in a room, of which one user never has the last; beyond: as above.",
         "SPEC 6, bounds",
     )
     answers_per_database: int = key(
         8,
         Whole(),
-        "Answers under way from a database; beyond: a question waits, then db_busy.",
+        "Answers under way from a database, no more than its connections; one user never has the "
+        "last; beyond: as above.",
         "SPEC 6, bounds",
     )
     wait_s: float = key(
         5.0,
         Seconds(least=0),
-        "Seconds that a question waits for its turn; beyond: db_busy.",
+        "Seconds from when a question is stored to when it is asked, at most; beyond: db_busy.",
         "SPEC 6, bounds",
     )
     cache_ttl_s: float = key(

@@ -17,6 +17,13 @@ def wall_s() -> float:
     return time.time()  # noqa: TID251 - the one home of the wall clock
 
 
+def elapsed_s() -> float:
+    """Seconds on a clock that nobody sets, and which goes on while the machine sleeps, where the
+    system has such a one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
 def worked_s() -> float:
     """Seconds that the thread of the caller has had the processor; it never goes back."""
     return time.thread_time()

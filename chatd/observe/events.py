@@ -98,6 +98,16 @@ class DaemonStopped(Event):
 
 
 @attrs.frozen
+class SignalNoted(Event):
+    """A signal came that changes nothing; it kills nobody either."""
+
+    event_name: ClassVar[str] = "signal.noted"
+    level: ClassVar[Level] = Level.INFO
+    is_cheap: ClassVar[bool] = True
+    signal: str
+
+
+@attrs.frozen
 class StoreRecovered(Event):
     """The log was read; `rooms` and `messages` are counts."""
 
@@ -107,6 +117,101 @@ class StoreRecovered(Event):
     messages: int
     epoch: str
     took_ms: float
+
+
+@attrs.frozen
+class LogLost(Event):
+    """The log is less than it was (`kind`: its end, another log, no log); `proof` is the file that
+    shows it. At least so many records and messages are missing; None where that is not known. The
+    daemon goes on under a new epoch."""
+
+    event_name: ClassVar[str] = "store.lost"
+    level: ClassVar[Level] = Level.ERROR
+    kind: str
+    records: int | None
+    messages: int | None
+    proof: str
+    detail: str
+
+
+@attrs.frozen
+class SnapshotUnusable(Event):
+    """A file beside the log was passed over at the start, and why."""
+
+    event_name: ClassVar[str] = "snapshot.unusable"
+    level: ClassVar[Level] = Level.WARNING
+    name: str
+    reason: str
+
+
+@attrs.frozen
+class RowDamaged(Event):
+    """A row of the log cannot be read, and was passed over; told once. `connection_id` and `seq`
+    say which, as far as that is known."""
+
+    event_name: ClassVar[str] = "store.damaged"
+    level: ClassVar[Level] = Level.ERROR
+    table: str
+    connection_id: str | None
+    seq: int | None
+
+
+@attrs.frozen
+class ReadFailed(Event):
+    """The log did not give what somebody asked for; `is_damage`: its pages are broken."""
+
+    event_name: ClassVar[str] = "store.unreadable"
+    level: ClassVar[Level] = Level.ERROR
+    is_cheap: ClassVar[bool] = True
+    is_damage: bool
+    detail: str
+
+
+@attrs.frozen
+class LogDisplaced(Event):
+    """A file of the open log was removed or replaced: nothing is accepted until it is back."""
+
+    event_name: ClassVar[str] = "store.displaced"
+    level: ClassVar[Level] = Level.ERROR
+    detail: str
+
+
+@attrs.frozen
+class LogReturned(Event):
+    """The files of the log are back where they were: messages are accepted again."""
+
+    event_name: ClassVar[str] = "store.returned"
+    level: ClassVar[Level] = Level.WARNING
+
+
+@attrs.frozen
+class LockRenewed(Event):
+    """The file of the lock had been removed, and was made again."""
+
+    event_name: ClassVar[str] = "lock.renewed"
+    level: ClassVar[Level] = Level.WARNING
+
+
+@attrs.frozen
+class MessagesRemoved(Event):
+    """Retention removed so many messages of a room for good, `first_seq` to `last_seq`."""
+
+    event_name: ClassVar[str] = "retention.removed"
+    level: ClassVar[Level] = Level.INFO
+    connection_id: str
+    messages: int
+    first_seq: int
+    last_seq: int
+
+
+@attrs.frozen
+class ClockDoubted(Event):
+    """The clock jumped by `ahead_ms` (back where negative): nothing is too old by it, until it has
+    been so for a day."""
+
+    event_name: ClassVar[str] = "clock.doubted"
+    level: ClassVar[Level] = Level.WARNING
+    ahead_ms: int
 
 
 @attrs.frozen
@@ -247,8 +352,8 @@ class AnswerEnded(Event):
 
 @attrs.frozen
 class LimitHit(Event):
-    """A limit refused something; `limit` is its key in the configuration, or `descriptors`: the
-    system gives this process no more of them."""
+    """A limit refused something, or ended what had shown no token for longest; `limit` is its key
+    in the configuration, or `descriptors`: the system gives this process no more of them."""
 
     event_name: ClassVar[str] = "limit.hit"
     level: ClassVar[Level] = Level.INFO
@@ -267,6 +372,21 @@ class HandshakeRefused(Event):
     is_cheap: ClassVar[bool] = True
     address: str
     reason: str
+
+
+@attrs.frozen
+class ProxyNotTrusted(Event):
+    """An X-Forwarded-For came from an address that `key` does not list, and was ignored; `advice`
+    says what to do."""
+
+    event_name: ClassVar[str] = "proxy.untrusted"
+    level: ClassVar[Level] = Level.WARNING
+    address: str
+    key: str = "server.trusted_proxies"
+    advice: str = (
+        "if this is your proxy, list it under trusted_proxies in [server]; until then everybody "
+        "behind it counts as one address, and shares its limits"
+    )
 
 
 @attrs.frozen
@@ -330,6 +450,25 @@ class DatabaseWrote(Event):
     level: ClassVar[Level] = Level.DEBUG
     connection_id: str
     size: int
+
+
+@attrs.frozen
+class ReaderReady(Event):
+    """The process that reads messages which may be questions is ready."""
+
+    event_name: ClassVar[str] = "reader.ready"
+    level: ClassVar[Level] = Level.INFO
+    took_ms: float
+
+
+@attrs.frozen
+class ReaderLost(Event):
+    """That process has ended, or none came about; it is started again in `retry_in_s`."""
+
+    event_name: ClassVar[str] = "reader.lost"
+    level: ClassVar[Level] = Level.WARNING
+    reason: str
+    retry_in_s: float
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ enters the room meanwhile is shown the same, in the same packets.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 import orjson
@@ -14,7 +14,10 @@ import orjson
 from chatd.answers.service import Cancelling
 from chatd.answers.table import Column, Row
 from chatd.chat.content import canonical_message_id
+from chatd.chat.ids import written_id
+from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
+from chatd.chat.rendering import error_fields
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
 from chatd.server.hub import NAMESPACE, Hub
@@ -41,8 +44,9 @@ class _Shown:
 class AnswerBoard:
     """Shows answers to their rooms."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, markup: Markup) -> None:
         self._hub = hub
+        self._markup = markup
         self._rooms: dict[str, dict[str, _Shown]] = {}
 
     def start(
@@ -80,12 +84,14 @@ class AnswerBoard:
             shown.rows.append(packet)
         self._tell(answer, packet)
 
-    def end(self, answer: OpenAnswer, fields: Mapping[str, object]) -> None:
+    def end(self, answer: OpenAnswer, fields: Mapping[str, Any]) -> None:
         """It has ended, and its message is in the log."""
         room = self._rooms.get(answer.connection_id, {})
         room.pop(answer.question_id, None)
         if not room:
             self._rooms.pop(answer.connection_id, None)
+        if "error" in fields:
+            fields = {**fields, "error": error_fields(fields["error"], self._markup)}
         self._tell(answer, _packet(ServerEvent.CHAT_ANSWER_END, answer, fields))
 
     def show(self, client: Client, connection_id: str) -> None:
@@ -142,7 +148,7 @@ class AnswerEvents:
                 question_id, client.identity.user_id, client.grants
             )
         except (StoreReadFailed, StoreClosed):
-            outcome = Refusal(Code.STORAGE_ERROR)
+            outcome = Refusal(Code.STORAGE_READ_ERROR)
         if isinstance(outcome, Refusal):
             refused(client.socket, ClientEvent.ANSWER_CANCEL, ack_id, outcome)
             return
@@ -155,7 +161,7 @@ class AnswerEvents:
 def _packet(event: ServerEvent, answer: OpenAnswer, fields: Mapping[str, object]) -> Outgoing:
     payload = {
         "messageId": answer.answer_id,
-        "replyTo": answer.question_id,
+        "replyTo": written_id(answer.question_id),
         "connectionId": answer.connection_id,
         **fields,
     }

@@ -7,7 +7,7 @@ not found. Tokens that are no good back off per address, together with those of 
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -20,7 +20,7 @@ from chatd.answers.table import Column
 from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
 from chatd.chat.records import Message
 from chatd.observe.clock import wall_s
-from chatd.server.admission import Network, client_address
+from chatd.server.addresses import Network, client_address
 from chatd.server.entrance import Admitted
 from chatd.server.http_app import (
     Headers,
@@ -48,7 +48,9 @@ _GUARDED: Headers = (
 )
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
+_VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
+_DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
 _STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
@@ -67,7 +69,7 @@ class Judge(Protocol):
 class MessageReader(Protocol):
     """The log."""
 
-    async def message(self, message_id: str) -> Message | None: ...
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None: ...
 
 
 class _Refused(Exception):
@@ -85,12 +87,13 @@ class AnswerExports:
         log: MessageReader,
         origins: OriginRules,
         trusted_proxies: Sequence[Network],
+        tickets: Tickets,
     ) -> None:
         self._judge = judge
         self._log = log
         self._origins = origins
         self._trusted_proxies = trusted_proxies
-        self._tickets = Tickets()
+        self._tickets = tickets
 
     def route(self) -> Route:
         """All of them, as one route."""
@@ -112,13 +115,13 @@ class AnswerExports:
         except _Refused as refused:
             return refused.response
         except (StoreReadFailed, StoreClosed):
-            return _refuse(503, Code.STORAGE_ERROR)
+            return _refuse(503, Code.STORAGE_READ_ERROR)
         return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
         admitted = self._admitted(request)
-        await self._find(message_id, admitted.grants)
-        ticket = self._tickets.give(message_id, admitted.identity, trio.current_time())
+        room, _ = await self._find(message_id, admitted.grants)
+        ticket = self._tickets.give(message_id, room, admitted.identity, trio.current_time())
         told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
         return json_response(201, told)
 
@@ -127,9 +130,14 @@ class AnswerExports:
         rooms = self._rooms(request, message_id, take=is_real)
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
-        answer = orjson.loads(await self._find(message_id, rooms))
-        columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
-        exported = export(name, message_id, columns, answer["rows"])
+        _, stored = await self._find(message_id, rooms)
+        answer = orjson.loads(stored)
+        try:
+            columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
+            rows = answer["rows"]
+        except (LookupError, TypeError):  # JSON still, and no table any more
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED)) from None
+        exported = export(name, message_id, columns, rows)
         assert exported is not None
         disposition = f'attachment; filename="{exported.file_name}"'
         return Response(
@@ -146,17 +154,23 @@ class AnswerExports:
         name = _ticket(request)
         if name is None:
             return self._admitted(request).grants
-        judge = self._tickets.use if take else self._tickets.look
-        identity = judge(name, message_id, trio.current_time())
+        # Whoever shows a token as well says whose the ticket has to be.
+        bearer = None if _bearer(request) is None else self._admitted(request).identity
+        now_s = trio.current_time()
+        identity = self._tickets.look(name, message_id, now_s)
+        if identity is not None and bearer is not None and bearer.user_id != identity.user_id:
+            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
+        if take:
+            self._tickets.use(name, message_id, now_s)
         if identity is None or identity.expires_at_ms <= wall_s() * 1000:
-            raise _Refused(_refuse(401, Code.UNAUTHORIZED, "This ticket is not good any more."))
+            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))
         try:
             return self._judge.rooms(identity)
         except DirectoryFailed as error:
             raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
 
     def _admitted(self, request: Request) -> Admitted:
-        token = pick_token(None, request.header(b"authorization"), {}, query_allowed=False)
+        token = _bearer(request)
         forwarded_for = request.header(b"x-forwarded-for")
         address = client_address(request.peer, forwarded_for, self._trusted_proxies)
         admitted = self._judge.let_in(token, address, "http")
@@ -169,15 +183,23 @@ class AnswerExports:
             response = attrs.evolve(response, headers=(*response.headers, wait))
         raise _Refused(response)
 
-    async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> bytes:
-        """The answer in a message that these rooms let see."""
+    async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> tuple[str, bytes]:
+        """The room of a message that these rooms let see, and the answer in it."""
         try:
-            message = await self._log.message(message_id)
+            message = await self._log.message(message_id, rooms)
         except ValueError:
             message = None
-        if message is None or message.answer is None or message.connection_id not in rooms:
+        if message is None:
             raise _Refused(_refuse(404, Code.NOT_FOUND))
-        return message.answer
+        if message.is_damaged and message.answer is None:
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED))
+        if message.answer is None:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        return message.connection_id, message.answer
+
+
+def _bearer(request: Request) -> object | None:
+    return pick_token(None, request.header(b"authorization"), {}, query_allowed=False)
 
 
 def _ticket(request: Request) -> str | None:

@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeAlias
 
 from chatd.observe import Connected, Disconnected, Emit, LimitHit, Reconnected
 from chatd.observe.chance import jitter_ms
-from chatd.observe.clock import wall_ms
 from chatd.server.answer_events import AnswerEvents
 from chatd.server.clients import Allowance, Client, Clients
 from chatd.server.entrance import Admitted, Entrance, Welcome
@@ -40,10 +39,6 @@ RECONNECT_SPREAD_MS = 5_000  # clients that are sent away come back spread over 
 
 class Members(Protocol):
     """What the actor knows of members, to be looked at between its batches."""
-
-    def needs_trim(self, user_id: str, now_ms: int) -> bool:
-        """Whether the user's queues may hold too much, or too old messages."""
-        ...
 
     def unread(self, connection_id: str, user_id: str) -> int:
         """How many messages of a room are owed to the user."""
@@ -115,7 +110,7 @@ class ChatApp:
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
         self._entrance.start_clock(client, admitted.identity)
-        if self._members.needs_trim(admitted.identity.user_id, wall_ms()):
+        if self._rooms.needs_trim(admitted.identity.user_id):
             return partial(self._trim_and_greet, client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
 

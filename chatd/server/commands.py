@@ -19,6 +19,7 @@ from chatd.chat.messages import (
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
+    NoteRead,
     OverflowTold,
     RemoveMember,
     Reply,
@@ -106,6 +107,11 @@ class Commands:
     def tell(self, command: LeaveRooms | RemoveMember | OverflowTold) -> None:
         """Give the actor a command that must not be lost, and that nobody waits for."""
         self._mailbox.put(command)
+
+    def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
+        """Have the log know that a message was read; should it not be taken, the next start reads
+        the message again."""
+        self._mailbox.put(NoteRead(answer, is_question))
 
     async def trim(self, client: Client, cuts: dict[str, tuple[int, int]]) -> None:
         """Let fall out of the user's queues what is below `cuts`; return when it has."""

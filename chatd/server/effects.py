@@ -5,6 +5,7 @@ from typing import Protocol, assert_never
 
 import orjson
 
+from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
@@ -41,7 +42,7 @@ class Answers(Protocol):
     """Who answers questions."""
 
     def begin(self, question: Message, asked: Asked) -> None:
-        """A question is in the log, and its answer is open; never waits."""
+        """A message that may be a question is in the log, and is to be read; never waits."""
         ...
 
 
@@ -140,7 +141,7 @@ class ChatEffects:
         self._feeds.confirm(room, place.seq)
         status = orjson.dumps(
             {
-                "messageId": place.message_id,
+                "messageId": written_id(place.message_id),
                 "connectionId": room,
                 "status": STATUS_DELIVERED,
                 "by": by,

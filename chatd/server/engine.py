@@ -1,8 +1,8 @@
-"""What a request to `/socket.io/` comes to, whichever lane it came on.
+"""What a request to `/socket.io/` comes to.
 
 Owns the order of a request's life: address, origin, the checks of Engine.IO, admission, the opening
-of a session, and for polling the request itself. Knows no socket: the front door and the ASGI lane
-bring a `RequestHead`, and an `Exchange` that takes the answer. Source: SPEC 1; WIRE d1, d2, d6.
+of a session, and for polling the request itself. Knows no socket: the front door brings a
+`RequestHead`, and an `Exchange` that takes the answer. Source: SPEC 1; WIRE d1, d2, d6.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,11 +19,14 @@ from chatd.engineio import (
     open_packet,
     parse_query,
 )
-from chatd.observe import Emit, HandshakeRefused, SessionOpened
+from chatd.observe import Emit, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.chance import unguessable_id
-from chatd.server.admission import Admission, Network, Overload, client_address
+from chatd.server.addresses import Network, client_address, is_trusted
+from chatd.server.admission import Admission, Overload
 from chatd.server.origin import OriginRules
 from chatd.server.polling import Exchange, PollingTransport
+from chatd.server.proxies import ProxyNotices
+from chatd.server.reasons import DisconnectReason
 from chatd.server.request import TOO_LARGE, BadRequestError, RequestHead
 from chatd.server.session import Session, Sessions, Transport, Upper
 from chatd.server.sockets import Handshake
@@ -41,7 +44,7 @@ class PollingExchange(Exchange, Protocol):
         ...
 
     def garbled(self) -> None:
-        """400 to a body that cannot be read; nothing follows on this connection."""
+        """400 to a body that cannot be read to its end; nothing follows on this connection."""
         ...
 
     def too_large(self, status: int) -> None:
@@ -70,8 +73,9 @@ class Engine:
         self._admission = admission
         self._origins = origins
         self._make_upper = make_upper
-        self.emit = emit
+        self._emit = emit
         self._trusted_proxies = trusted_proxies
+        self._notices = ProxyNotices(emit)
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""
@@ -108,12 +112,16 @@ class Engine:
 
     def address(self, head: RequestHead, peer: str) -> str:
         """The address of the client, behind trusted proxies or not."""
-        return client_address(peer, head.header(b"x-forwarded-for"), self._trusted_proxies)
+        forwarded_for = head.header(b"x-forwarded-for")
+        address = client_address(peer, forwarded_for, self._trusted_proxies)
+        if forwarded_for is not None and not is_trusted(peer, self._trusted_proxies):
+            self._notices.heard_from(address)
+        return address
 
     def refused(self, address: str, refusal: Refusal | Overload) -> None:
         """Tell the log of a request that was turned away."""
         reason = refusal.message if isinstance(refusal, Refusal) else refusal.limit
-        self.emit.emit(HandshakeRefused(address, reason))
+        self._emit.emit(HandshakeRefused(address, reason))
 
     def open(
         self,
@@ -123,15 +131,19 @@ class Engine:
         make_transport: Callable[[Session], Transport],
     ) -> Session | Overload:
         """A new session over a new transport, or why there is no room for one."""
-        overload = self._admission.open_session(address, trio.current_time())
-        if overload is not None:
-            self.refused(address, overload)
-            return overload
-        session = Session(self.sessions, unguessable_id(), address)
+        sid = unguessable_id()
+        place = self._admission.open_session(address, sid, trio.current_time())
+        if isinstance(place, Overload):
+            self.refused(address, place)
+            return place
+        if place.instead_of is not None:
+            self._emit.emit(LimitHit(place.limit, None, address))
+            self.sessions.by_sid[place.instead_of].end(DisconnectReason.OVERLOADED)
+        session = Session(self.sessions, sid, address)
         session.transport = make_transport(session)
         handshake = Handshake(address, query, head.header(b"authorization"))
         session.upper = self._make_upper(session, handshake)
-        self.emit.emit(SessionOpened(session.log_id, session.transport.name, address))
+        self._emit.emit(SessionOpened(session.log_id, session.transport.name, address))
         return session
 
     def opening(self, session: Session) -> bytes:
@@ -212,6 +224,7 @@ class Engine:
             return
         if body is None:
             transport.lost(exchange)
+            exchange.garbled()
         elif head.headers.get(b"content-type", b"").startswith(_CONTENT_TYPE_BINARY):
             transport.end_post(exchange)
             exchange.refused(Refusal.BAD_REQUEST)  # packets of version 3, with bytes in them
@@ -239,6 +252,8 @@ def switched(head: RequestHead) -> bytes:
 
 def _is_websocket_handshake(head: RequestHead) -> bool:
     headers = head.headers
+    if head.has_body:  # whoever reads it would take frames for it, or it for frames
+        return False
     if headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
         headers.get(b"sec-websocket-key", b"")
     ):

@@ -5,8 +5,8 @@ back off per address. Whoever is let in is told `connection:status` first of all
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Container, Mapping
+from typing import Any, Protocol
 
 import attrs
 import orjson
@@ -22,8 +22,10 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
+from chatd.chat.markup import Markup
 from chatd.observe import AuthenticationFailed, Emit, LimitHit
 from chatd.observe.clock import wall_ms, wall_s
+from chatd.server.addresses import counted_as
 from chatd.server.clients import Client
 from chatd.server.sockets import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
@@ -37,6 +39,14 @@ class Admitted:
     grants: Mapping[str, Grant]
 
 
+class Passes(Protocol):
+    """What was given out on the strength of a token, and must not outlive its right."""
+
+    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
+        """A token was shown that gives its user these rooms, and no others."""
+        ...
+
+
 class Entrance:
     """Judges tokens. `leeway_s` is how long a token is good after its `exp`."""
 
@@ -45,6 +55,7 @@ class Entrance:
         verifier: Verifier,
         directory: Directory,
         backoff: FailureBackoff,
+        passes: Passes,
         *,
         query_token: bool,
         leeway_s: float,
@@ -53,6 +64,7 @@ class Entrance:
         self._verifier = verifier
         self._directory = directory
         self._backoff = backoff
+        self._passes = passes
         self._query_token = query_token
         self._leeway_s = leeway_s
         self._emit = emit
@@ -69,29 +81,32 @@ class Entrance:
 
     def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
         """Who somebody at this address is, or why not; `log_id` is how logs name what they use."""
-        now_s = trio.current_time()
+        now_s, source = trio.current_time(), counted_as(address)
         try:
             admitted = self.judge(token)
         except TokenRefused as error:
-            # Only failures back off: a good token is never kept out by a neighbour's bad one.
-            wait_s = self._backoff.retry_after_s(address, now_s)
-            if wait_s > 0:
+            # Only bad tokens back off: a neighbour's keeps no good one out, and nobody from hearing
+            # that a token is missing, or has run out.
+            wait_s = self._backoff.retry_after_s(source, now_s)
+            if wait_s > 0 and error.code is Code.TOKEN_INVALID:
                 self._emit.emit(LimitHit("auth_failures", None, address))
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
-            if error.code is not Code.UNAUTHORIZED:
-                self._backoff.record_failure(address, now_s)
+            if wait_s == 0 and error.code is not Code.UNAUTHORIZED:
+                self._backoff.record_failure(source, now_s)
             self._emit.emit(AuthenticationFailed(log_id, address, error.code))
             return Refusal(Code(error.code), str(error))
         except DirectoryFailed as error:
             self._emit.emit(AuthenticationFailed(log_id, address, Code.INTERNAL))
             return Refusal(Code.INTERNAL, str(error))
-        self._backoff.record_success(address)
+        self._backoff.record_success(source)
         return admitted
 
     def judge(self, token: object) -> Admitted:
         """Who the token is for. Raises TokenRefused, DirectoryFailed."""
         identity = self._verifier.verify(token, wall_s())
-        return Admitted(identity, self.rooms(identity))
+        rooms = self.rooms(identity)
+        self._passes.withdraw(identity, rooms)
+        return Admitted(identity, rooms)
 
     def rooms(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms that somebody may use now. Raises DirectoryFailed."""
@@ -108,6 +123,7 @@ class Welcome:
 
     epoch: str
     limits: Mapping[str, Any]
+    markup: Markup
 
     def payload(
         self,
@@ -130,24 +146,23 @@ class Welcome:
             "expiresAt": identity.expires_at_ms,
             "resumed": is_resumed,
             "rooms": [
-                _room(grant, *stands[connection_id])
+                self._room(grant, *stands[connection_id])
                 for connection_id, grant in admitted.grants.items()
             ],
             "limits": self.limits,
         }
         if identity.name is not None:
-            status["name"] = identity.name
+            status["name"] = self.markup(identity.name)
         if reconnect_attempts is not None:
             status["reconnectAttempts"] = reconnect_attempts
         return orjson.dumps(status)
 
-
-def _room(grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
-    room: dict[str, Any] = {
-        "connectionId": grant.connection_id,
-        "lastSeq": last_seq,
-        "unread": unread,
-    }
-    if grant.title is not None:
-        room["title"] = grant.title
-    return room
+    def _room(self, grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
+        room: dict[str, Any] = {
+            "connectionId": grant.connection_id,
+            "lastSeq": last_seq,
+            "unread": unread,
+        }
+        if grant.title is not None:
+            room["title"] = self.markup(grant.title)
+        return room

@@ -1,9 +1,10 @@
 """One port for all traffic: accept, read the head of the request, route.
 
-`/socket.io/` is ours, WebSocket and polling alike; everything else goes to Hypercorn, with the
-bytes that were read put back. Every connection is one task in the front door's nursery, from accept
-to close; whatever happens in it ends there. At the hard deadline every socket that is still open is
-shut down, so that no peer, however silent, keeps a task.
+`/socket.io/` is ours, WebSocket and polling alike. Any other request is the last of its connection:
+`http_lane` has it answered by Hypercorn, which never sees a byte of the client's. Every connection
+is one task in the front door's nursery, from accept to close; whatever happens in it ends there. At
+the hard deadline every socket that is still open is shut down, so that no peer, however silent,
+keeps a task.
 """
 
 import contextlib
@@ -19,11 +20,12 @@ import trio
 
 from chatd.engineio import Refusal, parse_query
 from chatd.observe import Emit, InternalError, LimitHit
-from chatd.server.admission import Admission, Overload
+from chatd.server.addresses import peer_address
+from chatd.server.admission import RETRY_AFTER_CEILING_S, Admission, Overload
+from chatd.server.callers import Caller
 from chatd.server.engine import Engine, switched
 from chatd.server.http_connection import (
     KEEP_ALIVE_S,
-    LINGER_S,
     OVERLOADED_BODY,
     HttpConnection,
     HttpExchange,
@@ -33,7 +35,7 @@ from chatd.server.http_connection import (
 from chatd.server.http_lane import HttpLane
 from chatd.server.polling import PollingTransport
 from chatd.server.readiness import Readiness, Wait
-from chatd.server.request import BadRequestError, RequestHead
+from chatd.server.request import RequestHead
 from chatd.server.session import Session
 from chatd.server.websocket_lane import WebSocketLane
 from chatd.websocket import encode_close, encode_text
@@ -74,7 +76,7 @@ class FrontDoor:
         self._admission = admission
         self._http = http
         self._emit = emit
-        self._sockets: set[socket.socket] = set()  # all that are open and not handed over
+        self._sockets: set[socket.socket] = set()  # all that are open
         self._idle: set[socket.socket] = set()  # those of them that wait for a head
         self._shortage_said_s = -math.inf
         self.is_open = trio.Event()  # connections are accepted
@@ -106,7 +108,6 @@ class FrontDoor:
         for sock in self._sockets:
             with contextlib.suppress(OSError):  # the peer was faster
                 sock.shutdown(socket.SHUT_RDWR)
-        self._http.sever()
 
     async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
         try:
@@ -139,32 +140,34 @@ class FrontDoor:
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
-        address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        overload = self._admission.open_connection(address)
-        if overload is not None:
-            self._engine.refused(address, overload)
+        caller = Caller(sock, peer_address(peer), self._engine.sessions, GAVE_WAY)
+        place = self._admission.open_connection(caller)
+        if isinstance(place, Overload):
+            self._engine.refused(caller.address, place)
             with contextlib.suppress(OSError):
-                sock.send(overloaded(overload))
+                sock.send(overloaded(place))
             sock.close()
             return
+        if place.instead_of is not None:
+            self._emit.emit(LimitHit(place.limit, None, caller.address))
+            place.instead_of.give_way()
         self._sockets.add(sock)
         wait = self._readiness.watch(sock)
         try:
             # The requests live in a frame of their own, so that a lane does not keep their bytes.
-            lane = await self._requests(sock, wait, address)
-            if lane is not None:
-                await lane()
+            lane = await self._requests(sock, wait, caller)
+            await lane()
         except Exception as error:
             self._emit.emit(InternalError.of("connection", error))
         finally:
             self._idle.discard(sock)
             self._sockets.discard(sock)
-            self._admission.close_connection(address)
+            self._admission.close_connection(caller)
             wait.close()
             sock.close()
 
-    async def _requests(self, sock: socket.socket, wait: Wait, peer: str) -> Lane | None:
-        """Serve requests until the connection ends, or goes on as something else."""
+    async def _requests(self, sock: socket.socket, wait: Wait, caller: Caller) -> Lane:
+        """Serve requests until the connection goes on as something else, be it to its end."""
         sessions = self._engine.sessions
         connection = HttpConnection(
             sock,
@@ -177,85 +180,69 @@ class FrontDoor:
         self._idle.add(sock)
         head = await connection.head(self._settings.head_timeout_s, answer_late=True)
         self._idle.discard(sock)
-        if head is None:
-            await self._hang_up(connection)
-            return None
-        if not self._is_polling(head):
-            return self._leave(sock, wait, connection, head, peer)
+        if head is None or not self._is_polling(head):
+            return self._leave(sock, wait, connection, head, caller)
         async with trio.open_nursery() as nursery:
             connection.start(nursery)
             while head is not None and self._is_polling(head):
-                if not await self._poll(connection, head, peer):
+                caller.query = head.query
+                if not await self._poll(connection, head, caller.address):
                     head = None
                     break
                 self._idle.add(sock)
                 head = await connection.head(KEEP_ALIVE_S, answer_late=False)
                 self._idle.discard(sock)
             await connection.drained()
-            lane = None
-            if head is None:
-                await connection.hang_up()
-            else:
-                lane = self._leave(sock, wait, connection, head, peer)
+            lane = self._leave(sock, wait, connection, head, caller)
             connection.stop()
             nursery.cancel_scope.cancel()
         return lane
-
-    async def _hang_up(self, connection: HttpConnection) -> None:
-        """See that what was answered arrives: a close with unread input would overtake it."""
-        with trio.move_on_after(LINGER_S):
-            await connection.hang_up()
 
     def _is_polling(self, head: RequestHead) -> bool:
         return head.path.startswith(self._settings.path) and not head.is_websocket
 
     async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
         """Serve one request of the polling transport; whether another may follow."""
-        engine = self._engine
+        engine, timeout_s = self._engine, self._settings.head_timeout_s
         exchange = HttpExchange(connection, head, engine.cors(head) + engine.opening_headers(head))
 
-        is_read = False
-
         async def read_body(most_bytes: int) -> bytes | None:
-            nonlocal is_read
-            is_read = True
-            if head.expects_continue and head.declared_length <= most_bytes:
-                connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return await connection.body(most_bytes, self._settings.head_timeout_s)
+            body = await connection.body(head, most_bytes, timeout_s)
+            exchange.has_body = True
+            return body
 
         await engine.poll(exchange, head, peer, read_body)
         if (
             connection.is_finished
-            or not (is_read or await self._skip_body(connection) is not None)
+            or not await self._skip_body(connection, exchange)
             or not await connection.until_answered(exchange)
         ):
             engine.lost(exchange, head)
             return False
-        return head.keeps_alive
+        return exchange.keeps_alive
 
-    async def _skip_body(self, connection: HttpConnection) -> bytes | None:
-        """Drop a body that nobody wanted, up to the next request; None where none can follow."""
+    async def _skip_body(self, connection: HttpConnection, exchange: HttpExchange) -> bool:
+        """Drop a body that nobody wanted, where another request may follow; False without one."""
+        if exchange.has_body or not exchange.keeps_alive:
+            return True
         most_bytes = self._engine.sessions.settings.max_payload_bytes
-        try:
-            return await connection.body(most_bytes, self._settings.head_timeout_s, is_wanted=False)
-        except BadRequestError:
-            connection.finish(b"")  # and hang up: a close now could overtake the answer
-            return None
+        return await connection.skip_body(most_bytes, self._settings.head_timeout_s)
 
     def _leave(
         self,
         sock: socket.socket,
         wait: Wait,
         connection: HttpConnection,
-        head: RequestHead,
-        peer: str,
-    ) -> Lane | None:
-        """The lane that this request asks for, or None where it was refused."""
+        head: RequestHead | None,
+        caller: Caller,
+    ) -> Lane:
+        """How the connection goes on: as this request asks, or to its end where there is none."""
+        if head is None:
+            return connection.hang_up
+        caller.query = head.query
         if head.path.startswith(self._settings.path):
-            return self._websocket(sock, wait, connection, head, peer)
-        wait.forget()
-        self._sockets.discard(sock)
-        return partial(self._http.serve, sock, head.raw + connection.rest)
+            return self._websocket(sock, wait, connection, head, caller)
+        return partial(self._http.serve, connection, head)
 
     def _websocket(
         self,
@@ -263,16 +250,16 @@ class FrontDoor:
         wait: Wait,
         connection: HttpConnection,
         head: RequestHead,
-        peer: str,
-    ) -> Lane | None:
+        caller: Caller,
+    ) -> Lane:
         engine, settings = self._engine, self._engine.sessions.settings
         query = parse_query(head.query)
-        address = engine.address(head, peer)
+        address = engine.address(head, caller.address)
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.refused(address, refusal)
             connection.finish(refused(refusal))
-            return None
+            return connection.hang_up
 
         def make_lane(session: Session, probed: PollingTransport | None = None) -> WebSocketLane:
             return WebSocketLane(
@@ -290,7 +277,8 @@ class FrontDoor:
             session = engine.open(head, query, address, make_lane)
             if isinstance(session, Overload):
                 connection.finish(overloaded(session))
-                return None
+                return connection.hang_up
+            caller.session = session
             lane = session.transport
             assert isinstance(lane, WebSocketLane)
             lane.begin(switching + encode_text(engine.opening(session)))
@@ -305,7 +293,7 @@ class FrontDoor:
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and nobody's (WIRE d4).
         connection.finish(switching + encode_close())
-        return partial(self._hang_up, connection)
+        return connection.hang_up
 
 
 def set_options(listener: socket.socket) -> None:
@@ -328,3 +316,6 @@ def overloaded(overload: Overload) -> bytes:
     """503, and when to come back."""
     retry = b"Retry-After: %d\r\n" % overload.retry_after_s
     return response(503, OVERLOADED_BODY, b"application/json", retry)
+
+
+GAVE_WAY: Final = overloaded(Overload("", RETRY_AFTER_CEILING_S))  # to who had not asked yet

@@ -1,34 +1,37 @@
 """The HTTP side of the public port, as an ASGI application: health, and the page at `/`.
 
-Owns the paths, their methods and their headers (SPEC 8, health). Knows neither sockets nor the
-server beneath: waits, bounds on memory and the end of a connection are `http_lane`'s. A route is an
-entry in a table, from a path to a handler that turns a `Request` into a `Response`; a path that
-ends in a slash stands for all below it. A route with `origins` is for web pages too: its
-preflights are answered, pages of strangers are refused, and each answer, an error as well, says who
-may read it (SPEC 1, "Origins"). What a route says with each answer is said with its errors too.
+Owns the paths, their methods, their headers (SPEC 8, health) and the bodies that they take. Knows
+neither sockets nor the server beneath: waits, the reading of a body and the end of a connection are
+`http_lane`'s, which asks `judge_body` before it reads one. A route is an entry in a table, from a
+path to a handler that turns a `Request` into a `Response`; a path that ends in a slash stands for
+all below it. A route with `origins` is for web pages too: its preflights are answered, pages of
+strangers are refused, and each answer, an error as well, says who may read it (SPEC 1, "Origins").
+What a route says with each answer is said with its errors too.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
+from urllib.parse import unquote
 
 import attrs
 import orjson
 
+from chatd.server.addresses import peer_address
 from chatd.server.origin import OriginRules
+from chatd.server.request import RequestHead
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 HEALTH_PATH: Final = "/api/websocket/health"
 
-DEFAULT_MAX_BODY_BYTES: Final = 16 * 1024
-"""Bytes of a request's body, where a route says nothing else; beyond it: 413."""
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""Methods whose requests may have a body, where their route takes one; others have none."""
 
 PREFLIGHT_S: Final = 600
 """Seconds for which a browser may remember the answer to a preflight."""
@@ -82,20 +85,12 @@ class Response:
     body: bytes | Iterator[bytes]
 
 
-class BodyTooLarge(Exception):
-    """The request's body exceeds what its route takes."""
-
-
-class BodyCut(Exception):
-    """The peer left before the end of its request's body."""
-
-
 @attrs.frozen
 class Request:
-    """A request whose body may still be on its way.
+    """A request, whole.
 
-    `query` is raw, without its question mark; names in `headers` are lower-case. `peer` is the
-    address of the connection's other end, be it a proxy.
+    `path` is decoded. `query` is raw, without its question mark; names in `headers` are lower-case.
+    `peer` is the address of the connection's other end, be it a proxy.
     """
 
     method: str
@@ -103,37 +98,12 @@ class Request:
     query: bytes
     headers: Headers
     peer: str
-    max_body_bytes: int
-    _receive: Receive
+    body: bytes = b""
 
     def header(self, name: bytes) -> str | None:
         """The value of a header; several of one name are one list (RFC 9110, 5.3)."""
         values = [value for known, value in self.headers if known == name]
         return b", ".join(values).decode("latin-1") if values else None
-
-    def declared_bytes(self) -> int:
-        """The length that the request declares for its body; 0 when it declares none."""
-        for name, value in self.headers:
-            if name == b"content-length":
-                return int(value)
-        return 0
-
-    async def body(self) -> bytes:
-        """The whole body. Raises `BodyTooLarge` once it is that, `BodyCut` when it ends early.
-
-        A handler that needs no body does not ask for it, and then nothing waits for it.
-        """
-        body = bytearray()
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise BodyCut
-            body += message.get("body", b"")
-            if len(body) > self.max_body_bytes:
-                raise BodyTooLarge
-            more = message.get("more_body", False)
-        return bytes(body)
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -141,11 +111,14 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @attrs.frozen
 class Route:
-    """What answers at a path. HEAD comes with GET, `headers` with whatever is answered there."""
+    """What answers at a path. HEAD comes with GET, `headers` with whatever is answered there.
+
+    `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
+    """
 
     handler: Handler
     methods: frozenset[str] = frozenset({"GET"})
-    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    max_body_bytes: int = 0
     origins: OriginRules | None = None
     headers: Headers = ()
 
@@ -173,7 +146,7 @@ def method_not_allowed(allowed: Iterable[str]) -> Response:
     )
 
 
-def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> AsgiApp:
+def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> "HttpApp":
     """The application over health, the page and further `routes`.
 
     The page's files are read here, once. A path that is taken already is a `ValueError`.
@@ -182,58 +155,117 @@ def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType(
     table.update({path: Route(_page_handler(*file)) for path, file in PAGE_FILES.items()})
     if taken := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(taken))}")
-    return make_app({**table, **routes})
+    return HttpApp({**table, **routes})
 
 
-def make_app(table: Mapping[str, Route]) -> AsgiApp:
-    """The application over these routes and nothing else."""
+class HttpApp:
+    """Routes, and nothing else, as an ASGI application."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, table: Mapping[str, Route]) -> None:
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                response = await _respond(table, scope, receive)
-                await _send_response(scope["method"], response, send)
-            case "websocket":
-                await _deny_websocket(scope, send)
+                request = await _request_of(scope, receive)
+                await _send_response(scope["method"], await self._respond(request), send)
             case "lifespan":
                 await _attend_lifespan(receive, send)
             case other:
                 raise ValueError(f"an ASGI scope that this application does not serve: {other}")
 
-    return app
+    def judge_body(self, head: RequestHead) -> int | Response:
+        """How many bytes of body are taken of this request, or the answer where it goes no further.
+
+        For a request that says it has a body, before that is read.
+        """
+        request = _request_with(head)
+        route = _find(self._table, request.path)
+        if route is None:
+            return NOT_FOUND
+        most_bytes = route.max_body_bytes if request.method in BODY_METHODS else 0
+        early = _answer_early(route, request)
+        if early is not None:
+            return _dressed(route, request, early)
+        if head.declared_length > most_bytes or (head.is_chunked and not most_bytes):
+            says = f"at most {most_bytes} bytes" if most_bytes else "no body"
+            too_large = refusal(413, "body_too_large", f"This path takes {says}.")
+            return _dressed(route, request, too_large)
+        return most_bytes
+
+    def refuse(self, head: RequestHead, response: Response) -> Response:
+        """`response`, as the route of this request answers; for bodies that cannot be read."""
+        request = _request_with(head)
+        route = _find(self._table, request.path)
+        return response if route is None else _dressed(route, request, response)
+
+    async def _respond(self, request: Request) -> Response:
+        route = _find(self._table, request.path)
+        if route is None:
+            return NOT_FOUND
+        early = _answer_early(route, request)
+        response = await route.handler(request) if early is None else early
+        return _dressed(route, request, response)
 
 
-async def _respond(table: Mapping[str, Route], scope: Scope, receive: Receive) -> Response:
-    route = _find(table, scope["path"])
-    if route is None:
-        return refusal(404, "not_found", "There is nothing at this path.")
-    request = Request(
+NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this path.")
+
+
+def _request_with(head: RequestHead) -> Request:
+    """A request before its body; decoded as an ASGI server does."""
+    path = unquote(head.path.decode("ascii"))
+    return Request(head.method, path, head.query, tuple(head.headers.items()), peer="")
+
+
+async def _request_of(scope: Scope, receive: Receive) -> Request:
+    """A request with its body, which is all there."""
+    body = bytearray()
+    has_more = True
+    while has_more:
+        message = await receive()
+        body += message.get("body", b"")
+        has_more = message.get("more_body", False)
+    return Request(
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"],
         headers=tuple(scope["headers"]),
-        peer=peer_of(scope),
-        max_body_bytes=route.max_body_bytes,
-        receive=receive,
+        peer=_peer_of(scope),
+        body=bytes(body),
     )
-    if route.origins is None:
-        response = await _handle(route, request)
-    else:
-        response = await _handle_for_pages(route, route.origins, request)
-    return attrs.evolve(response, headers=(*response.headers, *route.headers))
 
 
-async def _handle_for_pages(route: Route, origins: OriginRules, request: Request) -> Response:
-    """What pages of allowed origins may read, and those of others may not ask for."""
-    origin, host = request.header(b"origin"), request.header(b"host")
-    if not (origins.allows_host(host) and origins.allows_origin(origin, host)):
+def _answer_early(route: Route, request: Request) -> Response | None:
+    """The answer that needs no handler: to strangers' pages, to preflights, to other methods."""
+    if not _comes_from_friends(route, request):
         return refusal(403, "forbidden_origin", "This origin, or this host, is not answered.")
-    cors = origins.cors_fields(origin, host)
-    if cors and request.method == "OPTIONS":
-        response = Response(204, _preflight_headers(route), b"")
-    else:
-        response = await _handle(route, request)
-    return attrs.evolve(response, headers=(*response.headers, *cors, *(EXPOSED if cors else ())))
+    if request.method == "OPTIONS" and _cors(route, request):
+        return Response(204, _preflight_headers(route), b"")
+    if request.method not in route.allowed():
+        return method_not_allowed(route.allowed())
+    return None
+
+
+def _comes_from_friends(route: Route, request: Request) -> bool:
+    host = request.header(b"host")
+    return route.origins is None or (
+        route.origins.allows_host(host)
+        and route.origins.allows_origin(request.header(b"origin"), host)
+    )
+
+
+def _cors(route: Route, request: Request) -> Headers:
+    """What lets a page of an allowed origin read the answer."""
+    if route.origins is None or not _comes_from_friends(route, request):
+        return ()
+    return route.origins.cors_fields(request.header(b"origin"), request.header(b"host"))
+
+
+def _dressed(route: Route, request: Request, response: Response) -> Response:
+    """The response, with what its route says each time, and who may read it."""
+    cors = _cors(route, request)
+    more = (*cors, *(EXPOSED if cors else ()), *route.headers)
+    return attrs.evolve(response, headers=(*response.headers, *more))
 
 
 def _preflight_headers(route: Route) -> Headers:
@@ -245,24 +277,9 @@ def _preflight_headers(route: Route) -> Headers:
     )
 
 
-async def _handle(route: Route, request: Request) -> Response:
-    if request.method not in route.allowed():
-        return method_not_allowed(route.allowed())
-    too_large = f"This path takes at most {route.max_body_bytes} bytes."
-    if request.declared_bytes() > route.max_body_bytes:
-        return refusal(413, "body_too_large", too_large)
-    try:
-        return await route.handler(request)
-    except BodyTooLarge:
-        return refusal(413, "body_too_large", too_large)
-    except BodyCut:
-        return refusal(400, "body_incomplete", "The request ended before its body did.")
-
-
-def peer_of(scope: Scope) -> str:
+def _peer_of(scope: Scope) -> str:
     """The address of the connection's other end."""
-    client: Any = scope.get("client")
-    return str(client[0]) if client else "local"
+    return peer_address(scope.get("client"))
 
 
 def _find(table: Mapping[str, Route], path: str) -> Route | None:
@@ -287,24 +304,6 @@ async def _send_response(method: str, response: Response, send: Send) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         body = b""
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _deny_websocket(scope: Scope, send: Send) -> None:
-    """No WebSocket is served here: 404 where the server can say so, else its own refusal (403)."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1000, "reason": ""})
-        return
-    response = refusal(404, "not_found", "There is no WebSocket at this path.")
-    assert isinstance(response.body, bytes)
-    headers = [
-        *response.headers,
-        (b"content-length", b"%d" % len(response.body)),
-        (b"connection", b"close"),
-    ]
-    await send(
-        {"type": "websocket.http.response.start", "status": response.status, "headers": headers}
-    )
-    await send({"type": "websocket.http.response.body", "body": response.body, "more_body": False})
 
 
 async def _attend_lifespan(receive: Receive, send: Send) -> None:

@@ -1,6 +1,7 @@
-"""One connection of requests to `/socket.io/`: keep-alive, pipelining, and a poll that waits.
+"""One connection of requests: keep-alive, pipelining, a poll that waits, and a clean end.
 
-The connection's own task reads and serves requests one after the other. A response may be written
+All that a client sends by HTTP is read here, whichever listener it came to and whoever answers. The
+connection's own task reads and serves requests one after the other. A response may be written
 by somebody else's turn (a poll that waits is answered by a broadcast): writing never waits, and the
 task goes on reading meanwhile, so that the end of a connection is seen while its poll waits.
 """
@@ -22,6 +23,7 @@ from chatd.server.request import BadRequestError, RequestHead, RequestReader
 READ_BYTES: Final = 65_536  # one read; more waits in the kernel
 KEEP_ALIVE_S: Final = 15.0  # an idle connection is closed after so long
 LINGER_S: Final = 2.0  # after the last response, how long the peer may take to hang up
+LINGER_BYTES: Final = 16_777_216  # dropped meanwhile; a peer that sends more is cut off
 PIPELINED_MAX: Final = 1_048_576  # bytes kept of requests that wait for one before them
 
 PHRASES: Final = {
@@ -29,11 +31,15 @@ PHRASES: Final = {
     204: b"No Content",
     400: b"Bad Request",
     403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
     408: b"Request Timeout",
     413: b"Content Too Large",
     431: b"Request Header Fields Too Large",
     503: b"Service Unavailable",
+    505: b"HTTP Version Not Supported",
 }
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 PACKETS_TYPE: Final = b"text/plain; charset=UTF-8"
 OVERLOADED_BODY: Final = b'{"message":"The server is busy."}'
@@ -112,6 +118,11 @@ class HttpConnection:
         self._outlet.stop()
 
     @property
+    def sock(self) -> socket.socket:
+        """The socket, for who writes a response in another way."""
+        return self._sock
+
+    @property
     def is_finished(self) -> bool:
         """Whether the last response was written; what still comes is no request any more."""
         return self.is_over or self._outlet.is_ending
@@ -124,7 +135,8 @@ class HttpConnection:
     async def head(self, timeout_s: float, *, answer_late: bool) -> RequestHead | None:
         """The next head, within `timeout_s`; None where none comes any more.
 
-        Whoever is late is told 408 where `answer_late`, and nothing between two requests.
+        Whoever is late is told 408 where `answer_late`, or where a head has begun; nothing between
+        two requests. Half a head is told 400.
         """
         self._timeout_answer = response(408, b"", b"text/plain") if answer_late else b""
         self._deadlines.schedule(self, trio.current_time() + timeout_s)
@@ -137,22 +149,37 @@ class HttpConnection:
                         await trio.lowlevel.checkpoint()
                     return head
                 is_pipelined = False
+                if self._reader.waiting_bytes:
+                    self._timeout_answer = response(408, b"", b"text/plain")
                 if not await self._read():
-                    return None
+                    break
+            if self._reader.waiting_bytes:
+                self.finish(response(400, b"The request breaks off.", b"text/plain"))
         except BadRequestError as error:
             self.finish(response(error.status, str(error).encode(), b"text/plain"))
         finally:
             self._deadlines.schedule(self, math.inf)
         return None
 
-    async def body(
-        self, max_bytes: int, timeout_s: float, *, is_wanted: bool = True
-    ) -> bytes | None:
+    async def body(self, head: RequestHead, max_bytes: int, timeout_s: float) -> bytes | None:
         """The body of the request whose head came last; None where the peer breaks off.
 
-        One that is not wanted is dropped as it comes, and returned empty. Raises BadRequestError
-        for one that is too large or wrongly framed.
+        A client that waits for a 100 is told so first. Raises BadRequestError for a body that is
+        too large or wrongly framed.
         """
+        if head.expects_continue and head.declared_length <= max_bytes:
+            self.write(CONTINUE)
+        return await self._body(max_bytes, timeout_s, is_wanted=True)
+
+    async def skip_body(self, max_bytes: int, timeout_s: float) -> bool:
+        """Drop a body of declared length as it comes; whether another request may follow it."""
+        try:
+            return await self._body(max_bytes, timeout_s, is_wanted=False) is not None
+        except BadRequestError:
+            self.finish(b"")  # and hang up: a close now could overtake the answer
+            return False
+
+    async def _body(self, max_bytes: int, timeout_s: float, *, is_wanted: bool) -> bytes | None:
         self._timeout_answer = response(408, b"", b"text/plain")
         self._deadlines.schedule(self, trio.current_time() + timeout_s)
         try:
@@ -160,7 +187,9 @@ class HttpConnection:
                 body = self._reader.body(max_bytes, is_wanted=is_wanted)
                 if body is not None:
                     return body
-                if not await self._read():
+                if self._reader.can_go_on:
+                    await trio.lowlevel.checkpoint()
+                elif not await self._read():
                     return None
         finally:
             self._deadlines.schedule(self, math.inf)
@@ -220,9 +249,20 @@ class HttpConnection:
         await self._outlet.caught_up()
 
     async def hang_up(self) -> None:
-        """Read and drop what still comes after the last response, until the peer hangs up too."""
-        while not self.is_over and await self._read():
-            self._reader.drop()
+        """Read and drop what still comes after the last response, until the peer hangs up too.
+
+        A close with unread input resets the connection, and the reset would overtake the response
+        (RFC 9112, 9.6). A peer that takes its time, or sends without end, is cut off.
+        """
+        dropped = self._drop()
+        with trio.move_on_after(LINGER_S):
+            while not self.is_over and dropped <= LINGER_BYTES and await self._read():
+                dropped += self._drop()
+
+    def _drop(self) -> int:
+        dropped = self._reader.waiting_bytes
+        self._reader.drop()
+        return dropped
 
     def on_deadline(self, now_s: float) -> float:
         if self._timeout_answer:
@@ -235,28 +275,39 @@ class HttpConnection:
 
 
 class HttpExchange:
-    """One request to answer. `headers` are those of CORS and of the opening response."""
+    """One request to answer. `headers` are those of CORS and of the opening response.
 
-    __slots__ = ("_connection", "_headers", "_keep_alive", "head", "is_answered")
+    `has_body`: the body was read to its end. One that comes in chunks, or after a 100, is never
+    dropped: until it was read the connection ends with the answer.
+    """
+
+    __slots__ = ("_connection", "_headers", "_is_last", "has_body", "head", "is_answered")
 
     def __init__(self, connection: HttpConnection, head: RequestHead, headers: bytes) -> None:
         self._connection = connection
         self._headers = headers
-        self._keep_alive = head.keeps_alive
+        self._is_last = not head.keeps_alive
         self.head = head
+        self.has_body = False
         self.is_answered = False
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether another request may follow the answer."""
+        head = self.head
+        can_drop = not (head.is_chunked or head.expects_continue)
+        return not self._is_last and (self.has_body or can_drop)
 
     def answer(self, status: int, body: bytes, content_type: bytes, headers: bytes = b"") -> None:
         """Write the response; once."""
         if self.is_answered:
             return
         self.is_answered = True
-        data = response(
-            status, body, content_type, headers + self._headers, keep_alive=self._keep_alive
-        )
+        keep_alive = self.keeps_alive
+        data = response(status, body, content_type, headers + self._headers, keep_alive=keep_alive)
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
-        if self._keep_alive:
+        if keep_alive:
             self._connection.write(data)
             self._connection.turn()
         else:
@@ -267,19 +318,19 @@ class HttpExchange:
 
     def taken(self, *, is_last: bool = False) -> None:
         if is_last:
-            self._keep_alive = False
+            self._is_last = True
         self.answer(200, b"ok", b"text/html", NO_STORE)
 
     def refused(self, refusal: Refusal) -> None:
         self.answer(status_of(refusal), refusal.body(), b"application/json")
 
     def failed(self) -> None:
-        self._keep_alive = False
+        self._is_last = True
         self.answer(400, b"", b"text/plain")
 
     def garbled(self) -> None:
         """400; where the next request would begin nobody knows, so the connection ends."""
-        self._keep_alive = False
+        self._is_last = True
         self.refused(Refusal.BAD_REQUEST)
 
     def overloaded(self, overload: Overload) -> None:
@@ -291,7 +342,7 @@ class HttpExchange:
 
     def too_large(self, status: int) -> None:
         """The rest of the body is not read, so the connection ends."""
-        self._keep_alive = False
+        self._is_last = True
         self.answer(status, b"", b"text/plain")
 
     def cut(self) -> None:

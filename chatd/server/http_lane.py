@@ -1,34 +1,29 @@
-"""The lane for ordinary HTTP/1.1: a connection that the front door took, served by Hypercorn.
+"""The lane for ordinary HTTP/1.1: one request that was read here, answered by Hypercorn.
 
-Owns what lies between a socket and an ASGI application: the bytes that were read for routing and
-are put back, every wait for the peer, the bound on a request's body, and the end of a connection.
-Knows no route and no chat. DESIGN, "One port, two kinds of traffic".
+Owns what lies between a connection and an ASGI application: the judgement of a body before it is
+read, its reading, the request as Hypercorn gets it, every wait for a peer that takes the response,
+and the end of the connection. Knows no route and no chat. DESIGN, "One port, two kinds of traffic".
+
+No byte of the client's reaches Hypercorn's parsers. The head was judged by `request`; the body is
+read whole, and only where a route takes it; then Hypercorn is given a request that is written anew,
+with the body's length and `Connection: close`. So it sees one request of a connection, never a
+second, no chunks, and nothing that asks for another protocol. What the client sends beyond its
+request is dropped.
 
 Hypercorn is used from the inside (`TCPServer` over a stream of ours), which is why its minor
 version is pinned and `tests/server/test_http_lane.py` is a contract test. Left alone, 0.18 does
 some things that this module must answer for:
 
 - its sends are shielded: a peer that stops reading holds the task, even against a cancellation.
-  `_PutBackStream` bounds each send, and `HttpLane.sever` ends those that are under way;
-- its `read_timeout` also runs while a response is being made, and the connection then goes back to
-  keep-alive with nobody reading. It stays off. A head is bounded by the keep-alive timeout, which
-  Hypercorn stops only at a complete head; a body by `_Exchange`; a response by the bound on sends;
-- its queue towards the application holds ten pieces of a body, and it waits for room there in order
-  to say that the response has ended: an application that answers early waits for itself, for ever.
-  `_Exchange` keeps the queue moving;
-- after a failed send, its reader can wait for ever for an earlier pipelined response, so a lost
-  peer cancels the whole connection here;
-- after the peer's end of file it keeps the socket for the rest of the keep-alive timeout;
-- it follows `Upgrade: h2c` and HTTP/2's preface, which were never asked for.
+  `_OneRequest` bounds each send; at a hard deadline the owner of the socket shuts it down;
+- after a failed send its tasks may wait for each other, so a lost peer cancels them all here;
+- its queue towards the application holds ten pieces of a body: here there are two at most.
 """
 
 import math
-import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-import h11
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
@@ -36,275 +31,212 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
+from chatd.server.http_app import Response, refusal
+from chatd.server.http_connection import HttpConnection, response
+from chatd.server.request import BadRequestError, RequestHead
+
 Message = dict[str, Any]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-CLOSE: Final = (b"connection", b"close")
 
 SEND_PIECE_BYTES: Final = 64 * 1024
 """Bytes that must leave within the send timeout: so slow links with long responses live on."""
 
-READ_BYTES: Final = 64 * 1024
-"""Bytes read at once from a peer to whom no answer is due any more."""
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers that are about the connection and the framing, which are others from here on (RFC 9110,
+7.6.1)."""
 
-LINGER_S: Final = 2.0
-"""Seconds for which the rest of a refused request is read and dropped. A close with unread input
-resets the connection, and the reset would overtake the answer (RFC 9112, 9.6)."""
+UPGRADE_REFUSED: Final = refusal(
+    400, "upgrade_refused", "Nothing is upgraded at this path; ask without an Upgrade header."
+)
+
+
+class HttpApplication(Protocol):
+    """An ASGI application that sees "http" scopes alone, and says which bodies it takes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def judge_body(self, head: RequestHead) -> int | Response:
+        """How many bytes of body are taken of a request that has one, or the answer to it."""
+        ...
+
+    def refuse(self, head: RequestHead, response: Response) -> Response:
+        """`response` as it is given to this request, whose body cannot be read."""
+        ...
 
 
 class HttpLane:
-    """Serves handed-over connections with one ASGI application.
+    """Answers requests with one application, each as the last of its connection.
 
-    `app` sees "http" and "websocket" scopes, never "lifespan": what it needs was started before it.
     `report_fault` is told of an exception that the application or Hypercorn let out; the peer gets
     a 500 where that is still possible.
 
     Limits, and what happens beyond them:
 
-    - `read_timeout_s`, seconds between two pieces of a request's body: 408;
-    - `keep_alive_timeout_s`, seconds from the start of the connection, or from the last response,
-      to the next complete head: closed;
-    - `send_timeout_s`, seconds in which the peer takes no 64 KiB of a response: closed;
-    - `max_head_bytes`: 431;
-    - `max_body_bytes`, the most that any route takes: 413, and never more in memory; 1009 for a
-      message of a WebSocket.
+    - `body_timeout_s`, seconds for a body to come whole: 408;
+    - `send_timeout_s`, seconds in which the peer takes no 64 KiB of a response: closed.
     """
 
     def __init__(
         self,
-        app: AsgiApp,
+        app: HttpApplication,
         *,
-        read_timeout_s: float,
+        body_timeout_s: float,
         report_fault: Callable[[Exception], None],
-        keep_alive_timeout_s: float = 15.0,
         send_timeout_s: float = 30.0,
-        max_head_bytes: int = 16 * 1024,
-        max_body_bytes: int = 1024 * 1024,
     ) -> None:
         self._app = app
-        self._read_timeout_s = read_timeout_s
+        self._body_timeout_s = body_timeout_s
         self._send_timeout_s = send_timeout_s
-        self._max_body_bytes = max_body_bytes
         self._report_fault = report_fault
-        self._config = _hypercorn_config(keep_alive_timeout_s, max_head_bytes, max_body_bytes)
+        self._config = _hypercorn_config()
         self._context = WorkerContext(None)
-        self._stopping = False
-        self._sockets: set[socket.socket] = set()
 
-    @property
-    def connections(self) -> int:
-        """How many sockets are handed over and not yet closed."""
-        return len(self._sockets)
+    async def serve(self, connection: HttpConnection, head: RequestHead) -> None:
+        """Answer the request with this head, which was the last that the connection gave.
 
-    async def serve(self, sock: socket.socket, received: bytes) -> None:
-        """Serve one connection to its end, and close the socket.
-
-        `sock` is non-blocking and belongs to the lane from here on; `received` is what was already
-        read from it. Whatever the peer does, this returns; it raises only `Cancelled`.
+        Returns when the peer has the response and has hung up, or has gone too far. Whatever it
+        does, this raises only `Cancelled`; the socket stays open, and is the caller's.
         """
-        self._sockets.add(sock)
         try:
-            await self._serve(sock, received)
+            request = await self._whole(connection, head)
+            if request is not None:
+                await self._answer(connection, request)
         except* Exception as faults:
             self._report_fault(faults)
-        finally:
-            self._sockets.discard(sock)
-            sock.close()
+        await connection.hang_up()
 
-    async def stop_idle(self) -> None:
-        """Close the connections that wait for a next request; the others, after their response.
+    async def _whole(self, connection: HttpConnection, head: RequestHead) -> bytes | None:
+        """The request as Hypercorn gets it; None where it was answered, or broke off."""
+        if head.asks_for_upgrade:
+            _finish(connection, head, UPGRADE_REFUSED)
+            return None
+        if not head.has_body:
+            return rewritten(head, b"")
+        judged = self._app.judge_body(head)
+        if not isinstance(judged, int):
+            _finish(connection, head, judged)
+            return None
+        try:
+            body = await connection.body(head, judged, self._body_timeout_s)
+        except BadRequestError as error:
+            code = "body_too_large" if error.status == 413 else "bad_body"
+            said = refusal(error.status, code, str(error))
+        else:
+            if body is not None:
+                return rewritten(head, body)
+            said = refusal(400, "body_incomplete", "The request ended before its body did.")
+        _finish(connection, head, self._app.refuse(head, said))
+        return None
 
-        A connection that is handed over later still gets one answer: "draining" has to be said.
-        """
-        self._stopping = True
-        parting, self._context = self._context, WorkerContext(None)
-        await parting.terminated.set()
-
-    def sever(self) -> None:
-        """Cut every connection now, for the hard deadline: sends that are shielded, too."""
-        for sock in self._sockets:
-            with suppress(OSError):  # the peer was faster
-                sock.shutdown(socket.SHUT_RDWR)
-
-    async def _serve(self, sock: socket.socket, received: bytes) -> None:
-        with trio.CancelScope() as connection_scope:
-            stream = _PutBackStream(
-                trio.SocketStream(trio.socket.from_stdlib_socket(sock)),
-                received,
+    async def _answer(self, connection: HttpConnection, request: bytes) -> None:
+        with trio.CancelScope() as scope:
+            stream = _OneRequest(
+                trio.SocketStream(trio.socket.from_stdlib_socket(connection.sock)),
+                request,
                 send_timeout_s=self._send_timeout_s,
-                lost=connection_scope.cancel,
+                lost=scope.cancel,
             )
-            server = _Http1Server(
-                wrap_app(self._answer, self._max_body_bytes, "asgi"),  # type: ignore[arg-type]  # scopes are plain dicts here
+            await TCPServer(
+                wrap_app(self._run_app, 0, "asgi"),  # type: ignore[arg-type]  # scopes are plain dicts here
                 self._config,
                 self._context,
                 ConnectionState({}),
                 stream,  # type: ignore[arg-type]  # annotated as TLS; takes what has these methods
             )
-            await server.run()
-            if server.left_input_unread():
-                await stream.linger()
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application as Hypercorn sees it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        exchange = _Exchange(
-            receive,
-            send,
-            read_timeout_s=self._read_timeout_s,
-            max_body_bytes=self._max_body_bytes,
-            is_last=lambda: self._stopping,
-        )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(exchange.pump)
-            try:
-                await self._app(scope, exchange.receive, exchange.send)
-            except BodyRefused as refusal:
-                await exchange.refuse(refusal.status)
-            except Exception as fault:
-                self._report_fault(fault)
-                await exchange.refuse(500)
-            nursery.cancel_scope.cancel()
-
-
-class BodyRefused(Exception):
-    """Raised by an application's `receive`: the body was too long (413) or stalled (408).
-
-    Meant to be let through; the lane answers with `status`.
-    """
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"request body refused with {status}")
-        self.status = status
-
-
-class _Exchange:
-    """One request and its response, between Hypercorn's queue and the application.
-
-    `pump` takes pieces of the body as they come, wanted or not, and joins them, so that crumbs cost
-    no more than their bytes. What goes beyond the bound is dropped, and `receive` then refuses.
-    """
-
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        *,
-        read_timeout_s: float,
-        max_body_bytes: int,
-        is_last: Callable[[], bool],
-    ) -> None:
-        self._from_peer = receive
-        self._to_peer = send
-        self._read_timeout_s = read_timeout_s
-        self._max_body_bytes = max_body_bytes
-        self._is_last = is_last
-        self._started = False
-        self._waiting = bytearray()
-        self._body_bytes = 0
-        self._ended = False
-        self._end_delivered = False
-        self._gone = False
-        self._refusal: int | None = None
-        self._news = trio.Event()
-
-    async def pump(self) -> None:
-        while not self._gone:
-            settled = self._ended or self._refusal is not None
-            with trio.move_on_after(math.inf if settled else self._read_timeout_s) as patience:
-                message = await self._from_peer()
-            if patience.cancelled_caught:
-                self._refusal = 408
-            elif message["type"] == "http.disconnect":
-                self._gone = True
-            else:
-                self._take(message["body"])
-                self._ended = not message["more_body"]
-            self._news.set()
-            self._news = trio.Event()
-
-    def _take(self, piece: bytes) -> None:
-        self._body_bytes += len(piece)
-        if self._refusal is None and self._body_bytes > self._max_body_bytes:
-            self._refusal = 413
-        if self._refusal is None:
-            self._waiting += piece
+        if scope.cancelled_caught:
+            connection.abort()
         else:
-            self._waiting.clear()
+            connection.finish(b"")
 
-    async def receive(self) -> Message:
-        await trio.lowlevel.checkpoint()
-        while True:
-            if self._refusal is not None:
-                raise BodyRefused(self._refusal)
-            if self._waiting or (self._ended and not self._end_delivered):
-                body = bytes(self._waiting)
-                self._waiting.clear()
-                self._end_delivered = self._ended
-                return {"type": "http.request", "body": body, "more_body": not self._ended}
-            if self._gone:
-                return {"type": "http.disconnect"}
-            await self._news.wait()
+    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
+        has_begun = False
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._started = True
-            if self._is_last():
-                message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
-        await self._to_peer(message)
+        async def send_on(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
 
-    async def refuse(self, status: int) -> None:
-        """Answer with `status` and no body; after the start of a response, leave it cut short."""
-        if self._started:
-            return
-        headers = [(b"content-length", b"0"), CLOSE]
-        self._started = True
-        await self._to_peer({"type": "http.response.start", "status": status, "headers": headers})
-        await self._to_peer({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as fault:
+            self._report_fault(fault)
+            if not has_begun:  # else the response stays cut short
+                headers = [(b"content-length", b"0")]
+                await send({"type": "http.response.start", "status": 500, "headers": headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class _PutBackStream:
-    """What Hypercorn asks of a stream, over a `SocketStream` (final, hence a composition).
+def rewritten(head: RequestHead, body: bytes) -> bytes:
+    """A request of our own that means what the client's meant, and is the last one."""
+    target = head.path + b"?" + head.query if head.query else head.path
+    lines = [b"%b %b HTTP/%b" % (head.method.encode(), target, head.version.encode())]
+    lines += [
+        b"%b: %b" % (name, value) for name, value in head.headers.items() if name not in HOP_BY_HOP
+    ]
+    if body or b"content-length" in head.headers or head.is_chunked:
+        lines.append(b"content-length: %d" % len(body))
+    return b"\r\n".join([*lines, b"connection: close", b"", body])
 
-    Gives back `received` first. `aclose` only wakes who waits: the lane closes the socket, when all
-    of Hypercorn's tasks have ended. A lost peer is told to `lost`, once a send or a read fails.
+
+def _finish(connection: HttpConnection, head: RequestHead, answer: Response) -> None:
+    """Answer with a response that is whole, as the last one."""
+    assert isinstance(answer.body, bytes)
+    fields = dict(answer.headers)
+    content_type = fields.pop(b"content-type", b"text/plain")
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields.items())
+    whole = response(answer.status, answer.body, content_type, lines)
+    is_bare = head.method == "HEAD"
+    connection.finish(whole[: len(whole) - len(answer.body)] if is_bare else whole)
+
+
+class _OneRequest:
+    """What Hypercorn asks of a stream: it reads one request, and writes to the peer.
+
+    After the request nothing comes until the stream is closed, which happens once the response was
+    written; the socket stays open. A lost peer is told to `lost`, once a send fails.
     """
 
     def __init__(
         self,
         stream: trio.SocketStream,
-        received: bytes,
+        request: bytes,
         *,
         send_timeout_s: float,
         lost: Callable[[], None],
     ) -> None:
         self.socket = stream.socket
         self._stream = stream
-        self._put_back = received
+        self._request = request
         self._send_timeout_s = send_timeout_s
         self._lost = lost
-        self._closed = False
+        self._closed = trio.Event()
 
-    async def receive_some(self, max_bytes: int) -> bytes:
-        if self._closed:
-            raise trio.ClosedResourceError
-        if self._put_back:
+    async def receive_some(self, _max_bytes: int) -> bytes:
+        request, self._request = self._request, b""
+        if request:
             await trio.lowlevel.checkpoint()
-            piece, self._put_back = self._put_back[:max_bytes], self._put_back[max_bytes:]
-            return piece
-        try:
-            return bytes(await self._stream.receive_some(max_bytes))
-        except trio.BrokenResourceError:
-            self._lost()
-            raise
+            return request
+        await self._closed.wait()
+        raise trio.ClosedResourceError
 
     async def send_all(self, payload: bytes) -> None:
-        if self._closed:
+        if self._closed.is_set():
             raise trio.ClosedResourceError
         try:
             for start in range(0, len(payload), SEND_PIECE_BYTES):
@@ -318,50 +250,18 @@ class _PutBackStream:
             raise trio.BrokenResourceError("the peer takes no more of the response") from None
 
     async def send_eof(self) -> None:
-        await self._stream.send_eof()
+        await trio.lowlevel.checkpoint()  # the connection's end is the lane's
 
     async def aclose(self) -> None:
-        self._closed = True
-        trio.lowlevel.notify_closing(self.socket.fileno())
+        self._closed.set()
         await trio.lowlevel.checkpoint()
 
-    async def linger(self) -> None:
-        """Read and drop until the peer's end, `LINGER_S` at most; our own end has been sent."""
-        with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError):
-            while await self._stream.receive_some(READ_BYTES):
-                pass
 
-
-class _Http1Server(TCPServer):
-    """Hypercorn's connection: HTTP/1.1 only, and over once its reader has ended and answered."""
-
-    async def _read_data(self) -> None:
-        self.protocol.protocol._check_protocol = _stay_with_http1  # type: ignore[union-attr, method-assign]  # it has no setting
-        await super()._read_data()
-        await self.idle_task.stop()
-
-    def left_input_unread(self) -> bool:
-        """Whether the peer may still be sending a request that was answered or given up."""
-        if not hasattr(self, "protocol"):  # the peer was gone before anything began
-            return False
-        connection = self.protocol.protocol.connection
-        return isinstance(connection, h11.Connection) and (
-            connection.their_state is h11.SEND_BODY or connection.their_state is h11.ERROR
-        )
-
-
-async def _stay_with_http1(_request: h11.Request) -> None:
-    """A server may ignore an upgrade that it does not want (RFC 9110, 7.8)."""
-
-
-def _hypercorn_config(
-    keep_alive_timeout_s: float, max_head_bytes: int, max_message_bytes: int
-) -> Config:
+def _hypercorn_config() -> Config:
     config = Config()
     config.accesslog = None
     config.errorlog = None  # its default is stderr; faults go to `report_fault`
     config.include_server_header = False
-    config.keep_alive_timeout = keep_alive_timeout_s
-    config.h11_max_incomplete_size = max_head_bytes
-    config.websocket_max_message_size = max_message_bytes
+    config.keep_alive_timeout = math.inf  # nothing is waited for: the request is there, whole
+    config.h11_max_incomplete_size = 2**31 - 1  # bounded before it was written anew
     return config

@@ -14,17 +14,12 @@ from typing import Final, Literal, Protocol
 import attrs
 import trio
 
-from chatd.server.http_app import (
-    AsgiApp,
-    Handler,
-    Request,
-    Response,
-    Route,
-    json_response,
-    make_app,
-)
+from chatd.server.deadlines import Deadlines
+from chatd.server.http_app import Handler, HttpApp, Request, Response, Route, json_response
+from chatd.server.http_connection import HttpConnection
 from chatd.server.http_lane import HttpLane
 from chatd.server.origin import OriginRules
+from chatd.server.readiness import TrioReadiness
 
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
@@ -33,9 +28,9 @@ METRICS_PATH: Final = "/metrics"
 CONNECTIONS_MAX: Final = 32
 """Connections at once; one more, and the oldest is cut, so that whoever asks now is answered."""
 
-IDLE_S: Final = 2.0
-"""Seconds for the head of a request, and between two requests; beyond: the connection is closed.
-Who asks here asks for one thing at a time, from this machine or one beside it."""
+HEAD_S: Final = 2.0
+"""Seconds for the head of a request; beyond: 408. Who asks here asks for one thing at a time, from
+this machine or one beside it."""
 
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
@@ -44,14 +39,21 @@ NO_STORE: Final = ((b"cache-control", b"no-store"),)
 class Reason:
     """Something that is amiss: a stable code, a sentence, and of which database it is."""
 
-    code: Literal["starting", "draining", "storage_error", "db_unavailable"]
+    code: Literal[
+        "starting",
+        "draining",
+        "storage_error",
+        "storage_damaged",
+        "storage_read_error",
+        "db_unavailable",
+    ]
     message: str
     connection_id: str | None = None
 
     @property
     def prevents_service(self) -> bool:
-        """Whether nobody is served for it; the chat goes on without a database."""
-        return self.code != "db_unavailable"
+        """Whether nobody is served for it; the chat goes on without a database, or some rows."""
+        return self.code in ("starting", "draining", "storage_error")
 
 
 def is_ready(reasons: Sequence[Reason]) -> bool:
@@ -71,7 +73,7 @@ def internal_app(
     content_type: bytes,
     *,
     is_loopback: bool,
-) -> AsgiApp:
+) -> HttpApp:
     """The application. `render` makes the metrics, of that content type.
 
     Bound to loopback it is asked by the names of this machine only, or a web page could read it.
@@ -87,7 +89,7 @@ def internal_app(
     def route(handler: Handler) -> Route:
         return Route(handler, origins=rules)
 
-    return make_app(
+    return HttpApp(
         {
             LIVE_PATH: route(live),
             READY_PATH: route(_ready_handler(standing)),
@@ -118,23 +120,38 @@ def _ready_handler(standing: Standing) -> Handler:
 
 
 class InternalListener:
-    """Accepts on its listeners and serves each connection by a lane of its own."""
+    """Accepts on its listeners and has one request of each connection answered by a lane.
 
-    def __init__(self, lane: HttpLane, report_fault: Callable[[Exception], None]) -> None:
+    It waits and times by itself: it answers also where nothing else of the daemon runs yet.
+    """
+
+    def __init__(
+        self,
+        lane: HttpLane,
+        report_fault: Callable[[Exception], None],
+        *,
+        max_head_bytes: int,
+    ) -> None:
         self._lane = lane
         self._report_fault = report_fault
+        self._max_head_bytes = max_head_bytes
+        self._readiness = TrioReadiness()
+        self._deadlines = Deadlines()
         self._open: dict[socket.socket, None] = {}  # the oldest first; without those that were cut
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until cancelled; the listeners are closed then."""
-        await trio.serve_listeners(
-            self._serve_one,
-            [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in listeners],
-        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._deadlines.run)
+            await trio.serve_listeners(
+                self._serve_one,
+                [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in listeners],
+            )
 
     def sever(self) -> None:
         """Cut every connection now, also those whose peer takes nothing."""
-        self._lane.sever()
+        for accepted in list(self._open):
+            self._cut(accepted)
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         accepted = socket.socket(fileno=stream.socket.detach())
@@ -142,12 +159,26 @@ class InternalListener:
         if len(self._open) >= CONNECTIONS_MAX:
             self._cut(next(iter(self._open)))
         self._open[accepted] = None
+        wait = self._readiness.watch(accepted)
+        connection = HttpConnection(
+            accepted,
+            wait,
+            self._deadlines,
+            max_head_bytes=self._max_head_bytes,
+            backlog_bytes=0,
+        )
         try:
-            await self._lane.serve(accepted, b"")
+            head = await connection.head(HEAD_S, answer_late=True)
+            if head is None:
+                await connection.hang_up()
+            else:
+                await self._lane.serve(connection, head)
         except Exception as fault:  # one connection's end is not the listener's
             self._report_fault(fault)
         finally:
             self._open.pop(accepted, None)
+            wait.close()
+            accepted.close()
 
     def _cut(self, oldest: socket.socket) -> None:
         """End a connection; its task sees that, and closes it."""

@@ -4,6 +4,7 @@ The order of the checks: what cannot be read, what may not be (id, content, room
 A retry of a message that is known is never too much (SPEC 5, "Message").
 """
 
+from collections.abc import Collection, Container
 from functools import partial
 from typing import Protocol
 
@@ -30,30 +31,26 @@ WRITTEN_ID_MAX = 64  # characters of a messageId that are told back, whatever it
 
 
 class Questions(Protocol):
-    """Who knows what a question is, and where there is somebody to answer it."""
+    """Who knows what may be a question, and where there is somebody to answer it."""
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
-        """Whether it is worth a closer look; costs next to nothing."""
-        ...
-
-    async def read(self, content: str) -> object | None:
-        """What is asked; None where it is none."""
+        """Whether it is worth reading once it is stored; costs next to nothing."""
         ...
 
 
 class MessageReader(Protocol):
     """Looks into the log go past the actors, to the store."""
 
-    async def message(self, message_id: str) -> Message | None:
-        """A message by its id."""
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None:
+        """A message of one of these rooms by its id."""
         ...
 
 
 class Members(Protocol):
     """What the actor knows of messages, to be looked at between its batches."""
 
-    def knows(self, message_id: str) -> bool:
-        """Whether a message of this id is among the recent ones."""
+    def knows(self, message_id: str, rooms: Collection[str]) -> bool:
+        """Whether a message of this id is among the recent ones, for who may read these rooms."""
         ...
 
 
@@ -119,7 +116,7 @@ class MessageEvents:
                 self.refuse_message(client, ack_id, payload, unknown)
                 return None
             thread_id = canonical
-        is_new = not self._members.knows(message_id)
+        is_new = not self._members.knows(message_id, client.grants)
         counted = is_new and client.take_message(room)
         command = SendMessage(
             Origin(
@@ -136,6 +133,7 @@ class MessageEvents:
             message.content,
             context,
             thread_id,
+            rooms=client.grants,
         )
         if is_new and not counted:
             return partial(self._send_if_stored, client, command, payload)
@@ -157,21 +155,10 @@ class MessageEvents:
         return self._send(client, command)
 
     def _send(self, client: Client, command: SendMessage) -> Later | None:
-        """Hand the message over, after a look whether it asks something, and a join where the
-        socket is not in the room yet."""
+        """Hand the message over, with whether it is to be read for a question, and after a join
+        where the socket is not in the room yet."""
         if self._questions.may_be_one(command.connection_id, command.content):
-            return partial(self._ask, client, command)
-        return self._hand_over(client, command)
-
-    async def _ask(self, client: Client, command: SendMessage) -> None:
-        question = await self._questions.read(command.content)
-        if question is not None:
-            command.asks = Asked(new_uuid(), question)
-        later = self._hand_over(client, command)
-        if later is not None:
-            await later()
-
-    def _hand_over(self, client: Client, command: SendMessage) -> Later | None:
+            command.asks = Asked(new_uuid())
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
         return partial(self._join_and_send, client, command)
@@ -197,7 +184,7 @@ class MessageEvents:
         room = command.connection_id
         await self._commands.barrier(client)
         try:
-            is_stored = await self._is_stored(command.message_id)
+            is_stored = await self._is_stored(client, command.message_id)
         except StoreReadFailed:
             is_stored = False
         wait_ms = None if is_stored else client.admit_message(room)
@@ -211,11 +198,12 @@ class MessageEvents:
         if later is not None:
             await later()
 
-    async def _is_stored(self, message_id: str) -> bool:
-        """Whether there is a message of this id, be it another one. Raises StoreReadFailed."""
-        return (
-            self._members.knows(message_id) or await self._readers.message(message_id) is not None
-        )
+    async def _is_stored(self, client: Client, message_id: str) -> bool:
+        """Whether there is a message of this id that the client may read, be it another one. Raises
+        StoreReadFailed."""
+        if self._members.knows(message_id, client.grants):
+            return True
+        return await self._readers.message(message_id, client.grants) is not None
 
     async def _send_in_thread(self, client: Client, command: SendMessage, payload: object) -> None:
         """The opener of the thread is not among the recent messages.
@@ -230,10 +218,10 @@ class MessageEvents:
         opener = self._feeds.find(command.thread_id, (room,))
         try:
             if opener is None:
-                opener = await self._readers.message(command.thread_id)
-            is_stored = opener is None and await self._is_stored(command.message_id)
+                opener = await self._readers.message(command.thread_id, (room,))
+            is_stored = opener is None and await self._is_stored(client, command.message_id)
         except StoreReadFailed:
-            self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_ERROR))
+            self.refuse_message(client, ack_id, payload, Refusal(Code.STORAGE_READ_ERROR))
             return
         if not is_stored and (opener is None or not _opens_thread(opener, room)):
             unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
@@ -254,7 +242,7 @@ class MessageEvents:
             MessageRefused(
                 client.socket.session.log_id,
                 client.identity.user_id,
-                told_back(room, 128),
+                told_back(room),
                 message_id,
                 refusal.code,
             )
@@ -281,9 +269,9 @@ class MessageEvents:
         What the log has, the actor may be about to learn: what is in front of this is settled then.
         """
         try:
-            known = await self._readers.message(message_id)
+            known = await self._readers.message(message_id, client.grants)
         except StoreReadFailed:
-            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_ERROR))
+            refused(client.socket, ClientEvent.CHAT_ACK, ack_id, Refusal(Code.STORAGE_READ_ERROR))
             return
         if known is not None:
             await self._commands.barrier(client)

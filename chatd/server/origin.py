@@ -3,15 +3,21 @@
 A browser sends the Origin of the page with every WebSocket and with every cross-origin request, and
 pages of strangers may not use a person's browser to get in. Programs that are no browser send none
 and are let through: their token is judged, as everybody's is. While bound to loopback the Host is
-checked too, or a stranger's name that resolves to 127.0.0.1 would make his page same-origin.
+checked too, or a stranger's name that resolves to 127.0.0.1 would make his page same-origin. How
+both are read is `authority`'s.
 """
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from typing import Final
 
 import attrs
 
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+from chatd.server.authority import Host, WebOrigin, parse_host, parse_origin
+
+LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+WEB_SCHEMES: Final = frozenset({"http", "https"})
+"""Those of pages that a server of this machine, or this one, may have sent."""
 
 
 @attrs.frozen
@@ -20,21 +26,27 @@ class OriginRules:
 
     allowed: Collection[str]
     is_loopback: bool
+    _known: frozenset[WebOrigin] = attrs.field(init=False)
+
+    @_known.default
+    def _read_allowed(self) -> frozenset[WebOrigin]:
+        return frozenset(filter(None, map(parse_origin, self.allowed)))
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
         """Whether a request with this Origin, sent to this Host, may go on."""
         if origin is None or "*" in self.allowed or origin in self.allowed:
             return True
-        try:
-            parts = urlsplit(origin)
-            name = parts.hostname
-        except ValueError:
+        page = parse_origin(origin)
+        if page is None:
             return False
-        if parts.scheme not in ("http", "https") or name is None:
-            return False
-        if host is not None and _same_place(parts.scheme, parts.netloc, host):
+        if any(page.place == known.place for known in self._known):
             return True
-        return self.is_loopback and _bracketed(name) in LOCAL_NAMES
+        if page.scheme not in WEB_SCHEMES:
+            return False
+        here = None if host is None else parse_host(host)
+        if here is not None and _is_same_place(page, here):
+            return True
+        return self.is_loopback and page.host.name in LOCAL_NAMES
 
     def cors_headers(self, origin: str | None, host: str | None) -> bytes:
         """The header lines that let a page of this origin read an answer; none for others."""
@@ -54,25 +66,15 @@ class OriginRules:
         """Whether the server may be called by this name."""
         if not self.is_loopback or host is None:
             return True
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
+        here = parse_host(host)
+        if here is None:
             return False
-        if name is None:
-            return False
-        return _bracketed(name) in LOCAL_NAMES or any(
-            urlsplit(origin).netloc.lower() == host.lower() for origin in self.allowed
-        )
+        return here.name in LOCAL_NAMES or any(_is_same_place(page, here) for page in self._known)
 
 
-def _same_place(scheme: str, netloc: str, host: str) -> bool:
+def _is_same_place(page: WebOrigin, host: Host) -> bool:
     """Whether an origin is where the Host header says; a default port may be left out.
 
     Behind a proxy that ends TLS the request's own scheme is not known, so the origin's counts.
     """
-    default = ":443" if scheme == "https" else ":80"
-    return netloc.lower().removesuffix(default) == host.lower().removesuffix(default)
-
-
-def _bracketed(hostname: str) -> str:
-    return f"[{hostname}]" if ":" in hostname else hostname
+    return page.host.at(page.scheme) == host.at(page.scheme)

@@ -1,8 +1,9 @@
 """How much of what leads nowhere a session may send: beyond it, it is read no faster than that.
 
 The limits of the chat count events. What is none (pings, pongs, CONNECT and DISCONNECT, acks that
-nobody waits for), is unknown, or is refused already still costs the daemon something each time, and
-a peer that sends nothing else would cost everybody (SPEC 9, promise 5). Such packets take a token
+nobody waits for, frames that complete no message), is unknown, or is refused already still costs
+the daemon something each time, and a peer that sends nothing else would cost everybody (SPEC 9,
+promise 5). Such packets take a token
 each; where none is left, the task that reads for the session sleeps until there is one, and TCP
 tells the peer; who goes on and on loses the session. Nobody who behaves comes near it: a client
 sends a pong in 25 seconds.

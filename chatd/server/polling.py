@@ -1,9 +1,9 @@
 """The polling transport: a session whose packets travel in the bodies of HTTP requests.
 
 A GET takes what is pending, or waits for it; a POST brings packets. Here is what a session makes of
-them, whichever connection they came on and whoever speaks HTTP there: an `Exchange` is one request
-that gets one response. How a WebSocket takes over is a table in `engineio.upgrade`; this module
-carries out its actions. Source: Engine.IO 4, "HTTP long-polling"; WIRE d2, d4.
+them, whichever connection they came on: an `Exchange` is one request that gets one response. How a
+WebSocket takes over is a table in `engineio.upgrade`; this module carries out its actions. Source:
+Engine.IO 4, "HTTP long-polling"; WIRE d2, d4.
 
 A POST is answered before what its packets have to wait for has come: a client that upgrades waits
 for that answer before it switches, and takes nothing until it has, so that work which waits for the

@@ -14,6 +14,7 @@ import attrs
 import orjson
 
 from chatd.actors.mailbox import Mailbox
+from chatd.chat.markup import Markup
 from chatd.chat.presence import (
     Arrive,
     Command,
@@ -48,11 +49,17 @@ class PresenceBoard:
     """What was last told of each room, and the way to the actor."""
 
     def __init__(
-        self, mailbox: Mailbox[Command], ephemeral: Ephemeral, clients: Clients, machine: Presence
+        self,
+        mailbox: Mailbox[Command],
+        ephemeral: Ephemeral,
+        clients: Clients,
+        machine: Presence,
+        markup: Markup,
     ) -> None:
         self._mailbox = mailbox
         self._ephemeral = ephemeral
         self._clients = clients
+        self._markup = markup
         self._rooms: dict[str, dict[str, Entry]] = {}
         self.machine = machine
         ephemeral.presence = self.snapshot
@@ -97,7 +104,7 @@ class PresenceBoard:
 
     def _seen_last(self, connection_id: str, entry: Entry) -> dict[str, object]:
         """What was told of a user, with the last sign since."""
-        shown = _entry(entry)
+        shown = self._shown(entry)
         last_seen_ms = self.machine.last_seen_ms(connection_id, entry.user_id)
         if last_seen_ms is not None:
             shown["lastSeen"] = last_seen_ms
@@ -151,7 +158,7 @@ class PresenceBoard:
         """Tell of a change, or answer for a declaration."""
         match effect:
             case PresenceChanged(connection_id, entry, cause):
-                body = orjson.dumps({**_entry(entry), "connectionId": connection_id})
+                body = orjson.dumps({**self._shown(entry), "connectionId": connection_id})
                 update = Outgoing(b"4" + event_text(ServerEvent.PRESENCE_UPDATE, body))
                 self._note(connection_id, entry)
                 self._ephemeral.tell(connection_id, update, (cause,))
@@ -160,6 +167,16 @@ class PresenceBoard:
                 accepted(answer.socket, answer.ack_id, status=status)
             case _:
                 assert_never(effect)
+
+    def _shown(self, entry: Entry) -> dict[str, object]:
+        shown: dict[str, object] = {
+            "userId": entry.user_id,
+            "status": entry.status,
+            "lastSeen": entry.last_seen_ms,
+        }
+        if entry.name is not None:
+            shown["name"] = self._markup(entry.name)
+        return shown
 
     def failed(self, batch: Sequence[Command]) -> None:
         """Who waits for an answer is told that something went wrong."""
@@ -203,14 +220,3 @@ class PresenceEvents:
         declare = Declare(Answer(client.socket, event, ack_id), client.socket, room, status)
         then = partial(self._board.declare, client, declare)
         return self._rooms.once_in(client, room, event, ack_id, then)
-
-
-def _entry(entry: Entry) -> dict[str, object]:
-    shown: dict[str, object] = {
-        "userId": entry.user_id,
-        "status": entry.status,
-        "lastSeen": entry.last_seen_ms,
-    }
-    if entry.name is not None:
-        shown["name"] = entry.name
-    return shown

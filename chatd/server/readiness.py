@@ -40,10 +40,6 @@ class Wait(Protocol):
         """Let `readable` return now; its caller finds that there is nothing to read."""
         ...
 
-    def forget(self) -> None:
-        """The socket is given away: its new owner waits in its own way."""
-        ...
-
     def close(self) -> None:
         """The socket is about to be closed."""
         ...
@@ -127,9 +123,6 @@ class EpollWait:
             trio.lowlevel.reschedule(self.task)
             self.task = None
 
-    def forget(self) -> None:
-        self.close()
-
     def close(self) -> None:
         # By the time of a second call the descriptor may be another connection's.
         if self._owner.waits.get(self._fd) is not self:
@@ -168,9 +161,6 @@ class TrioWait:
         pass  # Trio's wait tells of what is there, whenever it came
 
     def wake(self) -> None:
-        trio.lowlevel.notify_closing(self._sock.fileno())
-
-    def forget(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())
 
     def close(self) -> None:

@@ -97,7 +97,7 @@ class Receipts:
                     message.connection_id, user_id, first_seq, below
                 )
             except StoreReadFailed:
-                self._refuse(client, ack_id, Refusal(Code.STORAGE_ERROR))
+                self._refuse(client, ack_id, Refusal(Code.STORAGE_READ_ERROR))
                 return
             left -= len(receipts)
             if below <= first_seq or left <= 0:

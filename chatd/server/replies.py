@@ -10,6 +10,7 @@ import orjson
 
 from chatd.server.sockets import Socket
 from chatd.wire.codes import Refusal
+from chatd.wire.identifiers import CONNECTION_ID_CHARS, is_id
 from chatd.wire.names import ClientEvent, ServerEvent
 
 
@@ -68,15 +69,10 @@ def _refuse_ack(socket: Socket, ack_id: int | None, refusal: Refusal) -> None:
         socket.ack_json(ack_id, orjson.dumps({"ok": False, "error": refusal.as_error()}))
 
 
-def told_back(value: object, most: int) -> str | None:
-    """What a client wrote, as far as it can be told back to it and to the log: text, not too long.
+def told_back(value: object, most: int = CONNECTION_ID_CHARS) -> str | None:
+    """What a client wrote where an id belongs, as far as it can be told back to it and to the log.
 
-    `most` is in characters; text that UTF-8 cannot hold is not told back.
+    It is told as it was written, so that the client knows it again, where it might be an id of
+    `most` characters; what is no id (markup, controls, a long text) is not told.
     """
-    if not isinstance(value, str) or len(value) > most:
-        return None
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return None
-    return value
+    return value if is_id(value, most) else None

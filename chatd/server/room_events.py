@@ -14,7 +14,6 @@ from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, Rem
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
 from chatd.observe import Emit, LimitHit
-from chatd.observe.clock import wall_ms
 from chatd.server.catch_up import RENDERED_PER_TURN, CatchUp, Stand
 from chatd.server.clients import Client
 from chatd.server.commands import Commands
@@ -97,10 +96,13 @@ class RoomEvents:
         readers: Reader,
         emit: Emit,
         *,
+        age_ms: Callable[[], int],
         epoch: str,
         markup: Markup,
         history_page: int,
     ) -> None:
+        """`age_ms` is the time by which what is owed is too old."""
+        self._age_ms = age_ms
         self._commands = commands
         self._feeds = feeds
         self._hub = hub
@@ -228,9 +230,13 @@ class RoomEvents:
         self._stays.enter(room, client.identity.user_id)
         return None
 
+    def needs_trim(self, user_id: str) -> bool:
+        """Whether the user's queues may hold too much, or too old messages."""
+        return self._members.needs_trim(user_id, self._age_ms())
+
     async def trim(self, client: Client) -> None:
         """Let fall out of the user's queues what is too much or too old, and return when it has."""
-        user_id, now_ms = client.identity.user_id, wall_ms()
+        user_id, now_ms = client.identity.user_id, self._age_ms()
         if not self._members.needs_trim(user_id, now_ms):
             return
         try:
@@ -249,7 +255,7 @@ class RoomEvents:
             await self._catch_up.run(client, room, stand)
         except StoreReadFailed:
             self.give_up(client, [room])
-            refusal = Refusal(Code.STORAGE_ERROR)
+            refusal = Refusal(Code.STORAGE_READ_ERROR)
             event = ClientEvent.CONNECTION_JOIN
             refused(client.socket, event, ack_id, refusal, connection_id=room)
             return refusal
@@ -278,7 +284,8 @@ class RoomEvents:
         if leave.connection_id in client.grants:
             self._accept(client, ack_id, leave.connection_id)
         else:  # where a room stands is told to nobody who may not use it
-            accepted(client.socket, ack_id, connectionId=leave.connection_id)
+            room = told_back(leave.connection_id)
+            accepted(client.socket, ack_id, **({} if room is None else {"connectionId": room}))
         return None
 
     def give_up(self, client: Client, rooms: Iterable[str]) -> None:
@@ -315,7 +322,7 @@ class RoomEvents:
     def refuse(self, client: Client, event: ClientEvent, ack_id: int | None, room: str) -> None:
         """Say that a room may not be used."""
         refusal = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
-        refused(client.socket, event, ack_id, refusal, connection_id=told_back(room, 128))
+        refused(client.socket, event, ack_id, refusal, connection_id=told_back(room))
 
     def history_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
         wanted = structure(payload, HistoryGet)
@@ -332,7 +339,7 @@ class RoomEvents:
             ClientEvent.HISTORY_GET,
             ack_id,
             wanted,
-            connection_id=told_back(room, 128),
+            connection_id=told_back(room),
         )
         return None
 
@@ -377,7 +384,7 @@ class RoomEvents:
                     refused(socket, ClientEvent.HISTORY_GET, ack_id, unknown, connection_id=room)
                     return
         except StoreReadFailed:
-            refused(socket, ClientEvent.HISTORY_GET, ack_id, Refusal(Code.STORAGE_ERROR))
+            refused(socket, ClientEvent.HISTORY_GET, ack_id, Refusal(Code.STORAGE_READ_ERROR))
             return
         markup = self._markup
         bodies = []

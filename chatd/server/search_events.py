@@ -9,6 +9,7 @@ import attrs
 import orjson
 import trio
 
+from chatd.actors.turns import Turns
 from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.chat.search import match_expression
@@ -18,7 +19,6 @@ from chatd.server.clients import Client
 from chatd.server.patience import Later
 from chatd.server.replies import refused, told_back
 from chatd.server.room_events import RoomEvents
-from chatd.server.turns import Turns
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.store.opening import SEARCH_THREADS
 from chatd.store.search import Cursor, Found, Hit, SearchTooBroad, Wanted
@@ -54,7 +54,7 @@ class SearchEvents:
         refusal = asked if isinstance(asked, Refusal) else _check(client, asked)
         if refusal is not None:
             room = payload.get("connectionId") if isinstance(payload, dict) else None
-            told = told_back(room, 128)
+            told = told_back(room)
             refused(client.socket, ClientEvent.SEARCH, ack_id, refusal, connection_id=told)
             return None
         assert not isinstance(asked, Refusal)
@@ -115,7 +115,7 @@ class SearchEvents:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
         except (StoreReadFailed, StoreClosed):
-            return Refusal(Code.STORAGE_ERROR)
+            return Refusal(Code.STORAGE_READ_ERROR)
         finally:
             self._turns.leave(user_id)
 

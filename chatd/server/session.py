@@ -124,11 +124,11 @@ class SessionSettings:
 class SessionCounts(Protocol):
     """Who counts the sessions of an address."""
 
-    def identify_session(self, address: str) -> None:
+    def identify_session(self, address: str, sid: str) -> None:
         """A session has shown whose it is."""
         ...
 
-    def close_session(self, address: str, *, is_identified: bool) -> None:
+    def close_session(self, address: str, sid: str) -> None:
         """A session ended."""
         ...
 
@@ -230,7 +230,7 @@ class Session:
     def identify(self, user_id: str) -> None:
         """The session is this user's from now on."""
         if self.user_id is None:
-            self._sessions.counts.identify_session(self.address)
+            self._sessions.counts.identify_session(self.address, self.sid)
         self.user_id = user_id
 
     @property
@@ -405,7 +405,7 @@ class Session:
             sessions.emit.emit(InternalError.of("session.close", error))
         self.is_over = True
         self.reason = reason
-        sessions.counts.close_session(self.address, is_identified=self.user_id is not None)
+        sessions.counts.close_session(self.address, self.sid)
         del sessions.by_sid[self.sid]
         sessions.deadlines.schedule(self, math.inf)
         sessions.emit.emit(

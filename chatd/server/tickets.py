@@ -1,10 +1,13 @@
 """Tickets: one download of one answer, for a link that can carry no header (SPEC 6, "Export").
 
-A ticket is as good as a token for a minute and for one use; whether its user may still use the room
-is asked when it is used. Held in memory: a restart forgets them.
+A ticket is as good as the token that it was got with, for a minute and for one use. Whether its
+user may still use the room is asked when it is used. It is void before that where another token of
+its user, no older than that one, does not give the room: a directory of claims would go by the old
+token. Held in memory: a restart forgets them.
 """
 
 from collections import OrderedDict
+from collections.abc import Container
 
 import attrs
 
@@ -21,6 +24,7 @@ class Ticket:
     """Who may download what, and until when, by a clock that never goes back."""
 
     message_id: str
+    connection_id: str
     identity: Identity
     until_s: float
 
@@ -35,11 +39,11 @@ class Tickets:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def give(self, message_id: str, identity: Identity, now_s: float) -> str:
-        """A new ticket."""
+    def give(self, message_id: str, connection_id: str, identity: Identity, now_s: float) -> str:
+        """A new ticket for the answer in a message of this room."""
         name = unguessable_id()
         own = self._of_user.setdefault(identity.user_id, OrderedDict())
-        self._tickets[name] = Ticket(message_id, identity, now_s + TICKET_S)
+        self._tickets[name] = Ticket(message_id, connection_id, identity, now_s + TICKET_S)
         own[name] = None
         if len(own) > TICKETS_PER_USER:
             self._remove(next(iter(own)))
@@ -48,6 +52,17 @@ class Tickets:
         ):
             self._remove(next(iter(self._tickets)))
         return name
+
+    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
+        """A token was shown that gives its user these rooms: tickets for others, got with tokens
+        that are no newer, are void."""
+        for name in list(self._of_user.get(identity.user_id, ())):
+            ticket = self._tickets[name]
+            if (
+                ticket.connection_id not in rooms
+                and ticket.identity.issued_at_s <= identity.issued_at_s
+            ):
+                self._remove(name)
 
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """Whose ticket for this message it is; None where it is not good, and never twice."""

@@ -11,6 +11,7 @@ from typing import assert_never
 import orjson
 
 from chatd.actors.mailbox import Mailbox
+from chatd.chat.markup import Markup
 from chatd.chat.typing import (
     Command,
     Effect,
@@ -43,11 +44,17 @@ class TypingBoard:
     """Who is typing in each room as it was last told, and the way to the actor."""
 
     def __init__(
-        self, mailbox: Mailbox[Command], ephemeral: Ephemeral, clients: Clients, machine: Typing
+        self,
+        mailbox: Mailbox[Command],
+        ephemeral: Ephemeral,
+        clients: Clients,
+        machine: Typing,
+        markup: Markup,
     ) -> None:
         self._mailbox = mailbox
         self._ephemeral = ephemeral
         self._clients = clients
+        self._markup = markup
         self._rooms: dict[str, dict[str, str | None]] = {}
         # Who may be typing, by room and user: told or not yet, a message ends it. The value is the
         # last start that is on its way to the actor, None where the board knows of all of them.
@@ -81,15 +88,26 @@ class TypingBoard:
         for user_id, name in self._rooms.get(connection_id, {}).items():
             if user_id != client.identity.user_id:
                 change = TypingChanged(connection_id, user_id, name, True, wall_ms())
-                client.socket.session.send_catch_up(_typing(change))
+                client.socket.session.send_catch_up(self._packet(change))
 
     def told_of(self, connection_id: str, user_ids: Collection[str]) -> list[Outgoing]:
         """Whether these users are typing in a room, for who missed it."""
         room = self._rooms.get(connection_id, {})
         return [
-            _typing(TypingChanged(connection_id, it, room.get(it), it in room, wall_ms()))
+            self._packet(TypingChanged(connection_id, it, room.get(it), it in room, wall_ms()))
             for it in user_ids
         ]
+
+    def _packet(self, change: TypingChanged) -> Outgoing:
+        shown = {
+            "userId": change.user_id,
+            "connectionId": change.connection_id,
+            "isTyping": change.is_typing,
+            "timestamp": change.timestamp_ms,
+        }
+        if change.name is not None:
+            shown["name"] = self._markup(change.name)
+        return Outgoing(b"4" + event_text(ServerEvent.CHAT_TYPING, orjson.dumps(shown)))
 
     # The actor's side
 
@@ -111,7 +129,7 @@ class TypingBoard:
         """Tell of a change, or answer for a command."""
         match effect:
             case TypingChanged(connection_id, user_id, name, is_typing):
-                change = _typing(effect)
+                change = self._packet(effect)
                 room = self._rooms.setdefault(connection_id, {})
                 place = connection_id, user_id
                 if is_typing:
@@ -205,15 +223,3 @@ class TypingEvents:
             self._rooms.refuse(client, event, ack_id, typing.connection_id)
             return None
         return typing.connection_id
-
-
-def _typing(change: TypingChanged) -> Outgoing:
-    shown = {
-        "userId": change.user_id,
-        "connectionId": change.connection_id,
-        "isTyping": change.is_typing,
-        "timestamp": change.timestamp_ms,
-    }
-    if change.name is not None:
-        shown["name"] = change.name
-    return Outgoing(b"4" + event_text(ServerEvent.CHAT_TYPING, orjson.dumps(shown)))

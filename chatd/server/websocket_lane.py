@@ -2,9 +2,9 @@
 
 The task waits, reads once, and hands the bytes to `feed`, which parses every frame in them and runs
 the handlers of their events, synchronously. No channel, lock, cancel scope or spawn for a message;
-of a read that brings very many, others get their turn in between. What an event has to wait for is
-awaited by this same task before it reads on, so that order holds and back-pressure reaches the
-peer's TCP.
+of a read that brings very many, or one in very many crumbs, others get their turn in between. What
+an event has to wait for is awaited by this same task before it reads on, so that order holds and
+back-pressure reaches the peer's TCP.
 
 A lane is born with a session, or it probes one that polls (`upgrade`): until the session switches,
 its packets go to the `Probed` transport, and its end is not the session's.
@@ -22,7 +22,16 @@ from chatd.server.patience import PACKETS_PER_TURN, Later
 from chatd.server.readiness import Wait
 from chatd.server.reasons import DisconnectReason
 from chatd.server.session import LAGGING_SHARE, Probed, Session
-from chatd.websocket import Close, Decoder, Ping, Pong, ProtocolError, encode_close, encode_pong
+from chatd.websocket import (
+    Close,
+    Decoder,
+    Fragments,
+    Ping,
+    Pong,
+    ProtocolError,
+    encode_close,
+    encode_pong,
+)
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
 LINGER_S = 2.0  # after our close frame, how long the peer may take to answer and hang up
@@ -150,8 +159,11 @@ class WebSocketLane:
                 if outlet.is_ending:
                     if isinstance(event, Close):
                         self._is_over = True  # both have said it: no need to wait for TCP
+                    elif isinstance(event, Fragments):
+                        left = 1
                 elif self.probed is not None and isinstance(event, str | bytes):
                     self.probed.on_probe_message(self, event)
+                    self._later = session.idle()
                 elif type(event) is str:
                     self._later = session.receive_text(event)
                 elif type(event) is bytes:
@@ -160,6 +172,9 @@ class WebSocketLane:
                     self._later = self._control(event)
                 elif isinstance(event, Close):
                     self._close_with(event)
+                elif isinstance(event, Fragments):
+                    self._later = session.idle()
+                    left = 1
                 if self._later is not None:
                     break
                 left -= 1

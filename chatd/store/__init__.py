@@ -8,6 +8,7 @@ files and their form. Not known here: who decides records, who is told of them, 
 
 from chatd.store.backup import BackedUp, back_up_store
 from chatd.store.connections import Durability
+from chatd.store.damage import Damaged
 from chatd.store.errors import (
     BackupDamaged,
     BackupFailed,
@@ -16,6 +17,7 @@ from chatd.store.errors import (
     RecordRefused,
     StoreClosed,
     StoreDamaged,
+    StoreDisplaced,
     StoreError,
     StoreLocked,
     StoreReadFailed,
@@ -41,6 +43,7 @@ __all__ = [
     "Committed",
     "Conflict",
     "Cut",
+    "Damaged",
     "Durability",
     "FailureCode",
     "Finding",
@@ -56,6 +59,7 @@ __all__ = [
     "Store",
     "StoreClosed",
     "StoreDamaged",
+    "StoreDisplaced",
     "StoreError",
     "StoreLocked",
     "StoreReadFailed",

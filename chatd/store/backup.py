@@ -16,6 +16,7 @@ from pathlib import Path
 import attrs
 
 from chatd.store.connections import connect_to_create
+from chatd.store.damage import words_of
 from chatd.store.errors import BackupFailed, StoreDamaged, StoreUnavailable
 from chatd.store.log_file import (
     LOG_NAME,
@@ -79,10 +80,11 @@ def copy_log(source: Path, target: Path) -> int:
         message_count = look(source, lambda connection: _copy(connection, source, target))
     except sqlite3.Error as error:
         if is_unavailable(error):
-            raise BackupFailed(f"The log {source} was not copied to {target}: {error}.") from error
-        raise StoreDamaged(source, str(error)) from error
+            words = words_of(error)
+            raise BackupFailed(f"The log {source} was not copied to {target}: {words}.") from error
+        raise StoreDamaged(source, words_of(error)) from error
     except ValueError as error:
-        raise StoreDamaged(source, str(error)) from error
+        raise StoreDamaged(source, words_of(error)) from error
     sync_file(target)
     return message_count
 

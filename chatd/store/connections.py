@@ -13,6 +13,8 @@ import enum
 import sqlite3
 from pathlib import Path
 
+from chatd.store.damage import text_or_broken
+
 BUSY_TIMEOUT_S = 5.0  # another process at the file: `store backup`, the sqlite3 shell
 WAL_AUTOCHECKPOINT_PAGES = 1_000
 WAL_KEPT_BYTES = 32 * 1024 * 1024
@@ -79,6 +81,7 @@ def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
         check_same_thread=False,  # handed from thread to thread, never used by two at once
     )
     try:
+        connection.text_factory = text_or_broken  # one broken text costs its row alone
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")

@@ -27,8 +27,8 @@ class StoreDamaged(StoreError):
         self.what = what
         super().__init__(
             f"The log {path} is damaged: {what}. Nothing was changed. Restore it from a backup, or "
-            f"move {path.name}, {path.name}-wal and {path.name}-shm away together to start with "
-            "an empty log."
+            f"move all files whose names begin with {path.name} away together to start with an "
+            "empty log."
         )
 
 
@@ -67,14 +67,20 @@ class FailureCode(enum.StrEnum):
 
     STORAGE_FULL = "storage_full"
     STORAGE_ERROR = "storage_error"
+    STORAGE_READ_ERROR = "storage_read_error"
 
 
 class CommitFailed(StoreError):
-    """Nothing of this commit was written. A later one may succeed: the writer tries each anew."""
+    """Nothing of this commit was written. A later one may succeed: the writer tries each anew.
 
-    def __init__(self, code: FailureCode, what: str) -> None:
+    `is_displaced`: the files of the log are not where they would be looked for. Then it may be
+    written in the file that was lost, and is in no log that anybody finds.
+    """
+
+    def __init__(self, code: FailureCode, what: str, *, is_displaced: bool = False) -> None:
         self.code = code
         self.what = what
+        self.is_displaced = is_displaced
         super().__init__(f"The log could not be written: {what}.")
 
 
@@ -86,7 +92,16 @@ class RecordRefused(StoreError):
     """
 
 
-class StoreReadFailed(StoreError):
-    """A read of the history failed; `code` as in a commit."""
+class StoreDisplaced(StoreError):
+    """A file of the open log was removed or replaced: what is written now would not be found."""
 
-    code = FailureCode.STORAGE_ERROR
+
+class StoreReadFailed(StoreError):
+    """A read of the log failed. `is_damage`: its pages are broken, and trying again reads the same;
+    else the disk or the system did not give them this time."""
+
+    code = FailureCode.STORAGE_READ_ERROR
+
+    def __init__(self, message: str, *, is_damage: bool = False) -> None:
+        self.is_damage = is_damage
+        super().__init__(message)

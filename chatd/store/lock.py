@@ -1,57 +1,172 @@
-"""One daemon for each state directory: a file that is locked as long as the store is open.
+"""One daemon for each state directory: locks that last as long as the store is open.
 
-`flock`, as the kernel drops it with the process, however that ends; the file stays and means
-nothing by itself. It holds the process id, for the sentence to whoever comes second.
+Whoever takes the directory takes all of these, and the kernel drops them with the process, however
+that ends:
+
+- a `flock` on the directory itself, wherever it is moved to, and whoever reaches it by another path
+  or from another network namespace;
+- a socket in the abstract namespace, whose name says the path and the directory above it: nothing
+  removes that while the process lives, so a second daemon is kept away also where the directory was
+  deleted and made anew (Linux alone has these);
+- a `flock` on a file in it, for older versions of chatd, which know no other. It holds the process
+  id, for the sentence to whoever comes second.
+
+The first two cannot be unlinked; a file that was, is made again (`renew`).
 """
 
+import contextlib
+import errno
 import fcntl
 import os
+import socket
+import struct
+import sys
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
+from chatd.files import open_file
 from chatd.store.errors import StoreLocked
 
-LOCK_NAME = "lock"
-_LONGEST_PID = 32
+LOCK_NAME: Final = "lock"
+_LONGEST_PID: Final = 32
+_SOCKET_PREFIX: Final = "\0chatd-state-"
+_PEER: Final = struct.Struct("iII")  # struct ucred: process id, user id, group id
+_ASKED_AT_ONCE: Final = 128  # who asks a socket for its process; nobody ever answers there
 
 
 class DirectoryLock:
     """Held from `take` to `release`."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._held = contextlib.ExitStack()
+        self._file: int | None = None
 
     @classmethod
     def take(cls, directory: Path) -> "DirectoryLock":
         """Lock `directory`, or raise `StoreLocked` at once; `OSError` where it cannot be tried."""
-        path = directory / LOCK_NAME
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = cls(directory)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, _LONGEST_PID).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise StoreLocked(
-                f"The state directory {directory} is in use by another chatd"
-                f"{f' (process {holder})' if holder else ''}. Stop it first, or give this one "
-                "a directory of its own."
-            ) from None
+            lock._take_directory()
+            lock._take_name()
+            lock._take_file()
         except BaseException:
-            os.close(descriptor)
+            lock.release()
             raise
-        lock = cls(descriptor)
-        lock._note_holder()
         return lock
 
     def release(self) -> None:
         """Let the next one in. A second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self._held.close()
 
-    def _note_holder(self) -> None:
-        assert self._descriptor is not None
+    def renew(self) -> bool:
+        """Make the file again where it was removed or replaced; whether it was.
+
+        Nothing is made where another directory is at the path now. Raises `StoreLocked` where
+        somebody else has taken the new file, `OSError` where there can be none.
+        """
+        if self._file is None or self._is_file_at(self._file):
+            return False
+        if not self._is_directory_at():
+            return False
+        old, self._file = self._file, None
+        os.close(old)
+        self._take_file()
+        return True
+
+    def _take_directory(self) -> None:
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._held.callback(os.close, descriptor)
+        self._descriptor = descriptor
         try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise self._in_use(self._noted_holder()) from None
         except OSError:
-            pass  # a full disk: the lock holds without the note
+            pass  # a network's file system that locks no directories: the others hold
+
+    def _take_name(self) -> None:
+        if sys.platform != "linux":
+            return
+        name = _socket_name(self._directory)
+        guard = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with guard:
+            try:
+                guard.bind(name)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                raise self._in_use(_holder_of(name)) from None
+            guard.listen(_ASKED_AT_ONCE)
+            self._held.callback(os.close, guard.detach())
+
+    def _take_file(self) -> None:
+        descriptor = open_file(self._directory / LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise self._in_use(self._noted_holder()) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._file = descriptor
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without the note
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def _is_file_at(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._directory / LOCK_NAME))
+        except OSError:
+            return False
+
+    def _is_directory_at(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self._directory))
+        except OSError:
+            return False
+
+    def _noted_holder(self) -> str:
+        try:
+            descriptor = open_file(self._directory / LOCK_NAME, os.O_RDONLY)
+        except OSError:
+            return ""
+        with contextlib.closing(os.fdopen(descriptor, "rb")) as file:
+            return file.read(_LONGEST_PID).decode("ascii", "replace").strip()
+
+    def _in_use(self, holder: str) -> StoreLocked:
+        return StoreLocked(
+            f"The state directory {self._directory} is in use by another chatd"
+            f"{f' (process {holder})' if holder else ''}. Stop it first, or give this one "
+            "a directory of its own."
+        )
+
+
+def _socket_name(directory: Path) -> str:
+    """The same for everybody who means this directory, and for nobody else.
+
+    By its path, as it may be deleted and made anew; and by the directory above it, as containers
+    that share the network of the machine have other directories at the same path.
+    """
+    path = os.path.realpath(directory)
+    above = os.stat(os.path.dirname(path))
+    meant = f"{above.st_dev}:{above.st_ino}:{path}"
+    return _SOCKET_PREFIX + sha256(os.fsencode(meant)).hexdigest()
+
+
+def _holder_of(name: str) -> str:
+    """The process that has a name in the abstract namespace; empty where nobody says so."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(name)
+            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        except OSError:
+            return ""
+    process_id: int = _PEER.unpack(told)[0]
+    return str(process_id) if process_id else ""

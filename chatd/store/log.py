@@ -5,7 +5,8 @@ something are they taken back and written one after the other, each behind a sav
 one that is at fault. So the usual case pays for no look-up and no savepoint.
 
 What the disk says ends a commit for all of its requests: nothing was written. After anything but a
-full disk the connection is not trusted any more, and the next commit starts with a new one.
+full disk the connection is not trusted any more, and the next commit starts with a new one. A log
+whose files were taken away writes no more, until the same files are back.
 
 Upkeep (retention, the index of the search) is a job in a transaction of its own, in the same way.
 """
@@ -18,8 +19,11 @@ from typing import TypeAlias, TypeVar
 import attrs
 
 from chatd.chat.records import Message, MessageStored, Record
-from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
-from chatd.store.rows import SELECT_MESSAGE, Batch, Heads, message_from_row, uuid_bytes
+from chatd.store.damage import PRIMARY_CODE, words_of
+from chatd.store.errors import CommitFailed, FailureCode, RecordRefused, StoreDisplaced
+from chatd.store.mark import Mark
+from chatd.store.place import Place
+from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
 
 
 @attrs.frozen
@@ -31,7 +35,8 @@ class Committed:
 
 @attrs.frozen
 class Conflict:
-    """Nothing of the request was written: these messageIds were in the log already, as these."""
+    """Nothing of the request was written: these messageIds were in the log already, as these,
+    whatever room they are in."""
 
     existing: Mapping[str, Message]
 
@@ -52,18 +57,30 @@ _FAULTS_OF_RECORDS = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
 )
-_PRIMARY_CODE = 0xFF  # the low byte of an extended result code
 
 
 class Log:
     """Owns the connection that writes. Used by one thread at a time; there is one at a time."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`."""
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        place: Place | None = None,
+        mark: Mark | None = None,
+    ) -> None:
+        """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`.
+
+        `place` is asked before each commit and after it, before it is told of: what lies in files
+        that nobody finds again was not stored. `mark` notes each commit then.
+        """
         self._connect = connect
+        self._place = place
+        self._mark = mark
         self._connection = connect()
         try:
             self._heads = Heads.read(self._connection)
+            if place is not None:
+                place.learn()
         except BaseException:
             self._connection.close()
             raise
@@ -92,6 +109,8 @@ class Log:
         and what else the job raises as it is; then nothing of it was written.
         """
         with self._or_taken_back():
+            if self._place is not None:
+                self._place.require_all()
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
             self._connection.execute("COMMIT")
@@ -99,6 +118,8 @@ class Log:
 
     def close(self) -> None:
         """Close the connection; SQLite brings the WAL into the file if nobody else has it open."""
+        if self._place is not None:
+            self._place.forget()
         self._connection.close()
 
     def _commit_together(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
@@ -154,8 +175,9 @@ class Log:
                 key = uuid_bytes(record.message.message_id)
             except ValueError:
                 continue
-            for row in self._connection.execute(SELECT_MESSAGE, (key,)):
-                existing[record.message.message_id] = message_from_row(row)
+            for row in self._connection.execute(SELECT_MESSAGES, ids_from(key)):
+                message = message_from_row(row)
+                existing[message.message_id] = message
         return existing
 
     @contextlib.contextmanager
@@ -164,17 +186,29 @@ class Log:
         try:
             self._make_ready()
             yield
+            if self._place is not None:
+                self._place.require()
         except sqlite3.Error as error:
             code = failure_code(error)
             self._take_back(trusted=code is FailureCode.STORAGE_FULL)
-            raise CommitFailed(code, str(error)) from error
+            raise CommitFailed(code, words_of(error)) from error
+        except StoreDisplaced as displaced:
+            self._heads_stale = True
+            raise CommitFailed(
+                FailureCode.STORAGE_ERROR, str(displaced), is_displaced=True
+            ) from displaced
         except BaseException:
             # A fault of ours, or of a job: the disk is none the worse for it, the heads may be.
             self._heads_stale = True
             self._take_back(trusted=True)
             raise
+        if self._mark is not None:
+            heads = self._heads
+            self._mark.note(heads.position, heads.messages, len(heads.room_ids))
 
     def _make_ready(self) -> None:
+        if self._place is not None:  # what is removed before a commit leaves none behind
+            self._place.require_log()
         if self._connection_suspect:
             # The new one is opened before the old one goes: while one is open, SQLite does not
             # recover the WAL anew, which could bring back a commit that we said had failed.
@@ -183,6 +217,8 @@ class Log:
             self._connection_suspect = False
             self._heads_stale = True
             old.close()
+            if self._place is not None:
+                self._place.learn()
         if self._heads_stale:
             self._heads = Heads.read(self._connection)
             self._heads_stale = False
@@ -204,6 +240,6 @@ class Log:
 def failure_code(error: sqlite3.Error) -> FailureCode:
     """What a sender is told of an error of the database."""
     code = getattr(error, "sqlite_errorcode", 0)
-    if code & _PRIMARY_CODE == sqlite3.SQLITE_FULL:
+    if code & PRIMARY_CODE == sqlite3.SQLITE_FULL:
         return FailureCode.STORAGE_FULL
     return FailureCode.STORAGE_ERROR

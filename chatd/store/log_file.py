@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from chatd.files import open_file, require_file
 from chatd.store import schema
 from chatd.store.connections import connect_to_read, connect_to_unused
+from chatd.store.damage import PRIMARY_CODE, words_of
 from chatd.store.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 
 LOG_NAME = "log.sqlite3"
 _T = TypeVar("_T")
-_PRIMARY_CODE = 0xFF
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a log, by suffix
+# What a value of a wrong type or form raises, wherever it is met first.
+_WRONG_VALUE = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
 _HEADER_BYTES = 100
 _UNAVAILABLE = frozenset(
     {
@@ -48,7 +52,7 @@ def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
         before = _traces(path)
         try:
             answer = _ask(connect_to_unused(path), question)
-        except (sqlite3.Error, ValueError):
+        except (sqlite3.Error, *_WRONG_VALUE):
             if _traces(path) == before:
                 raise
         else:
@@ -90,7 +94,11 @@ def require_known_form(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def require_whole_or_absent(path: Path) -> None:
-    """Look at the sizes before SQLite does, which would empty a WAL that it finds no log for."""
+    """Look at the files before SQLite does, which would empty a WAL that it finds no log for, and
+    may wait for ever for what is no file. Raises `StoreDamaged`, and `OSError`."""
+    for one in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+        if os.path.lexists(one):
+            require_file(one)
     wal = wal_of(path)
     wal_bytes = wal.stat().st_size if wal.exists() else 0
     if not path.exists():
@@ -107,7 +115,7 @@ def _require_header(path: Path, *, of_full_length: bool) -> None:
 
     With no WAL, the file is as long as they say; with one, its pages may still be in there.
     """
-    with path.open("rb") as file:
+    with open(open_file(path, os.O_RDONLY), "rb") as file:
         header = file.read(_HEADER_BYTES)
         size = file.seek(0, os.SEEK_END)
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
@@ -125,7 +133,7 @@ def _require_header(path: Path, *, of_full_length: bool) -> None:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the system become those of the store."""
+    """Errors of SQLite and of the system become those of the store, without a word of a row."""
     try:
         yield
     except OSError as error:
@@ -133,20 +141,20 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if is_unavailable(error):
             raise unavailable(path, error) from error
-        raise StoreDamaged(path, str(error)) from error
-    except ValueError as error:
-        raise StoreDamaged(path, str(error)) from error
+        raise StoreDamaged(path, words_of(error)) from error
+    except _WRONG_VALUE as error:
+        raise StoreDamaged(path, words_of(error)) from error
 
 
 def is_unavailable(error: sqlite3.Error) -> bool:
     """Whether the surroundings of the file are at fault, not its bytes."""
-    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _UNAVAILABLE
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in _UNAVAILABLE
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     """The sentence for a path that cannot be used now."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    named = getattr(error, "filename", None) or path
     return StoreUnavailable(
-        f"{path} cannot be used: {reason}. The state directory must be a directory that chatd may "
-        "write to, on a disk with space left."
+        f"{named} cannot be used: {words_of(error)}. The state directory must be a directory that "
+        "chatd may write to, on a disk with space left, and what is in it must be files."
     )

@@ -7,6 +7,7 @@ takes up the WAL by itself, and the newest whole snapshot is brought forward by 
 
 import contextlib
 import os
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import trio
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
+from chatd.store.damage import Damaged
 from chatd.store.errors import StoreClosed, StoreLocked
 from chatd.store.lock import DirectoryLock
 from chatd.store.log import Log
@@ -26,7 +28,10 @@ from chatd.store.log_file import (
     require_whole_or_absent,
     unavailable,
 )
-from chatd.store.readers import LogReaders
+from chatd.store.loss import Loss, LossKind, find_loss
+from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
+from chatd.store.place import Place
+from chatd.store.readers import LogReaders, Witness
 from chatd.store.recovery import (
     Recovered,
     SnapshotOfMembers,
@@ -39,7 +44,10 @@ from chatd.store.replacement import put_in_place
 from chatd.store.snapshots import (
     MEMBERS,
     Found,
+    PassedOver,
+    PassedOverFor,
     Snapshot,
+    furthest_of_any,
     newest_snapshot,
     put_aside,
     sync_directory,
@@ -51,36 +59,51 @@ SEARCH_THREADS = 2  # searches at once; they never keep others from reading hist
 _UNFINISHED_NAME = f"{LOG_NAME}.new"
 
 
+@attrs.frozen
+class _Opened:
+    """What the log was found to be."""
+
+    epoch: str
+    recovered: Recovered
+    found: Found
+    damaged: tuple[Damaged, ...]
+    loss: Loss | None
+    mark: Mark
+
+
 class Store:
     """An open state directory: its log's name, what the log held at the start, and ways in and out.
 
     `epoch` names the log: 16 hex digits, new when it was created. `recovered` is what was committed
     when the store was opened, its members as of then too. `snapshot` is the one that it began with:
     what the other actors were then, without the members. `passed_over` are the snapshots that were
-    of no use. `readers` answer from the log as it is now.
+    of no use, and the mark where it was. `loss` is what the log had lost, by then; `damaged` are
+    rows that could not be read. `readers` answer from the log as it is now.
     """
 
     def __init__(
-        self,
-        path: Path,
-        durability: Durability,
-        lock: DirectoryLock,
-        epoch: str,
-        recovered: Recovered,
-        found: Found,
+        self, path: Path, durability: Durability, lock: DirectoryLock, opened: _Opened
     ) -> None:
         self.path = path
-        self.epoch = epoch
-        self.recovered = recovered
-        self.snapshot = found.snapshot
-        self.passed_over = found.passed_over
-        self.readers = LogReaders(path)
-        self.search_readers = LogReaders(path, SEARCH_THREADS)
+        self.epoch = opened.epoch
+        self.recovered = opened.recovered
+        self.snapshot = opened.found.snapshot
+        self.passed_over = opened.found.passed_over
+        self.loss = opened.loss
+        self.damaged = opened.damaged
+        self._place = Place(path)
+        self._mark = opened.mark
+        self.readers = LogReaders(path, place=self._place)
+        self.search_readers = LogReaders(path, SEARCH_THREADS, self._place)
         self._durability = durability
         self._lock = lock
         self._writer: LogWriter | None = None
         self._closed = False
         self._writing_snapshot = threading.Lock()
+
+    def set_witness(self, witness: Witness) -> None:
+        """Have `witness` hear of what the readers find damaged."""
+        self.readers.witness = self.search_readers.witness = witness
 
     def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
@@ -95,10 +118,27 @@ class Store:
                 f"The log {self.path} still has a writer, which may hang in the disk: a second one "
                 "is not started beside it."
             )
-        with explained(self.path):
-            log = Log(lambda: connect_to_write(self.path, self._durability))
-        self._writer = LogWriter(log, token)
+        self._writer = LogWriter(self.open_log(), token)
         return self._writer
+
+    def open_log(self) -> Log:
+        """The side of the log that writes, for one thread; there is one at a time.
+
+        Raises `StoreUnavailable`, `StoreDamaged` or `StoreDisplaced`.
+        """
+        with explained(self.path):
+            return Log(self._connect, self._place, self._mark)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._place.require()
+        return connect_to_write(self.path, self._durability)
+
+    def renew_lock(self) -> bool:
+        """Make the file of the lock again where somebody removed it; whether that was so. Blocks.
+
+        Raises `StoreLocked` where somebody else has taken it meanwhile, and `OSError`.
+        """
+        return not self._closed and self._lock.renew()
 
     def write_snapshot(self, snapshot: Snapshot) -> Path:
         """Write a snapshot of the actors, of this log (`epoch`), and return its path.
@@ -112,17 +152,17 @@ class Store:
         if snapshot.epoch != self.epoch:
             raise ValueError(f"a snapshot of the log {snapshot.epoch}, not of {self.epoch}")
         with self._writing_snapshot:
+            self._place.require()
+            self._mark.sync()
             return write_snapshot(self.path.parent, snapshot)
 
     def reread(self) -> Recovered:
         """The summary of the log as it is now, for an actor that recovers; from the log alone.
 
-        Blocks as opening does. Raises `StoreUnavailable` or `StoreDamaged`.
+        Blocks as opening does. Raises `StoreUnavailable`, `StoreDamaged` or `StoreDisplaced`.
         """
-        with explained(self.path):
-            connection = connect_to_write(self.path, self._durability)
-            with contextlib.closing(connection):
-                return recover(connection)
+        with explained(self.path), contextlib.closing(self._connect()) as connection:
+            return recover(connection)
 
     def close(self) -> bool:
         """Close the readers and give the directory free; the writer is to be closed before.
@@ -135,6 +175,9 @@ class Store:
         self.search_readers.close()
         if self._writer is not None and self._writer.alive:
             return False
+        with contextlib.suppress(OSError):
+            self._mark.sync()
+        self._mark.close()
         self._lock.release()
         return True
 
@@ -157,22 +200,78 @@ def open_store(directory: Path, durability: str) -> Store:
     path = directory / LOG_NAME
     try:
         with explained(path):
-            put_in_place(directory)
-            require_whole_or_absent(path)
-            if not path.exists():
-                _create(directory)
-            connection = connect_to_write(path, level)
-            with contextlib.closing(connection):
-                schema.migrate(connection, require_known_form(connection, path))
-                probe(connection)
-                epoch = read_epoch(connection)
-                found = newest_snapshot(directory, epoch, read_position(connection))
-                put_aside(directory, found.passed_over)
-                recovered = recover(connection, _base(found))
+            opened = _open(directory, level)
+            return Store(path, level, lock, opened)
     except BaseException:
         lock.release()
         raise
-    return Store(path, level, lock, epoch, recovered, _without_members(found))
+
+
+def _open(directory: Path, level: Durability) -> _Opened:
+    """Look at the log, and have it ready. The directory is locked."""
+    path = directory / LOG_NAME
+    put_in_place(directory)
+    require_whole_or_absent(path)
+    noted, passed_over = _noted(directory)
+    marked = None if noted is None else noted.reached
+    loss = None
+    if not path.exists():
+        loss = find_loss(None, marked, furthest_of_any(directory))
+        _create(directory)
+        marked = None
+    with contextlib.closing(connect_to_write(path, level)) as connection:
+        schema.migrate(connection, require_known_form(connection, path))
+        damaged = probe(connection)
+        epoch = read_epoch(connection)
+        found = newest_snapshot(directory, epoch, read_position(connection))
+        recovered = recover(connection, _base(found))
+        reached = recovered.reached(epoch)
+        loss = loss or find_loss(reached, marked, found.ahead)
+        mark = _go_on(directory, connection, noted, reached, loss)
+    put_aside(directory, found.passed_over)
+    return _Opened(
+        mark.epoch,
+        recovered,
+        _for_actors(found, passed_over),
+        (*damaged, *recovered.damaged),
+        loss,
+        mark,
+    )
+
+
+def _noted(directory: Path) -> tuple[Noted | None, tuple[PassedOver, ...]]:
+    try:
+        return read_mark(directory), ()
+    except MarkDamagedError:
+        return None, (PassedOver(MARK_NAME, PassedOverFor.DAMAGED),)
+
+
+def _go_on(
+    directory: Path,
+    connection: sqlite3.Connection,
+    noted: Noted | None,
+    reached: Reached,
+    loss: Loss | None,
+) -> Mark:
+    """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
+    records take the places of those that clients may know.
+
+    The mark is in step with it last: cut off before that, the next start tells of the loss anew.
+    """
+    write = 0 if noted is None else noted.write
+    found = None if noted is None else noted.loss
+    if loss is None:
+        if noted is not None and noted.reached.epoch != reached.epoch:
+            found = None  # it tells of the log that was here before
+        return Mark(directory, Noted(reached, found, write))
+    found = loss.found_at(wall_ms())
+    if loss.kind is not LossKind.GONE:
+        proven = attrs.evolve(reached, position=loss.reached)
+        if noted is None:
+            Mark(directory, Noted(proven, None, write)).close()
+            write += 1
+        reached = attrs.evolve(reached, epoch=schema.name_anew(connection))
+    return Mark(directory, Noted(reached, found, write))
 
 
 def _base(found: Found) -> SnapshotOfMembers | None:
@@ -182,8 +281,9 @@ def _base(found: Found) -> SnapshotOfMembers | None:
     return SnapshotOfMembers(snapshot.position, snapshot.members)
 
 
-def _without_members(found: Found) -> Found:
+def _for_actors(found: Found, passed_over: tuple[PassedOver, ...]) -> Found:
     """What is left for the actors: the members are in `Recovered`, and newer there."""
+    found = attrs.evolve(found, passed_over=(*passed_over, *found.passed_over))
     if found.snapshot is None:
         return found
     parts = {name: part for name, part in found.snapshot.parts.items() if name != MEMBERS}

@@ -3,27 +3,39 @@
 Each question is answered from an index, so its cost depends on what is asked for, never on the
 length of the history; and from one snapshot of the file, so that a page and the ends of its room
 agree.
+
+**Damage costs what is damaged.** A row that is broken is a message that says so, in its place
+(`Message.is_damaged`). Where SQLite finds a page of its file broken, what was asked for is read
+once more, one message at a time: seqs are dense, so that it is known which ones there are. Only
+where the way to them is broken too does a read fail. All of it is told to a `Witness`.
 """
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 import trio
 
+from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message, MessagePlace
+from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.connections import connect_to_read
-from chatd.store.errors import StoreClosed, StoreReadFailed
+from chatd.store.damage import BROKEN, Damaged, is_corrupt, words_of
+from chatd.store.errors import StoreClosed, StoreDisplaced, StoreReadFailed
+from chatd.store.place import Place
 from chatd.store.rows import (
     LAST_SEQ,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
-    SELECT_MESSAGE,
+    MisplacedRowError,
+    damaged_message,
+    ids_from,
     message_from_row,
     uuid_bytes,
     uuid_text,
@@ -37,7 +49,7 @@ _T = TypeVar("_T")
 _ROOM = f"""
     SELECT r.room_id,
            coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
-           {LAST_SEQ}
+           {LAST_SEQ}, r.forgotten_seq
     FROM rooms r WHERE r.connection_id = ?
 """
 _ROOM_AND_FORGOTTEN = "SELECT room_id, forgotten_seq FROM rooms WHERE connection_id = ?"
@@ -57,7 +69,8 @@ _HAS_THREAD = """
     SELECT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_thread
                    WHERE m.room_id = r.room_id AND m.thread_id = ?2)
         OR EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_id
-                   WHERE m.message_id = ?2 AND m.room_id = r.room_id AND m.thread_id IS NULL)
+                   WHERE m.message_id IN (?2, ?3) AND m.room_id = r.room_id
+                     AND m.thread_id IS NULL)
     FROM rooms r WHERE r.connection_id = ?1
 """
 OWED = f"""
@@ -72,9 +85,32 @@ UNDELIVERED = """
       AND m.delivered_by IS NULL AND m.user_id <> ?4
     ORDER BY m.seq DESC LIMIT ?5
 """
+_ONE = f"""
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq = ?2
+"""
+_SEQS_OF_THREAD = """
+    SELECT m.seq FROM messages m INDEXED BY messages_by_thread
+    WHERE m.room_id = ? AND m.thread_id = ? ORDER BY m.seq
+"""
 NEWEST = """
     SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
+"""
+# Which messages have an id, without a look at what they hold, the time of which would tell of it.
+_PLACES = """
+    SELECT m.position, r.connection_id
+    FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id)
+    WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
+"""
+_MESSAGE_AT = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+"""
+_ANSWERS = """
+    SELECT a.answer_id, r.connection_id, a.user_id, a.state
+    FROM answers a JOIN rooms r USING (room_id)
+    WHERE a.question_id BETWEEN ? AND ? ORDER BY a.question_id
 """
 _BEYOND_ANY_SEQ = 2**63 - 1
 
@@ -117,15 +153,33 @@ class Answering:
     state: str | None
 
 
+class Witness(Protocol):
+    """Who hears of damage; in the task that asked."""
+
+    def damaged(self, row: Damaged) -> None:
+        """A row was passed over: what it said is not known any more."""
+        ...
+
+    def read_failed(self, failure: StoreReadFailed) -> None:
+        """A question was not answered."""
+        ...
+
+
 class LogReaders:
     """Answers questions about the history, at most so many at once as it has threads.
 
     The threads cannot be stopped, so a cancelled question still waits for its end; each is short.
-    All raise `StoreReadFailed` when the disk fails, and `StoreClosed` after `close`.
+    All raise `StoreReadFailed` when the disk fails, and `StoreClosed` after `close`. Whoever wants
+    to hear of damage sets `witness`.
     """
 
-    def __init__(self, path: Path, threads: int = READER_THREADS) -> None:
+    def __init__(
+        self, path: Path, threads: int = READER_THREADS, place: Place | None = None
+    ) -> None:
+        """`place`: a new connection is made to the log that is open, and to no other."""
+        self.witness: Witness | None = None
         self._path = path
+        self._place = place
         self._limiter = trio.CapacityLimiter(threads)
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -155,26 +209,37 @@ class LogReaders:
         if limit < 1:
             raise ValueError(f"a page has room for a message at least, not for {limit}")
         thread = None if thread_id is None else uuid_bytes(thread_id)
-        return await self.read(
+        page = await self.read(
             lambda connection: _read_page(connection, connection_id, before, after, limit, thread)
         )
+        self.tell_of(page.messages)
+        return page
 
-    async def message(self, message_id: str) -> Message | None:
-        """The message with this id, in whatever room. `ValueError` where it is no UUID."""
+    async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        """The message with this id in one of these rooms, in whatever room where that is None.
+        `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
-        return await self.read(lambda connection: _read_message(connection, key))
+        message = await self.read(lambda connection: _read_message(connection, key, rooms))
+        if message is not None:
+            self.tell_of((message,))
+        return message
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
         """Whether a message of the room has opened this thread, or might: one that is in no thread
         itself. A thread outlives its opener, as long as a reply is kept. `ValueError` where the id
         is no UUID."""
-        key = uuid_bytes(thread_id)
-        return await self.read(lambda connection: _read_has_thread(connection, connection_id, key))
+        keys = uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))
+        return await self.read(
+            lambda connection: _read_has_thread(connection, connection_id, *keys)
+        )
 
-    async def answer_to(self, question_id: str) -> Answering | None:
-        """What became of a question; None where it was none. `ValueError` where it is no UUID."""
+    async def answer_to(
+        self, question_id: str, rooms: Container[str] | None = None
+    ) -> Answering | None:
+        """What became of a question in one of these rooms, in whatever room where that is None;
+        None where it was none. `ValueError` where it is no UUID."""
         key = uuid_bytes(question_id)
-        return await self.read(lambda connection: _read_answering(connection, key))
+        return await self.read(lambda connection: _read_answering(connection, key, rooms))
 
     async def owed(
         self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
@@ -185,9 +250,11 @@ class LogReaders:
         Fewer, or none, where retention removed some; fewer, but one at least, where they hold more
         than `PAGE_BYTES`. The gaps are ascending and apart.
         """
-        return await self.read(
+        owed = await self.read(
             lambda connection: _read_owed(connection, connection_id, gaps, after_seq, limit)
         )
+        self.tell_of([message for message, _ in owed])
+        return owed
 
     async def undelivered(
         self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
@@ -228,26 +295,44 @@ class LogReaders:
             try:
                 connection.execute("BEGIN")
                 answer = question(connection)
-                connection.execute("COMMIT")
             except BaseException:
                 connection.close()  # whatever state it is in: a new one costs little
                 raise
-            self._give_back(connection)
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error:  # it tells once more of damage that was passed over
+                connection.close()
+            else:
+                self._give_back(connection)
             return answer
 
         try:
             return await trio.to_thread.run_sync(
                 ask, limiter=self._limiter, abandon_on_cancel=False
             )
-        except sqlite3.Error as error:
-            raise StoreReadFailed(f"The log could not be read: {error}.") from error
+        except (sqlite3.Error, MisplacedRowError, StoreDisplaced) as error:
+            words = str(error) if isinstance(error, StoreDisplaced) else words_of(error)
+            is_damage = is_corrupt(error) or isinstance(error, MisplacedRowError)
+            failure = StoreReadFailed(f"The log could not be read: {words}.", is_damage=is_damage)
+            if self.witness is not None:
+                self.witness.read_failed(failure)
+            raise failure from error
+
+    def tell_of(self, messages: Iterable[Message]) -> None:
+        """Tell the witness of those that are damaged."""
+        for message in messages:
+            if message.is_damaged and self.witness is not None:
+                self.witness.damaged(Damaged("messages", message.connection_id, message.seq))
 
     def _take(self) -> sqlite3.Connection:
         # In several threads at once: `pop` and `append` of a list are atomic.
         try:
             return self._idle.pop()
         except IndexError:
-            return connect_to_read(self._path)
+            pass
+        if self._place is not None:
+            self._place.require()
+        return connect_to_read(self._path)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         self._idle.append(connection)
@@ -266,7 +351,7 @@ def _read_page(
     room = connection.execute(_ROOM, (connection_id,)).fetchone()
     if room is None:
         return Page((), has_more=False, first_seq=0, last_seq=0)
-    room_id, first_seq, last_seq = room
+    room_id, first_seq, last_seq, forgotten_seq = room
     backward = after is None
     bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
     # One more than asked for: whether it is there is `has_more`.
@@ -274,7 +359,24 @@ def _read_page(
     if thread is not None:
         parameters = (*parameters, thread)
     statement = page_statement(backward=backward, of_thread=thread is not None)
-    found, has_more = _as_far_as_it_fits(connection.execute(statement, parameters), limit)
+
+    def one_by_one() -> Iterator[tuple[Message, bool]]:
+        seqs: Sequence[int] = range(forgotten_seq + 1, last_seq + 1)
+        if thread is not None:
+            seqs = [seq for (seq,) in connection.execute(_SEQS_OF_THREAD, (room_id, thread))]
+        if backward:
+            nearest: Iterable[int] = reversed(seqs[: bisect_left(seqs, bound)])
+        else:
+            nearest = seqs[bisect_right(seqs, bound) :]
+        return _one_by_one(connection, (room_id, connection_id), nearest)
+
+    try:
+        found, has_more = _as_far_as_it_fits(
+            _in_rows(connection.execute(statement, parameters)), limit
+        )
+    except (sqlite3.Error, MisplacedRowError) as error:
+        require_damage(error)
+        found, has_more = _as_far_as_it_fits(one_by_one(), limit)
     if backward:
         found.reverse()
     delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
@@ -283,19 +385,45 @@ def _read_page(
 
 
 def _as_far_as_it_fits(
-    rows: Iterable[Sequence[Any]], limit: int
+    messages: Iterable[tuple[Message, bool]], limit: int
 ) -> tuple[list[tuple[Message, bool]], bool]:
-    """The messages in `rows` that make a page, each with whether it was delivered; whether there
-    are more."""
+    """The messages that make a page, each with whether it was delivered; whether there are more."""
     found: list[tuple[Message, bool]] = []
     size = 0
-    for row in rows:
-        message = message_from_row(row)
+    for message, is_delivered in messages:
         size += content_bytes(message)
         if len(found) == limit or (found and size > PAGE_BYTES):
             return found, True
-        found.append((message, bool(row[MESSAGE_WIDTH])))
+        found.append((message, is_delivered))
     return found, False
+
+
+def _in_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Message, bool]]:
+    for row in rows:
+        yield message_from_row(row), bool(row[MESSAGE_WIDTH])
+
+
+def _one_by_one(
+    connection: sqlite3.Connection, room: tuple[int, str], seqs: Iterable[int]
+) -> Iterator[tuple[Message, bool]]:
+    """The messages of a room, by its number and name, each looked up by itself: one that cannot be
+    read is damaged."""
+    number, connection_id = room
+    for seq in seqs:
+        try:
+            row = connection.execute(_ONE, (number, seq)).fetchone()
+            if row is not None:  # else it has dropped out of a broken index
+                yield from _in_rows([row])
+                continue
+        except (sqlite3.Error, MisplacedRowError) as error:
+            require_damage(error)
+        yield damaged_message(connection_id, seq), False
+
+
+def require_damage(error: Exception) -> None:
+    """Raise an error again that reading once more may not meet."""
+    if not (isinstance(error, MisplacedRowError) or is_corrupt(error)):
+        raise error
 
 
 def content_bytes(message: Message) -> int:
@@ -310,23 +438,29 @@ def page_statement(*, backward: bool, of_thread: bool) -> str:
     )
 
 
-def _read_message(connection: sqlite3.Connection, key: bytes) -> Message | None:
-    row = connection.execute(SELECT_MESSAGE, (key,)).fetchone()
-    return None if row is None else message_from_row(row)
+def _read_message(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Message | None:
+    for position, room in connection.execute(_PLACES, ids_from(key)).fetchall():
+        if rooms is None or room in rooms:
+            return message_from_row(connection.execute(_MESSAGE_AT, (position,)).fetchone())
+    return None
 
 
-def _read_has_thread(connection: sqlite3.Connection, connection_id: str, thread: bytes) -> bool:
-    row = connection.execute(_HAS_THREAD, (connection_id, thread)).fetchone()
+def _read_has_thread(
+    connection: sqlite3.Connection, connection_id: str, thread: bytes, scoped: bytes
+) -> bool:
+    row = connection.execute(_HAS_THREAD, (connection_id, thread, scoped)).fetchone()
     return row is not None and bool(row[0])
 
 
-def _read_answering(connection: sqlite3.Connection, key: bytes) -> Answering | None:
-    row = connection.execute(
-        "SELECT a.answer_id, r.connection_id, a.user_id, a.state"
-        " FROM answers a JOIN rooms r USING (room_id) WHERE a.question_id = ?",
-        (key,),
-    ).fetchone()
-    return None if row is None else Answering(uuid_text(row[0]), *row[1:])
+def _read_answering(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Answering | None:
+    for answer_id, room, user_id, state in connection.execute(_ANSWERS, ids_from(key)).fetchall():
+        if (rooms is None or room in rooms) and BROKEN not in (answer_id, user_id, state):
+            return Answering(uuid_text(answer_id), room, user_id, state)
+    return None
 
 
 def _read_owed(
@@ -339,13 +473,22 @@ def _read_owed(
     room_id, forgotten_seq = _find_room(connection, connection_id)
     above = max(after_seq, forgotten_seq)
 
-    def rows() -> Iterator[Sequence[Any]]:
-        for gap in gaps:
-            if gap.last > above:
-                first = max(gap.first, above + 1)
-                yield from connection.execute(OWED, (room_id, first, gap.last, limit))
+    ranges = [(max(gap.first, above + 1), gap.last) for gap in gaps if gap.last > above]
 
-    found, _ = _as_far_as_it_fits(islice(rows(), limit), limit)
+    def in_one() -> Iterator[tuple[Message, bool]]:
+        for first, last in ranges:
+            yield from _in_rows(connection.execute(OWED, (room_id, first, last, limit)))
+
+    def one_by_one() -> Iterator[tuple[Message, bool]]:
+        for first, last in ranges:
+            seqs = range(first, last + 1)
+            yield from _one_by_one(connection, (room_id, connection_id), seqs)
+
+    try:
+        found, _ = _as_far_as_it_fits(islice(in_one(), limit), limit)
+    except (sqlite3.Error, MisplacedRowError) as error:
+        require_damage(error)
+        found, _ = _as_far_as_it_fits(islice(one_by_one(), limit), limit)
     return tuple(found)
 
 
@@ -359,7 +502,11 @@ def _read_undelivered(
 ) -> tuple[MessagePlace, ...]:
     room_id, _ = _find_room(connection, connection_id)
     rows = connection.execute(UNDELIVERED, (room_id, first_seq, last_seq, user_id, limit))
-    places = [MessagePlace(uuid_text(message_id), *rest) for message_id, *rest in rows]
+    places = [
+        MessagePlace(uuid_text(message_id), *rest)
+        for message_id, *rest in rows
+        if isinstance(message_id, bytes) and BROKEN not in rest  # else nobody hears of its delivery
+    ]
     return tuple(places[::-1])
 
 
@@ -372,7 +519,7 @@ def _read_cuts(
 
     def offer_next(room: str) -> None:
         for position, seq, timestamp_ms in rest[room]:
-            if timestamp_ms >= oldest_ms:
+            if timestamp_ms >= oldest_ms or timestamp_ms < PLAUSIBLE_FROM_MS:
                 heapq.heappush(newest, (-position, room, seq, timestamp_ms))
             break
 

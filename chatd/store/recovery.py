@@ -14,10 +14,13 @@ import attrs
 
 from chatd.chat.queue import Queue
 from chatd.chat.records import OpenAnswer
+from chatd.store.damage import BROKEN, Damaged
+from chatd.store.mark import Reached
 from chatd.store.rows import (
     MESSAGE_COLUMNS,
     QUEUE_COLUMNS,
     SELECT_HEADS,
+    MisplacedRowError,
     message_from_row,
     queue_from_row,
     uuid_text,
@@ -40,10 +43,13 @@ _MEMBERS_SINCE = f"""
     WHERE m.position > ?
 """
 _OPEN_ANSWERS = """
-    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms
+    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
+           a.is_to_read
     FROM answers a INDEXED BY answers_open CROSS JOIN rooms r USING (room_id)
     WHERE a.state IS NULL ORDER BY a.opened_ms
 """
+
+_NEWEST_TIME = "SELECT timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
 Members = Mapping[str, Mapping[str, Queue]]
 
@@ -66,7 +72,9 @@ class Recovered:
     `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
     with members and no message ever. `position`: that of the last record. `message_count`: messages
     in the log, without counting them. `members`: what each is owed, by connection id, then by user
-    id; a room without members is not in it. `open_answers`: questions whose answer has not ended.
+    id; a room without members is not in it. `open_answers`: questions whose answer has not ended,
+    and messages that are to be read for one. `damaged`: rows among these that could not be read.
+    `newest_ms`: the time of the last message.
     """
 
     rooms: dict[str, int]
@@ -74,11 +82,19 @@ class Recovered:
     message_count: int
     members: dict[str, dict[str, Queue]]
     open_answers: tuple[OpenAnswer, ...] = ()
+    damaged: tuple[Damaged, ...] = attrs.field(default=(), eq=False)
+    newest_ms: int | None = None
+
+    def reached(self, epoch: str) -> Reached:
+        """How far the log `epoch` has come."""
+        return Reached(epoch, self.position, sum(self.rooms.values()), len(self.rooms))
 
 
 def read_epoch(connection: sqlite3.Connection) -> str:
     """The name of this log, new when it was created or restored."""
     [(epoch,)] = connection.execute("SELECT epoch FROM meta")
+    if epoch is BROKEN:
+        raise ValueError("the log does not say its name")
     return str(epoch)
 
 
@@ -99,15 +115,32 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
         rooms: dict[str, int] = {}
         message_count = 0
         for room, _, last_seq, forgotten_seq in connection.execute(SELECT_HEADS):
+            if room is BROKEN:
+                raise ValueError("a room does not say its name")
             rooms[room] = last_seq
             message_count += last_seq - forgotten_seq  # what is there of a room is dense
-        members = _read_members(connection, base)
-        open_answers = tuple(map(_open_answer, connection.execute(_OPEN_ANSWERS)))
-    return Recovered(rooms, position, message_count, members, open_answers)
+        newest = connection.execute(_NEWEST_TIME).fetchone()
+        damaged: list[Damaged] = []
+        members = _read_members(connection, base, rooms, damaged)
+        open_answers = []
+        for row in connection.execute(_OPEN_ANSWERS):
+            if BROKEN in row:  # nobody can be told of its end: it stays open
+                damaged.append(Damaged("answers", row[2]))
+            else:
+                open_answers.append(_open_answer(row))
+    return Recovered(
+        rooms,
+        position,
+        message_count,
+        members,
+        tuple(open_answers),
+        tuple(damaged),
+        newest[0] if newest is not None and isinstance(newest[0], int) else None,
+    )
 
 
 def _open_answer(row: Sequence[Any]) -> OpenAnswer:
-    question_id, answer_id, connection_id, user_id, thread_id, opened_ms = row
+    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read = row
     return OpenAnswer(
         uuid_text(question_id),
         uuid_text(answer_id),
@@ -115,11 +148,15 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer:
         user_id,
         None if thread_id is None else uuid_text(thread_id),
         opened_ms,
+        is_to_read=bool(is_to_read),
     )
 
 
 def _read_members(
-    connection: sqlite3.Connection, base: SnapshotOfMembers | None
+    connection: sqlite3.Connection,
+    base: SnapshotOfMembers | None,
+    last_seqs: Mapping[str, int],
+    damaged: list[Damaged],
 ) -> dict[str, dict[str, Queue]]:
     if base is None:
         members: dict[str, dict[str, Queue]] = {}
@@ -128,11 +165,25 @@ def _read_members(
         members = {room: dict(queues) for room, queues in base.members.items()}
         rows = connection.execute(_MEMBERS_SINCE, (base.position,))
     for room, user, is_member, *columns in rows:
-        if is_member:
-            members.setdefault(room, {})[user] = queue_from_row(*columns)
+        if user is BROKEN:
+            damaged.append(Damaged("members", room))
+        elif is_member:
+            try:
+                queue = queue_from_row(*columns)
+            except (ValueError, TypeError):
+                damaged.append(Damaged("members", room))
+                queue = _fallen_out(columns[0], last_seqs[room])
+            members.setdefault(room, {})[user] = queue
         else:
             members.get(room, {}).pop(user, None)
     return {room: queues for room, queues in members.items() if queues}
+
+
+def _fallen_out(away_seq: object, last_seq: int) -> Queue:
+    """For a queue that cannot be read: the member is told that all it may have been owed fell out,
+    and finds that in the history."""
+    seen = away_seq if isinstance(away_seq, int) and 0 <= away_seq <= last_seq else last_seq
+    return Queue(seen, 0, (), (1, seen) if seen else None)
 
 
 @contextlib.contextmanager
@@ -149,14 +200,25 @@ def _one_view(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def probe(connection: sqlite3.Connection) -> None:
-    """Read a bounded number of places. Raises `sqlite3.DatabaseError` or `ValueError` at damage."""
+def probe(connection: sqlite3.Connection) -> tuple[Damaged, ...]:
+    """Read a bounded number of places; the rows among them that are broken, which a daemon can live
+    with. Raises `sqlite3.DatabaseError` or `ValueError` where the file itself is damaged: to write
+    to it would damage more."""
+    damaged: dict[Damaged, None] = {}
     [(last,)] = connection.execute("SELECT coalesce(max(position), 0) FROM messages")
     for sample in range(SAMPLES + 1):
         for row in connection.execute(_MESSAGE_AT, (last * sample // SAMPLES,)):
-            message = message_from_row(row)
+            try:
+                message = message_from_row(row)
+            except MisplacedRowError:
+                damaged[Damaged("messages")] = None
+                continue
+            if message.is_damaged:
+                damaged[Damaged("messages", message.connection_id, message.seq)] = None
+                continue
             found = connection.execute(
                 "SELECT 1 FROM messages WHERE message_id = ?", (row[0],)
             ).fetchone()
             if found is None:
-                raise ValueError(f"message {message.message_id} is not in its index")
+                raise ValueError("a message is not in its index")
+    return tuple(damaged)

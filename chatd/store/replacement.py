@@ -5,7 +5,8 @@ when it has it, it is the log: whoever holds the directory's lock next, a restor
 the old files aside and gives it the log's name, as often as that is cut off on the way. The old
 files go into `replaced-TIME`, and are never deleted.
 
-The old WAL must be gone before the new log has its name: SQLite would play it into it.
+The old WAL must be gone before the new log has its name: SQLite would play it into it. The mark
+tells of the old log, and goes with it: what is intended is no loss.
 """
 
 import datetime
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log_file import LOG_NAME
+from chatd.store.mark import MARK_NAME
 from chatd.store.snapshots import sync_directory
 
 _RESTORED_PREFIX = f"{LOG_NAME}.restored-"
-_OLD = (LOG_NAME, f"{LOG_NAME}-wal", f"{LOG_NAME}-shm", f"{LOG_NAME}-journal")
+_OLD = (LOG_NAME, f"{LOG_NAME}-wal", f"{LOG_NAME}-shm", f"{LOG_NAME}-journal", MARK_NAME)
 
 
 def restored_path(directory: Path, now_ms: int) -> Path:

@@ -3,6 +3,10 @@
 Messages leave a room from its oldest end only, so that what is there stays dense: where clocks went
 back, an old message behind a younger one stays until that one is old too. The seqs of what was
 removed are never given again (`forgotten_seq`).
+
+A time on a message is that of the clock then, which may have been wrong. So none is old by its own
+word alone: it goes with what lies behind it only up to one whose time a set clock may have said,
+and what was stored after something young is young.
 """
 
 import sqlite3
@@ -10,7 +14,10 @@ from collections.abc import Sequence
 
 import attrs
 
+from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.search import unindex
+
+LOOKED_BACK = 1_000  # positions before an old message, in which a young one shows a clock gone back
 
 _ROOMS = """
     SELECT r.room_id, r.connection_id, r.forgotten_seq,
@@ -18,8 +25,12 @@ _ROOMS = """
     FROM rooms r
 """
 _OLDEST = """
-    SELECT m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
+    SELECT m.seq, m.timestamp_ms, m.position FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq > ? ORDER BY m.seq LIMIT ?
+"""
+_FIRST_YOUNG_BEFORE = """
+    SELECT min(m.position) FROM messages m
+    WHERE m.position BETWEEN ?1 - ?4 AND ?1 - 1 AND m.timestamp_ms BETWEEN ?2 AND ?3
 """
 _BELOW = """
     SELECT m.position, m.content, m.message_id FROM messages m INDEXED BY messages_by_seq
@@ -29,18 +40,25 @@ _BELOW = """
 
 @attrs.frozen
 class Keep:
-    """What stays: nothing older than `oldest_ms`, at most `per_room` of a room; None: no matter."""
+    """What stays: nothing older than `oldest_ms`, at most `per_room` of a room; None: no matter.
+
+    `now_ms`: no true time is later. `young_from`: what is stored from this position on is young,
+    whatever its time says.
+    """
 
     oldest_ms: int | None
     per_room: int | None
+    now_ms: int = 2**63 - 1
+    young_from: int = 2**63 - 1
 
 
 @attrs.frozen
 class Surplus:
-    """What is below `first_kept` in a room may go."""
+    """What is below `first_kept` in a room may go; the first of it is `first_removed`."""
 
     connection_id: str
     first_kept: int
+    first_removed: int = 1
 
 
 def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[Surplus]:
@@ -54,18 +72,41 @@ def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[
         if keep.per_room is not None:
             first_kept = max(first_kept, last_seq - keep.per_room + 1)
         if keep.oldest_ms is not None and first_kept <= forgotten_seq + most:
-            for seq, timestamp_ms in connection.execute(_OLDEST, (room_id, first_kept - 1, most)):
-                if timestamp_ms >= keep.oldest_ms:
-                    break
-                first_kept = seq + 1
+            oldest = connection.execute(_OLDEST, (room_id, first_kept - 1, most)).fetchall()
+            first_kept = _after_the_old(connection, oldest, keep.oldest_ms, keep) or first_kept
         first_kept = min(first_kept, forgotten_seq + 1 + most)
         surplus = first_kept - forgotten_seq - 1
         if surplus > 0:
-            found.append(Surplus(connection_id, first_kept))
+            found.append(Surplus(connection_id, first_kept, forgotten_seq + 1))
             most -= surplus
         if most <= 0:
             break
     return found
+
+
+def _after_the_old(
+    connection: sqlite3.Connection,
+    oldest: Sequence[tuple[int, object, int]],
+    oldest_ms: int,
+    keep: Keep,
+) -> int | None:
+    """The seq behind those of the oldest messages, as seq, time and position, that are too old."""
+    old: list[tuple[int, int]] = []
+    sure = 0  # of these, so many are: the last of them has a time that a set clock may have said
+    for seq, timestamp_ms, position in oldest:
+        if not isinstance(timestamp_ms, int) or timestamp_ms >= oldest_ms:
+            break
+        if position >= keep.young_from:
+            break
+        old.append((seq, position))
+        if timestamp_ms >= PLAUSIBLE_FROM_MS:
+            sure = len(old)
+    if sure == 0:
+        return None
+    bounds = (old[sure - 1][1], oldest_ms, keep.now_ms, LOOKED_BACK)
+    [(young,)] = connection.execute(_FIRST_YOUNG_BEFORE, bounds)
+    seqs = [seq for seq, position in old[:sure] if young is None or position < young]
+    return seqs[-1] + 1 if seqs else None
 
 
 def remove(connection: sqlite3.Connection, surplus: Sequence[Surplus]) -> int:

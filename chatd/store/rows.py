@@ -8,11 +8,13 @@ the same batch, and messages go first.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, assert_never
+from hashlib import blake2b
+from typing import Any, TypeAlias, TypeVar, assert_never
 
 import attrs
 import orjson
 
+from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
     AnswerClosed,
@@ -21,9 +23,11 @@ from chatd.chat.records import (
     MemberKept,
     MemberRemoved,
     Message,
+    MessageRead,
     MessageStored,
     Record,
 )
+from chatd.chat.rendering import DAMAGED_SENTENCE
 from chatd.store.errors import RecordRefused
 
 MESSAGE_COLUMNS = (
@@ -31,9 +35,11 @@ MESSAGE_COLUMNS = (
     " m.timestamp_ms, m.reply_to, m.answer"
 )
 MESSAGE_WIDTH = 11  # how many columns these are
-SELECT_MESSAGE = (
-    f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.message_id = ?"
-)
+# Those of one id, the one without a scope first: between the two of `ids_from`.
+SELECT_MESSAGES = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
+    WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
+"""
 # The last seq of a room `r` that was ever given, be it that retention removed its message.
 LAST_SEQ = """
     max(r.forgotten_seq,
@@ -49,10 +55,14 @@ _INSERT_MESSAGE = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OPEN_ANSWER = """
-    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms)
-    VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_CLOSE_ANSWER = "UPDATE answers SET state = ?, answer_id = ? WHERE question_id = ?"
+_KEEP_QUESTION = "UPDATE answers SET is_to_read = 0 WHERE question_id = ?"
+_FORGET_TALK = "DELETE FROM answers WHERE question_id = ? AND is_to_read"
+_CLOSE_ANSWER = """
+    UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0 WHERE question_id = ?
+"""
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
@@ -70,28 +80,40 @@ _MARK_DELIVERED = """
 """
 _SET_POSITION = "UPDATE meta SET position = ?"
 
-_UUID_TEXT_LENGTH = 36
+ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
+
+_T = TypeVar("_T")
 
 # What a queue is in JSON, by its fields: the gaps are [first, last, since_ms].
 QueueFields: TypeAlias = tuple[int | None, int, list[list[int]], list[int] | None]
 
 
 def uuid_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID in its lower-case text form; `ValueError` for any other text."""
-    raw = bytes.fromhex(text.replace("-", ""))
-    if len(raw) != 16 or uuid_text(raw) != text:
-        raise ValueError(f"not a UUID in lower case: {text[:_UUID_TEXT_LENGTH]!r}")
+    """The 16 bytes of a UUID in its lower-case text form, and behind them those of its scope, where
+    it has one (`chatd.chat.ids`); `ValueError` for any other text."""
+    raw = bytes.fromhex(text.replace("-", "").replace("/", ""))
+    if len(raw) not in ID_LENGTHS or uuid_text(raw) != text:
+        raise ValueError(f"not a UUID in lower case: {text[:WRITTEN_CHARS]!r}")
     return raw
 
 
 def uuid_text(raw: bytes) -> str:
-    """The lower-case text of 16 bytes."""
+    """The lower-case text of 16 bytes, and of a scope behind them."""
     digits = raw.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    scope = f"/{digits[32:]}" if len(digits) > 32 else ""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}{scope}"
+
+
+def ids_from(key: bytes) -> tuple[bytes, bytes]:
+    """The first and the last key that this id may have, be it with a scope."""
+    return key, key + b"\xff" * SCOPE_BYTES
 
 
 def message_from_row(row: Sequence[Any]) -> Message:
-    """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at."""
+    """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at.
+
+    One that is broken is damaged, as far as its room and seq can be read: `MisplacedRowError` else.
+    """
     (
         message_id,
         connection_id,
@@ -105,6 +127,20 @@ def message_from_row(row: Sequence[Any]) -> Message:
         reply_to,
         answer,
     ) = row[:MESSAGE_WIDTH]
+    if not (
+        content.__class__ is str
+        and user_id.__class__ is str
+        and connection_id.__class__ is str
+        and seq.__class__ is int
+        and timestamp_ms.__class__ is int
+        and (name is None or name.__class__ is str)
+        and _is_uuid(message_id)
+        and (thread_id is None or _is_uuid(thread_id))
+        and (reply_to is None or _is_uuid(reply_to))
+        and (context is None or _is_document(context))
+        and (answer is None or _is_document(answer))
+    ):
+        return _damaged_message(row)
     return Message(
         message_id=uuid_text(message_id),
         connection_id=connection_id,
@@ -118,6 +154,63 @@ def message_from_row(row: Sequence[Any]) -> Message:
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
     )
+
+
+class MisplacedRowError(ValueError):
+    """A row that does not say of which room it is, or at which seq."""
+
+
+def _damaged_message(row: Sequence[Any]) -> Message:
+    """What can be read of a broken row."""
+    message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
+        row[:MESSAGE_WIDTH]
+    )
+    if not (isinstance(room, str) and isinstance(seq, int)):
+        raise MisplacedRowError("a message does not say where it belongs")
+    return Message(
+        message_id=uuid_text(message_id) if _is_uuid(message_id) else _stand_in_id(room, seq),
+        connection_id=room,
+        seq=seq,
+        user_id=_if_is(str, user_id) or "",
+        name=_if_is(str, name),
+        content=_if_is(str, content) or DAMAGED_SENTENCE,
+        context=context if _is_document(context) else None,
+        thread_id=uuid_text(thread_id) if _is_uuid(thread_id) else None,
+        timestamp_ms=_if_is(int, at_ms) or 0,
+        reply_to=uuid_text(reply_to) if _is_uuid(reply_to) else None,
+        answer=answer if _is_document(answer) else None,
+        is_damaged=True,
+    )
+
+
+def damaged_message(connection_id: str, seq: int) -> Message:
+    """Stands for a message of which nothing can be read, so that seqs stay dense."""
+    nothing = (None, connection_id, seq, *[None] * (MESSAGE_WIDTH - 3))
+    return _damaged_message(nothing)
+
+
+def _stand_in_id(connection_id: str, seq: int) -> str:
+    """An id for a message whose own cannot be read: always the same, and nobody else's."""
+    place = f"{connection_id}\0{seq}".encode()
+    return uuid_text(blake2b(place, digest_size=16, person=b"chatd damaged").digest())
+
+
+def _if_is(kind: type[_T], value: object) -> _T | None:
+    return value if isinstance(value, kind) else None
+
+
+def _is_uuid(value: object) -> bool:
+    return value.__class__ is bytes and len(value) in ID_LENGTHS
+
+
+def _is_document(value: object) -> bool:
+    """Whether it is the bytes of a JSON object: what goes out as it is, must be."""
+    if value.__class__ is not bytes:
+        return False
+    try:
+        return orjson.loads(value).__class__ is dict
+    except ValueError:
+        return False
 
 
 def queue_fields(queue: Queue) -> QueueFields:
@@ -138,8 +231,8 @@ def queue_from_fields(
         if fallen is not None:
             told = (fallen[0], fallen[1])
         return Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
-    except (TypeError, IndexError, KeyError) as error:
-        raise ValueError(f"not the queue of a member: {error}") from None
+    except (TypeError, IndexError, KeyError):
+        raise ValueError("not the queue of a member") from None
 
 
 def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | None) -> Queue:
@@ -154,11 +247,15 @@ def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | 
 
 @attrs.define
 class Heads:
-    """Where the log ends: the last position, the number of each room and its last seq."""
+    """Where the log ends: the last position, the number of each room and its last seq.
+
+    `messages` is how many were ever stored, be it that retention removed some: the sum of those.
+    """
 
     position: int
     room_ids: dict[str, int]
     last_seqs: dict[str, int]
+    messages: int
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Heads":
@@ -169,12 +266,14 @@ class Heads:
         for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
             room_ids[connection_id] = room_id
             last_seqs[connection_id] = last_seq
-        return cls(position, room_ids, last_seqs)
+        return cls(position, room_ids, last_seqs, sum(last_seqs.values()))
 
     def advance(self, batch: "Batch") -> None:
         """Take over what `batch` has written."""
         self.position = batch.position
         self.room_ids.update(batch.new_rooms)
+        for room, seq in batch.last_seqs.items():
+            self.messages += seq - self.last_seqs.get(room, 0)
         self.last_seqs.update(batch.last_seqs)
 
 
@@ -224,6 +323,8 @@ class Batch:
         "_members",
         "_messages",
         "_opened",
+        "_questions",
+        "_talk",
         "last_seqs",
         "new_rooms",
         "position",
@@ -238,6 +339,8 @@ class Batch:
         self._members: dict[tuple[int, str], _MemberRow] = {}
         self._delivered: list[tuple[object, ...]] = []
         self._opened: list[tuple[object, ...]] = []
+        self._questions: list[tuple[object, ...]] = []
+        self._talk: list[tuple[object, ...]] = []
         self._closed: list[tuple[object, ...]] = []
 
     def add(self, records: Iterable[Record]) -> None:
@@ -263,8 +366,12 @@ class Batch:
                             answer.user_id,
                             None if answer.thread_id is None else uuid_bytes(answer.thread_id),
                             answer.opened_ms,
+                            answer.is_to_read,
                         )
                     )
+                case MessageRead(_, question_id, _, is_question):
+                    read = self._questions if is_question else self._talk
+                    read.append((uuid_bytes(question_id),))
                 case AnswerClosed(_, question_id, answer_id, state):
                     self._closed.append((state, uuid_bytes(answer_id), uuid_bytes(question_id)))
                 case _:
@@ -283,6 +390,10 @@ class Batch:
             connection.executemany(_MARK_DELIVERED, self._delivered)
         if self._opened:
             connection.executemany(_OPEN_ANSWER, self._opened)
+        if self._questions:
+            connection.executemany(_KEEP_QUESTION, self._questions)
+        if self._talk:
+            connection.executemany(_FORGET_TALK, self._talk)
         if self._closed:
             connection.executemany(_CLOSE_ANSWER, self._closed)
         if self.position == self._heads.position:

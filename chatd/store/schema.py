@@ -15,7 +15,8 @@ How the tables are meant:
   removed keeps a row with `is_member` 0, for the same reason.
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
 - **answers** have a row for each question, by the id of its message; `state` is null while the
-  answer is open, and so tells a start what a crash has interrupted.
+  answer is open, and so tells a start what a crash has interrupted. With `is_to_read` nobody has
+  read yet whether the message is a question; where it is none, the row goes.
 - **message_text** is the index of the search, over the content that `messages` holds. It is brought
   forward behind the commits, up to `indexed_position`.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
@@ -132,6 +133,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         """,
         "CREATE INDEX answers_open ON answers (opened_ms) WHERE state IS NULL",
     ),
+    ("ALTER TABLE answers ADD COLUMN is_to_read INTEGER NOT NULL DEFAULT 0",),
 )
 
 CURRENT_VERSION = len(MIGRATIONS)
@@ -149,9 +151,11 @@ def create(connection: sqlite3.Connection, created_ms: int) -> None:
     )
 
 
-def name_anew(connection: sqlite3.Connection) -> None:
-    """Give the log another epoch: who knows it by the old one starts over."""
+def name_anew(connection: sqlite3.Connection) -> str:
+    """Give the log another epoch, and return it: who knows it by the old one starts over."""
     connection.execute("UPDATE meta SET epoch = lower(hex(randomblob(8)))")
+    [(epoch,)] = connection.execute("SELECT epoch FROM meta")
+    return str(epoch)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -29,9 +29,15 @@ import orjson
 import trio
 
 from chatd.chat.records import Message
+from chatd.store.damage import Damaged
 from chatd.store.errors import CommitFailed
-from chatd.store.readers import PAGE_BYTES, LogReaders, content_bytes
-from chatd.store.rows import MESSAGE_COLUMNS, MESSAGE_WIDTH, message_from_row
+from chatd.store.readers import PAGE_BYTES, LogReaders, content_bytes, require_damage
+from chatd.store.rows import (
+    MESSAGE_COLUMNS,
+    MESSAGE_WIDTH,
+    MisplacedRowError,
+    message_from_row,
+)
 
 SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
 LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
@@ -126,10 +132,12 @@ class Hit:
 
 @attrs.frozen
 class Found:
-    """Hits, the best first; `cursor` is None where there are no more."""
+    """Hits, the best first; `cursor` is None where there are no more. `unreadable` is how many more
+    there are in this place, of which nothing can be read."""
 
     hits: tuple[Hit, ...]
     cursor: Cursor | None
+    unreadable: int = 0
 
 
 @attrs.frozen
@@ -160,7 +168,11 @@ class Searcher:
         if await self._readers.read(_is_behind):
             with contextlib.suppress(CommitFailed):
                 await self.catch_up(trio.current_time() + CATCH_UP_S)
-        return await self._readers.read(functools.partial(_find, wanted, limit, cursor))
+        found = await self._readers.read(functools.partial(_find, wanted, limit, cursor))
+        self._readers.tell_of([hit.message for hit in found.hits])
+        if found.unreadable and self._readers.witness is not None:
+            self._readers.witness.damaged(Damaged("messages"))
+        return found
 
     async def catch_up(self, until_s: float) -> None:
         """Bring the index forward, until it is up to date or `trio.current_time` is `until_s`.
@@ -177,18 +189,27 @@ def index_some(connection: sqlite3.Connection, most: int) -> int:
     [(indexed,)] = connection.execute(_INDEXED)
     rows = connection.execute(_NEXT_ROWS, (indexed, most)).fetchall()
     if rows:
-        connection.executemany("INSERT INTO message_text (rowid, content) VALUES (?, ?)", rows)
+        connection.executemany(
+            "INSERT INTO message_text (rowid, content) VALUES (?, ?)", _readable(rows)
+        )
         connection.execute("UPDATE meta SET indexed_position = ?", (rows[-1][0],))
     return len(rows)
 
 
-def unindex(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> None:
-    """Take messages, as position and content, out of the index, before they are deleted."""
+def unindex(connection: sqlite3.Connection, rows: Sequence[tuple[int, object]]) -> None:
+    """Take messages, as position and content, out of the index, before they are deleted.
+
+    What is indexed of a content that cannot be read stays in there, and is found no more.
+    """
     [(indexed,)] = connection.execute(_INDEXED)
     connection.executemany(
         "INSERT INTO message_text (message_text, rowid, content) VALUES ('delete', ?, ?)",
-        [row for row in rows if row[0] <= indexed],
+        [row for row in _readable(rows) if row[0] <= indexed],
     )
+
+
+def _readable(rows: Sequence[tuple[int, object]]) -> list[tuple[int, str]]:
+    return [(position, content) for position, content in rows if isinstance(content, str)]
 
 
 def _is_behind(connection: sqlite3.Connection) -> bool:
@@ -222,45 +243,63 @@ def _find(
                 limit + 1,
             ),
         ).fetchall()
-        hits = _show(connection, wanted.expression, [position for position, _ in found[:limit]])
+        positions = [position for position, _ in found[:limit]]
+        hits, unreadable = _show(connection, wanted.expression, positions)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
         raise
     finally:
         connection.set_progress_handler(None, 0)
-    if len(found) == len(hits):
-        return Found(tuple(hits), None)
-    position, length = found[len(hits) - 1]
-    return Found(tuple(hits), Cursor(cursor.newest, length, position))
+    seen = len(hits) + unreadable
+    if len(found) == seen:
+        return Found(tuple(hits), None, unreadable)
+    position, length = found[seen - 1]
+    return Found(tuple(hits), Cursor(cursor.newest, length, position), unreadable)
 
 
-def _show(connection: sqlite3.Connection, expression: str, positions: list[int]) -> list[Hit]:
-    """The messages at these positions, as far as they make a page."""
+def _show(
+    connection: sqlite3.Connection, expression: str, positions: list[int]
+) -> tuple[list[Hit], int]:
+    """The messages at these positions, as far as they make a page, and how many among them could
+    not be read at all."""
     if not positions:
-        return []
-    asked = orjson.dumps(positions).decode()
-    highlighted = dict(
-        connection.execute(
-            _HIGHLIGHT, (expression, min(positions), max(positions), asked, *_MARKS)
-        ).fetchall()
-    )
+        return [], 0
+    highlighted = _highlighted(connection, expression, positions)
     hits: list[Hit] = []
-    size = 0
+    size = unreadable = 0
     for position in positions:
-        row = connection.execute(_SHOW, (position,)).fetchone()
-        message = message_from_row(row)
+        try:
+            row = connection.execute(_SHOW, (position,)).fetchone()
+            message = message_from_row(row)
+        except (sqlite3.Error, MisplacedRowError) as error:
+            require_damage(error)
+            unreadable += 1
+            continue
         size += content_bytes(message)
         if hits and size > PAGE_BYTES:
             break
-        matches = _matches(message.content, highlighted[position])
+        matches = _matches(message.content, highlighted.get(position))
         hits.append(Hit(message, bool(row[MESSAGE_WIDTH]), matches))
-    return hits
+    return hits, unreadable
 
 
-def _matches(content: str, highlighted: str) -> tuple[tuple[int, int], ...]:
-    """Where the marks stand; none where the content holds such characters itself."""
-    if _OPEN in content or _CLOSE in content:
+def _highlighted(
+    connection: sqlite3.Connection, expression: str, positions: list[int]
+) -> dict[int, object]:
+    """The contents at these positions with marks in them; none where one of them cannot be read."""
+    asked = orjson.dumps(positions).decode()
+    parameters = (expression, min(positions), max(positions), asked, *_MARKS)
+    try:
+        return dict(connection.execute(_HIGHLIGHT, parameters).fetchall())
+    except sqlite3.Error as error:
+        require_damage(error)
+        return {}
+
+
+def _matches(content: str, highlighted: object) -> tuple[tuple[int, int], ...]:
+    """Where the marks stand; none where the content holds such characters itself, or is broken."""
+    if not isinstance(highlighted, str) or _OPEN in content or _CLOSE in content:
         return ()
     before, *pieces = highlighted.split(_OPEN)
     matches, at = [], len(before)

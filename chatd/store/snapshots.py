@@ -29,6 +29,8 @@ import attrs
 import orjson
 
 from chatd.chat.queue import PRESENT, Queue
+from chatd.files import open_file
+from chatd.store.loss import Ahead
 from chatd.store.rows import queue_fields, queue_from_fields
 
 FORMAT_VERSION = 1
@@ -81,10 +83,12 @@ class PassedOverFor(enum.StrEnum):
 
 @attrs.frozen
 class PassedOver:
-    """A snapshot that is there and was not taken, by the name of its file."""
+    """A snapshot that is there and was not taken, by the name of its file. `position`: where it
+    stands, of one that is whole."""
 
     name: str
     reason: PassedOverFor
+    position: int = 0
 
 
 @attrs.frozen
@@ -94,10 +98,16 @@ class Found:
     snapshot: Snapshot | None
     passed_over: tuple[PassedOver, ...] = ()
 
+    @property
+    def ahead(self) -> Ahead | None:
+        """The furthest of those that the log has lost the end of."""
+        return furthest(self.passed_over)
+
 
 class _Unusable(Exception):
-    def __init__(self, reason: PassedOverFor) -> None:
+    def __init__(self, reason: PassedOverFor, position: int = 0) -> None:
         self.reason = reason
+        self.position = position
         super().__init__(reason)
 
 
@@ -144,8 +154,23 @@ def newest_snapshot(directory: Path, epoch: str, position: int) -> Found:
         read = read_snapshot(path, epoch, position)
         if isinstance(read, Snapshot):
             return Found(read, tuple(passed_over))
-        passed_over.append(PassedOver(path.name, read))
+        passed_over.append(read)
     return Found(None, tuple(passed_over))
+
+
+def furthest(passed_over: Sequence[PassedOver]) -> Ahead | None:
+    """The furthest whole snapshot that is ahead of the log."""
+    ahead = [
+        Ahead(one.name, one.position) for one in passed_over if one.reason is PassedOverFor.AHEAD
+    ]
+    return max(ahead, key=lambda one: one.position, default=None)
+
+
+def furthest_of_any(directory: Path) -> Ahead | None:
+    """The furthest whole snapshot in a directory that has no log. Raises `OSError` where it cannot
+    be listed."""
+    read = [read_snapshot(path, None, 0) for path in snapshots_of(directory)]
+    return furthest([one for one in read if isinstance(one, PassedOver)])
 
 
 def snapshots_of(directory: Path) -> list[Path]:
@@ -161,14 +186,14 @@ def snapshots_of(directory: Path) -> list[Path]:
     return [directory / name for _, _, name in sorted(found, reverse=True)]
 
 
-def read_snapshot(path: Path, epoch: str, position: int) -> Snapshot | PassedOverFor:
-    """The snapshot in a file, or why it is none for the log `epoch` up to `position`."""
+def read_snapshot(path: Path, epoch: str | None, position: int) -> Snapshot | PassedOver:
+    """The snapshot in a file, or why it is none for the log `epoch` up to `position`; None: any."""
     try:
         return _read(path, epoch, position)
     except _Unusable as unusable:
-        return unusable.reason
+        return PassedOver(path.name, unusable.reason, unusable.position)
     except OSError:
-        return PassedOverFor.UNREADABLE
+        return PassedOver(path.name, PassedOverFor.UNREADABLE)
 
 
 def put_aside(directory: Path, passed_over: Sequence[PassedOver]) -> None:
@@ -286,19 +311,19 @@ def _member_entries(members: Members) -> Iterator[tuple[list[object], int]]:
 # Reading
 
 
-def _read(path: Path, epoch: str, position: int) -> Snapshot:
+def _read(path: Path, epoch: str | None, position: int) -> Snapshot:
     """The snapshot in a file. Raises `_Unusable` where it is none for this log, and `OSError`."""
-    with path.open("rb") as file:
+    with open(open_file(path, os.O_RDONLY), "rb") as file:
         header = _read_header(file)
-        if header.epoch != epoch:
+        if epoch is not None and header.epoch != epoch:
             raise _Unusable(PassedOverFor.EPOCH)
-        if header.position > position:
-            raise _Unusable(PassedOverFor.AHEAD)
         body = file.read(header.body_bytes)
     digest = hashlib.sha256(body)
     digest.update(header.fields)
     if digest.digest() != header.digest:
         raise _Unusable(PassedOverFor.DAMAGED)
+    if header.position > position:  # a whole one: it proves that the log was further
+        raise _Unusable(PassedOverFor.AHEAD, header.position)
     try:
         parts: dict[str, object] = orjson.loads(body)
         if MEMBERS in parts:
@@ -350,7 +375,7 @@ def _remove_surplus(directory: Path, written: Snapshot) -> None:
 def _is_of(path: Path, written: Snapshot) -> bool:
     """Whether the header says that a snapshot belongs before the one that was written."""
     try:
-        with path.open("rb") as file:
+        with open(open_file(path, os.O_RDONLY), "rb") as file:
             header = _read_header(file)
     except (_Unusable, OSError):
         return False

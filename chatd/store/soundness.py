@@ -15,13 +15,13 @@ from itertools import islice, pairwise
 import orjson
 
 from chatd.chat.queue import GAPS_MAX, Queue
+from chatd.store.damage import words_of
 from chatd.store.log_file import is_unavailable
-from chatd.store.rows import QUEUE_COLUMNS, SELECT_HEADS, queue_from_row
+from chatd.store.rows import ID_LENGTHS, QUEUE_COLUMNS, SELECT_HEADS, queue_from_row
 from chatd.store.schema import TEXT_OPTIONS
 
 FAULTS_MAX = 20  # that one rule tells of; what is behind them is hardly read by anybody
 _EPOCH = re.compile(r"[0-9a-f]{16}")
-_UUID_BYTES = 16
 
 _NEIGHBOURS = """
     SELECT r.connection_id, m.room_id, m.seq, coalesce(m.seq_before, r.forgotten_seq, 0),
@@ -84,7 +84,7 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         except sqlite3.Error as error:
             if is_unavailable(error):
                 raise
-            found = [f"The {name} cannot be read: {error}."]
+            found = [f"The {name} cannot be read: {words_of(error)}."]
         yield from found[:FAULTS_MAX]
         if len(found) > FAULTS_MAX:
             yield f"There are more faults in the {name}."
@@ -137,12 +137,12 @@ def _seqs(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _messages(connection: sqlite3.Connection) -> Iterator[str]:
-    """Each message can be read: ids of 16 bytes, text in UTF-8, context and answer in JSON."""
+    """Each message can be read: ids of their length, text in UTF-8, context and answer in JSON."""
     kept, connection.text_factory = connection.text_factory, _lenient
     try:
         for position, *columns in connection.execute(_MESSAGES):
             ids, documents, texts = columns[:3], columns[3:5], columns[5:]
-            if any(one is not None and len(one) != _UUID_BYTES for one in ids):
+            if any(one is not None and len(one) not in ID_LENGTHS for one in ids):
                 yield f"The message at position {position} has an id that is no UUID."
             if not all(map(_is_text, texts)):
                 yield f"The message at position {position} has text that is not UTF-8."
@@ -239,7 +239,7 @@ def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
     except sqlite3.DatabaseError as error:
         if is_unavailable(error):
             raise
-        yield f"The search index is not that of the messages: {error}."
+        yield f"The search index is not that of the messages: {words_of(error)}."
 
 
 _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {

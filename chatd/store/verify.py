@@ -1,11 +1,17 @@
 """`chatd store verify`: the full check of a state directory, whether a daemon runs in it or not.
 
 It reads, and changes nothing. The log is looked at in one view, so that what a daemon commits
-meanwhile does not matter; the snapshots are listed before that view, so that none can be newer.
+meanwhile does not matter; the snapshots are listed and the mark is read before that view, so that
+neither can be newer.
+
+**A log that has lost its end** is damage until a start has found it: that start says so, and goes
+on under a new epoch. From then on the log is whole for what it is, and a check that failed for ever
+would hide the next fault; the loss is told still, and is no damage any more. A restore ends that.
 """
 
+import datetime
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -19,6 +25,8 @@ from chatd.store.log_file import (
     require_known_form,
     require_whole_or_absent,
 )
+from chatd.store.loss import find_loss, missing_words
+from chatd.store.mark import MARK_NAME, MarkDamagedError, Noted, read_mark
 from chatd.store.recovery import (
     Recovered,
     SnapshotOfMembers,
@@ -29,8 +37,11 @@ from chatd.store.recovery import (
 from chatd.store.replacement import require_in_place
 from chatd.store.snapshots import (
     MEMBERS,
+    PassedOver,
     PassedOverFor,
     Snapshot,
+    furthest,
+    furthest_of_any,
     read_snapshot,
     snapshots_of,
 )
@@ -43,6 +54,10 @@ _WHY_NOT = {
     PassedOverFor.EPOCH: "belongs to another log, as from before a restore",
     PassedOverFor.AHEAD: "stands on records that the log has lost",
 }
+_BEFORE_THE_NEXT_START = (
+    "The next start goes on without them, under a new epoch: before it, put back what was moved "
+    "away, such as the log's -wal file, or restore a newer backup."
+)
 _NO_DAMAGE = frozenset({PassedOverFor.VERSION, PassedOverFor.EPOCH})
 
 
@@ -78,7 +93,7 @@ def verify_store(directory: Path) -> Verified:
             require_in_place(directory)
             require_whole_or_absent(path)
             if not path.exists():
-                raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")
+                return _without_a_log(directory)
             return look(path, lambda connection: _verify(connection, directory))
     except StoreDamaged as damaged:
         return Verified((Finding(str(damaged)),), None)
@@ -87,32 +102,73 @@ def verify_store(directory: Path) -> Verified:
 def _verify(connection: sqlite3.Connection, directory: Path) -> Verified:
     path = directory / LOG_NAME
     snapshots = snapshots_of(directory)
+    noted, findings = _noted(directory)
     version = require_known_form(connection, path)
     if version < schema.CURRENT_VERSION:
         raise StoreTooOld(
             f"The log {path} has the form {version} of an older chatd. Start this one, which "
             f"brings it to form {schema.CURRENT_VERSION}, then verify it."
         )
-    findings = [Finding(fault) for fault in faults(connection)]
-    recovered = None if findings else recover(connection)
-    findings += _of_snapshots(connection, snapshots, recovered)
-    return Verified(tuple(findings), recovered)
-
-
-def _of_snapshots(
-    connection: sqlite3.Connection, paths: list[Path], recovered: Recovered | None
-) -> Iterator[Finding]:
-    """Each snapshot by itself, and beside the log where that is sound."""
+    found = [Finding(fault) for fault in faults(connection)]
+    recovered = None if found else recover(connection)
     try:
         epoch, position = read_epoch(connection), read_position(connection)
     except (sqlite3.Error, ValueError):
-        yield Finding("The snapshots were not looked at: the log does not say which are its own.")
-        return
-    for path in paths:
-        read = read_snapshot(path, epoch, position)
-        if not isinstance(read, Snapshot):
+        text = "The snapshots were not looked at: the log does not say which are its own."
+        return Verified((*found, Finding(text), *findings), None)
+    read = {path: read_snapshot(path, epoch, position) for path in snapshots}
+    if recovered is not None:
+        passed_over = [one for one in read.values() if isinstance(one, PassedOver)]
+        loss = find_loss(
+            recovered.reached(epoch), noted.reached if noted else None, furthest(passed_over)
+        )
+        if loss is not None:
+            found.append(Finding(f"{loss.sentence} {_BEFORE_THE_NEXT_START}"))
+    findings += _of_snapshots(connection, read, recovered)
+    return Verified((*found, *findings), recovered)
+
+
+def _without_a_log(directory: Path) -> Verified:
+    if not directory.is_dir():
+        raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")
+    noted, findings = _noted(directory)
+    loss = find_loss(None, noted.reached if noted else None, furthest_of_any(directory))
+    if loss is None:
+        raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")
+    lost = Finding(f"{loss.sentence} {_BEFORE_THE_NEXT_START}")
+    return Verified((lost, *findings), None)
+
+
+def _noted(directory: Path) -> tuple[Noted | None, list[Finding]]:
+    """What the mark says, and what there is to tell of it."""
+    try:
+        noted = read_mark(directory)
+    except MarkDamagedError:
+        text = f"{MARK_NAME} is damaged: it tells of nothing, and the next start makes it anew."
+        return None, [Finding(text, is_damage=False)]
+    if noted is None or noted.loss is None:
+        return noted, []
+    loss = noted.loss
+    at = datetime.datetime.fromtimestamp(loss.at_ms / 1000, datetime.UTC)
+    missing = f"at least {missing_words(loss.records, loss.messages)}"
+    text = (
+        f"At {at:%Y-%m-%d %H:%M} UTC a start found that the log had lost its end, "
+        f"{missing if loss.records else 'how much is not known'}, and took a new epoch."
+    )
+    return noted, [Finding(text, is_damage=False)]
+
+
+def _of_snapshots(
+    connection: sqlite3.Connection,
+    snapshots: Mapping[Path, Snapshot | PassedOver],
+    recovered: Recovered | None,
+) -> Iterator[Finding]:
+    """Each snapshot by itself, and beside the log where that is sound."""
+    for path, read in snapshots.items():
+        if isinstance(read, PassedOver):
             if path.exists():  # else a newer one took its place meanwhile
-                yield Finding(f"Snapshot {path.name} {_WHY_NOT[read]}.", read not in _NO_DAMAGE)
+                is_damage = read.reason not in _NO_DAMAGE
+                yield Finding(f"Snapshot {path.name} {_WHY_NOT[read.reason]}.", is_damage)
         elif recovered is None or _agrees(connection, read, recovered):
             yield Finding(f"Snapshot {path.name} is good.", is_damage=False)
         else:

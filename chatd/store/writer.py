@@ -254,12 +254,12 @@ def _cannot_abort(_: object) -> trio.lowlevel.Abort:
 
 
 def _again(failure: CommitFailed) -> CommitFailed:
-    copy = CommitFailed(failure.code, failure.what)
+    copy = CommitFailed(failure.code, failure.what, is_displaced=failure.is_displaced)
     copy.__cause__ = failure.__cause__
     return copy
 
 
 def _unexpected(error: BaseException) -> CommitFailed:
-    failure = CommitFailed(FailureCode.STORAGE_ERROR, f"{type(error).__name__}: {error}")
+    failure = CommitFailed(FailureCode.STORAGE_ERROR, f"the writer met {type(error).__name__}")
     failure.__cause__ = error
     return failure

@@ -3,7 +3,8 @@
 const snippet = document.getElementById("snippet");
 snippet.textContent = snippet.textContent.replace("http://127.0.0.1:8765", () => location.origin);
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
-if (token) {
+// Links come from anybody: what is no token by its characters is not put into code to be copied.
+if (token && /^[\w.-]+$/.test(token)) {
   snippet.textContent = snippet.textContent.replace('"…"', () => JSON.stringify(token));
   document.getElementById("token-note").textContent =
     `The snippet holds the token of this link${told(claimsOf(token))} Keep it to yourself.`;
@@ -21,7 +22,8 @@ function claimsOf(text) {
 }
 
 function told({ sub, exp }) {
-  const user = typeof sub === "string" ? `, for the user “${sub}”` : "";
+  const isShown = typeof sub === "string" && /^[\x20-\x7e]+$/.test(sub);
+  const user = isShown ? `, for the user “${sub}”` : "";
   const end = new Date(exp * 1000);
   if (typeof exp !== "number" || Number.isNaN(end.getTime())) return `${user}.`;
   const verb = end > new Date() ? "It is good until" : "It has expired:";

@@ -28,6 +28,7 @@ from chatd.websocket.frames import (
     Close,
     CloseCode,
     Event,
+    Fragments,
     Opcode,
     Ping,
     Pong,
@@ -46,6 +47,10 @@ _CONTROL: Final = 0x08  # section 5.5: control frames have the highest bit of th
 _OPCODES: Final = frozenset(Opcode)
 
 _FIN_TEXT: Final = _FIN | int(Opcode.TEXT)
+FRAGMENTS_PER_EVENT: Final = 64
+"""Frames that complete no message, after which whoever reads is told: a tenth of a millisecond. A
+read of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
+
 _FIRST_BYTES: Final = 2  # enough to judge the kind of a frame and to know its header's length
 _KEY_BYTES: Final = 4
 
@@ -65,6 +70,8 @@ class Decoder:
         accepted, one more is 1009, judged from the header. Control frames do not count.
     max_fragments: frames of one message; one more is 1008 (a policy, as the message may be small).
 
+    Of frames that complete no message, each `FRAGMENTS_PER_EVENT` are an event too, `Fragments`.
+
     A consumer under back-pressure stops asking and calls neither; the rest stays where it is. What
     is held between two calls is less than one read and `max_message_bytes` together, plus a header.
 
@@ -76,6 +83,7 @@ class Decoder:
     __slots__ = (
         "_at",
         "_chunk",
+        "_crumbs",
         "_fragments",
         "_is_over",
         "_max_fragments",
@@ -100,6 +108,7 @@ class Decoder:
         self._message_is_text = False
         self._fragments = 0
         self._validated = 0  # bytes of `_message` that are known to be whole characters
+        self._crumbs = 0  # fragments that completed no message, since it was said last
 
     def receive(self, data: bytes) -> None:
         """Take what one read brought.
@@ -165,7 +174,7 @@ class Decoder:
         return self._next_event_of_any_frame()
 
     def _next_event_of_any_frame(self) -> Event | None:
-        """`next_event` in full; loops over the fragments that finish no message."""
+        """`next_event` in full; loops over a few of the fragments that finish no message."""
         while (frame := self._take_frame()) is not None:
             first, payload = frame
             if first & _CONTROL:
@@ -173,6 +182,10 @@ class Decoder:
             event = self._data(first, payload)
             if event is not None:
                 return event
+            self._crumbs += 1
+            if self._crumbs == FRAGMENTS_PER_EVENT:
+                self._crumbs = 0
+                return Fragments(FRAGMENTS_PER_EVENT)
         return None
 
     def _take_frame(self) -> tuple[int, bytes] | None:

@@ -95,10 +95,21 @@ class Close:
     reason: str
 
 
+@attrs.frozen
+class Fragments:
+    """The peer sent so many frames that completed no message (section 5.4).
+
+    They cost as much to take as messages do, and bring nothing: whoever reads for many peers lets
+    others have their turn, and counts them.
+    """
+
+    count: int
+
+
 # A text message is its `str` and a binary message its `bytes`. A wrapper would be one more
 # allocation and one more attribute to read for each message on the hot path, and say no more
 # than the type already says. Both are whole: fragments were put together (section 5.4).
-Event: TypeAlias = str | bytes | Ping | Pong | Close
+Event: TypeAlias = str | bytes | Ping | Pong | Close | Fragments
 
 
 _FIN: Final = 0x80

@@ -27,6 +27,7 @@ class Code(StrEnum):
     DRAINING = "draining"
     STORAGE_FULL = "storage_full"
     STORAGE_ERROR = "storage_error"
+    STORAGE_READ_ERROR = "storage_read_error"
     INTERNAL = "internal"
     UNAUTHORIZED = "unauthorized"
     TOKEN_EXPIRED = "token_expired"
@@ -87,6 +88,11 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     ),
     Code.STORAGE_ERROR: Explanation(
         "The server could not store this; nothing was stored, try again later.", retryable=True
+    ),
+    Code.STORAGE_READ_ERROR: Explanation(
+        "The server could not read this from its disk; try again later, and tell its operator if "
+        "it persists.",
+        retryable=True,
     ),
     Code.INTERNAL: Explanation(
         "Something went wrong in the server; try again, and tell its operator if it persists.",

@@ -1,22 +1,51 @@
-"""What may name a room or a user (SPEC 2): printable ASCII, and how much of it."""
+"""What may name a room or a user (SPEC 2): printable ASCII, so much of it, and no markup.
+
+Clients compare ids with what they sent, so an id is delivered as it is, always. It goes into pages
+all the same: what an HTML parser would take for markup is no id, and is refused where ids come
+from, tokens and directories.
+
+Two names that people take for one are not both taken: no user id has a space at an end, or begins
+as those of databases do, in whatever case and however spaced.
+"""
 
 import re
+from typing import TypeGuard
 
-_CONNECTION_ID = re.compile(r"[\x20-\x7e]{1,128}")
-_USER_ID = re.compile(r"[\x20-\x7e]{1,255}")
+CONNECTION_ID_CHARS = 128
+USER_ID_CHARS = 255
+
+OPENS_MARKUP = re.compile(r"<(?=[A-Za-z/!?]|\Z)")
+"""Where an HTML tokenizer would leave text (WHATWG HTML, "Tag open state"), or would with what a
+page puts behind the text."""
 
 RESERVED_USER_PREFIX = "db:"  # users of this name are databases that answer, and never sign in
+USER_ID_RULE = (
+    "1 to 255 printable ASCII characters without markup like <b>, without a space at either end, "
+    f'and not beginning with "{RESERVED_USER_PREFIX}" in any case'
+)
+
+_PRINTABLE = re.compile(r"[\x20-\x7e]+")
+
+
+def is_id(value: object, chars_max: int) -> TypeGuard[str]:
+    """Whether `value` may be an id: 1 to `chars_max` printable ASCII characters, no markup."""
+    return (
+        isinstance(value, str)
+        and len(value) <= chars_max
+        and _PRINTABLE.fullmatch(value) is not None
+        and OPENS_MARKUP.search(value) is None
+    )
 
 
 def is_connection_id(value: object) -> bool:
-    """Whether `value` may name a connection, and so a room: 1 to 128 printable ASCII characters."""
-    return isinstance(value, str) and _CONNECTION_ID.fullmatch(value) is not None
+    """Whether `value` may name a connection, and so a room."""
+    return is_id(value, CONNECTION_ID_CHARS)
 
 
 def is_user_id(value: object) -> bool:
-    """Whether `value` may name a user: 1 to 255 printable ASCII characters, no reserved prefix."""
+    """Whether `value` may name a user: `USER_ID_RULE`."""
     return (
-        isinstance(value, str)
-        and _USER_ID.fullmatch(value) is not None
-        and not value.startswith(RESERVED_USER_PREFIX)
+        is_id(value, USER_ID_CHARS)
+        and value.strip(" ") == value
+        and not value.replace(" ", "").lower().startswith(RESERVED_USER_PREFIX)
     )

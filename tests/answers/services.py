@@ -1,6 +1,6 @@
 """Answers over a database and a log that the test holds in its hand."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,13 +11,17 @@ import trio.testing
 
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
-from chatd.answers.questions import Question
+from chatd.answers.questions import Help, Misused, Question
 from chatd.answers.requests import (
     Answered,
     Database,
     DatabaseFailed,
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
     Request,
     RunStatement,
+    SampleTable,
     Sink,
     Stopped,
     Terms,
@@ -27,8 +31,10 @@ from chatd.answers.table import Column, Row
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
+from chatd.store import StoreReadFailed
 from chatd.store.readers import Answering
 from chatd.wire.codes import Code, Refusal
+from tests.answers.readers import ReaderHere
 from tests.chat.commands import message_id
 
 ROOM, OTHER_ROOM = "demo", "sales"
@@ -63,6 +69,7 @@ class HeldDatabase:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.can_explain = True
+        self.sessions = 64
         self.is_available = True
         self.stops = True
         self.confirms = True
@@ -130,6 +137,9 @@ class Shelf:
 
     def __init__(self, watcher: Watcher) -> None:
         self.refusals: list[Refusal] = []
+        self.messages: dict[str, Message] = {}
+        self.read: dict[str, bool] = {}  # whether it was a question
+        self.is_readable = True
         self.stored: dict[str, tuple[str, dict[str, Any]]] = {}
         self.shown_before: dict[str, list[str]] = {}
         self.news = trio.Event()
@@ -152,8 +162,17 @@ class Shelf:
         self.news = trio.Event()
         return None
 
-    async def answer_to(self, question_id: str) -> Answering | None:
-        if question_id not in self.stored:
+    def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
+        self.read[answer.question_id] = is_question
+
+    async def message(self, message_id: str) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        if not self.is_readable:
+            raise StoreReadFailed("for the test")
+        return self.messages.get(message_id)
+
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None:
+        if question_id not in self.stored or ROOM not in rooms:
             return None
         state = self.stored[question_id][1]["state"]
         return Answering(message_id(99), ROOM, "ann", state)
@@ -168,6 +187,7 @@ class Service:
     other: HeldDatabase
     watcher: Watcher
     shelf: Shelf
+    reader: ReaderHere
     recorder: Recorder
     count: int = 0
 
@@ -201,13 +221,13 @@ class Service:
             self.count,
             user_id,
             None,
-            "as written",
+            as_typed(question),
             orjson.dumps(context) if context else None,
             None,
             1_700_000_000_000,
         )
-        what = RunStatement(question) if isinstance(question, str) else question
-        self.answers.begin(message, Asked(message_id(1000 + self.count), what))
+        self.shelf.messages[asked] = message
+        self.answers.begin(message, Asked(message_id(1000 + self.count)))
         return asked
 
     async def ended(self, question_id: str) -> dict[str, Any]:
@@ -217,10 +237,8 @@ class Service:
         return self.end(question_id)
 
     async def settled(self) -> None:
-        """Everything has happened that can without time; threads included."""
+        """Everything has happened that can without time."""
         await trio.testing.wait_all_tasks_blocked()
-        while self.answers._judges.borrowed_tokens:
-            await trio.testing.wait_all_tasks_blocked(0.001)
 
     def end(self, question_id: str) -> dict[str, Any]:
         """What the message that ends the answer holds."""
@@ -245,7 +263,7 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
     read_only = changes.pop("read_only", True)
     dialect = changes.pop("dialect", "sqlite")
     database, other = HeldDatabase(), HeldDatabase()
-    watcher, recorder = Watcher(), Recorder()
+    watcher, recorder, reader = Watcher(), Recorder(), ReaderHere()
     shelf = Shelf(watcher)
     answers = Answers(
         {
@@ -254,7 +272,9 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
         },
         watcher,
         shelf.conclude,
+        shelf.note_read,
         shelf,
+        reader,
         Cache(ttl_s),
         Rules(**(rules | changes)),
         lambda: 1_700_000_000_000,
@@ -262,8 +282,29 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(answers.run)
-        yield Service(answers, database, other, watcher, shelf, recorder)
+        yield Service(answers, database, other, watcher, shelf, reader, recorder)
         nursery.cancel_scope.cancel()
+
+
+def as_typed(question: Question | str) -> str:
+    """What somebody types in order to ask it; a text is a message as it is."""
+    match question:
+        case str():
+            return question
+        case RunStatement(sql):
+            return f"/sql {sql}"
+        case ExplainStatement(sql):
+            return f"/explain {sql}"
+        case DescribeTable(table):
+            return f"/describe {table}"
+        case SampleTable(table):
+            return f"/sample {table}"
+        case ListTables():
+            return "/tables"
+        case Help():
+            return "/help"
+        case Misused():
+            return "/describe"
 
 
 def failed(code: Code, sentence: str = "It failed.") -> DatabaseFailed:

@@ -3,16 +3,18 @@
 import csv
 import io
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatd.answers.exports import FORMATS, PIECE_BYTES, csv_field, distinct_names, export
 from chatd.answers.table import BYTES, Cell, Column, Row
 
-OPENS_A_FORMULA = "=+-@\t\r\n＝＋－＠"
+OPENS_A_FORMULA = "=+-@＝＋－＠﹢﹣﹦﹫"
 AB = [Column("a"), Column("b")]
 
 texts = st.one_of(st.text(max_size=20), st.text("=+-@\t\r\n\"',; 1.e＝a", max_size=12))
@@ -49,8 +51,17 @@ def exported(format_name: str, columns: list[Column], rows: list[Row]) -> bytes:
         ("-1+1", "'-1+1"),
         ("-", "'-"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", '"\'\t=1"'),
-        ("\r=1", '"\'\r=1"'),
+        ("\t=1", "\"'\t'=1\""),
+        ("\r=1", "\"'\r'=1\""),
+        ("a;=1", '"a;\'=1"'),
+        ("a; \t-1", "\"a;' \t'-1\""),
+        ('a;"=1"', '"a;\'""=1"""'),
+        ("a\n\xa0＝1", '"a\n\'\xa0＝1"'),
+        ("a;b,=c", '"a;b,=c"'),
+        ("SELECT 1;", '"SELECT 1; "'),
+        ('"=1', '"\'""=1"'),
+        ("\ufeff=1", "'\ufeff=1"),
+        ("﹦1", "'﹦1"),
         ("  =1", "'  =1"),
         ("＝1", "'＝1"),
         ("＋1", "'＋1"),
@@ -141,17 +152,139 @@ def test_a_large_answer_comes_in_pieces_while_rows_are_taken(format_name: str) -
     )
 
 
-@given(st.lists(st.tuples(cells, cells).map(list), max_size=8))
-def test_csv_reads_back_and_no_field_begins_a_formula(rows: list[Row]) -> None:
+hostile_texts = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "=1",
+                "-2",
+                "+3",
+                "@SUM(A1)",
+                "＝4",
+                "-",
+                "=",
+                "2+cmd|'/C calc'!A0",
+                '=HYPERLINK("x")',
+            ),
+            *(
+                ";",
+                ";",
+                "\t",
+                "\n",
+                "\r\n",
+                "\r",
+                ",",
+                '"',
+                '""',
+                "'",
+                " ",
+                "\xa0",
+                "\ufeff",
+                "a",
+                "\x01",
+            ),
+        ]
+    ),
+    max_size=7,
+).map("".join)
+hostile_cells = cells | hostile_texts | st.binary(max_size=6).map(lambda raw: {BYTES: b64(raw)})
+
+
+def b64(raw: bytes) -> str:
+    return b64encode(raw).decode()
+
+
+def cells_as_split(text: str, delimiter: str) -> list[str]:
+    """The cells of a file as a spreadsheet finds them that splits at `delimiter`.
+
+    A quote opens a quoted field where the field begins, and nowhere else; in such a field two
+    quotes are one, and one closes it; what is behind that up to the delimiter belongs to it.
+    """
+    cells, cell, at = [], "", 0
+    is_new, is_quoted = True, False
+    while at < len(text):
+        char, at = text[at], at + 1
+        if is_quoted:
+            if char != '"':
+                cell += char
+            elif text[at : at + 1] == '"':
+                cell, at = cell + '"', at + 1
+            else:
+                is_quoted = False
+        elif char == '"' and is_new:
+            is_quoted, is_new = True, False
+        elif char in (delimiter, "\r", "\n"):
+            cells.append(cell)
+            cell, is_new = "", True
+        else:
+            cell, is_new = cell + char, False
+    return [*cells, cell]
+
+
+NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+# A row that begins with a negative number, up to where it is cut: numbers, texts, and words.
+OPERAND = rf'({NUMBER}|"([^"]|"")*"|[A-Za-z0-9+/]*=*)'
+HARMLESS = re.compile(rf'{NUMBER}(,{OPERAND})*(,"([^"]|"")*)?')
+
+
+def as_read(text: str) -> str:
+    return text.replace("'", "").replace(" ", "")
+
+
+def runs(cell: str) -> bool:
+    """Whether a spreadsheet might take a cell for a formula that does something."""
+    begins = cell.lstrip(' \t\r\n\xa0\ufeff\x01"')
+    return begins[:1] in tuple(OPENS_A_FORMULA) and HARMLESS.fullmatch(cell) is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@given(
+    names=st.tuples(hostile_texts, hostile_texts),
+    rows=st.lists(st.tuples(hostile_cells, hostile_cells).map(list), max_size=5),
+)
+@example(names=("a", "b"), rows=[["x", ";=1"], [-5, "2+cmd|'/C calc'!A0"], [1, "a;"], [-1, "=2"]])
+@example(names=("a", "b"), rows=[["x", 'a;"=1'], [1, '";=2'], [1, "\n-3"], [1, ';""'], [-4, '"']])
+@settings(max_examples=300)
+def test_wherever_a_spreadsheet_splits_it_finds_no_formula(
+    delimiter: str, names: tuple[str, str], rows: list[Row]
+) -> None:
+    text = exported("csv", [Column(name) for name in names], rows).decode()
+    assert [cell for cell in cells_as_split(text, delimiter) if runs(cell)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "found"),
+    [
+        ('1,"a;=1"\r\n', ";", ['1,"a', '=1"', "", ""]),
+        ('1,"a;=1"\r\n', ",", ["1", "a;=1", "", ""]),
+        ('"a""b";c', ";", ['a"b', "c"]),
+        ('1;";\n"x', ";", ["1", ";\nx"]),
+    ],
+)
+def test_the_judge_splits_as_spreadsheets_do(text: str, delimiter: str, found: list[str]) -> None:
+    assert cells_as_split(text, delimiter) == found
+
+
+def test_the_judge_knows_a_formula() -> None:
+    for cell in ("=1", " =1", '"=1', "-1+2", "-5,2+cmd|'/C calc'!A0", '-5,"a"&B1', "\t=1"):
+        assert runs(cell)
+    for cell in ("-5", "-5.5e-3", '-5,"2+""cmd"",3",-4,true', "a=1", "'=1", ""):
+        assert not runs(cell)
+
+
+@given(st.lists(st.tuples(cells, hostile_cells).map(list), max_size=8))
+def test_csv_reads_back_the_same_but_for_apostrophes_and_spaces(rows: list[Row]) -> None:
     text = exported("csv", AB, rows).decode()
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert len(read) == len(rows) + 1
     for row, fields in zip(rows, read[1:], strict=True):
         for cell, field in zip(row, fields, strict=True):
             if isinstance(cell, str):
-                assert field in (cell, f"'{cell}")
-            if field.lstrip(" ")[:1] in OPENS_A_FORMULA and field.strip(" "):
-                float(field)
+                assert as_read(field) == as_read(cell)
+                if re.fullmatch(NUMBER, cell):
+                    assert field == cell
+            elif isinstance(cell, int | float) and not isinstance(cell, bool):
+                assert field == repr(cell)
 
 
 @given(st.lists(st.tuples(cells, cells).map(list), max_size=8))

@@ -146,7 +146,7 @@ def test_nothing_of_a_statement_gets_into_the_log(caplog: pytest.LogCaptureFixtu
             check_statement(sql, Policy(dialect, read_only))
     for sql in ("CREATE TRIGGER secret AFTER", "SELECT a -> 'secret[[' FROM t", "ALTER TABLE a b"):
         check_statement(sql, Policy("sqlite", read_only=False))
-        question_in(sql)
+        question_in(sql, "sqlite")
     assert caplog.records == []
 
 

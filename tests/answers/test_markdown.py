@@ -3,7 +3,7 @@
 from base64 import b64encode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -28,6 +28,10 @@ from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+# What makes links of all that looks like one, numbers of machines included.
+LINKING = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+assert LINKING.linkify is not None
+LINKING.linkify.set({"fuzzy_ip": True, "fuzzy_link": True, "fuzzy_email": True})
 
 cells = st.one_of(
     st.none(),
@@ -38,6 +42,66 @@ cells = st.one_of(
     st.text("|\\`*_[]()<>!&#;~-\n\r\t ab1\u202e\x00\x1b\u2028", max_size=80),
     st.binary(max_size=40).map(lambda value: {BYTES: b64encode(value).decode()}),
 )
+
+
+addresses = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "http://",
+                "https://",
+                "ftp://",
+                "//",
+                "www.",
+                "WWW.",
+                "mailto:",
+                "javascript:",
+                "xmpp:",
+            ),
+            *(
+                "example.com",
+                "a@b.com",
+                "localhost",
+                "1.2.3.4",
+                ".",
+                "com",
+                "org",
+                "/",
+                "@",
+                ":",
+                "1",
+            ),
+            *(
+                "[x](",
+                "![",
+                "](http://x.y)",
+                "<http://a.b>",
+                "<a@b.c>",
+                "[^1]",
+                "[^1]: x",
+                "[x]: //y",
+            ),
+            *(
+                "|",
+                "\\",
+                "`",
+                "\n",
+                "_",
+                "é",
+                "xn--p1ai",
+                "рф",
+                "-",
+                "a",
+                " ",
+                "(",
+                ")",
+                "<",
+                "&#64;",
+            ),
+        ]
+    ),
+    max_size=7,
+).map("".join)
 
 
 def parsed(text: str) -> list[Token]:
@@ -76,11 +140,21 @@ def columns(*names: str) -> list[Column]:
         ("_it_", "\\_it\\_"),
         ("**b** ~~s~~", "\\*\\*b\\*\\* \\~\\~s\\~\\~"),
         ("[x](javascript:y)", "\\[x\\](javascript:y)"),
+        ("![x](http://y.example)", "!\\[x\\](http:\\//y\\.example)"),
+        ("<https://a>", "< https:\\//a>"),
+        ("ftp://a.b/c//d", "ftp:\\//a\\.b/c\\//d"),
+        ("www.1.example", "www\\.1\\.example"),
+        ("ada@example.com", "ada\\@example\\.com"),
+        ("@ada :smile: :+1:", "\\@ada \\:smile: \\:+1:"),
+        ("[^1]: a", "\\[^1\\]: a"),
+        ("1.2.3.4", "1\\.2.3.4"),
+        ("3.14 12:30:45 x:y a / b // c.", "3.14 12:30:45 x:y a / b // c."),
         ("<b>", "< b>"),
         ("a < b", "a < b"),
+        ("a <", "a < "),
         ("&lt;b&gt; & c", "\\&lt;b\\&gt; & c"),
         ("a\tb\x00\x1b[31m", "a b\ufffd\ufffd\\[31m"),
-        ("\u202egnp.exe", "\ufffdgnp.exe"),
+        ("\u202egnp.exe", "\ufffdgnp\\.exe"),
         ("x" * CELL_CHARS_MAX, "x" * CELL_CHARS_MAX),
         ("x" * (CELL_CHARS_MAX + 1), "x" * (CELL_CHARS_MAX - 1) + "…"),
         (" " * CELL_CHARS_MAX + "x", "x"),
@@ -170,9 +244,37 @@ def test_the_text_is_bounded_and_the_markup_rule_changes_nothing(
 
 
 def test_a_markdown_reader_sees_the_cell_as_it_was() -> None:
-    written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j"
+    written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j //k.org l@m :n:"
     text = table_text(columns("x"), [[written]], is_truncated=False)
     assert "".join(token.content for token in body_cells(text)[1][0]) == written
+
+
+@given(st.lists(addresses | cells, min_size=2, max_size=2), addresses)
+@example(["a@b.com", "http://localhost"], "www.example.com")
+@settings(deadline=None)  # the first look builds the patterns of addresses
+def test_no_reader_of_markdown_makes_a_link_of_a_cell_or_of_an_error(
+    row: list[Cell], complaint: str
+) -> None:
+    for text in (
+        table_text(columns("a", complaint), [row], is_truncated=False),
+        error_text(complaint),
+    ):
+        tokens = LINKING.parse(text)
+        inside = [child for token in tokens for child in token.children or ()]
+        assert {token.type for token in inside} <= {"text", "text_special"}
+
+
+def test_the_judge_would_see_a_link() -> None:
+    for text in (
+        "see http://a.example",
+        "a@b.com",
+        "www.a.org",
+        "a.com",
+        "//localhost",
+        "1.2.3.4",
+    ):
+        [token] = [token for token in LINKING.parse(text) if token.type == "inline"]
+        assert "link_open" in {child.type for child in token.children or ()}
 
 
 def test_an_empty_result_names_its_columns() -> None:

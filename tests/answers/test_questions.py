@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.lexer import Dialect
 from chatd.answers.questions import (
     COMMANDS,
     TEXT_CHARS_MAX,
@@ -26,6 +27,18 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
+
+DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres", "mysql")
+
+
+def in_any(content: str) -> Question | None:
+    """The question that a message is in a room of one of the dialects."""
+    for dialect in DIALECTS:
+        question = question_in(content, dialect)
+        if question is not None:
+            return question
+    return None
+
 
 TALK = [
     "",
@@ -368,18 +381,32 @@ MISUSED = [
 
 @pytest.mark.parametrize("content", TALK)
 def test_talk_is_no_question(content: str) -> None:
-    assert question_in(content) is None
+    assert in_any(content) is None
 
 
 @pytest.mark.parametrize(("content", "question"), QUESTIONS)
 def test_sql_blocks_and_commands_are_questions(content: str, question: Question) -> None:
     assert may_be_question(content)
-    assert question_in(content) == question
+    assert in_any(content) == question
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect"),
+    [
+        ("SELECT [name] FROM [order items]", "sqlite"),
+        ("SELECT name::text FROM people", "postgres"),
+        ("SELECT `name` FROM `order items` -- all", "mysql"),
+    ],
+)
+def test_a_text_is_read_in_the_dialect_of_its_room_alone(content: str, dialect: Dialect) -> None:
+    assert question_in(content, dialect) == run(content)
+    others = [other for other in DIALECTS if question_in(content, other) is None]
+    assert others, content
 
 
 @pytest.mark.parametrize(("content", "part"), MISUSED)
 def test_a_slip_is_answered_with_how_to_write_it(content: str, part: str) -> None:
-    question = question_in(content)
+    question = in_any(content)
     assert isinstance(question, Misused)
     assert part in question.sentence
 
@@ -392,14 +419,14 @@ def test_the_help_names_every_command() -> None:
 
 def test_it_can_be_plugged_in_as_a_responder() -> None:
     responder: Responder = question_in
-    assert responder("/help", None) == Help()
+    assert responder("/help", "sqlite") == Help()
 
 
 def test_a_long_text_is_a_question_in_a_block_only() -> None:
     sql = "SELECT '" + "x" * (TEXT_CHARS_MAX - 9) + "'"
-    assert question_in(sql) == run(sql)
-    assert question_in(sql[:-1] + "x'") is None
-    assert question_in(f"```sql\n{sql}x\n```") == run(f"{sql}x")
+    assert question_in(sql, "sqlite") == run(sql)
+    assert in_any(sql[:-1] + "x'") is None
+    assert question_in(f"```sql\n{sql}x\n```", "sqlite") == run(f"{sql}x")
 
 
 @pytest.mark.parametrize(
@@ -432,7 +459,7 @@ def test_a_long_text_is_a_question_in_a_block_only() -> None:
     ids=lambda content: f"{content[:12]!r}",
 )
 def test_no_message_hangs_or_breaks_it(content: str) -> None:
-    question_in(content)  # a hang ends in the time limit of the test
+    in_any(content)  # a hang ends in the time limit of the test
 
 
 @pytest.mark.parametrize(
@@ -460,7 +487,7 @@ def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
     took_s = []
     for _ in range(3):
         began_s = time.process_time()
-        question_in(content)
+        in_any(content)
         took_s.append(time.process_time() - began_s)
     assert min(took_s) < 0.25
 
@@ -475,7 +502,7 @@ def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
     )
 )
 def test_no_message_makes_it_raise(content: str) -> None:
-    question_in(content)
+    in_any(content)
 
 
 def test_plain_talk_does_not_import_the_grammar() -> None:
@@ -483,9 +510,9 @@ def test_plain_talk_does_not_import_the_grammar() -> None:
 import sys
 from chatd.answers.questions import question_in
 for content in ("hello", "delete this message", "show me the tables", "call me", "/shrug", "/help"):
-    question_in(content)
+    question_in(content, "sqlite")
 assert "sqlglot" not in sys.modules
-question_in("SELECT 1")
+question_in("SELECT 1", "sqlite")
 assert "sqlglot" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -4,7 +4,10 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.answers.guard import Policy
 from chatd.answers.questions import Help, Misused
+from chatd.answers.reader import WAITING_MAX
+from chatd.answers.reading import Piece
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -14,9 +17,10 @@ from chatd.answers.requests import (
     Stopped,
 )
 from chatd.answers.service import Cancelling
-from chatd.chat.records import OpenAnswer
+from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
 from chatd.wire.codes import Code, Refusal
+from tests.answers.readers import ENDLESS
 from tests.answers.services import (
     COLUMNS,
     OTHER_ROOM,
@@ -94,7 +98,7 @@ async def test_what_the_guard_refuses_never_reaches_the_database(
     mock_clock: trio.testing.MockClock, sql: str, code: Code
 ) -> None:
     async with open_service() as service:
-        question = await service.ask(sql)
+        question = await service.ask(RunStatement(sql))
         assert service.database.calls == []
         end = service.end(question)
         assert (end["state"], end["error"]["code"]) == ("error", code)
@@ -183,8 +187,8 @@ async def test_help_and_misused_commands_need_no_database(
         content, end = service.shelf.stored[help_asked]
         assert end["state"] == "done"
         assert "/tables" in content
-        misused = await service.ask(Misused("Say which table, as in /describe orders."))
-        assert service.end(misused)["error"]["message"].startswith("Say which table")
+        misused = await service.ask(Misused(""))
+        assert service.end(misused)["error"]["message"].startswith("Say what to describe")
         assert service.database.calls == []
 
 
@@ -608,16 +612,33 @@ async def test_two_waits_for_places_are_one(mock_clock: trio.testing.MockClock) 
         assert service.end(last)["error"]["code"] == "db_busy"
 
 
-async def test_a_drain_ends_all_that_is_under_way_and_what_comes_meanwhile(
+async def test_a_drain_ends_all_that_is_under_way_and_leaves_what_is_to_be_read(
     mock_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_service() as service:
+    async with open_service(per_user=1) as service:
         running, waiting = await service.ask("SELECT 1"), await service.ask("SELECT 2")
-        await service.answers.drain()
-        late = await service.ask("SELECT 3")
-        for question in (running, waiting, late):
+        service.reader.hold()
+        unread = [await service.ask("SELECT 3"), await service.ask("SELECT 4")]
+        refused: list[Cancelling | Refusal] = []
+
+        async def cancel() -> None:
+            refused.append(await cancelled(service, unread[0]))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cancel)
+            await service.settled()
+            await service.answers.drain()
+        unread.append(await service.ask("SELECT 5"))
+        service.reader.release()
+        await service.settled()
+        for question in (running, waiting):
             end = service.end(question)
             assert (end["state"], end["error"]["code"]) == ("interrupted", "db_interrupted")
+        for question in unread:  # the next start finds them in the log
+            assert question not in service.shelf.stored
+            assert question not in service.shelf.read
+            assert question not in service.watcher.shown
+        assert refused == [Refusal(Code.DRAINING, path="messageId")]
 
 
 async def test_what_a_crash_left_open_ends_as_interrupted(
@@ -677,3 +698,330 @@ async def test_stopped_for_no_reason_is_still_an_end(mock_clock: trio.testing.Mo
         service.database.calls[0].end(Stopped(is_confirmed=True))
         await service.settled()
         assert service.end(question)["state"] == "timeout"
+
+
+# What may be a question, and is read once it is stored
+
+
+async def test_plain_talk_is_answered_nothing_and_the_log_knows_that_it_was_read(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        talk = await service.ask("select the best one, please.")
+        question = await service.ask("SELECT 1")
+        assert service.shelf.read == {talk: False, question: True}
+        assert talk not in service.shelf.stored
+        assert talk not in service.watcher.shown
+        assert service.answers.count == 1
+
+
+async def test_nothing_is_shown_before_a_message_is_read(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        question = await service.ask("SELECT 1")
+        assert question not in service.watcher.shown
+        assert service.answers.count == 1
+        mock_clock.jump(2)
+        service.reader.release()
+        await service.settled()
+        assert service.told(question, "start") == [
+            {"read_only": True, "dry_run": False, "deadline_ms": 1_700_000_028_000}
+        ]
+
+
+async def test_a_message_is_read_in_the_dialect_and_on_the_terms_of_its_question(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(dialect="postgres", read_only=False) as service:
+        await service.ask(
+            "SELECT * FROM a", schema="s", tables=["a", "b"], config={"readOnly": False}
+        )
+        [piece] = service.reader.pieces
+        assert piece == Piece("SELECT * FROM a", Policy("postgres", False, "s", ("a", "b")))
+
+
+async def test_a_text_that_takes_too_long_to_read_is_told_so(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask(ENDLESS)
+        end = service.end(question)
+        assert (end["state"], end["error"]["code"]) == ("error", "db_statement_rejected")
+        assert "takes too long to read" in end["error"]["message"]
+        assert service.told(question, "end")
+        assert service.database.calls == []
+
+
+async def test_where_nothing_can_be_read_questions_are_told_so(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.is_running = False
+        question = await service.ask("SELECT 1")
+        end = service.end(question)
+        assert (end["error"]["code"], end["error"]["retryable"]) == ("db_unavailable", True)
+
+
+async def test_many_messages_of_one_user_hold_up_another_for_one_of_them(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        for _ in range(30):
+            service.store("select something slow, please.", user_id="eve")
+        await service.settled()
+        await service.ask("SELECT 1", user_id="ann")
+        service.reader.release()
+        await service.settled()
+        contents = [piece.content for piece in service.reader.pieces]
+        assert contents.index("SELECT 1") == 1
+        assert len(contents) == 31
+
+
+async def test_the_questions_of_a_user_are_read_and_answered_in_their_order(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=99, per_room=99, per_database=99) as service:
+        statements = [f"SELECT {number}" for number in range(20)]
+        for statement in statements:
+            service.store(statement)
+        await service.settled()
+        assert [piece.content for piece in service.reader.pieces] == statements
+        assert [call.request.sql for call in service.database.calls] == statements  # type: ignore[union-attr]
+
+
+async def test_a_user_with_too_much_to_read_is_told_when_to_ask_again(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        asked = [service.store("SELECT 1") for _ in range(WAITING_MAX + 2)]
+        await service.settled()
+        error = service.end(asked[-1])["error"]
+        assert (error["code"], error["retryAfterMs"]) == ("db_busy", 2_000)
+        assert asked[-2] not in service.shelf.stored
+        mock_clock.jump(5)
+        await service.settled()
+        for question in asked[1:-1]:  # nobody waits longer for a turn
+            assert service.end(question)["error"]["code"] == "db_busy"
+        assert asked[0] not in service.shelf.stored
+
+
+async def test_what_is_under_way_is_bounded_for_all_together(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatd.answers.service.OPEN_MAX", 3)
+    async with open_service() as service:
+        service.reader.hold()
+        asked = [await service.ask("SELECT 1", user_id=user) for user in "abcd"]
+        assert [question in service.shelf.stored for question in asked] == [False] * 3 + [True]
+        assert service.end(asked[3])["error"]["code"] == "db_busy"
+
+
+async def test_a_message_is_cancelled_once_it_is_read(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        outcomes: dict[str, Cancelling | Refusal] = {}
+
+        async def cancel(question: str) -> None:
+            outcomes[question] = await cancelled(service, question)
+
+        service.reader.hold()
+        asked = [await service.ask(text) for text in ("SELECT 1", "select the best one, please.")]
+        async with trio.open_nursery() as nursery:
+            for question in asked:
+                nursery.start_soon(cancel, question)
+            await service.settled()
+            assert outcomes == {}
+            service.reader.release()
+        assert outcomes[asked[0]] == Cancelling("cancelled")
+        assert outcomes[asked[1]] == Refusal(Code.NOT_FOUND, path="messageId")
+        assert service.database.calls == []
+
+
+async def test_a_service_that_is_started_again_reads_what_it_was_reading(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        question = await service.ask("SELECT 1")
+        talk = await service.ask("select the best one, please.", user_id="bob")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(service.answers.run)
+            service.reader.release()
+            await service.settled()
+            nursery.cancel_scope.cancel()
+        assert service.end(question)["state"] in ("interrupted", "done")
+        assert talk not in service.shelf.stored
+
+
+# What a crash has left to be read
+
+
+def left_over(service: Service, number: int, content: str | None, room: str = ROOM) -> OpenAnswer:
+    """A message that the log holds as one to be read."""
+    one = OpenAnswer(
+        message_id(number), message_id(number + 1), room, "ann", None, 5, is_to_read=True
+    )
+    if content is not None:
+        service.shelf.messages[one.question_id] = Message(
+            one.question_id, room, number, "ann", None, content, None, None, 5
+        )
+    return one
+
+
+async def test_what_was_left_to_be_read_ends_where_it_is_a_question_and_only_there(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.answers.adopt(
+            [
+                left_over(service, 500, "SELECT 1"),
+                left_over(service, 510, "select the best one, please."),
+                left_over(service, 520, "DELETE FROM orders"),
+                left_over(service, 530, ENDLESS),
+                left_over(service, 540, "SELECT 1", room="a room without a database"),
+                left_over(service, 550, None),
+            ]
+        )
+        await service.settled()
+        ended = {question: end["state"] for question, (_, end) in service.shelf.stored.items()}
+        assert ended == dict.fromkeys([message_id(n) for n in (500, 520, 530)], "interrupted")
+        assert service.shelf.read == dict.fromkeys(
+            [message_id(number) for number in (510, 540, 550)], False
+        )
+        assert service.answers.count == 0
+        assert service.database.calls == []
+
+
+async def test_what_was_left_is_read_one_at_a_time_beside_what_comes(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        service.answers.adopt(
+            [left_over(service, 500 + 2 * number, "SELECT 1") for number in range(100)]
+        )
+        await service.settled()
+        assert len(service.reader.pieces) == 1
+        question = await service.ask("SELECT 2")
+        service.reader.release()
+        await service.settled()
+        assert service.reader.pieces[1].content == "SELECT 2"
+        assert len(service.reader.pieces) == 101
+        assert question not in service.shelf.stored
+        assert len(service.shelf.stored) == 100
+
+
+async def test_what_was_left_waits_for_a_reader_and_for_the_log(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.is_running = False
+        service.shelf.is_readable = False
+        service.answers.adopt([left_over(service, 500, "SELECT 1")])
+        await service.settled()
+        assert (service.shelf.stored, service.shelf.read) == ({}, {})
+        assert service.answers.count == 0  # the next start finds it
+        service.shelf.is_readable = True
+        service.answers.adopt([left_over(service, 500, "SELECT 1")])
+        await service.settled()
+        assert service.shelf.stored == {}
+        service.reader.is_running = True
+        mock_clock.jump(1)
+        await service.settled()
+        assert service.end(message_id(500))["state"] == "interrupted"
+
+
+async def test_what_was_left_is_left_again_by_a_drain(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service() as service:
+        service.reader.hold()
+        service.answers.adopt([left_over(service, 500 + 2 * n, "SELECT 1") for n in range(3)])
+        await service.settled()
+        await service.answers.drain()
+        service.reader.release()
+        await service.settled()
+        assert (service.shelf.stored, service.shelf.read) == ({}, {})
+
+
+# Places
+
+
+async def test_one_user_leaves_a_session_to_others(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=9, per_room=9, per_database=8) as service:
+        service.database.sessions = 2
+        first, second = [await service.ask(f"SELECT {n}", user_id="eve") for n in (1, 2)]
+        assert len(service.database.calls) == 1
+        await service.ask("SELECT 3", user_id="ann")
+        assert service.database.calls[1].request == RunStatement("SELECT 3")
+        mock_clock.jump(5)
+        await service.settled()
+        error = service.end(second)["error"]
+        assert (error["code"], error["retryAfterMs"]) == ("db_busy", 2_000)
+        assert first not in service.shelf.stored
+
+
+async def test_who_waits_for_a_session_is_told_in_time(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=2, per_room=9, per_database=8) as service:
+        service.database.sessions = 2
+        for user in ("eve", "dan"):
+            await service.ask(f"SELECT '{user}'", user_id=user)
+        question = await service.ask("SELECT 3", user_id="ann")
+        mock_clock.jump(4.9)
+        await service.settled()
+        assert question not in service.shelf.stored
+        mock_clock.jump(0.1)
+        await service.settled()
+        assert service.end(question)["error"]["code"] == "db_busy"
+        assert len(service.database.calls) == 2
+
+
+async def test_the_wait_counts_from_when_the_message_was_stored(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=1) as service:
+        await service.ask("SELECT 1")
+        service.reader.hold()
+        question = await service.ask("SELECT 2")
+        mock_clock.jump(4)
+        service.reader.release()
+        await service.settled()
+        assert question not in service.shelf.stored
+        mock_clock.jump(1)
+        await service.settled()
+        assert service.end(question)["error"]["code"] == "db_busy"
+
+
+async def test_where_there_is_one_session_users_have_it_in_turn(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=9, per_room=9) as service:
+        service.database.sessions = 1
+        for number in range(3):
+            await service.ask(f"SELECT {number}", user_id="eve")
+        await service.ask("SELECT 'ann'", user_id="ann")
+        service.database.calls[0].end()
+        await service.settled()
+        assert service.database.calls[1].request == RunStatement("SELECT 'ann'")
+
+
+async def test_who_waited_for_a_session_joins_what_was_begun_meanwhile(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=9, per_room=9) as service:
+        service.database.sessions = 2
+        await service.ask("SELECT 1", user_id="eve")
+        await service.ask("SELECT 2", user_id="eve")  # waits: the last session is for others
+        await service.ask("SELECT 2", user_id="ann")
+        await service.ask("SELECT 3", user_id="eve")
+        one, two = service.database.calls
+        one.end()
+        await service.settled()
+        assert len(service.database.calls) == 3  # it gave the place on to SELECT 3
+        assert service.database.calls[2].request == RunStatement("SELECT 3")
+        two.rows(7)
+        two.end()
+        await service.settled()
+        rows = [end["rows"] for _, end in service.shelf.stored.values() if end["rows"]]
+        assert rows == [[[7]], [[7]]]

@@ -17,7 +17,7 @@ import jwt
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-ANSWER_S = 10.0
+ANSWER_S = 40.0
 _ACK = re.compile(r"43(\d+)(.*)", re.DOTALL)
 
 

@@ -19,9 +19,9 @@ from typing import Any
 import attrs
 import trio
 
-START_S = 15.0
-END_S = 15.0
-COMMAND_S = 15.0
+START_S = 60.0
+END_S = 60.0
+COMMAND_S = 60.0
 CHATD = (sys.executable, "-m", "chatd")
 REPOSITORY = Path(__file__).parents[2]
 

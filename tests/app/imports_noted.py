@@ -1,4 +1,5 @@
-"""`chatd` that tells on standard error when the MCP SDK is imported, and if it listened by then.
+"""`chatd` that tells on standard error when the MCP SDK is imported, and if it listened by then;
+and when sqlglot is.
 
 Run with the arguments of chatd.
 """
@@ -34,6 +35,8 @@ class Noting:
         self._door.started()
 
     def find_spec(self, name: str, *_: object) -> None:
+        if name == "sqlglot":
+            os.write(2, b'{"event":"sqlglot.imported"}\n')
         if name in ("mcp", "mcp_types") and not self._is_told:
             self._is_told = True
             said = "true" if self._is_open else "false"

@@ -53,13 +53,15 @@ async def ends(client: Client, room: str = "demo") -> dict[str, str]:
     return states
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, and that are there."""
+def children(pid: int, word: str) -> list[int]:
+    """The processes that a process has started and that are there, with a word of their command."""
     found: list[int] = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
             if int(status.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(status.parent.name))
+                words = (status.parent / "cmdline").read_text().split("\0")
+                if word in words:
+                    found.append(int(status.parent.name))
     return found
 
 

@@ -4,6 +4,7 @@ Also promise 8 of SPEC 9: whatever ends the daemon, each question reaches one en
 outlives it.
 """
 
+import json
 import os
 import signal
 import sys
@@ -13,8 +14,9 @@ import pytest
 import trio
 
 from tests.app.client import Client, token_for
-from tests.app.daemon import END_S, Daemon, House
+from tests.app.daemon import END_S, Daemon, House, fetch_inside
 from tests.app.questions import (
+    ANSWER_S,
     ENDLESS,
     answer,
     answer_to,
@@ -26,6 +28,7 @@ from tests.app.questions import (
     watched,
 )
 
+UNREADING = (sys.executable, str(Path(__file__).with_name("unreading.py")), "serve")
 NOTING_IMPORTS = (sys.executable, str(Path(__file__).with_name("imports_noted.py")), "serve")
 
 
@@ -39,8 +42,15 @@ async def alice_of(house: House, daemon: Daemon, nursery: trio.Nursery) -> Clien
 async def db_mcp_of(daemon: Daemon) -> int:
     """The process of the db-mcp of a daemon, once it is ready."""
     await daemon.event("database.connected", 30)
-    [warden] = children(daemon.process.pid)
-    [child] = children(warden)
+    [warden] = children(daemon.process.pid, "db-mcp")
+    [child] = children(warden, "db-mcp")
+    return child
+
+
+async def reader_of(daemon: Daemon) -> int:
+    """The process that reads messages for a daemon, once it is ready."""
+    await daemon.event("reader.ready", 30)
+    [child] = children(daemon.process.pid, "chatd.answers.reader_process")
     return child
 
 
@@ -198,6 +208,107 @@ async def test_a_db_mcp_is_given_no_secret_of_the_daemon(
     assert "hush" not in block + words
 
 
+async def test_the_process_that_reads_messages_is_given_no_secret_of_the_daemon(
+    house: House,
+) -> None:
+    secret = "a secret for the tests, of more than 32 bytes"
+    daemon = await house.start(env={"CHATD_AUTH__JWT_SECRET": secret, "PGPASSWORD": "hush"})
+    block, words = seen_of(await reader_of(daemon))
+    names = {entry.partition("=")[0] for entry in block.split("\0") if entry}
+    assert names == {"HOME", "PYTHONPATH"}
+    assert secret not in block + words
+    assert "hush" not in block + words
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_the_process_that_reads_messages_does_not_outlive_its_daemon(
+    house: House, nursery: trio.Nursery, number: signal.Signals
+) -> None:
+    daemon = await house.start()
+    child = await reader_of(daemon)
+    os.kill(child, signal.SIGSTOP)  # it does not see that its input ends
+    with watched(child) as descriptor:
+        alice = await alice_of(house, daemon, nursery)
+        await ask(alice, "SELECT 1")
+        daemon.send_signal(number)
+        code = await daemon.ended()
+        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        await ended(descriptor)
+
+
+async def test_a_reading_process_that_was_killed_costs_nobody_else(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    os.kill(await reader_of(daemon), signal.SIGKILL)
+    assert (await answer(alice, "SELECT 1"))["rows"] == [[1]]
+    assert len(daemon.events("reader.lost")) == 1
+
+
+async def test_messages_that_a_kill_caught_before_they_were_read_end_once_where_they_ask(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    os.kill(await reader_of(daemon), signal.SIGSTOP)
+    alice = await alice_of(house, daemon, nursery)
+    questions = [await ask(alice, f"SELECT {number}") for number in range(8)]
+    for _ in range(8):
+        await ask(alice, "select the best one, please.")
+    assert alice.said("chat:answer:start") == []
+    await daemon.kill()
+    assert (await house.run("store", "verify")).code == 0
+
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    assert (await answer(alice, "SELECT count(*) FROM customers"))["rows"] == [[240]]
+    await daemon.err.having(r"(?s)(?:answer\.ended.*?){9}", ANSWER_S)
+    found = await ends(alice)
+    assert {found.pop(question) for question in questions} == {"interrupted"}
+    assert list(found.values()) == ["done"]
+    await daemon.kill()
+
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    assert len(await ends(alice)) == 9
+    assert len(await alice.whole_room()) == 16 + 8 + 2  # messages, ends, and one that was answered
+    await daemon.stop()
+    assert (await house.run("store", "verify")).code == 0
+
+
+async def test_one_user_with_many_nasty_texts_holds_up_nobody(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    eve = await Client.connect(nursery, daemon.port, token_for(house.secret, "eve"))
+    alice = await alice_of(house, daemon, nursery)
+    assert (await answer(alice, "SELECT 0"))["rows"] == [[0]]
+    nasty = "/sql SELECT a" + "->'b'" * 1_900
+    asked = [await ask(eve, nasty + f"->'{number}'") for number in range(25)]
+    assert (await alice.say("hello"))["ok"]
+    assert (await answer(alice, "SELECT 1"))["rows"] == [[1]]
+    ended_before = {told["replyTo"] for told in alice.said("chat:answer:end")}
+    assert len(ended_before & set(asked)) < 20
+
+
+async def test_without_a_reading_process_questions_are_told_so_and_the_chat_goes_on(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(program=UNREADING)
+    await daemon.event("reader.lost")
+    alice = await alice_of(house, daemon, nursery)
+    assert (await alice.say("hello"))["ok"]
+    refused = await answer(alice, "SELECT 1")
+    assert refused["error"]["code"] == "db_unavailable"
+    assert refused["error"]["message"] == "Questions cannot be read just now; try again shortly."
+    status, _, body = await fetch_inside(house.state_dir / "internal.sock", "/readyz")
+    told = json.loads(body)
+    assert (status, told["status"]) == (200, "degraded")
+    assert "The process that reads questions cannot be started." in [
+        reason["message"] for reason in told["reasons"]
+    ]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("is_asked", [False, True], ids=["idle", "busy"])
 async def test_no_db_mcp_outlives_its_daemon(
@@ -287,3 +398,10 @@ async def test_the_daemon_listens_before_it_imports_what_speaks_mcp(house: House
     daemon = await house.start(program=NOTING_IMPORTS)
     imported = await daemon.event("mcp.imported", 30)
     assert imported["listening"] is True
+
+
+async def test_the_daemon_never_imports_what_reads_sql(house: House, nursery: trio.Nursery) -> None:
+    daemon = await house.start(program=NOTING_IMPORTS)
+    alice = await alice_of(house, daemon, nursery)
+    assert (await answer(alice, "SELECT 1"))["rows"] == [[1]]
+    assert daemon.events("sqlglot.imported") == []

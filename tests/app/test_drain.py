@@ -18,21 +18,19 @@ from tests.app.test_kill import ROOMS, SECRET, Flood, flood
 ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__DURABILITY": "write"}
 HANGING_DISK = (sys.executable, str(Path(__file__).with_name("hanging_disk.py")), "serve")
 SLACK_S = 20.0
-"""Seconds for a slow machine, and for the process's own end. What a test tells from a good end takes
-longer by far: a drain that runs to its timeout, a disk or a loop that hangs for ever."""
+"""Seconds for a slow machine, and for the process's own end. What a test tells from a good end
+takes longer by far: a drain that runs to its timeout, a disk or a loop that hangs for ever."""
 
 LONG_DRAIN_S = 120.0
-"""Seconds of a drain that waits to its timeout: no machine is so slow that it is mistaken for an end
-in time."""
+"""Seconds of a drain that waits to its timeout. No machine is so slow that this is mistaken for an
+end in time."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stop_is_told_to_the_clients_before_their_transport_closes(
     house: House, nursery: trio.Nursery, number: signal.Signals
 ) -> None:
-    daemon = await house.start(
-        env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)}
-    )
+    daemon = await house.start(env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)})
     clients = [
         await Client.connect(nursery, daemon.port, token_for(SECRET, user))
         for user in ("alice", "bob")
@@ -236,16 +234,16 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
 
 
 STUCK = """
-import sys, time, signal, trio
-from chatd.app.daemon import SIGNALS, BoundedEnd
+import sys, time, trio
+from chatd.app.daemon import BoundedEnd
+from chatd.app.signals import Signals
 from chatd.observe import open_log
 
 async def main():
-    end = BoundedEnd(0.5, open_log("json", "info", sys.stderr, False))
-    with trio.open_signal_receiver(*SIGNALS), end.from_the_signal():
-        print("stuck", flush=True)
-        time.sleep(60)  # as a loop that has too much to do
+    print("stuck", flush=True)
+    time.sleep(60)  # as a loop that has too much to do
 
+Signals().begin_serving(BoundedEnd(0.5, open_log("json", "info", sys.stderr, False)))
 trio.run(main)
 """
 

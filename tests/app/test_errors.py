@@ -107,9 +107,12 @@ async def test_a_mistake_elsewhere_is_named(house: House) -> None:
     ("env", "word"),
     [
         ({"CHATD_SERVER__HOST": "0.0.0.0"}, "0.0.0.0"),
+        ({"CHATD_SERVER__HOST": "0"}, "On 0 chatd is open to others"),
+        ({"CHATD_SERVER__HOST": "[::]"}, "On [::] chatd is open to others"),
+        ({"CHATD_SERVER__HOST": "::ffff:0.0.0.0"}, "On ::ffff:0.0.0.0 chatd is open to others"),
         ({"CHATD_AUTH__JWT_SECRET": "short"}, "32"),
     ],
-    ids=["public", "weak"],
+    ids=["public", "old spelling", "both families", "inside of IPv6", "weak"],
 )
 async def test_a_secret_that_protects_nothing_is_refused_by_the_check_too(
     house: House, env: dict[str, str], word: str

@@ -6,13 +6,14 @@ import shlex
 import stat
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import click
 import pytest
 import trio
 from click.testing import CliRunner
 
-from chatd.cli import main
+from chatd.cli.commands import main
 from tests.app.client import Client, Refused, token_for
 from tests.app.daemon import END_S, House, fetch
 
@@ -20,6 +21,9 @@ LINK = r"http://127\.0\.0\.1:(\d+)/#token=(\S+)"
 
 
 ELSEWHERE = ("/bin/sh", "-c", 'cd / && unset XDG_STATE_HOME && exec "$@"', "sh")
+
+
+SECRET = "a secret for the tests, of more than 32 bytes"
 
 
 async def follow_the_hint(house: House, out: str) -> str:
@@ -88,6 +92,40 @@ async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
     assert "[info" in daemon.err.text
     assert not any(line.startswith("{") for line in daemon.err.text.splitlines())
     assert link[2] not in daemon.err.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.5", "[::1]", "::ffff:127.0.0.1", "LocalHost"])
+async def test_the_printed_link_leads_there_whatever_the_host(house: House, host: str) -> None:
+    daemon = await house.start("--host", host, terminals=("stdout",))
+    [url] = (await daemon.out.having(r"Open (http://\S+/)#token=")).groups()
+    place = urlsplit(url)
+    request = (
+        f"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: {place.netloc}\r\n"
+        f"Origin: http://{place.netloc}\r\nConnection: close\r\n\r\n"
+    )
+    assert place.hostname is not None
+    assert place.port is not None
+    with trio.fail_after(10):
+        async with await trio.open_tcp_stream(place.hostname, place.port) as stream:
+            await stream.send_all(request.encode())
+            answer = b"".join([piece async for piece in stream])
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    asked = await house.run(
+        "health", env={"CHATD_SERVER__HOST": host, "CHATD_SERVER__PORT": str(daemon.port)}
+    )
+    assert asked.code == 0, asked.err
+
+
+async def test_on_every_address_both_families_are_served(house: House) -> None:
+    daemon = await house.start("--host", "::", env={"CHATD_AUTH__JWT_SECRET": SECRET})
+    for address in ("127.0.0.1", "::1"):
+        with trio.fail_after(10):
+            await (await trio.open_tcp_stream(address, daemon.port)).aclose()
+    asked = await house.run(
+        "health", env={"CHATD_SERVER__HOST": "::", "CHATD_SERVER__PORT": str(daemon.port)}
+    )
+    assert asked.code == 0, asked.err
+    await daemon.stop()
 
 
 async def test_neither_secret_nor_tokens_are_in_the_output(

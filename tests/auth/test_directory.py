@@ -22,13 +22,16 @@ def identity(user_id: str = "ada", **claims: Any) -> Identity:
     return Identity(user_id, None, 0, claims)
 
 
-@pytest.mark.parametrize("good", ["a", "sales", "Sales DB", "a.b:c/d", "x" * 128])
+@pytest.mark.parametrize(
+    "good", ["a", "sales", "Sales DB", "a.b:c/d", "x" * 128, "R&D '1 < 2 > 1' \"<=\""]
+)
 def test_printable_ascii_is_a_connection_id(good: str) -> None:
     assert is_connection_id(good)
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "x" * 129, "é", "a\n", "a\0", "\x7f", "\ud800", None, 1, ["a"]]
+    "bad",
+    ["", "x" * 129, "é", "a\n", "a\0", "\x7f", "\ud800", None, 1, ["a"], "<b>", "a<b", "</", "a<"],
 )
 def test_anything_else_is_no_connection_id(bad: object) -> None:
     assert not is_connection_id(bad)

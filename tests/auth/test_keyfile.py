@@ -134,5 +134,5 @@ def test_a_file_without_a_good_secret_is_refused_and_left_alone(
 def test_a_pipe_in_the_place_of_the_secret_is_refused_and_does_not_hang(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     os.mkfifo(path, 0o600)
-    with pytest.raises(ValueError, match="regular file"):
+    with pytest.raises(ValueError, match="a pipe, not a file"):
         load_or_create_secret(path)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chatd.auth import ClaimDirectory, Verifier, mint
 from chatd.auth.display import display_text
+from chatd.wire.identifiers import is_connection_id, is_user_id
 from tests.auth.tokens_by_hand import NOW_S, SECRET
 
 
@@ -45,8 +46,10 @@ ascii_text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_
 
 
 @given(
-    user_id=ascii_text.map(lambda text: text[:255]).filter(lambda text: text[:3] != "db:"),
-    rooms=st.lists(ascii_text.map(lambda text: text[:128]), unique=True, max_size=20),
+    user_id=ascii_text.map(lambda text: text[:255]).filter(is_user_id),
+    rooms=st.lists(
+        ascii_text.map(lambda text: text[:128]).filter(is_connection_id), unique=True, max_size=20
+    ),
     name=st.none() | st.text(st.characters(exclude_categories=())),
     ttl_s=st.integers(1, 10**9),
     now_s=st.floats(0, 10**10),
@@ -85,7 +88,11 @@ def test_what_is_minted_is_verified(
         {"secret": "short"},
         {"user_id": ""},
         {"user_id": "db:sales"},
+        {"user_id": "DB:sales"},
+        {"user_id": "ada "},
         {"user_id": "ädä"},
+        {"user_id": "<img src=x>"},
+        {"rooms": ["a<b"]},
         {"rooms": [""]},
         {"rooms": ["sales", "r" * 129]},
         {"ttl_s": 0},

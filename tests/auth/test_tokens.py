@@ -97,7 +97,22 @@ CLAIMS_REFUSED: dict[str, dict[str, Any]] = {
     "sub with a line end": {"sub": "ada\n"},
     "sub with a NUL": {"sub": "a\0da"},
     "sub with a lone surrogate": {"sub": "\ud800"},
+    "sub with a tab": {"sub": "a\tda"},
+    "sub with an escape": {"sub": "a\x1b[31mda"},
+    "sub with a wide look-alike": {"sub": "ｄｂ：sales"},
+    "sub with a Cyrillic look-alike": {"sub": "аda"},
+    "sub with a joiner": {"sub": "a\u200dda"},
+    "sub with a space before": {"sub": " ada"},
+    "sub with a space behind": {"sub": "ada "},
+    "sub of a space": {"sub": " "},
+    "sub with a space that does not break": {"sub": "ada\u00a0"},
     "sub of a database": {"sub": "db:sales"},
+    "sub of a database in capitals": {"sub": "DB:sales"},
+    "sub of a database in both": {"sub": "dB:"},
+    "sub of a database with a space": {"sub": "db :sales"},
+    "sub of a database with spaces": {"sub": "d  B: sales"},
+    "sub with markup": {"sub": "ada<img src=x>"},
+    "sub that ends in a bracket": {"sub": "ada<"},
 }
 
 
@@ -120,6 +135,10 @@ def test_claims_that_are_refused_as_invalid(changes: dict[str, Any]) -> None:
         {"sub": "u" * 255},
         {"sub": "auth0|5f7c8ec7c33c6c004bbafe82"},
         {"sub": "a db: within"},
+        {"sub": "db"},
+        {"sub": "dba:ada"},
+        {"sub": "Ada Lovelace"},
+        {"sub": "o'brien & co <3 <= 4>"},
         {"unknown": [None, {"deep": []}]},
     ],
 )

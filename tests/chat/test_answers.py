@@ -6,11 +6,22 @@ import orjson
 import pytest
 
 from chatd.chat.markup import keep
-from chatd.chat.messages import Accepted, Asked, Conflicted, Messages, Repeated, Reply, SendMessage
+from chatd.chat.messages import (
+    Accepted,
+    Asked,
+    Conflicted,
+    Messages,
+    NoteRead,
+    Repeated,
+    Reply,
+    SendMessage,
+    Settled,
+)
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
     MemberKept,
+    MessageRead,
     MessageStored,
     OpenAnswer,
 )
@@ -19,7 +30,7 @@ from tests.chat.commands import message_id, send
 
 ANSWER = b'{"state":"done","rowCount":1,"columns":[{"name":"error"}],"rows":[["\\"error\\":{"]]}'
 FAILED = b'{"state":"error","error":{"code":"db_error","message":"No such table."},"rows":[]}'
-ASKED = Asked(message_id(9), "what the responder made of it")
+ASKED = Asked(message_id(9))
 
 
 @pytest.fixture
@@ -40,7 +51,7 @@ def test_a_question_is_recorded_as_open_together_with_its_message(machine: Messa
     stored, opened = decision.records
     assert isinstance(stored, MessageStored)
     assert opened == AnswerOpened(
-        OpenAnswer(message_id(1), message_id(9), "demo", "ann", message_id(3), 7)
+        OpenAnswer(message_id(1), message_id(9), "demo", "ann", message_id(3), 7, is_to_read=True)
     )
     [effect] = decision.effects
     assert isinstance(effect, Accepted)
@@ -66,6 +77,25 @@ def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: Mess
     again = machine.decide([reply()], 9)
     assert isinstance(again.effects[0], Repeated)
     assert again.records == []
+
+
+@pytest.mark.parametrize("is_question", [True, False])
+def test_that_a_message_was_read_is_recorded_and_told_nobody(
+    machine: Messages, is_question: bool
+) -> None:
+    opened = machine.decide([question()], 7)
+    machine.apply(opened)
+    [answer] = [record.answer for record in opened.records if isinstance(record, AnswerOpened)]
+    command = NoteRead(answer, is_question)
+    decision = machine.decide([command], 8)
+    assert decision.records == [MessageRead("demo", message_id(1), message_id(9), is_question)]
+    assert decision.effects == [Settled(command)]
+    machine.apply(decision)
+    thief = machine.decide([send(9, "its id is free where it was talk", user_id="eve")], 9)
+    assert isinstance(thief.effects[0], Conflicted if is_question else Accepted)
+    again = machine.decide([command], 10)  # a restart reads it once more
+    machine.apply(again)
+    assert machine.last_seq("demo") == 1
 
 
 def test_nobody_takes_the_id_that_an_answer_was_promised(machine: Messages) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatd.chat.markup import MARKUPS, escape, keep, neutralise
+from chatd.chat.markup import MARKUPS, Markup, escape, in_all, keep, neutralise
 
 # WHATWG HTML, "Tag open state": only these take the tokenizer out of text after `<`.
 OPENERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
@@ -42,6 +42,10 @@ class Witness(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.found.append(data)
+
+
+def markup_of(text: str) -> list[str]:
+    return Witness(text).found
 
 
 def opens_markup(text: str) -> bool:
@@ -85,7 +89,11 @@ def test_the_witnesses_do_find_markup_that_is_there(text: str) -> None:
         ("<!-- gone -->", "< !-- gone -->"),
         ("<?xml?>", "< ?xml?>"),
         ("<<script>", "<< script>"),
-        ("<", "<"),
+        ("<", "< "),
+        ("a <", "a < "),
+        ("a < ", "a < "),
+        ("</", "< /"),
+        ("a<\u202eb>", "a< b>"),
         ("a < b", "a < b"),
         ("a<1", "a<1"),
         ("a<=b<>c<@d<-e", "a<=b<>c<@d<-e"),
@@ -112,12 +120,24 @@ def test_no_parser_finds_markup_in_neutralised_text(content: str) -> None:
 
 @given(written)
 def test_neutralising_only_puts_spaces_after_brackets(content: str) -> None:
-    assert without_spaces_put_after_brackets(neutralise(content), content) == content
+    kept = keep(content)
+    assert without_spaces_put_after_brackets(neutralise(content), kept) == kept
 
 
 @given(written)
 def test_text_that_opens_no_markup_is_delivered_as_written(content: str) -> None:
-    assert (neutralise(content) == content) is not opens_markup(content)
+    kept = keep(content)
+    assert (neutralise(content) == kept) is not (opens_markup(kept) or kept.endswith("<"))
+
+
+@given(written, st.text("<>/!?-[]aZ \n\0'\"&;=#", max_size=20))
+@example("a <", "b>")
+@example("a <\u2066", "!-- b")
+@example("&", "lt;b>")
+def test_what_a_page_puts_behind_a_text_makes_no_markup_of_it(content: str, behind: str) -> None:
+    delivered = neutralise(content)
+    assert not delivered.endswith("<")
+    assert markup_of(delivered + behind) == markup_of(behind)
 
 
 @given(written)
@@ -143,14 +163,64 @@ def test_neutralised_sql_gives_the_same_answer(condition: str) -> None:
 def test_escaped_text_holds_no_markup_and_reads_back_as_written(content: str) -> None:
     delivered = escape(content)
     assert not set(delivered) & set("<>\"'")
-    if "\0" not in content:
+    if keep(content) == content:
         assert html.unescape(delivered) == content
 
 
-@given(written)
-def test_kept_text_is_the_text(content: str) -> None:
-    assert keep(content) is content
+OBEYED = frozenset(
+    [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F))]
+    + [chr(code) for code in range(0x2066, 0x2070)]
+) - {"\t", "\n"}
+
+
+@pytest.mark.parametrize("rule", MARKUPS.values(), ids=MARKUPS)
+@given(content=written | st.text(st.sampled_from(sorted(OBEYED) + list("a <\r\n\t")), max_size=80))
+@example(content="x" * 100 + "\x1b[2J")
+@example(content="é" * 100 + "\x9b2J")
+def test_whatever_the_rule_no_control_is_delivered(rule: Markup, content: str) -> None:
+    delivered = rule(content)
+    assert not OBEYED & set(delivered.replace("\r\n", "\n"))
+
+
+@given(st.text(max_size=300))
+def test_kept_text_is_the_text_where_nothing_obeys_it(content: str) -> None:
+    if not OBEYED & set(content):
+        assert keep(content) is content
+
+
+@pytest.mark.parametrize(
+    ("content", "delivered"),
+    [
+        ("a\tb\nc\r\nd", "a\tb\nc\r\nd"),
+        ("harmless\rrm -rf", "harmless\nrm -rf"),
+        ("\r\r\n", "\n\r\n"),
+        ("a\vb\fc", "a b c"),
+        ("\x1b]8;;http://x\x07y\x1b]8;;\x07", "␛]8;;http://x␇y␛]8;;␇"),
+        ("pass\b\b\b\bword\x7f", "pass␈␈␈␈word␡"),
+        ("\x9b2J\x85", "\ufffd2J\ufffd"),
+        ("if (a \u202e}\u2066 b\u2069", "if (a } b"),
+        ("שלום, world; مرحبا", "שלום, world; مرحبا"),
+        ("א\u200eb\u200fג\u061c", "א\u200eb\u200fג\u061c"),
+        ("نیم\u200cفاصله \U0001f469\u200d\U0001f4bb", "نیم\u200cفاصله \U0001f469\u200d\U0001f4bb"),
+    ],
+)
+def test_what_a_terminal_or_an_editor_obeys_is_shown_or_left_out(
+    content: str, delivered: str
+) -> None:
+    assert keep(content) == delivered
+
+
+@given(written | st.text("\r\n<a\x1b\u202e&'", max_size=40), st.integers(0, 60))
+def test_what_is_delivered_of_a_part_depends_on_nothing_before_it(content: str, at: int) -> None:
+    """The positions of highlights are counted so."""
+    for rule in MARKUPS.values():
+        assert rule(content).endswith(rule(content[at:]))
 
 
 def test_the_rules_have_the_names_of_the_configuration() -> None:
     assert {"neutralise": neutralise, "escape": escape, "keep": keep} == MARKUPS
+
+
+def test_the_rule_reaches_each_text_of_a_value() -> None:
+    value = {"<a>": ["<b>", {"c": "<d>"}, 1, None, True]}
+    assert in_all(value, neutralise) == {"<a>": ["< b>", {"c": "< d>"}, 1, None, True]}

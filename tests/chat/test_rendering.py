@@ -1,11 +1,13 @@
 import json
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.chat.markup import keep, neutralise
-from chatd.chat.rendering import message_json
+from chatd.chat.ids import scoped_id
+from chatd.chat.markup import escape, keep, neutralise
+from chatd.chat.rendering import DAMAGED_PART_SENTENCE, DAMAGED_SENTENCE, message_json
 from tests.chat.commands import message_id, send, stored
 
 PLAIN = stored(send(1, "a <b>"), seq=7, timestamp_ms=1_700_000_000_123)
@@ -42,3 +44,71 @@ def test_a_context_goes_out_byte_for_byte() -> None:
 def test_the_markup_rule_is_applied_to_the_content(content: str) -> None:
     sent = json.loads(message_json(attrs.evolve(PLAIN, content=content), neutralise))
     assert sent == PLAIN_ON_THE_WIRE | {"content": neutralise(content)}
+
+
+def test_a_name_is_under_the_rule_be_it_from_before_there_was_one() -> None:
+    sent = json.loads(message_json(attrs.evolve(PLAIN, name="Ann<b>\x1b"), neutralise))
+    assert sent["name"] == "Ann< b>␛"
+
+
+@pytest.mark.parametrize(
+    ("context", "shown"),
+    [
+        (
+            b'{"schema":"<b>","tables":["a<","x\\u001b"]}',
+            {"schema": "< b>", "tables": ["a< ", "x␛"]},
+        ),
+        ('{"schema":"é\u202e"}'.encode(), {"schema": "é"}),
+        (
+            b'{"tables":["a\\"b"],"config":{"dryRun":true}}',
+            {"tables": ['a"b'], "config": {"dryRun": True}},
+        ),
+    ],
+)
+def test_the_texts_in_a_context_are_under_the_rule(context: bytes, shown: object) -> None:
+    sent = json.loads(message_json(attrs.evolve(PLAIN, context=context), neutralise))
+    assert sent["context"] == shown
+
+
+def test_what_a_database_said_of_its_error_is_under_the_rule_and_its_rows_are_not() -> None:
+    answer = {
+        "state": "error",
+        "error": {"code": "db_error", "message": "no <b>"},
+        "rows": [["<b>"]],
+    }
+    failed = attrs.evolve(PLAIN, answer=json.dumps(answer, separators=(",", ":")).encode())
+    sent = json.loads(message_json(failed, escape))
+    assert sent["error"] == sent["answer"]["error"]["message"] == "no &lt;b&gt;"
+    assert sent["answer"]["rows"] == [["<b>"]]
+
+
+def test_ids_are_delivered_as_they_were_written() -> None:
+    scoped = attrs.evolve(
+        PLAIN,
+        message_id=scoped_id(PLAIN.message_id, "demo"),
+        reply_to=scoped_id(message_id(2), "demo"),
+        user_id="R&D's",
+    )
+    sent = json.loads(message_json(scoped, escape))
+    assert (sent["messageId"], sent["replyTo"]) == (PLAIN.message_id, message_id(2))
+    assert sent["userId"] == "R&D's"
+
+
+def test_a_user_id_from_before_ids_were_held_to_the_rule_opens_no_markup() -> None:
+    sent = json.loads(message_json(attrs.evolve(PLAIN, user_id="<b>ann"), keep))
+    assert sent["userId"] == "< b>ann"
+
+
+def test_what_is_damaged_is_told_as_its_status_and_shown_as_far_as_it_is_known() -> None:
+    part = attrs.evolve(PLAIN, is_damaged=True)
+    sent = json.loads(message_json(part, keep, delivered=True))
+    assert sent == PLAIN_ON_THE_WIRE | {"status": "damaged", "error": DAMAGED_PART_SENTENCE}
+    whole = attrs.evolve(part, content=DAMAGED_SENTENCE, user_id="")
+    sent = json.loads(message_json(whole, keep))
+    assert (sent["content"], sent["error"]) == (DAMAGED_SENTENCE, DAMAGED_SENTENCE)
+
+
+@pytest.mark.parametrize("error", [b"{}", b"[]", b'"words"'])
+def test_an_error_of_an_answer_that_has_no_form_breaks_nothing(error: bytes) -> None:
+    answer = attrs.evolve(PLAIN, answer=b'{"error":{"x":' + error + b"}}")
+    assert json.loads(message_json(answer, keep))["seq"] == PLAIN.seq

@@ -52,6 +52,12 @@ def test_a_highlight_moves_with_what_the_rule_puts_in() -> None:
     assert marked(shown) == ["late"]
 
 
+def test_a_highlight_moves_with_what_the_rule_leaves_out() -> None:
+    shown = snippet("\u202ea\u2066\x1b late\u2069r", [(5, 9)], neutralise)
+    assert shown.text == "a␛ later"
+    assert marked(shown) == ["late"]
+
+
 def test_a_cut_before_what_a_bracket_opens_leaves_nothing_open() -> None:
     content = "x " * 78 + "late <" + "script>"
     shown = snippet(content, [(156, 160)], neutralise)
@@ -61,7 +67,7 @@ def test_a_cut_before_what_a_bracket_opens_leaves_nothing_open() -> None:
 
 @st.composite
 def matched_content(draw: st.DrawFn) -> tuple[str, Sequence[tuple[int, int]]]:
-    content = draw(st.text("<>/!?ab &\n", max_size=400))
+    content = draw(st.text("<>/!?ab &\n\r\x1b\u202e", max_size=400))
     cuts = sorted(draw(st.sets(st.integers(0, len(content)), max_size=8)))
     return content, list(zip(cuts[::2], cuts[1::2], strict=False))
 

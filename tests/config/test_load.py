@@ -95,7 +95,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
         "limits.sessions_per_address": 500,
-        "limits.pending_sessions_per_address": 100,
+        "limits.pending_sessions_per_address": 400,
         "limits.connections_per_address": 1000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
@@ -361,8 +361,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[directory.connections.demo]\nusers = ['a', 'db:x']",
             (
-                "chatd.toml: directory.connections.demo.users[1] must be a user id of 1 to 255 "
-                'printable ASCII characters that does not start with "db:", not the text "db:x".'
+                "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
+                "printable ASCII characters without markup like <b>, without a space at either "
+                'end, and not beginning with "db:" in any case), not the text "db:x".'
+            ),
+        ),
+        (
+            "[directory.connections.demo]\nusers = ['ada ']",
+            (
+                "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
+                "printable ASCII characters without markup like <b>, without a space at either "
+                'end, and not beginning with "db:" in any case), not the text "ada ".'
             ),
         ),
         (
@@ -383,7 +392,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[directory.connections.'é']\nusers = []",
             (
                 "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
-                'characters, not the text "\\u00e9".'
+                'characters without markup like <b>, not the text "\\u00e9".'
+            ),
+        ),
+        (
+            "[directory.connections.'a<b']\nusers = []",
+            (
+                "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
+                'characters without markup like <b>, not the text "a<b".'
             ),
         ),
     ],
@@ -635,7 +651,7 @@ TOML = st.text(alphabet="[]{}=.,'\"\\\n# 0123456789aeinfx_-\0é") | st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TOML, binary=st.binary(max_size=30), raw=st.booleans())
 def test_garbage_in_the_file_ends_in_a_config_error_and_nothing_else(
     tmp_path: Path, text: str, binary: bytes, raw: bool
@@ -652,7 +668,7 @@ VARIABLES = st.sampled_from(
 ANYTHING = st.text(alphabet=st.characters()) | st.from_regex(r"\[?[0-9_.+eExinf-]{1,20}\]?")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(env=st.dictionaries(VARIABLES | ANYTHING.map("CHATD_{}".format), ANYTHING))
 def test_garbage_in_the_environment_ends_in_a_config_error_and_nothing_else(
     tmp_path: Path, env: dict[str, str]
@@ -667,7 +683,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     overrides=st.dictionaries(
         VARIABLES.map(lambda name: name[6:].lower().replace("__", ".")) | st.text(), VALUES

@@ -16,7 +16,6 @@ import trio
 from chatd.app.listen import CannotListenError, open_listeners
 from chatd.engineio import HeartbeatSettings
 from chatd.server.admission import Admission
-from chatd.server.asgi_lane import AsgiLane
 from chatd.server.deadlines import Deadlines
 from chatd.server.engine import Engine
 from chatd.server.flusher import Flusher
@@ -118,11 +117,7 @@ def run_application(
             engine,
             readiness,
             admission,
-            HttpLane(
-                AsgiLane(engine, path, build_app(NoStatus())),
-                read_timeout_s=10.0,
-                report_fault=lambda fault: None,
-            ),
+            HttpLane(build_app(NoStatus()), body_timeout_s=10.0, report_fault=lambda fault: None),
             emit,
         )
         listeners = open_listeners("127.0.0.1", port, BACKLOG)

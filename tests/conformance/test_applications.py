@@ -20,7 +20,7 @@ import websocket
 
 from tests.peers.servers import Server, application
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 OPEN_NUMBERS = {
     "engine_echo": (300, 200, 1_000_000),
     "engine_client_app": (500, 20_000, 100),

@@ -96,7 +96,7 @@ async def serve_connection(sock: socket.socket, readiness: Readiness, deadlines:
         if head is not None and head.is_websocket:
             await EchoLane(sock, wait).run(switched(head), connection.rest)
     finally:
-        wait.forget()
+        wait.close()
         sock.close()
 
 

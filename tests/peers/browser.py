@@ -24,7 +24,7 @@ FILES: Final = {
     "/driven.mjs": (HERE / "driven.mjs", "text/javascript"),
     "/socket.io.min.js": (BUNDLE, "text/javascript"),
 }
-END_LIMIT_S: Final = 5.0
+END_LIMIT_S: Final = 15.0
 
 FLAGS: Final = (
     "--headless",

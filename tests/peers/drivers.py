@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
-LIMIT_S: Final = 15.0
+LIMIT_S: Final = 45.0
 """A hard limit of every wait. Nothing here takes a tenth of it, even on a busy machine."""
 
-GOODBYE_S: Final = 12.0
+GOODBYE_S: Final = 40.0
 """For a driver to end by itself, and Chromium before it."""
 
 LATE: Final = "$late"

@@ -5,6 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import jwt
 import pytest
 
 from chatd.auth.mint import mint
@@ -45,7 +46,7 @@ def minted(user_id: str, ttl_s: int, now_s: float) -> str:
 def test_the_page_says_whose_the_token_of_the_link_is_and_for_how_long(
     chat_server: Server, tmp_path: Path
 ) -> None:
-    token = minted("<b>ann</b>", 86_400, time.time())
+    token = jwt.encode({"sub": "<b>ann</b>", "exp": int(time.time()) + 86_400}, SECRET, "HS256")
     page = shown(f"{chat_server.url}/#token={token}", tmp_path)
     assert f'const token = "{token}";' in page
     assert f'io("{chat_server.url}"' in page
@@ -65,6 +66,22 @@ def test_the_page_says_nothing_of_a_token_that_it_cannot_read(
     page = shown(f"{chat_server.url}/#token={token}", tmp_path)
     assert note(page) == "The snippet holds the token of this link. Keep it to yourself."
     assert f'const token = "{token}";' in page
+
+
+def test_a_link_puts_nothing_into_the_code_that_is_no_token(
+    chat_server: Server, tmp_path: Path
+) -> None:
+    page = shown(f'{chat_server.url}/#token=x"%E2%80%AE;alert(1)//', tmp_path)
+    assert 'const token = "…";' in page
+    assert "alert(1)" not in page
+
+
+def test_the_page_names_no_user_by_what_turns_text_around(
+    chat_server: Server, tmp_path: Path
+) -> None:
+    token = jwt.encode({"sub": "\u202eann"}, SECRET, "HS256")
+    page = shown(f"{chat_server.url}/#token={token}", tmp_path)
+    assert note(page) == "The snippet holds the token of this link. Keep it to yourself."
 
 
 def test_without_a_token_the_page_says_where_one_comes_from(

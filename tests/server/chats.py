@@ -28,6 +28,7 @@ from chatd.engineio import parse_query
 from chatd.observe import InternalError
 from chatd.observe.clock import wall_s
 from chatd.observe.recorder import Recorder
+from chatd.server.admission import Place
 from chatd.server.reasons import DisconnectReason
 from chatd.server.session import Session
 from chatd.server.sockets import Handshake
@@ -308,8 +309,10 @@ class Chat:
 
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
-        assert self.parts.admission.open_session("192.0.2.1", trio.current_time()) is None
-        session = Session(self.parts.sessions, str(uuid4()), "192.0.2.1")
+        sid = str(uuid4())
+        place = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        assert place == Place()
+        session = Session(self.parts.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport
         handshake = Handshake("192.0.2.1", parse_query(b""), None)

@@ -18,7 +18,6 @@ from chatd.engineio import HeartbeatSettings
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
 from chatd.server.admission import Admission
-from chatd.server.asgi_lane import AsgiLane
 from chatd.server.deadlines import Deadlines
 from chatd.server.engine import Engine
 from chatd.server.flusher import Flusher
@@ -148,6 +147,11 @@ class Door:
         await peer.connect()
         return peer
 
+    def identify(self) -> None:
+        """Every session is a user's from now on."""
+        for session in self.sessions.by_sid.values():
+            session.identify("ada")
+
     @property
     def reasons(self) -> list[str]:
         """Why sessions ended, in order."""
@@ -162,6 +166,7 @@ class Door:
         assert self.admission._by_address == {}
         assert self.admission._pending == {}
         assert self.admission._connected == {}
+        assert self.admission._unknown == self.admission._unknown_of == {}
 
 
 async def open_websocket(stream: trio.SocketStream, **request: Any) -> Peer:
@@ -233,13 +238,17 @@ async def open_door(
         return SocketIOConnection(session, handshake, application, hub)
 
     engine = Engine(sessions, admission, origins, make_upper, recorder)
-    http = AsgiLane(engine, PATH, build_app(AnyStatus()))
+    http = HttpLane(
+        build_app(AnyStatus()),
+        body_timeout_s=head_timeout_s,
+        report_fault=lambda fault: recorder.emit(InternalError.of("http", fault)),
+    )
     front = FrontDoor(
         FrontDoorSettings(PATH, head_timeout_s, max_head_bytes),
         engine,
         waits,
         admission,
-        HttpLane(http, read_timeout_s=10.0, report_fault=lambda fault: None),
+        http,
         recorder,
     )
     with listen() as listener, trio.fail_after(HARD_LIMIT_S):

@@ -267,6 +267,43 @@ async def test_a_room_that_was_taken_away_is_not_found_with_ticket_or_token(
             refused(await asker.ask(f"{answer_id}.csv", token()), 404, "not_found")
 
 
+async def test_a_ticket_ends_when_its_user_refreshes_with_a_token_without_the_room(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        bob = await chat.enter("bob", (ROOM, OTHER))
+        ticket = await asker.ticket(answer_id, token("bob"))
+        of_ada = await asker.ticket(answer_id, token("ada"))
+        assert (await bob.call("auth:refresh", {"token": token("bob", (OTHER,))}))["ok"]
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+        assert (await asker.ask(f"{answer_id}.csv", ticket=of_ada)).status == 200
+
+
+async def test_a_ticket_ends_when_its_user_comes_in_with_a_token_without_the_room(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        by_socket, by_http = [await asker.ticket(answer_id, token("bob")) for _ in range(2)]
+        narrowed = await asker.ask(f"{answer_id}.csv", token("bob", (OTHER,)), ticket=by_http)
+        refused(narrowed, 401, "unauthorized")
+        refused(await asker.ask(f"{answer_id}.csv", ticket=by_socket), 401, "unauthorized")
+        ticket = await asker.ticket(answer_id, token("bob"))
+        await chat.enter("bob", (OTHER,))
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+
+
+async def test_a_ticket_is_nobody_elses_for_who_shows_a_token_too(tmp_path: Path) -> None:
+    async with open_export(tmp_path) as (_, asker, answer_id):
+        ticket = await asker.ticket(answer_id, token("bob"))
+        refused(await asker.ask(f"{answer_id}.csv", token(), ticket=ticket), 401, "unauthorized")
+        refused(await asker.ask(f"{answer_id}.csv", "bad", ticket=ticket), 401, "token_invalid")
+        basic = {"authorization": "Basic YWRhOmFkYQ=="}  # a proxy's business, and no token
+        looked = await asker.ask(f"{answer_id}.csv", method="HEAD", headers=basic, ticket=ticket)
+        assert looked.status == 200
+        assert (await asker.ask(f"{answer_id}.csv", token("bob"), ticket=ticket)).status == 200
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+
+
 async def test_an_answer_of_a_room_of_others_is_not_found_and_gets_no_ticket(
     tmp_path: Path,
 ) -> None:
@@ -363,11 +400,21 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
         ticket = await asker.ticket(answer_id, token())
         with monkeypatch.context() as patch:
             patch.setattr(LogReaders, "message", fails)
-            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_error")
+            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
         with monkeypatch.context() as patch:
             patch.setattr(Entrance, "rooms", refuses)
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "internal")
             refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "internal")
+
+
+@pytest.mark.parametrize("broken", ["X'7b'", "X'7b7d'"])  # no JSON, and JSON that is no table
+async def test_an_answer_that_is_damaged_is_said_to_be(tmp_path: Path, broken: str) -> None:
+    async with open_export(tmp_path) as (chat, asker, answer_id):
+        await chat.log.maintain(
+            lambda log: log.execute(f"UPDATE messages SET answer = {broken} WHERE answer NOT NULL")
+        )
+        refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
+        refused(await asker.ask(f"{answer_id}.csv", token(rooms=["other"])), 404, "not_found")
 
 
 async def test_bad_tokens_back_off_by_address_and_good_ones_do_not(tmp_path: Path) -> None:
@@ -426,19 +473,21 @@ async def test_a_peer_that_stops_reading_costs_nobody_anything_and_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_answering(tmp_path) as (chat, database):
-        monkeypatch.setattr(chat.parts.http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.door._http, "_send_timeout_s", 0.2)
         # Fifty megabytes as JSON, which names the column in each row; a few hundred kilobytes here.
         long = [Column("n" * PIECE_BYTES, "integer")]
         answer_id = await answered(chat, database, long, [[number] for number in range(800)])
+        admission = chat.parts.admission
+        others = admission.connections
         with socket.socket() as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(chat.address)
             head = f"GET /api/answers/{answer_id}.json HTTP/1.1\r\nHost: localhost\r\n"
             stalled.sendall(f"{head}Authorization: Bearer {token()}\r\n\r\n".encode())
-            await until(lambda: chat.parts.http.connections == 1)
+            await until(lambda: admission.connections == others + 1)
             answer = await Asker(chat).ask(f"{answer_id}.csv", token())
             assert answer.body.endswith(b"\r\n799\r\n")
-            await until(lambda: chat.parts.http.connections == 0)
+            await until(lambda: admission.connections == others)
 
 
 async def test_a_large_answer_comes_whole(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import trio
 
 from chatd.app import answering
 from chatd.store import CommitFailed, FailureCode
+from tests.answers.readers import ReaderHere
 from tests.answers.services import HeldDatabase
 from tests.server.chats import ROOM, Chat, ChatPeer, message, open_chat, token
 from tests.server.test_chat_catch_up import FREE, all_told, come, go
@@ -44,6 +45,7 @@ async def open_answering(
     databases = Databases()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answering, "McpDatabase", databases.make)
+        patch.setattr(answering, "Reader", ReaderHere)
         settings: dict[str, dict[str, object]] = {"limits": dict(FREE), **sections}
         async with open_chat(
             directory, databases={ROOM: {"sqlite": str(directory / "any")}}, **settings
@@ -335,3 +337,89 @@ async def test_rows_are_sent_as_they_are_and_content_as_content_is(tmp_path: Pat
         assert rows["rows"] == [["<b>", None, "9007199254740993", {"$bytes": "AA=="}]]
         final = await ada.until("chat:message")
         assert "<b" not in final["content"]
+
+
+# Stored first, and read after
+
+
+@asynccontextmanager
+async def open_reading(directory: Path) -> AsyncIterator[tuple[Chat, HeldDatabase, ReaderHere]]:
+    """A chat whose reader is held: nothing is read until it is released."""
+    async with open_answering(directory) as (chat, database):
+        reader = chat.parts.answering.reader
+        assert isinstance(reader, ReaderHere)
+        reader.hold()
+        yield chat, database, reader
+
+
+async def test_a_message_is_acknowledged_and_shown_before_it_is_read(tmp_path: Path) -> None:
+    async with open_reading(tmp_path) as (chat, database, reader):
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        question = await ask(ada)
+        assert (await bob.until("chat:message"))["messageId"] == question
+        for number in range(2):  # nor do those behind it wait, of whatever kind
+            assert (await ada.say(message(f"talk {number}")))["ok"]
+            await ask(ada, f"SELECT {number}")
+        eve, _ = await come(chat, "eve")
+        assert [name for name, _ in await all_told(eve)] == ["presence:snapshot", "chat:history"]
+        reader.release()
+        assert (await eve.until("chat:answer:start"))["replyTo"] == question
+        (await called(database)).end()
+
+
+async def test_a_retry_while_a_message_is_to_be_read_is_a_duplicate_and_read_once(
+    tmp_path: Path,
+) -> None:
+    async with open_reading(tmp_path) as (chat, database, reader):
+        ada = await chat.enter("ada")
+        asked = message(SQL)
+        assert (await ada.call("chat:message", asked))["ok"]
+        assert (await ada.call("chat:message", asked))["duplicate"] is True
+        reader.release()
+        (await called(database)).end()
+        await ada.until("chat:answer:end")
+        assert [piece.content for piece in reader.pieces] == [SQL]
+
+
+async def test_what_was_to_be_read_at_a_crash_has_its_one_end_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    talk = "select the best one, please."
+    async with open_reading(tmp_path) as (chat, _, _):
+        ada = await chat.enter("ada")
+        questions = [await ask(ada, f"SELECT {number}") for number in range(3)]
+        for _ in range(3):
+            await ask(ada, talk)
+    for starts in range(2):
+        async with open_answering(tmp_path) as (chat, database):
+            while chat.parts.answering.service.count:
+                await trio.lowlevel.checkpoint()
+            ada, _ = await come(chat, "ada")
+            page = await ada.call("chat:history:get", {"connectionId": ROOM})
+            ends = [it for it in page["messages"] if "answer" in it]
+            assert [it["replyTo"] for it in ends] == questions
+            assert {it["answer"]["state"] for it in ends} == {"interrupted"}
+            assert len(page["messages"]) == 9, starts
+            assert database.calls == []
+
+
+async def test_plain_talk_leaves_no_trace_of_being_read(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        await ask(ada, "select the best one, please.")
+        await bob.until("chat:message")
+        await bob.quiet()
+        await ada.call("chat:message", message("and something after it"))
+        while chat.parts.answering.service.count:
+            await trio.lowlevel.checkpoint()
+        assert chat.parts.machine._promised == {}
+        assert chat.store.reread().open_answers == ()
+
+
+async def test_a_stop_leaves_what_is_to_be_read_to_the_next_start(tmp_path: Path) -> None:
+    async with open_reading(tmp_path) as (chat, _, _):
+        ada = await chat.enter("ada")
+        question = await ask(ada)
+        with trio.fail_after(10):
+            await chat.parts.answering.service.drain()
+        assert [one.question_id for one in chat.store.reread().open_answers] == [question]

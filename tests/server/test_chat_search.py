@@ -11,7 +11,8 @@ import orjson
 import pytest
 import trio
 
-from chatd.server import search_events, turns
+from chatd.actors import turns
+from chatd.server import search_events
 from chatd.store import search as store_search
 from chatd.store.search import Found, Wanted
 from chatd.wire.payloads import ChatSearch

@@ -91,6 +91,8 @@ async def test_connection_may_hold_more_than_upgrade(door: Door) -> None:
         {"without": "sec-websocket-key"},
         {"headers": ["Sec-WebSocket-Key: short"]},
         {"headers": ["Sec-WebSocket-Protocol: not a token"]},
+        {"headers": ["Content-Length: 6"]},
+        {"headers": ["Transfer-Encoding: chunked"]},
     ],
 )
 async def test_what_is_no_websocket_handshake_is_a_bad_request(
@@ -146,6 +148,7 @@ async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> N
     async with open_door(sessions_per_address=1) as door:
         peer = await door.open()
         await opening(peer)
+        door.identify()
         assert (await answer_to(door, upgrade_request())).startswith(b"HTTP/1.1 503 ")
         await peer.send("1")
         await peer.end()
@@ -157,6 +160,7 @@ async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> N
 async def test_too_many_connections_are_told_when_to_come_back() -> None:
     async with open_door(max_connections=1) as door:
         await opening(await door.open())
+        door.identify()
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
@@ -167,17 +171,16 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
 
 async def test_too_many_connections_of_an_address_are_told_when_to_come_back() -> None:
     async with open_door(connections_per_address=2, sessions_per_address=2) as door:
-        peer = await door.join()
-        half = await door.dial()
-        await half.send_all(b"GET /")
-        await peer.echo()
+        first, second = await door.join(), await door.join()
+        door.identify()
         answer = await read_to_end(await door.dial())
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: 5\r\n" in answer
         assert [one.reason for one in door.recorder.of(HandshakeRefused)] == [
             "connections_per_address"
         ]
-        await half.aclose()
+        await first.echo()
+        await second.stream.aclose()
         await until(lambda: door.admission.connections == 1)
         await opening(await door.open())
 
@@ -269,11 +272,14 @@ async def test_a_reset_while_the_head_is_read_harms_nobody(door: Door) -> None:
         await other.echo()
 
 
-async def test_the_end_of_input_in_the_middle_of_a_head_closes(door: Door) -> None:
+async def test_the_end_of_input_in_the_middle_of_a_head_is_a_bad_request(door: Door) -> None:
     stream = await door.dial()
     await stream.send_all(b"GET /socket.io/")
     await stream.send_eof()
-    assert await read_to_end(stream) == b""
+    assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400 ")
+    silent = await door.dial()
+    await silent.send_eof()
+    assert await read_to_end(silent) == b""
 
 
 async def test_everything_else_is_answered_as_http(door: Door) -> None:

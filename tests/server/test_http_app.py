@@ -1,7 +1,6 @@
 """The application by itself, asked in ASGI's terms; and once over the lane, as it is served."""
 
 import re
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,17 +12,19 @@ import trio
 from chatd.server.http_app import (
     HEALTH_PATH,
     PAGE_FILES,
-    AsgiApp,
     Health,
+    HttpApp,
     Message,
     Request,
     Response,
     Route,
     build_app,
     json_response,
+    refusal,
 )
-from chatd.server.http_lane import HttpLane
 from chatd.server.origin import OriginRules
+from chatd.server.request import RequestHead
+from tests.server.lanes import serving
 
 
 @attrs.define
@@ -45,28 +46,21 @@ class Answer:
 
 
 async def ask(
-    app: AsgiApp,
+    app: HttpApp,
     path: str,
     method: str = "GET",
     *,
     headers: tuple[tuple[bytes, bytes], ...] = (),
-    pieces: tuple[bytes, ...] | None = (),
-    cut: bool = False,
+    pieces: tuple[bytes, ...] = (),
 ) -> Answer:
-    """One request. `pieces=None` is a body that never comes; `cut` ends it with a disconnect."""
+    """One request, with its body in pieces."""
     events: list[Message] = [
-        {"type": "http.request", "body": piece, "more_body": True} for piece in pieces or ()
+        {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
     ]
-    events.append(
-        {"type": "http.disconnect"}
-        if cut
-        else {"type": "http.request", "body": b"", "more_body": False}
-    )
+    events.append({"type": "http.request", "body": b"", "more_body": False})
     sent: list[Message] = []
 
     async def receive() -> Message:
-        if pieces is None:
-            await trio.sleep_forever()
         return events.pop(0)
 
     async def send(message: Message) -> None:
@@ -87,11 +81,28 @@ async def ask(
     return Answer(start["status"], dict(start["headers"]), whole)
 
 
+def judged(
+    app: HttpApp,
+    path: str,
+    method: str = "POST",
+    *,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    chunked: bool = False,
+) -> int | Answer:
+    """What is said of a request that has a body, before that is read."""
+    head = RequestHead(method, path.encode(), b"", dict(headers), is_chunked=chunked)
+    said = app.judge_body(head)
+    if isinstance(said, int):
+        return said
+    assert isinstance(said.body, bytes)
+    return Answer(said.status, dict(said.headers), said.body)
+
+
 async def take_body(request: Request) -> Response:
-    return json_response(200, {"bytes": len(await request.body())})
+    return json_response(200, {"bytes": len(request.body)})
 
 
-def app_with_body_route() -> AsgiApp:
+def app_with_body_route() -> HttpApp:
     route = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
     return build_app(StatusOf(), routes={"/take": route})
 
@@ -170,6 +181,10 @@ async def test_a_path_that_ends_in_a_slash_is_nothing_beside_it(path: str) -> No
     assert (await ask(app, path)).status == 404
 
 
+async def no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
 async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
     made: list[int] = []
     seen: list[tuple[object, list[int]]] = []
@@ -188,7 +203,7 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
 
     app = build_app(StatusOf(), routes={"/pieces": Route(in_pieces)})
     scope = {"type": "http", "path": "/pieces", "query_string": b"", "headers": []}
-    await app({**scope, "method": "GET"}, trio.sleep_forever, send)
+    await app({**scope, "method": "GET"}, no_body, send)
     assert seen == [(None, []), (b"0", [0]), (b"1", [0, 1]), (b"2", [0, 1, 2]), (b"", [0, 1, 2])]
     assert (await ask(app, "/pieces")).body == b"012"
     made.clear()
@@ -199,26 +214,28 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
 APP, STRANGER = b"https://app.example", b"https://evil.example"
 
 
-def app_for_pages(*allowed: str) -> AsgiApp:
+def app_for_pages(*allowed: str) -> HttpApp:
     rules = OriginRules(allowed, is_loopback=False)
     said = ((b"cache-control", b"no-store"),)
     route = Route(echo_path, frozenset({"GET", "POST"}), 0, origins=rules, headers=said)
     return build_app(StatusOf(), routes={"/for/": route})
 
 
-@pytest.mark.parametrize(
-    ("method", "length", "status"),
-    [("GET", b"0", 200), ("DELETE", b"0", 405), ("POST", b"9", 413), ("OPTIONS", b"0", 204)],
-)
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("DELETE", 405), ("OPTIONS", 204)])
 async def test_a_page_of_an_allowed_origin_may_read_what_it_gets_and_errors_too(
-    method: str, length: bytes, status: int
+    method: str, status: int
 ) -> None:
-    headers = ((b"origin", APP), (b"host", b"x"), (b"content-length", length))
-    answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
+    headers = ((b"origin", APP), (b"host", b"x"))
+    app = app_for_pages(APP.decode())
+    too_large = judged(app, "/for/a", headers=(*headers, (b"content-length", b"9")))
+    assert isinstance(too_large, Answer)
+    assert too_large.status == 413
+    answer = await ask(app, "/for/a", method, headers=headers)
     assert answer.status == status
-    assert answer.headers[b"access-control-allow-origin"] == APP
-    assert answer.headers[b"vary"] == b"Origin"
-    assert answer.headers[b"access-control-expose-headers"] == b"content-disposition, retry-after"
+    for one in (answer, too_large):
+        assert one.headers[b"access-control-allow-origin"] == APP
+        assert one.headers[b"vary"] == b"Origin"
+        assert one.headers[b"access-control-expose-headers"] == b"content-disposition, retry-after"
 
 
 async def test_a_preflight_says_what_may_be_asked_and_how() -> None:
@@ -261,19 +278,18 @@ async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> Non
 
 
 @pytest.mark.parametrize(
-    ("method", "length", "origin", "status"),
+    ("method", "origin", "status"),
     [
-        ("GET", b"0", APP, 200),
-        ("OPTIONS", b"0", APP, 204),
-        ("GET", b"0", STRANGER, 403),
-        ("DELETE", b"0", APP, 405),
-        ("POST", b"9", APP, 413),
+        ("GET", APP, 200),
+        ("OPTIONS", APP, 204),
+        ("GET", STRANGER, 403),
+        ("DELETE", APP, 405),
     ],
 )
 async def test_what_a_route_says_is_said_with_each_answer(
-    method: str, length: bytes, origin: bytes, status: int
+    method: str, origin: bytes, status: int
 ) -> None:
-    headers = ((b"origin", origin), (b"host", b"x"), (b"content-length", length))
+    headers = ((b"origin", origin), (b"host", b"x"))
     answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
     assert (answer.status, answer.headers[b"cache-control"]) == (status, b"no-store")
 
@@ -287,28 +303,66 @@ async def test_several_headers_of_one_name_are_one_list() -> None:
     assert (await ask(app, "/show", headers=headers)).json() == ["1, 2", None]
 
 
-async def test_nothing_waits_for_a_body_that_is_not_needed() -> None:
-    headers = ((b"transfer-encoding", b"chunked"),)
-    answer = await ask(build_app(StatusOf()), HEALTH_PATH, headers=headers, pieces=None)
-    assert answer.status == 200
+async def test_a_body_is_what_its_pieces_are_together() -> None:
+    answer = await ask(app_with_body_route(), "/take", "POST", pieces=(b"12345", b"67890"))
+    assert answer.json() == {"bytes": 10}
 
 
-async def test_a_body_declared_over_the_bound_is_refused_before_it_comes() -> None:
-    headers = ((b"content-length", b"16385"),)
-    answer = await ask(build_app(StatusOf()), HEALTH_PATH, headers=headers, pieces=None)
-    assert answer.status == 413
-
-
-async def test_a_body_is_counted_and_refused_where_it_exceeds_the_bound() -> None:
+def test_a_route_says_how_large_a_body_may_be() -> None:
     app = app_with_body_route()
-    at_the_bound = await ask(app, "/take", "POST", pieces=(b"12345", b"67890"))
-    assert at_the_bound.json() == {"bytes": 10}
-    assert (await ask(app, "/take", "POST", pieces=(b"12345", b"678901"))).status == 413
+    assert judged(app, "/take", headers=((b"content-length", b"10"),)) == 10
+    assert judged(app, "/take", chunked=True) == 10
+    assert judged(app, "/%74ake", headers=((b"content-length", b"10"),)) == 10
+    too_large = judged(app, "/take", headers=((b"content-length", b"11"),))
+    assert isinstance(too_large, Answer)
+    assert (too_large.status, too_large.json()["error"]) == (
+        413,
+        {"code": "body_too_large", "message": "This path takes at most 10 bytes."},
+    )
 
 
-async def test_a_body_that_is_cut_is_no_body() -> None:
-    answer = await ask(app_with_body_route(), "/take", "POST", pieces=(b"123",), cut=True)
-    assert answer.status == 400
+@pytest.mark.parametrize(
+    ("path", "method", "status", "code"),
+    [
+        (HEALTH_PATH, "GET", 413, "body_too_large"),
+        (HEALTH_PATH, "HEAD", 413, "body_too_large"),
+        ("/", "GET", 413, "body_too_large"),
+        (HEALTH_PATH, "POST", 405, "method_not_allowed"),
+        ("/nothing", "POST", 404, "not_found"),
+        ("/take", "GET", 405, "method_not_allowed"),
+        ("/for/a", "GET", 413, "body_too_large"),
+        ("/for/a", "OPTIONS", 204, None),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_no_route_takes_is_refused_before_it_comes(
+    path: str, method: str, status: int, code: str | None, chunked: bool
+) -> None:
+    pages = Route(echo_path, frozenset({"GET", "POST"}), 9, origins=OriginRules(("*",), False))
+    take = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
+    app = build_app(StatusOf(), routes={"/take": take, "/for/": pages})
+    length = () if chunked else ((b"content-length", b"1"),)
+    answer = judged(app, path, method, headers=((b"origin", APP), *length), chunked=chunked)
+    assert isinstance(answer, Answer)
+    assert answer.status == status
+    assert code is None or answer.json()["error"]["code"] == code
+
+
+def test_a_body_of_a_stranger_is_not_read() -> None:
+    headers = ((b"origin", STRANGER), (b"host", b"x"), (b"content-length", b"1"))
+    answer = judged(app_for_pages(APP.decode()), "/for/a", headers=headers)
+    assert isinstance(answer, Answer)
+    assert answer.status == 403
+
+
+def test_a_body_that_cannot_be_read_is_answered_as_its_route_answers() -> None:
+    head = RequestHead("POST", b"/for/a", b"", {b"origin": APP})
+    broken = refusal(400, "bad_body", "No.")
+    headers = dict(app_for_pages(APP.decode()).refuse(head, broken).headers)
+    assert headers[b"access-control-allow-origin"] == APP
+    assert headers[b"cache-control"] == b"no-store"
+    nowhere = RequestHead("POST", b"/nothing", b"", {})
+    assert app_for_pages().refuse(nowhere, broken) == broken
 
 
 def test_a_path_has_one_route() -> None:
@@ -366,51 +420,22 @@ async def test_a_server_that_asks_for_a_lifespan_gets_its_answers() -> None:
     ]
 
 
-async def test_a_websocket_is_closed_where_the_server_knows_no_other_denial() -> None:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "websocket.connect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await build_app(StatusOf())({"type": "websocket", "path": "/"}, receive, send)
-    assert [message["type"] for message in sent] == ["websocket.close"]
-
-
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (b"GET /api/websocket/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", 200),
-        (b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", 404),
-        (b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", 404),
+        (b"GET /api/websocket/health HTTP/1.1\r\nhost: x\r\n\r\n", 200),
+        (b"GET /none HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"POST /none HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello", 404),
         (
             b"GET /api/websocket/health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
-            200,
+            413,
         ),
-        (
-            (
-                b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
-                b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            ),
-            404,
-        ),
+        (b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: a\r\n\r\n", 400),
     ],
 )
 async def test_it_answers_over_the_lane(head: bytes, status: int) -> None:
-    faults: list[Exception] = []
-    lane = HttpLane(build_app(StatusOf()), read_timeout_s=5, report_fault=faults.append)
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    with trio.fail_after(10):
-        async with (
-            trio.open_nursery() as nursery,
-            trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as peer,
-        ):
-            nursery.start_soon(lane.serve, theirs, head)
-            answer = b"".join([piece async for piece in peer])
-            await peer.aclose()
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert faults == []
+    async with serving(build_app(StatusOf()), head) as s:
+        answer = b"".join([piece async for piece in s.peer])
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert answer.lower().count(b"\r\nconnection: close\r\n") == 1
+        assert s.faults == []

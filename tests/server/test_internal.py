@@ -1,5 +1,6 @@
 """What operators ask: the application in ASGI's terms, and its listener on a real socket."""
 
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.server.http_app import HEALTH_PATH, AsgiApp
+from chatd.server.http_app import HEALTH_PATH, HttpApp
 from chatd.server.http_lane import HttpLane
 from chatd.server.internal import (
     CONNECTIONS_MAX,
@@ -21,6 +22,7 @@ from chatd.server.internal import (
     Reason,
     internal_app,
 )
+from chatd.store import Damaged, StoreReadFailed
 from tests.server.chats import open_chat
 from tests.server.test_http_app import ask
 
@@ -37,7 +39,7 @@ class Standing:
         return self.now
 
 
-def app_of(*now: Reason, is_loopback: bool = False, text: bytes = TEXT) -> AsgiApp:
+def app_of(*now: Reason, is_loopback: bool = False, text: bytes = TEXT) -> HttpApp:
     return internal_app(Standing(now), lambda: text, b"text/plain", is_loopback=is_loopback)
 
 
@@ -52,6 +54,8 @@ async def test_who_is_asked_whether_it_lives_lives() -> None:
     [
         ([], 200, "ready"),
         ([AWAY], 200, "degraded"),
+        ([Reason("storage_damaged", "Some of the log cannot be read.")], 200, "degraded"),
+        ([Reason("storage_read_error", "The disk gave nothing.")], 200, "degraded"),
         ([DRAINING], 503, "not_ready"),
         ([DRAINING, AWAY], 503, "not_ready"),
         ([Reason("storage_error", "The disk took nothing.")], 503, "not_ready"),
@@ -109,8 +113,8 @@ async def test_on_loopback_no_web_page_of_a_stranger_may_ask(
 async def listening(path: Path, text: bytes = TEXT) -> AsyncIterator[InternalListener]:
     """The listener at a path; cut and cancelled on the way out, as the daemon does it."""
     faults: list[Exception] = []
-    lane = HttpLane(app_of(text=text), read_timeout_s=5, report_fault=faults.append)
-    internal = InternalListener(lane, faults.append)
+    lane = HttpLane(app_of(text=text), body_timeout_s=5, report_fault=faults.append)
+    internal = InternalListener(lane, faults.append, max_head_bytes=1000)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen(64)
@@ -160,6 +164,43 @@ async def test_one_connection_too_many_is_answered_and_the_oldest_is_cut(tmp_pat
             await stream.aclose()
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /metrics HTTP/1.1\r\n\r\n", 400),
+        (b"GET /metrics HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"GET /metrics HTTP/1.1\r\nHost: evil.example@127.0.0.1\r\n\r\n", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + bytes(2000), 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n", 413),
+        (b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n", 400),
+        (GET + GET, 200),
+    ],
+)
+async def test_a_request_is_judged_as_strictly_as_on_the_public_port(
+    tmp_path: Path, sent: bytes, status: int
+) -> None:
+    async with (
+        listening(tmp_path / "it"),
+        await trio.open_unix_socket(str(tmp_path / "it")) as stream,
+    ):
+        await stream.send_all(sent)
+        answer = b"".join([piece async for piece in stream])
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert len(re.findall(rb"HTTP/1\.1 \d", answer)) == 1
+
+
+async def test_a_head_that_does_not_come_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatd.server.internal.HEAD_S", 0.05)
+    async with (
+        listening(tmp_path / "it"),
+        await trio.open_unix_socket(str(tmp_path / "it")) as stream,
+    ):
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 408 ")
+
+
 async def test_a_peer_that_takes_nothing_does_not_hold_the_end(tmp_path: Path) -> None:
     path = tmp_path / "it"
     async with listening(path, text=bytes(8_000_000)):
@@ -178,6 +219,18 @@ async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -
         assert status.reasons() == []
         chat.log.is_failing = True
         assert [one.code for one in status.reasons()] == ["storage_error"]
+        chat.log.displaced = "log.sqlite3 is gone"
+        [displaced] = status.reasons()
+        assert displaced.code == "storage_error"
+        assert "log.sqlite3 is gone" in displaced.message
         status.is_draining = True
         assert [one.code for one in status.reasons()] == ["draining", "storage_error"]
-        chat.log.is_failing = False
+        status.is_draining, chat.log.is_failing, chat.log.displaced = False, False, None
+        assert status.health().status == "ok"
+        witness = chat.parts.store.readers.witness
+        assert witness is not None
+        witness.read_failed(StoreReadFailed("no descriptor"))
+        assert [one.code for one in status.reasons()] == ["storage_read_error"]
+        witness.damaged(Damaged("messages", "sales", 7))
+        assert [one.code for one in status.reasons()] == ["storage_damaged", "storage_read_error"]
+        assert status.health().status == "degraded"

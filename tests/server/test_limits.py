@@ -34,7 +34,7 @@ STOP = ("chat:typing:stop", {"connectionId": ROOM})
 class NothingStored:
     """A log that is asked without a thread."""
 
-    async def message(self, message_id: str) -> None:
+    async def message(self, message_id: str, rooms: object) -> None:
         return None
 
 

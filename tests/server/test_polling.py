@@ -340,23 +340,38 @@ async def test_of_the_body_of_a_refused_request_nothing_is_kept(
     assert (await peer.answer()).body == UNKNOWN_SID
     await peer.stream.send_all(bytes(899_999))
     [reader] = readers
-    await until(lambda: reader._length == 1)
+    await until(lambda: reader._left == 1)
     assert reader.waiting_bytes == 0
     await peer.stream.send_all(b"x")
     await peer.send()
     assert (await peer.answer()).status == 200
 
 
-@pytest.mark.parametrize("head", ["Content-Length: 150", "Transfer-Encoding: chunked"])
-async def test_the_body_of_a_refused_request_is_dropped_as_it_comes(head: str) -> None:
+async def test_the_body_of_a_refused_request_is_dropped_as_it_comes() -> None:
     async with open_door(max_payload_bytes=200) as door:
         peer = await dial(door)
-        await peer.send("POST", "EIO=4&transport=polling&sid=nobody", headers=[head])
-        assert (await peer.answer()).body == UNKNOWN_SID
-        body = b"x" * 150
-        await peer.stream.send_all(body if "Length" in head else chunked(body[:70], body[70:]))
+        headers = ["Content-Length: 150"]
+        await peer.send("POST", "EIO=4&transport=polling&sid=nobody", headers=headers)
+        answer = await peer.answer()
+        assert answer.body == UNKNOWN_SID
+        assert "connection" not in answer.headers
+        await peer.stream.send_all(b"x" * 150)
         await peer.send()
         assert (await peer.answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [["Transfer-Encoding: chunked"], ["Content-Length: 150", "Expect: 100-continue"]],
+)
+async def test_a_refused_request_is_the_last_where_nobody_knows_how_long_it_is(
+    door: Door, headers: list[str]
+) -> None:
+    peer = await dial(door)
+    await peer.send("POST", "EIO=4&transport=polling&sid=nobody", headers=headers)
+    answer = await peer.answer()
+    assert (answer.body, answer.headers["connection"]) == (UNKNOWN_SID, "close")
+    assert await peer.ended()
 
 
 async def test_the_answer_to_a_refused_request_arrives_though_its_body_is_too_large() -> None:
@@ -677,13 +692,16 @@ async def test_a_get_may_have_a_body_that_nobody_wants(door: Door) -> None:
     assert (await peer.ask("POST", poller.query, b"3")).body == b"ok"
 
 
-async def test_after_polling_a_connection_may_ask_for_anything_else(door: Door) -> None:
+async def test_after_polling_a_connection_may_ask_for_anything_else_as_its_last(
+    door: Door,
+) -> None:
     peer = await dial(door)
     poller = await open_poller(door, peer)
     assert (await peer.ask("POST", poller.query, b"40")).body == b"ok"
     health = await peer.ask("GET", "", path="/api/websocket/health")
-    assert health.status == 200
-    assert (await peer.ask("GET", poller.query)).body.startswith(b"40{")
+    assert (health.status, health.headers["connection"]) == (200, "close")
+    assert await peer.ended()
+    assert (await poller.get()).body.startswith(b"40{")
 
 
 @pytest.mark.parametrize(
@@ -708,6 +726,16 @@ async def test_a_body_in_broken_chunks_ends_connection_and_session(
     assert door.sessions.by_sid == {}
 
 
+async def test_a_body_that_breaks_off_ends_the_session_and_is_answered(door: Door) -> None:
+    poller, peer = await join(door), await dial(door)
+    await peer.stream.send_all(request("POST", poller.query, b'42["echo",1]')[:-3])
+    await peer.stream.send_eof()
+    answer = await peer.answer()
+    assert (answer.status, answer.body) == (400, BAD_REQUEST)
+    assert await peer.ended()
+    await poller.gone()
+
+
 async def test_a_body_that_stalls_ends_the_session() -> None:
     async with open_door(head_timeout_s=0.1) as door:
         poller = await join(door)
@@ -724,6 +752,7 @@ async def test_a_body_that_stalls_ends_the_session() -> None:
 async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> None:
     async with open_door(sessions_per_address=1) as door:
         poller = await open_poller(door)
+        door.identify()
         answer = await ask(door)
         assert answer.status == 503
         assert re.fullmatch(r"[1-9]\d*", answer.headers["retry-after"])

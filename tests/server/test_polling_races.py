@@ -296,6 +296,7 @@ async def test_a_session_that_ends_gives_back_its_place(door: Door) -> None:
     async with open_door(sessions_per_address=1) as small:
         for how in ("breaks", "twice", "broken", "closes"):
             poller = await open_poller(small)
+            small.identify()
             assert (await ask(small)).status == 503
             match how:
                 case "breaks":

@@ -142,7 +142,7 @@ async def test_a_log_that_cannot_be_read_is_told(
 
         with monkeypatch.context() as patch:
             patch.setattr(chat.store.readers, "undelivered", undelivered)
-            assert (await up_to(bob, ids[-1]))["error"]["code"] == "storage_error"
+            assert (await up_to(bob, ids[-1]))["error"]["code"] == "storage_read_error"
         assert await up_to(bob, ids[-1]) == {"ok": True}
         assert await statuses(ada) == ids
 

@@ -22,10 +22,10 @@ from tests.server.chats import MemoryTransport
 class NobodyCounts:
     """Sessions of an address, uncounted."""
 
-    def identify_session(self, address: str) -> None:
+    def identify_session(self, address: str, sid: str) -> None:
         pass
 
-    def close_session(self, address: str, *, is_identified: bool) -> None:
+    def close_session(self, address: str, sid: str) -> None:
         pass
 
 

@@ -198,7 +198,7 @@ async def test_readable_returns_on_bytes_on_the_end_and_again(
                 assert ours.recv(10) == b"c"
             await wait.readable()
             assert ours.recv(10) == b""
-            wait.forget()
+            wait.close()
             nursery.cancel_scope.cancel()
 
 
@@ -220,7 +220,7 @@ async def test_bytes_that_come_while_nobody_waits_are_remembered_and_reported_on
             with trio.move_on_after(0.01) as nothing_there:
                 await wait.readable()
             assert nothing_there.cancelled_caught
-            wait.forget()
+            wait.close()
             assert readiness.waits == {}
             nursery.cancel_scope.cancel()
 
@@ -239,7 +239,7 @@ async def test_who_leaves_bytes_behind_says_so_and_is_let_read_again() -> None:
                 await wait.readable()
                 assert ours.recv(1) == expected
                 wait.again()
-            wait.forget()
+            wait.close()
             nursery.cancel_scope.cancel()
 
 
@@ -257,7 +257,7 @@ async def test_an_end_that_came_with_the_last_bytes_is_not_forgotten() -> None:
             assert ours.recv(10) == b"last"
             await wait.readable()
             assert ours.recv(10) == b""
-            wait.forget()
+            wait.close()
             nursery.cancel_scope.cancel()
 
 

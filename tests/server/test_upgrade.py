@@ -397,7 +397,7 @@ async def test_a_second_websocket_is_closed_and_the_first_goes_on(door: Door) ->
 async def test_a_second_websocket_that_does_not_hang_up_is_hung_up_on(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatd.server.front_door.LINGER_S", 0.05)
+    monkeypatch.setattr("chatd.server.http_connection.LINGER_S", 0.05)
     poller = await join(door)
     first = await poller.probe()
     await until(lambda: door.admission.connections == 4)

@@ -375,7 +375,7 @@ def recording(root: Path) -> Iterator[Recording]:
 
 @contextlib.contextmanager
 def _os_is_recorded(noted: Recording) -> Iterator[None]:
-    real = {name: getattr(os, name) for name in ("open", "write", "fsync", "close")}
+    real = {name: getattr(os, name) for name in ("open", "write", "pwrite", "fsync", "close")}
     real |= {name: getattr(os, name) for name in ("rename", "unlink", "mkdir", "ftruncate")}
     files: dict[int, tuple[int, int]] = {}  # of a descriptor: the file, and where it is written
     directories: set[int] = set()
@@ -398,6 +398,12 @@ def _os_is_recorded(noted: Recording) -> Iterator[None]:
             file, offset = files[descriptor]
             noted.write(file, offset, bytes(content)[:written])
             files[descriptor] = (file, offset + written)
+        return written
+
+    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
+        written: int = real["pwrite"](descriptor, content, offset)
+        if descriptor in files:
+            noted.write(files[descriptor][0], offset, bytes(content)[:written])
         return written
 
     def fsync(descriptor: int) -> None:
@@ -437,7 +443,7 @@ def _os_is_recorded(noted: Recording) -> Iterator[None]:
         if name is not None:
             noted.operations.append(MakeDirectory(name))
 
-    ours = {"open": open_, "write": write, "fsync": fsync, "close": close}
+    ours = {"open": open_, "write": write, "pwrite": pwrite, "fsync": fsync, "close": close}
     ours |= {"rename": rename, "unlink": unlink, "mkdir": mkdir, "ftruncate": ftruncate}
     with pytest.MonkeyPatch.context() as patch:
         for name, function in ours.items():

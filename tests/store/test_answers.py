@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from chatd.chat.records import AnswerClosed, AnswerOpened, OpenAnswer
+from chatd.chat.records import AnswerClosed, AnswerOpened, MessageRead, OpenAnswer
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Committed, Log
 from chatd.store.opening import Store, open_store
@@ -55,6 +55,53 @@ async def test_an_answer_is_closed_with_the_message_that_ends_it(
     found = await store.readers.message(ANSWER)
     assert found is not None
     assert (found.reply_to, found.answer) == (QUESTION, TABLE)
+
+
+def to_read(number: int = 1) -> AnswerOpened:
+    return opened(number, is_to_read=True)
+
+
+def read(number: int = 1, *, is_question: bool) -> MessageRead:
+    return MessageRead(ROOM, message_id(number), message_id(number + 1), is_question)
+
+
+async def test_what_is_to_be_read_is_open_and_said_to_be_so(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, message_id=QUESTION), to_read()])
+    assert store.reread().open_answers == (to_read().answer,)
+    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", None)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_question_stays_open_once_it_is_read_and_talk_leaves_nothing(
+    store: Store, writer: LogWriter, together: bool
+) -> None:
+    first = [stored(1, message_id=QUESTION), to_read(1)]
+    second = [stored(2, message_id=message_id(5)), to_read(5)]
+    outcome = [read(1, is_question=True), read(5, is_question=False)]
+    for records in [first + second + outcome] if together else [first, second, outcome]:
+        await writer.commit(records)
+    assert store.reread().open_answers == (opened().answer,)
+    assert store.reread().position == 6
+    assert await store.readers.answer_to(message_id(5)) is None
+    again = [read(5, is_question=False), read(1, is_question=False)]  # too late: it is a question
+    assert await writer.commit(again) == Committed(8)
+    assert store.reread().open_answers == (opened().answer,)
+
+
+async def test_a_message_that_could_not_be_read_is_closed_like_a_question(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, message_id=QUESTION), to_read()])
+    await writer.commit(
+        [
+            stored(2, message_id=ANSWER, user_id=f"db:{ROOM}", reply_to=QUESTION, answer=TABLE),
+            AnswerClosed(ROOM, QUESTION, ANSWER, "error"),
+        ]
+    )
+    await writer.commit([read(is_question=False)])
+    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", "error")
 
 
 async def test_a_message_that_asked_nothing_has_no_answer(store: Store, writer: LogWriter) -> None:

@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
+from chatd.chat.ids import scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue
-from chatd.chat.records import Delivered, MemberRemoved
+from chatd.chat.records import Delivered, MemberRemoved, MessageStored
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
 from chatd.store.log import Committed, Conflict, Log
@@ -169,6 +171,17 @@ def test_two_requests_of_one_group_with_the_same_id_are_told_apart(log: Log) -> 
         [[type(stored(1))(first)], [stored(1, room="other", message_id=first.message_id)]]
     )
     assert results == [Committed(1), Conflict({first.message_id: first})]
+
+
+def test_a_conflict_names_all_the_messages_of_the_id(log: Log) -> None:
+    first = message(1, room="other")
+    scoped = message(1, message_id=scoped_id(first.message_id, ROOM))
+
+    log.commit([[MessageStored(first)], [MessageStored(scoped)]])
+    [conflict] = log.commit([[stored(2, message_id=first.message_id)]])
+    assert conflict == Conflict({first.message_id: first, scoped.message_id: scoped})
+    [again] = log.commit([[MessageStored(attrs.evolve(scoped, seq=2))]])
+    assert again == Conflict({scoped.message_id: scoped})
 
 
 def test_a_room_first_seen_in_a_refused_request_can_be_made_later(log: Log) -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from chatd.chat.queue import Queue
-from chatd.chat.records import Message
+from chatd.chat.records import Message, OpenAnswer
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Committed
@@ -110,6 +110,27 @@ async def test_a_log_of_version_1_goes_on(older: Path) -> None:
     joined = connection.execute("SELECT user_id, joined_ms FROM members WHERE room_id = 2")
     assert joined.fetchall() == [("bob", 300), ("eve", NOW_MS)]
     connection.close()
+
+
+def test_what_was_open_before_messages_were_read_after_they_were_stored_is_a_question(
+    directory: Path,
+) -> None:
+    write_version_1(directory, 1)
+    connection = sqlite3.connect(directory / LOG_NAME, isolation_level=None)
+    for statement in (*schema.MIGRATIONS[1], *schema.MIGRATIONS[2]):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO answers (question_id, answer_id, room_id, user_id, opened_ms)"
+        " VALUES (?, ?, 1, 'ada', 7)",
+        (message_id(1).bytes, message_id(2).bytes),
+    )
+    connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    store = open_store(directory, "fsync")
+    assert store.recovered.open_answers == (
+        OpenAnswer(str(message_id(1)), str(message_id(2)), "sales", "ada", None, 7),
+    )
+    assert store.close()
 
 
 def test_what_migrated_has_the_tables_of_what_is_new(older: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from chatd.store.errors import (
 )
 from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
+from chatd.store.mark import MARK_NAME
 from chatd.store.opening import open_store
 from chatd.store.recovery import SnapshotOfMembers, recover
 from chatd.store.snapshots import Snapshot
@@ -43,7 +44,7 @@ def filled(directory: Path) -> Path:
     log.commit([stored_from(1, 500)])
     log.close()
     store.close()
-    assert sorted(os.listdir(directory)) == ["lock", LOG_NAME]
+    assert sorted(os.listdir(directory)) == ["lock", LOG_NAME, MARK_NAME]
     return store.path
 
 

@@ -96,7 +96,7 @@ def test_what_was_there_is_moved_aside_and_never_removed(directory: Path, backup
     done = restore_store(directory, backup, NOW_MS)
     assert done.replaced == directory / REPLACED
     assert {path.name: path.read_bytes() for path in done.replaced.iterdir()} == old
-    assert len(old) == 3
+    assert len(old) == 4
     assert sorted(os.listdir(directory)) == ["jwt-secret", "lock", LOG_NAME, REPLACED]
     assert backup.read_bytes() == content
     store = open_store(directory, "fsync")

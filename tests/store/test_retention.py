@@ -14,6 +14,7 @@ from tests.store.logs import NOW_MS, ROOM, stored, stored_from
 from tests.store.test_search import seqs, wanted
 
 EVERYTHING = Keep(None, None)
+LONG_AGO_MS = 2 * 365 * 86_400_000
 
 
 async def surplus(store: Store, keep: Keep, most: int = 1_000) -> list[Surplus]:
@@ -51,9 +52,53 @@ async def test_an_old_message_behind_a_younger_one_stays_with_it(
     store: Store, writer: LogWriter
 ) -> None:
     times = (10, 50, 20, 60)
+    await writer.commit(
+        [stored(n, timestamp_ms=NOW_MS + at) for n, at in enumerate(times, start=1)]
+    )
+    assert await surplus(store, Keep(NOW_MS + 30, None)) == [Surplus(ROOM, 2)]
+    assert await surplus(store, Keep(NOW_MS + 55, None)) == [Surplus(ROOM, 4)]
+
+
+@pytest.mark.parametrize(
+    ("times", "first_kept"),
+    [
+        # A clock that was never set is no evidence, unless what follows is old too.
+        ((1_000, 2_000, 3_000), None),
+        ((1_000, NOW_MS, 3_000), 3),
+        # A clock that went back by years: what was stored after something young is young.
+        ((NOW_MS, NOW_MS + 20, NOW_MS + 1), 2),
+    ],
+)
+async def test_a_message_is_not_old_because_of_the_clock_that_it_was_stored_by(
+    store: Store, writer: LogWriter, times: Sequence[int], first_kept: int | None
+) -> None:
     await writer.commit([stored(n, timestamp_ms=at) for n, at in enumerate(times, start=1)])
-    assert await surplus(store, Keep(30, None)) == [Surplus(ROOM, 2)]
-    assert await surplus(store, Keep(55, None)) == [Surplus(ROOM, 4)]
+    found = await surplus(store, Keep(NOW_MS + 10, None))
+    assert found == ([] if first_kept is None else [Surplus(ROOM, first_kept)])
+
+
+async def test_what_is_young_in_one_room_shows_a_clock_gone_back_in_another(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([stored(1, room="old", timestamp_ms=NOW_MS)])
+    await writer.commit([stored(1, room="young", timestamp_ms=NOW_MS + 20)])
+    await writer.commit([stored(2, room="old", timestamp_ms=NOW_MS - LONG_AGO_MS)])
+    await writer.commit([stored(1, room="back", timestamp_ms=NOW_MS - LONG_AGO_MS)])
+    keep = Keep(NOW_MS + 10, None, NOW_MS + 100)
+    assert await surplus(store, keep) == [Surplus("old", 2)]
+    # One of a clock that was ahead says nothing of those behind it.
+    ahead = Keep(NOW_MS + 10, None, NOW_MS + 15)
+    assert await surplus(store, ahead) == [Surplus("old", 3), Surplus("back", 2)]
+
+
+async def test_what_was_stored_since_the_start_is_young_whatever_its_time_says(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([stored(n, timestamp_ms=NOW_MS - LONG_AGO_MS) for n in range(1, 6)])
+    keep = Keep(NOW_MS, None, NOW_MS, young_from=4)
+    assert await surplus(store, keep) == [Surplus(ROOM, 4)]
+    by_count = Keep(NOW_MS, 1, NOW_MS, young_from=4)
+    assert await surplus(store, by_count) == [Surplus(ROOM, 5)]
 
 
 async def test_a_step_is_bounded_over_all_rooms(store: Store, writer: LogWriter) -> None:

@@ -86,7 +86,9 @@ async def test_a_page_holds_so_many_bytes_and_the_cursor_leads_on(
     searcher: Searcher, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "PAGE_BYTES", 100)
-    await writer.commit([stored(seq, content="late", answer=b"{%36d}" % 0) for seq in range(1, 6)])
+    await writer.commit(
+        [stored(seq, content="late", answer=b'{"rows":%29d}' % 0) for seq in range(1, 6)]
+    )
     found = await searcher.search(wanted("late"), 5)
     assert seqs(found) == [5, 4]
     found = await searcher.search(wanted("late"), 2, found.cursor)

@@ -335,6 +335,9 @@ def test_each_snapshot_is_told_with_what_is_wrong(full: Path) -> None:
         finding.text.split()[1]: (finding.text.split(maxsplit=2)[2], finding.is_damage)
         for finding in verified.findings
     }
+    lost, is_damage = told.pop("log")
+    assert is_damage
+    assert "shows that it had reached 9000; at least 6484 records" in lost
     assert told == {
         good.name: ("is good.", False),
         named(6, 1): ("is good.", False),

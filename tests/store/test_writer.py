@@ -19,8 +19,8 @@ from tests.store.logs import ROOM, HeldLog, kept, stored, stored_from
 async def held_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[LogWriter, HeldLog]:
     held: list[HeldLog] = []
 
-    def hold(connect: object) -> HeldLog:
-        held.append(HeldLog(Log(connect)))  # type: ignore[arg-type]
+    def hold(connect: object, *beside: object) -> HeldLog:
+        held.append(HeldLog(Log(connect, *beside)))  # type: ignore[arg-type]
         return held[0]
 
     with monkeypatch.context() as patch:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from chatd.websocket import Close, Decoder, Event, Opcode, ProtocolError
+from chatd.websocket import Close, Decoder, Event, Fragments, Opcode, ProtocolError
 
 KEY = b"\x37\xfa\x21\x3d"  # the key of the examples in RFC 6455, section 5.7
 
@@ -39,8 +39,10 @@ def more(payload: bytes | str, *, fin: bool = True) -> bytes:
 
 
 def drain(decoder: Decoder) -> Iterator[Event]:
+    """All events but those that tell of fragments: how often that is said is not the protocol's."""
     while (event := decoder.next_event()) is not None:
-        yield event
+        if not isinstance(event, Fragments):
+            yield event
 
 
 def outcome(decoder: Decoder, reads: Iterable[bytes]) -> tuple[list[Event], int | None]:

@@ -12,6 +12,7 @@ from chatd.websocket import (
     CloseCode,
     Decoder,
     Event,
+    Fragments,
     Opcode,
     Ping,
     Pong,
@@ -19,7 +20,7 @@ from chatd.websocket import (
     encode_binary,
     encode_text,
 )
-from chatd.websocket.decoder import unmask
+from chatd.websocket.decoder import FRAGMENTS_PER_EVENT, unmask
 from tests.websocket.peers import KEY, drain, frame, held_bytes, is_over, more, outcome, text
 
 LIMIT = 1 << 20
@@ -258,6 +259,33 @@ def test_a_consumer_that_stops_asking_finds_the_rest_later() -> None:
     decoder.receive(text("e")[:1])
     decoder.receive(text("e")[1:])
     assert list(drain(decoder)) == ["b", "c", "d", "e"]
+
+
+def test_fragments_that_complete_nothing_are_told_of_a_few_at_a_time() -> None:
+    decoder, told = Decoder(LIMIT), []
+    crumbs = text("a", fin=False) + more("b", fin=False) * (FRAGMENTS_PER_EVENT * 3) + more("c")
+    decoder.receive(crumbs * 2)
+    while (event := decoder.next_event()) is not None:
+        told.append(event)
+    whole = "a" + "b" * (FRAGMENTS_PER_EVENT * 3) + "c"
+    some = Fragments(FRAGMENTS_PER_EVENT)
+    assert told == [some, some, some, whole] * 2
+
+
+def test_fragments_count_across_the_messages_that_they_are_of() -> None:
+    decoder = Decoder(LIMIT)
+    decoder.receive((text("a", fin=False) + more("b")) * FRAGMENTS_PER_EVENT)
+    told = [decoder.next_event() for _ in range(FRAGMENTS_PER_EVENT + 2)]
+    assert told.count(Fragments(FRAGMENTS_PER_EVENT)) == 1
+    assert told.count("ab") == FRAGMENTS_PER_EVENT
+    assert told[-1] is None
+
+
+def test_whole_messages_and_control_frames_are_no_fragments() -> None:
+    decoder = Decoder(LIMIT)
+    decoder.receive((text("a") + frame(Opcode.PING)) * 2 * FRAGMENTS_PER_EVENT)
+    told = [decoder.next_event() for _ in range(4 * FRAGMENTS_PER_EVENT)]
+    assert told == ["a", Ping(b"")] * 2 * FRAGMENTS_PER_EVENT
 
 
 def test_an_empty_read_changes_nothing() -> None:

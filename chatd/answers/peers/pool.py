@@ -93,12 +93,13 @@ class _Job:
 
 @attrs.define(eq=False)
 class _Place:
-    """A place for a session: whether one is there, or is opened, or waits for its next try."""
+    """A place for a session: whether one is there, or is opened, or rests until its next try."""
 
     is_warm: bool
     is_ready: bool = False
     is_busy: bool = False
     is_opening: bool = False
+    is_resting: bool = False
     failures: int = 0
     has_served: bool = False
     ready_at_s: float | None = None
@@ -170,6 +171,12 @@ class McpDatabase:
         return None if self.is_available or not self._is_running else self._reason
 
     @property
+    def sessions(self) -> int:
+        """How many sessions there are, or would be opened now; 1 at least, which may be waited for
+        while it is opened."""
+        return max(1, sum(not place.is_resting for place in self._places))
+
+    @property
     def can_explain(self) -> bool:
         """Whether the mapping has a tool for plans."""
         return self._mapping.explain is not None
@@ -211,7 +218,7 @@ class McpDatabase:
             self._is_running = False
             self._fail_waiting()
             for place in self._places:
-                place.is_ready = place.is_opening = place.is_busy = False
+                place.is_ready = place.is_opening = place.is_busy = place.is_resting = False
 
     async def _stop_when(self, stop: trio.Event, job: _Job) -> None:
         await stop.wait()
@@ -253,7 +260,9 @@ class McpDatabase:
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
+            place.is_resting = wait_s > 0
             await trio.sleep(wait_s)
+            place.is_resting = False
 
     def _is_wanted(self) -> bool:
         """Whether more wait than there are sessions that are free, or will be soon."""

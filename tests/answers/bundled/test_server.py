@@ -395,7 +395,7 @@ def test_a_database_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) ->
 
 
 def test_other_commands_do_not_import_the_sdk() -> None:
-    code = "import sys, chatd.cli; sys.exit('mcp' in sys.modules)"
+    code = "import sys, chatd.cli.commands; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -291,6 +291,20 @@ async def test_a_peer_that_does_not_become_ready_is_unavailable(start: str, reas
         assert (lost.connection_id, lost.reason, lost.retry_in_s) == ("room", reason, 1.0)
 
 
+async def test_a_session_that_rests_until_its_next_try_is_none_to_wait_for(tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    async with running(fake("fleeting", file, connections=3)) as peer:
+        assert peer.database.sessions == 3
+        await peer.recorder.until(DatabaseLost, count=2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert peer.database.sessions == 2
+    assert peer.database.sessions == 3
+    async with running(fake("dead", connections=1)) as peer:
+        await peer.recorder.until(DatabaseLost)
+        await trio.testing.wait_all_tasks_blocked()
+        assert peer.database.sessions == 1  # and a question is told that there is none
+
+
 async def test_a_peer_that_is_being_started_ends_with_the_daemon(tmp_path: Path) -> None:
     file = tmp_path / "told"
     async with running(fake("silent", file)) as peer:

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -13,6 +12,7 @@ import trio
 
 from chatd.answers.guard import Allowed, Policy, check_statement
 from chatd.answers.peers.inspection import inspect
+from chatd.answers.peers.stdio import WARDEN
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
@@ -174,13 +174,9 @@ async def test_nothing_runs_on_in_the_database_when_the_db_mcp_was_killed(shop: 
 
         asking.start_soon(ask)
         await shop.until_running(1)
-        [warden] = [pid for pid in children(os.getpid()) if b"warden.py" in command_line(pid)]
+        [warden] = children(os.getpid(), WARDEN)
         os.kill(warden, signal.SIGKILL)
     await shop.until_running(0)
-
-
-def command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 # --- chatd config check --databases --------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_all_that_descends_from_the_program_ends_with_the_daemon(tmp_path: Path,
 def test_what_the_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     with warded(sys.executable, CLINGING, str(tmp_path / "pids")) as wards:
         processes = clinging(tmp_path / "pids")
-        os.kill(children(wards.process.pid)[0], signal.SIGKILL)
+        os.kill(int((tmp_path / "pids").read_text().split()[0]), signal.SIGKILL)
         assert wards.ended() == 128 + signal.SIGKILL
         assert all_ended(processes)
 
@@ -122,7 +122,7 @@ def test_a_sigterm_is_passed_on() -> None:
 def test_the_program_does_not_outlive_a_warden_that_is_killed() -> None:
     with warded(*WAITS) as wards:
         assert wards.word() == 0
-        [program] = children(wards.process.pid)
+        [program] = children(wards.process.pid, WAITS[-1])
         descriptor = os.pidfd_open(program)
         wards.process.kill()
         wards.ended()

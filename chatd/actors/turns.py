@@ -1,4 +1,5 @@
-"""Turns at what few can do at once, such as a search: one at a time for each user, users in turn.
+"""Turns at what few can do at once, as a search or the reading of a question: one at a time for
+each user, users in turn.
 
     a turn is free, and the user has none      it is taken at once
     else, where few of the user's wait         it waits behind them, for a bounded time
@@ -6,24 +7,27 @@
 
 A turn that is given back goes to the user who has waited the longest since it was served, not to
 the request that has waited the longest: who asks in a loop, on however many sockets, makes others
-wait for one turn of theirs. No thread is held by who waits. How many wait in all is bounded by the
-number of sockets, as the next event of each waits for this one.
+wait for one turn of theirs. No thread is held by who waits. How many wait in all is bounded by who
+asks: a search by the number of sockets, as the next event of each waits for it; a question by the
+answers that may be open.
 """
 
 from collections import deque
 
 import trio
 
-WAITING_MAX = 8  # requests of one user that wait; one more: refused at once
+WAITING_MAX = 8  # requests of one user that wait, unless said otherwise; one more: refused at once
 WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
 RETRY_MS = 2_000  # what is told to who is refused: about what two slow searches take
 
 
 class Turns:
-    """`at_once`: turns that may be taken at the same time."""
+    """`at_once`: turns that may be taken at the same time; `waiting_max`: requests of one user that
+    wait."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, *, waiting_max: int = WAITING_MAX) -> None:
         self._at_once = at_once
+        self._waiting_max = waiting_max
         self._taken: set[str] = set()  # by these users
         # Who waits by user, never empty; the user that is served next comes first. Where a turn is
         # free, these are only of users who have one.
@@ -42,7 +46,7 @@ class Turns:
         if len(self._taken) < self._at_once and user_id not in self._taken:
             self._taken.add(user_id)
             return None
-        if len(self._lines.get(user_id, ())) >= WAITING_MAX:
+        if len(self._lines.get(user_id, ())) >= self._waiting_max:
             return RETRY_MS
         turn = trio.Event()
         self._lines.setdefault(user_id, deque()).append(turn)

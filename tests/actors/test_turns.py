@@ -1,4 +1,4 @@
-"""Turns at a search: one at a time for each user, and the users in turn."""
+"""Turns at what few can do at once: one at a time for each user, and the users in turn."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,8 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.server import turns
-from chatd.server.turns import RETRY_MS, WAIT_S, WAITING_MAX, Turns
+from chatd.actors import turns
+from chatd.actors.turns import RETRY_MS, WAIT_S, WAITING_MAX, Turns
 
 
 class Searches:

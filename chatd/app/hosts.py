@@ -1,0 +1,60 @@
+"""What is written as a host to listen on: its one spelling, who reaches it, and by which URL. Pure.
+
+`[::1]` is how URLs write `::1`; `::ffff:127.0.0.1` is an IPv4 address inside of an IPv6 one;
+`127.1` and `0` are old ways to write an IPv4 address, which the system still takes. Each of them
+falls under the same rules as the address that it stands for.
+"""
+
+import contextlib
+import ipaddress
+import socket
+from typing import Final
+
+LOCALHOST: Final = "localhost"
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})
+"""Not where anybody is, but all addresses of this machine: of IPv4, or of both families. The star
+is glibc's."""
+
+
+def plain_host(host: str) -> str:
+    """A host in its one spelling, as the system takes it: an address, or a name in lower case.
+
+    >>> plain_host("[::0]"), plain_host("::ffff:127.0.0.1"), plain_host("127.1"), plain_host("Box.")
+    ('::', '127.0.0.1', '127.0.0.1', 'box')
+    """
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        if not any(map(str.isspace, bare)):  # behind a space the system reads no further
+            with contextlib.suppress(OSError, UnicodeError):
+                return socket.inet_ntoa(socket.inet_aton(bare))
+        return bare.lower().rstrip(".")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`."""
+    plain = plain_host(host)
+    if plain == LOCALHOST:
+        return True
+    try:
+        return ipaddress.ip_address(plain).is_loopback
+    except ValueError:
+        return False
+
+
+def authority(host: str, port: int) -> str:
+    """HOST:PORT of a URL by which this machine reaches what listens on `host`.
+
+    >>> authority("::", 80), authority("[::1]", 80), authority("fe80::1%eth0", 80)
+    ('127.0.0.1:80', '[::1]:80', '[fe80::1%25eth0]:80')
+    """
+    plain = plain_host(host)
+    if plain in EVERYWHERE:
+        plain = "127.0.0.1"
+    if ":" in plain:
+        plain = f"[{plain.replace('%', '%25')}]"
+    return f"{plain}:{port}"

@@ -1,0 +1,210 @@
+"""What the process does about signals, from its first moment to its last.
+
+Whatever would kill it undrained is caught, faults aside:
+
+    SIGTERM, SIGINT, SIGQUIT     drain; another one ends at once
+    SIGHUP                       drain, until there is a reload
+    SIGXCPU, SIGPWR              drain: the kernel, or what holds the machine, is about to end it
+    the other ones that kill     are noted in the log, and change nothing
+
+They are caught by handlers, never ignored or blocked, as a program that the daemon starts would
+inherit that. Left alone are faults, job control, what does nothing by itself, and what Python
+ignores for every program and gives back to those that it starts (SIGPIPE, SIGXFSZ).
+
+Before the daemon serves, nothing was promised to anybody: a signal that drains ends the process,
+cleanly and at once, from a thread of its own, whatever the main thread waits for (a log that is
+large, a disk that is slow, a FIFO). From then on handlers start the clock of the end, in the main
+thread, and the main task hears of it.
+
+This is imported before everything else is, and imports next to nothing itself.
+"""
+
+import contextlib
+import enum
+import fcntl
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+NOTED_MAX: Final = 16
+"""Signals that change nothing and wait to be told; beyond: the oldest are forgotten."""
+STANDARD_STREAMS: Final = 3
+"""A descriptor below is not ours to use, also where a launcher has closed it."""
+EXIT_STOPPED: Final = 0
+
+
+class Reaction(enum.Enum):
+    """What is done about a signal."""
+
+    DRAIN = enum.auto()
+    NOTE = enum.auto()
+
+
+# Who sends these means it: a second one does not wait for the drain.
+INSISTENT: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+DRAINS: Final = INSISTENT | {
+    signal.SIGHUP,  # a reload will take this one away
+    signal.SIGXCPU,
+    signal.SIGPWR,
+}
+LEFT_ALONE: Final = frozenset(
+    {
+        *(signal.SIGKILL, signal.SIGSTOP),  # nobody can catch them
+        *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+        *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
+        *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
+        *(signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH),
+        *(signal.SIGPIPE, signal.SIGXFSZ),
+    }
+)
+
+
+class End(Protocol):
+    """The end of the process, in time."""
+
+    def begin(self) -> None:
+        """It has to end within its time from now on."""
+        ...
+
+    def now(self) -> None:
+        """It is to end at once, unless it has just begun to."""
+        ...
+
+
+class Signals:
+    """The signals of this process; made once, in its main thread."""
+
+    def __init__(self) -> None:
+        """From now on they are caught."""
+        self._on_early_stop: Callable[[str], None] = _complain
+        self._end: End | None = None
+        self._stopped_by: int | None = None
+        self._insisted = False
+        self._noted: deque[int] = deque(maxlen=NOTED_MAX)
+        self._wake: Callable[[], None] = _nobody
+        self._passing = threading.Lock()  # held while the process passes from starting to serving
+        self._is_starting = True
+        self._reactions = _reactions()
+        # What the launcher has blocked would never come, and would be blocked for our programs too.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        reading, self._writing = _pipe()
+        for number in self._reactions:
+            signal.signal(number, self._on_signal)
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        threading.Thread(
+            target=self._watch_the_start, args=[reading], name="chatd-signals", daemon=True
+        ).start()
+
+    def tell_early_stops(self, on_early_stop: Callable[[str], None]) -> None:
+        """What to do, in a thread, before the process ends as it was stopped while it started: it
+        is given the name of the signal. Until this is called, a line is written."""
+        self._on_early_stop = on_early_stop
+
+    def begin_serving(self, end: End) -> None:
+        """From now on the main task carries a stop out; `end` sees that it does so in time."""
+        with self._passing:
+            self._is_starting = False
+        signal.set_wakeup_fd(-1)
+        os.close(self._writing)
+        self._end = end
+        if self._stopped_by is not None:
+            end.begin()
+
+    @contextlib.contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, this is called, in a handler, when `noted` or `stopped_by` has
+        something new to tell."""
+        self._wake = wake
+        try:
+            yield
+        finally:
+            self._wake = _nobody
+
+    def noted(self) -> list[str]:
+        """The names of the signals that came and changed nothing; each is given once."""
+        return [_name(self._noted.popleft()) for _ in range(len(self._noted))]
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The name of the signal that was the first to end the daemon."""
+        return None if self._stopped_by is None else _name(self._stopped_by)
+
+    def _on_signal(self, number: int, _frame: "FrameType | None") -> None:
+        match self._reactions[number]:
+            case Reaction.NOTE:
+                self._noted.append(number)
+            case Reaction.DRAIN:
+                self._drain(number)
+        self._wake()
+
+    def _drain(self, number: int) -> None:
+        is_first, is_insistent = self._stopped_by is None, number in INSISTENT
+        if is_first:
+            self._stopped_by = number
+        if self._end is not None:
+            if is_first:
+                self._end.begin()
+            elif is_insistent and self._insisted:
+                self._end.now()
+        self._insisted = self._insisted or is_insistent
+
+    def _watch_the_start(self, reading: int) -> None:
+        """Python's handlers wait for the main thread; this one hears of a signal at once."""
+        while numbers := os.read(reading, 64):
+            for number in numbers:
+                if self._reactions.get(number) is Reaction.DRAIN:
+                    with self._passing:
+                        if self._is_starting:
+                            self._stop_early(number)
+        os.close(reading)
+
+    def _stop_early(self, number: int) -> None:
+        try:
+            self._on_early_stop(_name(number))
+        finally:
+            os._exit(EXIT_STOPPED)
+
+
+def _reactions() -> dict[int, Reaction]:
+    """What to do about each signal. What a launcher has ignored (`nohup`, or a shell for what runs
+    in its background) ends nothing, unless it is a plain order to stop."""
+    reactions: dict[int, Reaction] = {}
+    for number in signal.valid_signals() - LEFT_ALONE:
+        drains = number in DRAINS and (
+            signal.getsignal(number) is not signal.SIG_IGN
+            or number in (signal.SIGTERM, signal.SIGINT)
+        )
+        reactions[number] = Reaction.DRAIN if drains else Reaction.NOTE
+    return reactions
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe above the standard streams, whose writing end never waits."""
+    low = os.pipe()
+    reading, writing = (fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, STANDARD_STREAMS) for one in low)
+    for one in low:
+        os.close(one)
+    os.set_blocking(writing, False)
+    return reading, writing
+
+
+def _nobody() -> None:
+    """Whom to wake where nobody waits."""
+
+
+def _complain(name: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, f"chatd: {name} came before the daemon was ready, and ended it.\n".encode())
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name of their own
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"

@@ -1,0 +1,24 @@
+"""messageIds as clients write them, and as the log knows messages by them.
+
+A client makes the id of its message, and may name one that a message has already. Where the sender
+may read that message, it is told of the conflict. Where it may not, it must not learn that there is
+one: the id is as good as new to it. The log has each id once, so that such a message is known there
+by the id and its room together; on the wire it has the id that its sender wrote. Nothing else makes
+an id of two parts, and in one room no two messages have one id.
+"""
+
+from hashlib import blake2b
+
+WRITTEN_CHARS = 36  # of an id as clients write it, a UUID
+SCOPE_BYTES = 8  # of the digest of the room
+
+
+def scoped_id(message_id: str, connection_id: str) -> str:
+    """The id of a message in this room, where another message has the id that was written."""
+    digest = blake2b(connection_id.encode(), digest_size=SCOPE_BYTES).hexdigest()
+    return f"{message_id}/{digest}"
+
+
+def written_id(message_id: str) -> str:
+    """The id as it was written, which is how clients know the message."""
+    return message_id[:WRITTEN_CHARS]

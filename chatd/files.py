@@ -1,0 +1,58 @@
+"""Opening files that somebody may have put something else in the place of.
+
+A pipe whose other end nobody opens, a terminal, a socket: to open one may wait for ever, and to
+read from it too. Whatever chatd expects to be a file is opened here, or looked at here before a
+library opens it. Imports nothing of chatd, as every package may need it.
+"""
+
+import errno
+import os
+import stat
+from typing import Final
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class NotAFileError(OSError):
+    """What is there is no regular file; `strerror` says what it is."""
+
+
+def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> int:
+    """The descriptor of a regular file, as `os.open` gives it; never waits, closed on exec.
+
+    Raises `NotAFileError` where something else is there, and `OSError` as `os.open` does.
+    """
+    if not flags & os.O_CREAT or os.path.lexists(path):
+        require_file(path)
+    # Should it be replaced meanwhile, O_NONBLOCK keeps a pipe from holding us.
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    try:
+        _require(path, os.fstat(descriptor).st_mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """All that is in a regular file. Raises `NotAFileError`, and `OSError` as `open` does."""
+    with open(open_file(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def require_file(path: str | os.PathLike[str]) -> None:
+    """Look, without opening it. Raises `NotAFileError`, or `OSError` where nothing is there."""
+    _require(path, os.stat(path).st_mode)
+
+
+def _require(path: str | os.PathLike[str], mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    what = next((name for is_one, name in _KINDS if is_one(mode)), "something else")
+    raise NotAFileError(errno.EINVAL, f"it is {what}, not a file", os.fspath(path))

@@ -1,0 +1,123 @@
+"""Where somebody comes from: one spelling for each address, and what each counts as.
+
+Whatever counts, or backs off, by address asks here (`counted_as`), so that nobody becomes two by
+writing an address in another way, nor many by moving about in a network that is theirs. Pure.
+
+- An IPv4 address that travels inside of IPv6 is that IPv4 address: `::ffff:192.0.2.1` is how a
+  socket for both families says it, `64:ff9b::192.0.2.1` how a translator does (RFC 6052).
+- IPv6 counts by /64: that is the least that a customer is given, all of it free to use (RFC 6177).
+- A zone (`%eth0`) says which interface of this machine leads there, and nothing about who it is.
+- The peer of a unix socket has no address: all of them are `LOCAL`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+LOCAL: Final = "local"
+HOPS_MAX: Final = 16
+"""Entries of an X-Forwarded-For that are looked at, from its end: nobody has more proxies in a row.
+What stands before them is not even split."""
+ENTRY_CHARS_MAX: Final = 64
+"""Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry
+is no address."""
+
+_PREFIX_BITS: Final = 64
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_MASK: Final = 0xFFFF_FFFF
+# An address with a port behind it, or in brackets, as some proxies write them.
+_WRAPPED = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+
+
+def spelled(text: str) -> str | None:
+    """An address in its one spelling, without brackets, port and zone; None where it is none.
+
+    >>> spelled("[2001:0DB8::0001%eth0]:443"), spelled("::FFFF:192.0.2.1"), spelled("unknown")
+    ('2001:db8::1', '192.0.2.1', None)
+    """
+    address = _parsed(text)
+    return None if address is None else str(address)
+
+
+def counted_as(address: str) -> str:
+    """What an address counts as: the address itself, or the /64 that an IPv6 one lies in.
+
+    What is no address (`LOCAL`) counts as what it is.
+
+    >>> counted_as("2001:db8:0:1:2:3:4:5"), counted_as("192.0.2.1")
+    ('2001:db8:0:1::/64', '192.0.2.1')
+    """
+    if ":" not in address:
+        return address
+    parsed = _parsed(address)
+    if parsed is None or isinstance(parsed, ipaddress.IPv4Address):
+        return address if parsed is None else str(parsed)
+    if parsed in _TRANSLATED:
+        return str(ipaddress.IPv4Address(int(parsed) & _IPV4_MASK))
+    return str(ipaddress.IPv6Network((int(parsed), _PREFIX_BITS), strict=False))
+
+
+def peer_address(peer: object) -> str:
+    """The address of whom a socket was accepted from, as the system tells it: a tuple, or for a
+    unix socket nothing of the kind."""
+    if not isinstance(peer, tuple | list):
+        return LOCAL
+    return spelled(str(peer[0])) or LOCAL
+
+
+def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
+    """The address of the client: the peer's, or the one that trusted proxies say they serve.
+
+    `peer` is what `peer_address` says: this is asked for each request, and reads an address only
+    where somebody may be believed.
+    `X-Forwarded-For` is read from its end, where our own proxy wrote, up to the first address that
+    is not a trusted proxy; what stands before that, anybody may have written. An entry that is no
+    address (`unknown`, garbage) ends the reading: the proxy that told it is all that is known.
+    """
+    if forwarded_for is None or not is_trusted(peer, trusted):
+        return peer
+    address = peer
+    for entry in reversed(forwarded_for.rsplit(",", HOPS_MAX)[-HOPS_MAX:]):
+        hop = spelled(entry.strip())
+        if hop is None:
+            break
+        address = hop
+        if not is_trusted(hop, trusted):
+            break
+    return address
+
+
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether this is the address of one of our own proxies."""
+    if not trusted:
+        return False
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def as_network(text: str) -> Network:
+    """A network of the configuration; one of IPv4 inside of IPv6 is one of IPv4. ValueError."""
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        first = int(network.network_address) & _IPV4_MASK
+        return ipaddress.IPv4Network((first, network.prefixlen - _MAPPED.prefixlen))
+    return network
+
+
+def _parsed(text: str) -> Address | None:
+    if len(text) > ENTRY_CHARS_MAX:
+        return None
+    wrapped = _WRAPPED.fullmatch(text)
+    bare = text if wrapped is None else wrapped[1] or wrapped[2] or ""
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,84 @@
+"""What is broken in a log that can be read otherwise, and how its errors are told.
+
+A page of SQLite has no checksum. So a text may be no UTF-8 any more, a number may have become a
+text, a document no JSON. Whoever reads rows gets `BROKEN` for such a text, and passes the one row
+over; a reading that raised would cost all that lies beside it.
+
+`words_of` is how an error of the database becomes a sentence. Its own words may quote a row ("Could
+not decode to UTF-8 column 'content' with text ..."), and content is never told.
+"""
+
+import sqlite3
+from typing import Final
+
+import attrs
+
+PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code of SQLite
+
+
+class BrokenText:
+    """A text that is no UTF-8; there is one, `BROKEN`, whatever the bytes were."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "BROKEN"
+
+
+BROKEN: Final = BrokenText()
+
+
+def text_or_broken(raw: bytes) -> str | BrokenText:
+    """What a connection makes of each text (`sqlite3.Connection.text_factory`)."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return BROKEN
+
+
+@attrs.frozen
+class Damaged:
+    """A row that could not be read, of "messages", "members" or "answers": where it is, as far as
+    that is known."""
+
+    table: str
+    connection_id: str | None = None
+    seq: int | None = None
+
+
+# What SQLite says of these is a fixed sentence. With others it quotes the statement, or a value.
+_FIXED_WORDS: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_AUTH,
+    }
+)
+
+
+def words_of(error: BaseException) -> str:
+    """What happened, without anything of what was being read or written."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & PRIMARY_CODE in _FIXED_WORDS:
+            return str(error)
+        return f"SQLite says {getattr(error, 'sqlite_errorname', type(error).__name__)}"
+    return f"a value in it has a wrong form ({type(error).__name__})"
+
+
+def is_corrupt(error: BaseException) -> bool:
+    """Whether the pages of the file are at fault: trying again reads the same."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & PRIMARY_CODE in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,0 +1,119 @@
+"""Whether a log has lost its end: it is compared with what knows how far it was.
+
+Proof is the mark beside the log (`mark`), which tells of every commit up to the last instants, and
+a whole snapshot, whose position was committed before it was written. Both say "at least": a log may
+have been further still. What is intended leaves no proof behind: a restore moves the mark and the
+snapshots away with the log that they tell of.
+
+Values in, values out: who looks (`opening`, `verify`) says what it found.
+"""
+
+import enum
+
+import attrs
+
+from chatd.store.mark import MARK_NAME, FoundLoss, Reached
+
+
+class LossKind(enum.StrEnum):
+    """How a log is less than it was."""
+
+    END = "end"  # its last records are missing
+    OTHER = "other"  # another log is in its place
+    GONE = "gone"  # there is no log
+
+
+@attrs.frozen
+class Ahead:
+    """A whole snapshot that stands on more than the log has, by its file."""
+
+    name: str
+    position: int
+
+
+@attrs.frozen
+class Loss:
+    """What is missing, and which file proves it.
+
+    `records` and `messages` are at least as many, None where nothing can be said: of another log,
+    or where the proof does not count messages.
+    """
+
+    kind: LossKind
+    proof: str
+    reached: int
+    position: int
+    records: int | None
+    messages: int | None
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, for a person."""
+        if self.kind is LossKind.OTHER:
+            return (
+                f"The log is not the one that was here: {self.proof} tells of another one, which "
+                f"had reached position {self.reached}; what is missing of that is not known."
+            )
+        if self.kind is LossKind.GONE:
+            return (
+                f"The log is gone: {self.proof} shows that there was one, which had reached "
+                f"position {self.reached}; {self._missing} that were acknowledged are missing."
+            )
+        return (
+            f"The log has lost its end: it stands at position {self.position}, and {self.proof} "
+            f"shows that it had reached {self.reached}; {self._missing} that were acknowledged are "
+            "missing."
+        )
+
+    @property
+    def _missing(self) -> str:
+        return "at least " + missing_words(self.records or 0, self.messages or 0)
+
+    def found_at(self, at_ms: int) -> FoundLoss:
+        """What the mark keeps of it, for whoever asks later."""
+        return FoundLoss(self.records or 0, self.messages or 0, at_ms)
+
+
+def missing_words(records: int, messages: int) -> str:
+    """So many records, and of these so many messages where that is known."""
+    words = _counted(records, "record")
+    return f"{words} ({_counted(messages, 'message')} among them)" if messages else words
+
+
+def find_loss(now: Reached | None, marked: Reached | None, ahead: Ahead | None) -> Loss | None:
+    """What the log of a state directory has lost; None where nothing proves a loss.
+
+    `now` is the log as it is, None where there is none; `marked` is what the mark says; `ahead` is
+    the furthest whole snapshot that is further than this log, or of all where there is none.
+    """
+    further = (
+        ahead if ahead is not None and (now is None or ahead.position > now.position) else None
+    )
+    if now is None:
+        return _of_none(marked, further)
+    if marked is not None and marked.epoch != now.epoch:
+        return Loss(LossKind.OTHER, MARK_NAME, marked.position, now.position, None, None)
+    messages = max(0, marked.messages - now.messages) if marked is not None else 0
+    marked_position = marked.position if marked is not None else 0
+    if further is not None and further.position > marked_position:
+        reached, proof = further.position, further.name
+    else:
+        reached, proof = marked_position, MARK_NAME
+    records = max(reached - now.position, messages)
+    if records <= 0:
+        return None
+    return Loss(LossKind.END, proof, max(reached, now.position), now.position, records, messages)
+
+
+def _of_none(marked: Reached | None, further: Ahead | None) -> Loss | None:
+    if marked is not None and marked.position > 0:
+        reached, messages = marked.position, marked.messages
+        return Loss(LossKind.GONE, MARK_NAME, reached, 0, reached, messages)
+    if further is not None:
+        reached = further.position
+        return Loss(LossKind.GONE, further.name, reached, 0, reached, None)
+    return None
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

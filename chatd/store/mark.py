@@ -1,0 +1,176 @@
+"""The high-water mark: how far the log has come, told by a file beside it.
+
+A log that lost its end looks like a whole one: without its WAL, or as an older copy, it is sound,
+and shorter. So what was committed is noted apart, where the same accident hardly reaches: after
+each commit one `pwrite` of some bytes, which survives a killed process. It is synced with the
+snapshots only, and never in a commit: after a cut of power it may tell of less than there is.
+
+**It may lag, and never leads**: it is written once the commit is durable. So a mark that is further
+than the log proves a loss, and one that is not proves nothing.
+
+Two slots of 512 bytes are written in turn, so that a write which is cut off leaves the other. The
+newest whole one counts. A slot, big-endian, zeros behind it:
+
+    magic 8 | number of the write 8 | epoch 16 | position 8 | messages 8 | rooms 8
+    | at the last loss that a start found: records 8 | messages 8 | time in ms 8 | BLAKE2b 16
+"""
+
+import contextlib
+import errno
+import os
+import struct
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from chatd.files import open_file
+from chatd.store.log_file import LOG_NAME
+
+MARK_NAME: Final = f"{LOG_NAME}.mark"
+SLOT_BYTES: Final = 512
+SIZE: Final = 2 * SLOT_BYTES
+
+_MAGIC: Final = b"\x89chmk1\r\n"
+_FIELDS: Final = struct.Struct(">8sQ16sQQQQQQ")
+_DIGEST_BYTES: Final = 16
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@attrs.frozen
+class Reached:
+    """How far a log has come. `messages` were ever stored, in so many `rooms`."""
+
+    epoch: str
+    position: int
+    messages: int
+    rooms: int
+
+
+@attrs.frozen
+class FoundLoss:
+    """What a start found to be missing, at least; it went on under a new epoch."""
+
+    records: int
+    messages: int
+    at_ms: int
+
+
+@attrs.frozen
+class Noted:
+    """What a mark says. `write` numbers what was ever written to it."""
+
+    reached: Reached
+    loss: FoundLoss | None = None
+    write: int = 0
+
+
+class MarkDamagedError(Exception):
+    """Neither slot is whole: the mark says nothing."""
+
+
+def read_mark(directory: Path) -> Noted | None:
+    """What the mark of a state directory says; None where there is none, or one that was never
+    finished. Raises `MarkDamagedError`, and `OSError`."""
+    try:
+        descriptor = open_file(directory / MARK_NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        content = os.pread(descriptor, SIZE, 0)
+    finally:
+        os.close(descriptor)
+    if len(content) < SIZE:
+        return None
+    slots = (content[:SLOT_BYTES], content[SLOT_BYTES:])
+    noted = [one for one in map(_unpacked, slots) if one is not None]
+    if noted:
+        return max(noted, key=lambda one: one.write)
+    if any(slot == bytes(SLOT_BYTES) for slot in slots):  # cut off before its first word was whole
+        return None
+    raise MarkDamagedError
+
+
+class Mark:
+    """The mark of a store that is open. `note` is called by one thread, the one that commits, for
+    each of its commits: plain numbers, as values would cost more than the write."""
+
+    def __init__(self, directory: Path, noted: Noted) -> None:
+        """Goes on from what the mark said; `noted.write` is the number of that write.
+
+        Raises `OSError` where there can be none. On a full disk it does without, and the next start
+        knows less.
+        """
+        reached, loss = noted.reached, noted.loss
+        self.epoch = reached.epoch
+        self._epoch = reached.epoch.encode("ascii")
+        self._loss = (0, 0, 0) if loss is None else (loss.records, loss.messages, loss.at_ms)
+        self._written = noted.write
+        self._last = (reached.position, reached.messages, reached.rooms)
+        self._descriptor: int | None = None
+        with contextlib.suppress(_FullDiskError):
+            self._descriptor = _opened(directory / MARK_NAME)
+        self._write(*self._last)
+
+    def note(self, position: int, messages: int, rooms: int) -> None:
+        """The log has come so far, durably. A disk that does not take it costs the proof alone."""
+        if (position, messages, rooms) != self._last:
+            self._write(position, messages, rooms)
+
+    def sync(self) -> None:
+        """Make what was noted survive a cut of power. Raises `OSError`."""
+        if self._descriptor is not None:
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Note nothing any more. A second call does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write(self, position: int, messages: int, rooms: int) -> None:
+        self._last = (position, messages, rooms)
+        self._written += 1
+        if self._descriptor is None:
+            return
+        fields = _FIELDS.pack(
+            _MAGIC, self._written, self._epoch, position, messages, rooms, *self._loss
+        )
+        slot = fields + blake2b(fields, digest_size=_DIGEST_BYTES).digest()
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, slot, self._written % 2 * SLOT_BYTES)
+
+
+class _FullDiskError(Exception):
+    pass
+
+
+def _opened(path: Path) -> int:
+    """The file, of its full length."""
+    descriptor = -1
+    try:
+        descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
+        if os.fstat(descriptor).st_size < SIZE:
+            os.pwrite(descriptor, bytes(SIZE), 0)
+    except OSError as error:
+        if descriptor >= 0:
+            os.close(descriptor)
+        if error.errno in _NO_SPACE:
+            raise _FullDiskError from error
+        raise
+    return descriptor
+
+
+def _unpacked(slot: bytes) -> Noted | None:
+    fields = slot[: _FIELDS.size]
+    digest = slot[_FIELDS.size : _FIELDS.size + _DIGEST_BYTES]
+    if blake2b(fields, digest_size=_DIGEST_BYTES).digest() != digest:
+        return None
+    magic, write, epoch, position, messages, rooms, lost, lost_messages, at_ms = _FIELDS.unpack(
+        fields
+    )
+    if magic != _MAGIC:
+        return None
+    loss = FoundLoss(lost, lost_messages, at_ms) if at_ms else None
+    return Noted(Reached(epoch.decode("ascii", "replace"), position, messages, rooms), loss, write)

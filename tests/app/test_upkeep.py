@@ -1,0 +1,68 @@
+"""Upkeep over a real store: what is removed is told, and what lasts is not told each second."""
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from chatd.app import upkeep
+from chatd.observe import LockRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
+from chatd.observe.recorder import Recorder
+from chatd.store import CommitFailed, CommitOutcome, FailureCode
+from tests.server.chats import ROOM, message, open_chat
+from tests.server.test_chat_catch_up import FREE, write
+
+
+async def soon(recorder: Recorder, kind: type) -> None:
+    with trio.fail_after(20):
+        while not recorder.of(kind):
+            await trio.lowlevel.checkpoint()
+
+
+async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": 3}) as chat:
+        ada = await chat.enter("ada")
+        await write(ada, 8)
+        await chat.parts.upkeep._retention.run()
+        await chat.parts.upkeep._retention.run()
+        assert chat.recorder.of(MessagesRemoved) == [MessagesRemoved(ROOM, 5, 1, 5)]
+        await ada.say(message("one more"))
+        await chat.parts.upkeep._retention.run()
+        assert chat.recorder.of(MessagesRemoved)[1:] == [MessagesRemoved(ROOM, 1, 6, 6)]
+
+
+async def test_a_displaced_log_is_told_once_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ROUND_S", 0.02)
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        recorder, directory = chat.recorder, chat.parts.store.path.parent
+        away = directory.with_name("away")
+        directory.rename(away)
+        await soon(recorder, LogDisplaced)
+        away.rename(directory)
+        await soon(recorder, LogReturned)
+        assert len(recorder.of(LogDisplaced)) == len(recorder.of(LogReturned)) == 1
+        (directory / "lock").unlink()
+        await soon(recorder, LockRenewed)
+        ada = await chat.enter("ada")
+        assert (await ada.say(message("it goes on")))["ok"]
+
+
+async def test_a_disk_that_fails_in_one_way_is_told_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ROUND_S", 0.02)
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        rounds = trio.Semaphore(0)
+
+        async def fail(_: object) -> CommitOutcome:
+            rounds.release()
+            raise CommitFailed(FailureCode.STORAGE_ERROR, "broken")
+
+        monkeypatch.setattr(chat.log, "commit", fail)
+        chat.log.is_failing = True
+        with trio.fail_after(20):
+            for _ in range(5):
+                await rounds.acquire()
+        assert len(chat.recorder.of(StoreFailed)) == 1

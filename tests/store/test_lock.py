@@ -1,0 +1,153 @@
+"""The lock of a state directory: found whatever was removed, and never waited for."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatd.store.errors import StoreLocked
+from chatd.store.lock import LOCK_NAME, DirectoryLock
+from chatd.store.opening import open_store
+from chatd.store.restore import restore_store
+from tests.store.full_store import fill
+from tests.store.logs import NOW_MS
+
+HOLD = """
+import pathlib, sys
+from chatd.store.lock import DirectoryLock
+lock = DirectoryLock.take(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that holds the directory."""
+    directory.mkdir()
+    command = [sys.executable, "-c", HOLD, str(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        yield child
+        child.kill()
+
+
+def remove_the_file(directory: Path) -> Path:
+    (directory / LOCK_NAME).unlink()
+    return directory
+
+
+def replace_the_file(directory: Path) -> Path:
+    remove_the_file(directory)
+    (directory / LOCK_NAME).touch()
+    return directory
+
+
+def remove_the_directory(directory: Path) -> Path:
+    shutil.rmtree(directory)
+    return directory
+
+
+def make_the_directory_anew(directory: Path) -> Path:
+    shutil.rmtree(directory)
+    directory.mkdir()
+    return directory
+
+
+def move_the_directory(directory: Path) -> Path:
+    return directory.rename(directory.with_name("elsewhere"))
+
+
+def come_by_another_path(directory: Path) -> Path:
+    link = directory.with_name("link")
+    link.symlink_to(directory)
+    return link
+
+
+HARMS = [
+    remove_the_file,
+    replace_the_file,
+    remove_the_directory,
+    make_the_directory_anew,
+    move_the_directory,
+    come_by_another_path,
+]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_second_one_and_a_restore_find_the_first_whatever_was_removed(
+    held: "subprocess.Popen[bytes]", directory: Path, tmp_path: Path, harm: object
+) -> None:
+    fill(tmp_path / "backup")
+    place = harm(directory)  # type: ignore[operator]
+    with pytest.raises(StoreLocked, match="in use by another chatd"):
+        open_store(place, "fsync")
+    with pytest.raises(StoreLocked, match="in use by another chatd"):
+        restore_store(place, tmp_path / "backup" / "log.sqlite3", NOW_MS)
+    held.kill()
+    held.wait()
+    open_store(place, "fsync").close()
+
+
+def test_the_sentence_names_the_process_also_without_the_file(
+    held: "subprocess.Popen[bytes]", directory: Path
+) -> None:
+    make_the_directory_anew(directory)
+    with pytest.raises(StoreLocked, match=f"process {held.pid}"):
+        DirectoryLock.take(directory)
+
+
+def test_an_older_chatd_that_knows_the_file_alone_is_kept_away_and_keeps_away(
+    held: "subprocess.Popen[bytes]", directory: Path, tmp_path: Path
+) -> None:
+    import fcntl
+
+    with (directory / LOCK_NAME).open("rb") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    other = tmp_path / "other"
+    other.mkdir()
+    with (other / LOCK_NAME).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(StoreLocked):
+            DirectoryLock.take(other)
+
+
+def test_the_file_is_made_again_and_nothing_else_is(directory: Path) -> None:
+    directory.mkdir()
+    lock = DirectoryLock.take(directory)
+    assert not lock.renew()
+    remove_the_file(directory)
+    assert lock.renew()
+    assert (directory / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+    replace_the_file(directory)
+    assert lock.renew()
+    assert not lock.renew()
+    make_the_directory_anew(directory)
+    assert not lock.renew()
+    assert not list(directory.iterdir())
+    lock.release()
+    assert not lock.renew()
+
+
+def test_two_directories_of_one_name_are_two(tmp_path: Path) -> None:
+    locks = []
+    for above in ("one", "two"):
+        (tmp_path / above / "state").mkdir(parents=True)
+        locks.append(DirectoryLock.take(tmp_path / above / "state"))
+    for lock in locks:
+        lock.release()
+
+
+def test_a_lock_that_was_let_go_can_be_taken(directory: Path) -> None:
+    directory.mkdir()
+    for _ in range(3):
+        lock = DirectoryLock.take(directory)
+        with pytest.raises(StoreLocked):
+            DirectoryLock.take(directory)
+        lock.release()
+        lock.release()

@@ -1,0 +1,33 @@
+"""What may be an id: it is compared, so that it is never changed, and goes into pages as it is."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatd.wire.identifiers import is_connection_id, is_id, is_user_id
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=40)
+
+
+@given(PRINTABLE)
+def test_printable_ascii_is_an_id_unless_it_opens_markup(text: str) -> None:
+    opens = any(
+        char == "<" and after in (*string.ascii_letters, *"/!?", "")
+        for char, after in zip(text, [*text[1:], ""], strict=True)
+    )
+    assert is_id(text, 40) is not opens
+
+
+@pytest.mark.parametrize("value", ["", "é", "a\n", "\x7f", None, 7, ["a"], "x" * 5])
+def test_anything_else_is_none(value: object) -> None:
+    assert not is_id(value, 4)
+
+
+def test_rooms_and_users_have_lengths_of_their_own() -> None:
+    assert is_connection_id("x" * 128)
+    assert not is_connection_id("x" * 129)
+    assert is_user_id("x" * 255)
+    assert not is_user_id("x" * 256)
+    assert not is_user_id("db:x")
