@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, {}, {}, tmp_path)
     assert str(caught.value) == (
-        f"the configuration file {tmp_path} cannot be read (Is a directory); "
+        f"the configuration file {tmp_path} cannot be read (it is a directory, not a file); "
         "it must be a file that this user may read."
     )
     (tmp_path / "latin").write_bytes(b"# \xe9\n")
