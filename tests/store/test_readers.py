@@ -412,7 +412,9 @@ def test_what_stays_of_the_owed_is_what_a_full_search_finds(
     most: int,
     oldest: int,
 ) -> None:
-    log: list[tuple[int, str, int]] = []  # position, which is the time as well, room, seq
+    log: list[
+        tuple[int, str, int]
+    ] = []  # position, which is the time from NOW_MS on too, room, seq
     last_seqs: Counter[str] = Counter()
     for position, room in enumerate(rooms, 1):
         last_seqs[room] += 1
@@ -424,7 +426,9 @@ def test_what_stays_of_the_owed_is_what_a_full_search_finds(
     for position, room, seq in candidates[::-1][:most]:
         stays[room].append((seq, position))
     expected = {
-        room: Cut(*min(found)) if found else Cut(max(owed[room]) + 1, oldest)
+        room: Cut(first := min(found)[0], NOW_MS + dict(found)[first])
+        if found
+        else Cut(max(owed[room]) + 1, NOW_MS + oldest)
         for room, found in stays.items()
     }
 
@@ -432,19 +436,27 @@ def test_what_stays_of_the_owed_is_what_a_full_search_finds(
         store = open_store(directory, "write")
         writer = store.start_writer(trio.lowlevel.current_trio_token())
         await writer.commit(
-            [stored(seq, room=room, timestamp_ms=position) for position, room, seq in log]
+            [stored(seq, room=room, timestamp_ms=NOW_MS + position) for position, room, seq in log]
         )
         for room, seq in forgotten.items():
             if last_seqs[room]:
                 await forget(writer, room, seq)
         gaps = {room: [gap(seq, seq) for seq in sorted(seqs)] for room, seqs in owed.items()}
-        cuts = await store.readers.newest_owed(gaps, most, oldest)
+        cuts = await store.readers.newest_owed(gaps, most, NOW_MS + oldest)
         await writer.close(30)
         store.close()
         return cuts
 
     with tempfile.TemporaryDirectory() as directory:
         assert trio.run(ask, Path(directory)) == expected
+
+
+async def test_what_a_clock_that_was_never_set_has_stored_falls_out_of_no_queue(
+    store: Store, writer: LogWriter
+) -> None:
+    await writer.commit([stored(seq, timestamp_ms=1_000 * seq) for seq in range(1, 4)])
+    cuts = await store.readers.newest_owed({ROOM: (gap(1, 3),)}, 10, NOW_MS)
+    assert cuts[ROOM].first_seq == 1
 
 
 async def test_the_newest_owed_read_no_more_rows_than_stay_and_one_a_gap(
