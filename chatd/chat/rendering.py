@@ -68,8 +68,12 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
 
 
 def error_fields(error: dict[str, Any], markup: Markup) -> dict[str, Any]:
-    """The error of an answer, which may hold words of the database."""
-    return {**error, "message": markup(error["message"])}
+    """The error of an answer, which may hold words of the database; a message that is no text, as
+    in a damaged record, is left out."""
+    message = error.get("message")
+    if not isinstance(message, str):
+        return {key: value for key, value in error.items() if key != "message"}
+    return {**error, "message": markup(message)}
 
 
 def _context(context: bytes, markup: Markup) -> Any:

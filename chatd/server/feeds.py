@@ -231,18 +231,22 @@ class Feeds:
         return None
 
     def _merge(self, feed: Feed, page: Page) -> None:
-        """What was read, then what was published while it was read."""
+        """What was read, then what was published while it was read; all of it, or nothing where a
+        message cannot be rendered."""
         published = list(feed.recent)
         newer_from = published[0][0].seq if published else self.last_seq(feed.connection_id) + 1
+        read = [one for one in page.messages if feed.kept_from <= one.seq < newer_from]
+        # Where so much was published that the first of it went again, a hole is behind the page.
+        if read and read[-1].seq < newer_from - 1:
+            read = []
+        delivered = page.delivered | feed.confirmed
+        rendered = [
+            (one, message_json(one, self._markup, delivered=one.seq in delivered)) for one in read
+        ]
         feed.recent.clear()
         feed.by_id.clear()
         self._resize(feed, FEED_BYTES)
-        read = [one for one in page.messages if feed.kept_from <= one.seq < newer_from]
-        # Where so much was published that the first of it went again, a hole is behind the page.
-        for message in read if read and read[-1].seq == newer_from - 1 else ():
-            is_delivered = message.seq in page.delivered or message.seq in feed.confirmed
-            self._append(feed, message, message_json(message, self._markup, is_delivered))
-        for message, body in published:
+        for message, body in (*rendered, *published):
             self._append(feed, message, body)
         first_seq = max(page.first_seq, feed.kept_from) or feed.first_seq
         feed.first_seq = first_seq if first_seq <= self.last_seq(feed.connection_id) else 0

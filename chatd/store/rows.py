@@ -138,7 +138,7 @@ def message_from_row(row: Sequence[Any]) -> Message:
         and (thread_id is None or _is_uuid(thread_id))
         and (reply_to is None or _is_uuid(reply_to))
         and (context is None or _is_document(context))
-        and (answer is None or _is_document(answer))
+        and (answer is None or _is_answer(answer))
     ):
         return _damaged_message(row)
     return Message(
@@ -178,7 +178,7 @@ def _damaged_message(row: Sequence[Any]) -> Message:
         thread_id=uuid_text(thread_id) if _is_uuid(thread_id) else None,
         timestamp_ms=_if_is(int, at_ms) or 0,
         reply_to=uuid_text(reply_to) if _is_uuid(reply_to) else None,
-        answer=answer if _is_document(answer) else None,
+        answer=answer if _is_answer(answer) else None,
         is_damaged=True,
     )
 
@@ -205,12 +205,26 @@ def _is_uuid(value: object) -> bool:
 
 def _is_document(value: object) -> bool:
     """Whether it is the bytes of a JSON object: what goes out as it is, must be."""
-    if value.__class__ is not bytes:
+    return _document(value) is not None
+
+
+def _is_answer(value: object) -> bool:
+    """Whether it is a document whose error, where it has one, says in words what it is."""
+    document = _document(value)
+    if document is None:
         return False
+    error = document.get("error")
+    return error is None or (isinstance(error, dict) and isinstance(error.get("message"), str))
+
+
+def _document(value: object) -> dict[str, Any] | None:
+    if not isinstance(value, bytes):
+        return None
     try:
-        return orjson.loads(value).__class__ is dict
+        document = orjson.loads(value)
     except ValueError:
-        return False
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def queue_fields(queue: Queue) -> QueueFields:

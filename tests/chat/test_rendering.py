@@ -108,6 +108,14 @@ def test_what_is_damaged_is_told_as_its_status_and_shown_as_far_as_it_is_known()
     assert (sent["content"], sent["error"]) == (DAMAGED_SENTENCE, DAMAGED_SENTENCE)
 
 
+@pytest.mark.parametrize("error", [b"{}", b'{"messagd":"a"}', b'{"code":"a","message":7}'])
+def test_an_error_without_words_is_delivered_without_them(error: bytes) -> None:
+    answer = attrs.evolve(PLAIN, answer=b'{"error":' + error + b"}")
+    sent = json.loads(message_json(answer, keep))
+    assert sent["error"] is None
+    assert sent["answer"]["error"] == {k: v for k, v in json.loads(error).items() if v != 7}
+
+
 @pytest.mark.parametrize("error", [b"{}", b"[]", b'"words"'])
 def test_an_error_of_an_answer_that_has_no_form_breaks_nothing(error: bytes) -> None:
     answer = attrs.evolve(PLAIN, answer=b'{"error":{"x":' + error + b"}}")

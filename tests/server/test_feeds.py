@@ -1,5 +1,6 @@
 """The head of a room: what joiners are shown, loaded and published without hole or double."""
 
+import attrs
 import orjson
 import pytest
 import trio
@@ -141,6 +142,20 @@ async def test_a_read_that_fails_is_tried_again_by_the_next() -> None:
     log.failing = False
     await feeds.load(ROOM)
     assert shown(feeds)["messages"] == [1, 2]
+
+
+async def test_a_room_whose_message_cannot_be_rendered_is_as_it_was() -> None:
+    log = HeldHistory(3)
+    feeds = make_feeds(log)
+    feeds.hold(ROOM)
+    log.stored[1] = attrs.evolve(log.stored[1], context=b"no document: <")
+    for _ in range(2):
+        with pytest.raises(orjson.JSONDecodeError):
+            await feeds.load(ROOM)
+        assert not feeds.is_loaded(ROOM)
+    log.stored[1] = attrs.evolve(log.stored[1], context=None)
+    await feeds.load(ROOM)
+    assert shown(feeds)["messages"] == [1, 2, 3]
 
 
 async def test_the_history_is_encoded_once_between_two_messages() -> None:

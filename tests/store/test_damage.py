@@ -30,6 +30,9 @@ BROKEN_ROWS = {
     "context": f"context = X'{SECRET.encode().hex()}'",
     "context of no object": "context = X'5b5d'",
     "answer": f"answer = X'7b{SECRET.encode().hex()}'",
+    "error of an answer": f"""answer = CAST('{{"error":{{"messagd":"{SECRET}"}}}}' AS BLOB)""",
+    "words of an error": """answer = CAST('{"error":{"message":7}}' AS BLOB)""",
+    "error that is none": """answer = CAST('{"error":[]}' AS BLOB)""",
     "id": "message_id = X'00'",
     "thread": "thread_id = X'00'",
 }
