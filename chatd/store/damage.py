@@ -13,6 +13,9 @@ from typing import Final
 
 import attrs
 
+# What a value of a wrong type or form raises, wherever it is met first.
+WRONG_VALUE: Final = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+
 PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code of SQLite
 
 

@@ -13,14 +13,12 @@ from typing import TypeVar
 from chatd.files import open_file, require_file
 from chatd.store import schema
 from chatd.store.connections import connect_to_read, connect_to_unused
-from chatd.store.damage import PRIMARY_CODE, words_of
+from chatd.store.damage import PRIMARY_CODE, WRONG_VALUE, words_of
 from chatd.store.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 
 LOG_NAME = "log.sqlite3"
 _T = TypeVar("_T")
 _BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a log, by suffix
-# What a value of a wrong type or form raises, wherever it is met first.
-_WRONG_VALUE = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
 _HEADER_BYTES = 100
 _UNAVAILABLE = frozenset(
     {
@@ -52,7 +50,7 @@ def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
         before = _traces(path)
         try:
             answer = _ask(connect_to_unused(path), question)
-        except (sqlite3.Error, *_WRONG_VALUE):
+        except (sqlite3.Error, *WRONG_VALUE):
             if _traces(path) == before:
                 raise
         else:
@@ -142,7 +140,7 @@ def explained(path: Path) -> Iterator[None]:
         if is_unavailable(error):
             raise unavailable(path, error) from error
         raise StoreDamaged(path, words_of(error)) from error
-    except _WRONG_VALUE as error:
+    except WRONG_VALUE as error:
         raise StoreDamaged(path, words_of(error)) from error
 
 

@@ -26,7 +26,7 @@ from chatd.chat.queue import Gap
 from chatd.chat.records import Message, MessagePlace
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.connections import connect_to_read
-from chatd.store.damage import BROKEN, Damaged, is_corrupt, words_of
+from chatd.store.damage import WRONG_VALUE, Damaged, is_corrupt, words_of
 from chatd.store.errors import StoreClosed, StoreDisplaced, StoreReadFailed
 from chatd.store.place import Place
 from chatd.store.rows import (
@@ -36,6 +36,7 @@ from chatd.store.rows import (
     MisplacedRowError,
     damaged_message,
     ids_from,
+    is_uuid,
     message_from_row,
     uuid_bytes,
     uuid_text,
@@ -286,7 +287,10 @@ class LogReaders:
             self._idle.pop().close()
 
     async def read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Ask `question` in a thread, in one view of the log, on a connection that only reads."""
+        """Ask `question` in a thread, in one view of the log, on a connection that only reads.
+
+        What it raises at a value of a wrong form is damage of the log. Raises `StoreReadFailed`.
+        """
         if self._closed:
             raise StoreClosed("The readers of the log are closed.")
 
@@ -310,9 +314,11 @@ class LogReaders:
             return await trio.to_thread.run_sync(
                 ask, limiter=self._limiter, abandon_on_cancel=False
             )
-        except (sqlite3.Error, MisplacedRowError, StoreDisplaced) as error:
+        except (UnicodeEncodeError, OverflowError):
+            raise  # of what was asked for: nothing that is read raises them
+        except (sqlite3.Error, *WRONG_VALUE, StoreDisplaced) as error:
             words = str(error) if isinstance(error, StoreDisplaced) else words_of(error)
-            is_damage = is_corrupt(error) or isinstance(error, MisplacedRowError)
+            is_damage = is_corrupt(error) or isinstance(error, WRONG_VALUE)
             failure = StoreReadFailed(f"The log could not be read: {words}.", is_damage=is_damage)
             if self.witness is not None:
                 self.witness.read_failed(failure)
@@ -458,7 +464,12 @@ def _read_answering(
     connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
 ) -> Answering | None:
     for answer_id, room, user_id, state in connection.execute(_ANSWERS, ids_from(key)).fetchall():
-        if (rooms is None or room in rooms) and BROKEN not in (answer_id, user_id, state):
+        if (
+            (rooms is None or room in rooms)
+            and is_uuid(answer_id)
+            and isinstance(user_id, str)
+            and isinstance(state, str | None)
+        ):
             return Answering(uuid_text(answer_id), room, user_id, state)
     return None
 
@@ -503,9 +514,9 @@ def _read_undelivered(
     room_id, _ = _find_room(connection, connection_id)
     rows = connection.execute(UNDELIVERED, (room_id, first_seq, last_seq, user_id, limit))
     places = [
-        MessagePlace(uuid_text(message_id), *rest)
-        for message_id, *rest in rows
-        if isinstance(message_id, bytes) and BROKEN not in rest  # else nobody hears of its delivery
+        MessagePlace(uuid_text(message_id), room, seq, author)
+        for message_id, room, seq, author in rows
+        if is_uuid(message_id) and isinstance(author, str)  # else nobody hears of its delivery
     ]
     return tuple(places[::-1])
 
@@ -519,6 +530,9 @@ def _read_cuts(
 
     def offer_next(room: str) -> None:
         for position, seq, timestamp_ms in rest[room]:
+            # A time that is none may be young: it says nothing, as a clock that was never set.
+            if not isinstance(timestamp_ms, int):
+                timestamp_ms = oldest_ms
             if timestamp_ms >= oldest_ms or timestamp_ms < PLAUSIBLE_FROM_MS:
                 heapq.heappush(newest, (-position, room, seq, timestamp_ms))
             break
@@ -545,7 +559,9 @@ def _newest_first(
     for gap in reversed(gaps):
         if gap.last <= forgotten_seq:
             break
-        yield from connection.execute(NEWEST, (room_id, gap.first, gap.last))
+        rows = connection.execute(NEWEST, (room_id, gap.first, gap.last))
+        for row in rows:  # noqa: UP028 -- `yield from` may close these after their connection
+            yield row
 
 
 def _find_room(connection: sqlite3.Connection, connection_id: str) -> tuple[int, int]:

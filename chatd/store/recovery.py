@@ -21,6 +21,7 @@ from chatd.store.rows import (
     QUEUE_COLUMNS,
     SELECT_HEADS,
     MisplacedRowError,
+    is_uuid,
     message_from_row,
     queue_from_row,
     uuid_text,
@@ -124,10 +125,10 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
         members = _read_members(connection, base, rooms, damaged)
         open_answers = []
         for row in connection.execute(_OPEN_ANSWERS):
-            if BROKEN in row:  # nobody can be told of its end: it stays open
-                damaged.append(Damaged("answers", row[2]))
-            else:
+            if _is_whole(row):
                 open_answers.append(_open_answer(row))
+            else:  # nobody can be told of its end: it stays open
+                damaged.append(Damaged("answers", row[2]))
     return Recovered(
         rooms,
         position,
@@ -136,6 +137,18 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
         tuple(open_answers),
         tuple(damaged),
         newest[0] if newest is not None and isinstance(newest[0], int) else None,
+    )
+
+
+def _is_whole(row: Sequence[Any]) -> bool:
+    question_id, answer_id, _, user_id, thread_id, opened_ms, is_to_read = row
+    return (
+        is_uuid(question_id)
+        and is_uuid(answer_id)
+        and isinstance(user_id, str)
+        and (thread_id is None or is_uuid(thread_id))
+        and isinstance(opened_ms, int)
+        and isinstance(is_to_read, int)
     )
 
 
@@ -165,7 +178,7 @@ def _read_members(
         members = {room: dict(queues) for room, queues in base.members.items()}
         rows = connection.execute(_MEMBERS_SINCE, (base.position,))
     for room, user, is_member, *columns in rows:
-        if user is BROKEN:
+        if not isinstance(user, str):
             damaged.append(Damaged("members", room))
         elif is_member:
             try:

@@ -134,11 +134,11 @@ def message_from_row(row: Sequence[Any]) -> Message:
         and seq.__class__ is int
         and timestamp_ms.__class__ is int
         and (name is None or name.__class__ is str)
-        and _is_uuid(message_id)
-        and (thread_id is None or _is_uuid(thread_id))
-        and (reply_to is None or _is_uuid(reply_to))
-        and (context is None or _is_document(context))
-        and (answer is None or _is_answer(answer))
+        and is_uuid(message_id)
+        and (thread_id is None or is_uuid(thread_id))
+        and (reply_to is None or is_uuid(reply_to))
+        and (context is None or is_document(context))
+        and (answer is None or is_answer(answer))
     ):
         return _damaged_message(row)
     return Message(
@@ -168,17 +168,17 @@ def _damaged_message(row: Sequence[Any]) -> Message:
     if not (isinstance(room, str) and isinstance(seq, int)):
         raise MisplacedRowError("a message does not say where it belongs")
     return Message(
-        message_id=uuid_text(message_id) if _is_uuid(message_id) else _stand_in_id(room, seq),
+        message_id=uuid_text(message_id) if is_uuid(message_id) else _stand_in_id(room, seq),
         connection_id=room,
         seq=seq,
         user_id=_if_is(str, user_id) or "",
         name=_if_is(str, name),
         content=_if_is(str, content) or DAMAGED_SENTENCE,
-        context=context if _is_document(context) else None,
-        thread_id=uuid_text(thread_id) if _is_uuid(thread_id) else None,
+        context=context if is_document(context) else None,
+        thread_id=uuid_text(thread_id) if is_uuid(thread_id) else None,
         timestamp_ms=_if_is(int, at_ms) or 0,
-        reply_to=uuid_text(reply_to) if _is_uuid(reply_to) else None,
-        answer=answer if _is_answer(answer) else None,
+        reply_to=uuid_text(reply_to) if is_uuid(reply_to) else None,
+        answer=answer if is_answer(answer) else None,
         is_damaged=True,
     )
 
@@ -199,16 +199,17 @@ def _if_is(kind: type[_T], value: object) -> _T | None:
     return value if isinstance(value, kind) else None
 
 
-def _is_uuid(value: object) -> bool:
+def is_uuid(value: object) -> bool:
+    """Whether it is the bytes of an id, be it with a scope."""
     return value.__class__ is bytes and len(value) in ID_LENGTHS
 
 
-def _is_document(value: object) -> bool:
+def is_document(value: object) -> bool:
     """Whether it is the bytes of a JSON object: what goes out as it is, must be."""
     return _document(value) is not None
 
 
-def _is_answer(value: object) -> bool:
+def is_answer(value: object) -> bool:
     """Whether it is a document whose error, where it has one, says in words what it is."""
     document = _document(value)
     if document is None:
@@ -244,9 +245,14 @@ def queue_from_fields(
         told: tuple[int, int] | None = None
         if fallen is not None:
             told = (fallen[0], fallen[1])
-        return Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
+        queue = Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
     except (TypeError, IndexError, KeyError):
         raise ValueError("not the queue of a member") from None
+    numbers = [away_seq or 0, away_ms, *(told or ())]
+    numbers += [number for gap in queue.gaps for number in (gap.first, gap.last, gap.since_ms)]
+    if not all(type(number) is int for number in numbers):
+        raise ValueError("not made of whole numbers")
+    return queue
 
 
 def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | None) -> Queue:

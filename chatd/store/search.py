@@ -271,9 +271,11 @@ def _show(
     for position in positions:
         try:
             row = connection.execute(_SHOW, (position,)).fetchone()
-            message = message_from_row(row)
+            message = None if row is None else message_from_row(row)
         except (sqlite3.Error, MisplacedRowError) as error:
             require_damage(error)
+            message = None
+        if message is None:
             unreadable += 1
             continue
         size += content_bytes(message)

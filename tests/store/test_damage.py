@@ -12,6 +12,7 @@ from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged, StoreReadFailed
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import Store, open_store
+from chatd.store.readers import Cut
 from chatd.store.retention import Surplus, remove
 from chatd.store.rows import message_from_row
 from chatd.store.search import Searcher, Wanted, index_some
@@ -104,6 +105,101 @@ async def test_a_broken_row_keeps_its_place_and_costs_no_other(
     assert len(await store.readers.undelivered(ROOM, "bob", 1, 9, 10)) >= 8
     # What is stored after it goes on, and finds the log as it is.
     await writer.commit([stored(10)])
+
+
+TYPES_CHANGED = (
+    "UPDATE messages SET timestamp_ms = 'x' WHERE seq = 3",
+    "UPDATE messages SET user_id = X'41' WHERE seq = 4",
+    "UPDATE messages SET message_id = 7 WHERE seq = 5",
+)
+
+
+def harm_types(directory: Path, *statements: str) -> None:
+    """A value may become one of another type, which the tables would not let in."""
+    connection = sqlite3.connect(directory / LOG_NAME, isolation_level=None)
+    strict = list(
+        connection.execute("SELECT sql, name FROM sqlite_schema WHERE sql LIKE '%STRICT%'")
+    )
+    connection.execute("PRAGMA writable_schema = ON")
+    for sql, name in strict:
+        lax = sql.replace(", STRICT", "").replace("STRICT", "")
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (lax, name))
+    connection.close()
+    harm(directory, *statements)
+    connection = sqlite3.connect(directory / LOG_NAME, isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    for both in strict:
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", both)
+    connection.close()
+
+
+async def test_a_value_of_another_type_costs_its_row_and_no_other(directory: Path) -> None:
+    store = open_store(directory, "write")
+    write_to(
+        store,
+        [stored(n, content=SECRET, message_id=message_id(n)) for n in range(1, 7)],
+        asked(7),
+        asked(8),
+        [kept("ada", Queue(2, 5, (Gap(1, 1, 3),))), kept("bob", Queue(3, 5)), kept("eve")],
+    )
+    store.close()
+    harm_types(
+        directory,
+        *TYPES_CHANGED,
+        f"UPDATE answers SET answer_id = 7 WHERE opened_ms = {NOW_MS + 7}",
+        "UPDATE members SET gaps = '[[1.5,1,3]]' WHERE user_id = 'ada'",
+        "UPDATE members SET away_ms = 'x' WHERE user_id = 'bob'",
+    )
+    store = open_store(directory, "write")
+    heard = Heard()
+    store.set_witness(heard)
+    damaged = [one.seq for one in await whole_room(store) if one.is_damaged]
+    assert damaged == [3, 4, 5]
+    cuts = await store.readers.newest_owed({ROOM: (Gap(1, 6, 0),)}, 100, NOW_MS)
+    assert cuts == {ROOM: Cut(1, NOW_MS + 1)}
+    cuts = await store.readers.newest_owed({ROOM: (Gap(1, 6, 0),)}, 4, NOW_MS)
+    assert cuts == {ROOM: Cut(3, NOW_MS)}
+    undelivered = await store.readers.undelivered(ROOM, "bob", 1, 6, 10)
+    assert [one.seq for one in undelivered] == [1, 2, 3, 6]
+    assert not heard.failures
+    assert [one.opened_ms for one in store.recovered.open_answers] == [NOW_MS + 8]
+    assert store.recovered.members[ROOM] == {
+        "ada": Queue(2, 0, (), (1, 2)),
+        "bob": Queue(3, 0, (), (1, 3)),
+        "eve": Queue(),
+    }
+    assert {Damaged("answers", ROOM), Damaged("members", ROOM)} <= set(store.damaged)
+    store.close()
+
+
+async def test_a_read_that_meets_a_value_of_a_wrong_form_fails_as_damage(
+    store: Store, writer: LogWriter, heard: Heard
+) -> None:
+    await fill(writer, 1)
+
+    def question(connection: sqlite3.Connection) -> int:
+        [(content,)] = connection.execute("SELECT content FROM messages")
+        return int(content < 1)
+
+    with pytest.raises(StoreReadFailed) as caught:
+        await store.readers.read(question)
+    assert caught.value.is_damage
+    assert SECRET not in str(caught.value)
+    assert heard.failures == [caught.value]
+
+
+def test_what_a_start_takes_for_damaged_does_verify_too(directory: Path) -> None:
+    store = open_store(directory, "write")
+    write_to(store, [stored(n) for n in range(1, 4)])
+    store.close()
+    harm(
+        directory,
+        "UPDATE messages SET context = X'5b5d' WHERE seq = 1",
+        f"UPDATE messages SET {BROKEN_ROWS['error of an answer']} WHERE seq = 2",
+    )
+    found = [one.text for one in verify_store(directory).findings]
+    assert [text for text in found if "position 1 has a context" in text]
+    assert [text for text in found if "position 2 has an answer" in text]
 
 
 async def test_ids_that_stand_in_are_the_same_each_time_and_all_different(
