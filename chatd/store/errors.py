@@ -84,6 +84,11 @@ class CommitFailed(StoreError):
         super().__init__(f"The log could not be written: {what}.")
 
 
+class CommitUntold(StoreError):
+    """A commit ran while a file of the log was away, and was said to have failed. The file is back,
+    so that the log holds it: who decides what is committed has to begin with what the log holds."""
+
+
 class RecordRefused(StoreError):
     """The records do not fit the log (a gap in the seq, an id that is no UUID): the caller erred.
 

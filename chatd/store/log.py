@@ -20,7 +20,13 @@ import attrs
 
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.store.damage import PRIMARY_CODE, words_of
-from chatd.store.errors import CommitFailed, FailureCode, RecordRefused, StoreDisplaced
+from chatd.store.errors import (
+    CommitFailed,
+    CommitUntold,
+    FailureCode,
+    RecordRefused,
+    StoreDisplaced,
+)
 from chatd.store.mark import Mark
 from chatd.store.place import Place
 from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
@@ -86,13 +92,15 @@ class Log:
             raise
         self._heads_stale = False
         self._connection_suspect = False
+        self._has_untold = False  # a commit ran, and its files were not found after it
 
     def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
         """Commit the requests in one transaction, and say for each what became of it, in order.
 
         A request of no records writes nothing new, and asks the disk all the same: it is written
         to and synced. Raises `CommitFailed` when the disk failed: then nothing of any request was
-        written.
+        written; but see `CommitFailed.is_displaced`. `CommitUntold` where such a one is found
+        again: then this log is done with.
         """
         with self._or_taken_back():
             try:
@@ -187,7 +195,9 @@ class Log:
             self._make_ready()
             yield
             if self._place is not None:
+                self._has_untold = True
                 self._place.require()
+                self._has_untold = False
         except sqlite3.Error as error:
             code = failure_code(error)
             self._take_back(trusted=code is FailureCode.STORAGE_FULL)
@@ -208,7 +218,9 @@ class Log:
 
     def _make_ready(self) -> None:
         if self._place is not None:  # what is removed before a commit leaves none behind
-            self._place.require_log()
+            self._place.require()
+            if self._has_untold:
+                raise CommitUntold("The log holds a commit that was said to have failed.")
         if self._connection_suspect:
             # The new one is opened before the old one goes: while one is open, SQLite does not
             # recover the WAL anew, which could bring back a commit that we said had failed.

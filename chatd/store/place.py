@@ -2,8 +2,8 @@
 
 SQLite goes on writing to a file that has lost its name: what is committed then is gone with the
 process. So whoever commits asks here before anybody is told, by comparing what the paths lead to
-with what was opened. That is a `stat` for each file (2 us, measured): of the log before a commit,
-of the log and its WAL after it.
+with what was opened. That is a `stat` for each file (2 us, measured): of the log and its WAL,
+before a commit, so that none is made that is refused then, and after it.
 
 The index in shared memory is looked at now and then (`require_all`): without it nothing is lost,
 but a process that finds none makes another one, and may remove the WAL as it leaves.

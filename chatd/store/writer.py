@@ -22,7 +22,7 @@ import outcome
 import trio
 
 from chatd.chat.records import Record
-from chatd.store.errors import CommitFailed, FailureCode, RecordRefused, StoreClosed
+from chatd.store.errors import CommitFailed, CommitUntold, FailureCode, RecordRefused, StoreClosed
 from chatd.store.log import CommitOutcome, Request
 
 # Records in one transaction, at which a group is closed: bounds how long the first one waits for
@@ -202,6 +202,8 @@ class LogWriter:
         except CommitFailed as failure:
             # One error for each: a traceback grows with every task that raises it.
             return [outcome.Error(_again(failure)) for _ in group]
+        except CommitUntold:
+            raise  # it ends the thread, and with it all who know the log from what they were told
         except Exception as error:  # a fault of ours: told to the callers, the thread lives on
             return [outcome.Error(_unexpected(error)) for _ in group]
         return [
@@ -212,6 +214,8 @@ class LogWriter:
     def _result(self, job: _Job) -> outcome.Outcome[object]:
         try:
             return outcome.Value(self._log.maintain(job.job))
+        except CommitUntold:
+            raise
         except Exception as error:
             return outcome.Error(error)
 

@@ -95,6 +95,28 @@ async def test_nothing_is_acknowledged_while_the_state_directory_is_away(
     await daemon.stop()
 
 
+async def test_a_wal_that_was_away_for_a_while_is_gone_on_with(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    assert (await alice.say("before"))["ok"]
+    wal = house.state_dir / f"{LOG_NAME}-wal"
+    away = wal.with_name("away")
+    wal.rename(away)
+    for _ in range(2):
+        refused = await alice.say("into nothing")
+        assert (refused["ok"], refused["error"]["code"]) == (False, "storage_error")
+    await daemon.event("store.displaced")
+    away.rename(wal)
+    await daemon.event("store.returned")
+    assert [(await alice.say(f"after {number}"))["seq"] for number in range(3)] == [2, 3, 4]
+    shown = [one["content"] for one in await alice.whole_room()]
+    assert shown == ["before", "after 0", "after 1", "after 2"]
+    assert not daemon.events("actor.crashed")
+    await daemon.stop()
+
+
 async def test_a_deleted_log_is_noticed_where_nobody_writes_and_the_daemon_still_ends_in_time(
     house: House, nursery: trio.Nursery
 ) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trio
 
-from chatd.store.errors import CommitFailed, StoreDisplaced, StoreReadFailed
+from chatd.store.errors import CommitFailed, StoreClosed, StoreDisplaced, StoreReadFailed
 from chatd.store.log import Committed, Log
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import Store
 from chatd.store.place import Place
 from chatd.store.snapshots import Snapshot
+from chatd.store.writer import LogWriter
 from tests.store.logs import NOW_MS, ROOM, stored
 
 ASIDE = "aside"
@@ -96,6 +98,63 @@ def test_the_same_files_back_where_they_were_go_on(store: Store, directory: Path
     directory.with_name(ASIDE).rename(directory)
     assert log.commit([[stored(2)]]) == [Committed(2)]
     assert store.reread().rooms == {ROOM: 2}
+    log.close()
+
+
+def wal_of_the_log(directory: Path) -> Path:
+    return directory / f"{LOG_NAME}-wal"
+
+
+def test_nothing_goes_into_a_wal_that_is_away_and_the_same_one_back_goes_on(
+    store: Store, directory: Path
+) -> None:
+    log = store.open_log()
+    log.commit([[stored(1)]])
+    wal, aside = wal_of_the_log(directory), directory / ASIDE
+    wal.rename(aside)
+    before = aside.read_bytes()
+    for _ in range(2):
+        with pytest.raises(CommitFailed):
+            log.commit([[stored(2)]])
+    assert aside.read_bytes() == before
+    aside.rename(wal)
+    assert log.commit([[stored(2)]]) == [Committed(2)]
+    log.close()
+
+
+class MovedMeanwhile(Place):
+    """Whose WAL is moved away during a commit, once, between its two looks."""
+
+    armed = False
+    looks = 0
+
+    def require(self) -> None:
+        if self.armed:
+            self.looks += 1
+            if self.looks == 2:
+                wal_of_the_log(Path(self._path).parent).rename(Path(self._path).with_name(ASIDE))
+        super().require()
+
+
+async def test_a_commit_that_was_refused_and_is_found_again_ends_the_writer(
+    store: Store, directory: Path
+) -> None:
+    place = MovedMeanwhile(store.path)
+    writer = LogWriter(Log(store._connect, place, store._mark), trio.lowlevel.current_trio_token())
+    await writer.commit([stored(1)])
+    place.armed = True
+    for _ in range(2):
+        with pytest.raises(CommitFailed) as caught:
+            await writer.commit([stored(2)])
+        assert caught.value.is_displaced
+    (directory / ASIDE).rename(wal_of_the_log(directory))
+    with pytest.raises(CommitFailed):
+        await writer.commit([stored(2)])
+    with pytest.raises(StoreClosed):
+        await writer.ended()
+    assert store.reread().rooms == {ROOM: 2}
+    log = store.open_log()
+    assert log.commit([[stored(3)]]) == [Committed(3)]
     log.close()
 
 
