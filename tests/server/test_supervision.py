@@ -14,6 +14,7 @@ import trio
 from chatd.actors.supervisor import GaveUp
 from chatd.chat.presence import Status
 from chatd.observe import ActorCrashed
+from chatd.store.log_file import wal_of
 from tests.server.chats import ROOM, Chat, ChatPeer, message, open_chat
 
 FREE = {
@@ -169,6 +170,43 @@ async def test_a_crash_of_typing_costs_nobody_else_anything(tmp_path: Path, afte
         assert (await bob.until("chat:typing"))["isTyping"] is True
         assert (await ada.call("chat:message", message()))["ok"]
         assert (await bob.until("chat:typing"))["isTyping"] is False
+
+
+async def test_a_wal_that_goes_during_a_commit_and_comes_back_leaves_no_hole_and_no_double(
+    tmp_path: Path,
+) -> None:
+    """What was refused is in the log then: it is published, and a retry is told its place."""
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        assert await send_until_stored(ada, "before") == 1
+        chat.faults_expected = True
+        wal = wal_of(chat.parts.store.path)
+        away = wal.with_name("away")
+        writer = chat.parts.log._writer
+        assert writer is not None
+        commit = writer._log._commit_together  # type: ignore[attr-defined]
+
+        def commit_and_lose(requests: object) -> object:
+            result = commit(requests)
+            if not away.exists():
+                wal.rename(away)
+            return result
+
+        writer._log._commit_together = commit_and_lose  # type: ignore[attr-defined]
+        sent = message("meanwhile")
+        for _ in range(2):
+            refused = await ada.call("chat:message", sent)
+            assert refused["error"]["code"] == "storage_error"
+        away.rename(wal)
+        del writer._log._commit_together  # type: ignore[attr-defined]
+        while not (ack := await ada.call("chat:message", sent))["ok"]:
+            assert ack["error"]["retryable"]
+        assert ack["seq"] == 2
+        assert [await send_until_stored(ada, f"after {number}") for number in (3, 4)] == [3, 4]
+        assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == [1, 2, 3, 4]
+        page = await bob.call("chat:history:get", {"connectionId": ROOM})
+        assert [one["seq"] for one in page["messages"]] == [1, 2, 3, 4]
+        assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["writer"]
 
 
 async def test_an_actor_that_crashes_again_and_again_ends_the_daemon(tmp_path: Path) -> None:
