@@ -67,12 +67,12 @@ class Noted:
 
 
 class MarkDamagedError(Exception):
-    """Neither slot is whole: the mark says nothing."""
+    """Something was written, and neither slot is whole: the mark says nothing any more."""
 
 
 def read_mark(directory: Path) -> Noted | None:
-    """What the mark of a state directory says; None where there is none, or one that was never
-    finished. Raises `MarkDamagedError`, and `OSError`."""
+    """What the mark of a state directory says; None where there is none, or one in which nothing
+    was ever written: of no bytes, or of zeros. Raises `MarkDamagedError`, and `OSError`."""
     try:
         descriptor = open_file(directory / MARK_NAME, os.O_RDONLY)
     except FileNotFoundError:
@@ -81,15 +81,13 @@ def read_mark(directory: Path) -> Noted | None:
         content = os.pread(descriptor, SIZE, 0)
     finally:
         os.close(descriptor)
-    if len(content) < SIZE:
-        return None
-    slots = (content[:SLOT_BYTES], content[SLOT_BYTES:])
-    noted = [one for one in map(_unpacked, slots) if one is not None]
-    if noted:
-        return max(noted, key=lambda one: one.write)
-    if any(slot == bytes(SLOT_BYTES) for slot in slots):  # cut off before its first word was whole
-        return None
-    raise MarkDamagedError
+    noted = [_unpacked(content[:SLOT_BYTES]), _unpacked(content[SLOT_BYTES:])]
+    whole = [one for one in noted if one is not None]
+    if whole:
+        return max(whole, key=lambda one: one.write)
+    if any(content):
+        raise MarkDamagedError
+    return None
 
 
 class Mark:
@@ -164,6 +162,8 @@ def _opened(path: Path) -> int:
 
 def _unpacked(slot: bytes) -> Noted | None:
     fields = slot[: _FIELDS.size]
+    if len(fields) < _FIELDS.size:
+        return None
     digest = slot[_FIELDS.size : _FIELDS.size + _DIGEST_BYTES]
     if blake2b(fields, digest_size=_DIGEST_BYTES).digest() != digest:
         return None

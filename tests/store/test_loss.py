@@ -162,6 +162,21 @@ def test_what_is_whole_is_no_loss_and_keeps_its_epoch(directory: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("length", [700, 100])
+def test_a_mark_that_was_cut_off_is_told_and_proves_nothing(directory: Path, length: int) -> None:
+    killed, epoch = killed_daemon(directory)
+    mark = killed / MARK_NAME
+    mark.write_bytes(bytes(length - 50) + mark.read_bytes()[:50])
+    lose_the_wal(killed)
+    store = open_store(killed, "write")
+    assert (store.loss, store.epoch) == (None, epoch)
+    assert [(one.name, one.reason) for one in store.passed_over] == [
+        (MARK_NAME, PassedOverFor.DAMAGED)
+    ]
+    store.close()
+    assert open_and_close(killed).passed_over == ()
+
+
 @pytest.mark.parametrize("mark", ["gone", "damaged", "behind"])
 def test_a_snapshot_proves_it_where_the_mark_does_not(directory: Path, mark: str) -> None:
     killed, epoch = killed_daemon(directory, with_snapshot=True)

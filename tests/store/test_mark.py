@@ -60,18 +60,25 @@ def test_a_write_that_is_cut_off_leaves_the_word_before(tmp_path: Path) -> None:
         assert reached(tmp_path) in (Reached(EPOCH, 8, 6, 2), Reached(EPOCH, 9, 7, 2))
 
 
-def test_a_mark_that_was_never_finished_is_none_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+def test_a_mark_in_which_nothing_was_written_is_none_and_a_damaged_one_is_told(
+    tmp_path: Path,
+) -> None:
     Mark(tmp_path, NOTED).close()
     whole = (tmp_path / MARK_NAME).read_bytes()
-    for content in (b"", whole[:-1], bytes(SIZE), bytes(SLOT_BYTES) + whole[SLOT_BYTES:][:40]):
+    for content in (b"", bytes(40), bytes(SLOT_BYTES), bytes(SIZE)):
         (tmp_path / MARK_NAME).write_bytes(content)
         assert read_mark(tmp_path) is None
-    (tmp_path / MARK_NAME).write_bytes(b"\x5a" * SIZE)
-    with pytest.raises(MarkDamagedError):
-        read_mark(tmp_path)
+    (tmp_path / MARK_NAME).write_bytes(whole[:-1])  # of which nothing is missing that counts
+    assert reached(tmp_path) == NOTED.reached
+    cut = whole[: SLOT_BYTES + 40]
+    for content in (cut, cut + bytes(SIZE - len(cut)), b"\x5a", b"\x5a" * SIZE):
+        (tmp_path / MARK_NAME).write_bytes(content)
+        with pytest.raises(MarkDamagedError):
+            read_mark(tmp_path)
     for at in range(SLOT_BYTES, SLOT_BYTES + 90):  # any flipped bit of the one word is seen
         (tmp_path / MARK_NAME).write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-        assert read_mark(tmp_path) is None
+        with pytest.raises(MarkDamagedError):
+            read_mark(tmp_path)
 
 
 def test_a_disk_that_is_full_costs_the_proof_alone(
