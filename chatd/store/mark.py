@@ -59,11 +59,20 @@ class FoundLoss:
 
 @attrs.frozen
 class Noted:
-    """What a mark says. `write` numbers what was ever written to it."""
+    """What a mark says. `write` numbers what was ever written to it; `before` is the word before
+    the last, where that is still there."""
 
     reached: Reached
     loss: FoundLoss | None = None
     write: int = 0
+    before: Reached | None = attrs.field(default=None, eq=False)
+
+    def reached_by(self, epoch: str) -> Reached:
+        """How far the log `epoch` has come. The last word, or the one before it where that is of
+        this log and the last is not: it was to get another epoch, and never did."""
+        if self.before is not None and self.before.epoch == epoch != self.reached.epoch:
+            return self.before
+        return self.reached
 
 
 class MarkDamagedError(Exception):
@@ -84,7 +93,8 @@ def read_mark(directory: Path) -> Noted | None:
     noted = [_unpacked(content[:SLOT_BYTES]), _unpacked(content[SLOT_BYTES:])]
     whole = [one for one in noted if one is not None]
     if whole:
-        return max(whole, key=lambda one: one.write)
+        last, *before = sorted(whole, key=lambda one: one.write, reverse=True)
+        return attrs.evolve(last, before=before[0].reached if before else None)
     if any(content):
         raise MarkDamagedError
     return None

@@ -226,6 +226,8 @@ def _open(directory: Path, level: Durability) -> _Opened:
         found = newest_snapshot(directory, epoch, read_position(connection))
         recovered = recover(connection, _base(found))
         reached = recovered.reached(epoch)
+        if marked is not None and noted is not None:
+            marked = noted.reached_by(epoch)
         loss = loss or find_loss(reached, marked, found.ahead)
         mark = _go_on(directory, connection, noted, reached, loss)
     put_aside(directory, found.passed_over)
@@ -256,7 +258,9 @@ def _go_on(
     """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
     records take the places of those that clients may know.
 
-    The mark is in step with it last: cut off before that, the next start tells of the loss anew.
+    The mark is in step with it last. Cut off before that, at whatever moment, the next start tells
+    of the same loss: the mark holds the proof under the epoch that the log has, and beside it under
+    the one that it is about to get. What is missing of another log is not known anyway.
     """
     write = 0 if noted is None else noted.write
     found = None if noted is None else noted.loss
@@ -266,11 +270,17 @@ def _go_on(
         return Mark(directory, Noted(reached, found, write))
     found = loss.found_at(wall_ms())
     if loss.kind is not LossKind.GONE:
-        proven = attrs.evolve(reached, position=loss.reached)
-        if noted is None:
-            Mark(directory, Noted(proven, None, write)).close()
-            write += 1
-        reached = attrs.evolve(reached, epoch=schema.name_anew(connection))
+        epoch = schema.another_epoch(connection)
+        if loss.kind is LossKind.END:
+            messages = reached.messages + (loss.messages or 0)
+            proven = attrs.evolve(reached, position=loss.reached, messages=messages)
+            for named in (proven, attrs.evolve(proven, epoch=epoch)):
+                mark = Mark(directory, Noted(named, None, write))
+                with contextlib.closing(mark):
+                    mark.sync()
+                write += 1
+        schema.name_anew(connection, epoch)
+        reached = attrs.evolve(reached, epoch=epoch)
     return Mark(directory, Noted(reached, found, write))
 
 

@@ -93,7 +93,7 @@ def _copy_whole(backup: Path, unfinished: Path) -> Recovered:
         schema.migrate(connection, schema.version(connection))
         for fault in faults(connection):
             raise _damaged(backup, fault.removesuffix("."))
-        schema.name_anew(connection)
+        schema.name_anew(connection, schema.another_epoch(connection))
         return recover(connection)
 
 

@@ -151,11 +151,15 @@ def create(connection: sqlite3.Connection, created_ms: int) -> None:
     )
 
 
-def name_anew(connection: sqlite3.Connection) -> str:
-    """Give the log another epoch, and return it: who knows it by the old one starts over."""
-    connection.execute("UPDATE meta SET epoch = lower(hex(randomblob(8)))")
-    [(epoch,)] = connection.execute("SELECT epoch FROM meta")
+def another_epoch(connection: sqlite3.Connection) -> str:
+    """A name for a log that no other has."""
+    [(epoch,)] = connection.execute("SELECT lower(hex(randomblob(8)))")
     return str(epoch)
+
+
+def name_anew(connection: sqlite3.Connection, epoch: str) -> None:
+    """Give the log another epoch: who knows it by the old one starts over."""
+    connection.execute("UPDATE meta SET epoch = ?", (epoch,))
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -120,7 +120,9 @@ def _verify(connection: sqlite3.Connection, directory: Path) -> Verified:
     if recovered is not None:
         passed_over = [one for one in read.values() if isinstance(one, PassedOver)]
         loss = find_loss(
-            recovered.reached(epoch), noted.reached if noted else None, furthest(passed_over)
+            recovered.reached(epoch),
+            noted.reached_by(epoch) if noted else None,
+            furthest(passed_over),
         )
         if loss is not None:
             found.append(Finding(f"{loss.sentence} {_BEFORE_THE_NEXT_START}"))

@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from chatd.store import schema
+from chatd.store import opening, schema
 from chatd.store.backup import back_up_store
 from chatd.store.log_file import LOG_NAME, wal_of
 from chatd.store.loss import Ahead, Loss, LossKind, find_loss
@@ -267,28 +268,97 @@ def test_another_log_put_in_its_place_by_hand_is_told(directory: Path, tmp_path:
     assert verify_store(killed).is_sound
 
 
-def test_a_start_that_is_cut_off_while_it_takes_the_new_epoch_tells_again(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+class CutOff(BaseException):
+    """The process ends here."""
+
+
+def mark_is_written(number: int) -> Callable[[pytest.MonkeyPatch], None]:
+    """Cut off at the writing of the mark that has this number, from 1 on."""
+
+    def arm(monkeypatch: pytest.MonkeyPatch) -> None:
+        left = [number]
+
+        def make(directory: Path, noted: Noted) -> Mark:
+            left[0] -= 1
+            if left[0] == 0:
+                raise CutOff
+            return Mark(directory, noted)
+
+        monkeypatch.setattr(opening, "Mark", make)
+
+    return arm
+
+
+def epoch_is_taken(*, after: bool) -> Callable[[pytest.MonkeyPatch], None]:
+    def arm(monkeypatch: pytest.MonkeyPatch) -> None:
+        name_anew = schema.name_anew
+
+        def name_and_stop(connection: sqlite3.Connection, epoch: str) -> None:
+            if after:
+                name_anew(connection, epoch)
+            raise CutOff
+
+        monkeypatch.setattr(schema, "name_anew", name_and_stop)
+
+    return arm
+
+
+@pytest.mark.parametrize("proof", ["mark", "snapshot", "lagging mark"])
+@pytest.mark.parametrize(
+    "cut_off",
+    [
+        mark_is_written(1),
+        mark_is_written(2),
+        epoch_is_taken(after=False),
+        epoch_is_taken(after=True),
+        mark_is_written(3),
+    ],
+)
+def test_a_start_that_is_cut_off_while_it_takes_the_new_epoch_tells_the_same_loss_again(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    proof: str,
+    cut_off: Callable[[pytest.MonkeyPatch], None],
 ) -> None:
-    """What proved it is gone by then where only a snapshot did; the mark is written before."""
-    killed, _ = killed_daemon(directory, with_snapshot=True)
-    (killed / MARK_NAME).unlink()
+    killed, epoch = killed_daemon(directory, with_snapshot=proof != "mark")
+    if proof != "mark":
+        (killed / MARK_NAME).unlink()
+    if proof == "lagging mark":
+        write_mark(killed, Reached(epoch, 3, 3, 1))
     lose_the_wal(killed)
-    epochs = set()
-
-    name_anew = schema.name_anew
-
-    def name_and_stop(connection: object) -> str:
-        epochs.add(name_anew(connection))  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(schema, "name_anew", name_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        open_store(killed, "write")
-    monkeypatch.undo()
-    assert not verify_store(killed).is_sound
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            cut_off(patch)
+            with pytest.raises(CutOff):
+                open_store(killed, "write")
+        assert not verify_store(killed).is_sound
     store = open_store(killed, "write")
     assert store.loss is not None
+    assert (store.loss.kind, store.loss.records) == (LossKind.END, 11)
+    assert store.loss.messages == (10 if proof == "mark" else 0)
+    assert store.epoch != epoch
+    store.close()
+    assert open_and_close(killed).loss is None
+    assert verify_store(killed).is_sound
+
+
+def test_a_start_that_is_cut_off_before_another_log_has_its_new_epoch_tells_the_same_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, _ = killed_daemon(directory)
+    (killed / LOG_NAME).unlink()
+    lose_the_wal(killed)
+    other = open_and_close(directory.with_name("other"))
+    shutil.copy(other.path, killed / LOG_NAME)
+    epochs = {other.epoch}
+    for cut_off in (epoch_is_taken(after=True), mark_is_written(1)):
+        with monkeypatch.context() as patch:
+            cut_off(patch)
+            with pytest.raises(CutOff):
+                open_store(killed, "write")
+    store = open_store(killed, "write")
+    assert store.loss is not None
+    assert (store.loss.kind, store.loss.reached) == (LossKind.OTHER, 21)
     assert store.epoch not in epochs
     store.close()
     assert open_and_close(killed).loss is None
