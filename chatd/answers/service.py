@@ -336,7 +336,7 @@ class Answers:
         if one.ended.is_set():
             return None
         if isinstance(reading, Talk):
-            self._found_talk(one, message)
+            self._note_read(one.of, is_question=False)
             return None
         self._start(one, asked)
         if isinstance(reading, Unread):
@@ -353,14 +353,6 @@ class Answers:
             timing.cancel_scope.cancel()
         return ending
 
-    def _found_talk(self, one: UnderWay, message: Message) -> None:
-        """A message that could have been a question is none.
-
-        It is known here with its author, whom nobody tells anything.
-        """
-        del message
-        self._note_read(one.of, is_question=False)
-
     def _start(self, one: UnderWay, asked: Asking) -> None:
         """Tell the room that a message is being answered, and the log that it was read."""
         one.is_to_read = False
@@ -375,6 +367,8 @@ class Answers:
         )
 
     def _forget(self, one: UnderWay) -> None:
+        if one.ended.is_set():
+            return  # a drain was faster
         del self._open[one.of.question_id]
         one.ended.set()
         if not self._open:

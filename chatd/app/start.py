@@ -4,6 +4,7 @@ Whatever prevents the start is one sentence for a person: `StartFailedError`, wi
 tells a service manager whether trying again may help (SPEC 8, exit codes).
 """
 
+import contextlib
 import gc
 import os
 import resource
@@ -241,7 +242,8 @@ def run(
         emit.emit(InternalError.of("daemon", error))
         clean = False
     if internal is not None:
-        internal.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is gone, or something else is in its place
+            internal.unlink()
     emit.emit(DaemonStopped(clean))
     return 0 if clean else EXIT_FAILURE
 

@@ -147,7 +147,7 @@ class FileDirectory:
             if not is_connection_id(connection_id):
                 raise ValueError(
                     f"{connection_id!r:.160} is no connectionId: "
-                    "1 to 128 printable ASCII characters without markup like <b>"
+                    "1 to 128 printable ASCII characters that open no HTML tag"
                 )
             if entry.users != EVERYBODY:
                 named |= entry.users

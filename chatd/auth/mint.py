@@ -43,7 +43,7 @@ def mint(
         raise ValueError(f"a user id is {USER_ID_RULE}")
     if not all(is_connection_id(room) for room in rooms):
         raise ValueError(
-            "a connectionId is 1 to 128 printable ASCII characters without markup like <b>"
+            "a connectionId is 1 to 128 printable ASCII characters that open no HTML tag"
         )
     issued_s = int(now_s)
     expires_s = issued_s + ttl_s

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias, assert_never
 
 import attrs
 
-from chatd.chat.ids import scoped_id
+from chatd.chat.ids import WRITTEN_CHARS, scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue, needs_trim
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
@@ -268,12 +268,22 @@ class Decision:
 class _Overlay:
     """What a batch has decided so far, over a state that does not know it yet."""
 
-    __slots__ = ("delivered", "fresh", "frontiers", "promised", "queues", "records", "seqs")
+    __slots__ = (
+        "delivered",
+        "fresh",
+        "frontiers",
+        "has_scoped",
+        "promised",
+        "queues",
+        "records",
+        "seqs",
+    )
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.seqs: dict[str, int] = {}
         self.fresh: dict[str, Message] = {}
+        self.has_scoped = False
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
@@ -319,6 +329,7 @@ class Messages:
         # In the order of their age. A dict whose first entries went is slow to say which is first.
         self._recent: OrderedDict[str, Message] = OrderedDict()
         self._recent_chars = 0
+        self._has_scoped = False  # whether an id with a scope was ever among them: mostly not
         self._unconfirmed: dict[str, dict[int, Message]] = {}  # of the recent ones, by room and seq
         self._recent_from: dict[str, int] = {}  # the room's messages from this seq on are recent
         # What was delivered lately: who looked just before that may name it still.
@@ -334,7 +345,7 @@ class Messages:
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
         """Whether a message of this id is among the recent ones, as who may read these rooms sees
         it; None are all."""
-        if message_id not in self._recent:
+        if message_id not in self._recent and not self._has_scoped:
             return False
         return self._known(message_id, rooms, {}) is not None
 
@@ -471,6 +482,11 @@ class Messages:
 
     def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:
         message_id = command.message_id
+        if self._has_scoped or over.has_scoped:
+            there = scoped_id(message_id, command.connection_id)
+            own = over.fresh.get(there) or self._recent.get(there)
+            if own is not None:
+                return Repeated(command, own) if is_repeat(command, own) else Conflicted(command)
         taken_in = self._room_of(message_id, over, is_reply=command.reply is not None)
         if taken_in is not None:
             known = self._known(message_id, command.rooms, over.fresh)
@@ -480,6 +496,7 @@ class Messages:
             if command.rooms is None or taken_in in command.rooms:
                 return Conflicted(command)  # everybody in the room has heard of that id, or will
             message_id = scoped_id(message_id, command.connection_id)
+            over.has_scoped = True
         room, user_id = command.connection_id, command.user_id
         seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
         message = Message(
@@ -691,6 +708,8 @@ class Messages:
             self._recent_chars -= _weight(known)
         self._recent[message.message_id] = message
         self._recent_chars += _weight(message)
+        if len(message.message_id) > WRITTEN_CHARS:
+            self._has_scoped = True
 
 
 def _weight(message: Message) -> int:

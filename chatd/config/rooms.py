@@ -50,7 +50,7 @@ class Connections:
     def _one(self, name: object, table: object) -> FileConnection:
         if not isinstance(name, str) or not is_connection_id(name):
             raise Unfit(
-                "must have names of 1 to 128 printable ASCII characters without markup like <b>, "
+                "must have names of 1 to 128 printable ASCII characters that open no HTML tag, "
                 f"not {described(name)}"
             )
         at = f".{unknown_name(name)}"

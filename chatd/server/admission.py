@@ -3,7 +3,8 @@
 Anybody can open connections and sessions, without a token, as fast as a machine can. So where a
 ceiling is reached, whoever has shown no token for longest gives way, and the newest comer gets in:
 a client needs a moment for its CONNECT, and a flood can only make that moment shorter, never keep
-others out. Who has shown a token gives way to nobody. Only where all of them have is there no room.
+others out. Who has shown a token on a session gives way to nobody; only where all of them have is
+there no room. A download over HTTP has no session: it may have to give way, and is asked for again.
 
 Overload at the handshake is HTTP 503 with `Retry-After` (SPEC 1): a stock client comes back by
 itself. These counters are lost at a restart on purpose. Addresses count as `counted_as` says.

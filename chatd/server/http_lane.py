@@ -32,7 +32,7 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
 from chatd.server.http_app import Response, refusal
-from chatd.server.http_connection import HttpConnection, response
+from chatd.server.http_connection import PHRASES, HttpConnection
 from chatd.server.request import BadRequestError, RequestHead
 
 Message = dict[str, Any]
@@ -197,12 +197,19 @@ def rewritten(head: RequestHead, body: bytes) -> bytes:
 def _finish(connection: HttpConnection, head: RequestHead, answer: Response) -> None:
     """Answer with a response that is whole, as the last one."""
     assert isinstance(answer.body, bytes)
-    fields = dict(answer.headers)
-    content_type = fields.pop(b"content-type", b"text/plain")
-    lines = b"".join(b"%b: %b\r\n" % field for field in fields.items())
-    whole = response(answer.status, answer.body, content_type, lines)
-    is_bare = head.method == "HEAD"
-    connection.finish(whole[: len(whole) - len(answer.body)] if is_bare else whole)
+    connection.finish(last_response(answer, is_bare=head.method == "HEAD"))
+
+
+def last_response(answer: Response, *, is_bare: bool) -> bytes:
+    """The bytes of a response; `is_bare`: without its body. A 204 has neither body nor length (RFC
+    9110, 8.6)."""
+    assert isinstance(answer.body, bytes)
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, PHRASES[answer.status])]
+    lines += [b"%b: %b" % field for field in answer.headers]
+    if answer.status != 204:
+        lines.append(b"Content-Length: %d" % len(answer.body))
+    body = b"" if is_bare or answer.status == 204 else answer.body
+    return b"\r\n".join([*lines, b"Connection: close", b"", body])
 
 
 class _OneRequest:

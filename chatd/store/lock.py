@@ -7,7 +7,8 @@ that ends:
   or from another network namespace;
 - a socket in the abstract namespace, whose name says the path and the directory above it: nothing
   removes that while the process lives, so a second daemon is kept away also where the directory was
-  deleted and made anew (Linux alone has these);
+  deleted and made anew (Linux alone has these). Any user of the machine may take a name there, so
+  that one which another user has, other than root, says nothing, and the other locks hold alone;
 - a `flock` on a file in it, for older versions of chatd, which know no other. It holds the process
   id, for the sentence to whoever comes second.
 
@@ -24,6 +25,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+import attrs
 
 from chatd.files import open_file
 from chatd.store.errors import StoreLocked
@@ -100,7 +103,10 @@ class DirectoryLock:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-                raise self._in_use(_holder_of(name)) from None
+                holder = _holder_of(name)
+                if holder is not None and holder.user_id not in (0, os.geteuid()):
+                    return
+                raise self._in_use("" if holder is None else holder.shown) from None
             guard.listen(_ASKED_AT_ONCE)
             self._held.callback(os.close, guard.detach())
 
@@ -159,14 +165,26 @@ def _socket_name(directory: Path) -> str:
     return _SOCKET_PREFIX + sha256(os.fsencode(meant)).hexdigest()
 
 
-def _holder_of(name: str) -> str:
-    """The process that has a name in the abstract namespace; empty where nobody says so."""
+@attrs.frozen
+class _Holder:
+    """Who has a name: a process, and its user. In another namespace either may be unknown."""
+
+    process_id: int
+    user_id: int
+
+    @property
+    def shown(self) -> str:
+        return str(self.process_id) if self.process_id else ""
+
+
+def _holder_of(name: str) -> _Holder | None:
+    """Who has a name in the abstract namespace; None where nobody says so."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.setblocking(False)
         try:
             asking.connect(name)
             told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
         except OSError:
-            return ""
-    process_id: int = _PEER.unpack(told)[0]
-    return str(process_id) if process_id else ""
+            return None
+    process_id, user_id, _ = _PEER.unpack(told)
+    return _Holder(process_id, user_id)

@@ -18,6 +18,7 @@ from typing import TypeAlias, TypeVar
 
 import attrs
 
+from chatd.chat.ids import scoped_id
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.store.damage import PRIMARY_CODE, words_of
 from chatd.store.errors import (
@@ -183,9 +184,12 @@ class Log:
                 key = uuid_bytes(record.message.message_id)
             except ValueError:
                 continue
-            for row in self._connection.execute(SELECT_MESSAGES, ids_from(key)):
-                message = message_from_row(row)
-                existing[message.message_id] = message
+            rows = self._connection.execute(SELECT_MESSAGES, ids_from(key)).fetchall()
+            found = {message.message_id: message for message in map(message_from_row, rows)}
+            own_id = record.message.message_id
+            twin = scoped_id(own_id, record.message.connection_id)
+            if own_id in found or twin in found:  # else something else is why it was refused
+                existing.update(found)
         return existing
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar, assert_never
 import attrs
 import orjson
 
-from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
+from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS, scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
     AnswerClosed,
@@ -79,6 +79,9 @@ _MARK_DELIVERED = """
     WHERE room_id = ? AND seq = ? AND delivered_by IS NULL
 """
 _SET_POSITION = "UPDATE meta SET position = ?"
+
+_SET_HAS_SCOPED = "UPDATE meta SET has_scoped_ids = 1"
+_HAS_ID = "SELECT 1 FROM messages WHERE message_id = ?"
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
@@ -270,23 +273,25 @@ class Heads:
     """Where the log ends: the last position, the number of each room and its last seq.
 
     `messages` is how many were ever stored, be it that retention removed some: the sum of those.
+    `has_scoped`: a message has, or had, an id with a scope (`chatd.chat.ids`).
     """
 
     position: int
     room_ids: dict[str, int]
     last_seqs: dict[str, int]
     messages: int
+    has_scoped: bool
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Heads":
         """The heads as they are on disk: one look-up in an index for each room."""
-        [(position,)] = connection.execute("SELECT position FROM meta")
+        [(position, has_scoped)] = connection.execute("SELECT position, has_scoped_ids FROM meta")
         room_ids: dict[str, int] = {}
         last_seqs: dict[str, int] = {}
         for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
             room_ids[connection_id] = room_id
             last_seqs[connection_id] = last_seq
-        return cls(position, room_ids, last_seqs, sum(last_seqs.values()))
+        return cls(position, room_ids, last_seqs, sum(last_seqs.values()), bool(has_scoped))
 
     def advance(self, batch: "Batch") -> None:
         """Take over what `batch` has written."""
@@ -295,6 +300,7 @@ class Heads:
         for room, seq in batch.last_seqs.items():
             self.messages += seq - self.last_seqs.get(room, 0)
         self.last_seqs.update(batch.last_seqs)
+        self.has_scoped = self.has_scoped or batch.has_scoped
 
 
 class _MemberRow:
@@ -345,6 +351,8 @@ class Batch:
         "_opened",
         "_questions",
         "_talk",
+        "_twins",
+        "has_scoped",
         "last_seqs",
         "new_rooms",
         "position",
@@ -355,6 +363,8 @@ class Batch:
         self.position = heads.position
         self.new_rooms: dict[str, int] = {}
         self.last_seqs: dict[str, int] = {}
+        self.has_scoped = False
+        self._twins: list[bytes] = []  # ids that would make two of one in a room
         self._messages: list[tuple[object, ...]] = []
         self._members: dict[tuple[int, str], _MemberRow] = {}
         self._delivered: list[tuple[object, ...]] = []
@@ -398,7 +408,13 @@ class Batch:
                     assert_never(record)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Run the statements, inside of the transaction that the caller has begun."""
+        """Run the statements, inside of the transaction that the caller has begun. Raises
+        `RecordRefused` where a room has a message of the same id with its scope."""
+        for twin in self._twins:
+            if connection.execute(_HAS_ID, (twin,)).fetchone() is not None:
+                raise RecordRefused("A message of this id is in the room, with its scope.")
+        if self.has_scoped and not self._heads.has_scoped:
+            connection.execute(_SET_HAS_SCOPED)
         if self.new_rooms:
             connection.executemany(_INSERT_ROOM, self.new_rooms.items())
         if self._messages:
@@ -443,12 +459,17 @@ class Batch:
             )
         self.last_seqs[connection_id] = message.seq
         thread_id, reply_to = message.thread_id, message.reply_to
+        message_key = uuid_bytes(message.message_id)
+        if len(message_key) > ID_LENGTHS[0]:
+            self.has_scoped = True
+        elif self._heads.has_scoped:
+            self._twins.append(uuid_bytes(scoped_id(message.message_id, connection_id)))
         self._messages.append(
             (
                 self.position,
                 room_id,
                 message.seq,
-                uuid_bytes(message.message_id),
+                message_key,
                 None if thread_id is None else uuid_bytes(thread_id),
                 message.timestamp_ms,
                 message.user_id,

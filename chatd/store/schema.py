@@ -14,6 +14,8 @@ How the tables are meant:
   newest one is all that counts; its position tells a snapshot what is newer than itself. Who is
   removed keeps a row with `is_member` 0, for the same reason.
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
+- **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
+  none had, and then nobody looks for one.
 - **answers** have a row for each question, by the id of its message; `state` is null while the
   answer is open, and so tells a start what a crash has interrupted. With `is_to_read` nobody has
   read yet whether the message is a question; where it is none, the row goes.
@@ -133,7 +135,10 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         """,
         "CREATE INDEX answers_open ON answers (opened_ms) WHERE state IS NULL",
     ),
-    ("ALTER TABLE answers ADD COLUMN is_to_read INTEGER NOT NULL DEFAULT 0",),
+    (
+        "ALTER TABLE answers ADD COLUMN is_to_read INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE meta ADD COLUMN has_scoped_ids INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 CURRENT_VERSION = len(MIGRATIONS)

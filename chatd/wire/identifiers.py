@@ -20,7 +20,7 @@ page puts behind the text."""
 
 RESERVED_USER_PREFIX = "db:"  # users of this name are databases that answer, and never sign in
 USER_ID_RULE = (
-    "1 to 255 printable ASCII characters without markup like <b>, without a space at either end, "
+    "1 to 255 printable ASCII characters that open no HTML tag, without a space at either end, "
     f'and not beginning with "{RESERVED_USER_PREFIX}" in any case'
 )
 

@@ -204,3 +204,12 @@ async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
     assert found[("chatd_ready",)] == 1
     alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice", ["away"]))
     assert (await alice.say("the chat goes on", room="away"))["ok"]
+
+
+async def test_an_end_is_clean_whatever_is_in_the_place_of_the_socket_by_then(house: House) -> None:
+    daemon = await house.start()
+    place = house.state_dir / "internal.sock"
+    place.unlink()
+    place.mkdir()
+    await daemon.stop()
+    assert daemon.events("daemon.stopped")[0]["clean"] is True

@@ -25,4 +25,5 @@ if __name__ == "__main__":
     port, secret, state_dir = sys.argv[1:]
     os.environ.update({f"CHATD_LIMITS__{name}": "1000000000" for name in LIMITS})
     os.environ["CHATD_AUTH__JWT_SECRET"] = secret
-    main(["serve", "--port", port, "--state-dir", state_dir])
+    sys.argv[1:] = ["serve", "--port", port, "--state-dir", state_dir]
+    main()

@@ -13,7 +13,7 @@ NOW_MS = 5
 def machine() -> Messages:
     """There is a message 1 in `secret`, and an answer 2 is promised there."""
     machine = Messages({}, {})
-    first = send(1, connection_id="secret", asks=Asked(message_id(2), "?"))
+    first = send(1, connection_id="secret", asks=Asked(message_id(2)))
     machine.apply(machine.decide([first], NOW_MS))
     return machine
 
@@ -70,7 +70,7 @@ def test_whoever_may_read_the_other_message_is_told(machine: Messages) -> None:
 def test_a_question_of_such_an_id_is_answered_under_the_id_that_is_known(
     machine: Messages,
 ) -> None:
-    [effect] = machine.decide([eve(asks=Asked(message_id(8), "?"))], NOW_MS).effects
+    [effect] = machine.decide([eve(asks=Asked(message_id(8)))], NOW_MS).effects
     assert isinstance(effect, Accepted)
     assert effect.command.asks is not None
     opened = effect.command.asks.opened_by(effect.message)
@@ -95,3 +95,27 @@ def test_what_the_log_remembers_of_all_rooms_is_told_apart_too() -> None:
     assert isinstance(effect, Accepted)
     machine.remember([theirs, effect.message])
     assert machine.decide([command], NOW_MS).effects == [Repeated(command, effect.message)]
+
+
+def test_a_retry_is_known_when_the_message_of_the_others_is_gone() -> None:
+    """Retention has removed it, and the id alone is free again."""
+    first = Messages({}, {})
+    first.remember([stored(send(1, connection_id="secret"), 1)])
+    [effect] = first.decide([eve()], NOW_MS).effects
+    assert isinstance(effect, Accepted)
+    machine = Messages({"demo": 1}, {})
+    machine.remember([effect.message])
+    assert machine.knows(message_id(1), ("demo",))
+    assert machine.decide([eve()], NOW_MS).effects == [Repeated(eve(), effect.message)]
+    assert machine.decide([eve(content="else")], NOW_MS).effects == [
+        Conflicted(eve(content="else"))
+    ]
+
+
+def test_a_retry_is_known_when_its_sender_may_read_the_other_message_by_now(
+    machine: Messages,
+) -> None:
+    carry_out(machine, eve())
+    rooms = ("demo", "stock", "secret")
+    assert carry_out(machine, eve(rooms=rooms)) == [Repeated]
+    assert carry_out(machine, eve(content="else", rooms=rooms)) == [Conflicted]

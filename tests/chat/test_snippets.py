@@ -85,6 +85,9 @@ def test_a_snippet_is_delivered_as_content_is_and_its_matches_stay_those_of_the_
     assert shown.text == markup(bare.text)
     assert len(shown.highlights) == len(bare.highlights)
     for told, original in zip(marked(shown), marked(bare), strict=True):
-        # As written, but for the spaces and references that the rule put in.
-        assert told.replace(" ", "") == markup(original).replace(" ", "")
+        # As written, but for the spaces and references that the rule put in. A match may end
+        # between the two characters of a line end.
+        assert told.replace(" ", "").replace("\r", "\n") == markup(original).replace(
+            " ", ""
+        ).replace("\r", "\n")
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(shown.highlights))

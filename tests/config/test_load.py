@@ -362,7 +362,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[directory.connections.demo]\nusers = ['a', 'db:x']",
             (
                 "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
-                "printable ASCII characters without markup like <b>, without a space at either "
+                "printable ASCII characters that open no HTML tag, without a space at either "
                 'end, and not beginning with "db:" in any case), not the text "db:x".'
             ),
         ),
@@ -370,7 +370,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[directory.connections.demo]\nusers = ['ada ']",
             (
                 "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
-                "printable ASCII characters without markup like <b>, without a space at either "
+                "printable ASCII characters that open no HTML tag, without a space at either "
                 'end, and not beginning with "db:" in any case), not the text "ada ".'
             ),
         ),
@@ -392,14 +392,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[directory.connections.'é']\nusers = []",
             (
                 "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
-                'characters without markup like <b>, not the text "\\u00e9".'
+                'characters that open no HTML tag, not the text "\\u00e9".'
             ),
         ),
         (
             "[directory.connections.'a<b']\nusers = []",
             (
                 "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
-                'characters without markup like <b>, not the text "a<b".'
+                'characters that open no HTML tag, not the text "a<b".'
             ),
         ),
     ],

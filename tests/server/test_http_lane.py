@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chatd.server.http_app import Response, refusal
 from chatd.server.http_connection import LINGER_BYTES
-from chatd.server.http_lane import HOP_BY_HOP, Receive, Scope, Send, rewritten
+from chatd.server.http_lane import HOP_BY_HOP, Receive, Scope, Send, last_response, rewritten
 from chatd.server.request import RequestHead, RequestReader
 from tests.server.lanes import App, serving, unix_pair
 
@@ -391,3 +391,15 @@ async def test_an_application_that_never_reads_a_body_holds_nothing_up() -> None
     async with serving(App(app), sent) as s:
         await s.peer.send_all(bytes(900_000))
         assert (await read_to_end(s.peer)).endswith(b"unread")
+
+
+def test_a_response_of_the_lane_itself_has_each_header_and_a_length_where_there_may_be_one() -> (
+    None
+):
+    headers = ((b"vary", b"origin"), (b"vary", b"accept"))
+    assert last_response(Response(204, headers, b""), is_bare=False) == (
+        b"HTTP/1.1 204 No Content\r\nvary: origin\r\nvary: accept\r\nConnection: close\r\n\r\n"
+    )
+    assert last_response(Response(404, (), b"none"), is_bare=True) == (
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
+    )

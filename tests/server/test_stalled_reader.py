@@ -4,6 +4,7 @@ The stalled one is at the other end of a real socket; the others take everything
 note in which turn of the scheduler they were written to.
 """
 
+import socket
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.server.chats import ROOM, Chat, MemoryPeer, MemoryTransport, message,
 
 OTHERS = 200
 BACKLOG_BYTES = 200_000
+KERNEL_BYTES = 65_536  # for each direction of the stalled connection
 LONG = "x" * 9_000
 MESSAGES_MAX = 200  # by far more than it takes to fill the bound and what the kernel holds
 WHERE = {"connectionId": ROOM}
@@ -88,6 +90,9 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
         [client] = chat.parts.app._clients.of("stalled")
         lane: Any = client.socket.session.transport
         assert isinstance(lane, WebSocketLane)
+        # Sizes that are set stay as they are; else the kernel takes more from time to time.
+        lane._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        stalled.peer.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
         others = await enter_all(chat, turns)
         ada = await chat.attach_and_enter(token("ada"))
         await wait_all_tasks_blocked()

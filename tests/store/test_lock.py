@@ -1,7 +1,9 @@
 """The lock of a state directory: found whatever was removed, and never waited for."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from chatd.store import lock
 from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.opening import open_store
@@ -139,8 +142,8 @@ def test_two_directories_of_one_name_are_two(tmp_path: Path) -> None:
     for above in ("one", "two"):
         (tmp_path / above / "state").mkdir(parents=True)
         locks.append(DirectoryLock.take(tmp_path / above / "state"))
-    for lock in locks:
-        lock.release()
+    for one in locks:
+        one.release()
 
 
 def test_a_lock_that_was_let_go_can_be_taken(directory: Path) -> None:
@@ -151,3 +154,33 @@ def test_a_lock_that_was_let_go_can_be_taken(directory: Path) -> None:
             DirectoryLock.take(directory)
         lock.release()
         lock.release()
+
+
+@pytest.mark.parametrize("user_id", [0, os.geteuid()])
+def test_a_name_that_the_same_user_or_root_has_keeps_others_away(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, user_id: int
+) -> None:
+    directory.mkdir()
+    with named(directory), monkeypatch.context() as patch:
+        patch.setattr(lock, "_holder_of", lambda _name: lock._Holder(7, user_id))
+        with pytest.raises(StoreLocked, match=r"\(process 7\)"):
+            DirectoryLock.take(directory)
+
+
+def test_a_name_that_another_user_has_keeps_nobody_away(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.mkdir()
+    stranger = os.geteuid() + 1
+    with named(directory), monkeypatch.context() as patch:
+        patch.setattr(lock, "_holder_of", lambda _name: lock._Holder(7, stranger))
+        DirectoryLock.take(directory).release()
+
+
+@contextlib.contextmanager
+def named(directory: Path) -> Iterator[None]:
+    """Somebody has the name of the directory's lock."""
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind(lock._socket_name(directory))
+        squatter.listen()
+        yield

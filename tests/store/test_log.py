@@ -184,6 +184,29 @@ def test_a_conflict_names_all_the_messages_of_the_id(log: Log) -> None:
     assert again == Conflict({scoped.message_id: scoped})
 
 
+def test_an_id_is_not_free_in_a_room_that_has_it_with_its_scope(
+    connections: Connections, log: Log
+) -> None:
+    """The message of the other room, for which the scope was, is not there any more."""
+    first = message(1)
+    scoped = attrs.evolve(first, message_id=scoped_id(first.message_id, ROOM))
+    log.commit([[MessageStored(scoped)]])
+    again = stored(2, message_id=first.message_id)
+    for one in (log, Log(connections.connect)):  # as after a restart
+        assert one.commit([[again]]) == [Conflict({scoped.message_id: scoped})]
+    elsewhere = stored(1, room="other", message_id=first.message_id)
+    assert log.commit([[elsewhere]]) == [Committed(2)]
+
+
+def test_what_is_refused_for_itself_is_no_conflict_with_another_room(log: Log) -> None:
+    first = message(1)
+    scoped = attrs.evolve(first, message_id=scoped_id(first.message_id, ROOM))
+    log.commit([[MessageStored(scoped)]])
+    misplaced = stored(7, room="other", message_id=first.message_id)
+    [refused] = log.commit([[misplaced]])
+    assert isinstance(refused, RecordRefused)
+
+
 def test_a_room_first_seen_in_a_refused_request_can_be_made_later(log: Log) -> None:
     log.commit([[stored(1)]])
     [refused, done] = log.commit([[stored(2, room="new")], [stored(1, room="newer")]])
