@@ -47,7 +47,7 @@ EXIT_FAILURE, EXIT_DAMAGED, EXIT_CONFIG = 1, 74, 78
 SECRET_NAME = "jwt-secret"  # in the state directory; made where none is configured
 DEMO_ROOM = "demo"
 LINK_TTL_S = 3600  # how long the token of the printed link is good
-EARLY_LINES_S = 0.5  # that the lines of an early end may take: a pipe that nobody reads takes none
+LAST_LINES_S = 0.5  # that the last lines may take: a pipe that nobody reads takes none
 DESCRIPTORS_SPARE = 256  # beside those of connections; of fewer than twice as many, a half
 
 
@@ -244,7 +244,11 @@ def run(
     if internal is not None:
         with contextlib.suppress(OSError):  # it is gone, or something else is in its place
             internal.unlink()
+    clean = clean and not store.is_cut
     emit.emit(DaemonStopped(clean))
+    if store.is_cut:
+        emit.settle(LAST_LINES_S)
+        os._exit(EXIT_FAILURE)  # else SQLite closes what is left of the log, and writes into it
     return 0 if clean else EXIT_FAILURE
 
 
@@ -252,7 +256,7 @@ def _tell_early_stop(emit: Emit, signal_name: str) -> None:
     """The last lines of a daemon that was stopped before it served anybody."""
     emit.emit(DaemonStopping(signal_name))
     emit.emit(DaemonStopped(clean=True))
-    emit.settle(EARLY_LINES_S)
+    emit.settle(LAST_LINES_S)
 
 
 def _tell_of_damage(store: Store, emit: Emit) -> None:

@@ -126,8 +126,14 @@ class Log:
             return result
 
     def close(self) -> None:
-        """Close the connection; SQLite brings the WAL into the file if nobody else has it open."""
+        """Close the connection; SQLite brings the WAL into the file if nobody else has it open.
+
+        Not where something is missing in either: the next start has to find them as they are.
+        """
         if self._place is not None:
+            if self._place.is_cut:
+                self._place.left_open.append(self._connection)
+                return
             self._place.forget()
         self._connection.close()
 
@@ -200,7 +206,7 @@ class Log:
             yield
             if self._place is not None:
                 self._has_untold = True
-                self._place.require()
+                self._place.require_whole()
                 self._has_untold = False
         except sqlite3.Error as error:
             code = failure_code(error)
@@ -222,7 +228,7 @@ class Log:
 
     def _make_ready(self) -> None:
         if self._place is not None:  # what is removed before a commit leaves none behind
-            self._place.require()
+            self._place.require_whole()
             if self._has_untold:
                 raise CommitUntold("The log holds a commit that was said to have failed.")
         if self._connection_suspect:

@@ -140,6 +140,12 @@ class Store:
         """
         return not self._closed and self._lock.renew()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody has cut or overwritten the log under this process, which then must end
+        without a last word of SQLite's (`chatd.store.place`)."""
+        return self._place.is_cut
+
     def write_snapshot(self, snapshot: Snapshot) -> Path:
         """Write a snapshot of the actors, of this log (`epoch`), and return its path.
 

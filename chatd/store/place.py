@@ -1,28 +1,53 @@
-"""Whether the files of an open log are still where it will be looked for.
+"""Whether the files of an open log are still where it will be looked for, and whole.
 
 SQLite goes on writing to a file that has lost its name: what is committed then is gone with the
 process. So whoever commits asks here before anybody is told, by comparing what the paths lead to
 with what was opened. That is a `stat` for each file (2 us, measured): of the log and its WAL,
 before a commit, so that none is made that is refused then, and after it.
 
-The index in shared memory is looked at now and then (`require_all`): without it nothing is lost,
-but a process that finds none makes another one, and may remove the WAL as it leaves.
+The same look shows a file that somebody has cut: SQLite never makes the log shorter, and cuts its
+WAL to `WAL_KEPT_BYTES` at the least. It would go on behind the cut, in a file with a hole. What is
+left of such a WAL must not be brought into the log, as the last connection to close would do: so
+the connection that writes stays open then, to the end of the process (`left_open`).
+
+What costs more is looked at now and then (`require_all`): the beginning of both files, which
+somebody may have overwritten, and the index in shared memory. Without that nothing is lost, but a
+process that finds none makes another one, and may remove the WAL as it leaves.
 """
 
 import os
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final
 
+import attrs
+
+from chatd.files import open_file
+from chatd.store.connections import WAL_KEPT_BYTES
 from chatd.store.errors import StoreDisplaced
 
-_File: TypeAlias = tuple[str, int, int]  # the path, and which file it led to: device and number
 _WAL, _INDEX = "-wal", "-shm"  # there as long as somebody has the log open
+_LOG_BEGINS: Final = (b"SQLite format 3\0",)
+_WAL_BEGINS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # its two orders of bytes
+
+
+@attrs.define(eq=False)
+class _File:
+    """A file that is open: its path, and which file that led to. Never shorter than
+    `least_bytes`, which follows its growth as far as `follows_to`."""
+
+    path: str
+    device: int
+    number: int
+    least_bytes: int
+    follows_to: int | None = None
 
 
 class Place:
     """Of one log, from its opening on. Each `require` may be called from any thread.
 
-    They raise `StoreDisplaced` where a path does not lead to the file that was opened.
+    They raise `StoreDisplaced` where a path does not lead to the file that was opened; those for
+    whoever commits (`require_whole`, `require_all`), in whose thread no file grows meanwhile, also
+    where the file was cut or overwritten.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,6 +56,8 @@ class Place:
         self._log = _file(self._path)
         self._wal: _File | None = None
         self._index: _File | None = None
+        self.is_cut = False  # it stays so: nothing brings back what was in the file
+        self.left_open: list[object] = []
 
     def learn(self) -> None:
         """A connection that writes has just been opened: these are its files.
@@ -38,7 +65,11 @@ class Place:
         A file system that has no shared memory has neither of those beside the log.
         """
         self.require_log()
+        self._log = _file(self._path)
         self._wal, self._index = (self._beside(suffix) for suffix in (_WAL, _INDEX))
+        if self._wal is not None:
+            self._wal.follows_to = WAL_KEPT_BYTES
+            self._wal.least_bytes = min(self._wal.least_bytes, WAL_KEPT_BYTES)
 
     def forget(self) -> None:
         """The connection that writes is about to be closed: what lies beside the log may go."""
@@ -54,11 +85,45 @@ class Place:
         if self._wal is not None:
             _require(self._wal)
 
+    def require_whole(self) -> None:
+        """Look at all that a commit lies in, and whether it was cut."""
+        self._require_whole(self._log)
+        if self._wal is not None:
+            self._require_whole(self._wal)
+
     def require_all(self) -> None:
-        """Look at all that SQLite has open."""
-        self.require()
+        """Look at all that SQLite has open, and at how the files begin."""
+        self.require_whole()
+        self._require_beginning(self._log, _LOG_BEGINS)
+        if self._wal is not None:
+            self._require_beginning(self._wal, _WAL_BEGINS)
         if self._index is not None:
             _require(self._index)
+
+    def _require_whole(self, file: _File) -> None:
+        size = _require(file)
+        if size < file.least_bytes:
+            self.is_cut = True
+            raise StoreDisplaced(f"{file.path} was cut, while chatd has it open")
+        if self.is_cut:
+            raise StoreDisplaced(f"{self._path} has lost a part, while chatd has it open")
+        limit = file.follows_to
+        file.least_bytes = size if limit is None or size < limit else limit
+
+    def _require_beginning(self, file: _File, beginnings: tuple[bytes, ...]) -> None:
+        try:
+            descriptor = open_file(file.path, os.O_RDONLY)
+        except OSError as error:
+            raise _displaced(file.path, error) from error
+        try:
+            begins = os.pread(descriptor, len(beginnings[0]), 0)
+        except OSError as error:
+            raise _displaced(file.path, error) from error
+        finally:
+            os.close(descriptor)
+        if begins and begins not in beginnings:
+            self.is_cut = True
+            raise StoreDisplaced(f"{file.path} was overwritten, while chatd has it open")
 
     def _beside(self, suffix: str) -> _File | None:
         try:
@@ -71,17 +136,18 @@ class Place:
 
 def _file(path: str) -> _File:
     status = os.stat(path)
-    return path, status.st_dev, status.st_ino
+    return _File(path, status.st_dev, status.st_ino, status.st_size)
 
 
-def _require(file: _File) -> None:
-    path, device, number = file
+def _require(file: _File) -> int:
+    """The size of the file, if it is the one that was opened."""
     try:
-        now = os.stat(path)
+        now = os.stat(file.path)
     except OSError as error:
-        raise _displaced(path, error) from error
-    if now.st_ino != number or now.st_dev != device:
-        raise StoreDisplaced(f"{path} is another file than the one that chatd has open")
+        raise _displaced(file.path, error) from error
+    if now.st_ino != file.number or now.st_dev != file.device:
+        raise StoreDisplaced(f"{file.path} is another file than the one that chatd has open")
+    return now.st_size
 
 
 def _displaced(path: str, error: OSError) -> StoreDisplaced:

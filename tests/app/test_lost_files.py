@@ -7,6 +7,7 @@ Each test here ends what it starts; the daemons listen on ports of their own.
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import sys
@@ -115,6 +116,41 @@ async def test_a_wal_that_was_away_for_a_while_is_gone_on_with(
     assert shown == ["before", "after 0", "after 1", "after 2"]
     assert not daemon.events("actor.crashed")
     await daemon.stop()
+
+
+def cut_to_nothing(wal: Path) -> None:
+    os.truncate(wal, 0)
+
+
+def cut_to_half(wal: Path) -> None:
+    os.truncate(wal, wal.stat().st_size // 2)
+
+
+def overwrite(wal: Path) -> None:
+    with wal.open("r+b") as file:
+        file.write(bytes(wal.stat().st_size))
+
+
+@pytest.mark.parametrize("harm_of", [cut_to_nothing, cut_to_half, overwrite])
+async def test_a_wal_that_was_cut_takes_no_message_and_its_loss_is_told_at_the_next_start(
+    house: House, nursery: trio.Nursery, harm_of: Callable[[Path], None]
+) -> None:
+    daemon = await house.start(env=ENV)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    for number in range(3):
+        assert (await alice.say(f"before {number}"))["ok"]
+    harm_of(house.state_dir / f"{LOG_NAME}-wal")
+    await daemon.event("store.displaced")
+    refused = await alice.say("into nothing")
+    assert (refused["ok"], refused["error"]["code"]) == (False, "storage_error")
+    daemon.send_signal(signal.SIGTERM)
+    assert await daemon.ended() == 1
+    assert daemon.events("daemon.stopped")[0]["clean"] is False
+    again = await house.start(env=ENV)
+    assert again.events("store.lost")
+    bob = await Client.connect(nursery, again.port, token_for(SECRET, "bob"))
+    assert (await bob.say("after"))["ok"]
+    await again.stop()
 
 
 async def test_a_deleted_log_is_noticed_where_nobody_writes_and_the_daemon_still_ends_in_time(

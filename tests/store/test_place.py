@@ -1,5 +1,6 @@
 """The files of an open log are removed or replaced: nothing is acknowledged that is not found."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -78,9 +79,9 @@ def test_what_is_removed_during_a_commit_is_noticed_before_it_is_acknowledged(
     store: Store, directory: Path
 ) -> None:
     class RemovedMeanwhile(Place):
-        def require(self) -> None:
+        def require_whole(self) -> None:
             shutil.rmtree(directory)
-            super().require()
+            super().require_whole()
 
     log = Log(store._connect, RemovedMeanwhile(store.path), store._mark)
     with pytest.raises(CommitFailed) as caught:
@@ -128,12 +129,12 @@ class MovedMeanwhile(Place):
     armed = False
     looks = 0
 
-    def require(self) -> None:
+    def require_whole(self) -> None:
         if self.armed:
             self.looks += 1
             if self.looks == 2:
                 wal_of_the_log(Path(self._path).parent).rename(Path(self._path).with_name(ASIDE))
-        super().require()
+        super().require_whole()
 
 
 async def test_a_commit_that_was_refused_and_is_found_again_ends_the_writer(
@@ -182,3 +183,44 @@ def test_a_writer_that_has_ended_may_take_its_wal_along(store: Store, directory:
         log.close()
         assert not (directory / f"{LOG_NAME}-wal").exists()
         assert store.reread().rooms == {ROOM: seq}
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_nothing_is_committed_into_what_is_left_of_a_file(
+    store: Store, directory: Path, suffix: str, part: float
+) -> None:
+    log = store.open_log()
+    log.commit([[stored(1)]])
+    file = directory / f"{LOG_NAME}{suffix}"
+    os.truncate(file, int(file.stat().st_size * part))
+    left = file.read_bytes()
+    for _ in range(2):
+        with pytest.raises(CommitFailed, match=r"was cut|has lost a part"):
+            log.commit([[stored(2)]])
+    log.close()
+    assert store.is_cut
+    assert file.read_bytes() == left  # nothing was brought into it
+
+
+def test_what_was_overwritten_is_seen_at_the_next_look(store: Store, directory: Path) -> None:
+    log = store.open_log()
+    log.commit([[stored(1)]])
+    wal = wal_of_the_log(directory)
+    with wal.open("r+b") as file:
+        file.write(bytes(wal.stat().st_size))
+    with pytest.raises(CommitFailed, match="was overwritten"):
+        log.maintain(lambda _connection: None)
+    log.close()
+    assert store.is_cut
+
+
+def test_a_wal_that_sqlite_begins_anew_is_whole(store: Store) -> None:
+    """The checkpoints of a thousand pages: the WAL stays as long as it is, or is cut to what is
+    kept of it, and nothing is refused."""
+    log = store.open_log()
+    for seq in range(1, 200):
+        log.commit([[stored(seq, content="x" * 40_000)]])
+    log.maintain(lambda _connection: None)
+    log.close()
+    assert not store.is_cut
