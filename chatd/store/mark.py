@@ -19,6 +19,7 @@ import contextlib
 import errno
 import os
 import struct
+import threading
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -116,6 +117,7 @@ class Mark:
         self._loss = (0, 0, 0) if loss is None else (loss.records, loss.messages, loss.at_ms)
         self._written = noted.write
         self._last = (reached.position, reached.messages, reached.rooms)
+        self._closing = threading.Lock()
         self._descriptor: int | None = None
         with contextlib.suppress(_FullDiskError):
             self._descriptor = _opened(directory / MARK_NAME)
@@ -127,15 +129,23 @@ class Mark:
             self._write(position, messages, rooms)
 
     def sync(self) -> None:
-        """Make what was noted survive a cut of power. Raises `OSError`."""
-        if self._descriptor is not None:
-            os.fsync(self._descriptor)
+        """Make what was noted survive a cut of power; from any thread. Raises `OSError`."""
+        with self._closing:
+            if self._descriptor is None:
+                return
+            descriptor = os.dup(self._descriptor)  # `close` may give that number to another file
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
-        """Note nothing any more. A second call does nothing."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Note nothing any more. A second call does nothing; nor does it wait for a `sync`, which
+        may hang in the disk."""
+        with self._closing:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
     def _write(self, position: int, messages: int, rooms: int) -> None:
         self._last = (position, messages, rooms)

@@ -13,6 +13,7 @@ where the way to them is broken too does a read fail. All of it is told to a `Wi
 import heapq
 import sqlite3
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -42,6 +43,7 @@ from chatd.store.rows import (
     uuid_text,
 )
 
+SHOWN_DAMAGED_MAX = 10_000  # places of damaged messages known by the ids they were shown with
 READER_THREADS = 4  # reads at once; more wait their turn
 PAGE_BYTES = 2 * 1024 * 1024  # of content and answers on a page; beyond, the rest is on the next
 
@@ -182,6 +184,8 @@ class LogReaders:
         self._path = path
         self._place = place
         self._limiter = trio.CapacityLimiter(threads)
+        # Of damaged messages, whose id may be in no index: room and seq by the id that was shown.
+        self._shown_damaged: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 
@@ -217,10 +221,13 @@ class LogReaders:
         return page
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
-        """The message with this id in one of these rooms, in whatever room where that is None.
-        `ValueError` where it is no UUID."""
+        """The message with this id in one of these rooms, in whatever room where that is None. A
+        damaged one has the id that it was shown with. `ValueError` where it is no UUID."""
         key = uuid_bytes(message_id)
         message = await self.read(lambda connection: _read_message(connection, key, rooms))
+        place = self._shown_damaged.get(message_id)
+        if message is None and place is not None and (rooms is None or place[0] in rooms):
+            message = await self.read(lambda connection: _read_at(connection, *place))
         if message is not None:
             self.tell_of((message,))
         return message
@@ -325,9 +332,14 @@ class LogReaders:
             raise failure from error
 
     def tell_of(self, messages: Iterable[Message]) -> None:
-        """Tell the witness of those that are damaged."""
+        """Tell the witness of those that are damaged, and remember by which id they are shown."""
         for message in messages:
-            if message.is_damaged and self.witness is not None:
+            if not message.is_damaged:
+                continue
+            self._shown_damaged[message.message_id] = message.connection_id, message.seq
+            if len(self._shown_damaged) > SHOWN_DAMAGED_MAX:
+                self._shown_damaged.popitem(last=False)
+            if self.witness is not None:
                 self.witness.damaged(Damaged("messages", message.connection_id, message.seq))
 
     def _take(self) -> sqlite3.Connection:
@@ -453,6 +465,15 @@ def _read_message(
     return None
 
 
+def _read_at(connection: sqlite3.Connection, connection_id: str, seq: int) -> Message | None:
+    """The message at a place that was shown; None where retention has removed it since."""
+    room_id, forgotten_seq = _find_room(connection, connection_id)
+    if seq <= forgotten_seq:
+        return None
+    [(message, _)] = _one_by_one(connection, (room_id, connection_id), [seq])
+    return message
+
+
 def _read_has_thread(
     connection: sqlite3.Connection, connection_id: str, thread: bytes, scoped: bytes
 ) -> bool:
@@ -512,7 +533,23 @@ def _read_undelivered(
     limit: int,
 ) -> tuple[MessagePlace, ...]:
     room_id, _ = _find_room(connection, connection_id)
-    rows = connection.execute(UNDELIVERED, (room_id, first_seq, last_seq, user_id, limit))
+
+    def newest(first: int, last: int) -> list[tuple[Any, ...]]:
+        asked = (room_id, first, last, user_id, limit)
+        return connection.execute(UNDELIVERED, asked).fetchall()
+
+    def one_by_one() -> Iterator[tuple[Any, ...]]:
+        for seq in range(last_seq, first_seq - 1, -1):
+            try:
+                yield from newest(seq, seq)
+            except sqlite3.Error as error:
+                require_damage(error)
+
+    try:
+        rows = newest(first_seq, last_seq)
+    except sqlite3.Error as error:
+        require_damage(error)
+        rows = list(islice(one_by_one(), limit))
     places = [
         MessagePlace(uuid_text(message_id), room, seq, author)
         for message_id, room, seq, author in rows

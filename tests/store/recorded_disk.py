@@ -375,7 +375,9 @@ def recording(root: Path) -> Iterator[Recording]:
 
 @contextlib.contextmanager
 def _os_is_recorded(noted: Recording) -> Iterator[None]:
-    real = {name: getattr(os, name) for name in ("open", "write", "pwrite", "fsync", "close")}
+    real = {
+        name: getattr(os, name) for name in ("open", "write", "pwrite", "fsync", "close", "dup")
+    }
     real |= {name: getattr(os, name) for name in ("rename", "unlink", "mkdir", "ftruncate")}
     files: dict[int, tuple[int, int]] = {}  # of a descriptor: the file, and where it is written
     directories: set[int] = set()
@@ -413,6 +415,12 @@ def _os_is_recorded(noted: Recording) -> Iterator[None]:
         elif descriptor in directories:
             noted.operations.append(SyncNames())
 
+    def dup(descriptor: int) -> int:
+        copy: int = real["dup"](descriptor)
+        if descriptor in files:
+            files[copy] = files[descriptor]
+        return copy
+
     def close(descriptor: int) -> None:
         files.pop(descriptor, None)
         directories.discard(descriptor)
@@ -444,7 +452,7 @@ def _os_is_recorded(noted: Recording) -> Iterator[None]:
             noted.operations.append(MakeDirectory(name))
 
     ours = {"open": open_, "write": write, "pwrite": pwrite, "fsync": fsync, "close": close}
-    ours |= {"rename": rename, "unlink": unlink, "mkdir": mkdir, "ftruncate": ftruncate}
+    ours |= {"dup": dup, "rename": rename, "unlink": unlink, "mkdir": mkdir, "ftruncate": ftruncate}
     with pytest.MonkeyPatch.context() as patch:
         for name, function in ours.items():
             patch.setattr(os, name, function)

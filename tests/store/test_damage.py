@@ -8,6 +8,7 @@ import pytest
 
 from chatd.chat.queue import Gap, Queue
 from chatd.chat.records import Message
+from chatd.store import readers
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged, StoreReadFailed
 from chatd.store.log_file import LOG_NAME
@@ -105,6 +106,22 @@ async def test_a_broken_row_keeps_its_place_and_costs_no_other(
     assert len(await store.readers.undelivered(ROOM, "bob", 1, 9, 10)) >= 8
     # What is stored after it goes on, and finds the log as it is.
     await writer.commit([stored(10)])
+
+
+async def test_a_message_of_unknown_id_is_found_by_the_one_it_was_shown_with(
+    store: Store, directory: Path, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(writer, 3)
+    harm(directory, "UPDATE messages SET message_id = CAST(seq || '' AS BLOB) WHERE seq < 3")
+    monkeypatch.setattr(readers, "SHOWN_DAMAGED_MAX", 1)
+    first, second, _ = await whole_room(store)
+    assert await store.readers.message(first.message_id) is None  # beyond what is remembered
+    found = await store.readers.message(second.message_id, {ROOM})
+    assert found is not None
+    assert (found.seq, found.is_damaged) == (2, True)
+    assert await store.readers.message(second.message_id, {"another room"}) is None
+    await writer.maintain(lambda connection: remove(connection, [Surplus(ROOM, 3)]))
+    assert await store.readers.message(second.message_id) is None
 
 
 TYPES_CHANGED = (
@@ -293,6 +310,14 @@ async def test_a_broken_page_of_the_file_costs_the_messages_in_it(broken_page: P
     )
     assert len(thread.messages) == 10
     assert any(one.is_damaged for one in thread.messages)
+    # One that was shown is found by the id that it was shown with, and is nobody's to hear of.
+    shown = next(one for one in met if one.is_damaged)
+    found = await store.readers.message(shown.message_id)
+    assert found is not None
+    assert (found.seq, found.is_damaged) == (shown.seq, True)
+    undelivered = await store.readers.undelivered(ROOM, "bob", lost[0] - 3, lost[-1] + 3, 500)
+    assert {one.seq for one in undelivered} >= {lost[0] - 3, lost[-1] + 3}
+    assert not {one.seq for one in undelivered} & set(lost)
     # What cannot be found otherwise is not read, and said to be damage.
     with pytest.raises(StoreReadFailed) as caught:
         await store.readers.message(message_id(lost[0]))

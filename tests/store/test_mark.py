@@ -96,6 +96,23 @@ def test_a_disk_that_is_full_costs_the_proof_alone(
     assert read_mark(tmp_path) is None
 
 
+def test_a_mark_that_is_closed_while_it_is_synced_is_what_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread of a snapshot may outlive the store; its descriptor may be another file's then."""
+    mark = Mark(tmp_path, NOTED)
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        mark.close()
+        synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    mark.sync()
+    mark.sync()
+    assert synced == [(tmp_path / MARK_NAME).stat().st_ino]
+
+
 def test_a_commit_is_noted_once_it_is_durable_and_syncs_the_mark_never(tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     with recording(tmp_path / "live") as noted:
