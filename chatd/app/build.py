@@ -331,7 +331,7 @@ def _build_chat(
         exports=AnswerExports(
             entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
         ),
-        upkeep=Upkeep(log, searcher, retention, store.renew_lock, ages, emit),
+        upkeep=Upkeep(log, searcher, retention, store.renew, ages, emit),
     )
 
 

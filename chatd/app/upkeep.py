@@ -14,7 +14,7 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.actors.retention import Retention
 from chatd.app.ages import Ages
-from chatd.observe import Emit, LockRenewed, LogDisplaced, LogReturned, StoreFailed
+from chatd.observe import Emit, FileRenewed, LogDisplaced, LogReturned, StoreFailed
 from chatd.store import CommitFailed, StoreClosed, StoreLocked, StoreReadFailed
 from chatd.wire.codes import Code
 
@@ -40,17 +40,17 @@ class Upkeep:
         log: LogService,
         index: Index,
         retention: Retention,
-        renew_lock: Callable[[], bool],
+        renew: Callable[[], list[str]],
         ages: Ages,
         emit: Emit,
     ) -> None:
-        """`renew_lock` makes the file of the lock again where it is gone; it may block. `ages` are
+        """`renew` makes files again that are gone, and names them; it may block. `ages` are
         looked at, so that a clock which jumps is seen to."""
         self._ages = ages
         self._log = log
         self._index = index
         self._retention = retention
-        self._renew_lock = renew_lock
+        self._renew = renew
         self._emit = emit
         self._told: StoreFailed | None = None
         self._told_s = -math.inf
@@ -66,8 +66,8 @@ class Upkeep:
                 if self._log.is_failing:
                     await self._log.commit(())  # where nobody writes, who else would notice
                 await self._index.catch_up(now_s + INDEX_S)
-                if await trio.to_thread.run_sync(self._renew_lock, abandon_on_cancel=True):
-                    self._emit.emit(LockRenewed())
+                for name in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
+                    self._emit.emit(FileRenewed(name))
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
                     await self._retention.run()
@@ -75,7 +75,7 @@ class Upkeep:
                 if not error.is_displaced:
                     self._tell(StoreFailed(error.code, error.what), now_s)
             except OSError as error:
-                self._tell(StoreFailed(Code.STORAGE_ERROR, f"lock: {error.strerror}"), now_s)
+                self._tell(StoreFailed(Code.STORAGE_ERROR, f"lock, mark: {error.strerror}"), now_s)
             except StoreLocked as error:
                 self._tell(StoreFailed(Code.STORAGE_ERROR, str(error)), now_s)
             except StoreReadFailed:

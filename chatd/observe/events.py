@@ -185,11 +185,13 @@ class LogReturned(Event):
 
 
 @attrs.frozen
-class LockRenewed(Event):
-    """The file of the lock had been removed, and was made again."""
+class FileRenewed(Event):
+    """A file of the state directory, the lock's or the mark's, had been removed, and was made
+    again."""
 
-    event_name: ClassVar[str] = "lock.renewed"
+    event_name: ClassVar[str] = "file.renewed"
     level: ClassVar[Level] = Level.WARNING
+    file: str
 
 
 @attrs.frozen

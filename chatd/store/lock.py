@@ -74,7 +74,7 @@ class DirectoryLock:
         """
         if self._file is None or self._is_file_at(self._file):
             return False
-        if not self._is_directory_at():
+        if not self.is_directory_at():
             return False
         old, self._file = self._file, None
         os.close(old)
@@ -131,7 +131,8 @@ class DirectoryLock:
         except OSError:
             return False
 
-    def _is_directory_at(self) -> bool:
+    def is_directory_at(self) -> bool:
+        """Whether the path still leads to the directory that was locked."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), os.stat(self._directory))
         except OSError:

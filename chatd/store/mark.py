@@ -118,15 +118,36 @@ class Mark:
         self._written = noted.write
         self._last = (reached.position, reached.messages, reached.rooms)
         self._closing = threading.Lock()
+        self._path = directory / MARK_NAME
         self._descriptor: int | None = None
         with contextlib.suppress(_FullDiskError):
-            self._descriptor = _opened(directory / MARK_NAME)
+            self._descriptor = _opened(self._path)
         self._write(*self._last)
 
     def note(self, position: int, messages: int, rooms: int) -> None:
         """The log has come so far, durably. A disk that does not take it costs the proof alone."""
         if (position, messages, rooms) != self._last:
             self._write(position, messages, rooms)
+
+    def renew(self) -> bool:
+        """Make the file again where it was removed or replaced; whether it was; from any thread.
+
+        A note meanwhile may go into the old one: a mark may lag. Raises `OSError` where there can
+        be none.
+        """
+        with self._closing:
+            if self._descriptor is None or _is_at(self._path, self._descriptor):
+                return False
+            try:
+                fresh = _opened(self._path)
+            except _FullDiskError:
+                return False
+            try:
+                os.pwrite(fresh, os.pread(self._descriptor, SIZE, 0), 0)
+                os.dup2(fresh, self._descriptor, inheritable=False)
+            finally:
+                os.close(fresh)
+        return True
 
     def sync(self) -> None:
         """Make what was noted survive a cut of power; from any thread. Raises `OSError`."""
@@ -162,6 +183,13 @@ class Mark:
 
 class _FullDiskError(Exception):
     pass
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _opened(path: Path) -> int:

@@ -19,7 +19,7 @@ from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
 from chatd.store.damage import Damaged
 from chatd.store.errors import StoreClosed, StoreLocked
-from chatd.store.lock import DirectoryLock
+from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
 from chatd.store.log_file import (
     LOG_NAME,
@@ -133,12 +133,20 @@ class Store:
         self._place.require()
         return connect_to_write(self.path, self._durability)
 
-    def renew_lock(self) -> bool:
-        """Make the file of the lock again where somebody removed it; whether that was so. Blocks.
+    def renew(self) -> list[str]:
+        """Make the files of the lock and of the mark again where somebody removed them; the names
+        of those. Blocks.
 
-        Raises `StoreLocked` where somebody else has taken it meanwhile, and `OSError`.
+        Raises `StoreLocked` where somebody else has taken the lock meanwhile, and `OSError`.
         """
-        return not self._closed and self._lock.renew()
+        renewed: list[str] = []
+        if self._closed:
+            return renewed
+        if self._lock.renew():
+            renewed.append(LOCK_NAME)
+        if self._lock.is_directory_at() and self._mark.renew():
+            renewed.append(MARK_NAME)
+        return renewed
 
     @property
     def is_cut(self) -> bool:

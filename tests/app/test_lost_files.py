@@ -174,10 +174,27 @@ async def test_a_deleted_lock_is_made_again_and_keeps_others_away(
     second = await house.begin(env=ENV)
     assert await second.ended() == 1
     assert "in use by another chatd" in second.err.text
-    await daemon.event("lock.renewed")
+    await daemon.event("file.renewed")
     assert lock.exists()
     assert await health(daemon) == (200, "ok")
     await daemon.stop()
+
+
+async def test_a_mark_that_was_deleted_is_made_again_and_still_proves_a_loss(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    await alice.say("before")
+    (house.state_dir / f"{LOG_NAME}.mark").unlink()
+    assert (await daemon.event("file.renewed"))["file"] == f"{LOG_NAME}.mark"
+    await alice.say("after")
+    daemon.process.kill()
+    await daemon.ended()
+    (house.state_dir / f"{LOG_NAME}-wal").unlink()
+    again = await house.start(env=ENV)
+    assert again.events("store.lost")[0]["messages"] == 2
+    await again.stop()
 
 
 def harm(house: House, *statements: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from chatd.app import upkeep
-from chatd.observe import LockRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
+from chatd.observe import FileRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
 from chatd.observe.recorder import Recorder
 from chatd.store import CommitFailed, CommitOutcome, FailureCode
 from tests.server.chats import ROOM, message, open_chat
@@ -44,7 +44,7 @@ async def test_a_displaced_log_is_told_once_and_so_is_its_return(
         await soon(recorder, LogReturned)
         assert len(recorder.of(LogDisplaced)) == len(recorder.of(LogReturned)) == 1
         (directory / "lock").unlink()
-        await soon(recorder, LockRenewed)
+        await soon(recorder, FileRenewed)
         ada = await chat.enter("ada")
         assert (await ada.say(message("it goes on")))["ok"]
 

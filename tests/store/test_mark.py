@@ -153,3 +153,19 @@ def test_the_mark_is_in_step_after_commits_of_every_kind(directory: Path) -> Non
     assert again.loss is None
     assert again.epoch == store.epoch
     again.close()
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_mark_that_was_removed_is_made_again_as_it_was(tmp_path: Path, replaced: bool) -> None:
+    mark = Mark(tmp_path, NOTED)
+    mark.note(8, 6, 2)
+    assert not mark.renew()
+    (tmp_path / MARK_NAME).unlink()
+    if replaced:
+        (tmp_path / MARK_NAME).write_bytes(bytes(SIZE))
+    assert mark.renew()
+    assert reached(tmp_path) == Reached(EPOCH, 8, 6, 2)
+    mark.note(9, 7, 2)
+    assert reached(tmp_path) == Reached(EPOCH, 9, 7, 2)
+    mark.close()
+    assert not mark.renew()
