@@ -14,7 +14,7 @@ from chatd.server.http_lane import HttpApplication, HttpLane, Receive, Scope, Se
 from chatd.server.readiness import TrioReadiness
 from chatd.server.request import RequestHead
 
-HARD_LIMIT_S = 10
+HARD_LIMIT_S = 40
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-HARD_LIMIT_S = 20
+HARD_LIMIT_S = 60
 NO_CODE = 1005  # what wsproto calls a close frame without a code
 CUT = 1006  # what it calls an end without a close frame
 

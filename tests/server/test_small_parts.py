@@ -16,7 +16,7 @@ from chatd.server.hub import Hub
 from chatd.server.outgoing import Outgoing, OutgoingBinary
 from chatd.server.readiness import EpollReadiness, Readiness, TrioReadiness
 
-HARD_LIMIT_S = 10
+HARD_LIMIT_S = 40
 
 
 class Owner:

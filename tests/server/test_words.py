@@ -6,6 +6,7 @@ data, and is delivered as it is, stands in `DATA`, and in the README.
 """
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +95,9 @@ class Listener:
 
     peer: ChatPeer
     heard: list[tuple[str, Any]] = attrs.field(factory=list)
+    _acks: dict[str, Any] = attrs.field(factory=dict)
+    _counts: Counter[str] = attrs.field(factory=Counter)
+    _news: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
     async def listen(self) -> None:
         """Until the server ends it: whoever was not let in has ten seconds for another try."""
@@ -109,21 +113,23 @@ class Listener:
                 continue
             start = min(text.find(char) for char in "[{" if char in text)
             body = orjson.loads(text[start:])
-            if text.startswith("42"):
-                self.heard.append((body[0], body[1]))
-            else:
-                self.heard.append((text[:start], body))
+            name, payload = (body[0], body[1]) if text.startswith("42") else (text[:start], body)
+            self.heard.append((name, payload))
+            self._counts[name] += 1
+            if name.startswith("43"):
+                self._acks[name] = payload
+            self._news.unpark_all()
 
     async def ask(self, event: str, payload: object) -> Any:
         """Send an event, and return what its ack says."""
         ack_id = await self.peer.ask(event, payload)
-        while (answer := dict(self.heard).get(f"43{ack_id}")) is None:
-            await trio.lowlevel.checkpoint()
-        return answer[0]
+        while f"43{ack_id}" not in self._acks:
+            await self._news.park()
+        return self._acks[f"43{ack_id}"][0]
 
     async def until(self, name: str, count: int = 1) -> None:
-        while [one for one, _ in self.heard].count(name) < count:
-            await trio.lowlevel.checkpoint()
+        while self._counts[name] < count:
+            await self._news.park()
 
 
 GOOD: dict[ClientEvent, dict[str, object]] = {
