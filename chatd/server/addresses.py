@@ -67,7 +67,10 @@ def peer_address(peer: object) -> str:
     unix socket nothing of the kind."""
     if not isinstance(peer, tuple | list):
         return LOCAL
-    return spelled(str(peer[0])) or LOCAL
+    address = str(peer[0])
+    if ":" not in address and address:
+        return address  # the system spells IPv4 in one way
+    return spelled(address) or LOCAL
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:

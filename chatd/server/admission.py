@@ -13,7 +13,7 @@ itself. These counters are lost at a restart on purpose. Addresses count as `cou
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
 import trio
@@ -44,6 +44,9 @@ class Place(Generic[T]):
 
     instead_of: T | None = None
     limit: str = ""
+
+
+_ROOM: Final[Place[Any]] = Place()  # there is, for whoever comes
 
 
 class Connection(Protocol):
@@ -103,7 +106,7 @@ class Admission:
         """Count an accepted connection, or say why there is no room."""
         key = counted_as(connection.address)
         count = self._connected.get(key, 0)
-        place: Place[Connection] = Place()
+        place: Place[Connection] = _ROOM
         if self.connections >= self._max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
@@ -165,7 +168,7 @@ class Admission:
         wait_s = self._handshakes.wait_s(now_s, kept)
         if wait_s > 0:
             return Overload("handshakes_per_second", math.ceil(wait_s))
-        place: Place[str] = Place()
+        place: Place[str] = _ROOM
         if self._by_address.get(key, 0) >= self._sessions_per_address:
             if not pending:
                 return Overload("sessions_per_address", RETRY_AFTER_CEILING_S)
