@@ -62,8 +62,8 @@ class Connection(Protocol):
         """Whether it serves somebody who has shown a token."""
         ...
 
-    def give_way(self) -> None:
-        """End it, for another one."""
+    def give_way(self, answer: bytes) -> None:
+        """End it, for another one; `answer` is for a peer that has not asked for anything yet."""
         ...
 
 

@@ -15,15 +15,11 @@ from chatd.server.session import Session, Sessions
 class Caller:
     """A connection's peer. `__slots__`: one for each connection."""
 
-    __slots__ = ("_answer", "_sessions", "_sock", "address", "query", "session")
+    __slots__ = ("_sessions", "_sock", "address", "query", "session")
 
-    def __init__(
-        self, sock: socket.socket, address: str, sessions: Sessions, answer: bytes
-    ) -> None:
-        """`answer` is what it is told where it gives way before it has asked for anything."""
+    def __init__(self, sock: socket.socket, address: str, sessions: Sessions) -> None:
         self._sock = sock
         self._sessions = sessions
-        self._answer: Final = answer
         self.address: Final = address
         self.query: bytes | None = None  # of its last request
         self.session: Session | None = None  # that it has opened as a WebSocket
@@ -34,14 +30,15 @@ class Caller:
         session = self._served()
         return session is not None and session.user_id is not None
 
-    def give_way(self) -> None:
-        """End it: politely as far as that needs no waiting."""
+    def give_way(self, answer: bytes) -> None:
+        """End it: politely as far as that needs no waiting. `answer` is what it is told where it
+        has not asked for anything yet."""
         session = self._served()
         with contextlib.suppress(OSError):  # the peer was faster
             if session is not None:
                 session.end(DisconnectReason.OVERLOADED)
             elif self.query is None:
-                self._sock.send(self._answer)
+                self._sock.send(answer)
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def _served(self) -> Session | None:

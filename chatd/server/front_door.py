@@ -140,7 +140,7 @@ class FrontDoor:
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
-        caller = Caller(sock, peer_address(peer), self._engine.sessions, GAVE_WAY)
+        caller = Caller(sock, peer_address(peer), self._engine.sessions)
         place = self._admission.open_connection(caller)
         if isinstance(place, Overload):
             self._engine.refused(caller.address, place)
@@ -150,7 +150,7 @@ class FrontDoor:
             return
         if place.instead_of is not None:
             self._emit.emit(LimitHit(place.limit, None, caller.address))
-            place.instead_of.give_way()
+            place.instead_of.give_way(GAVE_WAY)
         self._sockets.add(sock)
         wait = self._readiness.watch(sock)
         try:

@@ -17,7 +17,7 @@ class Caller:
     address: str
     is_known: bool = False
 
-    def give_way(self) -> None:
+    def give_way(self, answer: bytes) -> None:
         raise AssertionError("whoever asked for the place does that")
 
 
