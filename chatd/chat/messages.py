@@ -486,13 +486,12 @@ class Messages:
             there = scoped_id(message_id, command.connection_id)
             own = over.fresh.get(there) or self._recent.get(there)
             if own is not None:
-                return Repeated(command, own) if is_repeat(command, own) else Conflicted(command)
+                return _sent_again(command, own)
         taken_in = self._room_of(message_id, over, is_reply=command.reply is not None)
         if taken_in is not None:
             known = self._known(message_id, command.rooms, over.fresh)
             if known is not None:
-                same = is_repeat(command, known)
-                return Repeated(command, known) if same else Conflicted(command)
+                return _sent_again(command, known)
             if command.rooms is None or taken_in in command.rooms:
                 return Conflicted(command)  # everybody in the room has heard of that id, or will
             message_id = scoped_id(message_id, command.connection_id)
@@ -715,6 +714,11 @@ class Messages:
 def _weight(message: Message) -> int:
     """What a message counts against `RECENT_CHARS_MAX`."""
     return len(message.content) + len(message.context or b"") + len(message.answer or b"")
+
+
+def _sent_again(command: SendMessage, known: Message) -> Repeated | Conflicted:
+    """What a command comes to whose id a message has that its sender may read."""
+    return Repeated(command, known) if is_repeat(command, known) else Conflicted(command)
 
 
 def is_repeat(command: SendMessage, known: Message) -> bool:
