@@ -33,6 +33,7 @@ from chatd.observe import Event, ReaderLost, ReaderReady
 from chatd.observe.recorder import Recorder
 from chatd.wire.codes import Code
 from tests.answers.readers import ReaderHere
+from tests.processes import open_files
 
 LIMIT_S = 60.0
 """Nothing here takes so long, unless something is broken."""
@@ -373,7 +374,7 @@ async def test_the_child_has_nothing_of_the_daemon_and_takes_little(
                 if entry
             }
             assert names <= {"HOME", "PYTHONPATH", "LC_CTYPE"}
-            opened = {os.readlink(one) for one in (process / "fd").iterdir()}
+            opened = set(open_files(one.child_id))
             assert all(it.startswith("pipe:") or it == os.devnull for it in opened), opened
             limits = limits_of(one.child_id)
             assert limits["Max address space"] == str(512 * 1024 * 1024)

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chatd.server.internal import HEAD_S
 from tests.app.client import Client, token_for
 from tests.app.daemon import Daemon, House, fetch, fetch_inside
+from tests.processes import open_files
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 QUIET = {"CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_ANSWERS__ENABLED": "false"}
@@ -159,9 +160,9 @@ async def ready(place: Path) -> None:
 def listening_port(daemon: Daemon) -> int:
     """The port at which a silent daemon listens, as the kernel knows it."""
     inodes = {
-        os.readlink(link)[len("socket:[") : -1]
-        for link in Path(f"/proc/{daemon.process.pid}/fd").iterdir()
-        if os.readlink(link).startswith("socket:[")
+        opened[len("socket:[") : -1]
+        for opened in open_files(daemon.process.pid)
+        if opened.startswith("socket:[")
     }
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
