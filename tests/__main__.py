@@ -1,8 +1,8 @@
 """Runs every test: `python3 -m tests [arguments of pytest]`, with nothing but Python 3.11 or newer.
 
 It makes an environment of its own in the project's root (`.venv-test`, `tests/peers/node_modules`),
-and more for the db-mcps that are asked (`.venv-NAME` for each `tests/answers/peers/requirements`,
-`tests/answers/peers/node_modules`), again only when what one is made from has changed, and becomes
+and more for the db-mcps that are asked (`.venv-NAME` for each `tests/answers/mcp/requirements`,
+`tests/answers/mcp/node_modules`), again only when what one is made from has changed, and becomes
 pytest in the first. What it cannot do
 without is installed or is an error; nothing is skipped.
 """

@@ -1,7 +1,12 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
+from tests.engine.listeners import Door, open_door
 from tests.postgres import postgres
+from tests.service.chats import Chat, open_chat
 
 __all__ = ["postgres"]
 
@@ -25,3 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how often the daemon is killed in the middle of a flood (default: 20)",
     )
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    """A listener that echoes, with the usual limits."""
+    async with open_door() as door:
+        yield door
+
+
+@pytest.fixture
+async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
+    """The chat over a real store, with the usual limits."""
+    async with open_chat(tmp_path) as chat:
+        yield chat

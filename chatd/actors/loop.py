@@ -23,8 +23,8 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 import trio
 
+from chatd.actors.group_commit import Pace
 from chatd.actors.mailbox import Mailbox
-from chatd.actors.pace import Pace
 from chatd.chat.messages import (
     Command,
     Decision,

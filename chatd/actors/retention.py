@@ -14,7 +14,7 @@ from typing import Protocol
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.observe import Emit, MessagesRemoved
+from chatd.observe import EventLog, MessagesRemoved
 from chatd.store import LogReaders
 from chatd.store.retention import Keep, Surplus, find_surplus, remove
 
@@ -41,7 +41,7 @@ class Retention:
         disown: Callable[[Sequence[Surplus]], Awaitable[bool]],
         heads: Heads,
         now_ms: Callable[[], int],
-        emit: Emit,
+        event_log: EventLog,
         *,
         young_from: int,
         keep_days: float,
@@ -57,7 +57,7 @@ class Retention:
         self._disown = disown
         self._heads = heads
         self._now_ms = now_ms
-        self._emit = emit
+        self._event_log = event_log
         self._young_from = young_from
         self._began_s = trio.current_time()
         self._keep_ms = round(keep_days * DAY_MS) or None
@@ -88,7 +88,7 @@ class Retention:
                 await trio.lowlevel.checkpoint()
         finally:
             for event in removed.values():
-                self._emit.emit(event)
+                self._event_log.record(event)
 
     def _keep(self) -> Keep:
         if self._keep_ms is None:

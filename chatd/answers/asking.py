@@ -5,8 +5,8 @@ from typing import Any
 import attrs
 import orjson
 
-from chatd.answers.lexer import Dialect
 from chatd.answers.requests import Database, Terms
+from chatd.answers.sql.lexer import Dialect
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ import trio
 
 from chatd.answers.requests import Answered, Database, DatabaseFailed, Request, Stopped, Terms
 from chatd.answers.table import Column, Row
-from chatd.observe import Emit, InternalError
+from chatd.observe import EventLog, InternalError
 from chatd.wire.codes import EXPLANATIONS, Code
 
 TIMES = 2  # as long as an answer may take is what a run may: others join it on its way
@@ -101,7 +101,7 @@ class Run:
         for listener in list(self._listeners):
             listener.rows(rows)
 
-    async def carry_out(self, database: Database, emit: Emit) -> None:
+    async def carry_out(self, database: Database, event_log: EventLog) -> None:
         """Ask the database, until it has answered, failed or was stopped; never raises."""
         self._is_running = True
         for listener in list(self._listeners):
@@ -116,7 +116,7 @@ class Run:
         except* DatabaseFailed as failed:
             self.outcome = _first(failed)
         except* Exception as error:
-            emit.emit(InternalError.of("database", error))
+            event_log.record(InternalError.of("database", error))
             self.outcome = DatabaseFailed(Code.DB_ERROR, EXPLANATIONS[Code.DB_ERROR].sentence)
         finally:
             self.ended.set()

@@ -20,15 +20,12 @@ from typing import Protocol, TypeAlias
 import attrs
 import trio
 
+from chatd.answers.active import Stage, UnderWay
 from chatd.answers.answer import Ending, State
 from chatd.answers.asking import Asking, Bounds, RoomDatabase, asking
 from chatd.answers.cache import Cache
-from chatd.answers.guard import Policy, Rejected
-from chatd.answers.places import DATABASE, ROOM, USER, Most, Place, Places
+from chatd.answers.concurrency import DATABASE, ROOM, USER, Most, Place, Places
 from chatd.answers.prose import readable
-from chatd.answers.questions import Help, Misused, Question, help_text, may_be_question
-from chatd.answers.reader import BUSY, UNAVAILABLE, Unread
-from chatd.answers.reading import Piece, Reading, Talk
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -39,12 +36,15 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.runs import Run
-from chatd.answers.under_way import Stage, UnderWay
+from chatd.answers.sql.guard import Policy, Rejected
+from chatd.answers.sql.questions import Help, Misused, Question, help_text, may_be_question
+from chatd.answers.sql.reader import BUSY, UNAVAILABLE, Unread
+from chatd.answers.sql.reading import Piece, Reading, Talk
 from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
-from chatd.observe import AnswerEnded, AnswerStarted, Emit, InternalError
-from chatd.observe.chance import new_uuid
+from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
+from chatd.observe.ids import new_uuid
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.store.readers import Answering
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
@@ -137,7 +137,7 @@ class Answers:
         cache: Cache,
         rules: Rules,
         wall_ms: Callable[[], int],
-        emit: Emit,
+        event_log: EventLog,
     ) -> None:
         self.stage = stage
         self.rules = rules
@@ -148,7 +148,7 @@ class Answers:
         self._reader = reader
         self._cache = cache
         self._wall_ms = wall_ms
-        self._emit = emit
+        self._event_log = event_log
         self._places = Places(
             {
                 USER: Most(lambda _: rules.per_user),
@@ -280,7 +280,7 @@ class Answers:
             else:
                 ending = await self._find_end(nursery, one, one.message)
         except Exception as error:
-            self._emit.emit(InternalError.of("answer", error))
+            self._event_log.record(InternalError.of("answer", error))
             ending = Ending.failed(Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].sentence)
         if one.ended.is_set():
             return  # it is left to the next start
@@ -357,7 +357,9 @@ class Answers:
         """Tell the room that a message is being answered, and the log that it was read."""
         one.is_to_read = False
         self._note_read(one.of, is_question=True)
-        self._emit.emit(AnswerStarted(one.of.answer_id, one.of.question_id, one.of.connection_id))
+        self._event_log.record(
+            AnswerStarted(one.of.answer_id, one.of.question_id, one.of.connection_id)
+        )
         left_s = max(0.0, one.deadline_s - trio.current_time())
         self.stage.start(
             one.of,
@@ -460,7 +462,7 @@ class Answers:
         connection_id = place[0][1]
         writes = self._writes[connection_id]
         try:
-            await run.carry_out(room.database, self._emit)
+            await run.carry_out(room.database, self._event_log)
         finally:
             self._places.leave(user_id, place)
             if self._runs.get(key) is run:
@@ -514,7 +516,7 @@ class Answers:
                 continue
             await trio.sleep(wait_s)
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
-        self._emit.emit(
+        self._event_log.record(
             AnswerEnded(
                 one.of.answer_id,
                 one.of.connection_id,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chatd.chat.steady_time import SteadyTime
-from chatd.observe import ClockDoubted, Emit
+from chatd.observe import ClockDoubted, EventLog
 from chatd.observe.clock import elapsed_s, wall_ms
 
 
@@ -13,14 +13,14 @@ class Ages:
     def __init__(
         self,
         evidence_ms: int | None,
-        emit: Emit,
+        event_log: EventLog,
         *,
         wall_ms: Callable[[], int] = wall_ms,
         elapsed_s: Callable[[], float] = elapsed_s,
     ) -> None:
         self._wall_ms = wall_ms
         self._elapsed_s = elapsed_s
-        self._emit = emit
+        self._event_log = event_log
         self._told_ms = 0
         self._time = SteadyTime(evidence_ms, wall_ms(), elapsed_s())
 
@@ -30,7 +30,7 @@ class Ages:
         if self._time.ahead_ms != self._told_ms:
             self._told_ms = self._time.ahead_ms
             if self._told_ms:
-                self._emit.emit(ClockDoubted(self._told_ms))
+                self._event_log.record(ClockDoubted(self._told_ms))
         return now_ms
 
     def freeze(self) -> int:

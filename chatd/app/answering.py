@@ -9,18 +9,18 @@ import attrs
 
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
-from chatd.answers.peers.pool import McpDatabase
-from chatd.answers.reader import Reader, child_command
+from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
+from chatd.answers.sql.reader import Reader, child_command
 from chatd.app.start import DEMO_ROOM
 from chatd.chat.markup import Markup
 from chatd.config import Config, Database
-from chatd.observe import Emit, StoreFailed
+from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.answer_events import AnswerBoard
-from chatd.server.commands import Commands
-from chatd.server.hub import Hub
+from chatd.service.commands import Commands
+from chatd.service.events.answers import AnswerRoster
+from chatd.sockets.adapter import Adapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 
@@ -32,7 +32,7 @@ class Answering:
     """The parts that answer."""
 
     databases: Mapping[str, McpDatabase]
-    board: AnswerBoard
+    board: AnswerRoster
     reader: Reader
     service: Answers
 
@@ -45,7 +45,12 @@ def configured_databases(config: Config) -> Mapping[str, Database]:
 
 
 def build_answering(
-    config: Config, store: Store, hub: Hub, commands: Commands, markup: Markup, emit: Emit
+    config: Config,
+    store: Store,
+    adapter: Adapter,
+    commands: Commands,
+    markup: Markup,
+    event_log: EventLog,
 ) -> Answering:
     """Put the answers together; the sample database is made where it is asked and not there."""
     configured = configured_databases(config)
@@ -54,12 +59,12 @@ def build_answering(
         try:
             make_sample(sample)
         except OSError as error:  # the chat does without
-            emit.emit(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
+            event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
     databases = {
-        room: McpDatabase(room, one, emit, sample=sample) for room, one in configured.items()
+        room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
-    board = AnswerBoard(hub, markup)
-    reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), emit)
+    board = AnswerRoster(adapter, markup)
+    reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), event_log)
     answers = config.answers
     service = Answers(
         {
@@ -81,7 +86,7 @@ def build_answering(
             anybody_cancels=answers.cancel == "members",
         ),
         wall_ms,
-        emit,
+        event_log,
     )
     service.adopt(store.recovered.open_answers)
     return Answering(databases, board, reader, service)

@@ -24,41 +24,41 @@ from chatd.auth import (
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS, Markup
 from chatd.config import Config
+from chatd.engine.engine import Engine
+from chatd.engine.flusher import Flusher
+from chatd.engine.listener import Listener, ListenerSettings
+from chatd.engine.session import Handshake, Session, Sessions, SessionSettings
 from chatd.engineio import HeartbeatSettings
-from chatd.observe import Emit, InternalError, StoreFailed
+from chatd.net.addresses import Network, as_network
+from chatd.net.admission import Admission
+from chatd.net.deadlines import Deadlines
+from chatd.net.http.app import build_app
+from chatd.net.http.cors import OriginRules
+from chatd.net.http.hypercorn import HttpLane
+from chatd.net.poller import Poller, make_poller
+from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
-from chatd.server.addresses import Network, as_network
-from chatd.server.admission import Admission
-from chatd.server.answer_events import AnswerEvents
-from chatd.server.answer_exports import ANSWERS_PATH, AnswerExports
-from chatd.server.catch_up import CatchUp
-from chatd.server.chat_app import ChatApp
-from chatd.server.clients import Clients, Rates
-from chatd.server.commands import Commands
-from chatd.server.deadlines import Deadlines
-from chatd.server.effects import ChatEffects
-from chatd.server.engine import Engine
-from chatd.server.entrance import Entrance, Welcome
-from chatd.server.ephemeral import Ephemeral
-from chatd.server.feeds import Feeds
-from chatd.server.flusher import Flusher
-from chatd.server.front_door import FrontDoor, FrontDoorSettings
-from chatd.server.http_app import build_app
-from chatd.server.http_lane import HttpLane
-from chatd.server.hub import Hub
-from chatd.server.message_events import MessageEvents
-from chatd.server.origin import OriginRules
-from chatd.server.presence_events import PresenceBoard, PresenceEvents
-from chatd.server.readiness import Readiness, make_readiness
-from chatd.server.receipts import Receipts
-from chatd.server.room_events import RoomEvents
-from chatd.server.search_events import SearchEvents
-from chatd.server.session import Session, Sessions, SessionSettings
-from chatd.server.sockets import Handshake, SocketIOConnection
-from chatd.server.stays import Stays
-from chatd.server.tickets import Tickets
-from chatd.server.token_events import TokenLife
-from chatd.server.typing_events import TypingBoard, TypingEvents
+from chatd.service.authenticator import Entrance, Welcome
+from chatd.service.catch_up import CatchUp
+from chatd.service.clients import Clients, Rates
+from chatd.service.commands import Commands
+from chatd.service.dispatch import Dispatcher
+from chatd.service.download_tickets import DownloadTickets
+from chatd.service.downloads import ANSWERS_PATH, Downloads
+from chatd.service.effects import ChatEffects
+from chatd.service.events.acks import Receipts
+from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.messages import MessageEvents
+from chatd.service.events.presence import PresenceEvents, PresenceRoster
+from chatd.service.events.rooms import RoomEvents
+from chatd.service.events.search import SearchEvents
+from chatd.service.events.token import TokenLife
+from chatd.service.events.typing import TypingEvents, TypingRoster
+from chatd.service.occupancy import Occupancy
+from chatd.service.timeline import Timelines
+from chatd.service.volatile import Volatile
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
 from chatd.store.search import Searcher
 from chatd.wire.codes import Code
@@ -78,26 +78,26 @@ AUTH_ADDRESSES_MAX = 10_000
 class Parts:
     """The running parts of a daemon, as `tree` and `daemon.serve` need them."""
 
-    door: FrontDoor
+    door: Listener
     sessions: Sessions
-    readiness: Readiness
+    readiness: Poller
     admission: Admission
     store: Store
     log: LogService
     mailbox: Mailbox[messages.Command]
     machine: messages.Messages
-    feeds: Feeds
+    timelines: Timelines
     effects: ChatEffects
     presence_mailbox: Mailbox[presence.Command]
-    presence: PresenceBoard
+    presence: PresenceRoster
     typing_mailbox: Mailbox[typing.Command]
-    typing: TypingBoard
+    typing: TypingRoster
     answering: Answering
     snapshots: Snapshots
     upkeep: Upkeep
-    app: ChatApp
+    app: Dispatcher
     clients: Clients
-    stays: Stays
+    occupancy: Occupancy
     status: DaemonStatus
     acted: trio.Event = attrs.field(factory=trio.Event)  # the messages actor has ended by itself
 
@@ -106,32 +106,32 @@ class Parts:
 class Chat:
     """The parts of the chat, as the server carries it."""
 
-    app: ChatApp
+    app: Dispatcher
     clients: Clients
-    stays: Stays
-    feeds: Feeds
+    occupancy: Occupancy
+    timelines: Timelines
     effects: ChatEffects
     machine: messages.Messages
     mailbox: Mailbox[messages.Command]
     presence_mailbox: Mailbox[presence.Command]
-    presence: PresenceBoard
+    presence: PresenceRoster
     typing_mailbox: Mailbox[typing.Command]
-    typing: TypingBoard
+    typing: TypingRoster
     answering: Answering
-    exports: AnswerExports
+    exports: Downloads
     upkeep: Upkeep
 
 
-def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit) -> Parts:
+def build(config: Config, secret: str, store: Store, log: LogService, event_log: EventLog) -> Parts:
     """Put a daemon together over an open store; call it inside of the Trio run."""
     flusher, deadlines = Flusher(), Deadlines()
-    hub = Hub(flusher)
-    damage = DamageFound(emit, store.damaged)
+    adapter = Adapter(flusher)
+    damage = DamageFound(event_log, store.damaged)
     store.set_witness(damage)
     kept_time = store.snapshot.parts.get("clock") if store.snapshot else None
-    ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), emit)
-    chat = _build_chat(config, secret, store, log, hub, deadlines, ages, emit)
-    readiness = make_readiness()
+    ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), event_log)
+    chat = _build_chat(config, secret, store, log, adapter, deadlines, ages, event_log)
+    readiness = make_poller()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
         sessions_per_address=config.limits.sessions_per_address,
@@ -141,34 +141,34 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         now_s=trio.current_time(),
         trusted_proxies=_trusted_proxies(config),
     )
-    sessions = Sessions(_session_settings(config), deadlines, flusher, emit, admission)
+    sessions = Sessions(_session_settings(config), deadlines, flusher, event_log, admission)
     status = DaemonStatus(chat.clients, log, damage, chat.answering)
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
-        return SocketIOConnection(session, handshake, chat.app, hub)
+        return SocketIOConnection(session, handshake, chat.app, adapter)
 
     engine = Engine(
         sessions,
         admission,
         _origin_rules(config),
         make_upper,
-        emit,
+        event_log,
         trusted_proxies=_trusted_proxies(config),
     )
     http = HttpLane(
         build_app(status, routes={ANSWERS_PATH: chat.exports.route()}),
         body_timeout_s=config.server.head_timeout_s,
-        report_fault=lambda fault: emit.emit(InternalError.of("http", fault)),
+        report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
     )
-    door = FrontDoor(
-        FrontDoorSettings(
+    door = Listener(
+        ListenerSettings(
             SOCKET_IO_PATH, config.server.head_timeout_s, config.server.max_head_bytes
         ),
         engine,
         readiness,
         admission,
         http,
-        emit,
+        event_log,
     )
     snapshots = Snapshots(
         store,
@@ -180,7 +180,9 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
             "clock": ages.freeze,
         },
         wall_ms,
-        lambda error: emit.emit(StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")),
+        lambda error: event_log.record(
+            StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")
+        ),
         interval_s=config.state.snapshot_interval_s,
     )
     return Parts(
@@ -192,7 +194,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         log=log,
         mailbox=chat.mailbox,
         machine=chat.machine,
-        feeds=chat.feeds,
+        timelines=chat.timelines,
         effects=chat.effects,
         presence_mailbox=chat.presence_mailbox,
         presence=chat.presence,
@@ -203,7 +205,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, emit: Emit
         upkeep=chat.upkeep,
         app=chat.app,
         clients=chat.clients,
-        stays=chat.stays,
+        occupancy=chat.occupancy,
         status=status,
     )
 
@@ -213,59 +215,61 @@ def _build_chat(
     secret: str,
     store: Store,
     log: LogService,
-    hub: Hub,
+    adapter: Adapter,
     deadlines: Deadlines,
     ages: Ages,
-    emit: Emit,
+    event_log: EventLog,
 ) -> Chat:
     markup = MARKUPS[config.messages.markup]
     recovered, frozen = store.recovered, store.snapshot.parts if store.snapshot else {}
     readers = store.readers
-    feeds = Feeds(recovered.rooms, readers, markup, recent_max=config.messages.history_on_join)
-    clients, stays = Clients(_rates(config), deadlines), Stays()
+    timelines = Timelines(
+        recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
+    )
+    clients, occupancy = Clients(_rates(config), deadlines), Occupancy()
     machine = messages.Messages(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
     mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
     commands = Commands(mailbox)
-    ephemeral, now_s = Ephemeral(hub), trio.current_time()
+    volatile, now_s = Volatile(adapter), trio.current_time()
     presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
-    presence_board = PresenceBoard(
+    presence_roster = PresenceRoster(
         presence_mailbox,
-        ephemeral,
+        volatile,
         clients,
         presence.Presence.restore(frozen.get("presence"), now_s),
         markup,
     )
     typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
-    typing_board = TypingBoard(
+    typing_roster = TypingRoster(
         typing_mailbox,
-        ephemeral,
+        volatile,
         clients,
         typing.Typing.restore(frozen.get("typing"), now_s),
         markup,
     )
-    answering = build_answering(config, store, hub, commands, markup, emit)
+    answering = build_answering(config, store, adapter, commands, markup, event_log)
     catch_up = CatchUp(
-        feeds,
-        hub,
+        timelines,
+        adapter,
         readers,
-        presence_board,
-        typing_board,
+        presence_roster,
+        typing_roster,
         answering.board,
         markup,
         history_page=config.messages.history_page,
     )
     rooms = RoomEvents(
         commands,
-        feeds,
-        hub,
-        stays,
+        timelines,
+        adapter,
+        occupancy,
         catch_up,
-        (presence_board, typing_board),
+        (presence_roster, typing_roster),
         machine,
         readers,
-        emit,
+        event_log,
         age_ms=ages.now_ms,
         epoch=store.epoch,
         markup=markup,
@@ -274,41 +278,41 @@ def _build_chat(
     message_events = MessageEvents(
         commands,
         rooms,
-        feeds,
+        timelines,
         readers,
         answering.service,
         Receipts(commands, readers, machine),
-        emit,
+        event_log,
         content_chars=config.messages.content_chars,
         members=machine,
     )
-    tickets = Tickets()
-    entrance = _entrance(config, secret, tickets, emit)
+    tickets = DownloadTickets()
+    entrance = _entrance(config, secret, tickets, event_log)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
     searcher = Searcher(store.search_readers, log.maintain)
-    app = ChatApp(
+    app = Dispatcher(
         entrance,
         _welcome(config, store.epoch, markup),
         clients,
-        feeds,
+        timelines,
         machine,
         message_events,
         rooms,
-        PresenceEvents(presence_board, rooms),
-        TypingEvents(typing_board, rooms, presence_board, emit),
+        PresenceEvents(presence_roster, rooms),
+        TypingEvents(typing_roster, rooms, presence_roster, event_log),
         SearchEvents(searcher, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
-        emit,
+        event_log,
     )
     retention = Retention(
         log,
         readers,
         commands.disown,
-        feeds,
+        timelines,
         ages.now_ms,
-        emit,
+        event_log,
         young_from=recovered.position + 1,
         keep_days=config.messages.keep_days,
         keep_per_room=config.messages.keep_per_room,
@@ -316,26 +320,35 @@ def _build_chat(
     return Chat(
         app=app,
         clients=clients,
-        stays=stays,
-        feeds=feeds,
+        occupancy=occupancy,
+        timelines=timelines,
         effects=ChatEffects(
-            hub, feeds, clients, stays, presence_board, typing_board, answering.service, emit
+            adapter,
+            timelines,
+            clients,
+            occupancy,
+            presence_roster,
+            typing_roster,
+            answering.service,
+            event_log,
         ),
         machine=machine,
         mailbox=mailbox,
         presence_mailbox=presence_mailbox,
-        presence=presence_board,
+        presence=presence_roster,
         typing_mailbox=typing_mailbox,
-        typing=typing_board,
+        typing=typing_roster,
         answering=answering,
-        exports=AnswerExports(
+        exports=Downloads(
             entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
         ),
-        upkeep=Upkeep(log, searcher, retention, store.renew, ages, emit),
+        upkeep=Upkeep(log, searcher, retention, store.renew, ages, event_log),
     )
 
 
-def _entrance(config: Config, secret: str, tickets: Tickets, emit: Emit) -> Entrance:
+def _entrance(
+    config: Config, secret: str, tickets: DownloadTickets, event_log: EventLog
+) -> Entrance:
     return Entrance(
         Verifier(
             secret,
@@ -355,7 +368,7 @@ def _entrance(config: Config, secret: str, tickets: Tickets, emit: Emit) -> Entr
         tickets,
         query_token=config.auth.query_token,
         leeway_s=config.auth.leeway_s,
-        emit=emit,
+        event_log=event_log,
     )
 
 

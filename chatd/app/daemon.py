@@ -19,10 +19,10 @@ from chatd.app.internal import build_internal
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
 from chatd.config import Config
-from chatd.observe import DaemonStopped, DaemonStopping, Emit, InternalError, SignalNoted
+from chatd.net.disconnects import DisconnectReason
+from chatd.observe import DaemonStopped, DaemonStopping, EventLog, InternalError, SignalNoted
 from chatd.observe.clock import wall_ms
 from chatd.observe.metrics import Metrics
-from chatd.server.reasons import DisconnectReason
 from chatd.store import Store
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
@@ -40,31 +40,31 @@ async def serve(
     store: Store,
     listeners: Sequence[socket.socket],
     internal_listeners: Sequence[socket.socket],
-    log: Emit,
+    log: EventLog,
     on_ready: Callable[[], None],
     signals: Signals,
     end: "BoundedEnd",
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
-    emit = Metrics(log)
-    writer = LogService(store, emit.committed)
-    parts = build(config, secret, store, writer, emit)
-    internal = build_internal(config, parts, emit)
+    event_log = Metrics(log)
+    writer = LogService(store, event_log.committed)
+    parts = build(config, secret, store, writer, event_log)
+    internal = build_internal(config, parts, event_log)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, internal_listeners)
-        await nursery.start(supervise(parts, emit).run)
+        await nursery.start(supervise(parts, event_log).run)
         await nursery.start(parts.door.serve, listeners)
         parts.status.is_open = True
         on_ready()
-        emit.emit(DaemonStopping(await _stopped(signals, emit)))
+        event_log.record(DaemonStopping(await _stopped(signals, event_log)))
         began_s = trio.current_time() - end.elapsed_s
         deadline_s = began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
-            clean = await _drain(parts, wall_ms() + round(left_s * 1000), emit)
+            clean = await _drain(parts, wall_ms() + round(left_s * 1000), event_log)
         parts.door.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
@@ -79,7 +79,7 @@ def _part(bound_s: float) -> float:
     return min(1.0, bound_s / SHORT_S)
 
 
-async def _stopped(signals: Signals, emit: Emit) -> str:
+async def _stopped(signals: Signals, event_log: EventLog) -> str:
     """Tell of the signals that change nothing, until one comes that ends the daemon; its name."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
 
@@ -89,19 +89,19 @@ async def _stopped(signals: Signals, emit: Emit) -> str:
     with signals.waking(lambda: token.run_sync_soon(tell, idempotent=True)):
         while True:
             for name in signals.noted():
-                emit.emit(SignalNoted(name))
+                event_log.record(SignalNoted(name))
             if signals.stopped_by is not None:
                 return signals.stopped_by
             await news.wait()
             news = trio.Event()
 
 
-async def _drain(parts: Parts, deadline_ms: int, emit: Emit) -> bool:
+async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
     """End in order, and say whether it went well; a fault on the way is no reason not to end."""
     try:
         await _end_in_order(parts, deadline_ms)
     except Exception as error:
-        emit.emit(InternalError.of("drain", error))
+        event_log.record(InternalError.of("drain", error))
         return False
     return True
 
@@ -131,10 +131,10 @@ class BoundedEnd:
     thread, wherever that is, and leaves everything else to threads.
     """
 
-    def __init__(self, bound_s: float, emit: Emit) -> None:
+    def __init__(self, bound_s: float, event_log: EventLog) -> None:
         """`bound_s` seconds after it began the process is ended by force, last line included."""
         self._after_s = bound_s - _part(bound_s) * LAST_LINE_S
-        self._emit = emit
+        self._event_log = event_log
         self._began_s: float | None = None
 
     @property
@@ -154,13 +154,13 @@ class BoundedEnd:
             self._end_after(0.0)
 
     def _end_after(self, after_s: float) -> None:
-        timer = threading.Timer(after_s, _end_process, [self._emit])
+        timer = threading.Timer(after_s, _end_process, [self._event_log])
         timer.daemon = True
         timer.start()
 
 
-def _end_process(emit: Emit) -> None:
+def _end_process(event_log: EventLog) -> None:
     """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
-    emit.emit(DaemonStopped(clean=False))
-    emit.settle(LAST_LINE_S)
+    event_log.record(DaemonStopped(clean=False))
+    event_log.settle(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import trio
 
-from chatd.observe import Emit, ReadFailed, RowDamaged
+from chatd.observe import EventLog, ReadFailed, RowDamaged
 from chatd.store import Damaged, StoreReadFailed
 
 ROWS_TOLD = 1_000  # rows that are told of by themselves; beyond, the disk is known to be bad
@@ -14,8 +14,8 @@ FAILED_FOR_S = 60.0  # how long a read that failed shows in the endpoints
 class DamageFound:
     """Hears of damage from the readers of the log; `found` is what the start met."""
 
-    def __init__(self, emit: Emit, found: Iterable[Damaged]) -> None:
-        self._emit = emit
+    def __init__(self, event_log: EventLog, found: Iterable[Damaged]) -> None:
+        self._event_log = event_log
         self._rows: set[Damaged] = set()
         self._failed_s = float("-inf")
         self.is_damaged = False  # it stays so: nothing mends a log but a person
@@ -32,11 +32,11 @@ class DamageFound:
         self.is_damaged = True
         if row not in self._rows and len(self._rows) < ROWS_TOLD:
             self._rows.add(row)
-            self._emit.emit(RowDamaged(row.table, row.connection_id, row.seq))
+            self._event_log.record(RowDamaged(row.table, row.connection_id, row.seq))
 
     def read_failed(self, failure: StoreReadFailed) -> None:
         """A question was not answered."""
         if failure.is_damage:
             self.is_damaged = True
         self._failed_s = trio.current_time()
-        self._emit.emit(ReadFailed(failure.is_damage, str(failure)))
+        self._event_log.record(ReadFailed(failure.is_damage, str(failure)))

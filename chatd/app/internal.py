@@ -3,14 +3,14 @@
 from functools import partial
 
 from chatd import __version__
-from chatd.answers.peers.pool import McpDatabase
+from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
 from chatd.app.hosts import is_loopback
 from chatd.config import Config
+from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.internal import InternalListener, internal_app, is_ready
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
-from chatd.server.http_lane import HttpLane
-from chatd.server.internal import InternalListener, internal_app, is_ready
 
 
 def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
@@ -18,7 +18,7 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
     _add_gauges(parts, metrics)
 
     def report_fault(fault: Exception) -> None:
-        metrics.emit(InternalError.of("internal", fault))
+        metrics.record(InternalError.of("internal", fault))
 
     host = config.server.internal.rpartition(":")[0].strip("[]")
     lane = HttpLane(

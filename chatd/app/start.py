@@ -33,7 +33,7 @@ from chatd.observe import (
     DaemonStarted,
     DaemonStopped,
     DaemonStopping,
-    Emit,
+    EventLog,
     InternalError,
     LogLost,
     SnapshotUnusable,
@@ -168,13 +168,13 @@ def mint_token(
 def run(
     loaded: Loaded,
     environment: Mapping[str, str],
-    emit: Emit,
+    event_log: EventLog,
     invite: Callable[[Invitation], None],
     signals: Signals,
 ) -> int:
     """Run the daemon to its end; the exit code. Raises StartFailedError where it cannot start."""
-    signals.tell_early_stops(partial(_tell_early_stop, emit))
-    emit.emit(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
+    signals.tell_early_stops(partial(_tell_early_stop, event_log))
+    event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     config = _within_descriptors(loaded.config)
     try:
         state_dir = state_directory(config, environment, Path.cwd())
@@ -199,8 +199,10 @@ def run(
         raise StartFailedError(str(error), error.exit_code) from error
     recovered = store.recovered
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
-    emit.emit(StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms))
-    _tell_of_damage(store, emit)
+    event_log.record(
+        StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms)
+    )
+    _tell_of_damage(store, event_log)
     internal = internal_path(config.server.internal, state_dir)
     try:
         internal_listeners = open_internal(config.server.internal, state_dir)
@@ -215,7 +217,7 @@ def run(
         # What start-up left behind lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        emit.emit(
+        event_log.record(
             DaemonStarted(
                 config.server.host,
                 port,
@@ -231,44 +233,54 @@ def run(
             token = mint_token(config, secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S)
         invite(Invitation(f"http://{authority(config.server.host, port)}/", token))
 
-    end = BoundedEnd(config.server.drain_timeout_s, emit)
+    end = BoundedEnd(config.server.drain_timeout_s, event_log)
     signals.begin_serving(end)
     try:
         clean = trio.run(
             serve,
-            *(config, secret, store, listeners, internal_listeners, emit, on_ready, signals, end),
+            *(
+                config,
+                secret,
+                store,
+                listeners,
+                internal_listeners,
+                event_log,
+                on_ready,
+                signals,
+                end,
+            ),
         )
     except Exception as error:
-        emit.emit(InternalError.of("daemon", error))
+        event_log.record(InternalError.of("daemon", error))
         clean = False
     if internal is not None:
         with contextlib.suppress(OSError):  # it is gone, or something else is in its place
             internal.unlink()
     clean = clean and not store.is_cut
-    emit.emit(DaemonStopped(clean))
+    event_log.record(DaemonStopped(clean))
     if store.is_cut:
-        emit.settle(LAST_LINES_S)
+        event_log.settle(LAST_LINES_S)
         os._exit(EXIT_FAILURE)  # else SQLite closes what is left of the log, and writes into it
     return 0 if clean else EXIT_FAILURE
 
 
-def _tell_early_stop(emit: Emit, signal_name: str) -> None:
+def _tell_early_stop(event_log: EventLog, signal_name: str) -> None:
     """The last lines of a daemon that was stopped before it served anybody."""
-    emit.emit(DaemonStopping(signal_name))
-    emit.emit(DaemonStopped(clean=True))
-    emit.settle(LAST_LINES_S)
+    event_log.record(DaemonStopping(signal_name))
+    event_log.record(DaemonStopped(clean=True))
+    event_log.settle(LAST_LINES_S)
 
 
-def _tell_of_damage(store: Store, emit: Emit) -> None:
+def _tell_of_damage(store: Store, event_log: EventLog) -> None:
     """What the start found to be missing, or passed over; who runs this is told before anything
     is served. Snapshots of another log are no damage: a loss leaves them behind, and was told."""
     loss = store.loss
     if loss is not None:
         detail = f"{loss.sentence} chatd goes on under a new epoch: clients start over."
-        emit.emit(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
+        event_log.record(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
     for one in store.passed_over:
         if one.reason is not PassedOverFor.EPOCH:
-            emit.emit(SnapshotUnusable(one.name, one.reason))
+            event_log.record(SnapshotUnusable(one.name, one.reason))
 
 
 def _shown_address(listener: socket.socket) -> str:

@@ -8,9 +8,9 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
-from chatd.server.clients import Clients
-from chatd.server.http_app import Health
-from chatd.server.internal import Reason
+from chatd.net.http.app import Health
+from chatd.net.http.internal import Reason
+from chatd.service.clients import Clients
 
 STARTING = Reason("starting", "The door is not open yet.")
 DRAINING = Reason("draining", "The daemon is about to end and takes nobody in.")

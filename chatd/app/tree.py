@@ -23,18 +23,18 @@ import trio
 from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
-from chatd.observe import ActorCrashed, Emit, InternalError
+from chatd.observe import ActorCrashed, EventLog, InternalError
 from chatd.observe.clock import wall_ms
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
 
-def supervise(parts: Parts, emit: Emit) -> Supervisor:
+def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
     """The tree of a daemon, ready to run."""
 
     def on_crash(name: str, error: Exception) -> None:
-        emit.emit(ActorCrashed(name, type(error).__name__))
-        emit.emit(InternalError.of(name, error))
+        event_log.record(ActorCrashed(name, type(error).__name__))
+        event_log.record(InternalError.of(name, error))
 
     log = Supervisor(
         "log",
@@ -119,7 +119,7 @@ class _Messages:
         )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():
-            while (seen := parts.feeds.last_seq(room)) < last_seq:
+            while (seen := parts.timelines.last_seq(room)) < last_seq:
                 page = await parts.store.readers.page(
                     room, before=None, after=seen, limit=PAGE, thread_id=None
                 )

@@ -14,7 +14,7 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.actors.retention import Retention
 from chatd.app.ages import Ages
-from chatd.observe import Emit, FileRenewed, LogDisplaced, LogReturned, StoreFailed
+from chatd.observe import EventLog, FileRenewed, LogDisplaced, LogReturned, StoreFailed
 from chatd.store import CommitFailed, StoreClosed, StoreLocked, StoreReadFailed
 from chatd.wire.codes import Code
 
@@ -42,7 +42,7 @@ class Upkeep:
         retention: Retention,
         renew: Callable[[], list[str]],
         ages: Ages,
-        emit: Emit,
+        event_log: EventLog,
     ) -> None:
         """`renew` makes files again that are gone, and names them; it may block. `ages` are
         looked at, so that a clock which jumps is seen to."""
@@ -51,7 +51,7 @@ class Upkeep:
         self._index = index
         self._retention = retention
         self._renew = renew
-        self._emit = emit
+        self._event_log = event_log
         self._told: StoreFailed | None = None
         self._told_s = -math.inf
         self._displaced: str | None = None
@@ -67,7 +67,7 @@ class Upkeep:
                     await self._log.commit(())  # where nobody writes, who else would notice
                 await self._index.catch_up(now_s + INDEX_S)
                 for name in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
-                    self._emit.emit(FileRenewed(name))
+                    self._event_log.record(FileRenewed(name))
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
                     await self._retention.run()
@@ -89,12 +89,12 @@ class Upkeep:
         """What lasts is told now and then, not each second."""
         if failed != self._told or now_s - self._told_s >= AGAIN_S:
             self._told, self._told_s = failed, now_s
-            self._emit.emit(failed)
+            self._event_log.record(failed)
 
     def _tell_of_place(self) -> None:
         displaced = self._log.displaced
         if displaced is not None and self._displaced is None:
-            self._emit.emit(LogDisplaced(displaced))
+            self._event_log.record(LogDisplaced(displaced))
         elif displaced is None and self._displaced is not None:
-            self._emit.emit(LogReturned())
+            self._event_log.record(LogReturned())
         self._displaced = displaced

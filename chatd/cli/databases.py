@@ -8,7 +8,7 @@ from typing import Final
 
 import trio
 
-from chatd.answers.peers.inspection import Inspected, inspect
+from chatd.answers.mcp.inspection import Inspected, inspect
 from chatd.answers.sample import make_sample
 from chatd.app.answering import configured_databases
 from chatd.cli.options import say

@@ -35,8 +35,8 @@ def db_mcp(
     """
     # Ctrl-C ends it quietly from the first moment: the import takes a second.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from chatd.answers.bundled.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX, Place
-    from chatd.answers.bundled.server import serve
+    from chatd.sqlite_mcp.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX, Place
+    from chatd.sqlite_mcp.server import serve
 
     open_missing_streams()
     serve(

@@ -4,7 +4,7 @@ from chatd.config.databases import Database
 from chatd.config.errors import ConfigError
 from chatd.config.load import DEFAULT, Loaded, load
 from chatd.config.outside import missing
-from chatd.config.places import PLACES, shown_path, state_directory
+from chatd.config.paths import PLACES, shown_path, state_directory
 from chatd.config.rooms import EVERYBODY, FileConnection
 from chatd.config.sections import (
     Answers,

@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from chatd.answers.bundled.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
-from chatd.answers.lexer import Dialect
-from chatd.answers.peers.mapping import READY, TERMS, Binary, Call, Form
-from chatd.answers.peers.mapping import Mapping as PeerMapping
+from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form
+from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.sql.lexer import Dialect
 from chatd.config.errors import Unfit, described, nearest
 from chatd.config.kinds import Choice, Flag, Kind, Seconds, Text, Whole, unknown_name
+from chatd.sqlite_mcp.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.wire.identifiers import is_connection_id
 
 DIALECTS: Final = ("sqlite", "postgres", "mysql")

@@ -16,7 +16,7 @@ import attrs
 from chatd.config.checks import check_together
 from chatd.config.errors import ConfigError, Unfit, described, nearest
 from chatd.config.kinds import unknown_name
-from chatd.config.places import PLACES, VARIABLE, read_file, shown_path
+from chatd.config.paths import PLACES, VARIABLE, read_file, shown_path
 from chatd.config.sections import Config, about, keys_of, sections, tables
 
 PREFIX = "CHATD_"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from chatd.config.databases import Database
 from chatd.config.kinds import unknown_name
-from chatd.config.places import shown_path
+from chatd.config.paths import shown_path
 from chatd.config.sections import Config
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chatd.config.databases import shown
 from chatd.config.load import Loaded
-from chatd.config.places import shown_path
+from chatd.config.paths import shown_path
 from chatd.config.rooms import FileConnection
 from chatd.config.sections import Config, about, keys_of, sections, tables
 

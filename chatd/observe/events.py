@@ -33,14 +33,14 @@ class Event:
     and how many it left out."""
 
 
-class Emit(Protocol):
+class EventLog(Protocol):
     """Where events go: the log of the daemon, or a `Recorder` in tests."""
 
     def wants(self, level: Level) -> bool:
         """Whether events of this level are written; saves making those that are not."""
         ...
 
-    def emit(self, event: Event) -> None: ...
+    def record(self, event: Event) -> None: ...
 
     def settle(self, timeout_s: float) -> None:
         """Wait until what was emitted is written, `timeout_s` at most."""

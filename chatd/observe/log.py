@@ -20,7 +20,7 @@ import attrs
 from chatd.observe.clock import wall_ms
 from chatd.observe.events import Event, Level
 from chatd.observe.lines import Line, json_line, logfmt_line, people_line
-from chatd.observe.scribe import Scribe
+from chatd.observe.log_writer import Scribe
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
@@ -44,7 +44,7 @@ _Reader = tuple[str, str, Callable[[Event], dict[str, object]], _Ration | None]
 
 
 class Log:
-    """Writes events; made by `open_log`. Slots, as `emit` runs for every message."""
+    """Writes events; made by `open_log`. Slots, as `record` runs for every message."""
 
     __slots__ = (
         "_clock_ms",
@@ -77,7 +77,7 @@ class Log:
         """Whether events of this level are written."""
         return level >= self.threshold
 
-    def emit(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Write an event, if its level is high enough. Never raises on account of the stream."""
         if event.level < self.threshold:
             return

@@ -31,8 +31,8 @@ from chatd.observe.events import (
     DatabaseConnected,
     DatabaseLost,
     Disconnected,
-    Emit,
     Event,
+    EventLog,
     HandshakeRefused,
     InternalError,
     Level,
@@ -123,7 +123,7 @@ def _word(value: object) -> str:
 class Metrics:
     """Counts what is emitted and hands it to the log; `gauge` adds what is read when asked."""
 
-    def __init__(self, log: Emit) -> None:
+    def __init__(self, log: EventLog) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
         self._log = log
         self._registry = CollectorRegistry()
@@ -141,12 +141,12 @@ class Metrics:
         """As the log says; an event that is counted is emitted whether it is written or not."""
         return self._log.wants(level)
 
-    def emit(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Count, and pass on."""
         series = self._series.get(type(event))
         if series is not None:
             series.count(event)
-        self._log.emit(event)
+        self._log.record(event)
 
     def settle(self, timeout_s: float) -> None:
         self._log.settle(timeout_s)

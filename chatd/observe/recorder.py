@@ -21,7 +21,7 @@ class Recorder:
         del level
         return True
 
-    def emit(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         self.events.append(event)
 
     def settle(self, timeout_s: float) -> None:

@@ -15,6 +15,7 @@ from chatd.store import schema
 from chatd.store.backup import copy_log, remove_log, sync_file
 from chatd.store.connections import connect_to_create
 from chatd.store.errors import BackupDamaged, BackupFailed, StoreDamaged
+from chatd.store.integrity import faults
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log_file import (
     LOG_NAME,
@@ -26,7 +27,6 @@ from chatd.store.opening import make_directory
 from chatd.store.recovery import Recovered, recover
 from chatd.store.replacement import put_in_place, restored_path
 from chatd.store.snapshots import sync_directory
-from chatd.store.soundness import faults
 
 _UNFINISHED_NAME = f"{LOG_NAME}.restoring"
 

@@ -18,6 +18,7 @@ import attrs
 
 from chatd.store import schema
 from chatd.store.errors import StoreDamaged, StoreTooOld, StoreUnavailable
+from chatd.store.integrity import faults
 from chatd.store.log_file import (
     LOG_NAME,
     explained,
@@ -45,7 +46,6 @@ from chatd.store.snapshots import (
     read_snapshot,
     snapshots_of,
 )
-from chatd.store.soundness import faults
 
 _WHY_NOT = {
     PassedOverFor.DAMAGED: "is damaged; a start passes it over",

@@ -4,9 +4,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.mailbox import Mailbox
-from chatd.actors.pace import WINDOW_S
 from chatd.chat.messages import (
     Accepted,
     Command,

@@ -11,7 +11,6 @@ import trio.testing
 
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
-from chatd.answers.questions import Help, Misused, Question
 from chatd.answers.requests import (
     Answered,
     Database,
@@ -27,6 +26,7 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.service import Answers, Rules
+from chatd.answers.sql.questions import Help, Misused, Question
 from chatd.answers.table import Column, Row
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
@@ -34,7 +34,7 @@ from chatd.observe.recorder import Recorder
 from chatd.store import StoreReadFailed
 from chatd.store.readers import Answering
 from chatd.wire.codes import Code, Refusal
-from tests.answers.readers import ReaderHere
+from tests.answers.sql.readers import ReaderHere
 from tests.chat.commands import message_id
 
 ROOM, OTHER_ROOM = "demo", "sales"

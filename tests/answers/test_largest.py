@@ -8,7 +8,7 @@ import pytest
 from chatd.answers.answer import Answer, Ending
 from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
 from chatd.answers.markdown import SENTENCE_CHARS_MAX
-from chatd.answers.peers.results import COLUMNS_MAX, Meter
+from chatd.answers.mcp.results import COLUMNS_MAX, Meter
 from chatd.answers.prose import readable
 from chatd.answers.table import Column, Row
 from chatd.chat.markup import MARKUPS

@@ -4,10 +4,6 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.answers.guard import Policy
-from chatd.answers.questions import Help, Misused
-from chatd.answers.reader import WAITING_MAX
-from chatd.answers.reading import Piece
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -17,10 +13,13 @@ from chatd.answers.requests import (
     Stopped,
 )
 from chatd.answers.service import Cancelling
+from chatd.answers.sql.guard import Policy
+from chatd.answers.sql.questions import Help, Misused
+from chatd.answers.sql.reader import WAITING_MAX
+from chatd.answers.sql.reading import Piece
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
 from chatd.wire.codes import Code, Refusal
-from tests.answers.readers import ENDLESS
 from tests.answers.services import (
     COLUMNS,
     OTHER_ROOM,
@@ -30,6 +29,7 @@ from tests.answers.services import (
     failed,
     open_service,
 )
+from tests.answers.sql.readers import ENDLESS
 from tests.chat.commands import message_id
 
 MINE = {ROOM: None}

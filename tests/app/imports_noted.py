@@ -11,9 +11,9 @@ from typing import Any
 import trio
 
 from chatd.cli import main
-from chatd.server.front_door import FrontDoor
+from chatd.engine.listener import Listener
 
-serve = FrontDoor.serve
+serve = Listener.serve
 
 
 class Noting:
@@ -25,7 +25,7 @@ class Noting:
         self._door: Any = None
 
     async def serve(
-        self, door: FrontDoor, listeners: Any, task_status: Any = trio.TASK_STATUS_IGNORED
+        self, door: Listener, listeners: Any, task_status: Any = trio.TASK_STATUS_IGNORED
     ) -> None:
         self._door = task_status
         await serve(door, listeners, self)
@@ -46,7 +46,7 @@ class Noting:
 if __name__ == "__main__":
     noting = Noting()
     sys.meta_path.insert(0, noting)  # type: ignore[arg-type]
-    FrontDoor.serve = (  # type: ignore[method-assign]
+    Listener.serve = (  # type: ignore[method-assign]
         lambda door, listeners, task_status: noting.serve(door, listeners, task_status)
     )
     main()

@@ -50,7 +50,7 @@ async def db_mcp_of(daemon: Daemon) -> int:
 async def reader_of(daemon: Daemon) -> int:
     """The process that reads messages for a daemon, once it is ready."""
     await daemon.event("reader.ready", 30)
-    [child] = children(daemon.process.pid, "chatd.answers.reader_process")
+    [child] = children(daemon.process.pid, "chatd.answers.sql.reader_process")
     return child
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.answers.peers.fake_peer import main as fake_peer
-from tests.answers.peers.faults import FAULTS, End, statement
+from tests.answers.mcp.fake_peer import main as fake_peer
+from tests.answers.mcp.faults import FAULTS, End, statement
 from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.questions import answer, answer_to, ask, ends

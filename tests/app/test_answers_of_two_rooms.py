@@ -7,10 +7,10 @@ from typing import Any
 
 import trio
 
-from tests.answers.bundled.databases import checksum
 from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, House
 from tests.app.questions import answer, ends
+from tests.sqlite_mcp.databases import checksum
 
 ROOMS = ("north", "south")
 STOCK = {"north": [["anchor", 1], ["buoy", 2]], "south": [["cactus", 3], ["date", 4]]}

@@ -11,7 +11,7 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from chatd.server.internal import HEAD_S
+from chatd.net.http.internal import HEAD_S
 from tests.app.client import Client, token_for
 from tests.app.daemon import Daemon, House, fetch, fetch_inside
 from tests.processes import open_files

@@ -15,7 +15,7 @@ import trio
 
 from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
-from tests.server.peers import BINARY, CONTINUATION, TEXT, frame, read_to_end, upgrade_request
+from tests.net.peers import BINARY, CONTINUATION, TEXT, frame, read_to_end, upgrade_request
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 ENV = {

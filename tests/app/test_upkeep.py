@@ -9,8 +9,8 @@ from chatd.app import upkeep
 from chatd.observe import FileRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
 from chatd.observe.recorder import Recorder
 from chatd.store import CommitFailed, CommitOutcome, FailureCode
-from tests.server.chats import ROOM, message, open_chat
-from tests.server.test_chat_catch_up import FREE, write
+from tests.service.chats import ROOM, message, open_chat
+from tests.service.test_catch_up_of_clients import FREE, write
 
 
 async def soon(recorder: Recorder, kind: type) -> None:

@@ -1,4 +1,4 @@
-"""The front door, sessions and hub without the chat, for measuring: `... protocol_app PORT`.
+"""The front door, sessions and adapter without the chat, for measuring: `... protocol_app PORT`.
 
 `msg(x)` acks x; `join(room)` joins and acks "ok"; `bcast(x)` emits `bcast(x)` to room `r`, the
 sender included, and acks "ok". Everything else is as `chatd serve` has it.
@@ -7,19 +7,19 @@ sender included, and acks "ok". Everything else is as `chatd serve` has it.
 import sys
 from typing import Any
 
-from chatd.server.hub import Hub
-from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later
-from chatd.server.sockets import Socket, SocketIOConnection, outgoing
+from chatd.engine.session import Later
+from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event, encode
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import Socket, SocketIOConnection, outgoing
 from tests.conformance.host import run_application, sockets_of
 
 
 class ProtocolApp:
     """The application: no state of its own."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -33,11 +33,11 @@ class ProtocolApp:
             case ["msg", value]:
                 socket.ack(event.ack_id, value)
             case ["join", str(room)]:
-                self._hub.join(socket, room)
+                self._adapter.join(socket, room)
                 socket.ack(event.ack_id, "ok")
             case ["bcast", value]:
                 said = outgoing(encode(Event(socket.namespace, ["bcast", value])))
-                self._hub.broadcast(socket.namespace, "r", said)
+                self._adapter.broadcast(socket.namespace, "r", said)
                 socket.ack(event.ack_id, "ok")
         return None
 

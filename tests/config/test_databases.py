@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.answers.peers.mapping import READY, Binary, Call, Form, Mapping
+from chatd.answers.mcp.mapping import READY, Binary, Call, Form, Mapping
 from chatd.config import ConfigError, Database, Loaded, explain, load, sample
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"

@@ -14,15 +14,14 @@ from email.utils import formatdate
 
 import orjson
 
+from chatd.engine.engine import Engine
+from chatd.engine.flusher import Flusher
+from chatd.engine.polling import PollingTransport
+from chatd.engine.session import Handshake, Later, Session
 from chatd.engineio import HeartbeatSettings, Query
-from chatd.server.engine import Engine
-from chatd.server.flusher import Flusher
-from chatd.server.http_connection import HttpExchange
-from chatd.server.polling import PollingTransport
-from chatd.server.reasons import DisconnectReason
-from chatd.server.request import RequestHead
-from chatd.server.session import Later, Session
-from chatd.server.sockets import Handshake
+from chatd.net.disconnects import DisconnectReason
+from chatd.net.http.connection import HttpExchange
+from chatd.net.http.reader import RequestHead
 from tests.conformance.engine_echo import message_of
 from tests.conformance.host import MakeUpper, arguments, run_application
 

@@ -4,12 +4,11 @@ Path `/engine.io/`, pingInterval 300 ms, pingTimeout 200 ms; every message goes 
 as text and binary as binary. There is no Socket.IO above it.
 """
 
+from chatd.engine.flusher import Flusher
+from chatd.engine.outgoing import Outgoing, OutgoingBinary
+from chatd.engine.session import Handshake, Later, Session
 from chatd.engineio import HeartbeatSettings
-from chatd.server.flusher import Flusher
-from chatd.server.outgoing import Outgoing, OutgoingBinary
-from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later, Session
-from chatd.server.sockets import Handshake
+from chatd.net.disconnects import DisconnectReason
 from tests.conformance.host import MakeUpper, arguments, run_application
 
 

@@ -14,19 +14,19 @@ from typing import Any
 import trio
 
 from chatd.app.listen import CannotListenError, open_listeners
+from chatd.engine.engine import Engine
+from chatd.engine.flusher import Flusher
+from chatd.engine.listener import Listener, ListenerSettings
+from chatd.engine.session import Handshake, Session, Sessions, SessionSettings, Upper
 from chatd.engineio import HeartbeatSettings
-from chatd.server.admission import Admission
-from chatd.server.deadlines import Deadlines
-from chatd.server.engine import Engine
-from chatd.server.flusher import Flusher
-from chatd.server.front_door import FrontDoor, FrontDoorSettings
-from chatd.server.http_app import Health, build_app
-from chatd.server.http_lane import HttpLane
-from chatd.server.hub import Hub
-from chatd.server.origin import OriginRules
-from chatd.server.readiness import make_readiness
-from chatd.server.session import Session, Sessions, SessionSettings, Upper
-from chatd.server.sockets import Application, Handshake, SocketIOConnection
+from chatd.net.admission import Admission
+from chatd.net.deadlines import Deadlines
+from chatd.net.http.app import Health, build_app
+from chatd.net.http.cors import OriginRules
+from chatd.net.http.hypercorn import HttpLane
+from chatd.net.poller import make_poller
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import Application, SocketIOConnection
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted
@@ -44,20 +44,20 @@ class NoStatus:
 class Silence:
     """Events that nobody reads."""
 
-    def emit(self, event: object) -> None:
+    def record(self, event: object) -> None:
         pass
 
     def settle(self, timeout_s: float) -> None:
         pass
 
 
-def sockets_of(make: Callable[[Hub], Application]) -> Callable[[Flusher], MakeUpper]:
-    """Sessions that speak Socket.IO to the application `make(hub)`."""
+def sockets_of(make: Callable[[Adapter], Application]) -> Callable[[Flusher], MakeUpper]:
+    """Sessions that speak Socket.IO to the application `make(adapter)`."""
 
     def prepare(flusher: Flusher) -> MakeUpper:
-        hub = Hub(flusher)
-        app = make(hub)
-        return lambda session, handshake: SocketIOConnection(session, handshake, app, hub)
+        adapter = Adapter(flusher)
+        app = make(adapter)
+        return lambda session, handshake: SocketIOConnection(session, handshake, app, adapter)
 
     return prepare
 
@@ -72,8 +72,8 @@ def arguments(heartbeat: HeartbeatSettings = HEARTBEAT) -> tuple[int, HeartbeatS
     return given.port, HeartbeatSettings(given.ping_interval / 1000, given.ping_timeout / 1000)
 
 
-def run_from_command_line(make: Callable[[Hub], Application], **settings: Any) -> None:
-    """Serve `make(hub)` as the command line says; `heartbeat` in `settings` is the default."""
+def run_from_command_line(make: Callable[[Adapter], Application], **settings: Any) -> None:
+    """Serve `make(adapter)` as the command line says; `heartbeat` in `settings` is the default."""
     port, heartbeat = arguments(settings.pop("heartbeat", HEARTBEAT))
     run_application(sockets_of(make), port=port, heartbeat=heartbeat, **settings)
 
@@ -92,7 +92,7 @@ def run_application(
     """Serve until a signal comes; `deadlines`, where the application has some of its own."""
 
     async def main() -> None:
-        emit = Silence()
+        event_log = Silence()
         flusher = Flusher()
         admission = Admission(
             handshakes_per_second=1e6,
@@ -106,19 +106,19 @@ def run_application(
             SessionSettings(heartbeat, max_payload_bytes, connect_timeout_s, 10.0, 1_048_576),
             deadlines or Deadlines(),
             flusher,
-            emit,
+            event_log,
             admission,
         )
-        readiness = make_readiness()
+        readiness = make_poller()
         origins = OriginRules(("*",), is_loopback=True)
-        engine = engine_class(sessions, admission, origins, prepare(flusher), emit)
-        door = FrontDoor(
-            FrontDoorSettings(path, 10.0, 16_384),
+        engine = engine_class(sessions, admission, origins, prepare(flusher), event_log)
+        door = Listener(
+            ListenerSettings(path, 10.0, 16_384),
             engine,
             readiness,
             admission,
             HttpLane(build_app(NoStatus()), body_timeout_s=10.0, report_fault=lambda fault: None),
-            emit,
+            event_log,
         )
         listeners = open_listeners("127.0.0.1", port, BACKLOG)
         taken = listeners[0].getsockname()[1]

@@ -21,12 +21,12 @@ from typing import Any
 
 import trio
 
-from chatd.server.deadlines import Deadlines, Entry
-from chatd.server.hub import Hub
-from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later
-from chatd.server.sockets import Socket, SocketIOConnection, outgoing
+from chatd.engine.session import Later
+from chatd.net.deadlines import Deadlines, Entry
+from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event, encode
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import Socket, SocketIOConnection, outgoing
 from tests.conformance.host import run_from_command_line
 
 OPEN_NAMESPACES = ("/", "/custom")
@@ -38,8 +38,8 @@ GONE = "gone"  # the state of a socket that has left; an ack to it would be a br
 class PeersApp:
     """The application. Its only state: which sockets a connection has."""
 
-    def __init__(self, hub: Hub, deadlines: Deadlines) -> None:
-        self._hub = hub
+    def __init__(self, adapter: Adapter, deadlines: Deadlines) -> None:
+        self._adapter = adapter
         self._deadlines = deadlines
         self._sockets: dict[SocketIOConnection, list[Socket]] = {}
 
@@ -65,11 +65,11 @@ class PeersApp:
             case ["message-with-ack", *args]:
                 socket.ack(event.ack_id, *args)
             case ["join", str(room)]:
-                self._hub.join(socket, room)
+                self._adapter.join(socket, room)
                 socket.ack(event.ack_id, "ok")
             case ["say", str(room), text]:
                 said = outgoing(encode(Event(socket.namespace, ["said", text])))
-                self._hub.broadcast(socket.namespace, room, said, but=socket)
+                self._adapter.broadcast(socket.namespace, room, said, but=socket)
                 socket.ack(event.ack_id, {"ok": True})
             case ["bin"]:
                 socket.emit("bin", {"a": [b"\1\2\3"], "b": {"c": b""}}, "x", b"hi")
@@ -127,4 +127,4 @@ class Question:
 
 if __name__ == "__main__":
     deadlines = Deadlines()
-    run_from_command_line(lambda hub: PeersApp(hub, deadlines), deadlines=deadlines)
+    run_from_command_line(lambda adapter: PeersApp(adapter, deadlines), deadlines=deadlines)

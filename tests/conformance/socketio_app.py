@@ -7,19 +7,19 @@ On connect each emits `auth` with what CONNECT carried. In `/`, `message(...a)` 
 
 from typing import Any
 
+from chatd.engine.session import Later
 from chatd.engineio import HeartbeatSettings
-from chatd.server.hub import Hub
-from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later
-from chatd.server.sockets import Socket, SocketIOConnection
+from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
 
 
 class ProtocolSuiteApp:
     """The application: no state."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         pass
 
     def on_connect(

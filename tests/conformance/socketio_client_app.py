@@ -11,12 +11,12 @@ from typing import Any
 
 import trio
 
+from chatd.engine.session import Handshake, Later
 from chatd.engineio import HeartbeatSettings
-from chatd.server.hub import Hub
-from chatd.server.reasons import DisconnectReason
-from chatd.server.session import Later
-from chatd.server.sockets import Handshake, Socket, SocketIOConnection
+from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
+from chatd.sockets.adapter import Adapter
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
 
 ANSWER_DELAY_S = 0.01
@@ -28,7 +28,7 @@ UTF8 = ("てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "
 class ClientSuiteApp:
     """The application; a socket's state is its handshake object."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         pass
 
     def on_connect(

@@ -10,12 +10,12 @@ import sys
 import trio
 
 from chatd.app.listen import open_listeners
-from chatd.server.deadlines import Deadlines
-from chatd.server.engine import switched
-from chatd.server.http_connection import HttpConnection
-from chatd.server.outlet import Outlet
-from chatd.server.readiness import Readiness, Wait, make_readiness
-from chatd.server.reasons import DisconnectReason
+from chatd.engine.engine import switched
+from chatd.net.deadlines import Deadlines
+from chatd.net.disconnects import DisconnectReason
+from chatd.net.http.connection import HttpConnection
+from chatd.net.poller import Poller, Wait, make_poller
+from chatd.net.writer import SocketWriter
 from chatd.websocket import (
     Close,
     Decoder,
@@ -41,20 +41,20 @@ class EchoLane:
         self._sock = sock
         self._wait = wait
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
-        self._outlet = Outlet(sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None)
+        self._writer = SocketWriter(sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None)
 
     def _failed(self, reason: DisconnectReason) -> None:
         pass  # the socket is shut down, which the reading task sees
 
     async def run(self, response: bytes, received: bytes) -> None:
         async with trio.open_nursery() as nursery:
-            self._outlet.start(nursery)
-            self._outlet.write(response)
+            self._writer.start(nursery)
+            self._writer.write(response)
             data = received
             while True:
                 if data:
                     self._feed(data)
-                await self._outlet.caught_up()
+                await self._writer.caught_up()
                 await self._wait.readable()
                 try:
                     data = self._sock.recv(READ_BYTES)
@@ -75,18 +75,18 @@ class EchoLane:
             while (event := self._decoder.next_event()) is not None:
                 match event:
                     case str():
-                        self._outlet.write(encode_text(event.encode()))
+                        self._writer.write(encode_text(event.encode()))
                     case bytes():
-                        self._outlet.write(encode_binary(event))
+                        self._writer.write(encode_binary(event))
                     case Ping(payload):
-                        self._outlet.write(encode_pong(payload))
+                        self._writer.write(encode_pong(payload))
                     case Close(code):
-                        self._outlet.finish(encode_close(code), LINGER_S)
+                        self._writer.finish(encode_close(code), LINGER_S)
         except ProtocolError as error:
-            self._outlet.finish(encode_close(error.code), LINGER_S)
+            self._writer.finish(encode_close(error.code), LINGER_S)
 
 
-async def serve_connection(sock: socket.socket, readiness: Readiness, deadlines: Deadlines) -> None:
+async def serve_connection(sock: socket.socket, readiness: Poller, deadlines: Deadlines) -> None:
     wait = readiness.watch(sock)
     try:
         connection = HttpConnection(
@@ -101,7 +101,7 @@ async def serve_connection(sock: socket.socket, readiness: Readiness, deadlines:
 
 
 async def main(port: int) -> None:
-    readiness, deadlines = make_readiness(), Deadlines()
+    readiness, deadlines = make_poller(), Deadlines()
     (listener,) = open_listeners("127.0.0.1", port, BACKLOG)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:

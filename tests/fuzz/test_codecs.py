@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from chatd import engineio, socketio, websocket
-from chatd.server.request import BadRequestError, RequestReader
+from chatd.net.http.reader import BadRequestError, RequestReader
 from chatd.websocket.decoder import unmask
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure

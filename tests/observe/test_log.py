@@ -17,8 +17,8 @@ from chatd.observe import (
     Connected,
     DaemonStopped,
     Disconnected,
-    Emit,
     Event,
+    EventLog,
     InternalError,
     LimitHit,
     MessageReceived,
@@ -39,7 +39,7 @@ def lines(format: str, *events: Event, level: str = "debug", terminal: bool = Fa
     stream = io.StringIO()
     log = open_log(format, level, stream, terminal, clock_ms=lambda: NOW_MS)
     for event in events:
-        log.emit(event)
+        log.record(event)
     return stream.getvalue()
 
 
@@ -92,11 +92,11 @@ def test_events_that_strangers_make_are_written_so_often_and_then_counted() -> N
     stream = io.StringIO()
     log = open_log("json", "info", stream, False, clock_ms=lambda: now_ms)
     for _ in range(CHEAP_PER_S + 30):
-        log.emit(LimitHit("socket_events_per_minute", "ann", None))
+        log.record(LimitHit("socket_events_per_minute", "ann", None))
     for _ in range(CHEAP_PER_S + 30):
-        log.emit(SENT)
+        log.record(SENT)
     now_ms += 1000
-    log.emit(LimitHit("socket_events_per_minute", "ann", None))
+    log.record(LimitHit("socket_events_per_minute", "ann", None))
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
     names = [line["event"] for line in written]
     assert names.count("message.sent") == CHEAP_PER_S + 30
@@ -111,7 +111,7 @@ def test_the_clock_goes_on_within_and_beyond_a_second() -> None:
     stream = io.StringIO()
     log = open_log("json", "info", stream, False, clock_ms=lambda: next(times))
     for _ in range(3):
-        log.emit(SENT)
+        log.record(SENT)
     stamps = [json.loads(line)["timestamp"][-7:] for line in stream.getvalue().splitlines()]
     assert stamps == ["01.000Z", "01.999Z", "02.000Z"]
 
@@ -170,15 +170,15 @@ def test_a_broken_pipe_loses_the_line_and_raises_nothing(
     broken_pipe: TextIO,
 ) -> None:
     log = open_log(format, "info", broken_pipe, False)
-    log.emit(SENT)
-    log.emit(SENT)
+    log.record(SENT)
+    log.record(SENT)
     assert log.lost == 2
 
 
 def test_a_full_disk_loses_the_line_and_raises_nothing() -> None:
     with open("/dev/full", "w") as stream:
         log = open_log("json", "info", stream, False)
-        log.emit(SENT)
+        log.record(SENT)
     assert log.lost == 1
 
 
@@ -189,7 +189,7 @@ def test_a_stream_that_was_closed_loses_the_line_and_raises_nothing(
     stream: TextIO = io.StringIO() if kind == "memory" else (tmp_path / "log").open("w")
     log = open_log("json", "info", stream, False)
     stream.close()
-    log.emit(SENT)
+    log.record(SENT)
     assert log.lost == 1
 
 
@@ -200,10 +200,10 @@ def test_a_line_that_was_cut_short_does_not_spoil_a_later_one() -> None:
     with open(reader, "rb", buffering=0) as out, open(writer, "w") as stream:
         log = open_log("json", "info", stream, False)
         while not log.lost:
-            log.emit(MessageSent("m" * 5000, "c", 1, "u", False))
+            log.record(MessageSent("m" * 5000, "c", 1, "u", False))
         while out.read(1 << 20):
             pass
-        log.emit(SENT)
+        log.record(SENT)
         text = out.read(1 << 20) or b""
     assert json.loads(text.splitlines()[-1])["message_id"] == "m-1"
     assert log.lost == 1
@@ -211,7 +211,7 @@ def test_a_line_that_was_cut_short_does_not_spoil_a_later_one() -> None:
 
 def test_each_line_is_in_the_file_at_once(tmp_path: Path) -> None:
     with open(tmp_path / "log", "w") as stream:
-        open_log("json", "info", stream, False).emit(SENT)
+        open_log("json", "info", stream, False).record(SENT)
         assert (tmp_path / "log").read_text().endswith("\n")
 
 
@@ -223,7 +223,7 @@ def failure() -> InternalError:
         except KeyError as error:
             raise ExceptionGroup(secret_of_the_caller, [OSError(28, "No space"), error]) from error
     except ExceptionGroup as error:
-        return InternalError.of("hub", error)
+        return InternalError.of("adapter", error)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -299,8 +299,8 @@ def test_what_users_ask_and_databases_answer_is_not_in_a_debug_log_either() -> N
 
 def test_a_recorder_keeps_what_it_is_given() -> None:
     recorder = Recorder()
-    emit: Emit = recorder
-    emit.emit(SENT)
-    emit.emit(DaemonStopped(True))
+    event_log: EventLog = recorder
+    event_log.record(SENT)
+    event_log.record(DaemonStopped(True))
     assert recorder.of(MessageSent) == [SENT]
     assert len(recorder.events) == 2

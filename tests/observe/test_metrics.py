@@ -65,7 +65,7 @@ def test_an_event_is_counted_and_passed_on() -> None:
         ConfigurationLoaded(None),  # counted nowhere
     ]
     for event in events:
-        metrics.emit(event)
+        metrics.record(event)
     assert recorder.events == events
     found = samples(metrics)
     assert found["chatd_limits_hit_total", "user_messages_per_minute"] == 2
@@ -103,7 +103,7 @@ def test_commits_are_a_histogram_of_seconds() -> None:
 
 def test_two_daemons_in_a_process_count_for_themselves() -> None:
     one, other = Metrics(Recorder()), Metrics(Recorder())
-    one.emit(LimitHit("rooms_per_socket", "ada", None))
+    one.record(LimitHit("rooms_per_socket", "ada", None))
     assert samples(one)["chatd_limits_hit_total", "rooms_per_socket"] == 1
     assert ("chatd_limits_hit_total", "rooms_per_socket") not in samples(other)
 

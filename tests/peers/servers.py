@@ -38,7 +38,7 @@ LIMITS: Final = (
 def free_port() -> int:
     """A port that nobody has, and that nobody is given for a connection of their own.
 
-    Below the ephemeral ports: there, a client that comes back again and again to a port of this
+    Below the volatile ports: there, a client that comes back again and again to a port of this
     machine that nobody listens on would sooner or later be connected to itself.
     """
     for port in random.sample(range(20_000, 32_000), 200):

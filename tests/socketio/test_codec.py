@@ -77,7 +77,7 @@ VECTORS: list[tuple[Packet, str, tuple[bytes, ...]]] = [
 
 
 def decode(text: str, *attachments: bytes, from_server: bool = True) -> Packet | None:
-    """Feed one packet to a fresh decoder; whatever comes before the last attachment is None."""
+    """Timeline one packet to a fresh decoder; whatever comes before the last attachment is None."""
     decoder = Decoder(from_server=from_server)
     packet = decoder.receive_text(text)
     for attachment in attachments:

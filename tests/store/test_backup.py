@@ -12,11 +12,11 @@ from chatd.store import schema
 from chatd.store.backup import back_up_store
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import BackupFailed, StoreDamaged, StoreTooNew, StoreUnavailable
+from chatd.store.integrity import faults
 from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import Store, open_store
 from chatd.store.restore import restore_store
-from chatd.store.soundness import faults
 from tests.store.full_store import fill
 from tests.store.logs import NOW_MS, ROOM, stored, stored_from
 

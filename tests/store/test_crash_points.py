@@ -24,6 +24,7 @@ from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored
 from chatd.store.backup import back_up_store
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreTooOld
+from chatd.store.integrity import faults
 from chatd.store.log import Committed, Log
 from chatd.store.log_file import LOG_NAME, look
 from chatd.store.mark import MARK_NAME
@@ -32,7 +33,6 @@ from chatd.store.recovery import Recovered
 from chatd.store.restore import restore_store
 from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
 from chatd.store.snapshots import PassedOverFor, Snapshot
-from chatd.store.soundness import faults
 from chatd.store.verify import Finding, verify_store
 from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
 from tests.store.recorded_disk import (

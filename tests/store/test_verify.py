@@ -12,10 +12,10 @@ from chatd.chat.queue import GAPS_MAX, Queue
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreTooNew, StoreTooOld, StoreUnavailable
+from chatd.store.integrity import FAULTS_MAX
 from chatd.store.log_file import LOG_NAME, look
 from chatd.store.opening import open_store
 from chatd.store.snapshots import Snapshot, write_snapshot
-from chatd.store.soundness import FAULTS_MAX
 from chatd.store.verify import Verified, verify_store
 from tests.store.full_store import asked, fill, write_snapshot_of, write_to
 from tests.store.logs import NOW_MS, ROOM, kept, stored

@@ -1,0 +1,86 @@
+"""MCP with a server at a URL: streamable HTTP by the SDK, over a client with bounds.
+
+The SDK follows redirects within the origin of the URL only. Its client reads whole responses, and
+unpacks them; so bytes are counted before, and packed ones are not taken.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx2
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
+
+from chatd.answers.mcp.link import SIZES_A_CALL, Link
+
+CONNECT_S: Final = 5.0
+"""How long it may take to connect, and to take a request."""
+
+
+class TooMuch(httpx2.StreamError):
+    """A response has more bytes than it may have, or they are packed."""
+
+
+class _Counted(httpx2.AsyncByteStream):
+    """The body of a response, up to a number of bytes."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, bytes_left: int) -> None:
+        self._body = body
+        self._bytes_left = bytes_left
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            self._bytes_left -= len(piece)
+            if self._bytes_left < 0:
+                raise TooMuch("more bytes than a response may have")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+class Bounded(httpx2.AsyncBaseTransport):
+    """Another transport, whose responses are bounded.
+
+    A single JSON document may have the bytes of a message; a stream of events, each of which the
+    SDK bounds, some times as many. A 404 is how a server says that it does not know the session.
+    """
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, link: Link) -> None:
+        self._inner = inner
+        self._link = link
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._inner.handle_async_request(request)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        is_events = response.headers.get("content-type", "").startswith("text/event-stream")
+        is_packed = response.headers.get("content-encoding", "identity") != "identity"
+        times = SIZES_A_CALL if is_events else 1
+        most = 0 if is_packed else times * self._link.max_message_bytes
+        if response.status_code == httpx2.codes.NOT_FOUND and self._link.is_ready:
+            self._link.is_forgotten = True
+        response.stream = _Counted(response.stream, most)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+@asynccontextmanager
+async def http_streams(
+    url: str, headers: Mapping[str, str], call_timeout_s: float, link: Link
+) -> AsyncIterator[TransportStreams]:
+    """The streams to and from a server. One that is dead cancels who uses them, and raises."""
+    async with (
+        httpx2.AsyncClient(
+            transport=Bounded(httpx2.AsyncHTTPTransport(), link),
+            headers={**headers, "Accept-Encoding": "identity"},
+            timeout=httpx2.Timeout(CONNECT_S, read=call_timeout_s + CONNECT_S),
+            trust_env=False,
+        ) as client,
+        streamable_http_client(
+            url, http_client=client, max_sse_event_size=link.max_message_bytes
+        ) as streams,
+    ):
+        yield streams

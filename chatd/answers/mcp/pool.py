@@ -1,0 +1,405 @@
+"""The sessions with the db-mcp of one database, and the `Database` that they make.
+
+Each session lives in a task of its own, so that a peer that dies, hangs or lies costs its own call
+only. The first is opened at once and kept, so that a question does not wait for a process to start;
+the others when there are more questions than sessions. A call holds a session; calls that find none
+wait in order. A session that was lost is opened again, at once where it was of use; else after 1 s,
+2 s, and so on up to a minute.
+
+The MCP SDK takes a second to import and 30 MB, so that it is imported by the first session, in a
+thread.
+"""
+
+import math
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import trio
+
+from chatd.answers.mcp.calls import ToolCall, tool_call
+from chatd.answers.mcp.link import Forgotten, Link, Unfit
+from chatd.answers.mcp.locks import lock_variables
+from chatd.answers.requests import (
+    Answered,
+    DatabaseFailed,
+    ExplainStatement,
+    Request,
+    Sink,
+    Stopped,
+    Terms,
+)
+from chatd.answers.table import Column, Row
+from chatd.config import Database as Configured
+from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
+from chatd.wire.codes import EXPLANATIONS, Code
+
+if TYPE_CHECKING:
+    from chatd.answers.mcp.session import Session
+
+BACKOFF_S: Final = (1.0, 60.0)
+"""Before the first and before any later attempt to open a session again; doubled between."""
+LASTING_S: Final = 10.0
+"""A session that was ready for so long was of use, though nobody asked anything."""
+COMPLAINTS: Final = 20
+"""Times that a life of a child is said to have written to its standard error."""
+
+
+def bundled_command(file: Path, configured: Configured) -> tuple[str, ...]:
+    """What starts the db-mcp that chatd brings along, on a SQLite file."""
+    command = (sys.executable, "-P", "-m", "chatd", "db-mcp", "--database", str(file))
+    if configured.read_only:
+        return command
+    return (
+        *command,
+        "--writable",
+        *("--max-rows-written", str(configured.max_rows_written)),
+        *("--max-growth-bytes", str(configured.max_growth_bytes)),
+    )
+
+
+@attrs.define(eq=False)
+class _Job:
+    """A call that waits or runs. It is the sink of its rows until nobody wants them any more."""
+
+    call: ToolCall
+    terms: Terms
+    sink: Sink | None
+    stop: trio.Event = attrs.field(factory=trio.Event)
+    done: trio.Event = attrs.field(factory=trio.Event)
+    outcome: Answered | Stopped | DatabaseFailed | None = None
+    is_repeated: bool = False
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        if self.sink is not None:
+            self.sink.columns(columns)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        if self.sink is not None:
+            self.sink.rows(rows)
+
+    def end(self, outcome: Answered | Stopped | DatabaseFailed) -> None:
+        """The first end counts."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.done.set()
+
+
+@attrs.define(eq=False)
+class _Place:
+    """A place for a session: whether one is there, or is opened, or rests until its next try."""
+
+    is_warm: bool
+    is_ready: bool = False
+    is_busy: bool = False
+    is_opening: bool = False
+    is_resting: bool = False
+    failures: int = 0
+    has_served: bool = False
+    ready_at_s: float | None = None
+    was_brief: bool = False
+
+    def count(self, now_s: float) -> None:
+        """Count a life that has ended: how many in a row have failed.
+
+        One that served or lasted was of use. The first that was ready and ended before that is no
+        failure yet, so that a crash is nobody's who asks next; one more of them is, so that a peer
+        that ends as soon as it is ready is not started in a spin.
+        """
+        has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= LASTING_S
+        if self.has_served or has_lasted:
+            self.failures, self.was_brief = 0, False
+        elif self.ready_at_s is not None and not self.was_brief:
+            self.failures, self.was_brief = 0, True
+        else:
+            self.failures += 1
+
+
+class McpDatabase:
+    """The database of one room; `run` is the life of a child of a supervisor."""
+
+    def __init__(
+        self,
+        connection_id: str,
+        configured: Configured,
+        event_log: EventLog,
+        *,
+        sample: Path | None = None,
+        own_environment: Mapping[str, str] = os.environ,
+        on_complaint: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """`sample` is the file of the sample database, where that one is configured.
+
+        `on_complaint` is given what the db-mcp writes to its standard error; nobody else is.
+        """
+        self._connection_id = connection_id
+        self._configured = configured
+        self._mapping = configured.peer
+        self._event_log = event_log
+        self._command = configured.command
+        self._passed = configured.pass_environment
+        file = (
+            sample if configured.sample else Path(configured.sqlite) if configured.sqlite else None
+        )
+        if file is not None:
+            self._command = bundled_command(file, configured)
+            self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
+        self._own_environment = own_environment
+        self._on_complaint = on_complaint
+        self._places = [_Place(is_warm=number == 0) for number in range(configured.connections)]
+        self._queue: deque[_Job] = deque()
+        self._news = trio.Event()
+        self._is_running = False
+        self._reason = EXPLANATIONS[Code.DB_UNAVAILABLE].sentence
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a session is there, or is opened for the first time."""
+        return self._is_running and any(
+            place.is_ready or (place.is_warm and place.failures == 0) for place in self._places
+        )
+
+    @property
+    def why_unavailable(self) -> str | None:
+        """A sentence where no session is there; None where one is, or the first is on its way."""
+        return None if self.is_available or not self._is_running else self._reason
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are, or would be opened now; 1 at least, which may be waited for
+        while it is opened."""
+        return max(1, sum(not place.is_resting for place in self._places))
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether the mapping has a tool for plans."""
+        return self._mapping.explain is not None
+
+    async def ask(
+        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+    ) -> Answered | Stopped:
+        """Carry a request out; see `Database`."""
+        call = tool_call(self._mapping, self._configured.dialect, request, terms)
+        if call is None:
+            raise _impossible(request)
+        if not self.is_available:
+            raise self._unavailable()
+        job = _Job(call, terms, sink)
+        self._queue.append(job)
+        self._tell()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._stop_when, stop, job)
+                await job.done.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            job.sink = None
+            self._withdraw(job)
+        assert job.outcome is not None
+        if isinstance(job.outcome, DatabaseFailed):
+            raise job.outcome
+        return job.outcome
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the sessions until cancelled. Who asks before the first is ready waits for it."""
+        self._is_running = True
+        try:
+            async with trio.open_nursery() as nursery:
+                for place in self._places:
+                    nursery.start_soon(self._keep, place)
+                task_status.started()
+        finally:
+            self._is_running = False
+            self._fail_waiting()
+            for place in self._places:
+                place.is_ready = place.is_opening = place.is_busy = place.is_resting = False
+
+    async def _stop_when(self, stop: trio.Event, job: _Job) -> None:
+        await stop.wait()
+        self._withdraw(job)
+
+    def _withdraw(self, job: _Job) -> None:
+        """Nobody wants the job any more: one that waits is taken out, one that runs is stopped."""
+        if job in self._queue:
+            self._queue.remove(job)
+            job.end(Stopped(is_confirmed=True))
+        job.stop.set()
+
+    def _tell(self) -> None:
+        """Have all who wait look again."""
+        self._news.set()
+        self._news = trio.Event()
+
+    def _unavailable(self) -> DatabaseFailed:
+        return DatabaseFailed(Code.DB_UNAVAILABLE, self._reason)
+
+    def _fail_waiting(self) -> None:
+        while self._queue:
+            self._queue.popleft().end(self._unavailable())
+
+    async def _keep(self, place: _Place) -> None:
+        """Keep one place: open a session, serve with it, and again."""
+        while True:
+            while not place.is_warm and not self._is_wanted():
+                await self._news.wait()
+            place.is_opening = True
+            place.has_served, place.ready_at_s = False, None
+            reason = await self._live(place)
+            place.is_ready = place.is_opening = place.is_busy = False
+            if reason is None:  # closed on our side, as a call may still run on
+                continue
+            place.count(trio.current_time())
+            wait_s = delay_s(place.failures)
+            self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s))
+            self._reason = f"The server of this database cannot be asked: {reason}."
+            if not self.is_available:
+                self._fail_waiting()
+            place.is_resting = wait_s > 0
+            await trio.sleep(wait_s)
+            place.is_resting = False
+
+    def _is_wanted(self) -> bool:
+        """Whether more wait than there are sessions that are free, or will be soon."""
+        coming = [
+            place
+            for place in self._places
+            if (place.is_ready and not place.is_busy)
+            or (not place.is_ready and (place.is_opening or (place.is_warm and not place.failures)))
+        ]
+        return len(self._queue) > len(coming)
+
+    async def _live(self, place: _Place) -> str | None:
+        """One life of a session. The reason of its end, None where it was ended here."""
+        began_s = trio.current_time()
+        link = Link(self._configured.max_message_bytes, self._tell)
+        fault: Exception | None = None
+        is_closed_here = False
+        start_s = self._configured.start_timeout_s
+        try:
+            with trio.CancelScope(deadline=began_s + start_s) as starting:
+                async with self._opened(link) as session:
+                    starting.deadline = math.inf
+                    place.is_ready, place.ready_at_s = True, trio.current_time()
+                    took_ms = (place.ready_at_s - began_s) * 1000
+                    self._event_log.record(DatabaseConnected(self._connection_id, took_ms))
+                    self._tell()
+                    await self._serve(place, session, link)
+                    is_closed_here = not link.is_lost
+        except* Exception as error:  # beside it there may be a cancellation, which goes its way
+            fault = error
+        if fault is None and is_closed_here:
+            return None
+        return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
+
+    @asynccontextmanager
+    async def _opened(self, link: Link) -> "AsyncIterator[Session]":
+        """A session over the transport that is configured."""
+        # Typed as Any, so that the import stays late; `session.opened` has the types.
+        module: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.session")
+        transport: AbstractAsyncContextManager[Any]
+        if self._configured.url:
+            http: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.http")
+            transport = http.http_streams(
+                self._configured.url,
+                self._configured.headers,
+                self._configured.call_timeout_s,
+                link,
+            )
+        else:
+            stdio: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.stdio")
+            variables = stdio.environment(
+                self._own_environment,
+                self._passed,
+                lock_variables(
+                    self._configured.dialect,
+                    read_only=self._configured.read_only,
+                    call_timeout_s=self._configured.call_timeout_s,
+                ),
+                self._configured.environment,
+            )
+            transport = stdio.child_streams(self._command, variables, link, self._heard())
+        async with module.opened(transport, link, self._mapping) as session:
+            yield session
+
+    def _heard(self) -> Callable[[bytes], None]:
+        """Who is told that a child wrote to its standard error."""
+        left = COMPLAINTS
+
+        def hear(piece: bytes) -> None:
+            nonlocal left
+            if left > 0:
+                left -= 1
+                self._event_log.record(DatabaseWrote(self._connection_id, len(piece)))
+            if self._on_complaint is not None:
+                self._on_complaint(piece)
+
+        return hear
+
+    async def _serve(self, place: _Place, session: "Session", link: Link) -> None:
+        """Carry out one job after the other, until the session is of no more use."""
+        while session.is_usable and not link.is_lost:
+            if not self._queue:
+                await self._news.wait()
+                continue
+            job = self._queue.popleft()
+            place.is_busy = place.has_served = True
+            try:
+                job.end(
+                    await session.ask(
+                        job.call, job.terms, job, job.stop, self._configured.call_timeout_s
+                    )
+                )
+            except Forgotten:
+                if not job.is_repeated and not job.stop.is_set():
+                    job.is_repeated = True
+                    self._queue.appendleft(job)
+            except DatabaseFailed as failed:
+                job.end(failed)
+            finally:
+                if job not in self._queue:  # cancelled by a dead peer, or with the daemon
+                    job.end(link.failure)
+                place.is_busy = False
+
+
+_PACKAGE: Final = "chatd.answers.mcp"
+
+
+def delay_s(failures: int) -> float:
+    """How long to wait before a session is opened again, after so many failures in a row."""
+    least, most = BACKOFF_S
+    return min(most, least * 2 ** min(failures - 1, 16)) if failures else 0.0
+
+
+def _impossible(request: Request) -> DatabaseFailed:
+    if isinstance(request, ExplainStatement):
+        code = Code.DB_DRY_RUN_UNSUPPORTED
+        return DatabaseFailed(code, EXPLANATIONS[code].sentence)
+    return DatabaseFailed(
+        Code.DB_ERROR, "The server of this database has no tool for that; ask with a statement."
+    )
+
+
+def _reason(link: Link, fault: Exception | None) -> str:
+    """Why a session ended, for the log: bounds and types, never what was said."""
+    if link.breach is not None:
+        return link.breach
+    leaves = _leaves(fault) if fault is not None else []
+    for leaf in leaves:
+        if isinstance(leaf, Unfit):  # its text is the names of tools of the configuration
+            return f"without the tools {leaf}"
+    if leaves and not link.is_lost:
+        words = leaves[0].strerror if isinstance(leaves[0], OSError) else None
+        return f"{type(leaves[0]).__name__}: {words}" if words else type(leaves[0]).__name__
+    return "the process ended"
+
+
+def _leaves(error: BaseException) -> "list[BaseException]":
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for member in error.exceptions for leaf in _leaves(member)]
+    return [error]

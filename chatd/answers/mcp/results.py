@@ -1,0 +1,468 @@
+"""From what a tool answers to columns and rows, or to `DatabaseFailed`; pure.
+
+Every `Form` of `mapping` has a reader here. A reader takes anything: what it does not understand is
+an answer "in an unexpected form", never another exception. Texts are bounded by who received them
+(`stdio`, `http`); rows and bytes are counted here, by a `Meter`, as they travel.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
+from typing import Final, NoReturn
+
+import attrs
+import orjson
+
+from chatd.answers.mcp.calls import ToolCall
+from chatd.answers.mcp.contract import Field, columns_as_json
+from chatd.answers.mcp.listing import TEXT
+from chatd.answers.mcp.literals import BadLiteral, parse
+from chatd.answers.mcp.mapping import Binary, Form
+from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.requests import DatabaseFailed, Sink
+from chatd.answers.sql.scopes import TableName
+from chatd.answers.table import BYTES, Cell, Column, Row, cell
+from chatd.wire.codes import Code
+
+COLUMNS_MAX: Final = 2_000
+"""Columns of a table; SQLite's default and more than Postgres has. Beyond: unexpected form."""
+COLUMNS_BYTES: Final = 131_072
+"""Bytes of the columns of an answer, as JSON; beyond: their names and types are cut."""
+SENTENCE_CHARS: Final = 500
+"""Characters of a database's own error that are passed on; the rest is cut."""
+VALUE: Final = "value"
+"""The column of a list of plain values."""
+
+_CODES: Final = frozenset(code for code in Code if code.startswith("db_"))
+_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
+_SYNTAX: Final = re.compile(
+    r"syntax error|error in your SQL syntax|incomplete input", re.IGNORECASE
+)
+_RULE: Final = re.compile(r"\s*:?-+:?\s*")
+_RECORD: Final = re.compile(r"^(\d+)\. row$", re.MULTILINE)
+_RECORDS_END: Final = re.compile(
+    r"Result: (?:showing first )?(\d+) rows( \(output truncated\))?\s*\Z"
+)
+_END_CHARS: Final = 100
+"""Characters at the end of records in which that end stands."""
+_NAME_CHARS: Final = 200
+"""Characters of the name of a column in records; a longer one is none."""
+
+
+@attrs.frozen
+class ToolResult:
+    """What came back from a tool; `structured` is None where there was none."""
+
+    text: str
+    structured: object = None
+    is_error: bool = False
+
+
+@attrs.frozen
+class Table:
+    """A result; `is_truncated`: the peer says that it left rows out."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+    is_truncated: bool = False
+
+
+class Meter:
+    """Lets pass to the sink of one answer what its terms allow; `is_full` once something did not.
+
+    A text with half a surrogate pair, which is no Unicode, cannot travel; it is mended here.
+    """
+
+    def __init__(self, sink: Sink, max_rows: int, max_bytes: int) -> None:
+        self._sink = sink
+        self._rows_left = max_rows
+        self._bytes_left = max_bytes
+        self.is_full = False
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        """The columns, once, before the first rows."""
+        sound = [Column(_sound(one.name), one.type and _sound(one.type)) for one in columns]
+        self._sink.columns(_fitting(sound))
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """The next rows; the first that does not fit, and all after it, are left out."""
+        passed: list[Row] = []
+        for row in rows:
+            try:
+                size = len(orjson.dumps(row)) + 1
+            except TypeError:
+                row = [_sound(value) if isinstance(value, str) else value for value in row]
+                size = len(orjson.dumps(row)) + 1
+            if self.is_full or self._rows_left < 1 or size > self._bytes_left:
+                self.is_full = True
+                break
+            self._rows_left -= 1
+            self._bytes_left -= size
+            passed.append(row)
+        if passed:
+            self._sink.rows(passed)
+
+
+def _fitting(columns: Sequence[Column]) -> Sequence[Column]:
+    """The columns, with the names and types that are longest cut, until all of them fit."""
+    chars_max = COLUMNS_BYTES
+    while len(orjson.dumps(columns_as_json(columns))) > COLUMNS_BYTES:
+        chars_max //= 2
+        columns = [
+            Column(_cut(one.name, chars_max), one.type and _cut(one.type, chars_max))
+            for one in columns
+        ]
+    return columns
+
+
+def _cut(text: str, chars_max: int) -> str:
+    return text if len(text) <= chars_max else f"{text[: chars_max - 1]}…"
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int) -> Table:
+    """The table of a result, of at most `max_rows` and one more, which tells that there are more.
+
+    Raises `DatabaseFailed` where the peer says so, or its answer has not the form of the mapping.
+    """
+    text = result.text
+    if result.is_error:
+        raise _told_failure(result.structured) or failure(_complaint(text))
+    if text.lstrip().startswith(mapping.error_prefixes):
+        raise failure(_complaint(text))
+    try:
+        return _READERS[call.form](result, call, mapping.binary, max_rows + 1)
+    except (ValueError, TypeError, RecursionError, BadLiteral) as error:
+        raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED) from error
+
+
+UNEXPECTED: Final = "The database's server answered in a form that is not the configured one."
+
+
+def failure(complaint: str) -> DatabaseFailed:
+    """The failure that a database's own words tell: cut, on one line, without passwords."""
+    cut = complaint[: 4 * SENTENCE_CHARS]
+    line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
+    words = _PASSWORD.sub(r"\1:***@", line)
+    if len(words) > SENTENCE_CHARS:
+        words = words[:SENTENCE_CHARS] + "..."
+    code = Code.DB_SYNTAX if _SYNTAX.search(words) else Code.DB_ERROR
+    return DatabaseFailed(code, words or "The database gave an error without words.")
+
+
+def _told_failure(structured: object) -> DatabaseFailed | None:
+    """The failure of a peer that knows the codes: `{code, message}` in structured content."""
+    match structured:
+        case {Field.CODE: str() as code, Field.MESSAGE: str() as message} if code in _CODES:
+            return DatabaseFailed(Code(code), failure(message).sentence)
+    return None
+
+
+def _complaint(text: str) -> str:
+    """What an error says: the text, or `error` or `message` of the JSON that it is."""
+    if text.lstrip().startswith("{"):
+        try:
+            return _said(from_json(text)) or text
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def _said(document: object) -> str | None:
+    if isinstance(document, Mapping):
+        for key in ("error", "message"):
+            said = document.get(key)
+            if isinstance(said, Mapping):
+                said = said.get("message")
+            if isinstance(said, str):
+                return said
+    return None
+
+
+def from_json(text: str) -> object:
+    """JSON with every digit: a number that no float holds is the text that it was.
+
+    Raises `ValueError` or `RecursionError`.
+    """
+    return json.loads(text, parse_float=_float, parse_int=_int, parse_constant=str)
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    try:
+        return number if Decimal(repr(number)) == Decimal(text) else text
+    except InvalidOperation:  # an infinite float, or an exponent beyond all reach
+        return text
+
+
+def _int(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python converts
+        return text
+
+
+def json_cell(value: object, binary: Binary) -> Cell:
+    """A value of JSON as a cell; lists and objects that are no bytes are their JSON."""
+    if not isinstance(value, Mapping | list):
+        return cell(value)
+    match value, binary:
+        case {"$bytes": str() as text}, _ if len(value) == 1:
+            return {BYTES: text}
+        case {"type": "Buffer", "data": list() as numbers}, Binary.BUFFER:
+            raw = _bytes(numbers)
+        case Mapping(), Binary.INDEXED if value:
+            keys = [str(index) for index in range(len(value))]
+            raw = _bytes(list(value.values())) if list(value) == keys else None
+        case _:
+            raw = None
+    return json.dumps(value, ensure_ascii=False) if raw is None else cell(raw)
+
+
+def _bytes(numbers: list[object]) -> bytes | None:
+    small = [number for number in numbers if type(number) is int and 0 <= number <= 255]
+    return bytes(small) if len(small) == len(numbers) else None
+
+
+def _structured(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    if result.structured is None:
+        _refuse("no structured content")
+    return _document(result.structured, call, binary, most)
+
+
+def _json(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    return _document(from_json(result.text), call, binary, most)
+
+
+def _document(document: object, call: ToolCall, binary: Binary, most: int) -> Table:
+    if isinstance(document, Mapping) and document.get("success") is False:
+        raise failure(_said(document) or "")
+    truncated = isinstance(document, Mapping) and document.get("truncated") is True
+    for step in call.rows.split(".") if call.rows else ():
+        document = _step(document, step, call)
+        truncated = truncated or (
+            isinstance(document, Mapping) and document.get("truncated") is True
+        )
+    table = _shaped(document, binary, most)
+    return attrs.evolve(table, is_truncated=True) if truncated else table
+
+
+def _step(document: object, step: str, call: ToolCall) -> object:
+    if isinstance(document, Mapping):
+        return document[step] if step in document else _refuse(f"no {step}")
+    if not isinstance(document, list):
+        _refuse("no object and no list")
+    if step == "*" and call.table is not None:
+        for one in document:
+            if isinstance(one, Mapping) and _is_called(one, call.table):
+                return one
+        raise DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(call.table.text)}.")
+    return document[int(step)] if int(step) < len(document) else _refuse(f"no member {step}")
+
+
+def _is_called(described: Mapping[object, object], table: TableName) -> bool:
+    """Whether it is the table: of its name and, as far as both tell one, of its schema."""
+    schema = table.schema or described.get("schema")
+    return described.get("name") == table.name and described.get("schema", schema) == schema
+
+
+def _shaped(document: object, binary: Binary, most: int) -> Table:
+    """A table from any of the shapes that JSON has for one."""
+    match document:
+        case {"columns": list() as columns, "rows": list() as rows}:
+            return _with_columns(columns, rows, binary, most)
+        case {"rows": list() as rows} | {"data": list() as rows}:
+            return _shaped(rows, binary, most)
+        case list() if all(isinstance(row, Mapping) for row in document):
+            return _objects(document, binary, most)
+        case list() if all(isinstance(row, list) for row in document):
+            width = max(len(row) for row in document)
+            names = [f"column {number}" for number in range(1, width + 1)]
+            return _with_columns(names, document, binary, most)
+        case list():
+            plain = [[json_cell(value, binary)] for value in document[:most]]
+            return Table((Column(VALUE),), plain)
+        case Mapping():
+            return _objects([document], binary, most)
+    return _refuse("no table")
+
+
+def _with_columns(
+    columns: Sequence[object], rows: Sequence[object], binary: Binary, most: int
+) -> Table:
+    named = tuple(_column(column) for column in columns)
+    if len(named) > COLUMNS_MAX:
+        _refuse("too many columns")
+    cells: list[Row] = []
+    for row in rows[:most]:
+        if isinstance(row, Mapping):
+            values = [row.get(column.name) for column in named]
+        elif isinstance(row, list) and len(row) == len(named):
+            values = row
+        else:
+            _refuse("a row of another width")
+        cells.append([json_cell(value, binary) for value in values])
+    return Table(named, cells)
+
+
+def _column(column: object) -> Column:
+    match column:
+        case str():
+            return Column(column)
+        case {"name": str() as name, "type": str() as kind}:
+            return Column(name, kind)
+        case {"name": str() as name}:
+            return Column(name)
+    return _refuse("a column without a name")
+
+
+def _objects(rows: Sequence[object], binary: Binary, most: int) -> Table:
+    """Rows as objects; a column is any name that one of them has, in the order of appearance."""
+    names: dict[str, None] = {}
+    objects = [row for row in rows[:most] if isinstance(row, Mapping)]
+    for row in objects:
+        names.update(dict.fromkeys(row))
+        if len(names) > COLUMNS_MAX:
+            _refuse("too many columns")
+    cells = [[json_cell(row.get(name), binary) for name in names] for row in objects]
+    return Table(tuple(Column(name) for name in names), cells)
+
+
+def _python(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    document = parse(result.text)
+    if not isinstance(document, list):
+        _refuse("no list")
+    return _shaped(document, binary, most)
+
+
+def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    """The first table of a text: a line of names, a rule, rows; text around it is passed over."""
+    lines = [line.strip() for line in result.text.splitlines()]
+    for at in range(len(lines) - 1):
+        names, rule = _pipes(lines[at]), _pipes(lines[at + 1])
+        if names and len(rule) == len(names) and all(_RULE.fullmatch(part) for part in rule):
+            break
+    else:
+        _refuse("no Markdown table")
+    rows: list[Row] = []
+    for line in lines[at + 2 :]:
+        if "|" not in line or len(rows) == most:
+            break
+        parts = _pipes(line)
+        if len(parts) > len(names):
+            _refuse("a row that is wider than its table")
+        rows.append([*parts, *[""] * (len(names) - len(parts))])
+    return Table(tuple(Column(name) for name in _few(names)), rows)
+
+
+def _pipes(line: str) -> list[str]:
+    """The cells of a line of a Markdown table; an escaped pipe is part of a cell."""
+    if "|" not in line:
+        return []
+    inner = line.removeprefix("|")
+    if inner.endswith("|") and not inner.endswith("\\|"):
+        inner = inner[:-1]
+    return [part.strip().replace("\\|", "|") for part in re.split(r"(?<!\\)\|", inner)]
+
+
+def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    lines = result.text.removesuffix("\n").split("\n")
+    names = lines[0].split("\t")
+    rows: list[Row] = []
+    for line in lines[1 : most + 1]:
+        parts = line.split("\t")
+        if len(parts) != len(names):
+            _refuse("a row of another width")
+        rows.append(parts)
+    return Table(tuple(Column(name) for name in _few(names)), rows)
+
+
+def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    """Records as mcp-alchemy writes them.
+
+    A value may go on over several lines, and one of these may look like "name: value". So a name
+    counts as a column only where every record has it, in the same order.
+    """
+    text = result.text
+    if text.strip() == "No rows returned":
+        return Table((), ())
+    if not text.startswith("1. row"):
+        return _text(result, call, binary, most)
+    end = _RECORDS_END.search(text, max(0, len(text) - _END_CHARS))
+    if end is None:
+        _refuse("records without an end")
+    body = text[: end.start()].rstrip("\n")
+    starts: list[re.Match[str]] = []
+    for match in _RECORD.finditer(body):  # another number is a line of a value
+        if match.group(1) == str(len(starts) + 1):
+            starts.append(match)
+    parts: list[list[str]] = []
+    for match, following in zip_longest(starts, starts[1:]):
+        until = len(body) if following is None else following.start() - 1
+        part = body[match.end() + 1 : until]
+        parts.append((part if following is None else part.removesuffix("\n")).split("\n"))
+    names = _common_names(parts)
+    rows = [_record(lines, names) for lines in parts[:most]]
+    return Table(tuple(Column(name) for name in names), rows, is_truncated=bool(end.group(2)))
+
+
+def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
+    """The names that every record has, in the order of the first."""
+    names = _starts(records[0])
+    for lines in records[1:]:
+        there = set(_starts(lines))
+        names = [name for name in names if name in there]
+    return list(_few(names))
+
+
+def _starts(lines: Sequence[str]) -> list[str]:
+    """What stands before a colon at the start of lines."""
+    return [line.partition(": ")[0] for line in lines if ": " in line[: _NAME_CHARS + 2]]
+
+
+def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
+    values: list[list[str]] = []
+    for line in lines:
+        if len(values) < len(names) and line.startswith(f"{names[len(values)]}: "):
+            values.append([line[len(names[len(values)]) + 2 :]])
+        elif values:
+            values[-1].append(line)
+    if len(values) != len(names):
+        _refuse("a record of another width")
+    texts = ["\n".join(parts) for parts in values]
+    return [None if text == "NULL" else text for text in texts]
+
+
+def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    names = [name.strip() for name in result.text.split(",") if name.strip()]
+    return Table((Column("name"),), [[name] for name in names[:most]])
+
+
+def _text(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+    lines = result.text.splitlines()
+    return Table((Column(TEXT),), [[line] for line in lines[:most]])
+
+
+def _few(names: Sequence[str]) -> Sequence[str]:
+    return names if len(names) <= COLUMNS_MAX else _refuse("too many columns")
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ValueError(why)
+
+
+_READERS: Final[Mapping[Form, Callable[[ToolResult, ToolCall, Binary, int], Table]]] = {
+    Form.STRUCTURED: _structured,
+    Form.JSON: _json,
+    Form.MARKDOWN: _markdown,
+    Form.TABS: _tabs,
+    Form.PYTHON: _python,
+    Form.RECORDS: _records,
+    Form.NAMES: _names,
+    Form.TEXT: _text,
+}

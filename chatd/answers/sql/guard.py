@@ -1,0 +1,462 @@
+"""Whether a statement may run: the second layer of read-only (SPEC 6).
+
+A statement is allowed when two readers agree that it is harmless. The first reads the words, with
+`lexer` and the lists here and in `functions`, and believes no parser; the second is the grammar of
+the dialect (`grammar`), whose tree may hold only what stands in `nodes`. What neither understands
+is refused. The rules, in their order:
+
+1. the text is clear (`lexer`) and short, and is not nested deeply;
+2. it is one statement, and its first word begins a query;
+3. no word outside of quotes is one that writes, escapes or locks; a column of such a name has to be
+   put in quotes;
+4. every name before a parenthesis is a function of the list, or calls nothing by its place; a size
+   that it takes is written as a small number; in Postgres every type and every operator is one
+   that the server brings (`catalogue`);
+5. the grammar makes one query of it, out of parts that read;
+6. where the context narrows, every table is inside of it (`scopes`);
+7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
+
+Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
+through, and nothing else: no files, no other databases, no code, no rights, nothing that the server
+knows of itself. A view is code, which runs with the rights of who made it; a temporary table would
+stand in for another of its name; CASCADE changes what the statement does not name.
+
+The statement that is sent differs from the one that was written by its comments, and by the names
+that could mean something else: in Postgres functions and types are named by their catalogue, and in
+MySQL no space stands before the parenthesis of a call, where `now ()` may be a stored function.
+
+What the schema itself does stays with the credentials, the third layer: a view, an operator for a
+type of the schema's own, a cast or a generated column may call functions, and so may `t.f` in
+Postgres, on a row `t` of a table.
+"""
+
+import enum
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from chatd.answers.sql import nodes
+from chatd.answers.sql.catalogue import (
+    CATALOGUE,
+    Unvouched,
+    check_members,
+    check_operators,
+    is_by_syntax,
+    named_types,
+)
+from chatd.answers.sql.functions import FORMATS, FUNCTIONS, SIZE_MAX, SIZES, words
+from chatd.answers.sql.grammar import NotParsed, parse
+from chatd.answers.sql.keywords import is_grammar
+from chatd.answers.sql.lexer import (
+    EMPTIED,
+    Dialect,
+    Kind,
+    Lexed,
+    Token,
+    Unclear,
+    closing_parentheses,
+    lex,
+)
+from chatd.answers.sql.scopes import TableName, outside_table, unknown_column
+from chatd.wire.codes import EXPLANATIONS, Code
+
+if TYPE_CHECKING:
+    from sqlglot import Expr
+
+DEPTH_MAX = 40  # parentheses and brackets inside of each other; honest statements have 5
+NODES_MAX = 20_000  # parts of the tree, four for each word; beyond it the statement is refused
+NAME_CHARS_MAX = 128  # of a table's name and of its schema's
+
+_QUERY = frozenset({"SELECT", "WITH", "VALUES"})
+_CHANGES_TABLES = ("CREATE", "ALTER", "DROP", "TRUNCATE")
+_CHANGE = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", *_CHANGES_TABLES})
+
+# Words that write, or stand in statements that do. In a query they have to be put in quotes.
+_WRITES = _CHANGE | frozenset({"INTO", "SET", "UPSERT"})
+# Words that leave the tables: files, other databases, code, rights, locks. Never outside of quotes.
+_ESCAPES = words("""
+    attach call copy deallocate detach dumpfile execute grant handler infile load lock outfile
+    pragma prepare procedure reindex revoke vacuum
+""")
+# The same, where something is created; in a query these are honest names of columns.
+_CREATES_ESCAPES = words("extension function program tablespace trigger virtual")
+_LOCKS_AFTER_FOR = ("UPDATE", "SHARE", "NO", "KEY")
+# Where a statement changes tables, `name (` after these words is a list of columns.
+_BEFORE_DEFINED = ("INTO", "TABLE", "REFERENCES", "INDEX", "KEY")
+# A size in a format that comes with the arguments, or has more than four digits.
+_SIZE_IN_FORMAT = re.compile(r"%[^%A-Za-z]*(?:\*|[0-9]{5})")
+# What is grammar of MySQL, and a function to sqlglot.
+_GRAMMAR_CALLED = ("ROW", "VALUES")
+
+
+@attrs.frozen
+class Policy:
+    """What the statements of a question may do; see `requests.Terms`."""
+
+    dialect: Dialect
+    read_only: bool = True
+    schema: str | None = None
+    tables: tuple[str, ...] | None = None
+
+
+@attrs.frozen
+class Allowed:
+    """The statement may run. `sql` is it as it is sent; `is_reading`: it changes nothing."""
+
+    sql: str
+    is_reading: bool
+
+
+@attrs.frozen
+class Rejected:
+    """The statement may not run. The sentence says what to do about it."""
+
+    code: Code
+    sentence: str
+
+
+Verdict: TypeAlias = Allowed | Rejected
+
+_WRITING = Rejected(Code.DB_READ_ONLY, EXPLANATIONS[Code.DB_READ_ONLY].sentence)
+
+
+def check_statement(sql: str, policy: Policy) -> Verdict:
+    """Whether the statement may run under the policy. Never raises, whatever it is given."""
+    lexed = lex(sql, policy.dialect)
+    if isinstance(lexed, Unclear):
+        return _rejected(lexed.sentence)
+    for rule in (_check_shape, _check_words):
+        refused = rule(lexed.tokens, policy)
+        if refused is not None:
+            return refused
+    names = _check_names(lexed.tokens, policy)
+    if isinstance(names, Rejected):
+        return names
+    verdict = _check_tree(lexed, policy)
+    return verdict if isinstance(verdict, Rejected) else Allowed(names.sent(lexed), verdict)
+
+
+def check_table(name: str, policy: Policy) -> TableName | Rejected:
+    """The table that a name means, with its schema where it has one; or why it may not be asked.
+
+    A name is one or two parts with a dot between, each with or without quotes. What comes out holds
+    letters, digits, `_`, `$`, spaces and hyphens only, so that it can be put in quotes anywhere.
+    """
+    lexed = lex(name, policy.dialect)
+    if isinstance(lexed, Unclear):
+        return _rejected(lexed.sentence)
+    table = TableName.of_tokens(lexed.tokens, policy.dialect)
+    if table is None or lexed.sql != name.strip():
+        return _rejected("Name one table, as in orders or sales.orders.")
+    for part in (table.schema or "", table.name):
+        if len(part) > NAME_CHARS_MAX or re.search(r"[^\w $-]", part):
+            return _rejected("The name of the table is too long, or holds other signs than _ $ -.")
+    if not table.is_within(policy.dialect, policy.schema, policy.tables):
+        return _outside(table)
+    return table
+
+
+def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
+    """One statement, not too deep, that begins as it may."""
+    first = next((token for token in tokens if not token.is_symbol("(")), None)
+    if first is None:
+        return Rejected(Code.DB_SYNTAX, "There is no statement in it.")
+    if any(token.is_symbol(";") for token in tokens):
+        return _rejected("Send one statement at a time, with no ; in it.")
+    if not _is_balanced(tokens):
+        return Rejected(Code.DB_SYNTAX, "Its parentheses do not match, or are nested too deeply.")
+    if first.is_word(*_QUERY):
+        return None
+    if first.is_word(*_CHANGE) and first is tokens[0]:
+        return None if not policy.read_only else _WRITING
+    if first.is_word("EXPLAIN"):
+        return _rejected("Send the statement alone with /explain.")
+    if first.is_word("SHOW", "DESCRIBE", "DESC"):
+        return _rejected("Ask with /tables, or /describe TABLE.")
+    if first.kind is Kind.WORD and first.text in _ESCAPES:
+        return _rejected(f"{first.text} may not be used here.")
+    return _rejected("A statement begins with SELECT, WITH or VALUES here.")
+
+
+def _check_words(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
+    """No word that writes or escapes, in the places where it is a word of the language."""
+    for token, after in zip(tokens, (*tokens[1:], None), strict=True):
+        if token.kind is not Kind.WORD:
+            continue
+        if token.text in (_ESCAPES if policy.read_only else _ESCAPES | _CREATES_ESCAPES):
+            return _rejected(
+                f"{token.text} may not be used here; put it in quotes where it is a name."
+            )
+        if token.is_word("FOR") and after is not None and after.is_word(*_LOCKS_AFTER_FOR):
+            return Rejected(Code.DB_READ_ONLY, "Rows may not be locked; leave FOR ... out.")
+        if token.is_word("NEXT") and after is not None and after.is_word("VALUE"):
+            return Rejected(Code.DB_READ_ONLY, "A sequence may not be moved on.")
+        is_function = token.is_word("REPLACE") and after is not None and after.is_symbol("(")
+        if policy.read_only and token.text in _WRITES and not is_function:
+            return Rejected(
+                Code.DB_READ_ONLY,
+                f"Only reading is allowed here, and {token.text} may write; "
+                "put it in quotes where it is a name.",
+            )
+        if token.is_word("TABLE") and not tokens[0].is_word(*_CHANGES_TABLES):
+            return _rejected("Write SELECT * FROM for TABLE; put it in quotes where it is a name.")
+        # SQLite reads a whole table, or calls a function, for a name after IN.
+        is_followed = after is not None and after.is_symbol("(")
+        if policy.dialect == "sqlite" and token.is_word("IN") and not is_followed:
+            return _rejected("Put what stands after IN in parentheses.")
+    return None
+
+
+@attrs.frozen
+class _Names:
+    """What the names of a statement are sent as: tokens, by their positions.
+
+    `by_catalogue` have the catalogue of Postgres put before them; before `joined` no space stands.
+    """
+
+    by_catalogue: frozenset[int] = frozenset()
+    joined: frozenset[int] = frozenset()
+
+    def sent(self, lexed: Lexed) -> str:
+        """The statement with its names so, and otherwise as it was."""
+        pieces: list[str] = []
+        end = 0
+        for index, token in enumerate(lexed.tokens):
+            start = lexed.sql.index(token.written, end)  # between two tokens is white space alone
+            if index not in self.joined:
+                pieces.append(lexed.sql[end:start])
+            if index in self.by_catalogue:
+                pieces.append(CATALOGUE)
+            pieces.append(token.written)
+            end = start + len(token.written)
+        return "".join(pieces)
+
+
+def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names | Rejected:
+    """Every function that is called is known, and in Postgres every type and operator is."""
+    closing = dict(closing_parentheses(tokens))
+    opening = {closed: opened for opened, closed in closing.items()}
+    calls, aliases = [], set()
+    for index, token in enumerate(tokens[1:], start=1):
+        if not token.is_symbol("(") or not tokens[index - 1].is_name:
+            continue
+        called = _check_call(tokens, index, closing, opening, policy)
+        if isinstance(called, Rejected):
+            return called
+        if called is _Use.CALL:
+            calls.append(index - 1)
+        elif called is _Use.ALIAS:
+            aliases.add(index)
+    if policy.dialect == "mysql":
+        return _Names(joined=frozenset(index + 1 for index in calls))
+    if policy.dialect == "sqlite":
+        return _Names()
+    try:
+        check_members(tokens)
+        check_operators(tokens)
+        types = frozenset(named_types(tokens, closing, aliases))
+    except Unvouched as unvouched:
+        return _rejected(str(unvouched))
+    looked_up = {at for at in calls if not is_by_syntax(tokens, at, closing[at + 1])}
+    return _Names(by_catalogue=types | looked_up)
+
+
+class _Use(enum.Enum):
+    """What a name before a parenthesis is there for."""
+
+    GRAMMAR = enum.auto()  # or the name of a table with its columns
+    ALIAS = enum.auto()  # the name of a table or a query, with those of its columns
+    CALL = enum.auto()
+
+
+def _check_call(
+    tokens: tuple[Token, ...],
+    index: int,
+    closing: dict[int, int],
+    opening: dict[int, int],
+    policy: Policy,
+) -> _Use | Rejected:
+    """The name before the parenthesis at `index` is a known function, or calls nothing there."""
+    name = tokens[index - 1]
+    is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
+    is_word = name.kind is Kind.WORD and not is_qualified
+    if is_word and is_grammar(tokens, index - 1, policy.dialect):
+        return _Use.GRAMMAR
+    if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
+        return _Use.ALIAS
+    if not policy.read_only and _is_defined(tokens, index):
+        return _Use.GRAMMAR
+    if is_word and name.text in FUNCTIONS[policy.dialect]:
+        inside = tokens[index + 1 : closing.get(index)]
+        return _check_sizes(name, inside, policy.dialect) or _Use.CALL
+    return _rejected(f"The function {name.written} may not be called here.")
+
+
+def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> Rejected | None:
+    """A size that the function takes is written as a number, and small."""
+    position = SIZES[dialect].get(name.text)
+    if position is not None and not _is_small(_argument(inside, position)):
+        return _rejected(
+            f"The size in {name.written}() has to be written as a number of {SIZE_MAX} at most."
+        )
+    if name.text in FORMATS[dialect] and not _is_modest_format(_argument(inside, 0)):
+        return _rejected(
+            f"The format in {name.written}() has to be written as a string, with no * and no \\, "
+            "and with sizes of four digits at most."
+        )
+    return None
+
+
+def _argument(inside: tuple[Token, ...], position: int) -> list[Token]:
+    """The tokens of an argument, of all that stand in the parentheses of a call."""
+    depth, found = 0, []
+    for token in inside:
+        depth += token.is_symbol("(") + token.is_symbol("[")
+        depth -= token.is_symbol(")") + token.is_symbol("]")
+        if depth == 0 and token.is_symbol(","):
+            position -= 1
+        elif position == 0:
+            found.append(token)
+    return found
+
+
+def _is_small(argument: list[Token]) -> bool:
+    match argument:
+        case [Token(kind=Kind.NUMBER, text=text)]:
+            return text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
+    return False
+
+
+def _is_modest_format(argument: list[Token]) -> bool:
+    """Whether it is one string that says what it is: without escapes, and not in bytes."""
+    match argument:
+        case [Token(kind=Kind.LITERAL, text=text, written=written)]:
+            is_plain = written.startswith(("'", "$")) and "\\" not in text
+            return is_plain and _SIZE_IN_FORMAT.search(text) is None
+    return False
+
+
+def _check_tree(lexed: Lexed, policy: Policy) -> bool | Rejected:
+    """The grammar makes one statement of it, out of parts that are known; whether it only reads."""
+    parsed = parse(lexed, policy.dialect)
+    if isinstance(parsed, NotParsed):
+        if parsed.is_bounded:
+            return _rejected("The statement is nested too deeply; write it more simply.")
+        return Rejected(
+            Code.DB_SYNTAX,
+            f"This is not understood as {policy.dialect}; correct it, or write it more plainly.",
+        )
+    if len(parsed.statements) != 1:
+        return _rejected("Send one statement at a time.")
+    root = parsed.statements[0]
+    is_reading = True
+    known = nodes.READING if policy.read_only else nodes.WRITING
+    for count, node in enumerate(root.walk()):
+        name = type(node).__name__
+        is_reading = is_reading and name in nodes.READING
+        if count >= NODES_MAX:
+            return _rejected("The statement has too many parts.")
+        if name in nodes.WRITES and policy.read_only:
+            return _WRITING
+        if name not in known:
+            return _rejected(f"A part of the statement is not allowed here ({name}).")
+        if refused := _check_node(node, name, policy):
+            return refused
+    if type(root).__name__ not in nodes.QUERIES | nodes.WRITES:
+        return _rejected("The statement is no query.")
+    table = outside_table(root, policy.dialect, policy.schema, policy.tables)
+    if table is not None:
+        return _outside(table)
+    column = unknown_column(root) if policy.dialect == "postgres" else None
+    if column is not None:
+        return _rejected(
+            f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
+            "function its columns, as in f(x) AS t(a)."
+        )
+    return is_reading
+
+
+def _check_node(node: "Expr", name: str, policy: Policy) -> Rejected | None:
+    """What a part may not be, although its kind is known."""
+    if name == "Anonymous":
+        called = str(node.this).upper()
+        if called not in FUNCTIONS[policy.dialect] and called not in _GRAMMAR_CALLED:
+            return _rejected(f"The function {node.this} may not be called here.")
+    if name in ("Create", "Alter", "Drop") and node.args.get("kind") not in nodes.WRITABLE_KINDS:
+        return _rejected("Only tables and their indexes may be created or changed.")
+    if name == "Drop" and node.args.get("temporary"):
+        return _rejected("Temporary tables may not be used here.")
+    if (name == "Drop" and node.args.get("cascade")) or (
+        name == "TruncateTable" and str(node.args.get("option")).upper() == "CASCADE"
+    ):
+        return _rejected("Leave CASCADE out; it changes what the statement does not name.")
+    if name == "Table" and node.name == EMPTIED:
+        return _rejected("A table is named by a string; write its name without quotes.")
+    return None
+
+
+def _is_balanced(tokens: tuple[Token, ...]) -> bool:
+    """Whether parentheses and brackets match, and stay within the depth."""
+    opened: list[str] = []
+    for token in tokens:
+        if token.kind is not Kind.SYMBOL:
+            continue
+        if token.text in "([":
+            opened.append(token.text)
+            if len(opened) > DEPTH_MAX:
+                return False
+        elif token.text in ")]" and (not opened or opened.pop() + token.text not in ("()", "[]")):
+            return False
+    return not opened
+
+
+def _is_list_of_columns(
+    tokens: tuple[Token, ...],
+    index: int,
+    closing: dict[int, int],
+    opening: dict[int, int],
+    is_qualified: bool,
+) -> bool:
+    """Whether the parenthesis at `index`, after a name, holds the columns of an alias or a CTE.
+
+    `AS name (`, `) name (` and `name (columns) AS (query)` are no calls, but for the second after
+    `DISTINCT ON (...)`, and the third where what follows AS is a list of types.
+    """
+    if is_qualified or index < 2:
+        return False
+    before = tokens[index - 2]
+    if before.is_word("AS"):
+        return True
+    if before.is_symbol(")"):
+        return not tokens[opening.get(index - 2, 0) - 1].is_word("ON")
+    after = closing.get(index, len(tokens)) + 1
+    rest = [token for token in tokens[after : after + 5] if not token.is_word("NOT")]
+    rest = [token for token in rest if not token.is_word("MATERIALIZED")]
+    if len(rest) < 3 or not rest[0].is_word("AS") or not rest[1].is_symbol("("):
+        return False
+    return rest[2].is_word("SELECT", "WITH") or (
+        rest[2].is_word("VALUES") and len(rest) > 3 and rest[3].is_symbol("(")
+    )
+
+
+def _is_defined(tokens: tuple[Token, ...], index: int) -> bool:
+    """Whether the name before the parenthesis is that of a table or an index that is changed."""
+    before = index - 2
+    while before >= 1 and tokens[before].is_symbol("."):
+        before -= 2
+    if before < 1:
+        return False
+    if tokens[before].is_word("EXISTS"):
+        return tokens[before - 1].is_word("IF", "NOT")
+    if tokens[before].is_word("ON"):  # CREATE INDEX ... ON, and not that of a join
+        return tokens[0].is_word("CREATE") and tokens[1].is_word("INDEX", "UNIQUE")
+    return tokens[before].is_word(*_BEFORE_DEFINED)
+
+
+def _rejected(sentence: str) -> Rejected:
+    return Rejected(Code.DB_STATEMENT_REJECTED, sentence)
+
+
+def _outside(table: TableName) -> Rejected:
+    return _rejected(f"The table {table.text} is outside of what this question may touch.")

@@ -1,0 +1,50 @@
+"""What a message comes to before a database is asked: it is read, and what it asks is judged.
+
+Both are one piece of work, as both ask the grammar, which takes its time and holds the interpreter.
+So `reader` has it done in a process of its own; this says what is done there, and knows no process.
+"""
+
+from typing import TypeAlias
+
+import attrs
+
+from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
+from chatd.answers.sql.guard import Policy, Rejected, check_statement, check_table
+from chatd.answers.sql.questions import Question, question_in
+
+
+@attrs.frozen
+class Piece:
+    """A message that may be a question, and what the statements in it may do."""
+
+    content: str
+    policy: Policy
+
+
+@attrs.frozen
+class Talk:
+    """It is plain talk, and asks nothing."""
+
+
+Reading: TypeAlias = Talk | Rejected | Question
+"""What a message came to. A statement or a table in a question has passed the guard."""
+
+
+def read(piece: Piece) -> Reading:
+    """Read a message in the dialect of its room, and judge what it asks."""
+    question = question_in(piece.content, piece.policy.dialect)
+    match question:
+        case None:
+            return Talk()
+        case RunStatement(sql) | ExplainStatement(sql):
+            verdict = check_statement(sql, piece.policy)
+            if isinstance(verdict, Rejected):
+                return verdict
+            return attrs.evolve(question, sql=verdict.sql)
+        case DescribeTable(table) | SampleTable(table):
+            named = check_table(table, piece.policy)
+            if isinstance(named, Rejected):
+                return named
+            return attrs.evolve(question, table=named.name, schema=named.schema)
+        case _:
+            return question

@@ -1,0 +1,391 @@
+"""What the names of a statement mean: its tables, and in Postgres its columns (SPEC 6).
+
+A table without a schema is one of a CTE where that is visible, else it is taken to be in the schema
+that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is whatever
+database the connection has open, so that where a schema narrows, tables have to be named with it.
+
+Postgres calls `f(t)` for `t.f` where `t` has no such column ("Using Composite Types in Queries").
+Of a table or a query `t` is a row, which no function of the server takes that does harm. Of a
+function in FROM it may be a number or a text, so that only columns that are known may be named.
+"""
+
+import string
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from chatd.answers.sql.functions import CALLED_BY_WORD, COLUMNS, ITSELF
+from chatd.answers.sql.lexer import Dialect, Kind, Lexed, Token, lex
+
+if TYPE_CHECKING:
+    from sqlglot import Expr
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FIRST_SCHEMA: dict[Dialect, str | None] = {"sqlite": "main", "postgres": "public", "mysql": None}
+
+# Beginnings of names, and schemas, that hold what a server knows of itself.
+_SYSTEM_PREFIXES: dict[Dialect, tuple[str, ...]] = {
+    "sqlite": ("sqlite_", "pragma_"),
+    "postgres": ("pg_",),
+    "mysql": (),
+}
+_SYSTEM_SCHEMAS: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset({"temp"}),
+    "postgres": frozenset({"information_schema"}),
+    "mysql": frozenset({"mysql", "information_schema", "performance_schema", "sys"}),
+}
+# Tables that tell secrets or read files, refused whether the context narrows or not.
+_CLOSED: dict[Dialect, frozenset[str]] = {
+    "sqlite": _names("""
+        sqlite_dbpage sqlite_stmt dbstat fsdir zipfile csv bytecode tables_used completion
+        sqlite_temp_master sqlite_temp_schema
+    """),
+    "postgres": _names("""
+        pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_largeobject pg_hba_file_rules
+        pg_ident_file_mappings pg_file_settings pg_config pg_settings pg_db_role_setting
+        pg_stat_activity pg_stat_ssl pg_stat_statements pg_statistic pg_statistic_ext_data pg_stats
+        pg_stats_ext pg_stats_ext_exprs pg_subscription pg_prepared_statements pg_cursors
+        pg_foreign_server pg_foreign_data_wrapper pg_foreign_table pg_stat_replication
+        pg_stat_wal_receiver
+    """),
+    "mysql": frozenset(),
+}
+# The same, in information_schema; without a schema too, for it may be the one that is open.
+_CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),
+    "postgres": _names("""
+        user_mapping_options foreign_server_options foreign_data_wrapper_options
+        foreign_table_options column_options _pg_user_mappings _pg_foreign_servers
+        _pg_foreign_data_wrappers _pg_foreign_tables _pg_foreign_table_columns
+    """),
+    "mysql": _names("""
+        processlist innodb_trx user_attributes global_variables session_variables system_variables
+    """),
+}
+_CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),
+    "postgres": frozenset({"pg_toast"}),
+    "mysql": frozenset({"mysql", "performance_schema", "sys"}),
+}
+
+# What sqlglot makes of functions of `COLUMNS`.
+_TREE_NAMES = {"Unnest": "unnest", "ExplodingGenerateSeries": "generate_series"}
+_NAME_BYTES = 63  # of a name, in Postgres; the rest is cut off
+
+
+# All that databases fold: SQLite always, Postgres (in UTF-8) what stands without quotes.
+_TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@attrs.frozen
+class TableName:
+    """The name of a table as its dialect takes it, with the schema that it is written with.
+
+    It is without its quotes, and folded where the catalogue has the folded name (Postgres). SQLite
+    has the name as it was created, and finds it in any case: here it stays as it is written.
+    """
+
+    name: str
+    schema: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As people write it."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    def told(self, dialect: Dialect) -> "TableName":
+        """As a tool is told it: without SQLite's one schema, as its tools know bare names."""
+        is_implied = dialect == "sqlite" and self.compared(dialect).schema == "main"
+        return TableName(self.name) if is_implied else self
+
+    @classmethod
+    def of_tokens(cls, tokens: tuple[Token, ...], dialect: Dialect) -> "TableName | None":
+        """The table that is named by `name` or `schema.name`; None where it is anything else."""
+        if len(tokens) not in (1, 3) or not (tokens[0].is_name and tokens[-1].is_name):
+            return None
+        if len(tokens) == 3 and not tokens[1].is_symbol("."):
+            return None
+        *schema, name = (
+            _taken(token.text if token.kind is Kind.NAME else token.written, dialect, token.kind)
+            for token in tokens[::2]
+        )
+        return cls(name, schema[0] if schema else None)
+
+    def placed(self, dialect: Dialect, schema: str | None = None) -> "TableName":
+        """The same with a schema, where one can be told: its own, `schema`, that of the dialect."""
+        return TableName(self.name, self.schema or schema or _FIRST_SCHEMA[dialect])
+
+    def is_within(
+        self, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
+    ) -> bool:
+        """Whether the context, a schema and a list of tables, lets this table be touched."""
+        return Scope.of(dialect, schema, tables).holds(self)
+
+    def compared(self, dialect: Dialect) -> "TableName":
+        """The same for all ways to write it; two tables are one where this is equal."""
+        schema = None if self.schema is None else _compared(self.schema, dialect)
+        return TableName(_compared(self.name, dialect), schema)
+
+    def is_closed(self, dialect: Dialect) -> bool:
+        """Whether nobody may touch it: it tells secrets, or reads files."""
+        name, schema = self.name.lower(), (self.schema or "").lower()
+        if dialect == "sqlite" and name.startswith("pragma_"):
+            return True
+        if name in _CLOSED_INFORMATION[dialect] and schema in ("", "information_schema"):
+            return True
+        return name in _CLOSED[dialect] or schema in _CLOSED_SCHEMAS[dialect]
+
+    def is_system(self, dialect: Dialect) -> bool:
+        """Whether it holds what the server knows of itself; such a table is never written."""
+        name, schema = self.name.lower(), (self.schema or "").lower()
+        prefixes = _SYSTEM_PREFIXES[dialect]
+        if schema in _SYSTEM_SCHEMAS[dialect] or schema.startswith(prefixes):
+            return True
+        return name.startswith(prefixes)
+
+
+@attrs.frozen
+class Scope:
+    """What a context lets be touched, as its dialect compares it; None where it does not narrow."""
+
+    dialect: Dialect
+    schema: str | None
+    tables: frozenset[TableName] | None
+
+    @classmethod
+    def of(cls, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> "Scope":
+        """The scope of a context, a schema and a list of tables."""
+        home = None if schema is None else _compared(schema, dialect)
+        if tables is None:
+            return cls(dialect, home, None)
+        placed = (named.placed(dialect, home) for named in _named(tables, dialect))
+        return cls(dialect, home, frozenset(table.compared(dialect) for table in placed))
+
+    def holds(self, table: TableName) -> bool:
+        """Whether the context lets the table be touched."""
+        if self.schema is None and self.tables is None:
+            return not table.is_closed(self.dialect)
+        placed = table.placed(self.dialect).compared(self.dialect)
+        if self.schema not in (None, placed.schema):
+            return False
+        if self.tables is not None and placed not in self.tables:
+            return False
+        return not table.is_closed(self.dialect) and not table.is_system(self.dialect)
+
+
+def told_names(tables: tuple[str, ...], dialect: Dialect) -> list[str]:
+    """The tables of a context as a tool is told them: without quotes, each once."""
+    return list(dict.fromkeys(named.told(dialect).text for named in _named(tables, dialect)))
+
+
+def outside_table(
+    root: "Expr", dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
+) -> TableName | None:
+    """A table of the statement that the context does not let it touch; None where all are inside.
+
+    A function in the place of a table is none; a CTE is none where it is visible. What the server
+    knows of itself is outside of what a change may name, but in a query inside of it.
+    """
+    from sqlglot import exp
+
+    scope = Scope.of(dialect, schema, tables)
+    for table in root.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            continue
+        schema_name = table.args.get("db")
+        if not isinstance(schema_name, exp.Identifier | None):  # of two dots, an empty text
+            return TableName(table.name, "")
+        named = TableName(
+            _identifier(table.this, dialect),
+            None if schema_name is None else _identifier(schema_name, dialect),
+        )
+        if table.args.get("catalog") is not None:
+            return TableName(named.name, f"{table.catalog}.{named.schema}")
+        is_written = _is_written(table)
+        may_be_cte = named.schema is None and not is_written
+        if may_be_cte and _compared(named.name, dialect) in _visible_ctes(table, dialect):
+            continue
+        if not scope.holds(named) or (is_written and named.is_system(dialect)):
+            return named
+    return None
+
+
+def unknown_column(root: "Expr") -> str | None:
+    """A `t.f` of a statement of Postgres that may call `f`; None where all of them are columns.
+
+    No scopes are told apart: where two functions have one name, both have to have the column.
+    """
+    from sqlglot import exp
+
+    rows, functions = _names_in_from(root)
+    for column in root.find_all(exp.Column):
+        qualifier = column.args.get("table")
+        if qualifier is None or isinstance(column.this, exp.Star):
+            continue
+        name = _shortened(_identifier(qualifier, "postgres"))
+        if name in functions:
+            is_known = _identifier(column.this, "postgres") in functions[name]
+        else:
+            is_known = name in rows
+        if not is_known or None in functions:
+            return f"{qualifier.name}.{column.name}"
+    return None
+
+
+def _names_in_from(root: "Expr") -> tuple[set[str], dict[str | None, frozenset[str]]]:
+    """The names of tables and queries, and those of functions with their columns.
+
+    The name None is that of a function that has no alias and is not in `COLUMNS`: Postgres names it
+    after a type or a part, so that it may be any.
+    """
+    from sqlglot import exp
+
+    rows = {"excluded"}  # the row that ON CONFLICT kept out
+    functions: dict[str | None, frozenset[str]] = {}
+    for source in root.walk():
+        alias = source.args.get("alias")
+        if isinstance(alias, exp.TableAlias) and alias.this is not None:
+            name = _identifier(alias.this, "postgres")
+        elif _is_in_from(source):
+            name = None
+        else:
+            continue
+        if not _is_function(source):
+            if name is None and isinstance(source, exp.Table):
+                name = _identifier(source.this, "postgres")
+            rows.add(_shortened(name or ""))
+            continue
+        called = _name_of_function(source)
+        name = name or called
+        columns = _columns(source, COLUMNS.get(called or "", ()), name or "")
+        key = None if name is None else _shortened(name)
+        functions[key] = functions.get(key, columns) & columns
+    return rows, functions
+
+
+def _is_in_from(node: "Expr") -> bool:
+    """Whether a node without an alias is what FROM, JOIN or a change names."""
+    from sqlglot import exp
+
+    if node.arg_key == "rows_from" or isinstance(node.parent, exp.Lateral):
+        return False  # the parent is
+    return isinstance(node, exp.Table | exp.Unnest | exp.Lateral) or (
+        isinstance(node.parent, exp.From | exp.Join) and node.arg_key == "this"
+    )
+
+
+def _is_function(source: "Expr") -> bool:
+    """Whether what stands in FROM is a call, or nothing that is known: no table and no query."""
+    from sqlglot import exp
+
+    if isinstance(source, exp.Lateral):
+        source = source.this
+    if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+        return not source.this.args.get("quoted") and source.name.upper() in CALLED_BY_WORD
+    return not isinstance(source, exp.Subquery | exp.CTE | exp.Values)
+
+
+def _name_of_function(source: "Expr") -> str | None:
+    """The name of the function in FROM, where it is in `COLUMNS`."""
+    from sqlglot import exp
+
+    call = source if isinstance(source, exp.Unnest) else source.this
+    name = call.name.lower() if isinstance(call, exp.Anonymous) else type(call).__name__
+    name = _TREE_NAMES.get(name, name)
+    return name if name in COLUMNS else None
+
+
+def _columns(source: "Expr", known: tuple[str, ...], name: str) -> frozenset[str]:
+    """The columns of a function in FROM: those of its alias, then those that have no other name."""
+    from sqlglot import exp
+
+    alias, offset = source.args.get("alias"), source.args.get("offset")
+    declared = [] if alias is None else [*(alias.args.get("columns") or ())]
+    if isinstance(offset, exp.Identifier):  # WITH ORDINALITY; the last of the alias
+        declared.append(offset)
+    if offset or source.args.get("ordinality"):
+        known = (*known, "ordinality")
+    rest = known[len(declared) :]
+    return frozenset(_identifier(column, "postgres") for column in declared) | {
+        name if column == ITSELF else column for column in rest
+    }
+
+
+def _shortened(name: str) -> str:
+    """What two names have in common that Postgres may take for one, whatever its encoding."""
+    return name.encode(errors="surrogatepass")[:_NAME_BYTES].decode(errors="ignore").casefold()
+
+
+def _is_written(table: "Expr") -> bool:
+    """Whether it stands in a change itself, not in a query inside: what is written is no CTE."""
+    from sqlglot import exp
+
+    parent = table.parent
+    while parent is not None and not isinstance(parent, exp.Query | exp.CTE):
+        parent = parent.parent
+    return not isinstance(parent, exp.Query)
+
+
+def _visible_ctes(table: "Expr", dialect: Dialect) -> Iterator[str]:
+    """The names of the CTEs that `table` may mean.
+
+    In the body of a query those of its WITH; in a CTE those before it, and itself where the WITH is
+    recursive. One that comes later is not visible in MySQL, whatever the others say.
+    """
+    from sqlglot import exp
+
+    child, parent = table, table.parent
+    while parent is not None:
+        if isinstance(parent, exp.With):
+            for cte in parent.expressions:
+                if cte is child:
+                    if parent.args.get("recursive"):
+                        yield _cte_name(cte, dialect)
+                    break
+                yield _cte_name(cte, dialect)
+        else:
+            own = parent.args.get("with_")
+            if own is not None and own is not child:
+                for cte in own.expressions:
+                    yield _cte_name(cte, dialect)
+        child, parent = parent, parent.parent
+
+
+def _cte_name(cte: "Expr", dialect: Dialect) -> str:
+    return _compared(_identifier(cte.args["alias"].this, dialect), dialect)
+
+
+def _identifier(identifier: "Expr", dialect: Dialect) -> str:
+    kind = Kind.NAME if identifier.args.get("quoted") else Kind.WORD
+    return _taken(identifier.name, dialect, kind)
+
+
+def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
+    """The tables of a context. An entry that is no name of a table lets nothing through.
+
+    Who makes a context writes names with quotes as a statement does, or takes them as they are from
+    a catalogue: an entry without quotes means both.
+    """
+    for entry in tables:
+        lexed = lex(entry, dialect)
+        if isinstance(lexed, Lexed):
+            named = TableName.of_tokens(lexed.tokens, dialect)
+            if named is not None:
+                yield named
+        if not set(entry) & set(".\"'`[]"):
+            yield TableName(entry)
+
+
+def _taken(name: str, dialect: Dialect, kind: Kind) -> str:
+    """A name as its dialect looks it up: Postgres folds what is not in quotes."""
+    return name.translate(_TO_LOWER) if dialect == "postgres" and kind is Kind.WORD else name
+
+
+def _compared(name: str, dialect: Dialect) -> str:
+    """A name that was taken, as its dialect compares it: MySQL on Linux and Postgres exactly."""
+    return name.translate(_TO_LOWER) if dialect == "sqlite" else name

@@ -1,0 +1,264 @@
+"""What a request to `/socket.io/` comes to.
+
+Owns the order of a request's life: address, origin, the checks of Engine.IO, admission, the opening
+of a session, and for polling the request itself. Knows no socket: the front door brings a
+`RequestHead`, and an `Exchange` that takes the answer. Source: SPEC 1; WIRE d1, d2, d6.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from chatd.engine.polling import Exchange, PollingTransport
+from chatd.engine.session import Handshake, Session, Sessions, Transport, Upper
+from chatd.engineio import (
+    POLLING,
+    WEBSOCKET,
+    Query,
+    Refusal,
+    check_request,
+    open_packet,
+    parse_query,
+)
+from chatd.net.addresses import Network, client_address, is_trusted
+from chatd.net.admission import Admission, Overload
+from chatd.net.disconnects import DisconnectReason
+from chatd.net.http.cors import OriginRules
+from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
+from chatd.net.proxies import ProxyNotices
+from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
+from chatd.observe.ids import unguessable_id
+from chatd.websocket import is_valid_key, switching_protocols
+
+TRANSPORTS: Final = (POLLING, WEBSOCKET)
+_CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
+
+
+class PollingExchange(Exchange, Protocol):
+    """A polling request, as far as its HTTP side matters."""
+
+    def overloaded(self, overload: Overload) -> None:
+        """503, and when to come back."""
+        ...
+
+    def garbled(self) -> None:
+        """400 to a body that cannot be read to its end; nothing follows on this connection."""
+        ...
+
+    def too_large(self, status: int) -> None:
+        """One of `TOO_LARGE`, without a body; nothing of the request is taken."""
+        ...
+
+    def preflight(self) -> None:
+        """204 to a request of CORS."""
+        ...
+
+
+class Engine:
+    """The Engine.IO server: sessions, and who may open them."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        admission: Admission,
+        origins: OriginRules,
+        make_upper: Callable[[Session, Handshake], Upper],
+        event_log: EventLog,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
+        self.sessions = sessions
+        self._admission = admission
+        self._origins = origins
+        self._make_upper = make_upper
+        self._event_log = event_log
+        self._trusted_proxies = trusted_proxies
+        self._notices = ProxyNotices(event_log)
+
+    def judge(self, head: RequestHead, query: Query) -> Refusal | None:
+        """Why this request goes no further."""
+        refusal = check_request(
+            query,
+            head.method,
+            is_upgrade=head.is_websocket,
+            transports=TRANSPORTS,
+            lookup=self._transport_of,
+            is_allowed=self._comes_from_friends(head) and self.is_allowed(head, query),
+            origin=head.headers.get(b"origin"),
+        )
+        if refusal is None and head.is_websocket and not _is_websocket_handshake(head):
+            return Refusal.BAD_REQUEST
+        return refusal
+
+    def _comes_from_friends(self, head: RequestHead) -> bool:
+        host = head.header(b"host")
+        return self._origins.allows_host(host) and self._origins.allows_origin(
+            head.header(b"origin"), host
+        )
+
+    def is_allowed(self, head: RequestHead, query: Query) -> bool:
+        """A verdict of its own on a request; for applications that have one."""
+        return True
+
+    def opening_headers(self, head: RequestHead) -> bytes:
+        """Header lines for the response that opens a polling session; none here."""
+        return b""
+
+    def cors(self, head: RequestHead) -> bytes:
+        """The header lines that let a page of an allowed origin read the answer."""
+        return self._origins.cors_headers(head.header(b"origin"), head.header(b"host"))
+
+    def address(self, head: RequestHead, peer: str) -> str:
+        """The address of the client, behind trusted proxies or not."""
+        forwarded_for = head.header(b"x-forwarded-for")
+        address = client_address(peer, forwarded_for, self._trusted_proxies)
+        if forwarded_for is not None and not is_trusted(peer, self._trusted_proxies):
+            self._notices.heard_from(address)
+        return address
+
+    def refused(self, address: str, refusal: Refusal | Overload) -> None:
+        """Tell the log of a request that was turned away."""
+        reason = refusal.message if isinstance(refusal, Refusal) else refusal.limit
+        self._event_log.record(HandshakeRefused(address, reason))
+
+    def open(
+        self,
+        head: RequestHead,
+        query: Query,
+        address: str,
+        make_transport: Callable[[Session], Transport],
+    ) -> Session | Overload:
+        """A new session over a new transport, or why there is no room for one."""
+        sid = unguessable_id()
+        place = self._admission.open_session(address, sid, trio.current_time())
+        if isinstance(place, Overload):
+            self.refused(address, place)
+            return place
+        if place.instead_of is not None:
+            self._event_log.record(LimitHit(place.limit, None, address))
+            self.sessions.by_sid[place.instead_of].end(DisconnectReason.OVERLOADED)
+        session = Session(self.sessions, sid, address)
+        session.transport = make_transport(session)
+        handshake = Handshake(address, query, head.header(b"authorization"))
+        session.upper = self._make_upper(session, handshake)
+        self._event_log.record(SessionOpened(session.log_id, session.transport.name, address))
+        return session
+
+    def opening(self, session: Session) -> bytes:
+        """The OPEN packet of a session."""
+        settings = self.sessions.settings
+        upgrades = (WEBSOCKET,) if session.transport.name == POLLING else ()
+        return open_packet(
+            session.sid,
+            upgrades,
+            round(settings.heartbeat.interval_s * 1000),
+            round(settings.heartbeat.timeout_s * 1000),
+            settings.max_payload_bytes,
+        ).encode()
+
+    async def poll(
+        self,
+        exchange: PollingExchange,
+        head: RequestHead,
+        peer: str,
+        read_body: Callable[[int], Awaitable[bytes | None]],
+    ) -> None:
+        """Serve one request of the polling transport.
+
+        `read_body(most)` gives the body, None where the peer broke off; it raises BadRequestError.
+        A GET may still wait for its answer when this returns.
+        """
+        query = parse_query(head.query)
+        address = self.address(head, peer)
+        if head.method == "OPTIONS" and self.cors(head):
+            exchange.preflight()
+            return
+        if query.sid is not None and head.method == "GET" and self._comes_from_friends(head):
+            last_words = self.sessions.last_words(query.sid)
+            if last_words is not None:
+                exchange.payload(last_words)
+                return
+        refusal = self.judge(head, query)
+        if refusal is not None:
+            self.refused(address, refusal)
+            exchange.refused(refusal)
+            return
+        if query.sid is None:
+            opened = self.open(
+                head, query, address, lambda session: PollingTransport(self.sessions, session)
+            )
+            if isinstance(opened, Overload):
+                exchange.overloaded(opened)
+            else:
+                exchange.payload(self.opening(opened))
+            return
+        session = self.sessions.by_sid[query.sid]
+        assert isinstance(session.transport, PollingTransport)
+        if head.method == "GET":
+            session.transport.get(exchange)
+        else:
+            await self._post(session, session.transport, exchange, head, read_body)
+
+    async def _post(
+        self,
+        session: Session,
+        transport: PollingTransport,
+        exchange: PollingExchange,
+        head: RequestHead,
+        read_body: Callable[[int], Awaitable[bytes | None]],
+    ) -> None:
+        """The packets of a client: the body first, in time and within `maxPayload`."""
+        if not transport.begin_post(exchange):
+            return
+        try:
+            body = await read_body(self.sessions.settings.max_payload_bytes)
+        except BadRequestError as error:
+            if error.status in TOO_LARGE:
+                transport.end_post(exchange)
+                exchange.too_large(error.status)
+            else:
+                transport.lost(exchange)
+                exchange.garbled()
+            return
+        if body is None:
+            transport.lost(exchange)
+            exchange.garbled()
+        elif head.headers.get(b"content-type", b"").startswith(_CONTENT_TYPE_BINARY):
+            transport.end_post(exchange)
+            exchange.refused(Refusal.BAD_REQUEST)  # packets of version 3, with bytes in them
+            session.breach_of("a binary body is not of Engine.IO 4")
+        else:
+            await transport.take(exchange, body)
+
+    def lost(self, exchange: PollingExchange, head: RequestHead) -> None:
+        """The connection of a request that may not have been answered yet is gone."""
+        session = self.sessions.by_sid.get(parse_query(head.query).sid or "")
+        if session is not None and isinstance(session.transport, PollingTransport):
+            session.transport.lost(exchange)
+
+    def _transport_of(self, sid: str) -> str | None:
+        session = self.sessions.by_sid.get(sid)
+        return None if session is None else session.transport.name
+
+
+def switched(head: RequestHead) -> bytes:
+    """The 101, with the first subprotocol that is offered. ValueError where that is no token."""
+    offered = head.headers.get(b"sec-websocket-protocol")
+    subprotocol = None if offered is None else offered.partition(b",")[0].strip()
+    return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
+
+
+def _is_websocket_handshake(head: RequestHead) -> bool:
+    headers = head.headers
+    if head.has_body:  # whoever reads it would take frames for it, or it for frames
+        return False
+    if headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
+        headers.get(b"sec-websocket-key", b"")
+    ):
+        return False
+    try:
+        switched(head)
+    except ValueError:  # the subprotocol that it offers is no token
+        return False
+    return True

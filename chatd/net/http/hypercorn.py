@@ -1,0 +1,274 @@
+"""The lane for ordinary HTTP/1.1: one request that was read here, answered by Hypercorn.
+
+Owns what lies between a connection and an ASGI application: the judgement of a body before it is
+read, its reading, the request as Hypercorn gets it, every wait for a peer that takes the response,
+and the end of the connection. Knows no route and no chat. DESIGN, "One port, two kinds of traffic".
+
+No byte of the client's reaches Hypercorn's parsers. The head was judged by `request`; the body is
+read whole, and only where a route takes it; then Hypercorn is given a request that is written anew,
+with the body's length and `Connection: close`. So it sees one request of a connection, never a
+second, no chunks, and nothing that asks for another protocol. What the client sends beyond its
+request is dropped.
+
+Hypercorn is used from the inside (`TCPServer` over a stream of ours), which is why its minor
+version is pinned and `tests/net/http/test_hypercorn.py` is a contract test. Left alone, 0.18 does
+some things that this module must answer for:
+
+- its sends are shielded: a peer that stops reading holds the task, even against a cancellation.
+  `_OneRequest` bounds each send; at a hard deadline the owner of the socket shuts it down;
+- after a failed send its tasks may wait for each other, so a lost peer cancels them all here;
+- its queue towards the application holds ten pieces of a body: here there are two at most.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import wrap_app
+
+from chatd.net.http.app import Response, refusal
+from chatd.net.http.connection import PHRASES, HttpConnection
+from chatd.net.http.reader import BadRequestError, RequestHead
+
+Message = dict[str, Any]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+SEND_PIECE_BYTES: Final = 64 * 1024
+"""Bytes that must leave within the send timeout: so slow links with long responses live on."""
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers that are about the connection and the framing, which are others from here on (RFC 9110,
+7.6.1)."""
+
+UPGRADE_REFUSED: Final = refusal(
+    400, "upgrade_refused", "Nothing is upgraded at this path; ask without an Upgrade header."
+)
+
+
+class HttpApplication(Protocol):
+    """An ASGI application that sees "http" scopes alone, and says which bodies it takes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def judge_body(self, head: RequestHead) -> int | Response:
+        """How many bytes of body are taken of a request that has one, or the answer to it."""
+        ...
+
+    def refuse(self, head: RequestHead, response: Response) -> Response:
+        """`response` as it is given to this request, whose body cannot be read."""
+        ...
+
+
+class HttpLane:
+    """Answers requests with one application, each as the last of its connection.
+
+    `report_fault` is told of an exception that the application or Hypercorn let out; the peer gets
+    a 500 where that is still possible.
+
+    Limits, and what happens beyond them:
+
+    - `body_timeout_s`, seconds for a body to come whole: 408;
+    - `send_timeout_s`, seconds in which the peer takes no 64 KiB of a response: closed.
+    """
+
+    def __init__(
+        self,
+        app: HttpApplication,
+        *,
+        body_timeout_s: float,
+        report_fault: Callable[[Exception], None],
+        send_timeout_s: float = 30.0,
+    ) -> None:
+        self._app = app
+        self._body_timeout_s = body_timeout_s
+        self._send_timeout_s = send_timeout_s
+        self._report_fault = report_fault
+        self._config = _hypercorn_config()
+        self._context = WorkerContext(None)
+
+    async def serve(self, connection: HttpConnection, head: RequestHead) -> None:
+        """Answer the request with this head, which was the last that the connection gave.
+
+        Returns when the peer has the response and has hung up, or has gone too far. Whatever it
+        does, this raises only `Cancelled`; the socket stays open, and is the caller's.
+        """
+        try:
+            request = await self._whole(connection, head)
+            if request is not None:
+                await self._answer(connection, request)
+        except* Exception as faults:
+            self._report_fault(faults)
+        await connection.hang_up()
+
+    async def _whole(self, connection: HttpConnection, head: RequestHead) -> bytes | None:
+        """The request as Hypercorn gets it; None where it was answered, or broke off."""
+        if head.asks_for_upgrade:
+            _finish(connection, head, UPGRADE_REFUSED)
+            return None
+        if not head.has_body:
+            return rewritten(head, b"")
+        judged = self._app.judge_body(head)
+        if not isinstance(judged, int):
+            _finish(connection, head, judged)
+            return None
+        try:
+            body = await connection.body(head, judged, self._body_timeout_s)
+        except BadRequestError as error:
+            code = "body_too_large" if error.status == 413 else "bad_body"
+            said = refusal(error.status, code, str(error))
+        else:
+            if body is not None:
+                return rewritten(head, body)
+            said = refusal(400, "body_incomplete", "The request ended before its body did.")
+        _finish(connection, head, self._app.refuse(head, said))
+        return None
+
+    async def _answer(self, connection: HttpConnection, request: bytes) -> None:
+        with trio.CancelScope() as scope:
+            stream = _OneRequest(
+                trio.SocketStream(trio.socket.from_stdlib_socket(connection.sock)),
+                request,
+                send_timeout_s=self._send_timeout_s,
+                lost=scope.cancel,
+            )
+            await TCPServer(
+                wrap_app(self._run_app, 0, "asgi"),  # type: ignore[arg-type]  # scopes are plain dicts here
+                self._config,
+                self._context,
+                ConnectionState({}),
+                stream,  # type: ignore[arg-type]  # annotated as TLS; takes what has these methods
+            )
+        if scope.cancelled_caught:
+            connection.abort()
+        else:
+            connection.finish(b"")
+
+    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
+        has_begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as fault:
+            self._report_fault(fault)
+            if not has_begun:  # else the response stays cut short
+                headers = [(b"content-length", b"0")]
+                await send({"type": "http.response.start", "status": 500, "headers": headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def rewritten(head: RequestHead, body: bytes) -> bytes:
+    """A request of our own that means what the client's meant, and is the last one."""
+    target = head.path + b"?" + head.query if head.query else head.path
+    lines = [b"%b %b HTTP/%b" % (head.method.encode(), target, head.version.encode())]
+    lines += [
+        b"%b: %b" % (name, value) for name, value in head.headers.items() if name not in HOP_BY_HOP
+    ]
+    if body or b"content-length" in head.headers or head.is_chunked:
+        lines.append(b"content-length: %d" % len(body))
+    return b"\r\n".join([*lines, b"connection: close", b"", body])
+
+
+def _finish(connection: HttpConnection, head: RequestHead, answer: Response) -> None:
+    """Answer with a response that is whole, as the last one."""
+    assert isinstance(answer.body, bytes)
+    connection.finish(last_response(answer, is_bare=head.method == "HEAD"))
+
+
+def last_response(answer: Response, *, is_bare: bool) -> bytes:
+    """The bytes of a response; `is_bare`: without its body. A 204 has neither body nor length (RFC
+    9110, 8.6)."""
+    assert isinstance(answer.body, bytes)
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, PHRASES[answer.status])]
+    lines += [b"%b: %b" % field for field in answer.headers]
+    if answer.status != 204:
+        lines.append(b"Content-Length: %d" % len(answer.body))
+    body = b"" if is_bare or answer.status == 204 else answer.body
+    return b"\r\n".join([*lines, b"Connection: close", b"", body])
+
+
+class _OneRequest:
+    """What Hypercorn asks of a stream: it reads one request, and writes to the peer.
+
+    After the request nothing comes until the stream is closed, which happens once the response was
+    written; the socket stays open. A lost peer is told to `lost`, once a send fails.
+    """
+
+    def __init__(
+        self,
+        stream: trio.SocketStream,
+        request: bytes,
+        *,
+        send_timeout_s: float,
+        lost: Callable[[], None],
+    ) -> None:
+        self.socket = stream.socket
+        self._stream = stream
+        self._request = request
+        self._send_timeout_s = send_timeout_s
+        self._lost = lost
+        self._closed = trio.Event()
+
+    async def receive_some(self, _max_bytes: int) -> bytes:
+        request, self._request = self._request, b""
+        if request:
+            await trio.lowlevel.checkpoint()
+            return request
+        await self._closed.wait()
+        raise trio.ClosedResourceError
+
+    async def send_all(self, payload: bytes) -> None:
+        if self._closed.is_set():
+            raise trio.ClosedResourceError
+        try:
+            for start in range(0, len(payload), SEND_PIECE_BYTES):
+                with trio.fail_after(self._send_timeout_s):
+                    await self._stream.send_all(payload[start : start + SEND_PIECE_BYTES])
+        except trio.BrokenResourceError:
+            self._lost()
+            raise
+        except trio.TooSlowError:
+            self._lost()
+            raise trio.BrokenResourceError("the peer takes no more of the response") from None
+
+    async def send_eof(self) -> None:
+        await trio.lowlevel.checkpoint()  # the connection's end is the lane's
+
+    async def aclose(self) -> None:
+        self._closed.set()
+        await trio.lowlevel.checkpoint()
+
+
+def _hypercorn_config() -> Config:
+    config = Config()
+    config.accesslog = None
+    config.errorlog = None  # its default is stderr; faults go to `report_fault`
+    config.include_server_header = False
+    config.keep_alive_timeout = math.inf  # nothing is waited for: the request is there, whole
+    config.h11_max_incomplete_size = 2**31 - 1  # bounded before it was written anew
+    return config

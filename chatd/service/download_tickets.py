@@ -1,0 +1,86 @@
+"""One download of one answer, for a link that can carry no header (SPEC 6, "Export").
+
+A ticket is as good as the token that it was got with, for a minute and for one use. Whether its
+user may still use the room is asked when it is used. It is void before that where another token of
+its user, no older than that one, does not give the room: a directory of claims would go by the old
+token. Held in memory: a restart forgets them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Container
+
+import attrs
+
+from chatd.auth import Identity
+from chatd.observe.ids import unguessable_id
+
+TICKET_S = 60.0  # how long a ticket is good
+TICKETS_PER_USER = 20  # tickets of a user; beyond, the user's oldest is void
+TICKETS_MAX = 10_000  # tickets of everybody; beyond, the oldest is void
+
+
+@attrs.frozen
+class DownloadTicket:
+    """Who may download what, and until when, by a clock that never goes back."""
+
+    message_id: str
+    connection_id: str
+    identity: Identity
+    until_s: float
+
+
+class DownloadTickets:
+    """The tickets that were given out and not used."""
+
+    def __init__(self) -> None:
+        self._tickets: OrderedDict[str, DownloadTicket] = OrderedDict()
+        self._of_user: dict[str, OrderedDict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def give(self, message_id: str, connection_id: str, identity: Identity, now_s: float) -> str:
+        """A new ticket for the answer in a message of this room."""
+        name = unguessable_id()
+        own = self._of_user.setdefault(identity.user_id, OrderedDict())
+        self._tickets[name] = DownloadTicket(message_id, connection_id, identity, now_s + TICKET_S)
+        own[name] = None
+        if len(own) > TICKETS_PER_USER:
+            self._remove(next(iter(own)))
+        while self._tickets and (
+            len(self._tickets) > TICKETS_MAX or next(iter(self._tickets.values())).until_s <= now_s
+        ):
+            self._remove(next(iter(self._tickets)))
+        return name
+
+    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
+        """A token was shown that gives its user these rooms: tickets for others, got with tokens
+        that are no newer, are void."""
+        for name in list(self._of_user.get(identity.user_id, ())):
+            ticket = self._tickets[name]
+            if (
+                ticket.connection_id not in rooms
+                and ticket.identity.issued_at_s <= identity.issued_at_s
+            ):
+                self._remove(name)
+
+    def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
+        """Whose ticket for this message it is; None where it is not good, and never twice."""
+        identity = self.look(name, message_id, now_s)
+        if name in self._tickets:
+            self._remove(name)
+        return identity
+
+    def look(self, name: str, message_id: str, now_s: float) -> Identity | None:
+        """As `use`, and the ticket stays good: for who asks what there would be."""
+        ticket = self._tickets.get(name)
+        if ticket is None or ticket.message_id != message_id or now_s >= ticket.until_s:
+            return None
+        return ticket.identity
+
+    def _remove(self, name: str) -> None:
+        ticket = self._tickets.pop(name)
+        own = self._of_user[ticket.identity.user_id]
+        del own[name]
+        if not own:
+            del self._of_user[ticket.identity.user_id]

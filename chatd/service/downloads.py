@@ -1,0 +1,214 @@
+"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson` (SPEC 6, "Export").
+
+A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
+query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
+not found. Tokens that are no good back off per address, together with those of handshakes.
+"""
+
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
+from typing import Protocol
+from urllib.parse import parse_qs
+
+import attrs
+import orjson
+import trio
+
+from chatd.answers.exports import FORMATS, export
+from chatd.answers.table import Column
+from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
+from chatd.chat.records import Message
+from chatd.net.addresses import Network, client_address
+from chatd.net.http.app import (
+    Headers,
+    Request,
+    Response,
+    Route,
+    json_response,
+    method_not_allowed,
+    refusal,
+)
+from chatd.net.http.cors import OriginRules
+from chatd.observe.clock import wall_s
+from chatd.service.authenticator import Admitted
+from chatd.service.download_tickets import TICKET_S, DownloadTickets
+from chatd.store import StoreClosed, StoreReadFailed
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+
+ANSWERS_PATH = "/api/answers/"
+QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
+
+_FILE = re.compile(r"/api/answers/([0-9a-f-]{36})\.([a-z]+)")
+_TICKET = re.compile(r"/api/answers/([0-9a-f-]{36})/ticket")
+_GUARDED: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CHALLENGE = (b"www-authenticate", b"Bearer")
+_HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
+_VOID = "This ticket is not good any more."
+_KINDS = "An answer is exported as .csv, .json or .ndjson."
+_DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
+_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
+
+
+class Judge(Protocol):
+    """Who knows who a token is for, and which rooms somebody may use."""
+
+    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
+        """Who somebody is, or why they may not come in."""
+        ...
+
+    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+        """Raises DirectoryFailed."""
+        ...
+
+
+class MessageReader(Protocol):
+    """The log."""
+
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None: ...
+
+
+class _Refused(Exception):
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+class Downloads:
+    """The routes below `/api/answers/`."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        log: MessageReader,
+        origins: OriginRules,
+        trusted_proxies: Sequence[Network],
+        tickets: DownloadTickets,
+    ) -> None:
+        self._judge = judge
+        self._log = log
+        self._origins = origins
+        self._trusted_proxies = trusted_proxies
+        self._tickets = tickets
+
+    def route(self) -> Route:
+        """All of them, as one route."""
+        methods = frozenset({"GET", "POST"})
+        return Route(
+            self._answer, methods, max_body_bytes=0, origins=self._origins, headers=_GUARDED
+        )
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            if ticket := _TICKET.fullmatch(request.path):
+                if request.method != "POST":
+                    return method_not_allowed(["POST"])
+                return await self._give_ticket(request, ticket[1])
+            if file := _FILE.fullmatch(request.path):
+                if request.method == "POST":
+                    return method_not_allowed(["GET", "HEAD"])
+                return await self._send_file(request, *file.groups())
+        except _Refused as refused:
+            return refused.response
+        except (StoreReadFailed, StoreClosed):
+            return _refuse(503, Code.STORAGE_READ_ERROR)
+        return _refuse(404, Code.NOT_FOUND, _KINDS)
+
+    async def _give_ticket(self, request: Request, message_id: str) -> Response:
+        admitted = self._admitted(request)
+        room, _ = await self._find(message_id, admitted.grants)
+        ticket = self._tickets.give(message_id, room, admitted.identity, trio.current_time())
+        told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
+        return json_response(201, told)
+
+    async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
+        is_real = name in FORMATS and request.method == "GET"
+        rooms = self._rooms(request, message_id, take=is_real)
+        if name not in FORMATS:
+            return _refuse(404, Code.NOT_FOUND, _KINDS)
+        _, stored = await self._find(message_id, rooms)
+        answer = orjson.loads(stored)
+        try:
+            columns = [Column(one["name"], one["type"]) for one in answer["columns"]]
+            rows = answer["rows"]
+        except (LookupError, TypeError):  # JSON still, and no table any more
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED)) from None
+        exported = export(name, message_id, columns, rows)
+        assert exported is not None
+        disposition = f'attachment; filename="{exported.file_name}"'
+        return Response(
+            200,
+            (
+                (b"content-type", exported.media_type.encode()),
+                (b"content-disposition", disposition.encode()),
+            ),
+            exported.pieces,
+        )
+
+    def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
+        """The rooms of whoever a ticket or a token is for; `take`: the ticket is used up."""
+        name = _ticket(request)
+        if name is None:
+            return self._admitted(request).grants
+        # Whoever shows a token as well says whose the ticket has to be.
+        bearer = None if _bearer(request) is None else self._admitted(request).identity
+        now_s = trio.current_time()
+        identity = self._tickets.look(name, message_id, now_s)
+        if identity is not None and bearer is not None and bearer.user_id != identity.user_id:
+            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
+        if take:
+            self._tickets.use(name, message_id, now_s)
+        if identity is None or identity.expires_at_ms <= wall_s() * 1000:
+            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))
+        try:
+            return self._judge.rooms(identity)
+        except DirectoryFailed as error:
+            raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
+
+    def _admitted(self, request: Request) -> Admitted:
+        token = _bearer(request)
+        forwarded_for = request.header(b"x-forwarded-for")
+        address = client_address(request.peer, forwarded_for, self._trusted_proxies)
+        admitted = self._judge.let_in(token, address, "http")
+        if isinstance(admitted, Admitted):
+            return admitted
+        sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message
+        response = _refuse(_STATUSES.get(admitted.code, 401), admitted.code, sentence)
+        if admitted.retry_after_ms is not None:
+            wait = (b"retry-after", b"%d" % math.ceil(admitted.retry_after_ms / 1000))
+            response = attrs.evolve(response, headers=(*response.headers, wait))
+        raise _Refused(response)
+
+    async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> tuple[str, bytes]:
+        """The room of a message that these rooms let see, and the answer in it."""
+        try:
+            message = await self._log.message(message_id, rooms)
+        except ValueError:
+            message = None
+        if message is None:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        if message.is_damaged and message.answer is None:
+            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED))
+        if message.answer is None:
+            raise _Refused(_refuse(404, Code.NOT_FOUND))
+        return message.connection_id, message.answer
+
+
+def _bearer(request: Request) -> object | None:
+    return pick_token(None, request.header(b"authorization"), {}, query_allowed=False)
+
+
+def _ticket(request: Request) -> str | None:
+    if len(request.query) > QUERY_BYTES_MAX:
+        return None
+    values = parse_qs(request.query.decode("latin-1")).get("ticket")
+    return values[0] if values else None
+
+
+def _refuse(status: int, code: Code, sentence: str | None = None) -> Response:
+    headers = (_CHALLENGE,) if status == 401 else ()
+    return refusal(status, code, sentence or EXPLANATIONS[code].sentence, headers)

@@ -1,0 +1,220 @@
+"""Socket.IO over a session: packets to an application, and what the application sends back.
+
+One `SocketIOConnection` is what a session carries; it holds one `Socket` for each namespace that
+the peer joined. The application is given sockets and events, synchronously, and answers through the
+socket. What it must wait for it returns, to be awaited by the task that owns the session's input.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from chatd.engine.outgoing import Outgoing
+from chatd.engine.session import Handshake, Session
+from chatd.engine.throttle import Later, in_order
+from chatd.net.disconnects import DisconnectReason
+from chatd.observe.ids import unguessable_id
+from chatd.socketio import (
+    Ack,
+    AckReceived,
+    ConnectRequested,
+    Decoder,
+    Disconnected,
+    Encoded,
+    Event,
+    Namespaces,
+    ProtocolError,
+    ack_text,
+    dumps_plain,
+    encode,
+    event_text,
+)
+
+ATTACHMENTS_DUE_S: Final = 20.0
+"""Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
+Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
+
+
+class Application(Protocol):
+    """What speaks through sockets."""
+
+    def on_connect(
+        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
+    ) -> Later | None:
+        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Later."""
+        ...
+
+    def on_event(self, socket: "Socket", event: Event) -> Later | None:
+        """An event of a joined namespace."""
+        ...
+
+    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
+        """The socket is gone; it has been taken out of its rooms."""
+        ...
+
+
+class Leave(Protocol):
+    """The rooms, as far as a connection that ends must know them."""
+
+    def leave_all(self, socket: "Socket") -> None:
+        """Take the socket out of all its rooms."""
+        ...
+
+
+class Socket:
+    """One peer in one namespace. `state` belongs to the application."""
+
+    __slots__ = ("connection", "id", "namespace", "rooms", "session", "state")
+
+    def __init__(self, connection: "SocketIOConnection", namespace: str, socket_id: str) -> None:
+        self.connection = connection
+        self.session = connection.session
+        self.namespace = namespace
+        self.id = socket_id
+        self.rooms: tuple[str, ...] = ()
+        self.state: Any = None
+
+    def emit(self, name: str | float, *args: Any) -> None:
+        """Send an event; its name may be a number. `bytes` in the arguments travel as such."""
+        if isinstance(name, str):
+            name = str(name)  # a member of an enum is no plain string to the encoder
+        self.session.send(outgoing(encode(Event(self.namespace, [name, *args]))))
+
+    def emit_json(self, name: str, payload_json: bytes) -> None:
+        """Send an event whose one argument is JSON already."""
+        self.session.send(Outgoing(b"4" + event_text(name, payload_json, self.namespace)))
+
+    def ack(self, ack_id: int | None, *args: Any) -> None:
+        """Answer an event; nothing happens where it asked for no answer."""
+        if ack_id is None:
+            return
+        try:
+            text = ack_text(ack_id, dumps_plain(args), self.namespace)
+        except TypeError:  # there are bytes in it
+            self.session.send(outgoing(encode(Ack(self.namespace, ack_id, list(args)))))
+        else:
+            self.session.send(Outgoing(b"4" + text))
+
+    def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
+        """Answer an event with one argument that is JSON already."""
+        if ack_id is not None:
+            text = ack_text(ack_id, b"[%b]" % payload_json, self.namespace)
+            self.session.send(Outgoing(b"4" + text))
+
+    def ask(self, on_answer: Callable[[list[Any]], None], name: str, *args: Any) -> int:
+        """Send an event that asks for an ack; returns its id, for `connection.forget`."""
+        return self.connection.ask(self, on_answer, [name, *args])
+
+    def disconnect(self) -> None:
+        """Put the peer out of the namespace. Stock clients do not come back after this."""
+        self.connection.disconnect(self)
+
+
+class SocketIOConnection:
+    """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
+
+    __slots__ = (
+        "_answers",
+        "_app",
+        "_decoder",
+        "_namespaces",
+        "_rooms",
+        "_sockets",
+        "handshake",
+        "refusals",
+        "session",
+        "state",
+    )
+
+    def __init__(
+        self, session: Session, handshake: Handshake, app: Application, rooms: Leave
+    ) -> None:
+        self.session = session
+        self.handshake: Handshake | None = handshake
+        self.refusals = 0
+        self.state: Any = None  # belongs to the application, as that of a socket
+        self._app = app
+        self._rooms = rooms
+        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
+        self._namespaces = Namespaces()
+        self._sockets: dict[str, Socket] = {}
+        self._answers: dict[int, Callable[[list[Any]], None]] | None = None
+
+    @property
+    def is_joined(self) -> bool:
+        return self._namespaces.has_joined_any
+
+    def receive(self, message: str | bytes) -> Later | None:
+        if type(message) is str:
+            packet = self._decoder.receive_text(message)
+        else:
+            packet = self._decoder.receive_binary(message)  # type: ignore[arg-type]  # not a str
+        if type(packet) is Event:
+            socket = self._sockets.get(packet.namespace)
+            if socket is None:
+                raise ProtocolError("An event came for a namespace that is not joined.")
+            return self._app.on_event(socket, packet)
+        if packet is None:
+            if self._decoder.is_waiting_for_attachments and not self._namespaces.joined:
+                raise ProtocolError("Attachments were announced before any namespace was joined.")
+            return None
+        later: Later | None = None
+        match self._namespaces.receive(packet):
+            case ConnectRequested(namespace, auth):
+                later = self._app.on_connect(self, namespace, auth)
+            case Disconnected(namespace):
+                self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
+            case AckReceived(_, ack_id, args):
+                on_answer = self._answers.pop(ack_id, None) if self._answers else None
+                if on_answer is not None:
+                    on_answer(args)
+                    return None  # it was asked for
+        return in_order(later, self.session.idle())
+
+    def accept(self, namespace: str) -> Socket:
+        """Let the peer in; the reply goes out before anything that is emitted next."""
+        socket = Socket(self, namespace, unguessable_id())
+        self.session.send(outgoing(self._namespaces.accept(namespace, socket.id)))
+        self._sockets[namespace] = socket
+        return socket
+
+    def refuse(self, namespace: str, message: str, data: Any = None) -> None:
+        """Keep the peer out; the session stays, and it may ask again."""
+        self.refusals += 1
+        self.session.send(outgoing(self._namespaces.refuse(namespace, message, data)))
+
+    def disconnect(self, socket: Socket) -> None:
+        """Put a socket out of its namespace."""
+        self.session.send(outgoing(self._namespaces.disconnect(socket.namespace)))
+        self._forget(socket, DisconnectReason.SERVER_DISCONNECT)
+
+    def ask(self, socket: Socket, on_answer: Callable[[list[Any]], None], args: list[Any]) -> int:
+        """Send an event whose ack goes to `on_answer`, once, unless it is forgotten before."""
+        ack_id = self._namespaces.register_ack(socket.namespace)
+        if self._answers is None:
+            self._answers = {}
+        self._answers[ack_id] = on_answer
+        self.session.send(outgoing(encode(Event(socket.namespace, args, ack_id))))
+        return ack_id
+
+    def forget(self, ack_id: int) -> None:
+        """Wait no longer for an ack; an answer that still comes is ignored."""
+        self._namespaces.forget_ack(ack_id)
+        if self._answers is not None:
+            self._answers.pop(ack_id, None)
+
+    def on_heartbeat(self, now_s: float) -> None:
+        self._decoder.give_up_late(now_s, ATTACHMENTS_DUE_S)
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        for socket in list(self._sockets.values()):
+            self._forget(socket, reason)
+
+    def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
+        del self._sockets[socket.namespace]
+        self._rooms.leave_all(socket)
+        self._app.on_disconnect(socket, reason)
+
+
+def outgoing(encoded: Encoded) -> Outgoing:
+    """A Socket.IO packet as Engine.IO sends it."""
+    return Outgoing(b"4" + encoded.text, encoded.attachments)

@@ -1,0 +1,171 @@
+"""The arguments of a tool call, taken apart strictly: plain JSON in, a request and its terms out.
+
+A wrong type is the caller's fault and is refused, nothing is coerced. A number beyond its ceiling
+is taken as the ceiling: the answer then says that it is truncated.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+from chatd.answers.mcp.contract import Argument, Tool
+from chatd.answers.requests import (
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    Request,
+    RunStatement,
+    SampleTable,
+    Terms,
+)
+
+ROWS_MAX = 100_000
+BYTES_MAX = 8_388_608
+"""Of the rows of an answer that comes in chunks, as JSON."""
+WHOLE_BYTES_MAX = 262_144
+"""Of the rows of an answer that comes in one piece: clients take long over a longer line."""
+TIMEOUT_MS_MAX = 600_000
+TABLES_MAX = 100
+"""How many tables a narrowing may name (SPEC 3, `context`)."""
+NAME_CHARS_MAX = 255
+
+_DEFAULTS = Terms()
+_NAME = {"type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX}
+
+_OPTIONAL: Mapping[Argument, Mapping[str, Any]] = {
+    Argument.SCHEMA: {**_NAME, "description": "The schema; SQLite has one, main."},
+    Argument.TABLES: {
+        "type": "array",
+        "items": _NAME,
+        "maxItems": TABLES_MAX,
+        "description": "The only tables that may be touched.",
+    },
+    Argument.MAX_ROWS: {"type": "integer", "minimum": 1, "default": _DEFAULTS.max_rows},
+    Argument.MAX_BYTES: {
+        "type": "integer",
+        "minimum": 1,
+        "default": _DEFAULTS.max_bytes,
+        "description": "Of the rows as JSON; beyond it the answer is truncated.",
+    },
+    Argument.TIMEOUT_MS: {
+        "type": "integer",
+        "minimum": 1,
+        "default": int(_DEFAULTS.timeout_s * 1000),
+    },
+    Argument.READ_ONLY: {"type": "boolean", "default": True},
+}
+_DRY_RUN = {
+    "type": "boolean",
+    "default": False,
+    "description": "Give the plan, as explain does, and run nothing.",
+}
+_REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
+    Argument.SQL: {"type": "string", "description": "One statement of SQLite."},
+    Argument.TABLE: {**_NAME, "description": "A table or view: its name, or main.name."},
+}
+
+
+class WrongArgument(ValueError):
+    """A call does not have the arguments that its tool takes; the sentence says what is wrong."""
+
+
+def required_argument(tool: Tool) -> Argument | None:
+    """The one argument without which a tool cannot be called."""
+    match tool:
+        case Tool.QUERY | Tool.EXPLAIN:
+            return Argument.SQL
+        case Tool.DESCRIBE_TABLE | Tool.SAMPLE_TABLE:
+            return Argument.TABLE
+        case Tool.LIST_TABLES:
+            return None
+        case _:
+            assert_never(tool)
+
+
+def input_schema(tool: Tool) -> dict[str, Any]:
+    """The arguments of a tool as JSON Schema."""
+    required = required_argument(tool)
+    own = {} if required is None else {str(required): _REQUIRED[required]}
+    optional = {str(name): schema for name, schema in _OPTIONAL.items()}
+    if tool is Tool.QUERY:
+        optional[str(Argument.DRY_RUN)] = _DRY_RUN
+    return {"type": "object", "properties": own | optional, "required": list(own)}
+
+
+def read_arguments(
+    tool: Tool, arguments: Mapping[str, Any], in_chunks: bool
+) -> tuple[Request, Terms]:
+    """What a call asks for. Raises `WrongArgument`.
+
+    `null` is the absence of an argument, and unknown ones are ignored, so that newer clients work.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    bytes_max = BYTES_MAX if in_chunks else WHOLE_BYTES_MAX
+    terms = Terms(
+        read_only=_boolean(given, Argument.READ_ONLY, _DEFAULTS.read_only),
+        schema=_name(given, Argument.SCHEMA) if Argument.SCHEMA in given else None,
+        tables=_names(given, Argument.TABLES) if Argument.TABLES in given else None,
+        max_rows=min(_count(given, Argument.MAX_ROWS, _DEFAULTS.max_rows), ROWS_MAX),
+        max_bytes=min(_count(given, Argument.MAX_BYTES, _DEFAULTS.max_bytes), bytes_max),
+        timeout_s=min(
+            _count(given, Argument.TIMEOUT_MS, int(_DEFAULTS.timeout_s * 1000)), TIMEOUT_MS_MAX
+        )
+        / 1000,
+    )
+    return _request(tool, given), terms
+
+
+def _request(tool: Tool, given: Mapping[str, Any]) -> Request:
+    match tool:
+        case Tool.LIST_TABLES:
+            return ListTables()
+        case Tool.DESCRIBE_TABLE:
+            return DescribeTable(_name(given, Argument.TABLE))
+        case Tool.SAMPLE_TABLE:
+            return SampleTable(_name(given, Argument.TABLE))
+        case Tool.QUERY:
+            sql = _text(given, Argument.SQL)
+            is_dry = _boolean(given, Argument.DRY_RUN, False)
+            return ExplainStatement(sql) if is_dry else RunStatement(sql)
+        case Tool.EXPLAIN:
+            return ExplainStatement(_text(given, Argument.SQL))
+        case _:
+            assert_never(tool)
+
+
+def _text(given: Mapping[str, Any], name: Argument) -> str:
+    value = given.get(name)
+    if not isinstance(value, str):
+        raise WrongArgument(f"{name} must be a text.")
+    return value
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= NAME_CHARS_MAX and "\0" not in value
+
+
+def _name(given: Mapping[str, Any], name: Argument) -> str:
+    value = given.get(name)
+    if not _is_name(value):
+        raise WrongArgument(f"{name} must be a name of 1 to {NAME_CHARS_MAX} characters.")
+    return str(value)
+
+
+def _names(given: Mapping[str, Any], name: Argument) -> tuple[str, ...]:
+    values: Sequence[Any] = given[name]
+    if not isinstance(values, list) or len(values) > TABLES_MAX or not all(map(_is_name, values)):
+        raise WrongArgument(f"{name} must be a list of at most {TABLES_MAX} names.")
+    return tuple(values)
+
+
+def _count(given: Mapping[str, Any], name: Argument, default: int) -> int:
+    value = given.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise WrongArgument(f"{name} must be a whole number above 0.")
+    return value
+
+
+def _boolean(given: Mapping[str, Any], name: Argument, default: bool) -> bool:
+    value = given.get(name, default)
+    if not isinstance(value, bool):
+        raise WrongArgument(f"{name} must be true or false.")
+    return value

@@ -1,0 +1,152 @@
+"""Calls of tools on Trio: each in a thread of its own, stopped when cancelled or out of time.
+
+It knows no MCP. A call that is stopped is interrupted, and its end is waited for, so that nothing
+runs on. Should a statement not heed it within `STUCK_S`, the process ends: that stops all there is.
+"""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
+from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
+from chatd.sqlite_mcp.collecting import Chunks, Whole
+from chatd.sqlite_mcp.handle import Place
+from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
+from chatd.sqlite_mcp.reading import Outcome, answer
+from chatd.wire.codes import EXPLANATIONS, Code
+
+STATEMENTS_MAX = 12
+"""How many statements run at a time; more wait their turn, on their own time."""
+LOOKS_MAX = 4
+"""How many questions about tables are answered at a time, however many statements run."""
+STUCK_S = 5.0
+"""How long a statement may go on that was told to stop."""
+NOTICE_S = 1.0
+"""How long the notice of a stop may take to be written."""
+EXIT_STUCK = 70
+
+Send = Callable[[int, str], Awaitable[None]]
+"""Sends a progress notification: how far it is, and the message."""
+
+
+@attrs.define
+class Calls:
+    """Answers the calls of one client about one database."""
+
+    _place: Place
+    _statements: trio.CapacityLimiter = attrs.field(
+        factory=lambda: trio.CapacityLimiter(STATEMENTS_MAX)
+    )
+    _looks: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(LOOKS_MAX))
+
+    async def call(self, request: Request, terms: Terms, send: Send | None) -> dict[str, Any]:
+        """The result of a call, by the fields of the contract. Raises `DatabaseFailed`.
+
+        With `send` the rows go out in chunks while they are read. Cancelled, it waits until nothing
+        runs any more, says so through `send`, and is cancelled then.
+        """
+        progress = _Progress(send)
+        result: dict[str, Any] | None = None
+        try:
+            result = await self._run(request, terms, progress)
+        except* trio.Cancelled:  # alone, or with that of the nursery within
+            pass
+        if result is None:
+            with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
+                await progress.tell(STOPPED_MESSAGE)
+            await trio.sleep_forever()  # which is cancelled at once
+        return result
+
+    async def _run(self, request: Request, terms: Terms, progress: "_Progress") -> dict[str, Any]:
+        is_look = isinstance(request, ListTables | DescribeTable)
+        rows = Whole() if progress.send is None else Chunks(progress.send_from_thread)
+        interrupt = Interrupt()
+
+        def read() -> Outcome | DatabaseFailed | None:
+            # Failures are values here: a nursery would put them into a group.
+            try:
+                outcome = answer(self._place, request, terms, rows, interrupt)
+            except DatabaseFailed as failure:
+                return failure
+            except Interrupted:
+                return None
+            if isinstance(rows, Chunks):
+                rows.finish()
+            return outcome
+
+        ended: Outcome | DatabaseFailed | None = None
+        # A chunk that the client does not take is given up with the scope.
+        with trio.move_on_after(terms.timeout_s):
+            async with _interrupting(interrupt):
+                # Not abandoned when cancelled: the interrupt ends it; until then something runs.
+                ended = await trio.to_thread.run_sync(
+                    read, limiter=self._looks if is_look else self._statements
+                )
+        match ended:
+            case Outcome():
+                return _result(ended, rows)
+            case DatabaseFailed():
+                raise ended
+            case None:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                raise DatabaseFailed(Code.DB_TIMEOUT, EXPLANATIONS[Code.DB_TIMEOUT].sentence)
+
+
+class _Progress:
+    """What one call has told of its progress so far."""
+
+    def __init__(self, send: Send | None) -> None:
+        self.send = send
+        self._count = 0
+
+    async def tell(self, message: str) -> None:
+        """Send the next message, where the caller wants any."""
+        if self.send is not None:
+            self._count += 1
+            await self.send(self._count, message)
+
+    def send_from_thread(self, message: str) -> None:
+        """As `tell`, from the thread of the call; waits until the client takes it."""
+        trio.from_thread.run(self.tell, message)
+
+
+@asynccontextmanager
+async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
+    """While the block runs, a cancellation stops what `interrupt` reaches, and then has its end."""
+    ended = trio.CancelScope(shield=True)
+
+    async def watch() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            interrupt.stop()
+            with ended:
+                await trio.sleep(STUCK_S)
+                os._exit(EXIT_STUCK)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        try:
+            yield
+        finally:
+            ended.cancel()
+            nursery.cancel_scope.cancel()
+
+
+def _result(outcome: Outcome, rows: Whole | Chunks) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if isinstance(rows, Whole):
+        result[Field.COLUMNS.value] = columns_as_json(rows.told)
+        result[Field.ROWS.value] = rows.kept
+    result[Field.ROW_COUNT.value] = outcome.row_count
+    result[Field.TRUNCATED.value] = outcome.is_truncated
+    if isinstance(rows, Chunks):
+        result[Field.CHUNKS.value] = rows.sent
+    if outcome.rows_written is not None:
+        result[Field.ROWS_WRITTEN.value] = outcome.rows_written
+    return result

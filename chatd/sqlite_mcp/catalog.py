@@ -1,0 +1,111 @@
+"""The tables of a database, as people ask for them; the statements here are ours alone.
+
+They run before an authorizer is set. Looking the tables up also makes SQLite set up every virtual
+table, which it may not do under one.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+
+import attrs
+
+from chatd.answers.requests import DatabaseFailed
+from chatd.answers.table import Column
+from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, Scope, fold
+from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.wire.codes import Code
+
+_KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}
+
+TABLES_COLUMNS = (Column("name", "TEXT"), Column("kind", "TEXT"), Column("columns", "INTEGER"))
+DESCRIPTION_COLUMNS = (
+    Column("name", "TEXT"),
+    Column("type", "TEXT"),
+    Column("nullable", "BOOLEAN"),
+    Column("default", "TEXT"),
+    Column("primaryKey", "INTEGER"),
+    Column("references", "TEXT"),
+)
+
+Values = tuple[object, ...]
+
+
+@attrs.frozen
+class Table:
+    """A table by its name; `kind` is SQLite's word: table, view, virtual or shadow."""
+
+    name: str
+    kind: str
+    column_count: int
+
+
+class Catalog:
+    """The tables that a connection finds, and which of them a call may touch."""
+
+    def __init__(self, tables: Sequence[Table], narrowing: Sequence[str] | None) -> None:
+        self._tables = {fold(table.name): table for table in tables}
+        self.scope = Scope.of({key: one.kind for key, one in self._tables.items()}, narrowing)
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, narrowing: Sequence[str] | None) -> "Catalog":
+        """Look the tables up. Raises `sqlite3.Error`."""
+        rows = connection.execute(f"PRAGMA {MAIN}.table_list").fetchall()
+        for source in sorted(ROW_SOURCES):
+            with contextlib.suppress(sqlite3.OperationalError):  # an SQLite without JSON
+                connection.execute(f"SELECT 1 FROM {source}('[]')").fetchall()
+        return cls([Table(name, kind, count) for _, name, kind, count, *_ in rows], narrowing)
+
+    def tables(self) -> list[Values]:
+        """The tables and views in scope, by name; not what SQLite keeps for itself."""
+        return [
+            (table.name, _KINDS_SHOWN[table.kind], table.column_count)
+            for key, table in sorted(self._tables.items())
+            if table.kind in _KINDS_SHOWN
+            and not key.startswith("sqlite_")
+            and self.scope.holds(key)
+        ]
+
+    def find(self, name: str) -> Table:
+        """The table of that name, which may have its schema before it.
+
+        Raises `DatabaseFailed` where none is, or it is out of scope.
+        """
+        key = fold(name)
+        if key not in self._tables:
+            key = key.removeprefix(f"{MAIN}.")
+        if not self.scope.holds(key):
+            raise rejected(f"The table {shown(name)} is outside of what this question may touch.")
+        table = self._tables.get(key)
+        if table is None:
+            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")
+        return table
+
+    def describe(self, connection: sqlite3.Connection, name: str) -> list[Values]:
+        """The columns of a table. Raises `DatabaseFailed`, `sqlite3.Error`."""
+        table = quoted(self.find(name).name)
+        references: dict[str, list[str]] = {}
+        for key in connection.execute(f"PRAGMA {MAIN}.foreign_key_list({table})"):
+            other, column, far = key[2], key[3], key[4]
+            references.setdefault(fold(column), []).append(
+                other if far is None else f"{other}.{far}"
+            )
+        return [
+            (
+                column,
+                kind or None,
+                not is_not_null and not key,
+                default,
+                key or None,
+                ", ".join(references.get(fold(column), ())) or None,
+            )
+            for _, column, kind, is_not_null, default, key, hidden in connection.execute(
+                f"PRAGMA {MAIN}.table_xinfo({table})"
+            )
+            if hidden != 1  # a column of a virtual table that only serves to ask it
+        ]
+
+
+def quoted(name: str) -> str:
+    """A name as it stands in a statement."""
+    return '"' + name.replace('"', '""') + '"'

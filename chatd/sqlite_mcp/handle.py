@@ -1,0 +1,136 @@
+"""A connection to the database file for one call, with all that bounds what a statement can do.
+
+The file is opened read-only unless the call may write. What SQLite would spill to temporary files
+stays in memory, and all memory of SQLite in the process has one hard limit: a statement that wants
+more fails.
+"""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import attrs
+
+from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
+
+HEAP_BYTES_MAX = 134_217_728
+"""Of SQLite in the whole process, for all calls together; beyond it a statement fails."""
+LOCK_WAIT_S = 0.25
+"""How long SQLite waits for a lock in one go: nothing interrupts it meanwhile."""
+
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES_MAX,
+    # More than a statement may have: SQLite reads the statements that made the tables as well.
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 100,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    # The time of LIKE and GLOB grows with the length of the pattern, and nothing stops them.
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 100,  # full-text search has statements with some
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 50,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+
+ROWS_WRITTEN_MAX = 10_000
+"""Rows that a statement may change, those of triggers included: what a person asks for in a chat
+and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is
+undone."""
+GROWTH_BYTES_MAX = 67_108_864
+"""Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
+6 KiB. Beyond: it is undone."""
+
+
+@attrs.frozen
+class Place:
+    """The database file, whether calls may ask to write to it, and how much each may."""
+
+    path: Path
+    is_writable: bool = False
+    max_rows_written: int = ROWS_WRITTEN_MAX
+    max_growth_bytes: int = GROWTH_BYTES_MAX
+
+
+def bound_memory() -> None:
+    """Set the limit of SQLite's memory for the process; it cannot be raised again."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES_MAX}")
+    connection.close()
+
+
+class Handle(sqlite3.Connection):
+    """A connection to the file, and beside it one to no file, for functions that need it."""
+
+    aside: sqlite3.Connection
+
+    def close(self) -> None:
+        """Close both."""
+        self.aside.close()
+        super().close()
+
+
+def open_handle(place: Place, will_write: bool) -> Handle:
+    """Open the file; it must be there. Raises `sqlite3.Error`.
+
+    Loading extensions is off in SQLite, and nothing here turns it on.
+    """
+    mode = "rw" if will_write else "ro"
+    connection = sqlite3.connect(
+        f"{place.path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        factory=Handle,
+        timeout=LOCK_WAIT_S,
+        isolation_level=None,
+        cached_statements=0,  # a statement is compiled under the authorizer of its call, each time
+    )
+    connection.aside = sqlite3.connect(":memory:")
+    try:
+        _bound(connection, will_write)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _bound(connection: Handle, will_write: bool) -> None:
+    connection.text_factory = _text
+    for limit, value in _LIMITS.items():
+        connection.setlimit(limit, value)
+    connection.aside.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)
+    for pragma in (
+        "trusted_schema = OFF",
+        "temp_store = MEMORY",
+        "cell_size_check = ON",
+        f"foreign_keys = {'ON' if will_write else 'OFF'}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    bound_functions(connection, connection.aside)
+
+
+def bound_growth(connection: sqlite3.Connection, place: Place) -> None:
+    """No statement on the connection makes the file longer than it may from now on."""
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    most = pages + -(-place.max_growth_bytes // page_bytes)
+    connection.execute(f"PRAGMA max_page_count = {most}").close()
+
+
+def bytes_beside(path: Path) -> int:
+    """Bytes of what SQLite writes beside a file until a change is part of it."""
+    total = 0
+    for suffix in ("-journal", "-wal"):
+        with contextlib.suppress(OSError):
+            total += path.with_name(path.name + suffix).stat().st_size
+    return total
+
+
+def forbid_writes(connection: sqlite3.Connection) -> None:
+    """No statement on the connection writes from now on, temporary tables included."""
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _text(raw: bytes) -> str:
+    """A text of the database; what in it is not UTF-8 shows as U+FFFD."""
+    return raw.decode("utf-8", "replace")

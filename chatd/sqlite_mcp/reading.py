@@ -1,0 +1,335 @@
+"""One call answered, start to end, in one thread: open, look, check, run, close.
+
+The statement is compiled once before it runs (`EXPLAIN` of it), so that what is forbidden or not
+understood is known while nothing has run. A call that writes is one transaction: it is committed
+when all went well and it was no more than it may be, and leaves no trace otherwise.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import assert_never
+
+import attrs
+import orjson
+
+from chatd.answers.requests import (
+    DatabaseFailed,
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    Request,
+    RunStatement,
+    SampleTable,
+    Terms,
+)
+from chatd.answers.table import Column, Row, cell
+from chatd.sqlite_mcp.catalog import (
+    DESCRIPTION_COLUMNS,
+    TABLES_COLUMNS,
+    Catalog,
+    quoted,
+)
+from chatd.sqlite_mcp.collecting import Rows
+from chatd.sqlite_mcp.failures import as_failure, primary_code
+from chatd.sqlite_mcp.handle import (
+    Place,
+    bound_growth,
+    bytes_beside,
+    forbid_writes,
+    open_handle,
+)
+from chatd.sqlite_mcp.interrupt import Interrupt
+from chatd.sqlite_mcp.permissions import MAIN, Authorizer, Scope, fold
+from chatd.sqlite_mcp.statement import Kind, first_word, kind_of, rejected, shown
+from chatd.wire.codes import Code
+
+SAMPLE_ROWS = 20
+TICK_OPERATIONS = 5_000
+"""Operations of SQLite's machine between two looks at whether to go on: less than a millisecond."""
+
+PLAN_COLUMNS = (Column("id", "INTEGER"), Column("parent", "INTEGER"), Column("detail", "TEXT"))
+_TYPING_VIEW = "chatd_columns"
+
+# What reading from `sqlite3` raises: its errors, its warnings (before Python 3.12, of a second
+# statement), text or names that are not what Python takes, too little memory.
+_ERRORS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError)
+
+
+@attrs.frozen
+class Outcome:
+    """How a call ended; `rows_written` where it could write, counting those of triggers."""
+
+    row_count: int
+    is_truncated: bool
+    rows_written: int | None = None
+
+
+def answer(
+    place: Place, request: Request, terms: Terms, rows: Rows, interrupt: Interrupt
+) -> Outcome:
+    """Carry a request out and feed its rows to `rows`.
+
+    Raises `DatabaseFailed`; `Interrupted` where it was stopped, when nothing of it runs any more.
+    Of `terms`, the time is for who calls: it stops the call through `interrupt`.
+    """
+    if terms.schema is not None and fold(terms.schema) != MAIN:
+        sentence = f"There is no schema {shown(terms.schema)} here; the only one is {MAIN}."
+        raise DatabaseFailed(Code.DB_ERROR, sentence)
+    return _Call(place, terms, rows, interrupt).answer(request)
+
+
+@attrs.define
+class _Call:
+    _place: Place
+    _terms: Terms
+    _rows: Rows
+    _interrupt: Interrupt
+    _authorizer: Authorizer | None = None
+    _is_compiling: bool = False
+    _fault: BaseException | None = None  # of `rows`, or of what is written, raised within SQLite
+    _most_beside: int | None = None  # bytes beside the file; None where nothing is written
+
+    def answer(self, request: Request) -> Outcome:
+        may_write = self._place.is_writable and not self._terms.read_only
+        match request:
+            case RunStatement(sql):
+                kind = kind_of(sql, may_write)
+                # WITH may write too; nothing else that reads does.
+                if may_write and (kind is Kind.WRITING or first_word(sql) == "WITH"):
+                    return self._guarded(True, lambda connection: self._write(connection, sql))
+                return self._guarded(False, lambda connection: self._read(connection, sql))
+            case ExplainStatement(sql):
+                if kind_of(sql, may_write) is Kind.EXPLAINING or first_word(sql) == "PRAGMA":
+                    raise rejected("Only a statement that reads or writes rows has a plan.")
+                return self._guarded(
+                    False, lambda connection: self._explain(connection, sql, may_write)
+                )
+            case ListTables():
+                return self._guarded(False, self._list)
+            case DescribeTable(table):
+                return self._guarded(False, lambda connection: self._describe(connection, table))
+            case SampleTable(table):
+                return self._guarded(False, lambda connection: self._sample(connection, table))
+            case _:
+                assert_never(request)
+
+    def _guarded(self, will_write: bool, work: Callable[[sqlite3.Connection], Outcome]) -> Outcome:
+        """`work` in one transaction of a connection of its own, its errors told as failures."""
+        self._interrupt.check()
+        try:
+            connection = open_handle(self._place, will_write)
+        except _ERRORS as error:
+            raise as_failure(error, is_compiling=False) from None
+        try:
+            with self._interrupt.reaching(connection):
+                connection.set_progress_handler(self._tick, TICK_OPERATIONS)
+                self._begin(connection, will_write)
+                return work(connection)
+        except _ERRORS as error:
+            if self._fault is not None:
+                raise self._fault from None
+            self._interrupt.check()
+            if self._authorizer is not None and self._authorizer.denial is not None:
+                raise self._authorizer.denial.as_failure() from None
+            if will_write and primary_code(error) == sqlite3.SQLITE_FULL:
+                raise self._too_large() from None
+            raise as_failure(error, self._is_compiling) from None
+        finally:
+            connection.close()  # what was not committed is undone
+
+    def _tick(self) -> int:
+        """Whether the statement is to end; SQLite asks now and then."""
+        if self._interrupt.is_stopped:
+            return 1
+        if self._most_beside is not None and bytes_beside(self._place.path) > self._most_beside:
+            self._fault = self._too_large()
+            return 1
+        try:
+            self._rows.tick()
+        except BaseException as error:  # `sqlite3` would drop it
+            self._fault = error
+            return 1
+        return 0
+
+    def _begin(self, connection: sqlite3.Connection, will_write: bool) -> None:
+        if will_write:
+            self._patiently(connection, "BEGIN IMMEDIATE")
+        else:
+            connection.execute("BEGIN")
+            self._patiently(connection, "SELECT 1 FROM sqlite_schema")  # takes the lock
+
+    def _patiently(self, connection: sqlite3.Connection, sql: str) -> None:
+        """Execute a statement that needs a lock, as soon as others have given it up."""
+        while True:
+            self._interrupt.check()
+            try:
+                connection.execute(sql).close()
+            except sqlite3.OperationalError as error:
+                if primary_code(error) != sqlite3.SQLITE_BUSY:
+                    raise
+            else:
+                return
+
+    # What may be asked
+
+    def _read(self, connection: sqlite3.Connection, sql: str) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        return self._run_reading(connection, catalog.scope, sql)
+
+    def _sample(self, connection: sqlite3.Connection, name: str) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        table = catalog.find(name)
+        most = min(self._terms.max_rows, SAMPLE_ROWS)
+        sql = f"SELECT * FROM {MAIN}.{quoted(table.name)} LIMIT {most}"
+        return self._run_reading(connection, catalog.scope, sql)
+
+    def _run_reading(self, connection: sqlite3.Connection, scope: Scope, sql: str) -> Outcome:
+        self._check(connection, sql, Authorizer(scope, may_write=False))
+        connection.set_authorizer(None)
+        types = self._types(connection, sql, scope)
+        forbid_writes(connection)
+        self._authorize(connection, Authorizer(scope, may_write=False))
+        return self._run(connection, sql, types)
+
+    def _write(self, connection: sqlite3.Connection, sql: str) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        word = first_word(sql)
+        bound_growth(connection, self._place)
+        self._most_beside = bytes_beside(self._place.path) + self._place.max_growth_bytes
+        self._check(connection, sql, Authorizer(catalog.scope, True, word))
+        self._authorize(connection, Authorizer(catalog.scope, True, word, is_running=True))
+        outcome = self._run(connection, sql, ())
+        connection.set_authorizer(None)
+        written, most = connection.total_changes, self._place.max_rows_written
+        if written > most:
+            raise rejected(
+                f"The statement changes {written:,} rows and may change {most:,}; change fewer."
+            )
+        self._patiently(connection, "COMMIT")
+        return attrs.evolve(outcome, rows_written=written)
+
+    def _too_large(self) -> DatabaseFailed:
+        """What a write that was undone is told: SQLite does not say which of the two it was."""
+        most = self._place.max_growth_bytes
+        return rejected(
+            f"The statement writes more than the {most:,} bytes that it may, or the disk of the "
+            "database is full; write less at once."
+        )
+
+    def _explain(self, connection: sqlite3.Connection, sql: str, may_write: bool) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        forbid_writes(connection)
+        word = first_word(sql)
+        self._check(connection, sql, Authorizer(catalog.scope, may_write, word))
+        self._authorize(connection, Authorizer(catalog.scope, may_write, word))
+        with closing(connection.execute(f"EXPLAIN QUERY PLAN {sql}")) as plan:
+            self._rows.columns(PLAN_COLUMNS)
+            return self._feed((step, parent, detail) for step, parent, _, detail in plan)
+
+    def _list(self, connection: sqlite3.Connection) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        self._rows.columns(TABLES_COLUMNS)
+        return self._feed(catalog.tables())
+
+    def _describe(self, connection: sqlite3.Connection, table: str) -> Outcome:
+        catalog = Catalog.read(connection, self._terms.tables)
+        described = catalog.describe(connection, table)
+        self._rows.columns(DESCRIPTION_COLUMNS)
+        return self._feed(described)
+
+    # How a statement runs
+
+    def _check(self, connection: sqlite3.Connection, sql: str, authorizer: Authorizer) -> None:
+        """Have SQLite compile the statement, and not run it."""
+        self._authorize(connection, authorizer)
+        self._is_compiling = True
+        explained = sql if first_word(sql) == "EXPLAIN" else f"EXPLAIN {sql}"
+        connection.execute(explained).close()
+        self._is_compiling = False
+
+    def _authorize(self, connection: sqlite3.Connection, authorizer: Authorizer) -> None:
+        """Have what is compiled from now on asked of `authorizer`."""
+        self._authorizer = authorizer
+        connection.set_authorizer(authorizer)
+
+    def _types(
+        self, connection: sqlite3.Connection, sql: str, scope: Scope
+    ) -> Sequence[str | None]:
+        """The declared types of the columns of a statement; empty where SQLite does not tell.
+
+        `sqlite3` has no way to ask for them. SQLite tells them of the columns of a view, and looks
+        for them without running anything.
+        """
+        if first_word(sql) in ("EXPLAIN", "PRAGMA"):
+            return ()
+        connection.set_authorizer(Authorizer(scope, may_write=False, typing_view=_TYPING_VIEW))
+        try:
+            connection.execute(f"CREATE TEMP VIEW {_TYPING_VIEW} AS {sql}").close()
+            columns = connection.execute(f"PRAGMA temp.table_info({_TYPING_VIEW})").fetchall()
+            return [kind or None for _, _, kind, *_ in columns]
+        except sqlite3.Error:
+            self._interrupt.check()
+            return ()
+        finally:
+            connection.set_authorizer(None)
+            connection.execute(f"DROP VIEW IF EXISTS temp.{_TYPING_VIEW}").close()
+
+    def _run(
+        self, connection: sqlite3.Connection, sql: str, types: Sequence[str | None]
+    ) -> Outcome:
+        with closing(connection.execute(sql)) as cursor:
+            names = [name for name, *_ in cursor.description or ()]
+            told = types if len(types) == len(names) else [None] * len(names)
+            self._rows.columns([Column(*pair) for pair in zip(names, told, strict=True)])
+            return self._feed(cursor)
+
+    def _feed(self, source: Iterable[Sequence[object]]) -> Outcome:
+        """Rows from `source` to `rows`, as many and as long as the terms allow.
+
+        A row that would be too long is not sent; where it is the first one, its texts and blobs are
+        cut, so that there is something to see.
+
+        `sqlite3` looks for the next row before it hands one out. So a row comes when the one after
+        it is found, or there is none; and it is lost where that fails or is interrupted.
+        """
+        count, left = 0, self._terms.max_bytes
+        try:
+            for values in source:
+                self._interrupt.check()
+                if count == self._terms.max_rows:
+                    return Outcome(count, is_truncated=True)
+                row = [cell(value) for value in values]
+                as_json = orjson.dumps(row)
+                left -= len(as_json) + 1  # and the comma
+                if left < 0:
+                    if count == 0 and (cut := cut_row(values, self._terms.max_bytes)) is not None:
+                        self._rows.row(cut, orjson.dumps(cut))
+                        count = 1
+                    return Outcome(count, is_truncated=True)
+                self._rows.row(row, as_json)
+                count += 1
+        except sqlite3.DataError as error:
+            # The next row has a value that SQLite does not hand out.
+            if count == 0 or primary_code(error) != sqlite3.SQLITE_TOOBIG:
+                raise
+            return Outcome(count, is_truncated=True)
+        return Outcome(count, is_truncated=False)
+
+
+def cut_row(values: Sequence[object], max_bytes: int) -> Row | None:
+    """The row with its texts and blobs cut to fit into `max_bytes` as JSON; None where none fits.
+
+    All are cut to the same length, and whole where they are shorter.
+    """
+    share = max_bytes
+    while share > 0:
+        row = [cell(_cut(value, share)) for value in values]
+        if len(orjson.dumps(row)) < max_bytes:
+            return row
+        share //= 2
+    return None
+
+
+def _cut(value: object, share: int) -> object:
+    return value[:share] if isinstance(value, str | bytes) else value

@@ -1,0 +1,96 @@
+"""A database over a peer, running; and a plate for what it answers."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.requests import Answered, Request, RunStatement, Stopped, Terms
+from chatd.answers.table import Column, Row
+from chatd.config import Database
+from chatd.observe import Event, Recorder
+
+FAKE: Final = Path(__file__).with_name("fake_peer.py")
+LIMIT_S: Final = 30.0
+"""Nothing here takes this long, unless something is broken."""
+
+
+@attrs.define
+class Plate:
+    """A sink that keeps what it gets; `news` is set with the first rows."""
+
+    columns_: list[Column] = attrs.field(factory=list)
+    rows_: list[list[Any]] = attrs.field(factory=list)
+    news: trio.Event = attrs.field(factory=trio.Event)
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        assert not self.columns_
+        self.columns_ = list(columns)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        self.rows_ += [list(row) for row in rows]
+        self.news.set()
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns_]
+
+
+@attrs.define
+class Listening(Recorder):
+    """A recorder that one can wait for."""
+
+    news: trio.Event = attrs.field(factory=trio.Event)
+
+    def record(self, event: Event) -> None:
+        super().record(event)
+        self.news.set()
+        self.news = trio.Event()
+
+    async def until(self, kind: type[Event], count: int = 1) -> None:
+        """Until there are so many events of a class."""
+        with trio.fail_after(LIMIT_S):
+            while len(self.of(kind)) < count:
+                await self.news.wait()
+
+
+@attrs.define
+class Running:
+    """A database that runs, and what it told the log."""
+
+    database: McpDatabase
+    recorder: Listening
+
+    async def ask(
+        self, request: Request | str, plate: Plate | None = None, **terms: Any
+    ) -> tuple[Answered | Stopped, Plate]:
+        """Ask, and give what came; a text is a statement."""
+        plate = Plate() if plate is None else plate
+        asked = RunStatement(request) if isinstance(request, str) else request
+        with trio.fail_after(LIMIT_S):
+            end = await self.database.ask(asked, Terms(**terms), plate, trio.Event())
+        return end, plate
+
+
+def fake(start: str = "well", file: Path | None = None, **configured: Any) -> Database:
+    """The configuration of a fake peer."""
+    command = (sys.executable, str(FAKE), start, *([str(file)] if file else []))
+    defaults: dict[str, Any] = {"connections": 1, "credentials": "read-only"}
+    return Database(command=command, **{**defaults, **configured})
+
+
+@asynccontextmanager
+async def running(configured: Database, **more: Any) -> AsyncIterator[Running]:
+    """Run the database until the block ends; that its processes have ended is demanded then."""
+    recorder = Listening()
+    database = McpDatabase("room", configured, recorder, **more)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(database.run)
+        yield Running(database, recorder)
+        nursery.cancel_scope.cancel()
+    assert not database.is_available

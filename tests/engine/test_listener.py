@@ -1,0 +1,312 @@
+"""From the first byte to the route: refusals byte for byte, and heads that never end."""
+
+import re
+import resource
+import socket
+import struct
+
+import pytest
+import trio
+import trio.testing
+
+from chatd.engine.listener import ACCEPT_PAUSE_S
+from chatd.net.http.cors import OriginRules
+from chatd.observe import HandshakeRefused, LimitHit
+from tests.engine.listeners import Door, open_door, open_websocket, opening
+from tests.engine.polls import until
+from tests.net.peers import PONG, frame, read_to_end, upgrade_request
+
+
+async def answer_to(door: Door, request: bytes) -> bytes:
+    stream = await door.dial()
+    await stream.send_all(request)
+    return await read_to_end(stream)
+
+
+def bare(sentence: str) -> bytes:
+    """The refusal of a WebSocket: the sentence alone."""
+    return (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n%b"
+    ) % (len(sentence), sentence.encode())
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("EIO=4", "Transport unknown"),
+        ("EIO=4&transport=webtransport", "Transport unknown"),
+        ("EIO=4&transport=constructor", "Transport unknown"),
+        ("EIO=4&transport=websocket&sid=nobody", "Session ID unknown"),
+        ("EIO=4&transport=websocket&sid=__proto__", "Session ID unknown"),
+        ("transport=websocket", "Unsupported protocol version"),
+        ("EIO=3&transport=websocket", "Unsupported protocol version"),
+        ("EIO=5&transport=websocket", "Unsupported protocol version"),
+        ("EIO=abc&transport=websocket", "Unsupported protocol version"),
+    ],
+)
+async def test_a_websocket_is_refused_before_the_upgrade(
+    door: Door, query: str, sentence: str
+) -> None:
+    assert await answer_to(door, upgrade_request(query)) == bare(sentence)
+    assert [event.reason for event in door.recorder.of(HandshakeRefused)] == [sentence]
+
+
+async def test_an_empty_sid_is_a_new_handshake(door: Door) -> None:
+    await opening(await door.open(query="EIO=4&transport=websocket&sid="))
+
+
+async def test_unknown_and_repeated_parameters_are_ignored(door: Door) -> None:
+    await opening(await door.open(query="transport=websocket&t=abc&EIO=4&EIO=3&t=def"))
+
+
+async def test_whatever_follows_the_slash_is_ours(door: Door) -> None:
+    await opening(await door.open(path="/socket.io/anything"))
+
+
+async def test_websocket_by_a_plain_get_is_a_bad_request(door: Door) -> None:
+    request = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    answer = await answer_to(door, request)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nContent-Type: application/json" in head
+    assert body == b'{"code":3,"message":"Bad request"}'
+
+
+async def test_an_upgrade_header_without_connection_upgrade_asks_for_nothing(door: Door) -> None:
+    answer = await answer_to(door, upgrade_request(without="connection"))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'{"code":3,"message":"Bad request"}')
+
+
+async def test_connection_may_hold_more_than_upgrade(door: Door) -> None:
+    await opening(await door.open(headers=["Connection: keep-alive, Upgrade"]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"headers": ["Sec-WebSocket-Version: 8"]},
+        {"without": "sec-websocket-version"},
+        {"without": "sec-websocket-key"},
+        {"headers": ["Sec-WebSocket-Key: short"]},
+        {"headers": ["Sec-WebSocket-Protocol: not a token"]},
+        {"headers": ["Content-Length: 6"]},
+        {"headers": ["Transfer-Encoding: chunked"]},
+    ],
+)
+async def test_what_is_no_websocket_handshake_is_a_bad_request(
+    door: Door, changes: dict[str, object]
+) -> None:
+    answer = await answer_to(door, upgrade_request(**changes))  # type: ignore[arg-type]
+    assert answer == bare("Bad request")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
+async def test_a_websocket_by_another_method_is_a_bad_handshake(door: Door, method: str) -> None:
+    answer = await answer_to(door, upgrade_request(method=method))
+    assert answer == bare("Bad handshake method")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://evil.example:8765"])
+async def test_a_strangers_page_is_refused(door: Door, origin: str) -> None:
+    answer = await answer_to(door, upgrade_request(headers=[f"Origin: {origin}"]))
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert answer.endswith(b"Forbidden")
+
+
+async def test_an_origin_of_bytes_that_no_header_has_is_a_bad_request(door: Door) -> None:
+    assert b" 400 " in (await answer_to(door, upgrade_request(headers=["Origin: a\x7fb"])))[:16]
+
+
+async def test_pages_of_localhost_and_programs_come_in(door: Door) -> None:
+    for headers in (["Origin: http://localhost:5173"], ["Origin: http://127.0.0.1"], []):
+        await opening(await door.open(headers=headers))
+
+
+async def test_by_a_strangers_name_nobody_comes_in_on_loopback(door: Door) -> None:
+    request = upgrade_request(headers=["Host: evil.example", "Origin: http://evil.example"])
+    assert (await answer_to(door, request)).startswith(b"HTTP/1.1 403 ")
+
+
+async def test_a_configured_origin_comes_in_from_afar() -> None:
+    rules = OriginRules(("https://app.example",), is_loopback=False)
+    async with open_door(origins=rules) as door:
+        headers = ["Origin: https://app.example", "Host: chat.example"]
+        await opening(await door.open(headers=headers))
+
+
+async def test_too_many_handshakes_are_told_when_to_come_back() -> None:
+    async with open_door(handshakes_per_second=1) as door:
+        await opening(await door.open())
+        answer = await answer_to(door, upgrade_request())
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert re.search(rb"\r\nRetry-After: [1-9]\d*\r\n", answer)
+
+
+async def test_too_many_sessions_of_an_address_are_told_when_to_come_back() -> None:
+    async with open_door(sessions_per_address=1) as door:
+        peer = await door.open()
+        await opening(peer)
+        door.identify()
+        assert (await answer_to(door, upgrade_request())).startswith(b"HTTP/1.1 503 ")
+        await peer.send("1")
+        await peer.end()
+        await peer.stream.aclose()
+        await door.emptied()
+        await opening(await door.open())
+
+
+async def test_too_many_connections_are_told_when_to_come_back() -> None:
+    async with open_door(max_connections=1) as door:
+        await opening(await door.open())
+        door.identify()
+        answer = await read_to_end(await door.dial())
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 1\r\n" in answer
+        assert door.recorder.of(HandshakeRefused) == [
+            HandshakeRefused("127.0.0.1", "max_connections")
+        ]
+
+
+async def test_too_many_connections_of_an_address_are_told_when_to_come_back() -> None:
+    async with open_door(connections_per_address=2, sessions_per_address=2) as door:
+        first, second = await door.join(), await door.join()
+        door.identify()
+        answer = await read_to_end(await door.dial())
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in answer
+        assert [one.reason for one in door.recorder.of(HandshakeRefused)] == [
+            "connections_per_address"
+        ]
+        await first.echo()
+        await second.stream.aclose()
+        await until(lambda: door.admission.connections == 1)
+        await opening(await door.open())
+
+
+async def test_where_descriptors_run_out_it_is_said_once_and_who_waited_is_served(
+    door: Door,
+) -> None:
+    waiting = socket.create_connection(door.address)  # in the kernel: nobody else had a turn
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (waiting.fileno(), hard))
+    try:
+        await trio.sleep(2.5 * ACCEPT_PAUSE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert door.recorder.of(LimitHit) == [LimitHit("descriptors", None, None)]
+    waiting.setblocking(False)
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(waiting))
+    door.streams.append(stream)
+    await opening(await open_websocket(stream))
+
+
+async def test_while_draining_a_handshake_is_told_when_to_come_back(door: Door) -> None:
+    door.admission.is_draining = True
+    answer = await answer_to(door, upgrade_request())
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: " in answer
+
+
+async def test_garbage_is_a_bad_request(door: Door) -> None:
+    answer = await answer_to(door, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin", "Authorization", "Sec-WebSocket-Key"])
+async def test_a_header_that_may_be_there_once_may_not_be_there_twice(
+    door: Door, name: str
+) -> None:
+    twice = f"{name}: a\r\n{name}: b"
+    answer = await answer_to(door, upgrade_request(headers=[twice]))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_head_that_never_ends_is_too_large(door: Door) -> None:
+    stream = await door.dial()
+    await stream.send_all(b"GET /socket.io/ HTTP/1.1\r\nX-Endless: " + b"x" * 40_000)
+    assert (await read_to_end(stream)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_large_head_is_too_large_also_when_it_comes_at_once() -> None:
+    async with open_door(max_head_bytes=1000) as door:
+        answer = await answer_to(door, upgrade_request(headers=["X-Large: " + "x" * 2000]))
+        assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_frames_behind_a_small_head_do_not_make_it_large() -> None:
+    async with open_door(max_head_bytes=1000) as door:
+        stream = await door.dial()
+        await stream.send_all(upgrade_request() + frame(PONG, b"x" * 100) * 20)
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_head_that_is_not_completed_in_time_is_answered_and_closed() -> None:
+    async with open_door(head_timeout_s=0.1) as door:
+        stream = await door.dial()
+        await stream.send_all(b"GET /socket.io/?EIO=4 HTTP/1.1\r\n")
+        assert (await read_to_end(stream)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_peer_that_says_nothing_is_closed_in_time() -> None:
+    async with open_door(head_timeout_s=0.1) as door:
+        assert (await read_to_end(await door.dial())).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_head_may_come_byte_by_byte(door: Door) -> None:
+    stream = await door.dial()
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in upgrade_request():
+        await stream.send_all(bytes([byte]))
+    assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_reset_while_the_head_is_read_harms_nobody(door: Door) -> None:
+    other = await door.join()
+    for sent in (b"", b"GET /sock", upgrade_request()):
+        stream = await door.dial()
+        await stream.send_all(sent)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()
+        await other.echo()
+
+
+async def test_the_end_of_input_in_the_middle_of_a_head_is_a_bad_request(door: Door) -> None:
+    stream = await door.dial()
+    await stream.send_all(b"GET /socket.io/")
+    await stream.send_eof()
+    assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400 ")
+    silent = await door.dial()
+    await silent.send_eof()
+    assert await read_to_end(silent) == b""
+
+
+async def test_everything_else_is_answered_as_http(door: Door) -> None:
+    request = b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    assert (await answer_to(door, request)).startswith(b"HTTP/1.1 404 ")
+    request = request.replace(b"/nothing", b"/socket.io?EIO=4&transport=websocket")
+    assert (await answer_to(door, request)).startswith(b"HTTP/1.1 404 ")
+
+
+async def test_sever_ends_every_connection() -> None:
+    async with open_door() as door:
+        peers = [await door.join() for _ in range(3)]
+        silent = await door.dial()
+        door.door.sever()
+        for peer in peers:
+            assert await peer.end() == 1006
+        await read_to_end(silent)
+        with trio.fail_after(5):
+            await door.emptied()
+
+
+async def test_after_stop_accepting_open_sessions_go_on_and_heads_do_not(door: Door) -> None:
+    peer = await door.join()
+    half = await door.dial()
+    await half.send_all(b"GET /")
+    await peer.echo()
+    await trio.testing.wait_all_tasks_blocked()
+    door.door.stop_accepting()
+    assert await read_to_end(half) == b""
+    await peer.echo()

@@ -1,0 +1,302 @@
+"""Deadlines, flusher, adapter, outgoing, readiness: the small parts that all sessions share."""
+
+import math
+import socket
+
+import pytest
+import trio
+import trio.testing
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, TextMessage
+
+from chatd.engine.flusher import SLICE, Flusher
+from chatd.engine.outgoing import Outgoing, OutgoingBinary
+from chatd.net.deadlines import Deadlines, Entry
+from chatd.net.poller import EpollPoller, Poller, TrioPoller
+from chatd.sockets.adapter import Adapter
+
+HARD_LIMIT_S = 40
+
+
+class Owner:
+    """Somebody with deadlines; `again` says when the next ones are."""
+
+    def __init__(self, *again: float) -> None:
+        self.deadline_entry: Entry | None = None
+        self.called: list[float] = []
+        self._again = list(again)
+
+    def on_deadline(self, now_s: float) -> float:
+        self.called.append(now_s)
+        return self._again.pop(0) if self._again else math.inf
+
+
+async def test_deadlines_come_in_their_order_and_again_when_asked(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    late, early = Owner(), Owner(now + 7, now + 8)
+    deadlines.schedule(late, now + 5)
+    deadlines.schedule(early, now + 3)
+    await trio.sleep(10)
+    assert late.called == [pytest.approx(now + 5)]
+    assert early.called == [pytest.approx(now + at) for at in (3, 7, 8)]
+
+
+async def test_a_nearer_deadline_wakes_the_task_that_sleeps_for_a_later_one(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    far, near = Owner(), Owner()
+    deadlines.schedule(far, now + 1000)
+    await trio.testing.wait_all_tasks_blocked()
+    deadlines.schedule(near, now + 1)
+    await trio.sleep(2)
+    assert near.called == [pytest.approx(now + 1)]
+    assert far.called == []
+
+
+async def test_a_deadline_that_was_moved_or_taken_back_is_not_called(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    moved, gone = Owner(), Owner()
+    for owner in (moved, gone):
+        deadlines.schedule(owner, now + 1)
+    deadlines.schedule(moved, now + 2)
+    deadlines.schedule(gone, math.inf)
+    assert gone.deadline_entry is None
+    await trio.sleep(5)
+    assert moved.called == [pytest.approx(now + 2)]
+    assert gone.called == []
+
+
+class Flushed:
+    def __init__(self, log: list["Flushed"]) -> None:
+        self.is_touched = False
+        self.log = log
+
+    def flush(self) -> None:
+        self.log.append(self)
+
+
+async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    nursery.start_soon(flusher.run)
+    for _ in range(2):
+        log.clear()
+        sessions = [Flushed(log) for _ in range(3)]
+        for session in sessions:
+            flusher.touch(session)
+            assert session.is_touched
+        assert log == []
+        await trio.testing.wait_all_tasks_blocked()
+        assert log == sessions
+        assert not any(session.is_touched for session in sessions)
+
+
+async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    for _ in range(3 * SLICE):
+        flusher.touch(Flushed(log))
+    nursery.start_soon(flusher.run)
+    turns = set()
+    while len(log) < 3 * SLICE:
+        await trio.lowlevel.checkpoint()
+        turns.add(len(log))
+    assert turns & {SLICE, 2 * SLICE}
+
+
+class Member:
+    """A socket, as far as the adapter knows it."""
+
+    def __init__(self, namespace: str = "/") -> None:
+        self.namespace = namespace
+        self.rooms: tuple[str, ...] = ()
+        self.session = self
+        self.pending: list[Outgoing] = []
+        self.is_touched = False
+
+
+def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
+    flusher = Flusher()
+    adapter = Adapter(flusher)
+    one, two, other_room, other_space = Member(), Member(), Member(), Member("/custom")
+    adapter.join(one, "r")  # type: ignore[arg-type]
+    adapter.join(one, "r")  # type: ignore[arg-type]
+    adapter.join(two, "r")  # type: ignore[arg-type]
+    adapter.join(other_room, "s")  # type: ignore[arg-type]
+    adapter.join(other_space, "r")  # type: ignore[arg-type]
+    packet = Outgoing(b"4x")
+    adapter.broadcast("/", "r", packet)
+    adapter.broadcast("/", "r", packet, but=one)  # type: ignore[arg-type]
+    adapter.broadcast("/", "nobody is here", packet)
+    assert one.pending == [packet]
+    assert two.pending == [packet, packet]
+    assert other_room.pending == other_space.pending == []
+    assert flusher.touched == [one, two]
+
+
+def test_rooms_exist_while_somebody_is_in_them() -> None:
+    adapter = Adapter(Flusher())
+    one = Member()
+    for room in ("a", "b", "c"):
+        adapter.join(one, room)  # type: ignore[arg-type]
+    adapter.leave(one, "b")  # type: ignore[arg-type]
+    adapter.leave(one, "never joined")  # type: ignore[arg-type]
+    assert one.rooms == ("a", "c")
+    adapter.leave_all(one)  # type: ignore[arg-type]
+    assert one.rooms == ()
+    assert adapter._rooms == {}
+
+
+def test_a_packet_and_its_attachments_are_one_run_of_frames() -> None:
+    packet = Outgoing(b"4packet", (b"one", bytes(70_000)))
+    codec = Connection(ConnectionType.CLIENT)
+    codec.receive_data(packet.frame)
+    events = list(codec.events())
+    assert events[0] == TextMessage(data="4packet")
+    received = b"".join(bytes(e.data) for e in events[1:] if isinstance(e, BytesMessage))
+    assert received == b"one" + bytes(70_000)
+    assert packet.frame is packet.frame
+    assert packet.size == 7 + 3 + 70_000
+
+
+def test_a_binary_message_alone_is_a_binary_frame() -> None:
+    codec = Connection(ConnectionType.CLIENT)
+    codec.receive_data(OutgoingBinary(b"\1\2").frame)
+    assert [bytes(event.data) for event in codec.events()] == [b"\1\2"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("make", [EpollPoller, TrioPoller])
+async def test_readable_returns_on_bytes_on_the_end_and_again(
+    make: type[EpollPoller] | type[TrioPoller],
+) -> None:
+    readiness: Poller = make()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            with theirs:
+                for byte in (b"a", b"b"):
+                    theirs.send(byte)
+                    await wait.readable()
+                    assert ours.recv(10) == byte
+                with trio.move_on_after(0.01) as nothing_there:
+                    await wait.readable()
+                assert nothing_there.cancelled_caught
+                theirs.send(b"c")
+                await wait.readable()
+                assert ours.recv(10) == b"c"
+            await wait.readable()
+            assert ours.recv(10) == b""
+            wait.close()
+            nursery.cancel_scope.cancel()
+
+
+async def test_bytes_that_come_while_nobody_waits_are_remembered_and_reported_once() -> None:
+    readiness = EpollPoller()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours, theirs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            theirs.send(b"a")
+            await wait.readable()
+            theirs.send(b"b")
+            await trio.testing.wait_all_tasks_blocked()
+            assert readiness.epoll.poll(0) == [], "the processor is not kept busy with it"
+            await wait.readable()
+            assert ours.recv(10) == b"ab"
+            with trio.move_on_after(0.01) as nothing_there:
+                await wait.readable()
+            assert nothing_there.cancelled_caught
+            wait.close()
+            assert readiness.waits == {}
+            nursery.cancel_scope.cancel()
+
+
+async def test_who_leaves_bytes_behind_says_so_and_is_let_read_again() -> None:
+    readiness = EpollPoller()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            with theirs:
+                theirs.send(b"abc")
+            for expected in (b"a", b"b", b"c", b""):
+                await wait.readable()
+                assert ours.recv(1) == expected
+                wait.again()
+            wait.close()
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_end_that_came_with_the_last_bytes_is_not_forgotten() -> None:
+    readiness = EpollPoller()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with trio.fail_after(HARD_LIMIT_S), ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(readiness.run)
+            wait = readiness.watch(ours)
+            theirs.send(b"last")
+            theirs.close()
+            await wait.readable()
+            assert ours.recv(10) == b"last"
+            await wait.readable()
+            assert ours.recv(10) == b""
+            wait.close()
+            nursery.cancel_scope.cancel()
+
+
+def test_void_deadlines_are_let_go_long_before_their_time() -> None:
+    """Each token that is renewed leaves one behind that is due in hours."""
+
+    class Owner:
+        deadline_entry: Entry | None = None
+
+        def on_deadline(self, now_s: float) -> float:
+            return now_s
+
+    deadlines, owner = Deadlines(), Owner()
+    for due_s in range(100_000):
+        deadlines.schedule(owner, 1e9 + due_s)
+    assert len(deadlines._heap) < 5_000
+    assert owner.deadline_entry in deadlines._heap
+
+
+async def test_what_comes_for_a_copy_of_a_closed_socket_is_nobodys(nursery: trio.Nursery) -> None:
+    """A process that is being started holds copies of all descriptors until it is another program:
+    what came for one ended the task that all connections wait by."""
+    readiness = EpollPoller()
+    nursery.start_soon(readiness.run)
+    gone, its_peer = socket.socketpair()
+    there, other_peer = socket.socketpair()
+    with its_peer, there, other_peer, trio.fail_after(HARD_LIMIT_S):
+        gone.setblocking(False)
+        wait = readiness.watch(gone)
+        its_peer.send(b"x")
+        await wait.readable()  # the epoll knows it
+        with gone.dup():
+            wait.close()
+            gone.close()
+            its_peer.send(b"y")
+            await trio.testing.wait_all_tasks_blocked()
+            there.setblocking(False)
+            other = readiness.watch(there)
+            other_peer.send(b"z")
+            await other.readable()
+            assert there.recv(1) == b"z"
+    nursery.cancel_scope.cancel()

@@ -1,0 +1,110 @@
+"""One connection to an `HttpLane`: its head is read and the request answered, as a door does it."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from chatd.net.deadlines import Deadlines
+from chatd.net.http.app import Response
+from chatd.net.http.connection import HttpConnection
+from chatd.net.http.hypercorn import HttpApplication, HttpLane, Receive, Scope, Send
+from chatd.net.http.reader import RequestHead
+from chatd.net.poller import TrioPoller
+
+HARD_LIMIT_S = 40
+
+
+@attrs.frozen
+class App:
+    """An ASGI application that takes bodies of so many bytes on every path."""
+
+    call: Callable[[Scope, Receive, Send], Awaitable[None]]
+    max_body_bytes: int = 1_000_000
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.call(scope, receive, send)
+
+    def judge_body(self, head: RequestHead) -> int | Response:
+        return self.max_body_bytes
+
+    def refuse(self, head: RequestHead, response: Response) -> Response:
+        return response
+
+
+@attrs.define
+class Serving:
+    """The far end of one connection to a lane, and what the lane said."""
+
+    peer: trio.SocketStream
+    served: socket.socket
+    ended: trio.Event
+    faults: list[Exception]
+
+    def sever(self) -> None:
+        """What a door does with its sockets at the hard deadline."""
+        self.served.shutdown(socket.SHUT_RDWR)
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+def unix_pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+@asynccontextmanager
+async def serving(
+    app: HttpApplication,
+    sent: bytes = b"",
+    pair: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair,
+    *,
+    body_timeout_s: float = 5.0,
+    send_timeout_s: float = 5.0,
+) -> AsyncIterator[Serving]:
+    """`sent` is what the peer sends first. Whatever happens, the lane comes to its end."""
+    faults: list[Exception] = []
+    lane = HttpLane(
+        app,
+        body_timeout_s=body_timeout_s,
+        report_fault=faults.append,
+        send_timeout_s=send_timeout_s,
+    )
+    ours, theirs = pair()
+    ended, deadlines = trio.Event(), Deadlines()
+    wait = TrioPoller().watch(theirs)
+
+    async def serve() -> None:
+        connection = HttpConnection(
+            theirs, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
+        )
+        head = await connection.head(HARD_LIMIT_S, answer_late=True)
+        if head is not None:
+            await lane.serve(connection, head)
+        wait.close()
+        theirs.close()
+        ended.set()
+
+    with trio.fail_after(HARD_LIMIT_S):
+        async with (
+            trio.open_nursery() as nursery,
+            trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as peer,
+        ):
+            nursery.start_soon(deadlines.run)
+            nursery.start_soon(serve)
+            await peer.send_all(sent)
+            yield Serving(peer, theirs, ended, faults)
+            await peer.aclose()
+            await ended.wait()
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,143 @@
+"""Hosts and origins, matched as a whole: what is nearly one is none."""
+
+import pytest
+
+from chatd.net.http.authority import Host, WebOrigin, parse_host, parse_origin
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("localhost", Host("localhost", None)),
+        ("LocalHost:80", Host("localhost", 80)),
+        ("localhost.", Host("localhost.", None)),
+        ("127.0.0.1:8765", Host("127.0.0.1", 8765)),
+        ("chat.example", Host("chat.example", None)),
+        ("my_service-2:65535", Host("my_service-2", 65535)),
+        ("xn--mnchen-3ya.example", Host("xn--mnchen-3ya.example", None)),
+        ("[::1]", Host("[::1]", None)),
+        ("[::1]:80", Host("[::1]", 80)),
+        ("[2001:DB8::1]:8765", Host("[2001:db8::1]", 8765)),
+        ("[::ffff:127.0.0.1]", Host("[::ffff:127.0.0.1]", None)),
+    ],
+)
+def test_a_host_is_a_name_and_perhaps_a_port(text: str, host: Host) -> None:
+    assert parse_host(text) == host
+
+
+NO_HOSTS = [
+    "",
+    ":",
+    ":80",
+    "localhost:",
+    "localhost:abc",
+    "localhost:80abc",
+    "localhost:80:80",
+    "localhost:-1",
+    "localhost:+80",
+    "localhost: 80",
+    "localhost:0",
+    "localhost:65536",
+    "localhost:100000",
+    "localhost:٨٠",
+    "127.0.0.1:abc",
+    "evil.example@127.0.0.1",
+    "user:secret@localhost",
+    "@localhost",
+    "localhost@",
+    "localhost/",
+    "localhost/path",
+    "localhost?",
+    "localhost#",
+    "localhost\\",
+    "evil.example\\@localhost",
+    "localhost,evil.example",
+    "localhost evil.example",
+    " localhost",
+    "localhost ",
+    "localhost\n",
+    "localhost\t",
+    "localhost\0",
+    "localhost%00",
+    "%6cocalhost",
+    "lócalhost",
+    "ﬀ.example",
+    ".localhost",
+    "a..b",
+    "localhost..",
+    "http://localhost",
+    "//localhost",
+    "::1",
+    "[::1",
+    "::1]",
+    "[]",
+    "[::1]x",
+    "[::1]:",
+    "[::1]:x",
+    "[::1%eth0]",
+    "[localhost]",
+    "[[::1]]",
+    "*",
+    "x" * 256,
+]
+
+
+@pytest.mark.parametrize("text", NO_HOSTS)
+def test_what_is_nearly_a_host_is_none(text: str) -> None:
+    assert parse_host(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("http://localhost:5173", WebOrigin("http", Host("localhost", 5173))),
+        ("HTTPS://Chat.Example", WebOrigin("https", Host("chat.example", None))),
+        ("http://[::1]:3000", WebOrigin("http", Host("[::1]", 3000))),
+        ("capacitor://localhost", WebOrigin("capacitor", Host("localhost", None))),
+    ],
+)
+def test_an_origin_is_a_scheme_and_a_host(text: str, origin: WebOrigin) -> None:
+    assert parse_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "*",
+        "localhost",
+        "//localhost",
+        "http:",
+        "http:/localhost",
+        "http:localhost",
+        "http:///localhost",
+        "://localhost",
+        "1http://localhost",
+        "ht tp://localhost",
+        "http://localhost http://evil.example",
+        "http://localhost, http://evil.example",
+        "http://evil.example http://localhost",
+        *(f"http://{text}" for text in NO_HOSTS),
+    ],
+)
+def test_what_is_nearly_an_origin_is_none(text: str) -> None:
+    assert parse_origin(text) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://a", "http://a:80", True),
+        ("https://a", "https://A:443", True),
+        ("https://a", "https://a:80", False),
+        ("http://a", "https://a", False),
+        ("http://a", "http://a.", False),
+        ("app://a", "app://a", True),
+        ("app://a", "app://a:80", False),
+    ],
+)
+def test_a_default_port_may_be_left_out(one: str, other: str, same: bool) -> None:
+    first, second = parse_origin(one), parse_origin(other)
+    assert first is not None
+    assert second is not None
+    assert (first.place == second.place) is same

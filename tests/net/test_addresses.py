@@ -1,0 +1,165 @@
+"""One spelling for each address, and what each counts as."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatd.net.addresses import (
+    LOCAL,
+    as_network,
+    client_address,
+    counted_as,
+    peer_address,
+    spelled,
+)
+
+TRUSTED = tuple(map(as_network, ("10.0.0.0/8", "::1/128", "::ffff:172.16.0.0/108")))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:50123", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:C000:0201", "192.0.2.1"),
+        ("0:0:0:0:0:ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:443", "192.0.2.1"),
+        ("2001:DB8:0:0::0001", "2001:db8::1"),
+        ("2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%25eth0]:80", "fe80::1"),
+        ("fe80::1%" + "e" * 50, "fe80::1"),
+    ],
+)
+def test_an_address_has_one_spelling(text: str, address: str) -> None:
+    assert spelled(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "unknown",
+        "_hidden",
+        LOCAL,
+        "192.0.2.010",
+        "192.0.2",
+        "192.0.2.1:",
+        "192.0.2.1:x",
+        "192.0.2.1:123456",
+        "[192.0.2.1",
+        "2001:db8::1]",
+        "[]:80",
+        "[[::1]]",
+        "1.1.1.1 2.2.2.2",
+        "１９２.0.2.1",
+        "fe80::1%" + "e" * 500,
+        "2001:db8::1, ",
+    ],
+)
+def test_what_is_no_address_has_none(text: str) -> None:
+    assert spelled(text) is None
+
+
+@pytest.mark.parametrize(
+    ("addresses", "key"),
+    [
+        (("192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"), "192.0.2.1"),
+        (("2001:db8:0:7::", "2001:DB8:0:7:ffff:ffff:ffff:ffff"), "2001:db8:0:7::/64"),
+        (("fe80::1", "fe80::2%eth0"), "fe80::/64"),
+        (("::1",), "::/64"),
+        ((LOCAL,), LOCAL),
+        (("no:address",), "no:address"),
+    ],
+)
+def test_a_network_that_is_one_customers_counts_as_one(
+    addresses: tuple[str, ...], key: str
+) -> None:
+    assert {counted_as(address) for address in addresses} == {key}
+
+
+def test_neighbouring_networks_count_apart() -> None:
+    assert counted_as("2001:db8:0:7::1") != counted_as("2001:db8:0:8::1")
+    assert counted_as("192.0.2.1") != counted_as("192.0.2.2")
+
+
+@given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
+def test_every_address_of_a_64_counts_as_the_same(
+    address: ipaddress.IPv6Address, host: int
+) -> None:
+    other = ipaddress.IPv6Address((int(address) >> 64 << 64) | host)
+    if not any(
+        one in ipaddress.ip_network(network)
+        for one in (address, other)
+        for network in ("::ffff:0:0/96", "64:ff9b::/96")
+    ):
+        assert counted_as(str(address)) == counted_as(other.exploded.upper())
+
+
+@given(st.text() | st.from_regex(r"[0-9a-fA-F:.%\[\]]{0,80}", fullmatch=True))
+def test_whatever_is_written_there_is_an_address_or_none(text: str) -> None:
+    address = spelled(text)
+    if address is not None:
+        assert spelled(address) == address
+        assert spelled(f"[{address}]:80") == address
+        ipaddress.ip_address(address)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (("192.0.2.1", 50123), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 50123, 0, 0), "192.0.2.1"),
+        (("fe80::1%eth0", 50123, 0, 2), "fe80::1"),
+        (["192.0.2.1", 50123], "192.0.2.1"),
+        (None, LOCAL),
+        ("", LOCAL),
+        (b"\0abstract", LOCAL),
+    ],
+)
+def test_the_peer_of_a_socket_is_known_by_its_address(peer: object, address: str) -> None:
+    assert peer_address(peer) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "address"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "1.1.1.1, 203.0.113.9 , 10.2.3.4", "203.0.113.9"),
+        ("10.0.0.1", "10.9.9.9, 10.2.3.4", "10.9.9.9"),
+        ("10.0.0.1", "1.1.1.1, garbage", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, unknown", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, ", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, garbage, 10.2.3.4", "10.2.3.4"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9:50123", "203.0.113.9"),
+        ("10.0.0.1", "1.1.1.1, [2001:DB8::0001]:443", "2001:db8::1"),
+        ("10.0.0.1", "1.1.1.1, ::ffff:203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, ::ffff:10.2.3.4", "203.0.113.9"),
+        ("::1", "203.0.113.9", "203.0.113.9"),
+        ("172.17.0.1", "203.0.113.9", "203.0.113.9"),
+        ("local", "203.0.113.9", "local"),
+        ("10.0.0.1", "local", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9" + ", 10.0.0.2" * 100, "10.0.0.2"),
+        ("10.0.0.1", "," * 16_000, "10.0.0.1"),
+        ("10.0.0.1", "1" * 16_000, "10.0.0.1"),
+    ],
+)
+def test_the_client_is_whom_the_last_trusted_proxy_names(
+    peer: str, forwarded_for: str | None, address: str
+) -> None:
+    assert client_address(peer, forwarded_for, TRUSTED) == address
+
+
+def test_without_trusted_proxies_nobody_is_believed() -> None:
+    assert client_address("127.0.0.1", "203.0.113.9", ()) == "127.0.0.1"

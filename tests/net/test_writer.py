@@ -1,0 +1,62 @@
+"""The last bytes of a connection: as long as the peer takes them, it has time to."""
+
+import socket
+
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from chatd.net.disconnects import DisconnectReason
+from chatd.net.writer import SocketWriter
+from tests.engine.polls import until
+
+LINGER_S = 1.0
+LAST_WORDS = bytes(1_000_000)
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+async def test_a_slow_peer_gets_all_of_the_last_response(mock_clock: MockClock) -> None:
+    ours, theirs = pair()
+    failed: list[DisconnectReason] = []
+    outlet = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None)
+    with ours, theirs:
+        async with trio.open_nursery() as nursery:
+            outlet.start(nursery)
+            outlet.finish(LAST_WORDS, LINGER_S)
+            seen = 0
+            while outlet._backlog is not None:
+                owed = len(outlet._backlog)
+                while outlet._backlog is not None and len(outlet._backlog) == owed:
+                    await trio.lowlevel.wait_readable(theirs)
+                    seen += len(theirs.recv(50_000))
+                    await trio.testing.wait_all_tasks_blocked()
+                mock_clock.jump(LINGER_S * 0.9)
+                await trio.testing.wait_all_tasks_blocked()
+            while piece := theirs.recv(1_000_000):
+                seen += len(piece)
+            nursery.cancel_scope.cancel()
+    assert seen == len(LAST_WORDS)
+    assert failed == []
+
+
+async def test_a_peer_that_takes_nothing_of_the_last_response_is_cut(
+    mock_clock: MockClock,
+) -> None:
+    ours, theirs = pair()
+    failed: list[DisconnectReason] = []
+    outlet = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None)
+    with ours, theirs:
+        async with trio.open_nursery() as nursery:
+            outlet.start(nursery)
+            outlet.finish(LAST_WORDS, LINGER_S)
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(LINGER_S)
+            await until(lambda: failed)
+            nursery.cancel_scope.cancel()
+    assert failed == [DisconnectReason.TRANSPORT_ERROR]

@@ -1,0 +1,358 @@
+"""Presence and typing between real sockets, and by a clock of the test's own (SPEC 5)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.service.chats import (
+    NO_ROOM,
+    ROOM,
+    Chat,
+    ChatPeer,
+    MemoryPeer,
+    connected,
+    message,
+    open_chat,
+    token,
+)
+
+
+async def snapshot_of(peer: ChatPeer) -> dict[str, str]:
+    """What `presence:snapshot` shows: status by user."""
+    shown = await peer.until("presence:snapshot")
+    assert shown["connectionId"] == ROOM
+    return {user["userId"]: user["status"] for user in shown["users"]}
+
+
+async def come(chat: Chat, user_id: str, **auth: object) -> ChatPeer:
+    peer = await chat.connect({"token": token(user_id, name=user_id.title()), **auth})
+    await connected(peer)
+    await peer.expect("connection:status")
+    return peer
+
+
+async def test_who_comes_is_shown_who_is_there_and_the_others_are_told(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await come(chat, "ada")
+        assert await snapshot_of(ada) == {"ada": "online"}
+        await ada.expect("chat:history")
+        bob = await come(chat, "bob")
+        assert await snapshot_of(bob) == {"ada": "online", "bob": "online"}
+        update = await ada.expect("presence:update")
+        assert isinstance(update.pop("lastSeen"), int)
+        assert update == {
+            "userId": "bob",
+            "name": "Bob",
+            "status": "online",
+            "connectionId": ROOM,
+        }
+        await bob.expect("chat:history")
+        await bob.quiet()
+
+
+async def test_the_most_present_of_a_users_sockets_counts(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, one, other = [await chat.enter(user) for user in ("ada", "bob", "bob")]
+        away = {"connectionId": ROOM, "status": "away"}
+        assert await one.call("presence:update", away) == {"ok": True, "status": "online"}
+        assert await other.call("presence:update", away) == {"ok": True, "status": "away"}
+        updates = [await ada.until("presence:update") for _ in range(2)]
+        assert [(it["userId"], it["status"]) for it in updates] == [
+            ("bob", "online"),
+            ("bob", "away"),
+        ]
+        assert (await one.until("presence:update"))["status"] == "away"
+        offline = {"connectionId": ROOM, "status": "offline"}
+        await one.call("presence:update", offline)
+        assert (await other.call("presence:update", offline))["status"] == "offline"
+        assert (await ada.until("presence:update"))["status"] == "offline"
+        newcomer = await come(chat, "cyd")
+        assert await snapshot_of(newcomer) == {"ada": "online", "cyd": "online"}
+
+
+class Calendar:
+    """What people are shown of the time, as the test sets it."""
+
+    now_ms = 1_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    async def turn(self, now_ms: int) -> None:
+        """It is so late now, for all that is still to come."""
+        await wait_all_tasks_blocked()
+        self.now_ms = now_ms
+
+
+@pytest.fixture
+def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
+    calendar = Calendar()
+    for module in ("chatd.app.tree", "chatd.service.events.presence"):
+        monkeypatch.setattr(f"{module}.wall_ms", calendar)
+    return calendar
+
+
+async def last_seen(peer: ChatPeer) -> dict[str, int]:
+    """What `presence:snapshot` shows: the time of the last sign by user."""
+    shown = await peer.until("presence:snapshot")
+    return {user["userId"]: user["lastSeen"] for user in shown["users"]}
+
+
+IN_ROOM = {"connectionId": ROOM}
+SENT = message()
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        [("presence:update", {**IN_ROOM, "status": "away"})],
+        [("presence:update", {**IN_ROOM, "status": "online"})],
+        [("chat:message", message())],
+        [("chat:message", SENT)],
+        [("chat:typing:start", IN_ROOM)],
+        [("chat:typing:stop", IN_ROOM)],
+        [("connection:join", IN_ROOM)],
+        [("connection:leave", IN_ROOM)],
+        [("connection:leave", IN_ROOM), ("connection:join", IN_ROOM)],
+    ],
+    ids=[
+        "another status",
+        "the same status",
+        "a message",
+        "the same message",
+        "typing",
+        "no typing",
+        "a join",
+        "a leave",
+        "a leave and a join",
+    ],
+)
+async def test_last_seen_is_the_time_of_the_last_sign(
+    tmp_path: Path, calendar: Calendar, signs: list[tuple[str, object]]
+) -> None:
+    """It was that of the last change of status that was told."""
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        assert (await ada.say(SENT))["ok"]
+        await calendar.turn(5_000)
+        for name, payload in signs:
+            assert (await ada.call(name, payload))["ok"]
+        await calendar.turn(9_000)
+        bob = await come(chat, "bob")
+        assert await last_seen(bob) == {"ada": 5_000, "bob": 9_000}
+        await chat.parts.snapshots.write()
+    await calendar.turn(9_500)
+    async with open_chat(tmp_path) as chat:
+        cyd = await come(chat, "cyd")
+        assert (await last_seen(cyd))["ada"] == 5_000
+
+
+async def test_who_reloads_or_joins_again_is_shown_itself_as_seen_now(
+    tmp_path: Path, calendar: Calendar
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        await calendar.turn(5_000)
+        await ada.ask("connection:join", IN_ROOM)
+        assert await last_seen(ada) == {"ada": 5_000}
+        await ada.peer.reset()
+        await calendar.turn(6_000)
+        assert await last_seen(await come(chat, "ada")) == {"ada": 6_000}
+
+
+async def test_an_actor_that_begins_again_takes_nobody_for_seen(
+    tmp_path: Path, calendar: Calendar
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        assert (await ada.call("presence:update", {**IN_ROOM, "status": "away"}))["ok"]
+        await calendar.turn(5_000)
+        machine = chat.parts.presence.revive(trio.current_time())
+        assert [(it.status, it.last_seen_ms) for it in machine.room(ROOM)] == [("away", 1_000)]
+
+
+async def test_what_others_do_is_no_sign_of_somebody(tmp_path: Path, calendar: Calendar) -> None:
+    async with open_chat(tmp_path) as chat:
+        await chat.enter("ada")
+        bob = await chat.enter("bob", [ROOM, "stock"])
+        await calendar.turn(5_000)
+        assert (await bob.call("chat:message", message(room="stock")))["ok"]
+        assert (await bob.call("chat:typing:start", {"connectionId": "stock"}))["ok"]
+        await calendar.turn(9_000)
+        cyd = await come(chat, "cyd")
+        assert await last_seen(cyd) == {"ada": 1_000, "bob": 1_000, "cyd": 9_000}
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "path"),
+    [
+        ({"connectionId": ROOM, "status": "busy"}, "invalid_payload", "status"),
+        ({"connectionId": ROOM}, "invalid_payload", "status"),
+        ({"connectionId": "secret", "status": "away"}, "forbidden_room", "connectionId"),
+        (None, "invalid_payload", ""),
+    ],
+    ids=str,
+)
+async def test_a_presence_that_cannot_be_is_refused(
+    tmp_path: Path, payload: object, code: str, path: str
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        answer = await ada.call("presence:update", payload)
+        assert (answer["error"]["code"], answer["error"].get("path")) == (code, path)
+
+
+async def test_typing_is_told_to_the_other_users_and_ends_with_a_message(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, own, bob = [await chat.enter(user) for user in ("ada", "ada", "bob")]
+        where = {"connectionId": ROOM}
+        assert await ada.call("chat:typing:start", where) == {"ok": True}
+        assert await ada.call("chat:typing:start", where) == {"ok": True}
+        typing = await bob.until("chat:typing")
+        assert isinstance(typing.pop("timestamp"), int)
+        assert typing == {"userId": "ada", "connectionId": ROOM, "isTyping": True}
+        newcomer = await come(chat, "cyd")
+        assert (await newcomer.until("chat:typing"))["userId"] == "ada"
+        await ada.say(message())
+        assert (await bob.until("chat:message"))["userId"] == "ada"
+        assert (await bob.until("chat:typing"))["isTyping"] is False
+        await own.until("chat:message")
+        await own.quiet()
+
+
+async def test_typing_ends_with_a_stop_a_leave_and_a_disconnect(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        bob, where = await chat.enter("bob"), {"connectionId": ROOM}
+        for end in ("chat:typing:stop", "connection:leave", None):
+            ada = await chat.enter("ada")
+            await ada.call("chat:typing:start", where)
+            assert (await bob.until("chat:typing"))["isTyping"] is True
+            if end is None:
+                await ada.peer.reset()
+            else:
+                await ada.call(end, where)
+            assert (await bob.until("chat:typing"))["isTyping"] is False
+
+
+async def test_too_many_starts_are_refused_and_a_stop_is_free(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits={"user_typing_per_minute": 2}) as chat:
+        ada, where = await chat.enter("ada"), {"connectionId": ROOM}
+        for _ in range(2):
+            assert (await ada.call("chat:typing:start", where))["ok"]
+        refused = await ada.call("chat:typing:start", where)
+        assert refused["error"]["code"] == "rate_limited"
+        assert refused["error"]["retryAfterMs"] > 0
+        for _ in range(5):
+            assert (await ada.call("chat:typing:stop", where))["ok"]
+        assert (await ada.call("chat:message", message()))["ok"]
+
+
+async def test_an_event_for_a_permitted_room_joins_it_first(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await come(chat, "ada", connectionId=NO_ROOM)
+        assert (await ada.call("chat:typing:start", {"connectionId": ROOM}))["ok"]
+        bob = await come(chat, "bob", connectionId=NO_ROOM)
+        assert (await bob.expect("chat:error"))["code"] == "forbidden_room"
+        away = {"connectionId": ROOM, "status": "away"}
+        ack_id = await bob.ask("presence:update", away)
+        await bob.expect("presence:snapshot")
+        await bob.expect("chat:history")
+        assert (await bob.until(ack_id))["status"] == "away"
+
+
+def events(peer: MemoryPeer, name: str) -> list[Any]:
+    return [payload for told, payload in peer.take_events() if told == name]
+
+
+async def test_a_reload_shows_nothing_and_ten_seconds_without_a_socket_are_offline(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        ada = await chat.attach_and_enter(token("ada"))
+        bob = await chat.attach_and_enter(token("bob"))
+        await wait_all_tasks_blocked()
+        assert [it["userId"] for it in events(ada, "presence:update")] == ["bob"]
+        await bob.say("1")
+        mock_clock.jump(9.9)
+        await wait_all_tasks_blocked()
+        bob = await chat.attach_and_enter(token("bob"))
+        mock_clock.jump(20)
+        await wait_all_tasks_blocked()
+        assert events(ada, "presence:update") == []
+        await bob.say("1")
+        mock_clock.jump(10.1)
+        await wait_all_tasks_blocked()
+        [gone] = events(ada, "presence:update")
+        assert (gone["userId"], gone["status"]) == ("bob", "offline")
+
+
+async def test_typing_ends_ten_seconds_after_the_last_start(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        ada = await chat.attach_and_enter(token("ada"))
+        bob = await chat.attach_and_enter(token("bob"))
+        await ada.emit("chat:typing:start", {"connectionId": ROOM})
+        mock_clock.jump(9)
+        await ada.emit("chat:typing:start", {"connectionId": ROOM})
+        mock_clock.jump(9)
+        await wait_all_tasks_blocked()
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [True]
+        mock_clock.jump(1.1)
+        await wait_all_tasks_blocked()
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [False]
+
+
+async def test_after_a_restart_those_who_were_there_have_ten_seconds_to_come_back(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        for user in ("ada", "bob"):
+            peer = await chat.enter(user)
+            assert (await peer.call("presence:update", {"connectionId": ROOM, "status": "away"}))[
+                "ok"
+            ]
+        await chat.parts.snapshots.write()
+    async with open_chat(tmp_path) as chat:
+        cyd = await come(chat, "cyd")
+        assert await snapshot_of(cyd) == {"ada": "away", "bob": "away", "cyd": "online"}
+
+
+@pytest.mark.parametrize("end", ["chat:message", "connection:leave"])
+async def test_who_stops_and_starts_in_one_turn_ends_with_a_message_or_a_leave(
+    tmp_path: Path, mock_clock: MockClock, end: str
+) -> None:
+    """The stop was taken for the end of the start behind it, and nothing but time ended that."""
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        ada = await chat.attach_and_enter(token("ada"))
+        bob = await chat.attach_and_enter(token("bob"))
+        for turn in ("start", "stop", "start"):
+            ada.session.receive_text(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
+        await wait_all_tasks_blocked()
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [True, False, True]
+        await ada.emit(end, message() if end == "chat:message" else {"connectionId": ROOM})
+        assert [it["isTyping"] for it in events(bob, "chat:typing")] == [False]
+
+
+async def test_who_was_away_and_comes_again_is_shown_itself_as_online(tmp_path: Path) -> None:
+    """It was shown as it had left, while all others were told that it is online."""
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        away = {"connectionId": ROOM, "status": "away"}
+        assert (await bob.call("presence:update", away))["ok"]
+        assert await snapshot_of(await come(chat, "bob")) == {"ada": "online", "bob": "online"}
+        updates = [await ada.until("presence:update") for _ in range(3)]
+        assert [it["status"] for it in updates] == ["online", "away", "online"]
+
+
+async def test_a_second_join_shows_what_was_declared(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        bob = await chat.enter("bob")
+        for status in ("away", "offline"):
+            await bob.call("presence:update", {"connectionId": ROOM, "status": status})
+            await bob.ask("connection:join", {"connectionId": ROOM})
+            shown = await snapshot_of(bob)
+            assert shown == ({"bob": "away"} if status == "away" else {})

@@ -1,0 +1,226 @@
+"""A crash in one actor costs no other, no session, and nothing that was acknowledged (SPEC 9, 6).
+
+The fault is injected at each effect in turn, before and after it is carried out; what is checked is
+what people see: live readers have every message once and in order, retries find what was stored.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from chatd.actors.supervisor import GaveUp
+from chatd.chat.presence import Status
+from chatd.observe import ActorCrashed
+from chatd.store.log_file import wal_of
+from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
+
+FREE = {
+    "user_messages_per_minute": 1e9,
+    "socket_messages_per_minute": 1e9,
+    "room_messages_per_minute": 1e9,
+}
+
+
+class Fault(Exception):
+    """Injected by a test."""
+
+
+class CrashOnce:
+    """A function that raises at its n-th call, once; before or after it does its work."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        at: int,
+        *,
+        after: bool,
+        error: type[BaseException] = Fault,
+    ) -> None:
+        self._function = function
+        self._left = at
+        self._after = after
+        self._error = error
+        self.has_crashed = False
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        self._left -= 1
+        crash = self._left == 0
+        if crash and not self._after:
+            self.has_crashed = True
+            raise self._error
+        result = self._function(*args, **named)
+        if crash:
+            self.has_crashed = True
+            raise self._error
+        return result
+
+
+def crash(
+    chat: Chat,
+    owner: object,
+    name: str,
+    at: int,
+    *,
+    after: bool,
+    error: type[BaseException] = Fault,
+) -> CrashOnce:
+    chat.faults_expected = True
+    fault = CrashOnce(getattr(owner, name), at, after=after, error=error)
+    setattr(owner, name, fault)
+    return fault
+
+
+async def send_until_stored(peer: ChatPeer, content: str) -> int:
+    """Send, and retry what is worth it, as a client does; the seq."""
+    sent = message(content)
+    for _ in range(3):
+        ack = await peer.call("chat:message", sent)
+        if ack["ok"]:
+            return int(ack["seq"])
+        assert ack["error"]["retryable"], ack
+    raise AssertionError("the message was never stored")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+@pytest.mark.parametrize("where", ["run", "publish"])
+async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
+    tmp_path: Path, where: str, at: int, after: bool
+) -> None:
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        fault = crash(chat, chat.parts.effects, where, at, after=after)
+        seqs = [await send_until_stored(ada, f"message {number}") for number in range(6)]
+        assert seqs == [1, 2, 3, 4, 5, 6]
+        assert fault.has_crashed
+        heard = [(await bob.until("chat:message"))["seq"] for _ in range(6)]
+        assert heard == seqs
+        page = await bob.call("chat:history:get", {"connectionId": ROOM})
+        assert [one["seq"] for one in page["messages"]] == seqs
+        assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["messages"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_crash_in_a_commit_is_one_too(tmp_path: Path, after: bool) -> None:
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        crash(chat, chat.parts.machine, "apply", 2, after=after)
+        seqs = [await send_until_stored(ada, f"message {number}") for number in range(3)]
+        assert seqs == [1, 2, 3]
+        assert [(await bob.until("chat:message"))["seq"] for _ in range(3)] == seqs
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+async def test_a_writer_that_ends_by_a_fault_is_started_again_and_leaves_no_hole(
+    tmp_path: Path, at: int, after: bool
+) -> None:
+    """What ends its thread is no error of the disk: whoever waited is told, and tries again."""
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        writer = chat.parts.log._writer
+        assert writer is not None
+        fault = crash(chat, writer._log, "commit", at, after=after, error=SystemExit)
+        seqs = [await send_until_stored(ada, f"message {number}") for number in range(4)]
+        assert fault.has_crashed
+        assert chat.parts.log._writer is not writer
+        assert seqs == [1, 2, 3, 4]
+        assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == seqs
+        page = await bob.call("chat:history:get", {"connectionId": ROOM})
+        assert [one["seq"] for one in page["messages"]] == seqs
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+async def test_a_crash_of_presence_is_told_to_who_asked_and_mended_for_the_others(
+    tmp_path: Path, at: int, after: bool
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        fault = crash(chat, chat.parts.presence, "run", at, after=after)
+        for _ in range(3):
+            for status in (Status.AWAY, Status.ONLINE):
+                where = {"connectionId": ROOM, "status": status}
+                while not (ack := await bob.call("presence:update", where))["ok"]:
+                    assert ack["error"]["code"] == "internal"
+        assert fault.has_crashed
+        shown = {"bob": "online"}
+        ada.passes_over = frozenset()
+        await bob.call("presence:update", {"connectionId": ROOM, "status": "away"})
+        ack_id = await ada.ask("connection:leave", {"connectionId": "nowhere"})
+        while (packet := await ada.packet())[0] != ack_id:
+            if packet[0] == "presence:update":
+                shown[packet[1]["userId"]] = packet[1]["status"]
+        assert shown == {"bob": "away"}
+        assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["presence"]
+        assert (await ada.call("chat:message", message()))["ok"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_crash_of_typing_costs_nobody_else_anything(tmp_path: Path, after: bool) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        crash(chat, chat.parts.typing, "run", 1, after=after)
+        where = {"connectionId": ROOM}
+        assert (await ada.call("chat:typing:start", where))["error"]["code"] == "internal"
+        assert (await ada.call("chat:typing:start", where))["ok"]
+        assert (await bob.until("chat:typing"))["isTyping"] is True
+        assert (await ada.call("chat:message", message()))["ok"]
+        assert (await bob.until("chat:typing"))["isTyping"] is False
+
+
+async def test_a_wal_that_goes_during_a_commit_and_comes_back_leaves_no_hole_and_no_double(
+    tmp_path: Path,
+) -> None:
+    """What was refused is in the log then: it is published, and a retry is told its place."""
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        assert await send_until_stored(ada, "before") == 1
+        chat.faults_expected = True
+        wal = wal_of(chat.parts.store.path)
+        away = wal.with_name("away")
+        writer = chat.parts.log._writer
+        assert writer is not None
+        commit = writer._log._commit_together  # type: ignore[attr-defined]
+
+        def commit_and_lose(requests: object) -> object:
+            result = commit(requests)
+            if not away.exists():
+                wal.rename(away)
+            return result
+
+        writer._log._commit_together = commit_and_lose  # type: ignore[attr-defined]
+        sent = message("meanwhile")
+        for _ in range(2):
+            refused = await ada.call("chat:message", sent)
+            assert refused["error"]["code"] == "storage_error"
+        away.rename(wal)
+        del writer._log._commit_together  # type: ignore[attr-defined]
+        while not (ack := await ada.call("chat:message", sent))["ok"]:
+            assert ack["error"]["retryable"]
+        assert ack["seq"] == 2
+        assert [await send_until_stored(ada, f"after {number}") for number in (3, 4)] == [3, 4]
+        assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == [1, 2, 3, 4]
+        page = await bob.call("chat:history:get", {"connectionId": ROOM})
+        assert [one["seq"] for one in page["messages"]] == [1, 2, 3, 4]
+        assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["writer"]
+
+
+async def test_an_actor_that_crashes_again_and_again_ends_the_daemon(tmp_path: Path) -> None:
+    def always(_: object) -> None:
+        raise Fault
+
+    async def keep_on() -> None:
+        async with open_chat(tmp_path, limits=FREE) as chat:
+            ada = await chat.enter("ada")
+            chat.parts.effects.run = always  # type: ignore[method-assign]
+            with trio.fail_after(10):
+                while True:
+                    await ada.call("chat:message", message())
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await keep_on()
+    assert raised.value.split(GaveUp)[0] is not None
