@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ENVIRONMENT: Final = ROOT / ".venv-test"
 BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
-DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "peers"
+DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "mcp"
 
 DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx", "postgresql")
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is

@@ -18,8 +18,8 @@ from chatd.chat.markup import Markup
 from chatd.config import Config, Database
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import wall_ms
+from chatd.service.answer_roster import AnswerRoster
 from chatd.service.commands import Commands
-from chatd.service.events.answers import AnswerRoster
 from chatd.sockets.adapter import Adapter
 from chatd.store import Store
 from chatd.wire.codes import Code

@@ -49,13 +49,15 @@ from chatd.service.effects import ChatEffects
 from chatd.service.events.acks import Receipts
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.messages import MessageEvents
-from chatd.service.events.presence import PresenceEvents, PresenceRoster
+from chatd.service.events.presence import PresenceEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
-from chatd.service.events.typing import TypingEvents, TypingRoster
+from chatd.service.events.typing import TypingEvents
 from chatd.service.occupancy import Occupancy
+from chatd.service.presence_roster import PresenceRoster
 from chatd.service.timeline import Timelines
+from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.socket import SocketIOConnection

@@ -13,7 +13,7 @@ import pytest
 from tests.app.daemon import Daemon, House
 from tests.app.questions import ended, has_ended
 
-CLINGING: Final = str(Path(__file__).parents[1] / "answers" / "peers" / "clinging_peer.py")
+CLINGING: Final = str(Path(__file__).parents[1] / "answers" / "mcp" / "clinging_peer.py")
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ async def test_of_one_read_a_turn_takes_a_little(door: Door, crumbs: bytes) -> N
 async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
     peer, lane = await lane_of(door)
     await peer.send("1")
-    await until(lambda: lane._outlet.is_ending)
+    await until(lambda: lane._writer.is_ending)
     lane.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
     assert lane._later is trio.lowlevel.checkpoint
     assert left_in(lane) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))

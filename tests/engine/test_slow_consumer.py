@@ -36,14 +36,14 @@ async def test_who_never_reads_is_cut_while_another_gets_everything(door: Door) 
     lane = lane_of(door, 0)
     heard = 0
     while "slow consumer" not in door.reasons:
-        assert lane._outlet._backlog is None or len(lane._outlet._backlog) <= BACKLOG_BYTES
+        assert lane._writer._backlog is None or len(lane._writer._backlog) <= BACKLOG_BYTES
         assert heard < 2000, "the bound does not hold"
         await other.send(f'42["say","r",{heard}]', f'42["say","r","{PIECE}"]')
         assert await other.message() == f'42["said",{heard}]'
         assert await other.message() == f'42["said","{PIECE}"]'
         heard += 1
     assert door.app.ended == [("/", "slow consumer")]
-    assert lane._outlet._backlog is None
+    assert lane._writer._backlog is None
     assert len(door.adapter.sockets("/", "r")) == 1
     await other.echo()
     await deaf.stream.aclose()
@@ -55,7 +55,7 @@ async def test_a_slow_consumer_is_no_fault_of_the_server(door: Door) -> None:
         await in_room(door)
         lane = lane_of(door, -1)
         other = await in_room(door)
-        while not lane._outlet.is_ending:
+        while not lane._writer.is_ending:
             await other.send(f'42["say","r","{PIECE}"]')
             await other.message()
         await trio.testing.wait_all_tasks_blocked()
@@ -87,7 +87,7 @@ async def test_what_a_peer_asked_for_is_not_its_backlog(door: Door) -> None:
     await peer.send(f'42["catch up",{size}]')
     assert len(str(await peer.message())) > size
     await peer.echo()
-    assert lane_of(door, 0)._outlet._allowance == 0
+    assert lane_of(door, 0)._writer._allowance == 0
 
 
 async def test_beside_what_it_asked_for_live_traffic_is_bounded_as_ever(door: Door) -> None:
@@ -97,8 +97,8 @@ async def test_beside_what_it_asked_for_live_traffic_is_bounded_as_ever(door: Do
     lane = lane_of(door, 0)
     await other.echo()
     said = 0
-    while not lane._outlet.is_ending:
-        assert len(lane._outlet._backlog or b"") <= size + BACKLOG_BYTES + 200
+    while not lane._writer.is_ending:
+        assert len(lane._writer._backlog or b"") <= size + BACKLOG_BYTES + 200
         await other.send(f'42["say","r","{PIECE}"]')
         await other.message()
         said += len(PIECE)
@@ -110,7 +110,7 @@ async def test_a_peer_that_asks_and_never_reads_is_cut(door: Door) -> None:
     other, deaf = await door.join(), await door.join()
     lane = lane_of(door, 1)
     with trio.move_on_after(10):
-        while not lane._outlet.is_ending:
+        while not lane._writer.is_ending:
             try:
                 await deaf.send(f'42["echo","{PIECE}"]')
             except trio.BrokenResourceError:

@@ -90,7 +90,7 @@ class Calendar:
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
-    for module in ("chatd.app.tree", "chatd.service.events.presence"):
+    for module in ("chatd.app.tree", "chatd.service.presence_roster"):
         monkeypatch.setattr(f"{module}.wall_ms", calendar)
     return calendar
 

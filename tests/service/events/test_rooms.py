@@ -205,7 +205,7 @@ async def test_who_asks_for_many_histories_and_reads_none_gets_them_one_by_one(
             await ada.quiet()
         for _ in range(20):
             await ada.quiet()
-        assert len(lane._outlet._backlog or b"") <= 2 * history_bytes
+        assert len(lane._writer._backlog or b"") <= 2 * history_bytes
 
 
 @pytest.mark.parametrize(
