@@ -20,7 +20,7 @@ import trio
 from chatd import engineio
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import LAGGING_SHARE, Probed, Session, Sessions, Transport
-from chatd.engine.throttle import PACKETS_PER_TURN, Later
+from chatd.engine.throttle import PACKETS_PER_TURN, Work
 from chatd.engineio import (
     MAX_PACKETS_PER_RESPONSE,
     Refusal,
@@ -214,10 +214,10 @@ class PollingTransport:
         session = self._session
         try:
             for count, packet in enumerate(decode_payload(body), 1):
-                later = session.receive_decoded(packet)
-                if later is not None:
+                work = session.receive_decoded(packet)
+                if work is not None:
                     self._answer_post(exchange)
-                    await self._await(later)
+                    await self._await(work)
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
@@ -227,11 +227,11 @@ class PollingTransport:
             return False
         return session.reason is not DisconnectReason.PARSE_ERROR
 
-    async def _await(self, later: Later) -> None:
+    async def _await(self, work: Work) -> None:
         session = self._session
         session.awaiting = True
         try:
-            await later()
+            await work
         except Exception as error:
             session.crash(error)
         finally:

@@ -9,7 +9,6 @@ transport at the end of the turn: everything that one turn owes to a socket goes
 """
 
 import math
-from functools import partial
 from typing import Protocol
 
 import attrs
@@ -18,7 +17,7 @@ import trio
 from chatd import engineio, socketio
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Later, Throttle
+from chatd.engine.throttle import Throttle, Work
 from chatd.engineio import (
     POLLING,
     Heartbeat,
@@ -58,7 +57,7 @@ class Upper(Protocol):
         """Whether the peer has become somebody; it must within the connect timeout."""
         ...
 
-    def receive(self, message: str | bytes) -> Later | None:
+    def receive(self, message: str | bytes) -> Work | None:
         """Take one message; returns work that has to be awaited before the next one."""
         ...
 
@@ -253,12 +252,12 @@ class Session:
         """The session as logs name it: enough of the sid, which is a credential, to tell it."""
         return self.sid[:LOG_ID_CHARS]
 
-    def receive_text(self, text: str) -> Later | None:
+    def receive_text(self, text: str) -> Work | None:
         """A text packet from a WebSocket; returns work to await before the next packet."""
         try:
             if text[:1] == "4":
                 if self.turn is not None and self.turn.locked():
-                    return partial(self._receive_in_turn, self.turn, text)
+                    return self._receive_in_turn(self.turn, text)
                 return self.upper.receive(text[1:])
             return self._receive_packet(decode_text(text))
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
@@ -267,7 +266,7 @@ class Session:
             self.crash(error)
         return None
 
-    def receive_decoded(self, packet: Packet) -> Later | None:
+    def receive_decoded(self, packet: Packet) -> Work | None:
         """A packet of a POST, in its turn; returns work to await before the next packet."""
         try:
             return self._receive_packet(packet)
@@ -277,11 +276,11 @@ class Session:
             self.crash(error)
         return None
 
-    def receive_binary(self, data: bytes) -> Later | None:
+    def receive_binary(self, data: bytes) -> Work | None:
         """A binary message from a WebSocket; returns work to await before the next packet."""
         try:
             if self.turn is not None and self.turn.locked():
-                return partial(self._receive_in_turn, self.turn, data)
+                return self._receive_in_turn(self.turn, data)
             return self.upper.receive(data)
         except (engineio.ProtocolError, socketio.ProtocolError) as error:
             self.breach(error)
@@ -293,13 +292,13 @@ class Session:
         """What came by WebSocket follows on what came by POST before it."""
         async with turn:
             pass
-        later = (
+        work = (
             self.receive_text(message) if isinstance(message, str) else self.receive_binary(message)
         )
-        if later is not None:
-            await later()
+        if work is not None:
+            await work
 
-    def _receive_packet(self, packet: Packet) -> Later | None:
+    def _receive_packet(self, packet: Packet) -> Work | None:
         match reaction_to(packet.type):
             case Reaction.DELIVER:
                 return self.upper.receive(packet.data)
@@ -325,15 +324,15 @@ class Session:
                 pass
         return self.idle()
 
-    def idle(self) -> Later | None:
+    def idle(self) -> Work | None:
         """Something came that leads nowhere; returns a wait where there was too much of it."""
         if self._patience is None:
             self._patience = Throttle()
-        later = self._patience.take()
+        wait_s = self._patience.take()
         if self._patience.is_at_its_end:
             self.end(DisconnectReason.OVERLOADED)
             return None
-        return later
+        return _wait(wait_s) if wait_s > 0.0 else None
 
     def send(self, outgoing: Outgoing) -> None:
         """Owe this to the peer; it goes out with all else of this turn."""
@@ -446,3 +445,7 @@ class Session:
         """Something went wrong on this side: report it, and end this session alone."""
         self._sessions.event_log.record(InternalError.of("session.receive", error))
         self.end(DisconnectReason.INTERNAL_ERROR)
+
+
+async def _wait(wait_s: float) -> None:
+    await trio.sleep(wait_s)

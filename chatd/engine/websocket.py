@@ -17,7 +17,7 @@ import trio
 
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import LAGGING_SHARE, Probed, Session
-from chatd.engine.throttle import PACKETS_PER_TURN, Later
+from chatd.engine.throttle import PACKETS_PER_TURN, Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.poller import Wait
 from chatd.net.writer import SocketWriter
@@ -48,10 +48,10 @@ class WebSocketTransport:
         "_decoder",
         "_event_log",
         "_is_over",
-        "_later",
         "_session",
         "_sock",
         "_wait",
+        "_work",
         "_writer",
         "probed",
     )
@@ -77,7 +77,7 @@ class WebSocketTransport:
         self._backlog_max = backlog_bytes
         self._decoder = Decoder(max_message_bytes)
         self._writer = SocketWriter(sock, backlog_bytes, self._lost, wait.wake)
-        self._later: Later | None = None
+        self._work: Work | None = None
         self._is_over = False
         self.probed = probed
 
@@ -95,7 +95,7 @@ class WebSocketTransport:
             if received:
                 self.feed(received)
             while not self._is_over:
-                if self._later is None and not self._writer.needs_task:
+                if self._work is None and not self._writer.needs_task:
                     await self._read()
                     continue
                 # Something waits, or is owed: only then is there a nursery, with a writer in it.
@@ -107,6 +107,8 @@ class WebSocketTransport:
                         self._writer.stop()  # before the nursery takes no more tasks
                     nursery.cancel_scope.cancel()
         finally:
+            if self._work is not None:
+                self._work.close()  # nobody will await it
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     async def _read(self) -> None:
@@ -128,20 +130,20 @@ class WebSocketTransport:
             if len(data) == READ_BYTES:
                 wait.again()
             self.feed(data)
-            if self._later is not None or outlet.needs_task or self._is_over:
+            if self._work is not None or outlet.needs_task or self._is_over:
                 return
 
     async def _settle(self) -> None:
         """Await what events have to wait for, in their order, and read on until all is written."""
         session = self._session
-        while not self._is_over and (self._later is not None or self._writer.needs_task):
-            if self._later is None:
+        while not self._is_over and (self._work is not None or self._writer.needs_task):
+            if self._work is None:
                 await self._read()
                 continue
-            later, self._later = self._later, None
+            work, self._work = self._work, None
             session.awaiting = True
             try:
-                await later()
+                await work
             except Exception as error:
                 self._event_log.record(InternalError.of("event", error))
                 session.end(DisconnectReason.INTERNAL_ERROR)
@@ -163,23 +165,23 @@ class WebSocketTransport:
                         left = 1
                 elif self.probed is not None and isinstance(event, str | bytes):
                     self.probed.on_probe_message(self, event)
-                    self._later = session.idle()
+                    self._work = session.idle()
                 elif type(event) is str:
-                    self._later = session.receive_text(event)
+                    self._work = session.receive_text(event)
                 elif type(event) is bytes:
-                    self._later = session.receive_binary(event)
+                    self._work = session.receive_binary(event)
                 elif isinstance(event, Ping | Pong):
-                    self._later = self._control(event)
+                    self._work = self._control(event)
                 elif isinstance(event, Close):
                     self._close_with(event)
                 elif isinstance(event, Fragments):
-                    self._later = session.idle()
+                    self._work = session.idle()
                     left = 1
-                if self._later is not None:
+                if self._work is not None:
                     break
                 left -= 1
                 if left == 0:
-                    self._later = trio.lowlevel.checkpoint
+                    self._work = _next_turn()
                     break
         except ProtocolError as error:
             self._event_log.record(ProtocolViolated(session.log_id, "websocket", str(error)))
@@ -187,7 +189,7 @@ class WebSocketTransport:
             self._writer.finish(encode_close(error.code), LINGER_S)
             self._lost(DisconnectReason.TRANSPORT_ERROR)
 
-    def _control(self, event: Ping | Pong) -> Later | None:
+    def _control(self, event: Ping | Pong) -> Work | None:
         """Answer a ping; returns a wait where there are too many of either."""
         if isinstance(event, Ping):
             self._flush_own()
@@ -253,3 +255,8 @@ class WebSocketTransport:
 
     async def caught_up(self) -> None:
         await self._writer.caught_up()
+
+
+async def _next_turn() -> None:
+    """Let others run first."""
+    await trio.lowlevel.checkpoint()

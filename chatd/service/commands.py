@@ -5,7 +5,6 @@ waits is told `draining` where the mailbox closes meanwhile.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol, TypeVar
 
 import attrs
@@ -27,7 +26,7 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.senders import Origin, Waiter
@@ -76,11 +75,11 @@ class Answer:
         pass
 
 
-def deliver(mailbox: Mailbox[T], command: T, asker: Waits) -> Later | None:
+def deliver(mailbox: Mailbox[T], command: T, asker: Waits) -> Work | None:
     """Give a command to an actor; where its mailbox is full, wait for space."""
     if mailbox.offer(command):
         return None
-    return partial(_deliver_later, mailbox, command, asker)
+    return _deliver_later(mailbox, command, asker)
 
 
 async def _deliver_later(mailbox: Mailbox[T], command: T, asker: Waits) -> None:
@@ -100,7 +99,7 @@ class Commands:
     def __init__(self, mailbox: Mailbox[Command]) -> None:
         self._mailbox = mailbox
 
-    def submit(self, command: SendMessage | JoinRooms | Acknowledge) -> Later | None:
+    def submit(self, command: SendMessage | JoinRooms | Acknowledge) -> Work | None:
         """Give a command to the actor; where its mailbox is full, wait for space."""
         return deliver(self._mailbox, command, command.origin)
 
@@ -143,9 +142,9 @@ class Commands:
         waiters = [Waiter() for _ in surplus]
         for one, waiter in zip(surplus, waiters, strict=True):
             command = ForgetMessages(one.connection_id, one.first_kept, waiter)
-            later = deliver(self._mailbox, command, waiter)
-            if later is not None:
-                await later()
+            work = deliver(self._mailbox, command, waiter)
+            if work is not None:
+                await work
         for waiter in waiters:
             await waiter.settled.wait()
         return all(waiter.refusal is None for waiter in waiters)
@@ -169,15 +168,15 @@ class Commands:
             answer.thread_id,
             reply=reply,
         )
-        later = deliver(self._mailbox, command, waiter)
-        if later is not None:
-            await later()
+        work = deliver(self._mailbox, command, waiter)
+        if work is not None:
+            await work
         await waiter.settled.wait()
         return waiter.refusal
 
     async def _settle(self, command: Acknowledge | TrimQueues | Barrier, origin: Origin) -> None:
-        later = deliver(self._mailbox, command, origin)
-        if later is not None:
-            await later()
+        work = deliver(self._mailbox, command, origin)
+        if work is not None:
+            await work
         assert origin.settled is not None
         await origin.settled.wait()

@@ -1,14 +1,13 @@
 """The chat as an application of sockets: who comes in, what their events do, who goes (SPEC 3, 4).
 
 Nothing here waits: what must wait (a mailbox that is full, a room that is not loaded, a look into
-the log) is returned as a `Later`, for the task that owns the socket's input.
+the log) is returned as a `Work`, for the task that owns the socket's input.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
 from chatd.observe.ids import jitter_ms
@@ -30,7 +29,7 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.names import ClientEvent, ServerEvent
 
-Handler: TypeAlias = Callable[[Client, object, int | None], Later | None]
+Handler: TypeAlias = Callable[[Client, object, int | None], Work | None]
 
 REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
@@ -88,7 +87,7 @@ class Dispatcher:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
+    ) -> Work | None:
         if namespace != NAMESPACE:
             self._refuse(connection, namespace, "Invalid namespace", None)
             return None
@@ -111,7 +110,7 @@ class Dispatcher:
         self._clients.add(client)
         self._entrance.start_clock(client, admitted.identity)
         if self._rooms.needs_trim(admitted.identity.user_id):
-            return partial(self._trim_and_greet, client, admitted, auth or {})
+            return self._trim_and_greet(client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
 
     def _refuse(
@@ -135,11 +134,11 @@ class Dispatcher:
         self, client: Client, admitted: Admitted, auth: dict[str, Any]
     ) -> None:
         await self._rooms.trim(client)
-        later = None if client.socket.session.is_over else self._greet(client, admitted, auth)
-        if later is not None:
-            await later()
+        work = None if client.socket.session.is_over else self._greet(client, admitted, auth)
+        if work is not None:
+            await work
 
-    def _greet(self, client: Client, admitted: Admitted, auth: dict[str, Any]) -> Later | None:
+    def _greet(self, client: Client, admitted: Admitted, auth: dict[str, Any]) -> Work | None:
         socket, user_id = client.socket, client.identity.user_id
         attempts = auth.get("reconnectAttempts")
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
@@ -163,7 +162,7 @@ class Dispatcher:
         )
         if attempts:
             self._event_log.record(Reconnected(socket.session.log_id, user_id, attempts))
-        return partial(self._rooms.enter, client, rooms, None, since) if rooms else None
+        return self._rooms.enter(client, rooms, None, since) if rooms else None
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
         """The rooms that the handshake names, or all that the directory gives where it names none
@@ -185,7 +184,7 @@ class Dispatcher:
                 self._rooms.refuse(client, ClientEvent.CONNECTION_JOIN, None, name)
         return [name for name in dict.fromkeys(named) if name in client.grants][:most]
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         args = event.args
         handler = self._handlers.get(args[0])
         if handler is None:

@@ -28,7 +28,7 @@ from chatd.chat.presence import (
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
 from chatd.service.clients import Client, Clients
@@ -104,7 +104,7 @@ class PresenceRoster:
             shown["lastSeen"] = last_seen_ms
         return shown
 
-    def declare(self, client: Client, command: Declare) -> Later | None:
+    def declare(self, client: Client, command: Declare) -> Work | None:
         """Hand a declaration over, or wait until there is space for it."""
         if client.declared is None:
             client.declared = {}

@@ -23,7 +23,7 @@ from chatd.chat.typing import (
     TypingTaken,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
 from chatd.service.clients import Client, Clients
@@ -56,7 +56,7 @@ class TypingRoster:
         self.machine = machine
         volatile.typing = self.told_of
 
-    def submit(self, command: StartTyping | StopTyping) -> Later | None:
+    def submit(self, command: StartTyping | StopTyping) -> Work | None:
         """Hand a command over, or wait until there is space for it."""
         if isinstance(command, StartTyping):
             self._started[command.connection_id, command.user_id] = command

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Handshake, Session
-from chatd.engine.throttle import Later, in_order
+from chatd.engine.throttle import Work, in_order
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.ids import unguessable_id
 from chatd.socketio import (
@@ -39,11 +39,11 @@ class Application(Protocol):
 
     def on_connect(
         self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
-        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Later."""
+    ) -> Work | None:
+        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Work."""
         ...
 
-    def on_event(self, socket: "Socket", event: Event) -> Later | None:
+    def on_event(self, socket: "Socket", event: Event) -> Work | None:
         """An event of a joined namespace."""
         ...
 
@@ -143,7 +143,7 @@ class SocketIOConnection:
     def is_joined(self) -> bool:
         return self._namespaces.has_joined_any
 
-    def receive(self, message: str | bytes) -> Later | None:
+    def receive(self, message: str | bytes) -> Work | None:
         if type(message) is str:
             packet = self._decoder.receive_text(message)
         else:
@@ -157,10 +157,10 @@ class SocketIOConnection:
             if self._decoder.is_waiting_for_attachments and not self._namespaces.joined:
                 raise ProtocolError("Attachments were announced before any namespace was joined.")
             return None
-        later: Later | None = None
+        work: Work | None = None
         match self._namespaces.receive(packet):
             case ConnectRequested(namespace, auth):
-                later = self._app.on_connect(self, namespace, auth)
+                work = self._app.on_connect(self, namespace, auth)
             case Disconnected(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
@@ -168,7 +168,7 @@ class SocketIOConnection:
                 if on_answer is not None:
                     on_answer(args)
                     return None  # it was asked for
-        return in_order(later, self.session.idle())
+        return in_order(work, self.session.idle())
 
     def accept(self, namespace: str) -> Socket:
         """Let the peer in; the reply goes out before anything that is emitted next."""

@@ -7,7 +7,7 @@ sender included, and acks "ok". Everything else is as `chatd serve` has it.
 import sys
 from typing import Any
 
-from chatd.engine.session import Later
+from chatd.engine.session import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event, encode
 from chatd.sockets.adapter import Adapter
@@ -23,12 +23,12 @@ class ProtocolApp:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
+    ) -> Work | None:
         connection.accept(namespace)
         connection.handshake = None  # as the chat does
         return None
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         match event.args:
             case ["msg", value]:
                 socket.ack(event.ack_id, value)

@@ -17,7 +17,7 @@ import orjson
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Later, Session
+from chatd.engine.session import Handshake, Session, Work
 from chatd.engineio import HeartbeatSettings, Query
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import HttpExchange
@@ -55,7 +55,7 @@ class Partner:
         self._session = session
         session.send(message_of("hi"))
 
-    def receive(self, message: str | bytes) -> Later | None:
+    def receive(self, message: str | bytes) -> Work | None:
         match message:
             case "give binary":
                 answer: str | bytes = bytes(range(5))

@@ -6,7 +6,7 @@ as text and binary as binary. There is no Socket.IO above it.
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing, OutgoingBinary
-from chatd.engine.session import Handshake, Later, Session
+from chatd.engine.session import Handshake, Session, Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from tests.conformance.host import MakeUpper, arguments, run_application
@@ -20,7 +20,7 @@ class Echo:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def receive(self, message: str | bytes) -> Later | None:
+    def receive(self, message: str | bytes) -> Work | None:
         self._session.send(message_of(message))
         return None
 

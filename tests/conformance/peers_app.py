@@ -21,7 +21,7 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Later
+from chatd.engine.session import Work
 from chatd.net.deadlines import Deadlines, Entry
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event, encode
@@ -45,7 +45,7 @@ class PeersApp:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
+    ) -> Work | None:
         auth = auth or {}
         if namespace == GUARDED_NAMESPACE and auth.get("token") != "good":
             data = {"code": "E_AUTH", "retry": False} if auth.get("withData") else None
@@ -58,7 +58,7 @@ class PeersApp:
             connection.refuse(namespace, "Invalid namespace")
         return None
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         match event.args:
             case ["message", *args]:
                 socket.emit("message-back", *args)
@@ -103,7 +103,7 @@ class PeersApp:
 class Question:
     """A question to the peer, and who waits for its answer.
 
-    Not a `Later`: a session reads nothing while it awaits one, so no answer would ever come.
+    Not a `Work`: a session reads nothing while it awaits one, so no answer would ever come.
     """
 
     def __init__(self, socket: Socket, asked_by: int | None, deadlines: Deadlines) -> None:

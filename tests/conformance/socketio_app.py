@@ -7,7 +7,7 @@ On connect each emits `auth` with what CONNECT carried. In `/`, `message(...a)` 
 
 from typing import Any
 
-from chatd.engine.session import Later
+from chatd.engine.session import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
@@ -24,14 +24,14 @@ class ProtocolSuiteApp:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
+    ) -> Work | None:
         if namespace in ("/", "/custom"):
             connection.accept(namespace).emit("auth", auth or {})
         else:
             connection.refuse(namespace, "Invalid namespace")
         return None
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         if socket.namespace == "/":
             match event.args:
                 case ["message", *args]:

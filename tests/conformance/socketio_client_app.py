@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Handshake, Later
+from chatd.engine.session import Handshake, Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
@@ -33,8 +33,8 @@ class ClientSuiteApp:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
-        return partial(self._answer, connection, namespace, auth)
+    ) -> Work | None:
+        return self._answer(connection, namespace, auth)
 
     async def _answer(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -56,7 +56,7 @@ class ClientSuiteApp:
             if namespace == "/abc":
                 socket.emit("handshake", socket.state)
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         match event.args:
             case ["getId", *_]:
                 socket.ack(event.ack_id, socket.id)

@@ -7,7 +7,6 @@ and no fault was reported.
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import attrs
@@ -18,7 +17,8 @@ from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Later, Session, Sessions, SessionSettings
+from chatd.engine.session import Handshake, Session, Sessions, SessionSettings, Work
+from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio import HeartbeatSettings
 from chatd.net.admission import Admission
 from chatd.net.deadlines import Deadlines
@@ -54,7 +54,7 @@ class EchoApp:
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
-    ) -> Later | None:
+    ) -> Work | None:
         if namespace == "/custom" or namespace == "/":
             self.sockets.append(connection.accept(namespace))
         elif namespace == "/auth":
@@ -63,7 +63,7 @@ class EchoApp:
             connection.refuse(namespace, "Invalid namespace")
         return None
 
-    def on_event(self, socket: Socket, event: Event) -> Later | None:
+    def on_event(self, socket: Socket, event: Event) -> Work | None:
         match event.args:
             case ["echo", *_] | [int(), *_]:
                 socket.emit(*event.args)
@@ -87,11 +87,11 @@ class EchoApp:
             case ["crash"]:
                 raise RuntimeError("a mistake of the application")
             case ["wait"]:
-                return self._wait
+                return self._wait()
             case ["until taken"]:
-                return partial(self._until_taken, socket)
+                return self._until_taken(socket)
             case ["fail later"]:
-                return self._fail
+                return self._fail()
         return None
 
     async def _wait(self) -> None:
@@ -269,3 +269,11 @@ async def open_door(
             nursery.cancel_scope.cancel()
     if not door.faults_expected:
         assert recorder.of(InternalError) == []
+
+
+def drop_work(lane: WebSocketTransport) -> str:
+    """Take away what the connection would await next; the name of the function that it runs."""
+    work, lane._work = lane._work, None
+    assert work is not None
+    work.close()
+    return work.__name__

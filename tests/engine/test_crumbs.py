@@ -11,7 +11,7 @@ from chatd.engine.websocket import WebSocketTransport
 from chatd.net.http.connection import READ_BYTES
 from chatd.net.http.reader import CHUNKS_FREE, CHUNKS_PER_TURN
 from chatd.websocket.decoder import FRAGMENTS_PER_EVENT
-from tests.engine.listeners import Door
+from tests.engine.listeners import Door, drop_work
 from tests.engine.polls import chunked, dial, join, until
 from tests.net.peers import CONTINUATION, NO_CODE, PING, PONG, TEXT, Peer, frame
 
@@ -56,10 +56,10 @@ async def test_of_one_read_a_turn_takes_a_little(door: Door, crumbs: bytes) -> N
     _, lane = await lane_of(door)
     read = (crumbs * READ_BYTES)[:READ_BYTES]
     lane.feed(read)
-    assert lane._later is not None
+    assert lane._work is not None
     most = max(FRAGMENTS_PER_EVENT + 2, PACKETS_PER_TURN) * len(frame(TEXT, b'42["no such event"]'))
     assert len(read) - left_in(lane) <= most
-    lane._later = None
+    drop_work(lane)
 
 
 async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
@@ -67,9 +67,10 @@ async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
     await peer.send("1")
     await until(lambda: lane._writer.is_ending)
     lane.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
-    assert lane._later is trio.lowlevel.checkpoint
+    assert lane._work is not None
+    assert lane._work.__name__ == "_next_turn"
     assert left_in(lane) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
-    lane._later = None
+    drop_work(lane)
 
 
 async def test_fragments_beyond_the_burst_are_read_slowly(

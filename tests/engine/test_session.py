@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import Later, Session, Sessions, SessionSettings
+from chatd.engine.session import Session, Sessions, SessionSettings, Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
@@ -39,7 +39,7 @@ class BareUpper:
         self.looked_s: list[float] = []
         self.is_late = False
 
-    def receive(self, message: str | bytes) -> Later | None:
+    def receive(self, message: str | bytes) -> Work | None:
         if message == "crash":
             raise RuntimeError("a mistake")
         self.received.append(message)

@@ -132,9 +132,9 @@ class MemoryPeer:
 
     async def say(self, text: str) -> None:
         """Send one packet, and wait until all that can happen has happened."""
-        later = self.session.receive_text(text)
-        if later is not None:
-            await later()
+        work = self.session.receive_text(text)
+        if work is not None:
+            await work
         await trio.testing.wait_all_tasks_blocked()
 
     async def emit(self, name: str, payload: object) -> None:

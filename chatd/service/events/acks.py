@@ -11,12 +11,11 @@ answer: `ok` says that all of it is committed. Where it is cut short, what is do
 doing it again does the rest.
 """
 
-from functools import partial
 from typing import Protocol
 
 from chatd.chat.messages import Acknowledge
 from chatd.chat.records import Message, MessagePlace
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Commands
@@ -72,7 +71,7 @@ class Receipts:
 
     def acknowledge(
         self, client: Client, message: Message, ack_id: int | None, *, up_to: bool
-    ) -> Later | None:
+    ) -> Work | None:
         """The client has this message, which the actor knows of, or with `up_to` all up to it."""
         room, seq, user_id = message.connection_id, message.seq, client.identity.user_id
         first_seq = max(1 if up_to else seq, self._members.settled_to(room, user_id) + 1)
@@ -84,7 +83,7 @@ class Receipts:
                 return self._commands.submit(
                     Acknowledge(origin, user_id, message, up_to, receipts, settles_to)
                 )
-        return partial(self._in_pieces, client, message, first_seq, ack_id, up_to=up_to)
+        return self._in_pieces(client, message, first_seq, ack_id, up_to=up_to)
 
     async def _in_pieces(
         self, client: Client, message: Message, first_seq: int, ack_id: int | None, *, up_to: bool
@@ -103,11 +102,11 @@ class Receipts:
             if below <= first_seq or left <= 0:
                 origin = Origin(client, ClientEvent.CHAT_ACK, ack_id)
                 settles_to = message.seq if up_to and below <= first_seq else 0
-                later = self._commands.submit(
+                work = self._commands.submit(
                     Acknowledge(origin, user_id, message, up_to, receipts, settles_to)
                 )
-                if later is not None:
-                    await later()
+                if work is not None:
+                    await work
                 return
             if receipts:
                 refusal = await self._commands.acknowledge_part(

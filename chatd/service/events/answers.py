@@ -1,12 +1,11 @@
 """`answer:cancel` from clients."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Protocol
 
 from chatd.answers.service import Cancelling
 from chatd.chat.content import canonical_message_id
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.service.acks import accepted, refused
 from chatd.service.clients import Client
 from chatd.service.commands import Commands
@@ -34,13 +33,13 @@ class AnswerEvents:
         self._answers = answers
         self._commands = commands
 
-    def cancel_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def cancel_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         cancel = structure(payload, AnswerCancel)
         refusal: Refusal | None = cancel if isinstance(cancel, Refusal) else None
         if not isinstance(cancel, Refusal):
             question_id = canonical_message_id(cancel.message_id)
             if not isinstance(question_id, Refusal):
-                return partial(self._cancel, client, question_id, ack_id)
+                return self._cancel(client, question_id, ack_id)
             refusal = question_id
         assert refusal is not None
         refused(client.socket, ClientEvent.ANSWER_CANCEL, ack_id, refusal)

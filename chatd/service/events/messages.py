@@ -5,13 +5,12 @@ A retry of a message that is known is never too much (SPEC 5, "Message").
 """
 
 from collections.abc import Collection, Container
-from functools import partial
 from typing import Protocol
 
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.observe import EventLog, LimitHit, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
 from chatd.service.acks import message_refused, refused, told_back
@@ -80,7 +79,7 @@ class MessageEvents:
         self._content_chars = content_chars
         self._members = members
 
-    def message_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def message_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         message = structure(payload, ChatMessage)
         if isinstance(message, Refusal):
             self.refuse_message(client, ack_id, payload, message)
@@ -136,32 +135,32 @@ class MessageEvents:
             rooms=client.grants,
         )
         if is_new and not counted:
-            return partial(self._send_if_stored, client, command, payload)
+            return self._send_if_stored(client, command, payload)
         return self._send_if_in_place(client, command, payload)
 
     def _send_if_in_place(
         self, client: Client, command: SendMessage, payload: object
-    ) -> Later | None:
+    ) -> Work | None:
         """Hand the message over, unless it is in a thread that is none."""
         if command.thread_id is not None:
             room = command.connection_id
             known = self._timelines.find(command.thread_id, (room,))
             if known is None:
-                return partial(self._send_in_thread, client, command, payload)
+                return self._send_in_thread(client, command, payload)
             if not _opens_thread(known, room):
                 unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
                 self.refuse_message(client, command.origin.ack_id, payload, unknown)
                 return None
         return self._send(client, command)
 
-    def _send(self, client: Client, command: SendMessage) -> Later | None:
+    def _send(self, client: Client, command: SendMessage) -> Work | None:
         """Hand the message over, with whether it is to be read for a question, and after a join
         where the socket is not in the room yet."""
         if self._questions.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid())
         if command.connection_id in client.wanted:
             return self._commands.submit(command)
-        return partial(self._join_and_send, client, command)
+        return self._join_and_send(client, command)
 
     async def _join_and_send(self, client: Client, command: SendMessage) -> None:
         refusal = await self._rooms.enter(client, [command.connection_id])
@@ -174,9 +173,9 @@ class MessageEvents:
             return
         if command.connection_id not in client.wanted:
             return  # it is gone
-        later = self._commands.submit(command)
-        if later is not None:
-            await later()
+        work = self._commands.submit(command)
+        if work is not None:
+            await work
 
     async def _send_if_stored(self, client: Client, command: SendMessage, payload: object) -> None:
         """There is no token left: only a retry of what is stored goes on, and is not held against
@@ -194,9 +193,9 @@ class MessageEvents:
             self.refuse_message(client, command.origin.ack_id, payload, refusal)
             return
         command.origin.counted = not is_stored
-        later = self._send_if_in_place(client, command, payload)
-        if later is not None:
-            await later()
+        work = self._send_if_in_place(client, command, payload)
+        if work is not None:
+            await work
 
     async def _is_stored(self, client: Client, message_id: str) -> bool:
         """Whether there is a message of this id that the client may read, be it another one. Raises
@@ -227,9 +226,9 @@ class MessageEvents:
             unknown = Refusal(Code.UNKNOWN_THREAD, path="threadId")
             self.refuse_message(client, ack_id, payload, unknown)
             return
-        later = self._send(client, command)
-        if later is not None:
-            await later()
+        work = self._send(client, command)
+        if work is not None:
+            await work
 
     def refuse_message(
         self, client: Client, ack_id: int | None, payload: object, refusal: Refusal
@@ -248,7 +247,7 @@ class MessageEvents:
             )
         )
 
-    def ack_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def ack_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         ack = structure(payload, ChatAck)
         message_id = ack if isinstance(ack, Refusal) else canonical_message_id(ack.message_id)
         if isinstance(message_id, Refusal):
@@ -258,7 +257,7 @@ class MessageEvents:
         up_to = bool(ack.up_to)
         known = self._timelines.find(message_id, client.wanted)
         if known is None:
-            return partial(self._acknowledge_old, client, message_id, ack_id, up_to=up_to)
+            return self._acknowledge_old(client, message_id, ack_id, up_to=up_to)
         return self._acknowledge(client, known, ack_id, up_to=up_to)
 
     async def _acknowledge_old(
@@ -275,13 +274,13 @@ class MessageEvents:
             return
         if known is not None:
             await self._commands.barrier(client)
-        later = self._acknowledge(client, known, ack_id, up_to=up_to)
-        if later is not None:
-            await later()
+        work = self._acknowledge(client, known, ack_id, up_to=up_to)
+        if work is not None:
+            await work
 
     def _acknowledge(
         self, client: Client, known: Message | None, ack_id: int | None, *, up_to: bool
-    ) -> Later | None:
+    ) -> Work | None:
         if known is None or known.connection_id not in client.grants:
             refusal = Refusal(Code.NOT_FOUND, path="messageId")
             refused(client.socket, ClientEvent.CHAT_ACK, ack_id, refusal)

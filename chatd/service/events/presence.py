@@ -6,7 +6,7 @@ from chatd.chat.presence import (
     Declare,
     Status,
 )
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Answer
@@ -27,7 +27,7 @@ class PresenceEvents:
         self._board = board
         self._rooms = rooms
 
-    def update_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def update_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         update = structure(payload, PresenceUpdate)
         event = ClientEvent.PRESENCE_UPDATE
         if isinstance(update, Refusal):

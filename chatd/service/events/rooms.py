@@ -13,7 +13,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import accepted, refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN, CatchUp, Stand
@@ -116,7 +116,7 @@ class RoomEvents:
         self._markup = markup
         self._history_page = history_page
 
-    def join_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def join_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         join = structure(payload, ConnectionJoin)
         if not isinstance(join, Refusal) and join.since is not None and join.since < 0:
             join = Refusal(Code.INVALID_PAYLOAD, path="since")
@@ -128,7 +128,7 @@ class RoomEvents:
             self.refuse(client, ClientEvent.CONNECTION_JOIN, ack_id, room)
             return None
         since = NOTHING if join.since is None else Since({room: join.since}, join.epoch)
-        return partial(self.enter, client, [room], ack_id, since)
+        return self.enter(client, [room], ack_id, since)
 
     def once_in(
         self,
@@ -136,15 +136,15 @@ class RoomEvents:
         room: str,
         event: ClientEvent,
         ack_id: int | None,
-        then: Callable[[], Later | None],
-    ) -> Later | None:
+        then: Callable[[], Work | None],
+    ) -> Work | None:
         """Do something in a permitted room, after a join where the client is not in it (SPEC 3).
 
         Where the join is refused, so is the event.
         """
         if room in client.wanted:
             return then()
-        return partial(self._enter_and_do, client, room, event, ack_id, then)
+        return self._enter_and_do(client, room, event, ack_id, then)
 
     async def _enter_and_do(
         self,
@@ -152,15 +152,15 @@ class RoomEvents:
         room: str,
         event: ClientEvent,
         ack_id: int | None,
-        then: Callable[[], Later | None],
+        then: Callable[[], Work | None],
     ) -> None:
         refusal = await self.enter(client, [room])
         if refusal is not None:
             refused(client.socket, event, ack_id, refusal, connection_id=room)
             return
-        later = then() if room in client.wanted else None
-        if later is not None:
-            await later()
+        work = then() if room in client.wanted else None
+        if work is not None:
+            await work
 
     async def enter(
         self,
@@ -191,9 +191,9 @@ class RoomEvents:
         if session.is_over:
             return None  # it was taken out: a join behind that would be for good
         origin = Origin(client, ClientEvent.CONNECTION_JOIN, ack_id, settled=trio.Event())
-        later = self._commands.submit(JoinRooms(origin, client.identity.user_id, tuple(admitted)))
-        if later is not None:
-            await later()
+        work = self._commands.submit(JoinRooms(origin, client.identity.user_id, tuple(admitted)))
+        if work is not None:
+            await work
         assert origin.settled is not None
         await origin.settled.wait()
         joined = origin.joined
@@ -275,7 +275,7 @@ class RoomEvents:
         if room in client.wanted and not session.is_over:
             self._commands.tell(OverflowTold(client.identity.user_id, room, fallen))
 
-    def leave_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def leave_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         leave = structure(payload, ConnectionLeave)
         if isinstance(leave, Refusal):
             refused(client.socket, ClientEvent.CONNECTION_LEAVE, ack_id, leave)
@@ -324,14 +324,14 @@ class RoomEvents:
         refusal = Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
         refused(client.socket, event, ack_id, refusal, connection_id=told_back(room))
 
-    def history_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def history_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         wanted = structure(payload, HistoryGet)
         if not isinstance(wanted, Refusal):
             refusal = self._check_page(client, wanted)
             if refusal is None:
                 page = partial(self._send_page, client, wanted, ack_id)
                 event = ClientEvent.HISTORY_GET
-                return self.once_in(client, wanted.connection_id, event, ack_id, lambda: page)
+                return self.once_in(client, wanted.connection_id, event, ack_id, page)
             wanted = refusal
         room = payload.get("connectionId") if isinstance(payload, dict) else None
         refused(

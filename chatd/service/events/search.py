@@ -14,7 +14,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.chat.search import match_expression
 from chatd.chat.snippets import snippet
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.service.acks import refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.clients import Client
@@ -49,7 +49,7 @@ class SearchEvents:
         self._markup = markup
         self._turns = FairQueue(SEARCH_THREADS)  # so that none waits for a thread
 
-    def search_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def search_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         asked = structure(payload, ChatSearch)
         refusal = asked if isinstance(asked, Refusal) else _check(client, asked)
         if refusal is not None:
@@ -74,7 +74,7 @@ class SearchEvents:
         if asked.connection_id is None:
             return answer
         event = ClientEvent.SEARCH
-        return self._rooms.once_in(client, asked.connection_id, event, ack_id, lambda: answer)
+        return self._rooms.once_in(client, asked.connection_id, event, ack_id, answer)
 
     async def _answer(
         self,

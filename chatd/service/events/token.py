@@ -1,7 +1,7 @@
 """A token's later life: renewed, running out, run out (SPEC 2)."""
 
 from chatd.auth import DirectoryFailed, TokenRefused
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.acks import accepted, refused
 from chatd.service.authenticator import Admitted, Entrance
@@ -20,7 +20,7 @@ class TokenLife:
         self._entrance = entrance
         self._rooms = rooms
 
-    def refresh_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def refresh_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         refresh = structure(payload, AuthRefresh)
         refusal: Refusal
         if isinstance(refresh, Refusal):

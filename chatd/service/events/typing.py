@@ -6,7 +6,7 @@ from chatd.chat.typing import (
     StartTyping,
     StopTyping,
 )
-from chatd.engine.throttle import Later
+from chatd.engine.throttle import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
 from chatd.service.clients import Client
@@ -31,7 +31,7 @@ class TypingEvents:
         self._presence = presence
         self._event_log = event_log
 
-    def start_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def start_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         event = ClientEvent.TYPING_START
         room = self._room(client, event, payload, ack_id)
         if room is None:
@@ -54,7 +54,7 @@ class TypingEvents:
         then = partial(self._submit, client, start)
         return self._rooms.once_in(client, room, event, ack_id, then)
 
-    def stop_event(self, client: Client, payload: object, ack_id: int | None) -> Later | None:
+    def stop_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
         event = ClientEvent.TYPING_STOP
         room = self._room(client, event, payload, ack_id)
         if room is None:
@@ -63,7 +63,7 @@ class TypingEvents:
         then = partial(self._submit, client, stop)
         return self._rooms.once_in(client, room, event, ack_id, then)
 
-    def _submit(self, client: Client, command: StartTyping | StopTyping) -> Later | None:
+    def _submit(self, client: Client, command: StartTyping | StopTyping) -> Work | None:
         self._presence.sign(command.connection_id, client.identity.user_id)
         return self._board.submit(command)
 
