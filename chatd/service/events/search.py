@@ -72,7 +72,7 @@ class SearchEvents:
         wanted = Wanted(expression, rooms, asked.user_id, asked.before, asked.after)
         answer = partial(self._answer, client, asked, wanted, cursor, ack_id)
         if asked.connection_id is None:
-            return answer
+            return answer()
         event = ClientEvent.SEARCH
         return self._rooms.once_in(client, asked.connection_id, event, ack_id, answer)
 
