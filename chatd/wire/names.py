@@ -43,7 +43,7 @@ class ServerEvent(StrEnum):
 
 
 class PresenceStatus(StrEnum):
-    """What a user declares in a room, and what the room is shown."""
+    """How present a user is in a room, the most present first."""
 
     ONLINE = "online"
     AWAY = "away"
