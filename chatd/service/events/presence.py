@@ -6,7 +6,7 @@ from chatd.chat.presence import (
     Declare,
     Status,
 )
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Answer
