@@ -27,7 +27,7 @@ from chatd.chat.presence import (
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
 from chatd.service.clients import Client, Clients

@@ -8,8 +8,10 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import trio
+
 from chatd.engine.session import Handshake, Session
-from chatd.engine.throttle import Work, in_order
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.ids import unguessable_id
 from chatd.socketio import (
@@ -176,10 +178,14 @@ class SocketIOConnection:
             if self._decoder.is_waiting_for_attachments and not self._namespaces.joined:
                 raise ProtocolError("Attachments were announced before any namespace was joined.")
             return None
-        work: Work | None = None
         match self._namespaces.receive(received):
             case ConnectRequested(namespace, auth):
-                work = self._app.on_connect(self, namespace, auth)
+                wait_s = self.session.spend_idle()
+                if wait_s > 0.0:
+                    return self._connect_later(wait_s, namespace, auth)
+                if self.session.is_over:
+                    return None
+                return self._app.on_connect(self, namespace, auth)
             case Disconnected(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
@@ -187,7 +193,16 @@ class SocketIOConnection:
                 if on_answer is not None:
                     on_answer(args)
                     return None  # it was asked for
-        return in_order(work, self.session.idle())
+        return self.session.idle()
+
+    async def _connect_later(
+        self, wait_s: float, namespace: str, auth: dict[str, Any] | None
+    ) -> None:
+        await trio.sleep(wait_s)
+        if not self.session.is_over:
+            work = self._app.on_connect(self, namespace, auth)
+            if work is not None:
+                await work
 
     def accept(self, namespace: str) -> Socket:
         """Let the peer in; the reply goes out before anything that is emitted next."""

@@ -7,7 +7,7 @@ sender included, and acks "ok". Everything else is as `chatd serve` has it.
 import sys
 from typing import Any
 
-from chatd.engine.session import Work
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
 from chatd.sockets.adapter import Adapter

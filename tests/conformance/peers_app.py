@@ -21,7 +21,7 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Work
+from chatd.engine.transport import Work
 from chatd.net.deadlines import Deadlines, Entry
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event

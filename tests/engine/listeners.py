@@ -17,7 +17,8 @@ from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Session, Sessions, SessionSettings, Work
+from chatd.engine.session import Handshake, Session, Sessions, SessionSettings
+from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio import HeartbeatSettings
 from chatd.net.admission import Admission
@@ -101,7 +102,7 @@ class EchoApp:
 
     async def _until_taken(self, socket: Socket) -> None:
         socket.emit("owed")
-        await socket.session.transport.caught_up()
+        await socket.session.drained()
         socket.emit("taken")
 
     async def _fail(self) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from chatd.chat.presence import Declare
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Answer

@@ -6,7 +6,7 @@ from chatd.chat.typing import (
     StartTyping,
     StopTyping,
 )
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
 from chatd.service.clients import Client
