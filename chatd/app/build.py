@@ -40,7 +40,7 @@ from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
 from chatd.service.authenticator import Entrance, Welcome
 from chatd.service.catch_up import CatchUp
-from chatd.service.clients import Clients, Rates
+from chatd.service.clients import Clients
 from chatd.service.commands import Commands
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
@@ -56,6 +56,7 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rate_limits import LocalRateLimits, Rates
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -228,7 +229,7 @@ def _build_chat(
     timelines = Timelines(
         recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
     )
-    clients, occupancy = Clients(_rates(config), deadlines), Occupancy()
+    clients, occupancy, limits = Clients(), Occupancy(), LocalRateLimits(_rates(config))
     machine = messages.Messages(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
@@ -271,6 +272,7 @@ def _build_chat(
         (presence_roster, typing_roster),
         machine,
         readers,
+        limits,
         event_log,
         age_ms=ages.now_ms,
         epoch=store.epoch,
@@ -284,14 +286,14 @@ def _build_chat(
         readers,
         answering.service,
         Receipts(commands, readers, machine),
+        limits,
         event_log,
         content_chars=config.messages.content_chars,
         members=machine,
     )
     tickets = DownloadTickets()
     entrance = _entrance(config, secret, tickets, event_log)
-    tokens = TokenLife(entrance, rooms)
-    clients.token_events = tokens
+    tokens = TokenLife(entrance, rooms, deadlines, leeway_s=config.auth.leeway_s)
     searcher = Searcher(store.search_readers, log.maintain)
     app = Dispatcher(
         entrance,
@@ -302,10 +304,11 @@ def _build_chat(
         message_events,
         rooms,
         PresenceEvents(presence_roster, rooms),
-        TypingEvents(typing_roster, rooms, presence_roster, event_log),
+        TypingEvents(typing_roster, rooms, presence_roster, limits, event_log),
         SearchEvents(searcher, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
+        limits,
         event_log,
     )
     retention = Retention(
@@ -369,7 +372,6 @@ def _entrance(
         ),
         tickets,
         query_token=config.auth.query_token,
-        leeway_s=config.auth.leeway_s,
         event_log=event_log,
     )
 

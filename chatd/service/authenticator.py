@@ -26,7 +26,6 @@ from chatd.chat.markup import Markup
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import wall_ms, wall_s
-from chatd.service.clients import Client
 from chatd.sockets.socket import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 
@@ -48,7 +47,7 @@ class Passes(Protocol):
 
 
 class Entrance:
-    """Judges tokens. `leeway_s` is how long a token is good after its `exp`."""
+    """Judges tokens."""
 
     def __init__(
         self,
@@ -58,7 +57,6 @@ class Entrance:
         passes: Passes,
         *,
         query_token: bool,
-        leeway_s: float,
         event_log: EventLog,
     ) -> None:
         self._verifier = verifier
@@ -66,7 +64,6 @@ class Entrance:
         self._backoff = backoff
         self._passes = passes
         self._query_token = query_token
-        self._leeway_s = leeway_s
         self._event_log = event_log
 
     def admit(
@@ -111,10 +108,6 @@ class Entrance:
     def rooms(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms that somebody may use now. Raises DirectoryFailed."""
         return self._directory.rooms(identity)
-
-    def start_clock(self, client: Client, identity: Identity) -> None:
-        """The client has this token now: it is told in time, and ended when it has run out."""
-        client.renew(identity, identity.expires_at_ms / 1000 - wall_s(), self._leeway_s)
 
 
 @attrs.frozen

@@ -13,7 +13,8 @@ from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnect
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import refused
 from chatd.service.authenticator import Admitted, Entrance, Welcome
-from chatd.service.clients import Allowance, Client, Clients
+from chatd.service.client import Client
+from chatd.service.clients import Clients
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -21,6 +22,7 @@ from chatd.service.events.rooms import NOTHING, RoomEvents, Since
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.timeline import Timelines
 from chatd.socketio import Event
 from chatd.sockets.adapter import NAMESPACE
@@ -61,8 +63,11 @@ class Dispatcher:
         search: SearchEvents,
         answers: AnswerEvents,
         tokens: TokenLife,
+        limits: RateLimits,
         event_log: EventLog,
     ) -> None:
+        self._tokens = tokens
+        self._limits = limits
         self._entrance = entrance
         self._welcome = welcome
         self._clients = clients
@@ -103,12 +108,12 @@ class Dispatcher:
         socket = connection.accept(namespace)
         allowance = connection.state
         if allowance is None:  # it outlives the socket: to come and go gives nobody a fresh one
-            allowance = connection.state = Allowance(self._clients.rates)
-        client = Client(self._clients, socket, admitted.identity, admitted.grants, allowance)
+            allowance = connection.state = Allowance(self._limits.rates)
+        client = Client(socket, admitted.identity, admitted.grants, allowance, self._tokens)
         socket.state = client
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
-        self._entrance.start_clock(client, admitted.identity)
+        self._tokens.start(client, admitted.identity)
         if self._rooms.needs_trim(admitted.identity.user_id):
             return self._trim_and_greet(client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
@@ -123,7 +128,7 @@ class Dispatcher:
     def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
         """The same, unless the user has too many sockets."""
         user_id = admitted.identity.user_id
-        wait_ms = self._clients.admit_socket(user_id)
+        wait_ms = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
         if wait_ms is None:
             return admitted
         self._event_log.record(LimitHit("sockets_per_user", user_id, None))
@@ -170,7 +175,7 @@ class Dispatcher:
 
         Of those that are too many one is left, for the client to be told.
         """
-        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
+        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None or named == []:
             return list(client.grants)[:most]
         if isinstance(named, str):
@@ -208,6 +213,7 @@ class Dispatcher:
         client: Client = socket.state
         self._rooms.give_up(client, list(client.wanted))
         self._clients.remove(client)
+        self._tokens.stop(client)
         self._event_log.record(
             Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
         )

@@ -8,7 +8,7 @@ from chatd.chat.presence import (
 )
 from chatd.engine.throttle import Work
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Answer
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.presence_roster import PresenceRoster
