@@ -7,12 +7,13 @@ the log) is returned as a `Work`, for the task that owns the socket's input.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.engine.throttle import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import refused
-from chatd.service.authenticator import Admitted, Entrance, Welcome
+from chatd.service.authenticator import Welcome
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.events.answers import AnswerEvents
@@ -51,7 +52,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        entrance: Entrance,
+        authenticator: Authenticator,
         welcome: Welcome,
         clients: Clients,
         timelines: Timelines,
@@ -66,9 +67,9 @@ class Dispatcher:
         limits: RateLimits,
         event_log: EventLog,
     ) -> None:
+        self._authenticator = authenticator
         self._tokens = tokens
         self._limits = limits
-        self._entrance = entrance
         self._welcome = welcome
         self._clients = clients
         self._timelines = timelines
@@ -96,7 +97,32 @@ class Dispatcher:
         if namespace != NAMESPACE:
             self._refuse(connection, namespace, "Invalid namespace", None)
             return None
-        admitted = self._entrance.admit(connection, auth)
+        credentials = _credentials(connection, auth)
+        admitted = self._authenticator.authenticate_now(credentials)
+        if admitted is None:
+            return self._authenticate(connection, namespace, auth, credentials)
+        return self._connect(connection, namespace, auth, admitted)
+
+    async def _authenticate(
+        self,
+        connection: SocketIOConnection,
+        namespace: str,
+        auth: dict[str, Any] | None,
+        credentials: Credentials,
+    ) -> None:
+        admitted = await self._authenticator.authenticate(credentials)
+        if not connection.session.is_over:
+            work = self._connect(connection, namespace, auth, admitted)
+            if work is not None:
+                await work
+
+    def _connect(
+        self,
+        connection: SocketIOConnection,
+        namespace: str,
+        auth: dict[str, Any] | None,
+        admitted: Admitted | Refusal,
+    ) -> Work | None:
         if isinstance(admitted, Admitted):
             admitted = self._one_more(admitted)
         if isinstance(admitted, Refusal):
@@ -230,6 +256,15 @@ class Dispatcher:
                 ServerEvent.CONNECTION_STATUS,
                 {"status": "draining", "code": Code.DRAINING, "retryAfterMs": back_ms},
             )
+
+
+def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) -> Credentials:
+    session, handshake = connection.session, connection.handshake
+    if handshake is None:
+        return Credentials(session.address, session.log_id, auth)
+    return Credentials(
+        session.address, session.log_id, auth, handshake.authorization, handshake.query.parameters
+    )
 
 
 def _since(auth: dict[str, Any]) -> Since | Refusal:
