@@ -16,6 +16,7 @@ from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.fields import wire_name
 from chatd.wire.payloads import (
     TABLES_MAX,
     AnswerCancel,
@@ -54,12 +55,6 @@ _CLASSES: tuple[type, ...] = (
 
 class WrongShapeError(TypeError):
     """A value is not of the type that its field has."""
-
-
-def wire_name(attribute: str) -> str:
-    """The name of a field on the wire: `message_id` is `messageId`."""
-    first, *rest = attribute.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def _text(value: Any, _: Any) -> str:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chatd.wire import payloads as wire_payloads
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import context_json, structure, wire_name
+from chatd.wire.converter import context_json, structure
+from chatd.wire.fields import wire_name
 from chatd.wire.payloads import ChatAck, ChatMessage, Context, ContextConfig, HistoryGet
 from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault
 
