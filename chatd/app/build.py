@@ -37,10 +37,10 @@ from chatd.net.http.cors import OriginRules
 from chatd.net.http.hypercorn import HttpLane
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import EventLog, InternalError, StoreFailed
-from chatd.observe.clock import wall_ms
-from chatd.service.authenticator import Entrance, Welcome
+from chatd.observe.clock import Clock
+from chatd.service.authenticator import TokenAuthenticator, Welcome
 from chatd.service.catch_up import CatchUp
-from chatd.service.clients import Clients, Rates
+from chatd.service.clients import Clients
 from chatd.service.commands import Commands
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
@@ -56,6 +56,7 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rate_limits import LocalRateLimits, Rates
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -124,15 +125,23 @@ class Chat:
     upkeep: Upkeep
 
 
-def build(config: Config, secret: str, store: Store, log: LogService, event_log: EventLog) -> Parts:
+def build(
+    config: Config,
+    secret: str,
+    store: Store,
+    log: LogService,
+    event_log: EventLog,
+    clock: Clock | None = None,
+) -> Parts:
     """Put a daemon together over an open store; call it inside of the Trio run."""
+    clock = clock or Clock()
     flusher, deadlines = Flusher(), Deadlines()
     adapter = Adapter(flusher)
     damage = DamageFound(event_log, store.damaged)
     store.set_witness(damage)
     kept_time = store.snapshot.parts.get("clock") if store.snapshot else None
     ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), event_log)
-    chat = _build_chat(config, secret, store, log, adapter, deadlines, ages, event_log)
+    chat = _build_chat(config, secret, store, log, adapter, deadlines, ages, clock, event_log)
     readiness = make_poller()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -181,7 +190,7 @@ def build(config: Config, secret: str, store: Store, log: LogService, event_log:
             "typing": lambda: chat.typing.machine.freeze(),
             "clock": ages.freeze,
         },
-        wall_ms,
+        clock.wall_ms,
         lambda error: event_log.record(
             StoreFailed(Code.STORAGE_ERROR, f"snapshot: {error.strerror}")
         ),
@@ -220,6 +229,7 @@ def _build_chat(
     adapter: Adapter,
     deadlines: Deadlines,
     ages: Ages,
+    clock: Clock,
     event_log: EventLog,
 ) -> Chat:
     markup = MARKUPS[config.messages.markup]
@@ -228,7 +238,7 @@ def _build_chat(
     timelines = Timelines(
         recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
     )
-    clients, occupancy = Clients(_rates(config), deadlines), Occupancy()
+    clients, occupancy, limits = Clients(), Occupancy(), LocalRateLimits(_rates(config))
     machine = messages.Messages(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
@@ -271,6 +281,7 @@ def _build_chat(
         (presence_roster, typing_roster),
         machine,
         readers,
+        limits,
         event_log,
         age_ms=ages.now_ms,
         epoch=store.epoch,
@@ -284,17 +295,18 @@ def _build_chat(
         readers,
         answering.service,
         Receipts(commands, readers, machine),
+        limits,
         event_log,
         content_chars=config.messages.content_chars,
         members=machine,
     )
     tickets = DownloadTickets()
-    entrance = _entrance(config, secret, tickets, event_log)
-    tokens = TokenLife(entrance, rooms)
-    clients.token_events = tokens
+    directory = _directory(config)
+    authenticator = _authenticator(config, secret, directory, tickets, clock, event_log)
+    tokens = TokenLife(authenticator, rooms, deadlines, clock, leeway_s=config.auth.leeway_s)
     searcher = Searcher(store.search_readers, log.maintain)
     app = Dispatcher(
-        entrance,
+        authenticator,
         _welcome(config, store.epoch, markup),
         clients,
         timelines,
@@ -302,10 +314,11 @@ def _build_chat(
         message_events,
         rooms,
         PresenceEvents(presence_roster, rooms),
-        TypingEvents(typing_roster, rooms, presence_roster, event_log),
+        TypingEvents(typing_roster, rooms, presence_roster, limits, event_log),
         SearchEvents(searcher, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
+        limits,
         event_log,
     )
     retention = Retention(
@@ -342,16 +355,27 @@ def _build_chat(
         typing=typing_roster,
         answering=answering,
         exports=Downloads(
-            entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
+            authenticator,
+            directory,
+            readers,
+            _origin_rules(config),
+            _trusted_proxies(config),
+            tickets,
+            clock,
         ),
         upkeep=Upkeep(log, searcher, retention, store.renew, ages, event_log),
     )
 
 
-def _entrance(
-    config: Config, secret: str, tickets: DownloadTickets, event_log: EventLog
-) -> Entrance:
-    return Entrance(
+def _authenticator(
+    config: Config,
+    secret: str,
+    directory: Directory,
+    tickets: DownloadTickets,
+    clock: Clock,
+    event_log: EventLog,
+) -> TokenAuthenticator:
+    return TokenAuthenticator(
         Verifier(
             secret,
             config.auth.audience,
@@ -359,7 +383,7 @@ def _entrance(
             int(config.auth.leeway_s),
             config.auth.max_token_bytes,
         ),
-        _directory(config),
+        directory,
         FailureBackoff(
             free_failures=AUTH_FREE_FAILURES,
             base_s=AUTH_WAIT_FIRST_S,
@@ -367,9 +391,9 @@ def _entrance(
             forget_after_s=AUTH_FORGET_S,
             max_addresses=AUTH_ADDRESSES_MAX,
         ),
-        tickets,
+        tickets.withdraw,
         query_token=config.auth.query_token,
-        leeway_s=config.auth.leeway_s,
+        clock=clock,
         event_log=event_log,
     )
 

@@ -214,7 +214,7 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     try:
         identity = verifier.verify(given, now_s)
         if loaded.config.directory.source == "claim":
-            ClaimDirectory(loaded.config.directory.claim).rooms(identity)
+            ClaimDirectory(loaded.config.directory.claim).grants_now(identity)
     except TokenRefused as error:
         fail(f"{error.code}: {error}", EXIT_FAILURE)
     say(_goodness(identity, now_s))

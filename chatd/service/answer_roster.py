@@ -16,7 +16,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
 from chatd.chat.rendering import error_fields
 from chatd.engine.outgoing import Outgoing
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.socketio import event_text
 from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.wire.names import ServerEvent

@@ -22,7 +22,7 @@ from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.chat.rendering import message_json
 from chatd.engine.outgoing import Outgoing
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.effects import message_packet
 from chatd.service.timeline import History, Timelines, history_json
 from chatd.socketio import event_text

@@ -28,7 +28,7 @@ from chatd.chat.messages import (
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
 from chatd.engine.transport import Work
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.senders import Origin, Waiter
 from chatd.sockets.socket import Socket
 from chatd.store.retention import Surplus

@@ -7,13 +7,15 @@ the log) is returned as a `Work`, for the task that owns the socket's input.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import refused
-from chatd.service.authenticator import Admitted, Entrance, Welcome
-from chatd.service.clients import Allowance, Client, Clients
+from chatd.service.authenticator import Welcome
+from chatd.service.client import Client
+from chatd.service.clients import Clients
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -21,6 +23,7 @@ from chatd.service.events.rooms import NOTHING, RoomEvents, Since
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.timeline import Timelines
 from chatd.socketio import Event
 from chatd.sockets.adapter import NAMESPACE
@@ -49,7 +52,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        entrance: Entrance,
+        authenticator: Authenticator,
         welcome: Welcome,
         clients: Clients,
         timelines: Timelines,
@@ -61,9 +64,12 @@ class Dispatcher:
         search: SearchEvents,
         answers: AnswerEvents,
         tokens: TokenLife,
+        limits: RateLimits,
         event_log: EventLog,
     ) -> None:
-        self._entrance = entrance
+        self._authenticator = authenticator
+        self._tokens = tokens
+        self._limits = limits
         self._welcome = welcome
         self._clients = clients
         self._timelines = timelines
@@ -91,7 +97,32 @@ class Dispatcher:
         if namespace != NAMESPACE:
             self._refuse(connection, namespace, "Invalid namespace", None)
             return None
-        admitted = self._entrance.admit(connection, auth)
+        credentials = _credentials(connection, auth)
+        admitted = self._authenticator.authenticate_now(credentials)
+        if admitted is None:
+            return self._authenticate(connection, namespace, auth, credentials)
+        return self._connect(connection, namespace, auth, admitted)
+
+    async def _authenticate(
+        self,
+        connection: SocketIOConnection,
+        namespace: str,
+        auth: dict[str, Any] | None,
+        credentials: Credentials,
+    ) -> None:
+        admitted = await self._authenticator.authenticate(credentials)
+        if not connection.session.is_over:
+            work = self._connect(connection, namespace, auth, admitted)
+            if work is not None:
+                await work
+
+    def _connect(
+        self,
+        connection: SocketIOConnection,
+        namespace: str,
+        auth: dict[str, Any] | None,
+        admitted: Admitted | Refusal,
+    ) -> Work | None:
         if isinstance(admitted, Admitted):
             admitted = self._one_more(admitted)
         if isinstance(admitted, Refusal):
@@ -103,12 +134,12 @@ class Dispatcher:
         socket = connection.accept(namespace)
         allowance = connection.state
         if allowance is None:  # it outlives the socket: to come and go gives nobody a fresh one
-            allowance = connection.state = Allowance(self._clients.rates)
-        client = Client(self._clients, socket, admitted.identity, admitted.grants, allowance)
+            allowance = connection.state = Allowance(self._limits.rates)
+        client = Client(socket, admitted.identity, admitted.grants, allowance, self._tokens)
         socket.state = client
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
-        self._entrance.start_clock(client, admitted.identity)
+        self._tokens.start(client, admitted.identity)
         if self._rooms.needs_trim(admitted.identity.user_id):
             return self._trim_and_greet(client, admitted, auth or {})
         return self._greet(client, admitted, auth or {})
@@ -123,7 +154,7 @@ class Dispatcher:
     def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
         """The same, unless the user has too many sockets."""
         user_id = admitted.identity.user_id
-        wait_ms = self._clients.admit_socket(user_id)
+        wait_ms = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
         if wait_ms is None:
             return admitted
         self._event_log.record(LimitHit("sockets_per_user", user_id, None))
@@ -170,7 +201,7 @@ class Dispatcher:
 
         Of those that are too many one is left, for the client to be told.
         """
-        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
+        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None or named == []:
             return list(client.grants)[:most]
         if isinstance(named, str):
@@ -208,6 +239,7 @@ class Dispatcher:
         client: Client = socket.state
         self._rooms.give_up(client, list(client.wanted))
         self._clients.remove(client)
+        self._tokens.stop(client)
         self._event_log.record(
             Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
         )
@@ -224,6 +256,15 @@ class Dispatcher:
                 ServerEvent.CONNECTION_STATUS,
                 {"status": "draining", "code": Code.DRAINING, "retryAfterMs": back_ms},
             )
+
+
+def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) -> Credentials:
+    session, handshake = connection.session, connection.handshake
+    if handshake is None:
+        return Credentials(session.address, session.log_id, auth)
+    return Credentials(
+        session.address, session.log_id, auth, handshake.authorization, handshake.query.parameters
+    )
 
 
 def _since(auth: dict[str, Any]) -> Since | Refusal:

@@ -30,7 +30,8 @@ from chatd.engine.outgoing import Outgoing
 from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
-from chatd.service.clients import Client, Clients
+from chatd.service.client import Client
+from chatd.service.clients import Clients
 from chatd.service.commands import Answer, deliver
 from chatd.service.volatile import Volatile
 from chatd.socketio import event_text

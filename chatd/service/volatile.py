@@ -9,7 +9,7 @@ thing that is told there after it has caught up.
 from collections.abc import Callable, Collection, Container
 
 from chatd.engine.outgoing import Outgoing
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.socket import Socket
 from chatd.wire.codes import Code

@@ -5,7 +5,7 @@ from functools import partial
 from chatd.chat.presence import Declare
 from chatd.engine.transport import Work
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Answer
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.presence_roster import PresenceRoster

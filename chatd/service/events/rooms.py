@@ -17,9 +17,10 @@ from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import accepted, refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN, CatchUp, Stand
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.occupancy import Occupancy
+from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
 from chatd.service.timeline import History, Timelines, history_json
 from chatd.sockets.adapter import Adapter
@@ -94,6 +95,7 @@ class RoomEvents:
         boards: Sequence[Leaves],
         members: Members,
         readers: Reader,
+        limits: RateLimits,
         event_log: EventLog,
         *,
         age_ms: Callable[[], int],
@@ -111,6 +113,7 @@ class RoomEvents:
         self._boards = boards
         self._members = members
         self._readers = readers
+        self._limits = limits
         self._event_log = event_log
         self._epoch = epoch
         self._markup = markup
@@ -214,7 +217,7 @@ class RoomEvents:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        wait_ms = client.admit_room()
+        wait_ms = self._limits.admit_room(client.user_id, len(client.wanted))
         if wait_ms is not None:
             self._event_log.record(LimitHit("rooms_per_socket", client.identity.user_id, None))
             refusal = Refusal(

@@ -17,7 +17,7 @@ from chatd.chat.snippets import snippet
 from chatd.engine.transport import Work
 from chatd.service.acks import refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.events.rooms import RoomEvents
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.store.opening import SEARCH_THREADS

@@ -9,10 +9,11 @@ from chatd.chat.typing import (
 from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Answer
 from chatd.service.effects import Signs
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.rate_limits import RateLimits
 from chatd.service.typing_roster import TypingRoster
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
@@ -24,11 +25,17 @@ class TypingEvents:
     """`chat:typing:start` and `chat:typing:stop` from clients."""
 
     def __init__(
-        self, board: TypingRoster, rooms: RoomEvents, presence: Signs, event_log: EventLog
+        self,
+        board: TypingRoster,
+        rooms: RoomEvents,
+        presence: Signs,
+        limits: RateLimits,
+        event_log: EventLog,
     ) -> None:
         self._board = board
         self._rooms = rooms
         self._presence = presence
+        self._limits = limits
         self._event_log = event_log
 
     def start_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
@@ -36,7 +43,7 @@ class TypingEvents:
         room = self._room(client, event, payload, ack_id)
         if room is None:
             return None
-        wait_ms = client.admit_typing()
+        wait_ms = self._limits.admit_typing(client.user_id)
         if wait_ms is not None:
             self._event_log.record(
                 LimitHit("user_typing_per_minute", client.identity.user_id, None)
