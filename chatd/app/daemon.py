@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.internal import build_internal
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
 from chatd.config import Config
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import DaemonStopped, DaemonStopping, EventLog, InternalError, SignalNoted
-from chatd.observe.clock import wall_ms
 from chatd.observe.metrics import Metrics
 from chatd.store import Store
 
@@ -48,7 +47,7 @@ async def serve(
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
     event_log = Metrics(log)
     writer = LogService(store, event_log.committed)
-    parts = build(config, secret, store, writer, event_log)
+    parts = Parts(config, secret, store, writer, event_log)
     internal = build_internal(config, parts, event_log)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
@@ -64,7 +63,7 @@ async def serve(
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
-            clean = await _drain(parts, wall_ms() + round(left_s * 1000), event_log)
+            clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
         parts.door.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean

@@ -50,7 +50,7 @@ if __name__ == "__main__":
             case "in-c":
                 start.open_store = dawdle_in_c
             case "building":
-                daemon.build = dawdle
+                daemon.Parts = dawdle  # type: ignore[misc,assignment]
     from chatd.cli import main
 
     main()
