@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from chatd.auth import Grant, Identity
-from chatd.chat.limits import Backoff, Backoffs, Bucket, Limiter, admit, take
+from chatd.chat.limits import Bucket, Limiter, Penalties, Penalty, admit, take
 from chatd.chat.presence import Status
 from chatd.net.deadlines import Deadlines, Entry
 from chatd.sockets.socket import Socket
@@ -56,7 +56,7 @@ class Allowance:
         now_s = trio.current_time()
         self.messages = Bucket(rates.socket_messages, now_s)
         self._events = Bucket(rates.socket_events, now_s)
-        self._backoff: Backoff | None = None  # most are never refused
+        self._backoff: Penalty | None = None  # most are never refused
 
     def admit_event(self) -> int | None:
         """Count an event, or the milliseconds to wait before another try."""
@@ -69,7 +69,7 @@ class Allowance:
                 backoff.admitted()
             return None
         if backoff is None:
-            backoff = self._backoff = Backoff()
+            backoff = self._backoff = Penalty()
         return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
 
 
@@ -175,10 +175,10 @@ class Clients:
         self._users = Limiter(rates.user_messages)
         self._rooms = Limiter(rates.room_messages)
         self._typing = Limiter(rates.user_typing)
-        self._backoffs = Backoffs()
-        self._room_backoffs = Backoffs()  # by user and room: who fills one keeps nobody from others
-        self._typing_backoffs = Backoffs()  # of its own: who types too much may still send
-        self._ceilings = Backoffs()  # by limit and user
+        self._backoffs = Penalties()
+        self._room_backoffs = Penalties()  # by user and room: one room does not block others
+        self._typing_backoffs = Penalties()  # of its own: who types too much may still send
+        self._ceilings = Penalties()  # by limit and user
         self._by_user: dict[str, dict[Client, None]] = {}
         self.count = 0
 
@@ -251,7 +251,7 @@ class Clients:
         connection_id: str,
         buckets: tuple[Bucket, Bucket, Bucket],
         now_s: float,
-    ) -> tuple[str, Backoffs]:
+    ) -> tuple[str, Penalties]:
         """Whose back-off a message is held against: the user's, for all rooms; or, where it is the
         room alone that is too full, that of the user in this room."""
         user_id = client.identity.user_id
