@@ -13,9 +13,8 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.answers.sql.reader import Reader, child_command
-from chatd.app.start import DEMO_ROOM
 from chatd.chat.markup import Markup
-from chatd.config import Config, Database
+from chatd.config import DEMO_ROOM, Config, Database
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster

@@ -12,6 +12,7 @@ from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering
 from chatd.app.damage import DamageFound
+from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.chat import messages, presence, typing
@@ -185,7 +186,7 @@ class Parts:
         )
         tickets, directory = DownloadTickets(), settings.make_directory(config)
         authenticator = TokenAuthenticator(
-            settings.make_verifier(config, secret),
+            make_verifier(config, secret),
             directory,
             settings.make_backoff(),
             tickets.withdraw,

@@ -9,7 +9,6 @@ from chatd.auth import (
     FailureBackoff,
     FileDirectory,
     FileEntry,
-    Verifier,
 )
 from chatd.chat.markup import Markup
 from chatd.config import Config
@@ -27,12 +26,6 @@ AUTH_WAIT_FIRST_S: Final = 1.0
 AUTH_WAIT_MAX_S: Final = 60.0
 AUTH_FORGET_S: Final = 600.0
 AUTH_ADDRESSES_MAX: Final = 10_000
-
-
-def make_verifier(config: Config, secret: str) -> Verifier:
-    """Raises ValueError, with a sentence, for a secret that is no good."""
-    auth = config.auth
-    return Verifier(secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes)
 
 
 def make_directory(config: Config) -> Directory:
