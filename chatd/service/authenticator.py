@@ -5,10 +5,7 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 
 import math
 from collections.abc import Callable, Container, Mapping
-from typing import Any
 
-import attrs
-import orjson
 import trio
 
 from chatd.auth import (
@@ -23,10 +20,9 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
-from chatd.chat.markup import Markup
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
-from chatd.observe.clock import Clock, wall_ms
+from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
 
@@ -103,54 +99,3 @@ class TokenAuthenticator:
                 self._backoff.record_failure(source, now_s)
         self._event_log.record(AuthenticationFailed(credentials.log_id, address, code))
         return refusal
-
-
-@attrs.frozen
-class Welcome:
-    """What `connection:status` tells everybody alike."""
-
-    epoch: str
-    limits: Mapping[str, Any]
-    markup: Markup
-
-    def payload(
-        self,
-        admitted: Admitted,
-        stands: Mapping[str, tuple[int, int]],
-        reconnect_attempts: int | None,
-        *,
-        is_resumed: bool,
-    ) -> bytes:
-        """The payload of the first `connection:status` as JSON.
-
-        `stands` has the last seq of each room, and how many messages there the user is owed.
-        """
-        identity = admitted.identity
-        status: dict[str, Any] = {
-            "status": "connected",
-            "userId": identity.user_id,
-            "serverTime": wall_ms(),
-            "epoch": self.epoch,
-            "expiresAt": identity.expires_at_ms,
-            "resumed": is_resumed,
-            "rooms": [
-                self._room(grant, *stands[connection_id])
-                for connection_id, grant in admitted.grants.items()
-            ],
-            "limits": self.limits,
-        }
-        if identity.name is not None:
-            status["name"] = self.markup(identity.name)
-        if reconnect_attempts is not None:
-            status["reconnectAttempts"] = reconnect_attempts
-        return orjson.dumps(status)
-
-    def _room(self, grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
-        room: dict[str, Any] = {
-            "connectionId": grant.connection_id,
-            "lastSeq": last_seq,
-            "unread": unread,
-        }
-        if grant.title is not None:
-            room["title"] = self.markup(grant.title)
-        return room

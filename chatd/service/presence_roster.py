@@ -6,8 +6,8 @@ that began with a snapshot and took all that followed is the board. The actor's 
 started again, it begins from the board and from who is there.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Coroutine, Sequence
+from typing import Any, assert_never
 
 import attrs
 import orjson
@@ -27,14 +27,13 @@ from chatd.chat.presence import (
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
-from chatd.service.acks import accepted
 from chatd.service.client import Client
 from chatd.service.clients import Clients
-from chatd.service.commands import Answer, deliver
+from chatd.service.commands import deliver
 from chatd.service.volatile import Volatile
 from chatd.socketio import event_text
+from chatd.wire.acks import PresenceAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import PresenceStatus, ServerEvent
 
@@ -104,7 +103,7 @@ class PresenceRoster:
             shown["lastSeen"] = last_seen_ms
         return shown
 
-    def declare(self, client: Client, command: Declare) -> Work | None:
+    def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
         if client.declared is None:
             client.declared = {}
@@ -157,8 +156,7 @@ class PresenceRoster:
                 self._note(connection_id, entry)
                 self._volatile.tell(connection_id, update, (cause,))
             case Declared(command, status):
-                answer: Answer = command.origin
-                accepted(answer.socket, answer.ack_id, status=status)
+                command.origin.acknowledge(PresenceAck(status=status))
             case _:
                 assert_never(effect)
 

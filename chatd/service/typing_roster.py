@@ -4,8 +4,8 @@ The board holds who is typing, as it was last told: a joiner is told of them, an
 from it when it is started again.
 """
 
-from collections.abc import Collection, Sequence
-from typing import assert_never
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, assert_never
 
 import orjson
 
@@ -23,14 +23,13 @@ from chatd.chat.typing import (
     TypingTaken,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
-from chatd.service.acks import accepted
 from chatd.service.client import Client
 from chatd.service.clients import Clients
-from chatd.service.commands import Answer, deliver
+from chatd.service.commands import deliver
 from chatd.service.volatile import Volatile
 from chatd.socketio import event_text
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ServerEvent
 
@@ -57,7 +56,7 @@ class TypingRoster:
         self.machine = machine
         volatile.typing = self.told_of
 
-    def submit(self, command: StartTyping | StopTyping) -> Work | None:
+    def submit(self, command: StartTyping | StopTyping) -> Coroutine[Any, Any, None] | None:
         """Hand a command over, or wait until there is space for it."""
         if isinstance(command, StartTyping):
             self._started[command.connection_id, command.user_id] = command
@@ -141,8 +140,7 @@ class TypingRoster:
             case TypingTaken(command):
                 if isinstance(command, StartTyping):
                     self._arrived(command)
-                answer: Answer = command.origin
-                accepted(answer.socket, answer.ack_id)
+                command.origin.acknowledge(AckPayload())
             case _:
                 assert_never(effect)
 

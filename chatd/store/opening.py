@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 import trio
 
+from chatd.files import sync_directory
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
@@ -50,7 +51,6 @@ from chatd.store.snapshots import (
     furthest_of_any,
     newest_snapshot,
     put_aside,
-    sync_directory,
     write_snapshot,
 )
 from chatd.store.writer import LogWriter

@@ -143,12 +143,14 @@ class Refusal:
 
     `path` names the field in wire names (`context.tables[3]`), `retry_after_ms` says when a retry
     may succeed, `message` replaces the sentence of the table where more is known.
+    `connection_id` is the room that `chat:error` names.
     """
 
     code: Code
     message: str | None = None
     path: str | None = None
     retry_after_ms: int | None = None
+    connection_id: str | None = None
 
     @property
     def sentence(self) -> str:
