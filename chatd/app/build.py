@@ -62,7 +62,6 @@ from chatd.service.volatile import Volatile
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
-from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH = b"/socket.io/"
@@ -292,7 +291,6 @@ def _build_chat(
     entrance = _entrance(config, secret, tickets, event_log)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
-    searcher = Searcher(store.search_readers, log.maintain)
     app = Dispatcher(
         entrance,
         _welcome(config, store.epoch, markup),
@@ -303,7 +301,7 @@ def _build_chat(
         rooms,
         PresenceEvents(presence_roster, rooms),
         TypingEvents(typing_roster, rooms, presence_roster, event_log),
-        SearchEvents(searcher, rooms, markup),
+        SearchEvents(readers, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
         event_log,
@@ -344,7 +342,7 @@ def _build_chat(
         exports=Downloads(
             entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
         ),
-        upkeep=Upkeep(log, searcher, retention, store.renew, ages, event_log),
+        upkeep=Upkeep(log, retention, store.renew, ages, event_log),
     )
 
 
