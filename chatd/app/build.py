@@ -63,7 +63,6 @@ from chatd.service.volatile import Volatile
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
-from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH = b"/socket.io/"
@@ -304,7 +303,6 @@ def _build_chat(
     directory = _directory(config)
     authenticator = _authenticator(config, secret, directory, tickets, clock, event_log)
     tokens = TokenLife(authenticator, rooms, deadlines, clock, leeway_s=config.auth.leeway_s)
-    searcher = Searcher(store.search_readers, log.maintain)
     app = Dispatcher(
         authenticator,
         _welcome(config, store.epoch, markup),
@@ -315,7 +313,7 @@ def _build_chat(
         rooms,
         PresenceEvents(presence_roster, rooms),
         TypingEvents(typing_roster, rooms, presence_roster, limits, event_log),
-        SearchEvents(searcher, rooms, markup),
+        SearchEvents(readers, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
         limits,
@@ -363,7 +361,7 @@ def _build_chat(
             tickets,
             clock,
         ),
-        upkeep=Upkeep(log, searcher, retention, store.renew, ages, event_log),
+        upkeep=Upkeep(log, retention, store.renew, ages, event_log),
     )
 
 

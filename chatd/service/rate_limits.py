@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 import trio
 
-from chatd.chat.limits import Backoff, Backoffs, Bucket, Limiter, admit, take
+from chatd.chat.limits import Bucket, Limiter, Penalties, Penalty, admit, take
 
 CEILING_RETRY_S = 5.0  # the first wait of a client that met a limit on a count
 
@@ -37,7 +37,7 @@ class Allowance:
         now_s = trio.current_time()
         self.messages = Bucket(rates.socket_messages, now_s)
         self._events = Bucket(rates.socket_events, now_s)
-        self._backoff: Backoff | None = None  # most are never refused
+        self._backoff: Penalty | None = None  # most are never refused
 
     def admit_event(self) -> int | None:
         """Count an event, or the milliseconds to wait before another try."""
@@ -50,7 +50,7 @@ class Allowance:
                 backoff.admitted()
             return None
         if backoff is None:
-            backoff = self._backoff = Backoff()
+            backoff = self._backoff = Penalty()
         return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
 
 
@@ -101,10 +101,10 @@ class LocalRateLimits:
         self._users = Limiter(rates.user_messages)
         self._rooms = Limiter(rates.room_messages)
         self._typing = Limiter(rates.user_typing)
-        self._backoffs = Backoffs()
-        self._room_backoffs = Backoffs()  # by user and room: a full room blocks no other room
-        self._typing_backoffs = Backoffs()  # of its own: too much typing blocks no message
-        self._ceilings = Backoffs()  # by limit and user
+        self._backoffs = Penalties()
+        self._room_backoffs = Penalties()  # by user and room: a full room blocks no other room
+        self._typing_backoffs = Penalties()  # of its own: too much typing blocks no message
+        self._ceilings = Penalties()  # by limit and user
 
     def spend_message(self, user_id: str, socket: Bucket, connection_id: str) -> bool:
         now_s = trio.current_time()
@@ -159,7 +159,7 @@ class LocalRateLimits:
         connection_id: str,
         buckets: tuple[Bucket, Bucket, Bucket],
         now_s: float,
-    ) -> tuple[str, Backoffs]:
+    ) -> tuple[str, Penalties]:
         """The key and the table of the back-off that a refusal counts in: the user's, for all
         rooms, or where the room alone is full, that of the user in this room."""
         user, socket, room = buckets

@@ -55,7 +55,7 @@ class HistoryAck(AckPayload):
 
 
 @statically_frozen
-class SearchHit(Payload):
+class FoundMessage(Payload):
     """A message that was found."""
 
     message: Annotated[orjson.Fragment, Note("The message.", rendered=PublishedMessage)]
@@ -70,7 +70,7 @@ class SearchHit(Payload):
 class SearchAck(AckPayload):
     """To `chat:search`."""
 
-    hits: Annotated[Sequence[SearchHit], Note("What was found, best first.")]
+    hits: Annotated[Sequence[FoundMessage], Note("What was found, best first.")]
     cursor: Annotated[str | None, Note("Asks for the next page; absent on the last one.")] = None
 
 
