@@ -56,14 +56,18 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.presence_store import LocalPresenceStore
+from chatd.service.publisher import LocalPublisher, Publisher
 from chatd.service.rate_limits import LocalRateLimits, Rates
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.ports import Adapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
 from chatd.wire.codes import Code
+from chatd.wire.events import ServerLimits
 
 SOCKET_IO_PATH = b"/socket.io/"
 MAILBOX_CAPACITY = 10_000  # commands that wait for the messages actor; beyond it readers pause
@@ -89,6 +93,7 @@ class Parts:
     mailbox: Mailbox[messages.Command]
     machine: messages.Messages
     timelines: Timelines
+    publisher: Publisher
     effects: ChatEffects
     presence_mailbox: Mailbox[presence.Command]
     presence: PresenceRoster
@@ -112,6 +117,7 @@ class Chat:
     clients: Clients
     occupancy: Occupancy
     timelines: Timelines
+    publisher: Publisher
     effects: ChatEffects
     machine: messages.Messages
     mailbox: Mailbox[messages.Command]
@@ -135,12 +141,15 @@ def build(
     """Put a daemon together over an open store; call it inside of the Trio run."""
     clock = clock or Clock()
     flusher, deadlines = Flusher(), Deadlines()
-    adapter = Adapter(flusher)
+    clients = Clients()
+    adapter = LocalAdapter(flusher, clients.sockets_of)
     damage = DamageFound(event_log, store.damaged)
     store.set_witness(damage)
     kept_time = store.snapshot.parts.get("clock") if store.snapshot else None
     ages = Ages(evidence_of(kept_time, store.recovered.newest_ms), event_log)
-    chat = _build_chat(config, secret, store, log, adapter, deadlines, ages, clock, event_log)
+    chat = _build_chat(
+        config, secret, store, log, clients, adapter, deadlines, ages, clock, event_log
+    )
     readiness = make_poller()
     admission = Admission(
         handshakes_per_second=config.limits.handshakes_per_second,
@@ -205,6 +214,7 @@ def build(
         mailbox=chat.mailbox,
         machine=chat.machine,
         timelines=chat.timelines,
+        publisher=chat.publisher,
         effects=chat.effects,
         presence_mailbox=chat.presence_mailbox,
         presence=chat.presence,
@@ -225,6 +235,7 @@ def _build_chat(
     secret: str,
     store: Store,
     log: LogService,
+    clients: Clients,
     adapter: Adapter,
     deadlines: Deadlines,
     ages: Ages,
@@ -237,7 +248,8 @@ def _build_chat(
     timelines = Timelines(
         recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
     )
-    clients, occupancy, limits = Clients(), Occupancy(), LocalRateLimits(_rates(config))
+    occupancy, limits = Occupancy(), LocalRateLimits(_rates(config))
+    publisher = LocalPublisher(timelines, adapter)
     machine = messages.Messages(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
@@ -247,18 +259,22 @@ def _build_chat(
     presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
     presence_roster = PresenceRoster(
         presence_mailbox,
+        LocalPresenceStore(),
         volatile,
         clients,
         presence.Presence.restore(frozen.get("presence"), now_s),
         markup,
+        clock,
     )
     typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
     typing_roster = TypingRoster(
         typing_mailbox,
+        LocalPresenceStore(),
         volatile,
         clients,
         typing.Typing.restore(frozen.get("typing"), now_s),
         markup,
+        clock,
     )
     answering = build_answering(config, store, adapter, commands, markup, event_log)
     catch_up = CatchUp(
@@ -305,7 +321,7 @@ def _build_chat(
     tokens = TokenLife(authenticator, rooms, deadlines, clock, leeway_s=config.auth.leeway_s)
     app = Dispatcher(
         authenticator,
-        _welcome(config, store.epoch, markup),
+        _welcome(config, store.epoch, markup, clock),
         clients,
         timelines,
         machine,
@@ -335,10 +351,11 @@ def _build_chat(
         clients=clients,
         occupancy=occupancy,
         timelines=timelines,
+        publisher=publisher,
         effects=ChatEffects(
-            adapter,
+            publisher,
             timelines,
-            clients,
+            adapter,
             occupancy,
             presence_roster,
             typing_roster,
@@ -420,15 +437,15 @@ def _rates(config: Config) -> Rates:
     )
 
 
-def _welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
-    limits = {
-        "contentChars": config.messages.content_chars,
-        "historyPage": config.messages.history_page,
-        "messagesPerMinute": config.limits.user_messages_per_minute,
-        "typingPerMinute": config.limits.user_typing_per_minute,
-        "maxPayload": config.server.max_payload_bytes,
-    }
-    return Welcome(epoch, limits, markup)
+def _welcome(config: Config, epoch: str, markup: Markup, clock: Clock) -> Welcome:
+    limits = ServerLimits(
+        content_chars=config.messages.content_chars,
+        history_page=config.messages.history_page,
+        messages_per_minute=config.limits.user_messages_per_minute,
+        typing_per_minute=config.limits.user_typing_per_minute,
+        max_payload=config.server.max_payload_bytes,
+    )
+    return Welcome(epoch, limits, markup, clock)
 
 
 def _origin_rules(config: Config) -> OriginRules:

@@ -32,6 +32,7 @@ from chatd.service.client import Client
 from chatd.service.senders import Origin, Waiter
 from chatd.sockets.socket import Socket
 from chatd.store.retention import Surplus
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 from chatd.wire.names import ClientEvent
@@ -67,6 +68,9 @@ class Answer:
     @property
     def is_gone(self) -> bool:
         return self.socket.session.is_over
+
+    def acknowledge(self, ack: AckPayload) -> None:
+        self.socket.answer(self.ack_id, ack)
 
     def refuse(self, refusal: Refusal) -> None:
         refused(self.socket, self.event, self.ack_id, refusal)

@@ -26,7 +26,7 @@ from chatd.service.events.typing import TypingEvents
 from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.timeline import Timelines
 from chatd.socketio import Event
-from chatd.sockets.adapter import NAMESPACE
+from chatd.sockets.ports import NAMESPACE
 from chatd.sockets.socket import Socket, SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
@@ -179,10 +179,7 @@ class Dispatcher:
             room: (self._timelines.last_seq(room), self._members.unread(room, user_id))
             for room in admitted.grants
         }
-        socket.emit_json(
-            ServerEvent.CONNECTION_STATUS,
-            self._welcome.payload(admitted, stands, attempts, is_resumed=is_resumed),
-        )
+        socket.send(self._welcome.status(admitted, stands, attempts, is_resumed=is_resumed))
         if isinstance(since, Refusal):
             refused(socket, ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import attrs
+import orjson
 import trio
 
 from chatd.chat.content import canonical_message_id
@@ -22,29 +23,18 @@ from chatd.service.commands import Commands
 from chatd.service.occupancy import Occupancy
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
-from chatd.service.timeline import History, Timelines, history_json
-from chatd.sockets.adapter import Adapter
-from chatd.store import QueueCut, StoreReadFailed
+from chatd.service.timeline import Timelines
+from chatd.sockets.emitter import ack_packet, event_packet
+from chatd.sockets.ports import Adapter
+from chatd.store import MessageReader, StoreReadFailed
+from chatd.wire.acks import HistoryAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.events import RoomHistory
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
-
-
-class Reader(History, Protocol):
-    """Reads of the log go past the actors, to the store."""
-
-    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
-        """Whether a message of the room has opened this thread, or might."""
-        ...
-
-    async def newest_owed(
-        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
-    ) -> dict[str, QueueCut]:
-        """Where the newest of what is owed begin, in each room."""
-        ...
 
 
 class Members(Protocol):
@@ -94,7 +84,7 @@ class RoomEvents:
         catch_up: CatchUp,
         boards: Sequence[Leaves],
         members: Members,
-        readers: Reader,
+        readers: MessageReader,
         limits: RateLimits,
         event_log: EventLog,
         *,
@@ -395,18 +385,18 @@ class RoomEvents:
             bodies.append(message_json(message, markup, message.seq in page.delivered))
             if count % RENDERED_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        payload = history_json(
+        history = RoomHistory(
             room,
-            bodies,
-            has_more=page.has_more,
-            first_seq=page.first_seq,
-            last_seq=page.last_seq,
+            [orjson.Fragment(body) for body in bodies],
+            page.has_more,
+            page.first_seq,
+            page.last_seq,
         )
-        socket.session.allow(len(payload))
         if ack_id is None:
-            socket.emit_json(ServerEvent.CHAT_HISTORY, payload)
+            socket.session.send_catch_up(event_packet(history))
         else:
-            socket.ack_json(ack_id, b'{"ok":true,' + payload[1:])
+            ack = ack_packet(ack_id, HistoryAck(history=history), socket.namespace)
+            socket.session.send_catch_up(ack)
 
 
 def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:

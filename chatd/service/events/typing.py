@@ -11,8 +11,8 @@ from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
 from chatd.service.client import Client
 from chatd.service.commands import Answer
-from chatd.service.effects import Signs
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.presence_roster import PresenceRoster
 from chatd.service.rate_limits import RateLimits
 from chatd.service.typing_roster import TypingRoster
 from chatd.wire.codes import Code, Refusal
@@ -28,7 +28,7 @@ class TypingEvents:
         self,
         board: TypingRoster,
         rooms: RoomEvents,
-        presence: Signs,
+        presence: PresenceRoster,
         limits: RateLimits,
         event_log: EventLog,
     ) -> None:
