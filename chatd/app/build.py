@@ -49,15 +49,16 @@ from chatd.service.events.typing import TypingEvents
 from chatd.service.membership import MachineMembership
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.presence_store import LocalPresenceStore
+from chatd.service.publisher import LocalPublisher
 from chatd.service.rate_limits import LocalRateLimits
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
-from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
@@ -97,14 +98,15 @@ class Parts:
         config, store, now_s = self._config, self.store, trio.current_time()
         recovered = store.recovered
         self._flusher, self._deadlines = Flusher(), Deadlines()
-        self._adapter = Adapter(self._flusher)
+        self.clients = Clients()
+        self._adapter = LocalAdapter(self._flusher, self.clients.sockets_of)
         self.timelines = Timelines(
             recovered.rooms,
             store.readers,
             self._markup,
             recent_max=config.messages.history_on_join,
         )
-        self.clients = Clients()
+        self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
         self.machine = messages.Messages(
             recovered.rooms, recovered.members, recovered.position, recovered.open_answers
@@ -115,18 +117,22 @@ class Parts:
         self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
         self.presence = PresenceRoster(
             self.presence_mailbox,
+            LocalPresenceStore(),
             volatile,
             self.clients,
             presence.Presence.restore(self._frozen.get("presence"), now_s),
             self._markup,
+            self.clock,
         )
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
             self.typing_mailbox,
+            LocalPresenceStore(),
             volatile,
             self.clients,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
             self._markup,
+            self.clock,
         )
         self.answering = build_answering(
             config,
@@ -138,9 +144,9 @@ class Parts:
             self._event_log,
         )
         self.effects = ChatEffects(
-            self._adapter,
+            self.publisher,
             self.timelines,
-            self.clients,
+            self._adapter,
             self.occupancy,
             self.presence,
             self.typing,
@@ -191,7 +197,6 @@ class Parts:
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
-        self._searcher = Searcher(self.store.search_readers, self.log.maintain)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
         self.app = Dispatcher(
             Connector(
@@ -224,7 +229,7 @@ class Parts:
             HistoryEvents(
                 self._commands, readers, self._markup, page_max=config.messages.history_page
             ),
-            SearchEvents(self._searcher, rooms, self._markup),
+            SearchEvents(readers, rooms, self._markup),
             AnswerEvents(self.answering.service, self._commands),
             TypingEvents(self.typing, self.presence),
             PresenceEvents(self.presence),
@@ -256,9 +261,7 @@ class Parts:
             keep_days=config.messages.keep_days,
             keep_per_room=config.messages.keep_per_room,
         )
-        self.upkeep = Upkeep(
-            self.log, self._searcher, retention, store.renew, self._ages, self._event_log
-        )
+        self.upkeep = Upkeep(self.log, retention, store.renew, self._ages, self._event_log)
         self.snapshots = Snapshots(
             store,
             lambda: self.machine.position,

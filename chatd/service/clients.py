@@ -1,8 +1,9 @@
 """Which clients there are, by user."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from chatd.service.client import Client
+from chatd.sockets.socket import Socket
 
 
 class Clients:
@@ -15,6 +16,10 @@ class Clients:
     def of(self, user_id: str) -> Collection[Client]:
         """The clients of a user."""
         return self._by_user.get(user_id, {}).keys()
+
+    def sockets_of(self, user_id: str, connection_id: str) -> Iterator[Socket]:
+        """The sockets of a user that may use a room."""
+        return (one.socket for one in self.of(user_id) if connection_id in one.grants)
 
     def everybody(self) -> list[Client]:
         """All clients there are now."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from chatd.auth import Admitted, Authenticator, Credentials, Grant
+from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
@@ -24,7 +24,7 @@ from chatd.service.membership import Standing
 from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
-from chatd.sockets.adapter import NAMESPACE
+from chatd.sockets.ports import NAMESPACE
 from chatd.sockets.socket import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
@@ -42,6 +42,10 @@ class Welcome:
     epoch: str
     limits: ServerLimits
     markup: Markup
+
+    def rendered(self, text: str | None) -> str | None:
+        """A name or a title as clients get it."""
+        return None if text is None else self.markup(text)
 
 
 class Connector:
@@ -180,19 +184,18 @@ class Connector:
             epoch=welcome.epoch,
             expires_at=identity.expires_at_ms,
             resumed=is_resumed,
-            rooms=[self._room(grant, standing) for grant in client.grants.values()],
+            rooms=[
+                RoomStanding(
+                    room,
+                    self._timelines.last_seq(room),
+                    standing.unread.get(room, 0),
+                    welcome.rendered(grant.title),
+                )
+                for room, grant in client.grants.items()
+            ],
             limits=welcome.limits,
-            name=None if identity.name is None else welcome.markup(identity.name),
+            name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
-        )
-
-    def _room(self, grant: Grant, standing: Standing) -> RoomStanding:
-        room = grant.connection_id
-        return RoomStanding(
-            room,
-            self._timelines.last_seq(room),
-            standing.unread.get(room, 0),
-            None if grant.title is None else self._welcome.markup(grant.title),
         )
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:

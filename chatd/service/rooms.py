@@ -21,8 +21,8 @@ from chatd.service.occupancy import Occupancy
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
-from chatd.sockets.adapter import Adapter
-from chatd.store import LogReaders, StoreReadFailed
+from chatd.sockets.ports import Adapter
+from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.acks import RoomAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
@@ -59,7 +59,7 @@ class Rooms:
         catch_up: CatchUp,
         rosters: Sequence[Roster],
         membership: Membership,
-        messages: LogReaders,
+        messages: MessageReader,
         limits: RateLimits,
         event_log: EventLog,
         *,

@@ -6,7 +6,7 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import trio
 
@@ -34,6 +34,7 @@ from chatd.sockets.emitter import (
     rendered_packet,
     repeating_packets,
 )
+from chatd.sockets.ports import Adapter, Application
 from chatd.wire.acks import AckPayload, RefusedAck
 from chatd.wire.events import EventPayload
 from chatd.wire.names import ServerEvent
@@ -41,32 +42,6 @@ from chatd.wire.names import ServerEvent
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
 Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
-
-
-class Application(Protocol):
-    """What speaks through sockets."""
-
-    def on_connect(
-        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
-    ) -> Work | None:
-        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Work."""
-        ...
-
-    def on_event(self, socket: "Socket", event: Event) -> Work | None:
-        """An event of a joined namespace."""
-        ...
-
-    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
-        """The socket is gone; it has been taken out of its rooms."""
-        ...
-
-
-class Leave(Protocol):
-    """The rooms, as far as a connection that ends must know them."""
-
-    def leave_all(self, socket: "Socket") -> None:
-        """Take the socket out of all its rooms."""
-        ...
 
 
 class Socket:
@@ -134,11 +109,11 @@ class SocketIOConnection:
     """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
 
     __slots__ = (
+        "_adapter",
         "_answers",
         "_app",
         "_decoder",
         "_namespaces",
-        "_rooms",
         "_sockets",
         "handshake",
         "refusals",
@@ -147,14 +122,14 @@ class SocketIOConnection:
     )
 
     def __init__(
-        self, session: Session, handshake: Handshake, app: Application, rooms: Leave
+        self, session: Session, handshake: Handshake, app: Application, adapter: Adapter
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
         self.refusals = 0
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
-        self._rooms = rooms
+        self._adapter = adapter
         self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
@@ -245,5 +220,5 @@ class SocketIOConnection:
 
     def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
         del self._sockets[socket.namespace]
-        self._rooms.leave_all(socket)
+        self._adapter.leave_all(socket)
         self._app.on_disconnect(socket, reason)

@@ -14,8 +14,8 @@ from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.fields import Note
 from chatd.wire.names import (
+    AnswerOutcome,
     AnswerPhase,
-    AnswerState,
     ClientEvent,
     MessageStatus,
     PresenceStatus,
@@ -109,7 +109,7 @@ class StatusConnected(EventPayload):
     )
 
 
-@statically_frozen
+@statically_frozen(kw_only=True)
 class StatusLagging(EventPayload):
     """The client takes less than it is owed; presence and typing are dropped until it has caught
     up."""
@@ -117,7 +117,7 @@ class StatusLagging(EventPayload):
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["lagging"], Note("Which status this is.")] = "lagging"
     code: Annotated[Literal[Code.OVERLOADED], Note("Why.")] = Code.OVERLOADED
-    retry_after_ms: Annotated[int, Note("When it is worth looking again.", unit="ms")] = 1_000
+    retry_after_ms: Annotated[int, Note("When it is worth looking again.", unit="ms")]
 
 
 @statically_frozen(kw_only=True)
@@ -162,7 +162,7 @@ class AnswerColumn(Payload):
 class AnswerTable(Payload):
     """How an answer has ended, and all of its table."""
 
-    state: Annotated[AnswerState, Note("How it has ended.")]
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
     truncated: Annotated[bool, Note("Whether rows were left out.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
@@ -313,7 +313,7 @@ class AnswerEnd(EventPayload):
     message_id: Annotated[str, Note("The answer.")]
     reply_to: Annotated[str, Note("The question.")]
     connection_id: Annotated[str, Note("The room.")]
-    state: Annotated[AnswerState, Note("How it has ended.")]
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
     truncated: Annotated[bool, Note("Whether rows were left out.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]

@@ -20,7 +20,7 @@ from chatd.service.commands import Commands
 from chatd.service.recent_messages import RecentMessages
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
-from chatd.store import LogReaders, StoreReadFailed
+from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ChatAck
@@ -42,7 +42,7 @@ class AckEvents:
         self,
         commands: Commands,
         timelines: Timelines,
-        messages: LogReaders,
+        messages: MessageReader,
         recent: RecentMessages,
         *,
         receipts_per_commit: int = RECEIPTS_PER_COMMIT,

@@ -8,7 +8,7 @@ from chatd.service.commands import Commands
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.acks import CancelAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import AnswerState
+from chatd.wire.names import AnswerOutcome
 from chatd.wire.payloads import AnswerCancel
 
 
@@ -30,4 +30,4 @@ class AnswerEvents:
             return Refusal(Code.STORAGE_READ_ERROR)
         if isinstance(ended, Refusal):
             return ended
-        return CancelAck(state=AnswerState(ended.state), confirmed=ended.is_confirmed)
+        return CancelAck(state=AnswerOutcome(ended.state), confirmed=ended.is_confirmed)

@@ -11,7 +11,7 @@ from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.sockets.emitter import event_packet
-from chatd.store import LogReaders, StoreReadFailed
+from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.acks import HistoryAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomHistory
@@ -24,7 +24,7 @@ class HistoryEvents:
     """Pages for clients. `page_max`: the most messages of one page."""
 
     def __init__(
-        self, commands: Commands, messages: LogReaders, markup: Markup, *, page_max: int
+        self, commands: Commands, messages: MessageReader, markup: Markup, *, page_max: int
     ) -> None:
         self._commands = commands
         self._messages = messages

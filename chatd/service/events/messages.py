@@ -18,7 +18,7 @@ from chatd.service.recent_messages import RecentMessages
 from chatd.service.rooms import Rooms
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
-from chatd.store import LogReaders, StoreReadFailed
+from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json
 from chatd.wire.names import ClientEvent
@@ -35,7 +35,7 @@ class MessageEvents:
         commands: Commands,
         rooms: Rooms,
         timelines: Timelines,
-        messages: LogReaders,
+        messages: MessageReader,
         recent: RecentMessages,
         answers: Answers,
         limits: RateLimits,

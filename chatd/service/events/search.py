@@ -10,16 +10,24 @@ import trio
 from chatd.actors.fair_queue import FairQueue
 from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
-from chatd.chat.search import match_expression
+from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
 from chatd.service.acks import Handled, Outcome
 from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.client import Client
 from chatd.service.rooms import Rooms
-from chatd.store import StoreClosed, StoreReadFailed
+from chatd.store import (
+    MessageReader,
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    SearchTooBroad,
+    StoreClosed,
+    StoreReadFailed,
+)
 from chatd.store.opening import SEARCH_THREADS
-from chatd.store.search import Cursor, Found, Hit, Searcher, SearchTooBroad, Wanted
-from chatd.wire.acks import SearchAck, SearchHit
+from chatd.wire.acks import FoundMessage, SearchAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.payloads import ChatSearch
@@ -32,8 +40,8 @@ CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
 class SearchEvents:
     """Searches for clients, who take turns at it."""
 
-    def __init__(self, searcher: Searcher, rooms: Rooms, markup: Markup) -> None:
-        self._searcher = searcher
+    def __init__(self, messages: MessageReader, rooms: Rooms, markup: Markup) -> None:
+        self._messages = messages
         self._rooms = rooms
         self._markup = markup
         self._turns = FairQueue(SEARCH_THREADS)  # so that none waits for a thread
@@ -44,20 +52,20 @@ class SearchEvents:
         return asked
 
     def search(self, client: Client, asked: ChatSearch, ack_id: int | None) -> Handled:
-        expression = match_expression(asked.query)
-        if isinstance(expression, Refusal):
-            return expression
+        query = parse_query(asked.query)
+        if isinstance(query, Refusal):
+            return query
         cursor = None if asked.cursor is None else _read_cursor(asked, asked.cursor)
         if isinstance(cursor, Refusal):
             return cursor
         if ack_id is None:
             return None  # hits are told by an ack alone
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
-        wanted = Wanted(expression, rooms, asked.user_id, asked.before, asked.after)
+        wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
         return self._search(client, asked, wanted, cursor)
 
     async def _search(
-        self, client: Client, asked: ChatSearch, wanted: Wanted, cursor: Cursor | None
+        self, client: Client, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
     ) -> Outcome:
         room = asked.connection_id
         if room is not None and room not in client.wanted:
@@ -80,13 +88,13 @@ class SearchEvents:
         return SearchAck(hits=hits, cursor=next_cursor)
 
     async def _find_in_turn(
-        self, user_id: str, asked: ChatSearch, wanted: Wanted, cursor: Cursor | None
-    ) -> Found | Refusal:
+        self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
+    ) -> SearchPage | Refusal:
         wait_ms = await self._turns.take(user_id)
         if wait_ms is not None:
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
-            return await self._searcher.search(wanted, asked.limit or HITS_DEFAULT, cursor)
+            return await self._messages.search(wanted, asked.limit or HITS_DEFAULT, cursor)
         except SearchTooBroad:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
@@ -95,10 +103,10 @@ class SearchEvents:
         finally:
             self._turns.leave(user_id)
 
-    def _rendered(self, hit: Hit) -> SearchHit:
+    def _rendered(self, hit: SearchHit) -> FoundMessage:
         shown = snippet(hit.message.content, hit.matches, self._markup)
         body = message_json(hit.message, self._markup, hit.is_delivered)
-        return SearchHit(orjson.Fragment(body), shown.text, shown.highlights)
+        return FoundMessage(orjson.Fragment(body), shown.text, shown.highlights)
 
 
 def _question(asked: ChatSearch) -> str:
@@ -107,18 +115,18 @@ def _question(asked: ChatSearch) -> str:
     return blake2b(orjson.dumps(parts), digest_size=6).hexdigest()
 
 
-def _write_cursor(asked: ChatSearch, cursor: Cursor) -> str:
+def _write_cursor(asked: ChatSearch, cursor: SearchCursor) -> str:
     parts = (*attrs.astuple(cursor), _question(asked))
     return urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
-def _read_cursor(asked: ChatSearch, cursor: str) -> Cursor | Refusal:
+def _read_cursor(asked: ChatSearch, cursor: str) -> SearchCursor | Refusal:
     try:
         *places, question = orjson.loads(urlsafe_b64decode(cursor[:CURSOR_CHARS_MAX]))
     except (ValueError, TypeError):
         places, question = [], None
     if len(places) == 3 and all(map(_is_place, places)) and question == _question(asked):
-        return Cursor(*places)
+        return SearchCursor(*places)
     sentence = "This cursor is not one of this search; begin without one."
     return Refusal(Code.INVALID_QUERY, sentence, path="cursor")
 
