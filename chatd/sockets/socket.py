@@ -75,14 +75,14 @@ class Socket:
     def answer(self, ack_id: int | None, ack: AckPayload | RefusedAck) -> None:
         """Answer an event of the chat; nothing happens where it asked for no answer."""
         if ack_id is not None:
-            self.session.send(ack_packet(ack_id, ack, self.namespace))
+            self.session.send(ack_packet(ack_id, ack))
 
     def send_and_answer(self, ack_id: int | None, payload: EventPayload) -> None:
         """Send an event, and answer another one with what it says."""
         if ack_id is None:
             self.send(payload)
         else:
-            event, ack = repeating_packets(ack_id, payload, self.namespace)
+            event, ack = repeating_packets(ack_id, payload)
             self.session.send(event)
             self.session.send(ack)
 

@@ -395,8 +395,7 @@ class RoomEvents:
         if ack_id is None:
             socket.session.send_catch_up(event_packet(history))
         else:
-            ack = ack_packet(ack_id, HistoryAck(history=history), socket.namespace)
-            socket.session.send_catch_up(ack)
+            socket.session.send_catch_up(ack_packet(ack_id, HistoryAck(history=history)))
 
 
 def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:
