@@ -103,7 +103,7 @@ class Client:
         `drained` before it is sent."""
         if ack_id is None:
             return
-        packet = ack_packet(ack_id, ack, self.socket.namespace)
+        packet = ack_packet(ack_id, ack)
         if is_page:
             self.socket.session.send_catch_up(packet)
         else:

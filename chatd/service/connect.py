@@ -26,8 +26,10 @@ from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
 from chatd.sockets.ports import NAMESPACE
 from chatd.sockets.socket import SocketIOConnection
+from chatd.wire.acks import ConnectErrorData
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.encoder import plain
 from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
 
@@ -118,8 +120,8 @@ class Connector:
         if isinstance(admitted, Admitted):
             admitted = self._one_too_many(admitted) or admitted
         if isinstance(admitted, Refusal):
-            error = admitted.as_error()
-            self._refuse(connection, NAMESPACE, error.pop("message"), error)
+            data = plain(ConnectErrorData.of(admitted))
+            self._refuse(connection, NAMESPACE, admitted.sentence, data)
             return None
         if "token" in auth:
             connection.handshake = None  # nothing more is read of it; thousands would be kept
