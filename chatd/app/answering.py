@@ -10,11 +10,12 @@ import attrs
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.answers.sql.reader import Reader, child_command
 from chatd.chat.markup import Markup
-from chatd.config import DEMO_ROOM, Config, Database
+from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
@@ -36,11 +37,11 @@ class Answering:
     service: Answers
 
 
-def configured_databases(config: Config) -> Mapping[str, Database]:
+def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     """The databases by room: those of the configuration, or the sample, or none."""
     if not config.answers.enabled:
         return {}
-    return config.databases or {DEMO_ROOM: Database(sample=True)}
+    return config.databases or {DEMO_ROOM: DatabaseSettings(sample=True)}
 
 
 def build_answering(

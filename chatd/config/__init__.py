@@ -1,43 +1,40 @@
 """What can be set, what is set, and where that came from (SPEC 8, configuration)."""
 
-from chatd.config.databases import Database
 from chatd.config.errors import ConfigError
 from chatd.config.load import DEFAULT, Loaded, load
 from chatd.config.outside import missing
 from chatd.config.paths import PLACES, shown_path, state_directory
-from chatd.config.rooms import EVERYBODY, FileConnection
+from chatd.config.rooms import FileConnection
 from chatd.config.sections import (
     DEMO_ROOM,
-    Answers,
-    Auth,
+    AnswersConfig,
+    AuthConfig,
     Config,
-    Directory,
-    Limits,
-    Log,
-    Messages,
-    Server,
-    State,
+    DirectoryConfig,
+    LimitsConfig,
+    LogConfig,
+    MessagesConfig,
+    ServerConfig,
+    StateConfig,
 )
 from chatd.config.show import explain, sample
 
 __all__ = [
     "DEFAULT",
     "DEMO_ROOM",
-    "EVERYBODY",
     "PLACES",
-    "Answers",
-    "Auth",
+    "AnswersConfig",
+    "AuthConfig",
     "Config",
     "ConfigError",
-    "Database",
-    "Directory",
+    "DirectoryConfig",
     "FileConnection",
-    "Limits",
+    "LimitsConfig",
     "Loaded",
-    "Log",
-    "Messages",
-    "Server",
-    "State",
+    "LogConfig",
+    "MessagesConfig",
+    "ServerConfig",
+    "StateConfig",
     "explain",
     "load",
     "missing",
