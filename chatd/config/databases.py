@@ -234,6 +234,29 @@ DATABASES: Final = TableOfRooms(
         check=_check,
     ),
 )
+DOCS: Final[Mapping[str, str]] = {
+    "command": "The program of a db-mcp that is started, and its arguments; it is asked on stdio.",
+    "url": "The address of a db-mcp that is asked by streamable HTTP.",
+    "sqlite": "A SQLite file, which the db-mcp that chatd brings along answers from.",
+    "sample": "Whether the sample database answers.",
+    "dialect": "The SQL of the database; needed with `command` and `url`.",
+    "read_only": "Whether statements that write are refused.",
+    "credentials": 'The operator vouches that a foreign db-mcp can only read ("read-only"); '
+    "needed unless writing is allowed.",
+    "pass_environment": "Variables of the daemon that the program is given too.",
+    "environment": "Variables of the program; never shown.",
+    "headers": "Headers of each request to the URL; never shown.",
+    "connections": "Sessions with the db-mcp; beyond: a question waits.",
+    "start_timeout_s": "Seconds until a session is ready; beyond: it is ended and tried again.",
+    "call_timeout_s": "Seconds of one call of a tool; beyond: it is cancelled.",
+    "max_message_bytes": "Bytes of one message of the db-mcp; beyond: the session is ended.",
+    "max_rows_written": "Rows that one statement may write to `sqlite`; beyond: it is undone.",
+    "max_growth_bytes": "Bytes by which one statement may make the file of `sqlite` grow; beyond: "
+    "it is undone.",
+    "mapping": "How the db-mcp is asked: the name of a ready mapping, or a table of one's own "
+    '(docs/answers, "db-mcp"); needed with `command` and `url`.',
+}
+"""A sentence for each key of a database: the unit, and what happens beyond the value."""
 
 
 def shown(database: DatabaseSettings) -> dict[str, object]:

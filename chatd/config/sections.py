@@ -130,7 +130,7 @@ class ServerConfig:
         10.0,
         Seconds(),
         "Seconds until a session must be authenticated; beyond: it is closed.",
-        "A client sends its token at once; whoever sends none must not fill the daemon.",
+        "A client sends its token at once; one that sends none must not fill the daemon.",
     )
     head_timeout_s: float = key(
         10.0,
@@ -178,7 +178,7 @@ class AuthConfig:
         "",
         Text("a text without control characters or line breaks", secret=True),
         "Secret of HS256 tokens (Supabase: the project's JWT secret); empty: one is generated.",
-        "Of at least 32 bytes (RFC 7518, 3.2).",
+        "Its holder can sign for any user; it has at least 32 bytes (RFC 7518, 3.2).",
         secret=True,
     )
     audience: str = key(
@@ -191,7 +191,7 @@ class AuthConfig:
         "",
         Text(),
         "What `iss` must be; empty: it is not checked.",
-        "Supabase's is https://PROJECT.supabase.co/auth/v1.",
+        "To be set where several projects share a secret; Supabase's is https://PROJECT.supabase.co/auth/v1.",
     )
     query_token: bool = key(
         True,
