@@ -1,8 +1,9 @@
-"""Events counted, and the state of the daemon read off, as Prometheus wants them (SPEC 8, metrics).
+"""Events counted, and the state of the daemon read off, in Prometheus's text format
+(docs/operations, "Metrics").
 
-`Metrics` stands before the log: it counts an event and passes it on, so that nothing is counted
-that is not an event, and no caller counts anything. Labels are words of the daemon's own (limits,
-codes, reasons, rooms of the configuration), never what a client chose, so that nobody can grow the
+`Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
+an event, and no caller counts anything. Labels are words of the daemon's own (limits, codes,
+reasons, rooms of the configuration), never what a client chose, so that no client can grow the
 number of series. The library takes 50 ms to import: only what serves imports this module.
 """
 
@@ -27,25 +28,25 @@ from chatd.observe.events import (
     AnswerEnded,
     AnswerStarted,
     AuthenticationFailed,
-    Connected,
     DatabaseConnected,
     DatabaseLost,
-    Disconnected,
-    Event,
     EventLog,
     HandshakeRefused,
     InternalError,
     Level,
     LimitHit,
+    LogEvent,
     MessageRefused,
     MessageSent,
     MessagesRemoved,
     ProtocolViolated,
     ReadFailed,
-    Reconnected,
     RowDamaged,
     SessionClosed,
     SessionOpened,
+    SocketConnected,
+    SocketDisconnected,
+    SocketReconnected,
     StoreFailed,
 )
 
@@ -63,7 +64,7 @@ class _Counted:
     labels: tuple[str, ...] = ()
 
 
-COUNTED: Final[Mapping[type[Event], _Counted]] = {
+COUNTED: Final[Mapping[type[LogEvent], _Counted]] = {
     SessionOpened: _Counted("sessions_opened", "Handshakes that made a session.", ("transport",)),
     SessionClosed: _Counted("sessions_closed", "Sessions that ended.", ("reason",)),
     HandshakeRefused: _Counted(
@@ -71,9 +72,11 @@ COUNTED: Final[Mapping[type[Event], _Counted]] = {
     ),
     AuthenticationFailed: _Counted("authentications_failed", "Tokens refused.", ("code",)),
     ProtocolViolated: _Counted("protocol_violations", "Sessions lost to a breach.", ("layer",)),
-    Connected: _Counted("sockets_connected", "Sockets let in."),
-    Reconnected: _Counted("sockets_reconnected", "Of these, clients that say they came back."),
-    Disconnected: _Counted("sockets_disconnected", "Sockets gone.", ("reason",)),
+    SocketConnected: _Counted("sockets_connected", "Sockets let in."),
+    SocketReconnected: _Counted(
+        "sockets_reconnected", "Of these, clients that say they came back."
+    ),
+    SocketDisconnected: _Counted("sockets_disconnected", "Sockets gone.", ("reason",)),
     MessageSent: _Counted("messages", "Messages acknowledged, by whether before.", ("duplicate",)),
     MessageRefused: _Counted("messages_refused", "Messages not accepted.", ("code",)),
     LimitHit: _Counted("limits_hit", "What limits refused or ended, by their key.", ("limit",)),
@@ -100,14 +103,14 @@ class _Series:
         name = f"chatd_{counted.name}"
         self._counter = Counter(name, counted.doc, counted.labels, registry=registry)
         self._labels = counted.labels
-        self._values: Callable[[Event], Any] = (
+        self._values: Callable[[LogEvent], Any] = (
             attrgetter(*counted.labels) if counted.labels else lambda _event: None
         )
         self._children: dict[Any, Counter] = {}
         if not counted.labels:
             self._children[None] = self._counter
 
-    def count(self, event: Event) -> None:
+    def count(self, event: LogEvent) -> None:
         values = self._values(event)
         child = self._children.get(values)
         if child is None:
@@ -121,7 +124,7 @@ def _word(value: object) -> str:
 
 
 class Metrics:
-    """Counts what is emitted and hands it to the log; `gauge` adds what is read when asked."""
+    """Counts events and hands them to the log; `gauge` adds what is read at each scrape."""
 
     def __init__(self, log: EventLog) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
@@ -138,10 +141,10 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def wants(self, level: Level) -> bool:
-        """As the log says; an event that is counted is emitted whether it is written or not."""
+        """As the log says; an event that is counted is recorded whether it is written or not."""
         return self._log.wants(level)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         """Count, and pass on."""
         series = self._series.get(type(event))
         if series is not None:
@@ -160,7 +163,7 @@ class Metrics:
         self._commits.observe(took_s)
 
     def gauge(self, name: str, doc: str, read: Callable[[], float]) -> None:
-        """Have `chatd_NAME` read whenever somebody asks."""
+        """Have `chatd_NAME` read at each scrape."""
         Gauge(f"chatd_{name}", doc, registry=self._registry).set_function(read)
 
     def gauges(

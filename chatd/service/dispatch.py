@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.engine.throttle import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
+from chatd.observe import EventLog, LimitHit, SocketConnected, SocketDisconnected, SocketReconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import refused
 from chatd.service.authenticator import Welcome
@@ -185,10 +185,12 @@ class Dispatcher:
         self._rooms.end_memberships(client)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._event_log.record(
-            Connected(socket.session.log_id, socket.id, user_id, tuple(rooms), resumed=is_resumed)
+            SocketConnected(
+                socket.session.log_id, socket.id, user_id, tuple(rooms), resumed=is_resumed
+            )
         )
         if attempts:
-            self._event_log.record(Reconnected(socket.session.log_id, user_id, attempts))
+            self._event_log.record(SocketReconnected(socket.session.log_id, user_id, attempts))
         return self._rooms.enter(client, rooms, None, since) if rooms else None
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
@@ -236,7 +238,9 @@ class Dispatcher:
         self._rooms.give_up(client, list(client.wanted))
         self._clients.remove(client)
         self._event_log.record(
-            Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
+            SocketDisconnected(
+                socket.session.log_id, socket.id, client.identity.user_id, reason.value
+            )
         )
 
     def drain(self, deadline_ms: int) -> None:
