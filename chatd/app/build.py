@@ -46,13 +46,15 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.presence_store import LocalPresenceStore
+from chatd.service.publisher import LocalPublisher
+from chatd.service.rate_limits import LocalRateLimits
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
-from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
@@ -92,15 +94,17 @@ class Parts:
         config, store, now_s = self._config, self.store, trio.current_time()
         recovered = store.recovered
         self._flusher, self._deadlines = Flusher(), Deadlines()
-        self._adapter = Adapter(self._flusher)
+        self.clients = Clients()
+        self._adapter = LocalAdapter(self._flusher, self.clients.sockets_of)
         self.timelines = Timelines(
             recovered.rooms,
             store.readers,
             self._markup,
             recent_max=config.messages.history_on_join,
         )
-        self.clients = Clients(settings.rates(config), self._deadlines)
         self.occupancy = Occupancy()
+        self._limits = LocalRateLimits(settings.rates(config))
+        self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.machine = messages.Messages(
             recovered.rooms, recovered.members, recovered.position, recovered.open_answers
         )
@@ -110,18 +114,22 @@ class Parts:
         self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
         self.presence = PresenceRoster(
             self.presence_mailbox,
+            LocalPresenceStore(),
             volatile,
             self.clients,
             presence.Presence.restore(self._frozen.get("presence"), now_s),
             self._markup,
+            self.clock,
         )
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
             self.typing_mailbox,
+            LocalPresenceStore(),
             volatile,
             self.clients,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
             self._markup,
+            self.clock,
         )
         self.answering = build_answering(
             config,
@@ -133,9 +141,9 @@ class Parts:
             self._event_log,
         )
         self.effects = ChatEffects(
-            self._adapter,
+            self.publisher,
             self.timelines,
-            self.clients,
+            self._adapter,
             self.occupancy,
             self.presence,
             self.typing,
@@ -167,6 +175,7 @@ class Parts:
             (self.presence, self.typing),
             self.machine,
             readers,
+            self._limits,
             self._event_log,
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
@@ -180,6 +189,7 @@ class Parts:
             readers,
             self.answering.service,
             Receipts(self._commands, readers, self.machine),
+            self._limits,
             self._event_log,
             content_chars=config.messages.content_chars,
             members=self.machine,
@@ -194,22 +204,23 @@ class Parts:
             clock=self.clock,
             event_log=self._event_log,
         )
-        tokens = TokenLife(authenticator, rooms, self.clock, leeway_s=config.auth.leeway_s)
-        self.clients.token_events = tokens
-        self._searcher = Searcher(self.store.search_readers, self.log.maintain)
+        tokens = TokenLife(
+            authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
+        )
         self.app = Dispatcher(
             authenticator,
-            settings.welcome(config, self.store.epoch, self._markup),
+            settings.welcome(config, self.store.epoch, self._markup, self.clock),
             self.clients,
             self.timelines,
             self.machine,
             message_events,
             rooms,
             PresenceEvents(self.presence, rooms),
-            TypingEvents(self.typing, rooms, self.presence, self._event_log),
-            SearchEvents(self._searcher, rooms, self._markup),
+            TypingEvents(self.typing, rooms, self.presence, self._limits, self._event_log),
+            SearchEvents(readers, rooms, self._markup),
             AnswerEvents(self.answering.service, self._commands),
             tokens,
+            self._limits,
             self._event_log,
         )
         self._downloads = Downloads(
@@ -237,9 +248,7 @@ class Parts:
             keep_days=config.messages.keep_days,
             keep_per_room=config.messages.keep_per_room,
         )
-        self.upkeep = Upkeep(
-            self.log, self._searcher, retention, store.renew, self._ages, self._event_log
-        )
+        self.upkeep = Upkeep(self.log, retention, store.renew, self._ages, self._event_log)
         self.snapshots = Snapshots(
             store,
             lambda: self.machine.position,

@@ -17,8 +17,10 @@ from chatd.engineio import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
 from chatd.net.admission import Admission
 from chatd.net.http.cors import OriginRules
+from chatd.observe.clock import Clock
 from chatd.service.authenticator import Welcome
-from chatd.service.clients import Rates
+from chatd.service.rate_limits import Rates
+from chatd.wire.events import ServerLimits
 
 # Failed authentications of one address: a few are free, then the wait doubles.
 AUTH_FREE_FAILURES: Final = 10
@@ -101,12 +103,12 @@ def rates(config: Config) -> Rates:
     )
 
 
-def welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
-    limits = {
-        "contentChars": config.messages.content_chars,
-        "historyPage": config.messages.history_page,
-        "messagesPerMinute": config.limits.user_messages_per_minute,
-        "typingPerMinute": config.limits.user_typing_per_minute,
-        "maxPayload": config.server.max_payload_bytes,
-    }
-    return Welcome(epoch, limits, markup)
+def welcome(config: Config, epoch: str, markup: Markup, clock: Clock) -> Welcome:
+    limits = ServerLimits(
+        content_chars=config.messages.content_chars,
+        history_page=config.messages.history_page,
+        messages_per_minute=config.limits.user_messages_per_minute,
+        typing_per_minute=config.limits.user_typing_per_minute,
+        max_payload=config.server.max_payload_bytes,
+    )
+    return Welcome(epoch, limits, markup, clock)

@@ -123,7 +123,7 @@ class _Messages:
                     room, before=None, after=seen, limit=PAGE, thread_id=None
                 )
                 for message in page.messages:
-                    parts.effects.publish(message)
+                    parts.publisher.publish(message)
 
 
 async def _presence(parts: Parts) -> None:

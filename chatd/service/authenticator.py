@@ -5,10 +5,8 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 
 import math
 from collections.abc import Callable, Container, Mapping
-from typing import Any
 
 import attrs
-import orjson
 import trio
 
 from chatd.auth import (
@@ -26,8 +24,9 @@ from chatd.auth import (
 from chatd.chat.markup import Markup
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
-from chatd.observe.clock import Clock, wall_ms
+from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 
 
 class TokenAuthenticator:
@@ -107,50 +106,38 @@ class TokenAuthenticator:
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells everybody alike."""
+    """What `connection:status` says to all clients alike, and to each."""
 
     epoch: str
-    limits: Mapping[str, Any]
+    limits: ServerLimits
     markup: Markup
+    clock: Clock
 
-    def payload(
+    def status(
         self,
         admitted: Admitted,
-        stands: Mapping[str, tuple[int, int]],
+        standings: Mapping[str, tuple[int, int]],
         reconnect_attempts: int | None,
         *,
         is_resumed: bool,
-    ) -> bytes:
-        """The payload of the first `connection:status` as JSON.
-
-        `stands` has the last seq of each room, and how many messages there the user is owed.
-        """
+    ) -> StatusConnected:
+        """The first event of a client. `standings` has the last seq of each room, and how many
+        messages the user's queue holds there."""
         identity = admitted.identity
-        status: dict[str, Any] = {
-            "status": "connected",
-            "userId": identity.user_id,
-            "serverTime": wall_ms(),
-            "epoch": self.epoch,
-            "expiresAt": identity.expires_at_ms,
-            "resumed": is_resumed,
-            "rooms": [
-                self._room(grant, *stands[connection_id])
-                for connection_id, grant in admitted.grants.items()
+        return StatusConnected(
+            user_id=identity.user_id,
+            server_time=self.clock.wall_ms(),
+            epoch=self.epoch,
+            expires_at=identity.expires_at_ms,
+            resumed=is_resumed,
+            rooms=[
+                RoomStanding(room, *standings[room], self._shown(grant.title))
+                for room, grant in admitted.grants.items()
             ],
-            "limits": self.limits,
-        }
-        if identity.name is not None:
-            status["name"] = self.markup(identity.name)
-        if reconnect_attempts is not None:
-            status["reconnectAttempts"] = reconnect_attempts
-        return orjson.dumps(status)
+            limits=self.limits,
+            name=self._shown(identity.name),
+            reconnect_attempts=reconnect_attempts,
+        )
 
-    def _room(self, grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
-        room: dict[str, Any] = {
-            "connectionId": grant.connection_id,
-            "lastSeq": last_seq,
-            "unread": unread,
-        }
-        if grant.title is not None:
-            room["title"] = self.markup(grant.title)
-        return room
+    def _shown(self, text: str | None) -> str | None:
+        return None if text is None else self.markup(text)

@@ -26,12 +26,13 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.senders import Origin, Waiter
 from chatd.sockets.socket import Socket
 from chatd.store.retention import Surplus
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 from chatd.wire.names import ClientEvent
@@ -67,6 +68,9 @@ class Answer:
     @property
     def is_gone(self) -> bool:
         return self.socket.session.is_over
+
+    def acknowledge(self, ack: AckPayload) -> None:
+        self.socket.answer(self.ack_id, ack)
 
     def refuse(self, refusal: Refusal) -> None:
         refused(self.socket, self.event, self.ack_id, refusal)

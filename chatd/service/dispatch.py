@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from chatd.auth import Admitted, Authenticator, Credentials
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, LimitHit, SocketConnected, SocketDisconnected, SocketReconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import refused
 from chatd.service.authenticator import Welcome
-from chatd.service.clients import Allowance, Client, Clients
+from chatd.service.client import Client
+from chatd.service.clients import Clients
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -22,9 +23,10 @@ from chatd.service.events.rooms import NOTHING, RoomEvents, Since
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.timeline import Timelines
 from chatd.socketio import Event
-from chatd.sockets.adapter import NAMESPACE
+from chatd.sockets.ports import NAMESPACE
 from chatd.sockets.socket import Socket, SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
@@ -62,10 +64,12 @@ class Dispatcher:
         search: SearchEvents,
         answers: AnswerEvents,
         tokens: TokenLife,
+        limits: RateLimits,
         event_log: EventLog,
     ) -> None:
         self._authenticator = authenticator
         self._tokens = tokens
+        self._limits = limits
         self._welcome = welcome
         self._clients = clients
         self._timelines = timelines
@@ -130,8 +134,8 @@ class Dispatcher:
         socket = connection.accept(namespace)
         allowance = connection.state
         if allowance is None:  # it outlives the socket: to come and go gives nobody a fresh one
-            allowance = connection.state = Allowance(self._clients.rates)
-        client = Client(self._clients, socket, admitted.identity, admitted.grants, allowance)
+            allowance = connection.state = Allowance(self._limits.rates)
+        client = Client(socket, admitted.identity, admitted.grants, allowance, self._tokens)
         socket.state = client
         connection.session.identify(admitted.identity.user_id)
         self._clients.add(client)
@@ -150,7 +154,7 @@ class Dispatcher:
     def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
         """The same, unless the user has too many sockets."""
         user_id = admitted.identity.user_id
-        wait_ms = self._clients.admit_socket(user_id)
+        wait_ms = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
         if wait_ms is None:
             return admitted
         self._event_log.record(LimitHit("sockets_per_user", user_id, None))
@@ -175,10 +179,7 @@ class Dispatcher:
             room: (self._timelines.last_seq(room), self._members.unread(room, user_id))
             for room in admitted.grants
         }
-        socket.emit_json(
-            ServerEvent.CONNECTION_STATUS,
-            self._welcome.payload(admitted, stands, attempts, is_resumed=is_resumed),
-        )
+        socket.send(self._welcome.status(admitted, stands, attempts, is_resumed=is_resumed))
         if isinstance(since, Refusal):
             refused(socket, ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
@@ -199,7 +200,7 @@ class Dispatcher:
 
         Of those that are too many one is left, for the client to be told.
         """
-        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
+        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None or named == []:
             return list(client.grants)[:most]
         if isinstance(named, str):
@@ -237,6 +238,7 @@ class Dispatcher:
         client: Client = socket.state
         self._rooms.give_up(client, list(client.wanted))
         self._clients.remove(client)
+        self._tokens.stop(client)
         self._event_log.record(
             SocketDisconnected(
                 socket.session.log_id, socket.id, client.identity.user_id, reason.value

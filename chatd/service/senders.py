@@ -8,7 +8,8 @@ import trio
 from chatd.chat.messages import Joined
 from chatd.chat.records import Message
 from chatd.service.acks import accepted, message_refused, refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
+from chatd.service.rate_limits import RateLimits
 from chatd.wire.codes import Refusal
 from chatd.wire.names import ClientEvent, ServerEvent
 
@@ -19,16 +20,16 @@ class Origin:
     `event` is None where nobody is to be told. `written_id` is the messageId as the client wrote
     it, which is how it knows the message. `settled` is set once the outcome is known, for who waits
     for it; `joined` is then what came of a `JoinRooms`, or `refusal` says why nothing did.
-    `counted`: a message was counted against the limits, and is given back where it was stored
-    before.
+    `refund_to`: the limits that a message was counted against, which refund it where it stores
+    nothing.
     """
 
     __slots__ = (
         "ack_id",
         "client",
-        "counted",
         "event",
         "joined",
+        "refund_to",
         "refusal",
         "settled",
         "written_id",
@@ -42,7 +43,7 @@ class Origin:
         *,
         written_id: str | None = None,
         settled: trio.Event | None = None,
-        counted: bool = False,
+        refund_to: RateLimits | None = None,
     ) -> None:
         self.client = client
         self.event = event
@@ -51,7 +52,7 @@ class Origin:
         self.settled = settled
         self.joined: Joined | None = None
         self.refusal: Refusal | None = None
-        self.counted = counted
+        self.refund_to = refund_to
 
     @property
     def is_gone(self) -> bool:
@@ -80,8 +81,9 @@ class Origin:
 
     def give_back(self, connection_id: str) -> None:
         """The message was counted, and is none that counts."""
-        if self.counted:
-            self.client.give_back(connection_id)
+        if self.refund_to is not None:
+            client = self.client
+            self.refund_to.refund_message(client.user_id, client.allowance.messages, connection_id)
 
     def acknowledged(self) -> None:
         """Tell that an acknowledgement is in the log, where this was the last of it."""

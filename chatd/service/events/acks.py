@@ -15,9 +15,9 @@ from typing import Protocol
 
 from chatd.chat.messages import Acknowledge
 from chatd.chat.records import Message, MessagePlace
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.senders import Origin
 from chatd.store import StoreReadFailed

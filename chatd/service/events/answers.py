@@ -5,9 +5,9 @@ from typing import Protocol
 
 from chatd.answers.service import Cancelling
 from chatd.chat.content import canonical_message_id
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import accepted, refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.codes import Code, Refusal

@@ -10,14 +10,15 @@ from typing import Protocol
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
 from chatd.service.acks import message_refused, refused, told_back
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.events.acks import Receipts
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
 from chatd.store import StoreReadFailed
@@ -64,6 +65,7 @@ class MessageEvents:
         readers: MessageReader,
         questions: Questions,
         receipts: Receipts,
+        limits: RateLimits,
         event_log: EventLog,
         *,
         content_chars: int,
@@ -75,6 +77,7 @@ class MessageEvents:
         self._readers = readers
         self._questions = questions
         self._receipts = receipts
+        self._limits = limits
         self._event_log = event_log
         self._content_chars = content_chars
         self._members = members
@@ -116,14 +119,14 @@ class MessageEvents:
                 return None
             thread_id = canonical
         is_new = not self._members.knows(message_id, client.grants)
-        counted = is_new and client.take_message(room)
+        counted = is_new and self._limits.spend_message(user_id, client.allowance.messages, room)
         command = SendMessage(
             Origin(
                 client,
                 ClientEvent.CHAT_MESSAGE,
                 ack_id,
                 written_id=message.message_id,
-                counted=counted,
+                refund_to=self._limits if counted else None,
             ),
             user_id,
             client.identity.name,
@@ -180,19 +183,21 @@ class MessageEvents:
     async def _send_if_stored(self, client: Client, command: SendMessage, payload: object) -> None:
         """There is no token left: only a retry of what is stored goes on, and is not held against
         the sender. What it repeats may be on its way into the log: that is settled first."""
-        room = command.connection_id
+        limited = (client.user_id, client.allowance.messages, command.connection_id)
         await self._commands.barrier(client)
         try:
             is_stored = await self._is_stored(client, command.message_id)
         except StoreReadFailed:
             is_stored = False
-        wait_ms = None if is_stored else client.admit_message(room)
+        wait_ms = None if is_stored else self._limits.admit_message(*limited)
         if wait_ms is not None:
-            self._event_log.record(LimitHit(client.message_limit(room), command.user_id, None))
+            self._event_log.record(
+                LimitHit(self._limits.message_limit(*limited), command.user_id, None)
+            )
             refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
             self.refuse_message(client, command.origin.ack_id, payload, refusal)
             return
-        command.origin.counted = not is_stored
+        command.origin.refund_to = None if is_stored else self._limits
         work = self._send_if_in_place(client, command, payload)
         if work is not None:
             await work

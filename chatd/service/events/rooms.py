@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import attrs
+import orjson
 import trio
 
 from chatd.chat.content import canonical_message_id
@@ -13,37 +14,27 @@ from chatd.chat.markup import Markup
 from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import accepted, refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN, CatchUp, Stand
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.occupancy import Occupancy
+from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
-from chatd.service.timeline import History, Timelines, history_json
-from chatd.sockets.adapter import Adapter
-from chatd.store import Cut, StoreReadFailed
+from chatd.service.timeline import Timelines
+from chatd.sockets.emitter import ack_packet, event_packet
+from chatd.sockets.ports import Adapter
+from chatd.store import MessageReader, StoreReadFailed
+from chatd.wire.acks import HistoryAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.events import RoomHistory
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave, HistoryGet
 
 PAGE_DEFAULT = 50  # messages of a page that does not say how many (SPEC 3)
-
-
-class Reader(History, Protocol):
-    """Reads of the log go past the actors, to the store."""
-
-    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
-        """Whether a message of the room has opened this thread, or might."""
-        ...
-
-    async def newest_owed(
-        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
-    ) -> dict[str, Cut]:
-        """Where the newest of what is owed begin, in each room."""
-        ...
 
 
 class Members(Protocol):
@@ -93,7 +84,8 @@ class RoomEvents:
         catch_up: CatchUp,
         boards: Sequence[Leaves],
         members: Members,
-        readers: Reader,
+        readers: MessageReader,
+        limits: RateLimits,
         event_log: EventLog,
         *,
         age_ms: Callable[[], int],
@@ -111,6 +103,7 @@ class RoomEvents:
         self._boards = boards
         self._members = members
         self._readers = readers
+        self._limits = limits
         self._event_log = event_log
         self._epoch = epoch
         self._markup = markup
@@ -175,7 +168,7 @@ class RoomEvents:
         many of them and reads none. What is refused is told; the last such refusal is returned.
         """
         session = client.socket.session
-        await session.transport.caught_up()
+        await session.drained()
         refusal, admitted = None, []
         for room in rooms:
             if session.is_over:
@@ -214,7 +207,7 @@ class RoomEvents:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        wait_ms = client.admit_room()
+        wait_ms = self._limits.admit_room(client.user_id, len(client.wanted))
         if wait_ms is not None:
             self._event_log.record(LimitHit("rooms_per_socket", client.identity.user_id, None))
             refusal = Refusal(
@@ -271,7 +264,7 @@ class RoomEvents:
     async def _overflow_told(self, client: Client, room: str, fallen: tuple[int, int]) -> None:
         """Once the peer has taken it all: who goes before that is told again when it comes back."""
         session = client.socket.session
-        await session.transport.caught_up()
+        await session.drained()
         if room in client.wanted and not session.is_over:
             self._commands.tell(OverflowTold(client.identity.user_id, room, fallen))
 
@@ -368,7 +361,7 @@ class RoomEvents:
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
         thread_id = None if wanted.thread_id is None else wanted.thread_id.lower()
-        await socket.session.transport.caught_up()
+        await socket.session.drained()
         try:
             page = await self._readers.page(
                 room,
@@ -392,18 +385,18 @@ class RoomEvents:
             bodies.append(message_json(message, markup, message.seq in page.delivered))
             if count % RENDERED_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        payload = history_json(
+        history = RoomHistory(
             room,
-            bodies,
-            has_more=page.has_more,
-            first_seq=page.first_seq,
-            last_seq=page.last_seq,
+            [orjson.Fragment(body) for body in bodies],
+            page.has_more,
+            page.first_seq,
+            page.last_seq,
         )
-        socket.session.transport.allow(len(payload))
         if ack_id is None:
-            socket.emit_json(ServerEvent.CHAT_HISTORY, payload)
+            socket.session.send_catch_up(event_packet(history))
         else:
-            socket.ack_json(ack_id, b'{"ok":true,' + payload[1:])
+            ack = ack_packet(ack_id, HistoryAck(history=history), socket.namespace)
+            socket.session.send_catch_up(ack)
 
 
 def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:

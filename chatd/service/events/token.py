@@ -1,16 +1,23 @@
 """A token's later life: renewed, running out, run out (SPEC 2)."""
 
+import math
+
+import trio
+
 from chatd.auth import Admitted, Authenticator, Credentials, Identity
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
+from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.clock import Clock
 from chatd.service.acks import accepted, refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.events.rooms import RoomEvents
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
 from chatd.wire.payloads import AuthRefresh
+
+EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
 
 
 class TokenLife:
@@ -18,10 +25,17 @@ class TokenLife:
     `exp`."""
 
     def __init__(
-        self, authenticator: Authenticator, rooms: RoomEvents, clock: Clock, *, leeway_s: float
+        self,
+        authenticator: Authenticator,
+        rooms: RoomEvents,
+        deadlines: Deadlines,
+        clock: Clock,
+        *,
+        leeway_s: float,
     ) -> None:
         self._authenticator = authenticator
         self._rooms = rooms
+        self._deadlines = deadlines
         self._clock = clock
         self._leeway_s = leeway_s
 
@@ -56,11 +70,6 @@ class TokenLife:
             admitted = Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
         refused(client.socket, ClientEvent.AUTH_REFRESH, ack_id, admitted)
 
-    def start(self, client: Client, identity: Identity) -> None:
-        """The client has this token now: it is told in time, and ended when it has run out."""
-        remaining_s = identity.expires_at_ms / 1000 - self._clock.wall_s()
-        client.renew(identity, remaining_s, self._leeway_s)
-
     def _renew(self, client: Client, admitted: Admitted) -> None:
         client.grants = admitted.grants
         self.start(client, admitted.identity)
@@ -71,11 +80,33 @@ class TokenLife:
             )
         self._rooms.end_memberships(client)
 
-    def on_token_expiring(self, client: Client) -> None:
-        client.socket.emit(ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms})
+    def start(self, client: Client, identity: Identity) -> None:
+        """The client has this token from now on."""
+        client.identity = identity
+        client.is_expiry_announced = False
+        expires_s = trio.current_time() + identity.expires_at_ms / 1000 - self._clock.wall_s()
+        client.expires_s = expires_s + self._leeway_s
+        self._deadlines.schedule(client, expires_s - EXPIRY_NOTICE_S)
 
-    def on_token_expired(self, client: Client) -> None:
-        client.socket.emit(
-            ServerEvent.CONNECTION_STATUS, {"status": "closing", "code": Code.TOKEN_EXPIRED}
-        )
-        client.socket.session.end(DisconnectReason.TOKEN_EXPIRED)
+    def stop(self, client: Client) -> None:
+        """The client has disconnected."""
+        self._deadlines.schedule(client, math.inf)
+
+    def on_deadline(self, client: Client, now_s: float) -> float:
+        """Announce that the token expires, then end the session; returns the next deadline."""
+        try:
+            if now_s >= client.expires_s:
+                client.socket.emit(
+                    ServerEvent.CONNECTION_STATUS, {"status": "closing", "code": Code.TOKEN_EXPIRED}
+                )
+                client.end(DisconnectReason.TOKEN_EXPIRED)
+                return math.inf
+            if not client.is_expiry_announced:
+                client.is_expiry_announced = True
+                client.socket.emit(
+                    ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms}
+                )
+        except Exception as error:  # one client's fault must not stop everybody's deadlines
+            client.socket.session.crash(error)
+            return math.inf
+        return client.expires_s

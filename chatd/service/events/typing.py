@@ -6,29 +6,36 @@ from chatd.chat.typing import (
     StartTyping,
     StopTyping,
 )
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
 from chatd.service.commands import Answer
-from chatd.service.effects import Signs
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rate_limits import RateLimits
 from chatd.service.typing_roster import TypingRoster
-from chatd.wire import payloads
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent
+from chatd.wire.payloads import TypingSignal
 
 
 class TypingEvents:
     """`chat:typing:start` and `chat:typing:stop` from clients."""
 
     def __init__(
-        self, board: TypingRoster, rooms: RoomEvents, presence: Signs, event_log: EventLog
+        self,
+        board: TypingRoster,
+        rooms: RoomEvents,
+        presence: PresenceRoster,
+        limits: RateLimits,
+        event_log: EventLog,
     ) -> None:
         self._board = board
         self._rooms = rooms
         self._presence = presence
+        self._limits = limits
         self._event_log = event_log
 
     def start_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
@@ -36,7 +43,7 @@ class TypingEvents:
         room = self._room(client, event, payload, ack_id)
         if room is None:
             return None
-        wait_ms = client.admit_typing()
+        wait_ms = self._limits.admit_typing(client.user_id)
         if wait_ms is not None:
             self._event_log.record(
                 LimitHit("user_typing_per_minute", client.identity.user_id, None)
@@ -70,7 +77,7 @@ class TypingEvents:
     def _room(
         self, client: Client, event: ClientEvent, payload: object, ack_id: int | None
     ) -> str | None:
-        typing = structure(payload, payloads.Typing)
+        typing = structure(payload, TypingSignal)
         if isinstance(typing, Refusal):
             refused(client.socket, event, ack_id, typing)
             return None
