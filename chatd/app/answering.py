@@ -1,4 +1,4 @@
-"""How answers are put together: the databases of rooms, the service, its board and its exports.
+"""The parts that answer: the databases of rooms, the service, its roster.
 
 Without configuration there is one database, the sample, in the room of the first start.
 """
@@ -32,7 +32,7 @@ class Answering:
     """The parts that answer."""
 
     databases: Mapping[str, McpDatabase]
-    board: AnswerRoster
+    roster: AnswerRoster
     reader: Reader
     service: Answers
 
@@ -53,7 +53,7 @@ def build_answering(
     clock: Clock,
     event_log: EventLog,
 ) -> Answering:
-    """Put the answers together; the sample database is made where it is asked and not there."""
+    """Build the parts; the sample database is made where a room uses it and it is not there."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -64,7 +64,7 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
-    board = AnswerRoster(adapter, markup)
+    roster = AnswerRoster(adapter, markup)
     reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), event_log)
     answers = config.answers
     service = Answers(
@@ -72,7 +72,7 @@ def build_answering(
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
         },
-        board,
+        roster,
         commands.conclude,
         commands.note_read,
         store.readers,
@@ -90,4 +90,4 @@ def build_answering(
         event_log,
     )
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, board, reader, service)
+    return Answering(databases, roster, reader, service)

@@ -1,4 +1,4 @@
-"""`chatd config check --databases`: each database is asked, and a line says how it is (SPEC 8)."""
+"""`chatd config check --databases`: ask each database, and print a line on each."""
 
 import tempfile
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What can be set, what is set, and where that came from (SPEC 8, configuration)."""
+"""What can be set, what is set, and where that came from."""
 
 from chatd.config.errors import ConfigError
 from chatd.config.load import DEFAULT, Loaded, load
