@@ -30,7 +30,7 @@ from chatd.config.kinds import (
     Choice,
     Flag,
     Seconds,
-    Table,
+    TableKind,
     TableOfRooms,
     Text,
     Texts,
@@ -160,7 +160,7 @@ def _check(values: Mapping[str, Any]) -> None:
 
 
 _ARGUMENT: Final = Text("the name of an argument", empty=False)
-_CALL: Final = Table(
+_CALL: Final = TableKind(
     "a table with tool and argument",
     {
         "tool": Text("the name of a tool", empty=False),
@@ -179,11 +179,11 @@ _CALL: Final = Table(
     required={"tool": "the name of the tool"},
 )
 _REQUESTS: Final = ("list_tables", "describe_table", "sample_table", "query", "explain")
-_OWN_MAPPING: Final = Table(
+_OWN_MAPPING: Final = TableKind(
     "a name or a table",
     {
         **dict.fromkeys(_REQUESTS, _CALL),
-        "terms": Table(
+        "terms": TableKind(
             "a table of names of arguments",
             dict.fromkeys(TERMS, _ARGUMENT),
             made=MappingProxyType,
@@ -200,7 +200,7 @@ _OWN_MAPPING: Final = Table(
 )
 DATABASES: Final = TableOfRooms(
     "databases",
-    Table(
+    TableKind(
         f"a table with one of {', '.join(_SOURCES)}",
         {
             "command": _list_of(

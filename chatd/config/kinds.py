@@ -235,7 +235,7 @@ NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
 
 
 @attrs.frozen
-class Table(ValueKind):
+class TableKind(ValueKind):
     """A table with keys of its own, from which `make` makes a `made`.
 
     `required` are the keys that have to be written, and what to write there; `check` raises
@@ -272,7 +272,7 @@ class TableOfRooms(ValueKind):
     """A table of tables, whose names are connectionIds."""
 
     name: str
-    table: Table
+    table: TableKind
 
     @property
     def wants(self) -> str:

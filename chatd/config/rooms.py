@@ -11,7 +11,7 @@ two things.
 import attrs
 
 from chatd.config.errors import InvalidValue, described
-from chatd.config.kinds import Table, TableOfRooms, Text, ValueKind
+from chatd.config.kinds import TableKind, TableOfRooms, Text, ValueKind
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
 EVERYBODY = "*"
@@ -44,7 +44,7 @@ class _Users(ValueKind):
 
 CONNECTIONS = TableOfRooms(
     "directory.connections",
-    Table(
+    TableKind(
         "a table with title and users",
         {"title": Text("a text of at least one character", empty=False), "users": _Users()},
         made=FileConnection,

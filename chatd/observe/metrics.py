@@ -23,32 +23,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from chatd.observe.events import (
-    ActorCrashed,
-    AnswerEnded,
-    AnswerStarted,
-    AuthenticationFailed,
-    DatabaseConnected,
-    DatabaseLost,
-    EventLog,
-    HandshakeRefused,
-    InternalError,
-    Level,
-    LimitHit,
-    LogEvent,
-    MessageRefused,
-    MessageSent,
-    MessagesRemoved,
-    ProtocolViolated,
-    ReadFailed,
-    RowDamaged,
-    SessionClosed,
-    SessionOpened,
-    SocketConnected,
-    SocketDisconnected,
-    SocketReconnected,
-    StoreFailed,
-)
+from chatd.observe import events
+from chatd.observe.events import EventLog, Level, LogEvent
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
 
@@ -56,7 +32,7 @@ COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 
 @attrs.frozen
-class _Counted:
+class _Count:
     """How a class of events is counted: the counter, what it says, the fields that are labels."""
 
     name: str
@@ -64,32 +40,46 @@ class _Counted:
     labels: tuple[str, ...] = ()
 
 
-COUNTED: Final[Mapping[type[LogEvent], _Counted]] = {
-    SessionOpened: _Counted("sessions_opened", "Handshakes that made a session.", ("transport",)),
-    SessionClosed: _Counted("sessions_closed", "Sessions that ended.", ("reason",)),
-    HandshakeRefused: _Counted(
+COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
+    events.SessionOpened: _Count(
+        "sessions_opened", "Handshakes that made a session.", ("transport",)
+    ),
+    events.SessionClosed: _Count("sessions_closed", "Sessions that ended.", ("reason",)),
+    events.HandshakeRefused: _Count(
         "handshakes_refused", "Requests for a session refused.", ("reason",)
     ),
-    AuthenticationFailed: _Counted("authentications_failed", "Tokens refused.", ("code",)),
-    ProtocolViolated: _Counted("protocol_violations", "Sessions lost to a breach.", ("layer",)),
-    SocketConnected: _Counted("sockets_connected", "Sockets let in."),
-    SocketReconnected: _Counted(
+    events.AuthenticationFailed: _Count("authentications_failed", "Tokens refused.", ("code",)),
+    events.ProtocolViolated: _Count(
+        "protocol_violations", "Sessions lost to a breach.", ("layer",)
+    ),
+    events.SocketConnected: _Count("sockets_connected", "Sockets let in."),
+    events.SocketReconnected: _Count(
         "sockets_reconnected", "Of these, clients that say they came back."
     ),
-    SocketDisconnected: _Counted("sockets_disconnected", "Sockets gone.", ("reason",)),
-    MessageSent: _Counted("messages", "Messages acknowledged, by whether before.", ("duplicate",)),
-    MessageRefused: _Counted("messages_refused", "Messages not accepted.", ("code",)),
-    LimitHit: _Counted("limits_hit", "What limits refused or ended, by their key.", ("limit",)),
-    AnswerStarted: _Counted("answers_started", "Questions that were begun.", ("connection_id",)),
-    AnswerEnded: _Counted("answers_ended", "Answers ended.", ("connection_id", "state")),
-    DatabaseConnected: _Counted("database_sessions", "Sessions with db-mcps.", ("connection_id",)),
-    DatabaseLost: _Counted("database_losses", "Sessions lost or not made.", ("connection_id",)),
-    ActorCrashed: _Counted("actor_crashes", "Actors that raised.", ("actor",)),
-    StoreFailed: _Counted("store_failures", "What the disk did not take or give.", ("code",)),
-    ReadFailed: _Counted("store_reads_failed", "Reads of the log that failed."),
-    RowDamaged: _Counted("rows_damaged", "Rows of the log that cannot be read, each once."),
-    MessagesRemoved: _Counted("rooms_shortened", "Rooms that retention removed messages of."),
-    InternalError: _Counted("internal_errors", "Faults of the daemon itself.", ("where",)),
+    events.SocketDisconnected: _Count("sockets_disconnected", "Sockets gone.", ("reason",)),
+    events.MessageSent: _Count(
+        "messages", "Messages acknowledged, by whether before.", ("duplicate",)
+    ),
+    events.MessageRefused: _Count("messages_refused", "Messages not accepted.", ("code",)),
+    events.LimitHit: _Count(
+        "limits_hit", "What limits refused or ended, by their key.", ("limit",)
+    ),
+    events.AnswerStarted: _Count(
+        "answers_started", "Questions that were begun.", ("connection_id",)
+    ),
+    events.AnswerEnded: _Count("answers_ended", "Answers ended.", ("connection_id", "state")),
+    events.DatabaseConnected: _Count(
+        "database_sessions", "Sessions with db-mcps.", ("connection_id",)
+    ),
+    events.DatabaseLost: _Count(
+        "database_losses", "Sessions lost or not made.", ("connection_id",)
+    ),
+    events.ActorCrashed: _Count("actor_crashes", "Actors that raised.", ("actor",)),
+    events.StoreFailed: _Count("store_failures", "What the disk did not take or give.", ("code",)),
+    events.ReadFailed: _Count("store_reads_failed", "Reads of the log that failed."),
+    events.RowDamaged: _Count("rows_damaged", "Rows of the log that cannot be read, each once."),
+    events.MessagesRemoved: _Count("rooms_shortened", "Rooms that retention removed messages of."),
+    events.InternalError: _Count("internal_errors", "Faults of the daemon itself.", ("where",)),
 }
 """What is counted. The name on the wire is `chatd_NAME_total`."""
 
@@ -99,7 +89,7 @@ class _Series:
 
     __slots__ = ("_children", "_counter", "_labels", "_values")
 
-    def __init__(self, counted: _Counted, registry: CollectorRegistry) -> None:
+    def __init__(self, counted: _Count, registry: CollectorRegistry) -> None:
         name = f"chatd_{counted.name}"
         self._counter = Counter(name, counted.doc, counted.labels, registry=registry)
         self._labels = counted.labels
