@@ -36,6 +36,7 @@ from chatd.app.start import (
 )
 from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
 from chatd.cli.db_mcp import db_mcp
+from chatd.cli.docs import docs
 from chatd.cli.options import (
     configured,
     fail,
@@ -71,6 +72,7 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(db_mcp)
+main.add_command(docs)
 
 
 @main.command()
