@@ -1,4 +1,4 @@
-"""Who comes in, and what is said first (SPEC 2 and 4)."""
+"""Who comes in, and what is said first (docs/protocol, "Connecting")."""
 
 import base64
 from pathlib import Path

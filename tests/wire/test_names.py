@@ -1,6 +1,6 @@
 from chatd.wire.names import ClientEvent, ServerEvent
 
-# SPEC 3 and 4; a name that is not here is not in the protocol, and one that is, is spoken.
+# A name that is not here is not in the protocol, and one that is, is spoken.
 CLIENT_NAMES = {
     "chat:message",
     "chat:typing:start",
