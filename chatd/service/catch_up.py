@@ -98,7 +98,7 @@ class CatchUp:
         """
         timelines, session = self._timelines, client.socket.session
         await timelines.load(room)
-        await session.transport.caught_up()
+        await session.drained()
         if not _wants(client, room):
             return
         self._go_back(client, room)
@@ -154,7 +154,7 @@ class CatchUp:
             if is_last:
                 break
             client.socket.session.flush()
-            await client.socket.session.transport.caught_up()
+            await client.socket.session.drained()
         return cursor
 
     async def _render(self, page: Page, cursor: int, last_seq: int) -> tuple[list[bytes], int]:
@@ -202,7 +202,7 @@ class CatchUp:
                     await trio.lowlevel.checkpoint()
             cursor = messages[-1][0].seq
             client.socket.session.flush()
-            await client.socket.session.transport.caught_up()
+            await client.socket.session.drained()
 
     async def _follow(self, client: Client, room: str, cursor: int) -> None:
         """What came while the client caught up; then it is in the live stream."""
@@ -225,7 +225,7 @@ class CatchUp:
                 client.socket.session.send_catch_up(message_packet(body))
             cursor = last if bodies else timelines.recent_from(room) - 1
             client.socket.session.flush()
-            await client.socket.session.transport.caught_up()
+            await client.socket.session.drained()
 
 
 def _wants(client: Client, room: str) -> bool:

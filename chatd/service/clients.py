@@ -13,9 +13,9 @@ import trio
 
 from chatd.auth import Grant, Identity
 from chatd.chat.limits import Backoff, Backoffs, Bucket, Limiter, admit, take
-from chatd.chat.presence import Status
 from chatd.net.deadlines import Deadlines, Entry
 from chatd.sockets.socket import Socket
+from chatd.wire.names import PresenceStatus
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` comes so long before the token runs out (SPEC 2)
 CEILING_RETRY_S = 5.0  # what is told at first where a ceiling on a count was reached
@@ -109,7 +109,7 @@ class Client:
         self.identity = identity
         self.grants = grants
         self.wanted: dict[str, int | None] = {}
-        self.declared: dict[str, Status] | None = None
+        self.declared: dict[str, PresenceStatus] | None = None
         self.missed: dict[str, set[str]] | None = None
         self.allowance = allowance
         self.deadline_entry: Entry | None = None

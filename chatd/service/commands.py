@@ -26,7 +26,7 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.senders import Origin, Waiter

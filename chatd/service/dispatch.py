@@ -7,7 +7,7 @@ the log) is returned as a `Work`, for the task that owns the socket's input.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
 from chatd.observe.ids import jitter_ms

@@ -24,11 +24,10 @@ from chatd.chat.presence import (
     Entry,
     Presence,
     PresenceChanged,
-    Status,
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
 from chatd.service.clients import Client, Clients
@@ -36,7 +35,7 @@ from chatd.service.commands import Answer, deliver
 from chatd.service.volatile import Volatile
 from chatd.socketio import event_text
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import ServerEvent
+from chatd.wire.names import PresenceStatus, ServerEvent
 
 
 class PresenceRoster:
@@ -83,12 +82,12 @@ class PresenceRoster:
         """
         entries = dict(self._rooms.get(connection_id, {}))
         user_id = client.identity.user_id
-        declared = (client.declared or {}).get(connection_id, Status.ONLINE)
+        declared = (client.declared or {}).get(connection_id, PresenceStatus.ONLINE)
         told = entries.get(user_id)
         if told is not None:
             status = most_present((told.status, declared))
             entries[user_id] = attrs.evolve(told, status=status)
-        elif declared is not Status.OFFLINE:
+        elif declared is not PresenceStatus.OFFLINE:
             entries[user_id] = Entry(user_id, client.identity.name, declared, wall_ms())
         payload = {
             "connectionId": connection_id,
@@ -126,7 +125,7 @@ class PresenceRoster:
                 room,
                 client.identity.user_id,
                 client.identity.name,
-                (client.declared or {}).get(room, Status.ONLINE),
+                (client.declared or {}).get(room, PresenceStatus.ONLINE),
             )
             for client in self._clients.everybody()
             for room in client.wanted
@@ -140,7 +139,7 @@ class PresenceRoster:
             told = self._rooms.get(room, {})
             for user_id, entry in list(told.items()):
                 if user_id not in now:
-                    gone = attrs.evolve(entry, status=Status.OFFLINE)
+                    gone = attrs.evolve(entry, status=PresenceStatus.OFFLINE)
                     self.run(PresenceChanged(room, gone, None))
             for user_id, entry in now.items():
                 known = told.get(user_id)
@@ -180,7 +179,7 @@ class PresenceRoster:
 
     def _note(self, connection_id: str, entry: Entry) -> None:
         room = self._rooms.setdefault(connection_id, {})
-        if entry.status is Status.OFFLINE:
+        if entry.status is PresenceStatus.OFFLINE:
             room.pop(entry.user_id, None)
         else:
             room[entry.user_id] = entry

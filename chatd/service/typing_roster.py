@@ -23,7 +23,7 @@ from chatd.chat.typing import (
     TypingTaken,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe.clock import wall_ms
 from chatd.service.acks import accepted
 from chatd.service.clients import Client, Clients

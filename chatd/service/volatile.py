@@ -55,7 +55,7 @@ class Volatile:
             if socket in but:
                 continue
             client: Client = socket.state
-            if socket.session.transport.is_lagging:
+            if socket.session.is_lagging:
                 self._drop(client, connection_id, typist)
             elif client.missed is not None and connection_id in client.missed:
                 self._make_up(client, connection_id, typist)

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
+from chatd.engine.session import Session
 from chatd.sockets.socket import Socket
 
 NAMESPACE = "/"  # the chat lives here, and nowhere else (SPEC, "Words")
@@ -19,13 +20,13 @@ class Adapter:
 
     def __init__(self, flusher: Flusher) -> None:
         self._flusher = flusher
-        self._rooms: dict[tuple[str, str], dict[Socket, None]] = {}
+        self._rooms: dict[tuple[str, str], dict[Socket, Session]] = {}
 
     def join(self, socket: Socket, room: str) -> None:
         """Put the socket into the room; it gets what is broadcast from now on."""
         if room not in socket.rooms:
             socket.rooms += (room,)
-            self._rooms.setdefault((socket.namespace, room), {})[socket] = None
+            self._rooms.setdefault((socket.namespace, room), {})[socket] = socket.session
 
     def leave(self, socket: Socket, room: str) -> None:
         """Take the socket out of the room."""
@@ -47,15 +48,10 @@ class Adapter:
         self, namespace: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
     ) -> None:
         """Owe this to every socket of the room, `but` one."""
-        touched = self._flusher.touched
-        for socket in self._rooms.get((namespace, room), ()):
-            if socket is not but:
-                session = socket.session
-                session.pending.append(outgoing)
-                if not session.is_touched:
-                    session.is_touched = True
-                    touched.append(session)
-        self._flusher.wake()
+        members = self._rooms.get((namespace, room))
+        if members is not None:
+            left_out = None if but is None else but.session  # it is in the room once
+            self._flusher.broadcast(members.values(), outgoing, but=left_out)
 
     def _discard(self, socket: Socket, room: str) -> None:
         key = (socket.namespace, room)

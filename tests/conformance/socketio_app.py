@@ -7,7 +7,7 @@ On connect each emits `auth` with what CONNECT carried. In `/`, `message(...a)` 
 
 from typing import Any
 
-from chatd.engine.session import Work
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event

@@ -11,7 +11,8 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Handshake, Work
+from chatd.engine.session import Handshake
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event

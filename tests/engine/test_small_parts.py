@@ -140,7 +140,7 @@ def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     assert one.pending == [packet]
     assert two.pending == [packet, packet]
     assert other_room.pending == other_space.pending == []
-    assert flusher.touched == [one, two]
+    assert flusher._touched == [one, two]
 
 
 def test_rooms_exist_while_somebody_is_in_them() -> None:

@@ -97,7 +97,7 @@ class Taker:
             self.told.append((name, payload))
         self.pending.clear()
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 

@@ -12,9 +12,9 @@ import pytest
 import trio
 
 from chatd.actors.supervisor import GaveUp
-from chatd.chat.presence import Status
 from chatd.observe import ActorCrashed
 from chatd.store.log_file import wal_of
+from chatd.wire.names import PresenceStatus
 from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
 
 FREE = {
@@ -142,7 +142,7 @@ async def test_a_crash_of_presence_is_told_to_who_asked_and_mended_for_the_other
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         fault = crash(chat, chat.parts.presence, "run", at, after=after)
         for _ in range(3):
-            for status in (Status.AWAY, Status.ONLINE):
+            for status in (PresenceStatus.AWAY, PresenceStatus.ONLINE):
                 where = {"connectionId": ROOM, "status": status}
                 while not (ack := await bob.call("presence:update", where))["ok"]:
                     assert ack["error"]["code"] == "internal"

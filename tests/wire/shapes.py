@@ -1,4 +1,4 @@
-"""The payloads of SPEC 3, written down a second time, and what fits them judged by plain code."""
+"""The payloads of clients, written down a second time, and what fits them judged by plain code."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -15,19 +15,23 @@ from chatd.wire.payloads import (
     ConnectionLeave,
     HistoryGet,
     PresenceUpdate,
-    Typing,
+    TypingSignal,
 )
 
 
 @attrs.frozen
 class Field:
-    """What a field takes: a type, a list of texts (`list`), or an object of fields."""
+    """What a field takes: a type, a list of texts (`list`), or an object of fields; of texts, only
+    some words where it has them."""
 
     kind: "type | Shape"
     optional: bool = False
+    words: tuple[str, ...] = ()
 
 
 Shape: TypeAlias = Mapping[str, Field]
+
+STATUSES = ("online", "away", "offline")
 
 CONFIG: Shape = {"readOnly": Field(bool, True), "dryRun": Field(bool, True)}
 CONTEXT: Shape = {
@@ -44,8 +48,8 @@ SHAPES: Mapping[type, Shape] = {
         "threadId": Field(str, True),
     },
     ChatAck: {"messageId": Field(str), "upTo": Field(bool, True)},
-    Typing: {"connectionId": Field(str)},
-    PresenceUpdate: {"status": Field(str), "connectionId": Field(str)},
+    TypingSignal: {"connectionId": Field(str)},
+    PresenceUpdate: {"status": Field(str, words=STATUSES), "connectionId": Field(str)},
     ConnectionJoin: {
         "connectionId": Field(str),
         "since": Field(int, True),
@@ -86,6 +90,14 @@ def fault(value: Any, shape: Shape) -> str | None:
         if inner is not None:
             return name + ("." if inner and inner[0] != "[" else "") + inner
     return None
+
+
+def wrong_word(value: Any, shape: Shape) -> str | None:
+    """The name of the first field of a fitting object that holds none of its words."""
+    wrong = (
+        name for name, field in shape.items() if field.words and value[name] not in field.words
+    )
+    return next(wrong, None)
 
 
 def _fault_of_field(value: Any, kind: type | Shape) -> str | None:

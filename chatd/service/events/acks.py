@@ -15,7 +15,7 @@ from typing import Protocol
 
 from chatd.chat.messages import Acknowledge
 from chatd.chat.records import Message, MessagePlace
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Commands

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from chatd.answers.service import Cancelling
 from chatd.chat.content import canonical_message_id
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import accepted, refused
 from chatd.service.clients import Client
 from chatd.service.commands import Commands

@@ -10,7 +10,7 @@ from typing import Protocol
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
 from chatd.service.acks import message_refused, refused, told_back

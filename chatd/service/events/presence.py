@@ -2,22 +2,17 @@
 
 from functools import partial
 
-from chatd.chat.presence import (
-    Declare,
-    Status,
-)
-from chatd.engine.throttle import Work
+from chatd.chat.presence import Declare
+from chatd.engine.transport import Work
 from chatd.service.acks import refused
 from chatd.service.clients import Client
 from chatd.service.commands import Answer
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.presence_roster import PresenceRoster
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import PresenceUpdate
-
-_STATUSES = {status.value: status for status in Status}
 
 
 class PresenceEvents:
@@ -34,15 +29,9 @@ class PresenceEvents:
             refused(client.socket, event, ack_id, update)
             return None
         room = update.connection_id
-        status = _STATUSES.get(update.status)
-        if status is None:
-            sentence = "status is online, away or offline."
-            refusal = Refusal(Code.INVALID_PAYLOAD, sentence, path="status")
-            refused(client.socket, event, ack_id, refusal)
-            return None
         if room not in client.grants:
             self._rooms.refuse(client, event, ack_id, room)
             return None
-        declare = Declare(Answer(client.socket, event, ack_id), client.socket, room, status)
+        declare = Declare(Answer(client.socket, event, ack_id), client.socket, room, update.status)
         then = partial(self._board.declare, client, declare)
         return self._rooms.once_in(client, room, event, ack_id, then)

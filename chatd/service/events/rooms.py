@@ -13,7 +13,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS, Gap
 from chatd.chat.rendering import message_json
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import accepted, refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN, CatchUp, Stand
@@ -175,7 +175,7 @@ class RoomEvents:
         many of them and reads none. What is refused is told; the last such refusal is returned.
         """
         session = client.socket.session
-        await session.transport.caught_up()
+        await session.drained()
         refusal, admitted = None, []
         for room in rooms:
             if session.is_over:
@@ -271,7 +271,7 @@ class RoomEvents:
     async def _overflow_told(self, client: Client, room: str, fallen: tuple[int, int]) -> None:
         """Once the peer has taken it all: who goes before that is told again when it comes back."""
         session = client.socket.session
-        await session.transport.caught_up()
+        await session.drained()
         if room in client.wanted and not session.is_over:
             self._commands.tell(OverflowTold(client.identity.user_id, room, fallen))
 
@@ -368,7 +368,7 @@ class RoomEvents:
     async def _send_page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> None:
         room, socket = wanted.connection_id, client.socket
         thread_id = None if wanted.thread_id is None else wanted.thread_id.lower()
-        await socket.session.transport.caught_up()
+        await socket.session.drained()
         try:
             page = await self._readers.page(
                 room,
@@ -399,7 +399,7 @@ class RoomEvents:
             first_seq=page.first_seq,
             last_seq=page.last_seq,
         )
-        socket.session.transport.allow(len(payload))
+        socket.session.allow(len(payload))
         if ack_id is None:
             socket.emit_json(ServerEvent.CHAT_HISTORY, payload)
         else:

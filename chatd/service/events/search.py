@@ -14,7 +14,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.chat.search import match_expression
 from chatd.chat.snippets import snippet
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.service.acks import refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.clients import Client
@@ -85,7 +85,7 @@ class SearchEvents:
         ack_id: int,
     ) -> None:
         socket = client.socket
-        await socket.session.transport.caught_up()
+        await socket.session.drained()
         found = await self._find_in_turn(client.identity.user_id, asked, wanted, cursor)
         if isinstance(found, Refusal):
             refused(socket, ClientEvent.SEARCH, ack_id, found)
@@ -100,7 +100,7 @@ class SearchEvents:
         if found.cursor is not None:
             answer["cursor"] = _write_cursor(asked, found.cursor)
         payload = orjson.dumps(answer)
-        socket.session.transport.allow(len(payload))
+        socket.session.allow(len(payload))
         socket.ack_json(ack_id, payload)
 
     async def _find_in_turn(

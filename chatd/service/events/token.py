@@ -1,7 +1,7 @@
 """A token's later life: renewed, running out, run out (SPEC 2)."""
 
 from chatd.auth import DirectoryFailed, TokenRefused
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.acks import accepted, refused
 from chatd.service.authenticator import Admitted, Entrance

@@ -6,7 +6,7 @@ from chatd.chat.typing import (
     StartTyping,
     StopTyping,
 )
-from chatd.engine.throttle import Work
+from chatd.engine.transport import Work
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import refused
 from chatd.service.clients import Client
@@ -14,10 +14,10 @@ from chatd.service.commands import Answer
 from chatd.service.effects import Signs
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.typing_roster import TypingRoster
-from chatd.wire import payloads
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent
+from chatd.wire.payloads import TypingSignal
 
 
 class TypingEvents:
@@ -70,7 +70,7 @@ class TypingEvents:
     def _room(
         self, client: Client, event: ClientEvent, payload: object, ack_id: int | None
     ) -> str | None:
-        typing = structure(payload, payloads.Typing)
+        typing = structure(payload, TypingSignal)
         if isinstance(typing, Refusal):
             refused(client.socket, event, ack_id, typing)
             return None
