@@ -24,6 +24,7 @@ from chatd.service.events.search import HITS_MAX
 from chatd.store.search import SEARCH_TIME_S
 from chatd.wire.codes import EXPLANATIONS
 from chatd.wire.payloads import TABLES_MAX
+from tests.cli import field_tables
 
 FIXED: Mapping[str, float] = {
     "code points of white space around a message": PADDING_CHARS_MAX,
@@ -65,6 +66,12 @@ def _rows(text: str, first_column: str) -> list[list[str]]:
 
 def _number(value: float) -> str:
     return f"{value:,.15g}"
+
+
+def test_the_events_and_their_fields_are_those_of_the_wire() -> None:
+    """`python -m tests.cli.field_tables` writes them anew."""
+    text = field_tables.DOCUMENT.read_text("utf-8")
+    assert text == field_tables.rewritten(text)
 
 
 def test_the_limits_are_those_in_force() -> None:
