@@ -17,7 +17,7 @@ SKIPPED = {"node_modules", "__pycache__"}  # and what begins with a dot
 
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-NAMED_TEST = re.compile(r"tests/[\w/]+(?:\.py)?")
+NAMED_FILE = re.compile(r"\b(?:tests|chatd)/\w[\w/]*(?:\.py\b)?")
 PAPERS = re.compile(r"\b(?:SPEC|DESIGN|WIRE)\b|\b(?:STYLE|CLUSTER|PAGE)(?:\.md|,? \d)")
 
 
@@ -115,8 +115,8 @@ def test_the_links_of_a_document_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _written(), ids=lambda path: path.name)
-def test_the_tests_that_a_document_names_exist(path: Path) -> None:
-    named = set(NAMED_TEST.findall(path.read_text("utf-8")))
+def test_the_files_that_a_document_names_exist(path: Path) -> None:
+    named = set(NAMED_FILE.findall(path.read_text("utf-8")))
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
