@@ -17,7 +17,15 @@ import trio
 
 from chatd.answers.exports import FORMATS, export
 from chatd.answers.table import Column
-from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
+from chatd.auth import (
+    Admitted,
+    Authenticator,
+    Credentials,
+    Directory,
+    DirectoryFailed,
+    Grant,
+    pick_token,
+)
 from chatd.chat.records import Message
 from chatd.net.addresses import Network, client_address
 from chatd.net.http.app import (
@@ -30,11 +38,10 @@ from chatd.net.http.app import (
     refusal,
 )
 from chatd.net.http.cors import OriginRules
-from chatd.observe.clock import wall_s
-from chatd.service.authenticator import Admitted
+from chatd.observe.clock import Clock
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
 from chatd.store import StoreClosed, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.codes import EXPLANATIONS, Code
 
 ANSWERS_PATH = "/api/answers/"
 QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
@@ -54,18 +61,6 @@ _DAMAGED = "This answer cannot be read: its record on the server's disk is damag
 _STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
 
 
-class Judge(Protocol):
-    """Who knows who a token is for, and which rooms somebody may use."""
-
-    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
-        """Who somebody is, or why they may not come in."""
-        ...
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        """Raises DirectoryFailed."""
-        ...
-
-
 class MessageReader(Protocol):
     """The log."""
 
@@ -83,13 +78,17 @@ class Downloads:
 
     def __init__(
         self,
-        judge: Judge,
+        authenticator: Authenticator,
+        directory: Directory,
         log: MessageReader,
         origins: OriginRules,
         trusted_proxies: Sequence[Network],
         tickets: DownloadTickets,
+        clock: Clock,
     ) -> None:
-        self._judge = judge
+        self._authenticator = authenticator
+        self._directory = directory
+        self._clock = clock
         self._log = log
         self._origins = origins
         self._trusted_proxies = trusted_proxies
@@ -119,7 +118,7 @@ class Downloads:
         return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
-        admitted = self._admitted(request)
+        admitted = await self._admitted(request)
         room, _ = await self._find(message_id, admitted.grants)
         ticket = self._tickets.give(message_id, room, admitted.identity, trio.current_time())
         told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
@@ -127,7 +126,7 @@ class Downloads:
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
         is_real = name in FORMATS and request.method == "GET"
-        rooms = self._rooms(request, message_id, take=is_real)
+        rooms = await self._rooms(request, message_id, take=is_real)
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         _, stored = await self._find(message_id, rooms)
@@ -149,31 +148,37 @@ class Downloads:
             exported.pieces,
         )
 
-    def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
+    async def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
         """The rooms of whoever a ticket or a token is for; `take`: the ticket is used up."""
         name = _ticket(request)
         if name is None:
-            return self._admitted(request).grants
+            return (await self._admitted(request)).grants
         # Whoever shows a token as well says whose the ticket has to be.
-        bearer = None if _bearer(request) is None else self._admitted(request).identity
+        admitted = None if _bearer(request) is None else await self._admitted(request)
         now_s = trio.current_time()
         identity = self._tickets.look(name, message_id, now_s)
-        if identity is not None and bearer is not None and bearer.user_id != identity.user_id:
+        if (
+            identity is not None
+            and admitted is not None
+            and admitted.identity.user_id != identity.user_id
+        ):
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
         if take:
             self._tickets.use(name, message_id, now_s)
-        if identity is None or identity.expires_at_ms <= wall_s() * 1000:
+        if identity is None or identity.expires_at_ms <= self._clock.wall_s() * 1000:
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))
         try:
-            return self._judge.rooms(identity)
+            return await self._directory.grants(identity)
         except DirectoryFailed as error:
             raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
 
-    def _admitted(self, request: Request) -> Admitted:
-        token = _bearer(request)
+    async def _admitted(self, request: Request) -> Admitted:
         forwarded_for = request.header(b"x-forwarded-for")
         address = client_address(request.peer, forwarded_for, self._trusted_proxies)
-        admitted = self._judge.let_in(token, address, "http")
+        authorization = request.header(b"authorization")
+        admitted = await self._authenticator.authenticate(
+            Credentials(address, "http", authorization=authorization)
+        )
         if isinstance(admitted, Admitted):
             return admitted
         sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message

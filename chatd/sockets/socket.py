@@ -6,7 +6,7 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import trio
 
@@ -19,11 +19,9 @@ from chatd.socketio import (
     ConnectRequested,
     Decoder,
     Disconnected,
-    Encoded,
     Event,
     Namespaces,
     ProtocolError,
-    ack_text,
 )
 from chatd.sockets.emitter import (
     ack_packet,
@@ -31,42 +29,15 @@ from chatd.sockets.emitter import (
     free_ack_packet,
     free_event_packet,
     packet,
-    rendered_packet,
     repeating_packets,
 )
+from chatd.sockets.ports import Adapter, Application
 from chatd.wire.acks import AckPayload, RefusedAck
 from chatd.wire.events import EventPayload
-from chatd.wire.names import ServerEvent
 
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
 Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
-
-
-class Application(Protocol):
-    """What speaks through sockets."""
-
-    def on_connect(
-        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
-    ) -> Work | None:
-        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Work."""
-        ...
-
-    def on_event(self, socket: "Socket", event: Event) -> Work | None:
-        """An event of a joined namespace."""
-        ...
-
-    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
-        """The socket is gone; it has been taken out of its rooms."""
-        ...
-
-
-class Leave(Protocol):
-    """The rooms, as far as a connection that ends must know them."""
-
-    def leave_all(self, socket: "Socket") -> None:
-        """Take the socket out of all its rooms."""
-        ...
 
 
 class Socket:
@@ -84,8 +55,6 @@ class Socket:
 
     def emit(self, name: str | float, *args: Any) -> None:
         """Send an event of any name, which may be a number; `bytes` in it travel as such."""
-        if isinstance(name, str):
-            name = str(name)  # a member of an enum is no plain string to the encoder
         self.session.send(free_event_packet(self.namespace, [name, *args]))
 
     def send(self, payload: EventPayload) -> None:
@@ -100,26 +69,16 @@ class Socket:
     def answer(self, ack_id: int | None, ack: AckPayload | RefusedAck) -> None:
         """Answer an event of the chat; nothing happens where it asked for no answer."""
         if ack_id is not None:
-            self.session.send(ack_packet(ack_id, ack, self.namespace))
+            self.session.send(ack_packet(ack_id, ack))
 
     def send_and_answer(self, ack_id: int | None, payload: EventPayload) -> None:
         """Send an event, and answer another one with what it says."""
         if ack_id is None:
             self.send(payload)
         else:
-            event, ack = repeating_packets(ack_id, payload, self.namespace)
+            event, ack = repeating_packets(ack_id, payload)
             self.session.send(event)
             self.session.send(ack)
-
-    def emit_json(self, name: str, payload_json: bytes) -> None:
-        """Send an event whose one argument is JSON already."""
-        self.session.send(rendered_packet(ServerEvent(name), payload_json))
-
-    def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
-        """Answer an event with one argument that is JSON already."""
-        if ack_id is not None:
-            text = ack_text(ack_id, b"[%b]" % payload_json, self.namespace)
-            self.session.send(packet(Encoded(text)))
 
     def ask(self, on_answer: Callable[[list[Any]], None], name: str, *args: Any) -> int:
         """Send an event that asks for an ack; returns its id, for `connection.forget`."""
@@ -134,11 +93,11 @@ class SocketIOConnection:
     """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
 
     __slots__ = (
+        "_adapter",
         "_answers",
         "_app",
         "_decoder",
         "_namespaces",
-        "_rooms",
         "_sockets",
         "handshake",
         "refusals",
@@ -147,14 +106,14 @@ class SocketIOConnection:
     )
 
     def __init__(
-        self, session: Session, handshake: Handshake, app: Application, rooms: Leave
+        self, session: Session, handshake: Handshake, app: Application, adapter: Adapter
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
         self.refusals = 0
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
-        self._rooms = rooms
+        self._adapter = adapter
         self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
@@ -245,5 +204,5 @@ class SocketIOConnection:
 
     def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
         del self._sockets[socket.namespace]
-        self._rooms.leave_all(socket)
+        self._adapter.leave_all(socket)
         self._app.on_disconnect(socket, reason)

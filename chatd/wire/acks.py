@@ -13,7 +13,7 @@ from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import ErrorDetails, Payload, PublishedMessage, RoomHistory, SentMessage
 from chatd.wire.fields import Note
-from chatd.wire.names import AnswerState, PresenceStatus
+from chatd.wire.names import AnswerOutcome, PresenceStatus
 
 
 @statically_frozen(kw_only=True)
@@ -55,7 +55,7 @@ class HistoryAck(AckPayload):
 
 
 @statically_frozen
-class SearchHit(Payload):
+class FoundMessage(Payload):
     """A message that was found."""
 
     message: Annotated[orjson.Fragment, Note("The message.", rendered=PublishedMessage)]
@@ -70,7 +70,7 @@ class SearchHit(Payload):
 class SearchAck(AckPayload):
     """To `chat:search`."""
 
-    hits: Annotated[Sequence[SearchHit], Note("What was found, best first.")]
+    hits: Annotated[Sequence[FoundMessage], Note("What was found, best first.")]
     cursor: Annotated[str | None, Note("Asks for the next page; absent on the last one.")] = None
 
 
@@ -78,7 +78,7 @@ class SearchAck(AckPayload):
 class CancelAck(AckPayload):
     """To `answer:cancel`: the answer has ended."""
 
-    state: Annotated[AnswerState, Note("How it has ended.")]
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
     confirmed: Annotated[
         bool | None, Note("Whether the database says that nothing of it runs on.")
     ] = None

@@ -14,8 +14,8 @@ from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.fields import Note
 from chatd.wire.names import (
+    AnswerOutcome,
     AnswerPhase,
-    AnswerState,
     ClientEvent,
     MessageStatus,
     PresenceStatus,
@@ -25,6 +25,8 @@ from chatd.wire.payloads import Context
 
 Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
 Row: TypeAlias = Sequence[Cell]
+
+NULL = orjson.Fragment(b"null")  # for an optional field that is there, and says nothing
 
 
 class Payload:
@@ -109,7 +111,7 @@ class StatusConnected(EventPayload):
     )
 
 
-@statically_frozen
+@statically_frozen(kw_only=True)
 class StatusLagging(EventPayload):
     """The client takes less than it is owed; presence and typing are dropped until it has caught
     up."""
@@ -117,7 +119,7 @@ class StatusLagging(EventPayload):
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["lagging"], Note("Which status this is.")] = "lagging"
     code: Annotated[Literal[Code.OVERLOADED], Note("Why.")] = Code.OVERLOADED
-    retry_after_ms: Annotated[int, Note("When it is worth looking again.", unit="ms")] = 1_000
+    retry_after_ms: Annotated[int, Note("When it is worth looking again.", unit="ms")]
 
 
 @statically_frozen(kw_only=True)
@@ -162,7 +164,7 @@ class AnswerColumn(Payload):
 class AnswerTable(Payload):
     """How an answer has ended, and all of its table."""
 
-    state: Annotated[AnswerState, Note("How it has ended.")]
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
     truncated: Annotated[bool, Note("Whether rows were left out.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
@@ -192,7 +194,8 @@ class PublishedMessage(EventPayload):
         None
     )
     error: Annotated[
-        str | None, Note("A sentence: why an answer failed, or what of it is damaged.")
+        str | orjson.Fragment | None,
+        Note("A sentence: why the answer failed, or what is damaged; null where it is lost."),
     ] = None
     replay: Annotated[Literal[True] | None, Note("It was owed to the user, and comes late.")] = None
 
@@ -313,7 +316,7 @@ class AnswerEnd(EventPayload):
     message_id: Annotated[str, Note("The answer.")]
     reply_to: Annotated[str, Note("The question.")]
     connection_id: Annotated[str, Note("The room.")]
-    state: Annotated[AnswerState, Note("How it has ended.")]
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
     truncated: Annotated[bool, Note("Whether rows were left out.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]

@@ -66,7 +66,7 @@ class AnswerPhase(StrEnum):
     FETCHING = "fetching"
 
 
-class AnswerState(StrEnum):
+class AnswerOutcome(StrEnum):
     """How an answer has ended."""
 
     DONE = "done"

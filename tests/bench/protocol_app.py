@@ -10,7 +10,7 @@ from typing import Any
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.emitter import free_event_packet
 from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_application, sockets_of
@@ -19,7 +19,7 @@ from tests.conformance.host import run_application, sockets_of
 class ProtocolApp:
     """The application: no state of its own."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         self._adapter = adapter
 
     def on_connect(

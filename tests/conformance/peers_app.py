@@ -25,7 +25,7 @@ from chatd.engine.transport import Work
 from chatd.net.deadlines import Deadlines, Entry
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.emitter import free_event_packet
 from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
@@ -39,7 +39,7 @@ GONE = "gone"  # the state of a socket that has left; an ack to it would be a br
 class PeersApp:
     """The application. Its only state: which sockets a connection has."""
 
-    def __init__(self, adapter: Adapter, deadlines: Deadlines) -> None:
+    def __init__(self, adapter: LocalAdapter, deadlines: Deadlines) -> None:
         self._adapter = adapter
         self._deadlines = deadlines
         self._sockets: dict[SocketIOConnection, list[Socket]] = {}

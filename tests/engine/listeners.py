@@ -31,9 +31,10 @@ from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
 from chatd.socketio import Event
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.emitter import free_event_packet
-from chatd.sockets.socket import Application, Socket, SocketIOConnection
+from chatd.sockets.ports import Application
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
 PATH = b"/socket.io/"
@@ -46,7 +47,7 @@ SEND_BUFFER_BYTES = 16_384  # of the kernel, so that a peer that does not read i
 class EchoApp:
     """Says what it hears. `gate` holds back the event `wait`."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         self.adapter = adapter
         self.gate = trio.Event()
         self.waiting = trio.Event()
@@ -123,7 +124,7 @@ class Door:
 
     door: Listener
     sessions: Sessions
-    adapter: Adapter
+    adapter: LocalAdapter
     admission: Admission
     recorder: Recorder
     app: EchoApp
@@ -210,11 +211,11 @@ async def open_door(
     max_connections: int = 1000,
     origins: OriginRules = LOOPBACK_ONLY,
     readiness: Callable[[], Poller] = make_poller,
-    make_app: Callable[[Adapter], EchoApp] = EchoApp,
+    make_app: Callable[[LocalAdapter], EchoApp] = EchoApp,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
-    adapter = Adapter(flusher)
+    adapter = LocalAdapter(flusher)
     app = make_app(adapter)
     waits = readiness()
     admission = Admission(

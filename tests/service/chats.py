@@ -17,7 +17,7 @@ import trio.testing
 
 from chatd.actors import group_commit as pace
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
@@ -78,7 +78,11 @@ class MemoryLog(LogInHand):
         await self.held.wait()
         return Committed(0)
 
-    async def maintain(self, job: object) -> Any:
+    async def remove(self, surplus: object) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
+
+    async def index_until(self, until_s: float) -> None:
         await trio.lowlevel.checkpoint()
 
 
@@ -377,7 +381,7 @@ async def open_chat(
     store = open_store(directory / "state", "write")
     log = MemoryLog(store) if in_memory else LogInHand(store)
     recorder = Recorder()
-    parts = build(config(**sections), SECRET, store, log, recorder)
+    parts = Parts(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else HARD_LIMIT_S
     with pytest.MonkeyPatch.context() as patch, listen() as listener, trio.fail_after(limit_s):
         if in_memory:  # commits come at once, whatever the clock of the test says
@@ -406,9 +410,9 @@ def nothing_left(chat: Chat) -> None:
     """Once the peers are gone, nothing of them is."""
     parts = chat.parts
     assert parts.sessions.by_sid == {}
-    assert parts.app._clients.count == 0
-    assert parts.app._clients._by_user == {}
+    assert parts.clients.count == 0
+    assert parts.clients._by_user == {}
     assert parts.admission._by_address == {}
     assert len(parts.occupancy) == 0
     assert parts.effects._adapter._rooms == {}  # type: ignore[attr-defined]
-    assert all(feed.holders == 0 for feed in parts.app._timelines._timelines.values())
+    assert all(feed.holders == 0 for feed in parts.timelines._timelines.values())
