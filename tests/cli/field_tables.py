@@ -1,189 +1,143 @@
-"""The events of both directions and their fields, as the Markdown of docs/protocol.
+"""The catalogue of the wire as the Markdown of docs/protocol.
 
-`python -m tests.cli.field_tables` writes them into the document; a test compares.
+`python -m tests.cli.field_tables` writes it into the document; a test compares.
 """
 
-import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType, NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-import attrs
 import orjson
 
-from chatd.wire import acks, events, payloads
-from chatd.wire.codes import Code
-from chatd.wire.events import Cell, EventPayload
-from chatd.wire.fields import Note, name_of, note_of, wire_name
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.catalogue import catalogue
+from chatd.wire.fields import wire_name
 
 DOCUMENT = Path(__file__).parents[2] / "chatd" / "docs" / "protocol.md"
 
-FROM_CLIENTS: Mapping[ClientEvent, tuple[type, type | None]] = {
-    ClientEvent.CHAT_MESSAGE: (payloads.ChatMessage, acks.MessageAck),
-    ClientEvent.CHAT_ACK: (payloads.ChatAck, None),
-    ClientEvent.TYPING_START: (payloads.TypingSignal, None),
-    ClientEvent.TYPING_STOP: (payloads.TypingSignal, None),
-    ClientEvent.PRESENCE_UPDATE: (payloads.PresenceUpdate, acks.PresenceAck),
-    ClientEvent.CONNECTION_JOIN: (payloads.ConnectionJoin, acks.RoomAck),
-    ClientEvent.CONNECTION_LEAVE: (payloads.ConnectionLeave, acks.RoomAck),
-    ClientEvent.HISTORY_GET: (payloads.HistoryGet, acks.HistoryAck),
-    ClientEvent.SEARCH: (payloads.ChatSearch, acks.SearchAck),
-    ClientEvent.ANSWER_CANCEL: (payloads.AnswerCancel, acks.CancelAck),
-    ClientEvent.AUTH_REFRESH: (payloads.AuthRefresh, acks.TokenAck),
+_CATALOGUE = catalogue()
+_TYPES: Mapping[str, Any] = _CATALOGUE["types"]
+_SENT = {shape: event for event, shapes in _CATALOGUE["serverEvents"].items() for shape in shapes}
+_SHOWN_ELSEWHERE = {
+    _CATALOGUE["refused"],
+    *_CATALOGUE["connect"].values(),
+    *_SENT,
+    *(name for event in _CATALOGUE["clientEvents"].values() for name in event.values()),
 }
-"""The payload of each event of a client, and its ack; None: `ok` alone."""
-
-_PLAIN: Mapping[object, str] = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    Code: "string, a code",
-    ClientEvent: "string, the name of an event",
-    Cell: "cell",
-}
-
-
-def from_clients() -> str:
-    """The section of the events that clients send, from its first event on."""
-    assert FROM_CLIENTS.keys() == set(ClientEvent)
-    parts = []
-    for event, (payload, ack) in FROM_CLIENTS.items():
-        parts.append(f"### {event}\n\n{_sentences(payload)}\n\n{_table(payload)}\n\n{_ack(ack)}")
-    return "\n\n".join(parts) + "\n"
-
-
-def from_server() -> str:
-    """The section of the events that the server sends, and the objects inside of them all."""
-    classes = [cls for cls in _classes(events) if issubclass(cls, EventPayload)]
-    parts = []
-    for event in ServerEvent:
-        shapes = [cls for cls in classes if cls.event is event]
-        assert shapes
-        parts.append(f"### {event}\n\n" + "\n\n".join(map(_shape, shapes)))
-    return "\n\n".join([*parts, "### Objects", *map(_object, _objects())]) + "\n"
+_WORDS = {"Code": "string, a code", "ClientEvent": "string, the name of an event"}
 
 
 def rewritten(text: str) -> str:
-    """The document with both sections as they have to be."""
-    text = _with_section(text, "Events from clients", from_clients())
-    return _with_section(text, "Events from the server", from_server())
+    """The document with all that the catalogue says as it says it."""
+    text = _with_events(text, "Events from clients", _from_clients())
+    text = _with_events(text, "Events from the server", _from_server())
+    text = _with_table(text, "Connecting", _table(_TYPES[_CATALOGUE["connect"]["auth"]]))
+    text = _with_table(text, "Acks and refusals", _table(_TYPES["ErrorDetails"]))
+    return _with_table(text, "Codes", _codes())
 
 
-def _with_section(text: str, heading: str, section: str) -> str:
-    """The text with this in its section, from the first event on."""
-    section_at = text.index(f"\n## {heading}\n") + 1
-    end = text.index("\n## ", section_at) + 1
-    begin = text.find("\n### ", section_at, end) + 1 or end
-    return f"{text[:begin]}{section}\n{text[end:]}"
+def _from_clients() -> str:
+    parts = []
+    for event, names in _CATALOGUE["clientEvents"].items():
+        payload = _TYPES[names["payload"]]
+        shape = _shape(payload["description"], payload)
+        parts.append(f"### {event}\n\n{shape}\n\n{_ack(_TYPES[names['ack']])}")
+    return "\n\n".join(parts)
 
 
-def _classes(module: ModuleType) -> list[Any]:
-    """The payload classes of a module, in the order in which they stand there."""
-    found = [
-        cls for _, cls in inspect.getmembers(module, attrs.has) if cls.__module__ == module.__name__
+def _from_server() -> str:
+    parts = [
+        f"### {event}\n\n"
+        + "\n\n".join(_shape(_TYPES[shape]["description"], _TYPES[shape]) for shape in shapes)
+        for event, shapes in _CATALOGUE["serverEvents"].items()
     ]
-    return sorted(found, key=lambda cls: inspect.getsourcelines(cls)[1])
-
-
-def _objects() -> list[Any]:
-    """What stands inside of payloads and acks by its name."""
-    shown = {payload for payload, _ in FROM_CLIENTS.values()}
-    inner = [
-        cls
-        for module in (payloads, events, acks)
-        for cls in _classes(module)
-        if cls not in shown and not issubclass(cls, EventPayload | acks.AckPayload)
+    objects = [
+        _shape(f"**{name}**: {kind['description']}", kind)
+        for name, kind in _TYPES.items()
+        if name not in _SHOWN_ELSEWHERE and "enum" not in kind
     ]
-    return [cls for cls in inner if cls not in (acks.RefusedAck, acks.ConnectErrorData)]
+    return "\n\n".join([*parts, "### Objects", *objects])
 
 
-def _shape(cls: type) -> str:
-    return f"{_sentences(cls)}\n\n{_table(cls)}"
-
-
-def _object(cls: type) -> str:
-    return f"**{cls.__name__}**: {_sentences(cls)}\n\n{_table(cls)}"
-
-
-def _sentences(cls: type) -> str:
-    """What its docstring says, with names as they are on the wire."""
-    words = " ".join((cls.__doc__ or "").split())
-    return re.sub(r"`(\w+)`", lambda found: f"`{wire_name(found[1])}`", words)
-
-
-def _ack(cls: type | None) -> str:
-    if cls is None:
-        return "Ack: nothing more."
-    inner = [field for field in attrs.fields(cls) if field.name != "ok"]
-    if len(inner) == 1 and note_of(inner[0]).is_flattened:
-        return f"Ack: the fields of `{_shape_of(inner[0]).event}`."
-    return f"Ack:\n\n{_table(cls)}"
-
-
-def _table(cls: type) -> str:
+def _codes() -> str:
     rows = [
-        f"| `{name_of(field)}{'?' if field.default is None else ''}` | {_type(field)} "
-        f"| {note_of(field).sentence} |"
-        for field in _flat(cls)
-        if field.name != "ok"
+        f"| `{code}` | {'yes' if known['retryable'] else 'no'} | {known['sentence']} |"
+        for code, known in _CATALOGUE["codes"].items()
     ]
+    return "\n".join(["| code | retryable | sentence |", "|---|---|---|", *rows])
+
+
+def _shape(sentence: str, kind: Mapping[str, Any]) -> str:
+    words = re.sub(r"`(\w+)`", lambda found: f"`{wire_name(found[1])}`", sentence)
+    return f"{words}\n\n{_table(kind)}"
+
+
+def _ack(kind: Mapping[str, Any]) -> str:
+    fields = {name: field for name, field in kind["properties"].items() if name != "ok"}
+    if not fields:
+        return "Ack: nothing more."
+    for shape, event in _SENT.items():
+        if _TYPES[shape]["properties"] == fields:
+            return f"Ack: the fields of `{event}`."
+    return f"Ack:\n\n{_table(kind)}"
+
+
+def _table(kind: Mapping[str, Any]) -> str:
+    rows = []
+    for name, field in kind["properties"].items():
+        if name != "ok":
+            mark = "" if name in kind["required"] else "?"
+            unit = f", {field['unit']}" if "unit" in field else ""
+            rows.append(f"| `{name}{mark}` | {_named(field)}{unit} | {field['description']} |")
     return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows])
 
 
-def _flat(cls: type) -> Iterator[Any]:
-    """The fields of a class, with those of a value that stands for its own fields."""
-    for field in attrs.fields(cls):
-        if note_of(field).is_flattened:
-            yield from _flat(_shape_of(field))
-        else:
-            yield field
+def _named(schema: Mapping[str, Any], *, many: bool = False) -> str:
+    """What a JSON Schema describes, in words."""
+    s = "s" if many else ""
+    match schema:
+        case {"$ref": str(ref)}:
+            name = ref.removeprefix("#/types/")
+            if name in _WORDS:
+                return _WORDS[name]
+            if "enum" in _TYPES[name]:
+                return " or ".join(f'`"{one}"`' for one in _TYPES[name]["enum"])
+            return f"`{_SENT.get(name, name)}`"
+        case {"const": constant}:
+            return f"`{orjson.dumps(constant).decode()}`"
+        case {"anyOf": [*kinds]}:
+            named = [_named(one, many=many) for one in kinds]
+            return "cell" + s if len(named) > 3 else " or ".join(named)
+        case {"prefixItems": [first, *_]}:
+            return f"pair{s} of {_named(first, many=True)}"
+        case {"type": "array", "items": item}:
+            return f"list{s} of {_named(item, many=True)}"
+        case {"type": "object", "additionalProperties": value}:
+            return f"object{s} of {_named(value, many=True)}"
+        case {"type": str(name)}:
+            return name if name == "null" else name + s
+    raise AssertionError(schema)
 
 
-def _shape_of(field: Any) -> Any:
-    """What a field holds, without what it says of itself."""
-    shape = field.type
-    while get_origin(shape) is Annotated:
-        shape = get_args(shape)[0]
-    return shape
+def _section(text: str, heading: str) -> tuple[int, int]:
+    begin = text.index(f"\n## {heading}\n") + 1
+    end = text.find("\n## ", begin)
+    return begin, len(text) if end < 0 else end + 1
 
 
-def _type(field: Any) -> str:
-    note: Note = note_of(field)
-    shape = _shape_of(field)
-    is_optional = field.default is None
-    name = _named(shape, note.rendered, is_optional=is_optional)
-    return name if note.unit is None else f"{name}, {note.unit}"
+def _with_events(text: str, heading: str, events: str) -> str:
+    """The text with these in a section, from its first event on."""
+    begin, end = _section(text, heading)
+    first = text.find("\n### ", begin, end) + 1 or end
+    return f"{text[:first]}{events}\n\n{text[end:]}"
 
 
-def _named(
-    shape: Any, rendered: type | None, *, is_optional: bool = False, many: bool = False
-) -> str:
-    if shape in _PLAIN:
-        return _PLAIN[shape] + ("s" if many else "")
-    if shape is orjson.Fragment and rendered is not None:
-        return _named(rendered, None, many=many)
-    origin, inner = get_origin(shape), get_args(shape)
-    if origin is Annotated:
-        return _named(inner[0], rendered, is_optional=is_optional)
-    if origin in (Union, UnionType):
-        named = [_named(one, rendered) for one in inner if one is not NoneType]
-        return " or ".join([*named, *([] if is_optional else ["null"])])
-    if origin is Literal:
-        return " or ".join(f"`{orjson.dumps(one).decode()}`" for one in inner)
-    if origin is tuple and inner[-1] is not Ellipsis:
-        return f"pair{'s' if many else ''} of {_named(inner[0], rendered, many=True)}"
-    if origin in (tuple, Sequence):
-        return f"list{'s' if many else ''} of {_named(inner[0], rendered, many=True)}"
-    if issubclass(shape, EventPayload):
-        return f"`{shape.event}`"
-    if issubclass(shape, StrEnum):
-        return " or ".join(f'`"{one}"`' for one in shape)
-    return f"`{shape.__name__}`"
+def _with_table(text: str, heading: str, table: str) -> str:
+    """The text with this as the first table of a section."""
+    begin, end = _section(text, heading)
+    old = re.search(r"(?:^\|.*\n)+", text[begin:end], re.MULTILINE)
+    assert old is not None
+    return f"{text[: begin + old.start()]}{table}\n{text[begin + old.end() :]}"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
 from chatd.service.events.search import HITS_MAX
 from chatd.store.search import SEARCH_TIME_S
-from chatd.wire.codes import EXPLANATIONS
 from chatd.wire.payloads import TABLES_MAX
 from tests.cli import field_tables
 
@@ -69,7 +68,7 @@ def _number(value: float) -> str:
     return f"{value:,.15g}"
 
 
-def test_the_events_and_their_fields_are_those_of_the_wire() -> None:
+def test_the_protocol_is_that_of_the_catalogue() -> None:
     """`python -m tests.cli.field_tables` writes them anew."""
     text = field_tables.DOCUMENT.read_text("utf-8")
     assert text == field_tables.rewritten(text)
@@ -88,13 +87,6 @@ def test_the_limits_are_those_in_force() -> None:
     assert fixed == {what: _number(value) for what, value in FIXED.items()}
     told = {key.strip("`") for _, key, *_ in rows}
     assert {f"limits.{name}" for name in keys_of(sections()["limits"])} <= told
-
-
-def test_the_codes_are_those_of_the_wire() -> None:
-    assert _rows(_section("protocol", "Codes"), "code") == [
-        [f"`{code}`", "yes" if known.retryable else "no", known.sentence]
-        for code, known in EXPLANATIONS.items()
-    ]
 
 
 def test_the_commands_are_those_that_are_understood() -> None:
