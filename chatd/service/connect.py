@@ -1,8 +1,8 @@
 """How a client comes in: who it is, `connection:status`, and the rooms that it joins first
 (docs/protocol, "Connecting").
 
-Synchronous as long as nothing has to be waited for, so that what a client is told first goes out in
-one write.
+Synchronous as long as nothing has to be waited for, so that the answer to CONNECT and
+`connection:status` go out in one write.
 """
 
 from collections.abc import Mapping
@@ -156,7 +156,7 @@ class Connector:
     def _greet(
         self, client: Client, auth: dict[str, Any], standing: Standing
     ) -> tuple[list[str], Since]:
-        """Tell the client where it stands; returns the rooms to join, and what it has of them."""
+        """Send `connection:status`; returns the rooms to join, and what the client has of them."""
         attempts = auth.get("reconnectAttempts")
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
         since = _since(auth)

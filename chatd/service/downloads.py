@@ -1,4 +1,5 @@
-"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson` (SPEC 6, "Export").
+"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson`
+(docs/protocol, "Answers").
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
 query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
@@ -7,8 +8,7 @@ not found. Tokens that are no good back off per address, together with those of 
 
 import math
 import re
-from collections.abc import Container, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 import attrs
@@ -26,7 +26,6 @@ from chatd.auth import (
     Grant,
     pick_token,
 )
-from chatd.chat.records import Message
 from chatd.net.addresses import Network, client_address
 from chatd.net.http.app import (
     Headers,
@@ -40,7 +39,7 @@ from chatd.net.http.app import (
 from chatd.net.http.cors import OriginRules
 from chatd.observe.clock import Clock
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
-from chatd.store import StoreClosed, StoreReadFailed
+from chatd.store import MessageReader, StoreClosed, StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code
 
 ANSWERS_PATH = "/api/answers/"
@@ -58,13 +57,7 @@ _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
-_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
-
-
-class MessageReader(Protocol):
-    """The log."""
-
-    async def message(self, message_id: str, rooms: Container[str]) -> Message | None: ...
+_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of refused tokens; others: 401
 
 
 class _Refused(Exception):

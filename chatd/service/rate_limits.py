@@ -65,7 +65,7 @@ class RateLimits(Protocol):
     def rates(self) -> Rates: ...
 
     def spend_message(self, user_id: str, socket: Bucket, connection_id: str) -> bool:
-        """Count a message; False where a token is missing, which is held against nobody."""
+        """Count a message; False where a token is missing, which adds to no wait."""
         ...
 
     def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> int | None:

@@ -6,7 +6,6 @@ finds it there. A user's queue in a room fills while none of the user's sockets 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
 
 import attrs
 
@@ -18,22 +17,16 @@ from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.membership import Membership, Standing
 from chatd.service.occupancy import Occupancy
+from chatd.service.presence_roster import PresenceRoster
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
+from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.ports import Adapter
 from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.acks import RoomAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
-
-
-class Roster(Protocol):
-    """What is known of the clients in a room."""
-
-    def depart(self, client: Client, connection_id: str) -> None:
-        """The client has left the room, or is gone."""
-        ...
 
 
 @attrs.frozen
@@ -57,7 +50,7 @@ class Rooms:
         adapter: Adapter,
         occupancy: Occupancy,
         catch_up: CatchUp,
-        rosters: Sequence[Roster],
+        rosters: Sequence[PresenceRoster | TypingRoster],
         membership: Membership,
         messages: MessageReader,
         limits: RateLimits,
@@ -177,8 +170,8 @@ class Rooms:
         return None
 
     async def _confirm_overflow(self, client: Client, room: str, fallen: tuple[int, int]) -> None:
-        """The client knows what fell out of its queue, once the peer has received it all: one that
-        is gone before is told again when it comes back."""
+        """Record that the client knows what fell out of its queue, once the peer has received it:
+        otherwise the next connection gets it again."""
         await client.drained()
         if room in client.wanted and not client.is_gone:
             self._commands.tell(OverflowTold(client.user_id, room, fallen))

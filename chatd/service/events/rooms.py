@@ -28,7 +28,7 @@ class RoomEvents:
         await self._rooms.enter(client, [room], ack_id, since)
 
     def leave(self, client: Client, leave: ConnectionLeave, ack_id: int | None) -> Outcome:
-        """A client that may not use the room is not told where it stands."""
+        """The ack says where the room stands only to a client that may use it."""
         room = leave.connection_id
         self._rooms.leave(client, [room])
         if room in client.grants:

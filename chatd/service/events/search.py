@@ -59,7 +59,7 @@ class SearchEvents:
         if isinstance(cursor, Refusal):
             return cursor
         if ack_id is None:
-            return None  # hits are told by an ack alone
+            return None  # there is no event for hits
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
         wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
         return self._search(client, asked, wanted, cursor)
