@@ -17,7 +17,7 @@ SKIPPED = {"node_modules", "__pycache__"}  # and what begins with a dot
 
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-NAMED_FILE = re.compile(r"\b(?:tests|chatd)/\w[\w/]*(?:\.py\b)?")
+NAMED_FILE = re.compile(r"`((?:tests|chatd)/[\w/]+(?:\.\w+)?)`")
 PAPERS = re.compile(r"\b(?:SPEC|DESIGN|WIRE)\b|\b(?:STYLE|CLUSTER|PAGE)(?:\.md|,? \d)")
 
 

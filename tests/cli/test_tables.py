@@ -9,7 +9,7 @@ import attrs
 
 from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
 from chatd.answers.sql.questions import COMMANDS
-from chatd.app.build import AUTH_FREE_FAILURES
+from chatd.app.settings import AUTH_FREE_FAILURES
 from chatd.auth.directory import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
@@ -18,11 +18,11 @@ from chatd.cli.docs import documents
 from chatd.config.sections import Config, keys_of, sections
 from chatd.observe import events
 from chatd.observe.metrics import COUNTED
-from chatd.service.dispatch import NAMED_ROOMS_MAX, REFUSALS_MAX
+from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
 from chatd.service.events.search import HITS_MAX
-from chatd.store.search import SEARCH_TIME_S
+from chatd.store.search import SEARCH_S
 from chatd.wire.payloads import TABLES_MAX
 from tests.cli import field_tables
 
@@ -35,7 +35,7 @@ FIXED: Mapping[str, float] = {
     "hits of a page (`limit`)": HITS_MAX,
     "searches of a user that wait": WAITING_MAX,
     "seconds that a search waits for its turn": WAIT_S,
-    "seconds that a search takes": SEARCH_TIME_S,
+    "seconds that a search takes": SEARCH_S,
     "messages that one `chat:ack` is the first to acknowledge": RECEIPTS_PER_ACK,
     "messages owed to a user, all rooms together": QUEUE_MAX,
     "days that a message is owed": QUEUE_MAX_MS / 86_400_000,
