@@ -32,23 +32,27 @@ from chatd.service.authenticator import TokenAuthenticator
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
+from chatd.service.connect import Connector
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
-from chatd.service.events.acks import Receipts
+from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.membership import MachineMembership
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.presence_store import LocalPresenceStore
 from chatd.service.publisher import LocalPublisher
 from chatd.service.rate_limits import LocalRateLimits
+from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -102,9 +106,8 @@ class Parts:
             self._markup,
             recent_max=config.messages.history_on_join,
         )
-        self.occupancy = Occupancy()
-        self._limits = LocalRateLimits(settings.rates(config))
         self.publisher = LocalPublisher(self.timelines, self._adapter)
+        self.occupancy = Occupancy()
         self.machine = messages.Messages(
             recovered.rooms, recovered.members, recovered.position, recovered.open_answers
         )
@@ -166,33 +169,20 @@ class Parts:
             self._markup,
             history_page=config.messages.history_page,
         )
-        rooms = RoomEvents(
+        limits = LocalRateLimits(settings.rates(config))
+        rooms = Rooms(
             self._commands,
             self.timelines,
             self._adapter,
             self.occupancy,
             catch_up,
             (self.presence, self.typing),
-            self.machine,
+            MachineMembership(self.machine),
             readers,
-            self._limits,
+            limits,
             self._event_log,
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
-            markup=self._markup,
-            history_page=config.messages.history_page,
-        )
-        message_events = MessageEvents(
-            self._commands,
-            rooms,
-            self.timelines,
-            readers,
-            self.answering.service,
-            Receipts(self._commands, readers, self.machine),
-            self._limits,
-            self._event_log,
-            content_chars=config.messages.content_chars,
-            members=self.machine,
         )
         tickets, directory = DownloadTickets(), settings.make_directory(config)
         authenticator = TokenAuthenticator(
@@ -207,20 +197,43 @@ class Parts:
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
+        self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
         self.app = Dispatcher(
-            authenticator,
-            settings.welcome(config, self.store.epoch, self._markup, self.clock),
+            Connector(
+                authenticator,
+                settings.welcome(config, self.store.epoch, self._markup),
+                self.clients,
+                self.timelines,
+                rooms,
+                tokens,
+                limits,
+                self.clock,
+                self._event_log,
+            ),
             self.clients,
-            self.timelines,
-            self.machine,
-            message_events,
             rooms,
-            PresenceEvents(self.presence, rooms),
-            TypingEvents(self.typing, rooms, self.presence, self._limits, self._event_log),
+            limits,
+            MessageEvents(
+                self._commands,
+                rooms,
+                self.timelines,
+                readers,
+                self.machine,
+                self.answering.service,
+                limits,
+                self._event_log,
+                content_chars=config.messages.content_chars,
+            ),
+            self.acks,
+            RoomEvents(rooms),
+            HistoryEvents(
+                self._commands, readers, self._markup, page_max=config.messages.history_page
+            ),
             SearchEvents(readers, rooms, self._markup),
             AnswerEvents(self.answering.service, self._commands),
+            TypingEvents(self.typing, self.presence),
+            PresenceEvents(self.presence),
             tokens,
-            self._limits,
             self._event_log,
         )
         self._downloads = Downloads(

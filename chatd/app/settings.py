@@ -17,8 +17,7 @@ from chatd.engineio import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
 from chatd.net.admission import Admission
 from chatd.net.http.cors import OriginRules
-from chatd.observe.clock import Clock
-from chatd.service.authenticator import Welcome
+from chatd.service.connect import Welcome
 from chatd.service.rate_limits import Rates
 from chatd.wire.events import ServerLimits
 
@@ -103,7 +102,7 @@ def rates(config: Config) -> Rates:
     )
 
 
-def welcome(config: Config, epoch: str, markup: Markup, clock: Clock) -> Welcome:
+def welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
     limits = ServerLimits(
         content_chars=config.messages.content_chars,
         history_page=config.messages.history_page,
@@ -111,4 +110,4 @@ def welcome(config: Config, epoch: str, markup: Markup, clock: Clock) -> Welcome
         typing_per_minute=config.limits.user_typing_per_minute,
         max_payload=config.server.max_payload_bytes,
     )
-    return Welcome(epoch, limits, markup, clock)
+    return Welcome(epoch, limits, markup)

@@ -27,6 +27,7 @@ from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.auth import ClaimDirectory, Identity, TokenRefused
 from chatd.cli.db_mcp import db_mcp
+from chatd.cli.docs import docs
 from chatd.cli.options import (
     CommandGroup,
     configured,
@@ -65,6 +66,7 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(db_mcp)
+main.add_command(docs)
 
 
 @main.command()

@@ -6,7 +6,6 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 import math
 from collections.abc import Callable, Container, Mapping
 
-import attrs
 import trio
 
 from chatd.auth import (
@@ -21,12 +20,10 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
-from chatd.chat.markup import Markup
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 
 
 class TokenAuthenticator:
@@ -102,42 +99,3 @@ class TokenAuthenticator:
                 self._backoff.record_failure(source, now_s)
         self._event_log.record(AuthenticationFailed(credentials.log_id, address, code))
         return refusal
-
-
-@attrs.frozen
-class Welcome:
-    """What `connection:status` says to all clients alike, and to each."""
-
-    epoch: str
-    limits: ServerLimits
-    markup: Markup
-    clock: Clock
-
-    def status(
-        self,
-        admitted: Admitted,
-        standings: Mapping[str, tuple[int, int]],
-        reconnect_attempts: int | None,
-        *,
-        is_resumed: bool,
-    ) -> StatusConnected:
-        """The first event of a client. `standings` has the last seq of each room, and how many
-        messages the user's queue holds there."""
-        identity = admitted.identity
-        return StatusConnected(
-            user_id=identity.user_id,
-            server_time=self.clock.wall_ms(),
-            epoch=self.epoch,
-            expires_at=identity.expires_at_ms,
-            resumed=is_resumed,
-            rooms=[
-                RoomStanding(room, *standings[room], self._shown(grant.title))
-                for room, grant in admitted.grants.items()
-            ],
-            limits=self.limits,
-            name=self._shown(identity.name),
-            reconnect_attempts=reconnect_attempts,
-        )
-
-    def _shown(self, text: str | None) -> str | None:
-        return None if text is None else self.markup(text)

@@ -9,8 +9,12 @@ from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import Entry
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.rate_limits import Allowance
+from chatd.sockets.emitter import ack_packet
 from chatd.sockets.socket import Socket
-from chatd.wire.names import PresenceStatus
+from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.codes import Refusal
+from chatd.wire.events import ErrorNotice, EventPayload, MessageError
+from chatd.wire.names import ClientEvent, PresenceStatus
 
 
 class TokenClock(Protocol):
@@ -84,11 +88,38 @@ class Client:
     @property
     def is_lagging(self) -> bool:
         """Whether it is so far behind that presence and typing are dropped."""
-        return self.socket.session.transport.is_lagging
+        return self.socket.session.is_lagging
 
     async def drained(self) -> None:
         """Return when the peer has received all that it was sent, or is gone."""
-        await self.socket.session.transport.caught_up()
+        await self.socket.session.drained()
+
+    def send(self, payload: EventPayload) -> None:
+        """Send an event."""
+        self.socket.send(payload)
+
+    def acknowledge(self, ack_id: int | None, ack: AckPayload, *, is_page: bool = False) -> None:
+        """Answer an event, if it asked for an ack. A page does not count as backlog: the peer has
+        `drained` before it is sent."""
+        if ack_id is None:
+            return
+        packet = ack_packet(ack_id, ack)
+        if is_page:
+            self.socket.session.send_catch_up(packet)
+        else:
+            self.socket.session.send(packet)
+
+    def refuse(self, event: ClientEvent, ack_id: int | None, refusal: Refusal) -> None:
+        """Refuse an event other than `chat:message`, by its ack and as `chat:error`."""
+        if ack_id is not None:
+            self.socket.answer(ack_id, RefusedAck.of(refusal))
+        self.socket.send(ErrorNotice.of(event, refusal, refusal.connection_id))
+
+    def refuse_message(self, message_id: str | None, ack_id: int | None, refusal: Refusal) -> None:
+        """Refuse a `chat:message`, by its ack and as `chat:message:error`."""
+        if ack_id is not None:
+            self.socket.answer(ack_id, RefusedAck.of(refusal))
+        self.socket.send(MessageError.of(message_id, refusal))
 
     def send_packet(self, outgoing: Outgoing) -> None:
         """Send an encoded packet, which may be shared with other sockets."""

@@ -1,4 +1,5 @@
-"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson`.
+"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson`
+(docs/protocol, "Answers").
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
 query. The directory is asked for the room each time. What is not there, or is not for the user to

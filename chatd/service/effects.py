@@ -13,7 +13,6 @@ from chatd.chat.messages import (
     Conflicted,
     Effect,
     Joined,
-    JoinRooms,
     Repeated,
     SendMessage,
     Settled,
@@ -27,6 +26,7 @@ from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.emitter import event_packet
 from chatd.sockets.ports import Adapter
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import MessageReceipt
 
@@ -70,16 +70,16 @@ class ChatEffects:
             case Accepted(command, message):
                 self._accepted(command, message)
             case Repeated(command, message):
-                command.origin.give_back(command.connection_id)
+                command.origin.refund(command.connection_id)
                 self._stored(command, message, is_duplicate=True)
             case Conflicted(command):
-                command.origin.give_back(command.connection_id)
+                command.origin.refund(command.connection_id)
                 self._refuse(command, Refusal(Code.MESSAGE_ID_CONFLICT))
             case Joined(command):
                 command.origin.joined = effect
                 command.origin.settle()
             case AcknowledgementKept(command, delivered):
-                command.origin.acknowledged()
+                command.origin.acknowledge(AckPayload())
                 for place in delivered:
                     self._delivered(place, command.user_id)
             case Settled(command):
@@ -126,10 +126,7 @@ class ChatEffects:
         )
 
     def _refuse(self, command: Command, refusal: Refusal) -> None:
-        room = None
-        if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
-            room = command.connection_ids[0]
-        command.origin.refuse(refusal, room)
+        command.origin.refuse(refusal)
         if isinstance(command, SendMessage):
             self._event_log.record(
                 MessageRefused(

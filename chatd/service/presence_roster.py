@@ -7,8 +7,8 @@ with a change and stands in a snapshot. Started again, it begins from the store 
 that are there.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Coroutine, Sequence
+from typing import Any, assert_never
 
 import attrs
 
@@ -27,7 +27,6 @@ from chatd.chat.presence import (
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.transport import Work
 from chatd.observe.clock import Clock
 from chatd.service.client import Client
 from chatd.service.clients import Clients
@@ -101,7 +100,7 @@ class PresenceRoster:
         ]
         return event_packet(PresenceSnapshot(connection_id, users))
 
-    def declare(self, client: Client, command: Declare) -> Work | None:
+    def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
         if client.declared is None:
             client.declared = {}

@@ -6,7 +6,7 @@ from chatd.chat.records import Message
 from chatd.service.timeline import Timelines
 from chatd.sockets.emitter import rendered_packet
 from chatd.sockets.ports import NAMESPACE, Adapter
-from chatd.wire.names import ServerEvent
+from chatd.wire.events import PublishedMessage
 
 
 class Publisher(Protocol):
@@ -27,6 +27,6 @@ class LocalPublisher:
 
     def publish(self, message: Message) -> None:
         body = self._timelines.render(message)
-        packet = rendered_packet(ServerEvent.CHAT_MESSAGE, body)
+        packet = rendered_packet(PublishedMessage.event, body)
         self._timelines.publish(message, body)
         self._adapter.broadcast(NAMESPACE, message.connection_id, packet)

@@ -31,27 +31,27 @@ class Rates:
 class Allowance:
     """What one session may send, on whichever of its sockets. `__slots__`: one a session."""
 
-    __slots__ = ("_backoff", "_events", "messages")
+    __slots__ = ("_events", "_penalty", "messages")
 
     def __init__(self, rates: Rates) -> None:
         now_s = trio.current_time()
         self.messages = Bucket(rates.socket_messages, now_s)
         self._events = Bucket(rates.socket_events, now_s)
-        self._backoff: Penalty | None = None  # most are never refused
+        self._penalty: Penalty | None = None  # most are never refused
 
     def admit_event(self) -> int | None:
         """Count an event, or the milliseconds to wait before another try."""
-        now_s, backoff = trio.current_time(), self._backoff
-        blocked_s = backoff.blocked_s(now_s) if backoff is not None else 0.0
+        now_s, penalty = trio.current_time(), self._penalty
+        blocked_s = penalty.blocked_s(now_s) if penalty is not None else 0.0
         wait_s = blocked_s or self._events.wait_s(now_s)
         if wait_s == 0.0:
             self._events.take()
-            if backoff is not None:
-                backoff.admitted()
+            if penalty is not None:
+                penalty.admitted()
             return None
-        if backoff is None:
-            backoff = self._backoff = Penalty()
-        return math.ceil(backoff.refuse(wait_s, now_s) * 1000)
+        if penalty is None:
+            penalty = self._penalty = Penalty()
+        return math.ceil(penalty.refuse(wait_s, now_s) * 1000)
 
 
 class RateLimits(Protocol):
@@ -65,7 +65,7 @@ class RateLimits(Protocol):
     def rates(self) -> Rates: ...
 
     def spend_message(self, user_id: str, socket: Bucket, connection_id: str) -> bool:
-        """Count a message; False where a token is missing, which is held against nobody."""
+        """Count a message; False where a token is missing, which adds to no wait."""
         ...
 
     def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> int | None:
@@ -101,28 +101,28 @@ class LocalRateLimits:
         self._users = Limiter(rates.user_messages)
         self._rooms = Limiter(rates.room_messages)
         self._typing = Limiter(rates.user_typing)
-        self._backoffs = Penalties()
-        self._room_backoffs = Penalties()  # by user and room: a full room blocks no other room
-        self._typing_backoffs = Penalties()  # of its own: too much typing blocks no message
+        self._penalties = Penalties()
+        self._room_penalties = Penalties()  # by user and room: a full room blocks no other room
+        self._typing_penalties = Penalties()  # of its own: too much typing blocks no message
         self._ceilings = Penalties()  # by limit and user
 
     def spend_message(self, user_id: str, socket: Bucket, connection_id: str) -> bool:
         now_s = trio.current_time()
         buckets = self._message_buckets(user_id, socket, connection_id, now_s)
-        key, backoffs = self._held_by(user_id, connection_id, buckets, now_s)
-        return take(key, buckets, backoffs, now_s) == 0.0
+        key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
+        return take(key, buckets, penalties, now_s) == 0.0
 
     def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> int | None:
         now_s = trio.current_time()
         buckets = self._message_buckets(user_id, socket, connection_id, now_s)
-        key, backoffs = self._held_by(user_id, connection_id, buckets, now_s)
-        return admit(key, buckets, backoffs, now_s)
+        key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
+        return admit(key, buckets, penalties, now_s)
 
     def message_limit(self, user_id: str, socket: Bucket, connection_id: str) -> str:
         now_s = trio.current_time()
         buckets = self._message_buckets(user_id, socket, connection_id, now_s)
-        _, backoffs = self._held_by(user_id, connection_id, buckets, now_s)
-        if backoffs is self._room_backoffs:
+        _, penalties = self._held_by(user_id, connection_id, buckets, now_s)
+        if penalties is self._room_penalties:
             return "room_messages_per_minute"
         owner = "socket" if socket.wait_s(now_s) > buckets[0].wait_s(now_s) else "user"
         return f"{owner}_messages_per_minute"
@@ -134,7 +134,7 @@ class LocalRateLimits:
 
     def admit_typing(self, user_id: str) -> int | None:
         now_s = trio.current_time()
-        return admit(user_id, (self._typing.bucket(user_id, now_s),), self._typing_backoffs, now_s)
+        return admit(user_id, (self._typing.bucket(user_id, now_s),), self._typing_penalties, now_s)
 
     def admit_socket(self, user_id: str, sockets: int) -> int | None:
         is_room = sockets < self.rates.sockets_per_user
@@ -148,9 +148,9 @@ class LocalRateLimits:
         if not is_room:
             wait_s = self._ceilings.refuse(key, CEILING_RETRY_S, trio.current_time())
             return math.ceil(wait_s * 1000)
-        backoff = self._ceilings.get(key)
-        if backoff is not None:
-            backoff.admitted()
+        penalty = self._ceilings.get(key)
+        if penalty is not None:
+            penalty.admitted()
         return None
 
     def _held_by(
@@ -160,22 +160,22 @@ class LocalRateLimits:
         buckets: tuple[Bucket, Bucket, Bucket],
         now_s: float,
     ) -> tuple[str, Penalties]:
-        """The key and the table of the back-off that a refusal counts in: the user's, for all
+        """The key and the table of the penalty that a refusal counts in: the user's, for all
         rooms, or where the room alone is full, that of the user in this room."""
         user, socket, room = buckets
-        if not len(self._room_backoffs) and room.wait_s(now_s) == 0.0:  # as nearly always
-            return user_id, self._backoffs
+        if not len(self._room_penalties) and room.wait_s(now_s) == 0.0:  # as nearly always
+            return user_id, self._penalties
         key = f"{connection_id}\n{user_id}"  # no two are equal: neither holds a line break
-        own, there = self._backoffs.get(user_id), self._room_backoffs.get(key)
+        own, there = self._penalties.get(user_id), self._room_penalties.get(key)
         is_own = (own is not None and own.blocked_s(now_s) > 0.0) or (
             user.wait_s(now_s) > 0.0 or socket.wait_s(now_s) > 0.0
         )
         is_theirs = room.wait_s(now_s) > 0.0 or (there is not None and there.blocked_s(now_s) > 0.0)
         if is_theirs and not is_own:
-            return key, self._room_backoffs
+            return key, self._room_penalties
         if there is not None and not is_theirs and not is_own:
             there.admitted()
-        return user_id, self._backoffs
+        return user_id, self._penalties
 
     def _message_buckets(
         self, user_id: str, socket: Bucket, connection_id: str, now_s: float

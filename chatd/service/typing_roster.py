@@ -4,8 +4,8 @@ The store holds who types, as rooms were last told: a client that joins gets it,
 is started again begins from it.
 """
 
-from collections.abc import Collection, Sequence
-from typing import assert_never
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, assert_never
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
@@ -21,7 +21,6 @@ from chatd.chat.typing import (
     TypingTaken,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.transport import Work
 from chatd.observe.clock import Clock
 from chatd.service.client import Client
 from chatd.service.clients import Clients
@@ -60,7 +59,7 @@ class TypingRoster:
         self.machine = machine
         volatile.typing = self.packets_of
 
-    def submit(self, command: StartTyping | StopTyping) -> Work | None:
+    def submit(self, command: StartTyping | StopTyping) -> Coroutine[Any, Any, None] | None:
         """Hand a command over, or wait until there is space for it."""
         if isinstance(command, StartTyping):
             self._started[command.connection_id, command.user_id] = command

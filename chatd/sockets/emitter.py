@@ -15,6 +15,7 @@ from chatd.wire.names import ServerEvent
 
 _MESSAGE = b"4"  # Engine.IO 4, "Packet types": message
 _HEADS = {event: _MESSAGE + event_text(event.value, b"")[:-1] for event in ServerEvent}
+_ACK_HEAD = _MESSAGE + ack_text(0, b"")[:-1]  # without its id
 
 
 def packet(encoded: Encoded) -> Outgoing:
@@ -36,19 +37,17 @@ def rendered_packet(event: ServerEvent, payload_json: bytes) -> Outgoing:
     return Outgoing(b"%b%b]" % (_HEADS[event], payload_json))
 
 
-def ack_packet(ack_id: int, ack: AckPayload | RefusedAck, namespace: str) -> Outgoing:
-    """The answer to an event."""
-    args_json = b"[%b]" % encoder.encode(ack)
-    return Outgoing(_MESSAGE + ack_text(ack_id, args_json, namespace))
+def ack_packet(ack_id: int, ack: AckPayload | RefusedAck) -> Outgoing:
+    """The chat's answer to an event."""
+    return Outgoing(b"%b%d[%b]" % (_ACK_HEAD, ack_id, encoder.encode(ack)))
 
 
-def repeating_packets(
-    ack_id: int, payload: EventPayload, namespace: str
-) -> tuple[Outgoing, Outgoing]:
-    """An event, and the ack that says the same, with `ok` in front; the payload is encoded once."""
+def repeating_packets(ack_id: int, payload: EventPayload) -> tuple[Outgoing, Outgoing]:
+    """An event of the chat, and the ack that says the same, with `ok` in front; the payload is
+    encoded once."""
     said = encoder.encode(payload)
-    ack = ack_text(ack_id, b'[{"ok":true,%b]' % said[1:], namespace)
-    return rendered_packet(payload.event, said), Outgoing(_MESSAGE + ack)
+    ack = b'%b%d[{"ok":true,%b]' % (_ACK_HEAD, ack_id, said[1:])
+    return rendered_packet(payload.event, said), Outgoing(ack)
 
 
 def free_event_packet(namespace: str, args: list[Any], ack_id: int | None = None) -> Outgoing:

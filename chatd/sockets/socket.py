@@ -19,11 +19,9 @@ from chatd.socketio import (
     ConnectRequested,
     Decoder,
     Disconnected,
-    Encoded,
     Event,
     Namespaces,
     ProtocolError,
-    ack_text,
 )
 from chatd.sockets.emitter import (
     ack_packet,
@@ -31,13 +29,11 @@ from chatd.sockets.emitter import (
     free_ack_packet,
     free_event_packet,
     packet,
-    rendered_packet,
     repeating_packets,
 )
 from chatd.sockets.ports import Adapter, Application
 from chatd.wire.acks import AckPayload, RefusedAck
 from chatd.wire.events import EventPayload
-from chatd.wire.names import ServerEvent
 
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
@@ -59,8 +55,6 @@ class Socket:
 
     def emit(self, name: str | float, *args: Any) -> None:
         """Send an event of any name, which may be a number; `bytes` in it travel as such."""
-        if isinstance(name, str):
-            name = str(name)  # a member of an enum is no plain string to the encoder
         self.session.send(free_event_packet(self.namespace, [name, *args]))
 
     def send(self, payload: EventPayload) -> None:
@@ -75,26 +69,16 @@ class Socket:
     def answer(self, ack_id: int | None, ack: AckPayload | RefusedAck) -> None:
         """Answer an event of the chat; nothing happens where it asked for no answer."""
         if ack_id is not None:
-            self.session.send(ack_packet(ack_id, ack, self.namespace))
+            self.session.send(ack_packet(ack_id, ack))
 
     def send_and_answer(self, ack_id: int | None, payload: EventPayload) -> None:
         """Send an event, and answer another one with what it says."""
         if ack_id is None:
             self.send(payload)
         else:
-            event, ack = repeating_packets(ack_id, payload, self.namespace)
+            event, ack = repeating_packets(ack_id, payload)
             self.session.send(event)
             self.session.send(ack)
-
-    def emit_json(self, name: str, payload_json: bytes) -> None:
-        """Send an event whose one argument is JSON already."""
-        self.session.send(rendered_packet(ServerEvent(name), payload_json))
-
-    def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
-        """Answer an event with one argument that is JSON already."""
-        if ack_id is not None:
-            text = ack_text(ack_id, b"[%b]" % payload_json, self.namespace)
-            self.session.send(packet(Encoded(text)))
 
     def ask(self, on_answer: Callable[[list[Any]], None], name: str, *args: Any) -> int:
         """Send an event that asks for an ack; returns its id, for `connection.forget`."""

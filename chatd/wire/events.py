@@ -26,6 +26,8 @@ from chatd.wire.payloads import Context
 Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
 Row: TypeAlias = Sequence[Cell]
 
+NULL = orjson.Fragment(b"null")  # for an optional field that is there, and says nothing
+
 
 class Payload:
     """An object on the wire."""
@@ -192,7 +194,8 @@ class PublishedMessage(EventPayload):
         None
     )
     error: Annotated[
-        str | None, Note("A sentence: why an answer failed, or what of it is damaged.")
+        str | orjson.Fragment | None,
+        Note("A sentence: why the answer failed, or what is damaged; null where it is lost."),
     ] = None
     replay: Annotated[Literal[True] | None, Note("It was owed to the user, and comes late.")] = None
 

@@ -4,6 +4,7 @@ Field names here are Python's; on the wire they are camelCase (`wire.fields`). S
 a room is permitted or a content too long is decided in `chat`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import attrs
@@ -119,3 +120,19 @@ class AuthRefresh:
     """A new token for the same user."""
 
     token: Annotated[str, Note("The token.")]
+
+
+@attrs.frozen
+class ConnectAuth:
+    """The `auth` of a CONNECT; each part is looked at by itself."""
+
+    token: Annotated[str | None, Note("The token; it may also stand in a header.")] = None
+    connection_id: Annotated[
+        str | tuple[str, ...] | None,
+        Note("The rooms to join at once; absent or empty for all that the user may use."),
+    ] = None
+    since: Annotated[
+        Mapping[str, int | None] | None, Note("The last seq that the client has, by room.")
+    ] = None
+    epoch: Annotated[str | None, Note("The name of the log that these seqs are from.")] = None
+    reconnect_attempts: Annotated[int | None, Note("How often the client has tried before.")] = None

@@ -416,9 +416,9 @@ def nothing_left(chat: Chat) -> None:
     """Once the peers are gone, nothing of them is."""
     parts = chat.parts
     assert parts.sessions.by_sid == {}
-    assert parts.app._clients.count == 0
-    assert parts.app._clients._by_user == {}
+    assert parts.clients.count == 0
+    assert parts.clients._by_user == {}
     assert parts.admission._by_address == {}
     assert len(parts.occupancy) == 0
     assert parts.effects._adapter._rooms == {}  # type: ignore[attr-defined]
-    assert all(feed.holders == 0 for feed in parts.app._timelines._timelines.values())
+    assert all(feed.holders == 0 for feed in parts.timelines._timelines.values())

@@ -1,4 +1,4 @@
-"""Who comes in, and what is said first (SPEC 2 and 4)."""
+"""Who comes in, and what is said first (docs/protocol, "Connecting")."""
 
 import base64
 from pathlib import Path
@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from chatd.observe import AuthenticationFailed, SocketReconnected
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.service.connect import REFUSALS_MAX
 from tests.net.peers import NO_CODE
 from tests.service.chats import SECRET, Chat, connected, open_chat, refused, token
 

@@ -14,6 +14,7 @@ from chatd.wire.fields import Note, wire_name
 from chatd.wire.payloads import (
     ChatAck,
     ChatMessage,
+    ConnectAuth,
     Context,
     ContextConfig,
     HistoryGet,
@@ -96,9 +97,9 @@ def test_a_payload_becomes_its_own_value_or_the_path_of_its_first_fault(
         assert result == Refusal(Code.INVALID_PAYLOAD, path=path)
 
 
-def test_every_payload_of_the_catalogue_has_its_shape_here() -> None:
+def test_every_payload_is_in_the_catalogue() -> None:
     declared = {kind for kind in vars(wire_payloads).values() if attrs.has(kind)}
-    assert declared == {*SHAPES, Context, ContextConfig, Note}
+    assert declared == {*SHAPES, Context, ContextConfig, ConnectAuth, Note}
 
 
 @pytest.mark.parametrize(

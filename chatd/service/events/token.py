@@ -1,20 +1,19 @@
-"""A token's later life: renewed, running out, run out (SPEC 2)."""
+"""`auth:refresh` from clients, and what happens when a token expires (docs/protocol, "Tokens")."""
 
 import math
 
 import trio
 
 from chatd.auth import Admitted, Authenticator, Credentials, Identity
-from chatd.engine.transport import Work
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.clock import Clock
-from chatd.service.acks import accepted, refused
+from chatd.service.acks import Handled, Outcome
 from chatd.service.client import Client
-from chatd.service.events.rooms import RoomEvents
+from chatd.service.rooms import Rooms
+from chatd.wire.acks import TokenAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import structure
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.events import RoomRevoked, StatusClosing, TokenExpiring
 from chatd.wire.payloads import AuthRefresh
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
@@ -27,7 +26,7 @@ class TokenLife:
     def __init__(
         self,
         authenticator: Authenticator,
-        rooms: RoomEvents,
+        rooms: Rooms,
         deadlines: Deadlines,
         clock: Clock,
         *,
@@ -39,46 +38,35 @@ class TokenLife:
         self._clock = clock
         self._leeway_s = leeway_s
 
-    def refresh_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
-        refresh = structure(payload, AuthRefresh)
-        if isinstance(refresh, Refusal):
-            refused(client.socket, ClientEvent.AUTH_REFRESH, ack_id, refresh)
-            return None
+    def refresh(self, client: Client, refresh: AuthRefresh, ack_id: int | None) -> Handled:
         session = client.socket.session
         credentials = Credentials(
             session.address, session.log_id, {"token": refresh.token}, is_renewal=True
         )
         admitted = self._authenticator.authenticate_now(credentials)
         if admitted is None:
-            return self._authenticate(client, credentials, ack_id)
-        self._answer(client, admitted, ack_id)
-        return None
+            return self._refresh_later(client, credentials)
+        return self._renew(client, admitted)
 
-    async def _authenticate(
-        self, client: Client, credentials: Credentials, ack_id: int | None
-    ) -> None:
+    async def _refresh_later(self, client: Client, credentials: Credentials) -> Outcome:
         admitted = await self._authenticator.authenticate(credentials)
-        if not client.socket.session.is_over:
-            self._answer(client, admitted, ack_id)
+        return None if client.is_gone else self._renew(client, admitted)
 
-    def _answer(self, client: Client, admitted: Admitted | Refusal, ack_id: int | None) -> None:
-        if isinstance(admitted, Admitted):
-            if admitted.identity.user_id == client.identity.user_id:
-                self._renew(client, admitted)
-                accepted(client.socket, ack_id, expiresAt=admitted.identity.expires_at_ms)
-                return
-            admitted = Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
-        refused(client.socket, ClientEvent.AUTH_REFRESH, ack_id, admitted)
-
-    def _renew(self, client: Client, admitted: Admitted) -> None:
+    def _renew(self, client: Client, admitted: Admitted | Refusal) -> Outcome:
+        """The client has its new token, and is taken out of the rooms that this does not give."""
+        if isinstance(admitted, Refusal):
+            return admitted
+        if admitted.identity.user_id != client.user_id:
+            return Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
         client.grants = admitted.grants
         self.start(client, admitted.identity)
         for room in [room for room in client.wanted if room not in admitted.grants]:
-            self._rooms.give_up(client, [room])
-            client.socket.emit(
-                ServerEvent.CONNECTION_LEFT, {"connectionId": room, "code": Code.FORBIDDEN_ROOM}
-            )
-        self._rooms.end_memberships(client)
+            self._rooms.leave(client, [room])
+            client.send(RoomRevoked(room))
+        standing = self._rooms.standing_now(client)
+        assert standing is not None  # known since CONNECT
+        self._rooms.end_memberships(client, standing)
+        return TokenAck(expires_at=admitted.identity.expires_at_ms)
 
     def start(self, client: Client, identity: Identity) -> None:
         """The client has this token from now on."""
@@ -96,16 +84,12 @@ class TokenLife:
         """Announce that the token expires, then end the session; returns the next deadline."""
         try:
             if now_s >= client.expires_s:
-                client.socket.emit(
-                    ServerEvent.CONNECTION_STATUS, {"status": "closing", "code": Code.TOKEN_EXPIRED}
-                )
+                client.send(StatusClosing())
                 client.end(DisconnectReason.TOKEN_EXPIRED)
                 return math.inf
             if not client.is_expiry_announced:
                 client.is_expiry_announced = True
-                client.socket.emit(
-                    ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms}
-                )
+                client.send(TokenExpiring(client.identity.expires_at_ms))
         except Exception as error:  # one client's fault must not stop everybody's deadlines
             client.socket.session.crash(error)
             return math.inf
