@@ -14,7 +14,7 @@ from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Connected, EventLog, Reconnected
+from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.acks import echoed_id
 from chatd.service.client import Client
@@ -151,12 +151,12 @@ class Connector:
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._event_log.record(
-            Connected(
+            SocketConnected(
                 client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
             )
         )
         if attempts:
-            self._event_log.record(Reconnected(client.log_id, client.user_id, attempts))
+            self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
 
     def _status(

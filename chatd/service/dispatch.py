@@ -24,7 +24,7 @@ import attrs
 
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Disconnected, EventLog
+from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
 from chatd.service.client import Client
@@ -216,7 +216,9 @@ class Dispatcher:
         self._rooms.leave(client, list(client.wanted))
         self._clients.remove(client)
         self._tokens.stop(client)
-        self._event_log.record(Disconnected(client.log_id, socket.id, client.user_id, reason.value))
+        self._event_log.record(
+            SocketDisconnected(client.log_id, socket.id, client.user_id, reason.value)
+        )
 
     def drain(self, deadline_ms: int) -> None:
         """Announce to all clients that the server is about to close their transport."""
