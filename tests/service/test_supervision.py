@@ -92,7 +92,8 @@ async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
 ) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        fault = crash(chat, chat.parts.effects, where, at, after=after)
+        owner = chat.parts.publisher if where == "publish" else chat.parts.effects
+        fault = crash(chat, owner, where, at, after=after)
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(6)]
         assert seqs == [1, 2, 3, 4, 5, 6]
         assert fault.has_crashed
