@@ -165,7 +165,7 @@ class Parts:
             readers,
             self.presence,
             self.typing,
-            self.answering.board,
+            self.answering.roster,
             self._markup,
             history_page=config.messages.history_page,
         )

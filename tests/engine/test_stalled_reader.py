@@ -1,4 +1,4 @@
-"""One reader that stalls beside two hundred others in its room: they feel nothing (SPEC 5, 9).
+"""One reader that stalls beside two hundred others in its room: they feel nothing.
 
 The stalled one is at the other end of a real socket; the others take everything, in memory, and
 note in which turn of the scheduler they were written to.

@@ -22,8 +22,14 @@ from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
 from chatd.config import Config
-from chatd.config.databases import Databases
-from chatd.config.sections import Answers, Auth, Limits, Messages, Server
+from chatd.config.databases import DATABASES
+from chatd.config.sections import (
+    AnswersConfig,
+    AuthConfig,
+    LimitsConfig,
+    MessagesConfig,
+    ServerConfig,
+)
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
 from chatd.net.admission import Place
@@ -371,12 +377,12 @@ def config(
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
-        server=Server(**(server or {})),  # type: ignore[arg-type]
-        auth=Auth(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
-        messages=Messages(**(messages or {})),  # type: ignore[arg-type]
-        limits=Limits(**(limits or {})),  # type: ignore[arg-type]
-        answers=Answers(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
-        databases=Databases().take(databases or {}),
+        server=ServerConfig(**(server or {})),  # type: ignore[arg-type]
+        auth=AuthConfig(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
+        messages=MessagesConfig(**(messages or {})),  # type: ignore[arg-type]
+        limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
+        answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        databases=DATABASES.structure(databases or {}),
     )
 
 

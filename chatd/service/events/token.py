@@ -2,6 +2,7 @@
 
 import math
 
+import attrs
 import trio
 
 from chatd.auth import Admitted, Authenticator, Credentials, Identity
@@ -19,24 +20,16 @@ from chatd.wire.payloads import AuthRefresh
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
 
 
+@attrs.define(eq=False)
 class TokenLife:
     """What becomes of clients whose tokens change or end; a token is taken for `leeway_s` after its
     `exp`."""
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        rooms: Rooms,
-        deadlines: Deadlines,
-        clock: Clock,
-        *,
-        leeway_s: float,
-    ) -> None:
-        self._authenticator = authenticator
-        self._rooms = rooms
-        self._deadlines = deadlines
-        self._clock = clock
-        self._leeway_s = leeway_s
+    _authenticator: Authenticator
+    _rooms: Rooms
+    _deadlines: Deadlines
+    _clock: Clock
+    _leeway_s: float = attrs.field(kw_only=True)
 
     def refresh(self, client: Client, refresh: AuthRefresh, ack_id: int | None) -> Handled:
         session = client.socket.session
