@@ -18,7 +18,7 @@ from chatd.wire.identifiers import is_connection_id
 
 CLAIMED_ROOMS: Final = 1000
 """Entries of the list in a token (our choice; a token of 8 KiB has no place for more). A longer
-one is refused as a whole: a list that was cut would lose rooms where nobody looks for the cause."""
+one is refused as a whole: a list that was cut would lose rooms without a trace."""
 
 EVERYBODY: Final = "*"
 
@@ -80,7 +80,7 @@ class ClaimDirectory(_Immediate):
     """The rooms that the token lists at a dotted path, `app_metadata.connections` say.
 
     An entry is a connectionId, or an object `{id, title?}`. Entries that are neither are passed
-    over, for whoever issues tokens may know more kinds than we do; of two for one room the first
+    over, as the issuer of tokens may know more kinds than we do; of two for one room the first
     counts. No claim, or null, is no room. With what is there and is no list, or one of more than
     `CLAIMED_ROOMS` entries, the token is an invalid one.
 
