@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import trio
 
+from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
-from chatd.store import CommitFailed, CommitOutcome, LogWriter, Store, StoreClosed
+from chatd.store import LogWriter, Store
 from chatd.store.retention import Surplus
 
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started

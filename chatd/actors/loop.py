@@ -25,6 +25,7 @@ import trio
 
 from chatd.actors.group_commit import Pace
 from chatd.actors.mailbox import Mailbox
+from chatd.chat.commits import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.chat.messages import (
     Command,
     Decision,
@@ -38,7 +39,6 @@ from chatd.chat.messages import (
 )
 from chatd.chat.records import MemberKept, MemberRemoved, Record
 from chatd.observe.clock import worked_s
-from chatd.store import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands decided and committed together; more wait for the next turn

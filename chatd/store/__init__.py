@@ -6,26 +6,30 @@ actors were beside the log. `verify`, `backup` and `restore` are for who runs it
 files and their form. Not known here: who decides records, who is told of them, any log line.
 """
 
+from chatd.chat.commits import (
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    FailureCode,
+    RecordRefused,
+    StoreClosed,
+    StoreReadFailed,
+)
 from chatd.store.backup import BackedUp, back_up_store
 from chatd.store.connections import Durability
 from chatd.store.damage import Damaged
 from chatd.store.errors import (
     BackupDamaged,
     BackupFailed,
-    CommitFailed,
-    FailureCode,
-    RecordRefused,
-    StoreClosed,
     StoreDamaged,
     StoreDisplaced,
     StoreError,
     StoreLocked,
-    StoreReadFailed,
     StoreTooNew,
     StoreTooOld,
     StoreUnavailable,
 )
-from chatd.store.log import CommitOutcome, Committed, Conflict
 from chatd.store.message_reader import (
     MessageReader,
     Page,

@@ -14,12 +14,13 @@ from pathlib import Path
 import attrs
 import trio
 
+from chatd.chat.commits import StoreClosed
 from chatd.files import sync_directory
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
 from chatd.store.damage import Damaged
-from chatd.store.errors import StoreClosed, StoreLocked
+from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
 from chatd.store.log_file import (

@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 import trio
 
+from chatd.chat.commits import StoreClosed, StoreReadFailed
 from chatd.store.connections import connect_to_read
 from chatd.store.damage import WRONG_VALUE, Damaged, is_corrupt, words_of
-from chatd.store.errors import StoreClosed, StoreDisplaced, StoreReadFailed
+from chatd.store.errors import StoreDisplaced
 from chatd.store.place import Place
 
 _T = TypeVar("_T")

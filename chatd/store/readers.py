@@ -7,12 +7,12 @@ from functools import partial
 
 import trio
 
+from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message, MessagePlace
 from chatd.store import lookups, pages, search
 from chatd.store.damage import Damaged
-from chatd.store.errors import CommitFailed
 from chatd.store.message_reader import (
     MessageReader,
     Page,

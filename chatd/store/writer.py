@@ -22,9 +22,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import outcome
 import trio
 
+from chatd.chat.commits import CommitFailed, CommitOutcome, FailureCode, RecordRefused, StoreClosed
 from chatd.chat.records import Record
-from chatd.store.errors import CommitFailed, CommitUntold, FailureCode, RecordRefused, StoreClosed
-from chatd.store.log import CommitOutcome, Request
+from chatd.store.errors import CommitUntold
+from chatd.store.log import Request
 from chatd.store.retention import Surplus, remove
 from chatd.store.search_index import STEP_ROWS, index_some
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
+from chatd.chat.commits import CommitOutcome, Committed, Conflict, RecordRefused
 from chatd.chat.messages import Command, Effect
 from chatd.chat.records import Message, MessageStored, Record
-from chatd.store import CommitOutcome, Committed, Conflict, RecordRefused
 
 
 class MemoryLog:

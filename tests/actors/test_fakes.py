@@ -7,9 +7,10 @@ import pytest
 import trio
 
 from chatd.actors.loop import Log
+from chatd.chat.commits import Committed, Conflict, RecordRefused
 from chatd.chat.queue import PRESENT
 from chatd.chat.records import MemberKept, MessageStored
-from chatd.store import Committed, Conflict, RecordRefused, open_store
+from chatd.store import open_store
 from tests.actors.fakes import MemoryLog
 from tests.chat.commands import send, stored
 

@@ -7,6 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.mailbox import Mailbox
+from chatd.chat.commits import CommitFailed, FailureCode, RecordRefused, StoreClosed
 from chatd.chat.messages import (
     Accepted,
     Command,
@@ -18,7 +19,6 @@ from chatd.chat.messages import (
 )
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
-from chatd.store import CommitFailed, FailureCode, RecordRefused, StoreClosed
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import trio
 
+from chatd.chat.commits import CommitOutcome, RecordRefused
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, Message, MessageStored
 from chatd.chat.search import SearchQuery, parse_query
-from chatd.store.errors import RecordRefused
-from chatd.store.log import CommitOutcome, Request
+from chatd.store.log import Request
 from chatd.store.message_reader import MessageReader, Page, SearchPage, SearchRequest
 from chatd.store.writer import WritesLog
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.store.errors import CommitFailed, StoreClosed, StoreDisplaced, StoreReadFailed
-from chatd.store.log import Committed, Log
+from chatd.chat.commits import CommitFailed, Committed, StoreClosed, StoreReadFailed
+from chatd.store.errors import StoreDisplaced
+from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import Store
 from chatd.store.place import Place

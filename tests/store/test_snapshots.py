@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatd.chat.commits import StoreClosed
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import MemberKept, MemberRemoved, Record
 from chatd.store import snapshots
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.errors import StoreClosed
 from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
 from chatd.store.recovery import SnapshotOfMembers, recover
