@@ -23,6 +23,7 @@ from chatd.auth import (
 )
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS, Markup
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
@@ -86,7 +87,7 @@ class Parts:
     store: Store
     log: LogService
     mailbox: Mailbox[messages.Command]
-    machine: messages.Messages
+    machine: MessageMachine
     timelines: Timelines
     effects: ChatEffects
     presence_mailbox: Mailbox[presence.Command]
@@ -112,7 +113,7 @@ class Chat:
     occupancy: Occupancy
     timelines: Timelines
     effects: ChatEffects
-    machine: messages.Messages
+    machine: MessageMachine
     mailbox: Mailbox[messages.Command]
     presence_mailbox: Mailbox[presence.Command]
     presence: PresenceRoster
@@ -228,7 +229,7 @@ def _build_chat(
         recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
     )
     clients, occupancy = Clients(_rates(config), deadlines), Occupancy()
-    machine = messages.Messages(
+    machine = MessageMachine(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
     mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
