@@ -44,7 +44,7 @@ from chatd.chat.messages import (
     Settled,
     TrimQueues,
 )
-from chatd.chat.queue import PRESENT, Gap, Queue, needs_trim
+from chatd.chat.queue import PRESENT, Gap, Queue, QueuesByRoom, needs_trim
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
@@ -102,7 +102,7 @@ class MessageMachine:
     def __init__(
         self,
         last_seqs: Mapping[str, int],
-        members: Mapping[str, Mapping[str, Queue]],
+        members: QueuesByRoom,
         position: int = 0,
         open_answers: Iterable[OpenAnswer] = (),
         *,
@@ -116,7 +116,7 @@ class MessageMachine:
     def restore(
         self,
         last_seqs: Mapping[str, int],
-        members: Mapping[str, Mapping[str, Queue]],
+        members: QueuesByRoom,
         position: int,
         open_answers: Iterable[OpenAnswer] = (),
     ) -> None:

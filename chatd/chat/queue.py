@@ -13,6 +13,9 @@ for how long, counts for all rooms of a user together (`QUEUE_MAX`, `QUEUE_MAX_M
 that is found when the user comes (`needs_trim`, `trimmed`), as nobody can see it before.
 """
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import attrs
 
 QUEUE_MAX = 1_000  # messages owed to a user, all rooms together; beyond: the oldest fall out
@@ -128,6 +131,9 @@ class Queue:
 
 
 PRESENT = Queue()
+
+QueuesByRoom: TypeAlias = Mapping[str, Mapping[str, Queue]]
+"""The queues of members, by connectionId, then by userId."""
 
 
 def needs_trim(unread: int, oldest_ms: int | None, now_ms: int) -> bool:

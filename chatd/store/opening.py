@@ -46,7 +46,7 @@ from chatd.store.recovery import (
 from chatd.store.replacement import put_in_place
 from chatd.store.snapshots import (
     MEMBERS,
-    Found,
+    FoundSnapshot,
     PassedOver,
     PassedOverFor,
     Snapshot,
@@ -68,7 +68,7 @@ class _Opened:
 
     epoch: str
     recovered: Recovered
-    found: Found
+    found: FoundSnapshot
     damaged: tuple[Damaged, ...]
     loss: Loss | None
     mark: Mark
@@ -308,14 +308,14 @@ def _go_on(
     return Mark(directory, Noted(reached, found, write))
 
 
-def _base(found: Found) -> SnapshotOfMembers | None:
+def _base(found: FoundSnapshot) -> SnapshotOfMembers | None:
     snapshot = found.snapshot
     if snapshot is None or MEMBERS not in snapshot.parts:
         return None
     return SnapshotOfMembers(snapshot.position, snapshot.members)
 
 
-def _for_actors(found: Found, passed_over: tuple[PassedOver, ...]) -> Found:
+def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> FoundSnapshot:
     """What is left for the actors: the members are in `Recovered`, and newer there."""
     found = attrs.evolve(found, passed_over=(*passed_over, *found.passed_over))
     if found.snapshot is None:
