@@ -7,14 +7,14 @@ from chatd.chat.messages import Command, Effect
 
 
 class Ledger(Protocol):
-    """Carries out commands, one batch at a time. What it tells of is kept.
+    """Carries out commands, one batch at a time. What its effects say is durable.
 
     What either method raises ends the actor: its state may not be that of the log.
     """
 
     async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
         """Begin a life of the actor: the users in `in_rooms`, as (connectionId, userId), have
-        sockets there, and nobody else has."""
+        sockets there, and no other user has."""
         ...
 
     async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:

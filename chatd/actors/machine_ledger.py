@@ -4,10 +4,10 @@ Memory never runs ahead of the disk: the machine changes only after the log has 
 failed commit drops the decision; a messageId that the log knows, and the machine does not, makes
 the machine decide once more.
 
-Commands about members alone (`_MEMBERSHIP`) are the exception, as nobody can be asked to go later
-and nobody should wait for a disk in order to read. Where the disk does not take them, memory goes
-ahead, and what is not saved is committed with the next batch, before it: no message is stored
-meanwhile, so that nobody is owed less. A crash before that loses nothing that was acknowledged:
+Commands about members alone (`_MEMBERSHIP`) are the exception: a user cannot leave later, and does
+not wait for a disk in order to read. Where the disk does not take them, memory goes ahead, and the
+next commit writes first what is not saved. No message is stored meanwhile, so that no member is
+owed less. A crash before that loses nothing that was acknowledged:
 members that the log has in a room, and that have no socket there, have left it
 (`MessageMachine.reconcile`).
 """

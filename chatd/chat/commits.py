@@ -62,7 +62,7 @@ class RecordRefused(Exception):
 
 
 class StoreClosed(Exception):
-    """The store or its writer was closed before this was asked of it."""
+    """The store or its writer was closed before this call."""
 
 
 class StoreReadFailed(Exception):

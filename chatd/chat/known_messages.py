@@ -32,8 +32,8 @@ class KnownMessages:
     def find(
         self, message_id: str, rooms: Collection[str] | None, fresh: Mapping[str, Message]
     ) -> Message | None:
-        """The message that has this id for a user who may read these rooms, whatever has it
-        elsewhere; None are all rooms. `fresh` are newer ones, by id."""
+        """The message that has this id for a user who may read these rooms; None are all rooms.
+        `fresh` are newer messages, by id."""
         known = fresh.get(message_id) or self.by_id.get(message_id)
         if rooms is None or (known is not None and known.connection_id in rooms):
             return known

@@ -1,7 +1,7 @@
 """The machine that gives messages their place, and keeps what members are owed.
 
 It decides over an overlay of its state, so that seq and dedupe are right inside a batch; what it
-decided is applied only after the log has it (DESIGN, "Actors and supervision"):
+decided is applied only after the log has it (`chatd.actors.machine_ledger`):
 
     decide(batch, now) -> Decision      records to commit, effects that wait for the commit
     apply(decision)                     the state catches up with the log; the effects may go out
@@ -14,7 +14,7 @@ last word on a messageId. How far each room was acknowledged is known from the s
 (`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
-Who calls counts the sockets, and says what the last of them had seen.
+The caller counts the sockets, and says what the last of them had seen.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -124,7 +124,7 @@ class MessageMachine:
         queues of members by connectionId, then by userId, and the answers that are open."""
         self.position = position
         self._last_seqs = dict(last_seqs)
-        # Ids of messages that are to come: those of open answers, which everybody is told.
+        # Ids of messages that are to come: those of open answers, which clients know.
         self._promised = {one.answer_id: one.connection_id for one in open_answers}
         self._queues = {room: dict(queues) for room, queues in members.items()}
         self._rooms_of: dict[str, set[str]] = {}
@@ -141,8 +141,8 @@ class MessageMachine:
         return self._last_seqs.get(connection_id, 0)
 
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
-        """Whether a message of this id is among the recent ones, as who may read these rooms sees
-        it; None are all."""
+        """Whether a message of this id is among the recent ones, for a user who may read these
+        rooms; None are all."""
         recent = self._recent
         if message_id not in recent.by_id and not recent.has_scoped:
             return False
@@ -225,8 +225,8 @@ class MessageMachine:
                 case OverflowTold(user_id, room, fallen):
                     queue = self._queue(room, user_id, over)
                     if queue is not None:
-                        told = queue.told(fallen)
-                        self._keep_member(room, user_id, queue, told, over, now_ms)
+                        rest = queue.notified(fallen)
+                        self._keep_member(room, user_id, queue, rest, over, now_ms)
                     effects.append(Settled(command))
                 case RemoveMember():
                     for room in command.connection_ids:
@@ -254,10 +254,10 @@ class MessageMachine:
         return Decision(over.records, effects, over.frontiers)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
-        """Who is in which room, whatever the log says: `in_rooms` are (connectionId, userId).
+        """Make the users in `in_rooms`, as (connectionId, userId), those that are in their rooms.
 
-        After a start nobody is in any room; after a restart of the actor those are who have a
-        socket there. Who is not, and should be, saw what was there until now.
+        After a start there are none; after a restart of the actor those with a socket there. A
+        member that the log has in a room, and that is not, has seen all until now.
         """
         over = _Overlay()
         for room, queues in self._queues.items():
@@ -318,8 +318,8 @@ class MessageMachine:
         return Accepted(command, message)
 
     def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
-        """The room that has a message of this id, or was promised one, for nobody but a reply to
-        keep; None where the id is free."""
+        """The room that has a message of this id, or was promised one, which only a reply may be;
+        None where the id is free."""
         known = over.fresh.get(message_id) or self._recent.by_id.get(message_id)
         if known is not None:
             return known.connection_id

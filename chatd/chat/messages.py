@@ -16,7 +16,7 @@ from chatd.chat.records import Message, MessagePlace, OpenAnswer
 class SendMessage:
     """Store a message. Shape, access, content and limits were checked by the sender.
 
-    `origin` is whoever wants to hear of the outcome; the machine hands it back untouched. `rooms`
+    `origin` is the party waiting for the outcome; the machine hands it back untouched. `rooms`
     are those that the sender may read, all where it is None: what has the id elsewhere is no
     conflict (`chatd.chat.ids`). Not frozen, like the other commands: built once for each message,
     and this halves the cost.
@@ -111,7 +111,7 @@ class TrimQueues:
 
 @attrs.define
 class OverflowTold:
-    """A socket of the user was told what fell out of its queue in a room."""
+    """A socket of the user was notified of what fell out of its queue in a room."""
 
     user_id: str
     connection_id: str
@@ -139,7 +139,7 @@ class NoteRead:
 
 @attrs.define
 class ForgetMessages:
-    """Retention removed what is below `first_seq` from a room: it is owed to nobody any more."""
+    """Retention removed what is below `first_seq` from a room: no member is owed it any more."""
 
     connection_id: str
     first_seq: int
@@ -213,7 +213,7 @@ class AcknowledgementKept:
 
 @attrs.define
 class Settled:
-    """The command is carried out; there is nothing to tell of it."""
+    """The command is carried out, with nothing to say but that."""
 
     command: (
         LeaveRooms | TrimQueues | OverflowTold | RemoveMember | NoteRead | ForgetMessages | Barrier
