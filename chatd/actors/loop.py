@@ -54,7 +54,7 @@ async def run_messages(
     worked_s: Callable[[], float] = worked_s,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the mailbox until it is closed and empty; `worked_s`: how long this thread has worked."""
+    """Serve the mailbox until it is closed and empty; `worked_s`: time the thread has worked."""
     await ledger.begin(runner.in_rooms(), wall_ms())
     task_status.started()
     pace = GroupCommit(trio.current_time(), worked_s())

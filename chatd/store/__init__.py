@@ -2,8 +2,8 @@
 
 `opening` opens a state directory, `log` is the synchronous write side, `writer` gives it to Trio by
 way of one thread, `readers` answer history from connections of their own, `snapshots` keep what the
-actors were beside the log. `verify`, `backup` and `restore` are for who runs it. Owned here: the
-files and their form. Not known here: who decides records, who is told of them, any log line.
+actors were beside the log. `verify`, `backup` and `restore` are for operators. Owned here: the
+files and their form. Not known here: what decides records, what becomes visible, any log line.
 """
 
 from chatd.chat.commits import (

@@ -188,7 +188,7 @@ class LogReaders(MessageReader):
         self._search_pool.close()
 
     def _report(self, messages: Iterable[Message]) -> None:
-        """Tell the witness of damaged messages, and remember by which id they are shown."""
+        """Report damaged messages to the witness, and remember by which id they are shown."""
         for message in messages:
             if not message.is_damaged:
                 continue

@@ -40,7 +40,7 @@ SELECT_MESSAGES = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
     WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
 """
-# The last seq of a room `r` that was ever given, be it that retention removed its message.
+# The last seq of a room `r` that was ever given, whether its message is still there or not.
 LAST_SEQ = """
     max(r.forgotten_seq,
         coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
@@ -108,7 +108,7 @@ def uuid_text(raw: bytes) -> str:
 
 
 def ids_from(key: bytes) -> tuple[bytes, bytes]:
-    """The first and the last key that this id may have, be it with a scope."""
+    """The first and the last key that this id may have, with or without a scope."""
     return key, key + b"\xff" * SCOPE_BYTES
 
 
@@ -193,7 +193,7 @@ def damaged_message(connection_id: str, seq: int) -> Message:
 
 
 def _stand_in_id(connection_id: str, seq: int) -> str:
-    """An id for a message whose own cannot be read: always the same, and nobody else's."""
+    """An id for a message whose own cannot be read: always the same, and no other message's."""
     place = f"{connection_id}\0{seq}".encode()
     return uuid_text(blake2b(place, digest_size=16, person=b"chatd damaged").digest())
 
@@ -203,7 +203,7 @@ def _if_is(kind: type[_T], value: object) -> _T | None:
 
 
 def is_uuid(value: object) -> bool:
-    """Whether it is the bytes of an id, be it with a scope."""
+    """Whether it is the bytes of an id, with or without a scope."""
     return value.__class__ is bytes and len(value) in ID_LENGTHS
 
 
@@ -245,13 +245,13 @@ def queue_from_fields(
     if away_seq is None and not away_ms and not gaps and fallen is None:
         return PRESENT  # one for all: most members are in their room
     try:
-        told: tuple[int, int] | None = None
+        fallen_out: tuple[int, int] | None = None
         if fallen is not None:
-            told = (fallen[0], fallen[1])
-        queue = Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
+            fallen_out = (fallen[0], fallen[1])
+        queue = Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), fallen_out)
     except (TypeError, IndexError, KeyError):
         raise ValueError("not the queue of a member") from None
-    numbers = [away_seq or 0, away_ms, *(told or ())]
+    numbers = [away_seq or 0, away_ms, *(fallen_out or ())]
     numbers += [number for gap in queue.gaps for number in (gap.first, gap.last, gap.since_ms)]
     if not all(type(number) is int for number in numbers):
         raise ValueError("not made of whole numbers")
@@ -272,7 +272,7 @@ def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | 
 class Heads:
     """Where the log ends: the last position, the number of each room and its last seq.
 
-    `messages` is how many were ever stored, be it that retention removed some: the sum of those.
+    `messages` is how many were ever stored: the sum of those.
     `has_scoped`: a message has, or had, an id with a scope (`chatd.chat.ids`).
     """
 
@@ -433,7 +433,7 @@ class Batch:
         if self._closed:
             connection.executemany(_CLOSE_ANSWER, self._closed)
         if self.position == self._heads.position:
-            # Nothing to write, which asks whether the disk takes anything. SQLite leaves a page
+            # Nothing to write: a test whether the disk takes anything. SQLite leaves a page
             # alone whose bytes stay the same, so that they are changed there and back.
             connection.execute(_SET_POSITION, (self.position + 1,))
         connection.execute(_SET_POSITION, (self.position,))

@@ -1,4 +1,4 @@
-"""Every operation on the disk cut in turn (SPEC 9, promise 1): `recorded_disk` says what is shown.
+"""Every operation on the disk cut in turn: `recorded_disk` says what is shown.
 
 A script of the store's own code is recorded once. Then, before every operation and in the middle of
 every write, the files are made as a crash may leave them, in several ways, and a start is made from

@@ -1,4 +1,4 @@
-"""Every operation on the disk fails in turn, and the process goes on (SPEC 7).
+"""Every operation on the disk fails in turn, and the process goes on .
 
 What was refused is not there, what was acknowledged is, and the same request is taken once the disk
 is well: on the same store, after a crash, and after an end.
