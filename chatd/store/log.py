@@ -26,11 +26,12 @@ from chatd.chat.commits import (
 )
 from chatd.chat.ids import scoped_id
 from chatd.chat.records import Message, MessageStored, Record
+from chatd.store.batch import Batch, Heads
 from chatd.store.damage import PRIMARY_CODE, words_of
 from chatd.store.errors import FailedCommitFound, StoreDisplaced
 from chatd.store.mark import Mark
 from chatd.store.open_files import OpenFiles
-from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
+from chatd.store.rows import SELECT_MESSAGES, ids_from, message_from_row, uuid_bytes
 
 Request: TypeAlias = Sequence[Record]
 
