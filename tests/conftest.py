@@ -1,8 +1,9 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.engine.listeners import Door, open_door
 from tests.postgres import postgres
@@ -10,12 +11,19 @@ from tests.service.chats import Chat, open_chat
 
 __all__ = ["postgres"]
 
-# Hypothesis ends an example after 200 ms by default, which a busy machine does not keep.
-settings.register_profile("chatd", deadline=None)
-settings.load_profile("chatd")
+# The only place that says how hard Hypothesis tries: no test sets `max_examples` for itself. A busy
+# machine keeps neither the 200 ms that an example has by default, nor the pace of making them.
+UNHURRIED: Final = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("few", max_examples=30, **UNHURRIED)
+settings.register_profile("many", max_examples=1000, **UNHURRIED)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--many-examples",
+        action="store_true",
+        help="try each property of Hypothesis with 1000 examples (default: 30)",
+    )
     parser.addoption(
         "--fuzz-seconds",
         type=float,
@@ -30,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how often the daemon is killed in the middle of a flood (default: 20)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before a test module is imported: a `@settings` in it starts from the profile of then.
+    settings.load_profile("many" if config.getoption("--many-examples") else "few")
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""How long an address waits after authentications that failed (SPEC 2). A pure machine.
+"""How long an address waits after authentications that failed: a pure machine.
 
 For each address: `free_failures` cost nothing; then each failure doubles the wait, from `base_s`
 up to `cap_s`; a success, or `forget_after_s` without a failure, and the address is unknown again.
 It spares the daemon work and does not guard the secret, which nobody guesses: so one good token
-clears its address, and people behind one NAT suffer little from a broken client beside them.
+clears its address, and a broken client does little harm to others behind the same NAT.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ class FailureBackoff:
     forget_after_s: quiet time after which failures no longer count; at least `cap_s`, or an
         address would be forgotten while it waits (ValueError).
     max_addresses: addresses that are remembered; beyond it the one that failed longest ago is
-        forgotten, so that memory is bounded whoever comes.
+        forgotten, so that memory is bounded.
     """
 
     __slots__ = (

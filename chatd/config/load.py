@@ -1,6 +1,6 @@
-"""From file, environment and flags to one `Config` (SPEC 8, configuration).
+"""From file, environment and flags to one `Config`.
 
-Work layers win, key by key: defaults, the file, `CHATD_SECTION__KEY` in the environment, flags.
+Later layers win, key by key: defaults, the file, `CHATD_SECTION__KEY` in the environment, flags.
 A variable with CHATD_ but no double underscore is none of ours and is ignored: container platforms
 set such names for services (CHATD_SERVER_PORT=tcp://...), and failing on them would keep the
 daemon from starting in places that nobody misconfigured.
@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from chatd.config.checks import check_together
-from chatd.config.errors import ConfigError, Unfit, described, nearest
+from chatd.config.errors import ConfigError, InvalidValue, described, nearest
 from chatd.config.kinds import unknown_name
 from chatd.config.paths import PLACES, VARIABLE, read_file, shown_path
 from chatd.config.sections import Config, about, keys_of, sections, tables
@@ -101,7 +101,7 @@ def _from_file(path: Path, text: str) -> Iterator[_Setting]:
         raise ConfigError(f"{where}: not valid TOML, correct it here: {_one_line(why)}.") from None
     for section, table in document.items():
         if section in tables():
-            yield _taken_whole(section, table, where)
+            yield _table_setting(section, table, where)
             continue
         if section not in sections():
             raise ConfigError(
@@ -114,7 +114,7 @@ def _from_file(path: Path, text: str) -> Iterator[_Setting]:
                 f"not {described(table)}."
             )
         for name, value in table.items():
-            yield _taken(section, name, value, where, where)
+            yield _setting(section, name, value, where, where)
 
 
 def _from_environment(env: Mapping[str, str]) -> Iterator[_Setting]:
@@ -127,17 +127,17 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[_Setting]:
         if section in tables():
             try:
                 about(tables()[section]).kind.read(env[variable])
-            except Unfit as unfit:
-                raise _refused(where, section, unfit) from None
+            except InvalidValue as invalid:
+                raise _refused(where, section, invalid) from None
         if section == "directory" and name.startswith("connections__"):
             name = "connections"
         if variable != variable.upper() or name not in keys_of(sections().get(section, _Empty)):
             raise ConfigError(f"{where} is not a setting; {nearest(variable, _variables())}")
         try:
             value = about(keys_of(sections()[section])[name]).kind.read(env[variable])
-        except Unfit as unfit:
-            raise _refused(where, f"{section}.{name}", unfit) from None
-        yield _taken(section, name, value, where, f"${variable}")
+        except InvalidValue as invalid:
+            raise _refused(where, f"{section}.{name}", invalid) from None
+        yield _setting(section, name, value, where, f"${variable}")
 
 
 def _from_overrides(overrides: Mapping[str, Any]) -> Iterator[_Setting]:
@@ -150,10 +150,10 @@ def _from_overrides(overrides: Mapping[str, Any]) -> Iterator[_Setting]:
                 f"{COMMAND_LINE}: {unknown_name(dotted)} is not a key; "
                 f"{nearest(dotted, _dotted_names())}"
             )
-        yield _taken(section, name, value, COMMAND_LINE, COMMAND_LINE)
+        yield _setting(section, name, value, COMMAND_LINE, COMMAND_LINE)
 
 
-def _taken(section: str, name: str, value: object, where: str, origin: str) -> _Setting:
+def _setting(section: str, name: str, value: object, where: str, origin: str) -> _Setting:
     """One value, checked against its key."""
     keys = keys_of(sections()[section])
     dotted = f"{section}.{name}"
@@ -162,24 +162,24 @@ def _taken(section: str, name: str, value: object, where: str, origin: str) -> _
         hint = f"did you mean {elsewhere[0]}?" if elsewhere else nearest(name, keys, f"{section}.")
         raise ConfigError(f"{where}: {section}.{unknown_name(name)} is not a key; {hint}")
     try:
-        taken = about(keys[name]).kind.take(value)
-    except Unfit as unfit:
-        raise _refused(where, dotted, unfit) from None
-    return _Setting(section, name, taken, where, origin)
+        value = about(keys[name]).kind.structure(value)
+    except InvalidValue as invalid:
+        raise _refused(where, dotted, invalid) from None
+    return _Setting(section, name, value, where, origin)
 
 
-def _taken_whole(section: str, table: object, where: str) -> _Setting:
+def _table_setting(section: str, table: object, where: str) -> _Setting:
     """A section that is one key."""
     try:
-        taken = about(tables()[section]).kind.take(table)
-    except Unfit as unfit:
-        raise _refused(where, section, unfit) from None
-    return _Setting(section, "", taken, where, where)
+        value = about(tables()[section]).kind.structure(table)
+    except InvalidValue as invalid:
+        raise _refused(where, section, invalid) from None
+    return _Setting(section, "", value, where, where)
 
 
-def _refused(where: str, dotted: str, unfit: Unfit) -> ConfigError:
-    end = "" if unfit.problem.endswith(("?", ".")) else "."
-    return ConfigError(f"{where}: {dotted}{unfit.at} {unfit.problem}{end}")
+def _refused(where: str, dotted: str, invalid: InvalidValue) -> ConfigError:
+    end = "" if invalid.problem.endswith(("?", ".")) else "."
+    return ConfigError(f"{where}: {dotted}{invalid.at} {invalid.problem}{end}")
 
 
 @attrs.frozen

@@ -11,7 +11,8 @@ from typing import Final, Protocol
 import trio
 
 from chatd.engine.polling import Exchange, PollingTransport
-from chatd.engine.session import Handshake, Session, Sessions, Transport, Upper
+from chatd.engine.session import Handshake, Session, Sessions, Upper
+from chatd.engine.transport import Transport
 from chatd.engineio import (
     POLLING,
     WEBSOCKET,

@@ -19,8 +19,9 @@ import trio
 
 from chatd import engineio
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import LAGGING_SHARE, Probed, Session, Sessions, Transport
-from chatd.engine.throttle import PACKETS_PER_TURN, Work
+from chatd.engine.session import LAGGING_SHARE, Session, Sessions
+from chatd.engine.throttle import PACKETS_PER_TURN
+from chatd.engine.transport import Probed, Transport, Work
 from chatd.engineio import (
     MAX_PACKETS_PER_RESPONSE,
     Refusal,

@@ -17,7 +17,8 @@ import trio
 from chatd import engineio, socketio
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Throttle, Work
+from chatd.engine.throttle import Throttle
+from chatd.engine.transport import Transport, Work
 from chatd.engineio import (
     POLLING,
     Heartbeat,
@@ -68,54 +69,6 @@ class Upper(Protocol):
 
     def on_close(self, reason: DisconnectReason) -> None:
         """The session is over."""
-        ...
-
-
-class Transport(Protocol):
-    """What carries a session at the moment."""
-
-    name: str
-
-    def flush(self) -> None:
-        """Hand over what is in `session.pending`."""
-        ...
-
-    def close(self, *, polite: bool) -> None:
-        """End: politely, with all that is pending, or at once."""
-        ...
-
-    def peer_closed(self) -> None:
-        """The peer ended the session by a packet; nothing that is pending matters any more."""
-        ...
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the peer has not taken all that it was sent."""
-        ...
-
-    @property
-    def is_lagging(self) -> bool:
-        """Whether it is so far behind that it is better off without what may be dropped."""
-        ...
-
-    def allow(self, size: int) -> None:
-        """So many bytes do not count as the peer's backlog: it asked for them."""
-        ...
-
-    async def caught_up(self) -> None:
-        """Return when the peer has taken all that it was sent, or is gone."""
-        ...
-
-
-class Probed(Protocol):
-    """The transport that carries a session while a WebSocket probes it."""
-
-    def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
-        """A message on a WebSocket that is not in charge yet, or was let go."""
-        ...
-
-    def on_probe_lost(self, probe: Transport) -> None:
-        """A WebSocket ended before it was in charge, or long after it was let go."""
         ...
 
 
@@ -197,8 +150,8 @@ class Session:
         "_connect_due_s",
         "_heartbeat",
         "_opened_s",
-        "_patience",
         "_sessions",
+        "_throttle",
         "address",
         "awaiting",
         "deadline_entry",
@@ -218,7 +171,7 @@ class Session:
         now_s = trio.current_time()
         self._sessions = sessions
         self._opened_s = now_s
-        self._patience: Throttle | None = None  # until something leads nowhere
+        self._throttle: Throttle | None = None  # until something leads nowhere
         self._connect_due_s = now_s + sessions.settings.connect_timeout_s
         self._heartbeat = Heartbeat(sessions.settings.heartbeat, now_s)
         self.sid = sid
@@ -325,14 +278,19 @@ class Session:
         return self.idle()
 
     def idle(self) -> Work | None:
-        """Something came that leads nowhere; returns a wait where there was too much of it."""
-        if self._patience is None:
-            self._patience = Throttle()
-        wait_s = self._patience.take()
-        if self._patience.is_at_its_end:
+        """Count a packet that leads nowhere; returns a wait where there were too many of them."""
+        wait_s = self.spend_idle()
+        return _pause(wait_s) if wait_s > 0.0 else None
+
+    def spend_idle(self) -> float:
+        """As `idle`, for a caller that waits these seconds itself. Far too many end the session."""
+        if self._throttle is None:
+            self._throttle = Throttle()
+        wait_s = self._throttle.spend()
+        if self._throttle.is_at_its_end:
             self.end(DisconnectReason.OVERLOADED)
-            return None
-        return _wait(wait_s) if wait_s > 0.0 else None
+            return 0.0
+        return wait_s
 
     def send(self, outgoing: Outgoing) -> None:
         """Owe this to the peer; it goes out with all else of this turn."""
@@ -343,12 +301,25 @@ class Session:
             self._sessions.flusher.touch(self)
 
     def send_catch_up(self, outgoing: Outgoing) -> None:
-        """Owe this to a peer that asked for it; beside what live traffic may owe.
+        """Owe this to a peer that asked for it, on top of what live traffic may owe.
 
-        Only to a peer that is not behind: who has more than one of these waits for `caught_up`.
+        Only to a peer that is not behind: a caller that has several of these awaits `drained`.
         """
-        self.transport.allow(outgoing.size)
+        self.allow(outgoing.size)
         self.send(outgoing)
+
+    def allow(self, size: int) -> None:
+        """So many bytes, which the peer asked for, do not count as its backlog."""
+        self.transport.allow(size)
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether the peer is so far behind that it is better off without what may be dropped."""
+        return self.transport.is_lagging
+
+    async def drained(self) -> None:
+        """Return when the peer has taken all that it was sent, or is gone."""
+        await self.transport.caught_up()
 
     def flush(self) -> None:
         """Hand what is pending to the transport."""
@@ -447,5 +418,5 @@ class Session:
         self.end(DisconnectReason.INTERNAL_ERROR)
 
 
-async def _wait(wait_s: float) -> None:
+async def _pause(wait_s: float) -> None:
     await trio.sleep(wait_s)

@@ -12,17 +12,9 @@ What does lead somewhere is handled in turns of `PACKETS_PER_TURN`, so that a pe
 at once gets its share and no more.
 """
 
-from collections.abc import Coroutine
-from typing import Any, TypeAlias
-
 import trio
 
 from chatd.chat.limits import Bucket
-
-# Work that an event asks for and that must wait for something: it is awaited by the task that owns
-# the input of the session, which reads nothing more until it is done. Order holds by itself, and
-# back-pressure reaches the peer.
-Work: TypeAlias = Coroutine[Any, Any, object]
 
 IDLE_BURST = 100  # idle packets of a session at once
 IDLE_PER_S = 20.0  # and from then on; beyond it the session is read at this speed
@@ -44,7 +36,7 @@ class Throttle:
         """Whether the peer has gone too far."""
         return self._waited > IDLE_WAITED_MAX
 
-    def take(self) -> float:
+    def spend(self) -> float:
         """Count an idle packet; returns the seconds for which the peer has to wait for it."""
         wait_s = self._bucket.wait_s(trio.current_time())
         self._bucket.take()  # it may owe one: the wait is for that
@@ -53,19 +45,3 @@ class Throttle:
             return 0.0
         self._waited += 1
         return wait_s
-
-
-def in_order(first: Work | None, second: Work | None) -> Work | None:
-    """One after the other."""
-    if first is None or second is None:
-        return first or second
-    return _in_order(first, second)
-
-
-async def _in_order(first: Work, second: Work) -> None:
-    try:
-        await first
-    except BaseException:
-        second.close()  # nobody will await it
-        raise
-    await second

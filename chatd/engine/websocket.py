@@ -16,8 +16,9 @@ from collections.abc import Sequence
 import trio
 
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import LAGGING_SHARE, Probed, Session
-from chatd.engine.throttle import PACKETS_PER_TURN, Work
+from chatd.engine.session import LAGGING_SHARE, Session
+from chatd.engine.throttle import PACKETS_PER_TURN
+from chatd.engine.transport import Probed, Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.poller import Wait
 from chatd.net.writer import SocketWriter

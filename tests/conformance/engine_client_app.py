@@ -17,7 +17,8 @@ import orjson
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Session, Work
+from chatd.engine.session import Handshake, Session
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings, Query
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import HttpExchange

@@ -6,7 +6,8 @@ as text and binary as binary. There is no Socket.IO above it.
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing, OutgoingBinary
-from chatd.engine.session import Handshake, Session, Work
+from chatd.engine.session import Handshake, Session
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from tests.conformance.host import MakeUpper, arguments, run_application

@@ -5,7 +5,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from chatd.engine import throttle as patience
+from chatd.engine import throttle
 from chatd.engine.throttle import IDLE_BURST, IDLE_PER_S, PACKETS_PER_TURN
 from chatd.engine.websocket import WebSocketTransport
 from chatd.net.http.connection import READ_BYTES
@@ -96,7 +96,7 @@ async def test_fragments_beyond_the_burst_are_read_slowly(
 async def test_who_sends_nothing_but_fragments_loses_its_session(
     door: Door, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "IDLE_WAITED_MAX", 50)
+    monkeypatch.setattr(throttle, "IDLE_WAITED_MAX", 50)
     peer, _ = await lane_of(door)
     mock_clock.autojump_threshold = 0
     await peer.stream.send_all(message_of(b"") * 20)

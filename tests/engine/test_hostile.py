@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.engine import throttle as patience
+from chatd.engine import throttle
 from tests.engine.listeners import Door, open_door
 from tests.engine.polls import BAD_REQUEST, RS, HttpPeer, ask, dial, join, open_poller, request
 from tests.net.peers import upgrade_request
@@ -75,7 +75,7 @@ async def test_a_million_separators_end_that_session_alone(door: Door) -> None:
 async def test_half_a_million_pongs_in_one_body_let_others_have_their_turn(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "IDLE_WAITED_MAX", 10)
+    monkeypatch.setattr(throttle, "IDLE_WAITED_MAX", 10)
     other, poller = await join(door), await join(door)
     peer = await dial(door)
     await peer.send("POST", poller.query, RS.join([b"3"] * 400_000))

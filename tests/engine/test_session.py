@@ -9,7 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import Session, Sessions, SessionSettings, Work
+from chatd.engine.session import Session, Sessions, SessionSettings
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason

@@ -15,62 +15,41 @@ from chatd.engine.throttle import (
     IDLE_WAITED_MAX,
     PACKETS_PER_TURN,
     Throttle,
-    Work,
-    in_order,
 )
+from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.service.connect import REFUSALS_MAX
 from tests.engine.listeners import Door, drop_work
 from tests.net.peers import PING, TEXT, frame
 from tests.service.chats import ROOM, open_chat, token
 
 
 async def test_a_burst_is_free_and_what_follows_waits_for_its_turn(mock_clock: MockClock) -> None:
-    patience = Throttle()
-    assert [patience.take() for _ in range(IDLE_BURST)] == [0.0] * IDLE_BURST
+    throttle = Throttle()
+    assert [throttle.spend() for _ in range(IDLE_BURST)] == [0.0] * IDLE_BURST
     mock_clock.autojump_threshold = 0
     began_s = trio.current_time()
     for _ in range(10):
-        wait_s = patience.take()
+        wait_s = throttle.spend()
         assert wait_s > 0.0
         await trio.sleep(wait_s)
     assert trio.current_time() - began_s == pytest.approx(10 / IDLE_PER_S)
     await trio.sleep(2 / IDLE_PER_S)
-    assert patience.take() == 0.0
+    assert throttle.spend() == 0.0
 
 
 async def test_who_goes_on_and_on_is_at_its_end_and_who_pauses_is_not(
     mock_clock: MockClock,
 ) -> None:
-    patience = Throttle()
+    throttle = Throttle()
     for _ in range(IDLE_BURST + IDLE_WAITED_MAX):
-        patience.take()
-    assert not patience.is_at_its_end
-    patience.take()
-    assert patience.is_at_its_end
+        throttle.spend()
+    assert not throttle.is_at_its_end
+    throttle.spend()
+    assert throttle.is_at_its_end
     mock_clock.jump(3600)
-    assert patience.take() == 0.0
-    assert not patience.is_at_its_end
-
-
-async def test_two_waits_are_one_after_the_other() -> None:
-    done = []
-
-    async def first() -> None:
-        await trio.lowlevel.checkpoint()
-        done.append("first")
-
-    async def second() -> None:
-        done.append("second")
-
-    assert in_order(None, None) is None
-    one, other = first(), second()
-    assert in_order(one, None) is one
-    assert in_order(None, other) is other
-    both = in_order(one, other)
-    assert both is not None
-    await both
-    assert done == ["first", "second"]
+    assert throttle.spend() == 0.0
+    assert not throttle.is_at_its_end
 
 
 IDLE_PACKETS = {
@@ -119,10 +98,10 @@ async def test_a_pong_that_is_due_is_free(tmp_path: Path, mock_clock: MockClock)
             await trio.testing.wait_all_tasks_blocked()
             assert "2" in peer.take()
             session = peer.session
-            patience = session._patience
-            before = patience._bucket._tokens if patience else None
+            throttle = session._throttle
+            before = throttle._bucket._tokens if throttle else None
             assert session.receive_text("3") is None
-            assert (session._patience._bucket._tokens if session._patience else None) == before
+            assert (session._throttle._bucket._tokens if session._throttle else None) == before
 
 
 async def test_to_come_and_go_gives_nobody_a_fresh_allowance(

@@ -11,7 +11,7 @@ import attrs
 import orjson
 import pytest
 import trio
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
@@ -22,10 +22,13 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service import catch_up
 from chatd.service.catch_up import CatchUp, Stand
-from chatd.service.effects import message_packet
 from chatd.service.timeline import RECENT_BYTES, Timelines
-from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import event_packet, rendered_packet
+from chatd.sockets.ports import NAMESPACE
 from chatd.store import Page
+from chatd.wire.events import EventPayload
+from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
 RECENT, PAGE = 2, 5  # a page may hold what was not published yet
@@ -89,15 +92,13 @@ class Taker:
     def send(self, outgoing: Outgoing) -> None:
         self.pending.append(outgoing)
 
-    send_catch_up = send
-
     def flush(self) -> None:
         for outgoing in self.pending:
             name, payload = orjson.loads(outgoing.text[2:])
             self.told.append((name, payload))
         self.pending.clear()
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -108,7 +109,7 @@ class Shown:
         self._name = name
 
     def show(self, client: Any, connection_id: str) -> None:
-        client.socket.session.send(Outgoing(b"42" + orjson.dumps([self._name, None])))
+        client.send_catch_up(Outgoing(b"42" + orjson.dumps([self._name, None])))
 
 
 @attrs.define(eq=False)
@@ -117,14 +118,27 @@ class OneSocket:
     namespace: str = NAMESPACE
     rooms: tuple[str, ...] = ()
 
-    def emit(self, name: str, payload: object) -> None:
-        self.session.send(Outgoing(b"42" + orjson.dumps([name, payload])))
+    def send(self, payload: EventPayload) -> None:
+        self.session.send(event_packet(payload))
 
 
 @attrs.define(eq=False)
 class OneClient:
     socket: OneSocket
     wanted: dict[str, int | None]
+
+    @property
+    def is_gone(self) -> bool:
+        return self.socket.session.is_over
+
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        self.socket.session.send(outgoing)
+
+    def flush(self) -> None:
+        self.socket.session.flush()
+
+    async def drained(self) -> None:
+        await self.socket.session.drained()
 
 
 class Scene:
@@ -137,7 +151,7 @@ class Scene:
         for _ in range(stored):
             self.log.store()
         self.joined = stored
-        self.adapter = Adapter(Flusher())
+        self.adapter = LocalAdapter(Flusher())
         self.timelines = Timelines(
             {ROOM: stored} if stored else {},
             self.log,
@@ -166,7 +180,9 @@ class Scene:
                 one = self.log.stored[self.timelines.last_seq(ROOM)]
                 body = self.timelines.render(one)
                 self.timelines.publish(one, body)
-                self.adapter.broadcast(NAMESPACE, ROOM, message_packet(body))
+                self.adapter.broadcast(
+                    NAMESPACE, ROOM, rendered_packet(ServerEvent.CHAT_MESSAGE, body)
+                )
             case "read":
                 self.log.turns.release()
             case "stop taking" if self.session.taking.is_set():
@@ -228,7 +244,6 @@ def entered(scene: Scene) -> list[str]:
 
 
 @given(stored=stored, script=steps, before=steps, data=st.data())
-@settings(max_examples=300)
 async def test_without_since_the_last_ones_come_then_what_they_did_not_carry_then_the_live_ones(
     stored: int, script: list[str], before: list[str], data: st.DataObject
 ) -> None:
@@ -263,7 +278,6 @@ async def test_what_falls_out_of_the_history_between_join_and_catch_up_is_not_mi
 
 
 @given(stored=stored, script=steps, data=st.data())
-@settings(max_examples=300)
 async def test_with_since_everything_behind_it_comes_in_pages_and_then_live(
     stored: int, script: list[str], data: st.DataObject
 ) -> None:
@@ -292,7 +306,6 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
 
 @example(stored=9, script=["read", "read"])
 @given(stored=stored, script=steps)
-@settings(max_examples=100)
 async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catch_up, "PAGE_BYTES", 1)
@@ -300,7 +313,6 @@ async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -
 
 
 @given(stored=stored, most=st.integers(1, 3), since=st.none() | st.just(0), script=steps)
-@settings(max_examples=150)
 async def test_messages_of_many_bytes_come_on_more_pages_and_none_is_missing(
     stored: int, most: int, since: int | None, script: list[str]
 ) -> None:
@@ -312,7 +324,6 @@ async def test_messages_of_many_bytes_come_on_more_pages_and_none_is_missing(
 
 
 @given(stored=stored, since=st.none() | st.just(0), script=steps)
-@settings(max_examples=150)
 async def test_a_second_join_gives_the_room_once_more_without_a_hole(
     stored: int, since: int | None, script: list[str]
 ) -> None:
@@ -346,7 +357,6 @@ async def test_who_is_ahead_or_of_another_log_is_told_to_start_over(stand: Stand
     end=st.sampled_from(["go", "leave"]),
     rest=steps,
 )
-@settings(max_examples=150)
 async def test_who_goes_in_the_middle_is_in_no_room(
     stored: int, since: int | None, script: list[str], end: str, rest: list[str]
 ) -> None:
