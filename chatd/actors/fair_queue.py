@@ -1,15 +1,14 @@
-"""FairQueue at what few can do at once, as a search or the reading of a question: one at a time for
-each user, users in turn.
+"""Turns at work of which little runs at once, as searches or the reading of questions: one turn at
+a time for each user, users in turn.
 
-    a turn is free, and the user has none      it is taken at once
+    a turn is free, and the user has none      the request takes it at once
     else, where few of the user's wait         it waits behind them, for a bounded time
-    else, or when the time is over             it is refused, and told when to try again
+    else, or when the time is over             it is refused, with the time until another try
 
-A turn that is given back goes to the user who has waited the longest since it was served, not to
-the request that has waited the longest: who asks in a loop, on however many sockets, makes others
-wait for one turn of theirs. No thread is held by who waits. How many wait in all is bounded by who
-asks: a search by the number of sockets, as the next event of each waits for it; a question by the
-answers that may be open.
+A turn that is given back goes to the user who was served longest ago, not to the request that has
+waited the longest: a user with many requests makes others wait for one turn. Requests that wait
+hold no thread. Their number is bounded by the callers: a socket waits for its search before its
+next event, and the answers that may be open bound the questions.
 """
 
 from collections import deque
@@ -18,7 +17,7 @@ import trio
 
 WAITING_MAX = 8  # requests of one user that wait, unless said otherwise; one more: refused at once
 WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
-RETRY_MS = 2_000  # what is told to who is refused: about what two slow searches take
+RETRY_MS = 2_000  # until a refused request may try again: about what two slow searches take
 
 
 class FairQueue:
@@ -29,13 +28,13 @@ class FairQueue:
         self._at_once = at_once
         self._waiting_max = waiting_max
         self._taken: set[str] = set()  # by these users
-        # Who waits by user, never empty; the user that is served next comes first. Where a turn is
-        # free, these are only of users who have one.
+        # The requests that wait, by user, never empty; the user that is served next comes first.
+        # Where a turn is free, these are only of users who have one.
         self._lines: dict[str, deque[trio.Event]] = {}
 
     @property
     def is_idle(self) -> bool:
-        """Whether no turn is taken, and nobody waits."""
+        """Whether no turn is taken, and no request waits."""
         return not self._taken and not self._lines
 
     async def take(self, user_id: str) -> int | None:
@@ -59,7 +58,7 @@ class FairQueue:
         return None if turn.is_set() else RETRY_MS
 
     def leave(self, user_id: str) -> None:
-        """Give the turn of a user back, to whoever is next."""
+        """Give the turn of a user back; the next user gets it."""
         self._taken.remove(user_id)
         line = self._lines.pop(user_id, None)
         if line is not None:
