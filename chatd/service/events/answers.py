@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from chatd.answers.service import Cancelling
+from chatd.answers.service import Cancelled
 from chatd.chat.content import canonical_message_id
 from chatd.engine.throttle import Work
 from chatd.service.acks import accepted, refused
@@ -21,7 +21,7 @@ class Answers(Protocol):
 
     async def cancel(
         self, question_id: str, user_id: str, rooms: Mapping[str, object]
-    ) -> Cancelling | Refusal:
+    ) -> Cancelled | Refusal:
         """Have an answer stopped, and return when it has ended."""
         ...
 
@@ -46,7 +46,7 @@ class AnswerEvents:
         return None
 
     async def _cancel(self, client: Client, question_id: str, ack_id: int | None) -> None:
-        outcome: Cancelling | Refusal
+        outcome: Cancelled | Refusal
         await self._commands.barrier(client)  # the question may have come just before
         try:
             outcome = await self._answers.cancel(
