@@ -12,7 +12,7 @@ import attrs
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, Scope, fold
+from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, fold
 from chatd.sqlite_mcp.statement import rejected, shown
 from chatd.wire.codes import Code
 
@@ -45,7 +45,7 @@ class Catalog:
 
     def __init__(self, tables: Sequence[Table], narrowing: Sequence[str] | None) -> None:
         self._tables = {fold(table.name): table for table in tables}
-        self.scope = Scope.of({key: one.kind for key, one in self._tables.items()}, narrowing)
+        self.scope = TableScope.of({key: one.kind for key, one in self._tables.items()}, narrowing)
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, narrowing: Sequence[str] | None) -> "Catalog":

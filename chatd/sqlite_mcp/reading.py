@@ -40,7 +40,7 @@ from chatd.sqlite_mcp.handle import (
     open_handle,
 )
 from chatd.sqlite_mcp.interrupt import Interrupt
-from chatd.sqlite_mcp.permissions import MAIN, Authorizer, Scope, fold
+from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope, fold
 from chatd.sqlite_mcp.statement import Kind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
 
@@ -184,7 +184,7 @@ class _Call:
         sql = f"SELECT * FROM {MAIN}.{quoted(table.name)} LIMIT {most}"
         return self._run_reading(connection, catalog.scope, sql)
 
-    def _run_reading(self, connection: sqlite3.Connection, scope: Scope, sql: str) -> Outcome:
+    def _run_reading(self, connection: sqlite3.Connection, scope: TableScope, sql: str) -> Outcome:
         self._check(connection, sql, Authorizer(scope, may_write=False))
         connection.set_authorizer(None)
         types = self._types(connection, sql, scope)
@@ -254,7 +254,7 @@ class _Call:
         connection.set_authorizer(authorizer)
 
     def _types(
-        self, connection: sqlite3.Connection, sql: str, scope: Scope
+        self, connection: sqlite3.Connection, sql: str, scope: TableScope
     ) -> Sequence[str | None]:
         """The declared types of the columns of a statement; empty where SQLite does not tell.
 
