@@ -3,9 +3,10 @@ import pytest
 from chatd.answers.requests import DatabaseFailed
 from chatd.sqlite_mcp.statement import SQL_BYTES_MAX, Kind, first_word, kind_of
 from chatd.wire.codes import Code
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "expected"),
     [
         ("SELECT 1", "SELECT"),

@@ -13,6 +13,7 @@ from chatd.sqlite_mcp.handle import Place
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import answer
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, checksum, failure, query, write
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
@@ -270,7 +271,8 @@ def test_what_fits_is_written(database: Path) -> None:
 # --- what keeps itself ---------------------------------------------------------------------------
 
 
-def make_virtual_tables(database: Path) -> None:
+@pytest.fixture
+def with_virtual_tables(database: Path) -> Path:
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(
             """
@@ -278,9 +280,10 @@ def make_virtual_tables(database: Path) -> None:
             CREATE VIRTUAL TABLE places USING rtree (id, low, high);
             """
         )
+    return database
 
 
-@pytest.mark.parametrize(
+@rows(
     "table",
     [
         *("notes_data", "notes_idx", "notes_content", "notes_docsize", "notes_config"),
@@ -289,7 +292,7 @@ def make_virtual_tables(database: Path) -> None:
         *("sqlite_sequence", "sqlite_schema", "sqlite_master"),
     ],
 )
-@pytest.mark.parametrize(
+@rows(
     "sql",
     [
         "DELETE FROM {}",
@@ -305,13 +308,12 @@ def make_virtual_tables(database: Path) -> None:
     ],
 )
 def test_no_table_is_written_by_its_name_that_keeps_itself(
-    database: Path, sql: str, table: str
+    with_virtual_tables: Path, sql: str, table: str
 ) -> None:
-    make_virtual_tables(database)
-    before = checksum(database)
+    before = checksum(with_virtual_tables)
     with pytest.raises(DatabaseFailed):
-        write(database, sql.replace("{}", table))
-    assert checksum(database) == before
+        write(with_virtual_tables, sql.replace("{}", table))
+    assert checksum(with_virtual_tables) == before
 
 
 def test_the_sentence_says_that_a_table_keeps_itself(database: Path) -> None:
@@ -327,8 +329,8 @@ def test_a_table_that_has_such_a_name_alone_is_written(database: Path) -> None:
     write(database, "DROP TABLE people_data")
 
 
-def test_virtual_tables_themselves_are_written(database: Path) -> None:
-    make_virtual_tables(database)
+def test_virtual_tables_themselves_are_written(with_virtual_tables: Path) -> None:
+    database = with_virtual_tables
     write(database, "INSERT INTO notes VALUES ('a fox')")
     write(database, "UPDATE notes SET body = 'a wolf' WHERE notes MATCH 'lazy'")
     write(database, "DELETE FROM notes WHERE notes MATCH 'brown'")

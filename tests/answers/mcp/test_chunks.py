@@ -18,6 +18,7 @@ from chatd.answers.mcp.chunks import (
 )
 from chatd.answers.mcp.contract import Chunk
 from chatd.answers.table import Column
+from tests.rows import rows
 
 
 def message(index: int, *rows: object) -> str:
@@ -66,7 +67,7 @@ def test_too_many_that_are_early_are_refused() -> None:
         chunks.take(told(AHEAD_MAX + 1, [0]))
 
 
-@pytest.mark.parametrize(
+@rows(
     "garbage",
     [
         "",

@@ -28,6 +28,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+from tests.rows import rows
 
 MAPPING = Mapping(error_prefixes=("Error:",))
 
@@ -162,7 +163,7 @@ def test_one_row_more_than_the_terms_tells_that_there_are_more() -> None:
     assert len(read(ToolResult("[1, 2, 3, 4]"), call, MAPPING, 2).rows) == 3
 
 
-@pytest.mark.parametrize(
+@rows(
     ("result", "code", "sentence"),
     [
         (ToolResult("no such table: x", is_error=True), Code.DB_ERROR, "no such table: x"),
@@ -193,7 +194,7 @@ def test_a_long_error_is_cut() -> None:
     assert len(failure(ToolResult("x" * 100_000, is_error=True)).sentence) == SENTENCE_CHARS + 3
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "form"),
     [
         ("", Form.JSON),
