@@ -1,19 +1,18 @@
 """The writer of the log as a child of a supervisor: started again, it is a new writer.
 
-Who commits holds this, and does not see which writer it is. A writer that hangs in the disk is
-never joined by a second one: the restart fails, and its supervisor gives up (DESIGN, "Store").
+Callers hold the service, and do not see which writer it uses. No second writer starts while one
+hangs in the disk: the restart fails, and the supervisor gives up (docs/architecture, "Store").
 """
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import trio
 
+from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
-from chatd.store import CommitFailed, CommitOutcome, LogWriter, Store, StoreClosed
-
-T = TypeVar("T")
+from chatd.store import LogWriter, Store
+from chatd.store.retention import Surplus
 
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
 
@@ -22,7 +21,7 @@ class LogService:
     """Commits records and runs jobs over the log, through whichever writer there is."""
 
     def __init__(self, store: Store, committed: Callable[[float], None] | None = None) -> None:
-        """`committed` is told of each commit how many seconds it took."""
+        """`committed` gets the seconds that each commit took."""
         self._store = store
         self._committed = committed
         self._writer: LogWriter | None = None
@@ -38,7 +37,7 @@ class LogService:
         try:
             await writer.ended()
             if self._is_closed:
-                await trio.sleep_forever()  # there is to be no other one
+                await trio.sleep_forever()  # no other writer is to be started
             raise StoreClosed("The writer of the log ended by itself.")
         finally:
             await writer.close(RESTART_S)
@@ -57,19 +56,29 @@ class LogService:
             self._committed(trio.current_time() - began_s)
         return outcome
 
-    async def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """As `LogWriter.maintain`."""
-        try:
-            return await self._current().maintain(job)
-        except CommitFailed as failure:
-            if failure.is_displaced:
-                self._failed(failure)
-            raise
+    async def remove(self, surplus: Sequence[Surplus]) -> int:
+        """As `LogWriter.remove`."""
+        with self._noting_displacement():
+            return await self._current().remove(surplus)
+
+    async def index_until(self, until_s: float) -> None:
+        """As `LogWriter.index_until`."""
+        with self._noting_displacement():
+            await self._current().index_until(until_s)
 
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
         self._is_closed = True
         return self._writer is None or await self._writer.close(timeout_s)
+
+    @contextlib.contextmanager
+    def _noting_displacement(self) -> Iterator[None]:
+        try:
+            yield
+        except CommitFailed as failure:
+            if failure.is_displaced:
+                self._failed(failure)
+            raise
 
     def _failed(self, failure: CommitFailed) -> None:
         self.is_failing = True

@@ -38,8 +38,7 @@ from chatd.chat.messages import Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
 from chatd.observe.ids import new_uuid
-from chatd.store import StoreClosed, StoreReadFailed
-from chatd.store.readers import Answering
+from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
@@ -66,7 +65,7 @@ class NoteRead(Protocol):
 class AnswerLog(Protocol):
     """What answers look up in the log."""
 
-    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None:
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> StoredAnswer | None:
         """What became of a question."""
         ...
 

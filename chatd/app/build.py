@@ -23,6 +23,7 @@ from chatd.auth import (
 )
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS, Markup
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
@@ -62,7 +63,6 @@ from chatd.service.volatile import Volatile
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.socket import SocketIOConnection
 from chatd.store import Store
-from chatd.store.search import Searcher
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH = b"/socket.io/"
@@ -87,7 +87,7 @@ class Parts:
     store: Store
     log: LogService
     mailbox: Mailbox[messages.Command]
-    machine: messages.Messages
+    machine: MessageMachine
     timelines: Timelines
     effects: ChatEffects
     presence_mailbox: Mailbox[presence.Command]
@@ -113,7 +113,7 @@ class Chat:
     occupancy: Occupancy
     timelines: Timelines
     effects: ChatEffects
-    machine: messages.Messages
+    machine: MessageMachine
     mailbox: Mailbox[messages.Command]
     presence_mailbox: Mailbox[presence.Command]
     presence: PresenceRoster
@@ -229,7 +229,7 @@ def _build_chat(
         recovered.rooms, readers, markup, recent_max=config.messages.history_on_join
     )
     clients, occupancy = Clients(_rates(config), deadlines), Occupancy()
-    machine = messages.Messages(
+    machine = MessageMachine(
         recovered.rooms, recovered.members, recovered.position, recovered.open_answers
     )
     mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
@@ -292,7 +292,6 @@ def _build_chat(
     entrance = _entrance(config, secret, tickets, event_log)
     tokens = TokenLife(entrance, rooms)
     clients.token_events = tokens
-    searcher = Searcher(store.search_readers, log.maintain)
     app = Dispatcher(
         entrance,
         _welcome(config, store.epoch, markup),
@@ -303,7 +302,7 @@ def _build_chat(
         rooms,
         PresenceEvents(presence_roster, rooms),
         TypingEvents(typing_roster, rooms, presence_roster, event_log),
-        SearchEvents(searcher, rooms, markup),
+        SearchEvents(readers, rooms, markup),
         AnswerEvents(answering.service, commands),
         tokens,
         event_log,
@@ -344,7 +343,7 @@ def _build_chat(
         exports=Downloads(
             entrance, readers, _origin_rules(config), _trusted_proxies(config), tickets
         ),
-        upkeep=Upkeep(log, searcher, retention, store.renew, ages, event_log),
+        upkeep=Upkeep(log, retention, store.renew, ages, event_log),
     )
 
 

@@ -1,4 +1,4 @@
-"""A message in its form on the wire, dumped once for all who get it (SPEC 4, `chat:message`).
+"""A message in its form on the wire, dumped once for all its receivers (docs/protocol, "Messages").
 
 What people or databases wrote goes out under the markup rule: content, name, context and the
 sentence of an error. Ids and the rows and columns of an answer are delivered as they are.
@@ -30,7 +30,7 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
     """The payload of `chat:message` as JSON, with the markup rule applied to its text.
 
     `delivered`: somebody else than the author has acknowledged it. What is damaged is shown as far
-    as it can be read, and told as its `status` and `error`.
+    as it can be read, with that in its `status` and `error`.
     """
     payload: dict[str, Any] = {
         "messageId": message.message_id[:WRITTEN_CHARS],

@@ -6,28 +6,43 @@ actors were beside the log. `verify`, `backup` and `restore` are for who runs it
 files and their form. Not known here: who decides records, who is told of them, any log line.
 """
 
+from chatd.chat.commits import (
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    FailureCode,
+    RecordRefused,
+    StoreClosed,
+    StoreReadFailed,
+)
 from chatd.store.backup import BackedUp, back_up_store
 from chatd.store.connections import Durability
 from chatd.store.damage import Damaged
 from chatd.store.errors import (
     BackupDamaged,
     BackupFailed,
-    CommitFailed,
-    FailureCode,
-    RecordRefused,
-    StoreClosed,
     StoreDamaged,
     StoreDisplaced,
     StoreError,
     StoreLocked,
-    StoreReadFailed,
     StoreTooNew,
     StoreTooOld,
     StoreUnavailable,
 )
-from chatd.store.log import CommitOutcome, Committed, Conflict
+from chatd.store.message_reader import (
+    MessageReader,
+    Page,
+    QueueCut,
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    SearchTooBroad,
+    StoredAnswer,
+)
 from chatd.store.opening import Store, open_store
-from chatd.store.readers import Cut, LogReaders, Page
+from chatd.store.readers import LogReaders
 from chatd.store.recovery import Recovered
 from chatd.store.restore import Restored, restore_store
 from chatd.store.snapshots import PassedOver, PassedOverFor, Snapshot
@@ -42,19 +57,25 @@ __all__ = [
     "CommitOutcome",
     "Committed",
     "Conflict",
-    "Cut",
     "Damaged",
     "Durability",
     "FailureCode",
     "Finding",
     "LogReaders",
     "LogWriter",
+    "MessageReader",
     "Page",
     "PassedOver",
     "PassedOverFor",
+    "QueueCut",
     "RecordRefused",
     "Recovered",
     "Restored",
+    "SearchCursor",
+    "SearchHit",
+    "SearchPage",
+    "SearchRequest",
+    "SearchTooBroad",
     "Snapshot",
     "Store",
     "StoreClosed",
@@ -66,6 +87,7 @@ __all__ = [
     "StoreTooNew",
     "StoreTooOld",
     "StoreUnavailable",
+    "StoredAnswer",
     "Verified",
     "back_up_store",
     "open_store",

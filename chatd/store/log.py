@@ -13,42 +13,25 @@ Upkeep (retention, the index of the search) is a job in a transaction of its own
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
-import attrs
-
+from chatd.chat.commits import (
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    FailureCode,
+    RecordRefused,
+)
 from chatd.chat.ids import scoped_id
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.store.damage import PRIMARY_CODE, words_of
-from chatd.store.errors import (
-    CommitFailed,
-    CommitUntold,
-    FailureCode,
-    RecordRefused,
-    StoreDisplaced,
-)
+from chatd.store.errors import CommitUntold, StoreDisplaced
 from chatd.store.mark import Mark
 from chatd.store.place import Place
 from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
 
-
-@attrs.frozen
-class Committed:
-    """All records of the request are durable; `position` is that of the last one."""
-
-    position: int
-
-
-@attrs.frozen
-class Conflict:
-    """Nothing of the request was written: these messageIds were in the log already, as these,
-    whatever room they are in."""
-
-    existing: Mapping[str, Message]
-
-
-CommitOutcome: TypeAlias = Committed | Conflict
 Request: TypeAlias = Sequence[Record]
 
 _T = TypeVar("_T")

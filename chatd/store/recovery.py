@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from chatd.chat.queue import Queue
+from chatd.chat.queue import Queue, QueuesByRoom
 from chatd.chat.records import OpenAnswer
 from chatd.store.damage import BROKEN, Damaged
 from chatd.store.mark import Reached
@@ -52,8 +52,6 @@ _OPEN_ANSWERS = """
 
 _NEWEST_TIME = "SELECT timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
-Members = Mapping[str, Mapping[str, Queue]]
-
 
 @attrs.frozen
 class SnapshotOfMembers:
@@ -63,7 +61,7 @@ class SnapshotOfMembers:
     """
 
     position: int
-    members: Members
+    members: QueuesByRoom
 
 
 @attrs.frozen

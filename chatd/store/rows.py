@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, assert_never
 import attrs
 import orjson
 
+from chatd.chat.commits import RecordRefused
 from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS, scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
@@ -28,7 +29,6 @@ from chatd.chat.records import (
     Record,
 )
 from chatd.chat.rendering import DAMAGED_SENTENCE
-from chatd.store.errors import RecordRefused
 
 MESSAGE_COLUMNS = (
     "m.message_id, r.connection_id, m.seq, m.user_id, m.name, m.content, m.context, m.thread_id,"

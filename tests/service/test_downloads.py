@@ -410,7 +410,7 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
 @pytest.mark.parametrize("broken", ["X'7b'", "X'7b7d'"])  # no JSON, and JSON that is no table
 async def test_an_answer_that_is_damaged_is_said_to_be(tmp_path: Path, broken: str) -> None:
     async with open_export(tmp_path) as (chat, asker, answer_id):
-        await chat.log.maintain(
+        await chat.log._current().maintain(
             lambda log: log.execute(f"UPDATE messages SET answer = {broken} WHERE answer NOT NULL")
         )
         refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")

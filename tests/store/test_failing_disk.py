@@ -12,10 +12,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Queue
 from chatd.chat.records import Delivered, MemberRemoved
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.errors import CommitFailed, StoreUnavailable
+from chatd.store.errors import StoreUnavailable
 from chatd.store.log import Log, Request
 from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered

@@ -23,7 +23,7 @@ from chatd.service.occupancy import Occupancy
 from chatd.service.senders import Origin
 from chatd.service.timeline import History, Timelines, history_json
 from chatd.sockets.adapter import Adapter
-from chatd.store import Cut, StoreReadFailed
+from chatd.store import QueueCut, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import structure
 from chatd.wire.names import ClientEvent, ServerEvent
@@ -41,7 +41,7 @@ class Reader(History, Protocol):
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
-    ) -> dict[str, Cut]:
+    ) -> dict[str, QueueCut]:
         """Where the newest of what is owed begin, in each room."""
         ...
 

@@ -3,7 +3,6 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
 from hashlib import blake2b
-from typing import Protocol
 
 import attrs
 import orjson
@@ -12,16 +11,24 @@ import trio
 from chatd.actors.fair_queue import FairQueue
 from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
-from chatd.chat.search import match_expression
+from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
 from chatd.engine.throttle import Work
 from chatd.service.acks import refused, told_back
 from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.clients import Client
 from chatd.service.events.rooms import RoomEvents
-from chatd.store import StoreClosed, StoreReadFailed
+from chatd.store import (
+    MessageReader,
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    SearchTooBroad,
+    StoreClosed,
+    StoreReadFailed,
+)
 from chatd.store.opening import SEARCH_THREADS
-from chatd.store.search import Cursor, Found, Hit, SearchTooBroad, Wanted
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER, structure
 from chatd.wire.names import ClientEvent
@@ -32,19 +39,11 @@ HITS_MAX = 50  # hits of one page; more: invalid_payload
 CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
 
 
-class Search(Protocol):
-    """The index."""
-
-    async def search(self, wanted: Wanted, limit: int, cursor: Cursor | None = None) -> Found:
-        """A page of hits."""
-        ...
-
-
 class SearchEvents:
     """Searches for clients, who take turns at it."""
 
-    def __init__(self, search: Search, rooms: RoomEvents, markup: Markup) -> None:
-        self._search = search
+    def __init__(self, reader: MessageReader, rooms: RoomEvents, markup: Markup) -> None:
+        self._reader = reader
         self._rooms = rooms
         self._markup = markup
         self._turns = FairQueue(SEARCH_THREADS)  # so that none waits for a thread
@@ -58,18 +57,18 @@ class SearchEvents:
             refused(client.socket, ClientEvent.SEARCH, ack_id, refusal, connection_id=told)
             return None
         assert not isinstance(asked, Refusal)
-        expression = match_expression(asked.query)
+        query = parse_query(asked.query)
         cursor = None if asked.cursor is None else _read_cursor(asked)
-        for problem in (expression, cursor):
+        for problem in (query, cursor):
             if isinstance(problem, Refusal):
                 refused(client.socket, ClientEvent.SEARCH, ack_id, problem)
                 return None
         if ack_id is None:
             return None  # there is nobody to be told
-        assert isinstance(expression, str)
+        assert not isinstance(query, Refusal)
         assert not isinstance(cursor, Refusal)
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
-        wanted = Wanted(expression, rooms, asked.user_id, asked.before, asked.after)
+        wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
         answer = partial(self._answer, client, asked, wanted, cursor, ack_id)
         if asked.connection_id is None:
             return answer()
@@ -80,8 +79,8 @@ class SearchEvents:
         self,
         client: Client,
         asked: ChatSearch,
-        wanted: Wanted,
-        cursor: Cursor | None,
+        wanted: SearchRequest,
+        cursor: SearchCursor | None,
         ack_id: int,
     ) -> None:
         socket = client.socket
@@ -104,13 +103,13 @@ class SearchEvents:
         socket.ack_json(ack_id, payload)
 
     async def _find_in_turn(
-        self, user_id: str, asked: ChatSearch, wanted: Wanted, cursor: Cursor | None
-    ) -> Found | Refusal:
+        self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
+    ) -> SearchPage | Refusal:
         wait_ms = await self._turns.take(user_id)
         if wait_ms is not None:
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
-            return await self._search.search(wanted, asked.limit or HITS_DEFAULT, cursor)
+            return await self._reader.search(wanted, asked.limit or HITS_DEFAULT, cursor)
         except SearchTooBroad:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
@@ -119,7 +118,7 @@ class SearchEvents:
         finally:
             self._turns.leave(user_id)
 
-    def _rendered(self, hit: Hit) -> dict[str, object]:
+    def _rendered(self, hit: SearchHit) -> dict[str, object]:
         shown = snippet(hit.message.content, hit.matches, self._markup)
         return {
             "message": orjson.Fragment(message_json(hit.message, self._markup, hit.is_delivered)),
@@ -142,19 +141,19 @@ def _question(asked: ChatSearch) -> str:
     return blake2b(orjson.dumps(parts), digest_size=6).hexdigest()
 
 
-def _write_cursor(asked: ChatSearch, cursor: Cursor) -> str:
+def _write_cursor(asked: ChatSearch, cursor: SearchCursor) -> str:
     parts = (*attrs.astuple(cursor), _question(asked))
     return urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
-def _read_cursor(asked: ChatSearch) -> Cursor | Refusal:
+def _read_cursor(asked: ChatSearch) -> SearchCursor | Refusal:
     assert asked.cursor is not None
     try:
         *places, question = orjson.loads(urlsafe_b64decode(asked.cursor[:CURSOR_CHARS_MAX]))
     except (ValueError, TypeError):
         places, question = [], None
     if len(places) == 3 and all(map(_is_place, places)) and question == _question(asked):
-        return Cursor(*places)
+        return SearchCursor(*places)
     sentence = "This cursor is not one of this search; begin without one."
     return Refusal(Code.INVALID_QUERY, sentence, path="cursor")
 
