@@ -26,7 +26,7 @@ Key: TypeAlias = tuple[str, Request, Terms]
 """The connectionId, what is asked, and on what terms."""
 
 
-class Listener(Protocol):
+class ExecutionListener(Protocol):
     """An answer that grows."""
 
     def running(self) -> None:
@@ -63,7 +63,7 @@ class Execution:
         self._timeout_s = TIMES * terms.timeout_s
         self._until_s = trio.current_time() + self._timeout_s
         self._is_running = False
-        self._listeners: dict[Listener, None] = {}
+        self._listeners: dict[ExecutionListener, None] = {}
 
     def may_be_joined(self, until_s: float) -> bool:
         """Whether it can go on for an answer that has time until then."""
@@ -78,7 +78,7 @@ class Execution:
             and self.outcome.code is Code.DB_TIMEOUT
         )
 
-    def attach(self, listener: Listener) -> None:
+    def attach(self, listener: ExecutionListener) -> None:
         """Give the listener what came, and from now on what comes."""
         self._listeners[listener] = None
         if self._is_running:
@@ -88,7 +88,7 @@ class Execution:
         if self.came_rows:
             listener.rows(list(self.came_rows))
 
-    def detach(self, listener: Listener) -> bool:
+    def detach(self, listener: ExecutionListener) -> bool:
         """The listener wants nothing more: it is given nothing more where others listen. Where none
         does, the execution is stopped, and the listener is given what still comes: then True."""
         if self._listeners.keys() == {listener}:

@@ -56,7 +56,7 @@ the reply, and what is called once it is in the log, before clients get it. Retu
 stored, or why it is not."""
 
 
-class NoteRead(Protocol):
+class MarkRead(Protocol):
     """Has the log know that a message was read; never waits."""
 
     def __call__(self, answer: OpenAnswer, *, is_question: bool) -> None: ...
@@ -96,7 +96,7 @@ class AnswerLife:
         databases: Mapping[str, RoomDatabase],
         display: Display,
         conclude: Conclude,
-        note_read: NoteRead,
+        note_read: MarkRead,
         log: AnswerLog,
         responder: Responder,
         executions: Executions,

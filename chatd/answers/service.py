@@ -16,7 +16,7 @@ from chatd.answers.active import ActiveAnswer, Display
 from chatd.answers.answer import AnswerState
 from chatd.answers.cache import Cache
 from chatd.answers.executions import Executions
-from chatd.answers.life import AnswerLife, AnswerLog, AnswerRules, Conclude, NoteRead
+from chatd.answers.life import AnswerLife, AnswerLog, AnswerRules, Conclude, MarkRead
 from chatd.answers.responder import Responder
 from chatd.answers.sql.questions import may_be_question
 from chatd.answers.terms import RoomDatabase
@@ -46,7 +46,7 @@ class AnswerService:
         databases: Mapping[str, RoomDatabase],
         display: Display,
         conclude: Conclude,
-        note_read: NoteRead,
+        note_read: MarkRead,
         log: AnswerLog,
         responder: Responder,
         cache: Cache,

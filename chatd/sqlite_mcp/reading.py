@@ -33,7 +33,7 @@ from chatd.sqlite_mcp.catalog import (
 from chatd.sqlite_mcp.collecting import Rows
 from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
-    Place,
+    DatabaseFile,
     bound_growth,
     bytes_beside,
     forbid_writes,
@@ -41,7 +41,7 @@ from chatd.sqlite_mcp.handle import (
 )
 from chatd.sqlite_mcp.interrupt import Interrupt
 from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope, fold
-from chatd.sqlite_mcp.statement import Kind, first_word, kind_of, rejected, shown
+from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
 
 SAMPLE_ROWS = 20
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def answer(
-    place: Place, request: Request, terms: Terms, rows: Rows, interrupt: Interrupt
+    place: DatabaseFile, request: Request, terms: Terms, rows: Rows, interrupt: Interrupt
 ) -> Outcome:
     """Carry a request out and feed its rows to `rows`.
 
@@ -81,7 +81,7 @@ def answer(
 
 @attrs.define
 class _Call:
-    _place: Place
+    _place: DatabaseFile
     _terms: Terms
     _rows: Rows
     _interrupt: Interrupt
@@ -96,11 +96,14 @@ class _Call:
             case RunStatement(sql):
                 kind = kind_of(sql, may_write)
                 # WITH may write too; nothing else that reads does.
-                if may_write and (kind is Kind.WRITING or first_word(sql) == "WITH"):
+                if may_write and (kind is StatementKind.WRITING or first_word(sql) == "WITH"):
                     return self._guarded(True, lambda connection: self._write(connection, sql))
                 return self._guarded(False, lambda connection: self._read(connection, sql))
             case ExplainStatement(sql):
-                if kind_of(sql, may_write) is Kind.EXPLAINING or first_word(sql) == "PRAGMA":
+                if (
+                    kind_of(sql, may_write) is StatementKind.EXPLAINING
+                    or first_word(sql) == "PRAGMA"
+                ):
                     raise rejected("Only a statement that reads or writes rows has a plan.")
                 return self._guarded(
                     False, lambda connection: self._explain(connection, sql, may_write)

@@ -24,7 +24,7 @@ import attrs
 import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
-from chatd.answers.mcp.link import Forgotten, Link, Unfit
+from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
@@ -42,7 +42,7 @@ from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventL
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
-    from chatd.answers.mcp.session import Session
+    from chatd.answers.mcp.session import PeerSession
 
 BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later attempt to open a session again; doubled between."""
@@ -309,7 +309,7 @@ class McpDatabase:
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
 
     @asynccontextmanager
-    async def _opened(self, link: Link) -> "AsyncIterator[Session]":
+    async def _opened(self, link: Link) -> "AsyncIterator[PeerSession]":
         """A session over the transport of the settings."""
         # Typed as Any, so that the import stays late; `session.opened` has the types.
         module: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.session")
@@ -352,7 +352,7 @@ class McpDatabase:
 
         return hear
 
-    async def _serve(self, slot: _SessionSlot, session: "Session", link: Link) -> None:
+    async def _serve(self, slot: _SessionSlot, session: "PeerSession", link: Link) -> None:
         """Carry out one job after the other, until the session is of no more use."""
         while session.is_usable and not link.is_lost:
             if not self._queue:
@@ -396,7 +396,7 @@ def _reason(link: Link, fault: Exception | None) -> str:
         return link.breach
     leaves = _leaves(fault) if fault is not None else []
     for leaf in leaves:
-        if isinstance(leaf, Unfit):  # its text is the names of tools of the configuration
+        if isinstance(leaf, MissingTools):  # its text is the names of tools of the configuration
             return f"without the tools {leaf}"
     if leaves and not link.is_lost:
         words = leaves[0].strerror if isinstance(leaves[0], OSError) else None

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from chatd.answers.mcp import session
-from chatd.answers.mcp.mapping import READY, Call, Mapping
+from chatd.answers.mcp.mapping import READY, Call, PeerMapping
 from chatd.answers.mcp.pool import BACKOFF_S
 from chatd.answers.mcp.results import UNEXPECTED
 from chatd.answers.requests import (
@@ -434,7 +434,7 @@ async def test_complaints_are_counted_and_forgotten() -> None:
 
 
 async def test_a_request_without_a_tool_is_refused_before_anybody_is_asked() -> None:
-    mapping = Mapping(query=Call("query", "sql"))
+    mapping = PeerMapping(query=Call("query", "sql"))
     async with running(fake(mapping=mapping)) as peer:
         assert not peer.database.can_explain
         with pytest.raises(DatabaseFailed) as caught:
@@ -475,7 +475,7 @@ async def test_large_chunks_are_read_off_the_loop(threads: list[str]) -> None:
 async def test_a_large_result_is_read_off_the_loop_and_within_the_terms(
     threads: list[str],
 ) -> None:
-    mapping = Mapping(query=READY["chatd"].query)
+    mapping = PeerMapping(query=READY["chatd"].query)
     async with running(fake(mapping=mapping)) as peer:
         end, plate = await peer.ask("large", max_rows=300)
         assert end == Answered(is_truncated=True)

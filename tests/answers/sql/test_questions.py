@@ -22,7 +22,6 @@ from chatd.answers.sql.questions import (
     Help,
     Misused,
     Question,
-    Responder,
     help_text,
     may_be_question,
     question_in,
@@ -416,11 +415,6 @@ def test_the_help_names_every_command() -> None:
     for name in COMMANDS:
         assert f"`/{name}" in help_text()
     assert "`/describe TABLE` shows the columns of a table" in help_text()
-
-
-def test_it_can_be_plugged_in_as_a_responder() -> None:
-    responder: Responder = question_in
-    assert responder("/help", "sqlite") == Help()
 
 
 def test_a_long_text_is_a_question_in_a_block_only() -> None:
