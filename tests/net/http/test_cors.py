@@ -1,4 +1,4 @@
-"""Which pages come in, and what a browser is told (docs/operations, "Proxy")."""
+"""Which pages come in, and which headers a browser gets."""
 
 import pytest
 
