@@ -24,17 +24,19 @@ from chatd.auth import (
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS, Markup
 from chatd.config import Config
+from chatd.engine.admission import Admission
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
-from chatd.engine.session import Handshake, Session, Sessions, SessionSettings
+from chatd.engine.session import Handshake, Session, SessionSettings
+from chatd.engine.sessions import Sessions
 from chatd.engineio import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
-from chatd.net.admission import Admission
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import build_app
-from chatd.net.http.cors import OriginRules
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.public import public_app
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import wall_ms
@@ -157,15 +159,13 @@ def build(config: Config, secret: str, store: Store, log: LogService, event_log:
         event_log,
         trusted_proxies=_trusted_proxies(config),
     )
-    http = HttpLane(
-        build_app(status, routes={ANSWERS_PATH: chat.exports.route()}),
+    http = HypercornServer(
+        public_app(status.health, routes={ANSWERS_PATH: chat.exports.route()}),
         body_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
     )
     door = Listener(
-        ListenerSettings(
-            SOCKET_IO_PATH, config.server.head_timeout_s, config.server.max_head_bytes
-        ),
+        ListenerSettings(SOCKET_IO_PATH, config.server.head_timeout_s, _connection_limits(config)),
         engine,
         readiness,
         admission,
@@ -409,14 +409,20 @@ def _welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
     return Welcome(epoch, limits, markup)
 
 
-def _origin_rules(config: Config) -> OriginRules:
+def _connection_limits(config: Config) -> ConnectionLimits:
+    server = config.server
+    # One response may be as large as a payload, and is asked for: it is no backlog.
+    return ConnectionLimits(server.max_head_bytes, server.backlog_bytes + server.max_payload_bytes)
+
+
+def _origin_rules(config: Config) -> CorsPolicy:
     """On loopback the daemon is called by the names of this machine, or by the address on which it
     listens, whichever of 127.0.0.0/8 that is."""
     server = config.server
     if not is_loopback(server.host):
-        return OriginRules(server.origins, is_loopback=False)
+        return CorsPolicy(server.origins, is_loopback=False)
     here = f"http://{authority(server.host, server.port)}"
-    return OriginRules((*server.origins, here), is_loopback=True)
+    return CorsPolicy((*server.origins, here), is_loopback=True)
 
 
 def _trusted_proxies(config: Config) -> tuple[Network, ...]:

@@ -15,7 +15,6 @@ from chatd.engineio.handshake import (
     parse_query,
 )
 from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
-from chatd.engineio.inbound import Reaction, reaction_to
 from chatd.engineio.packet import (
     Packet,
     PacketType,
@@ -50,7 +49,6 @@ __all__ = [
     "PacketType",
     "ProtocolError",
     "Query",
-    "Reaction",
     "Refusal",
     "Upgrade",
     "UpgradeAction",
@@ -65,5 +63,4 @@ __all__ = [
     "encode_text",
     "open_packet",
     "parse_query",
-    "reaction_to",
 ]

@@ -63,16 +63,16 @@ class Refusal(enum.Enum):
         self.code = code
         self.message = message
 
-    def status(self, *, is_upgrade: bool) -> int:
-        """The HTTP status: 403 for a forbidden polling request, otherwise 400."""
-        return 403 if self is Refusal.FORBIDDEN and not is_upgrade else 400
+    @property
+    def status(self) -> int:
+        """The HTTP status. What is forbidden is 403 by polling and WebSocket alike; the reference
+        server answers a WebSocket with 400."""
+        return 403 if self is Refusal.FORBIDDEN else 400
 
-    def body(self, message: str | None = None) -> bytes:
-        """Compact JSON for a polling request; `message` says it in other words.
-
-        The answer to a WebSocket handshake is the bare `message` instead, as `text/html`.
-        """
-        return orjson.dumps({"code": self.code, "message": message or self.message})
+    def body(self) -> bytes:
+        """Compact JSON for a polling request; a WebSocket's handshake gets the bare `message`, as
+        `text/html`."""
+        return orjson.dumps({"code": self.code, "message": self.message})
 
 
 @attrs.frozen

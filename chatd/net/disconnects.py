@@ -1,8 +1,8 @@
 """Why a session or a socket ended: every reason, named once.
 
 The first group has the reference server's own words, which clients and operators know. How an end
-reaches the peer decides whether a stock client comes back (SPEC 1): the transport is closed where
-it should, a DISCONNECT packet is sent only for an end that a retry cannot mend.
+reaches the peer decides whether a stock client comes back (docs/protocol, "Codes"): the transport
+is closed where it should, a DISCONNECT packet is sent only for an end that a retry cannot mend.
 """
 
 from enum import StrEnum

@@ -14,7 +14,7 @@ import trio
 from chatd.auth import Grant, Identity
 from chatd.chat.limits import Backoff, Backoffs, Bucket, Limiter, admit, take
 from chatd.chat.presence import Status
-from chatd.net.deadlines import Deadlines, Entry
+from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.sockets.socket import Socket
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` comes so long before the token runs out (SPEC 2)
@@ -112,7 +112,7 @@ class Client:
         self.declared: dict[str, Status] | None = None
         self.missed: dict[str, set[str]] | None = None
         self.allowance = allowance
-        self.deadline_entry: Entry | None = None
+        self.deadline_entry: TimerEntry | None = None
         self._expires_s = math.inf
         self._noticed = False
 
@@ -134,7 +134,7 @@ class Client:
                 self._noticed = True
                 self._clients.token_events.on_token_expiring(self)
         except Exception as error:  # one client's fault must not stop everybody's deadlines
-            self.socket.session.crash(error)
+            self.socket.session.fail(error)
             return math.inf
         return self._expires_s
 

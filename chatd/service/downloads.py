@@ -29,7 +29,7 @@ from chatd.net.http.app import (
     method_not_allowed,
     refusal,
 )
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from chatd.observe.clock import wall_s
 from chatd.service.authenticator import Admitted
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
@@ -85,7 +85,7 @@ class Downloads:
         self,
         judge: Judge,
         log: MessageReader,
-        origins: OriginRules,
+        origins: CorsPolicy,
         trusted_proxies: Sequence[Network],
         tickets: DownloadTickets,
     ) -> None:
@@ -98,9 +98,7 @@ class Downloads:
     def route(self) -> Route:
         """All of them, as one route."""
         methods = frozenset({"GET", "POST"})
-        return Route(
-            self._answer, methods, max_body_bytes=0, origins=self._origins, headers=_GUARDED
-        )
+        return Route(self._answer, methods, max_body_bytes=0, cors=self._origins, headers=_GUARDED)
 
     async def _answer(self, request: Request) -> Response:
         try:

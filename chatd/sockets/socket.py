@@ -136,7 +136,7 @@ class SocketIOConnection:
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
         self._rooms = rooms
-        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
+        self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
         self._answers: dict[int, Callable[[list[Any]], None]] | None = None

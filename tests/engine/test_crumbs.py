@@ -5,13 +5,12 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from chatd.engine import throttle
 from chatd.engine.throttle import IDLE_BURST, IDLE_PER_S, PACKETS_PER_TURN
 from chatd.engine.websocket import WebSocketTransport
 from chatd.net.http.connection import READ_BYTES
 from chatd.net.http.reader import CHUNKS_FREE, CHUNKS_PER_TURN
 from chatd.websocket.decoder import FRAGMENTS_PER_EVENT
-from tests.engine.listeners import Door, drop_work
+from tests.engine.listeners import Door, drop_work, open_door
 from tests.engine.polls import chunked, dial, join, until
 from tests.net.peers import CONTINUATION, NO_CODE, PING, PONG, TEXT, Peer, frame
 
@@ -93,15 +92,13 @@ async def test_fragments_beyond_the_burst_are_read_slowly(
     assert trio.current_time() - began_s > FRAGMENTS_MAX / FRAGMENTS_PER_EVENT / IDLE_PER_S
 
 
-async def test_who_sends_nothing_but_fragments_loses_its_session(
-    door: Door, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(throttle, "IDLE_WAITED_MAX", 50)
-    peer, _ = await lane_of(door)
-    mock_clock.autojump_threshold = 0
-    await peer.stream.send_all(message_of(b"") * 20)
-    assert await peer.end() == NO_CODE
-    assert door.reasons == ["overloaded"]
+async def test_who_sends_nothing_but_fragments_loses_its_session(mock_clock: MockClock) -> None:
+    async with open_door(idle_waits_max=50) as door:
+        peer, _ = await lane_of(door)
+        mock_clock.autojump_threshold = 0
+        await peer.stream.send_all(message_of(b"") * 20)
+        assert await peer.end() == NO_CODE
+        assert door.reasons == ["overloaded"]
 
 
 async def test_what_a_probe_says_again_and_again_is_read_slowly(
@@ -138,7 +135,7 @@ async def test_a_body_in_crumbs_lets_others_have_their_turn(
     packet = b'42["echo","%b"]' % (b"x" * (CHUNKS_FREE - 20))
     await peer.send("POST", poller.query, headers=["Transfer-Encoding: chunked"])
     transport = poller.transport
-    await until(lambda: transport.current_post is not None)
+    await until(lambda: transport._post is not None)
     await peer.stream.send_all(chunked(*(bytes([byte]) for byte in packet)))
     turns = FairQueue(nursery)
     assert (await peer.answer()).body == b"ok"

@@ -13,8 +13,8 @@ import orjson
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from chatd.engine.session import LAGGING_SHARE
 from chatd.engine.websocket import WebSocketTransport
+from chatd.net.backlog import LAGGING_SHARE
 from chatd.observe import SessionClosed
 from tests.service.chats import ROOM, Chat, MemoryPeer, MemoryTransport, message, open_chat, token
 
@@ -115,7 +115,7 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
                 told = names(peer)
                 told.pop("presence:update", None)  # the stalled one goes offline in the end
                 assert told == {"chat:message": 1, "chat:typing": 2}
-            backlog = bytes(lane._writer._backlog or b"")
+            backlog = bytes(lane._writer._unsent or b"")
             backlogs.append(len(backlog))
             if b'"lagging"' in backlog:
                 lagging_at = lagging_at or len(backlog)
@@ -123,7 +123,7 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
         assert max(backlogs) <= BACKLOG_BYTES
         assert BACKLOG_BYTES // LAGGING_SHARE < lagging_at < BACKLOG_BYTES // 2
         assert [it.reason for it in chat.recorder.of(SessionClosed)] == ["slow consumer"]
-        assert lane._writer._backlog is None
+        assert lane._writer._unsent is None
         assert client.socket.session.pending == []
         assert client.missed is None
         await stalled.peer.stream.aclose()

@@ -24,9 +24,9 @@ from chatd.chat.records import Record
 from chatd.config import Config
 from chatd.config.databases import Databases
 from chatd.config.sections import Answers, Auth, Limits, Messages, Server
+from chatd.engine.admission import Admitted
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
-from chatd.net.admission import Place
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
 from chatd.observe.clock import wall_s
@@ -91,13 +91,14 @@ class MemoryTransport:
         self._session = session
         self.sent: list[str] = []
         self.allowed = 0
+        self.backlog: Any = self
         self.closed = trio.Event()
         self.taking = trio.Event()
         self.taking.set()
 
     @property
-    def is_behind(self) -> bool:
-        return not self.taking.is_set()
+    def owed_bytes(self) -> int:
+        return 0 if self.taking.is_set() else 1
 
     @property
     def is_lagging(self) -> bool:
@@ -119,7 +120,7 @@ class MemoryTransport:
     def allow(self, size: int) -> None:
         self.allowed += size
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -132,7 +133,7 @@ class MemoryPeer:
 
     async def say(self, text: str) -> None:
         """Send one packet, and wait until all that can happen has happened."""
-        work = self.session.receive_text(text)
+        work = self.session.receive(text)
         if work is not None:
             await work
         await trio.testing.wait_all_tasks_blocked()
@@ -309,8 +310,8 @@ class Chat:
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
         sid = str(uuid4())
-        place = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
-        assert place == Place()
+        admitted = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        assert admitted == Admitted()
         session = Session(self.parts.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport

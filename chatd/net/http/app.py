@@ -1,25 +1,22 @@
-"""The HTTP side of the public port, as an ASGI application: health, and the page at `/`.
+"""Routing: an ASGI application that is a table from paths to handlers.
 
-Owns the paths, their methods, their headers (SPEC 8, health) and the bodies that they take. Knows
-neither sockets nor the server beneath: waits, the reading of a body and the end of a connection are
-`http_lane`'s, which asks `judge_body` before it reads one. A route is an entry in a table, from a
-path to a handler that turns a `Request` into a `Response`; a path that ends in a slash stands for
-all below it. A route with `origins` is for web pages too: its preflights are answered, pages of
-strangers are refused, and each answer, an error as well, says who may read it (SPEC 1, "Origins").
-What a route says with each answer is said with its errors too.
+Owns methods, preflights, the headers that every answer of a route has, and how large a body may be.
+Knows neither sockets nor the server beneath: waits, the reading of a body and the end of a
+connection are `hypercorn`'s, which calls `judge_body` before it reads one. A handler turns a
+`Request` into a `Response`; a path that ends in a slash stands for all below it. A route with a
+CORS policy is for web pages too: its preflights are answered, pages of strangers are refused, and
+each answer, an error as well, says which page may read it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from importlib import resources
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
 import orjson
 
 from chatd.net.addresses import peer_address
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.reader import RequestHead
 
 Message = dict[str, Any]
@@ -27,8 +24,6 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
-
-HEALTH_PATH: Final = "/api/websocket/health"
 
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods whose requests may have a body, where their route takes one; others have none."""
@@ -38,42 +33,6 @@ PREFLIGHT_S: Final = 600
 
 EXPOSED: Final[Headers] = ((b"access-control-expose-headers", b"content-disposition, retry-after"),)
 """What a page may read of an answer, beside its body."""
-
-PAGE_HEADERS: Final[Headers] = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; "
-            b"form-action 'none'; frame-ancestors 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-cache"),
-)
-PAGE_FILES: Final = MappingProxyType(
-    {
-        "/": ("index.html", b"text/html; charset=utf-8"),
-        "/chatd.js": ("chatd.js", b"text/javascript; charset=utf-8"),
-        "/chatd.css": ("chatd.css", b"text/css; charset=utf-8"),
-    }
-)
-
-
-@attrs.frozen
-class Health:
-    """How the server is. `uptime_s` is in seconds; only "ok" is answered with 200."""
-
-    status: Literal["ok", "draining", "degraded"]
-    connected_clients: int
-    uptime_s: float
-
-
-class Status(Protocol):
-    """Whoever knows how the server is."""
-
-    def health(self) -> Health: ...
 
 
 @attrs.frozen
@@ -111,7 +70,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @attrs.frozen
 class Route:
-    """What answers at a path. HEAD comes with GET, `headers` with whatever is answered there.
+    """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
     """
@@ -119,7 +78,7 @@ class Route:
     handler: Handler
     methods: frozenset[str] = frozenset({"GET"})
     max_body_bytes: int = 0
-    origins: OriginRules | None = None
+    cors: CorsPolicy | None = None
     headers: Headers = ()
 
     def allowed(self) -> list[str]:
@@ -144,18 +103,6 @@ def method_not_allowed(allowed: Iterable[str]) -> Response:
         f"This path answers to {methods}.",
         ((b"allow", methods.encode("ascii")),),
     )
-
-
-def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> "HttpApp":
-    """The application over health, the page and further `routes`.
-
-    The page's files are read here, once. A path that is taken already is a `ValueError`.
-    """
-    table = {HEALTH_PATH: Route(_health_handler(status))}
-    table.update({path: Route(_page_handler(*file)) for path, file in PAGE_FILES.items()})
-    if taken := table.keys() & routes.keys():
-        raise ValueError(f"routes given twice: {', '.join(sorted(taken))}")
-    return HttpApp({**table, **routes})
 
 
 class HttpApp:
@@ -230,7 +177,7 @@ async def _request_of(scope: Scope, receive: Receive) -> Request:
         path=scope["path"],
         query=scope["query_string"],
         headers=tuple(scope["headers"]),
-        peer=_peer_of(scope),
+        peer=peer_address(scope.get("client")),
         body=bytes(body),
     )
 
@@ -247,18 +194,18 @@ def _answer_early(route: Route, request: Request) -> Response | None:
 
 
 def _comes_from_friends(route: Route, request: Request) -> bool:
-    host = request.header(b"host")
-    return route.origins is None or (
-        route.origins.allows_host(host)
-        and route.origins.allows_origin(request.header(b"origin"), host)
-    )
+    return route.cors is None or route.cors.allows(*_origin_and_host(request))
+
+
+def _origin_and_host(request: Request) -> tuple[str | None, str | None]:
+    return request.header(b"origin"), request.header(b"host")
 
 
 def _cors(route: Route, request: Request) -> Headers:
     """What lets a page of an allowed origin read the answer."""
-    if route.origins is None or not _comes_from_friends(route, request):
+    if route.cors is None or not _comes_from_friends(route, request):
         return ()
-    return route.origins.cors_fields(request.header(b"origin"), request.header(b"host"))
+    return route.cors.header_fields(*_origin_and_host(request))
 
 
 def _dressed(route: Route, request: Request, response: Response) -> Response:
@@ -275,11 +222,6 @@ def _preflight_headers(route: Route) -> Headers:
         (b"access-control-allow-headers", b"authorization"),
         (b"access-control-max-age", b"%d" % PREFLIGHT_S),
     )
-
-
-def _peer_of(scope: Scope) -> str:
-    """The address of the connection's other end."""
-    return peer_address(scope.get("client"))
 
 
 def _find(table: Mapping[str, Route], path: str) -> Route | None:
@@ -311,29 +253,3 @@ async def _attend_lifespan(receive: Receive, send: Send) -> None:
     while (await receive())["type"] == "lifespan.startup":
         await send({"type": "lifespan.startup.complete"})
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _health_handler(status: Status) -> Handler:
-    async def health(_request: Request) -> Response:
-        now = status.health()
-        return json_response(
-            200 if now.status == "ok" else 503,
-            {
-                "status": now.status,
-                "connectedClients": now.connected_clients,
-                "uptime": now.uptime_s,
-            },
-            ((b"cache-control", b"no-store"), (b"access-control-allow-origin", b"*")),
-        )
-
-    return health
-
-
-def _page_handler(name: str, content_type: bytes) -> Handler:
-    content = resources.files("chatd").joinpath("web", name).read_bytes()
-    response = Response(200, ((b"content-type", content_type), *PAGE_HEADERS), content)
-
-    async def page(_request: Request) -> Response:
-        return response
-
-    return page

@@ -1,4 +1,4 @@
-"""One connection to an `HttpLane`: its head is read and the request answered, as a door does it."""
+"""One connection to a `HypercornServer`, whose head is read as the listener does it."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,9 +8,9 @@ import attrs
 import trio
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Response
-from chatd.net.http.connection import HttpConnection
-from chatd.net.http.hypercorn import HttpApplication, HttpLane, Receive, Scope, Send
+from chatd.net.http.app import Receive, Response, Scope, Send
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.hypercorn import HttpApplication, HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import TrioPoller
 
@@ -72,10 +72,11 @@ async def serving(
     *,
     body_timeout_s: float = 5.0,
     send_timeout_s: float = 5.0,
+    linger_s: float = 2.0,
 ) -> AsyncIterator[Serving]:
     """`sent` is what the peer sends first. Whatever happens, the lane comes to its end."""
     faults: list[Exception] = []
-    lane = HttpLane(
+    lane = HypercornServer(
         app,
         body_timeout_s=body_timeout_s,
         report_fault=faults.append,
@@ -87,7 +88,7 @@ async def serving(
 
     async def serve() -> None:
         connection = HttpConnection(
-            theirs, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
+            theirs, wait, deadlines, ConnectionLimits(16_384, 65_536, linger_s=linger_s)
         )
         head = await connection.head(HARD_LIMIT_S, answer_late=True)
         if head is not None:

@@ -11,9 +11,9 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.net.http.app import Response, refusal
-from chatd.net.http.connection import LINGER_BYTES
-from chatd.net.http.hypercorn import HOP_BY_HOP, Receive, Scope, Send, last_response, rewritten
+from chatd.net.http.app import Receive, Response, Scope, Send, refusal
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.hypercorn import HOP_BY_HOP, last_response, rewritten
 from chatd.net.http.reader import RequestHead, RequestReader
 from tests.net.http.lanes import App, serving, unix_pair
 
@@ -242,7 +242,7 @@ async def test_a_refused_peer_that_keeps_sending_still_gets_the_answer() -> None
 async def test_who_sends_without_end_after_its_answer_is_cut_off() -> None:
     async with serving(App(echo), get("/")) as s:
         with pytest.raises(trio.BrokenResourceError):
-            await s.peer.send_all(bytes(5 * LINGER_BYTES))
+            await s.peer.send_all(bytes(5 * ConnectionLimits(0, 0).linger_bytes))
         await s.ended.wait()
 
 
@@ -338,11 +338,8 @@ async def test_an_end_of_file_after_the_request_does_not_lose_the_response() -> 
         assert (await read_to_end(s.peer)).endswith(b"POST /half 2\n")
 
 
-async def test_who_does_not_hang_up_after_its_answer_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatd.net.http.connection.LINGER_S", 0.05)
-    async with serving(App(echo), get("/")) as s:
+async def test_who_does_not_hang_up_after_its_answer_is_hung_up_on() -> None:
+    async with serving(App(echo), get("/"), linger_s=0.05) as s:
         await read_to_end(s.peer)
         await s.ended.wait()
 
