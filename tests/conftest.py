@@ -34,9 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kill-rounds",
         type=int,
-        default=20,
+        default=4,
         metavar="N",
-        help="how often the daemon is killed in the middle of a flood (default: 20)",
+        help="how often the daemon is killed in the middle of a flood (default: 4)",
+    )
+    parser.addoption(
+        "--every-crash",
+        action="store_true",
+        help="try whatever a crash may leave on the disk, not one in four by a fixed seed",
     )
 
 
