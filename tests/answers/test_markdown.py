@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -26,6 +25,7 @@ from chatd.answers.markdown import (
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from tests.rows import rows
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 # What makes links of all that looks like one, numbers of machines included.
@@ -123,7 +123,7 @@ def columns(*names: str) -> list[Column]:
     return [Column(name) for name in names]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cell", "text"),
     [
         (None, "NULL"),

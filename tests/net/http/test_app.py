@@ -25,6 +25,7 @@ from chatd.net.http.app import (
 from chatd.net.http.cors import OriginRules
 from chatd.net.http.reader import RequestHead
 from tests.net.http.lanes import serving
+from tests.rows import rows
 
 
 @attrs.define
@@ -321,7 +322,7 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("path", "method", "status", "code"),
     [
         (HEALTH_PATH, "GET", 413, "body_too_large"),
@@ -334,7 +335,7 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
         ("/for/a", "OPTIONS", 204, None),
     ],
 )
-@pytest.mark.parametrize("chunked", [False, True])
+@rows("chunked", [False, True])
 def test_a_body_that_no_route_takes_is_refused_before_it_comes(
     path: str, method: str, status: int, code: str | None, chunked: bool
 ) -> None:
