@@ -62,6 +62,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever runs this may have an older one
         stop(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # Else each of the hundreds of processes that tests start compiles all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     has_ensurepip = importlib.util.find_spec("ensurepip") is not None
     install_debian_packages([*DEBIAN_PACKAGES, *([] if has_ensurepip else ["python3-venv"])])
     make_environment()
