@@ -8,11 +8,12 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatd.answers.exports import FORMATS, PIECE_BYTES, csv_field, distinct_names, export
 from chatd.answers.table import BYTES, Cell, Column, Row
+from tests.rows import rows
 
 OPENS_A_FORMULA = "=+-@＝＋－＠﹢﹣﹦﹫"
 AB = [Column("a"), Column("b")]
@@ -29,7 +30,7 @@ def exported(format_name: str, columns: list[Column], rows: list[Row]) -> bytes:
     return b"".join(file.pieces)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cell", "field"),
     [
         (None, ""),
@@ -244,7 +245,6 @@ def runs(cell: str) -> bool:
 )
 @example(names=("a", "b"), rows=[["x", ";=1"], [-5, "2+cmd|'/C calc'!A0"], [1, "a;"], [-1, "=2"]])
 @example(names=("a", "b"), rows=[["x", 'a;"=1'], [1, '";=2'], [1, "\n-3"], [1, ';""'], [-4, '"']])
-@settings(max_examples=300)
 def test_wherever_a_spreadsheet_splits_it_finds_no_formula(
     delimiter: str, names: tuple[str, str], rows: list[Row]
 ) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import orjson
-import pytest
 
 from chatd.answers.answer import Answer, Ending
 from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
@@ -19,6 +18,7 @@ from chatd.socketio import event_text
 from chatd.wire.codes import Code
 from chatd.wire.names import ServerEvent
 from tests.chat.commands import message_id
+from tests.rows import rows
 
 MAX_BYTES = 100_000
 
@@ -55,9 +55,9 @@ def size(answer: Answer, markup: str) -> int:
     return len(b"4" + event_text(ServerEvent.CHAT_MESSAGE, payload))
 
 
-@pytest.mark.parametrize("markup", MARKUPS)
-@pytest.mark.parametrize("text", ["'", "<a", "\x01", "\N{ROCKET}", "|", '"'])
-@pytest.mark.parametrize("width", [1, COLUMNS_SHOWN, COLUMNS_MAX])
+@rows("markup", MARKUPS)
+@rows("text", ["'", "<a", "\x01", "\N{ROCKET}", "|", '"'])
+@rows("width", [1, COLUMNS_SHOWN, COLUMNS_MAX])
 def test_no_answer_is_larger_than_the_configuration_reckons_with(
     width: int, text: str, markup: str
 ) -> None:

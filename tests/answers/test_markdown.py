@@ -2,8 +2,7 @@
 
 from base64 import b64encode
 
-import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -26,6 +25,7 @@ from chatd.answers.markdown import (
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from tests.rows import rows
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 # What makes links of all that looks like one, numbers of machines included.
@@ -123,7 +123,7 @@ def columns(*names: str) -> list[Column]:
     return [Column(name) for name in names]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cell", "text"),
     [
         (None, "NULL"),
@@ -251,7 +251,6 @@ def test_a_markdown_reader_sees_the_cell_as_it_was() -> None:
 
 @given(st.lists(addresses | cells, min_size=2, max_size=2), addresses)
 @example(["a@b.com", "http://localhost"], "www.example.com")
-@settings(deadline=None)  # the first look builds the patterns of addresses
 def test_no_reader_of_markdown_makes_a_link_of_a_cell_or_of_an_error(
     row: list[Cell], complaint: str
 ) -> None:

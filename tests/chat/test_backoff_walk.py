@@ -95,4 +95,4 @@ class Told(RuleBasedStateMachine):
 
 
 TestTold = Told.TestCase
-TestTold.settings = settings(max_examples=200, stateful_step_count=40)
+TestTold.settings = settings(stateful_step_count=40)

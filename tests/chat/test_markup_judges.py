@@ -10,13 +10,14 @@ import html5lib
 import orjson
 import pytest
 import sqlglot
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot.tokens import TokenType
 
 from chatd.chat.markup import escape, keep, neutralise
 from chatd.chat.rendering import message_json
 from tests.chat.commands import send, stored
+from tests.rows import rows
 
 DIALECTS = (
     "postgres",
@@ -96,7 +97,6 @@ def test_the_judge_finds_what_is_there(text: str, found: list[str]) -> None:
 
 
 @given(written)
-@settings(max_examples=400)
 @example("<scr<script>ipt>")
 @example("<<!-- -->b>")
 @example("<!doctype html>")
@@ -156,13 +156,12 @@ def tokens(sql: str, dialect: str) -> list[tuple[TokenType, str]]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(sql=expressions)
-@settings(max_examples=60)
 def test_sql_outside_of_literals_has_the_tokens_that_it_had(dialect: str, sql: str) -> None:
     assert tokens(neutralise(sql), dialect) == tokens(sql, dialect)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(
+@rows("dialect", DIALECTS)
+@rows(
     "sql",
     [
         "a<b",

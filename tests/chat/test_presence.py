@@ -229,4 +229,4 @@ class Views(RuleBasedStateMachine):
 
 
 TestViews = Views.TestCase
-TestViews.settings = settings(max_examples=100, stateful_step_count=30)
+TestViews.settings = settings(stateful_step_count=30)

@@ -143,4 +143,4 @@ class Owed(RuleBasedStateMachine):
 
 
 TestOwed = Owed.TestCase
-TestOwed.settings = settings(max_examples=100, stateful_step_count=30)
+TestOwed.settings = settings(stateful_step_count=30)

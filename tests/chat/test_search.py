@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX, match_expression
 from chatd.wire.codes import Code, Refusal
+from tests.rows import rows
 
 ROWS = {
     1: "Orders of today, and of Élodie",
@@ -31,7 +32,7 @@ def index() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("query", "found"),
     [
         ("late", {2, 3, 5}),

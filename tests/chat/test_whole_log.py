@@ -278,4 +278,4 @@ class WholeLog(RuleBasedStateMachine):
 
 
 TestWholeLog = WholeLog.TestCase
-TestWholeLog.settings = settings(max_examples=120, stateful_step_count=25)
+TestWholeLog.settings = settings(stateful_step_count=25)

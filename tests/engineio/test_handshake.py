@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.engineio import Refusal, check_request, open_packet, parse_query
+from tests.rows import rows
 
 CARRIERS = {"P": "polling", "W": "websocket"}
 BOTH = ("polling", "websocket")
@@ -98,7 +99,7 @@ def test_a_hostile_query_is_bounded() -> None:
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize(
+@rows(
     "raw",
     [
         b"",
@@ -111,7 +112,7 @@ def test_a_hostile_query_is_bounded() -> None:
         b"transport=abc&sid=nobody",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@rows("method", ["GET", "POST", "OPTIONS"])
 def test_the_transport_is_checked_first(raw: bytes, method: str) -> None:
     refusal = check(raw, method, is_allowed=False, origin=b"\x00")
     assert refusal is Refusal.UNKNOWN_TRANSPORT
@@ -124,7 +125,7 @@ def test_a_disabled_transport_is_unknown() -> None:
     assert check(b"EIO=4&transport=polling", transports=polling_only) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("raw", "method", "is_upgrade", "expected"),
     [
         (b"EIO=4&transport=polling", "GET", False, None),

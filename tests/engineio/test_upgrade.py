@@ -13,6 +13,7 @@ from chatd.engineio import (
     classify,
     decode_text,
 )
+from tests.rows import rows
 
 S = UpgradeState
 I = UpgradeInput  # noqa: E741 - the tables below are read by column
@@ -92,7 +93,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("state", "happened", "then", "actions"), PAIRS)
+@rows(("state", "happened", "then", "actions"), PAIRS)
 def test_a_step_leads_where_the_table_says(
     state: UpgradeState,
     happened: UpgradeInput,

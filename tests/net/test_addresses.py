@@ -14,6 +14,7 @@ from chatd.net.addresses import (
     peer_address,
     spelled,
 )
+from tests.rows import rows
 
 TRUSTED = tuple(map(as_network, ("10.0.0.0/8", "::1/128", "::ffff:172.16.0.0/108")))
 
@@ -40,7 +41,7 @@ def test_an_address_has_one_spelling(text: str, address: str) -> None:
     assert spelled(text) == address
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "",
@@ -126,7 +127,7 @@ def test_the_peer_of_a_socket_is_known_by_its_address(peer: object, address: str
     assert peer_address(peer) == address
 
 
-@pytest.mark.parametrize(
+@rows(
     ("peer", "forwarded_for", "address"),
     [
         ("192.0.2.1", None, "192.0.2.1"),

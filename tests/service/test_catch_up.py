@@ -11,7 +11,7 @@ import attrs
 import orjson
 import pytest
 import trio
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
@@ -228,7 +228,6 @@ def entered(scene: Scene) -> list[str]:
 
 
 @given(stored=stored, script=steps, before=steps, data=st.data())
-@settings(max_examples=300)
 async def test_without_since_the_last_ones_come_then_what_they_did_not_carry_then_the_live_ones(
     stored: int, script: list[str], before: list[str], data: st.DataObject
 ) -> None:
@@ -263,7 +262,6 @@ async def test_what_falls_out_of_the_history_between_join_and_catch_up_is_not_mi
 
 
 @given(stored=stored, script=steps, data=st.data())
-@settings(max_examples=300)
 async def test_with_since_everything_behind_it_comes_in_pages_and_then_live(
     stored: int, script: list[str], data: st.DataObject
 ) -> None:
@@ -292,7 +290,6 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
 
 @example(stored=9, script=["read", "read"])
 @given(stored=stored, script=steps)
-@settings(max_examples=100)
 async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catch_up, "PAGE_BYTES", 1)
@@ -300,7 +297,6 @@ async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -
 
 
 @given(stored=stored, most=st.integers(1, 3), since=st.none() | st.just(0), script=steps)
-@settings(max_examples=150)
 async def test_messages_of_many_bytes_come_on_more_pages_and_none_is_missing(
     stored: int, most: int, since: int | None, script: list[str]
 ) -> None:
@@ -312,7 +308,6 @@ async def test_messages_of_many_bytes_come_on_more_pages_and_none_is_missing(
 
 
 @given(stored=stored, since=st.none() | st.just(0), script=steps)
-@settings(max_examples=150)
 async def test_a_second_join_gives_the_room_once_more_without_a_hole(
     stored: int, since: int | None, script: list[str]
 ) -> None:
@@ -346,7 +341,6 @@ async def test_who_is_ahead_or_of_another_log_is_told_to_start_over(stand: Stand
     end=st.sampled_from(["go", "leave"]),
     rest=steps,
 )
-@settings(max_examples=150)
 async def test_who_goes_in_the_middle_is_in_no_room(
     stored: int, since: int | None, script: list[str], end: str, rest: list[str]
 ) -> None:

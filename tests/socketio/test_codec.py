@@ -19,6 +19,7 @@ from chatd.socketio import (
     encode,
     event_text,
 )
+from tests.rows import rows
 
 PLACE_0 = '{"_placeholder":true,"num":0}'
 PLACE_1 = '{"_placeholder":true,"num":1}'
@@ -86,21 +87,21 @@ def decode(text: str, *attachments: bytes, from_server: bool = True) -> Packet |
     return packet
 
 
-@pytest.mark.parametrize(("packet", "text", "attachments"), VECTORS)
+@rows(("packet", "text", "attachments"), VECTORS)
 def test_the_encoder_writes_the_vector(
     packet: Packet, text: str, attachments: tuple[bytes, ...]
 ) -> None:
     assert encode(packet) == Encoded(text.encode(), attachments)
 
 
-@pytest.mark.parametrize(("packet", "text", "attachments"), VECTORS)
+@rows(("packet", "text", "attachments"), VECTORS)
 def test_the_decoder_reads_the_vector(
     packet: Packet, text: str, attachments: tuple[bytes, ...]
 ) -> None:
     assert decode(text, *attachments) == packet
 
 
-@pytest.mark.parametrize(
+@rows(
     ("packet", "text"),
     [
         (packet, text)

@@ -14,6 +14,7 @@ from chatd.socketio import (
     Event,
     ProtocolError,
 )
+from tests.rows import rows
 
 from .test_codec import PLACE_0, PLACE_1, decode
 
@@ -69,7 +70,7 @@ def test_what_the_reference_parser_takes_is_taken(text: str, packet: object) -> 
     assert decode(text, from_server=False) == packet
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         # the type
@@ -102,8 +103,8 @@ def test_what_is_malformed_is_a_protocol_error(text: str) -> None:
         decode(text, from_server=False)
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_EVENT_NAMES))
-@pytest.mark.parametrize("head", ["2", "217", "2/,", "2/custom,", "50-"])
+@rows("name", sorted(RESERVED_EVENT_NAMES))
+@rows("head", ["2", "217", "2/,", "2/custom,", "50-"])
 def test_a_reserved_event_name_is_refused(head: str, name: str) -> None:
     with pytest.raises(ProtocolError, match="no legal name"):
         decode(f'{head}["{name}","x"]')
@@ -230,8 +231,8 @@ def test_each_packet_has_the_whole_time_for_its_attachments() -> None:
         assert decoder.receive_binary(b"a") is not None
 
 
-@pytest.mark.parametrize("depth", [513, 1000, 5000, 400_000])
-@pytest.mark.parametrize("head", ["2", "217", "2/,", "51-"])
+@rows("depth", [513, 1000, 5000, 400_000])
+@rows("head", ["2", "217", "2/,", "51-"])
 def test_deep_nesting_is_a_protocol_error(head: str, depth: int) -> None:
     with pytest.raises(ProtocolError):
         decode(f'{head}["m",{"[" * depth}{"]" * depth}]')

@@ -9,9 +9,10 @@ import pytest
 
 from chatd.socketio import MAX_NESTING, ProtocolError, dumps, loads
 from chatd.socketio.jsontext import MAX_BRACKETS, MAX_STRICT_CHARS
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "", " ", "[", "[1,]", "nul", "NaN", "[Infinity]", "[-Infinity]", "1e400", "-1e400",
@@ -28,8 +29,8 @@ def test_what_is_not_json_is_a_protocol_error(text: str) -> None:
         loads(text)
 
 
-@pytest.mark.parametrize("surrogate", ["", '"\\ud83d",'])
-@pytest.mark.parametrize(
+@rows("surrogate", ["", '"\\ud83d",'])
+@rows(
     ("digits", "value"),
     [
         ("0", 0),

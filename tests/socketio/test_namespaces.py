@@ -19,6 +19,7 @@ from chatd.socketio import (
     Received,
     TooManyAcks,
 )
+from tests.rows import rows
 
 
 class Conversation:
@@ -99,8 +100,8 @@ def test_an_event_in_a_joined_namespace_is_returned_as_it_is() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ['2["m"]', "30[]", "1", '2/custom,["m"]', "3/custom,[]"])
-@pytest.mark.parametrize(
+@rows("text", ['2["m"]', "30[]", "1", '2/custom,["m"]', "3/custom,[]"])
+@rows(
     "before",
     [
         [],  # never joined

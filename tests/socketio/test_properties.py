@@ -6,7 +6,7 @@ import json
 import tracemalloc
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatd.socketio import (
@@ -99,7 +99,6 @@ nearly_packets = st.lists(fragments, max_size=12).map("".join) | st.tuples(
 ).map("".join)
 
 
-@settings(max_examples=400)
 @given(st.lists(any_text | nearly_packets | st.binary(max_size=20), max_size=12), st.booleans())
 @example(["0", '52-["m"]', b"", b"", '2["m"]', "1"], True)
 def test_any_sequence_of_messages_gives_packets_or_a_protocol_error(

@@ -13,6 +13,7 @@ from chatd.sqlite_mcp.handle import Place
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import answer
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, checksum, failure, query, write
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
@@ -280,7 +281,14 @@ def make_virtual_tables(database: Path) -> None:
         )
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+def virtual_tables(database: Path) -> Path:
+    """A database with virtual tables in it."""
+    make_virtual_tables(database)
+    return database
+
+
+@rows(
     "table",
     [
         *("notes_data", "notes_idx", "notes_content", "notes_docsize", "notes_config"),
@@ -289,7 +297,7 @@ def make_virtual_tables(database: Path) -> None:
         *("sqlite_sequence", "sqlite_schema", "sqlite_master"),
     ],
 )
-@pytest.mark.parametrize(
+@rows(
     "sql",
     [
         "DELETE FROM {}",
@@ -305,13 +313,12 @@ def make_virtual_tables(database: Path) -> None:
     ],
 )
 def test_no_table_is_written_by_its_name_that_keeps_itself(
-    database: Path, sql: str, table: str
+    virtual_tables: Path, sql: str, table: str
 ) -> None:
-    make_virtual_tables(database)
-    before = checksum(database)
+    before = checksum(virtual_tables)
     with pytest.raises(DatabaseFailed):
-        write(database, sql.replace("{}", table))
-    assert checksum(database) == before
+        write(virtual_tables, sql.replace("{}", table))
+    assert checksum(virtual_tables) == before
 
 
 def test_the_sentence_says_that_a_table_keeps_itself(database: Path) -> None:

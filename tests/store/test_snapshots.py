@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat.queue import PRESENT, Gap, Queue
@@ -346,7 +346,6 @@ RECORDS = st.builds(MemberKept, ROOMS, USERS, QUEUES, SEQS) | st.builds(MemberRe
     after=st.integers(0, 6),
     newer_by=st.integers(0, 2),
 )
-@settings(max_examples=100)
 def test_a_base_and_the_log_since_give_what_the_log_gives(
     commits: list[list[Record]], after: int, newer_by: int
 ) -> None:

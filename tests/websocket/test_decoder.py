@@ -21,6 +21,7 @@ from chatd.websocket import (
     encode_text,
 )
 from chatd.websocket.decoder import FRAGMENTS_PER_EVENT, unmask
+from tests.rows import rows
 from tests.websocket.peers import KEY, drain, frame, held_bytes, is_over, more, outcome, text
 
 LIMIT = 1 << 20
@@ -69,12 +70,12 @@ VALID: dict[str, tuple[bytes, list[Event]]] = {
 }
 
 
-@pytest.mark.parametrize(("wire", "events"), VALID.values(), ids=VALID)
+@rows(("wire", "events"), VALID.values(), ids=VALID)
 def test_valid_input_gives_its_events(wire: bytes, events: list[Event]) -> None:
     assert decode(wire) == events
 
 
-@pytest.mark.parametrize("code", [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999])
+@rows("code", [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999])
 def test_a_close_code_of_the_registry_or_of_applications_is_delivered(code: int) -> None:
     assert decode(frame(8, code.to_bytes(2, "big"))) == [Close(code, "")]
 
@@ -129,18 +130,18 @@ INVALID: dict[str, tuple[bytes, CloseCode]] = {
 }
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_a_breach_fails_with_its_close_code(wire: bytes, code: CloseCode) -> None:
     assert outcome(Decoder(LIMIT), [wire])[1] == code
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_messages_before_a_breach_are_delivered(wire: bytes, code: CloseCode) -> None:
     alone, _ = outcome(Decoder(LIMIT), [wire])
     assert outcome(Decoder(LIMIT), [text("before") + wire]) == (["before", *alone], code)
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_after_a_breach_there_is_silence_and_nothing_is_held(wire: bytes, code: CloseCode) -> None:
     decoder = Decoder(LIMIT)
     assert outcome(decoder, [wire + text("after")])[1] == code
@@ -169,7 +170,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(("wire", "expected"), SMALL.values(), ids=SMALL)
+@rows(("wire", "expected"), SMALL.values(), ids=SMALL)
 def test_a_split_at_any_byte_changes_nothing(
     wire: bytes, expected: tuple[list[Event], int | None]
 ) -> None:
@@ -179,8 +180,8 @@ def test_a_split_at_any_byte_changes_nothing(
     assert outcome(Decoder(LIMIT), crumbs) == expected
 
 
-@pytest.mark.parametrize("size", [125, 126, 65535, 65536])
-@pytest.mark.parametrize("around", [-3, -2, -1, 0, 1, 2, 3])
+@rows("size", [125, 126, 65535, 65536])
+@rows("around", [-3, -2, -1, 0, 1, 2, 3])
 def test_a_large_frame_is_taken_from_two_reads(size: int, around: int) -> None:
     wire = text("x" * size) + text("next")
     at = len(text("x" * size)) + around

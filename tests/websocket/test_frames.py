@@ -16,6 +16,7 @@ from chatd.websocket import (
     encode_text,
     is_sendable_close_code,
 )
+from tests.rows import rows
 
 VECTORS = {
     "hello, RFC 6455 5.7": (encode_text(b"Hello"), b"\x81\x05Hello"),
@@ -42,7 +43,7 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize(("written", "expected"), VECTORS.values(), ids=VECTORS)
+@rows(("written", "expected"), VECTORS.values(), ids=VECTORS)
 def test_a_server_frame_has_these_bytes(written: bytes, expected: bytes) -> None:
     assert written == expected
 

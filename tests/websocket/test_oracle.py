@@ -14,7 +14,7 @@ Where they differ on purpose, or in what the RFC leaves open:
 
 from itertools import pairwise
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, ParseFailed
 from wsproto.frame_protocol import Opcode as TheirOpcode
@@ -153,13 +153,11 @@ def test_messages_are_those_of_wsproto(wire: bytes) -> None:
 @example(text(b"\xed", fin=False) + more(b"\xa0", fin=False))
 @example(frame(8, b"\x03\xf6"))
 @example(frame(8, b"\x03\xf6\x80"))
-@settings(max_examples=300)
 def test_sequences_with_odd_frames_end_as_in_wsproto(wire: bytes) -> None:
     compare(wire)
 
 
 @given(sequences, mutations)
-@settings(max_examples=500)
 def test_sequences_with_changed_bytes_end_as_in_wsproto(
     wire: bytes, changes: list[tuple[int, int]]
 ) -> None:
@@ -178,6 +176,5 @@ def test_sequences_that_break_off_end_as_in_wsproto(wire: bytes, place: int) -> 
 
 
 @given(st.binary(max_size=40))
-@settings(max_examples=300)
 def test_any_bytes_end_as_in_wsproto(wire: bytes) -> None:
     compare(wire)

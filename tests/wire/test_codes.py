@@ -1,6 +1,5 @@
-import pytest
-
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from tests.rows import rows
 
 # SPEC 3, "Codes", without those of features that are still to come.
 CODES = {
@@ -58,7 +57,7 @@ def test_every_code_is_explained() -> None:
     assert set(EXPLANATIONS) == set(Code)
 
 
-@pytest.mark.parametrize("code", Code)
+@rows("code", Code)
 def test_an_explanation_is_a_sentence_of_its_own(code: Code) -> None:
     sentence = EXPLANATIONS[code].sentence
     assert sentence[0].isupper() or sentence.startswith("messageId")
@@ -71,7 +70,7 @@ def test_a_retry_helps_where_the_server_or_the_time_was_at_fault() -> None:
     assert {code for code in Code if EXPLANATIONS[code].retryable is False} == CODES - RETRYABLE
 
 
-@pytest.mark.parametrize("code", Code)
+@rows("code", Code)
 def test_a_refusal_says_what_the_table_says(code: Code) -> None:
     assert Refusal(code).as_error() == {
         "code": code.value,

@@ -11,6 +11,7 @@ from chatd.wire import payloads as wire_payloads
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure, wire_name
 from chatd.wire.payloads import ChatAck, ChatMessage, Context, ContextConfig, HistoryGet
+from tests.rows import rows
 from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault
 
 MESSAGE = {"messageId": "m", "content": "c", "connectionId": "r"}
@@ -88,7 +89,7 @@ def test_every_payload_of_the_catalogue_has_its_shape_here() -> None:
     assert declared == {*SHAPES, Context, ContextConfig}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("change", "path"),
     [
         ({"messageId": None}, "messageId"),

@@ -11,6 +11,7 @@ from chatd.answers.sql.scopes import Scope
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import Plate
+from tests.rows import rows
 
 
 def within(dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> Narrowing:
@@ -28,7 +29,7 @@ def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list
     return plate.rows_
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "context", "name", "is_seen"),
     [
         ("sqlite", "orders", "Orders", True),
@@ -45,7 +46,7 @@ def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list
         ("mysql", "orders", "Orders", False),
     ],
 )
-@pytest.mark.parametrize("column", ["name", "TABLE_NAME", "Tables_in_shop", "value"])
+@rows("column", ["name", "TABLE_NAME", "Tables_in_shop", "value"])
 def test_a_table_is_seen_where_a_statement_may_touch_it(
     dialect: Dialect, context: str, name: str, is_seen: bool, column: str
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.answers.mcp.literals import DEPTH_MAX, BadLiteral, parse
+from tests.rows import rows
 
 PLAIN = (
     st.none()
@@ -44,7 +45,7 @@ def test_garbage_is_a_bad_literal_and_nothing_else(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "value"),
     [
         ("Decimal('1.50')", "1.50"),

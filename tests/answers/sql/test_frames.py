@@ -25,6 +25,7 @@ from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reading import Piece, Reading, Talk
 from chatd.wire.codes import Code
+from tests.rows import rows
 
 READINGS: list[Reading] = [
     Talk(),
@@ -61,7 +62,7 @@ def test_a_piece_arrives_as_it_was(piece: Piece) -> None:
     assert piece_from_json(piece_to_json(piece)) == piece
 
 
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         b"",

@@ -15,6 +15,7 @@ from chatd.answers.sql.lexer import (
     lex,
 )
 from tests.answers.sql.corpus import DIALECTS, bad, good
+from tests.rows import rows
 
 W, N, L, D, S = Kind.WORD, Kind.NAME, Kind.LITERAL, Kind.NUMBER, Kind.SYMBOL
 
@@ -37,7 +38,7 @@ def lexed(text: str, dialect: Dialect) -> Lexed:
     return result
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "text", "tokens"),
     [
         ("sqlite", "Select a1_", [(W, "SELECT"), (W, "A1_")]),
@@ -81,7 +82,7 @@ def test_a_text_is_read_as_the_dialect_reads_it(
         assert [(token.kind, token.text) for token in result.tokens] == tokens
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "text", "reason"),
     [
         ("sqlite", "'a", "no end"),
@@ -161,7 +162,7 @@ def test_what_comes_out_is_read_the_same_again(text: str, dialect: Dialect) -> N
     assert again.sql == once.sql
 
 
-@pytest.mark.parametrize(("dialect", "sql"), good())
+@rows(("dialect", "sql"), good())
 def test_honest_statements_are_clear(dialect: Dialect, sql: str) -> None:
     assert isinstance(lex(sql, dialect), Lexed)
 

@@ -23,6 +23,7 @@ from chatd.net.http.public import HEALTH_PATH, Health, public_app
 from chatd.net.http.reader import RequestHead
 from chatd.net.http.static import PAGE_FILES
 from tests.net.http.lanes import serving
+from tests.rows import rows
 
 
 def health() -> Health:
@@ -315,7 +316,7 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("path", "method", "status", "code"),
     [
         (HEALTH_PATH, "GET", 413, "body_too_large"),
@@ -328,7 +329,7 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
         ("/for/a", "OPTIONS", 204, None),
     ],
 )
-@pytest.mark.parametrize("chunked", [False, True])
+@rows("chunked", [False, True])
 def test_a_body_that_no_route_takes_is_refused_before_it_comes(
     path: str, method: str, status: int, code: str | None, chunked: bool
 ) -> None:

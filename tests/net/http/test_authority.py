@@ -3,6 +3,7 @@
 import pytest
 
 from chatd.net.http.authority import Host, WebOrigin, parse_host, parse_origin
+from tests.rows import rows
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ NO_HOSTS = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_HOSTS)
+@rows("text", NO_HOSTS)
 def test_what_is_nearly_a_host_is_none(text: str) -> None:
     assert parse_host(text) is None
 
@@ -100,7 +101,7 @@ def test_an_origin_is_a_scheme_and_a_host(text: str, origin: WebOrigin) -> None:
     assert parse_origin(text) == origin
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "null",

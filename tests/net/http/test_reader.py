@@ -17,6 +17,7 @@ from chatd.net.http.reader import (
     RequestHead,
     RequestReader,
 )
+from tests.rows import rows
 
 HEAD = (
     b"GET /socket.io/?EIO=4&a=b HTTP/1.1\r\nHost: here\r\nX-Many: 1\r\nx-many: 2\r\n"
@@ -159,15 +160,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
+@rows(("sent", "status"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_head_is_refused_with_a_status(sent: bytes, status: int) -> None:
     with pytest.raises(BadRequestError) as caught:
         read_head(sent)
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize("piece", [1, 2, 5])
-@pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
+@rows("piece", [1, 2, 5])
+@rows(("sent", "status"), REFUSED.values(), ids=REFUSED)
 def test_it_is_refused_all_the_same_when_it_comes_in_pieces(
     sent: bytes, status: int, piece: int
 ) -> None:
@@ -385,7 +386,7 @@ def test_one_read_of_crumbs_is_taken_in_turns() -> None:
     assert not reader.can_go_on
 
 
-@pytest.mark.parametrize(
+@rows(
     "sent",
     [
         b"what\r\n",

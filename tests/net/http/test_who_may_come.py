@@ -1,11 +1,10 @@
 """Pure rules at the door: origins and hosts."""
 
-import pytest
-
 from chatd.net.http.cors import CorsPolicy
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("origin", "host", "on_loopback", "elsewhere"),
     [
         (None, "chat.example", True, True),
@@ -63,7 +62,7 @@ def test_a_star_lets_every_page_in() -> None:
     assert rules.allows_origin("null", "chat.example")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("host", "allowed"),
     [
         (None, True),
