@@ -50,7 +50,7 @@ class Admitted(Generic[T]):
 _ROOM: Final[Admitted[Any]] = Admitted()
 
 
-class Connection(Protocol):
+class CountedConnection(Protocol):
     """An open connection, as far as it is counted; compared by identity."""
 
     @property
@@ -97,17 +97,19 @@ class Admission:
         self._pending: dict[str, OrderedDict[str, None]] = {}
         self._connected: dict[str, int] = {}
         # Connections that have shown none, as far as was looked; the oldest first.
-        self._unknown_of: dict[str, OrderedDict[Connection, None]] = {}
-        self._unknown: OrderedDict[Connection, None] = OrderedDict()
+        self._unknown_of: dict[str, OrderedDict[CountedConnection, None]] = {}
+        self._unknown: OrderedDict[CountedConnection, None] = OrderedDict()
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
 
-    def open_connection(self, connection: Connection) -> Admitted[Connection] | Overload:
+    def open_connection(
+        self, connection: CountedConnection
+    ) -> Admitted[CountedConnection] | Overload:
         """Count an accepted connection, or say why there is no room."""
         key = counted_as(connection.address)
         count = self._connected.get(key, 0)
-        admitted: Admitted[Connection] = _ROOM
+        admitted: Admitted[CountedConnection] = _ROOM
         if self.connections >= self._max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
@@ -128,7 +130,7 @@ class Admission:
         self.connections += 1
         return admitted
 
-    def close_connection(self, connection: Connection) -> None:
+    def close_connection(self, connection: CountedConnection) -> None:
         """A connection that was counted ended."""
         self._no_longer_unknown(connection)
         _count(self._connected, counted_as(connection.address), -1)
@@ -136,7 +138,9 @@ class Admission:
         if self.connections == 0 and self._emptied is not None:
             self._emptied.set()
 
-    def _oldest_unknown(self, among: OrderedDict[Connection, None] | None) -> Connection | None:
+    def _oldest_unknown(
+        self, among: OrderedDict[CountedConnection, None] | None
+    ) -> CountedConnection | None:
         """Looked at only where there is no room, so that no message pays for it; a connection that
         turns out to be known is not looked at again."""
         while among:
@@ -146,7 +150,7 @@ class Admission:
             self._no_longer_unknown(oldest)
         return None
 
-    def _no_longer_unknown(self, connection: Connection) -> None:
+    def _no_longer_unknown(self, connection: CountedConnection) -> None:
         if connection in self._unknown:
             del self._unknown[connection]
             _remove(self._unknown_of, counted_as(connection.address), connection)

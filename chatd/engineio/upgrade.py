@@ -3,7 +3,7 @@
 A client opens a WebSocket with the sid of its polling session, sends `2probe`, is answered
 `3probe`, lets its last poll end, and sends `5`; from then on the WebSocket carries the session.
 Until then the polling session must survive whatever happens to the WebSocket. Source: Engine.IO 4,
-"Upgrade"; WIRE d4.
+"Upgrade"; what it leaves open is measured (docs/architecture, "What real peers send").
 
 States:
 
@@ -41,8 +41,8 @@ States:
 "As usual" means that the session treats it as if this machine did not exist, "-" that nothing is to
 be done (a timer that was overtaken, input after the end). A breach has no entry in the table: the
 WebSocket that sent it is closed. In POLLING that is one which the session has already let go, in
-WEBSOCKET a ping from a client. A WebSocket that was refused is nobody's: its packets and its loss
-are no input.
+WEBSOCKET a ping from a client. A WebSocket that was refused belongs to no session: its packets and
+its loss are no input.
 """
 
 import enum

@@ -20,9 +20,9 @@ from chatd.socketio import (
     AckReceived,
     ConnectRequested,
     Decoder,
-    Disconnected,
     Encoded,
     Event,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
     ack_text,
@@ -167,7 +167,7 @@ class SocketIOConnection:
                 if self.session.is_over:
                     return None
                 return self._app.on_connect(self, namespace, auth)
-            case Disconnected(namespace):
+            case NamespaceLeft(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
                 on_answer = self._answers.pop(ack_id, None) if self._answers else None

@@ -19,10 +19,10 @@ from chatd.net.addresses import peer_address
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.reader import RequestHead
 
-Message = dict[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = dict[str, Any]
+AsgiScope = dict[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -111,7 +111,7 @@ class HttpApp:
     def __init__(self, table: Mapping[str, Route]) -> None:
         self._table = table
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
                 request = await _request_of(scope, receive)
@@ -164,7 +164,7 @@ def _request_with(head: RequestHead) -> Request:
     return Request(head.method, path, head.query, tuple(head.headers.items()), peer="")
 
 
-async def _request_of(scope: Scope, receive: Receive) -> Request:
+async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
     """A request with its body, which is all there."""
     body = bytearray()
     has_more = True

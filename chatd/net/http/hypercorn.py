@@ -31,7 +31,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
-from chatd.net.http.app import Message, Receive, Response, Scope, Send, refusal
+from chatd.net.http.app import AsgiMessage, AsgiScope, Receive, Response, Send, refusal
 from chatd.net.http.connection import PHRASES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
 
@@ -63,7 +63,7 @@ UPGRADE_REFUSED: Final = refusal(
 class HttpApplication(Protocol):
     """An ASGI application that sees "http" scopes alone, and says which bodies it takes."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None: ...
 
     def judge_body(self, head: RequestHead) -> int | Response:
         """How many bytes of body are taken of a request that has one, or the answer to it."""
@@ -158,11 +158,11 @@ class HypercornServer:
         else:
             connection.finish(b"")
 
-    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run_app(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
         has_begun = False
 
-        async def send_on(message: Message) -> None:
+        async def send_on(message: AsgiMessage) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)

@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Receive, Response, Scope, Send
+from chatd.net.http.app import AsgiScope, Receive, Response, Send
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.hypercorn import HttpApplication, HypercornServer
 from chatd.net.http.reader import RequestHead
@@ -21,10 +21,10 @@ HARD_LIMIT_S = 40
 class App:
     """An ASGI application that takes bodies of so many bytes on every path."""
 
-    call: Callable[[Scope, Receive, Send], Awaitable[None]]
+    call: Callable[[AsgiScope, Receive, Send], Awaitable[None]]
     max_body_bytes: int = 1_000_000
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
 
     def judge_body(self, head: RequestHead) -> int | Response:

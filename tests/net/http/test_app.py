@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from chatd.net.http.app import (
+    AsgiMessage,
     HttpApp,
-    Message,
     Request,
     Response,
     Route,
@@ -49,16 +49,16 @@ async def ask(
     pieces: tuple[bytes, ...] = (),
 ) -> Answer:
     """One request, with its body in pieces."""
-    events: list[Message] = [
+    events: list[AsgiMessage] = [
         {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
     ]
     events.append({"type": "http.request", "body": b"", "more_body": False})
-    sent: list[Message] = []
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         return events.pop(0)
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     scope = {
@@ -176,7 +176,7 @@ async def test_a_path_that_ends_in_a_slash_is_nothing_beside_it(path: str) -> No
     assert (await ask(app, path)).status == 404
 
 
-async def no_body() -> Message:
+async def no_body() -> AsgiMessage:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
@@ -192,7 +192,7 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
     async def in_pieces(_request: Request) -> Response:
         return Response(200, (), pieces())
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         seen.append((message.get("body"), made.copy()))
         assert b"content-length" not in dict(message.get("headers", ()))
 
@@ -400,12 +400,12 @@ async def test_the_script_finds_what_it_fills_in_and_never_writes_markup() -> No
 
 async def test_a_server_that_asks_for_a_lifespan_gets_its_answers() -> None:
     events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent: list[Message] = []
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         return events.pop(0)
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     await public_app(health)({"type": "lifespan"}, receive, send)
