@@ -55,7 +55,6 @@ class PollingTransport:
     __slots__ = (
         "_counted",
         "_last_words",
-        "_limit",
         "_poll",
         "_post",
         "_probe",
@@ -64,6 +63,7 @@ class PollingTransport:
         "_upgrade",
         "_waiting_bytes",
         "backlog",
+        "deadline_entry",
     )
 
     name = "polling"
@@ -75,11 +75,11 @@ class PollingTransport:
         self._poll: Exchange | None = None
         self._post: Exchange | None = None
         self._probe: WebSocketTransport | None = None
-        self._limit: ProbeLimit | None = None
         self._last_words: list[Outgoing] = []
         self._counted = 0  # of what is pending, so many are in the backlog
         self._waiting_bytes = 0
         self.backlog = Backlog(sessions.settings.backlog_bytes)
+        self.deadline_entry: TimerEntry | None = None  # of the probe
 
     # Requests
 
@@ -265,8 +265,7 @@ class PollingTransport:
         if UpgradeAction.REFUSE_SECOND in self._upgrade.receive(UpgradeInput.WEBSOCKET_ATTACHED):
             return False
         self._probe = probe
-        self._limit = ProbeLimit(self)
-        self._sessions.deadlines.schedule(self._limit, trio.current_time() + time_limit_s)
+        self._sessions.deadlines.schedule(self, trio.current_time() + time_limit_s)
         return True
 
     def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
@@ -286,9 +285,10 @@ class PollingTransport:
             self._act(UpgradeInput.WEBSOCKET_LOST)
             self._session.flush()
 
-    def on_probe_limit(self) -> None:
+    def on_deadline(self, now_s: float) -> float:
         """The probe took too long."""
         self._act(UpgradeInput.TIME_LIMIT_REACHED)
+        return math.inf
 
     def _act(self, happened: UpgradeInput) -> None:
         for action in self._upgrade.receive(happened):
@@ -330,9 +330,7 @@ class PollingTransport:
     def _let_go(self) -> WebSocketTransport | None:
         """The WebSocket that was being probed, which this transport knows no more."""
         probe, self._probe = self._probe, None
-        if self._limit is not None:
-            self._sessions.deadlines.schedule(self._limit, math.inf)
-            self._limit = None
+        self._sessions.deadlines.schedule(self, math.inf)
         return probe
 
     def _close_polling(self) -> None:
@@ -354,17 +352,3 @@ class PollingTransport:
 
 def _payload(packets: list[Outgoing]) -> bytes:
     return encode_payload([piece for outgoing in packets for piece in outgoing.pieces])
-
-
-class ProbeLimit:
-    """The time that a probe may take."""
-
-    __slots__ = ("_transport", "deadline_entry")
-
-    def __init__(self, transport: PollingTransport) -> None:
-        self._transport = transport
-        self.deadline_entry: TimerEntry | None = None
-
-    def on_deadline(self, now_s: float) -> float:
-        self._transport.on_probe_limit()
-        return math.inf

@@ -112,14 +112,9 @@ class HttpApp:
         self._table = table
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "http":
-                request = await _request_of(scope, receive)
-                await _send_response(scope["method"], await self._respond(request), send)
-            case "lifespan":
-                await _attend_lifespan(receive, send)
-            case other:
-                raise ValueError(f"an ASGI scope that this application does not serve: {other}")
+        """Answer an "http" scope; no other comes from a request that was read here."""
+        request = await _request_of(scope, receive)
+        await _send_response(scope["method"], await self._respond(request), send)
 
     def judge_body(self, head: RequestHead) -> int | Response:
         """How many bytes of body are taken of this request, or the answer where it goes no further.
@@ -246,10 +241,3 @@ async def _send_response(method: str, response: Response, send: Send) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         body = b""
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _attend_lifespan(receive: Receive, send: Send) -> None:
-    """Nothing is started here; a server that asks is told so."""
-    while (await receive())["type"] == "lifespan.startup":
-        await send({"type": "lifespan.startup.complete"})
-    await send({"type": "lifespan.shutdown.complete"})

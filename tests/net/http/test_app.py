@@ -398,23 +398,6 @@ async def test_the_script_finds_what_it_fills_in_and_never_writes_markup() -> No
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval", script)
 
 
-async def test_a_server_that_asks_for_a_lifespan_gets_its_answers() -> None:
-    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent: list[AsgiMessage] = []
-
-    async def receive() -> AsgiMessage:
-        return events.pop(0)
-
-    async def send(message: AsgiMessage) -> None:
-        sent.append(message)
-
-    await public_app(health)({"type": "lifespan"}, receive, send)
-    assert [message["type"] for message in sent] == [
-        "lifespan.startup.complete",
-        "lifespan.shutdown.complete",
-    ]
-
-
 @pytest.mark.parametrize(
     ("head", "status"),
     [
