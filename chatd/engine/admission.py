@@ -1,4 +1,4 @@
-"""Who may open a session now: ceilings on handshakes, connections, and sessions of an address.
+"""Ceilings on handshakes, on connections, and on the sessions of an address.
 
 Anybody can open connections and sessions, without a token, as fast as a machine can. So where a
 ceiling is reached, the peer that has shown no token for longest gives way to the newest: a client

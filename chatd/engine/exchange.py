@@ -69,8 +69,8 @@ class Exchange:
         return body
 
     async def ended(self, max_bytes: int, timeout_s: float) -> bool:
-        """Return when it is answered, and a body that nobody wanted was dropped where another
-        request may follow; False where the connection is over before."""
+        """Return when it is answered; where another request may follow, an unwanted body is dropped
+        first. False where the connection is over before."""
         connection = self._connection
         if connection.is_finished:
             return False

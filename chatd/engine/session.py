@@ -35,7 +35,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClosed
 
 PING = Outgoing(b"2")
-LOG_ID_CHARS = 8  # of a sid, which is a credential: a log shows as much as tells sessions apart
+LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
 
 
 @attrs.frozen
@@ -148,7 +148,7 @@ class Session:
 
     @property
     def log_id(self) -> str:
-        """The session as logs name it: enough of the sid, which is a credential, to tell it."""
+        """The session as logs name it."""
         return self.sid[:LOG_ID_CHARS]
 
     def identify(self, user_id: str) -> None:

@@ -12,7 +12,7 @@ from chatd.net.backlog import Backlog
 Work: TypeAlias = Coroutine[Any, Any, object]
 """What a packet asks for and has to wait for. The task that owns the input of the session awaits it
 before it reads on: so order holds, and back-pressure reaches the peer. Work that will never be
-awaited is closed; so no Work holds another one, which nobody could close."""
+awaited is closed. No Work holds another one, which would be left unawaited then."""
 
 
 class Transport(Protocol):

@@ -109,7 +109,7 @@ class WebSocketTransport:
                     nursery.cancel_scope.cancel()
         finally:
             if self._work is not None:
-                self._work.close()  # nobody will await it
+                self._work.close()  # it will not be awaited
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     async def _read(self) -> None:

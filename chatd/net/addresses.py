@@ -20,7 +20,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL: Final = "local"
 HOPS_MAX: Final = 16
-"""Entries of an X-Forwarded-For that are looked at, from its end: nobody has more proxies in a row.
+"""Entries of an X-Forwarded-For that are looked at, from its end: no request comes by more proxies.
 What stands before them is not even split."""
 ENTRY_CHARS_MAX: Final = 64
 """Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry

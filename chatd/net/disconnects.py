@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class DisconnectReason(StrEnum):
-    """A reason, as it stands in logs and is told to the application."""
+    """A reason, as logs and the application get it."""
 
     TRANSPORT_CLOSE = "transport close"  # the peer ended the connection
     TRANSPORT_ERROR = "transport error"  # the connection broke, or its framing was violated

@@ -96,7 +96,7 @@ class EpollWatch:
         self._owner = owner
         self._fd = fd
         self.task: trio.lowlevel.Task | None = None
-        self.is_ready = False  # an edge came while nobody waited
+        self.is_ready = False  # an edge came while no task waited
         self.has_ended = False  # no edge will come any more
 
     async def readable(self) -> None:
@@ -158,7 +158,7 @@ class TrioWatch:
             await trio.lowlevel.wait_readable(self._sock.fileno())
 
     def again(self) -> None:
-        pass  # Trio's wait tells of what is there, whenever it came
+        pass  # Trio's wait reports what is there, however long
 
     def wake(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())

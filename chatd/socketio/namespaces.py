@@ -89,7 +89,7 @@ class Namespaces:
         self._acks_due: dict[int, str] | None = None
 
     def receive(self, packet: Packet) -> Received | None:
-        """Return what `packet` means, None for an ack that nobody waits for.
+        """Return what `packet` means, None for an ack that is not waited for.
 
         An event is returned as it is. Raises `ProtocolError` where the table above has no entry.
         """
@@ -136,7 +136,7 @@ class Namespaces:
         return encode(ConnectError(namespace, payload))
 
     def disconnect(self, namespace: str) -> Encoded:
-        """Put the peer out of a joined namespace and return what tells it.
+        """Put the peer out of a joined namespace and return the packet for it.
 
         Stock clients do not come back by themselves after this: end the transport instead where
         they should.

@@ -79,8 +79,8 @@ class Close:
 class Fragments:
     """The peer sent so many frames that completed no message (section 5.4).
 
-    They cost as much to take as messages do, and bring nothing: whoever reads for many peers lets
-    others have their turn, and counts them.
+    They cost as much to take as messages do, and bring nothing: a server gives other peers their
+    turn, and counts them.
     """
 
     count: int

@@ -49,7 +49,7 @@ class Request:
     """A request, whole.
 
     `path` is decoded. `query` is raw, without its question mark; names in `headers` are lower-case.
-    `peer` is the address of the connection's other end, be it a proxy.
+    `peer` is the address of the connection's other end, which may be a proxy.
     """
 
     method: str
@@ -204,7 +204,7 @@ def _cors(route: Route, request: Request) -> Headers:
 
 
 def _dressed(route: Route, request: Request, response: Response) -> Response:
-    """The response, with what its route says each time, and who may read it."""
+    """The response, with the headers of its route, and those that say which page may read it."""
     cors = _cors(route, request)
     more = (*cors, *(EXPOSED if cors else ()), *route.headers)
     return attrs.evolve(response, headers=(*response.headers, *more))

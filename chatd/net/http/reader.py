@@ -5,7 +5,7 @@ left for the next request. Knows no route. A head is one regular expression, mat
 byte to its last. What another reader of the same bytes might take otherwise is refused: bare CR or
 LF, folded lines, NUL, white space before a colon, two lengths, a length beside chunks, an encoding
 other than chunked, a target that is not a path, another version. So a request that came this far
-means the same to whoever reads it next, be it a proxy before us or Hypercorn behind.
+means the same to a proxy before us and to Hypercorn behind.
 
 Chunks are taken in slices of `CHUNKS_PER_TURN`, so that a body in crumbs does not keep others
 waiting, and their number is bounded by what they carry.
@@ -29,13 +29,13 @@ EMPTY_LINES_MAX: Final = 8
 CHUNKS_FREE: Final = 1_024
 CHUNK_BYTES_MIN: Final = 64
 """A body may have `CHUNKS_FREE` chunks of any size; all that it has beyond them carry so many bytes
-on average, or it is refused with 413. Nobody writes a body byte by byte unless to cost us time."""
+on average, or it is refused with 413. A body in smaller pieces is an attack."""
 
 CHUNKS_PER_TURN: Final = 128
 """Chunks that are taken before others get their turn: a third of a millisecond."""
 
 TOO_LARGE: Final = frozenset({413, 431})
-"""What a request is told of which some part is too large; the rest of it is well-formed."""
+"""Statuses of a request of which some part is too large; the rest of it is well-formed."""
 
 _END: Final = b"\r\n\r\n"
 _LINE_END: Final = b"\r\n"
@@ -111,7 +111,7 @@ class RequestHead:
 
     @property
     def has_body(self) -> bool:
-        """Whether a body follows, be it an empty one in chunks."""
+        """Whether a body follows; one in chunks may be empty."""
         return self.is_chunked or self.declared_length > 0
 
     def header(self, name: bytes) -> str | None:
@@ -179,20 +179,20 @@ class RequestReader:
         self._buffer += data
 
     @property
+    def rest(self) -> bytes:
+        """What was fed and belongs to no request yet."""
+        return bytes(self._buffer)
+
+    @property
     def waiting_bytes(self) -> int:
-        """How much was fed and belongs to nothing that was taken yet."""
+        """How much that is."""
         return len(self._buffer)
 
     def drop(self) -> int:
-        """Forget what was fed and not taken; returns how much it was."""
+        """Forget it; returns how much it was."""
         dropped = len(self._buffer)
         self._buffer.clear()
         return dropped
-
-    @property
-    def rest(self) -> bytes:
-        """What was fed and belongs to nothing that was taken yet."""
-        return bytes(self._buffer)
 
     def head(self) -> RequestHead | None:
         """The next head once it is complete. Raises BadRequestError."""
@@ -328,7 +328,7 @@ class RequestReader:
         self._part = _Part.CHUNK_BYTES
 
     def _end_trailers(self, line: bytes) -> bool:
-        """Whether this line ends the body; trailers, which nobody asked for, are passed over."""
+        """Whether this line ends the body; trailers are passed over."""
         if not line:
             return True
         if not _TRAILER.fullmatch(line):
