@@ -39,7 +39,7 @@ class Overload:
 
 
 @attrs.frozen
-class Admitted(Generic[T]):
+class Vacancy(Generic[T]):
     """There is room. Where a ceiling was reached, `limit` names it, and `instead_of` is what has to
     end now, and counts until then."""
 
@@ -47,7 +47,7 @@ class Admitted(Generic[T]):
     limit: str = ""
 
 
-_ROOM: Final[Admitted[Any]] = Admitted()
+_ROOM: Final[Vacancy[Any]] = Vacancy()
 
 
 class CountedConnection(Protocol):
@@ -105,30 +105,30 @@ class Admission:
 
     def open_connection(
         self, connection: CountedConnection
-    ) -> Admitted[CountedConnection] | Overload:
+    ) -> Vacancy[CountedConnection] | Overload:
         """Count an accepted connection, or say why there is no room."""
         key = counted_as(connection.address)
         count = self._connected.get(key, 0)
-        admitted: Admitted[CountedConnection] = _ROOM
+        vacancy: Vacancy[CountedConnection] = _ROOM
         if self.connections >= self._max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
                 return Overload("max_connections", 1)
-            admitted = Admitted(oldest, "max_connections")
+            vacancy = Vacancy(oldest, "max_connections")
         elif count >= self._connections_per_address and not is_trusted(
             connection.address, self._trusted_proxies
         ):
             oldest = self._oldest_unknown(self._unknown_of.get(key))
             if oldest is None:
                 return Overload("connections_per_address", RETRY_AFTER_CEILING_S)
-            admitted = Admitted(oldest, "connections_per_address")
-        if admitted.instead_of is not None:
-            self._no_longer_unknown(admitted.instead_of)
+            vacancy = Vacancy(oldest, "connections_per_address")
+        if vacancy.instead_of is not None:
+            self._no_longer_unknown(vacancy.instead_of)
         self._connected[key] = count + 1
         self._unknown_of.setdefault(key, OrderedDict())[connection] = None
         self._unknown[connection] = None
         self.connections += 1
-        return admitted
+        return vacancy
 
     def close_connection(self, connection: CountedConnection) -> None:
         """A connection that was counted ended."""
@@ -161,7 +161,7 @@ class Admission:
             self._emptied = trio.Event()
             await self._emptied.wait()
 
-    def open_session(self, address: str, sid: str, now_s: float) -> Admitted[str] | Overload:
+    def open_session(self, address: str, sid: str, now_s: float) -> Vacancy[str] | Overload:
         """Count a session of this address, or say why there is no room for it. `instead_of` is the
         sid of a pending session."""
         if self.is_draining:
@@ -173,17 +173,17 @@ class Admission:
         wait_s = self._handshakes.wait_s(now_s, kept)
         if wait_s > 0:
             return Overload("handshakes_per_second", math.ceil(wait_s))
-        admitted: Admitted[str] = _ROOM
+        vacancy: Vacancy[str] = _ROOM
         if self._by_address.get(key, 0) >= self._sessions_per_address:
             if not pending:
                 return Overload("sessions_per_address", RETRY_AFTER_CEILING_S)
-            admitted = Admitted(next(iter(pending)), "sessions_per_address")
+            vacancy = Vacancy(next(iter(pending)), "sessions_per_address")
         elif is_crowded:
-            admitted = Admitted(next(iter(pending)), "pending_sessions_per_address")
+            vacancy = Vacancy(next(iter(pending)), "pending_sessions_per_address")
         self._handshakes.take()
         _count(self._by_address, key, 1)
         self._pending.setdefault(key, OrderedDict())[sid] = None
-        return admitted
+        return vacancy
 
     def identify_session(self, address: str, sid: str) -> None:
         """A session of this address has shown whose it is."""

@@ -4,15 +4,23 @@ Owns what the session asks of whatever carries it, and `Work`, which a transport
 a packet. Knows neither sockets nor HTTP.
 """
 
-from collections.abc import Coroutine
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Generator
+from typing import Any, Protocol
 
 from chatd.net.backlog import Backlog
 
-Work: TypeAlias = Coroutine[Any, Any, object]
-"""What a packet asks for and has to wait for. The task that owns the input of the session awaits it
-before it reads on: so order holds, and back-pressure reaches the peer. Work that will never be
-awaited is closed. No Work holds another one, which would be left unawaited then."""
+
+class Work(Protocol):
+    """What a packet asks for and has to wait for, as a coroutine.
+
+    The task that owns the input of the session awaits it before it reads on: so order holds, and
+    back-pressure reaches the peer. Work that will never be awaited is closed, and closes the work
+    that it holds.
+    """
+
+    def __await__(self) -> Generator[Any, Any, object]: ...
+
+    def close(self) -> None: ...
 
 
 class Transport(Protocol):

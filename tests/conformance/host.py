@@ -27,8 +27,9 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import Health, public_app
 from chatd.net.poller import make_poller
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Application, SocketIOConnection
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.ports import Application
+from chatd.sockets.socket import SocketIOConnection
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted
@@ -46,11 +47,11 @@ class Silence:
         pass
 
 
-def sockets_of(make: Callable[[Adapter], Application]) -> Callable[[Flusher], MakeUpper]:
+def sockets_of(make: Callable[[LocalAdapter], Application]) -> Callable[[Flusher], MakeUpper]:
     """Sessions that speak Socket.IO to the application `make(adapter)`."""
 
     def prepare(flusher: Flusher) -> MakeUpper:
-        adapter = Adapter(flusher)
+        adapter = LocalAdapter(flusher)
         app = make(adapter)
         return lambda session, handshake: SocketIOConnection(session, handshake, app, adapter)
 
@@ -67,7 +68,7 @@ def arguments(heartbeat: HeartbeatSettings = HEARTBEAT) -> tuple[int, HeartbeatS
     return given.port, HeartbeatSettings(given.ping_interval / 1000, given.ping_timeout / 1000)
 
 
-def run_from_command_line(make: Callable[[Adapter], Application], **settings: Any) -> None:
+def run_from_command_line(make: Callable[[LocalAdapter], Application], **settings: Any) -> None:
     """Serve `make(adapter)` as the command line says; `heartbeat` in `settings` is the default."""
     port, heartbeat = arguments(settings.pop("heartbeat", HEARTBEAT))
     run_application(sockets_of(make), port=port, heartbeat=heartbeat, **settings)

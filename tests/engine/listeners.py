@@ -33,9 +33,11 @@ from chatd.net.http.public import Health, public_app
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
-from chatd.socketio import Event, encode
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Application, Socket, SocketIOConnection, outgoing
+from chatd.socketio import Event
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import free_event_packet
+from chatd.sockets.ports import Application
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
 PATH = b"/socket.io/"
@@ -48,7 +50,7 @@ SEND_BUFFER_BYTES = 16_384  # of the kernel, so that a peer that does not read i
 class EchoApp:
     """Says what it hears. `gate` holds back the event `wait`."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         self.adapter = adapter
         self.gate = trio.Event()
         self.waiting = trio.Event()
@@ -77,13 +79,13 @@ class EchoApp:
                 self.adapter.join(socket, room)
                 socket.ack(event.ack_id)
             case ["say", str(room), what]:
-                said = outgoing(encode(Event(socket.namespace, ["said", what])))
+                said = free_event_packet(socket.namespace, ["said", what])
                 self.adapter.broadcast(socket.namespace, room, said)
             case ["say but me", str(room), what]:
-                said = outgoing(encode(Event(socket.namespace, ["said", what])))
+                said = free_event_packet(socket.namespace, ["said", what])
                 self.adapter.broadcast(socket.namespace, room, said, but=socket)
             case ["catch up", int(size)]:
-                socket.session.send_catch_up(outgoing(encode(Event("/", ["page", "x" * size]))))
+                socket.session.send_catch_up(free_event_packet("/", ["page", "x" * size]))
             case ["question"]:
                 socket.ask(self.answers.append, "question", 42)
             case ["leave me"]:
@@ -120,7 +122,7 @@ class Door:
 
     door: Listener
     sessions: Sessions
-    adapter: Adapter
+    adapter: LocalAdapter
     admission: Admission
     recorder: Recorder
     app: EchoApp
@@ -211,11 +213,11 @@ async def open_door(
     max_connections: int = 1000,
     origins: CorsPolicy = LOOPBACK_ONLY,
     readiness: Callable[[], Poller] = make_poller,
-    make_app: Callable[[Adapter], EchoApp] = EchoApp,
+    make_app: Callable[[LocalAdapter], EchoApp] = EchoApp,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
-    adapter = Adapter(flusher)
+    adapter = LocalAdapter(flusher)
     app = make_app(adapter)
     waits = readiness()
     admission = Admission(

@@ -14,7 +14,7 @@ from chatd.engine.flusher import SLICE, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 
 HARD_LIMIT_S = 40
 
@@ -126,7 +126,7 @@ class Member:
 
 def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     flusher = Flusher()
-    adapter = Adapter(flusher)
+    adapter = LocalAdapter(flusher)
     one, two, other_room, other_space = Member(), Member(), Member(), Member("/custom")
     adapter.join(one, "r")  # type: ignore[arg-type]
     adapter.join(one, "r")  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
 
 
 def test_rooms_exist_while_somebody_is_in_them() -> None:
-    adapter = Adapter(Flusher())
+    adapter = LocalAdapter(Flusher())
     one = Member()
     for room in ("a", "b", "c"):
         adapter.join(one, room)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from chatd.engine.throttle import (
 )
 from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.service.connect import REFUSALS_MAX
 from tests.engine.listeners import Door, drop_work
 from tests.net.peers import PING, TEXT, frame
 from tests.service.chats import ROOM, open_chat, token

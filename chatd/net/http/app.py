@@ -69,7 +69,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @attrs.frozen
-class Route:
+class HttpRoute:
     """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
@@ -108,7 +108,7 @@ def method_not_allowed(allowed: Iterable[str]) -> Response:
 class HttpApp:
     """Routes, and nothing else, as an ASGI application."""
 
-    def __init__(self, table: Mapping[str, Route]) -> None:
+    def __init__(self, table: Mapping[str, HttpRoute]) -> None:
         self._table = table
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -177,7 +177,7 @@ async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
     )
 
 
-def _answer_early(route: Route, request: Request) -> Response | None:
+def _answer_early(route: HttpRoute, request: Request) -> Response | None:
     """The answer that needs no handler: to strangers' pages, to preflights, to other methods."""
     if not _comes_from_friends(route, request):
         return refusal(403, "forbidden_origin", "This origin, or this host, is not answered.")
@@ -188,7 +188,7 @@ def _answer_early(route: Route, request: Request) -> Response | None:
     return None
 
 
-def _comes_from_friends(route: Route, request: Request) -> bool:
+def _comes_from_friends(route: HttpRoute, request: Request) -> bool:
     return route.cors is None or route.cors.allows(*_origin_and_host(request))
 
 
@@ -196,21 +196,21 @@ def _origin_and_host(request: Request) -> tuple[str | None, str | None]:
     return request.header(b"origin"), request.header(b"host")
 
 
-def _cors(route: Route, request: Request) -> Headers:
+def _cors(route: HttpRoute, request: Request) -> Headers:
     """What lets a page of an allowed origin read the answer."""
     if route.cors is None or not _comes_from_friends(route, request):
         return ()
     return route.cors.header_fields(*_origin_and_host(request))
 
 
-def _dressed(route: Route, request: Request, response: Response) -> Response:
+def _dressed(route: HttpRoute, request: Request, response: Response) -> Response:
     """The response, with the headers of its route, and those that say which page may read it."""
     cors = _cors(route, request)
     more = (*cors, *(EXPOSED if cors else ()), *route.headers)
     return attrs.evolve(response, headers=(*response.headers, *more))
 
 
-def _preflight_headers(route: Route) -> Headers:
+def _preflight_headers(route: HttpRoute) -> Headers:
     methods = ", ".join(route.allowed()).encode("ascii")
     return (
         (b"access-control-allow-methods", methods),
@@ -219,7 +219,7 @@ def _preflight_headers(route: Route) -> Headers:
     )
 
 
-def _find(table: Mapping[str, Route], path: str) -> Route | None:
+def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
     """The route of a path: its own, or the longest one that ends in a slash and is above it."""
     own = table.get(path)
     if own is not None:

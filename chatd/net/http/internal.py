@@ -15,7 +15,7 @@ import trio
 
 from chatd.net.acceptor import Acceptor
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Handler, HttpApp, Request, Response, Route, json_response
+from chatd.net.http.app import Handler, HttpApp, HttpRoute, Request, Response, json_response
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
@@ -81,8 +81,8 @@ def internal_app(
     async def metrics(_request: Request) -> Response:
         return Response(200, ((b"content-type", content_type), *NO_STORE), render())
 
-    def route(handler: Handler) -> Route:
-        return Route(handler, cors=cors)
+    def route(handler: Handler) -> HttpRoute:
+        return HttpRoute(handler, cors=cors)
 
     return HttpApp(
         {

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import attrs
 
-from chatd.net.http.app import HttpApp, Request, Response, Route, json_response
+from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_response
 from chatd.net.http.static import page_routes
 
 HEALTH_PATH: Final = "/api/websocket/health"
@@ -22,7 +22,7 @@ class Health:
 
 
 def public_app(
-    health: Callable[[], Health], *, routes: Mapping[str, Route] = MappingProxyType({})
+    health: Callable[[], Health], *, routes: Mapping[str, HttpRoute] = MappingProxyType({})
 ) -> HttpApp:
     """The application. A path of `routes` that is in use already is a `ValueError`."""
 
@@ -38,7 +38,7 @@ def public_app(
             ((b"cache-control", b"no-store"), (b"access-control-allow-origin", b"*")),
         )
 
-    table = {HEALTH_PATH: Route(answer_health), **page_routes()}
+    table = {HEALTH_PATH: HttpRoute(answer_health), **page_routes()}
     if twice := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(twice))}")
     return HttpApp({**table, **routes})

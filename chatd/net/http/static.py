@@ -4,7 +4,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
-from chatd.net.http.app import Headers, Request, Response, Route
+from chatd.net.http.app import Headers, HttpRoute, Request, Response
 
 PAGE_HEADERS: Final[Headers] = (
     (
@@ -28,16 +28,16 @@ PAGE_FILES: Final = MappingProxyType(
 )
 
 
-def page_routes() -> dict[str, Route]:
+def page_routes() -> dict[str, HttpRoute]:
     """A route for each file of the page."""
     return {path: _file_route(*file) for path, file in PAGE_FILES.items()}
 
 
-def _file_route(name: str, content_type: bytes) -> Route:
+def _file_route(name: str, content_type: bytes) -> HttpRoute:
     content = resources.files("chatd").joinpath("web", name).read_bytes()
     response = Response(200, ((b"content-type", content_type), *PAGE_HEADERS), content)
 
     async def file(_request: Request) -> Response:
         return response
 
-    return Route(file)
+    return HttpRoute(file)

@@ -12,9 +12,9 @@ import trio
 from chatd.net.http.app import (
     AsgiMessage,
     HttpApp,
+    HttpRoute,
     Request,
     Response,
-    Route,
     json_response,
     refusal,
 )
@@ -98,7 +98,7 @@ async def take_body(request: Request) -> Response:
 
 
 def app_with_body_route() -> HttpApp:
-    route = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
+    route = HttpRoute(take_body, frozenset({"POST"}), max_body_bytes=10)
     return public_app(health, routes={"/take": route})
 
 
@@ -159,20 +159,22 @@ async def echo_path(request: Request) -> Response:
 
 @pytest.mark.parametrize("path", ["/in/a", "/in/", "/in/a/b.c", "/in/own/a"])
 async def test_a_path_that_ends_in_a_slash_stands_for_all_below_it(path: str) -> None:
-    app = public_app(health, routes={"/in/": Route(echo_path), "/in/own": Route(take_body)})
+    app = public_app(health, routes={"/in/": HttpRoute(echo_path), "/in/own": HttpRoute(take_body)})
     assert (await ask(app, path)).json() == [path, "local"]
     assert (await ask(app, "/in/own")).json() == {"bytes": 0}
 
 
 async def test_the_nearest_path_above_is_the_one_that_answers() -> None:
-    app = public_app(health, routes={"/in/": Route(take_body), "/in/near/": Route(echo_path)})
+    app = public_app(
+        health, routes={"/in/": HttpRoute(take_body), "/in/near/": HttpRoute(echo_path)}
+    )
     assert (await ask(app, "/in/near/a/b")).json() == ["/in/near/a/b", "local"]
     assert (await ask(app, "/in/far/a/b")).json() == {"bytes": 0}
 
 
 @pytest.mark.parametrize("path", ["/in", "/into/a", "/a", "in/", "//in/a"])
 async def test_a_path_that_ends_in_a_slash_is_nothing_beside_it(path: str) -> None:
-    app = public_app(health, routes={"/in/": Route(echo_path)})
+    app = public_app(health, routes={"/in/": HttpRoute(echo_path)})
     assert (await ask(app, path)).status == 404
 
 
@@ -196,7 +198,7 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
         seen.append((message.get("body"), made.copy()))
         assert b"content-length" not in dict(message.get("headers", ()))
 
-    app = public_app(health, routes={"/pieces": Route(in_pieces)})
+    app = public_app(health, routes={"/pieces": HttpRoute(in_pieces)})
     scope = {"type": "http", "path": "/pieces", "query_string": b"", "headers": []}
     await app({**scope, "method": "GET"}, no_body, send)
     assert seen == [(None, []), (b"0", [0]), (b"1", [0, 1]), (b"2", [0, 1, 2]), (b"", [0, 1, 2])]
@@ -212,7 +214,7 @@ APP, STRANGER = b"https://app.example", b"https://evil.example"
 def app_for_pages(*allowed: str) -> HttpApp:
     rules = CorsPolicy(allowed, is_loopback=False)
     said = ((b"cache-control", b"no-store"),)
-    route = Route(echo_path, frozenset({"GET", "POST"}), 0, cors=rules, headers=said)
+    route = HttpRoute(echo_path, frozenset({"GET", "POST"}), 0, cors=rules, headers=said)
     return public_app(health, routes={"/for/": route})
 
 
@@ -266,7 +268,7 @@ async def test_programs_send_no_origin_and_are_answered() -> None:
 
 
 async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> None:
-    route = Route(echo_path, cors=CorsPolicy((), is_loopback=True))
+    route = HttpRoute(echo_path, cors=CorsPolicy((), is_loopback=True))
     app = public_app(health, routes={"/for/": route})
     assert (await ask(app, "/for/a", headers=((b"host", b"evil.example"),))).status == 403
     assert (await ask(app, "/for/a", headers=((b"host", b"localhost:1"),))).status == 200
@@ -293,7 +295,7 @@ async def test_several_headers_of_one_name_are_one_list() -> None:
     async def show(request: Request) -> Response:
         return json_response(200, [request.header(b"a"), request.header(b"b")])
 
-    app = public_app(health, routes={"/show": Route(show)})
+    app = public_app(health, routes={"/show": HttpRoute(show)})
     headers = ((b"a", b"1"), (b"a", b"2"))
     assert (await ask(app, "/show", headers=headers)).json() == ["1, 2", None]
 
@@ -333,8 +335,8 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
 def test_a_body_that_no_route_takes_is_refused_before_it_comes(
     path: str, method: str, status: int, code: str | None, chunked: bool
 ) -> None:
-    pages = Route(echo_path, frozenset({"GET", "POST"}), 9, cors=CorsPolicy(("*",), False))
-    take = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
+    pages = HttpRoute(echo_path, frozenset({"GET", "POST"}), 9, cors=CorsPolicy(("*",), False))
+    take = HttpRoute(take_body, frozenset({"POST"}), max_body_bytes=10)
     app = public_app(health, routes={"/take": take, "/for/": pages})
     length = () if chunked else ((b"content-length", b"1"),)
     answer = judged(app, path, method, headers=((b"origin", APP), *length), chunked=chunked)
@@ -362,7 +364,7 @@ def test_a_body_that_cannot_be_read_is_answered_as_its_route_answers() -> None:
 
 def test_a_path_has_one_route() -> None:
     with pytest.raises(ValueError, match=HEALTH_PATH):
-        public_app(health, routes={HEALTH_PATH: Route(take_body)})
+        public_app(health, routes={HEALTH_PATH: HttpRoute(take_body)})
 
 
 @pytest.mark.parametrize("path", PAGE_FILES)

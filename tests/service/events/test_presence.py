@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.observe.clock import Clock
 from tests.service.chats import (
     NO_ROOM,
     ROOM,
@@ -90,8 +91,8 @@ class Calendar:
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
-    for module in ("chatd.app.tree", "chatd.service.presence_roster"):
-        monkeypatch.setattr(f"{module}.wall_ms", calendar)
+    monkeypatch.setattr("chatd.app.tree.wall_ms", calendar, raising=False)
+    monkeypatch.setattr(Clock, "wall_ms", lambda _: calendar())
     return calendar
 
 
