@@ -1,4 +1,4 @@
-"""Runs an application on chatd's own front door, engine and sessions, without the chat.
+"""Runs an application on chatd's own listener, engine and sessions, without the chat.
 
 Prints `listening on PORT` when it is ready and ends on SIGTERM or SIGINT. It listens on 127.0.0.1
 and, where that exists, on ::1; pages of every origin may connect.

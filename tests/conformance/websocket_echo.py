@@ -1,6 +1,6 @@
 """A bare WebSocket echo on any path: `python -m tests.conformance.websocket_echo PORT`.
 
-chatd's codec, readiness and outlet with nothing above them: what the Autobahn cases judge.
+chatd's codec, poller and writer with nothing above them: what the Autobahn cases judge.
 """
 
 import signal
@@ -34,7 +34,7 @@ LINGER_S = 2.0
 READ_BYTES = 65_536
 
 
-class EchoLane:
+class EchoConnection:
     """One connection that gets back what it sends."""
 
     def __init__(self, sock: socket.socket, watch: Watch) -> None:
@@ -94,7 +94,7 @@ async def serve_connection(sock: socket.socket, readiness: Poller, deadlines: De
         connection = HttpConnection(sock, watch, deadlines, ConnectionLimits(16_384, 65_536))
         head = await connection.head(HEAD_TIMEOUT_S, answer_late=True)
         if head is not None and head.is_websocket:
-            await EchoLane(sock, watch).run(switched(head), connection.rest)
+            await EchoConnection(sock, watch).run(switched(head), connection.rest)
     finally:
         watch.close()
         sock.close()

@@ -1,4 +1,4 @@
-"""A front door on a real loopback listener, with an application that echoes.
+"""A listener on a real loopback socket, with an application that echoes.
 
 Whoever leaves `open_door` has its promise checked: once the peers are gone nothing is left of them,
 and no fault was reported.
@@ -118,7 +118,7 @@ class EchoApp:
 
 @attrs.define
 class Door:
-    """A running front door, and its parts."""
+    """A running listener, and its parts."""
 
     door: Listener
     sessions: Sessions
@@ -291,9 +291,9 @@ async def open_door(
         assert recorder.of(InternalError) == []
 
 
-def drop_work(lane: WebSocketTransport) -> str:
+def drop_work(transport: WebSocketTransport) -> str:
     """Take away what the connection would await next; the name of the function that it runs."""
-    work, lane._work = lane._work, None
+    work, transport._work = transport._work, None
     assert work is not None
     work.close()
     return work.__name__

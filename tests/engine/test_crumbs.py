@@ -28,16 +28,16 @@ def message_of(crumb: bytes) -> bytes:
     return start + inner + padding + frame(CONTINUATION, event[-1:])
 
 
-async def lane_of(door: Door) -> tuple[Peer, WebSocketTransport]:
+async def transport_of(door: Door) -> tuple[Peer, WebSocketTransport]:
     peer = await door.join()
-    lane = door.app.sockets[-1].session.transport
-    assert isinstance(lane, WebSocketTransport)
-    return peer, lane
+    transport = door.app.sockets[-1].session.transport
+    assert isinstance(transport, WebSocketTransport)
+    return peer, transport
 
 
-def left_in(lane: WebSocketTransport) -> int:
+def left_in(transport: WebSocketTransport) -> int:
     """Bytes of the last read that were not looked at yet."""
-    decoder = lane._decoder
+    decoder = transport._decoder
     return len(decoder._chunk) - decoder._at
 
 
@@ -52,30 +52,30 @@ ONE_READ = {
 
 @pytest.mark.parametrize("crumbs", ONE_READ.values(), ids=ONE_READ)
 async def test_of_one_read_a_turn_takes_a_little(door: Door, crumbs: bytes) -> None:
-    _, lane = await lane_of(door)
+    _, transport = await transport_of(door)
     read = (crumbs * READ_BYTES)[:READ_BYTES]
-    lane.feed(read)
-    assert lane._work is not None
+    transport.feed(read)
+    assert transport._work is not None
     most = max(FRAGMENTS_PER_EVENT + 2, PACKETS_PER_TURN) * len(frame(TEXT, b'42["no such event"]'))
-    assert len(read) - left_in(lane) <= most
-    drop_work(lane)
+    assert len(read) - left_in(transport) <= most
+    drop_work(transport)
 
 
 async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
-    peer, lane = await lane_of(door)
+    peer, transport = await transport_of(door)
     await peer.send("1")
-    await until(lambda: lane._writer.is_ending)
-    lane.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
-    assert lane._work is not None
-    assert lane._work.__name__ == "_next_turn"
-    assert left_in(lane) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
-    drop_work(lane)
+    await until(lambda: transport._writer.is_ending)
+    transport.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
+    assert transport._work is not None
+    assert transport._work.__name__ == "_next_turn"
+    assert left_in(transport) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
+    drop_work(transport)
 
 
 async def test_fragments_beyond_the_burst_are_read_slowly(
     door: Door, mock_clock: MockClock
 ) -> None:
-    peer, _ = await lane_of(door)
+    peer, _ = await transport_of(door)
     other = await door.join()
     free = IDLE_BURST * FRAGMENTS_PER_EVENT // FRAGMENTS_MAX
     for _ in range(free - 1):
@@ -94,7 +94,7 @@ async def test_fragments_beyond_the_burst_are_read_slowly(
 
 async def test_who_sends_nothing_but_fragments_loses_its_session(mock_clock: MockClock) -> None:
     async with open_door(idle_waits_max=50) as door:
-        peer, _ = await lane_of(door)
+        peer, _ = await transport_of(door)
         mock_clock.autojump_threshold = 0
         await peer.stream.send_all(message_of(b"") * 20)
         assert await peer.end() == NO_CODE

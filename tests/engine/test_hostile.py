@@ -1,4 +1,4 @@
-"""What has hurt other servers (WIRE d10), over polling: that session ends, and nothing else."""
+"""What has hurt other servers, over polling: that session ends, and nothing else."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""HTTP long-polling as raw bytes: WIRE d1 and d2, and the heartbeat of d5."""
+"""HTTP long-polling as raw bytes, and its heartbeat (docs/architecture, "What real peers send")."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Requests that cross each other, and connections that break: WIRE d2, and its traps of timing."""
+"""Requests that cross each other, and connections that break."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""A session by itself: heartbeat, connect timeout, mistakes; the clock jumps (WIRE d5)."""
+"""A session by itself: heartbeat, connect timeout, mistakes; the clock jumps."""
 
 from itertools import pairwise
 

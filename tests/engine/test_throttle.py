@@ -153,13 +153,13 @@ async def test_pings_beyond_the_burst_are_answered_slowly_and_nobody_else_waits(
 async def test_one_read_is_handled_in_turns(door: Door) -> None:
     peer = await door.join()
     [session] = door.sessions.by_sid.values()
-    lane = session.transport
-    assert isinstance(lane, WebSocketTransport)
-    lane.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
+    transport = session.transport
+    assert isinstance(transport, WebSocketTransport)
+    transport.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
     assert len(session.pending) == PACKETS_PER_TURN
-    assert drop_work(lane) == "_next_turn"
-    lane.feed(b"")
+    assert drop_work(transport) == "_next_turn"
+    transport.feed(b"")
     assert len(session.pending) == PACKETS_PER_TURN + 5
-    assert lane._work is None
+    assert transport._work is None
     for _ in range(PACKETS_PER_TURN + 5):
         assert await peer.message() == '42["echo"]'

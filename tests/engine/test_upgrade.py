@@ -1,4 +1,4 @@
-"""From polling to WebSocket, as raw bytes: WIRE d4."""
+"""From polling to WebSocket, as raw bytes (docs/architecture, "What real peers send")."""
 
 import pytest
 import trio

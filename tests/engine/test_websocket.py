@@ -1,4 +1,4 @@
-"""WebSocket as raw bytes: WIRE d3, and the heartbeat of d5."""
+"""WebSocket as raw bytes, and its heartbeat (docs/architecture, "What real peers send")."""
 
 import pytest
 import trio

@@ -1,4 +1,4 @@
-"""The states of a namespace; conversations of WIRE d7 through decoder and state machine."""
+"""The states of a namespace; conversations through decoder and state machine."""
 
 from __future__ import annotations
 

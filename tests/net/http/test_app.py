@@ -1,4 +1,4 @@
-"""The application by itself, asked in ASGI's terms; and once over the lane, as it is served."""
+"""The application by itself, asked in ASGI's terms; and once as Hypercorn serves it."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.public import HEALTH_PATH, Health, public_app
 from chatd.net.http.reader import RequestHead
 from chatd.net.http.static import PAGE_FILES
-from tests.net.http.lanes import serving
+from tests.net.http.serving import serving
 from tests.rows import rows
 
 

@@ -1,4 +1,4 @@
-"""Which pages come in, and what a browser is told: WIRE d6, SPEC 1 "Origins"."""
+"""Which pages come in, and which headers a browser gets."""
 
 import pytest
 

@@ -15,7 +15,7 @@ from chatd.net.http.app import AsgiScope, Receive, Response, Send, refusal
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.hypercorn import HOP_BY_HOP, last_response, rewritten
 from chatd.net.http.reader import RequestHead, RequestReader
-from tests.net.http.lanes import App, serving, unix_pair
+from tests.net.http.serving import App, serving, unix_pair
 
 
 async def echo(scope: AsgiScope, receive: Receive, send: Send) -> None:

@@ -36,7 +36,7 @@ class App:
 
 @attrs.define
 class Serving:
-    """The far end of one connection to a lane, and what the lane said."""
+    """The far end of one connection to the server, and the faults that it reported."""
 
     peer: trio.SocketStream
     served: socket.socket
@@ -74,9 +74,9 @@ async def serving(
     send_timeout_s: float = 5.0,
     linger_s: float = 2.0,
 ) -> AsyncIterator[Serving]:
-    """`sent` is what the peer sends first. Whatever happens, the lane comes to its end."""
+    """`sent` is what the peer sends first. Whatever happens, the connection comes to its end."""
     faults: list[Exception] = []
-    lane = HypercornServer(
+    http = HypercornServer(
         app,
         body_timeout_s=body_timeout_s,
         report_fault=faults.append,
@@ -92,7 +92,7 @@ async def serving(
         )
         head = await connection.head(HARD_LIMIT_S, answer_late=True)
         if head is not None:
-            await lane.serve(connection, head)
+            await http.serve(connection, head)
         wait.close()
         theirs.close()
         ended.set()
