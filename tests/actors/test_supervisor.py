@@ -130,7 +130,6 @@ async def test_one_for_all_stops_the_others_in_reverse_and_starts_all_in_order(
         (Restart.TRANSIENT, crash_always, 4),
         (Restart.TEMPORARY, crash_always, 1),
     ],
-    ids=str,
 )
 async def test_who_is_started_again_is_as_the_table_says(
     stage: Stage,
