@@ -39,7 +39,7 @@ from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
 from chatd.observe.ids import new_uuid
 from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
@@ -139,7 +139,7 @@ class AnswerLife:
                 ending = await self._find_end(nursery, one, one.message, is_crowded)
         except Exception as error:
             self._event_log.record(InternalError.of("answer", error))
-            ending = Ending.failed(Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].sentence)
+            ending = Ending.failed(Code.INTERNAL)
         if ending is not None and not one.ended.is_set():
             await self._end(one, ending)
 
