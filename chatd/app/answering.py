@@ -1,4 +1,4 @@
-"""How answers are put together: the databases of rooms, the service, its board and its exports.
+"""The parts that answer: the databases of rooms, the service, its roster.
 
 Without configuration there is one database, the sample, in the room of the first start.
 """
@@ -10,11 +10,12 @@ import attrs
 from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.answers.sql.reader import Reader, child_command
 from chatd.chat.markup import Markup
-from chatd.config import DEMO_ROOM, Config, Database
+from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
@@ -31,16 +32,16 @@ class Answering:
     """The parts that answer."""
 
     databases: Mapping[str, McpDatabase]
-    board: AnswerRoster
+    roster: AnswerRoster
     reader: Reader
     service: Answers
 
 
-def configured_databases(config: Config) -> Mapping[str, Database]:
+def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     """The databases by room: those of the configuration, or the sample, or none."""
     if not config.answers.enabled:
         return {}
-    return config.databases or {DEMO_ROOM: Database(sample=True)}
+    return config.databases or {DEMO_ROOM: DatabaseSettings(sample=True)}
 
 
 def build_answering(
@@ -52,7 +53,7 @@ def build_answering(
     clock: Clock,
     event_log: EventLog,
 ) -> Answering:
-    """Put the answers together; the sample database is made where it is asked and not there."""
+    """Build the parts; the sample database is made where a room uses it and it is not there."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -63,7 +64,7 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
-    board = AnswerRoster(adapter, markup)
+    roster = AnswerRoster(adapter, markup)
     reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), event_log)
     answers = config.answers
     service = Answers(
@@ -71,7 +72,7 @@ def build_answering(
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
         },
-        board,
+        roster,
         commands.conclude,
         commands.note_read,
         store.readers,
@@ -89,4 +90,4 @@ def build_answering(
         event_log,
     )
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, board, reader, service)
+    return Answering(databases, roster, reader, service)

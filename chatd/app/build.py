@@ -15,6 +15,7 @@ from chatd.app.damage import DamageFound
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
+from chatd.auth import FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.config import Config
@@ -166,7 +167,7 @@ class Parts:
             readers,
             self.presence,
             self.typing,
-            self.answering.board,
+            self.answering.roster,
             self._markup,
             history_page=config.messages.history_page,
         )
@@ -189,7 +190,7 @@ class Parts:
         authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
-            settings.make_backoff(),
+            FailureBackoff(),
             tickets.withdraw,
             query_token=config.auth.query_token,
             clock=self.clock,

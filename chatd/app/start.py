@@ -51,7 +51,7 @@ def run(
 
     Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
-    signals.tell_early_stops(partial(_record_early_stop, event_log))
+    signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     opened = open_all(loaded.config, environment, event_log)
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)

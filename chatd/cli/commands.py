@@ -27,8 +27,9 @@ from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.auth import ClaimDirectory, Identity, TokenRefused
 from chatd.cli.db_mcp import db_mcp
+from chatd.cli.docs import docs
 from chatd.cli.options import (
-    Commands,
+    CommandGroup,
     configured,
     fail,
     hide_words_of_exceptions,
@@ -56,7 +57,7 @@ from chatd.observe.clock import Clock
 HEALTH_TIMEOUT_S = 5.0
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
@@ -65,6 +66,7 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(db_mcp)
+main.add_command(docs)
 
 
 @main.command()

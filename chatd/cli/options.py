@@ -16,7 +16,7 @@ from chatd.observe.lines import visible
 from chatd.store import StoreError
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """A group whose commands end with a sentence and an exit code where one of these errors is
     raised; each is a sentence for a person."""
 

@@ -4,6 +4,8 @@ and what rooms and authors get."""
 from collections.abc import Collection, Sequence
 from typing import Protocol, assert_never
 
+import attrs
+
 from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
@@ -13,6 +15,7 @@ from chatd.chat.messages import (
     Conflicted,
     Effect,
     Joined,
+    JoinRooms,
     Repeated,
     SendMessage,
     Settled,
@@ -126,6 +129,8 @@ class ChatEffects:
         )
 
     def _refuse(self, command: Command, refusal: Refusal) -> None:
+        if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
+            refusal = attrs.evolve(refusal, connection_id=command.connection_ids[0])
         command.origin.refuse(refusal)
         if isinstance(command, SendMessage):
             self._event_log.record(

@@ -1,5 +1,7 @@
 """`answer:cancel` from clients."""
 
+import attrs
+
 from chatd.answers.service import Answers
 from chatd.chat.content import canonical_message_id
 from chatd.service.acks import Outcome
@@ -12,12 +14,12 @@ from chatd.wire.names import AnswerOutcome
 from chatd.wire.payloads import AnswerCancel
 
 
+@attrs.define(eq=False)
 class AnswerEvents:
     """Cancels answers for clients."""
 
-    def __init__(self, answers: Answers, commands: Commands) -> None:
-        self._answers = answers
-        self._commands = commands
+    _answers: Answers
+    _commands: Commands
 
     async def cancel(self, client: Client, cancel: AnswerCancel, ack_id: int | None) -> Outcome:
         question_id = canonical_message_id(cancel.message_id)
