@@ -18,6 +18,7 @@ from chatd.app.upkeep import Upkeep
 from chatd.auth import FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
@@ -110,7 +111,7 @@ class Parts:
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
-        self.machine = messages.Messages(
+        self.machine = MessageMachine(
             recovered.rooms, recovered.members, recovered.position, recovered.open_answers
         )
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)

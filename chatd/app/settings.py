@@ -1,4 +1,4 @@
-"""What the parts of the daemon are told of the configuration."""
+"""From the configuration to what the parts of the daemon take."""
 
 from chatd.app.hosts import authority, is_loopback
 from chatd.auth import (

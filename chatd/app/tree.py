@@ -21,6 +21,7 @@ from functools import partial
 import trio
 
 from chatd.actors.loop import run_machine, run_messages
+from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.observe import ActorCrashed, EventLog, InternalError
@@ -94,6 +95,7 @@ class _Messages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._ledger = MachineLedger(parts.machine, parts.log)
         self._is_first = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -102,9 +104,8 @@ class _Messages:
             await self._recover()
         self._is_first = False
         await run_messages(
-            parts.machine,
+            self._ledger,
             parts.mailbox,
-            parts.log,
             parts.effects,
             parts.clock.wall_ms,
             task_status=task_status,

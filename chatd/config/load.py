@@ -3,7 +3,7 @@
 Later layers win, key by key: defaults, the file, `CHATD_SECTION__KEY` in the environment, flags.
 A variable with CHATD_ but no double underscore is none of ours and is ignored: container platforms
 set such names for services (CHATD_SERVER_PORT=tcp://...), and failing on them would keep the
-daemon from starting in places that nobody misconfigured.
+daemon from starting where nothing is wrong.
 """
 
 import tomllib

@@ -16,6 +16,7 @@ from chatd.chat.messages import (
     Effect,
     Joined,
     JoinRooms,
+    NotStored,
     Repeated,
     SendMessage,
     Settled,
@@ -88,6 +89,8 @@ class ChatEffects:
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()
+            case NotStored(commands, code):
+                self.failed(commands, code)
             case _:
                 assert_never(effect)
 

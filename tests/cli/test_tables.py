@@ -10,7 +10,7 @@ import attrs
 from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
 from chatd.answers.sql.questions import COMMANDS
 from chatd.auth import FailureBackoff
-from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX

@@ -10,7 +10,7 @@ from tests.rows import rows
 
 EVENTS = [
     kind
-    for kind in map(observe.__dict__.get, observe.__all__)
+    for kind in vars(observe).values()
     if isinstance(kind, type) and issubclass(kind, LogEvent) and kind is not LogEvent
 ]
 
