@@ -23,10 +23,11 @@ from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
-from chatd.engine.session import Handshake, Session, Sessions
+from chatd.engine.session import Handshake, Session
+from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import build_app
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.public import public_app
 from chatd.net.poller import make_poller
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
@@ -242,7 +243,7 @@ class Parts:
             authenticator,
             directory,
             readers,
-            settings.origin_rules(config),
+            settings.cors_policy(config),
             settings.trusted_proxies(config),
             tickets,
             self.clock,
@@ -256,7 +257,7 @@ class Parts:
             self.log,
             store.readers,
             self._commands.disown,
-            self.timelines,
+            self.timelines.forget,
             self._ages.now_ms,
             self._event_log,
             young_from=store.recovered.position + 1,
@@ -295,19 +296,19 @@ class Parts:
         engine = Engine(
             self.sessions,
             self.admission,
-            settings.origin_rules(config),
+            settings.cors_policy(config),
             self._make_connection,
             event_log,
             trusted_proxies=settings.trusted_proxies(config),
         )
-        http = HttpLane(
-            build_app(self.status, routes={ANSWERS_PATH: self._downloads.route()}),
+        http = HypercornServer(
+            public_app(self.status.health, routes={ANSWERS_PATH: self._downloads.route()}),
             body_timeout_s=config.server.head_timeout_s,
             report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
         )
         self.door = Listener(
             ListenerSettings(
-                SOCKET_IO_PATH, config.server.head_timeout_s, config.server.max_head_bytes
+                SOCKET_IO_PATH, config.server.head_timeout_s, settings.connection_limits(config)
             ),
             engine,
             self.readiness,

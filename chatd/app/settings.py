@@ -9,11 +9,12 @@ from chatd.auth import (
 )
 from chatd.chat.markup import Markup
 from chatd.config import Config
+from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
 from chatd.engineio import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
-from chatd.net.admission import Admission
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
 from chatd.service.connect import Welcome
 from chatd.service.rate_limits import Rates
 from chatd.wire.events import ServerLimits
@@ -43,6 +44,12 @@ def make_admission(config: Config, now_s: float) -> Admission:
     )
 
 
+def connection_limits(config: Config) -> ConnectionLimits:
+    server = config.server
+    # One response may be as large as a payload, and is asked for: it is no backlog.
+    return ConnectionLimits(server.max_head_bytes, server.backlog_bytes + server.max_payload_bytes)
+
+
 def session_settings(config: Config) -> SessionSettings:
     server = config.server
     return SessionSettings(
@@ -54,14 +61,14 @@ def session_settings(config: Config) -> SessionSettings:
     )
 
 
-def origin_rules(config: Config) -> OriginRules:
+def cors_policy(config: Config) -> CorsPolicy:
     """On loopback clients call the daemon by the names of this machine, or by the address on which
     it listens, whichever of 127.0.0.0/8 that is."""
     server = config.server
     if not is_loopback(server.host):
-        return OriginRules(server.origins, is_loopback=False)
+        return CorsPolicy(server.origins, is_loopback=False)
     here = f"http://{authority(server.host, server.port)}"
-    return OriginRules((*server.origins, here), is_loopback=True)
+    return CorsPolicy((*server.origins, here), is_loopback=True)
 
 
 def trusted_proxies(config: Config) -> tuple[Network, ...]:

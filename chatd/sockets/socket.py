@@ -18,8 +18,8 @@ from chatd.socketio import (
     AckReceived,
     ConnectRequested,
     Decoder,
-    Disconnected,
     Event,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
 )
@@ -121,7 +121,7 @@ class SocketIOConnection:
         self._app = app
         self._adapter = adapter
         self._attachments_due_s = attachments_due_s
-        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
+        self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
         self._answers: dict[int, Callable[[list[Any]], None]] | None = None
@@ -152,7 +152,7 @@ class SocketIOConnection:
                 if self.session.is_over:
                     return None
                 return self._app.on_connect(self, namespace, auth)
-            case Disconnected(namespace):
+            case NamespaceLeft(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
                 on_answer = self._answers.pop(ack_id, None) if self._answers else None

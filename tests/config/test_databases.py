@@ -7,6 +7,7 @@ import pytest
 from chatd.answers.mcp.mapping import READY, Binary, Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config import ConfigError, Loaded, explain, load, sample
+from tests.rows import rows
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"
 VOUCHED = f"{FOREIGN}credentials = 'read-only'\n"
@@ -104,7 +105,7 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "sentence"),
     [
         (

@@ -19,6 +19,7 @@ from chatd.wire.payloads import (
     HistoryGet,
     PresenceUpdate,
 )
+from tests.rows import rows
 from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault, wrong_word
 
 MESSAGE = {"messageId": "m", "content": "c", "connectionId": "r"}
@@ -100,7 +101,7 @@ def test_every_payload_is_in_the_catalogue() -> None:
     assert set(classes_of(wire_payloads)) == {*SHAPES, Context, ContextConfig}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("change", "path"),
     [
         ({"messageId": None}, "messageId"),
