@@ -14,7 +14,7 @@ from chatd.net.http.cors import OriginRules
 from chatd.observe import HandshakeRefused, LimitHit
 from tests.engine.listeners import Door, open_door, open_websocket, opening
 from tests.engine.polls import until
-from tests.net.peers import PONG, frame, read_to_end, upgrade_request
+from tests.net.peers import HARD_LIMIT_S, PONG, frame, read_to_end, upgrade_request
 
 
 async def answer_to(door: Door, request: bytes) -> bytes:
@@ -298,7 +298,7 @@ async def test_sever_ends_every_connection() -> None:
         for peer in peers:
             assert await peer.end() == 1006
         await read_to_end(silent)
-        with trio.fail_after(5):
+        with trio.fail_after(HARD_LIMIT_S):
             await door.emptied()
 
 
