@@ -1,4 +1,4 @@
-"""Opening files that somebody may have put something else in the place of.
+"""Opening files that somebody may have put something else in the place of, and keeping their names.
 
 A pipe whose other end nobody opens, a terminal, a socket: to open one may wait for ever, and to
 read from it too. Whatever chatd expects to be a file is opened here, or looked at here before a
@@ -49,6 +49,15 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 def require_file(path: str | os.PathLike[str]) -> None:
     """Look, without opening it. Raises `NotAFileError`, or `OSError` where nothing is there."""
     _require(path, os.stat(path).st_mode)
+
+
+def sync_directory(directory: str | os.PathLike[str]) -> None:
+    """Make the names in a directory durable. Raises `OSError`."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _require(path: str | os.PathLike[str], mode: int) -> None:

@@ -4,16 +4,14 @@ Who commits holds this, and does not see which writer it is. A writer that hangs
 never joined by a second one: the restart fails, and its supervisor gives up (DESIGN, "Store").
 """
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import trio
 
 from chatd.chat.records import Record
 from chatd.store import CommitFailed, CommitOutcome, LogWriter, Store, StoreClosed
-
-T = TypeVar("T")
+from chatd.store.retention import Surplus
 
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
 
@@ -57,19 +55,29 @@ class LogService:
             self._committed(trio.current_time() - began_s)
         return outcome
 
-    async def maintain(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """As `LogWriter.maintain`."""
-        try:
-            return await self._current().maintain(job)
-        except CommitFailed as failure:
-            if failure.is_displaced:
-                self._failed(failure)
-            raise
+    async def remove(self, surplus: Sequence[Surplus]) -> int:
+        """As `LogWriter.remove`."""
+        with self._noting_displacement():
+            return await self._current().remove(surplus)
+
+    async def index_until(self, until_s: float) -> None:
+        """As `LogWriter.index_until`."""
+        with self._noting_displacement():
+            await self._current().index_until(until_s)
 
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
         self._is_closed = True
         return self._writer is None or await self._writer.close(timeout_s)
+
+    @contextlib.contextmanager
+    def _noting_displacement(self) -> Iterator[None]:
+        try:
+            yield
+        except CommitFailed as failure:
+            if failure.is_displaced:
+                self._failed(failure)
+            raise
 
     def _failed(self, failure: CommitFailed) -> None:
         self.is_failing = True

@@ -8,7 +8,6 @@ in between leaves them in the history, and nobody is owed what is not there.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import trio
@@ -16,7 +15,7 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.observe import EventLog, MessagesRemoved
 from chatd.store import LogReaders
-from chatd.store.retention import Keep, Surplus, find_surplus, remove
+from chatd.store.retention import Keep, Surplus
 
 STEP_MESSAGES = 200  # removed in one transaction, for which commits wait
 DAY_MS = 86_400_000
@@ -70,13 +69,13 @@ class Retention:
 
     async def run(self) -> None:
         """Remove all that is surplus now. Raises CommitFailed, StoreReadFailed, StoreClosed."""
-        find = partial(find_surplus, keep=self._keep(), most=STEP_MESSAGES)
+        keep = self._keep()
         removed: dict[str, MessagesRemoved] = {}
         try:
-            while surplus := await self._readers.read(find):
+            while surplus := await self._readers.surplus(keep, STEP_MESSAGES):
                 if not await self._disown(surplus):
                     return
-                await self._log.maintain(partial(remove, surplus=surplus))
+                await self._log.remove(surplus)
                 for one in surplus:
                     self._heads.forget(one.connection_id, one.first_kept)
                     before = removed.get(one.connection_id)

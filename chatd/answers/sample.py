@@ -13,7 +13,7 @@ from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
-from chatd.store.snapshots import sync_directory
+from chatd.files import sync_directory
 
 CUSTOMERS = 240
 PRODUCTS = 60

@@ -45,8 +45,7 @@ from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
 from chatd.observe.ids import new_uuid
-from chatd.store import StoreClosed, StoreReadFailed
-from chatd.store.readers import Answering
+from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
@@ -77,7 +76,7 @@ class Told(Protocol):
 class Looks(Protocol):
     """Looks into the log."""
 
-    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None:
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> StoredAnswer | None:
         """What became of a question."""
         ...
 

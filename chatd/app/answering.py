@@ -13,14 +13,13 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.sample import make_sample
 from chatd.answers.service import Answers, Rules
 from chatd.answers.sql.reader import Reader, child_command
-from chatd.app.start import DEMO_ROOM
 from chatd.chat.markup import Markup
-from chatd.config import Config, Database
+from chatd.config import DEMO_ROOM, Config, Database
 from chatd.observe import EventLog, StoreFailed
-from chatd.observe.clock import wall_ms
+from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.commands import Commands
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.ports import Adapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 
@@ -50,6 +49,7 @@ def build_answering(
     adapter: Adapter,
     commands: Commands,
     markup: Markup,
+    clock: Clock,
     event_log: EventLog,
 ) -> Answering:
     """Put the answers together; the sample database is made where it is asked and not there."""
@@ -85,7 +85,7 @@ def build_answering(
             wait_s=answers.wait_s,
             anybody_cancels=answers.cancel == "members",
         ),
-        wall_ms,
+        clock.wall_ms,
         event_log,
     )
     service.adopt(store.recovered.open_answers)

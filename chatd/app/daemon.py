@@ -6,24 +6,21 @@ timer in a thread of its own ends the process a little later; a second signal do
 """
 
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.internal import build_internal
+from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
-from chatd.config import Config
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import DaemonStopped, DaemonStopping, EventLog, InternalError, SignalNoted
-from chatd.observe.clock import wall_ms
 from chatd.observe.metrics import Metrics
-from chatd.store import Store
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
@@ -35,27 +32,24 @@ SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
 
 async def serve(
-    config: Config,
-    secret: str,
-    store: Store,
-    listeners: Sequence[socket.socket],
-    internal_listeners: Sequence[socket.socket],
+    opened: Opened,
     log: EventLog,
     on_ready: Callable[[], None],
     signals: Signals,
     end: "BoundedEnd",
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
+    config, store = opened.config, opened.store
     event_log = Metrics(log)
     writer = LogService(store, event_log.committed)
-    parts = build(config, secret, store, writer, event_log)
+    parts = Parts(config, opened.secret, store, writer, event_log)
     internal = build_internal(config, parts, event_log)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(internal.serve, internal_listeners)
+        nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(supervise(parts, event_log).run)
-        await nursery.start(parts.door.serve, listeners)
+        await nursery.start(parts.door.serve, opened.listeners)
         parts.status.is_open = True
         on_ready()
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
@@ -64,7 +58,7 @@ async def serve(
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
-            clean = await _drain(parts, wall_ms() + round(left_s * 1000), event_log)
+            clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
         parts.door.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean

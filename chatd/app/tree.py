@@ -24,7 +24,6 @@ from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.observe import ActorCrashed, EventLog, InternalError
-from chatd.observe.clock import wall_ms
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
@@ -105,7 +104,7 @@ class _Messages:
             parts.mailbox,
             parts.log,
             parts.effects,
-            wall_ms,
+            parts.clock.wall_ms,
             task_status=task_status,
         )
         parts.acted.set()
@@ -124,16 +123,16 @@ class _Messages:
                     room, before=None, after=seen, limit=PAGE, thread_id=None
                 )
                 for message in page.messages:
-                    parts.effects.publish(message)
+                    parts.publisher.publish(message)
 
 
 async def _presence(parts: Parts) -> None:
     board = parts.presence
     machine = board.revive(trio.current_time())
-    await run_machine(machine, parts.presence_mailbox, board, wall_ms)
+    await run_machine(machine, parts.presence_mailbox, board, parts.clock.wall_ms)
 
 
 async def _typing(parts: Parts) -> None:
     board = parts.typing
     machine = board.revive(trio.current_time())
-    await run_machine(machine, parts.typing_mailbox, board, wall_ms)
+    await run_machine(machine, parts.typing_mailbox, board, parts.clock.wall_ms)

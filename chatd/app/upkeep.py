@@ -7,7 +7,6 @@ a start would not find, and goes on by itself where the same files come back.
 
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import trio
 
@@ -24,21 +23,12 @@ AGAIN_S = 60.0  # between two lines about a disk that fails in the same way
 RETENTION_S = 60.0  # between two looks for messages that are too old or too many
 
 
-class Index(Protocol):
-    """The index of the search."""
-
-    async def catch_up(self, until_s: float) -> None:
-        """Bring it forward, until it is up to date or the time has come."""
-        ...
-
-
 class Upkeep:
     """A task that never ends."""
 
     def __init__(
         self,
         log: LogService,
-        index: Index,
         retention: Retention,
         renew: Callable[[], list[str]],
         ages: Ages,
@@ -48,7 +38,6 @@ class Upkeep:
         looked at, so that a clock which jumps is seen to."""
         self._ages = ages
         self._log = log
-        self._index = index
         self._retention = retention
         self._renew = renew
         self._event_log = event_log
@@ -65,7 +54,7 @@ class Upkeep:
             try:
                 if self._log.is_failing:
                     await self._log.commit(())  # where nobody writes, who else would notice
-                await self._index.catch_up(now_s + INDEX_S)
+                await self._log.index_until(now_s + INDEX_S)
                 for name in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
                     self._event_log.record(FileRenewed(name))
                 if now_s >= retention_s:

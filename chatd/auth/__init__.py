@@ -1,9 +1,10 @@
-"""Who somebody is, and which rooms they may use: tokens, keys, directories (SPEC 2).
+"""Who a user is, and which rooms the user may use: tokens, keys, directories.
 
-Synchronous, with the time as an argument; it knows no configuration, transport, log or clock.
-Nothing here writes or repeats a token or a secret.
+It takes the time as an argument, and knows no configuration, transport, log or clock. Nothing here
+writes or repeats a token or a secret.
 """
 
+from chatd.auth.authenticator import Admitted, Authenticator, Credentials
 from chatd.auth.backoff import FailureBackoff
 from chatd.auth.candidates import pick_token
 from chatd.auth.directory import (
@@ -19,7 +20,10 @@ from chatd.auth.mint import mint
 from chatd.auth.tokens import Identity, TokenRefused, Verifier
 
 __all__ = [
+    "Admitted",
+    "Authenticator",
     "ClaimDirectory",
+    "Credentials",
     "Directory",
     "DirectoryFailed",
     "FailureBackoff",

@@ -10,6 +10,8 @@ from collections import OrderedDict
 
 import attrs
 
+from chatd.chat.backoff import next_wait_s
+
 
 @attrs.define
 class _Failures:
@@ -73,8 +75,7 @@ class FailureBackoff:
         failures.count += 1
         failures.last_at_s = now_s
         if failures.count > self._free_failures:
-            # doubled from the last wait, not 2 ** count, which would outgrow a float
-            failures.wait_s = min(self._cap_s, failures.wait_s * 2 or self._base_s)
+            failures.wait_s = next_wait_s(failures.wait_s, self._base_s, self._cap_s)
         self._by_address.move_to_end(address)
 
     def record_success(self, address: str) -> None:

@@ -1,10 +1,10 @@
-"""Which rooms a user may use: directories that need no waiting (SPEC 2).
+"""Which rooms a user may use: the port, and two directories that need no waiting.
 
-A directory answers for an identity that was verified before. It gives grants or fails; there is no
-"perhaps", and who asks treats a failure as a refusal. How long an answer is kept is the caller's
-business. A source behind a network will answer to the same names, asynchronously, beside these.
+A directory answers for an identity that was verified before. It gives grants or fails, and the
+caller treats a failure as a refusal. How long an answer is kept is the caller's business.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
@@ -40,13 +40,30 @@ class DirectoryFailed(Exception):
 class Directory(Protocol):
     """A source of grants."""
 
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+    def grants_now(self, identity: Identity) -> Mapping[str, Grant] | None:
+        """As `grants`; None where the directory would have to wait."""
+        ...
+
+    async def grants(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms of `identity` by connectionId, in the order in which to show them.
 
         The mapping may be shared between users and is not to be changed. Raises DirectoryFailed,
         and TokenRefused where it is the token that is at fault: no retry helps then.
         """
         ...
+
+
+class _Immediate(ABC):
+    """A directory that never waits."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def grants_now(self, identity: Identity) -> Mapping[str, Grant]:
+        """See `Directory.grants`."""
+
+    async def grants(self, identity: Identity) -> Mapping[str, Grant]:
+        return self.grants_now(identity)
 
 
 def claim_path(path: str) -> tuple[str, ...]:
@@ -59,7 +76,7 @@ def claim_path(path: str) -> tuple[str, ...]:
     return keys
 
 
-class ClaimDirectory:
+class ClaimDirectory(_Immediate):
     """The rooms that the token lists at a dotted path, `app_metadata.connections` say.
 
     An entry is a connectionId, or an object `{id, title?}`. Entries that are neither are passed
@@ -76,7 +93,7 @@ class ClaimDirectory:
         self._path = path
         self._keys = claim_path(path)
 
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+    def grants_now(self, identity: Identity) -> Mapping[str, Grant]:
         entries: Any = identity.claims
         for key in self._keys:
             if entries is None:
@@ -133,7 +150,7 @@ class FileEntry:
     users: frozenset[str] | Literal["*"] = attrs.field(converter=_users)
 
 
-class FileDirectory:
+class FileDirectory(_Immediate):
     """The rooms of the configuration file, by connectionId; worked out once, at the start.
 
     Raises ValueError for a key that is no connectionId.
@@ -154,7 +171,7 @@ class FileDirectory:
         self._of_everybody = _granted(connections, None)
         self._of_user = {user_id: _granted(connections, user_id) for user_id in named}
 
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+    def grants_now(self, identity: Identity) -> Mapping[str, Grant]:
         return self._of_user.get(identity.user_id, self._of_everybody)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from chatd.auth.keys import MIN_SECRET_BYTES
-from chatd.files import NotAFileError, open_file
+from chatd.files import NotAFileError, open_file, sync_directory
 
 _GENERATED_BYTES: Final = 48
 """Random bytes of a generated secret: 64 characters of URL-safe base64, with no padding."""
@@ -87,12 +87,4 @@ def _create(path: Path) -> None:
             return
     finally:
         os.unlink(temporary)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(path.parent)

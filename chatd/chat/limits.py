@@ -14,6 +14,8 @@ import math
 from collections.abc import Collection
 from itertools import islice
 
+from chatd.chat.backoff import next_wait_s
+
 BACKOFF_FIRST_S = 1.0  # the least that a refused sender is told to wait
 BACKOFF_MAX_S = 60.0  # the doubling stops here (SPEC 5)
 CLEAN_S = 60.0  # without a violation for so long, the doubling starts over (SPEC 5)
@@ -56,7 +58,7 @@ class Bucket:
         return self._tokens >= self._burst
 
 
-class Backoff:
+class Penalty:
     """What a sender was told to wait, and how often it did not."""
 
     __slots__ = ("_level_s", "_may_retry", "_until_s", "_violated_s")
@@ -83,7 +85,7 @@ class Backoff:
             waited_as_told = False
         if not waited_as_told:
             least_s = max(BACKOFF_FIRST_S, wait_s)
-            self._level_s = min(BACKOFF_MAX_S, 2 * self._level_s or least_s)
+            self._level_s = next_wait_s(self._level_s, least_s, BACKOFF_MAX_S)
             self._violated_s = now_s
         self._may_retry = True
         wait = max(wait_s, self._level_s)
@@ -124,17 +126,17 @@ class Limiter:
                 del self._buckets[key]
 
 
-class Backoffs:
+class Penalties:
     """Back-off states by key, bounded; only those who were refused have one."""
 
     def __init__(self, *, keys_max: int = KEYS_MAX) -> None:
-        self._states: dict[str, Backoff] = {}
+        self._states: dict[str, Penalty] = {}
         self._keys_max = keys_max
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def get(self, key: str) -> Backoff | None:
+    def get(self, key: str) -> Penalty | None:
         """The state of a key that was refused before."""
         return self._states.get(key)
 
@@ -144,7 +146,7 @@ class Backoffs:
         if state is None:
             if len(self._states) >= self._keys_max:
                 self._drop_one(now_s)
-            state = Backoff()
+            state = Penalty()
         self._states[key] = state  # at the end: who was refused longest ago stands first
         return state.refuse(wait_s, now_s)
 
@@ -155,7 +157,7 @@ class Backoffs:
         del self._states[next(idle, first[0])]
 
 
-def take(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> float:
+def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
     """Take one token from each bucket, or from none; `key` is who may have been told to wait.
 
     Returns 0 where it was admitted, else the seconds until a try may be; nothing is held against
@@ -176,7 +178,7 @@ def take(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float
     return longest_s
 
 
-def admit(key: str, buckets: Collection[Bucket], backoffs: Backoffs, now_s: float) -> int | None:
+def admit(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> int | None:
     """As `take`, where a refusal is told: the milliseconds to wait (`retryAfterMs`), or None."""
     wait_s = take(key, buckets, backoffs, now_s)
     return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)

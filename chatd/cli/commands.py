@@ -1,4 +1,4 @@
-"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp` (SPEC 8).
+"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp`.
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -19,34 +19,28 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
 from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
+from chatd.app.secret import check_secret, known_secret, make_verifier, mint_token, secret_for
 from chatd.app.signals import Signals
-from chatd.app.start import (
-    DEMO_ROOM,
-    EXIT_CONFIG,
-    EXIT_FAILURE,
-    Invitation,
-    StartFailedError,
-    check_secret,
-    known_secret,
-    mint_token,
-    run,
-    secret_for,
-)
-from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
+from chatd.app.start import Invitation, run
+from chatd.auth import ClaimDirectory, Identity, TokenRefused
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.options import (
+    Commands,
     configured,
     fail,
     hide_words_of_exceptions,
-    load_or_fail,
+    load_config,
     open_missing_streams,
     say,
+    state_dir_of,
 )
 from chatd.cli.store import store
 from chatd.config import (
     DEFAULT,
+    DEMO_ROOM,
     PLACES,
     Config,
     ConfigError,
@@ -57,12 +51,12 @@ from chatd.config import (
     state_directory,
 )
 from chatd.observe import bridge, open_log
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 
 HEALTH_TIMEOUT_S = 5.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
@@ -91,7 +85,7 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    loaded = load_or_fail(
+    loaded = load_config(
         config_path,
         server__host=host,
         server__port=port,
@@ -102,11 +96,8 @@ def serve(
     open_missing_streams()
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
-    try:
-        with log.in_background(), bridge(log):
-            code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
+    with log.in_background(), bridge(log):
+        code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
     sys.exit(code)
 
 
@@ -116,7 +107,7 @@ def _mint_hint(loaded: Loaded) -> str:
     A place is named unless a bare command finds it too, in an environment that sets nothing.
     """
     home = {"HOME": os.environ.get("HOME", "")}
-    state_dir = state_directory(loaded.config, os.environ, Path.cwd())
+    state_dir = state_dir_of(loaded.config)
     is_usual = home["HOME"] and state_dir == state_directory(Config(), home, Path.cwd())
     places: list[str] = []
     if loaded.source not in (None, PLACES[-1]):
@@ -167,14 +158,11 @@ def mint(
     """
     if ttl < 1:
         raise click.UsageError("--ttl must be at least 1.")
-    loaded = load_or_fail(config_path, state__dir=state_dir)
+    loaded = load_config(config_path, state__dir=state_dir)
+    secret = secret_for(loaded.config, state_dir_of(loaded.config))
+    granted, now_s = rooms or (DEMO_ROOM,), Clock().wall_s()
     try:
-        secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
-        token = mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+        token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     say(token)
@@ -188,33 +176,25 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
 
     Not as an argument: other users of the machine can read those.
     """
-    loaded = load_or_fail(config_path, state__dir=state_dir)
-    auth = loaded.config.auth
-    try:
-        directory = state_directory(loaded.config, os.environ, Path.cwd())
-        secret = known_secret(loaded.config, directory)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+    loaded = load_config(config_path, state__dir=state_dir)
+    directory = state_dir_of(loaded.config)
+    secret = known_secret(loaded.config, directory)
     if secret is None:
         fail(
             f"There is no secret in {directory}; "
             "is this the daemon's state directory (--state-dir)?",
             EXIT_FAILURE,
         )
-    verifier = Verifier(
-        secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
-    )
+    verifier = make_verifier(loaded.config, secret)
     input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    given = input_.read(auth.max_token_bytes + 1).decode(errors="replace").strip()
+    given = input_.read(loaded.config.auth.max_token_bytes + 1).decode(errors="replace").strip()
     if not given:
         fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
-    now_s = wall_s()
+    now_s = Clock().wall_s()
     try:
         identity = verifier.verify(given, now_s)
         if loaded.config.directory.source == "claim":
-            ClaimDirectory(loaded.config.directory.claim).rooms(identity)
+            ClaimDirectory(loaded.config.directory.claim).grants_now(identity)
     except TokenRefused as error:
         fail(f"{error.code}: {error}", EXIT_FAILURE)
     say(_goodness(identity, now_s))
@@ -246,11 +226,8 @@ def config_check(config_path: Path | None, databases: bool) -> None:
     db-mcp is started and asked: a line says of each database what is fine, what is wrong, and what
     to do.
     """
-    loaded = load_or_fail(config_path)
-    try:
-        check_secret(loaded.config)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
+    loaded = load_config(config_path)
+    check_secret(loaded.config)
     for sentence in missing(loaded.config, os.environ, Path.cwd()):
         fail(sentence, EXIT_CONFIG)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
@@ -268,15 +245,15 @@ def config_show(config_path: Path | None) -> None:
 
     Secrets are not shown.
     """
-    loaded = load_or_fail(config_path)
+    loaded = load_config(config_path)
     say(explain(loaded, _places(loaded.config)).rstrip())
 
 
 def _places(config: Config) -> dict[str, str]:
     """Where things are with this configuration and environment, by the key that says so."""
     try:
-        directory = state_directory(config, os.environ, Path.cwd())
-    except ConfigError:  # told by whoever needs one
+        directory = state_dir_of(config)
+    except ConfigError:  # a command that needs it says so
         return {}
     places = {"state.dir": directory}
     internal = internal_path(config.server.internal, directory)
@@ -291,7 +268,7 @@ def _places(config: Config) -> dict[str, str]:
 def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon how it is; exit code 0 where it is well."""
     if url is None:
-        server = load_or_fail(config_path).config.server
+        server = load_config(config_path).config.server
         url = f"http://{authority(server.host, server.port)}"
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")

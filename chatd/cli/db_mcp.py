@@ -35,7 +35,8 @@ def db_mcp(
     """
     # Ctrl-C ends it quietly from the first moment: the import takes a second.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from chatd.sqlite_mcp.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX, Place
+    from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
+    from chatd.sqlite_mcp.handle import Place
     from chatd.sqlite_mcp.server import serve
 
     open_missing_streams()

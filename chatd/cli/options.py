@@ -9,10 +9,22 @@ from typing import Any, NoReturn
 
 import click
 
-from chatd.app.start import EXIT_CONFIG, EXIT_FAILURE
-from chatd.config import ConfigError, Loaded, load
+from chatd.app.errors import EXIT_FAILURE, StartFailedError
+from chatd.config import Config, ConfigError, Loaded, load, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
+from chatd.store import StoreError
+
+
+class Commands(click.Group):
+    """A group whose commands end with a sentence and an exit code where one of these errors is
+    raised; each is a sentence for a person."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, StartFailedError, StoreError) as error:
+            fail(str(error), error.exit_code)
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,13 +37,15 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
-    """The configuration with flags over it, as `section__key`; the end where it is wrong."""
-    try:
-        named = {name.replace("__", "."): value for name, value in overrides.items()}
-        return load(path, os.environ, named, Path.cwd())
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+def load_config(path: Path | None, **overrides: object) -> Loaded:
+    """The configuration with flags over it, as `section__key`. Raises ConfigError."""
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load(path, os.environ, named, Path.cwd())
+
+
+def state_dir_of(config: Config) -> Path:
+    """The directory for state, here and in this environment. Raises ConfigError."""
+    return state_directory(config, os.environ, Path.cwd())
 
 
 def say(text: str) -> None:

@@ -1,6 +1,5 @@
-"""`chatd store`: look after the state on disk (SPEC 7 and 8)."""
+"""`chatd store`: look after the state on disk."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any
 
 import click
 
-from chatd.app.start import EXIT_CONFIG, EXIT_DAMAGED, SECRET_NAME
-from chatd.cli.options import configured, fail, load_or_fail, say
-from chatd.config import ConfigError, state_directory
-from chatd.observe.clock import wall_ms
-from chatd.store import StoreError, Verified, back_up_store, restore_store, verify_store
+from chatd.app.errors import EXIT_DAMAGED
+from chatd.app.secret import SECRET_NAME
+from chatd.cli.options import configured, load_config, say, state_dir_of
+from chatd.observe.clock import Clock
+from chatd.store import Verified, back_up_store, restore_store, verify_store
 
 
 def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,11 +21,7 @@ def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _state_directory(config_path: Path | None, state_dir: str | None) -> Path:
-    loaded = load_or_fail(config_path, state__dir=state_dir)
-    try:
-        return state_directory(loaded.config, os.environ, Path.cwd())
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+    return state_dir_of(load_config(config_path, state__dir=state_dir).config)
 
 
 @click.group()
@@ -43,10 +38,7 @@ def verify_command(config_path: Path | None, state_dir: str | None) -> None:
     where it is damaged.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        verified = verify_store(directory)
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    verified = verify_store(directory)
     for finding in verified.findings:
         say(finding.text)
     say(_summary(directory, verified))
@@ -77,10 +69,7 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
     of it, nor is the configuration.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        made = back_up_store(directory, target)
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    made = back_up_store(directory, target)
     say(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
     say(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
 
@@ -95,10 +84,7 @@ def restore_command(config_path: Path | None, state_dir: str | None, backup: Pat
     it, replaced-TIME, and never deleted. Clients that come back start over from what is restored.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        done = restore_store(directory, backup, wall_ms())
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    done = restore_store(directory, backup, Clock().wall_ms())
     if done.replaced is not None:
         say(f"What was there before is in {done.replaced}.")
     say(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")

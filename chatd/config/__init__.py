@@ -7,6 +7,7 @@ from chatd.config.outside import missing
 from chatd.config.paths import PLACES, shown_path, state_directory
 from chatd.config.rooms import EVERYBODY, FileConnection
 from chatd.config.sections import (
+    DEMO_ROOM,
     Answers,
     Auth,
     Config,
@@ -21,6 +22,7 @@ from chatd.config.show import explain, sample
 
 __all__ = [
     "DEFAULT",
+    "DEMO_ROOM",
     "EVERYBODY",
     "PLACES",
     "Answers",

@@ -24,15 +24,14 @@ import attrs
 
 from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form
 from chatd.answers.mcp.mapping import Mapping as PeerMapping
-from chatd.answers.sql.lexer import Dialect
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.errors import Unfit, described, nearest
 from chatd.config.kinds import Choice, Flag, Kind, Seconds, Text, Whole, unknown_name
-from chatd.sqlite_mcp.handle import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.wire.identifiers import is_connection_id
 
+Database = DatabaseSettings
+
 DIALECTS: Final = ("sqlite", "postgres", "mysql")
-BUNDLED: Final = "chatd"
-"""The mapping of the db-mcp that chatd brings along."""
 OWN_VARIABLES: Final = "CHATD_"
 """Variables of the daemon's own, its secrets among them, that no db-mcp is given."""
 
@@ -40,40 +39,6 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _REQUESTS: Final = ("list_tables", "describe_table", "sample_table", "query", "explain")
-
-
-@attrs.frozen
-class Database:
-    """The database of one room, and the db-mcp that answers for it.
-
-    Just one of `command`, `url`, `sqlite` and `sample` is set. `mapping` is the name of a ready one
-    or a mapping of its own. `environment` and `headers` hold secrets and are never shown.
-    `max_rows_written` and `max_growth_bytes` bound one statement that writes to `sqlite`; what
-    writes more is undone. Why they are what they are is said in `answers.bundled.handle`.
-    """
-
-    command: tuple[str, ...] = ()
-    url: str = ""
-    sqlite: str = ""
-    sample: bool = False
-    dialect: Dialect = "sqlite"
-    mapping: str | PeerMapping = BUNDLED
-    read_only: bool = True
-    credentials: str = "unknown"
-    pass_environment: tuple[str, ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    connections: int = 2
-    start_timeout_s: float = 20.0
-    call_timeout_s: float = 60.0
-    max_message_bytes: int = 1_048_576
-    max_rows_written: int = ROWS_WRITTEN_MAX
-    max_growth_bytes: int = GROWTH_BYTES_MAX
-
-    @property
-    def peer(self) -> PeerMapping:
-        """The mapping itself."""
-        return READY[self.mapping] if isinstance(self.mapping, str) else self.mapping
 
 
 @attrs.frozen

@@ -15,6 +15,8 @@ class ConfigError(Exception):
     write instead. It never holds the value of a secret.
     """
 
+    exit_code = 78  # sysexits.h, EX_CONFIG
+
 
 class Unfit(ValueError):
     """A value that its key does not take.

@@ -32,6 +32,8 @@ from chatd.config.rooms import Connections, FileConnection
 ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""
 
+DEMO_ROOM = "demo"
+"""The room of a start without configuration, which the sample database answers in."""
 MOST_ANSWER_BYTES = 1_000_000_000
 """The longest answer: so many of it at once are still a backlog that can be written down."""
 
@@ -466,7 +468,7 @@ class Config:
     limits: Limits = attrs.field(factory=Limits)
     answers: Answers = attrs.field(factory=Answers)
     databases: Mapping[str, Database] = key(
-        MappingProxyType({"demo": Database(sample=True)}),
+        MappingProxyType({DEMO_ROOM: Database(sample=True)}),
         Databases(),
         "The database of each room, and who answers for it; where none is written, this one:",
         "SPEC 6",

@@ -1,4 +1,4 @@
-"""One download of one answer, for a link that can carry no header (SPEC 6, "Export").
+"""One download of one answer, for a link that can carry no header (docs/protocol, "Answers").
 
 A ticket is as good as the token that it was got with, for a minute and for one use. Whether its
 user may still use the room is asked when it is used. It is void before that where another token of

@@ -1,8 +1,7 @@
 """A packet with binary attachments, from its header to its last attachment.
 
-Owns: the placeholders, both ways, and the bounds on what is waited for.
-Must not know: how the header was written, which namespaces are joined.
-Source: Socket.IO protocol 5, "Binary attachments"; socket.io-parser 4.2.6; WIRE d7, row binary.
+Owns the placeholders, both ways, and the bounds on what is waited for. Must not know how the header
+was written, which namespaces are joined. Source: Socket.IO protocol 5, "Binary attachments".
 
 Placeholders are found and checked when the header arrives, so that a bad one ends the session
 before anything is kept for it; they are filled when the last attachment is there.

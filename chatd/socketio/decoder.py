@@ -1,8 +1,8 @@
 """From what Engine.IO delivers, text and binary messages, to packets.
 
-Owns: the grammar of a packet's text, and what a payload must be for its type.
-Must not know: which namespaces are joined, what an event means, how bytes travelled.
-Source: Socket.IO protocol 5, "Packet encoding"; socket.io-parser 4.2.6; WIRE d7.
+Owns the grammar of a packet's text, and what a payload must be for its type. Must not know which
+namespaces are joined, what an event means, how bytes travelled. Source: Socket.IO protocol 5,
+"Packet encoding"; socket.io-parser 4.2.6; (docs/architecture, "What real peers send").
 
     <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]
 
@@ -13,7 +13,7 @@ A test runs both ways over the same texts.
 Stricter than the reference parser (60,000 random messages were run through both) only where that
 one leans on JavaScript's coercions or waits for something useless: an empty text is no CONNECT, a
 blank is no digit, a binary packet needs a payload, and a CONNECT_ERROR too. Nothing that it refuses
-is taken, but for `50-[...]` (WIRE d7).
+is taken, but for `50-[...]`, an event without attachments.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Decoder:
 
     def _expect(self, packet: Event | Ack, attachments: int) -> Event | Ack | None:
         if attachments == 0:
-            # Node keeps waiting after `450-[...]`, and chokes on the next text (WIRE d7).
+            # Node keeps waiting after `450-[...]`, and chokes on the next text.
             find_placeholders(packet.args, 0)
             return packet
         self._assembly = Assembly(packet, due=attachments, max_bytes=self._max_attachment_bytes)

@@ -1,8 +1,8 @@
 """From packets to what Engine.IO sends: one text and its attachments.
 
-Owns: how each packet is written, and the helpers for texts whose JSON is already there.
-Must not know: who receives it, or Engine.IO's own `4` in front.
-Source: Socket.IO protocol 5, "Packet encoding"; WIRE d2 (binary), d7.
+Owns how each packet is written, and the helpers for texts whose JSON is already there. Must not
+know who receives it, or Engine.IO's own `4` in front. Source: Socket.IO protocol 5, "Packet
+encoding".
 
 Texts are `bytes`, in UTF-8: orjson writes bytes, and a WebSocket frame or a polling payload wants
 bytes, so that a `str` between would be decoded and encoded again for each message.

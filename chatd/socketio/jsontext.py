@@ -1,8 +1,7 @@
 """JSON as Socket.IO peers write and read it: strict, bounded, and equal to Node's where it counts.
 
-Owns: text to value and value to bytes, and the limit on nesting.
-Must not know: packets, placeholders.
-Source: RFC 8259; WIRE d7, row JSON.
+Owns text to value and value to bytes, and the limits on nesting. Must not know packets and
+placeholders. Source: RFC 8259.
 
 orjson does the work. Where it and Node differ, measured with orjson 3.13:
 
@@ -36,12 +35,12 @@ import orjson
 from .packet import ProtocolError
 
 MAX_NESTING: Final = 512
-"""Levels of arrays and objects in one text. Node echoes 500 levels and dies of 5,000 (WIRE d7);
+"""Levels of arrays and objects in one text. Node echoes 500 levels and dies of 5,000;
 the stdlib writes about 900 before CPython's recursion limit. Beyond it: `ProtocolError`."""
 
 MAX_BRACKETS: Final = 50_000
 """Opening brackets in one text, those in strings as well. An array costs a hundred times what a
-character of a string does: a payload of nothing else would hold everybody up for a tenth of a
+character of a string does: a payload of nothing else would stop all clients for a tenth of a
 second. Beyond it: `ProtocolError`, unread."""
 
 MAX_STRICT_CHARS: Final = 200_000

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
 
 HEAP_BYTES_MAX = 134_217_728
@@ -32,15 +33,6 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 50,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-
-
-ROWS_WRITTEN_MAX = 10_000
-"""Rows that a statement may change, those of triggers included: what a person asks for in a chat
-and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is
-undone."""
-GROWTH_BYTES_MAX = 67_108_864
-"""Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
-6 KiB. Beyond: it is undone."""
 
 
 @attrs.frozen

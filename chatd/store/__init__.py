@@ -26,8 +26,19 @@ from chatd.store.errors import (
     StoreUnavailable,
 )
 from chatd.store.log import CommitOutcome, Committed, Conflict
+from chatd.store.message_reader import (
+    MessageReader,
+    Page,
+    QueueCut,
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    SearchTooBroad,
+    StoredAnswer,
+)
 from chatd.store.opening import Store, open_store
-from chatd.store.readers import Cut, LogReaders, Page
+from chatd.store.readers import LogReaders
 from chatd.store.recovery import Recovered
 from chatd.store.restore import Restored, restore_store
 from chatd.store.snapshots import PassedOver, PassedOverFor, Snapshot
@@ -42,19 +53,25 @@ __all__ = [
     "CommitOutcome",
     "Committed",
     "Conflict",
-    "Cut",
     "Damaged",
     "Durability",
     "FailureCode",
     "Finding",
     "LogReaders",
     "LogWriter",
+    "MessageReader",
     "Page",
     "PassedOver",
     "PassedOverFor",
+    "QueueCut",
     "RecordRefused",
     "Recovered",
     "Restored",
+    "SearchCursor",
+    "SearchHit",
+    "SearchPage",
+    "SearchRequest",
+    "SearchTooBroad",
     "Snapshot",
     "Store",
     "StoreClosed",
@@ -66,6 +83,7 @@ __all__ = [
     "StoreTooNew",
     "StoreTooOld",
     "StoreUnavailable",
+    "StoredAnswer",
     "Verified",
     "back_up_store",
     "open_store",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import attrs
 
+from chatd.files import sync_directory
 from chatd.store.connections import connect_to_create
 from chatd.store.damage import words_of
 from chatd.store.errors import BackupFailed, StoreDamaged, StoreUnavailable
@@ -27,7 +28,6 @@ from chatd.store.log_file import (
     require_whole_or_absent,
 )
 from chatd.store.replacement import require_in_place
-from chatd.store.snapshots import sync_directory
 
 PAGES_PER_STEP = 1_000  # 4 MB; between two steps a signal is heard
 _UNFINISHED_SUFFIX = ".unfinished"

@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 import trio
 
+from chatd.files import sync_directory
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
@@ -31,7 +32,8 @@ from chatd.store.log_file import (
 from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
 from chatd.store.place import Place
-from chatd.store.readers import LogReaders, Witness
+from chatd.store.reader_pool import ReaderPool, Witness
+from chatd.store.readers import LogReaders
 from chatd.store.recovery import (
     Recovered,
     SnapshotOfMembers,
@@ -50,12 +52,12 @@ from chatd.store.snapshots import (
     furthest_of_any,
     newest_snapshot,
     put_aside,
-    sync_directory,
     write_snapshot,
 )
 from chatd.store.writer import LogWriter
 
-SEARCH_THREADS = 2  # searches at once; they never keep others from reading history
+READER_THREADS = 4  # reads of history at once; more wait their turn
+SEARCH_THREADS = 2  # searches at once
 _UNFINISHED_NAME = f"{LOG_NAME}.new"
 
 
@@ -93,8 +95,11 @@ class Store:
         self.damaged = opened.damaged
         self._place = Place(path)
         self._mark = opened.mark
-        self.readers = LogReaders(path, place=self._place)
-        self.search_readers = LogReaders(path, SEARCH_THREADS, self._place)
+        self.readers = LogReaders(
+            ReaderPool(path, READER_THREADS, self._place),
+            ReaderPool(path, SEARCH_THREADS, self._place),
+            self._index_until,
+        )
         self._durability = durability
         self._lock = lock
         self._writer: LogWriter | None = None
@@ -103,7 +108,7 @@ class Store:
 
     def set_witness(self, witness: Witness) -> None:
         """Have `witness` hear of what the readers find damaged."""
-        self.readers.witness = self.search_readers.witness = witness
+        self.readers.witness = witness
 
     def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
@@ -132,6 +137,11 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         self._place.require()
         return connect_to_write(self.path, self._durability)
+
+    async def _index_until(self, until_s: float) -> None:
+        if self._writer is None:
+            raise StoreClosed("The writer of the log was not started.")
+        await self._writer.index_until(until_s)
 
     def renew(self) -> list[str]:
         """Make the files of the lock and of the mark again where somebody removed them; the names
@@ -186,7 +196,6 @@ class Store:
         """
         self._closed = True
         self.readers.close()
-        self.search_readers.close()
         if self._writer is not None and self._writer.alive:
             return False
         with contextlib.suppress(OSError):

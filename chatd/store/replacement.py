@@ -12,10 +12,10 @@ tells of the old log, and goes with it: what is intended is no loss.
 import datetime
 from pathlib import Path
 
+from chatd.files import sync_directory
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log_file import LOG_NAME
 from chatd.store.mark import MARK_NAME
-from chatd.store.snapshots import sync_directory
 
 _RESTORED_PREFIX = f"{LOG_NAME}.restored-"
 _OLD = (LOG_NAME, f"{LOG_NAME}-wal", f"{LOG_NAME}-shm", f"{LOG_NAME}-journal", MARK_NAME)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from chatd.files import sync_directory
 from chatd.store import schema
 from chatd.store.backup import copy_log, remove_log, sync_file
 from chatd.store.connections import connect_to_create
@@ -26,7 +27,6 @@ from chatd.store.log_file import (
 from chatd.store.opening import make_directory
 from chatd.store.recovery import Recovered, recover
 from chatd.store.replacement import put_in_place, restored_path
-from chatd.store.snapshots import sync_directory
 
 _UNFINISHED_NAME = f"{LOG_NAME}.restoring"
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
-from chatd.store.search import unindex
+from chatd.store.search_index import unindex
 
 LOOKED_BACK = 1_000  # positions before an old message, in which a young one shows a clock gone back
 

@@ -1,9 +1,4 @@
-"""The search: an FTS5 index over the content of messages, brought forward behind the commits.
-
-Indexing costs as much as storing does, and is cheaper in larger pieces than with each commit. So a
-commit leaves the index alone; it is brought forward each second (`catch_up`), and before a search,
-so that a search finds what was acknowledged before it was asked. `indexed_position` in `meta` says
-how far it is, in the same transaction.
+"""Searches in the log's FTS5 index (`search_index`).
 
 Every hit has all that was searched for. The best are those that say little else: the shorter a
 message, the better, in classes (`LENGTHS_WORDS`), and within a class the newer. That depends on the
@@ -17,42 +12,35 @@ occurs in a message FTS5 tells only by way of its content; to read them all take
 A query is bounded in time, as a common word may match all that was ever said.
 """
 
-import contextlib
-import functools
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
 
-import attrs
 import orjson
-import trio
 
-from chatd.chat.records import Message
-from chatd.store.damage import Damaged
-from chatd.store.errors import CommitFailed
-from chatd.store.readers import PAGE_BYTES, LogReaders, content_bytes, require_damage
+from chatd.chat.search import SearchQuery, SearchTerm
+from chatd.store.message_reader import (
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    SearchTooBroad,
+)
+from chatd.store.pages import content_bytes, require_damage
 from chatd.store.rows import (
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
     MisplacedRowError,
     message_from_row,
 )
+from chatd.store.search_index import INDEXED_POSITION
 
-SEARCH_TIME_S = 1.0  # that a query may take; beyond: SearchTooBroad
+SEARCH_S = 1.0  # that a query may take; beyond: SearchTooBroad
 LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
-CATCH_UP_S = 1.0  # that a search waits for the index at most
-STEP_ROWS = 500  # messages indexed in one transaction, for which commits wait
 PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
 
 # Code points that no text contains: they stand where a match begins and ends.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _MARKS = (_OPEN, _CLOSE)
-
-_T = TypeVar("_T")
-
-_NEXT_ROWS = "SELECT position, content FROM messages WHERE position > ? ORDER BY position LIMIT ?"
-_INDEXED = "SELECT indexed_position FROM meta"
 
 
 def _docsize(words: int) -> str:
@@ -98,121 +86,19 @@ _SHOW = f"""
 _BEFORE_ALL = -1  # a class of lengths, for where a search begins
 
 
-class SearchTooBroad(Exception):
-    """The query matches more than can be put in order in its time."""
+def match_expression(query: SearchQuery) -> str:
+    """The query as the right side of FTS5's MATCH: all is quoted, so that nothing in it is an
+    operator, a column or a parenthesis."""
+    required = " AND ".join(map(_quoted, query.required))
+    return " NOT ".join([f"({required})", *map(_quoted, query.excluded)])
 
 
-class Maintain(Protocol):
-    """`LogWriter.maintain`: runs a job in the writer's thread, in a transaction."""
-
-    def __call__(self, job: Callable[[sqlite3.Connection], _T], /) -> Awaitable[_T]: ...
+def _quoted(term: SearchTerm) -> str:
+    return f'"{term.text}" *' if term.is_prefix else f'"{term.text}"'
 
 
-@attrs.frozen
-class Cursor:
-    """The last hit of a page: the next page begins behind it.
-
-    `newest` is the last position that the first page knew: the search ends there. `length` is the
-    class of the hit's length. None of them is negative, nor above 2**63 - 1.
-    """
-
-    newest: int
-    length: int
-    position: int
-
-
-@attrs.frozen
-class Hit:
-    """A message that matches, and where: positions in its content, from and to."""
-
-    message: Message
-    is_delivered: bool
-    matches: tuple[tuple[int, int], ...]
-
-
-@attrs.frozen
-class Found:
-    """Hits, the best first; `cursor` is None where there are no more. `unreadable` is how many more
-    there are in this place, of which nothing can be read."""
-
-    hits: tuple[Hit, ...]
-    cursor: Cursor | None
-    unreadable: int = 0
-
-
-@attrs.frozen
-class Wanted:
-    """What is searched for: an expression for MATCH, and what narrows it. Times are in ms."""
-
-    expression: str
-    rooms: Sequence[str]
-    user_id: str | None = None
-    before_ms: int | None = None
-    after_ms: int | None = None
-
-
-class Searcher:
-    """Searches, and keeps the index up to date through `maintain`."""
-
-    def __init__(self, readers: LogReaders, maintain: Maintain) -> None:
-        """`readers` are of its own: searches must not keep others from reading history."""
-        self._readers = readers
-        self._maintain = maintain
-
-    async def search(self, wanted: Wanted, limit: int, cursor: Cursor | None = None) -> Found:
-        """A page of hits; fewer than `limit`, but one at least, where they hold more than
-        `PAGE_BYTES`. Raises SearchTooBroad, StoreReadFailed, StoreClosed.
-
-        Where the disk does not let the index grow, what is in it is searched.
-        """
-        if await self._readers.read(_is_behind):
-            with contextlib.suppress(CommitFailed):
-                await self.catch_up(trio.current_time() + CATCH_UP_S)
-        found = await self._readers.read(functools.partial(_find, wanted, limit, cursor))
-        self._readers.tell_of([hit.message for hit in found.hits])
-        if found.unreadable and self._readers.witness is not None:
-            self._readers.witness.damaged(Damaged("messages"))
-        return found
-
-    async def catch_up(self, until_s: float) -> None:
-        """Bring the index forward, until it is up to date or `trio.current_time` is `until_s`.
-
-        Raises CommitFailed, StoreClosed.
-        """
-        index_next = functools.partial(index_some, most=STEP_ROWS)
-        while trio.current_time() < until_s and await self._maintain(index_next) == STEP_ROWS:
-            pass
-
-
-def index_some(connection: sqlite3.Connection, most: int) -> int:
-    """Index the next messages, in the transaction of the caller; how many there were."""
-    [(indexed,)] = connection.execute(_INDEXED)
-    rows = connection.execute(_NEXT_ROWS, (indexed, most)).fetchall()
-    if rows:
-        connection.executemany(
-            "INSERT INTO message_text (rowid, content) VALUES (?, ?)", _readable(rows)
-        )
-        connection.execute("UPDATE meta SET indexed_position = ?", (rows[-1][0],))
-    return len(rows)
-
-
-def unindex(connection: sqlite3.Connection, rows: Sequence[tuple[int, object]]) -> None:
-    """Take messages, as position and content, out of the index, before they are deleted.
-
-    What is indexed of a content that cannot be read stays in there, and is found no more.
-    """
-    [(indexed,)] = connection.execute(_INDEXED)
-    connection.executemany(
-        "INSERT INTO message_text (message_text, rowid, content) VALUES ('delete', ?, ?)",
-        [row for row in _readable(rows) if row[0] <= indexed],
-    )
-
-
-def _readable(rows: Sequence[tuple[int, object]]) -> list[tuple[int, str]]:
-    return [(position, content) for position, content in rows if isinstance(content, str)]
-
-
-def _is_behind(connection: sqlite3.Connection) -> bool:
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether there are messages that are not in the index."""
     [(is_behind,)] = connection.execute(
         "SELECT coalesce((SELECT max(position) FROM messages), 0) >"
         " (SELECT indexed_position FROM meta)"
@@ -220,23 +106,30 @@ def _is_behind(connection: sqlite3.Connection) -> bool:
     return bool(is_behind)
 
 
-def _find(
-    wanted: Wanted, limit: int, cursor: Cursor | None, connection: sqlite3.Connection
-) -> Found:
-    deadline_s = time.perf_counter() + SEARCH_TIME_S
+def find(
+    connection: sqlite3.Connection,
+    request: SearchRequest,
+    limit: int,
+    cursor: SearchCursor | None,
+    page_bytes: int,
+    search_s: float,
+) -> SearchPage:
+    """The page of `MessageReader.search`."""
+    expression = match_expression(request.query)
+    deadline_s = time.perf_counter() + search_s
     connection.set_progress_handler(lambda: time.perf_counter() > deadline_s, PROGRESS_STEPS)
     try:
         if cursor is None:
-            [(newest,)] = connection.execute(_INDEXED)
-            cursor = Cursor(newest, length=_BEFORE_ALL, position=0)
+            [(newest,)] = connection.execute(INDEXED_POSITION)
+            cursor = SearchCursor(newest, length=_BEFORE_ALL, position=0)
         found = connection.execute(
             _FIND,
             (
-                wanted.expression,
-                orjson.dumps(list(wanted.rooms)).decode(),
-                wanted.user_id,
-                wanted.before_ms,
-                wanted.after_ms,
+                expression,
+                orjson.dumps(list(request.rooms)).decode(),
+                request.user_id,
+                request.before_ms,
+                request.after_ms,
                 cursor.newest,
                 cursor.length,
                 cursor.position,
@@ -244,7 +137,7 @@ def _find(
             ),
         ).fetchall()
         positions = [position for position, _ in found[:limit]]
-        hits, unreadable = _show(connection, wanted.expression, positions)
+        hits, unreadable = _show(connection, expression, positions, page_bytes)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
@@ -253,20 +146,20 @@ def _find(
         connection.set_progress_handler(None, 0)
     seen = len(hits) + unreadable
     if len(found) == seen:
-        return Found(tuple(hits), None, unreadable)
+        return SearchPage(tuple(hits), None, unreadable)
     position, length = found[seen - 1]
-    return Found(tuple(hits), Cursor(cursor.newest, length, position), unreadable)
+    return SearchPage(tuple(hits), SearchCursor(cursor.newest, length, position), unreadable)
 
 
 def _show(
-    connection: sqlite3.Connection, expression: str, positions: list[int]
-) -> tuple[list[Hit], int]:
+    connection: sqlite3.Connection, expression: str, positions: list[int], page_bytes: int
+) -> tuple[list[SearchHit], int]:
     """The messages at these positions, as far as they make a page, and how many among them could
     not be read at all."""
     if not positions:
         return [], 0
     highlighted = _highlighted(connection, expression, positions)
-    hits: list[Hit] = []
+    hits: list[SearchHit] = []
     size = unreadable = 0
     for position in positions:
         try:
@@ -279,10 +172,10 @@ def _show(
             unreadable += 1
             continue
         size += content_bytes(message)
-        if hits and size > PAGE_BYTES:
+        if hits and size > page_bytes:
             break
         matches = _matches(message.content, highlighted.get(position))
-        hits.append(Hit(message, bool(row[MESSAGE_WIDTH]), matches))
+        hits.append(SearchHit(message, bool(row[MESSAGE_WIDTH]), matches))
     return hits, unreadable
 
 

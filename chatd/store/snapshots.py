@@ -29,7 +29,7 @@ import attrs
 import orjson
 
 from chatd.chat.queue import PRESENT, Queue
-from chatd.files import open_file
+from chatd.files import open_file, sync_directory
 from chatd.store.loss import Ahead
 from chatd.store.rows import queue_fields, queue_from_fields
 
@@ -207,15 +207,6 @@ def put_aside(directory: Path, passed_over: Sequence[PassedOver]) -> None:
         (directory / name).rename(directory / f"{name}{_AHEAD_SUFFIX}")
     if ahead:
         sync_directory(directory)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in it durable. Raises `OSError`."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # Writing

@@ -16,6 +16,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import outcome
@@ -24,6 +25,8 @@ import trio
 from chatd.chat.records import Record
 from chatd.store.errors import CommitFailed, CommitUntold, FailureCode, RecordRefused, StoreClosed
 from chatd.store.log import CommitOutcome, Request
+from chatd.store.retention import Surplus, remove
+from chatd.store.search_index import STEP_ROWS, index_some
 
 # Records in one transaction, at which a group is closed: bounds how long the first one waits for
 # the last. A single request may be larger.
@@ -136,6 +139,16 @@ class LogWriter:
         self._asked.put(_Job(job))
         result: _T = await trio.lowlevel.wait_task_rescheduled(_cannot_abort)
         return result
+
+    async def remove(self, surplus: Sequence[Surplus]) -> int:
+        """Remove messages as `maintain` does a job; how many they were."""
+        return await self.maintain(partial(remove, surplus=surplus))
+
+    async def index_until(self, until_s: float) -> None:
+        """Bring the index of the search forward, until it is up to date or `trio.current_time` is
+        `until_s`. Raises as `maintain` does."""
+        while trio.current_time() < until_s and await self.maintain(index_some) == STEP_ROWS:
+            pass
 
     async def ended(self) -> None:
         """Wait until the thread has ended; raises `StoreClosed` where it did so by a fault."""

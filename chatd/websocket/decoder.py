@@ -48,8 +48,8 @@ _OPCODES: Final = frozenset(Opcode)
 
 _FIN_TEXT: Final = _FIN | int(Opcode.TEXT)
 FRAGMENTS_PER_EVENT: Final = 64
-"""Frames that complete no message, after which whoever reads is told: a tenth of a millisecond. A
-read of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
+"""Frames that complete no message, after which they are an event: a tenth of a millisecond. A read
+of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
 
 _FIRST_BYTES: Final = 2  # enough to judge the kind of a frame and to know its header's length
 _KEY_BYTES: Final = 4

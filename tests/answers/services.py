@@ -31,8 +31,7 @@ from chatd.answers.table import Column, Row
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
-from chatd.store import StoreReadFailed
-from chatd.store.readers import Answering
+from chatd.store import StoredAnswer, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from tests.answers.sql.readers import ReaderHere
 from tests.chat.commands import message_id
@@ -171,11 +170,11 @@ class Shelf:
             raise StoreReadFailed("for the test")
         return self.messages.get(message_id)
 
-    async def answer_to(self, question_id: str, rooms: Container[str]) -> Answering | None:
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> StoredAnswer | None:
         if question_id not in self.stored or ROOM not in rooms:
             return None
         state = self.stored[question_id][1]["state"]
-        return Answering(message_id(99), ROOM, "ann", state)
+        return StoredAnswer(message_id(99), ROOM, "ann", state)
 
 
 @attrs.define(eq=False)

@@ -7,6 +7,7 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.damage import FAILED_FOR_S, ROWS_TOLD, DamageFound
 from chatd.observe import ClockDoubted, ReadFailed, Recorder, RowDamaged
 from chatd.store import Damaged, StoreReadFailed
+from tests.clocks import SetClock
 
 NOW_MS = 1_700_000_000_000
 YEAR_MS = 365 * 86_400_000
@@ -52,18 +53,13 @@ async def test_a_read_that_fails_shows_for_a_while_and_for_good_where_it_is_dama
 
 def test_a_clock_that_jumps_is_told_once() -> None:
     recorder = Recorder()
-    clock = {"wall_ms": NOW_MS, "elapsed_s": 0.0}
-    ages = Ages(
-        NOW_MS,
-        recorder,
-        wall_ms=lambda: round(clock["wall_ms"]),
-        elapsed_s=lambda: clock["elapsed_s"],
-    )
+    clock = SetClock(wall=NOW_MS / 1000)
+    ages = Ages(NOW_MS, recorder, clock)
     assert ages.now_ms() == NOW_MS
-    clock["wall_ms"] += 10 * YEAR_MS
+    clock.wall += 10 * YEAR_MS / 1000
     assert ages.now_ms() == ages.now_ms() == NOW_MS
     assert recorder.of(ClockDoubted) == [ClockDoubted(10 * YEAR_MS)]
-    clock["wall_ms"] -= 10 * YEAR_MS
+    clock.wall -= 10 * YEAR_MS / 1000
     assert ages.now_ms() == ages.freeze() == NOW_MS
     assert len(recorder.of(ClockDoubted)) == 1
 

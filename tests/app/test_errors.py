@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.app import start
+from chatd.app import secret
+from chatd.app.errors import StartFailedError
 from chatd.config import Config
 from tests.app.daemon import Finished, House
 
@@ -152,9 +153,9 @@ def test_a_secret_of_another_user_is_not_taken_for_a_directory_that_is_full(
     def refused(path: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(start, "load_secret", refused)
-    with pytest.raises(start.StartFailedError) as caught:
-        start.secret_for(Config(), tmp_path)
+    monkeypatch.setattr(secret, "load_secret", refused)
+    with pytest.raises(StartFailedError) as caught:
+        secret.secret_for(Config(), tmp_path)
     assert caught.value.exit_code == 1
     assert str(caught.value) == (
         f"The secret {tmp_path}/jwt-secret cannot be read: Permission denied; "

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from chatd.app.errors import StartFailedError
 from chatd.app.listen import CannotListenError, open_listeners
-from chatd.app.start import StartFailedError, check_reach
+from chatd.app.secret import check_reach
 from chatd.config import Auth, Config, Server
 
 FOUND = {

@@ -80,7 +80,7 @@ def test_what_is_minted_is_verified(
     assert identity.user_id == user_id
     assert identity.name == display_text(name)
     assert identity.expires_at_ms == (int(now_s) + ttl_s) * 1000
-    assert list(ClaimDirectory(claim).rooms(identity)) == rooms
+    assert list(ClaimDirectory(claim).grants_now(identity)) == rooms
 
 
 @rows(

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from chatd.chat.limits import Backoffs, Bucket, admit
+from chatd.chat.limits import Bucket, Penalties, admit
 
 MINUTE_S = 60
 BURST = 2
@@ -34,7 +34,7 @@ class Told(RuleBasedStateMachine):
         self.rate = Fraction(per_minute, 60)
         self.tokens = Fraction(BURST)
         self.bucket = Bucket(per_minute, 0.0, burst=BURST)
-        self.backoffs = Backoffs()
+        self.backoffs = Penalties()
         self.tries: dict[str, list[Try]] = {"ann": [], "bob": []}
 
     @rule(eighths=st.integers(0, 40) | st.integers(450, 500))

@@ -7,14 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chatd.chat.limits import BACKOFF_MAX_S, Backoff, Backoffs, Bucket, Limiter, admit
+from chatd.chat.limits import BACKOFF_MAX_S, Bucket, Limiter, Penalties, Penalty, admit
 
 eighths = st.integers(0, 8 * 90).map(lambda count: count / 8)
 
 
 def backoff_waits(script: list[tuple[float, float]]) -> list[float]:
     """The waits of refusals at (now, wait of the bucket)."""
-    backoff = Backoff()
+    backoff = Penalty()
     return [backoff.refuse(bucket_s, now_s) for now_s, bucket_s in script]
 
 
@@ -62,7 +62,7 @@ def test_a_rate_below_one_a_minute_still_lets_one_through() -> None:
 
 @pytest.mark.parametrize("per_minute", [1e-6, 1e15])
 def test_the_outermost_rates_give_finite_waits(per_minute: float) -> None:
-    buckets, backoffs = [Bucket(per_minute, 0.0)], Backoffs()
+    buckets, backoffs = [Bucket(per_minute, 0.0)], Penalties()
     outcomes = [admit("ann", buckets, backoffs, 0.0) for _ in range(3)]
     assert outcomes[0] is None
     assert all(wait is None or wait > 0 for wait in outcomes)
@@ -103,7 +103,7 @@ def test_back_off_follows_its_script(script: list[tuple[float, float]], waits: l
 def test_a_wait_is_at_least_the_buckets_and_never_doubles_beyond_a_minute(
     script: list[tuple[float, float]],
 ) -> None:
-    backoff, now_s = Backoff(), 0.0
+    backoff, now_s = Penalty(), 0.0
     for later_s, bucket_s in script:
         now_s += later_s
         wait_s = backoff.refuse(bucket_s, now_s)
@@ -116,7 +116,7 @@ def test_a_wait_is_at_least_the_buckets_and_never_doubles_beyond_a_minute(
 @example(4_078_852_776, 1, 1)  # the sum of the readings is just short of a token
 def test_who_waits_as_told_is_admitted(now_us: int, per_minute: float, rounds: int) -> None:
     now_s = now_us / 1e6
-    buckets, backoffs = [Bucket(per_minute, now_s, burst=1)], Backoffs()
+    buckets, backoffs = [Bucket(per_minute, now_s, burst=1)], Penalties()
     for _ in range(rounds):
         assert admit("ann", buckets, backoffs, now_s) is None
         retry_after_ms = admit("ann", buckets, backoffs, now_s)
@@ -127,25 +127,25 @@ def test_who_waits_as_told_is_admitted(now_us: int, per_minute: float, rounds: i
 def test_one_empty_bucket_spends_nothing_from_the_others() -> None:
     full, empty = Bucket(60, 0.0, burst=1), Bucket(60, 0.0, burst=1)
     empty.take()
-    assert admit("ann", [full, empty], Backoffs(), 0.0) == 1000
+    assert admit("ann", [full, empty], Penalties(), 0.0) == 1000
     assert full.is_full(0.0)
 
 
 def test_who_is_told_to_wait_is_refused_although_the_bucket_has_a_token() -> None:
-    bucket, backoffs = Bucket(600, 0.0, burst=1), Backoffs()
+    bucket, backoffs = Bucket(600, 0.0, burst=1), Penalties()
     outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in (0.0, 0.0, 0.5, 2.5)]
     assert outcomes == [None, 1000, 2000, None]
 
 
 def test_who_is_let_through_and_refused_again_within_the_minute_is_told_twice_as_much() -> None:
-    bucket, backoffs = Bucket(30, 0.0, burst=1), Backoffs()
+    bucket, backoffs = Bucket(30, 0.0, burst=1), Penalties()
     script = [0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 14.0, 100.0, 100.0]
     outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in script]
     assert outcomes == [None, 2000, None, 4000, None, 8000, None, None, 2000]
 
 
 def test_one_senders_back_off_is_not_anothers() -> None:
-    backoffs = Backoffs()
+    backoffs = Penalties()
     empty = Bucket(60, 0.0, burst=1)
     empty.take()
     admit("ann", [empty], backoffs, 0.0)
@@ -170,7 +170,7 @@ def test_a_full_limiter_forgets_those_that_are_idle_first() -> None:
 @pytest.mark.parametrize("keys_max", [1, 2, 5])
 @pytest.mark.parametrize("spend", [True, False])
 def test_no_number_of_keys_grows_the_memory(keys_max: int, spend: bool) -> None:
-    limiter, backoffs = Limiter(60, keys_max=keys_max), Backoffs(keys_max=keys_max)
+    limiter, backoffs = Limiter(60, keys_max=keys_max), Penalties(keys_max=keys_max)
     for number in range(50):
         bucket = limiter.bucket(str(number), 0.0)
         if spend:
@@ -181,7 +181,7 @@ def test_no_number_of_keys_grows_the_memory(keys_max: int, spend: bool) -> None:
 
 
 def test_a_full_memory_of_refusals_drops_those_that_are_idle_first() -> None:
-    backoffs = Backoffs(keys_max=2)
+    backoffs = Penalties(keys_max=2)
     backoffs.refuse("busy", 600.0, 0.0)
     backoffs.refuse("idle", 1.0, 0.0)
     backoffs.refuse("new", 1.0, 61.0)
@@ -202,7 +202,7 @@ class Admission(RuleBasedStateMachine):
         self.bursts = bursts
         self.tokens = [Fraction(burst) for burst in bursts]
         self.buckets = [Bucket(r, 0.0, burst=b) for r, b in zip(rates, bursts, strict=True)]
-        self.backoffs = Backoffs()
+        self.backoffs = Penalties()
         self.told_until_s = 0.0
         self.admitted: list[float] = []
 

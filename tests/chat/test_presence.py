@@ -20,13 +20,13 @@ from chatd.chat.presence import (
     Entry,
     Presence,
     PresenceChanged,
-    Status,
 )
+from chatd.wire.names import PresenceStatus
 
-ONLINE, AWAY, OFFLINE = Status
+ONLINE, AWAY, OFFLINE = PresenceStatus
 
 
-def told(effects: list[Effect]) -> list[tuple[str, Status]]:
+def told(effects: list[Effect]) -> list[tuple[str, PresenceStatus]]:
     return [(it.entry.user_id, it.entry.status) for it in effects if type(it) is PresenceChanged]
 
 
@@ -35,7 +35,7 @@ def arrive(socket: str, name: str | None = None, **fields: Any) -> Arrive:
     return Arrive(socket, "demo", socket[0], name, **fields)
 
 
-def declare(socket: str, status: Status) -> Declare:
+def declare(socket: str, status: PresenceStatus) -> Declare:
     return Declare(None, socket, "demo", status)
 
 
@@ -68,7 +68,7 @@ def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
     ids=str,
 )
 def test_the_most_present_of_the_sockets_counts(
-    presence: Presence, script: list[tuple[str, Status]], effective: list[Status]
+    presence: Presence, script: list[tuple[str, PresenceStatus]], effective: list[PresenceStatus]
 ) -> None:
     presence.decide([arrive("a1"), arrive("a2")], 0, 0)
     effects = presence.decide([declare(*step) for step in script], 0, 0)
@@ -157,7 +157,7 @@ def test_what_was_not_frozen_is_not_restored(frozen: object) -> None:
 
 
 sockets = st.sampled_from(["a1", "a2", "b1", "b2"])
-statuses = st.sampled_from(Status)
+statuses = st.sampled_from(PresenceStatus)
 commands = st.one_of(
     st.builds(arrive, sockets, st.sampled_from([None, "Ann", "Bob"])),
     st.builds(depart, sockets),
@@ -171,9 +171,9 @@ class Views(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.presence = Presence()
-        self.view: dict[str, Status] = {}
-        self.sockets: dict[str, Status] = {}
-        self.resting: dict[str, tuple[Status, float]] = {}
+        self.view: dict[str, PresenceStatus] = {}
+        self.sockets: dict[str, PresenceStatus] = {}
+        self.resting: dict[str, tuple[PresenceStatus, float]] = {}
         self.now_s = 0.0
 
     @rule(batch=st.lists(commands, max_size=5))
@@ -208,11 +208,13 @@ class Views(RuleBasedStateMachine):
         self.resting = {user: (self.of(user), self.now_s + GRACE_S) for user in self.shown()}
         self.sockets = {}
 
-    def of(self, user: str) -> Status:
+    def of(self, user: str) -> PresenceStatus:
         declared = [status for socket, status in self.sockets.items() if socket[0] == user]
-        return min(declared, key=list(Status).index, default=self.resting.get(user, (OFFLINE,))[0])
+        return min(
+            declared, key=list(PresenceStatus).index, default=self.resting.get(user, (OFFLINE,))[0]
+        )
 
-    def shown(self) -> dict[str, Status]:
+    def shown(self) -> dict[str, PresenceStatus]:
         return {user: self.of(user) for user in "ab" if self.of(user) is not OFFLINE}
 
     def take(self, effects: list[Effect]) -> None:

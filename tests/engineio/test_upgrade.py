@@ -21,7 +21,7 @@ A = UpgradeAction
 
 BREACH = "breach"
 
-# One line for each pair; where WIRE d4 has a row, it is named.
+# One line for each pair.
 PAIRS = [
     # a session that polls
     (S.POLLING, I.WEBSOCKET_ATTACHED, S.ATTACHED, []),  # GET W&sid -> 101

@@ -17,16 +17,16 @@ import trio.testing
 
 from chatd.actors import group_commit as pace
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
 from chatd.config import Config
 from chatd.config.databases import Databases
 from chatd.config.sections import Answers, Auth, Limits, Messages, Server
+from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
-from chatd.net.admission import Place
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
 from chatd.observe.clock import wall_s
@@ -78,7 +78,11 @@ class MemoryLog(LogInHand):
         await self.held.wait()
         return Committed(0)
 
-    async def maintain(self, job: object) -> Any:
+    async def remove(self, surplus: object) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
+
+    async def index_until(self, until_s: float) -> None:
         await trio.lowlevel.checkpoint()
 
 
@@ -91,13 +95,14 @@ class MemoryTransport:
         self._session = session
         self.sent: list[str] = []
         self.allowed = 0
+        self.backlog: Any = self
         self.closed = trio.Event()
         self.taking = trio.Event()
         self.taking.set()
 
     @property
-    def is_behind(self) -> bool:
-        return not self.taking.is_set()
+    def owed_bytes(self) -> int:
+        return 0 if self.taking.is_set() else 1
 
     @property
     def is_lagging(self) -> bool:
@@ -119,7 +124,7 @@ class MemoryTransport:
     def allow(self, size: int) -> None:
         self.allowed += size
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -132,7 +137,7 @@ class MemoryPeer:
 
     async def say(self, text: str) -> None:
         """Send one packet, and wait until all that can happen has happened."""
-        work = self.session.receive_text(text)
+        work = self.session.receive(text)
         if work is not None:
             await work
         await trio.testing.wait_all_tasks_blocked()
@@ -309,8 +314,8 @@ class Chat:
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
         sid = str(uuid4())
-        place = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
-        assert place == Place()
+        admitted = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        assert admitted == Vacancy()
         session = Session(self.parts.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport
@@ -377,7 +382,7 @@ async def open_chat(
     store = open_store(directory / "state", "write")
     log = MemoryLog(store) if in_memory else LogInHand(store)
     recorder = Recorder()
-    parts = build(config(**sections), SECRET, store, log, recorder)
+    parts = Parts(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else HARD_LIMIT_S
     with pytest.MonkeyPatch.context() as patch, listen() as listener, trio.fail_after(limit_s):
         if in_memory:  # commits come at once, whatever the clock of the test says
@@ -406,9 +411,9 @@ def nothing_left(chat: Chat) -> None:
     """Once the peers are gone, nothing of them is."""
     parts = chat.parts
     assert parts.sessions.by_sid == {}
-    assert parts.app._clients.count == 0
-    assert parts.app._clients._by_user == {}
+    assert parts.clients.count == 0
+    assert parts.clients._by_user == {}
     assert parts.admission._by_address == {}
     assert len(parts.occupancy) == 0
     assert parts.effects._adapter._rooms == {}  # type: ignore[attr-defined]
-    assert all(feed.holders == 0 for feed in parts.app._timelines._timelines.values())
+    assert all(feed.holders == 0 for feed in parts.timelines._timelines.values())

@@ -22,10 +22,13 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service import catch_up
 from chatd.service.catch_up import CatchUp, Stand
-from chatd.service.effects import message_packet
 from chatd.service.timeline import RECENT_BYTES, Timelines
-from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import event_packet, rendered_packet
+from chatd.sockets.ports import NAMESPACE
 from chatd.store import Page
+from chatd.wire.events import EventPayload
+from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
 RECENT, PAGE = 2, 5  # a page may hold what was not published yet
@@ -89,15 +92,13 @@ class Taker:
     def send(self, outgoing: Outgoing) -> None:
         self.pending.append(outgoing)
 
-    send_catch_up = send
-
     def flush(self) -> None:
         for outgoing in self.pending:
             name, payload = orjson.loads(outgoing.text[2:])
             self.told.append((name, payload))
         self.pending.clear()
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -108,7 +109,7 @@ class Shown:
         self._name = name
 
     def show(self, client: Any, connection_id: str) -> None:
-        client.socket.session.send(Outgoing(b"42" + orjson.dumps([self._name, None])))
+        client.send_catch_up(Outgoing(b"42" + orjson.dumps([self._name, None])))
 
 
 @attrs.define(eq=False)
@@ -117,14 +118,27 @@ class OneSocket:
     namespace: str = NAMESPACE
     rooms: tuple[str, ...] = ()
 
-    def emit(self, name: str, payload: object) -> None:
-        self.session.send(Outgoing(b"42" + orjson.dumps([name, payload])))
+    def send(self, payload: EventPayload) -> None:
+        self.session.send(event_packet(payload))
 
 
 @attrs.define(eq=False)
 class OneClient:
     socket: OneSocket
     wanted: dict[str, int | None]
+
+    @property
+    def is_gone(self) -> bool:
+        return self.socket.session.is_over
+
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        self.socket.session.send(outgoing)
+
+    def flush(self) -> None:
+        self.socket.session.flush()
+
+    async def drained(self) -> None:
+        await self.socket.session.drained()
 
 
 class Scene:
@@ -137,7 +151,7 @@ class Scene:
         for _ in range(stored):
             self.log.store()
         self.joined = stored
-        self.adapter = Adapter(Flusher())
+        self.adapter = LocalAdapter(Flusher())
         self.timelines = Timelines(
             {ROOM: stored} if stored else {},
             self.log,
@@ -166,7 +180,9 @@ class Scene:
                 one = self.log.stored[self.timelines.last_seq(ROOM)]
                 body = self.timelines.render(one)
                 self.timelines.publish(one, body)
-                self.adapter.broadcast(NAMESPACE, ROOM, message_packet(body))
+                self.adapter.broadcast(
+                    NAMESPACE, ROOM, rendered_packet(ServerEvent.CHAT_MESSAGE, body)
+                )
             case "read":
                 self.log.turns.release()
             case "stop taking" if self.session.taking.is_set():

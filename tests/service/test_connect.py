@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from chatd.observe import AuthenticationFailed, Reconnected
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.service.connect import REFUSALS_MAX
 from tests.net.peers import NO_CODE
 from tests.service.chats import SECRET, Chat, connected, open_chat, refused, token
 

@@ -9,6 +9,7 @@ from chatd.app import upkeep
 from chatd.store import CommitFailed, FailureCode
 from tests.service.chats import ROOM, Chat, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, all_told, come, go, seqs, write
+from tests.store.logs import last_page
 
 KEPT = 3
 
@@ -124,7 +125,7 @@ async def test_nothing_is_removed_unless_it_is_asked_for(tmp_path: Path) -> None
         await write(await chat.enter("ada"), 3)
         await removed(chat)
         assert chat.parts.timelines.last_seq(ROOM) == 3
-        assert len((await chat.store.readers.last(ROOM, 10)).messages) == 3
+        assert len((await last_page(chat.store.readers, ROOM, 10)).messages) == 3
 
 
 async def test_the_upkeep_sees_to_it_by_itself(tmp_path: Path) -> None:
@@ -134,5 +135,5 @@ async def test_the_upkeep_sees_to_it_by_itself(tmp_path: Path) -> None:
         await write(ada, 2)
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": 1}) as chat:
         with trio.fail_after(10):
-            while len((await chat.store.readers.last(ROOM, 10)).messages) > 1:
+            while len((await last_page(chat.store.readers, ROOM, 10)).messages) > 1:
                 await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""The decoder against WIRE d7, the parser's rows of d10, and the edges of its own grammar."""
+"""The decoder against what real peers send, hostile input, and the edges of its own grammar."""
 
 from __future__ import annotations
 

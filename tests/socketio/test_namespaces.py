@@ -1,4 +1,4 @@
-"""The states of a namespace; conversations of WIRE d7 through decoder and state machine."""
+"""The states of a namespace; conversations through decoder and state machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chatd.socketio import (
     ConnectError,
     ConnectRequested,
     Decoder,
-    Disconnected,
     Event,
     LocalProtocolError,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
     Received,
@@ -144,7 +144,7 @@ def test_a_refusal_from_a_client_is_a_breach() -> None:
 def test_a_client_that_left_can_join_again_with_a_new_sid() -> None:
     conversation = Conversation()
     received = conversation.hear("0", "0/custom,", "1")
-    assert received[2] == Disconnected("/")
+    assert received[2] == NamespaceLeft("/")
     assert conversation.namespaces.joined == ("/custom",)
     conversation.hear("1/custom,")
     assert conversation.namespaces.joined == ()
@@ -193,7 +193,7 @@ def test_an_ack_settles_the_event_that_asked_for_it_once() -> None:
         AckReceived("/", first, []),
         None,
     ]
-    assert conversation.namespaces.outstanding_acks == 0
+    assert not conversation.namespaces._acks_due
 
 
 def test_a_binary_ack_settles_too() -> None:

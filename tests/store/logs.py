@@ -10,8 +10,10 @@ import trio
 
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, Message, MessageStored
+from chatd.chat.search import SearchQuery, parse_query
 from chatd.store.errors import RecordRefused
 from chatd.store.log import CommitOutcome, Request
+from chatd.store.message_reader import MessageReader, Page, SearchPage, SearchRequest
 from chatd.store.writer import WritesLog
 
 ROOM = "sales"
@@ -61,6 +63,21 @@ def kept(
     user_id: str, queue: Queue = PRESENT, *, room: str = ROOM, at_ms: int = NOW_MS
 ) -> MemberKept:
     return MemberKept(room, user_id, queue, at_ms)
+
+
+async def last_page(reader: MessageReader, room: str, limit: int) -> Page:
+    """The last messages of a room."""
+    return await reader.page(room, before=None, after=None, limit=limit, thread_id=None)
+
+
+def search_for(query: str, rooms: Sequence[str] = (ROOM,), **narrowed: object) -> SearchRequest:
+    parsed = parse_query(query)
+    assert isinstance(parsed, SearchQuery)
+    return SearchRequest(parsed, rooms, **narrowed)  # type: ignore[arg-type]
+
+
+def hit_seqs(found: SearchPage) -> list[int]:
+    return [hit.message.seq for hit in found.hits]
 
 
 class HeldLog:

@@ -7,8 +7,8 @@ import pytest
 from chatd.chat.records import AnswerClosed, AnswerOpened, MessageRead, OpenAnswer
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Committed, Log
+from chatd.store.message_reader import StoredAnswer
 from chatd.store.opening import Store, open_store
-from chatd.store.readers import Answering
 from chatd.store.retention import Surplus, remove
 from chatd.store.writer import LogWriter
 from tests.chat.commands import message_id
@@ -43,7 +43,7 @@ async def test_an_answer_is_closed_with_the_message_that_ends_it(
     store: Store, writer: LogWriter
 ) -> None:
     await writer.commit([stored(1, message_id=QUESTION), opened()])
-    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", None)
+    assert await store.readers.answer_to(QUESTION) == StoredAnswer(ANSWER, ROOM, "ada", None)
     await writer.commit(
         [
             stored(2, message_id=ANSWER, user_id=f"db:{ROOM}", reply_to=QUESTION, answer=TABLE),
@@ -51,7 +51,7 @@ async def test_an_answer_is_closed_with_the_message_that_ends_it(
         ]
     )
     assert store.reread().open_answers == ()
-    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", "done")
+    assert await store.readers.answer_to(QUESTION) == StoredAnswer(ANSWER, ROOM, "ada", "done")
     found = await store.readers.message(ANSWER)
     assert found is not None
     assert (found.reply_to, found.answer) == (QUESTION, TABLE)
@@ -70,7 +70,7 @@ async def test_what_is_to_be_read_is_open_and_said_to_be_so(
 ) -> None:
     await writer.commit([stored(1, message_id=QUESTION), to_read()])
     assert store.reread().open_answers == (to_read().answer,)
-    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", None)
+    assert await store.readers.answer_to(QUESTION) == StoredAnswer(ANSWER, ROOM, "ada", None)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -101,7 +101,7 @@ async def test_a_message_that_could_not_be_read_is_closed_like_a_question(
         ]
     )
     await writer.commit([read(is_question=False)])
-    assert await store.readers.answer_to(QUESTION) == Answering(ANSWER, ROOM, "ada", "error")
+    assert await store.readers.answer_to(QUESTION) == StoredAnswer(ANSWER, ROOM, "ada", "error")
 
 
 async def test_a_message_that_asked_nothing_has_no_answer(store: Store, writer: LogWriter) -> None:

@@ -12,18 +12,19 @@ from chatd.store import readers
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged, StoreReadFailed
 from chatd.store.log_file import LOG_NAME
+from chatd.store.message_reader import QueueCut
 from chatd.store.opening import Store, open_store
-from chatd.store.readers import Cut
 from chatd.store.retention import Surplus, remove
 from chatd.store.rows import message_from_row
-from chatd.store.search import Searcher, Wanted, index_some
+from chatd.store.search_index import index_some
 from chatd.store.verify import verify_store
 from chatd.store.writer import LogWriter
 from tests.chat.commands import message_id
 from tests.store.full_store import asked, write_snapshot_of, write_to
-from tests.store.logs import NOW_MS, ROOM, kept, stored
+from tests.store.logs import NOW_MS, ROOM, kept, search_for, stored
 
 SECRET = "the secret words"
+SEARCH = search_for("secret")
 NO_TEXT = f"CAST(X'{SECRET.encode().hex()}FF' AS TEXT)"
 BROKEN_ROWS = {
     "content": f"content = {NO_TEXT}",
@@ -173,9 +174,9 @@ async def test_a_value_of_another_type_costs_its_row_and_no_other(directory: Pat
     damaged = [one.seq for one in await whole_room(store) if one.is_damaged]
     assert damaged == [3, 4, 5]
     cuts = await store.readers.newest_owed({ROOM: (Gap(1, 6, 0),)}, 100, NOW_MS)
-    assert cuts == {ROOM: Cut(1, NOW_MS + 1)}
+    assert cuts == {ROOM: QueueCut(1, NOW_MS + 1)}
     cuts = await store.readers.newest_owed({ROOM: (Gap(1, 6, 0),)}, 4, NOW_MS)
-    assert cuts == {ROOM: Cut(3, NOW_MS)}
+    assert cuts == {ROOM: QueueCut(3, NOW_MS)}
     undelivered = await store.readers.undelivered(ROOM, "bob", 1, 6, 10)
     assert [one.seq for one in undelivered] == [1, 2, 3, 6]
     assert not heard.failures
@@ -199,7 +200,7 @@ async def test_a_read_that_meets_a_value_of_a_wrong_form_fails_as_damage(
         return int(content < 1)
 
     with pytest.raises(StoreReadFailed) as caught:
-        await store.readers.read(question)
+        await store.readers._pool.read(question)
     assert caught.value.is_damage
     assert SECRET not in str(caught.value)
     assert heard.failures == [caught.value]
@@ -239,9 +240,8 @@ async def test_what_is_broken_is_not_searched_and_hides_nothing_from_the_search(
     await fill(writer, 4)
     await writer.maintain(lambda connection: index_some(connection, 3))
     harm(directory, f"UPDATE messages SET content = {NO_TEXT} WHERE seq IN (2, 4)")
-    searcher = Searcher(store.search_readers, writer.maintain)
     await writer.commit([stored(5, content=f"{SECRET} 5")])
-    found = await searcher.search(Wanted("secret", [ROOM]), 10)
+    found = await store.readers.search(SEARCH, 10)
     # The second is in the index still, of which nobody can read what it was.
     assert {(hit.message.seq, hit.message.is_damaged) for hit in found.hits} == {
         (1, False),
@@ -251,7 +251,7 @@ async def test_what_is_broken_is_not_searched_and_hides_nothing_from_the_search(
     }
     assert Damaged("messages", ROOM, 2) in heard.rows
     await writer.maintain(lambda connection: remove(connection, [Surplus(ROOM, 4)]))
-    found = await searcher.search(Wanted("secret", [ROOM]), 10)
+    found = await store.readers.search(SEARCH, 10)
     assert [hit.message.seq for hit in found.hits] == [5]
 
 
@@ -340,22 +340,17 @@ async def test_a_search_passes_over_what_lies_in_a_broken_page(directory: Path) 
     with store.path.open("r+b") as file:  # the next page of those that hold the long one
         file.seek(page)
         file.write(b"\x5a" * 4)
-    searcher = Searcher(store.search_readers, no_upkeep)
-    found = await searcher.search(Wanted("secret", [ROOM]), 10)
+    found = await store.readers.search(SEARCH, 10)
     assert [(hit.message.seq, hit.matches) for hit in found.hits] == [(3, ()), (1, ())]
     assert (found.unreadable, found.cursor) == (1, None)
     assert heard.rows == [Damaged("messages")]
     assert not heard.failures
     # A page of hits ends before it, and the next one goes on behind it.
-    first = await searcher.search(Wanted("secret", [ROOM]), 2)
+    first = await store.readers.search(SEARCH, 2)
     assert first.cursor is not None
-    rest = await searcher.search(Wanted("secret", [ROOM]), 2, first.cursor)
+    rest = await store.readers.search(SEARCH, 2, first.cursor)
     assert ([hit.message.seq for hit in rest.hits], rest.cursor) == ([1], None)
     store.close()
-
-
-async def no_upkeep(_: object) -> int:
-    return 0
 
 
 def test_a_start_serves_beside_broken_rows_and_tells_of_them(directory: Path) -> None:

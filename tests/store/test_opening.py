@@ -25,7 +25,7 @@ from chatd.store.mark import MARK_NAME
 from chatd.store.opening import open_store
 from chatd.store.recovery import SnapshotOfMembers, recover
 from chatd.store.snapshots import Snapshot
-from tests.store.logs import NOW_MS, ROOM, kept, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, last_page, stored_from
 
 HOLD_THE_DIRECTORY = """
 import pathlib, sys
@@ -262,7 +262,7 @@ async def test_a_closed_store_starts_no_writer(directory: Path) -> None:
     with pytest.raises(StoreClosed):
         store.start_writer(trio.lowlevel.current_trio_token())
     with pytest.raises(StoreClosed):
-        await store.readers.last(ROOM, 1)
+        await last_page(store.readers, ROOM, 1)
 
 
 @pytest.mark.parametrize("with_snapshot", [False, True])

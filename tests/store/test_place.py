@@ -15,7 +15,7 @@ from chatd.store.opening import Store
 from chatd.store.place import Place
 from chatd.store.snapshots import Snapshot
 from chatd.store.writer import LogWriter
-from tests.store.logs import NOW_MS, ROOM, stored
+from tests.store.logs import NOW_MS, ROOM, last_page, stored
 
 ASIDE = "aside"
 
@@ -164,7 +164,7 @@ async def test_a_new_reader_is_not_shown_another_log(store: Store, directory: Pa
     log.commit([[stored(1)]])
     replace_the_directory(directory)
     with pytest.raises(StoreReadFailed) as caught:
-        await store.readers.last(ROOM, 1)
+        await last_page(store.readers, ROOM, 1)
     assert not caught.value.is_damage
     log.close()
 

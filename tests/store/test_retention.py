@@ -7,22 +7,21 @@ from functools import partial
 import pytest
 
 from chatd.store.opening import Store
-from chatd.store.retention import Keep, Surplus, find_surplus, remove
-from chatd.store.search import Searcher, index_some
+from chatd.store.retention import Keep, Surplus, remove
+from chatd.store.search_index import index_some
 from chatd.store.writer import LogWriter
-from tests.store.logs import NOW_MS, ROOM, stored, stored_from
-from tests.store.test_search import seqs, wanted
+from tests.store.logs import NOW_MS, ROOM, hit_seqs, last_page, search_for, stored, stored_from
 
 EVERYTHING = Keep(None, None)
 LONG_AGO_MS = 2 * 365 * 86_400_000
 
 
 async def surplus(store: Store, keep: Keep, most: int = 1_000) -> list[Surplus]:
-    return await store.readers.read(partial(find_surplus, keep=keep, most=most))
+    return await store.readers.surplus(keep, most)
 
 
 async def kept(store: Store, room: str = ROOM) -> list[int]:
-    return [message.seq for message in (await store.readers.last(room, 1_000)).messages]
+    return [message.seq for message in (await last_page(store.readers, room, 1_000)).messages]
 
 
 @pytest.mark.parametrize(
@@ -121,10 +120,9 @@ async def test_what_is_removed_is_gone_from_history_and_search_and_its_seqs_are_
     assert await writer.maintain(partial(go, found=found)) == 4
     assert await kept(store) == [5, 6]
     assert await kept(store, "other") == [1, 2]
-    page = await store.readers.last(ROOM, 10)
+    page = await last_page(store.readers, ROOM, 10)
     assert (page.first_seq, page.last_seq) == (5, 6)
-    searcher = Searcher(store.search_readers, writer.maintain)
-    assert sorted(seqs(await searcher.search(wanted("orders"), 10))) == [5, 6]
+    assert sorted(hit_seqs(await store.readers.search(search_for("orders"), 10))) == [5, 6]
     assert await surplus(store, Keep(None, 2)) == []
 
     await writer.maintain(partial(go, found=[Surplus(ROOM, 7)]))

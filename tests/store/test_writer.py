@@ -13,7 +13,7 @@ from chatd.store.errors import CommitFailed, RecordRefused, StoreClosed, StoreLo
 from chatd.store.log import CommitOutcome, Committed, Conflict, Log
 from chatd.store.opening import Store, open_store
 from chatd.store.writer import MAX_GROUP_RECORDS, LogWriter
-from tests.store.logs import ROOM, HeldLog, kept, stored, stored_from
+from tests.store.logs import ROOM, HeldLog, kept, last_page, stored, stored_from
 
 
 async def held_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[LogWriter, HeldLog]:
@@ -40,7 +40,7 @@ async def test_a_commit_is_there_after_reopening(directory: Path) -> None:
     assert again.epoch == store.epoch
     assert again.recovered.rooms == {ROOM: 3}
     assert again.recovered.position == 3
-    assert (await again.readers.last(ROOM, 10)).last_seq == 3
+    assert (await last_page(again.readers, ROOM, 10)).last_seq == 3
     assert again.close()
 
 

@@ -78,6 +78,13 @@ CHUNK_ROWS_MAX = 200
 CHUNK_BYTES_MAX = 65_536
 """Of the rows of a chunk, as JSON; a row that is longer is a chunk of its own."""
 
+ROWS_WRITTEN_MAX = 10_000
+"""Rows that a statement may change, those of triggers included: what a person asks for in a chat
+and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is
+undone."""
+GROWTH_BYTES_MAX = 67_108_864
+"""Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
+6 KiB. Beyond: it is undone."""
 STOPPED_MESSAGE = '{"stopped":true}'
 """The notice of a stop, as it is written."""
 

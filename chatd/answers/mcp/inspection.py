@@ -15,9 +15,9 @@ import trio
 
 from chatd.answers.mcp.locks import STATEMENTS, is_locked, is_timed, weaknesses
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import DatabaseFailed, ListTables, Request, RunStatement, Terms
 from chatd.answers.table import Column, Row
-from chatd.config import Database as Configured
 from chatd.observe import Recorder
 from chatd.observe.lines import visible
 
@@ -67,7 +67,7 @@ class _Shelf:
 
 async def inspect(
     connection_id: str,
-    configured: Configured,
+    settings: DatabaseSettings,
     *,
     sample: Path | None = None,
     own_environment: Mapping[str, str] = os.environ,
@@ -81,7 +81,7 @@ async def inspect(
 
     database = McpDatabase(
         connection_id,
-        configured,
+        settings,
         Recorder(),
         sample=sample,
         own_environment=own_environment,
@@ -90,27 +90,29 @@ async def inspect(
     found = Inspected(connection_id, False, wrong=("It did not answer in time",))
     async with trio.open_nursery() as nursery:
         await nursery.start(database.run)
-        with trio.move_on_after(configured.start_timeout_s + ASKING_S):
-            found = await _asked(connection_id, configured, database)
+        with trio.move_on_after(settings.start_timeout_s + ASKING_S):
+            found = await _asked(connection_id, settings, database)
         nursery.cancel_scope.cancel()
     if not found.is_usable and words:
-        passed = [own_environment.get(name, "") for name in configured.pass_environment]
-        values = [*configured.environment.values(), *passed]
-        told = last_words(bytes(words), secrets_of(values, [*values, *configured.command]))
+        passed = [own_environment.get(name, "") for name in settings.pass_environment]
+        values = [*settings.environment.values(), *passed]
+        told = last_words(bytes(words), secrets_of(values, [*values, *settings.command]))
         found = attrs.evolve(found, wrong=(*found.wrong, f"its last words were: {told}"))
     return found
 
 
-async def _asked(connection_id: str, configured: Configured, database: McpDatabase) -> Inspected:
+async def _asked(
+    connection_id: str, settings: DatabaseSettings, database: McpDatabase
+) -> Inspected:
     fine: list[str] = []
-    if configured.peer.list_tables is not None:
+    if settings.peer.list_tables is not None:
         try:
             tables = await _ask(database, ListTables())
         except DatabaseFailed as failed:
             return Inspected(connection_id, False, wrong=(failed.sentence.rstrip("."),))
         fine.append(f"{len(tables.kept)} tables")
-    settings: dict[str, str] = {}
-    statements = STATEMENTS[configured.dialect] or ("SELECT 1",)
+    in_force: dict[str, str] = {}
+    statements = STATEMENTS[settings.dialect] or ("SELECT 1",)
     failure: DatabaseFailed | None = None
     for sql in statements:
         try:
@@ -120,25 +122,25 @@ async def _asked(connection_id: str, configured: Configured, database: McpDataba
             continue
         failure = None
         if len(shelf.kept) == 1:
-            settings = dict(zip(shelf.names, map(str, shelf.kept[0]), strict=False))
+            in_force = dict(zip(shelf.names, map(str, shelf.kept[0]), strict=False))
         break
-    if failure is not None and (configured.dialect == "sqlite" or not fine):
+    if failure is not None and (settings.dialect == "sqlite" or not fine):
         return Inspected(connection_id, False, wrong=(failure.sentence.rstrip("."),))
-    if configured.dialect == "sqlite":
-        return Inspected(connection_id, True, (*fine, _of_sqlite(configured)))
-    if not settings:
+    if settings.dialect == "sqlite":
+        return Inspected(connection_id, True, (*fine, _of_sqlite(settings)))
+    if not in_force:
         return Inspected(connection_id, True, tuple(fine), ("it does not tell its settings",))
-    if is_locked(settings):
+    if is_locked(in_force):
         fine.append("read-only transactions")
-    if is_timed(settings):
-        fine.append(f"statements end after {settings['timeout']}")
-    wrong = weaknesses(configured.dialect, settings, read_only=configured.read_only)
+    if is_timed(in_force):
+        fine.append(f"statements end after {in_force['timeout']}")
+    wrong = weaknesses(settings.dialect, in_force, read_only=settings.read_only)
     return Inspected(connection_id, True, tuple(fine), tuple(wrong))
 
 
-def _of_sqlite(configured: Configured) -> str:
-    if configured.sqlite or configured.sample:
-        return "opened to read only" if configured.read_only else "opened to write"
+def _of_sqlite(settings: DatabaseSettings) -> str:
+    if settings.sqlite or settings.sample:
+        return "opened to read only" if settings.read_only else "opened to write"
     return "that its file is opened to read only is for you to see to"
 
 

@@ -92,6 +92,8 @@ class Mapping:
         return frozenset(call.tool for call in calls if call is not None)
 
 
+BUNDLED: Final = "chatd"
+"""The name of the mapping of the db-mcp that chatd brings along."""
 TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeout_ms")
 """The terms that a mapping may pass on."""
 
@@ -100,7 +102,7 @@ _SQLITE_PATH: Final = "data.statements.0.rows"
 READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
     {
         # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
-        "chatd": Mapping(
+        BUNDLED: Mapping(
             list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
             describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
             sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),

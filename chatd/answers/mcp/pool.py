@@ -26,6 +26,7 @@ import trio
 from chatd.answers.mcp.calls import ToolCall, tool_call
 from chatd.answers.mcp.link import Forgotten, Link, Unfit
 from chatd.answers.mcp.locks import lock_variables
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -36,7 +37,6 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.table import Column, Row
-from chatd.config import Database as Configured
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -51,16 +51,16 @@ COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
 
-def bundled_command(file: Path, configured: Configured) -> tuple[str, ...]:
+def bundled_command(file: Path, settings: DatabaseSettings) -> tuple[str, ...]:
     """What starts the db-mcp that chatd brings along, on a SQLite file."""
     command = (sys.executable, "-P", "-m", "chatd", "db-mcp", "--database", str(file))
-    if configured.read_only:
+    if settings.read_only:
         return command
     return (
         *command,
         "--writable",
-        *("--max-rows-written", str(configured.max_rows_written)),
-        *("--max-growth-bytes", str(configured.max_growth_bytes)),
+        *("--max-rows-written", str(settings.max_rows_written)),
+        *("--max-growth-bytes", str(settings.max_growth_bytes)),
     )
 
 
@@ -127,32 +127,30 @@ class McpDatabase:
     def __init__(
         self,
         connection_id: str,
-        configured: Configured,
+        settings: DatabaseSettings,
         event_log: EventLog,
         *,
         sample: Path | None = None,
         own_environment: Mapping[str, str] = os.environ,
         on_complaint: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`sample` is the file of the sample database, where that one is configured.
+        """`sample` is the file of the sample database, where the settings name it.
 
         `on_complaint` is given what the db-mcp writes to its standard error; nobody else is.
         """
         self._connection_id = connection_id
-        self._configured = configured
-        self._mapping = configured.peer
+        self._settings = settings
+        self._mapping = settings.peer
         self._event_log = event_log
-        self._command = configured.command
-        self._passed = configured.pass_environment
-        file = (
-            sample if configured.sample else Path(configured.sqlite) if configured.sqlite else None
-        )
+        self._command = settings.command
+        self._passed = settings.pass_environment
+        file = sample if settings.sample else Path(settings.sqlite) if settings.sqlite else None
         if file is not None:
-            self._command = bundled_command(file, configured)
+            self._command = bundled_command(file, settings)
             self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
         self._own_environment = own_environment
         self._on_complaint = on_complaint
-        self._places = [_Place(is_warm=number == 0) for number in range(configured.connections)]
+        self._places = [_Place(is_warm=number == 0) for number in range(settings.connections)]
         self._queue: deque[_Job] = deque()
         self._news = trio.Event()
         self._is_running = False
@@ -185,7 +183,7 @@ class McpDatabase:
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
     ) -> Answered | Stopped:
         """Carry a request out; see `Database`."""
-        call = tool_call(self._mapping, self._configured.dialect, request, terms)
+        call = tool_call(self._mapping, self._settings.dialect, request, terms)
         if call is None:
             raise _impossible(request)
         if not self.is_available:
@@ -277,10 +275,10 @@ class McpDatabase:
     async def _live(self, place: _Place) -> str | None:
         """One life of a session. The reason of its end, None where it was ended here."""
         began_s = trio.current_time()
-        link = Link(self._configured.max_message_bytes, self._tell)
+        link = Link(self._settings.max_message_bytes, self._tell)
         fault: Exception | None = None
         is_closed_here = False
-        start_s = self._configured.start_timeout_s
+        start_s = self._settings.start_timeout_s
         try:
             with trio.CancelScope(deadline=began_s + start_s) as starting:
                 async with self._opened(link) as session:
@@ -299,16 +297,16 @@ class McpDatabase:
 
     @asynccontextmanager
     async def _opened(self, link: Link) -> "AsyncIterator[Session]":
-        """A session over the transport that is configured."""
+        """A session over the transport of the settings."""
         # Typed as Any, so that the import stays late; `session.opened` has the types.
         module: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.session")
         transport: AbstractAsyncContextManager[Any]
-        if self._configured.url:
+        if self._settings.url:
             http: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.http")
             transport = http.http_streams(
-                self._configured.url,
-                self._configured.headers,
-                self._configured.call_timeout_s,
+                self._settings.url,
+                self._settings.headers,
+                self._settings.call_timeout_s,
                 link,
             )
         else:
@@ -317,11 +315,11 @@ class McpDatabase:
                 self._own_environment,
                 self._passed,
                 lock_variables(
-                    self._configured.dialect,
-                    read_only=self._configured.read_only,
-                    call_timeout_s=self._configured.call_timeout_s,
+                    self._settings.dialect,
+                    read_only=self._settings.read_only,
+                    call_timeout_s=self._settings.call_timeout_s,
                 ),
-                self._configured.environment,
+                self._settings.environment,
             )
             transport = stdio.child_streams(self._command, variables, link, self._heard())
         async with module.opened(transport, link, self._mapping) as session:
@@ -352,7 +350,7 @@ class McpDatabase:
             try:
                 job.end(
                     await session.ask(
-                        job.call, job.terms, job, job.stop, self._configured.call_timeout_s
+                        job.call, job.terms, job, job.stop, self._settings.call_timeout_s
                     )
                 )
             except Forgotten:

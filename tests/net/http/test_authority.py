@@ -141,4 +141,4 @@ def test_a_default_port_may_be_left_out(one: str, other: str, same: bool) -> Non
     first, second = parse_origin(one), parse_origin(other)
     assert first is not None
     assert second is not None
-    assert (first.place == second.place) is same
+    assert (first.key == second.key) is same

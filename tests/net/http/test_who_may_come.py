@@ -1,6 +1,6 @@
 """Pure rules at the door: origins and hosts."""
 
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from tests.rows import rows
 
 
@@ -52,12 +52,12 @@ def test_which_pages_may_talk_to_us(
     origin: str | None, host: str | None, on_loopback: bool, elsewhere: bool
 ) -> None:
     allowed = ("https://app.example",)
-    assert OriginRules(allowed, is_loopback=True).allows_origin(origin, host) is on_loopback
-    assert OriginRules(allowed, is_loopback=False).allows_origin(origin, host) is elsewhere
+    assert CorsPolicy(allowed, is_loopback=True).allows_origin(origin, host) is on_loopback
+    assert CorsPolicy(allowed, is_loopback=False).allows_origin(origin, host) is elsewhere
 
 
 def test_a_star_lets_every_page_in() -> None:
-    rules = OriginRules(("*",), is_loopback=False)
+    rules = CorsPolicy(("*",), is_loopback=False)
     assert rules.allows_origin("https://anybody.example", "chat.example")
     assert rules.allows_origin("null", "chat.example")
 
@@ -97,5 +97,5 @@ def test_a_star_lets_every_page_in() -> None:
 )
 def test_on_loopback_the_host_is_checked_too(host: str | None, allowed: bool) -> None:
     origins = ("https://chat.example",)
-    assert OriginRules(origins, is_loopback=True).allows_host(host) is allowed
-    assert OriginRules(origins, is_loopback=False).allows_host(host) is True
+    assert CorsPolicy(origins, is_loopback=True).allows_host(host) is allowed
+    assert CorsPolicy(origins, is_loopback=False).allows_host(host) is True

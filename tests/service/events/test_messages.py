@@ -9,6 +9,7 @@ from chatd.observe import MessageRefused
 from chatd.store import CommitFailed, FailureCode, RecordRefused
 from tests.net.peers import BINARY, frame
 from tests.service.chats import NO_ROOM, Chat, ChatPeer, in_no_room, message, open_chat, token
+from tests.store.logs import last_page
 
 
 async def test_a_message_is_confirmed_to_its_sender_and_told_to_all_of_the_room(
@@ -32,7 +33,7 @@ async def test_a_message_is_confirmed_to_its_sender_and_told_to_all_of_the_room(
     }
     assert await grace.expect("chat:message") == told
     await stranger.quiet()
-    page = await chat.store.readers.last("sales", 10)
+    page = await last_page(chat.store.readers, "sales", 10)
     assert [stored.message_id for stored in page.messages] == [said["messageId"]]
 
 
@@ -145,7 +146,7 @@ async def test_markup_is_opened_nowhere_and_kept_as_written_in_the_log(chat: Cha
     await ada.emit("chat:message", message(content))
     told = await ada.until("chat:message")
     assert told["content"] == "SELECT 1 WHERE a < b AND c <= 2 < script>"
-    page = await chat.store.readers.last("sales", 1)
+    page = await last_page(chat.store.readers, "sales", 1)
     assert page.messages[0].content == content
 
 

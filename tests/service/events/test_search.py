@@ -1,5 +1,6 @@
 """`chat:search` as a client uses it: only what it may read, best first, page after page."""
 
+import sqlite3
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ import trio
 
 from chatd.actors import fair_queue as turns
 from chatd.service.events import search as search_events
+from chatd.store import SearchPage
 from chatd.store import search as store_search
-from chatd.store.search import Found, Wanted
 from chatd.wire.payloads import ChatSearch
 from tests.net.peers import HARD_LIMIT_S
 from tests.service.chats import ROOM, ChatPeer, message, open_chat, token
@@ -153,15 +154,15 @@ async def test_a_bad_search_is_refused_in_ack_and_event(
 @contextmanager
 def slow_searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Searches for "slow" hold their thread for as long as this is open; set once there is one."""
-    find, began, over = store_search._find, threading.Event(), threading.Event()
+    find, began, over = store_search.find, threading.Event(), threading.Event()
 
-    def find_slowly(wanted: Wanted, *others: Any) -> Found:
-        if "slow" in wanted.expression:
+    def find_slowly(connection: sqlite3.Connection, **asked: Any) -> SearchPage:
+        if any(term.text == "slow" for term in asked["request"].query.required):
             began.set()
             assert over.wait(HARD_LIMIT_S)
-        return find(wanted, *others)
+        return find(connection, **asked)
 
-    monkeypatch.setattr(store_search, "_find", find_slowly)
+    monkeypatch.setattr(store_search, "find", find_slowly)
     try:
         yield began
     finally:

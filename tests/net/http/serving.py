@@ -1,4 +1,4 @@
-"""One connection to an `HttpLane`: its head is read and the request answered, as a door does it."""
+"""One connection to a `HypercornServer`, whose head is read as the listener does it."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,9 +8,9 @@ import attrs
 import trio
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Response
-from chatd.net.http.connection import HttpConnection
-from chatd.net.http.hypercorn import HttpApplication, HttpLane, Receive, Scope, Send
+from chatd.net.http.app import AsgiScope, Receive, Response, Send
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.hypercorn import HttpApplication, HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import TrioPoller
 
@@ -21,10 +21,10 @@ HARD_LIMIT_S = 40
 class App:
     """An ASGI application that takes bodies of so many bytes on every path."""
 
-    call: Callable[[Scope, Receive, Send], Awaitable[None]]
+    call: Callable[[AsgiScope, Receive, Send], Awaitable[None]]
     max_body_bytes: int = 1_000_000
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
 
     def judge_body(self, head: RequestHead) -> int | Response:
@@ -36,7 +36,7 @@ class App:
 
 @attrs.define
 class Serving:
-    """The far end of one connection to a lane, and what the lane said."""
+    """The far end of one connection to the server, and the faults that it reported."""
 
     peer: trio.SocketStream
     served: socket.socket
@@ -72,10 +72,11 @@ async def serving(
     *,
     body_timeout_s: float = 5.0,
     send_timeout_s: float = 5.0,
+    linger_s: float = 2.0,
 ) -> AsyncIterator[Serving]:
-    """`sent` is what the peer sends first. Whatever happens, the lane comes to its end."""
+    """`sent` is what the peer sends first. Whatever happens, the connection comes to its end."""
     faults: list[Exception] = []
-    lane = HttpLane(
+    http = HypercornServer(
         app,
         body_timeout_s=body_timeout_s,
         report_fault=faults.append,
@@ -87,11 +88,11 @@ async def serving(
 
     async def serve() -> None:
         connection = HttpConnection(
-            theirs, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
+            theirs, wait, deadlines, ConnectionLimits(16_384, 65_536, linger_s=linger_s)
         )
         head = await connection.head(HARD_LIMIT_S, answer_late=True)
         if head is not None:
-            await lane.serve(connection, head)
+            await http.serve(connection, head)
         wait.close()
         theirs.close()
         ended.set()

@@ -1,0 +1,43 @@
+"""How the db-mcp of one database is started, reached and bounded."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
+from chatd.answers.mcp.mapping import BUNDLED, READY
+from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.sql.lexer import Dialect
+
+
+@attrs.frozen
+class DatabaseSettings:
+    """The database of one room, and the db-mcp that answers for it.
+
+    Exactly one of `command`, `url`, `sqlite` and `sample` is set. `mapping` is a `PeerMapping` or
+    the name of one in `READY`. `environment` and `headers` hold secrets and are never shown.
+    `max_rows_written` and `max_growth_bytes` bound one statement that writes to `sqlite`.
+    """
+
+    command: tuple[str, ...] = ()
+    url: str = ""
+    sqlite: str = ""
+    sample: bool = False
+    dialect: Dialect = "sqlite"
+    mapping: str | PeerMapping = BUNDLED
+    read_only: bool = True
+    credentials: str = "unknown"
+    pass_environment: tuple[str, ...] = ()
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    connections: int = 2
+    start_timeout_s: float = 20.0
+    call_timeout_s: float = 60.0
+    max_message_bytes: int = 1_048_576
+    max_rows_written: int = ROWS_WRITTEN_MAX
+    max_growth_bytes: int = GROWTH_BYTES_MAX
+
+    @property
+    def peer(self) -> PeerMapping:
+        """The mapping itself."""
+        return READY[self.mapping] if isinstance(self.mapping, str) else self.mapping

@@ -1,0 +1,156 @@
+"""Look-ups in the log beside its pages: messages and answers by id, receipts, what queues hold."""
+
+import heapq
+import sqlite3
+from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from chatd.chat.queue import Gap
+from chatd.chat.records import Message, MessagePlace
+from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
+from chatd.store.message_reader import QueueCut, StoredAnswer
+from chatd.store.pages import find_room, require_damage
+from chatd.store.rows import MESSAGE_COLUMNS, ids_from, is_uuid, message_from_row, uuid_text
+
+# A thread of a room by its id: there is a reply to it, or the message that may open it.
+_HAS_THREAD = """
+    SELECT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_thread
+                   WHERE m.room_id = r.room_id AND m.thread_id = ?2)
+        OR EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_id
+                   WHERE m.message_id IN (?2, ?3) AND m.room_id = r.room_id
+                     AND m.thread_id IS NULL)
+    FROM rooms r WHERE r.connection_id = ?1
+"""
+UNDELIVERED = """
+    SELECT m.message_id, r.connection_id, m.seq, m.user_id
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3
+      AND m.delivered_by IS NULL AND m.user_id <> ?4
+    ORDER BY m.seq DESC LIMIT ?5
+"""
+NEWEST = """
+    SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
+    WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
+"""
+# Which messages have an id, without a look at what they hold, the time of which would tell of it.
+_PLACES = """
+    SELECT m.position, r.connection_id
+    FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id)
+    WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
+"""
+_MESSAGE_AT = f"""
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+"""
+_ANSWERS = """
+    SELECT a.answer_id, r.connection_id, a.user_id, a.state
+    FROM answers a JOIN rooms r USING (room_id)
+    WHERE a.question_id BETWEEN ? AND ? ORDER BY a.question_id
+"""
+
+
+def read_message(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Message | None:
+    for position, room in connection.execute(_PLACES, ids_from(key)).fetchall():
+        if rooms is None or room in rooms:
+            return message_from_row(connection.execute(_MESSAGE_AT, (position,)).fetchone())
+    return None
+
+
+def read_has_thread(
+    connection: sqlite3.Connection, connection_id: str, thread: bytes, scoped: bytes
+) -> bool:
+    row = connection.execute(_HAS_THREAD, (connection_id, thread, scoped)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def read_answer(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> StoredAnswer | None:
+    for answer_id, room, user_id, state in connection.execute(_ANSWERS, ids_from(key)).fetchall():
+        if (
+            (rooms is None or room in rooms)
+            and is_uuid(answer_id)
+            and isinstance(user_id, str)
+            and isinstance(state, str | None)
+        ):
+            return StoredAnswer(uuid_text(answer_id), room, user_id, state)
+    return None
+
+
+def read_undelivered(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    user_id: str,
+    first_seq: int,
+    last_seq: int,
+    limit: int,
+) -> tuple[MessagePlace, ...]:
+    room_id, _ = find_room(connection, connection_id)
+
+    def newest(first: int, last: int) -> list[tuple[Any, ...]]:
+        asked = (room_id, first, last, user_id, limit)
+        return connection.execute(UNDELIVERED, asked).fetchall()
+
+    def one_by_one() -> Iterator[tuple[Any, ...]]:
+        for seq in range(last_seq, first_seq - 1, -1):
+            try:
+                yield from newest(seq, seq)
+            except sqlite3.Error as error:
+                require_damage(error)
+
+    try:
+        rows = newest(first_seq, last_seq)
+    except sqlite3.Error as error:
+        require_damage(error)
+        rows = list(islice(one_by_one(), limit))
+    places = [
+        MessagePlace(uuid_text(message_id), room, seq, author)
+        for message_id, room, seq, author in rows
+        if is_uuid(message_id) and isinstance(author, str)  # else nobody hears of its delivery
+    ]
+    return tuple(places[::-1])
+
+
+def read_cuts(
+    connection: sqlite3.Connection, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+) -> dict[str, QueueCut]:
+    cuts: dict[str, QueueCut] = {}
+    newest: list[tuple[int, str, int, int]] = []  # of each room the next one: a heap of positions
+    rest: dict[str, Iterator[tuple[int, int, int]]] = {}
+
+    def offer_next(room: str) -> None:
+        for position, seq, timestamp_ms in rest[room]:
+            # A time that is none may be young: it says nothing, as a clock that was never set.
+            if not isinstance(timestamp_ms, int):
+                timestamp_ms = oldest_ms
+            if timestamp_ms >= oldest_ms or timestamp_ms < PLAUSIBLE_FROM_MS:
+                heapq.heappush(newest, (-position, room, seq, timestamp_ms))
+            break
+
+    for room, gaps in owed.items():
+        if gaps:
+            cuts[room] = QueueCut(gaps[-1].last + 1, oldest_ms)
+            rest[room] = _newest_first(connection, room, gaps)
+            offer_next(room)
+    for _ in range(most):
+        if not newest:
+            break
+        _, room, seq, timestamp_ms = heapq.heappop(newest)
+        cuts[room] = QueueCut(seq, timestamp_ms)
+        offer_next(room)
+    return cuts
+
+
+def _newest_first(
+    connection: sqlite3.Connection, connection_id: str, gaps: Sequence[Gap]
+) -> Iterator[tuple[int, int, int]]:
+    """Position, seq and time of what the gaps hold, read only as far as it is asked for."""
+    room_id, forgotten_seq = find_room(connection, connection_id)
+    for gap in reversed(gaps):
+        if gap.last <= forgotten_seq:
+            break
+        rows = connection.execute(NEWEST, (room_id, gap.first, gap.last))
+        for row in rows:  # noqa: UP028 -- `yield from` may close these after their connection
+            yield row

@@ -1,0 +1,175 @@
+"""The port through which the history is read, past the actors, whatever keeps it.
+
+Every read may raise `StoreReadFailed` where the history cannot be read, and `StoreClosed` once the
+store is closed. Ids are UUIDs in lower-case text (`ValueError` for others). `rooms` are those in
+which an id is looked for, all where it is None.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from chatd.chat.queue import Gap
+from chatd.chat.records import Message, MessagePlace
+from chatd.chat.search import SearchQuery
+
+
+@attrs.frozen
+class Page:
+    """Messages of one room, oldest first.
+
+    `has_more`: there are more in the direction of the request: older ones for a page before a seq
+    or at the end, newer ones for a page after a seq. `first_seq` and `last_seq` are those of the
+    room, 0 where it has no message. `delivered` are the seqs on this page that somebody else than
+    the author has acknowledged.
+    """
+
+    messages: tuple[Message, ...]
+    has_more: bool
+    first_seq: int
+    last_seq: int
+    delivered: frozenset[int] = frozenset()
+
+
+@attrs.frozen
+class QueueCut:
+    """What stays of what is owed in a room: the messages from `first_seq` on.
+
+    None of them is older than `since_ms`, the time of the first.
+    """
+
+    first_seq: int
+    since_ms: int
+
+
+@attrs.frozen
+class StoredAnswer:
+    """The answer to a question: by which message, where; `state` is None while it is open."""
+
+    answer_id: str
+    connection_id: str
+    user_id: str
+    state: str | None
+
+
+@attrs.frozen
+class SearchRequest:
+    """A query, and what narrows it: rooms, an author, times in ms (both ends excluded)."""
+
+    query: SearchQuery
+    rooms: Sequence[str]
+    user_id: str | None = None
+    before_ms: int | None = None
+    after_ms: int | None = None
+
+
+@attrs.frozen
+class SearchCursor:
+    """The last hit of a page: the next page begins behind it.
+
+    `newest` is the last position that the first page knew: the search ends there. `length` is the
+    class of the hit's length. None of them is negative, nor above 2**63 - 1.
+    """
+
+    newest: int
+    length: int
+    position: int
+
+
+@attrs.frozen
+class SearchHit:
+    """A message that matches, and where: positions in its content, from and to."""
+
+    message: Message
+    is_delivered: bool
+    matches: tuple[tuple[int, int], ...]
+
+
+@attrs.frozen
+class SearchPage:
+    """Hits, the best first; `cursor` is None where there are no more. `unreadable` is how many more
+    there are in this place, of which nothing can be read."""
+
+    hits: tuple[SearchHit, ...]
+    cursor: SearchCursor | None
+    unreadable: int = 0
+
+
+class SearchTooBroad(Exception):
+    """The query matches more than can be put in order in its time."""
+
+
+class MessageReader(Protocol):
+    """Reads of stored messages. Each sees all that was committed before it began."""
+
+    async def page(
+        self,
+        connection_id: str,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+        thread_id: str | None,
+    ) -> Page:
+        """`limit` messages of a room: the nearest ones before a seq, or after one, or the last.
+
+        Fewer, but one at least, where they hold more bytes than a page does; `has_more` then says
+        so. With `thread_id` those of that thread only, without the message that opened it. A room
+        or thread without messages gives an empty page. `ValueError` for `before` and `after`
+        together, and for a `limit` below 1.
+        """
+        ...
+
+    async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        """The message with this id in one of these rooms."""
+        ...
+
+    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
+        """Whether a message of the room has opened this thread, or might: one that is in no thread
+        itself. A thread outlives its opener, as long as a reply is kept."""
+        ...
+
+    async def answer_to(
+        self, question_id: str, rooms: Container[str] | None = None
+    ) -> StoredAnswer | None:
+        """What became of a question in one of these rooms; None where it was none."""
+        ...
+
+    async def owed(
+        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+    ) -> tuple[tuple[Message, bool], ...]:
+        """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`, each
+        with whether somebody else than the author has acknowledged it.
+
+        Fewer, or none, where retention removed some; fewer, but one at least, where they hold more
+        bytes than a page does. The gaps are ascending and apart.
+        """
+        ...
+
+    async def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[MessagePlace, ...]:
+        """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
+        than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
+        ...
+
+    async def newest_owed(
+        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+    ) -> dict[str, QueueCut]:
+        """Where the newest of all that is `owed` begin in each room, were only `most` to stay.
+
+        The newest are those stored last, over all rooms. In each room they end before the first
+        message, going back, that is older than `oldest_ms`. Where nothing stays, the cut is behind
+        the last seq that is owed, with `oldest_ms`. Reads `most` rows, and one for each room and
+        gap that they lie in.
+        """
+        ...
+
+    async def search(
+        self, request: SearchRequest, limit: int, cursor: SearchCursor | None = None
+    ) -> SearchPage:
+        """A page of hits; fewer than `limit`, but one at least, where they hold more bytes than a
+        page does. The shorter a message the better, in classes, and within a class the newer. What
+        was stored after the first page is left out. Raises `SearchTooBroad`."""
+        ...

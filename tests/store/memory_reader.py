@@ -1,0 +1,262 @@
+"""A history in memory, which keeps the contract of `MessageReader` as the one in SQLite does."""
+
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+import attrs
+import trio
+
+from chatd.chat.ids import scoped_id
+from chatd.chat.queue import Gap
+from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
+    Delivered,
+    Message,
+    MessagePlace,
+    MessageRead,
+    MessageStored,
+    OpenAnswer,
+    Record,
+)
+from chatd.chat.search import SearchTerm
+from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
+from chatd.store.message_reader import (
+    MessageReader,
+    Page,
+    QueueCut,
+    SearchCursor,
+    SearchHit,
+    SearchPage,
+    SearchRequest,
+    StoredAnswer,
+)
+from chatd.store.pages import PAGE_BYTES, content_bytes
+from chatd.store.rows import uuid_bytes
+from chatd.store.search import LENGTHS_WORDS
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+class MemoryReader(MessageReader):
+    def __init__(self, records: Iterable[Record] = (), *, page_bytes: int = PAGE_BYTES) -> None:
+        self.page_bytes = page_bytes
+        self._position = 0
+        self._messages: dict[int, Message] = {}  # by position
+        self._delivered: set[tuple[str, int]] = set()
+        self._last_seqs: dict[str, int] = {}
+        self._open: dict[str, OpenAnswer] = {}
+        self._answers: dict[str, StoredAnswer] = {}
+        self.add(records)
+
+    def add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._position += 1
+            match record:
+                case MessageStored(message):
+                    self._messages[self._position] = message
+                    self._last_seqs[message.connection_id] = message.seq
+                case Delivered(connection_id, seq):
+                    self._delivered.add((connection_id, seq))
+                case AnswerOpened(one):
+                    self._open[one.question_id] = one
+                    self._answers[one.question_id] = StoredAnswer(
+                        one.answer_id, one.connection_id, one.user_id, None
+                    )
+                case MessageRead(question_id=question_id, is_question=is_question):
+                    if is_question:
+                        self._open[question_id] = attrs.evolve(
+                            self._open[question_id], is_to_read=False
+                        )
+                    elif self._open[question_id].is_to_read:
+                        del self._answers[question_id]
+                case AnswerClosed(question_id=question_id, answer_id=answer_id, state=state):
+                    self._open.pop(question_id)
+                    self._answers[question_id] = attrs.evolve(
+                        self._answers[question_id], answer_id=answer_id, state=state
+                    )
+
+    def remove(self, connection_id: str, first_kept: int) -> None:
+        for position, one in list(self._messages.items()):
+            if one.connection_id == connection_id and one.seq < first_kept:
+                del self._messages[position]
+                self._answers.pop(one.message_id, None)
+
+    async def page(
+        self,
+        connection_id: str,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+        thread_id: str | None,
+    ) -> Page:
+        if before is not None and after is not None:
+            raise ValueError("a page lies before a seq or after one, not both")
+        if limit < 1:
+            raise ValueError(f"not for {limit}")
+        if thread_id is not None:
+            uuid_bytes(thread_id)
+        await trio.lowlevel.checkpoint()
+        room = self._room(connection_id)
+        inside = [
+            one
+            for one in room
+            if (thread_id is None or one.thread_id == thread_id)
+            and (before is None or one.seq < before)
+            and (after is None or one.seq > after)
+        ]
+        nearest = inside if after is not None else inside[::-1]
+        found = self._fitting(nearest, limit)
+        return Page(
+            tuple(sorted(found, key=lambda one: one.seq)),
+            len(found) < len(nearest),
+            room[0].seq if room else 0,
+            self._last_seqs.get(connection_id, 0),
+            frozenset(one.seq for one in found if self._is_delivered(one)),
+        )
+
+    async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        by_id = {one.message_id: one for one in self._messages.values()}
+        found = (by_id[one] for one in _with_scopes(message_id, by_id))
+        return next((one for one in found if rooms is None or one.connection_id in rooms), None)
+
+    async def has_thread(self, connection_id: str, thread_id: str) -> bool:
+        uuid_bytes(thread_id)
+        await trio.lowlevel.checkpoint()
+        openers = (thread_id, scoped_id(thread_id, connection_id))
+        return any(
+            one.thread_id == thread_id or (one.thread_id is None and one.message_id in openers)
+            for one in self._room(connection_id)
+        )
+
+    async def answer_to(
+        self, question_id: str, rooms: Container[str] | None = None
+    ) -> StoredAnswer | None:
+        await trio.lowlevel.checkpoint()
+        found = (self._answers[one] for one in _with_scopes(question_id, self._answers))
+        return next((one for one in found if rooms is None or one.connection_id in rooms), None)
+
+    async def owed(
+        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+    ) -> tuple[tuple[Message, bool], ...]:
+        await trio.lowlevel.checkpoint()
+        owed = [one for one in self._room(connection_id) if _is_in(gaps, one.seq)]
+        above = [one for one in owed if one.seq > after_seq]
+        return tuple((one, self._is_delivered(one)) for one in self._fitting(above, limit))
+
+    async def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[MessagePlace, ...]:
+        await trio.lowlevel.checkpoint()
+        found = [
+            MessagePlace(one.message_id, connection_id, one.seq, one.user_id)
+            for one in self._room(connection_id)
+            if first_seq <= one.seq <= last_seq
+            and one.user_id != user_id
+            and not self._is_delivered(one)
+        ]
+        return tuple(found[-limit:])
+
+    async def newest_owed(
+        self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
+    ) -> dict[str, QueueCut]:
+        await trio.lowlevel.checkpoint()
+        cuts = {room: QueueCut(gaps[-1].last + 1, oldest_ms) for room, gaps in owed.items() if gaps}
+        ended: set[str] = set()  # rooms, at a message that is too old
+        for _, one in sorted(self._messages.items(), reverse=True):
+            room = one.connection_id
+            if room in ended or not _is_in(owed.get(room, ()), one.seq):
+                continue
+            if PLAUSIBLE_FROM_MS <= one.timestamp_ms < oldest_ms:
+                ended.add(room)
+            elif most > 0:
+                cuts[room], most = QueueCut(one.seq, one.timestamp_ms), most - 1
+        return cuts
+
+    async def search(
+        self, request: SearchRequest, limit: int, cursor: SearchCursor | None = None
+    ) -> SearchPage:
+        await trio.lowlevel.checkpoint()
+        begin = cursor or SearchCursor(self._position, -1, 0)
+        found: list[tuple[int, int, SearchHit]] = []
+        for position, one in self._messages.items():
+            words = _words(one.content)
+            length = sum(len(words) > most for most in LENGTHS_WORDS)
+            is_behind = length > begin.length or (
+                length == begin.length and position < begin.position
+            )
+            if (
+                position <= begin.newest
+                and is_behind
+                and one.connection_id in request.rooms
+                and request.user_id in (None, one.user_id)
+                and (request.before_ms is None or one.timestamp_ms < request.before_ms)
+                and (request.after_ms is None or one.timestamp_ms > request.after_ms)
+                and all(_spans(term, words) for term in request.query.required)
+                and not any(_spans(term, words) for term in request.query.excluded)
+            ):
+                spans = {span for term in request.query.required for span in _spans(term, words)}
+                hit = SearchHit(one, self._is_delivered(one), tuple(sorted(spans)))
+                found.append((length, -position, hit))
+        found.sort(key=lambda one: one[:2])
+        count = len(self._fitting([hit.message for _, _, hit in found], limit))
+        hits = tuple(hit for _, _, hit in found[:count])
+        if count == len(found):
+            return SearchPage(hits, None)
+        length, position, _ = found[count - 1]
+        return SearchPage(hits, SearchCursor(begin.newest, length, -position))
+
+    def _room(self, connection_id: str) -> list[Message]:
+        return [one for one in self._messages.values() if one.connection_id == connection_id]
+
+    def _is_delivered(self, one: Message) -> bool:
+        return (one.connection_id, one.seq) in self._delivered
+
+    def _fitting(self, messages: Sequence[Message], limit: int) -> list[Message]:
+        found: list[Message] = []
+        size = 0
+        for one in messages[:limit]:
+            size += content_bytes(one)
+            if found and size > self.page_bytes:
+                break
+            found.append(one)
+        return found
+
+
+def _with_scopes(message_id: str, known: Iterable[str]) -> list[str]:
+    """The ids among the known ones that are this one, without a scope or with one."""
+    uuid_bytes(message_id)
+    return sorted(one for one in known if one == message_id or one.startswith(f"{message_id}/"))
+
+
+def _is_in(gaps: Sequence[Gap], seq: int) -> bool:
+    return any(gap.first <= seq <= gap.last for gap in gaps)
+
+
+def _words(text: str) -> list[tuple[str, int, int]]:
+    """The words of a text without case and accents, and where each is in it."""
+    return [(_folded(one.group()), *one.span()) for one in _WORD.finditer(text)]
+
+
+def _folded(word: str) -> str:
+    parts = unicodedata.normalize("NFD", word.casefold())
+    return "".join(char for char in parts if not unicodedata.combining(char))
+
+
+def _spans(term: SearchTerm, words: Sequence[tuple[str, int, int]]) -> list[tuple[int, int]]:
+    return list(_occurrences([word for word, _, _ in _words(term.text)], term.is_prefix, words))
+
+
+def _occurrences(
+    wanted: Sequence[str], is_prefix: bool, words: Sequence[tuple[str, int, int]]
+) -> Iterator[tuple[int, int]]:
+    for at in range(len(words) - len(wanted) + 1):
+        there = words[at : at + len(wanted)]
+        *whole, last = [word for word, _, _ in there]
+        if whole == list(wanted[:-1]) and (
+            last.startswith(wanted[-1]) if is_prefix else last == wanted[-1]
+        ):
+            yield there[0][1], there[-1][2]
