@@ -6,7 +6,6 @@ import pytest
 
 from chatd.answers.mcp.mapping import READY, Binary, Call, Form, Mapping
 from chatd.config import ConfigError, Database, Loaded, explain, load, sample
-from tests.rows import rows
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"
 VOUCHED = f"{FOREIGN}credentials = 'read-only'\n"
@@ -104,7 +103,7 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     )
 
 
-@rows(
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         (

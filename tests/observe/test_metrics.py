@@ -15,7 +15,6 @@ from chatd.observe import (
     Recorder,
 )
 from chatd.observe.metrics import COUNTED, Metrics
-from tests.rows import rows
 
 OF_CLIENTS = {
     "address",
@@ -39,7 +38,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
     }
 
 
-@rows("kind", COUNTED)
+@pytest.mark.parametrize("kind", COUNTED)
 def test_labels_are_fields_and_never_what_a_client_chose(kind: type[Event]) -> None:
     labels = set(COUNTED[kind].labels)
     assert labels <= {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]

@@ -13,7 +13,6 @@ from chatd.sqlite_mcp.handle import Place
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import answer
 from chatd.wire.codes import Code
-from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, checksum, failure, query, write
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
@@ -281,14 +280,7 @@ def make_virtual_tables(database: Path) -> None:
         )
 
 
-@pytest.fixture
-def virtual_tables(database: Path) -> Path:
-    """A database with virtual tables in it."""
-    make_virtual_tables(database)
-    return database
-
-
-@rows(
+@pytest.mark.parametrize(
     "table",
     [
         *("notes_data", "notes_idx", "notes_content", "notes_docsize", "notes_config"),
@@ -297,7 +289,7 @@ def virtual_tables(database: Path) -> Path:
         *("sqlite_sequence", "sqlite_schema", "sqlite_master"),
     ],
 )
-@rows(
+@pytest.mark.parametrize(
     "sql",
     [
         "DELETE FROM {}",
@@ -313,12 +305,13 @@ def virtual_tables(database: Path) -> Path:
     ],
 )
 def test_no_table_is_written_by_its_name_that_keeps_itself(
-    virtual_tables: Path, sql: str, table: str
+    database: Path, sql: str, table: str
 ) -> None:
-    before = checksum(virtual_tables)
+    make_virtual_tables(database)
+    before = checksum(database)
     with pytest.raises(DatabaseFailed):
-        write(virtual_tables, sql.replace("{}", table))
-    assert checksum(virtual_tables) == before
+        write(database, sql.replace("{}", table))
+    assert checksum(database) == before
 
 
 def test_the_sentence_says_that_a_table_keeps_itself(database: Path) -> None:
