@@ -1,4 +1,4 @@
-"""How soon one commit follows on another (DESIGN, "Store", group commit).
+"""How soon one commit follows on another.
 
 A commit costs the same for one message and for a hundred: a sync of the disk, two hops between
 threads, a round of writes to sockets. While the event loop has time to spare, commits begin
@@ -13,7 +13,7 @@ EAGER = 2.0  # what the same load costs more without the window, as a multiple (
 MEMORY_S = 0.1  # of how busy the loop was: what is older counts little
 
 
-class Pace:
+class GroupCommit:
     """Watches how busy a thread is. Times are given; `busy_s` is the time that it has worked.
 
     What counts is how busy it would be with the window: without it, a light load looks like a heavy

@@ -1,7 +1,7 @@
 """The writer of the log as a child of a supervisor: started again, it is a new writer.
 
-Who commits holds this, and does not see which writer it is. A writer that hangs in the disk is
-never joined by a second one: the restart fails, and its supervisor gives up (DESIGN, "Store").
+Callers hold the service, and do not see which writer it uses. No second writer starts while one
+hangs in the disk: the restart fails, and the supervisor gives up (docs/architecture, "Store").
 """
 
 import contextlib
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import trio
 
+from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
-from chatd.store import CommitFailed, CommitOutcome, LogWriter, Store, StoreClosed
+from chatd.store import LogWriter, Store
 from chatd.store.retention import Surplus
 
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
@@ -20,7 +21,7 @@ class LogService:
     """Commits records and runs jobs over the log, through whichever writer there is."""
 
     def __init__(self, store: Store, committed: Callable[[float], None] | None = None) -> None:
-        """`committed` is told of each commit how many seconds it took."""
+        """`committed` gets the seconds that each commit took."""
         self._store = store
         self._committed = committed
         self._writer: LogWriter | None = None
@@ -36,7 +37,7 @@ class LogService:
         try:
             await writer.ended()
             if self._is_closed:
-                await trio.sleep_forever()  # there is to be no other one
+                await trio.sleep_forever()  # no other writer is to be started
             raise StoreClosed("The writer of the log ended by itself.")
         finally:
             await writer.close(RESTART_S)

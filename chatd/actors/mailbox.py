@@ -1,4 +1,4 @@
-"""A bounded mailbox: senders never wait inside `offer`; whoever is refused may wait for space.
+"""A bounded mailbox: `offer` never waits; a sender that is refused may wait for space.
 
 One reader takes everything that is there as one batch, which is what makes group commit and
 decisions over a batch cheap: under load the batches grow by themselves.
@@ -44,8 +44,8 @@ class Mailbox(Generic[T]):
     def put(self, command: T) -> None:
         """Put a command in that must not be lost, whatever the capacity; nothing once it is closed.
 
-        For what follows on commands that were offered, so that those bound it: a socket that leaves
-        a room has joined it.
+        For commands that follow on offered ones, which bound their number: a socket that leaves a
+        room has joined it.
         """
         if self._closed:
             return

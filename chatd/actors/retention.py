@@ -1,10 +1,10 @@
 """Retention: messages that are too old or too many are removed, a few at a time.
 
-How old a message is, is decided by a time that has been seen for a while (`SteadyTime`), and never
-by a clock that has just jumped. What is removed is told, room by room.
+A message's age goes by a time that has been seen for a while (`SteadyTime`), never by a clock that
+has just jumped. Each room's removal is an event.
 
-First they leave the queues of members, by way of the messages actor, and only then the log: a crash
-in between leaves them in the history, and nobody is owed what is not there.
+Messages first leave the queues of members, by way of the messages actor, and only then the log: a
+crash in between leaves them in the history, and no member is owed what is not there.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,11 +22,11 @@ DAY_MS = 86_400_000
 NO_POSITION = 2**63 - 1
 
 
-class Heads(Protocol):
-    """Who shows rooms to people."""
+class RoomHeads(Protocol):
+    """The heads of rooms that are shown to clients."""
 
     def forget(self, connection_id: str, first_seq: int) -> None:
-        """What is below `first_seq` is not there any more."""
+        """The messages below `first_seq` are gone."""
         ...
 
 
@@ -38,7 +38,7 @@ class Retention:
         log: LogService,
         readers: LogReaders,
         disown: Callable[[Sequence[Surplus]], Awaitable[bool]],
-        heads: Heads,
+        heads: RoomHeads,
         now_ms: Callable[[], int],
         event_log: EventLog,
         *,
@@ -46,10 +46,10 @@ class Retention:
         keep_days: float,
         keep_per_room: int,
     ) -> None:
-        """`disown` takes what goes out of the queues of members; False where that failed.
+        """`disown` takes messages out of the queues of members; False where that failed.
 
-        `now_ms` is the time that ages go by. What is stored from the position `young_from` on came
-        since `now_ms` was first asked.
+        `now_ms` is the time that ages go by. Messages from the position `young_from` on were stored
+        after the first call of `now_ms`.
         """
         self._log = log
         self._readers = readers

@@ -1,7 +1,7 @@
 """Snapshots of the actors: taken in one step, written by a thread, now and then and at the end.
 
 A snapshot spares a start what it would have to read from the log, and holds what the log does not:
-who was there, who was typing. Nothing that was acknowledged depends on one (SPEC 7).
+which users were present or typing. Nothing that was acknowledged depends on a snapshot.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ class Snapshots:
         *,
         interval_s: float,
     ) -> None:
-        """`position` is that of the log which all parts stand at; `failed` hears of the disk."""
+        """`position` is that of the log, for all parts; `failed` gets errors of the disk."""
         self._store = store
         self._position = position
         self._parts = parts
@@ -39,7 +39,7 @@ class Snapshots:
             await self.write()
 
     async def write(self) -> None:
-        """Write one. A disk that hangs holds a thread, and not who cancels this."""
+        """Write one. A disk that hangs holds a thread, and not the caller who cancels this."""
         snapshot = Snapshot(
             self._store.epoch,
             self._position(),
@@ -53,4 +53,4 @@ class Snapshots:
         except OSError as error:
             self._failed(error)
         except StoreDisplaced:
-            pass  # whoever commits has said so; another directory is no place for it
+            pass  # the writer reports it; another directory is no place for a snapshot

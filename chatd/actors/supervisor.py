@@ -1,7 +1,7 @@
 """Supervisors: children are started in order, started again when they crash, stopped in reverse.
 
 The semantics are those of OTP, over a nursery. A child is an async function that says when it is
-ready, and is called anew for each of its lives; what is to outlive one is held by whoever made it.
+ready, and is called anew for each of its lives; its creator holds what outlives a life.
 A crash is an `Exception` that leaves a child; it is reported once, whatever becomes of it.
 
     child       ends by itself    crashes
@@ -37,20 +37,20 @@ class Restart(enum.Enum):
 
 
 class Strategy(enum.Enum):
-    """Who is started again with a child."""
+    """Which children are started again with one that crashed."""
 
     ONE_FOR_ONE = enum.auto()
     ONE_FOR_ALL = enum.auto()
 
 
-class Run(Protocol):
+class ChildRun(Protocol):
     """The life of a child: it calls `task_status.started()` when others may rely on it."""
 
     async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
 
 
-class Report(Protocol):
-    """Who hears of crashes."""
+class CrashReport(Protocol):
+    """Reports a crash."""
 
     def __call__(self, name: str, error: Exception, /) -> None: ...
 
@@ -60,7 +60,7 @@ class Child:
     """What to run, and how. `grace_s`: how long it may take to stop before the next one is."""
 
     name: str
-    run: Run
+    run: ChildRun
     restart: Restart = Restart.PERMANENT
     grace_s: float = 5.0
 
@@ -125,7 +125,7 @@ class Supervisor:
         strategy: Strategy = Strategy.ONE_FOR_ONE,
         intensity: int = 3,
         period_s: float = 60.0,
-        on_crash: Report,
+        on_crash: CrashReport,
     ) -> None:
         self._name = name
         self._children = list(children)
@@ -162,7 +162,7 @@ class _Run:
     intensity: Intensity
 
     def __init__(
-        self, name: str, strategy: Strategy, nursery: trio.Nursery, on_crash: Report
+        self, name: str, strategy: Strategy, nursery: trio.Nursery, on_crash: CrashReport
     ) -> None:
         self._name = name
         self._strategy = strategy

@@ -1,4 +1,4 @@
-"""How answers are put together: the databases of rooms, the service, its board and its exports.
+"""The parts that answer: the databases of rooms, the service, its roster.
 
 Without configuration there is one database, the sample, in the room of the first start.
 """
@@ -7,14 +7,16 @@ from collections.abc import Mapping
 
 import attrs
 
-from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
+from chatd.answers.life import AnswerRules
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
-from chatd.answers.service import Answers, Rules
-from chatd.answers.sql.reader import Reader, child_command
+from chatd.answers.service import AnswerService
+from chatd.answers.sql.reader import StatementReader, child_command
+from chatd.answers.terms import Bounds, RoomDatabase
 from chatd.chat.markup import Markup
-from chatd.config import DEMO_ROOM, Config, Database
+from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
@@ -31,16 +33,16 @@ class Answering:
     """The parts that answer."""
 
     databases: Mapping[str, McpDatabase]
-    board: AnswerRoster
-    reader: Reader
-    service: Answers
+    roster: AnswerRoster
+    reader: StatementReader
+    service: AnswerService
 
 
-def configured_databases(config: Config) -> Mapping[str, Database]:
+def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     """The databases by room: those of the configuration, or the sample, or none."""
     if not config.answers.enabled:
         return {}
-    return config.databases or {DEMO_ROOM: Database(sample=True)}
+    return config.databases or {DEMO_ROOM: DatabaseSettings(sample=True)}
 
 
 def build_answering(
@@ -52,7 +54,7 @@ def build_answering(
     clock: Clock,
     event_log: EventLog,
 ) -> Answering:
-    """Put the answers together; the sample database is made where it is asked and not there."""
+    """Build the parts; the sample database is made where a room uses it and it is not there."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -63,21 +65,23 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
-    board = AnswerRoster(adapter, markup)
-    reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), event_log)
+    roster = AnswerRoster(adapter, markup)
+    reader = StatementReader(
+        child_command(sorted({one.dialect for one in configured.values()})), event_log
+    )
     answers = config.answers
-    service = Answers(
+    service = AnswerService(
         {
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
         },
-        board,
+        roster,
         commands.conclude,
         commands.note_read,
         store.readers,
         reader,
         Cache(answers.cache_ttl_s),
-        Rules(
+        AnswerRules(
             Bounds(answers.max_rows, answers.max_bytes, answers.timeout_s),
             per_user=answers.answers_per_user,
             per_room=answers.answers_per_room,
@@ -89,4 +93,4 @@ def build_answering(
         event_log,
     )
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, board, reader, service)
+    return Answering(databases, roster, reader, service)

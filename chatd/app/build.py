@@ -15,8 +15,10 @@ from chatd.app.damage import DamageFound
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
+from chatd.auth import FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
@@ -109,7 +111,7 @@ class Parts:
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
-        self.machine = messages.Messages(
+        self.machine = MessageMachine(
             recovered.rooms, recovered.members, recovered.position, recovered.open_answers
         )
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
@@ -166,7 +168,7 @@ class Parts:
             readers,
             self.presence,
             self.typing,
-            self.answering.board,
+            self.answering.roster,
             self._markup,
             history_page=config.messages.history_page,
         )
@@ -189,7 +191,7 @@ class Parts:
         authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
-            settings.make_backoff(),
+            FailureBackoff(),
             tickets.withdraw,
             query_token=config.auth.query_token,
             clock=self.clock,

@@ -26,7 +26,7 @@ HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2  # `timeout` and shells signal a process and its group: one stop, two signals
-ANSWERS_S = 3.0  # of the drain's time, for ending what databases are at
+ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
@@ -74,13 +74,9 @@ def _part(bound_s: float) -> float:
 
 
 async def _stopped(signals: Signals, event_log: EventLog) -> str:
-    """Tell of the signals that change nothing, until one comes that ends the daemon; its name."""
+    """Report the signals that change nothing, until one ends the daemon; its name."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
-
-    def tell() -> None:
-        news.set()  # whichever is waited for then
-
-    with signals.waking(lambda: token.run_sync_soon(tell, idempotent=True)):
+    with signals.waking(lambda: token.run_sync_soon(lambda: news.set(), idempotent=True)):
         while True:
             for name in signals.noted():
                 event_log.record(SignalNoted(name))
@@ -101,7 +97,7 @@ async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
 
 
 async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
-    """Tell everybody, finish what was taken in, then close every transport."""
+    """Announce the end to clients, finish what was accepted, then close every transport."""
     parts.status.is_draining = True
     parts.admission.is_draining = True
     sessions = parts.sessions
@@ -110,7 +106,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
         await parts.answering.service.drain()
     parts.mailbox.close()
     await parts.acted.wait()
-    await parts.snapshots.write()  # with everybody there: they have their grace at the next start
+    await parts.snapshots.write()  # with all users present: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     parts.door.stop_accepting()
@@ -120,7 +116,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
 class BoundedEnd:
     """The end of the process, in time whatever hangs: the disk, a peer, the event loop itself.
 
-    The time runs from the signal, not from when a task hears of it: a loop that is late, or stuck,
+    The time runs from the signal, not from when a task notices it: a loop that is late, or stuck,
     must not stretch it. So a handler starts the clock; it runs between two bytecodes of the main
     thread, wherever that is, and leaves everything else to threads.
     """
@@ -143,7 +139,7 @@ class BoundedEnd:
             self._end_after(self._after_s)
 
     def now(self) -> None:
-        """In a handler: end at once, unless that is the echo of what it began with."""
+        """In a handler: end at once, unless the signal is the echo of the first one."""
         if self.elapsed_s > ECHO_S:
             self._end_after(0.0)
 
@@ -154,7 +150,7 @@ class BoundedEnd:
 
 
 def _end_process(event_log: EventLog) -> None:
-    """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
+    """End now. The last line of the log has a little time: a pipe without a reader takes none."""
     event_log.record(DaemonStopped(clean=False))
     event_log.settle(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

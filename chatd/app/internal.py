@@ -1,4 +1,4 @@
-"""The internal listener put together, and what the metrics read off the running parts."""
+"""The internal listener, and what the metrics read off the running parts."""
 
 from functools import partial
 

@@ -1,12 +1,9 @@
-"""What the parts of the daemon are told of the configuration."""
-
-from typing import Final
+"""From the configuration to what the parts of the daemon take."""
 
 from chatd.app.hosts import authority, is_loopback
 from chatd.auth import (
     ClaimDirectory,
     Directory,
-    FailureBackoff,
     FileDirectory,
     FileEntry,
 )
@@ -22,13 +19,6 @@ from chatd.service.connect import Welcome
 from chatd.service.rate_limits import Rates
 from chatd.wire.events import ServerLimits
 
-# Failed authentications of one address: a few are free, then the wait doubles.
-AUTH_FREE_FAILURES: Final = 10
-AUTH_WAIT_FIRST_S: Final = 1.0
-AUTH_WAIT_MAX_S: Final = 60.0
-AUTH_FORGET_S: Final = 600.0
-AUTH_ADDRESSES_MAX: Final = 10_000
-
 
 def make_directory(config: Config) -> Directory:
     """The source of rooms that the configuration names."""
@@ -37,17 +27,6 @@ def make_directory(config: Config) -> Directory:
         return ClaimDirectory(directory.claim)
     return FileDirectory(
         {name: FileEntry(one.title, one.users) for name, one in directory.connections.items()}
-    )
-
-
-def make_backoff() -> FailureBackoff:
-    """How long an address waits after bad tokens."""
-    return FailureBackoff(
-        free_failures=AUTH_FREE_FAILURES,
-        base_s=AUTH_WAIT_FIRST_S,
-        cap_s=AUTH_WAIT_MAX_S,
-        forget_after_s=AUTH_FORGET_S,
-        max_addresses=AUTH_ADDRESSES_MAX,
     )
 
 

@@ -29,7 +29,7 @@ from chatd.observe import (
 from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
-LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe that nobody reads takes none
+LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe without a reader takes none
 
 
 @attrs.frozen
@@ -51,7 +51,7 @@ def run(
 
     Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
-    signals.tell_early_stops(partial(_record_early_stop, event_log))
+    signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     opened = open_all(loaded.config, environment, event_log)
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)

@@ -4,37 +4,30 @@ It takes the time as an argument, and knows no configuration, transport, log or 
 writes or repeats a token or a secret.
 """
 
-from chatd.auth.authenticator import Admitted, Authenticator, Credentials
-from chatd.auth.backoff import FailureBackoff
-from chatd.auth.candidates import pick_token
-from chatd.auth.directory import (
-    ClaimDirectory,
-    Directory,
-    DirectoryFailed,
-    FileDirectory,
-    FileEntry,
-    Grant,
+from chatd.auth.authenticator import (
+    Admitted as Admitted,
+    Authenticator as Authenticator,
+    Credentials as Credentials,
 )
-from chatd.auth.keyfile import load_or_create_secret, load_secret
-from chatd.auth.mint import mint
-from chatd.auth.tokens import Identity, TokenRefused, Verifier
-
-__all__ = [
-    "Admitted",
-    "Authenticator",
-    "ClaimDirectory",
-    "Credentials",
-    "Directory",
-    "DirectoryFailed",
-    "FailureBackoff",
-    "FileDirectory",
-    "FileEntry",
-    "Grant",
-    "Identity",
-    "TokenRefused",
-    "Verifier",
-    "load_or_create_secret",
-    "load_secret",
-    "mint",
-    "pick_token",
-]
+from chatd.auth.backoff import FailureBackoff as FailureBackoff
+from chatd.auth.candidates import pick_token as pick_token
+from chatd.auth.directories import (
+    ClaimDirectory as ClaimDirectory,
+    FileDirectory as FileDirectory,
+    FileEntry as FileEntry,
+)
+from chatd.auth.directory import (
+    Directory as Directory,
+    DirectoryFailed as DirectoryFailed,
+    Grant as Grant,
+)
+from chatd.auth.keyfile import (
+    load_or_create_secret as load_or_create_secret,
+    load_secret as load_secret,
+)
+from chatd.auth.mint import mint as mint
+from chatd.auth.tokens import (
+    Identity as Identity,
+    TokenRefused as TokenRefused,
+    Verifier as Verifier,
+)

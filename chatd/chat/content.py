@@ -1,4 +1,4 @@
-"""What a message may be: its id, its length, its text (SPEC 5, "Message")."""
+"""What a message may be: its id, its length, its text (docs/protocol, "Messages")."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ def check_content(content: str, max_chars: int) -> Refusal | None:
     a bound of its own, `PADDING_CHARS_MAX`: beyond it the message is too long.
     """
     trimmed = content.strip()
-    # The first character tells of most texts; of the others each kind of character is asked once.
+    # The first character decides for most texts; for others each distinct character is looked at.
     if _is_blank(trimmed[:1]) and _is_blank(set(trimmed)):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars:

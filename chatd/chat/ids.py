@@ -1,10 +1,10 @@
 """messageIds as clients write them, and as the log knows messages by them.
 
-A client makes the id of its message, and may name one that a message has already. Where the sender
-may read that message, it is told of the conflict. Where it may not, it must not learn that there is
-one: the id is as good as new to it. The log has each id once, so that such a message is known there
-by the id and its room together; on the wire it has the id that its sender wrote. Nothing else makes
-an id of two parts, and in one room no two messages have one id.
+A client chooses the id of its message, and may choose one that a message has already. A sender who
+may read that message gets a conflict. Another sender must not learn that there is one: its message
+is stored. The log has each id once, so that it knows the second message by the id and its room
+together; on the wire it has the id that its sender wrote. Nothing else makes an id of two parts,
+and in one room no two messages have one id.
 """
 
 from hashlib import blake2b

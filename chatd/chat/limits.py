@@ -1,11 +1,11 @@
-"""How much anybody may send: token buckets and back-off (SPEC 5, "Limits").
+"""How much a user may send: token buckets and penalties (docs/protocol, "Limits").
 
 A bucket fills at its rate and holds a minute's worth. Taking from several buckets (user, socket,
 room) takes from all of them or from none. A refusal says how long to wait, which is what the bucket
-needs; each further violation by the same key is told twice what the last one was, up to a minute; a
-clean minute resets it. Whoever waited as told and is refused again, because others emptied the
-bucket meanwhile, has not violated anything; who was let through in between, and is refused after
-that, has.
+needs; each further violation by the same key doubles the wait, up to a minute; a clean minute
+resets it. A sender that waits as long as it was told, and is refused again because others emptied
+the bucket meanwhile, commits no violation; one that is admitted in between, and refused after that,
+does.
 
 Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
@@ -16,9 +16,9 @@ from itertools import islice
 
 from chatd.chat.backoff import next_wait_s
 
-BACKOFF_FIRST_S = 1.0  # the least that a refused sender is told to wait
-BACKOFF_MAX_S = 60.0  # the doubling stops here (SPEC 5)
-CLEAN_S = 60.0  # without a violation for so long, the doubling starts over (SPEC 5)
+BACKOFF_FIRST_S = 1.0  # the least that a refused sender has to wait
+BACKOFF_MAX_S = 60.0  # the doubling stops here
+CLEAN_S = 60.0  # without a violation for so long, the doubling starts over
 TOKEN_ENOUGH = 1.0 - 1e-6  # a token; sums of clock readings fall short of 1 by their rounding
 LOOKED_AT = 8  # states that are looked at for an idle one, when there is no room for another
 KEYS_MAX = 50_000  # keys with a state of their own, before idle ones are swept out
@@ -59,18 +59,18 @@ class Bucket:
 
 
 class Penalty:
-    """What a sender was told to wait, and how often it did not."""
+    """How long a refused sender has to wait, and how often it did not."""
 
     __slots__ = ("_level_s", "_may_retry", "_until_s", "_violated_s")
 
     def __init__(self) -> None:
-        self._level_s = 0.0  # what the last violation was told
+        self._level_s = 0.0  # the wait of the last violation
         self._may_retry = False  # it was refused, and not let through since
         self._until_s = -math.inf
         self._violated_s = -math.inf
 
     def blocked_s(self, now_s: float) -> float:
-        """Seconds that the sender was told to wait and has not waited yet."""
+        """Seconds that the sender still has to wait."""
         return max(0.0, self._until_s - now_s)
 
     def admitted(self) -> None:
@@ -79,11 +79,11 @@ class Penalty:
 
     def refuse(self, wait_s: float, now_s: float) -> float:
         """Seconds to wait after a refusal at `now_s`, where the bucket itself needs `wait_s`."""
-        waited_as_told = self._may_retry and now_s >= self._until_s
+        has_waited = self._may_retry and now_s >= self._until_s
         if self.is_idle(now_s):
             self._level_s = 0.0
-            waited_as_told = False
-        if not waited_as_told:
+            has_waited = False
+        if not has_waited:
             least_s = max(BACKOFF_FIRST_S, wait_s)
             self._level_s = next_wait_s(self._level_s, least_s, BACKOFF_MAX_S)
             self._violated_s = now_s
@@ -98,7 +98,7 @@ class Penalty:
 
 
 class Limiter:
-    """Buckets by key for one kind of limit, all of one rate; back-off by key as well."""
+    """Buckets by key for one kind of limit, all of one rate."""
 
     def __init__(self, per_minute: float, *, keys_max: int = KEYS_MAX) -> None:
         self._per_minute = per_minute
@@ -109,7 +109,7 @@ class Limiter:
         return len(self._buckets)
 
     def bucket(self, key: str, now_s: float) -> Bucket:
-        """The bucket of a key, made when it is first asked for."""
+        """The bucket of a key, made at its first use."""
         found = self._buckets.get(key)
         if found is None:
             if len(self._buckets) >= self._keys_max:
@@ -127,7 +127,7 @@ class Limiter:
 
 
 class Penalties:
-    """Back-off states by key, bounded; only those who were refused have one."""
+    """Penalties by key, bounded; only senders that were refused have one."""
 
     def __init__(self, *, keys_max: int = KEYS_MAX) -> None:
         self._states: dict[str, Penalty] = {}
@@ -147,7 +147,7 @@ class Penalties:
             if len(self._states) >= self._keys_max:
                 self._drop_one(now_s)
             state = Penalty()
-        self._states[key] = state  # at the end: who was refused longest ago stands first
+        self._states[key] = state  # at the end: the one refused longest ago stands first
         return state.refuse(wait_s, now_s)
 
     def _drop_one(self, now_s: float) -> None:
@@ -158,10 +158,9 @@ class Penalties:
 
 
 def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
-    """Take one token from each bucket, or from none; `key` is who may have been told to wait.
+    """Take one token from each bucket, or from none; `key` may have a penalty.
 
-    Returns 0 where it was admitted, else the seconds until a try may be; nothing is held against
-    who only looks.
+    Returns 0 where it was admitted, else the seconds until another try; this try is no violation.
     """
     state = backoffs.get(key)
     longest_s = state.blocked_s(now_s) if state is not None else 0.0
@@ -179,6 +178,6 @@ def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: floa
 
 
 def admit(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> int | None:
-    """As `take`, where a refusal is told: the milliseconds to wait (`retryAfterMs`), or None."""
+    """As `take`, where a refusal goes to the sender: the ms to wait (`retryAfterMs`), or None."""
     wait_s = take(key, buckets, backoffs, now_s)
     return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)

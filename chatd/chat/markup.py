@@ -1,4 +1,4 @@
-"""Text of people is plain text: how it is delivered so that nothing obeys it (SPEC 5).
+"""Text of people is plain text: how it is delivered so that nothing obeys it.
 
 Two kinds of readers obey text. An HTML tokenizer leaves the data state at `<` only before an ASCII
 letter, `/`, `!` or `?` (WHATWG HTML, "Tag open state"). Writing `< ` there, and at the end, behind
@@ -10,7 +10,7 @@ hold no markup.
 Terminals and editors obey control characters. Whatever the rule for markup, ESC is delivered as
 `␛`, and so on; a lone CR, with which a terminal goes over its line again, as the line end that it
 was; and what turns the direction of the text around it (U+202A to U+202E, U+2066 to U+2069) is left
-out, as it can have code be read in another order than it runs in, be it balanced or not ("Trojan
+out, as it can have code be read in another order than it runs in, balanced or not ("Trojan
 Source"). Arabic and Hebrew need none of these: letters have their direction, and the marks U+200E,
 U+200F and U+061C stay.
 

@@ -1,12 +1,12 @@
-"""Who is seen in a room (SPEC 5, "Presence"): kept per user and room, told as it changes.
+"""Which users are seen in a room, and how that changes (docs/protocol, "Presence").
 
 Each socket in a room declares a status, online at first; the most present of a user's sockets
 counts. Declared offline means unseen: for others it is as if the user were gone. What happens:
 
-    first socket arrives        the user is seen; told, unless it was seen like that already
-    a socket declares           told where the status that counts is another now
+    first socket arrives        the user is seen: a change, unless it was seen like that already
+    a socket declares           a change where the status that counts is another now
     a socket departs            the same, as long as there is another
-    the last one departs        nothing for GRACE_S (a reload shows nothing), then offline is told
+    the last one departs        nothing for GRACE_S (a reload shows nothing), then offline
 
 Memory is bounded by sockets and by those whose grace runs. All graces are equally long, so that the
 order in which they began is the order in which they are due. Time is given: `now_s` never goes
@@ -21,7 +21,7 @@ import attrs
 
 from chatd.wire.names import PresenceStatus
 
-GRACE_S = 10.0  # between the last socket's end and offline (SPEC 5)
+GRACE_S = 10.0  # between the last socket's end and offline
 
 
 _RANKS = {status: rank for rank, status in enumerate(PresenceStatus)}
@@ -78,7 +78,7 @@ class Entry:
 
 @attrs.define
 class PresenceChanged:
-    """Everybody in the room is told, but the socket that was the cause, if there was one."""
+    """All sockets in the room are notified, but the one that was the cause, if there was one."""
 
     connection_id: str
     entry: Entry
@@ -133,7 +133,7 @@ class Presence:
         self._graces: dict[tuple[str, str], float] = {}  # (room, user) -> due; in the order of due
 
     def decide(self, batch: Sequence[Command], now_s: float, wall_ms: int) -> list[Effect]:
-        """Carry the commands out; what is to be told of them."""
+        """Carry the commands out; their effects."""
         effects: list[Effect] = []
         for command in batch:
             match command:

@@ -1,17 +1,20 @@
-"""What a member of a room is owed: messages that came while none of its sockets was there (SPEC 5).
+"""What a member of a room is owed: messages that came while none of its sockets was there.
 
 A queue is a value, a cursor and gaps, whatever the number of messages in it:
 
 - `away_seq` is the last seq that the member's sockets saw, None while one of them is in the room.
   While it is away everything above it is owed, however much comes.
 - `gaps` are closed ranges of seqs that are owed from earlier absences, ascending, apart.
-- `fallen` is the range of what fell out of the queue and was not told to the member yet.
+- `fallen` is the range of what fell out of the queue, of which no socket was notified yet.
 
 What is acknowledged leaves the queue: a gap shrinks, or is split. The member's own messages are
 taken out in the same way, where it was gone before they were stored. How much a queue may hold, and
 for how long, counts for all rooms of a user together (`QUEUE_MAX`, `QUEUE_MAX_MS`); what is beyond
-that is found when the user comes (`needs_trim`, `trimmed`), as nobody can see it before.
+that is trimmed when the user comes (`needs_trim`, `cut`).
 """
+
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import attrs
 
@@ -109,8 +112,8 @@ class Queue:
         away_seq = max(self.away_seq, min(keep_from - 1, last_seq))
         return Queue(away_seq, max(self.away_ms, since_ms), gaps, fallen)
 
-    def told(self, fallen: tuple[int, int]) -> "Queue":
-        """The member knows that this fell out; where more did since, it is told of all again."""
+    def notified(self, fallen: tuple[int, int]) -> "Queue":
+        """The member was notified that this fell out; where more did since, all of it stays."""
         return attrs.evolve(self, fallen=None) if self.fallen == fallen else self
 
     def _first(self) -> int | None:
@@ -128,6 +131,9 @@ class Queue:
 
 
 PRESENT = Queue()
+
+QueuesByRoom: TypeAlias = Mapping[str, Mapping[str, Queue]]
+"""The queues of members, by connectionId, then by userId."""
 
 
 def needs_trim(unread: int, oldest_ms: int | None, now_ms: int) -> bool:

@@ -1,7 +1,7 @@
-"""Up to where a room has been acknowledged, so that nobody looks twice for what is not there.
+"""Up to where a room has been acknowledged, so that no receipt is looked up twice.
 
-Who has acknowledged all of a room up to a seq leaves none of the others' messages unacknowledged
-below it; only its own may be. Where two users have, nothing is. So the user that is furthest, and
+A user who has acknowledged all of a room up to a seq leaves unacknowledged, below it, at most its
+own messages. Where two users have, nothing is left. So the user that is furthest, and
 how far everybody is, say for any user from where on there may be something for it to acknowledge,
 whatever the length of the history and the number of members.
 """

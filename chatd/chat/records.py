@@ -1,7 +1,7 @@
 """What the durable log holds: messages, members and what they are owed, receipts, open answers.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
-decided on always succeeds. The store writes records, recovery replays them (DESIGN, "Actors").
+decided on always succeeds. The store writes records, and a start reads what they left.
 Names are the chat's own; the form on the wire is made in `chatd.wire`.
 """
 
@@ -54,7 +54,7 @@ class MessagePlace:
 class OpenAnswer:
     """A question that was stored and is to be answered: by which message, where, and who asked.
 
-    With `is_to_read` nobody has read yet whether the message asks anything.
+    With `is_to_read` the message was not read yet for whether it asks anything.
     """
 
     question_id: str

@@ -1,4 +1,4 @@
-"""Who is typing in a room (SPEC 5, "Typing"), told as it changes.
+"""Which users are typing in a room, and how that changes (docs/protocol, "Typing").
 
 A user types in a room while any of its sockets does: from a start until `TYPING_S` after that
 socket's last start, a stop, its leaving the room, or a message of the user there. A start while the
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, assert_never
 
 import attrs
 
-TYPING_S = 10.0  # without a new start (SPEC 5)
+TYPING_S = 10.0  # without a new start
 
 
 @attrs.define
@@ -59,7 +59,7 @@ Command: TypeAlias = StartTyping | StopTyping | EndTyping | LeaveTyping
 
 @attrs.define
 class TypingChanged:
-    """The other users of the room are told."""
+    """The other users of the room are notified."""
 
     connection_id: str
     user_id: str
@@ -99,7 +99,7 @@ class Typing:
         self._user_of: dict[tuple[Hashable, str], str] = {}  # by socket and room
 
     def decide(self, batch: Sequence[Command], now_s: float, wall_ms: int) -> list[Effect]:
-        """Carry the commands out; what is to be told of them."""
+        """Carry the commands out; their effects."""
         effects: list[Effect] = []
         for command in batch:
             match command:

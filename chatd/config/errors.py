@@ -18,7 +18,7 @@ class ConfigError(Exception):
     exit_code = 78  # sysexits.h, EX_CONFIG
 
 
-class Unfit(ValueError):
+class InvalidValue(ValueError):
     """A value that its key does not take.
 
     `problem` goes on after the name of the key ("must be ..., not ..."); `at` is what to append to

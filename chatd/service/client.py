@@ -86,6 +86,11 @@ class Client:
         return self.socket.session.log_id
 
     @property
+    def address(self) -> str:
+        """Where its peer is."""
+        return self.socket.session.address
+
+    @property
     def is_lagging(self) -> bool:
         """Whether it is so far behind that presence and typing are dropped."""
         return self.socket.session.is_lagging
@@ -139,4 +144,8 @@ class Client:
 
     def on_deadline(self, now_s: float) -> float:
         """Something is due for its token."""
-        return self._token_clock.on_deadline(self, now_s)
+        try:
+            return self._token_clock.on_deadline(self, now_s)
+        except Exception as error:  # one client's fault must not stop everybody's deadlines
+            self.socket.session.fail(error)
+            return math.inf

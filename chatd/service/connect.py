@@ -14,7 +14,7 @@ from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Connected, EventLog, LimitHit, Reconnected
+from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.acks import echoed_id
 from chatd.service.client import Client
@@ -50,30 +50,19 @@ class Welcome:
         return None if text is None else self.markup(text)
 
 
+@attrs.define(eq=False)
 class Connector:
     """Admits clients, and greets them."""
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        welcome: Welcome,
-        clients: Clients,
-        timelines: Timelines,
-        rooms: Rooms,
-        tokens: TokenLife,
-        limits: RateLimits,
-        clock: Clock,
-        event_log: EventLog,
-    ) -> None:
-        self._authenticator = authenticator
-        self._welcome = welcome
-        self._clients = clients
-        self._timelines = timelines
-        self._rooms = rooms
-        self._tokens = tokens
-        self._limits = limits
-        self._clock = clock
-        self._event_log = event_log
+    _authenticator: Authenticator
+    _welcome: Welcome
+    _clients: Clients
+    _timelines: Timelines
+    _rooms: Rooms
+    _tokens: TokenLife
+    _limits: RateLimits
+    _clock: Clock
+    _event_log: EventLog
 
     def connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -118,7 +107,11 @@ class Connector:
     ) -> Client | None:
         """The client of an admitted peer; None where it is refused."""
         if isinstance(admitted, Admitted):
-            admitted = self._one_too_many(admitted) or admitted
+            user_id = admitted.identity.user_id
+            limited = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
+            if limited is not None:
+                sentence = "You have too many connections; close some first."
+                admitted = limited.refusal(user_id, self._event_log, sentence)
         if isinstance(admitted, Refusal):
             data = plain(ConnectErrorData.of(admitted))
             self._refuse(connection, NAMESPACE, admitted.sentence, data)
@@ -135,16 +128,6 @@ class Connector:
         self._clients.add(client)
         self._tokens.start(client, admitted.identity)
         return client
-
-    def _one_too_many(self, admitted: Admitted) -> Refusal | None:
-        """The refusal of one socket too many of a user."""
-        user_id = admitted.identity.user_id
-        wait_ms = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
-        if wait_ms is None:
-            return None
-        self._event_log.record(LimitHit("sockets_per_user", user_id, None))
-        sentence = "You have too many connections; close some first."
-        return Refusal(Code.RATE_LIMITED, sentence, retry_after_ms=wait_ms)
 
     def _refuse(
         self, connection: SocketIOConnection, namespace: str, message: str, data: Any
@@ -168,12 +151,12 @@ class Connector:
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._event_log.record(
-            Connected(
+            SocketConnected(
                 client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
             )
         )
         if attempts:
-            self._event_log.record(Reconnected(client.log_id, client.user_id, attempts))
+            self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
 
     def _status(

@@ -16,6 +16,7 @@ then. Where the handler gives None, the event is answered by the effect of its c
 """
 
 from collections.abc import Callable, Coroutine, Generator
+from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -23,7 +24,7 @@ import attrs
 
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Disconnected, EventLog, LimitHit
+from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
 from chatd.service.client import Client
@@ -38,11 +39,11 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.rate_limits import RateLimits
+from chatd.service.rate_limits import Limited, RateLimits
 from chatd.service.rooms import Rooms
 from chatd.socketio import Event
 from chatd.sockets.socket import Socket, SocketIOConnection
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.events import ServerDraining, StatusDraining
 from chatd.wire.names import ClientEvent
@@ -65,32 +66,28 @@ Read: TypeAlias = Callable[[Client, Any, int | None], Any]  # what the handler g
 Handler: TypeAlias = Callable[[Client, Any, int | None], Handled]
 
 
-@attrs.frozen
-class Rate:
-    """A limit on one kind of event: its key in the configuration, and what counts an event of a
-    user, or says how many ms it has to wait."""
+class Room(Enum):
+    """What a route does with the room that the payload names."""
 
-    limit: str
-    admit: Callable[[str], int | None]
+    UNUSED = auto()
+    PERMITTED = auto()  # the client has to be permitted to use it
+    JOINED = auto()  # and joins it first, unless it is there
 
 
 @attrs.frozen
 class Route:
     """What happens to one kind of event; see the steps above.
 
-    `is_room_named`: a refusal of the payload itself names the room that stands in it. `is_page`:
-    the ack does not count as backlog, since the handler has waited for the peer to catch up.
+    `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
+    the peer to catch up; and a refusal of the payload names the room that stands in it.
     """
 
-    event: ClientEvent
     payload: type[Any]
     handler: Handler
     read: Read | None = None
-    needs_access: bool = False
-    rate: Rate | None = None
-    joins: bool = False
-    is_room_named: bool = False
-    is_page: bool = False
+    room: Room = Room.UNUSED
+    rate: Callable[[str], Limited | None] | None = None
+    is_query: bool = False
 
 
 class Dispatcher:
@@ -119,67 +116,31 @@ class Dispatcher:
         self._messages = messages
         self._tokens = tokens
         self._event_log = event_log
-        of_typing = Rate("user_typing_per_minute", limits.admit_typing)
-        routes = (
-            # It joins, and is limited, by itself: a repeated message does not count.
-            Route(
-                ClientEvent.CHAT_MESSAGE,
-                ChatMessage,
-                messages.send,
-                read=messages.read,
-                needs_access=True,
+        permitted, joined, typing_rate = Room.PERMITTED, Room.JOINED, limits.admit_typing
+        routes = {
+            # A message is limited, and joins, by itself: one that is repeated does not count.
+            ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, permitted),
+            ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
+            ClientEvent.CONNECTION_JOIN: Route(
+                ConnectionJoin, room_events.join, room_events.read_join, permitted
             ),
-            Route(ClientEvent.CHAT_ACK, ChatAck, acks.acknowledge),
-            Route(
-                ClientEvent.CONNECTION_JOIN,
-                ConnectionJoin,
-                room_events.join,
-                read=room_events.read_join,
-                needs_access=True,
+            ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, room_events.leave),
+            ClientEvent.HISTORY_GET: Route(
+                HistoryGet, history.page, history.read, joined, is_query=True
             ),
-            Route(ClientEvent.CONNECTION_LEAVE, ConnectionLeave, room_events.leave),
-            Route(
-                ClientEvent.HISTORY_GET,
-                HistoryGet,
-                history.page,
-                read=history.read,
-                needs_access=True,
-                joins=True,
-                is_room_named=True,
-                is_page=True,
+            # A search joins by itself, once its query has been read.
+            ClientEvent.SEARCH: Route(
+                ChatSearch, search.search, search.read, permitted, is_query=True
             ),
-            # It joins by itself, once it has read the query.
-            Route(
-                ClientEvent.SEARCH,
-                ChatSearch,
-                search.search,
-                read=search.read,
-                needs_access=True,
-                is_room_named=True,
-                is_page=True,
+            ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
+            ClientEvent.TYPING_START: Route(
+                TypingSignal, typing.start, room=joined, rate=typing_rate
             ),
-            Route(ClientEvent.ANSWER_CANCEL, AnswerCancel, answers.cancel),
-            Route(
-                ClientEvent.TYPING_START,
-                TypingSignal,
-                typing.start,
-                needs_access=True,
-                rate=of_typing,
-                joins=True,
-            ),
-            Route(
-                ClientEvent.TYPING_STOP, TypingSignal, typing.stop, needs_access=True, joins=True
-            ),
-            Route(
-                ClientEvent.PRESENCE_UPDATE,
-                PresenceUpdate,
-                presence.update,
-                needs_access=True,
-                joins=True,
-            ),
-            Route(ClientEvent.AUTH_REFRESH, AuthRefresh, tokens.refresh),
-        )
-        self._routes: dict[object, Route] = {route.event.value: route for route in routes}
+            ClientEvent.TYPING_STOP: Route(TypingSignal, typing.stop, room=joined),
+            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=joined),
+            ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
+        }
+        self._routes = {event.value: route for event, route in routes.items()}
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -187,23 +148,23 @@ class Dispatcher:
         return self._connector.connect(connection, namespace, auth)
 
     def on_event(self, socket: Socket, event: Event) -> Work | None:
-        args, ack_id = event.args, event.ack_id
-        route = self._routes.get(args[0])
+        name, ack_id = event.args[0], event.ack_id
+        route = self._routes.get(name)
         if route is None:
             return socket.session.idle()
         client: Client = socket.state
-        written = args[1] if len(args) > 1 else None
-        wait_ms = client.allowance.admit_event()
-        if wait_ms is not None:
-            refusal = self._limited(client, "socket_events_per_minute", wait_ms)
-            self._answer(client, route, written, ack_id, refusal)
+        written = event.args[1] if len(event.args) > 1 else None
+        limited = client.allowance.admit_event()
+        if limited is not None:
+            refusal = limited.refusal(client.user_id, self._event_log)
+            self._answer(client, name, written, ack_id, refusal)
             return socket.session.idle()
         handled = self._handle(client, route, written, ack_id)
         if handled is None:
             return None
         if isinstance(handled, Coroutine):
-            return AnsweredLater(handled, partial(self._answer, client, route, written, ack_id))
-        self._answer(client, route, written, ack_id, handled)
+            return AnsweredLater(handled, partial(self._answer, client, name, written, ack_id))
+        self._answer(client, name, written, ack_id, handled)
         return None
 
     def _handle(self, client: Client, route: Route, written: object, ack_id: int | None) -> Handled:
@@ -211,20 +172,19 @@ class Dispatcher:
         if route.read is not None and type(request) is not Refusal:
             request = route.read(client, request, ack_id)
         if type(request) is Refusal:
-            if not route.is_room_named:
+            if not route.is_query or not isinstance(written, dict):
                 return request
-            room = written.get("connectionId") if isinstance(written, dict) else None
-            return attrs.evolve(request, connection_id=echoed_id(room))
-        if route.needs_access:
+            return attrs.evolve(request, connection_id=echoed_id(written.get("connectionId")))
+        if route.room is not Room.UNUSED:
             room = request.connection_id
             if room not in client.grants and room is not None:
                 return forbidden(room)
         if route.rate is not None:
-            wait_ms = route.rate.admit(client.user_id)
-            if wait_ms is not None:
-                refusal = self._limited(client, route.rate.limit, wait_ms)
+            limited = route.rate(client.user_id)
+            if limited is not None:
+                refusal = limited.refusal(client.user_id, self._event_log)
                 return attrs.evolve(refusal, connection_id=request.connection_id)
-        if route.joins and request.connection_id not in client.wanted:
+        if route.room is Room.JOINED and request.connection_id not in client.wanted:
             return self._join_and_handle(client, route, request, ack_id)
         return route.handler(client, request, ack_id)
 
@@ -239,28 +199,26 @@ class Dispatcher:
             return None  # the client is gone
         return await outcome_of(route.handler(client, request, ack_id))
 
-    def _limited(self, client: Client, limit: str, wait_ms: int) -> Refusal:
-        self._event_log.record(LimitHit(limit, client.user_id, None))
-        return Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
-
     def _answer(
-        self, client: Client, route: Route, written: object, ack_id: int | None, outcome: Outcome
+        self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
     ) -> None:
         if outcome is None:
             return
         if not isinstance(outcome, Refusal):
-            client.acknowledge(ack_id, outcome, is_page=route.is_page)
-        elif route.event is ClientEvent.CHAT_MESSAGE:
+            client.acknowledge(ack_id, outcome, is_page=self._routes[name].is_query)
+        elif name == ClientEvent.CHAT_MESSAGE:
             self._messages.refuse(client, ack_id, written, outcome)
         else:
-            client.refuse(route.event, ack_id, outcome)
+            client.refuse(ClientEvent(name), ack_id, outcome)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
         client: Client = socket.state
         self._rooms.leave(client, list(client.wanted))
         self._clients.remove(client)
         self._tokens.stop(client)
-        self._event_log.record(Disconnected(client.log_id, socket.id, client.user_id, reason.value))
+        self._event_log.record(
+            SocketDisconnected(client.log_id, socket.id, client.user_id, reason.value)
+        )
 
     def drain(self, deadline_ms: int) -> None:
         """Announce to all clients that the server is about to close their transport."""

@@ -2,8 +2,8 @@
 (docs/protocol, "Answers").
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
-query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
-not found. Tokens that are no good back off per address, together with those of handshakes.
+query. The directory is asked for the room each time. What is not there, or is not for the user to
+see, is not found. Bad tokens back off per address, together with those of handshakes.
 """
 
 import math
@@ -43,7 +43,7 @@ from chatd.store import MessageReader, StoreClosed, StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code
 
 ANSWERS_PATH = "/api/answers/"
-QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
+QUERY_BYTES_MAX = 4_096  # of a request; beyond: it has no ticket
 
 _FILE = re.compile(r"/api/answers/([0-9a-f-]{36})\.([a-z]+)")
 _TICKET = re.compile(r"/api/answers/([0-9a-f-]{36})/ticket")
@@ -57,7 +57,7 @@ _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
-_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of refused tokens; others: 401
+_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of refused tokens; else 401
 
 
 class _Refused(Exception):
@@ -114,12 +114,12 @@ class Downloads:
         admitted = await self._admitted(request)
         room, _ = await self._find(message_id, admitted.grants)
         ticket = self._tickets.give(message_id, room, admitted.identity, trio.current_time())
-        told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
-        return json_response(201, told)
+        body = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
+        return json_response(201, body)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
         is_real = name in FORMATS and request.method == "GET"
-        rooms = await self._rooms(request, message_id, take=is_real)
+        rooms = await self._rooms(request, message_id, spend=is_real)
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         _, stored = await self._find(message_id, rooms)
@@ -141,12 +141,14 @@ class Downloads:
             exported.pieces,
         )
 
-    async def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
-        """The rooms of whoever a ticket or a token is for; `take`: the ticket is used up."""
+    async def _rooms(
+        self, request: Request, message_id: str, *, spend: bool
+    ) -> Mapping[str, Grant]:
+        """The rooms of the user of a ticket or token; `spend`: the ticket is used up."""
         name = _ticket(request)
         if name is None:
             return (await self._admitted(request)).grants
-        # Whoever shows a token as well says whose the ticket has to be.
+        # A token beside the ticket says whose the ticket has to be.
         admitted = None if _bearer(request) is None else await self._admitted(request)
         now_s = trio.current_time()
         identity = self._tickets.look(name, message_id, now_s)
@@ -156,7 +158,7 @@ class Downloads:
             and admitted.identity.user_id != identity.user_id
         ):
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
-        if take:
+        if spend:
             self._tickets.use(name, message_id, now_s)
         if identity is None or identity.expires_at_ms <= self._clock.wall_s() * 1000:
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))

@@ -4,6 +4,8 @@ and what rooms and authors get."""
 from collections.abc import Collection, Sequence
 from typing import Protocol, assert_never
 
+import attrs
+
 from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
@@ -13,6 +15,8 @@ from chatd.chat.messages import (
     Conflicted,
     Effect,
     Joined,
+    JoinRooms,
+    NotStored,
     Repeated,
     SendMessage,
     Settled,
@@ -85,6 +89,8 @@ class ChatEffects:
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()
+            case NotStored(commands, code):
+                self.failed(commands, code)
             case _:
                 assert_never(effect)
 
@@ -126,6 +132,8 @@ class ChatEffects:
         )
 
     def _refuse(self, command: Command, refusal: Refusal) -> None:
+        if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
+            refusal = attrs.evolve(refusal, connection_id=command.connection_ids[0])
         command.origin.refuse(refusal)
         if isinstance(command, SendMessage):
             self._event_log.record(

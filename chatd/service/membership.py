@@ -5,7 +5,7 @@ from typing import Protocol
 
 import attrs
 
-from chatd.chat.messages import Messages
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.queue import Gap
 
 
@@ -40,7 +40,7 @@ class Membership(Protocol):
 class MachineMembership:
     """The memberships that the machine of the messages actor holds, as of its last batch."""
 
-    def __init__(self, machine: Messages) -> None:
+    def __init__(self, machine: MessageMachine) -> None:
         self._machine = machine
 
     def standing_now(self, user_id: str, now_ms: int) -> Standing:

@@ -11,6 +11,8 @@ import attrs
 import trio
 
 from chatd.chat.limits import Bucket, Limiter, Penalties, Penalty, admit, take
+from chatd.observe import EventLog, LimitHit
+from chatd.wire.codes import Code, Refusal
 
 CEILING_RETRY_S = 5.0  # the first wait of a client that met a limit on a count
 
@@ -28,6 +30,19 @@ class Rates:
     rooms_per_socket: float
 
 
+@attrs.frozen
+class Limited:
+    """What refuses something: the limit, by its key in the configuration, and for how long."""
+
+    limit: str
+    wait_ms: int
+
+    def refusal(self, user_id: str, event_log: EventLog, sentence: str | None = None) -> Refusal:
+        """What the user gets; recorded."""
+        event_log.record(LimitHit(self.limit, user_id, None))
+        return Refusal(Code.RATE_LIMITED, sentence, retry_after_ms=self.wait_ms)
+
+
 class Allowance:
     """What one session may send, on whichever of its sockets. `__slots__`: one a session."""
 
@@ -39,8 +54,8 @@ class Allowance:
         self._events = Bucket(rates.socket_events, now_s)
         self._penalty: Penalty | None = None  # most are never refused
 
-    def admit_event(self) -> int | None:
-        """Count an event, or the milliseconds to wait before another try."""
+    def admit_event(self) -> Limited | None:
+        """Count an event, or say what limits it."""
         now_s, penalty = trio.current_time(), self._penalty
         blocked_s = penalty.blocked_s(now_s) if penalty is not None else 0.0
         wait_s = blocked_s or self._events.wait_s(now_s)
@@ -51,14 +66,15 @@ class Allowance:
             return None
         if penalty is None:
             penalty = self._penalty = Penalty()
-        return math.ceil(penalty.refuse(wait_s, now_s) * 1000)
+        wait_ms = math.ceil(penalty.refuse(wait_s, now_s) * 1000)
+        return Limited("socket_events_per_minute", wait_ms)
 
 
 class RateLimits(Protocol):
     """The limits that sockets share. Synchronous: each message asks.
 
     A message spends a token of its user, its socket (`socket` is that bucket) and its room, or
-    none. A wait is in milliseconds, for `retryAfterMs`; None admits.
+    none. Where an `admit` method returns None, what it is about is admitted.
     """
 
     @property
@@ -68,28 +84,24 @@ class RateLimits(Protocol):
         """Count a message; False where a token is missing, which adds to no wait."""
         ...
 
-    def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> int | None:
-        """Count a message, or the wait, which grows with each refusal."""
-        ...
-
-    def message_limit(self, user_id: str, socket: Bucket, connection_id: str) -> str:
-        """The configuration key of the limit that has just refused a message."""
+    def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> Limited | None:
+        """Count a message, or say what limits it; the wait grows with each refusal."""
         ...
 
     def refund_message(self, user_id: str, socket: Bucket, connection_id: str) -> None:
         """A message that was counted stored nothing."""
         ...
 
-    def admit_typing(self, user_id: str) -> int | None:
-        """Count a start of typing, or the wait."""
+    def admit_typing(self, user_id: str) -> Limited | None:
+        """Count a start of typing, or say what limits it."""
         ...
 
-    def admit_socket(self, user_id: str, sockets: int) -> int | None:
-        """Whether a user with so many sockets may have one more, or the wait."""
+    def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
+        """Whether a user with so many sockets may have one more."""
         ...
 
-    def admit_room(self, user_id: str, rooms: int) -> int | None:
-        """Whether a socket in so many rooms may join one more, or the wait."""
+    def admit_room(self, user_id: str, rooms: int) -> Limited | None:
+        """Whether a socket in so many rooms may join one more."""
         ...
 
 
@@ -112,42 +124,42 @@ class LocalRateLimits:
         key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
         return take(key, buckets, penalties, now_s) == 0.0
 
-    def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> int | None:
+    def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> Limited | None:
         now_s = trio.current_time()
         buckets = self._message_buckets(user_id, socket, connection_id, now_s)
         key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
-        return admit(key, buckets, penalties, now_s)
-
-    def message_limit(self, user_id: str, socket: Bucket, connection_id: str) -> str:
-        now_s = trio.current_time()
-        buckets = self._message_buckets(user_id, socket, connection_id, now_s)
+        wait_ms = admit(key, buckets, penalties, now_s)
+        if wait_ms is None:
+            return None
         _, penalties = self._held_by(user_id, connection_id, buckets, now_s)
         if penalties is self._room_penalties:
-            return "room_messages_per_minute"
+            return Limited("room_messages_per_minute", wait_ms)
         owner = "socket" if socket.wait_s(now_s) > buckets[0].wait_s(now_s) else "user"
-        return f"{owner}_messages_per_minute"
+        return Limited(f"{owner}_messages_per_minute", wait_ms)
 
     def refund_message(self, user_id: str, socket: Bucket, connection_id: str) -> None:
         now_s = trio.current_time()
         for bucket in self._message_buckets(user_id, socket, connection_id, now_s):
             bucket.give_back()
 
-    def admit_typing(self, user_id: str) -> int | None:
-        now_s = trio.current_time()
-        return admit(user_id, (self._typing.bucket(user_id, now_s),), self._typing_penalties, now_s)
+    def admit_typing(self, user_id: str) -> Limited | None:
+        now_s, penalties = trio.current_time(), self._typing_penalties
+        wait_ms = admit(user_id, (self._typing.bucket(user_id, now_s),), penalties, now_s)
+        return None if wait_ms is None else Limited("user_typing_per_minute", wait_ms)
 
-    def admit_socket(self, user_id: str, sockets: int) -> int | None:
+    def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
         is_room = sockets < self.rates.sockets_per_user
-        return self._admit_one_more(f"sockets_per_user {user_id}", is_room)
+        return self._admit_one_more("sockets_per_user", user_id, is_room)
 
-    def admit_room(self, user_id: str, rooms: int) -> int | None:
+    def admit_room(self, user_id: str, rooms: int) -> Limited | None:
         is_room = rooms < self.rates.rooms_per_socket
-        return self._admit_one_more(f"rooms_per_socket {user_id}", is_room)
+        return self._admit_one_more("rooms_per_socket", user_id, is_room)
 
-    def _admit_one_more(self, key: str, is_room: bool) -> int | None:
+    def _admit_one_more(self, limit: str, user_id: str, is_room: bool) -> Limited | None:
+        key = f"{limit} {user_id}"
         if not is_room:
             wait_s = self._ceilings.refuse(key, CEILING_RETRY_S, trio.current_time())
-            return math.ceil(wait_s * 1000)
+            return Limited(limit, math.ceil(wait_s * 1000))
         penalty = self._ceilings.get(key)
         if penalty is not None:
             penalty.admitted()

@@ -11,7 +11,7 @@ import attrs
 
 from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
-from chatd.observe import EventLog, LimitHit
+from chatd.observe import EventLog
 from chatd.service.catch_up import CatchUp, Stand
 from chatd.service.client import Client
 from chatd.service.commands import Commands
@@ -40,37 +40,22 @@ class Since:
 NOTHING = Since()
 
 
+@attrs.define(eq=False)
 class Rooms:
     """Who is in which room. `age_ms` is the time by which messages in queues are too old."""
 
-    def __init__(
-        self,
-        commands: Commands,
-        timelines: Timelines,
-        adapter: Adapter,
-        occupancy: Occupancy,
-        catch_up: CatchUp,
-        rosters: Sequence[PresenceRoster | TypingRoster],
-        membership: Membership,
-        messages: MessageReader,
-        limits: RateLimits,
-        event_log: EventLog,
-        *,
-        age_ms: Callable[[], int],
-        epoch: str,
-    ) -> None:
-        self._commands = commands
-        self._timelines = timelines
-        self._adapter = adapter
-        self._occupancy = occupancy
-        self._catch_up = catch_up
-        self._rosters = rosters
-        self._membership = membership
-        self._messages = messages
-        self._limits = limits
-        self._event_log = event_log
-        self._age_ms = age_ms
-        self._epoch = epoch
+    _commands: Commands
+    _timelines: Timelines
+    _adapter: Adapter
+    _occupancy: Occupancy
+    _catch_up: CatchUp
+    _rosters: Sequence[PresenceRoster | TypingRoster]
+    _membership: Membership
+    _messages: MessageReader
+    _limits: RateLimits
+    _event_log: EventLog
+    _age_ms: Callable[[], int] = attrs.field(kw_only=True)
+    _epoch: str = attrs.field(kw_only=True)
 
     async def enter(
         self,
@@ -104,8 +89,10 @@ class Rooms:
         await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted)))
         joined = origin.joined
         if joined is None:  # what it was in before, it is in still
+            if origin.refusal is not None:
+                client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, origin.refusal)
             self.leave(client, [room for room in admitted if client.wanted.get(room) is not None])
-            return self._refuse_all(client, admitted, ack_id, origin.refusal)
+            return origin.refusal
         for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
             if client.wanted.get(room) is not None:
                 client.wanted[room] = last_seq
@@ -116,24 +103,15 @@ class Rooms:
                 return None
         return refusal
 
-    def _refuse_all(
-        self, client: Client, rooms: list[str], ack_id: int | None, refusal: Refusal | None
-    ) -> Refusal | None:
-        """The log does not take the client in; no refusal where the client is gone."""
-        if refusal is not None:
-            named = attrs.evolve(refusal, connection_id=rooms[0] if len(rooms) == 1 else None)
-            client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, named)
-        return refusal
-
     def _admit(self, client: Client, room: str, ack_id: int | None) -> Refusal | None:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        wait_ms = self._limits.admit_room(client.user_id, len(client.wanted))
-        if wait_ms is not None:
-            self._event_log.record(LimitHit("rooms_per_socket", client.user_id, None))
+        limited = self._limits.admit_room(client.user_id, len(client.wanted))
+        if limited is not None:
             sentence = "You are in too many rooms; leave one first."
-            refusal = Refusal(Code.RATE_LIMITED, sentence, None, wait_ms, room)
+            refusal = limited.refusal(client.user_id, self._event_log, sentence)
+            refusal = attrs.evolve(refusal, connection_id=room)
             client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
             return refusal
         client.wanted[room] = self._timelines.last_seq(room)

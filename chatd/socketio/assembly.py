@@ -22,12 +22,12 @@ _NUMBER: Final = "num"
 
 
 def placeholder(number: int) -> dict[str, Any]:
-    """Return what stands in the JSON for attachment `number`, counted from 0."""
+    """What stands in the JSON for attachment `number`, counted from 0."""
     return {_MARK: True, _NUMBER: number}
 
 
 def find_placeholders(args: list[Any], attachments: int) -> list[tuple[Any, Any, int]]:
-    """Return (container, key or index, attachment number) for each placeholder below `args`.
+    """(container, key or index, attachment number) of each placeholder below `args`.
 
     Numbers may come in any order, and more than once. Raises `ProtocolError` for a number that is
     missing, no integer, or not below `attachments` (CVE-2022-2421). Does not recurse.
@@ -52,10 +52,7 @@ def find_placeholders(args: list[Any], attachments: int) -> list[tuple[Any, Any,
 
 
 class Assembly:
-    """One packet whose attachments are due. Exists only while they are.
-
-    Mutable state of one `Decoder`.
-    """
+    """One packet whose attachments are due; exists only while they are."""
 
     __slots__ = ("_attachments", "_bytes_left", "_due", "_noticed_s", "_packet", "_places")
 

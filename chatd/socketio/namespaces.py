@@ -89,10 +89,8 @@ class Namespaces:
         self._acks_due: dict[int, str] | None = None
 
     def receive(self, packet: Packet) -> Received | None:
-        """Return what `packet` means, None for an ack that is not waited for.
-
-        An event is returned as it is. Raises `ProtocolError` where the table above has no entry.
-        """
+        """What `packet` means, None for an ack that is not waited for; an event is what it is.
+        Raises `ProtocolError` where the table above has no entry."""
         if isinstance(packet, Event):
             if packet.namespace in self.joined:
                 return packet
@@ -125,10 +123,7 @@ class Namespaces:
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> Encoded:
         """Keep the peer out and return the reply; the connection stays, and it may try again.
-
-        `message` is a sentence or code for people, `data` any JSON value for programs; None means
-        that there is none.
-        """
+        `message` is for people, `data` for programs: any JSON value, None for none."""
         self._answer(namespace)
         payload: dict[str, Any] = {"message": message}
         if data is not None:
@@ -136,22 +131,16 @@ class Namespaces:
         return encode(ConnectError(namespace, payload))
 
     def disconnect(self, namespace: str) -> Encoded:
-        """Put the peer out of a joined namespace and return the packet for it.
-
-        Stock clients do not come back by themselves after this: end the transport instead where
-        they should.
-        """
+        """Put the peer out of a joined namespace and return the packet for it. Stock clients do not
+        come back by themselves after this: end the transport where they should."""
         if namespace not in self.joined:
             raise LocalProtocolError("Only a joined namespace can be disconnected.")
         self._leave(namespace)
         return encode(Disconnect(namespace))
 
     def register_ack(self, namespace: str) -> int:
-        """Return the id for an event that asks the peer for an ack.
-
-        Ids count up over all namespaces of the connection and are never used again, so that a late
-        answer meets nothing. Raises `TooManyAcks`.
-        """
+        """The id for an event that asks the peer for an ack. Ids are never used again, so that a
+        late answer meets nothing. Raises `TooManyAcks`."""
         if namespace not in self.joined:
             raise LocalProtocolError("Only in a joined namespace can an ack be asked for.")
         if self._acks_due is None:

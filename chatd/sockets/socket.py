@@ -96,6 +96,7 @@ class SocketIOConnection:
         "_adapter",
         "_answers",
         "_app",
+        "_attachments_due_s",
         "_decoder",
         "_namespaces",
         "_sockets",
@@ -106,7 +107,12 @@ class SocketIOConnection:
     )
 
     def __init__(
-        self, session: Session, handshake: Handshake, app: Application, adapter: Adapter
+        self,
+        session: Session,
+        handshake: Handshake,
+        app: Application,
+        adapter: Adapter,
+        attachments_due_s: float = ATTACHMENTS_DUE_S,
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
@@ -114,6 +120,7 @@ class SocketIOConnection:
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
         self._adapter = adapter
+        self._attachments_due_s = attachments_due_s
         self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
@@ -196,7 +203,7 @@ class SocketIOConnection:
             self._answers.pop(ack_id, None)
 
     def on_heartbeat(self, now_s: float) -> None:
-        self._decoder.give_up_late(now_s, ATTACHMENTS_DUE_S)
+        self._decoder.give_up_late(now_s, self._attachments_due_s)
 
     def on_close(self, reason: DisconnectReason) -> None:
         for socket in list(self._sockets.values()):

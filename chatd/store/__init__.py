@@ -2,30 +2,34 @@
 
 `opening` opens a state directory, `log` is the synchronous write side, `writer` gives it to Trio by
 way of one thread, `readers` answer history from connections of their own, `snapshots` keep what the
-actors were beside the log. `verify`, `backup` and `restore` are for who runs it. Owned here: the
-files and their form. Not known here: who decides records, who is told of them, any log line.
+actors were beside the log. `verify`, `backup` and `restore` are for operators. Owned here: the
+files and their form. Not known here: what decides records, what becomes visible, any log line.
 """
 
+from chatd.chat.commits import (
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    FailureCode,
+    RecordRefused,
+    StoreClosed,
+    StoreReadFailed,
+)
 from chatd.store.backup import BackedUp, back_up_store
 from chatd.store.connections import Durability
 from chatd.store.damage import Damaged
 from chatd.store.errors import (
     BackupDamaged,
     BackupFailed,
-    CommitFailed,
-    FailureCode,
-    RecordRefused,
-    StoreClosed,
     StoreDamaged,
     StoreDisplaced,
     StoreError,
     StoreLocked,
-    StoreReadFailed,
     StoreTooNew,
     StoreTooOld,
     StoreUnavailable,
 )
-from chatd.store.log import CommitOutcome, Committed, Conflict
 from chatd.store.message_reader import (
     MessageReader,
     Page,

@@ -14,12 +14,13 @@ from pathlib import Path
 import attrs
 import trio
 
+from chatd.chat.commits import StoreClosed
 from chatd.files import sync_directory
 from chatd.observe.clock import wall_ms
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
 from chatd.store.damage import Damaged
-from chatd.store.errors import StoreClosed, StoreLocked
+from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
 from chatd.store.log_file import (
@@ -31,7 +32,7 @@ from chatd.store.log_file import (
 )
 from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
-from chatd.store.place import Place
+from chatd.store.open_files import OpenFiles
 from chatd.store.reader_pool import ReaderPool, Witness
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import (
@@ -45,7 +46,7 @@ from chatd.store.recovery import (
 from chatd.store.replacement import put_in_place
 from chatd.store.snapshots import (
     MEMBERS,
-    Found,
+    FoundSnapshot,
     PassedOver,
     PassedOverFor,
     Snapshot,
@@ -67,7 +68,7 @@ class _Opened:
 
     epoch: str
     recovered: Recovered
-    found: Found
+    found: FoundSnapshot
     damaged: tuple[Damaged, ...]
     loss: Loss | None
     mark: Mark
@@ -93,11 +94,11 @@ class Store:
         self.passed_over = opened.found.passed_over
         self.loss = opened.loss
         self.damaged = opened.damaged
-        self._place = Place(path)
+        self._files = OpenFiles(path)
         self._mark = opened.mark
         self.readers = LogReaders(
-            ReaderPool(path, READER_THREADS, self._place),
-            ReaderPool(path, SEARCH_THREADS, self._place),
+            ReaderPool(path, READER_THREADS, self._files),
+            ReaderPool(path, SEARCH_THREADS, self._files),
             self._index_until,
         )
         self._durability = durability
@@ -132,10 +133,10 @@ class Store:
         Raises `StoreUnavailable`, `StoreDamaged` or `StoreDisplaced`.
         """
         with explained(self.path):
-            return Log(self._connect, self._place, self._mark)
+            return Log(self._connect, self._files, self._mark)
 
     def _connect(self) -> sqlite3.Connection:
-        self._place.require()
+        self._files.require()
         return connect_to_write(self.path, self._durability)
 
     async def _index_until(self, until_s: float) -> None:
@@ -147,7 +148,7 @@ class Store:
         """Make the files of the lock and of the mark again where somebody removed them; the names
         of those. Blocks.
 
-        Raises `StoreLocked` where somebody else has taken the lock meanwhile, and `OSError`.
+        Raises `StoreLocked` where another process has taken the lock meanwhile, and `OSError`.
         """
         renewed: list[str] = []
         if self._closed:
@@ -160,9 +161,9 @@ class Store:
 
     @property
     def is_cut(self) -> bool:
-        """Whether somebody has cut or overwritten the log under this process, which then must end
-        without a last word of SQLite's (`chatd.store.place`)."""
-        return self._place.is_cut
+        """Whether the log was cut or overwritten under this process, which then must end without
+        letting SQLite close the log (`chatd.store.open_files`)."""
+        return self._files.is_cut
 
     def write_snapshot(self, snapshot: Snapshot) -> Path:
         """Write a snapshot of the actors, of this log (`epoch`), and return its path.
@@ -176,7 +177,7 @@ class Store:
         if snapshot.epoch != self.epoch:
             raise ValueError(f"a snapshot of the log {snapshot.epoch}, not of {self.epoch}")
         with self._writing_snapshot:
-            self._place.require()
+            self._files.require()
             self._mark.sync()
             return write_snapshot(self.path.parent, snapshot)
 
@@ -217,7 +218,7 @@ def open_store(directory: Path, durability: str) -> Store:
     level = Durability(durability)
     try:
         make_directory(directory)
-        lock = DirectoryLock.take(directory)
+        lock = DirectoryLock.acquire(directory)
     except OSError as error:
         raise unavailable(directory, error) from error
     path = directory / LOG_NAME
@@ -281,15 +282,15 @@ def _go_on(
     """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
     records take the places of those that clients may know.
 
-    The mark is in step with it last. Cut off before that, at whatever moment, the next start tells
-    of the same loss: the mark holds the proof under the epoch that the log has, and beside it under
+    The mark is in step with it last. Cut off before that, at whatever moment, the next start finds
+    the same loss: the mark holds the proof under the epoch that the log has, and beside it under
     the one that it is about to get. What is missing of another log is not known anyway.
     """
     write = 0 if noted is None else noted.write
     found = None if noted is None else noted.loss
     if loss is None:
         if noted is not None and noted.reached.epoch != reached.epoch:
-            found = None  # it tells of the log that was here before
+            found = None  # of the log that was here before
         return Mark(directory, Noted(reached, found, write))
     found = loss.found_at(wall_ms())
     if loss.kind is not LossKind.GONE:
@@ -307,14 +308,14 @@ def _go_on(
     return Mark(directory, Noted(reached, found, write))
 
 
-def _base(found: Found) -> SnapshotOfMembers | None:
+def _base(found: FoundSnapshot) -> SnapshotOfMembers | None:
     snapshot = found.snapshot
     if snapshot is None or MEMBERS not in snapshot.parts:
         return None
     return SnapshotOfMembers(snapshot.position, snapshot.members)
 
 
-def _for_actors(found: Found, passed_over: tuple[PassedOver, ...]) -> Found:
+def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> FoundSnapshot:
     """What is left for the actors: the members are in `Recovered`, and newer there."""
     found = attrs.evolve(found, passed_over=(*passed_over, *found.passed_over))
     if found.snapshot is None:

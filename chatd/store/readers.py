@@ -7,12 +7,12 @@ from functools import partial
 
 import trio
 
+from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message, MessagePlace
 from chatd.store import lookups, pages, search
 from chatd.store.damage import Damaged
-from chatd.store.errors import CommitFailed
 from chatd.store.message_reader import (
     MessageReader,
     Page,
@@ -188,7 +188,7 @@ class LogReaders(MessageReader):
         self._search_pool.close()
 
     def _report(self, messages: Iterable[Message]) -> None:
-        """Tell the witness of damaged messages, and remember by which id they are shown."""
+        """Report damaged messages to the witness, and remember by which id they are shown."""
         for message in messages:
             if not message.is_damaged:
                 continue

@@ -1,17 +1,19 @@
-"""Snapshots of the actors: files beside the log, each whole or absent, the last two kept (SPEC 7).
+"""Snapshots of the actors: files beside the log, each whole or absent, the last two kept.
 
-A file is a header of fixed length, then JSON. The header, big-endian:
+A file is lines of text, UTF-8:
 
-    magic 8 | format version 2 | position 8 | at_ms 8 | length of the body 8 | epoch 16 | SHA-256 32
+    chatd snapshot 2 SHA-256      the form, and the digest of all that follows, in hex
+    [epoch, position, at_ms]
+    [part, value]                 a part of many entries has many lines, which belong together
 
-The checksum goes over the body, then the header before it. It is SHA-256, as a snapshot that is
-taken for whole and is not would give members a wrong queue: no damage passes it, and it costs some
-milliseconds in a thread, beside which others run. What is written goes to another name, is synced,
-and renamed; so a file that is not whole was damaged later.
+What is written goes to another name, is synced, and renamed; so a file that is not whole was
+damaged later. It is SHA-256, as a snapshot that is taken for whole and is not would give members a
+wrong queue: no damage passes it, and it costs some milliseconds in a thread, beside which others
+run.
 
 The log alone gives the same members, and goes on from whichever snapshot is whole. So a damaged one
-is passed over and told of. Of those that are not known to be of this log (the header is damaged, or
-tells of another log, another form, or a later position) the two newest are left for a person.
+is passed over and reported. Of those that are not known to be of this log (damaged, of another log,
+another form, or a later position) the two newest are left for a person.
 """
 
 import contextlib
@@ -19,37 +21,32 @@ import enum
 import hashlib
 import os
 import re
-import struct
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import attrs
 import orjson
 
-from chatd.chat.queue import PRESENT, Queue
+from chatd.chat.queue import PRESENT, Queue, QueuesByRoom
 from chatd.files import open_file, sync_directory
 from chatd.store.loss import Ahead
 from chatd.store.rows import queue_fields, queue_from_fields
 
-FORMAT_VERSION = 1
 KEPT = 2  # snapshots of this log; as many again that are not
 MEMBERS = "members"  # the part that recovery brings forward
 SLICE = 500  # entries and gaps that are encoded in one step
 # Between two steps others run. Giving the interpreter's lock up for an instant (`hashlib` does it)
-# is worse than never: who waits for it is woken too late, again and again (60 ms, measured).
+# is worse than never: a thread that waits for it is woken too late, again and again (60 ms).
 PAUSE_S = 0.000_5
 
-_MAGIC = b"\x89chatd\r\n"  # a transfer as text would change it
-_FIELDS = struct.Struct(">8sHQQQ16s")
-_DIGEST_BYTES = 32
-HEADER_BYTES = _FIELDS.size + _DIGEST_BYTES
+_FORM = 2
+_FIRST_LINE = re.compile(rb"chatd snapshot (\d+) ([0-9a-f]{64})\n")
+_FORM_1_BEGINS = b"\x89chatd\r\n"
 _UNFINISHED_NAME = "snapshot.new"
 _NAME = re.compile(r"snapshot-(\d{20})-(\d{1,20})\.chatd")
 _AHEAD_SUFFIX = ".ahead"
-
-Members = Mapping[str, Mapping[str, Queue]]
 
 
 @attrs.frozen
@@ -66,9 +63,9 @@ class Snapshot:
     parts: Mapping[str, object]
 
     @property
-    def members(self) -> Members:
+    def members(self) -> QueuesByRoom:
         """The part of the members; empty where there is none."""
-        return cast(Members, self.parts.get(MEMBERS, {}))
+        return cast(QueuesByRoom, self.parts.get(MEMBERS, {}))
 
 
 class PassedOverFor(enum.StrEnum):
@@ -92,7 +89,7 @@ class PassedOver:
 
 
 @attrs.frozen
-class Found:
+class FoundSnapshot:
     """The snapshot to start from, if any, and the newer ones that were passed over for it."""
 
     snapshot: Snapshot | None
@@ -111,16 +108,6 @@ class _Unusable(Exception):
         super().__init__(reason)
 
 
-@attrs.frozen
-class _Header:
-    fields: bytes
-    digest: bytes
-    epoch: str
-    position: int
-    at_ms: int
-    body_bytes: int
-
-
 def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
     """Write a snapshot beside the others, then remove all but the newest two of this log.
 
@@ -132,7 +119,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
     unfinished.unlink(missing_ok=True)
     path = directory / f"snapshot-{snapshot.position:020}-{snapshot.at_ms}.chatd"
     try:
-        _write_whole(unfinished, snapshot)
+        _write(unfinished, snapshot)
         unfinished.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -144,7 +131,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
     return path
 
 
-def newest_snapshot(directory: Path, epoch: str, position: int) -> Found:
+def newest_snapshot(directory: Path, epoch: str, position: int) -> FoundSnapshot:
     """The newest whole snapshot of the log `epoch` that is not ahead of the log's `position`.
 
     Changes no file. Raises `OSError` where the directory cannot be listed.
@@ -153,9 +140,9 @@ def newest_snapshot(directory: Path, epoch: str, position: int) -> Found:
     for path in snapshots_of(directory):
         read = read_snapshot(path, epoch, position)
         if isinstance(read, Snapshot):
-            return Found(read, tuple(passed_over))
+            return FoundSnapshot(read, tuple(passed_over))
         passed_over.append(read)
-    return Found(None, tuple(passed_over))
+    return FoundSnapshot(None, tuple(passed_over))
 
 
 def furthest(passed_over: Sequence[PassedOver]) -> Ahead | None:
@@ -212,91 +199,65 @@ def put_aside(directory: Path, passed_over: Sequence[PassedOver]) -> None:
 # Writing
 
 
-def _write_whole(path: Path, snapshot: Snapshot) -> None:
-    slices: list[bytes] = []
+def _write(path: Path, snapshot: Snapshot) -> None:
+    lines: list[bytes] = []
     digest = hashlib.sha256()
-    for one in _body(snapshot.parts):
-        slices.append(one)
-        digest.update(one)
+    for value in _values(snapshot):
+        line = orjson.dumps(value) + b"\n"
+        lines.append(line)
+        digest.update(line)
         time.sleep(PAUSE_S)
-    epoch = snapshot.epoch.encode("ascii")
-    if len(epoch) != 16:
-        raise ValueError(f"an epoch has 16 characters: {snapshot.epoch!r}")
-    fields = _FIELDS.pack(
-        _MAGIC,
-        FORMAT_VERSION,
-        snapshot.position,
-        snapshot.at_ms,
-        sum(map(len, slices)),
-        epoch,
-    )
-    digest.update(fields)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        _write_all(descriptor, fields + digest.digest())
-        for one in slices:
-            _write_all(descriptor, one)
+        for line in (b"chatd snapshot %d %s\n" % (_FORM, digest.hexdigest().encode()), *lines):
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _body(parts: Mapping[str, object]) -> Iterator[bytes]:
-    """The JSON of all parts, in slices: nobody else runs while `orjson` is at one."""
-    separator = b"{"
-    for name, part in parts.items():
-        yield separator + orjson.dumps(name) + b":"
-        separator = b","
+def _values(snapshot: Snapshot) -> Iterator[list[object]]:
+    """What stands on each line, in pieces: nothing else runs while `orjson` is at one."""
+    yield [snapshot.epoch, snapshot.position, snapshot.at_ms]
+    for name, part in snapshot.parts.items():
         if name == MEMBERS:
-            yield from _sliced(_member_entries(cast(Members, part)), list, b"[]")
+            entries = _member_entries(cast(QueuesByRoom, part))
+            for chunk in _chunks(entries, lambda entry: len(entry[4]) if len(entry) > 2 else 0):
+                yield [name, chunk]
         elif isinstance(part, dict):
-            yield from _sliced(((item, _weight(item[1])) for item in part.items()), dict, b"{}")
+            for chunk in _chunks(part.items(), lambda item: _size(item[1])):
+                yield [name, dict(chunk)]
         elif isinstance(part, list):
-            yield from _sliced(((item, _weight(item)) for item in part), list, b"[]")
+            for chunk in _chunks(part, _size):
+                yield [name, chunk]
         else:
-            yield orjson.dumps(part)
-    yield b"}" if parts else b"{}"
+            yield [name, part]
 
 
-def _sliced(
-    weighed: Iterator[tuple[Any, int]],
-    kind: Callable[[list[Any]], dict[str, object] | list[object]],
-    brackets: bytes,
-) -> Iterator[bytes]:
-    separator, entries, heaped = brackets[:1], list[Any](), 0
-    for entry, weight in weighed:
-        entries.append(entry)
-        heaped += weight
+def _chunks(entries: Iterable[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+    """Entries in lists of about `SLICE`, each weighed by its size; one empty list for none."""
+    chunk: list[Any] = []
+    heaped = 0
+    for entry in entries:
         if heaped >= SLICE:
-            yield separator + orjson.dumps(kind(entries))[1:-1]
-            separator, entries, heaped = b",", [], 0
-    if entries:
-        yield separator + orjson.dumps(kind(entries))[1:-1]
-        separator = b","
-    yield brackets if separator == brackets[:1] else brackets[1:]
+            yield chunk
+            chunk, heaped = [], 0
+        chunk.append(entry)
+        heaped += 1 + size(entry)
+    yield chunk
 
 
-def _weight(value: object) -> int:
-    return 1 + len(value) if isinstance(value, dict | list) else 1
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, dict | list) else 0
 
 
-def _member_entries(members: Members) -> Iterator[tuple[list[object], int]]:
-    """[connection id, user id, fields of the queue], and what it weighs.
-
-    The connection id is null where it is that of the entry before; an empty queue has no fields.
-    """
+def _member_entries(members: QueuesByRoom) -> Iterator[list[Any]]:
+    """[connection id, user id, fields of the queue]; an empty queue has no fields."""
     for room, queues in members.items():
-        named: str | None = room
         for user, queue in queues.items():
-            fields = () if queue == PRESENT else queue_fields(queue)
-            yield [named, user, *fields], 1 + len(queue.gaps)
-            named = None
+            yield [room, user, *(() if queue == PRESENT else queue_fields(queue))]
 
 
 # Reading
@@ -305,46 +266,53 @@ def _member_entries(members: Members) -> Iterator[tuple[list[object], int]]:
 def _read(path: Path, epoch: str | None, position: int) -> Snapshot:
     """The snapshot in a file. Raises `_Unusable` where it is none for this log, and `OSError`."""
     with open(open_file(path, os.O_RDONLY), "rb") as file:
-        header = _read_header(file)
-        if epoch is not None and header.epoch != epoch:
-            raise _Unusable(PassedOverFor.EPOCH)
-        body = file.read(header.body_bytes)
-    digest = hashlib.sha256(body)
-    digest.update(header.fields)
-    if digest.digest() != header.digest:
+        digest = _read_first_line(file)
+        content = file.read()
+    if hashlib.sha256(content).hexdigest().encode() != digest:
         raise _Unusable(PassedOverFor.DAMAGED)
-    if header.position > position:  # a whole one: it proves that the log was further
-        raise _Unusable(PassedOverFor.AHEAD, header.position)
     try:
-        parts: dict[str, object] = orjson.loads(body)
-        if MEMBERS in parts:
-            parts[MEMBERS] = _members(cast(list[list[Any]], parts[MEMBERS]))
-    except (ValueError, TypeError, IndexError, KeyError) as error:
+        (own_epoch, own_position, at_ms), *values = map(orjson.loads, content.splitlines())
+        snapshot = Snapshot(own_epoch, own_position, at_ms, _joined(values))
+    except (ValueError, TypeError, LookupError) as error:
         raise _Unusable(PassedOverFor.DAMAGED) from error
-    return Snapshot(header.epoch, header.position, header.at_ms, parts)
+    if epoch is not None and snapshot.epoch != epoch:
+        raise _Unusable(PassedOverFor.EPOCH)
+    if snapshot.position > position:  # a whole one: it proves that the log was further
+        raise _Unusable(PassedOverFor.AHEAD, snapshot.position)
+    return snapshot
 
 
-def _read_header(file: BinaryIO) -> _Header:
-    content = file.read(HEADER_BYTES)
-    if len(content) < HEADER_BYTES or not content.startswith(_MAGIC):
-        raise _Unusable(PassedOverFor.DAMAGED)
-    fields, digest = content[: _FIELDS.size], content[_FIELDS.size :]
-    _, version, position, at_ms, body_bytes, epoch = _FIELDS.unpack(fields)
-    if version != FORMAT_VERSION:
+def _read_first_line(file: BinaryIO) -> bytes:
+    """The digest of what follows."""
+    line = file.readline(1_000)
+    match = _FIRST_LINE.fullmatch(line)
+    if match is None:
+        is_form_1 = line.startswith(_FORM_1_BEGINS)
+        raise _Unusable(PassedOverFor.VERSION if is_form_1 else PassedOverFor.DAMAGED)
+    if int(match[1]) != _FORM:
         raise _Unusable(PassedOverFor.VERSION)
-    size = os.fstat(file.fileno()).st_size
-    if size != HEADER_BYTES + body_bytes:  # before so much is read
-        raise _Unusable(PassedOverFor.DAMAGED)
-    return _Header(fields, digest, epoch.decode("ascii", "replace"), position, at_ms, body_bytes)
+    return match[2]
+
+
+def _joined(values: Iterable[Any]) -> dict[str, object]:
+    """The parts whose lines these are."""
+    parts: dict[str, Any] = {}
+    for name, value in values:
+        if name not in parts:
+            parts[name] = value
+        elif isinstance(value, dict):
+            parts[name].update(value)
+        else:
+            parts[name].extend(value)
+    if MEMBERS in parts:
+        parts[MEMBERS] = _members(parts[MEMBERS])
+    return parts
 
 
 def _members(entries: list[list[Any]]) -> dict[str, dict[str, Queue]]:
     members: dict[str, dict[str, Queue]] = {}
-    queues: dict[str, Queue] = {}
     for room, user, *fields in entries:
-        if room is not None:
-            queues = members.setdefault(room, {})
-        queues[user] = queue_from_fields(*fields) if fields else PRESENT
+        members.setdefault(room, {})[user] = queue_from_fields(*fields) if fields else PRESENT
     return members
 
 
@@ -364,10 +332,11 @@ def _remove_surplus(directory: Path, written: Snapshot) -> None:
 
 
 def _is_of(path: Path, written: Snapshot) -> bool:
-    """Whether the header says that a snapshot belongs before the one that was written."""
+    """Whether a snapshot says that it belongs before the one that was written."""
     try:
         with open(open_file(path, os.O_RDONLY), "rb") as file:
-            header = _read_header(file)
-    except (_Unusable, OSError):
+            _read_first_line(file)
+            epoch, position, _ = orjson.loads(file.readline())
+    except (_Unusable, OSError, ValueError, TypeError):
         return False
-    return header.epoch == written.epoch and header.position <= written.position
+    return bool(epoch == written.epoch and position <= written.position)

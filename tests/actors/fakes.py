@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import trio
 
-from chatd.chat.messages import Command, Effect
+from chatd.chat.commits import CommitOutcome, Committed, Conflict, RecordRefused
+from chatd.chat.messages import Command, Effect, NotStored
 from chatd.chat.records import Message, MessageStored, Record
-from chatd.store import CommitOutcome, Committed, Conflict, RecordRefused
 
 
 class MemoryLog:
@@ -62,6 +62,9 @@ class Notebook:
         self._count = 0
 
     def run(self, effect: Effect) -> None:
+        if isinstance(effect, NotStored):
+            self.failed(effect.commands, effect.code)
+            return
         count, self._count = self._count, self._count + 1
         if count == self.crash_at:
             raise ZeroDivisionError

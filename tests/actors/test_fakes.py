@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.actors.loop import Log
+from chatd.actors.machine_ledger import RecordLog
+from chatd.chat.commits import Committed, Conflict, RecordRefused
 from chatd.chat.queue import PRESENT
 from chatd.chat.records import MemberKept, MessageStored
-from chatd.store import Committed, Conflict, RecordRefused, open_store
+from chatd.store import open_store
 from tests.actors.fakes import MemoryLog
 from tests.chat.commands import send, stored
 
@@ -17,7 +18,7 @@ ONE, TWO, THREE = (MessageStored(stored(send(number), number)) for number in (1,
 
 
 @pytest.fixture(params=["memory", "disk"])
-async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RecordLog]:
     if request.param == "memory":
         yield MemoryLog()
         return
@@ -28,13 +29,13 @@ async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[L
     store.close()
 
 
-async def test_records_that_fit_are_committed(log: Log) -> None:
+async def test_records_that_fit_are_committed(log: RecordLog) -> None:
     member = MemberKept("demo", "ann", PRESENT, 0)
     assert isinstance(await log.commit([ONE, member, TWO]), Committed)
     assert isinstance(await log.commit([THREE]), Committed)
 
 
-async def test_a_known_id_conflicts_and_nothing_of_the_request_is_written(log: Log) -> None:
+async def test_a_known_id_conflicts_and_nothing_of_the_request_is_written(log: RecordLog) -> None:
     await log.commit([ONE])
     again = MessageStored(stored(send(1, "else"), 2))
     third = MessageStored(stored(send(3), 3))
@@ -43,14 +44,14 @@ async def test_a_known_id_conflicts_and_nothing_of_the_request_is_written(log: L
     assert isinstance(await log.commit([TWO, THREE]), Committed)
 
 
-async def test_every_known_id_is_named(log: Log) -> None:
+async def test_every_known_id_is_named(log: RecordLog) -> None:
     await log.commit([ONE, TWO])
     outcome = await log.commit([THREE, TWO, ONE])
     assert isinstance(outcome, Conflict)
     assert set(outcome.existing) == {ONE.message.message_id, TWO.message.message_id}
 
 
-async def test_a_gap_is_refused_and_nothing_of_the_request_is_written(log: Log) -> None:
+async def test_a_gap_is_refused_and_nothing_of_the_request_is_written(log: RecordLog) -> None:
     with pytest.raises(RecordRefused):
         await log.commit([ONE, THREE])
     assert isinstance(await log.commit([ONE]), Committed)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from chatd.actors.group_commit import BUSY, MEMORY_S, SPARE, WINDOW_S, Pace
+from chatd.actors.group_commit import BUSY, MEMORY_S, SPARE, WINDOW_S, GroupCommit
 
 
 def paced(
     share: float, *, for_s: float = 10 * MEMORY_S, now_s: float = 100.0
-) -> tuple[Pace, float]:
+) -> tuple[GroupCommit, float]:
     """A pace that has seen a loop work for this share of its time, and when it began last."""
-    pace, busy_s = Pace(now_s, 7.0), 7.0
+    pace, busy_s = GroupCommit(now_s, 7.0), 7.0
     for _ in range(100):
         now_s += for_s / 100
         busy_s += share * for_s / 100
@@ -18,11 +18,11 @@ def paced(
 
 
 def test_the_first_commit_begins_at_once() -> None:
-    assert Pace(100.0, 0.0).due_s() < 100.0
+    assert GroupCommit(100.0, 0.0).due_s() < 100.0
 
 
 def test_the_next_one_waits_for_the_window() -> None:
-    pace = Pace(100.0, 0.0)
+    pace = GroupCommit(100.0, 0.0)
     pace.begin(100.5, 0.0)
     assert pace.due_s() == pytest.approx(100.5 + WINDOW_S)
 
@@ -57,7 +57,7 @@ def test_what_was_long_ago_counts_little() -> None:
 
 
 def test_a_clock_that_stands_still_changes_nothing() -> None:
-    pace = Pace(100.0, 0.0)
+    pace = GroupCommit(100.0, 0.0)
     pace.begin(100.0, 5.0)
     pace.begin(100.0, 9.0)
     assert pace.due_s() == pytest.approx(100.0 + WINDOW_S)

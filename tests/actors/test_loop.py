@@ -6,19 +6,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
+from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
-from chatd.chat.messages import (
-    Accepted,
-    Command,
-    Conflicted,
-    Joined,
-    Messages,
-    RemoveMember,
-    Repeated,
-)
+from chatd.chat.commits import CommitFailed, FailureCode, RecordRefused, StoreClosed
+from chatd.chat.message_machine import MessageMachine
+from chatd.chat.messages import Accepted, Command, Conflicted, Joined, RemoveMember, Repeated
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
-from chatd.store import CommitFailed, FailureCode, RecordRefused, StoreClosed
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
 
@@ -28,16 +22,16 @@ NOW_MS = 5_000
 class Actor:
     """The messages actor with a log in memory; `serve` is one life of it."""
 
-    def __init__(self, log: MemoryLog, machine: Messages) -> None:
+    def __init__(self, log: MemoryLog, machine: MessageMachine) -> None:
         self.log, self.machine = log, machine
+        self.ledger = MachineLedger(machine, log)
         self.mailbox: Mailbox[Command] = Mailbox(10 * BATCH_MAX)
         self.notebook = Notebook()
 
     async def run(self, worked_s: Callable[[], float] = lambda: 0.0) -> None:
         await run_messages(
-            self.machine,
+            self.ledger,
             self.mailbox,
-            self.log,
             self.notebook,
             lambda: NOW_MS,
             worked_s=worked_s,
@@ -54,7 +48,7 @@ class Actor:
 
 @pytest.fixture
 def actor() -> Actor:
-    return Actor(MemoryLog(), Messages({}, {}))
+    return Actor(MemoryLog(), MessageMachine({}, {}))
 
 
 def accepted(number: int, seq: int) -> Accepted:
@@ -172,7 +166,7 @@ async def test_a_commit_that_fails_is_told_to_its_senders_and_leaves_no_trace(
 
 async def test_an_id_that_only_the_log_knows_makes_the_batch_be_decided_again() -> None:
     original = stored(send(1), 1)
-    actor = Actor(MemoryLog([original]), Messages({"demo": 1}, {}))
+    actor = Actor(MemoryLog([original]), MessageMachine({"demo": 1}, {}))
     await actor.serve(send(1), send(2), send(1, "else"))
     effects = [Repeated(send(1), original), accepted(2, 2), Conflicted(send(1, "else"))]
     assert actor.notebook.lines == effects
@@ -181,7 +175,7 @@ async def test_an_id_that_only_the_log_knows_makes_the_batch_be_decided_again() 
 
 async def test_a_batch_of_which_the_log_knows_all_commits_nothing_more() -> None:
     originals = [stored(send(number), number) for number in (1, 2, 3)]
-    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {"demo": {"ann": PRESENT}}))
+    actor = Actor(MemoryLog(originals), MessageMachine({"demo": 3}, {"demo": {"ann": PRESENT}}))
     actor.notebook.there.add(("demo", "ann"))
     await actor.serve(send(1), join("demo"), send(3))
     effects = [Repeated(send(1), originals[0]), Joined(join("demo"), (3,), ((),), (None,))]
@@ -191,7 +185,7 @@ async def test_a_batch_of_which_the_log_knows_all_commits_nothing_more() -> None
 
 async def test_more_retries_than_the_machine_remembers_do_not_go_round_for_ever() -> None:
     originals = [stored(send(number), number) for number in (1, 2, 3)]
-    actor = Actor(MemoryLog(originals), Messages({"demo": 3}, {}, recent_max=1))
+    actor = Actor(MemoryLog(originals), MessageMachine({"demo": 3}, {}, recent_max=1))
     await actor.serve(send(1), send(2), send(3))
     assert actor.notebook.lines == [
         Repeated(send(number), original) for number, original in enumerate(originals, start=1)
@@ -200,7 +194,7 @@ async def test_more_retries_than_the_machine_remembers_do_not_go_round_for_ever(
 
 async def test_a_failure_after_a_conflict_is_told_once_and_keeps_memory_bounded() -> None:
     originals = [stored(send(number), number) for number in (1, 2)]
-    actor = Actor(MemoryLog(originals), Messages({"demo": 2}, {}, recent_max=1))
+    actor = Actor(MemoryLog(originals), MessageMachine({"demo": 2}, {}, recent_max=1))
     actor.log.outcomes = [None, CommitFailed(FailureCode.STORAGE_FULL, "no space")]
     batch: list[Command] = [send(1), send(2), join("demo")]
     await actor.serve(*batch)
@@ -248,7 +242,7 @@ async def test_records_that_the_log_refuses_end_the_actor_for_its_state_is_not_t
 
 async def test_who_is_not_there_at_the_start_is_away_before_anything_is_served() -> None:
     members = {"demo": {"ann": PRESENT, "bob": PRESENT}}
-    actor = Actor(MemoryLog(), Messages({"demo": 0}, members))
+    actor = Actor(MemoryLog(), MessageMachine({"demo": 0}, members))
     actor.notebook.there.add(("demo", "bob"))
     await actor.serve(send(1))
     assert actor.log.commits[0] == [MemberKept("demo", "ann", Queue(0, NOW_MS), NOW_MS)]
@@ -256,7 +250,7 @@ async def test_who_is_not_there_at_the_start_is_away_before_anything_is_served()
 
 
 async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch() -> None:
-    actor = Actor(MemoryLog(), Messages({"demo": 0}, {"demo": {"bob": PRESENT}}))
+    actor = Actor(MemoryLog(), MessageMachine({"demo": 0}, {"demo": {"bob": PRESENT}}))
     actor.log.outcomes = [CommitFailed(FailureCode.STORAGE_FULL, "no space")]
     await actor.serve(send(1))
     [records] = actor.log.commits
@@ -269,7 +263,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
     nursery: trio.Nursery, mock_clock: MockClock
 ) -> None:
     members = {"demo": {"ann": PRESENT, "bob": PRESENT, "dan": PRESENT}}
-    actor = Actor(MemoryLog([stored(send(1), 1)]), Messages({"demo": 1}, members))
+    actor = Actor(MemoryLog([stored(send(1), 1)]), MessageMachine({"demo": 1}, members))
     actor.notebook.there |= {("demo", name) for name in ("ann", "bob", "dan")}
     full = CommitFailed(FailureCode.STORAGE_FULL, "no space")
     actor.log.outcomes = [full, full, None]
@@ -296,7 +290,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
 
 
 async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() -> None:
-    actor = Actor(MemoryLog(), Messages({"demo": 3}, {"demo": {"bob": Queue(1, NOW_MS)}}))
+    actor = Actor(MemoryLog(), MessageMachine({"demo": 3}, {"demo": {"bob": Queue(1, NOW_MS)}}))
     actor.notebook.there |= {("demo", "bob"), ("demo", "eve")}
     await actor.serve(send(1, user_id="bob", connection_id="other"))
     assert actor.machine.is_member("demo", "eve")

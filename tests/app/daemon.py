@@ -26,7 +26,7 @@ COMMAND_S = 60.0
 CHATD = (sys.executable, "-m", "chatd")
 REPOSITORY = Path(__file__).parents[2]
 
-# Rates and counts that a flood would run into; a limit may be any positive number (SPEC 8).
+# Rates and counts that a flood would run into; a limit may be any positive number.
 NO_LIMITS = {
     f"CHATD_LIMITS__{name}": "1e12"
     for name in (

@@ -1,6 +1,6 @@
-"""Questions to a daemon with a db-mcp of its own: answered from the first start on (SPEC 6).
+"""Questions to a daemon with a db-mcp of its own: answered from the first start on.
 
-Also promise 8 of SPEC 9: whatever ends the daemon, each question reaches one end, and no db-mcp
+Also, whatever ends the daemon, each question reaches one end, and no db-mcp
 outlives it.
 """
 

@@ -1,6 +1,6 @@
-"""A db-mcp that misbehaves behind a real daemon: it costs its own questions only (SPEC 6).
+"""A db-mcp that misbehaves behind a real daemon: it costs its own questions only.
 
-Promise 8 of SPEC 9: whatever a db-mcp does, each question reaches exactly one end.
+Whatever a db-mcp does, each question reaches exactly one end.
 """
 
 import sys

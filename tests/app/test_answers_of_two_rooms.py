@@ -1,4 +1,4 @@
-"""Two rooms, two files with equal tables: equal questions, and never each other's rows (SPEC 6)."""
+"""Two rooms, two files with equal tables: equal questions, and never each other's rows."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A db-mcp that heeds nothing, and has a daemon of its own: it does not outlive chatd (SPEC 6)."""
+"""A db-mcp that heeds nothing, and has a daemon of its own: it does not outlive chatd."""
 
 import os
 import signal

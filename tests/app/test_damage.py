@@ -4,7 +4,7 @@ import trio
 import trio.testing
 
 from chatd.app.ages import Ages, evidence_of
-from chatd.app.damage import FAILED_FOR_S, ROWS_TOLD, DamageFound
+from chatd.app.damage import FAILED_FOR_S, ROWS_REPORTED, DamageFound
 from chatd.observe import ClockDoubted, ReadFailed, Recorder, RowDamaged
 from chatd.store import Damaged, StoreReadFailed
 from tests.clocks import SetClock
@@ -26,9 +26,9 @@ async def test_a_damaged_row_is_told_once_and_shows_for_good(
         RowDamaged("messages", "sales", 1),
         RowDamaged("messages", "sales", 2),
     ]
-    for seq in range(2 * ROWS_TOLD):
+    for seq in range(2 * ROWS_REPORTED):
         found.damaged(Damaged("messages", "other", seq))
-    assert len(recorder.of(RowDamaged)) == ROWS_TOLD
+    assert len(recorder.of(RowDamaged)) == ROWS_REPORTED
     await trio.sleep(10 * FAILED_FOR_S)
     assert found.is_damaged
 

@@ -1,4 +1,4 @@
-"""A system that grants fewer descriptors than connections may come (SPEC 1, overload)."""
+"""A system that grants fewer descriptors than connections may come."""
 
 import resource
 

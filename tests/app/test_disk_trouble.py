@@ -1,4 +1,4 @@
-"""The disk is full, broken or hangs under a real daemon, and is well again (SPEC 7).
+"""The disk is full, broken or hangs under a real daemon, and is well again.
 
 No acknowledgement is false, what was refused is nowhere, and nobody has to do anything when the
 disk is back. `troubled_disk` makes the trouble; once it is the kernel's own, under `chatd` itself.

@@ -1,4 +1,4 @@
-"""What stops a start is one sentence and the right exit code (SPEC 8), never a traceback."""
+"""What stops a start is one sentence and the right exit code, never a traceback."""
 
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""With no configuration at all: what a person and an operator find (SPEC 8)."""
+"""With no configuration at all: what a person and an operator find."""
 
 import json
 import re

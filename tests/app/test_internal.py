@@ -1,4 +1,4 @@
-"""The internal listener of a real daemon: where it is, who may reach it, what it says (SPEC 8)."""
+"""The internal listener of a real daemon: where it is, who may reach it, what it says."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""No signal ends a daemon undrained, be it that somebody wants it to (SPEC 8)."""
+"""No signal ends a daemon before its drain, but those of faults (docs/operations, "Signals")."""
 
 import os
 import re

@@ -6,11 +6,11 @@ import orjson
 import pytest
 
 from chatd.chat.markup import keep
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     Accepted,
     Asked,
     Conflicted,
-    Messages,
     NoteRead,
     Repeated,
     Reply,
@@ -34,8 +34,8 @@ ASKED = Asked(message_id(9))
 
 
 @pytest.fixture
-def machine() -> Messages:
-    return Messages({}, {})
+def machine() -> MessageMachine:
+    return MessageMachine({}, {})
 
 
 def question(number: int = 1, **changes: Any) -> SendMessage:
@@ -46,7 +46,7 @@ def reply(answer: bytes = ANSWER, number: int = 9) -> SendMessage:
     return send(number, "| 1 |", user_id="db:demo", reply=Reply(message_id(1), "done", answer))
 
 
-def test_a_question_is_recorded_as_open_together_with_its_message(machine: Messages) -> None:
+def test_a_question_is_recorded_as_open_together_with_its_message(machine: MessageMachine) -> None:
     decision = machine.decide([question(thread_id=message_id(3))], 7)
     stored, opened = decision.records
     assert isinstance(stored, MessageStored)
@@ -58,14 +58,14 @@ def test_a_question_is_recorded_as_open_together_with_its_message(machine: Messa
     assert effect.command.asks is ASKED
 
 
-def test_a_question_that_is_asked_again_opens_nothing(machine: Messages) -> None:
+def test_a_question_that_is_asked_again_opens_nothing(machine: MessageMachine) -> None:
     machine.apply(machine.decide([question()], 7))
     decision = machine.decide([question()], 8)
     assert decision.records == []
     assert isinstance(decision.effects[0], Repeated)
 
 
-def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: Messages) -> None:
+def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: MessageMachine) -> None:
     machine.apply(machine.decide([question()], 7))
     decision = machine.decide([reply()], 8)
     stored, closed = decision.records
@@ -81,7 +81,7 @@ def test_the_message_that_answers_closes_the_answer_and_carries_it(machine: Mess
 
 @pytest.mark.parametrize("is_question", [True, False])
 def test_that_a_message_was_read_is_recorded_and_told_nobody(
-    machine: Messages, is_question: bool
+    machine: MessageMachine, is_question: bool
 ) -> None:
     opened = machine.decide([question()], 7)
     machine.apply(opened)
@@ -98,7 +98,7 @@ def test_that_a_message_was_read_is_recorded_and_told_nobody(
     assert machine.last_seq("demo") == 1
 
 
-def test_nobody_takes_the_id_that_an_answer_was_promised(machine: Messages) -> None:
+def test_nobody_takes_the_id_that_an_answer_was_promised(machine: MessageMachine) -> None:
     thief = send(9, "stolen", user_id="eve")
     together = machine.decide([question(), thief], 7)
     assert [type(effect) for effect in together.effects] == [Accepted, Conflicted]
@@ -111,18 +111,18 @@ def test_nobody_takes_the_id_that_an_answer_was_promised(machine: Messages) -> N
 
 def test_a_promise_is_kept_after_a_restart() -> None:
     open_answer = OpenAnswer(message_id(1), message_id(9), "demo", "ann", None, 7)
-    machine = Messages({"demo": 1}, {}, 2, [open_answer])
+    machine = MessageMachine({"demo": 1}, {}, 2, [open_answer])
     assert isinstance(machine.decide([send(9, "stolen")], 8).effects[0], Conflicted)
     assert isinstance(machine.decide([reply()], 8).effects[0], Accepted)
 
 
-def test_a_database_is_no_member_of_its_room(machine: Messages) -> None:
+def test_a_database_is_no_member_of_its_room(machine: MessageMachine) -> None:
     decision = machine.decide([question(), reply()], 7)
     assert not any(isinstance(record, MemberKept) for record in decision.records)
 
 
 def test_an_answer_counts_against_what_is_kept_of_recent_messages() -> None:
-    machine = Messages({}, {}, recent_chars_max=1_000)
+    machine = MessageMachine({}, {}, recent_chars_max=1_000)
     large = b'{"rows":[["' + b"x" * 2_000 + b'"]]}'
     machine.apply(machine.decide([question(), reply(large)], 7))
     machine.apply(machine.decide([send(2, "next")], 8))
@@ -130,18 +130,18 @@ def test_an_answer_counts_against_what_is_kept_of_recent_messages() -> None:
     assert machine.knows(message_id(2))
 
 
-def shown(machine: Messages, command: SendMessage) -> dict[str, object]:
+def shown(machine: MessageMachine, command: SendMessage) -> dict[str, object]:
     [effect] = machine.decide([command], 7).effects
     assert isinstance(effect, Accepted)
     return orjson.loads(message_json(effect.message, keep))  # type: ignore[no-any-return]
 
 
-def test_an_answer_is_on_the_wire_as_it_is_stored(machine: Messages) -> None:
+def test_an_answer_is_on_the_wire_as_it_is_stored(machine: MessageMachine) -> None:
     payload = shown(machine, reply())
     assert payload["replyTo"] == message_id(1)
     assert payload["answer"] == orjson.loads(ANSWER)
     assert "error" not in payload
 
 
-def test_an_answer_that_failed_says_so_beside_it(machine: Messages) -> None:
+def test_an_answer_that_failed_says_so_beside_it(machine: MessageMachine) -> None:
     assert shown(machine, reply(FAILED))["error"] == "No such table."

@@ -1,20 +1,19 @@
-"""The Messages machine by scripts; its random walk is in `test_whole_log`."""
+"""The machine of messages by scripts; its random walk is in `test_whole_log`."""
 
 from typing import Any
 
 import pytest
 
+from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
     Barrier,
     Command,
     Conflicted,
-    Decision,
     Effect,
     ForgetMessages,
     Joined,
-    Messages,
     OverflowTold,
     RemoveMember,
     Repeated,
@@ -28,7 +27,7 @@ from tests.chat.commands import acknowledge, join, leave, message_id, place, sen
 NOW_MS = 5_000
 
 
-def carry_out(machine: Messages, *batch: Command) -> Decision:
+def carry_out(machine: MessageMachine, *batch: Command) -> Decision:
     """Decide a batch and apply it, as after a commit."""
     decision = machine.decide(batch, NOW_MS)
     machine.apply(decision)
@@ -40,26 +39,26 @@ def kinds(decision: Decision) -> list[type[Effect]]:
 
 
 @pytest.fixture
-def machine() -> Messages:
-    return Messages({}, {})
+def machine() -> MessageMachine:
+    return MessageMachine({}, {})
 
 
 def test_a_message_takes_the_next_place_of_its_room_at_the_time_of_the_batch() -> None:
-    machine = Messages({"demo": 41}, {})
+    machine = MessageMachine({"demo": 41}, {})
     command = send(1, context=b"{}", thread_id=message_id(9), name="Ann")
     message = stored(command, seq=42, timestamp_ms=NOW_MS)
     decision = machine.decide([command], NOW_MS)
     assert decision == Decision([MessageStored(message)], [Accepted(command, message)])
 
 
-def test_a_batch_numbers_each_room_by_itself(machine: Messages) -> None:
+def test_a_batch_numbers_each_room_by_itself(machine: MessageMachine) -> None:
     batch = [send(n, connection_id=room) for n, room in enumerate(["a", "b", "a", "a", "b"])]
     records = machine.decide(batch, NOW_MS).records
     places = [(r.message.connection_id, r.message.seq) for r in records if type(r) is MessageStored]
     assert places == [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)]
 
 
-def test_a_retry_gets_the_original_and_stores_nothing(machine: Messages) -> None:
+def test_a_retry_gets_the_original_and_stores_nothing(machine: MessageMachine) -> None:
     [accepted] = carry_out(machine, send()).effects
     retry = send()
     assert type(accepted) is Accepted
@@ -79,7 +78,7 @@ def test_a_retry_gets_the_original_and_stores_nothing(machine: Messages) -> None
     ids=str,
 )
 def test_any_other_use_of_a_message_id_is_a_conflict(
-    machine: Messages, change: dict[str, Any], batches: int
+    machine: MessageMachine, change: dict[str, Any], batches: int
 ) -> None:
     first, second = send(), send(**change)
     if batches == 2:
@@ -89,19 +88,19 @@ def test_any_other_use_of_a_message_id_is_a_conflict(
         assert kinds(machine.decide([first, second], NOW_MS)) == [Accepted, Conflicted]
 
 
-def test_a_new_display_name_does_not_make_a_retry_another_message(machine: Messages) -> None:
+def test_a_new_display_name_does_not_make_a_retry_another_message(machine: MessageMachine) -> None:
     carry_out(machine, send(name="Ann"))
     assert kinds(carry_out(machine, send(name="Ann Lee"))) == [Repeated]
 
 
-def test_repeats_inside_one_batch_take_one_place(machine: Messages) -> None:
+def test_repeats_inside_one_batch_take_one_place(machine: MessageMachine) -> None:
     decision = carry_out(machine, send(1), send(1), send(2), send(1, "else"))
     assert kinds(decision) == [Accepted, Repeated, Accepted, Conflicted]
     assert len(decision.records) == 2
     assert machine.last_seq("demo") == 2
 
 
-def test_a_dropped_decision_leaves_no_trace(machine: Messages) -> None:
+def test_a_dropped_decision_leaves_no_trace(machine: MessageMachine) -> None:
     [accepted, *_] = carry_out(machine, send(1), join("demo", user_id="bob")).effects
     assert type(accepted) is Accepted
     batch: list[Command] = [send(2), join("demo"), acknowledge(accepted.message, up_to=True)]
@@ -111,7 +110,7 @@ def test_a_dropped_decision_leaves_no_trace(machine: Messages) -> None:
     assert machine.decide(batch, NOW_MS) == dropped
 
 
-def test_what_the_log_remembers_decides_again(machine: Messages) -> None:
+def test_what_the_log_remembers_decides_again(machine: MessageMachine) -> None:
     batch = [send(1), send(2), send(3)]
     machine.decide(batch, NOW_MS)
     machine.remember([stored(batch[0], seq=1), stored(send(2, "else"), seq=2)])
@@ -120,7 +119,7 @@ def test_what_the_log_remembers_decides_again(machine: Messages) -> None:
     assert again.records == [MessageStored(stored(batch[2], seq=1, timestamp_ms=NOW_MS))]
 
 
-def test_a_user_becomes_a_member_once(machine: Messages) -> None:
+def test_a_user_becomes_a_member_once(machine: MessageMachine) -> None:
     decision = carry_out(machine, join("a", "b", "a"), join("b", "c"))
     assert decision.records == [MemberKept(room, "ann", PRESENT, NOW_MS) for room in "abc"]
     assert machine.is_member("c", "ann")
@@ -131,17 +130,19 @@ def test_a_user_becomes_a_member_once(machine: Messages) -> None:
 
 
 def test_members_recovered_from_the_log_do_not_join_again() -> None:
-    machine = Messages({}, {"demo": {"ann": PRESENT}})
+    machine = MessageMachine({}, {"demo": {"ann": PRESENT}})
     assert machine.decide([join("demo")], NOW_MS).records == []
 
 
 def test_a_join_tells_the_seqs_as_they_are_at_its_place_in_the_batch() -> None:
-    machine = Messages({"demo": 3, "b": 9}, {})
+    machine = MessageMachine({"demo": 3, "b": 9}, {})
     effects = machine.decide([join("demo", "b", "new"), send(), join("demo")], NOW_MS).effects
     assert [e.last_seqs for e in effects if type(e) is Joined] == [(3, 9, 0), (4,)]
 
 
-def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(machine: Messages) -> None:
+def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(
+    machine: MessageMachine,
+) -> None:
     carry_out(machine, join("demo", user_id="bob"), send(1), leave(("demo", 1), user_id="bob"))
     carry_out(machine, send(2), send(3))
     assert machine.unread("demo", "bob") == 2
@@ -153,23 +154,23 @@ def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(machine: Mes
     assert machine.unread("demo", "bob") == 2
 
 
-def test_what_was_stored_before_a_leave_and_not_seen_is_owed(machine: Messages) -> None:
+def test_what_was_stored_before_a_leave_and_not_seen_is_owed(machine: MessageMachine) -> None:
     carry_out(machine, join("demo", user_id="bob"), send(1), send(2))
     carry_out(machine, leave(("demo", 1), user_id="bob"))
     assert machine.owed_to("bob") == {"demo": (Gap(2, 2, NOW_MS),)}
 
 
-def test_nobody_is_owed_the_message_that_is_its_own(machine: Messages) -> None:
+def test_nobody_is_owed_the_message_that_is_its_own(machine: MessageMachine) -> None:
     carry_out(machine, join("demo"), leave(("demo", 0)), send(1), send(2, user_id="bob"))
     assert machine.owed_to("ann") == {"demo": (Gap(2, 2, NOW_MS),)}
 
 
-def accept(machine: Messages, *numbers: int) -> list[Message]:
+def accept(machine: MessageMachine, *numbers: int) -> list[Message]:
     effects = carry_out(machine, *(send(number) for number in numbers)).effects
     return [effect.message for effect in effects if type(effect) is Accepted]
 
 
-def test_an_acknowledgement_takes_messages_out_of_the_queue(machine: Messages) -> None:
+def test_an_acknowledgement_takes_messages_out_of_the_queue(machine: MessageMachine) -> None:
     carry_out(machine, join("demo", user_id="bob"), leave(("demo", 0), user_id="bob"))
     sent = accept(machine, 1, 2, 3, 4)
     carry_out(machine, acknowledge(sent[2]))
@@ -179,7 +180,7 @@ def test_an_acknowledgement_takes_messages_out_of_the_queue(machine: Messages) -
 
 
 def test_the_first_acknowledgement_by_another_than_the_author_is_told_once(
-    machine: Messages,
+    machine: MessageMachine,
 ) -> None:
     sent = accept(machine, 1, 2, 3)
     first, second, third = map(place, sent)
@@ -199,7 +200,7 @@ def test_the_first_acknowledgement_by_another_than_the_author_is_told_once(
 
 
 def test_receipts_of_older_messages_are_told_once_too() -> None:
-    machine = Messages({"demo": 2}, {})
+    machine = MessageMachine({"demo": 2}, {})
     old = [stored(send(number), number) for number in (1, 2)]
     assert machine.recent_from("demo") == 3
     assert machine.undelivered("demo", "bob", 1, 2, 9) == (), "the log is to be asked"
@@ -208,7 +209,9 @@ def test_receipts_of_older_messages_are_told_once_too() -> None:
     assert carry_out(machine, ack).effects == [AcknowledgementKept(ack, ())]
 
 
-def test_how_far_a_room_is_acknowledged_is_known_once_it_is_in_the_log(machine: Messages) -> None:
+def test_how_far_a_room_is_acknowledged_is_known_once_it_is_in_the_log(
+    machine: MessageMachine,
+) -> None:
     sent = accept(machine, 1, 2, 3)
     batch = [
         acknowledge(sent[2], *sent, up_to=True, settles_to=3),
@@ -225,12 +228,12 @@ def test_how_far_a_room_is_acknowledged_is_known_once_it_is_in_the_log(machine: 
 
 
 def test_receipts_are_known_from_the_first_recent_message_on() -> None:
-    machine = Messages({"demo": 7}, {}, recent_max=2)
+    machine = MessageMachine({"demo": 7}, {}, recent_max=2)
     accept(machine, 1, 2, 3)
     assert machine.recent_from("demo") == 9
 
 
-def test_a_queue_is_cut_where_it_is_told_to_be(machine: Messages) -> None:
+def test_a_queue_is_cut_where_it_is_told_to_be(machine: MessageMachine) -> None:
     carry_out(machine, join("demo", user_id="bob"), leave(("demo", 0), user_id="bob"))
     accept(machine, 1, 2, 3)
     carry_out(machine, TrimQueues(None, "bob", {"demo": (3, 9), "other": (1, 1)}))
@@ -246,7 +249,7 @@ def test_a_queue_is_cut_where_it_is_told_to_be(machine: Messages) -> None:
         assert again.fallen == (fallen,)
 
 
-def test_what_retention_removed_is_owed_to_nobody(machine: Messages) -> None:
+def test_what_retention_removed_is_owed_to_nobody(machine: MessageMachine) -> None:
     joins = [join("demo", user_id=user) for user in ("bob", "cyd")]
     carry_out(machine, *joins, leave(("demo", 0), user_id="bob"))
     accept(machine, 1, 2, 3)
@@ -255,7 +258,7 @@ def test_what_retention_removed_is_owed_to_nobody(machine: Messages) -> None:
     assert machine.unread("demo", "cyd") == 0
 
 
-def test_who_is_removed_is_no_member_until_it_joins_again(machine: Messages) -> None:
+def test_who_is_removed_is_no_member_until_it_joins_again(machine: MessageMachine) -> None:
     carry_out(machine, join("a", "b"), leave(("a", 0), ("b", 0)))
     removed = carry_out(machine, RemoveMember("ann", ("a", "c")))
     assert removed.records == [MemberRemoved("a", "ann")]
@@ -267,14 +270,14 @@ def test_who_is_removed_is_no_member_until_it_joins_again(machine: Messages) -> 
     assert joined.owed == ((),)
 
 
-def test_a_barrier_and_a_leave_settle_and_keep_nothing(machine: Messages) -> None:
+def test_a_barrier_and_a_leave_settle_and_keep_nothing(machine: MessageMachine) -> None:
     batch: list[Command] = [Barrier(None), leave(("demo", 3))]
     assert machine.decide(batch, NOW_MS) == Decision([], [Settled(one) for one in batch])
 
 
 def test_after_a_start_members_whom_the_log_has_in_a_room_are_away() -> None:
     members = {"demo": {"ann": PRESENT, "bob": PRESENT, "cyd": Queue(1, 5)}}
-    machine = Messages({"demo": 4}, members)
+    machine = MessageMachine({"demo": 4}, members)
     decision = machine.reconcile({("demo", "bob")}, NOW_MS)
     assert decision.records == [MemberKept("demo", "ann", Queue(4, NOW_MS), NOW_MS)]
     machine.apply(decision)
@@ -283,7 +286,7 @@ def test_after_a_start_members_whom_the_log_has_in_a_room_are_away() -> None:
     assert machine.reconcile({("demo", "bob")}, NOW_MS).records == []
 
 
-def test_too_much_or_too_old_needs_a_look(machine: Messages) -> None:
+def test_too_much_or_too_old_needs_a_look(machine: MessageMachine) -> None:
     carry_out(machine, join("a", "b"), leave(("a", 0), ("b", 0)))
     for number in range(1_000):
         room = "ab"[number % 2]
@@ -297,20 +300,20 @@ def test_too_much_or_too_old_needs_a_look(machine: Messages) -> None:
 
 @pytest.mark.parametrize("bounds", [{"recent_max": 2}, {"recent_chars_max": 10}], ids=str)
 def test_beyond_the_bound_the_oldest_messages_are_forgotten(bounds: dict[str, int]) -> None:
-    machine = Messages({}, {}, **bounds)
+    machine = MessageMachine({}, {}, **bounds)
     carry_out(machine, send(1), send(2), send(3))
     assert kinds(machine.decide([send(2), send(3)], NOW_MS)) == [Repeated, Repeated]
     assert kinds(machine.decide([send(1)], NOW_MS)) == [Accepted]
 
 
 def test_one_message_larger_than_the_bound_is_still_remembered() -> None:
-    machine = Messages({}, {}, recent_chars_max=3)
+    machine = MessageMachine({}, {}, recent_chars_max=3)
     carry_out(machine, send(1))
     assert kinds(machine.decide([send(1)], NOW_MS)) == [Repeated]
 
 
 def test_remembering_a_message_twice_takes_its_room_once() -> None:
-    machine = Messages({}, {}, recent_chars_max=10)
+    machine = MessageMachine({}, {}, recent_chars_max=10)
     for _ in range(5):
         machine.remember([stored(send(1), seq=1)])
     carry_out(machine, send(2))
@@ -321,7 +324,7 @@ def test_remembering_a_message_twice_takes_its_room_once() -> None:
 def test_all_that_the_log_knows_of_a_batch_is_remembered_until_it_is_decided(
     bounds: dict[str, int],
 ) -> None:
-    machine = Messages({"demo": 3}, {}, **bounds)
+    machine = MessageMachine({"demo": 3}, {}, **bounds)
     batch = [send(1), send(2), send(3)]
     machine.remember(stored(command, seq) for seq, command in enumerate(batch, start=1))
     again = machine.decide(batch, NOW_MS)

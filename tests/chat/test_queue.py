@@ -50,7 +50,7 @@ def test_one_message_leaves_the_queue(seq: int, rest: Queue) -> None:
 def test_what_changes_nothing_gives_the_same_object(queue: Queue) -> None:
     assert queue.without(3) is queue
     assert queue.without_up_to(0) is queue
-    assert queue.told((1, 1)) is queue
+    assert queue.notified((1, 1)) is queue
     assert queue.cut(1, 0, 9) is queue
     assert (queue.left(9, 9) if queue.is_away else queue.returned(9)) is queue
 
@@ -60,8 +60,8 @@ def test_a_cut_tells_what_fell_out_and_how_old_the_rest_may_be() -> None:
     assert queue.cut(3, 60, 8) == Queue(4, 100, (Gap(3, 3, 60),), (1, 2))
     assert queue.cut(7, 200, 8) == Queue(6, 200, (), (1, 6))
     assert queue.cut(9, 200, 8) == Queue(8, 200, (), (1, 8))
-    assert queue.told((1, 1)) == attrs.evolve(queue, fallen=None)
-    assert queue.cut(3, 60, 8).told((1, 1)).fallen == (1, 2)  # more fell out since
+    assert queue.notified((1, 1)) == attrs.evolve(queue, fallen=None)
+    assert queue.cut(3, 60, 8).notified((1, 1)).fallen == (1, 2)  # more fell out since
 
 
 def test_a_queue_has_only_so_many_gaps_and_the_oldest_falls_out() -> None:
@@ -129,7 +129,7 @@ class Owed(RuleBasedStateMachine):
     @rule()
     def tell(self) -> None:
         if self.queue.fallen is not None:
-            self.queue = self.queue.told(self.queue.fallen)
+            self.queue = self.queue.notified(self.queue.fallen)
         self.fallen.clear()
 
     @invariant()

@@ -1,4 +1,4 @@
-"""The Messages machine on a random walk, beside a log that remembers everything."""
+"""The machine of messages on a random walk, beside a log that remembers everything."""
 
 from collections import defaultdict
 from typing import Any
@@ -8,19 +8,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
     Command,
     Conflicted,
-    Decision,
     Effect,
     ForgetMessages,
     Joined,
     JoinRooms,
     LeaveRooms,
-    Messages,
     OverflowTold,
     RemoveMember,
     Repeated,
@@ -40,7 +39,7 @@ class WholeLog(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine = Messages({}, {}, recent_max=2, recent_chars_max=12)
+        self.machine = MessageMachine({}, {}, recent_max=2, recent_chars_max=12)
         self.by_id: dict[str, Message] = {}
         self.by_room: dict[str, list[Message]] = defaultdict(list)
         self.owed: dict[tuple[str, str], set[int]] = {}

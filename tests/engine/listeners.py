@@ -37,7 +37,7 @@ from chatd.socketio import Event
 from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.emitter import free_event_packet
 from chatd.sockets.ports import Application
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.sockets.socket import ATTACHMENTS_DUE_S, Socket, SocketIOConnection
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
 PATH = b"/socket.io/"
@@ -214,6 +214,7 @@ async def open_door(
     origins: CorsPolicy = LOOPBACK_ONLY,
     readiness: Callable[[], Poller] = make_poller,
     make_app: Callable[[LocalAdapter], EchoApp] = EchoApp,
+    attachments_due_s: float = ATTACHMENTS_DUE_S,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
@@ -246,7 +247,7 @@ async def open_door(
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         application: Application = app
-        return SocketIOConnection(session, handshake, application, adapter)
+        return SocketIOConnection(session, handshake, application, adapter, attachments_due_s)
 
     engine = Engine(sessions, admission, origins, make_upper, recorder)
     http = HypercornServer(

@@ -1,6 +1,5 @@
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +38,7 @@ def test_the_open_packet_is_compact_and_in_the_order_of_node() -> None:
     assert '"upgrades":[]' in open_packet("X", (), 300, 200, 100)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("refusal", "body"),
     [
         (Refusal.UNKNOWN_TRANSPORT, b'{"code":0,"message":"Transport unknown"}'),
@@ -58,7 +57,7 @@ def test_a_refusal_has_the_body_of_the_reference(refusal: Refusal, body: bytes) 
     assert refusal.status == (403 if refusal is Refusal.FORBIDDEN else 400)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("raw", "parameters"),
     [
         (b"", {}),
@@ -186,7 +185,7 @@ def test_the_verdict_of_the_server_comes_after_the_form_and_before_the_version()
     assert judge(b"transport=polling&sid=P") is Refusal.FORBIDDEN
 
 
-@pytest.mark.parametrize(
+@rows(
     ("origin", "expected"),
     [
         (None, None),

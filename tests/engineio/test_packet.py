@@ -31,15 +31,13 @@ def test_a_packet_and_its_text_are_the_same_thing(packet: Packet, text: str) -> 
     assert decode_text(text) == packet
 
 
-@pytest.mark.parametrize(
-    "text", ["", "abc", "7", "9", "-1", "B", " 4", "\x1e", "４hello", "\ud800", "\x00"]
-)
+@rows("text", ["", "abc", "7", "9", "-1", "B", " 4", "\x1e", "４hello", "\ud800", "\x00"])
 def test_text_without_a_known_type_is_a_breach(text: str) -> None:
     with pytest.raises(ProtocolError):
         decode_text(text)
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "bA",

@@ -114,12 +114,12 @@ def test_every_pair_is_asserted_once() -> None:
     assert [(state, happened) for state, happened, _, _ in PAIRS] == list(itertools.product(S, I))
 
 
-@pytest.mark.parametrize("state", S)
+@rows("state", S)
 def test_the_queue_waits_between_probe_and_switch(state: UpgradeState) -> None:
     assert Upgrade(state).holds_queue == (state in (S.PROBED, S.PROBED_CLOSING))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "happened"),
     [
         ("2probe", I.PROBE_RECEIVED),

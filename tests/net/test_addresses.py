@@ -2,7 +2,6 @@
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from tests.rows import rows
 TRUSTED = tuple(map(as_network, ("10.0.0.0/8", "::1/128", "::ffff:172.16.0.0/108")))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "address"),
     [
         ("192.0.2.1", "192.0.2.1"),
@@ -67,7 +66,7 @@ def test_what_is_no_address_has_none(text: str) -> None:
     assert spelled(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("addresses", "key"),
     [
         (("192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"), "192.0.2.1"),
@@ -111,7 +110,7 @@ def test_whatever_is_written_there_is_an_address_or_none(text: str) -> None:
         ipaddress.ip_address(address)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("peer", "address"),
     [
         (("192.0.2.1", 50123), "192.0.2.1"),

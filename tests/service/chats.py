@@ -22,8 +22,14 @@ from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
 from chatd.config import Config
-from chatd.config.databases import Databases
-from chatd.config.sections import Answers, Auth, Limits, Messages, Server
+from chatd.config.databases import DATABASES
+from chatd.config.sections import (
+    AnswersConfig,
+    AuthConfig,
+    LimitsConfig,
+    MessagesConfig,
+    ServerConfig,
+)
 from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
@@ -41,6 +47,8 @@ from chatd.store import (
 )
 from tests.engine.listeners import listen, open_websocket, opening
 from tests.net.peers import HARD_LIMIT_S, Ended, Peer
+from tests.service.packets import judged_packets
+from tests.wire.golden import fault_of_ack
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 ROOM = "sales"
@@ -163,6 +171,7 @@ class ChatPeer:
 
     peer: Peer
     next_ack_id: int = 0
+    asked: dict[int, str] = attrs.field(factory=dict)  # the events that wait for an ack, by its id
     # What most tests are not about, unless it is what is waited for.
     passes_over: frozenset[str] = frozenset({"presence:update", "presence:snapshot"})
 
@@ -179,7 +188,10 @@ class ChatPeer:
                     return name, payload
             elif text.startswith("43"):
                 start = text.index("[")
-                return int(text[2:start]), *orjson.loads(text[start:])
+                ack_id, (payload,) = int(text[2:start]), orjson.loads(text[start:])
+                fault = fault_of_ack(self.asked.pop(ack_id, None), payload)
+                assert fault is None, fault
+                return ack_id, payload
             else:
                 return text, None
 
@@ -207,6 +219,7 @@ class ChatPeer:
     async def ask(self, name: str, payload: object) -> int:
         """Send an event with an ack; the ack's id."""
         ack_id, self.next_ack_id = self.next_ack_id, self.next_ack_id + 1
+        self.asked[ack_id] = name
         await self.peer.send(f"42{ack_id}" + orjson.dumps([name, payload]).decode())
         return ack_id
 
@@ -365,12 +378,12 @@ def config(
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
-        server=Server(**(server or {})),  # type: ignore[arg-type]
-        auth=Auth(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
-        messages=Messages(**(messages or {})),  # type: ignore[arg-type]
-        limits=Limits(**(limits or {})),  # type: ignore[arg-type]
-        answers=Answers(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
-        databases=Databases().take(databases or {}),
+        server=ServerConfig(**(server or {})),  # type: ignore[arg-type]
+        auth=AuthConfig(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
+        messages=MessagesConfig(**(messages or {})),  # type: ignore[arg-type]
+        limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
+        answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        databases=DATABASES.structure(databases or {}),
     )
 
 
@@ -384,7 +397,12 @@ async def open_chat(
     recorder = Recorder()
     parts = Parts(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else HARD_LIMIT_S
-    with pytest.MonkeyPatch.context() as patch, listen() as listener, trio.fail_after(limit_s):
+    with (
+        judged_packets(),
+        pytest.MonkeyPatch.context() as patch,
+        listen() as listener,
+        trio.fail_after(limit_s),
+    ):
         if in_memory:  # commits come at once, whatever the clock of the test says
             patch.setattr(pace, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""Who comes back gets what it missed, in order, once, or is told what it cannot get (SPEC 4, 5)."""
+"""A client that comes back gets what it missed, in order, once, or learns what it cannot get."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

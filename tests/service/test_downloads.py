@@ -1,4 +1,4 @@
-"""Stored answers as files, asked for over HTTP (SPEC 6, "Export"); the test holds the database."""
+"""Stored answers as files, asked for over HTTP; the test holds the database."""
 
 import csv
 import io

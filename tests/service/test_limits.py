@@ -1,4 +1,4 @@
-"""Each limit of SPEC 5 from end to end: who is refused is told by ack and event, and for how long.
+"""Each limit from end to end: a refused sender is told by ack and event, and for how long.
 
 Time is the clock's of the test. The log is asked without a thread, as it stands still meanwhile.
 """

@@ -1,4 +1,4 @@
-"""For every event: what a client knew before, and what it was sent, is what is true after (SPEC 4).
+"""For every event: what a client knew before, and what it was sent, is what is true after.
 
 Random scripts of several users, each with several sockets, beside a plain record of what they did.
 Whoever is there knows at each moment what somebody who comes now is shown, and that is the record.

@@ -146,19 +146,19 @@ def test_ten_attachments_are_encoded_and_eleven_are_not() -> None:
         encode(Event("/", ["m", *[b""] * (MAX_ATTACHMENTS + 1)]))
 
 
-@pytest.mark.parametrize("args", [[], ["disconnect"], [True], [None], [["m"]]])
+@rows("args", [[], ["disconnect"], [True], [None], [["m"]]])
 def test_an_event_without_a_legal_name_is_not_encoded(args: list[object]) -> None:
     with pytest.raises(ValueError, match="needs a name"):
         encode(Event("/", args))
 
 
-@pytest.mark.parametrize("namespace", ["", "custom", "/a,b", "/\ud83d"])
+@rows("namespace", ["", "custom", "/a,b", "/\ud83d"])
 def test_a_namespace_that_cannot_be_read_back_is_not_encoded(namespace: str) -> None:
     with pytest.raises(ValueError, match=r"namespace|surrogates"):
         encode(Disconnect(namespace))
 
 
-@pytest.mark.parametrize(
+@rows(
     "packet",
     [
         Connect("/", {"a": b""}),

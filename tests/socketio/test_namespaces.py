@@ -47,7 +47,7 @@ class Conversation:
         return received
 
 
-@pytest.mark.parametrize("text", ["0", "0/", "0/,", "0{}"])
+@rows("text", ["0", "0/", "0/,", "0{}"])
 def test_every_spelling_of_connect_joins_the_main_namespace(text: str) -> None:
     conversation = Conversation()
     conversation.hear(text)
@@ -55,7 +55,7 @@ def test_every_spelling_of_connect_joins_the_main_namespace(text: str) -> None:
     assert conversation.namespaces.joined == ("/",)
 
 
-@pytest.mark.parametrize("text", ["0/custom", "0/custom,"])
+@rows("text", ["0/custom", "0/custom,"])
 def test_another_namespace_can_be_joined_without_the_main_one(text: str) -> None:
     conversation = Conversation()
     conversation.hear(text)
@@ -119,7 +119,7 @@ def test_a_packet_for_a_namespace_that_is_not_joined_is_a_breach(
         conversation.hear(text)
 
 
-@pytest.mark.parametrize("text", ['2["m"]', "30[]", "1"])
+@rows("text", ['2["m"]', "30[]", "1"])
 def test_a_packet_before_the_connect_reply_is_a_breach(text: str) -> None:
     conversation = Conversation(answers=False)
     conversation.hear("0")
@@ -128,7 +128,7 @@ def test_a_packet_before_the_connect_reply_is_a_breach(text: str) -> None:
         conversation.hear(text)
 
 
-@pytest.mark.parametrize("answers", [True, False])
+@rows("answers", [True, False])
 def test_a_second_connect_is_a_breach(*, answers: bool) -> None:
     conversation = Conversation(answers=answers)
     conversation.hear("0")
@@ -206,7 +206,7 @@ def test_a_binary_ack_settles_too() -> None:
     assert conversation.namespaces.receive(packet) == AckReceived("/", ack_id, [b"a"])
 
 
-@pytest.mark.parametrize("text", ["3999[1]", "3[1]", "30[]", "3"])
+@rows("text", ["3999[1]", "3[1]", "30[]", "3"])
 def test_an_ack_that_nobody_waits_for_is_ignored(text: str) -> None:
     conversation = Conversation()
     assert conversation.hear("0", text)[1] is None

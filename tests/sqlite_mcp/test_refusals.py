@@ -8,7 +8,7 @@ import pytest
 
 from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement
 from chatd.sqlite_mcp.catalog import Catalog
-from chatd.sqlite_mcp.handle import Place, forbid_writes, open_handle
+from chatd.sqlite_mcp.handle import DatabaseFile, forbid_writes, open_handle
 from chatd.sqlite_mcp.permissions import Authorizer
 from chatd.wire.codes import Code
 from tests.rows import rows
@@ -96,7 +96,7 @@ def test_the_authorizer_alone_lets_nothing_be_written(database: Path, sql: str) 
 def test_the_handle_alone_lets_nothing_be_written(database: Path, sql: str) -> None:
     before = checksum(database)
     with (
-        closing(open_handle(Place(database), will_write=False)) as connection,
+        closing(open_handle(DatabaseFile(database), will_write=False)) as connection,
         pytest.raises(sqlite3.OperationalError),
     ):
         connection.execute(sql).fetchall()
@@ -106,7 +106,7 @@ def test_the_handle_alone_lets_nothing_be_written(database: Path, sql: str) -> N
 @rows("sql", [sql for sql in WRITING if "EXPLAIN" not in sql])
 def test_a_handle_that_may_write_does_not_once_it_is_forbidden(database: Path, sql: str) -> None:
     before = checksum(database)
-    with closing(open_handle(Place(database), will_write=True)) as connection:
+    with closing(open_handle(DatabaseFile(database), will_write=True)) as connection:
         forbid_writes(connection)
         with pytest.raises(sqlite3.OperationalError):
             connection.execute(sql).fetchall()

@@ -54,7 +54,7 @@ def test_a_table_outside_is_not_read(database: Path, sql: str) -> None:
     assert "swordfish" not in refused.sentence
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "tables"),
     [
         ("SELECT name FROM people", ("people",)),

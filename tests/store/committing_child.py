@@ -11,8 +11,8 @@ from pathlib import Path
 
 import trio
 
+from chatd.chat.commits import Committed
 from chatd.chat.records import Message, MessageStored
-from chatd.store.log import Committed
 from chatd.store.opening import open_store
 from chatd.store.writer import LogWriter
 

@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 
+from chatd.chat.commits import Committed
 from chatd.chat.records import AnswerClosed, AnswerOpened, MessageRead, OpenAnswer
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.log import Committed, Log
+from chatd.store.log import Log
 from chatd.store.message_reader import StoredAnswer
 from chatd.store.opening import Store, open_store
 from chatd.store.retention import Surplus, remove

@@ -1,4 +1,4 @@
-"""Every operation on the disk cut in turn (SPEC 9, promise 1): `recorded_disk` says what is shown.
+"""Every operation on the disk cut in turn: `recorded_disk` says what is shown.
 
 A script of the store's own code is recorded once. Then, before every operation and in the middle of
 every write, the files are made as a crash may leave them, in several ways, and a start is made from
@@ -21,13 +21,14 @@ from typing import Any, get_args
 import attrs
 import pytest
 
+from chatd.chat.commits import Committed
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored
 from chatd.store.backup import back_up_store
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreTooOld
 from chatd.store.integrity import faults
-from chatd.store.log import Committed, Log
+from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME, look
 from chatd.store.mark import MARK_NAME
 from chatd.store.opening import Store, open_store

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from chatd.chat.commits import StoreReadFailed
 from chatd.chat.queue import Gap, Queue
 from chatd.chat.records import Message
 from chatd.store import readers
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
-from chatd.store.errors import StoreDamaged, StoreReadFailed
+from chatd.store.errors import StoreDamaged
 from chatd.store.log_file import LOG_NAME
 from chatd.store.message_reader import QueueCut
 from chatd.store.opening import Store, open_store

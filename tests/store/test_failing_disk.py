@@ -1,4 +1,4 @@
-"""Every operation on the disk fails in turn, and the process goes on (SPEC 7).
+"""Every operation on the disk fails in turn, and the process goes on .
 
 What was refused is not there, what was acknowledged is, and the same request is taken once the disk
 is well: on the same store, after a crash, and after an end.
@@ -12,10 +12,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Queue
 from chatd.chat.records import Delivered, MemberRemoved
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.errors import CommitFailed, StoreUnavailable
+from chatd.store.errors import StoreUnavailable
 from chatd.store.log import Log, Request
 from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered

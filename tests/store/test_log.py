@@ -9,12 +9,12 @@ from pathlib import Path
 import attrs
 import pytest
 
+from chatd.chat.commits import CommitFailed, Committed, Conflict, FailureCode, RecordRefused
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import Delivered, MemberRemoved, MessageStored
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.errors import CommitFailed, FailureCode, RecordRefused
-from chatd.store.log import Committed, Conflict, Log
+from chatd.store.log import Log
 from chatd.store.opening import Store
 from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.chat.commits import Committed
 from chatd.chat.queue import Queue
 from chatd.chat.records import Message, OpenAnswer
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.log import Committed
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import open_store
 from tests.store.logs import NOW_MS, kept, stored

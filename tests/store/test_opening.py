@@ -10,15 +10,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.chat.commits import StoreClosed
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_write
-from chatd.store.errors import (
-    StoreClosed,
-    StoreDamaged,
-    StoreLocked,
-    StoreTooNew,
-    StoreUnavailable,
-)
+from chatd.store.errors import StoreDamaged, StoreLocked, StoreTooNew, StoreUnavailable
 from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
 from chatd.store.mark import MARK_NAME

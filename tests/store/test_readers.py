@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.chat.commits import StoreReadFailed
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.store.connections import connect_to_read
-from chatd.store.errors import StoreReadFailed
 from chatd.store.lookups import NEWEST, UNDELIVERED
 from chatd.store.message_reader import Page
 from chatd.store.opening import Store

@@ -8,8 +8,8 @@ import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chatd.chat.commits import CommitFailed, FailureCode
 from chatd.chat.search import SearchQuery, parse_query
-from chatd.store.errors import CommitFailed, FailureCode
 from chatd.store.message_reader import SearchTooBroad
 from chatd.store.opening import Store
 from chatd.store.reader_pool import ReaderPool

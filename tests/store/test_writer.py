@@ -8,9 +8,17 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.chat.commits import (
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    RecordRefused,
+    StoreClosed,
+)
 from chatd.chat.records import MessageStored
-from chatd.store.errors import CommitFailed, RecordRefused, StoreClosed, StoreLocked
-from chatd.store.log import CommitOutcome, Committed, Conflict, Log
+from chatd.store.errors import StoreLocked
+from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
 from chatd.store.writer import MAX_GROUP_RECORDS, LogWriter
 from tests.store.logs import ROOM, HeldLog, kept, last_page, stored, stored_from

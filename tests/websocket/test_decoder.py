@@ -191,13 +191,13 @@ def test_a_large_frame_is_taken_from_two_reads(size: int, around: int) -> None:
 # Limits
 
 
-@pytest.mark.parametrize("limit", [1, 5, 125, 126, 65535, 65536])
+@rows("limit", [1, 5, 125, 126, 65535, 65536])
 def test_a_message_of_exactly_the_limit_is_accepted_and_one_byte_more_is_1009(limit: int) -> None:
     assert decode(text("x" * limit), limit=limit) == ["x" * limit]
     assert outcome(Decoder(limit), [text("x" * (limit + 1))]) == ([], CloseCode.MESSAGE_TOO_BIG)
 
 
-@pytest.mark.parametrize(
+@rows(
     "header",
     [b"\x81\x8b", b"\x82\xfe\x01\x00", b"\x82\xff\x00\x00\x00\x01\x00\x00\x00\x00"],
 )
@@ -229,7 +229,7 @@ def test_one_fragment_more_than_allowed_is_1008() -> None:
     assert decode((begin + more("a")) * 5, fragments=3) == ["a"] * 5
 
 
-@pytest.mark.parametrize(
+@rows(
     ("whole_so_far", "breaks"),
     [
         (b"ok ", b"\xff"),
@@ -402,6 +402,6 @@ def test_any_bytes_in_any_splits_have_one_outcome_and_bounded_memory(
         assert held_bytes(decoder) == 0
 
 
-@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+@rows("opcode", [Opcode.TEXT, Opcode.BINARY])
 def test_a_limit_of_nothing_still_lets_an_empty_message_through(opcode: Opcode) -> None:
     assert decode(frame(opcode), limit=0) == ["" if opcode is Opcode.TEXT else b""]

@@ -22,7 +22,7 @@ some things that this module must answer for:
 
 import math
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 from hypercorn.config import Config
@@ -31,7 +31,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
-from chatd.net.http.app import AsgiMessage, AsgiScope, Receive, Response, Send, refusal
+from chatd.net.http.app import AsgiMessage, AsgiScope, HttpApp, Receive, Response, Send, refusal
 from chatd.net.http.connection import PHRASES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
 
@@ -60,20 +60,6 @@ UPGRADE_REFUSED: Final = refusal(
 )
 
 
-class HttpApplication(Protocol):
-    """An ASGI application that sees "http" scopes alone, and says which bodies it takes."""
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None: ...
-
-    def judge_body(self, head: RequestHead) -> int | Response:
-        """How many bytes of body are taken of a request that has one, or the answer to it."""
-        ...
-
-    def refuse(self, head: RequestHead, response: Response) -> Response:
-        """`response` as it is given to this request, whose body cannot be read."""
-        ...
-
-
 class HypercornServer:
     """Answers requests with one application, each as the last of its connection.
 
@@ -88,7 +74,7 @@ class HypercornServer:
 
     def __init__(
         self,
-        app: HttpApplication,
+        app: HttpApp,
         *,
         body_timeout_s: float,
         report_fault: Callable[[Exception], None],

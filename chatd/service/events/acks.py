@@ -11,6 +11,8 @@ carries the ack: `ok` says that all are committed. Where an error ends this earl
 are in the log stay, and the same `chat:ack` again does the rest.
 """
 
+import attrs
+
 from chatd.chat.content import canonical_message_id
 from chatd.chat.messages import Acknowledge
 from chatd.chat.records import Message, MessagePlace
@@ -30,6 +32,7 @@ RECEIPTS_PER_ACK = 10_000  # the same for one `chat:ack`; older ones are left to
 SEQS_PER_READ = 10_000  # messages that one read of the log goes through, delivered ones too
 
 
+@attrs.define(eq=False)
 class AckEvents:
     """Submits acknowledgements.
 
@@ -38,24 +41,13 @@ class AckEvents:
     holds `receipts_per_commit`, one read of the log goes through `seqs_per_read` messages.
     """
 
-    def __init__(
-        self,
-        commands: Commands,
-        timelines: Timelines,
-        messages: MessageReader,
-        recent: RecentMessages,
-        *,
-        receipts_per_commit: int = RECEIPTS_PER_COMMIT,
-        receipts_per_ack: int = RECEIPTS_PER_ACK,
-        seqs_per_read: int = SEQS_PER_READ,
-    ) -> None:
-        self._commands = commands
-        self._timelines = timelines
-        self._messages = messages
-        self._recent = recent
-        self._receipts_per_commit = receipts_per_commit
-        self._receipts_per_ack = receipts_per_ack
-        self._seqs_per_read = seqs_per_read
+    _commands: Commands
+    _timelines: Timelines
+    _messages: MessageReader
+    _recent: RecentMessages
+    _receipts_per_commit: int = attrs.field(default=RECEIPTS_PER_COMMIT, kw_only=True)
+    _receipts_per_ack: int = attrs.field(default=RECEIPTS_PER_ACK, kw_only=True)
+    _seqs_per_read: int = attrs.field(default=SEQS_PER_READ, kw_only=True)
 
     def acknowledge(self, client: Client, ack: ChatAck, ack_id: int | None) -> Handled:
         message_id = canonical_message_id(ack.message_id)

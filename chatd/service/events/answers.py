@@ -1,6 +1,8 @@
 """`answer:cancel` from clients."""
 
-from chatd.answers.service import Answers
+import attrs
+
+from chatd.answers.service import AnswerService
 from chatd.chat.content import canonical_message_id
 from chatd.service.acks import Outcome
 from chatd.service.client import Client
@@ -12,12 +14,12 @@ from chatd.wire.names import AnswerOutcome
 from chatd.wire.payloads import AnswerCancel
 
 
+@attrs.define(eq=False)
 class AnswerEvents:
     """Cancels answers for clients."""
 
-    def __init__(self, answers: Answers, commands: Commands) -> None:
-        self._answers = answers
-        self._commands = commands
+    _answers: AnswerService
+    _commands: Commands
 
     async def cancel(self, client: Client, cancel: AnswerCancel, ack_id: int | None) -> Outcome:
         question_id = canonical_message_id(cancel.message_id)

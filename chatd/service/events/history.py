@@ -1,5 +1,6 @@
 """`chat:history:get` from clients: pages of a room."""
 
+import attrs
 import orjson
 import trio
 
@@ -20,16 +21,14 @@ from chatd.wire.payloads import HistoryGet
 PAGE_DEFAULT = 50  # messages of a page whose request names no limit
 
 
+@attrs.define(eq=False)
 class HistoryEvents:
     """Pages for clients. `page_max`: the most messages of one page."""
 
-    def __init__(
-        self, commands: Commands, messages: MessageReader, markup: Markup, *, page_max: int
-    ) -> None:
-        self._commands = commands
-        self._messages = messages
-        self._markup = markup
-        self._page_max = page_max
+    _commands: Commands
+    _messages: MessageReader
+    _markup: Markup
+    _page_max: int = attrs.field(kw_only=True)
 
     def read(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> HistoryGet | Refusal:
         if wanted.before is not None and wanted.after is not None:

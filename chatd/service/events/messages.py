@@ -4,11 +4,13 @@ A message that is new, within the limits, in a room in which the client is and i
 whose opener is among the recent messages, is submitted at once. Any other waits first.
 """
 
-from chatd.answers.service import Answers
+import attrs
+
+from chatd.answers.service import AnswerService
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
-from chatd.observe import EventLog, LimitHit, MessageReceived, MessageRefused
+from chatd.observe import EventLog, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
 from chatd.service.acks import Handled, echoed_id, outcome_of
 from chatd.service.client import Client
@@ -27,31 +29,19 @@ from chatd.wire.payloads import ChatMessage
 WRITTEN_ID_CHARS_MAX = 64  # of a messageId that is echoed in a refusal, whatever it is
 
 
+@attrs.define(eq=False)
 class MessageEvents:
     """What clients send to rooms. `content_chars`: the most code points of a message."""
 
-    def __init__(
-        self,
-        commands: Commands,
-        rooms: Rooms,
-        timelines: Timelines,
-        messages: MessageReader,
-        recent: RecentMessages,
-        answers: Answers,
-        limits: RateLimits,
-        event_log: EventLog,
-        *,
-        content_chars: int,
-    ) -> None:
-        self._commands = commands
-        self._rooms = rooms
-        self._timelines = timelines
-        self._messages = messages
-        self._recent = recent
-        self._answers = answers
-        self._limits = limits
-        self._event_log = event_log
-        self._content_chars = content_chars
+    _commands: Commands
+    _rooms: Rooms
+    _timelines: Timelines
+    _messages: MessageReader
+    _recent: RecentMessages
+    _answers: AnswerService
+    _limits: RateLimits
+    _event_log: EventLog
+    _content_chars: int = attrs.field(kw_only=True)
 
     def read(
         self, client: Client, message: ChatMessage, ack_id: int | None
@@ -132,12 +122,11 @@ class MessageEvents:
                 return None
         except StoreReadFailed:
             pass  # it counts as new
-        limited = (client.user_id, client.allowance.messages, command.connection_id)
-        wait_ms = self._limits.admit_message(*limited)
-        if wait_ms is not None:
-            limit = self._limits.message_limit(*limited)
-            self._event_log.record(LimitHit(limit, client.user_id, None))
-            return Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
+        limited = self._limits.admit_message(
+            client.user_id, client.allowance.messages, command.connection_id
+        )
+        if limited is not None:
+            return limited.refusal(client.user_id, self._event_log)
         command.origin.refund_to = self._limits
         return None
 

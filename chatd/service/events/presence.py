@@ -1,5 +1,7 @@
 """`presence:update` from clients."""
 
+import attrs
+
 from chatd.chat.presence import Declare
 from chatd.service.acks import Handled
 from chatd.service.client import Client
@@ -9,11 +11,11 @@ from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import PresenceUpdate
 
 
+@attrs.define(eq=False)
 class PresenceEvents:
     """Hands declared statuses over to the actor of presence."""
 
-    def __init__(self, roster: PresenceRoster) -> None:
-        self._roster = roster
+    _roster: PresenceRoster
 
     def update(self, client: Client, update: PresenceUpdate, ack_id: int | None) -> Handled:
         origin = Origin(client, ClientEvent.PRESENCE_UPDATE, ack_id)

@@ -1,5 +1,7 @@
 """`connection:join` and `connection:leave` from clients."""
 
+import attrs
+
 from chatd.service.acks import Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.rooms import NOTHING, Rooms, Since
@@ -8,11 +10,11 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave
 
 
+@attrs.define(eq=False)
 class RoomEvents:
     """Lets clients into rooms and out of them."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    _rooms: Rooms
 
     def read_join(
         self, client: Client, join: ConnectionJoin, ack_id: int | None

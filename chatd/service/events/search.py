@@ -37,14 +37,15 @@ HITS_MAX = 50  # hits of one page; more: invalid_payload
 CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
 
 
+@attrs.define(eq=False)
 class SearchEvents:
     """Searches for clients, who take turns at it."""
 
-    def __init__(self, messages: MessageReader, rooms: Rooms, markup: Markup) -> None:
-        self._messages = messages
-        self._rooms = rooms
-        self._markup = markup
-        self._turns = FairQueue(SEARCH_THREADS)  # so that none waits for a thread
+    _messages: MessageReader
+    _rooms: Rooms
+    _markup: Markup
+    # As many at once as there are threads, so that no search waits for one.
+    _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
 
     def read(self, client: Client, asked: ChatSearch, ack_id: int | None) -> ChatSearch | Refusal:
         if asked.limit is not None and not 1 <= asked.limit <= HITS_MAX:

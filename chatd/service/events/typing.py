@@ -1,5 +1,7 @@
 """`chat:typing:start` and `chat:typing:stop` from clients."""
 
+import attrs
+
 from chatd.chat.typing import StartTyping, StopTyping
 from chatd.service.acks import Handled
 from chatd.service.client import Client
@@ -10,12 +12,12 @@ from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import TypingSignal
 
 
+@attrs.define(eq=False)
 class TypingEvents:
     """Hands typing over to its actor; each is a sign that the user is there."""
 
-    def __init__(self, roster: TypingRoster, presence: PresenceRoster) -> None:
-        self._roster = roster
-        self._presence = presence
+    _roster: TypingRoster
+    _presence: PresenceRoster
 
     def start(self, client: Client, typing: TypingSignal, ack_id: int | None) -> Handled:
         room, origin = typing.connection_id, Origin(client, ClientEvent.TYPING_START, ack_id)

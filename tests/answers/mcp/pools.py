@@ -10,10 +10,10 @@ import attrs
 import trio
 
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import Answered, Request, RunStatement, Stopped, Terms
 from chatd.answers.table import Column, Row
-from chatd.config import Database
-from chatd.observe import Event, Recorder
+from chatd.observe import LogEvent, Recorder
 
 FAKE: Final = Path(__file__).with_name("fake_peer.py")
 LIMIT_S: Final = 30.0
@@ -47,12 +47,12 @@ class Listening(Recorder):
 
     news: trio.Event = attrs.field(factory=trio.Event)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         super().record(event)
         self.news.set()
         self.news = trio.Event()
 
-    async def until(self, kind: type[Event], count: int = 1) -> None:
+    async def until(self, kind: type[LogEvent], count: int = 1) -> None:
         """Until there are so many events of a class."""
         with trio.fail_after(LIMIT_S):
             while len(self.of(kind)) < count:
@@ -77,15 +77,15 @@ class Running:
         return end, plate
 
 
-def fake(start: str = "well", file: Path | None = None, **configured: Any) -> Database:
+def fake(start: str = "well", file: Path | None = None, **configured: Any) -> DatabaseSettings:
     """The configuration of a fake peer."""
     command = (sys.executable, str(FAKE), start, *([str(file)] if file else []))
     defaults: dict[str, Any] = {"connections": 1, "credentials": "read-only"}
-    return Database(command=command, **{**defaults, **configured})
+    return DatabaseSettings(command=command, **{**defaults, **configured})
 
 
 @asynccontextmanager
-async def running(configured: Database, **more: Any) -> AsyncIterator[Running]:
+async def running(configured: DatabaseSettings, **more: Any) -> AsyncIterator[Running]:
     """Run the database until the block ends; that its processes have ended is demanded then."""
     recorder = Listening()
     database = McpDatabase("room", configured, recorder, **more)

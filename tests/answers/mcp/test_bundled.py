@@ -9,6 +9,7 @@ import trio
 from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.contract import CHUNK_ROWS_MAX, Argument, Tool
 from chatd.answers.mcp.mapping import READY
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -22,7 +23,6 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.table import Column
-from chatd.config import Database
 from chatd.observe import DatabaseConnected
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
@@ -44,9 +44,9 @@ def database(tmp_path: Path) -> Path:
     return make_database(tmp_path / "people.db")
 
 
-def bundled(file: Path, **configured: object) -> Database:
+def bundled(file: Path, **configured: object) -> DatabaseSettings:
     """The configuration of the db-mcp that chatd brings along."""
-    return Database(sqlite=str(file), connections=1, **configured)  # type: ignore[arg-type]
+    return DatabaseSettings(sqlite=str(file), connections=1, **configured)  # type: ignore[arg-type]
 
 
 def numbers(count: int) -> str:

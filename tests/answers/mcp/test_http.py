@@ -13,7 +13,8 @@ from hypercorn.trio import serve
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from chatd.answers.mcp.mapping import Call, Form, Mapping
+from chatd.answers.mcp.mapping import Call, Form, PeerMapping
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -22,7 +23,6 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
-from chatd.config import Database
 from chatd.observe import DatabaseConnected, DatabaseLost
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <async_generator object:pytest.PytestUnraisableExceptionWarning"
 )
 
-MAPPING = Mapping(
+MAPPING = PeerMapping(
     query=Call("query", "sql", Form.STRUCTURED),
     list_tables=Call("list_tables", form=Form.STRUCTURED, rows="result"),
 )
@@ -109,7 +109,7 @@ async def listening(front: Front) -> AsyncIterator[tuple[str, Callable[[], Await
 async def asked(**configured: Any) -> AsyncIterator[tuple[Running, Front]]:
     front = Front(server().streamable_http_app())
     async with listening(front) as (url, _):
-        found = Database(url=url, mapping=MAPPING, connections=1, **configured)
+        found = DatabaseSettings(url=url, mapping=MAPPING, connections=1, **configured)
         async with running(found) as peer:
             yield peer, front
 
@@ -203,7 +203,7 @@ async def test_a_stop_over_http_is_told_and_the_session_replaced() -> None:
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
-    found = Database(url="http://127.0.0.1:1/mcp", mapping=MAPPING)
+    found = DatabaseSettings(url="http://127.0.0.1:1/mcp", mapping=MAPPING)
     async with running(found) as peer:
         with pytest.raises(DatabaseFailed) as caught:
             await peer.ask("x")
@@ -215,7 +215,7 @@ async def test_a_server_that_goes_away_costs_one_question() -> None:
     front = Front(server().streamable_http_app())
     async with (
         listening(front) as (url, end),
-        running(Database(url=url, mapping=MAPPING, connections=1)) as peer,
+        running(DatabaseSettings(url=url, mapping=MAPPING, connections=1)) as peer,
     ):
         await peer.ask("x")
         await end()

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from chatd.answers.mcp.inspection import WORDS_LINES, inspect, last_words, secrets_of
-from chatd.config import Database as Configured
+from chatd.answers.mcp.settings import DatabaseSettings
 from tests.answers.mcp.pools import fake
 
 
@@ -12,7 +12,7 @@ async def test_the_bundled_db_mcp_is_fine(tmp_path: Path) -> None:
     from chatd.answers.sample import make_sample
 
     make_sample(tmp_path / "sample")
-    found = await inspect("demo", Configured(sample=True), sample=tmp_path / "sample")
+    found = await inspect("demo", DatabaseSettings(sample=True), sample=tmp_path / "sample")
     assert found.is_usable
     assert found.line == "databases.demo: fine: 7 tables, opened to read only."
 
@@ -35,7 +35,7 @@ async def test_a_db_mcp_that_does_not_start_is_told_with_its_last_words() -> Non
         "import os, sys; sys.stderr.write('first\\n' * 2000 + 'no \\x1b[31m' + os.environ['URL'] "
         "+ ' and ' + 'p@ss' + os.environ['OTHER'] + '\\n')"
     )
-    configured = Configured(
+    configured = DatabaseSettings(
         command=(sys.executable, "-c", script),
         environment={"URL": "postgresql://reader:p%40ss@db/sales"},
         pass_environment=("OTHER",),
@@ -51,7 +51,7 @@ async def test_a_db_mcp_that_does_not_start_is_told_with_its_last_words() -> Non
 
 
 async def test_a_program_that_is_not_there_is_told() -> None:
-    configured = Configured(
+    configured = DatabaseSettings(
         command=("/nowhere/at/all",), dialect="mysql", mapping="dbhub", credentials="read-only"
     )
     found = await inspect("demo", configured)

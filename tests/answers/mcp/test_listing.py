@@ -4,10 +4,10 @@ import pytest
 
 from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.listing import LISTED_MAX, TEXT, Narrowed, Narrowing
-from chatd.answers.mcp.mapping import Call, Mapping
+from chatd.answers.mcp.mapping import Call, PeerMapping
 from chatd.answers.requests import DatabaseFailed, ListTables, Terms
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.scopes import Scope
+from chatd.answers.sql.scopes import ContextScope
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import Plate
@@ -16,7 +16,7 @@ from tests.rows import rows
 
 def within(dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> Narrowing:
     """What a context lets be seen of a list whose peer was told nothing of it."""
-    return Narrowing(Scope.of(dialect, schema, tables))
+    return Narrowing(ContextScope.of(dialect, schema, tables))
 
 
 def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list[object]]:
@@ -101,7 +101,7 @@ def test_a_list_is_looked_through_as_far_as_time_allows() -> None:
 
 def test_names_are_in_the_schema_that_the_database_was_asked_for() -> None:
     terms = Terms(schema="sales", tables=("orders",))
-    told = Mapping(list_tables=Call("list"), terms={"schema": "schema"})
+    told = PeerMapping(list_tables=Call("list"), terms={"schema": "schema"})
     call = tool_call(told, "postgres", ListTables(), terms)
     assert call is not None
     assert call.narrowing is not None
@@ -109,6 +109,6 @@ def test_names_are_in_the_schema_that_the_database_was_asked_for() -> None:
 
 
 def test_a_question_without_a_context_sees_everything() -> None:
-    call = tool_call(Mapping(list_tables=Call("list")), "sqlite", ListTables(), Terms())
+    call = tool_call(PeerMapping(list_tables=Call("list")), "sqlite", ListTables(), Terms())
     assert call is not None
     assert call.narrowing is None

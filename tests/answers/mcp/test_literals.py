@@ -86,9 +86,7 @@ def test_a_call_that_is_not_known_is_its_own_text(text: str) -> None:
     assert parse(f"[{text}, 1]") == [text, 1]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[1", "[1]]", "{'a': 1, 2}", "'a", "a", "1 2", "[" * 100_000, "f(" * 100_000]
-)
+@rows("text", ["", "[1", "[1]]", "{'a': 1, 2}", "'a", "a", "1 2", "[" * 100_000, "f(" * 100_000])
 def test_what_is_no_value_is_refused(text: str) -> None:
     with pytest.raises(BadLiteral):
         parse(text)

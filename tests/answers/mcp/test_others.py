@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
@@ -21,7 +22,6 @@ from chatd.answers.requests import (
     ListTables,
     SampleTable,
 )
-from chatd.config import Database
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import Plate, Running, running
 
@@ -111,11 +111,11 @@ def other(request: pytest.FixtureRequest) -> Other:
 
 
 @pytest.fixture
-def configured(other: Other, tmp_path: Path) -> Database:
+def configured(other: Other, tmp_path: Path) -> DatabaseSettings:
     file = tmp_path / "people.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(TABLES)
-    return Database(
+    return DatabaseSettings(
         mapping=other.mapping,
         credentials="read-only",
         connections=1,
@@ -125,7 +125,7 @@ def configured(other: Other, tmp_path: Path) -> Database:
 
 
 async def test_the_db_mcp_of_somebody_else_is_asked_everything(
-    other: Other, configured: Database
+    other: Other, configured: DatabaseSettings
 ) -> None:
     async with running(configured) as peer:
         await lists_and_describes(peer)

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from chatd.answers.mcp.inspection import inspect
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.mcp.stdio import WARDEN
 from chatd.answers.requests import (
     DatabaseFailed,
@@ -23,7 +24,6 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.sql.guard import Allowed, Policy, check_statement
-from chatd.config import Database as Configured
 from tests.answers.mcp.pools import LIMIT_S, Plate, running
 from tests.answers.mcp.test_others import venv
 from tests.app.questions import children
@@ -50,8 +50,10 @@ class Shop:
     connection: "psycopg.Connection[Any]"
     url: str
 
-    def configured(self, environment: dict[str, str] | None = None, **more: Any) -> Configured:
-        return Configured(
+    def configured(
+        self, environment: dict[str, str] | None = None, **more: Any
+    ) -> DatabaseSettings:
+        return DatabaseSettings(
             **{
                 "command": (venv("mcp-alchemy"),),
                 "environment": {"DB_URL": self.url, **(environment or {})},

@@ -40,7 +40,7 @@ READINGS: list[Reading] = [
 ]
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: type(reading).__name__)
+@rows("reading", READINGS, ids=lambda reading: type(reading).__name__)
 def test_what_a_piece_came_to_arrives_as_it_was(reading: Reading) -> None:
     assert reading_from_json(reading_to_json(reading)) == reading
 

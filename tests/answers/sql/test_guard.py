@@ -61,7 +61,7 @@ def test_an_honest_statement_passes(dialect: Dialect, sql: str) -> None:
     assert allowed(sql, Policy(dialect, read_only=False)).is_reading
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "code"),
     [
         ("INSERT INTO t VALUES (1)", Code.DB_READ_ONLY),
@@ -496,7 +496,7 @@ def test_nothing_escapes_where_writing_is_allowed(dialect: Dialect, sql: str) ->
 # --- the name of a table -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "name", "table"),
     [
         ("sqlite", "orders", TableName("orders")),

@@ -8,8 +8,8 @@ from chatd.answers.sql.lexer import (
     EMPTIED,
     STATEMENT_CHARS_MAX,
     Dialect,
-    Kind,
     Lexed,
+    TokenKind,
     Unclear,
     closing_parentheses,
     lex,
@@ -17,7 +17,13 @@ from chatd.answers.sql.lexer import (
 from tests.answers.sql.corpus import DIALECTS, bad, good
 from tests.rows import rows
 
-W, N, L, D, S = Kind.WORD, Kind.NAME, Kind.LITERAL, Kind.NUMBER, Kind.SYMBOL
+W, N, L, D, S = (
+    TokenKind.WORD,
+    TokenKind.NAME,
+    TokenKind.LITERAL,
+    TokenKind.NUMBER,
+    TokenKind.SYMBOL,
+)
 
 dialects = st.sampled_from(DIALECTS)
 sql_like = st.one_of(
@@ -72,7 +78,7 @@ def lexed(text: str, dialect: Dialect) -> Lexed:
     ],
 )
 def test_a_text_is_read_as_the_dialect_reads_it(
-    dialect: Dialect, text: str, tokens: list[tuple[Kind, str]] | None
+    dialect: Dialect, text: str, tokens: list[tuple[TokenKind, str]] | None
 ) -> None:
     result = lex(text, dialect)
     if tokens is None:

@@ -22,7 +22,6 @@ from chatd.answers.sql.questions import (
     Help,
     Misused,
     Question,
-    Responder,
     help_text,
     may_be_question,
     question_in,
@@ -418,11 +417,6 @@ def test_the_help_names_every_command() -> None:
     assert "`/describe TABLE` shows the columns of a table" in help_text()
 
 
-def test_it_can_be_plugged_in_as_a_responder() -> None:
-    responder: Responder = question_in
-    assert responder("/help", "sqlite") == Help()
-
-
 def test_a_long_text_is_a_question_in_a_block_only() -> None:
     sql = "SELECT '" + "x" * (TEXT_CHARS_MAX - 9) + "'"
     assert question_in(sql, "sqlite") == run(sql)
@@ -463,7 +457,7 @@ def test_no_message_hangs_or_breaks_it(content: str) -> None:
     in_any(content)  # a hang ends in the time limit of the test
 
 
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         "~" * 10_000,

@@ -8,21 +8,25 @@ import attrs
 import trio
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import AsgiScope, Receive, Response, Send
+from chatd.net.http.app import AsgiScope, HttpApp, Receive, Response, Send
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
-from chatd.net.http.hypercorn import HttpApplication, HypercornServer
+from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import TrioPoller
 
 HARD_LIMIT_S = 40
 
 
-@attrs.frozen
-class App:
+class App(HttpApp):
     """An ASGI application that takes bodies of so many bytes on every path."""
 
-    call: Callable[[AsgiScope, Receive, Send], Awaitable[None]]
-    max_body_bytes: int = 1_000_000
+    def __init__(
+        self,
+        call: Callable[[AsgiScope, Receive, Send], Awaitable[None]],
+        max_body_bytes: int = 1_000_000,
+    ) -> None:
+        self.call = call
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
@@ -66,7 +70,7 @@ def unix_pair() -> tuple[socket.socket, socket.socket]:
 
 @asynccontextmanager
 async def serving(
-    app: HttpApplication,
+    app: HttpApp,
     sent: bytes = b"",
     pair: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair,
     *,

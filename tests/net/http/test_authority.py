@@ -1,12 +1,10 @@
 """Hosts and origins, matched as a whole: what is nearly one is none."""
 
-import pytest
-
 from chatd.net.http.authority import Host, WebOrigin, parse_host, parse_origin
 from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "host"),
     [
         ("localhost", Host("localhost", None)),
@@ -88,7 +86,7 @@ def test_what_is_nearly_a_host_is_none(text: str) -> None:
     assert parse_host(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "origin"),
     [
         ("http://localhost:5173", WebOrigin("http", Host("localhost", 5173))),
@@ -125,7 +123,7 @@ def test_what_is_nearly_an_origin_is_none(text: str) -> None:
     assert parse_origin(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("one", "other", "same"),
     [
         ("http://a", "http://a:80", True),

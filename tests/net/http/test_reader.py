@@ -59,7 +59,7 @@ def test_pipelined_requests_are_the_same_however_they_are_cut(cuts: set[int]) ->
     assert read_all(sent, sorted(cuts)) == [expected for _, expected in PIPELINE]
 
 
-@pytest.mark.parametrize("piece", [1, 7, 1000])
+@rows("piece", [1, 7, 1000])
 def test_a_head_is_read_however_it_is_cut(piece: int) -> None:
     reader = RequestReader(1000)
     sent = HEAD + b"\x81\x00"
@@ -201,12 +201,12 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("sent", TAKEN.values(), ids=TAKEN)
+@rows("sent", TAKEN.values(), ids=TAKEN)
 def test_what_is_a_head_is_taken(sent: bytes) -> None:
     assert read_head(sent) is not None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "connection", "keeps_alive"),
     [
         (b"GET / HTTP/1.1", b"", True),
@@ -221,7 +221,7 @@ def test_who_keeps_a_connection(start: bytes, connection: bytes, keeps_alive: bo
     assert head.keeps_alive is keeps_alive
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "lines", "websocket", "upgrade"),
     [
         (b"GET / HTTP/1.1", (b"Upgrade: WebSocket", b"Connection: a, UPGRADE"), True, True),
@@ -310,7 +310,7 @@ def test_of_a_body_that_nobody_wants_nothing_is_kept() -> None:
     assert following.path == b"/next"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "more"),
     [
         pytest.param(b"1;", b"e", id="an extension"),
@@ -348,9 +348,7 @@ def test_a_body_may_come_in_many_chunks() -> None:
     assert reader.body(2000) == b"a" * CHUNKS_FREE
 
 
-@pytest.mark.parametrize(
-    ("size", "chunks"), [(1, CHUNKS_FREE + 17), (CHUNK_BYTES_MIN, 5 * CHUNKS_FREE), (1_448, 700)]
-)
+@rows(("size", "chunks"), [(1, CHUNKS_FREE + 17), (CHUNK_BYTES_MIN, 5 * CHUNKS_FREE), (1_448, 700)])
 def test_so_many_chunks_come_as_what_they_carry_is_worth(size: int, chunks: int) -> None:
     reader = RequestReader(100)
     reader.feed(CHUNKED)
@@ -421,7 +419,7 @@ def test_chunks_that_are_none_are_refused(sent: bytes) -> None:
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("extension", [b";a", b" ; a = b;c", b';a="b;\\" c"', b';a="\xff\t"'])
+@rows("extension", [b";a", b" ; a = b;c", b';a="b;\\" c"', b';a="\xff\t"'])
 def test_extensions_of_chunks_are_passed_over(extension: bytes) -> None:
     reader = RequestReader(1000)
     reader.feed(CHUNKED + b"a" + extension + b"\r\n0123456789\r\n0" + extension + b"\r\n\r\n")

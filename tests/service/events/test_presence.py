@@ -1,4 +1,4 @@
-"""Presence and typing between real sockets, and by a clock of the test's own (SPEC 5)."""
+"""Presence and typing between real sockets, and by a clock of the test's own."""
 
 from pathlib import Path
 from typing import Any

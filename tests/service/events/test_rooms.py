@@ -1,4 +1,4 @@
-"""Joining, leaving, paging (SPEC 3 and 4)."""
+"""Joining, leaving, paging."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,4 +1,7 @@
-"""A token's later life: renewed, running out, run out (SPEC 2); time here is the clock's."""
+"""The later life of a token: renewed, expiring, expired (docs/protocol, "Tokens").
+
+The test moves the clock.
+"""
 
 from pathlib import Path
 

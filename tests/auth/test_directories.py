@@ -14,7 +14,7 @@ from chatd.auth import (
     Identity,
     TokenRefused,
 )
-from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
 from tests.rows import rows
 

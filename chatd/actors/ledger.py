@@ -1,0 +1,25 @@
+"""The port through which the messages actor carries batches out, whatever keeps them."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from chatd.chat.messages import Command, Effect
+
+
+class Ledger(Protocol):
+    """Carries out commands, one batch at a time. What its effects say is durable.
+
+    What either method raises ends the actor: its state may not be that of the log.
+    """
+
+    async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
+        """Begin a life of the actor: the users in `in_rooms`, as (connectionId, userId), have
+        sockets there, and no other user has."""
+        ...
+
+    async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
+        """Carry out a batch as of `now_ms`; its effects, to be run in order.
+
+        Each command is in one of them, in `NotStored` where it had no effect.
+        """
+        ...

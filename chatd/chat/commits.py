@@ -1,0 +1,76 @@
+"""What becomes of records that are to be kept, and how keeping or reading them fails.
+
+Pure values and errors, shared by everything that keeps the log. Each error is a sentence for
+people; those that go to a client carry a stable `code`.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+
+from chatd.chat.records import Message
+
+
+@attrs.frozen
+class Committed:
+    """All records of the request are durable; `position` is that of the last one."""
+
+    position: int
+
+
+@attrs.frozen
+class Conflict:
+    """Nothing of the request was written: these messageIds were in the log already, as these,
+    whatever room they are in."""
+
+    existing: Mapping[str, Message]
+
+
+CommitOutcome: TypeAlias = Committed | Conflict
+
+
+class FailureCode(enum.StrEnum):
+    """The codes of `wire.codes` that come from the disk."""
+
+    STORAGE_FULL = "storage_full"
+    STORAGE_ERROR = "storage_error"
+    STORAGE_READ_ERROR = "storage_read_error"
+
+
+class CommitFailed(Exception):
+    """Nothing of this commit was written. A later one may succeed: the writer tries each anew.
+
+    `is_displaced`: the files of the log are not where they would be looked for. Then it may be
+    written in the file that was lost, and is in no log that anybody finds.
+    """
+
+    def __init__(self, code: FailureCode, what: str, *, is_displaced: bool = False) -> None:
+        self.code = code
+        self.what = what
+        self.is_displaced = is_displaced
+        super().__init__(f"The log could not be written: {what}.")
+
+
+class RecordRefused(Exception):
+    """The records do not fit the log (a gap in the seq, an id that is no UUID): the caller erred.
+
+    Nothing of the request was written, other requests are not touched. The caller that decided them
+    has a state that is not the log's, and should recover from the log.
+    """
+
+
+class StoreClosed(Exception):
+    """The store or its writer was closed before this call."""
+
+
+class StoreReadFailed(Exception):
+    """A read of the log failed. `is_damage`: its pages are broken, and trying again reads the same;
+    else the disk or the system did not give them this time."""
+
+    code = FailureCode.STORAGE_READ_ERROR
+
+    def __init__(self, message: str, *, is_damage: bool = False) -> None:
+        self.is_damage = is_damage
+        super().__init__(message)

@@ -1,0 +1,476 @@
+"""The machine that gives messages their place, and keeps what members are owed.
+
+It decides over an overlay of its state, so that seq and dedupe are right inside a batch; what it
+decided is applied only after the log has it (`chatd.actors.machine_ledger`):
+
+    decide(batch, now) -> Decision      records to commit, effects that wait for the commit
+    apply(decision)                     the state catches up with the log; the effects may go out
+    remember(messages)                  the log knew these ids; decide the batch again
+
+A decision that is never applied leaves no trace: a failed commit simply drops it. The state holds
+no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
+bounded memory of recent messages, for retries and receipts; the unique index in the log has the
+last word on a messageId. How far each room was acknowledged is known from the start on only
+(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
+
+A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
+The caller counts the sockets, and says what the last of them had seen.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import assert_never
+
+import attrs
+
+from chatd.chat.ids import scoped_id
+from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
+from chatd.chat.messages import (
+    Accepted,
+    Acknowledge,
+    AcknowledgementKept,
+    Barrier,
+    Command,
+    Conflicted,
+    Effect,
+    ForgetMessages,
+    Joined,
+    JoinRooms,
+    LeaveRooms,
+    NoteRead,
+    OverflowTold,
+    RemoveMember,
+    Repeated,
+    SendMessage,
+    Settled,
+    TrimQueues,
+)
+from chatd.chat.queue import PRESENT, Gap, Queue, QueuesByRoom, needs_trim
+from chatd.chat.receipts import Frontier
+from chatd.chat.records import (
+    AnswerClosed,
+    AnswerOpened,
+    Delivered,
+    MemberKept,
+    MemberRemoved,
+    Message,
+    MessagePlace,
+    MessageRead,
+    MessageStored,
+    OpenAnswer,
+    Record,
+)
+
+
+@attrs.define
+class Decision:
+    """What a batch comes to: the records to commit, then one effect for each command, in order;
+    and how far rooms are acknowledged then."""
+
+    records: list[Record]
+    effects: list[Effect]
+    frontiers: dict[str, Frontier] = attrs.field(factory=dict)
+
+
+class _Overlay:
+    """What a batch has decided so far, over a state that does not know it yet."""
+
+    __slots__ = (
+        "delivered",
+        "fresh",
+        "frontiers",
+        "has_scoped",
+        "promised",
+        "queues",
+        "records",
+        "seqs",
+    )
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.seqs: dict[str, int] = {}
+        self.fresh: dict[str, Message] = {}
+        self.has_scoped = False
+        self.queues: dict[tuple[str, str], Queue | None] = {}
+        self.delivered: set[tuple[str, int]] = set()
+        self.frontiers: dict[str, Frontier] = {}
+        self.promised: dict[str, str] = {}
+
+
+class MessageMachine:
+    """Newest seq of each room, members and their queues, recent messages. Owned by one actor."""
+
+    def __init__(
+        self,
+        last_seqs: Mapping[str, int],
+        members: QueuesByRoom,
+        position: int = 0,
+        open_answers: Iterable[OpenAnswer] = (),
+        *,
+        recent_max: int = RECENT_MESSAGES_MAX,
+        recent_chars_max: int = RECENT_CHARS_MAX,
+    ) -> None:
+        """As `restore`."""
+        self._bounds = recent_max, recent_chars_max
+        self.restore(last_seqs, members, position, open_answers)
+
+    def restore(
+        self,
+        last_seqs: Mapping[str, int],
+        members: QueuesByRoom,
+        position: int,
+        open_answers: Iterable[OpenAnswer] = (),
+    ) -> None:
+        """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
+        queues of members by connectionId, then by userId, and the answers that are open."""
+        self.position = position
+        self._last_seqs = dict(last_seqs)
+        # Ids of messages that are to come: those of open answers, which clients know.
+        self._promised = {one.answer_id: one.connection_id for one in open_answers}
+        self._queues = {room: dict(queues) for room, queues in members.items()}
+        self._rooms_of: dict[str, set[str]] = {}
+        for room, queues in members.items():
+            for user_id in queues:
+                self._rooms_of.setdefault(user_id, set()).add(room)
+        self._recent = KnownMessages(*self._bounds)
+        self._frontiers: dict[str, Frontier] = {}
+
+    # What others may look at between two batches
+
+    def last_seq(self, connection_id: str) -> int:
+        """The newest seq of a room; 0 where nothing was ever stored."""
+        return self._last_seqs.get(connection_id, 0)
+
+    def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
+        """Whether a message of this id is among the recent ones, for a user who may read these
+        rooms; None are all."""
+        recent = self._recent
+        if message_id not in recent.by_id and not recent.has_scoped:
+            return False
+        return recent.find(message_id, rooms, {}) is not None
+
+    def is_member(self, connection_id: str, user_id: str) -> bool:
+        """Whether the user has joined the room."""
+        return user_id in self._queues.get(connection_id, ())
+
+    def rooms_of(self, user_id: str) -> Collection[str]:
+        """The rooms that the user is a member of."""
+        return self._rooms_of.get(user_id, ())
+
+    def unread(self, connection_id: str, user_id: str) -> int:
+        """How many messages of a room are owed to the user."""
+        queue = self._queues.get(connection_id, {}).get(user_id)
+        return 0 if queue is None else queue.unread(self.last_seq(connection_id))
+
+    def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
+        """All that is owed to the user, by room."""
+        owed = {}
+        for room in self.rooms_of(user_id):
+            if gaps := self._queues[room][user_id].owed(self.last_seq(room)):
+                owed[room] = gaps
+        return owed
+
+    def needs_trim(self, user_id: str, now_ms: int) -> bool:
+        """Whether the user's queues may hold too much, or too old messages."""
+        total, oldest_ms = 0, None
+        for room in self.rooms_of(user_id):
+            queue, last_seq = self._queues[room][user_id], self.last_seq(room)
+            total += queue.unread(last_seq)
+            since_ms = queue.oldest_ms(last_seq)
+            if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
+                oldest_ms = since_ms
+        return needs_trim(total, oldest_ms, now_ms)
+
+    def recent_from(self, connection_id: str) -> int:
+        """The first seq of a room from which on receipts are known here, without the log."""
+        first_seq = self._recent.stored_from(connection_id)
+        return self.last_seq(connection_id) + 1 if first_seq is None else first_seq
+
+    def settled_to(self, connection_id: str, user_id: str) -> int:
+        """The seq of a room up to which the user is known to be the first to acknowledge nothing
+        any more; what is above it has to be looked up."""
+        frontier = self._frontiers.get(connection_id)
+        return 0 if frontier is None else frontier.reached_by(user_id)
+
+    def undelivered(
+        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
+    ) -> tuple[MessagePlace, ...]:
+        """Of the recent messages `first_seq` to `last_seq` the newest `limit`, oldest first, that
+        others than `user_id` wrote and that nobody has acknowledged."""
+        return self._recent.undelivered(connection_id, user_id, first_seq, last_seq, limit)
+
+    def freeze(self) -> dict[str, dict[str, Queue]]:
+        """The members and their queues, which stay as they are whatever happens here."""
+        return {room: dict(queues) for room, queues in self._queues.items()}
+
+    # The machine
+
+    def decide(self, batch: Sequence[Command], now_ms: int) -> Decision:
+        """What each command of the batch comes to, were the records committed at `now_ms`."""
+        over = _Overlay()
+        effects: list[Effect] = []
+        for command in batch:
+            match command:
+                case SendMessage():
+                    effects.append(self._send(command, over, now_ms))
+                case JoinRooms():
+                    effects.append(self._join(command, over, now_ms))
+                case Acknowledge():
+                    effects.append(self._acknowledge(command, over, now_ms))
+                case LeaveRooms():
+                    self._leave(command, over, now_ms)
+                    effects.append(Settled(command))
+                case TrimQueues():
+                    self._trim(command, over, now_ms)
+                    effects.append(Settled(command))
+                case OverflowTold(user_id, room, fallen):
+                    queue = self._queue(room, user_id, over)
+                    if queue is not None:
+                        rest = queue.notified(fallen)
+                        self._keep_member(room, user_id, queue, rest, over, now_ms)
+                    effects.append(Settled(command))
+                case RemoveMember():
+                    for room in command.connection_ids:
+                        if self._queue(room, command.user_id, over) is not None:
+                            over.queues[room, command.user_id] = None
+                            over.records.append(MemberRemoved(room, command.user_id))
+                    effects.append(Settled(command))
+                case NoteRead(answer, is_question):
+                    over.records.append(
+                        MessageRead(
+                            answer.connection_id,
+                            answer.question_id,
+                            answer.answer_id,
+                            is_question,
+                        )
+                    )
+                    effects.append(Settled(command))
+                case ForgetMessages():
+                    self._forget(command, over, now_ms)
+                    effects.append(Settled(command))
+                case Barrier():
+                    effects.append(Settled(command))
+                case _:
+                    assert_never(command)
+        return Decision(over.records, effects, over.frontiers)
+
+    def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
+        """Make the users in `in_rooms`, as (connectionId, userId), those that are in their rooms.
+
+        After a start there are none; after a restart of the actor those with a socket there. A
+        member that the log has in a room, and that is not, has seen all until now.
+        """
+        over = _Overlay()
+        for room, queues in self._queues.items():
+            for user_id, queue in queues.items():
+                if not queue.is_away and (room, user_id) not in in_rooms:
+                    left = queue.left(self.last_seq(room), now_ms)
+                    self._keep_member(room, user_id, queue, left, over, now_ms)
+        for room, user_id in in_rooms:
+            before = self._queue(room, user_id, over)
+            there = PRESENT if before is None else before.returned(self.last_seq(room))
+            self._keep_member(room, user_id, before, there, over, now_ms)
+        return Decision(over.records, [])
+
+    def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:
+        message_id = command.message_id
+        if self._recent.has_scoped or over.has_scoped:
+            there = scoped_id(message_id, command.connection_id)
+            own = over.fresh.get(there) or self._recent.by_id.get(there)
+            if own is not None:
+                return _sent_again(command, own)
+        taken_in = self._room_of(message_id, over, is_reply=command.reply is not None)
+        if taken_in is not None:
+            known = self._recent.find(message_id, command.rooms, over.fresh)
+            if known is not None:
+                return _sent_again(command, known)
+            if command.rooms is None or taken_in in command.rooms:
+                return Conflicted(command)  # everybody in the room has heard of that id, or will
+            message_id = scoped_id(message_id, command.connection_id)
+            over.has_scoped = True
+        room, user_id = command.connection_id, command.user_id
+        seq = (over.seqs.get(room) or self._last_seqs.get(room, 0)) + 1
+        message = Message(
+            message_id,
+            room,
+            seq,
+            user_id,
+            command.name,
+            command.content,
+            command.context,
+            command.thread_id,
+            now_ms,
+        )
+        reply = command.reply
+        if reply is not None:
+            message = attrs.evolve(message, reply_to=reply.question_id, answer=reply.answer)
+        over.seqs[room] = seq
+        over.fresh[message_id] = message
+        over.records.append(MessageStored(message))
+        if reply is not None:
+            closed = AnswerClosed(room, reply.question_id, message.message_id, reply.state)
+            over.records.append(closed)
+        if command.asks is not None:
+            over.promised[command.asks.answer_id] = room
+            over.records.append(AnswerOpened(command.asks.opened_by(message)))
+        queue = self._queue(room, user_id, over)
+        if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
+            self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
+        return Accepted(command, message)
+
+    def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
+        """The room that has a message of this id, or was promised one, which only a reply may be;
+        None where the id is free."""
+        known = over.fresh.get(message_id) or self._recent.by_id.get(message_id)
+        if known is not None:
+            return known.connection_id
+        return None if is_reply else over.promised.get(message_id) or self._promised.get(message_id)
+
+    def _join(self, command: JoinRooms, over: _Overlay, now_ms: int) -> Effect:
+        last_seqs, owed, fallen = [], [], []
+        for room in command.connection_ids:
+            last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+            queue = self._queue(room, command.user_id, over)
+            joined = PRESENT if queue is None else queue.returned(last_seq)
+            self._keep_member(room, command.user_id, queue, joined, over, now_ms)
+            last_seqs.append(last_seq)
+            owed.append(joined.owed(last_seq))
+            fallen.append(None if queue is None else queue.fallen)
+        return Joined(command, tuple(last_seqs), tuple(owed), tuple(fallen))
+
+    def _leave(self, command: LeaveRooms, over: _Overlay, now_ms: int) -> None:
+        user_id = command.user_id
+        for room, seen_seq in command.rooms:
+            queue = self._queue(room, user_id, over)
+            if queue is None:
+                continue
+            seen_seq = max(seen_seq, queue.gaps[-1].last if queue.gaps else 0)
+            left = queue.left(seen_seq, now_ms)
+            for seq in self._unseen_of(user_id, room, seen_seq, over):
+                left = left.without(seq)
+            self._keep_member(room, user_id, queue, left, over, now_ms)
+
+    def _unseen_of(self, user_id: str, room: str, seen_seq: int, over: _Overlay) -> list[int]:
+        """The user's own messages that no socket of the room was given when the user left."""
+        own = [
+            one.seq
+            for one in over.fresh.values()
+            if one.connection_id == room and one.user_id == user_id and one.seq > seen_seq
+        ]
+        return [*own, *self._recent.unconfirmed_of(room, user_id, seen_seq)]
+
+    def _acknowledge(self, command: Acknowledge, over: _Overlay, now_ms: int) -> Effect:
+        message, user_id = command.message, command.user_id
+        room, seq = message.connection_id, message.seq
+        queue = self._queue(room, user_id, over)
+        if queue is not None:
+            rest = queue.without_up_to(seq) if command.up_to else queue.without(seq)
+            self._keep_member(room, user_id, queue, rest, over, now_ms)
+        delivered = []
+        for one in command.receipts:
+            place = (room, one.seq)
+            if place in over.delivered or self._recent.is_delivered(*place):
+                continue
+            over.delivered.add(place)
+            over.records.append(Delivered(room, one.seq, user_id, now_ms))
+            delivered.append(one)
+        if command.settles_to:
+            frontier = over.frontiers.get(room) or self._frontiers.get(room, Frontier())
+            over.frontiers[room] = frontier.moved(user_id, command.settles_to)
+        return AcknowledgementKept(command, tuple(delivered))
+
+    def _trim(self, command: TrimQueues, over: _Overlay, now_ms: int) -> None:
+        for room, (first_seq, since_ms) in command.cuts.items():
+            queue = self._queue(room, command.user_id, over)
+            if queue is not None:
+                last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+                cut = queue.cut(first_seq, since_ms, last_seq)
+                self._keep_member(room, command.user_id, queue, cut, over, now_ms)
+
+    def _forget(self, command: ForgetMessages, over: _Overlay, now_ms: int) -> None:
+        room = command.connection_id
+        last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+        for user_id in self._queues.get(room, ()):
+            queue = self._queue(room, user_id, over)
+            oldest_ms = None if queue is None else queue.oldest_ms(last_seq)
+            if queue is not None and oldest_ms is not None:
+                cut = queue.cut(command.first_seq, oldest_ms, last_seq)
+                self._keep_member(room, user_id, queue, cut, over, now_ms)
+
+    def _queue(self, room: str, user_id: str, over: _Overlay) -> Queue | None:
+        """What the user is owed in the room, None where it is no member, as decided so far."""
+        if over.queues and (room, user_id) in over.queues:
+            return over.queues[room, user_id]
+        queues = self._queues.get(room)
+        return None if queues is None else queues.get(user_id)
+
+    def _keep_member(
+        self,
+        room: str,
+        user_id: str,
+        before: Queue | None,
+        queue: Queue,
+        over: _Overlay,
+        now_ms: int,
+    ) -> None:
+        if queue is not before:
+            over.queues[room, user_id] = queue
+            over.records.append(MemberKept(room, user_id, queue, now_ms))
+
+    def apply(self, decision: Decision) -> None:
+        """Bring the state up to records that the log now holds."""
+        for record in decision.records:
+            match record:
+                case MessageStored(message):
+                    self._last_seqs[message.connection_id] = message.seq
+                    self._recent.add_stored(message)
+                case MemberKept(connection_id, user_id, queue):
+                    self._queues.setdefault(connection_id, {})[user_id] = queue
+                    self._rooms_of.setdefault(user_id, set()).add(connection_id)
+                case MemberRemoved(connection_id, user_id):
+                    del self._queues[connection_id][user_id]
+                    rooms = self._rooms_of[user_id]
+                    rooms.discard(connection_id)
+                    if not rooms:
+                        del self._rooms_of[user_id]
+                case Delivered(connection_id, seq):
+                    self._recent.confirm(connection_id, seq)
+                case AnswerOpened(answer):
+                    self._promised[answer.answer_id] = answer.connection_id
+                case MessageRead(answer_id=answer_id, is_question=is_question):
+                    if not is_question:
+                        self._promised.pop(answer_id, None)
+                case AnswerClosed(answer_id=answer_id):
+                    self._promised.pop(answer_id, None)
+                case _:
+                    assert_never(record)
+        self._frontiers.update(decision.frontiers)
+        self.forget_surplus()
+
+    def remember(self, messages: Iterable[Message]) -> None:
+        """Learn of messages that the log holds, so that the next decision knows their ids.
+
+        Nothing is forgotten here, or deciding again would run into the same ids for ever; `apply`
+        does that, and `forget_surplus` where the commit failed.
+        """
+        for message in messages:
+            self._recent.add(message)
+
+    def forget_surplus(self) -> None:
+        """Forget the oldest messages beyond the bounds, but never the newest one."""
+        self._recent.forget_surplus()
+
+
+def _sent_again(command: SendMessage, known: Message) -> Repeated | Conflicted:
+    """What a command comes to whose id a message has that its sender may read."""
+    return Repeated(command, known) if is_repeat(command, known) else Conflicted(command)
+
+
+def is_repeat(command: SendMessage, known: Message) -> bool:
+    """Whether a command is a retry: same user, content, room, context and thread as stored."""
+    return (
+        command.user_id == known.user_id
+        and command.content == known.content
+        and command.connection_id == known.connection_id
+        and command.context == known.context
+        and command.thread_id == known.thread_id
+    )
