@@ -33,7 +33,7 @@ async def clung_to(house: House) -> AsyncIterator[tuple[Daemon, list[int]]]:
         """
     )
     daemon = await house.start()
-    await daemon.event("database.connected", 30)
+    await daemon.event("database.connected")
     processes = [os.pidfd_open(int(pid)) for pid in noted.read_text().split()]
     assert len(processes) == 2
     try:

@@ -107,7 +107,7 @@ async def test_the_printed_link_leads_there_whatever_the_host(house: House, host
     )
     assert place.hostname is not None
     assert place.port is not None
-    with trio.fail_after(10):
+    with trio.fail_after(END_S):
         async with await trio.open_tcp_stream(place.hostname, place.port) as stream:
             await stream.send_all(request.encode())
             answer = b"".join([piece async for piece in stream])
@@ -121,7 +121,7 @@ async def test_the_printed_link_leads_there_whatever_the_host(house: House, host
 async def test_on_every_address_both_families_are_served(house: House) -> None:
     daemon = await house.start("--host", "::", env={"CHATD_AUTH__JWT_SECRET": SECRET})
     for address in ("127.0.0.1", "::1"):
-        with trio.fail_after(10):
+        with trio.fail_after(END_S):
             await (await trio.open_tcp_stream(address, daemon.port)).aclose()
     asked = await house.run(
         "health", env={"CHATD_SERVER__HOST": "::", "CHATD_SERVER__PORT": str(daemon.port)}

@@ -112,7 +112,7 @@ async def start_with_a_slow_database(house: House, *launcher: str) -> tuple[Daem
     )
     program = (*launcher, *CHATD, "serve")
     daemon = await house.start("--log-level", "debug", env=ENV, program=program)
-    await daemon.event("database.wrote", within_s=30)
+    await daemon.event("database.wrote")
     return daemon, told.read_text()
 
 

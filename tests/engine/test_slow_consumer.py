@@ -8,7 +8,7 @@ import trio.testing
 
 from chatd.engine.websocket import WebSocketTransport
 from tests.engine.listeners import BACKLOG_BYTES, Door, open_door
-from tests.net.peers import TEXT, Peer, frame
+from tests.net.peers import HARD_LIMIT_S, TEXT, Peer, frame
 
 PIECE = "x" * 20_000
 
@@ -76,7 +76,7 @@ async def test_who_reads_again_in_time_gets_all_of_it_in_order(door: Door) -> No
     for number in range(count):
         assert await slow.message() == f'42["said","{number} {PIECE}"]'
     assert await slow.message() == '42["said","the last"]'
-    with trio.fail_after(5):
+    with trio.fail_after(HARD_LIMIT_S):
         await transport.backlog.drained()
     await slow.echo()
 
@@ -128,7 +128,7 @@ async def test_who_is_told_to_close_and_never_reads_is_cut() -> None:
             await other.message()
         await deaf.send("1")
         await other.send("1")
-        with trio.fail_after(10):
+        with trio.fail_after(HARD_LIMIT_S):
             await door.admission.emptied()
 
 

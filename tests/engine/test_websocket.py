@@ -11,6 +11,7 @@ from tests.net.peers import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    HARD_LIMIT_S,
     NO_CODE,
     PING,
     PONG,
@@ -279,5 +280,5 @@ async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on() -> Non
     async with open_door(linger_s=0.05) as door:
         peer = await door.join()
         await peer.send("1")
-        with trio.fail_after(5):
+        with trio.fail_after(HARD_LIMIT_S):
             await door.admission.emptied()
