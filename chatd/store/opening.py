@@ -16,7 +16,7 @@ import trio
 
 from chatd.chat.commits import StoreClosed
 from chatd.files import sync_directory
-from chatd.observe.clock import wall_ms
+from chatd.observe.clock import Clock
 from chatd.store import schema
 from chatd.store.connections import Durability, connect_to_create, connect_to_write
 from chatd.store.damage import Damaged
@@ -206,7 +206,7 @@ class Store:
         return True
 
 
-def open_store(directory: Path, durability: str) -> Store:
+def open_store(directory: Path, durability: str, clock: Clock | None = None) -> Store:
     """Open the state directory, which is made where there is none, with the log in it.
 
     `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
@@ -224,14 +224,14 @@ def open_store(directory: Path, durability: str) -> Store:
     path = directory / LOG_NAME
     try:
         with explained(path):
-            opened = _open(directory, level)
+            opened = _open(directory, level, (clock or Clock()).wall_ms())
             return Store(path, level, lock, opened)
     except BaseException:
         lock.release()
         raise
 
 
-def _open(directory: Path, level: Durability) -> _Opened:
+def _open(directory: Path, level: Durability, now_ms: int) -> _Opened:
     """Look at the log, and have it ready. The directory is locked."""
     path = directory / LOG_NAME
     put_in_place(directory)
@@ -241,7 +241,7 @@ def _open(directory: Path, level: Durability) -> _Opened:
     loss = None
     if not path.exists():
         loss = find_loss(None, marked, furthest_of_any(directory))
-        _create(directory)
+        _create(directory, now_ms)
         marked = None
     with contextlib.closing(connect_to_write(path, level)) as connection:
         schema.migrate(connection, require_known_form(connection, path))
@@ -253,7 +253,7 @@ def _open(directory: Path, level: Durability) -> _Opened:
         if marked is not None and noted is not None:
             marked = noted.reached_by(epoch)
         loss = loss or find_loss(reached, marked, found.ahead)
-        mark = _go_on(directory, connection, noted, reached, loss)
+        mark = _go_on(directory, connection, noted, reached, loss, now_ms)
     put_aside(directory, found.passed_over)
     return _Opened(
         mark.epoch,
@@ -278,6 +278,7 @@ def _go_on(
     noted: Noted | None,
     reached: Reached,
     loss: Loss | None,
+    now_ms: int,
 ) -> Mark:
     """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
     records take the places of those that clients may know.
@@ -292,7 +293,7 @@ def _go_on(
         if noted is not None and noted.reached.epoch != reached.epoch:
             found = None  # of the log that was here before
         return Mark(directory, Noted(reached, found, write))
-    found = loss.found_at(wall_ms())
+    found = loss.found_at(now_ms)
     if loss.kind is not LossKind.GONE:
         epoch = schema.another_epoch(connection)
         if loss.kind is LossKind.END:
@@ -332,13 +333,13 @@ def make_directory(directory: Path) -> None:
     sync_directory(directory.parent)
 
 
-def _create(directory: Path) -> None:
+def _create(directory: Path, now_ms: int) -> None:
     unfinished = directory / _UNFINISHED_NAME
     for leftover in (unfinished, directory / f"{_UNFINISHED_NAME}-journal"):
         leftover.unlink(missing_ok=True)
     # Made by us, for its mode: SQLite gives the WAL that of the file.
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with contextlib.closing(connect_to_create(unfinished)) as connection:
-        schema.create(connection, wall_ms())
+        schema.create(connection, now_ms)
     unfinished.rename(directory / LOG_NAME)
     sync_directory(directory)
