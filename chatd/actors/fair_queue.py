@@ -1,78 +1,155 @@
-"""Turns at work of which little runs at once, as searches or the reading of questions: one turn at
-a time for each user, users in turn.
+"""Slots that users share and wait for in turn: a search, the reading of a question, an answer.
 
-    a turn is free, and the user has none      the request takes it at once
-    else, where few of the user's wait         it waits behind them, for a bounded time
-    else, or when the time is over             it is refused, with the time until another try
+A slot is a kind and a key, as ("room", "demo"); each kind has a limit. A caller holds several slots
+at once, all of them or none, for its user. A caller that finds one taken waits. A slot that is
+given back goes to the user who has waited the longest since they were served or gave a slot back,
+not to the request that has waited the longest: one user's many requests, on however many sockets,
+make others wait for one of them. A user's own requests go in their order. Nobody waits behind a
+request that waits for other slots.
 
-A turn that is given back goes to the user who was served longest ago, not to the request that has
-waited the longest: a user with many requests makes others wait for one turn. Requests that wait
-hold no thread. Their number is bounded by the callers: a socket waits for its search before its
-next event, and the answers that may be open bound the questions.
+One user never has all slots of a kind that is shared: of N a user has N - 1 at most. Where there is
+one only, users have it in turn. No thread is held by a waiting request.
 """
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
+import attrs
 import trio
 
-WAITING_MAX = 8  # requests of one user that wait, unless said otherwise; one more: refused at once
+WAITING_MAX = 8  # requests of one user that wait for a turn; one more is refused at once
 WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
-RETRY_MS = 2_000  # until a refused request may try again: about what two slow searches take
+RETRY_MS = 2_000  # that a refused request is told to wait: about what two slow searches take
+
+Slot: TypeAlias = tuple[str, str]
+"""A kind and a key."""
+
+
+@attrs.frozen
+class Limit:
+    """How many slots there are for a key of a kind; asked each time, as that may change."""
+
+    of: Callable[[str], float]
+    is_shared: bool = False  # by users, of whom none has all
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A request that waits."""
+
+    slots: Sequence[Slot]
+    given: trio.Event = attrs.field(factory=trio.Event)
+
+
+class FairSlots:
+    """Slots within limits, by kind."""
+
+    def __init__(self, limits: Mapping[str, Limit]) -> None:
+        self._limits = dict(limits)
+        self._taken: Counter[Slot] = Counter()
+        self._taken_by: Counter[tuple[str, Slot]] = Counter()  # by userId
+        # Waiting requests by user, never empty; the user that is served next comes first.
+        self._lines: dict[str, deque[_Waiting]] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no slot is taken, and no request waits."""
+        return not (self._taken or self._taken_by or self._lines)
+
+    def waiting_of(self, user_id: str) -> int:
+        """How many requests of a user wait."""
+        return len(self._lines.get(user_id, ()))
+
+    def acquire_nowait(self, user_id: str, slots: Sequence[Slot]) -> bool:
+        """Take all of the slots for a user, or none."""
+        if not all(self._is_free(user_id, slot) for slot in slots):
+            return False
+        self._taken.update(slots)
+        self._taken_by.update((user_id, slot) for slot in slots)
+        return True
+
+    async def acquire(self, user_id: str, slots: Sequence[Slot]) -> None:
+        """Take all of the slots as soon as they are free, in the user's turn. A cancelled wait
+        takes none: an event that was set before wakes its task normally."""
+        if self.acquire_nowait(user_id, slots):
+            return
+        waiting = _Waiting(slots)
+        self._lines.setdefault(user_id, deque()).append(waiting)
+        try:
+            await waiting.given.wait()
+        finally:
+            if not waiting.given.is_set():
+                self._remove(user_id, waiting)
+
+    def release(self, user_id: str, slots: Sequence[Slot]) -> None:
+        """Give slots of a user back, to the next users in turn."""
+        self._taken.subtract(slots)
+        self._taken_by.subtract((user_id, slot) for slot in slots)
+        for slot in slots:
+            if not self._taken[slot]:
+                del self._taken[slot]
+            if not self._taken_by[user_id, slot]:
+                del self._taken_by[user_id, slot]
+        self._go_behind(user_id)
+        for waiting_id, line in list(self._lines.items()):
+            for waiting in list(line):
+                if self.acquire_nowait(waiting_id, waiting.slots):
+                    self._remove(waiting_id, waiting)
+                    self._go_behind(waiting_id)
+                    waiting.given.set()
+
+    def _is_free(self, user_id: str, slot: Slot) -> bool:
+        kind, key = slot
+        limit = self._limits[kind]
+        most = limit.of(key)
+        if self._taken[slot] >= most:
+            return False
+        return not limit.is_shared or self._taken_by[user_id, slot] < max(1, most - 1)
+
+    def _go_behind(self, user_id: str) -> None:
+        line = self._lines.pop(user_id, None)
+        if line is not None:
+            self._lines[user_id] = line
+
+    def _remove(self, user_id: str, waiting: _Waiting) -> None:
+        line = self._lines[user_id]
+        line.remove(waiting)
+        if not line:
+            del self._lines[user_id]
 
 
 class FairQueue:
-    """`at_once`: turns that may be taken at the same time; `waiting_max`: requests of one user that
-    wait."""
+    """Turns of users, one at a time for each: `at_once` turns may be taken at the same time, and
+    `waiting_max` requests of one user wait, each for `WAIT_S` at most."""
 
     def __init__(self, at_once: int, *, waiting_max: int = WAITING_MAX) -> None:
-        self._at_once = at_once
         self._waiting_max = waiting_max
-        self._taken: set[str] = set()  # by these users
-        # The requests that wait, by user, never empty; the user that is served next comes first.
-        # Where a turn is free, these are only of users who have one.
-        self._lines: dict[str, deque[trio.Event]] = {}
+        self._slots = FairSlots({"turn": Limit(lambda _: at_once), "user": Limit(lambda _: 1)})
 
     @property
     def is_idle(self) -> bool:
         """Whether no turn is taken, and no request waits."""
-        return not self._taken and not self._lines
+        return self._slots.is_idle
 
     async def take(self, user_id: str) -> int | None:
         """Take a turn, to be given back by `leave`; or the milliseconds to wait before another try.
 
-        A cancelled wait takes none: a turn that was given before wakes its task normally.
+        A cancelled wait takes none.
         """
-        if len(self._taken) < self._at_once and user_id not in self._taken:
-            self._taken.add(user_id)
+        slots = _slots_of(user_id)
+        if self._slots.acquire_nowait(user_id, slots):
             return None
-        if len(self._lines.get(user_id, ())) >= self._waiting_max:
+        if self._slots.waiting_of(user_id) >= self._waiting_max:
             return RETRY_MS
-        turn = trio.Event()
-        self._lines.setdefault(user_id, deque()).append(turn)
-        try:
-            with trio.move_on_after(WAIT_S):
-                await turn.wait()
-        finally:
-            if not turn.is_set():
-                self._remove(user_id, turn)
-        return None if turn.is_set() else RETRY_MS
+        with trio.move_on_after(WAIT_S) as bound:
+            await self._slots.acquire(user_id, slots)
+        return RETRY_MS if bound.cancelled_caught else None
 
     def leave(self, user_id: str) -> None:
-        """Give the turn of a user back; the next user gets it."""
-        self._taken.remove(user_id)
-        line = self._lines.pop(user_id, None)
-        if line is not None:
-            self._lines[user_id] = line  # behind all others
-        for waiting_id in self._lines:
-            if waiting_id not in self._taken:
-                turn = self._lines[waiting_id][0]
-                self._remove(waiting_id, turn)
-                self._taken.add(waiting_id)
-                turn.set()
-                return
+        """Give the turn of a user back, to the next user."""
+        self._slots.release(user_id, _slots_of(user_id))
 
-    def _remove(self, user_id: str, turn: trio.Event) -> None:
-        line = self._lines[user_id]
-        line.remove(turn)
-        if not line:
-            del self._lines[user_id]
+
+def _slots_of(user_id: str) -> Sequence[Slot]:
+    return ("turn", ""), ("user", user_id)

@@ -1,4 +1,4 @@
-"""An answer under way, between what it comes to and the room that watches it.
+"""An open answer, between what it comes to and the room that sees it.
 
 Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
 """
@@ -8,16 +8,16 @@ from typing import Protocol
 
 import trio
 
-from chatd.answers.answer import Answer, Ending, State
-from chatd.answers.asking import Bounds
+from chatd.answers.answer import AnswerContent, AnswerState, Ending
 from chatd.answers.table import Column, Row
+from chatd.answers.terms import Bounds
 from chatd.chat.records import Message, OpenAnswer
 
 CHUNK_ROWS = 200  # rows of one `chat:answer:rows`
 
 
-class Stage(Protocol):
-    """Where a room sees its answers grow."""
+class Display(Protocol):
+    """Shows a room how its answers grow."""
 
     def start(
         self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int
@@ -32,35 +32,35 @@ class Stage(Protocol):
     def end(self, answer: OpenAnswer, fields: Mapping[str, object]) -> None: ...
 
 
-class UnderWay:
-    """What is known of an answer, and how it is told. A `Listener` of a run.
+class ActiveAnswer:
+    """An open answer, and how its room sees it. A `Listener` of an execution.
 
-    `message` is the question; None where it is left over from before a crash. `is_to_read`: nobody
-    has read yet whether it is a question at all, and the room was told nothing.
+    `message` is the question; None where it is left over from before a crash. `is_to_read`: it is
+    not known yet whether it is a question at all, and the room was shown nothing.
     """
 
     def __init__(
-        self, of: OpenAnswer, stage: Stage, bounds: Bounds, message: Message | None
+        self, of: OpenAnswer, display: Display, bounds: Bounds, message: Message | None
     ) -> None:
         self.of = of
         self.message = message
         self.is_to_read = of.is_to_read
         self.ended = trio.Event()
-        self.wanted_end: State | None = None  # cancelled, out of time, or the daemon stops
+        self.wanted_end: AnswerState | None = None  # cancelled, out of time, or the daemon stops
         self.news = trio.Event()  # it is to end, or nothing more comes
-        self.waiting: trio.CancelScope | None = None  # it waits for a place
+        self.waiting: trio.CancelScope | None = None  # what a cancel or the deadline ends at once
         self.is_confirmed: bool | None = None
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s
-        self.answer = Answer(bounds.max_rows, bounds.max_bytes)
-        self._stage = stage
+        self.content = AnswerContent(bounds.max_rows, bounds.max_bytes)
+        self._display = display
         self._index = 0
 
     @property
     def elapsed_ms(self) -> int:
         return round((trio.current_time() - self.began_s) * 1000)
 
-    def want_end(self, state: State) -> None:
+    def want_end(self, state: AnswerState) -> None:
         """It is to end like this, unless it ends by itself before."""
         if self.wanted_end is None:
             self.wanted_end = state
@@ -68,20 +68,20 @@ class UnderWay:
             if self.waiting is not None:
                 self.waiting.cancel()
 
-    def status(self, phase: State) -> None:
+    def status(self, phase: AnswerState) -> None:
         """It has come so far."""
-        if self.answer.go_to(phase):
-            self._stage.status(self.of, phase, self.elapsed_ms)
+        if self.content.go_to(phase):
+            self._display.status(self.of, phase, self.elapsed_ms)
 
     def running(self) -> None:
-        self.status(State.RUNNING)
+        self.status(AnswerState.RUNNING)
 
     def columns(self, columns: Sequence[Column]) -> None:
-        self.answer.set_columns(columns)
-        self.status(State.FETCHING)
+        self.content.set_columns(columns)
+        self.status(AnswerState.FETCHING)
 
     def rows(self, rows: Sequence[Row]) -> None:
-        taken = self.answer.add_rows(rows)
+        taken = self.content.add_rows(rows)
         for start in range(0, len(taken), CHUNK_ROWS):
             self._show(taken[start : start + CHUNK_ROWS])
 
@@ -89,29 +89,29 @@ class UnderWay:
         self.news.set()
 
     def start_over(self) -> bool:
-        """Wait for news again, of another run; False where it is to end, or has rows of the last:
-        another one may give others."""
-        if self.wanted_end is not None or self.answer.rows:
+        """Wait for news again, of another execution; False where it is to end, or has rows of the
+        last one: another may give others."""
+        if self.wanted_end is not None or self.content.rows:
             return False
         self.news = trio.Event()
         return True
 
     def finish_rows(self) -> None:
         """A result without rows has its columns shown all the same."""
-        if not self._index and self.answer.columns is not None:
+        if not self._index and self.content.columns is not None:
             self._show(())
 
     def _show(self, rows: Sequence[Row]) -> None:
-        columns = None if self._index else self.answer.columns
-        self._stage.rows(self.of, self._index, columns, rows)
+        columns = None if self._index else self.content.columns
+        self._display.rows(self.of, self._index, columns, rows)
         self._index += 1
 
     def end_as_wanted(self) -> Ending:
         """The end that was wished for."""
         match self.wanted_end:
-            case State.CANCELLED:
+            case AnswerState.CANCELLED:
                 return Ending.cancelled(is_confirmed=self.is_confirmed)
-            case State.INTERRUPTED:
+            case AnswerState.INTERRUPTED:
                 return Ending.interrupted()
             case _:
                 return Ending.timeout()

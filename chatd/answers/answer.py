@@ -1,12 +1,6 @@
-"""The life of one answer: what it has come to, and its one end (SPEC 6, "Streaming and the end").
+"""The life of one answer: what it has come to, and its one end (docs/protocol, "Answers").
 
-    from          to
-    asked         queued, running, fetching, any end
-    queued        running, fetching, any end
-    running       fetching, any end
-    fetching      any end
-    an end        nothing
-
+It is asked, queued, running and fetching, in this order, each of which may be left out, and ends.
 Ends are done, error, cancelled, timeout and interrupted. Rows are taken within the bounds, and what
 came before an end stays: an answer that was cancelled shows what it had.
 """
@@ -22,7 +16,7 @@ from chatd.answers.table import Column, Row
 from chatd.wire.codes import EXPLANATIONS, Code
 
 
-class State(StrEnum):
+class AnswerState(StrEnum):
     """How far an answer is; the words are those of the wire, but for `asked`."""
 
     ASKED = "asked"
@@ -36,14 +30,13 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-ENDS = frozenset({State.DONE, State.ERROR, State.CANCELLED, State.TIMEOUT, State.INTERRUPTED})
-_NEXT = {
-    State.ASKED: frozenset({State.QUEUED, State.RUNNING, State.FETCHING}) | ENDS,
-    State.QUEUED: frozenset({State.RUNNING, State.FETCHING}) | ENDS,
-    State.RUNNING: frozenset({State.FETCHING}) | ENDS,
-    State.FETCHING: ENDS,
-    **dict.fromkeys(ENDS, frozenset[State]()),
-}
+_PHASES = (
+    AnswerState.ASKED,
+    AnswerState.QUEUED,
+    AnswerState.RUNNING,
+    AnswerState.FETCHING,
+)
+ENDS = frozenset(AnswerState) - frozenset(_PHASES)
 
 
 @attrs.frozen
@@ -51,7 +44,7 @@ class Ending:
     """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
     worth asking again."""
 
-    state: State
+    state: AnswerState
     code: Code | None = None
     sentence: str | None = None
     text: str | None = None
@@ -62,17 +55,17 @@ class Ending:
     @classmethod
     def done(cls, *, is_truncated: bool = False, is_cached: bool = False) -> "Ending":
         """All of it came that may."""
-        return cls(State.DONE, is_truncated=is_truncated, is_cached=is_cached)
+        return cls(AnswerState.DONE, is_truncated=is_truncated, is_cached=is_cached)
 
     @classmethod
     def said(cls, text: str) -> "Ending":
         """There was nothing to ask a database for."""
-        return cls(State.DONE, text=text)
+        return cls(AnswerState.DONE, text=text)
 
     @classmethod
     def failed(cls, code: Code, sentence: str, *, retry_after_ms: int | None = None) -> "Ending":
         """It went wrong; a time that was up is an end of its own."""
-        state = State.TIMEOUT if code is Code.DB_TIMEOUT else State.ERROR
+        state = AnswerState.TIMEOUT if code is Code.DB_TIMEOUT else AnswerState.ERROR
         return cls(state, code, sentence, retry_after_ms=retry_after_ms)
 
     @classmethod
@@ -87,7 +80,7 @@ class Ending:
         sentence = EXPLANATIONS[Code.DB_CANCELLED].sentence
         if is_confirmed is False:
             sentence = "The answer was cancelled; the database did not say that it has stopped."
-        return cls(State.CANCELLED, Code.DB_CANCELLED, sentence)
+        return cls(AnswerState.CANCELLED, Code.DB_CANCELLED, sentence)
 
     @classmethod
     def timeout(cls) -> "Ending":
@@ -98,24 +91,26 @@ class Ending:
     def interrupted(cls) -> "Ending":
         """The daemon stopped, or crashed, before it ended."""
         code = Code.DB_INTERRUPTED
-        return cls(State.INTERRUPTED, code, EXPLANATIONS[code].sentence)
+        return cls(AnswerState.INTERRUPTED, code, EXPLANATIONS[code].sentence)
 
 
-class Answer:
+class AnswerContent:
     """What an answer holds. `max_bytes` is of rows as JSON; beyond a bound, rows are left out."""
 
     def __init__(self, max_rows: int, max_bytes: int) -> None:
         self._max_rows = max_rows
         self._bytes_left = max_bytes
-        self.state = State.ASKED
+        self.state = AnswerState.ASKED
         self.columns: tuple[Column, ...] | None = None
         self.rows: list[Row] = []
         self.is_truncated = False
         self.ending: Ending | None = None
 
-    def go_to(self, phase: State) -> bool:
+    def go_to(self, phase: AnswerState) -> bool:
         """It has come so far; False where it was further, or has ended."""
-        if phase in ENDS or phase not in _NEXT[self.state]:
+        if phase in ENDS or self.state in ENDS:
+            return False
+        if _PHASES.index(phase) <= _PHASES.index(self.state):
             return False
         self.state = phase
         return True

@@ -17,7 +17,7 @@ BYTES_MAX = 32 * 1024 * 1024  # of their rows as JSON, together
 
 
 @attrs.frozen
-class Result:
+class CachedResult:
     """All that an answer brought. `size` is in bytes of JSON."""
 
     columns: tuple[Column, ...]
@@ -36,13 +36,13 @@ class Cache:
         self._ttl_s = ttl_s
         self._results_max = results_max
         self._bytes_max = bytes_max
-        self._results: OrderedDict[tuple[str, Hashable], Result] = OrderedDict()
+        self._results: OrderedDict[tuple[str, Hashable], CachedResult] = OrderedDict()
         self._size = 0
 
     def __len__(self) -> int:
         return len(self._results)
 
-    def get(self, room: str, key: Hashable, now_s: float) -> Result | None:
+    def get(self, room: str, key: Hashable, now_s: float) -> CachedResult | None:
         """The result for a key, while it is good."""
         result = self._results.get((room, key))
         if result is None:
@@ -71,7 +71,7 @@ class Cache:
             return
         self._remove((room, key))
         until_s = now_s + self._ttl_s
-        result = Result(tuple(columns), tuple(rows), is_truncated, until_s, size)
+        result = CachedResult(tuple(columns), tuple(rows), is_truncated, until_s, size)
         self._results[room, key] = result
         self._size += size
         while len(self._results) > self._results_max or self._size > self._bytes_max:

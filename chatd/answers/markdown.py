@@ -1,4 +1,4 @@
-"""What people read of an answer: a table in Markdown, and a sentence for every other end (SPEC 6).
+"""What people read of an answer: a table in Markdown, and a sentence for every other end.
 
 A client that knows only `chat:message` shows this text, as Markdown or as it is; both have to be
 readable. No cell can leave its place in the table, become a link, or open markup: `<` is parted as
@@ -16,6 +16,7 @@ import unicodedata
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
+from chatd.answers.answer import AnswerContent, AnswerState
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
 
@@ -40,6 +41,18 @@ _MARKDOWN = re.compile(
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 # Characters that turn the direction of what follows: a cell could change how the others look.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def readable(content: AnswerContent) -> str:
+    """What an answer that has ended says: its table, or the reason why it has none, or not all."""
+    ending = content.ending
+    assert ending is not None
+    if ending.state is not AnswerState.DONE:
+        text = end_text(ending.state, ending.sentence or "")
+        return with_partial_table(text, content.columns, content.rows)
+    if ending.text is not None:
+        return ending.text
+    return table_text(content.columns or (), content.rows, is_truncated=content.is_truncated)
 
 
 def cell_text(cell: Cell) -> str:
@@ -88,24 +101,17 @@ def empty_text(columns: Sequence[Column]) -> str:
     return f"No rows. Columns: {names}{', ' + ELLIPSIS if len(columns) > COLUMNS_MAX else ''}"
 
 
-def error_text(sentence: str) -> str:
-    """An answer that went wrong, with what is known of why."""
-    return f"This went wrong: {_sentence(sentence)}"
+_BEFORE_SENTENCE = {
+    AnswerState.ERROR: "This went wrong: ",
+    AnswerState.CANCELLED: "",
+    AnswerState.TIMEOUT: "Out of time: ",
+    AnswerState.INTERRUPTED: "Interrupted: ",
+}
 
 
-def cancelled_text(sentence: str) -> str:
-    """An answer that somebody cancelled."""
-    return _sentence(sentence)
-
-
-def timeout_text(sentence: str) -> str:
-    """An answer whose time was up."""
-    return f"Out of time: {_sentence(sentence)}"
-
-
-def interrupted_text(sentence: str) -> str:
-    """An answer that the end of the daemon cut short."""
-    return f"Interrupted: {_sentence(sentence)}"
+def end_text(state: AnswerState, sentence: str) -> str:
+    """An answer that ended in this state, and not with a table."""
+    return _BEFORE_SENTENCE[state] + _escaped(_cut(sentence, SENTENCE_CHARS_MAX))
 
 
 def with_partial_table(text: str, columns: Sequence[Column] | None, rows: Sequence[Row]) -> str:
@@ -113,10 +119,6 @@ def with_partial_table(text: str, columns: Sequence[Column] | None, rows: Sequen
     if columns is None or not rows:
         return text
     return f"{text}\n\nUntil then:\n\n{table_text(columns, rows, is_truncated=False)}"
-
-
-def _sentence(text: str) -> str:
-    return _escaped(_cut(text, SENTENCE_CHARS_MAX))
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 import attrs
 
-from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
+from chatd.answers.life import AnswerRules
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
-from chatd.answers.service import Answers, Rules
-from chatd.answers.sql.reader import Reader, child_command
+from chatd.answers.service import AnswerService
+from chatd.answers.sql.reader import StatementReader, child_command
+from chatd.answers.terms import Bounds, RoomDatabase
 from chatd.chat.markup import Markup
 from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
@@ -33,8 +34,8 @@ class Answering:
 
     databases: Mapping[str, McpDatabase]
     roster: AnswerRoster
-    reader: Reader
-    service: Answers
+    reader: StatementReader
+    service: AnswerService
 
 
 def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
@@ -65,9 +66,11 @@ def build_answering(
         room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
     roster = AnswerRoster(adapter, markup)
-    reader = Reader(child_command(sorted({one.dialect for one in configured.values()})), event_log)
+    reader = StatementReader(
+        child_command(sorted({one.dialect for one in configured.values()})), event_log
+    )
     answers = config.answers
-    service = Answers(
+    service = AnswerService(
         {
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
@@ -78,7 +81,7 @@ def build_answering(
         store.readers,
         reader,
         Cache(answers.cache_ttl_s),
-        Rules(
+        AnswerRules(
             Bounds(answers.max_rows, answers.max_bytes, answers.timeout_s),
             per_user=answers.answers_per_user,
             per_room=answers.answers_per_room,

@@ -15,6 +15,7 @@ from chatd.app.damage import DamageFound
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
+from chatd.auth import FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -22,10 +23,11 @@ from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
-from chatd.engine.session import Handshake, Session, Sessions
+from chatd.engine.session import Handshake, Session
+from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import build_app
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.public import public_app
 from chatd.net.poller import make_poller
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
@@ -189,7 +191,7 @@ class Parts:
         authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
-            settings.make_backoff(),
+            FailureBackoff(),
             tickets.withdraw,
             query_token=config.auth.query_token,
             clock=self.clock,
@@ -241,7 +243,7 @@ class Parts:
             authenticator,
             directory,
             readers,
-            settings.origin_rules(config),
+            settings.cors_policy(config),
             settings.trusted_proxies(config),
             tickets,
             self.clock,
@@ -294,19 +296,19 @@ class Parts:
         engine = Engine(
             self.sessions,
             self.admission,
-            settings.origin_rules(config),
+            settings.cors_policy(config),
             self._make_connection,
             event_log,
             trusted_proxies=settings.trusted_proxies(config),
         )
-        http = HttpLane(
-            build_app(self.status, routes={ANSWERS_PATH: self._downloads.route()}),
+        http = HypercornServer(
+            public_app(self.status.health, routes={ANSWERS_PATH: self._downloads.route()}),
             body_timeout_s=config.server.head_timeout_s,
             report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
         )
         self.door = Listener(
             ListenerSettings(
-                SOCKET_IO_PATH, config.server.head_timeout_s, config.server.max_head_bytes
+                SOCKET_IO_PATH, config.server.head_timeout_s, settings.connection_limits(config)
             ),
             engine,
             self.readiness,

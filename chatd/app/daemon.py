@@ -150,7 +150,7 @@ class BoundedEnd:
 
 
 def _end_process(event_log: EventLog) -> None:
-    """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
+    """End now. The last line of the log has a little time: a pipe without a reader takes none."""
     event_log.record(DaemonStopped(clean=False))
     event_log.settle(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

@@ -120,7 +120,7 @@ def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
 
 
 def _open_unix(path: Path) -> socket.socket:
-    """A socket for this user only, in the place of one that nobody listens at any more.
+    """A socket for this user only, in the place of one that no process listens at any more.
 
     It is named by way of its directory's descriptor: a name may have no more than 107 bytes, a path
     of a state directory may be longer.
@@ -132,7 +132,7 @@ def _open_unix(path: Path) -> socket.socket:
             path.unlink()
 
         def prepare(listener: socket.socket) -> None:
-            os.fchmod(listener.fileno(), 0o600)  # before it is bound: nobody may slip in
+            os.fchmod(listener.fileno(), 0o600)  # before another user can connect
 
         return _open(socket.AF_UNIX, 0, prepare, name, INTERNAL_BACKLOG)
     finally:

@@ -84,8 +84,8 @@ def _open_store(config: Config, state_dir: Path, event_log: EventLog) -> Store:
 def connections_granted(wanted: int) -> int:
     """How many connections, of those wanted, the system grants descriptors for, and spare ones.
 
-    The limit of this process is raised as far as that takes. A connection beyond the number is told
-    when to come back; without a descriptor nothing could be said to it.
+    The limit of this process is raised as far as that takes. A connection beyond the number gets an
+    answer that says when to come back, for which it needs a descriptor.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + DESCRIPTORS_SPARE

@@ -29,7 +29,7 @@ def make_verifier(config: Config, secret: str) -> Verifier:
 
 
 def check_secret(config: Config) -> None:
-    """Refuse a configuration whose tokens anybody could sign. Raises StartFailedError."""
+    """Refuse a configuration whose tokens strangers could sign. Raises StartFailedError."""
     if config.auth.jwt_secret:
         make_verifier(config, config.auth.jwt_secret)
     elif not is_loopback(config.server.host):

@@ -1,32 +1,23 @@
-"""What the parts of the daemon are told of the configuration."""
-
-from typing import Final
+"""From the configuration to what the parts of the daemon take."""
 
 from chatd.app.hosts import authority, is_loopback
 from chatd.auth import (
     ClaimDirectory,
     Directory,
-    FailureBackoff,
     FileDirectory,
     FileEntry,
 )
 from chatd.chat.markup import Markup
 from chatd.config import Config
+from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
 from chatd.engineio import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
-from chatd.net.admission import Admission
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
 from chatd.service.connect import Welcome
 from chatd.service.rate_limits import Rates
 from chatd.wire.events import ServerLimits
-
-# Failed authentications of one address: a few are free, then the wait doubles.
-AUTH_FREE_FAILURES: Final = 10
-AUTH_WAIT_FIRST_S: Final = 1.0
-AUTH_WAIT_MAX_S: Final = 60.0
-AUTH_FORGET_S: Final = 600.0
-AUTH_ADDRESSES_MAX: Final = 10_000
 
 
 def make_directory(config: Config) -> Directory:
@@ -36,17 +27,6 @@ def make_directory(config: Config) -> Directory:
         return ClaimDirectory(directory.claim)
     return FileDirectory(
         {name: FileEntry(one.title, one.users) for name, one in directory.connections.items()}
-    )
-
-
-def make_backoff() -> FailureBackoff:
-    """How long an address waits after bad tokens."""
-    return FailureBackoff(
-        free_failures=AUTH_FREE_FAILURES,
-        base_s=AUTH_WAIT_FIRST_S,
-        cap_s=AUTH_WAIT_MAX_S,
-        forget_after_s=AUTH_FORGET_S,
-        max_addresses=AUTH_ADDRESSES_MAX,
     )
 
 
@@ -64,6 +44,12 @@ def make_admission(config: Config, now_s: float) -> Admission:
     )
 
 
+def connection_limits(config: Config) -> ConnectionLimits:
+    server = config.server
+    # One response may be as large as a payload, and is asked for: it is no backlog.
+    return ConnectionLimits(server.max_head_bytes, server.backlog_bytes + server.max_payload_bytes)
+
+
 def session_settings(config: Config) -> SessionSettings:
     server = config.server
     return SessionSettings(
@@ -75,14 +61,14 @@ def session_settings(config: Config) -> SessionSettings:
     )
 
 
-def origin_rules(config: Config) -> OriginRules:
+def cors_policy(config: Config) -> CorsPolicy:
     """On loopback clients call the daemon by the names of this machine, or by the address on which
     it listens, whichever of 127.0.0.0/8 that is."""
     server = config.server
     if not is_loopback(server.host):
-        return OriginRules(server.origins, is_loopback=False)
+        return CorsPolicy(server.origins, is_loopback=False)
     here = f"http://{authority(server.host, server.port)}"
-    return OriginRules((*server.origins, here), is_loopback=True)
+    return CorsPolicy((*server.origins, here), is_loopback=True)
 
 
 def trusted_proxies(config: Config) -> tuple[Network, ...]:

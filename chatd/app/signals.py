@@ -46,7 +46,7 @@ DRAINS: Final = INSISTENT | {
 }
 LEFT_ALONE: Final = frozenset(
     {
-        *(signal.SIGKILL, signal.SIGSTOP),  # nobody can catch them
+        *(signal.SIGKILL, signal.SIGSTOP),  # they cannot be caught
         *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
         *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
         *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),

@@ -29,7 +29,7 @@ from chatd.observe import (
 from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
-LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe that nobody reads takes none
+LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe without a reader takes none
 
 
 @attrs.frozen

@@ -8,8 +8,8 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
-from chatd.net.http.app import Health
 from chatd.net.http.internal import Reason
+from chatd.net.http.public import Health
 from chatd.service.clients import Clients
 
 STARTING = Reason("starting", "The door is not open yet.")

@@ -11,12 +11,14 @@ from chatd.auth.authenticator import (
 )
 from chatd.auth.backoff import FailureBackoff as FailureBackoff
 from chatd.auth.candidates import pick_token as pick_token
-from chatd.auth.directory import (
+from chatd.auth.directories import (
     ClaimDirectory as ClaimDirectory,
-    Directory as Directory,
-    DirectoryFailed as DirectoryFailed,
     FileDirectory as FileDirectory,
     FileEntry as FileEntry,
+)
+from chatd.auth.directory import (
+    Directory as Directory,
+    DirectoryFailed as DirectoryFailed,
     Grant as Grant,
 )
 from chatd.auth.keyfile import (

@@ -34,5 +34,5 @@ def display_text(value: object) -> str | None:
         return None
     line = " ".join(_UNSEEN.sub("", value).split())[:DISPLAY_TEXT_CHARS].rstrip()
     if not any(character.isprintable() for character in line.replace(" ", "")):
-        return None  # joiners alone, say: a name that nobody could see
+        return None  # joiners alone, say: a name that does not show
     return line

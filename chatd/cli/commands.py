@@ -1,4 +1,4 @@
-"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp`.
+"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp`.
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -104,7 +104,7 @@ def serve(
 
 
 def _mint_hint(loaded: Loaded) -> str:
-    """The command that mints a token which this daemon takes, wherever and by whom it is run.
+    """The command that mints a token for this daemon, whichever directory and user run it.
 
     A place is named unless a bare command finds it too, in an environment that sets nothing.
     """
@@ -121,15 +121,15 @@ def _mint_hint(loaded: Loaded) -> str:
 
 
 def _invite(loaded: Loaded, invitation: Invitation) -> None:
-    """Tell a person how to get in; a token is shown on a terminal only, never in a log."""
+    """Show a person how to get in; a token is shown on a terminal only, never in a log."""
     if invitation.token is None:
         return
     if sys.stdout.isatty():
         text = f"\n  Open {invitation.url}#token={invitation.token}\n\n"
     else:
         text = f"Get a token for {invitation.url} with: {_mint_hint(loaded)}\n"
-    # Past the stream's buffer, which would raise again at exit. Nobody who reads is no reason to
-    # end: the daemon serves without.
+    # Past the stream's buffer, which would raise again at exit. A reader that is gone does not end
+    # the daemon.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), os.fsencode(text))
 
@@ -275,7 +275,7 @@ def health(config_path: Path | None, url: str | None) -> None:
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"
-    # This machine's way out may be a proxy; it is none to a daemon that is asked for by address.
+    # A proxy that the environment names leads outside, not to a daemon with an address.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:

@@ -36,12 +36,12 @@ def db_mcp(
     # Ctrl-C ends it quietly from the first moment: the import takes a second.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
-    from chatd.sqlite_mcp.handle import Place
+    from chatd.sqlite_mcp.handle import DatabaseFile
     from chatd.sqlite_mcp.server import serve
 
     open_missing_streams()
     serve(
-        Place(
+        DatabaseFile(
             database,
             writable,
             max_rows_written or ROWS_WRITTEN_MAX,

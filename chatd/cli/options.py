@@ -49,10 +49,10 @@ def state_dir_of(config: Config) -> Path:
 
 
 def say(text: str) -> None:
-    """Write what was asked for; the end where it cannot be written."""
+    """Write the result of a command; the end where it cannot be written."""
     try:
         click.echo(_for_a_terminal(text))
-    except BrokenPipeError:  # whoever read it has what they want; click ends quietly
+    except BrokenPipeError:  # the reader has what it wants; click ends quietly
         raise
     except OSError as error:
         # What is left in the buffer must not fail once more at exit.
@@ -67,22 +67,22 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def _for_a_terminal(text: str) -> str:
-    """The text, line by line, with what a terminal would obey spelled out: tokens, files and
-    servers of others have a say in it."""
+    """The text, line by line, with what a terminal would obey spelled out: it may quote tokens,
+    files and servers of others."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def hide_words_of_exceptions() -> None:
-    """Show of an exception that nobody caught where it came from, and not what it says: it may
-    quote what was being worked on, and standard error goes into logs."""
+    """Show where an uncaught exception came from, and not what it says: it may quote what was being
+    worked on, and standard error goes into logs."""
 
     def show(error: BaseException | None) -> None:
         if error is not None:
             click.echo(f"chatd: a fault of its own\n{traceback_of(error)}", err=True)
 
     sys.excepthook = lambda _kind, error, _traceback: show(error)
-    threading.excepthook = lambda told: show(told.exc_value)
-    sys.unraisablehook = lambda told: show(told.exc_value)
+    threading.excepthook = lambda hook: show(hook.exc_value)
+    sys.unraisablehook = lambda hook: show(hook.exc_value)
 
 
 def open_missing_streams() -> None:

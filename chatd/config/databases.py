@@ -22,8 +22,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form
-from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.errors import InvalidValue, nearest
 from chatd.config.kinds import (

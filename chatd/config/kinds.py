@@ -28,7 +28,7 @@ MOST_WHOLE = 2**31 - 1
 """Largest count or size: what the C interfaces of sockets and SQLite take."""
 MOST_PORT = 65535
 MOST_RATE = 10**15
-"""A limit above this is held as this: nobody reaches it, and arithmetic on it stays exact."""
+"""A limit above this is held as this: it is never reached, and arithmetic on it stays exact."""
 LEAST_RATE = 1e-6
 """A limit below this is held as this (one in two years), so that waits stay finite."""
 

@@ -22,13 +22,9 @@ class Flushable(Protocol):
     pending: list[Outgoing]  # what the peer is owed and its transport does not have yet
     is_touched: bool  # it is on the flusher's list
 
-    def flush(self) -> None:
-        """Hand what is pending to the transport."""
-        ...
+    def flush(self) -> None: ...
 
-    def crash(self, error: Exception) -> None:
-        """End, for a fault of ours."""
-        ...
+    def fail(self, error: Exception) -> None: ...
 
 
 class Flusher:
@@ -76,8 +72,8 @@ class Flusher:
                 session.is_touched = False
                 try:
                     session.flush()
-                except Exception as error:  # one session's fault must not stop everybody's writes
-                    session.crash(error)
+                except Exception as error:  # one session's fault must not stop the other writes
+                    session.fail(error)
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()
 

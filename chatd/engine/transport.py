@@ -7,6 +7,8 @@ a packet. Knows neither sockets nor HTTP.
 from collections.abc import Generator
 from typing import Any, Protocol
 
+from chatd.net.backlog import Backlog
+
 
 class Work(Protocol):
     """What a packet asks for and has to wait for, as a coroutine.
@@ -22,12 +24,17 @@ class Work(Protocol):
 
 
 class Transport(Protocol):
-    """What carries a session at the moment."""
+    """What carries a session at the moment. Packets come from `session.pending`."""
 
     name: str
 
+    @property
+    def backlog(self) -> Backlog:
+        """What it has taken from the session and the peer has not taken yet."""
+        ...
+
     def flush(self) -> None:
-        """Hand over what is in `session.pending`."""
+        """Take what is pending."""
         ...
 
     def close(self, *, polite: bool) -> None:
@@ -38,32 +45,14 @@ class Transport(Protocol):
         """The peer ended the session by a packet; nothing that is pending matters any more."""
         ...
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether the peer has not taken all that it was sent."""
-        ...
-
-    @property
-    def is_lagging(self) -> bool:
-        """Whether it is so far behind that it is better off without what may be dropped."""
-        ...
-
-    def allow(self, size: int) -> None:
-        """So many bytes do not count as the peer's backlog: it asked for them."""
-        ...
-
-    async def caught_up(self) -> None:
-        """Return when the peer has taken all that it was sent, or is gone."""
-        ...
-
 
 class Probed(Protocol):
     """The transport that carries a session while a WebSocket probes it."""
 
     def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
-        """A message on a WebSocket that is not in charge yet, or was let go."""
+        """A message on a WebSocket that does not carry the session yet, or was let go."""
         ...
 
     def on_probe_lost(self, probe: Transport) -> None:
-        """A WebSocket ended before it was in charge, or long after it was let go."""
+        """A WebSocket ended before it carried the session, or long after it was let go."""
         ...

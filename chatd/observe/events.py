@@ -422,8 +422,8 @@ def traceback_of(error: BaseException) -> str:
     """Where an exception came from: types, files, lines and functions, causes and groups.
 
     No locals, and no messages of exceptions: these quote what was being worked on (`KeyError:
-    '<token>'`, a validation error with the content), and nobody reviews each raise of each library
-    for it. An `OSError` keeps the system's own words (strerror).
+    '<token>'`, a validation error with the content), and no review covers each raise of each
+    library. An `OSError` keeps the system's own words (strerror).
     """
     lines: list[str] = []
     for count, (title, one) in enumerate(_related(error, "error", set())):

@@ -20,6 +20,7 @@ from chatd.wire.events import (
     AnswerColumn,
     AnswerEnd,
     AnswerProgress,
+    AnswerResult,
     AnswerRows,
     AnswerStart,
     ErrorDetails,
@@ -48,13 +49,17 @@ class AnswerRoster:
         self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int
     ) -> None:
         """A question is being answered, until `deadline_ms` at the latest."""
-        packet = event_packet(AnswerStart(*_ids(answer), read_only, dry_run, deadline_ms))
+        packet = event_packet(
+            AnswerStart(**_ids(answer), read_only=read_only, dry_run=dry_run, deadline=deadline_ms)
+        )
         self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(packet)
         self._broadcast(answer, packet)
 
     def status(self, answer: OpenAnswer, phase: str, elapsed_ms: int) -> None:
         """How far it is."""
-        packet = event_packet(AnswerProgress(*_ids(answer), AnswerPhase(phase), elapsed_ms))
+        packet = event_packet(
+            AnswerProgress(**_ids(answer), phase=AnswerPhase(phase), elapsed_ms=elapsed_ms)
+        )
         sent = self._sent(answer)
         if sent is not None:
             sent.status = packet
@@ -64,19 +69,8 @@ class AnswerRoster:
         self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
     ) -> None:
         """The next rows; the first come with their columns."""
-        message_id, reply_to, room = _ids(answer)
-        packet = event_packet(
-            AnswerRows(
-                message_id=message_id,
-                reply_to=reply_to,
-                connection_id=room,
-                index=index,
-                columns=None
-                if columns is None
-                else [AnswerColumn(it.name, it.type) for it in columns],
-                rows=rows,
-            )
-        )
+        shown = None if columns is None else [AnswerColumn(it.name, it.type) for it in columns]
+        packet = event_packet(AnswerRows(**_ids(answer), index=index, columns=shown, rows=rows))
         sent = self._sent(answer)
         if sent is not None:
             sent.rows.append(packet)
@@ -89,8 +83,7 @@ class AnswerRoster:
         if not room:
             self._rooms.pop(answer.connection_id, None)
         error = fields.get("error")
-        end = AnswerEnd(
-            *_ids(answer),
+        result = AnswerResult(
             state=AnswerOutcome(fields["state"]),
             row_count=fields["rowCount"],
             truncated=fields["truncated"],
@@ -98,9 +91,9 @@ class AnswerRoster:
             cached=fields["cached"],
             error=None if error is None else self._details(error),
         )
-        self._broadcast(answer, event_packet(end))
+        self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
 
-    def show(self, client: Client, connection_id: str) -> None:
+    def enter(self, client: Client, connection_id: str) -> None:
         """Send a client that enters a room what the room got of its open answers."""
         for sent in self._rooms.get(connection_id, {}).values():
             client.send_catch_up(sent.start)
@@ -125,5 +118,9 @@ class AnswerRoster:
         self._adapter.broadcast(NAMESPACE, answer.connection_id, packet)
 
 
-def _ids(answer: OpenAnswer) -> tuple[str, str, str]:
-    return answer.answer_id, written_id(answer.question_id), answer.connection_id
+def _ids(answer: OpenAnswer) -> dict[str, str]:
+    return {
+        "message_id": answer.answer_id,
+        "reply_to": written_id(answer.question_id),
+        "connection_id": answer.connection_id,
+    }

@@ -1,4 +1,4 @@
-"""Tokens judged: the authenticator of the daemon, and what a client is told first.
+"""The authenticator of the daemon: tokens, a directory, a back-off.
 
 Bad tokens back off per address (docs/protocol, "Tokens").
 """
@@ -88,8 +88,8 @@ class TokenAuthenticator:
         if credentials.is_renewal:
             return refusal
         if isinstance(error, TokenRefused):
-            # Only bad tokens back off: a neighbour's keeps no good one out, and nobody from hearing
-            # that a token is missing, or has run out.
+            # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
+            # is missing or has run out, the client still gets that code.
             now_s, source = trio.current_time(), counted_as(address)
             wait_s = self._backoff.retry_after_s(source, now_s)
             if wait_s > 0 and code is Code.TOKEN_INVALID:

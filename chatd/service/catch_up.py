@@ -35,10 +35,10 @@ RENDERED_PER_TURN = 10  # messages that are rendered before other tasks get thei
 
 
 class RoomView(Protocol):
-    """What a client that enters a room gets beside the messages."""
+    """What clients in a room get beside the messages."""
 
-    def show(self, client: Client, connection_id: str) -> None:
-        """Send what is known, and from then on what changes."""
+    def enter(self, client: Client, connection_id: str) -> None:
+        """Send the client what is known, and from then on what changes."""
         ...
 
 
@@ -57,7 +57,8 @@ class Stand:
 
 
 class CatchUp:
-    """Brings sockets up to the live stream. `history_page`: the most messages of one page."""
+    """Brings sockets up to the live stream. `history_page`: the most messages of one page, and
+    `page_bytes` the size, rendered, beyond which no more are put on it."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class CatchUp:
         markup: Markup,
         *,
         history_page: int,
+        page_bytes: int = PAGE_BYTES,
     ) -> None:
         self._timelines = timelines
         self._adapter = adapter
@@ -79,6 +81,7 @@ class CatchUp:
         self._answers = answers
         self._markup = markup
         self._history_page = history_page
+        self._page_bytes = page_bytes
 
     async def run(self, client: Client, room: str, stand: Stand) -> None:
         """Bring the client, which holds the room's timeline, into the room.
@@ -91,7 +94,7 @@ class CatchUp:
         if not _wants(client, room):
             return
         self._go_back(client, room)
-        self._presence.show(client, room)
+        self._presence.enter(client, room)
         since, owed = stand.since, stand.owed
         if since is not None and not stand.is_other_log and since <= timelines.last_seq(room):
             carried_from, cursor = since + 1, await self._pages(client, room, since)
@@ -147,7 +150,7 @@ class CatchUp:
         bodies: list[bytes] = []
         size = 0
         for message in page.messages:
-            if message.seq > last_seq or (bodies and size > PAGE_BYTES):
+            if message.seq > last_seq or (bodies and size > self._page_bytes):
                 break
             is_delivered = message.seq in page.delivered
             bodies.append(message_json(message, self._markup, is_delivered))
@@ -193,8 +196,8 @@ class CatchUp:
                 _send(client, timelines.recent_after(room, cursor))
                 self._adapter.join(client.socket, room)
                 client.wanted[room] = None
-                self._typing.show(client, room)
-                self._answers.show(client, room)
+                self._typing.enter(client, room)
+                self._answers.enter(client, room)
                 return
             page = await self._log.page(
                 room, before=None, after=cursor, limit=REPLAY_MESSAGES, thread_id=None

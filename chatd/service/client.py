@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chatd.auth import Grant, Identity
 from chatd.engine.outgoing import Outgoing
-from chatd.net.deadlines import Entry
+from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.rate_limits import Allowance
 from chatd.sockets.emitter import ack_packet
@@ -71,7 +71,7 @@ class Client:
         self.declared: dict[str, PresenceStatus] | None = None
         self.missed: dict[str, set[str]] | None = None
         self.allowance = allowance
-        self.deadline_entry: Entry | None = None
+        self.deadline_entry: TimerEntry | None = None
         self.expires_s = math.inf  # on Trio's clock, with leeway
         self.is_expiry_announced = False
 
@@ -84,6 +84,11 @@ class Client:
     def log_id(self) -> str:
         """Its session as logs name it."""
         return self.socket.session.log_id
+
+    @property
+    def address(self) -> str:
+        """Where its peer is."""
+        return self.socket.session.address
 
     @property
     def is_lagging(self) -> bool:
@@ -139,4 +144,8 @@ class Client:
 
     def on_deadline(self, now_s: float) -> float:
         """Something is due for its token."""
-        return self._token_clock.on_deadline(self, now_s)
+        try:
+            return self._token_clock.on_deadline(self, now_s)
+        except Exception as error:  # one client's fault must not stop everybody's deadlines
+            self.socket.session.fail(error)
+            return math.inf

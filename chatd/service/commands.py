@@ -24,7 +24,7 @@ from chatd.chat.messages import (
 )
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
 from chatd.service.client import Client
-from chatd.service.senders import Sender, TaskOrigin
+from chatd.service.senders import Origin, TaskOrigin
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
@@ -33,22 +33,24 @@ T = TypeVar("T")
 Settling: TypeAlias = SendMessage | JoinRooms | Acknowledge | TrimQueues | Barrier
 
 
-def deliver(mailbox: Mailbox[T], command: T, sender: Sender) -> Coroutine[Any, Any, None] | None:
+def deliver(
+    mailbox: Mailbox[T], command: T, origin: Origin | TaskOrigin
+) -> Coroutine[Any, Any, None] | None:
     """Give a command to an actor; where its mailbox is full, the coroutine waits for space."""
     if mailbox.offer(command):
         return None
-    return _deliver_later(mailbox, command, sender)
+    return _deliver_later(mailbox, command, origin)
 
 
-async def _deliver_later(mailbox: Mailbox[T], command: T, sender: Sender) -> None:
-    while not sender.is_gone:
+async def _deliver_later(mailbox: Mailbox[T], command: T, origin: Origin | TaskOrigin) -> None:
+    while not origin.is_gone:
         if mailbox.offer(command):
             return
         if mailbox.is_closed:
-            sender.refuse(Refusal(Code.DRAINING))
+            origin.refuse(Refusal(Code.DRAINING))
             return
         await mailbox.space()
-    sender.settle()
+    origin.settle()
 
 
 class Commands:

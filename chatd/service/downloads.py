@@ -29,14 +29,14 @@ from chatd.auth import (
 from chatd.net.addresses import Network, client_address
 from chatd.net.http.app import (
     Headers,
+    HttpRoute,
     Request,
     Response,
-    Route,
     json_response,
     method_not_allowed,
     refusal,
 )
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from chatd.observe.clock import Clock
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
 from chatd.store import MessageReader, StoreClosed, StoreReadFailed
@@ -74,7 +74,7 @@ class Downloads:
         authenticator: Authenticator,
         directory: Directory,
         log: MessageReader,
-        origins: OriginRules,
+        origins: CorsPolicy,
         trusted_proxies: Sequence[Network],
         tickets: DownloadTickets,
         clock: Clock,
@@ -87,11 +87,11 @@ class Downloads:
         self._trusted_proxies = trusted_proxies
         self._tickets = tickets
 
-    def route(self) -> Route:
+    def route(self) -> HttpRoute:
         """All of them, as one route."""
         methods = frozenset({"GET", "POST"})
-        return Route(
-            self._answer, methods, max_body_bytes=0, origins=self._origins, headers=_GUARDED
+        return HttpRoute(
+            self._answer, methods, max_body_bytes=0, cors=self._origins, headers=_GUARDED
         )
 
     async def _answer(self, request: Request) -> Response:

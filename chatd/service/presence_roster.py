@@ -1,6 +1,6 @@
 """Presence between clients and its actor (docs/protocol, "Presence").
 
-The store holds what rooms were last told: a client that joins gets it as a snapshot, and every
+The store holds what was last sent to rooms: a client that joins gets it as a snapshot, and every
 change of it is sent, so that a view which began with a snapshot and followed all changes equals the
 store. The actor's machine knows more: sockets, graces, the last sign of each user, which is sent
 with a change and stands in a snapshot. Started again, it begins from the store and from the clients
@@ -41,7 +41,7 @@ from chatd.wire.names import PresenceStatus
 
 
 class PresenceRoster:
-    """Who is in each room as it was last told, and the way to the actor."""
+    """Which users are in each room, as it was last sent, and the way to the actor."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class PresenceRoster:
         self.machine = machine
         volatile.presence = self.snapshot
 
-    def show(self, client: Client, connection_id: str) -> None:
+    def enter(self, client: Client, connection_id: str) -> None:
         """The client is in the room from now on, and gets a snapshot of it."""
         identity = client.identity
         self._mailbox.put(Arrive(client.socket, connection_id, identity.user_id, identity.name))

@@ -1,7 +1,7 @@
-"""What rooms were last told of their users: who is there, who types.
+"""Presence and typing as rooms know them: the last change of each user that was sent to a room.
 
-Readers are shown what is in here, and then what changes; an actor that is started again begins from
-it. Where several nodes serve a room, this is what they share.
+A client that joins gets what is in here, and then what changes; an actor that is started again
+begins from it. Where several nodes serve a room, this is what they share.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class PresenceStore(Protocol[T]):
-    """A value for each user of a room, as the room was last told."""
+    """A value for each user of a room, as it was last sent to the room."""
 
     def rooms(self) -> Collection[str]:
         """The rooms of which something is kept."""
@@ -23,11 +23,11 @@ class PresenceStore(Protocol[T]):
         ...
 
     def put(self, connection_id: str, user_id: str, value: T) -> None:
-        """The room is told this of the user."""
+        """The room gets this value of the user."""
         ...
 
     def drop(self, connection_id: str, user_id: str) -> None:
-        """The room is told that the user is there no more, or does not type."""
+        """The room learns that the user is there no more, or types no more."""
         ...
 
 

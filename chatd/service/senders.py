@@ -1,7 +1,6 @@
 """Where commands to actors come from, and how they learn the outcome."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import trio
 
@@ -13,23 +12,6 @@ from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Refusal
 from chatd.wire.events import SentMessage
 from chatd.wire.names import ClientEvent
-
-
-class Sender(Protocol):
-    """The party waiting for a command's outcome."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it waits no more."""
-        ...
-
-    def refuse(self, refusal: Refusal) -> None:
-        """The command is not carried out."""
-        ...
-
-    def settle(self) -> None:
-        """The command has come to its end."""
-        ...
 
 
 class Origin:

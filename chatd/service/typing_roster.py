@@ -1,7 +1,7 @@
 """Typing between clients and its actor (docs/protocol, "Typing").
 
-The store holds who types, as rooms were last told: a client that joins gets it, and an actor that
-is started again begins from it.
+The store holds which users type, as it was last sent to rooms: a client that joins gets it, and an
+actor that is started again begins from it.
 """
 
 from collections.abc import Collection, Coroutine, Sequence
@@ -34,8 +34,8 @@ from chatd.wire.events import TypingNotice
 
 
 class TypingRoster:
-    """Who types in each room as it was last told, and the way to the actor. The store holds the
-    name of each."""
+    """Which users type in each room, as it was last sent, and the way to the actor. The store holds
+    the name of each."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class TypingRoster:
         self._clients = clients
         self._markup = markup
         self._clock = clock
-        # Who may type, by room and user, told or not: a message ends it. The value is the last
-        # start that is on its way to the actor, None where the store has all of them.
+        # Users who may type, by room, known to the room or not: a message ends it. The value is the
+        # last start that is on its way to the actor, None where the store has all of them.
         self._started: dict[tuple[str, str], StartTyping | None] = {}
         self.machine = machine
         volatile.typing = self.packets_of
@@ -80,8 +80,8 @@ class TypingRoster:
             if start is not None and start.socket is client.socket:
                 self._arrived(start)  # or it never will
 
-    def show(self, client: Client, connection_id: str) -> None:
-        """Send a client that has entered a room who types there."""
+    def enter(self, client: Client, connection_id: str) -> None:
+        """Send a client that has entered a room which users type there."""
         others = [it for it in self._store.room(connection_id) if it != client.user_id]
         for packet in self.packets_of(connection_id, others):
             client.send_catch_up(packet)

@@ -1,7 +1,7 @@
 """From events and acks to packets of Engine.IO; nothing else writes its digit for a message.
 
-The chat's own payloads go to the main namespace, where the chat lives. Each is encoded once,
-whoever gets it: the head of an event is made once for all events of its name.
+The chat's own payloads go to the main namespace, where the chat lives. A packet is encoded once for
+all sockets that get it; the head of an event is made once for all events of its name.
 """
 
 from typing import Any

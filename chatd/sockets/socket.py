@@ -18,8 +18,8 @@ from chatd.socketio import (
     AckReceived,
     ConnectRequested,
     Decoder,
-    Disconnected,
     Event,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
 )
@@ -96,6 +96,7 @@ class SocketIOConnection:
         "_adapter",
         "_answers",
         "_app",
+        "_attachments_due_s",
         "_decoder",
         "_namespaces",
         "_sockets",
@@ -106,7 +107,12 @@ class SocketIOConnection:
     )
 
     def __init__(
-        self, session: Session, handshake: Handshake, app: Application, adapter: Adapter
+        self,
+        session: Session,
+        handshake: Handshake,
+        app: Application,
+        adapter: Adapter,
+        attachments_due_s: float = ATTACHMENTS_DUE_S,
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
@@ -114,7 +120,8 @@ class SocketIOConnection:
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
         self._adapter = adapter
-        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
+        self._attachments_due_s = attachments_due_s
+        self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
         self._answers: dict[int, Callable[[list[Any]], None]] | None = None
@@ -145,7 +152,7 @@ class SocketIOConnection:
                 if self.session.is_over:
                     return None
                 return self._app.on_connect(self, namespace, auth)
-            case Disconnected(namespace):
+            case NamespaceLeft(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
                 on_answer = self._answers.pop(ack_id, None) if self._answers else None
@@ -196,7 +203,7 @@ class SocketIOConnection:
             self._answers.pop(ack_id, None)
 
     def on_heartbeat(self, now_s: float) -> None:
-        self._decoder.give_up_late(now_s, ATTACHMENTS_DUE_S)
+        self._decoder.give_up_late(now_s, self._attachments_due_s)
 
     def on_close(self, reason: DisconnectReason) -> None:
         for socket in list(self._sockets.values()):

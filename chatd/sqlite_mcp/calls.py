@@ -14,8 +14,8 @@ import trio
 
 from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
 from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
-from chatd.sqlite_mcp.collecting import Chunks, Whole
-from chatd.sqlite_mcp.handle import Place
+from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows
+from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import Outcome, answer
 from chatd.wire.codes import EXPLANATIONS, Code
@@ -38,7 +38,7 @@ Send = Callable[[int, str], Awaitable[None]]
 class Calls:
     """Answers the calls of one client about one database."""
 
-    _place: Place
+    _place: DatabaseFile
     _statements: trio.CapacityLimiter = attrs.field(
         factory=lambda: trio.CapacityLimiter(STATEMENTS_MAX)
     )
@@ -64,7 +64,7 @@ class Calls:
 
     async def _run(self, request: Request, terms: Terms, progress: "_Progress") -> dict[str, Any]:
         is_look = isinstance(request, ListTables | DescribeTable)
-        rows = Whole() if progress.send is None else Chunks(progress.send_from_thread)
+        rows = KeptRows() if progress.send is None else ChunkedRows(progress.send_from_thread)
         interrupt = Interrupt()
 
         def read() -> Outcome | DatabaseFailed | None:
@@ -75,7 +75,7 @@ class Calls:
                 return failure
             except Interrupted:
                 return None
-            if isinstance(rows, Chunks):
+            if isinstance(rows, ChunkedRows):
                 rows.finish()
             return outcome
 
@@ -138,14 +138,14 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-def _result(outcome: Outcome, rows: Whole | Chunks) -> dict[str, Any]:
+def _result(outcome: Outcome, rows: KeptRows | ChunkedRows) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    if isinstance(rows, Whole):
+    if isinstance(rows, KeptRows):
         result[Field.COLUMNS.value] = columns_as_json(rows.told)
         result[Field.ROWS.value] = rows.kept
     result[Field.ROW_COUNT.value] = outcome.row_count
     result[Field.TRUNCATED.value] = outcome.is_truncated
-    if isinstance(rows, Chunks):
+    if isinstance(rows, ChunkedRows):
         result[Field.CHUNKS.value] = rows.sent
     if outcome.rows_written is not None:
         result[Field.ROWS_WRITTEN.value] = outcome.rows_written

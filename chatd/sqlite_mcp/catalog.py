@@ -12,7 +12,7 @@ import attrs
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, Scope, fold
+from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, fold
 from chatd.sqlite_mcp.statement import rejected, shown
 from chatd.wire.codes import Code
 
@@ -32,7 +32,7 @@ Values = tuple[object, ...]
 
 
 @attrs.frozen
-class Table:
+class CatalogTable:
     """A table by its name; `kind` is SQLite's word: table, view, virtual or shadow."""
 
     name: str
@@ -43,9 +43,9 @@ class Table:
 class Catalog:
     """The tables that a connection finds, and which of them a call may touch."""
 
-    def __init__(self, tables: Sequence[Table], narrowing: Sequence[str] | None) -> None:
+    def __init__(self, tables: Sequence[CatalogTable], narrowing: Sequence[str] | None) -> None:
         self._tables = {fold(table.name): table for table in tables}
-        self.scope = Scope.of({key: one.kind for key, one in self._tables.items()}, narrowing)
+        self.scope = TableScope.of({key: one.kind for key, one in self._tables.items()}, narrowing)
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, narrowing: Sequence[str] | None) -> "Catalog":
@@ -54,7 +54,9 @@ class Catalog:
         for source in sorted(ROW_SOURCES):
             with contextlib.suppress(sqlite3.OperationalError):  # an SQLite without JSON
                 connection.execute(f"SELECT 1 FROM {source}('[]')").fetchall()
-        return cls([Table(name, kind, count) for _, name, kind, count, *_ in rows], narrowing)
+        return cls(
+            [CatalogTable(name, kind, count) for _, name, kind, count, *_ in rows], narrowing
+        )
 
     def tables(self) -> list[Values]:
         """The tables and views in scope, by name; not what SQLite keeps for itself."""
@@ -66,7 +68,7 @@ class Catalog:
             and self.scope.holds(key)
         ]
 
-    def find(self, name: str) -> Table:
+    def find(self, name: str) -> CatalogTable:
         """The table of that name, which may have its schema before it.
 
         Raises `DatabaseFailed` where none is, or it is out of scope.

@@ -27,7 +27,7 @@ class Rows(Protocol):
         ...
 
 
-class Whole:
+class KeptRows:
     """Keeps all rows."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Whole:
         pass
 
 
-class Chunks:
+class ChunkedRows:
     """Sends rows on in chunks: the first row at once, then more and more of them together.
 
     `send` gets the message of a chunk, and may wait until it is on its way. Rows

@@ -36,7 +36,7 @@ _LIMITS = {
 
 
 @attrs.frozen
-class Place:
+class DatabaseFile:
     """The database file, whether calls may ask to write to it, and how much each may."""
 
     path: Path
@@ -63,7 +63,7 @@ class Handle(sqlite3.Connection):
         super().close()
 
 
-def open_handle(place: Place, will_write: bool) -> Handle:
+def open_handle(place: DatabaseFile, will_write: bool) -> Handle:
     """Open the file; it must be there. Raises `sqlite3.Error`.
 
     Loading extensions is off in SQLite, and nothing here turns it on.
@@ -101,7 +101,7 @@ def _bound(connection: Handle, will_write: bool) -> None:
     bound_functions(connection, connection.aside)
 
 
-def bound_growth(connection: sqlite3.Connection, place: Place) -> None:
+def bound_growth(connection: sqlite3.Connection, place: DatabaseFile) -> None:
     """No statement on the connection makes the file longer than it may from now on."""
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()

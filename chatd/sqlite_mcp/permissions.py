@@ -23,6 +23,7 @@ from enum import Enum, auto
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES
 from chatd.sqlite_mcp.statement import read_only, rejected, shown
 
 MAIN = "main"
@@ -33,32 +34,10 @@ CALLS_MAX = 100
 """Calls of functions in one statement. SQLite heeds an interrupt at jumps alone, and a statement of
 two thousand calls has none between them."""
 
-ROW_SOURCES = frozenset({"json_each", "json_tree"})
+ROW_SOURCES = frozenset(map(str.lower, SQLITE_ROW_SOURCES))
 """Functions that stand in FROM."""
-
-_FUNCTIONS_ALLOWED = """
-avg count group_concat string_agg max min sum total median percentile percentile_cont
-percentile_disc row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value
-last_value nth_value
-
-char concat concat_ws format glob hex instr length like lower ltrim octet_length printf quote
-replace rtrim soundex substr substring trim unhex unicode unistr unistr_quote upper zeroblob
-
-abs ceil ceiling floor round sign trunc mod pow power sqrt exp ln log log10 log2 pi radians degrees
-acos acosh asin asinh atan atan2 atanh cos cosh sin sinh tan tanh random randomblob
-coalesce ifnull iif if nullif likelihood likely unlikely typeof sqlite_version
-
-date time datetime julianday unixepoch strftime timediff
-current_date current_time current_timestamp
-
-json json_array json_array_length json_error_position json_extract json_insert json_object
-json_pretty json_quote json_remove json_replace json_set json_type json_valid
-json_group_array json_group_object -> ->>
-
-match bm25 highlight snippet
-"""
-FUNCTIONS = frozenset(_FUNCTIONS_ALLOWED.split())
-"""Not json_patch: its time grows with the square of its keys, and nothing stops it."""
+FUNCTIONS = frozenset(map(str.lower, SQLITE_FUNCTIONS)) | {"->", "->>"}
+"""What may be called; SQLite has these two operators as functions."""
 
 # What comes after the name of a virtual table in those of its shadow tables (FTS3 to 5, R-tree,
 # Geopoly: xShadowName).
@@ -104,7 +83,7 @@ def fold(name: str) -> str:
 
 
 @attrs.frozen
-class Scope:
+class TableScope:
     """The tables that a call may touch.
 
     `known` is the kind of every table that is there, by folded name: table, view, virtual or shadow
@@ -115,7 +94,7 @@ class Scope:
     narrowing: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, known: Mapping[str, str], tables: Iterable[str] | None) -> "Scope":
+    def of(cls, known: Mapping[str, str], tables: Iterable[str] | None) -> "TableScope":
         """The scope for the narrowing of a call."""
         return cls(known, None if tables is None else frozenset(map(fold, tables)))
 
@@ -187,7 +166,7 @@ class Authorizer:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: TableScope,
         may_write: bool,
         leading_word: str = "",
         typing_view: str | None = None,

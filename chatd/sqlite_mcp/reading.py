@@ -33,15 +33,15 @@ from chatd.sqlite_mcp.catalog import (
 from chatd.sqlite_mcp.collecting import Rows
 from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
-    Place,
+    DatabaseFile,
     bound_growth,
     bytes_beside,
     forbid_writes,
     open_handle,
 )
 from chatd.sqlite_mcp.interrupt import Interrupt
-from chatd.sqlite_mcp.permissions import MAIN, Authorizer, Scope, fold
-from chatd.sqlite_mcp.statement import Kind, first_word, kind_of, rejected, shown
+from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope, fold
+from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
 
 SAMPLE_ROWS = 20
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def answer(
-    place: Place, request: Request, terms: Terms, rows: Rows, interrupt: Interrupt
+    place: DatabaseFile, request: Request, terms: Terms, rows: Rows, interrupt: Interrupt
 ) -> Outcome:
     """Carry a request out and feed its rows to `rows`.
 
@@ -81,7 +81,7 @@ def answer(
 
 @attrs.define
 class _Call:
-    _place: Place
+    _place: DatabaseFile
     _terms: Terms
     _rows: Rows
     _interrupt: Interrupt
@@ -96,11 +96,14 @@ class _Call:
             case RunStatement(sql):
                 kind = kind_of(sql, may_write)
                 # WITH may write too; nothing else that reads does.
-                if may_write and (kind is Kind.WRITING or first_word(sql) == "WITH"):
+                if may_write and (kind is StatementKind.WRITING or first_word(sql) == "WITH"):
                     return self._guarded(True, lambda connection: self._write(connection, sql))
                 return self._guarded(False, lambda connection: self._read(connection, sql))
             case ExplainStatement(sql):
-                if kind_of(sql, may_write) is Kind.EXPLAINING or first_word(sql) == "PRAGMA":
+                if (
+                    kind_of(sql, may_write) is StatementKind.EXPLAINING
+                    or first_word(sql) == "PRAGMA"
+                ):
                     raise rejected("Only a statement that reads or writes rows has a plan.")
                 return self._guarded(
                     False, lambda connection: self._explain(connection, sql, may_write)
@@ -184,7 +187,7 @@ class _Call:
         sql = f"SELECT * FROM {MAIN}.{quoted(table.name)} LIMIT {most}"
         return self._run_reading(connection, catalog.scope, sql)
 
-    def _run_reading(self, connection: sqlite3.Connection, scope: Scope, sql: str) -> Outcome:
+    def _run_reading(self, connection: sqlite3.Connection, scope: TableScope, sql: str) -> Outcome:
         self._check(connection, sql, Authorizer(scope, may_write=False))
         connection.set_authorizer(None)
         types = self._types(connection, sql, scope)
@@ -254,7 +257,7 @@ class _Call:
         connection.set_authorizer(authorizer)
 
     def _types(
-        self, connection: sqlite3.Connection, sql: str, scope: Scope
+        self, connection: sqlite3.Connection, sql: str, scope: TableScope
     ) -> Sequence[str | None]:
         """The declared types of the columns of a statement; empty where SQLite does not tell.
 

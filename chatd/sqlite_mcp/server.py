@@ -26,7 +26,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.observe import InternalError, StreamLog, bridge, open_log
 from chatd.sqlite_mcp.arguments import WrongArgument, input_schema, read_arguments
 from chatd.sqlite_mcp.calls import Calls, Send
-from chatd.sqlite_mcp.handle import Place, bound_memory
+from chatd.sqlite_mcp.handle import DatabaseFile, bound_memory
 from chatd.sqlite_mcp.stdio import standard_streams
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -44,7 +44,7 @@ _DESCRIPTIONS: Mapping[Tool, str] = {
 }
 
 
-def serve(place: Place) -> None:
+def serve(place: DatabaseFile) -> None:
     """Answer one client on standard input and output until it is gone, or a signal comes."""
     bound_memory()
     log = open_log("auto", "error", sys.stderr, sys.stderr.isatty())
@@ -52,7 +52,7 @@ def serve(place: Place) -> None:
         trio.run(_serve, place, log)
 
 
-async def _serve(place: Place, log: StreamLog) -> None:
+async def _serve(place: DatabaseFile, log: StreamLog) -> None:
     is_ending = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_in_time, is_ending)

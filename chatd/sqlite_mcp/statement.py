@@ -21,7 +21,7 @@ _BLANK = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-class Kind(Enum):
+class StatementKind(Enum):
     """What a statement is, by its first word."""
 
     READING = auto()
@@ -45,18 +45,18 @@ _FORBIDDEN = frozenset(
     }
 )
 _KINDS = {
-    "SELECT": Kind.READING,
-    "VALUES": Kind.READING,
-    "WITH": Kind.READING,  # or writing: the authorizer sees which
-    "PRAGMA": Kind.READING,
-    "EXPLAIN": Kind.EXPLAINING,
-    "INSERT": Kind.WRITING,
-    "REPLACE": Kind.WRITING,
-    "UPDATE": Kind.WRITING,
-    "DELETE": Kind.WRITING,
-    "CREATE": Kind.WRITING,
-    "ALTER": Kind.WRITING,
-    "DROP": Kind.WRITING,
+    "SELECT": StatementKind.READING,
+    "VALUES": StatementKind.READING,
+    "WITH": StatementKind.READING,  # or writing: the authorizer sees which
+    "PRAGMA": StatementKind.READING,
+    "EXPLAIN": StatementKind.EXPLAINING,
+    "INSERT": StatementKind.WRITING,
+    "REPLACE": StatementKind.WRITING,
+    "UPDATE": StatementKind.WRITING,
+    "DELETE": StatementKind.WRITING,
+    "CREATE": StatementKind.WRITING,
+    "ALTER": StatementKind.WRITING,
+    "DROP": StatementKind.WRITING,
 }
 
 
@@ -83,7 +83,7 @@ def first_word(sql: str) -> str:
     return word.group().upper() if word else ""
 
 
-def kind_of(sql: str, may_write: bool) -> Kind:
+def kind_of(sql: str, may_write: bool) -> StatementKind:
     """What kind of statement this is. Raises `DatabaseFailed` where it may not run in any case."""
     if "\0" in sql:
         raise rejected("A statement holds no NUL character.")
@@ -101,6 +101,6 @@ def kind_of(sql: str, may_write: bool) -> Kind:
     kind = _KINDS.get(word)
     if kind is None:
         raise DatabaseFailed(Code.DB_SYNTAX, f"No statement begins with {shown(word)}.")
-    if kind is Kind.WRITING and not may_write:
+    if kind is StatementKind.WRITING and not may_write:
         raise read_only()
     return kind

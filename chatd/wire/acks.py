@@ -10,8 +10,17 @@ from typing import Annotated, Literal
 import orjson
 
 from chatd.socketio.static import statically_frozen
-from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import ErrorDetails, Payload, PublishedMessage, RoomHistory, SentMessage
+from chatd.wire.codes import Refusal
+from chatd.wire.events import (
+    ErrorCode,
+    ErrorDetails,
+    IsRetryable,
+    Payload,
+    PublishedMessage,
+    RetryAfter,
+    RoomHistory,
+    SentMessage,
+)
 from chatd.wire.fields import Note
 from chatd.wire.names import AnswerOutcome, PresenceStatus
 
@@ -40,7 +49,7 @@ class PresenceAck(AckPayload):
 @statically_frozen(kw_only=True)
 class RoomAck(AckPayload):
     """To `connection:join` and `connection:leave`. A client that leaves a room which it may not
-    use is not told where the room stands."""
+    use does not learn where the room stands."""
 
     connection_id: Annotated[str | None, Note("The room, where its name is an id.")] = None
     last_seq: Annotated[int | None, Note("The newest seq of the room.")] = None
@@ -107,9 +116,9 @@ class RefusedAck(Payload):
 class ConnectErrorData(Payload):
     """The `data` of a CONNECT_ERROR; its sentence stands beside it, as `message`."""
 
-    code: Annotated[Code, Note("A stable name for what went wrong.")]
-    retryable: Annotated[bool, Note("Whether the same request may succeed later.")]
-    retry_after_ms: Annotated[int | None, Note("When a retry may succeed.", unit="ms")] = None
+    code: ErrorCode
+    retryable: IsRetryable
+    retry_after_ms: RetryAfter = None
     path: Annotated[str | None, Note("The field of the handshake that is wrong.")] = None
 
     @classmethod

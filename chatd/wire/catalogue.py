@@ -77,9 +77,8 @@ def catalogue() -> dict[str, Any]:
     types: dict[str, Any] = {}
     server_events: dict[str, list[str]] = {event: [] for event in ServerEvent}
     for kind in PAYLOADS:
-        _refer(kind, types)
-        if issubclass(kind, EventPayload):
-            server_events[kind.event].append(kind.__name__)
+        if issubclass(kind, EventPayload) and hasattr(kind, "event"):
+            server_events[kind.event].append(_refer(kind, types))
     client_events = {
         event: {"payload": _refer(payload, types), "ack": _refer(ack, types)}
         for event, (payload, ack) in CLIENT_EVENTS.items()

@@ -1,7 +1,7 @@
-"""Every error code of the wire, with its sentence and whether a retry helps (SPEC 3, "Codes").
+"""Every error code of the wire, with its sentence and whether a retry helps.
 
-This table is the only home of codes. A `Refusal` is a value: the rules return it, the server turns
-it into an ack and an error event.
+This table is the only home of codes (docs/protocol, "Codes"). A `Refusal` is a value: rules return
+it, the service turns it into an ack and an error event.
 """
 
 from collections.abc import Mapping
@@ -153,7 +153,7 @@ class Refusal:
 
     @property
     def sentence(self) -> str:
-        """What to tell a person."""
+        """The sentence for people."""
         return self.message or EXPLANATIONS[self.code].sentence
 
     @property

@@ -21,10 +21,17 @@ from chatd.wire.names import (
     PresenceStatus,
     ServerEvent,
 )
-from chatd.wire.payloads import Context
+from chatd.wire.payloads import Context, Room
 
 Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
 Row: TypeAlias = Sequence[Cell]
+
+ErrorCode: TypeAlias = Annotated[Code, Note("A stable name for what went wrong.")]
+ErrorPath: TypeAlias = Annotated[str | None, Note("The wrong field, as `context.tables[3]`.")]
+ErrorSentence: TypeAlias = Annotated[str, Note("A sentence for people.")]
+IsRetryable: TypeAlias = Annotated[bool, Note("Whether the same request may succeed later.")]
+RetryAfter: TypeAlias = Annotated[int | None, Note("When a retry may succeed.", unit="ms")]
+UserName: TypeAlias = Annotated[str | None, Note("The user's name for people.")]
 
 NULL = orjson.Fragment(b"null")  # for an optional field that is there, and says nothing
 
@@ -46,13 +53,11 @@ class EventPayload(Payload):
 class ErrorDetails(Payload):
     """Why something was refused or has failed."""
 
-    code: Annotated[Code, Note("A stable name for what went wrong.")]
-    message: Annotated[str, Note("A sentence for people.")]
-    retryable: Annotated[bool, Note("Whether the same request may succeed later.")]
-    retry_after_ms: Annotated[int | None, Note("When a retry may succeed.", unit="ms")] = None
-    path: Annotated[
-        str | None, Note("The field of the request that is wrong, as `context.tables[3]`.")
-    ] = None
+    code: ErrorCode
+    message: ErrorSentence
+    retryable: IsRetryable
+    retry_after_ms: RetryAfter = None
+    path: ErrorPath = None
 
     @classmethod
     def of(cls, refusal: Refusal) -> "ErrorDetails":
@@ -69,7 +74,7 @@ class ErrorDetails(Payload):
 class RoomStanding(Payload):
     """A room that the user may use."""
 
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     last_seq: Annotated[int, Note("The seq of its newest message; 0 where it has none.")]
     unread: Annotated[int, Note("Messages that the room's queue holds for the user.")]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
@@ -105,7 +110,7 @@ class StatusConnected(EventPayload):
     resumed: Annotated[bool, Note("Whether the client has said in `since` what it has.")]
     rooms: Annotated[Sequence[RoomStanding], Note("All rooms that the user may use.")]
     limits: Annotated[ServerLimits, Note("The limits that a client can keep to by itself.")]
-    name: Annotated[str | None, Note("The user's name for people.")] = None
+    name: UserName = None
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
     )
@@ -146,7 +151,7 @@ class RoomRevoked(EventPayload):
     """The client was taken out of a room that its new token does not give."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_LEFT
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     code: Annotated[Literal[Code.FORBIDDEN_ROOM], Note("Why.")] = Code.FORBIDDEN_ROOM
 
 
@@ -161,8 +166,8 @@ class AnswerColumn(Payload):
 
 
 @statically_frozen(kw_only=True)
-class AnswerTable(Payload):
-    """How an answer has ended, and all of its table."""
+class AnswerResult(Payload):
+    """How an answer has ended."""
 
     state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
@@ -170,6 +175,12 @@ class AnswerTable(Payload):
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
     cached: Annotated[bool, Note("Whether it was known from before.")]
     error: Annotated[ErrorDetails | None, Note("What went wrong.")] = None
+
+
+@statically_frozen(kw_only=True)
+class AnswerTable(AnswerResult):
+    """How an answer has ended, and all of its table."""
+
     columns: Annotated[Sequence[AnswerColumn], Note("Its columns.")]
     rows: Annotated[Sequence[Row], Note("Its rows; a cell of bytes is `{$bytes: base64}`.")]
 
@@ -205,7 +216,7 @@ class RoomHistory(EventPayload):
     """Messages of a room, in the order of their seqs."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_HISTORY
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     messages: Annotated[Sequence[orjson.Fragment], Note("The messages.", rendered=PublishedMessage)]
     has_more: Annotated[bool, Note("Whether there are more in the direction of the page.")]
     first_seq: Annotated[int, Note("The oldest seq that the room has; 0 where it has none.")]
@@ -237,11 +248,11 @@ class MessageError(EventPayload):
     message_id: Annotated[
         str | None, Note("Its id as the client wrote it, null where that is no id.")
     ]
-    error: Annotated[str, Note("A sentence for people.")]
-    code: Annotated[Code, Note("A stable name for what went wrong.")]
-    retryable: Annotated[bool, Note("Whether the same request may succeed later.")]
-    path: Annotated[str | None, Note("The field that is wrong.")] = None
-    retry_after_ms: Annotated[int | None, Note("When a retry may succeed.", unit="ms")] = None
+    error: ErrorSentence
+    code: ErrorCode
+    retryable: IsRetryable
+    path: ErrorPath = None
+    retry_after_ms: RetryAfter = None
 
     @classmethod
     def of(cls, message_id: str | None, refusal: Refusal) -> "MessageError":
@@ -268,39 +279,39 @@ class MessageReceipt(EventPayload):
     by: Annotated[str, Note("The user who has acknowledged it.")]
 
 
-@statically_frozen
-class AnswerStart(EventPayload):
+@statically_frozen(kw_only=True)
+class AnswerEvent(EventPayload):
+    """Something of an answer."""
+
+    message_id: Annotated[str, Note("The answer.")]
+    reply_to: Annotated[str, Note("The question.")]
+    connection_id: Room
+
+
+@statically_frozen(kw_only=True)
+class AnswerStart(AnswerEvent):
     """A question is being answered."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_ANSWER_START
-    message_id: Annotated[str, Note("The answer.")]
-    reply_to: Annotated[str, Note("The question.")]
-    connection_id: Annotated[str, Note("The room.")]
     read_only: Annotated[bool, Note("Whether the statement may only read.")]
     dry_run: Annotated[bool, Note("Whether only its plan is asked for.")]
     deadline: Annotated[int, Note("When it ends at the latest.", unit="ms since 1970")]
 
 
-@statically_frozen
-class AnswerProgress(EventPayload):
+@statically_frozen(kw_only=True)
+class AnswerProgress(AnswerEvent):
     """How far an answer is."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_ANSWER_STATUS
-    message_id: Annotated[str, Note("The answer.")]
-    reply_to: Annotated[str, Note("The question.")]
-    connection_id: Annotated[str, Note("The room.")]
     phase: Annotated[AnswerPhase, Note("How far it is.")]
     elapsed_ms: Annotated[int, Note("How long it has taken so far.", unit="ms")]
 
 
 @statically_frozen(kw_only=True)
-class AnswerRows(EventPayload):
+class AnswerRows(AnswerEvent):
     """The next rows of an answer."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_ANSWER_ROWS
-    message_id: Annotated[str, Note("The answer.")]
-    reply_to: Annotated[str, Note("The question.")]
-    connection_id: Annotated[str, Note("The room.")]
     index: Annotated[int, Note("The number of this event in the answer, from 0.")]
     columns: Annotated[Sequence[AnswerColumn] | None, Note("The columns, with the first rows.")] = (
         None
@@ -308,20 +319,12 @@ class AnswerRows(EventPayload):
     rows: Annotated[Sequence[Row], Note("The rows; a cell of bytes is `{$bytes: base64}`.")]
 
 
-@statically_frozen
-class AnswerEnd(EventPayload):
+@statically_frozen(kw_only=True)
+class AnswerEnd(AnswerEvent):
     """An answer has ended; the message that holds it follows."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_ANSWER_END
-    message_id: Annotated[str, Note("The answer.")]
-    reply_to: Annotated[str, Note("The question.")]
-    connection_id: Annotated[str, Note("The room.")]
-    state: Annotated[AnswerOutcome, Note("How it has ended.")]
-    row_count: Annotated[int, Note("Rows that came.")]
-    truncated: Annotated[bool, Note("Whether rows were left out.")]
-    elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
-    cached: Annotated[bool, Note("Whether it was known from before.")]
-    error: Annotated[ErrorDetails | None, Note("What went wrong.")] = None
+    result: Annotated[AnswerResult, Note("How it has ended.", is_flattened=True)]
 
 
 @statically_frozen
@@ -330,10 +333,10 @@ class TypingNotice(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_TYPING
     user_id: Annotated[str, Note("The user.")]
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     is_typing: Annotated[bool, Note("Whether the user types.")]
     timestamp: Annotated[int, Note("Since when.", unit="ms since 1970")]
-    name: Annotated[str | None, Note("The user's name for people.")] = None
+    name: UserName = None
 
 
 @statically_frozen
@@ -343,7 +346,7 @@ class UserPresence(Payload):
     user_id: Annotated[str, Note("The user.")]
     status: Annotated[PresenceStatus, Note("The most present status of the user's sockets.")]
     last_seen: Annotated[int, Note("The last sign of the user.", unit="ms since 1970")]
-    name: Annotated[str | None, Note("The user's name for people.")] = None
+    name: UserName = None
 
 
 @statically_frozen(kw_only=True)
@@ -352,7 +355,7 @@ class PresenceNotice(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.PRESENCE_UPDATE
     user: Annotated[UserPresence, Note("The user.", is_flattened=True)]
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
 
 
 @statically_frozen
@@ -360,7 +363,7 @@ class PresenceSnapshot(EventPayload):
     """Everybody who is in a room."""
 
     event: ClassVar[ServerEvent] = ServerEvent.PRESENCE_SNAPSHOT
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     users: Annotated[Sequence[UserPresence], Note("The users.")]
 
 
@@ -369,7 +372,7 @@ class QueueOverflow(EventPayload):
     """Messages fell out of the user's queue of a room; the history still has them."""
 
     event: ClassVar[ServerEvent] = ServerEvent.QUEUE_OVERFLOW
-    connection_id: Annotated[str, Note("The room.")]
+    connection_id: Room
     from_seq: Annotated[int, Note("The first of them.")]
     to_seq: Annotated[int, Note("The last of them.")]
 
@@ -380,11 +383,11 @@ class ErrorNotice(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_ERROR
     refused: Annotated[ClientEvent, Note("The event.", name="event")]
-    code: Annotated[Code, Note("A stable name for what went wrong.")]
-    message: Annotated[str, Note("A sentence for people.")]
+    code: ErrorCode
+    message: ErrorSentence
     connection_id: Annotated[str | None, Note("The room that the event named.")] = None
-    path: Annotated[str | None, Note("The field that is wrong.")] = None
-    retry_after_ms: Annotated[int | None, Note("When a retry may succeed.", unit="ms")] = None
+    path: ErrorPath = None
+    retry_after_ms: RetryAfter = None
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""The names of events on the wire (SPEC 3 and 4); the only place where they are spelled."""
+"""The words of the wire, events and states; the only place where they are spelled."""
 
 from enum import StrEnum
 

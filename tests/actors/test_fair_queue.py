@@ -7,15 +7,14 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.actors import fair_queue as turns
 from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX, FairQueue
 
 
 class Searches:
     """Searches that go on until they are told to end; `began` has their users in order."""
 
-    def __init__(self, nursery: trio.Nursery, at_once: int) -> None:
-        self.turns = FairQueue(at_once)
+    def __init__(self, nursery: trio.Nursery, at_once: int, waiting_max: int) -> None:
+        self.turns = FairQueue(at_once, waiting_max=waiting_max)
         self.began: list[str] = []
         self.refused: list[tuple[str, float]] = []
         self._nursery = nursery
@@ -39,9 +38,9 @@ class Searches:
 
 
 @asynccontextmanager
-async def searching(at_once: int = 2) -> AsyncIterator[Searches]:
+async def searching(at_once: int = 2, waiting_max: int = WAITING_MAX) -> AsyncIterator[Searches]:
     async with trio.open_nursery() as nursery:
-        yield Searches(nursery, at_once)
+        yield Searches(nursery, at_once, waiting_max)
         nursery.cancel_scope.cancel()
 
 
@@ -140,10 +139,9 @@ async def test_who_is_given_a_turn_in_the_step_of_a_cancellation_has_it() -> Non
 
 @pytest.mark.parametrize("waiting_max", [0, 1])
 async def test_nothing_is_left_of_who_was_served_or_refused(
-    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock, waiting_max: int
+    autojump_clock: trio.testing.MockClock, waiting_max: int
 ) -> None:
-    monkeypatch.setattr(turns, "WAITING_MAX", waiting_max)
-    async with searching(at_once=1) as searches:
+    async with searching(at_once=1, waiting_max=waiting_max) as searches:
         await searches.ask("ann", "ann", "ann", "bob")
         await trio.sleep(WAIT_S + 1)
         await searches.end("ann")

@@ -128,7 +128,6 @@ async def test_one_for_all_stops_the_others_in_reverse_and_starts_all_in_order(
         (Restart.PERMANENT, crash_always, 4),
         (Restart.TRANSIENT, crash_always, 4),
     ],
-    ids=str,
 )
 async def test_who_is_started_again_is_as_the_table_says(
     stage: Stage,

@@ -9,8 +9,8 @@ import orjson
 import trio
 import trio.testing
 
-from chatd.answers.asking import Bounds, RoomDatabase
 from chatd.answers.cache import Cache
+from chatd.answers.life import AnswerRules
 from chatd.answers.requests import (
     Answered,
     Database,
@@ -25,9 +25,10 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
-from chatd.answers.service import Answers, Rules
+from chatd.answers.service import AnswerService
 from chatd.answers.sql.questions import Help, Misused, Question
 from chatd.answers.table import Column, Row
+from chatd.answers.terms import Bounds, RoomDatabase
 from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
@@ -181,7 +182,7 @@ class Shelf:
 class Service:
     """Answers, and what is around them."""
 
-    answers: Answers
+    answers: AnswerService
     database: HeldDatabase
     other: HeldDatabase
     watcher: Watcher
@@ -261,10 +262,11 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
     ttl_s = changes.pop("ttl_s", 30.0)
     read_only = changes.pop("read_only", True)
     dialect = changes.pop("dialect", "sqlite")
+    responder = changes.pop("responder", None)
     database, other = HeldDatabase(), HeldDatabase()
     watcher, recorder, reader = Watcher(), Recorder(), ReaderHere()
     shelf = Shelf(watcher)
-    answers = Answers(
+    answers = AnswerService(
         {
             ROOM: RoomDatabase(database if real is None else real, dialect, read_only),
             OTHER_ROOM: RoomDatabase(other, dialect, read_only),
@@ -273,9 +275,9 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
         shelf.conclude,
         shelf.note_read,
         shelf,
-        reader,
+        responder or reader,
         Cache(ttl_s),
-        Rules(**(rules | changes)),
+        AnswerRules(**(rules | changes)),
         lambda: 1_700_000_000_000,
         recorder,
     )

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from chatd.answers.answer import ENDS, Answer, Ending, State
+from chatd.answers.answer import ENDS, AnswerContent, AnswerState, Ending
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 
 COLUMNS = (Column("id", "integer"), Column("name"))
-PHASES = (State.QUEUED, State.RUNNING, State.FETCHING)
+PHASES = (AnswerState.QUEUED, AnswerState.RUNNING, AnswerState.FETCHING)
 ENDINGS = (
     Ending.done(),
     Ending.done(is_truncated=True, is_cached=True),
@@ -26,11 +26,11 @@ ENDINGS = (
 )
 
 
-def answer(max_rows: int = 3, max_bytes: int = 1_000) -> Answer:
-    return Answer(max_rows, max_bytes)
+def answer(max_rows: int = 3, max_bytes: int = 1_000) -> AnswerContent:
+    return AnswerContent(max_rows, max_bytes)
 
 
-def shown(one: Answer) -> dict[str, Any]:
+def shown(one: AnswerContent) -> dict[str, Any]:
     return orjson.loads(one.as_json(12))  # type: ignore[no-any-return]
 
 
@@ -38,20 +38,20 @@ def test_phases_follow_each_other_and_never_go_back() -> None:
     one = answer()
     assert [one.go_to(phase) for phase in PHASES] == [True, True, True]
     assert [one.go_to(phase) for phase in PHASES] == [False, False, False]
-    assert one.state is State.FETCHING
+    assert one.state is AnswerState.FETCHING
 
 
 def test_a_phase_may_be_left_out() -> None:
     one = answer()
-    assert one.go_to(State.FETCHING)
-    assert not one.go_to(State.QUEUED)
+    assert one.go_to(AnswerState.FETCHING)
+    assert not one.go_to(AnswerState.QUEUED)
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
-def test_an_end_is_no_phase(end: State) -> None:
+def test_an_end_is_no_phase(end: AnswerState) -> None:
     one = answer()
     assert not one.go_to(end)
-    assert one.state is State.ASKED
+    assert one.state is AnswerState.ASKED
 
 
 def test_rows_are_taken_up_to_the_bound_and_the_rest_is_said_to_be_missing() -> None:
@@ -104,8 +104,8 @@ def test_what_came_before_an_end_stays_and_nothing_comes_after_it() -> None:
 
 
 def test_a_database_that_was_too_slow_is_a_timeout() -> None:
-    assert Ending.failed(Code.DB_TIMEOUT, "Too slow.").state is State.TIMEOUT
-    assert Ending.failed(Code.DB_BUSY, "Later.").state is State.ERROR
+    assert Ending.failed(Code.DB_TIMEOUT, "Too slow.").state is AnswerState.TIMEOUT
+    assert Ending.failed(Code.DB_BUSY, "Later.").state is AnswerState.ERROR
 
 
 def test_a_cancel_that_was_not_confirmed_says_so() -> None:
@@ -124,8 +124,8 @@ class Lives(RuleBasedStateMachine):
         self.taken: list[Row] = []
         self.first_end: Ending | None = None
 
-    @rule(phase=st.sampled_from(list(State)))
-    def go_to(self, phase: State) -> None:
+    @rule(phase=st.sampled_from(list(AnswerState)))
+    def go_to(self, phase: AnswerState) -> None:
         before = self.one.state
         if not self.one.go_to(phase):
             assert self.one.state is before

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chatd.answers.exports import FORMATS, PIECE_BYTES, csv_field, distinct_names, export
 from chatd.answers.table import BYTES, Cell, Column, Row
+from tests.rows import rows
 
 OPENS_A_FORMULA = "=+-@＝＋－＠﹢﹣﹦﹫"
 AB = [Column("a"), Column("b")]
@@ -29,7 +30,7 @@ def exported(format_name: str, columns: list[Column], rows: list[Row]) -> bytes:
     return b"".join(file.pieces)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cell", "field"),
     [
         (None, ""),

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 import orjson
-import pytest
 
-from chatd.answers.answer import Answer, Ending
+from chatd.answers.answer import AnswerContent, Ending
 from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
-from chatd.answers.markdown import SENTENCE_CHARS_MAX
+from chatd.answers.markdown import SENTENCE_CHARS_MAX, readable
 from chatd.answers.mcp.results import COLUMNS_MAX, Meter
-from chatd.answers.prose import readable
 from chatd.answers.table import Column, Row
 from chatd.chat.markup import MARKUPS
 from chatd.chat.records import Message
@@ -19,6 +17,7 @@ from chatd.sockets.emitter import rendered_packet
 from chatd.wire.codes import Code
 from chatd.wire.names import ServerEvent
 from tests.chat.commands import message_id
+from tests.rows import rows
 
 MAX_BYTES = 100_000
 
@@ -26,7 +25,7 @@ MAX_BYTES = 100_000
 class Into:
     """A sink that fills an answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: AnswerContent) -> None:
         self._answer = answer
 
     def columns(self, columns: Sequence[Column]) -> None:
@@ -36,7 +35,7 @@ class Into:
         self._answer.add_rows(rows)
 
 
-def size(answer: Answer, markup: str) -> int:
+def size(answer: AnswerContent, markup: str) -> int:
     """Bytes of the packet that a client gets."""
     message = Message(
         message_id(1),
@@ -55,13 +54,13 @@ def size(answer: Answer, markup: str) -> int:
     return len(rendered_packet(ServerEvent.CHAT_MESSAGE, payload).text)
 
 
-@pytest.mark.parametrize("markup", MARKUPS)
-@pytest.mark.parametrize("text", ["'", "<a", "\x01", "\N{ROCKET}", "|", '"'])
-@pytest.mark.parametrize("width", [1, COLUMNS_SHOWN, COLUMNS_MAX])
+@rows("markup", MARKUPS)
+@rows("text", ["'", "<a", "\x01", "\N{ROCKET}", "|", '"'])
+@rows("width", [1, COLUMNS_SHOWN, COLUMNS_MAX])
 def test_no_answer_is_larger_than_the_configuration_reckons_with(
     width: int, text: str, markup: str
 ) -> None:
-    answer = Answer(max_rows=10**6, max_bytes=MAX_BYTES)
+    answer = AnswerContent(max_rows=10**6, max_bytes=MAX_BYTES)
     meter = Meter(Into(answer), 10**6, MAX_BYTES)
     meter.columns([Column(text * 1_000, text * 1_000)] * width)
     while not meter.is_full:

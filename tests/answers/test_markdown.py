@@ -2,12 +2,12 @@
 
 from base64 import b64encode
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from chatd.answers.answer import AnswerState
 from chatd.answers.markdown import (
     BYTES_SHOWN,
     CELL_CHARS_MAX,
@@ -15,17 +15,15 @@ from chatd.answers.markdown import (
     COLUMNS_MAX,
     ROWS_MAX,
     SENTENCE_CHARS_MAX,
-    cancelled_text,
     cell_text,
     empty_text,
-    error_text,
-    interrupted_text,
+    end_text,
     table_text,
-    timeout_text,
     with_partial_table,
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from tests.rows import rows
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 # What makes links of all that looks like one, numbers of machines included.
@@ -123,7 +121,7 @@ def columns(*names: str) -> list[Column]:
     return [Column(name) for name in names]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cell", "text"),
     [
         (None, "NULL"),
@@ -256,7 +254,7 @@ def test_no_reader_of_markdown_makes_a_link_of_a_cell_or_of_an_error(
 ) -> None:
     for text in (
         table_text(columns("a", complaint), [row], is_truncated=False),
-        error_text(complaint),
+        end_text(AnswerState.ERROR, complaint),
     ):
         tokens = LINKING.parse(text)
         inside = [child for token in tokens for child in token.children or ()]
@@ -284,11 +282,15 @@ def test_an_empty_result_names_its_columns() -> None:
 
 
 def test_every_other_end_has_a_sentence() -> None:
-    assert error_text("no such table: <b>") == "This went wrong: no such table: < b>"
-    assert cancelled_text("The answer was cancelled.") == "The answer was cancelled."
-    assert timeout_text("It took long.") == "Out of time: It took long."
-    assert interrupted_text("Ask again.") == "Interrupted: Ask again."
-    assert len(error_text("x" * 100_000)) < SENTENCE_CHARS_MAX + 50
+    assert (
+        end_text(AnswerState.ERROR, "no such table: <b>") == "This went wrong: no such table: < b>"
+    )
+    assert (
+        end_text(AnswerState.CANCELLED, "The answer was cancelled.") == "The answer was cancelled."
+    )
+    assert end_text(AnswerState.TIMEOUT, "It took long.") == "Out of time: It took long."
+    assert end_text(AnswerState.INTERRUPTED, "Ask again.") == "Interrupted: Ask again."
+    assert len(end_text(AnswerState.ERROR, "x" * 100_000)) < SENTENCE_CHARS_MAX + 50
 
 
 def test_rows_that_had_come_stand_below_the_sentence() -> None:

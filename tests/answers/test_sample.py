@@ -12,6 +12,7 @@ import pytest
 
 from chatd.answers import sample
 from chatd.answers.sample import make_sample
+from tests.rows import rows
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_every_table_has_rows(shop: sqlite3.Connection, table: str, least: int) 
     assert least <= count <= 5_000
 
 
-@pytest.mark.parametrize(
+@rows(
     "sql",
     [
         "SELECT count(*) FROM customers WHERE born IS NULL",

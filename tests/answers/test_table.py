@@ -2,12 +2,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-import pytest
-
 from chatd.answers.table import Cell, cell
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("value", "expected"),
     [
         (None, None),

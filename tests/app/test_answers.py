@@ -28,6 +28,8 @@ from tests.app.questions import (
     watched,
 )
 
+pytestmark = pytest.mark.answers
+
 UNREADING = (sys.executable, str(Path(__file__).with_name("unreading.py")), "serve")
 NOTING_IMPORTS = (sys.executable, str(Path(__file__).with_name("imports_noted.py")), "serve")
 

@@ -15,6 +15,8 @@ from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.questions import answer, answer_to, ask, ends
 
+pytestmark = pytest.mark.answers
+
 ROOMS = ("good", "bad")
 GROWTH_MAX_BYTES = 64 * 1024 * 1024
 """What the daemon may have held more, at its most, than before it met a peer; 10 MiB were seen."""

@@ -13,6 +13,8 @@ import pytest
 from tests.app.daemon import Daemon, House
 from tests.app.questions import ended, has_ended
 
+pytestmark = pytest.mark.answers
+
 CLINGING: Final = str(Path(__file__).parents[1] / "answers" / "mcp" / "clinging_peer.py")
 
 

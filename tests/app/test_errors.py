@@ -126,6 +126,7 @@ async def test_a_secret_that_protects_nothing_is_refused_by_the_check_too(
     assert not house.state_dir.exists()
 
 
+@pytest.mark.answers
 async def test_a_database_that_is_not_there_is_told_by_the_check_and_stops_no_start(
     house: House,
 ) -> None:

@@ -35,6 +35,7 @@ async def follow_the_hint(house: House, out: str) -> str:
     return minted.out.strip()
 
 
+@pytest.mark.answers  # as it is with no configuration
 async def test_elsewhere_than_on_a_terminal_the_printed_command_gives_a_token_that_works(
     house: House, nursery: trio.Nursery
 ) -> None:
@@ -79,6 +80,7 @@ async def test_the_printed_command_is_short_where_all_is_as_usual(house: House) 
     await daemon.out.having(r"with: chatd token mint --user alice --room demo\n")
 
 
+@pytest.mark.answers  # as it is with no configuration
 async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
     house: House, nursery: trio.Nursery
 ) -> None:

@@ -171,6 +171,7 @@ def listening_port(daemon: Daemon) -> int:
     raise AssertionError("the daemon listens at no port")
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("program", [f"{sys.executable} -c pass", "/nowhere/there"])
 async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
     house: House, nursery: trio.Nursery, program: str

@@ -116,6 +116,7 @@ async def start_with_a_slow_database(house: House, *launcher: str) -> tuple[Daem
     return daemon, told.read_text()
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("launcher", [IGNORING, BLOCKING], ids=["ignores", "blocks"])
 async def test_what_the_daemon_starts_inherits_no_signal_that_is_ignored_or_blocked(
     house: House, launcher: tuple[str, ...]

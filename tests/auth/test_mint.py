@@ -11,6 +11,7 @@ from chatd.auth import ClaimDirectory, Verifier, mint
 from chatd.auth.display import display_text
 from chatd.wire.identifiers import is_connection_id, is_user_id
 from tests.auth.tokens_by_hand import NOW_S, SECRET
+from tests.rows import rows
 
 
 def minted(**changes: Any) -> str:
@@ -82,7 +83,7 @@ def test_what_is_minted_is_verified(
     assert list(ClaimDirectory(claim).grants_now(identity)) == rooms
 
 
-@pytest.mark.parametrize(
+@rows(
     "changes",
     [
         {"secret": "short"},

@@ -1,4 +1,4 @@
-"""The front door, sessions and adapter without the chat, for measuring: `... protocol_app PORT`.
+"""The listener, sessions and adapter without the chat, for measuring: `... protocol_app PORT`.
 
 `msg(x)` acks x; `join(room)` joins and acks "ok"; `bcast(x)` emits `bcast(x)` to room `r`, the
 sender included, and acks "ok". Everything else is as `chatd serve` has it.

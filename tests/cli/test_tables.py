@@ -9,8 +9,8 @@ import attrs
 
 from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
 from chatd.answers.sql.questions import COMMANDS
-from chatd.app.settings import AUTH_FREE_FAILURES
-from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.auth import FailureBackoff
+from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
@@ -42,7 +42,7 @@ FIXED: Mapping[str, float] = {
     "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,
     "rooms in the list of a token": CLAIMED_ROOMS,
     "refused CONNECTs of a session": REFUSALS_MAX,
-    "bad tokens of an address that are free": AUTH_FREE_FAILURES,
+    "bad tokens of an address that are free": FailureBackoff().free_failures,
     "seconds that a download ticket is good": TICKET_S,
     "download tickets of a user": TICKETS_PER_USER,
 }

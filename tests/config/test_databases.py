@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from chatd.answers.mcp.mapping import READY, Binary, Call, Form, Mapping
+from chatd.answers.mcp.mapping import READY, Binary, Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config import ConfigError, Loaded, explain, load, sample
+from tests.rows import rows
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"
 VOUCHED = f"{FOREIGN}credentials = 'read-only'\n"
@@ -94,7 +95,7 @@ rows = "data.rows"
 
 def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     text = "url = 'http://h/'\ndialect = 'mysql'\nread_only = false\n" + MAPPING
-    assert database(tmp_path, text).peer == Mapping(
+    assert database(tmp_path, text).peer == PeerMapping(
         query=Call("run", "sql", Form.MARKDOWN, fixed={"mode": "ro"}),
         list_tables=Call("tables", rows="data.rows"),
         terms={"max_rows": "limit"},
@@ -104,7 +105,7 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "sentence"),
     [
         (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config import Config, ConfigError, FileConnection, Loaded, ServerConfig, load
 from chatd.config.sections import keys_of, sections
+from tests.rows import rows
 
 SECRET = "correct-horse-battery-staple-0123456789"
 
@@ -174,7 +175,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         load(Path("a\0b"), {}, {}, tmp_path)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "sentence"),
     [
         (

@@ -22,7 +22,7 @@ from typing import Any
 import trio
 
 from chatd.engine.transport import Work
-from chatd.net.deadlines import Deadlines, Entry
+from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
 from chatd.sockets.adapter import LocalAdapter
@@ -108,7 +108,7 @@ class Question:
     """
 
     def __init__(self, socket: Socket, asked_by: int | None, deadlines: Deadlines) -> None:
-        self.deadline_entry: Entry | None = None
+        self.deadline_entry: TimerEntry | None = None
         self._socket = socket
         self._asked_by = asked_by
         self._deadlines = deadlines

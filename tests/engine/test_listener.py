@@ -9,8 +9,8 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.engine.listener import ACCEPT_PAUSE_S
-from chatd.net.http.cors import OriginRules
+from chatd.net.acceptor import ACCEPT_PAUSE_S
+from chatd.net.http.cors import CorsPolicy
 from chatd.observe import HandshakeRefused, LimitHit
 from tests.engine.listeners import Door, open_door, open_websocket, opening
 from tests.engine.polls import until
@@ -130,7 +130,7 @@ async def test_by_a_strangers_name_nobody_comes_in_on_loopback(door: Door) -> No
 
 
 async def test_a_configured_origin_comes_in_from_afar() -> None:
-    rules = OriginRules(("https://app.example",), is_loopback=False)
+    rules = CorsPolicy(("https://app.example",), is_loopback=False)
     async with open_door(origins=rules) as door:
         headers = ["Origin: https://app.example", "Host: chat.example"]
         await opening(await door.open(headers=headers))

@@ -12,7 +12,7 @@ from wsproto.events import Pong
 from chatd.engine.throttle import (
     IDLE_BURST,
     IDLE_PER_S,
-    IDLE_WAITED_MAX,
+    IDLE_WAITS_MAX,
     PACKETS_PER_TURN,
     Throttle,
 )
@@ -38,18 +38,18 @@ async def test_a_burst_is_free_and_what_follows_waits_for_its_turn(mock_clock: M
     assert throttle.spend() == 0.0
 
 
-async def test_who_goes_on_and_on_is_at_its_end_and_who_pauses_is_not(
+async def test_who_goes_on_and_on_is_exhausted_and_who_pauses_is_not(
     mock_clock: MockClock,
 ) -> None:
     throttle = Throttle()
-    for _ in range(IDLE_BURST + IDLE_WAITED_MAX):
+    for _ in range(IDLE_BURST + IDLE_WAITS_MAX):
         throttle.spend()
-    assert not throttle.is_at_its_end
+    assert not throttle.is_exhausted
     throttle.spend()
-    assert throttle.is_at_its_end
+    assert throttle.is_exhausted
     mock_clock.jump(3600)
     assert throttle.spend() == 0.0
-    assert not throttle.is_at_its_end
+    assert not throttle.is_exhausted
 
 
 IDLE_PACKETS = {
@@ -76,15 +76,15 @@ async def test_so_many_idle_packets_are_free_and_no_more(
     async with open_chat(tmp_path, in_memory=True, limits=limits) as chat:
         peer = await chat.attach_and_enter(token("ada"))
         session = peer.session
-        session.receive_text(IDLE_PACKETS["events beyond the limit"])  # the one that is allowed
+        session.receive(IDLE_PACKETS["events beyond the limit"])  # the one that is allowed
         spent = 1  # its CONNECT
         for _ in range(IDLE_BURST - spent):
-            assert session.receive_text(packet) is None
-        assert dropped(session.receive_text(packet))
+            assert session.receive(packet) is None
+        assert dropped(session.receive(packet))
         other = await chat.attach_and_enter(token("bob"))
         await other.emit("chat:typing:stop", {"connectionId": ROOM})
-        for _ in range(IDLE_WAITED_MAX):
-            dropped(session.receive_text(packet))
+        for _ in range(IDLE_WAITS_MAX):
+            dropped(session.receive(packet))
         assert session.is_over
         assert session.reason == "overloaded"
         assert not other.session.is_over
@@ -100,7 +100,7 @@ async def test_a_pong_that_is_due_is_free(tmp_path: Path, mock_clock: MockClock)
             session = peer.session
             throttle = session._throttle
             before = throttle._bucket._tokens if throttle else None
-            assert session.receive_text("3") is None
+            assert session.receive("3") is None
             assert (session._throttle._bucket._tokens if session._throttle else None) == before
 
 
@@ -153,13 +153,13 @@ async def test_pings_beyond_the_burst_are_answered_slowly_and_nobody_else_waits(
 async def test_one_read_is_handled_in_turns(door: Door) -> None:
     peer = await door.join()
     [session] = door.sessions.by_sid.values()
-    lane = session.transport
-    assert isinstance(lane, WebSocketTransport)
-    lane.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
+    transport = session.transport
+    assert isinstance(transport, WebSocketTransport)
+    transport.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
     assert len(session.pending) == PACKETS_PER_TURN
-    assert drop_work(lane) == "_next_turn"
-    lane.feed(b"")
+    assert drop_work(transport) == "_next_turn"
+    transport.feed(b"")
     assert len(session.pending) == PACKETS_PER_TURN + 5
-    assert lane._work is None
+    assert transport._work is None
     for _ in range(PACKETS_PER_TURN + 5):
         assert await peer.message() == '42["echo"]'

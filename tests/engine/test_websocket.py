@@ -275,11 +275,8 @@ async def test_a_mistake_of_the_application_ends_that_session_alone(door: Door) 
     assert door.reasons == ["internal error", "internal error"]
 
 
-async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatd.engine.websocket.LINGER_S", 0.05)
-    async with open_door() as door:
+async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on() -> None:
+    async with open_door(linger_s=0.05) as door:
         peer = await door.join()
         await peer.send("1")
         with trio.fail_after(5):

@@ -149,7 +149,6 @@ def engineio_target(data: bytes, chance: random.Random) -> None:
     with contextlib.suppress(engineio.ProtocolError):
         for packet in engineio.decode_payload(data):
             assert engineio.decode_text(engineio.encode_text(packet)) == packet
-            engineio.reaction_to(packet.type)
     text = data.decode(errors="surrogateescape")
     with contextlib.suppress(engineio.ProtocolError):
         engineio.decode_text(text)

@@ -15,6 +15,7 @@ from chatd.observe import (
     SocketConnected,
 )
 from chatd.observe.metrics import COUNTED, Metrics
+from tests.rows import rows
 
 OF_CLIENTS = {
     "address",
@@ -38,7 +39,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
     }
 
 
-@pytest.mark.parametrize("kind", COUNTED)
+@rows("kind", COUNTED)
 def test_labels_are_fields_and_never_what_a_client_chose(kind: type[LogEvent]) -> None:
     labels = set(COUNTED[kind].labels)
     assert labels <= {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]

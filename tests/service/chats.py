@@ -30,12 +30,12 @@ from chatd.config.sections import (
     MessagesConfig,
     ServerConfig,
 )
+from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
-from chatd.net.admission import Place
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from chatd.observe.recorder import Recorder
 from chatd.store import (
     CommitFailed,
@@ -103,13 +103,14 @@ class MemoryTransport:
         self._session = session
         self.sent: list[str] = []
         self.allowed = 0
+        self.backlog: Any = self
         self.closed = trio.Event()
         self.taking = trio.Event()
         self.taking.set()
 
     @property
-    def is_behind(self) -> bool:
-        return not self.taking.is_set()
+    def owed_bytes(self) -> int:
+        return 0 if self.taking.is_set() else 1
 
     @property
     def is_lagging(self) -> bool:
@@ -131,7 +132,7 @@ class MemoryTransport:
     def allow(self, size: int) -> None:
         self.allowed += size
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -144,7 +145,7 @@ class MemoryPeer:
 
     async def say(self, text: str) -> None:
         """Send one packet, and wait until all that can happen has happened."""
-        work = self.session.receive_text(text)
+        work = self.session.receive(text)
         if work is not None:
             await work
         await trio.testing.wait_all_tasks_blocked()
@@ -273,7 +274,7 @@ def token(
         rooms=rooms,
         name=name,
         ttl_s=ttl_s,
-        now_s=wall_s() if now_s is None else now_s,
+        now_s=Clock().wall_s() if now_s is None else now_s,
         audience="authenticated",
         issuer="",
         claim="connections",
@@ -326,8 +327,8 @@ class Chat:
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
         sid = str(uuid4())
-        place = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
-        assert place == Place()
+        admitted = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        assert admitted == Vacancy()
         session = Session(self.parts.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport

@@ -1,4 +1,4 @@
-"""Catch-up by itself: whatever happens meanwhile, each seq comes once and in order (SPEC 4).
+"""Catch-up by itself: whatever happens meanwhile, each seq comes once and in order.
 
 The log is a list whose answers are held back, and are as old as the question; publishing trails
 behind it, as it does after a commit. The socket stops taking and goes on as the script says.
@@ -20,8 +20,7 @@ from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.service import catch_up
-from chatd.service.catch_up import CatchUp, Stand
+from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
 from chatd.service.timeline import RECENT_BYTES, Timelines
 from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.emitter import event_packet, rendered_packet
@@ -108,7 +107,7 @@ class Shown:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def show(self, client: Any, connection_id: str) -> None:
+    def enter(self, client: Any, connection_id: str) -> None:
         client.send_catch_up(Outgoing(b"42" + orjson.dumps([self._name, None])))
 
 
@@ -144,7 +143,9 @@ class OneClient:
 class Scene:
     """A room, and a socket that enters it; `joined` is the last seq at the moment of the join."""
 
-    def __init__(self, stored: int, *, most: int = 99, is_weighty: bool = False) -> None:
+    def __init__(
+        self, stored: int, *, most: int = 99, is_weighty: bool = False, page_bytes: int = PAGE_BYTES
+    ) -> None:
         """`most`: messages that a page of the log holds; weighty ones lie in memory singly."""
         self.recent = 1 if is_weighty else RECENT
         self.log = TrailingLog(most)
@@ -168,6 +169,7 @@ class Scene:
             Shown("answers"),
             keep,
             history_page=PAGE,
+            page_bytes=page_bytes,
         )
         self.session = Taker()
         self.client: Any = OneClient(OneSocket(self.session), {ROOM: self.joined})
@@ -307,9 +309,7 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
 @example(stored=9, script=["read", "read"])
 @given(stored=stored, script=steps)
 async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catch_up, "PAGE_BYTES", 1)
-        await check_pages(Scene(stored), 0, set(), script)
+    await check_pages(Scene(stored, page_bytes=1), 0, set(), script)
 
 
 @given(stored=stored, most=st.integers(1, 3), since=st.none() | st.just(0), script=steps)

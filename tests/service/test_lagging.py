@@ -1,4 +1,4 @@
-"""A client that is too slow for presence and typing is told once, and brought up to date later."""
+"""A client that is too slow for presence and typing learns it once, and catches up later."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -92,7 +92,7 @@ async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
 ) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        owner = chat.parts.effects if where == "run" else chat.parts.publisher
+        owner = chat.parts.publisher if where == "publish" else chat.parts.effects
         fault = crash(chat, owner, where, at, after=after)
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(6)]
         assert seqs == [1, 2, 3, 4, 5, 6]

@@ -164,7 +164,7 @@ class World:
                 name, payload = say(device, room)
                 self.script.append(f"{device.user} {name} {payload}")
                 text = "42" + orjson.dumps([name, payload]).decode()
-                assert device.peer.session.receive_text(text) is None, "nothing has to wait"
+                assert device.peer.session.receive(text) is None, "nothing has to wait"
 
     def send(self, device: Device, room: str) -> tuple[str, object]:
         sent = message(f"message {len(self.authors)}", room=room)

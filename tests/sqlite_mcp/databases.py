@@ -10,8 +10,8 @@ import attrs
 
 from chatd.answers.requests import DatabaseFailed, Request, RunStatement, Terms
 from chatd.answers.table import Column, Row
-from chatd.sqlite_mcp.collecting import Whole
-from chatd.sqlite_mcp.handle import Place
+from chatd.sqlite_mcp.collecting import KeptRows
+from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt
 from chatd.sqlite_mcp.reading import Outcome, answer
 
@@ -66,8 +66,8 @@ class Answer:
 
 def ask(path: Path, request: Request, *, writable: bool = False, **terms: object) -> Answer:
     """Carry a request out. Raises `DatabaseFailed`."""
-    rows = Whole()
-    place = Place(path, writable)
+    rows = KeptRows()
+    place = DatabaseFile(path, writable)
     outcome = answer(place, request, Terms(**terms), rows, Interrupt())  # type: ignore[arg-type]
     return Answer(outcome, rows.told, rows.kept)
 

@@ -21,6 +21,7 @@ from chatd.sqlite_mcp.arguments import (
     input_schema,
     read_arguments,
 )
+from tests.rows import rows
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_number_beyond_its_ceiling_is_the_ceiling(in_chunks: bool, most: int) 
     assert terms.timeout_s == TIMEOUT_MS_MAX / 1000
 
 
-@pytest.mark.parametrize(
+@rows(
     ("tool", "arguments", "named"),
     [
         (Tool.QUERY, {}, "sql"),

@@ -11,18 +11,18 @@ from chatd.answers.mcp.contract import (
     Chunk,
 )
 from chatd.answers.table import Column, Row
-from chatd.sqlite_mcp.collecting import IDLE_TICKS_MAX, Chunks
+from chatd.sqlite_mcp.collecting import IDLE_TICKS_MAX, ChunkedRows
 
 COLUMNS = (Column("a", "INTEGER"), Column("b"))
 
 
-def feed(chunks: Chunks, row: Row) -> None:
+def feed(chunks: ChunkedRows, row: Row) -> None:
     chunks.row(row, orjson.dumps(row))
 
 
 def sent(rows: list[Row]) -> list[Chunk]:
     messages: list[str] = []
-    chunks = Chunks(messages.append)
+    chunks = ChunkedRows(messages.append)
     chunks.columns(COLUMNS)
     for row in rows:
         feed(chunks, row)
@@ -33,7 +33,7 @@ def sent(rows: list[Row]) -> list[Chunk]:
 
 def test_the_first_row_goes_out_as_soon_as_it_is_there() -> None:
     messages: list[str] = []
-    chunks = Chunks(messages.append)
+    chunks = ChunkedRows(messages.append)
     chunks.columns(COLUMNS)
     assert messages == []
     feed(chunks, [1, "x"])
@@ -64,7 +64,7 @@ def test_a_chunk_is_bounded_in_bytes_and_a_longer_row_stands_alone() -> None:
 
 def test_rows_that_come_slowly_are_not_held_back() -> None:
     messages: list[str] = []
-    chunks = Chunks(messages.append)
+    chunks = ChunkedRows(messages.append)
     chunks.columns(COLUMNS)
     feed(chunks, [1])
     feed(chunks, [2])

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
+from tests.rows import rows
 
 VALUES: tuple[object, ...] = (
     None,
@@ -72,8 +73,8 @@ def test_a_function_gives_what_that_of_sqlite_gives(
         assert bounded.execute(sql, values * 2).fetchone() == expected, values
 
 
-@pytest.mark.parametrize("function", ["printf", "format"])
-@pytest.mark.parametrize(
+@rows("function", ["printf", "format"])
+@rows(
     "form",
     [
         *("", "x", "%", "%%", "100%", "%5", "%.", "%*", "%z", "%d %d %d"),
@@ -97,7 +98,7 @@ def test_a_format_that_is_none_gives_what_sqlite_gives(
     assert bounded.execute(f"SELECT {call}").fetchone() == own.execute(f"SELECT {call}").fetchone()
 
 
-@pytest.mark.parametrize(
+@rows(
     "call",
     [
         "printf('%.*c', 2000000000, 'x')",

@@ -20,6 +20,7 @@ from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.permissions import CALLS_MAX
 from chatd.sqlite_mcp.reading import SAMPLE_ROWS, cut_row
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, failure, query
 
 COUNTING = (
@@ -27,7 +28,7 @@ COUNTING = (
 )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("expression", "expected"),
     [
         ("NULL", None),

@@ -8,9 +8,10 @@ import pytest
 
 from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement
 from chatd.sqlite_mcp.catalog import Catalog
-from chatd.sqlite_mcp.handle import Place, forbid_writes, open_handle
+from chatd.sqlite_mcp.handle import DatabaseFile, forbid_writes, open_handle
 from chatd.sqlite_mcp.permissions import Authorizer
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import checksum, failure, query
 from tests.sqlite_mcp.hostile import ESCAPING, NEVER, NO_STATEMENTS, WRITING
 
@@ -34,8 +35,8 @@ def test_the_corpus_is_large() -> None:
     assert len(set(NEVER)) >= 70
 
 
-@pytest.mark.parametrize("sql", WRITING)
-@pytest.mark.parametrize("terms", [{}, {"writable": True}, {"read_only": False}], ids=str)
+@rows("sql", WRITING)
+@rows("terms", [{}, {"writable": True}, {"read_only": False}], ids=str)
 def test_a_write_is_refused_unless_both_allow_it(
     database: Path, sql: str, terms: dict[str, object]
 ) -> None:
@@ -47,7 +48,7 @@ def test_a_write_is_refused_unless_both_allow_it(
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
-@pytest.mark.parametrize("sql", ESCAPING + NO_STATEMENTS)
+@rows("sql", ESCAPING + NO_STATEMENTS)
 def test_a_way_out_is_refused(database: Path, sql: str) -> None:
     before = checksum(database)
     refused = failure(database, RunStatement(sql))
@@ -56,7 +57,7 @@ def test_a_way_out_is_refused(database: Path, sql: str) -> None:
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
-@pytest.mark.parametrize("sql", NEVER)
+@rows("sql", NEVER)
 def test_what_is_for_nobody_is_refused_where_writes_are_allowed(database: Path, sql: str) -> None:
     before = checksum(database)
     refused = failure(database, RunStatement(sql), writable=True, read_only=False)
@@ -65,12 +66,12 @@ def test_what_is_for_nobody_is_refused_where_writes_are_allowed(database: Path, 
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
-@pytest.mark.parametrize("sql", WRITING + ESCAPING)
+@rows("sql", WRITING + ESCAPING)
 def test_what_is_refused_is_not_explained_either(database: Path, sql: str) -> None:
     assert is_refusal(failure(database, ExplainStatement(sql)))
 
 
-@pytest.mark.parametrize("sql", WRITING + ESCAPING)
+@rows("sql", WRITING + ESCAPING)
 def test_no_refusal_names_a_place_of_the_machine_or_python(database: Path, sql: str) -> None:
     sentence = failure(database, RunStatement(sql)).sentence
     assert str(database.parent) not in sentence
@@ -79,7 +80,7 @@ def test_no_refusal_names_a_place_of_the_machine_or_python(database: Path, sql: 
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("sql", WRITING + ESCAPING)
+@rows("sql", WRITING + ESCAPING)
 def test_the_authorizer_alone_lets_nothing_be_written(database: Path, sql: str) -> None:
     before = checksum(database)
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
@@ -91,23 +92,21 @@ def test_the_authorizer_alone_lets_nothing_be_written(database: Path, sql: str) 
     assert [path.name for path in database.parent.iterdir()] == [database.name]
 
 
-@pytest.mark.parametrize(
-    "sql", [sql for sql in WRITING if "EXPLAIN" not in sql and "TEMP" not in sql.upper()]
-)
+@rows("sql", [sql for sql in WRITING if "EXPLAIN" not in sql and "TEMP" not in sql.upper()])
 def test_the_handle_alone_lets_nothing_be_written(database: Path, sql: str) -> None:
     before = checksum(database)
     with (
-        closing(open_handle(Place(database), will_write=False)) as connection,
+        closing(open_handle(DatabaseFile(database), will_write=False)) as connection,
         pytest.raises(sqlite3.OperationalError),
     ):
         connection.execute(sql).fetchall()
     assert checksum(database) == before
 
 
-@pytest.mark.parametrize("sql", [sql for sql in WRITING if "EXPLAIN" not in sql])
+@rows("sql", [sql for sql in WRITING if "EXPLAIN" not in sql])
 def test_a_handle_that_may_write_does_not_once_it_is_forbidden(database: Path, sql: str) -> None:
     before = checksum(database)
-    with closing(open_handle(Place(database), will_write=True)) as connection:
+    with closing(open_handle(DatabaseFile(database), will_write=True)) as connection:
         forbid_writes(connection)
         with pytest.raises(sqlite3.OperationalError):
             connection.execute(sql).fetchall()

@@ -6,6 +6,7 @@ import pytest
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement, SampleTable
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, checksum, failure, query, write
 
 OUTSIDE = (
@@ -46,14 +47,14 @@ OUTSIDE = (
 )
 
 
-@pytest.mark.parametrize("sql", OUTSIDE)
+@rows("sql", OUTSIDE)
 def test_a_table_outside_is_not_read(database: Path, sql: str) -> None:
     refused = failure(database, RunStatement(sql), tables=("people", "names"))
     assert refused.code is Code.DB_STATEMENT_REJECTED
     assert "swordfish" not in refused.sentence
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "tables"),
     [
         ("SELECT name FROM people", ("people",)),
@@ -103,7 +104,7 @@ def test_letters_beyond_ascii_keep_their_case(database: Path) -> None:
     assert query(database, "SELECT * FROM ärger", tables=("ÄRGER", "ärger")).rows == []
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "tables"),
     [
         ("INSERT INTO secrets VALUES ('x', 1)", ("people",)),

@@ -1,11 +1,12 @@
 import pytest
 
 from chatd.answers.requests import DatabaseFailed
-from chatd.sqlite_mcp.statement import SQL_BYTES_MAX, Kind, first_word, kind_of
+from chatd.sqlite_mcp.statement import SQL_BYTES_MAX, StatementKind, first_word, kind_of
 from chatd.wire.codes import Code
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "expected"),
     [
         ("SELECT 1", "SELECT"),
@@ -30,16 +31,16 @@ def test_the_first_word_is_found_behind_comments(sql: str, expected: str) -> Non
 @pytest.mark.parametrize(
     ("sql", "kind"),
     [
-        ("SELECT 1", Kind.READING),
-        ("VALUES (1)", Kind.READING),
-        ("WITH x AS (SELECT 1) SELECT 1", Kind.READING),
-        ("PRAGMA table_info(x)", Kind.READING),
-        ("EXPLAIN SELECT 1", Kind.EXPLAINING),
-        ("DELETE FROM x", Kind.WRITING),
-        ("CREATE TABLE x (y)", Kind.WRITING),
+        ("SELECT 1", StatementKind.READING),
+        ("VALUES (1)", StatementKind.READING),
+        ("WITH x AS (SELECT 1) SELECT 1", StatementKind.READING),
+        ("PRAGMA table_info(x)", StatementKind.READING),
+        ("EXPLAIN SELECT 1", StatementKind.EXPLAINING),
+        ("DELETE FROM x", StatementKind.WRITING),
+        ("CREATE TABLE x (y)", StatementKind.WRITING),
     ],
 )
-def test_a_kind_goes_by_the_first_word(sql: str, kind: Kind) -> None:
+def test_a_kind_goes_by_the_first_word(sql: str, kind: StatementKind) -> None:
     assert kind_of(sql, may_write=True) is kind
 
 
@@ -63,4 +64,4 @@ def test_what_may_not_run_in_any_case_is_refused(sql: str, code: Code) -> None:
 
 def test_a_statement_of_the_longest_message_is_not_too_long() -> None:
     sql = "SELECT '" + "🐘" * 9_990 + "'"
-    assert kind_of(sql, may_write=False) is Kind.READING
+    assert kind_of(sql, may_write=False) is StatementKind.READING

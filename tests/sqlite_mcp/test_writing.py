@@ -8,11 +8,12 @@ import pytest
 
 from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement, Terms
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.collecting import Whole
-from chatd.sqlite_mcp.handle import Place
+from chatd.sqlite_mcp.collecting import KeptRows
+from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import answer
 from chatd.wire.codes import Code
+from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, checksum, failure, query, write
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)"
@@ -90,7 +91,7 @@ def test_who_may_write_still_reads_without_a_lock_for_writing(database: Path) ->
         assert write(database, "SELECT count(*) FROM people").rows == [[3]]
 
 
-class StopAtTheFirstRow(Whole):
+class StopAtTheFirstRow(KeptRows):
     """Stops the call as soon as there is a row."""
 
     def __init__(self, interrupt: Interrupt) -> None:
@@ -106,7 +107,7 @@ def test_a_write_that_is_stopped_leaves_no_trace(database: Path) -> None:
     interrupt = Interrupt()
     with pytest.raises(Interrupted):
         answer(
-            Place(database, is_writable=True),
+            DatabaseFile(database, is_writable=True),
             RunStatement(MANY),
             Terms(read_only=False),
             StopAtTheFirstRow(interrupt),
@@ -115,7 +116,7 @@ def test_a_write_that_is_stopped_leaves_no_trace(database: Path) -> None:
     assert checksum(database) == before
 
 
-class StopAtTheFirstTick(Whole):
+class StopAtTheFirstTick(KeptRows):
     """Stops the call when the statement has been at work for a moment."""
 
     def __init__(self, interrupt: Interrupt) -> None:
@@ -138,7 +139,7 @@ def test_a_statement_that_never_ends_is_stopped(database: Path, sql: str) -> Non
     interrupt = Interrupt()
     with pytest.raises(Interrupted):
         answer(
-            Place(database, is_writable=True),
+            DatabaseFile(database, is_writable=True),
             RunStatement(sql),
             Terms(read_only=False),
             StopAtTheFirstTick(interrupt),
@@ -151,7 +152,7 @@ def test_a_stop_that_comes_first_counts(database: Path) -> None:
     interrupt = Interrupt()
     interrupt.stop()
     with pytest.raises(Interrupted):
-        answer(Place(database), RunStatement("SELECT 1"), Terms(), Whole(), interrupt)
+        answer(DatabaseFile(database), RunStatement("SELECT 1"), Terms(), KeptRows(), interrupt)
 
 
 def test_a_stop_reaches_into_a_statement_that_is_not_looked_at() -> None:
@@ -182,12 +183,18 @@ def test_a_lock_of_somebody_else_is_waited_for_until_the_call_is_stopped(databas
             ("DELETE FROM people", Terms(read_only=False)),
         ):
             with pytest.raises(Interrupted):
-                answer(Place(database, True), RunStatement(sql), terms, Whole(), StopWhileWaiting())
+                answer(
+                    DatabaseFile(database, True),
+                    RunStatement(sql),
+                    terms,
+                    KeptRows(),
+                    StopWhileWaiting(),
+                )
         other.execute("ROLLBACK")
     assert write(database, "DELETE FROM secrets").outcome.rows_written == 1
 
 
-class Faulty(Whole):
+class Faulty(KeptRows):
     """Fails while the statement is at work."""
 
     def tick(self) -> None:
@@ -197,7 +204,7 @@ class Faulty(Whole):
 def test_a_fault_in_a_tick_ends_the_call_as_itself(database: Path) -> None:
     endless = f"{ENDLESS} SELECT max(n) FROM r"
     with pytest.raises(ConnectionError, match="nobody listens"):
-        answer(Place(database), RunStatement(endless), Terms(), Faulty(), Interrupt())
+        answer(DatabaseFile(database), RunStatement(endless), Terms(), Faulty(), Interrupt())
 
 
 # --- how much may be written ---------------------------------------------------------------------
@@ -206,24 +213,24 @@ SERIES = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {
 BYTES_MAX = 1_000_000
 
 
-def refused(place: Place, sql: str) -> DatabaseFailed:
+def refused(place: DatabaseFile, sql: str) -> DatabaseFailed:
     """How a write at a place fails; it leaves no trace."""
     before = checksum(place.path)
     with pytest.raises(DatabaseFailed) as caught:
-        answer(place, RunStatement(sql), Terms(read_only=False), Whole(), Interrupt())
+        answer(place, RunStatement(sql), Terms(read_only=False), KeptRows(), Interrupt())
     assert checksum(place.path) == before
     return caught.value
 
 
 def test_a_statement_changes_so_many_rows_and_no_more(database: Path) -> None:
-    place = Place(database, is_writable=True, max_rows_written=100)
+    place = DatabaseFile(database, is_writable=True, max_rows_written=100)
     fits = f"{SERIES.format(100)} INSERT INTO audit SELECT n FROM r"
-    answer(place, RunStatement(fits), Terms(read_only=False), Whole(), Interrupt())
+    answer(place, RunStatement(fits), Terms(read_only=False), KeptRows(), Interrupt())
     failed = refused(place, f"{SERIES.format(101)} INSERT INTO audit SELECT n FROM r")
     assert failed.code is Code.DB_STATEMENT_REJECTED
     assert "changes 101 rows and may change 100" in failed.sentence
     # Those of triggers count; and however few are handed out.
-    place = Place(database, is_writable=True, max_rows_written=5)
+    place = DatabaseFile(database, is_writable=True, max_rows_written=5)
     assert "changes 6 rows" in refused(place, "UPDATE people SET name = 'x' RETURNING 1").sentence
 
 
@@ -243,7 +250,7 @@ def test_a_statement_makes_the_file_grow_so_far_and_no_further(
 ) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(f"PRAGMA journal_mode = {mode}")
-    failed = refused(Place(database, is_writable=True, max_growth_bytes=BYTES_MAX), sql)
+    failed = refused(DatabaseFile(database, is_writable=True, max_growth_bytes=BYTES_MAX), sql)
     assert failed.code is Code.DB_STATEMENT_REJECTED
     assert "writes more than the 1,000,000 bytes" in failed.sentence
 
@@ -256,21 +263,22 @@ def test_a_journal_grows_so_far_and_no_further(database: Path, mode: str) -> Non
         connection.execute(f"PRAGMA journal_mode = {mode}")
         connection.execute(f"{SERIES.format(3000)} INSERT INTO audit SELECT zeroblob(3000) FROM r")
         connection.commit()
-    place = Place(database, is_writable=True, max_growth_bytes=BYTES_MAX)
+    place = DatabaseFile(database, is_writable=True, max_growth_bytes=BYTES_MAX)
     assert "bytes" in refused(place, "UPDATE audit SET what = randomblob(3000)").sentence
 
 
 def test_what_fits_is_written(database: Path) -> None:
-    place = Place(database, is_writable=True, max_growth_bytes=BYTES_MAX)
+    place = DatabaseFile(database, is_writable=True, max_growth_bytes=BYTES_MAX)
     sql = f"{SERIES.format(50)} INSERT INTO audit SELECT zeroblob(5000) FROM r"
-    answer(place, RunStatement(sql), Terms(read_only=False), Whole(), Interrupt())
+    answer(place, RunStatement(sql), Terms(read_only=False), KeptRows(), Interrupt())
     assert query(database, "SELECT count(*) FROM audit").rows == [[50]]
 
 
 # --- what keeps itself ---------------------------------------------------------------------------
 
 
-def make_virtual_tables(database: Path) -> None:
+@pytest.fixture
+def with_virtual_tables(database: Path) -> Path:
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(
             """
@@ -278,9 +286,10 @@ def make_virtual_tables(database: Path) -> None:
             CREATE VIRTUAL TABLE places USING rtree (id, low, high);
             """
         )
+    return database
 
 
-@pytest.mark.parametrize(
+@rows(
     "table",
     [
         *("notes_data", "notes_idx", "notes_content", "notes_docsize", "notes_config"),
@@ -289,7 +298,7 @@ def make_virtual_tables(database: Path) -> None:
         *("sqlite_sequence", "sqlite_schema", "sqlite_master"),
     ],
 )
-@pytest.mark.parametrize(
+@rows(
     "sql",
     [
         "DELETE FROM {}",
@@ -305,13 +314,12 @@ def make_virtual_tables(database: Path) -> None:
     ],
 )
 def test_no_table_is_written_by_its_name_that_keeps_itself(
-    database: Path, sql: str, table: str
+    with_virtual_tables: Path, sql: str, table: str
 ) -> None:
-    make_virtual_tables(database)
-    before = checksum(database)
+    before = checksum(with_virtual_tables)
     with pytest.raises(DatabaseFailed):
-        write(database, sql.replace("{}", table))
-    assert checksum(database) == before
+        write(with_virtual_tables, sql.replace("{}", table))
+    assert checksum(with_virtual_tables) == before
 
 
 def test_the_sentence_says_that_a_table_keeps_itself(database: Path) -> None:
@@ -327,8 +335,8 @@ def test_a_table_that_has_such_a_name_alone_is_written(database: Path) -> None:
     write(database, "DROP TABLE people_data")
 
 
-def test_virtual_tables_themselves_are_written(database: Path) -> None:
-    make_virtual_tables(database)
+def test_virtual_tables_themselves_are_written(with_virtual_tables: Path) -> None:
+    database = with_virtual_tables
     write(database, "INSERT INTO notes VALUES ('a fox')")
     write(database, "UPDATE notes SET body = 'a wolf' WHERE notes MATCH 'lazy'")
     write(database, "DELETE FROM notes WHERE notes MATCH 'brown'")

@@ -1,13 +1,12 @@
-import pytest
-
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from tests.rows import rows
 
 
 def test_every_code_is_explained() -> None:
     assert set(EXPLANATIONS) == set(Code)
 
 
-@pytest.mark.parametrize("code", Code)
+@rows("code", Code)
 def test_an_explanation_is_a_sentence_of_its_own(code: Code) -> None:
     sentence = EXPLANATIONS[code].sentence
     assert sentence[0].isupper() or sentence.startswith("messageId")

@@ -20,6 +20,7 @@ from chatd.wire.payloads import (
     HistoryGet,
     PresenceUpdate,
 )
+from tests.rows import rows
 from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault, wrong_word
 
 MESSAGE = {"messageId": "m", "content": "c", "connectionId": "r"}
@@ -102,7 +103,7 @@ def test_every_payload_is_in_the_catalogue() -> None:
     assert declared == {*SHAPES, Context, ContextConfig, ConnectAuth, Note}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("change", "path"),
     [
         ({"messageId": None}, "messageId"),

@@ -1,14 +1,14 @@
 """From a request to the call of a tool, in the terms of a `Mapping`; pure."""
 
 import re
-from collections.abc import Mapping as Dictionary
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, assert_never
 
 import attrs
 
 from chatd.answers.mcp.listing import Narrowing
-from chatd.answers.mcp.mapping import Call, Form, Mapping
+from chatd.answers.mcp.mapping import Call, Form, PeerMapping
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -19,12 +19,12 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.scopes import Scope, TableName, told_names
+from chatd.answers.sql.scopes import ContextScope, TableName, told_names
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
 
-EXPLAIN: Final[Dictionary[Dialect, str]] = MappingProxyType(
+EXPLAIN: Final[Mapping[Dialect, str]] = MappingProxyType(
     {"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}
 )
 """What stands before a statement so that its plan is told and it does not run, by dialect."""
@@ -41,7 +41,7 @@ class ToolCall:
     """
 
     tool: str
-    arguments: Dictionary[str, object]
+    arguments: Mapping[str, object]
     form: Form = Form.JSON
     rows: str = ""
     table: TableName | None = None
@@ -49,7 +49,7 @@ class ToolCall:
 
 
 def tool_call(
-    mapping: Mapping, dialect: Dialect, request: Request, terms: Terms
+    mapping: PeerMapping, dialect: Dialect, request: Request, terms: Terms
 ) -> ToolCall | None:
     """The call that carries out a request; None where the peer has no tool for it."""
     call: Call | None
@@ -61,7 +61,7 @@ def tool_call(
             call = mapping.list_tables
             if _narrows(terms):
                 home = terms.schema if "schema" in mapping.terms else None
-                narrowing = Narrowing(Scope.of(dialect, terms.schema, terms.tables), home)
+                narrowing = Narrowing(ContextScope.of(dialect, terms.schema, terms.tables), home)
         case DescribeTable(name, schema):
             call, table = mapping.describe_table, TableName(name, schema)
         case SampleTable(name, schema):

@@ -23,7 +23,7 @@ class BadChunk(Exception):
     """A progress message is none of an answer, or there are too many out of order."""
 
 
-class Chunks:
+class ChunkSequence:
     """The chunks of one answer; `next_index` is how many are in order so far."""
 
     def __init__(self) -> None:

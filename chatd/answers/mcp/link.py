@@ -33,7 +33,7 @@ class Forgotten(Exception):
     """The peer does not know the session any more, and has not begun with the call."""
 
 
-class Unfit(Exception):
+class MissingTools(Exception):
     """The peer cannot serve: it lacks tools of the mapping. The text names them."""
 
 

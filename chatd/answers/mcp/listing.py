@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from chatd.answers.requests import DatabaseFailed, Sink
-from chatd.answers.sql.scopes import Scope, TableName
+from chatd.answers.sql.scopes import ContextScope, TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 
@@ -33,7 +33,7 @@ class Narrowing:
     It is None where the database was not asked for one schema: then it is that of the dialect.
     """
 
-    scope: Scope
+    scope: ContextScope
     home: str | None = None
 
     def holds(self, table: TableName) -> bool:

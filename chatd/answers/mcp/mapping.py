@@ -7,7 +7,7 @@ others are written in chatd.toml, [databases.<connectionId>.mapping].
 """
 
 import enum
-from collections.abc import Mapping as Dictionary
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -56,7 +56,7 @@ class Call:
     argument: str | None = None
     form: Form = Form.JSON
     rows: str = ""
-    fixed: Dictionary[str, object] = MappingProxyType({})
+    fixed: Mapping[str, object] = MappingProxyType({})
     is_list: bool = False
     as_statement: bool = False
     is_quoted: bool = False
@@ -65,7 +65,7 @@ class Call:
 
 
 @attrs.frozen
-class Mapping:
+class PeerMapping:
     """A db-mcp as it is asked.
 
     `terms` says what the peer calls the arguments, of every tool, that carry `TERMS`. A result that
@@ -79,7 +79,7 @@ class Mapping:
     sample_table: Call | None = None
     query: Call | None = None
     explain: Call | None = None
-    terms: Dictionary[str, str] = MappingProxyType({})
+    terms: Mapping[str, str] = MappingProxyType({})
     error_prefixes: tuple[str, ...] = ()
     binary: Binary = Binary.NONE
     streams: bool = False
@@ -99,10 +99,10 @@ TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeo
 
 _SQLITE_PATH: Final = "data.statements.0.rows"
 
-READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
+READY: Final[Mapping[str, PeerMapping]] = MappingProxyType(
     {
         # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
-        BUNDLED: Mapping(
+        BUNDLED: PeerMapping(
             list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
             describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
             sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
@@ -125,7 +125,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         # text "NULL" are the same, bytes are Python's notation of them, decimals of SQLite are
         # floats, and a value with a line break can look like the next column. Integers keep every
         # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
-        "mcp-alchemy": Mapping(
+        "mcp-alchemy": PeerMapping(
             list_tables=Call("all_table_names", form=Form.NAMES),
             describe_table=Call("schema_definitions", "table_names", form=Form.TEXT, is_list=True),
             sample_table=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
@@ -136,7 +136,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         # PyPI's mcp-server-sqlite 2025.4.25. Integers and bytes are exact; SQLite's decimals are
         # floats; of two columns with one name the second is lost; no rows have no columns. Only
         # statements that begin with SELECT are taken, so that there is no plan, and no WITH.
-        "mcp-server-sqlite": Mapping(
+        "mcp-server-sqlite": PeerMapping(
             list_tables=Call("list_tables", form=Form.PYTHON),
             describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
             sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
@@ -145,7 +145,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         ),
         # npm's mcp-server-sqlite-npx 0.8. Values pass through JavaScript's numbers: integers beyond
         # 2^53 are rounded, infinity is NULL. Bytes are exact. Otherwise as mcp-server-sqlite.
-        "mcp-server-sqlite-npx": Mapping(
+        "mcp-server-sqlite-npx": PeerMapping(
             list_tables=Call("list_tables"),
             describe_table=Call("describe_table", "table_name", is_quoted=True),
             sample_table=Call("read_query", "query", as_statement=True),
@@ -156,7 +156,7 @@ READY: Final[Dictionary[str, Mapping]] = MappingProxyType(
         # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity is
         # NULL, empty bytes are an empty object; of two columns with one name the first is lost; no
         # rows have no columns. Without a schema tables are searched in every one.
-        "dbhub": Mapping(
+        "dbhub": PeerMapping(
             list_tables=Call(
                 "search_objects",
                 rows="data.results",

@@ -24,7 +24,7 @@ import attrs
 import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
-from chatd.answers.mcp.link import Forgotten, Link, Unfit
+from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
@@ -37,11 +37,12 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.table import Column, Row
+from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
-    from chatd.answers.mcp.session import Session
+    from chatd.answers.mcp.session import PeerSession
 
 BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later attempt to open a session again; doubled between."""
@@ -92,33 +93,40 @@ class _Job:
 
 
 @attrs.define(eq=False)
-class _Place:
-    """A place for a session: whether one is there, or is opened, or rests until its next try."""
+class _SessionSlot:
+    """A session: whether it is there, or is opened, or waits for its next try."""
 
     is_warm: bool
     is_ready: bool = False
     is_busy: bool = False
     is_opening: bool = False
     is_resting: bool = False
-    failures: int = 0
+    backoff: Backoff = attrs.field(factory=lambda: Backoff(*BACKOFF_S))
     has_served: bool = False
     ready_at_s: float | None = None
     was_brief: bool = False
 
-    def count(self, now_s: float) -> None:
-        """Count a life that has ended: how many in a row have failed.
+    @property
+    def is_about_to_open(self) -> bool:
+        """Whether it is opened without being asked for, and did not fail before."""
+        return self.is_warm and not self.backoff.wait_s
+
+    def count(self, now_s: float, lasting_s: float) -> None:
+        """Count a life that has ended, as one that failed or not.
 
         One that served or lasted was of use. The first that was ready and ended before that is no
-        failure yet, so that a crash is nobody's who asks next; one more of them is, so that a peer
-        that ends as soon as it is ready is not started in a spin.
+        failure yet, so that one crash does not fail the next request; one more of them is, so that
+        a peer that ends as soon as it is ready is not started in a loop.
         """
-        has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= LASTING_S
+        has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= lasting_s
         if self.has_served or has_lasted:
-            self.failures, self.was_brief = 0, False
+            self.was_brief = False
+            self.backoff.succeeded()
         elif self.ready_at_s is not None and not self.was_brief:
-            self.failures, self.was_brief = 0, True
+            self.was_brief = True
+            self.backoff.succeeded()
         else:
-            self.failures += 1
+            self.backoff.failed()
 
 
 class McpDatabase:
@@ -133,6 +141,7 @@ class McpDatabase:
         sample: Path | None = None,
         own_environment: Mapping[str, str] = os.environ,
         on_complaint: Callable[[bytes], None] | None = None,
+        lasting_s: float = LASTING_S,
     ) -> None:
         """`sample` is the file of the sample database, where the settings name it.
 
@@ -150,7 +159,8 @@ class McpDatabase:
             self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
         self._own_environment = own_environment
         self._on_complaint = on_complaint
-        self._places = [_Place(is_warm=number == 0) for number in range(settings.connections)]
+        self._lasting_s = lasting_s
+        self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
         self._queue: deque[_Job] = deque()
         self._news = trio.Event()
         self._is_running = False
@@ -160,7 +170,7 @@ class McpDatabase:
     def is_available(self) -> bool:
         """Whether a session is there, or is opened for the first time."""
         return self._is_running and any(
-            place.is_ready or (place.is_warm and place.failures == 0) for place in self._places
+            slot.is_ready or slot.is_about_to_open for slot in self._slots
         )
 
     @property
@@ -172,7 +182,7 @@ class McpDatabase:
     def sessions(self) -> int:
         """How many sessions there are, or would be opened now; 1 at least, which may be waited for
         while it is opened."""
-        return max(1, sum(not place.is_resting for place in self._places))
+        return max(1, sum(not slot.is_resting for slot in self._slots))
 
     @property
     def can_explain(self) -> bool:
@@ -190,7 +200,7 @@ class McpDatabase:
             raise self._unavailable()
         job = _Job(call, terms, sink)
         self._queue.append(job)
-        self._tell()
+        self._notify()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._stop_when, stop, job)
@@ -209,14 +219,14 @@ class McpDatabase:
         self._is_running = True
         try:
             async with trio.open_nursery() as nursery:
-                for place in self._places:
-                    nursery.start_soon(self._keep, place)
+                for slot in self._slots:
+                    nursery.start_soon(self._keep, slot)
                 task_status.started()
         finally:
             self._is_running = False
             self._fail_waiting()
-            for place in self._places:
-                place.is_ready = place.is_opening = place.is_busy = place.is_resting = False
+            for slot in self._slots:
+                slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
 
     async def _stop_when(self, stop: trio.Event, job: _Job) -> None:
         await stop.wait()
@@ -229,7 +239,7 @@ class McpDatabase:
             job.end(Stopped(is_confirmed=True))
         job.stop.set()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Have all who wait look again."""
         self._news.set()
         self._news = trio.Event()
@@ -241,41 +251,44 @@ class McpDatabase:
         while self._queue:
             self._queue.popleft().end(self._unavailable())
 
-    async def _keep(self, place: _Place) -> None:
-        """Keep one place: open a session, serve with it, and again."""
+    async def _keep(self, slot: _SessionSlot) -> None:
+        """Keep one slot filled: open a session, serve with it, and again."""
         while True:
-            while not place.is_warm and not self._is_wanted():
+            while not slot.is_warm and not self._is_wanted():
                 await self._news.wait()
-            place.is_opening = True
-            place.has_served, place.ready_at_s = False, None
-            reason = await self._live(place)
-            place.is_ready = place.is_opening = place.is_busy = False
+            slot.is_opening = True
+            slot.has_served, slot.ready_at_s = False, None
+            reason = await self._live(slot)
+            slot.is_ready = slot.is_opening = slot.is_busy = False
             if reason is None:  # closed on our side, as a call may still run on
                 continue
-            place.count(trio.current_time())
-            wait_s = delay_s(place.failures)
+            slot.count(trio.current_time(), self._lasting_s)
+            wait_s = slot.backoff.wait_s
             self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s))
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
-            place.is_resting = wait_s > 0
+            slot.is_resting = wait_s > 0
             await trio.sleep(wait_s)
-            place.is_resting = False
+            slot.is_resting = False
 
     def _is_wanted(self) -> bool:
         """Whether more wait than there are sessions that are free, or will be soon."""
         coming = [
-            place
-            for place in self._places
-            if (place.is_ready and not place.is_busy)
-            or (not place.is_ready and (place.is_opening or (place.is_warm and not place.failures)))
+            slot
+            for slot in self._slots
+            if (slot.is_ready and not slot.is_busy)
+            or (
+                not slot.is_ready
+                and (slot.is_opening or (slot.is_warm and not slot.backoff.wait_s))
+            )
         ]
         return len(self._queue) > len(coming)
 
-    async def _live(self, place: _Place) -> str | None:
+    async def _live(self, slot: _SessionSlot) -> str | None:
         """One life of a session. The reason of its end, None where it was ended here."""
         began_s = trio.current_time()
-        link = Link(self._settings.max_message_bytes, self._tell)
+        link = Link(self._settings.max_message_bytes, self._notify)
         fault: Exception | None = None
         is_closed_here = False
         start_s = self._settings.start_timeout_s
@@ -283,11 +296,11 @@ class McpDatabase:
             with trio.CancelScope(deadline=began_s + start_s) as starting:
                 async with self._opened(link) as session:
                     starting.deadline = math.inf
-                    place.is_ready, place.ready_at_s = True, trio.current_time()
-                    took_ms = (place.ready_at_s - began_s) * 1000
+                    slot.is_ready, slot.ready_at_s = True, trio.current_time()
+                    took_ms = (slot.ready_at_s - began_s) * 1000
                     self._event_log.record(DatabaseConnected(self._connection_id, took_ms))
-                    self._tell()
-                    await self._serve(place, session, link)
+                    self._notify()
+                    await self._serve(slot, session, link)
                     is_closed_here = not link.is_lost
         except* Exception as error:  # beside it there may be a cancellation, which goes its way
             fault = error
@@ -296,7 +309,7 @@ class McpDatabase:
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
 
     @asynccontextmanager
-    async def _opened(self, link: Link) -> "AsyncIterator[Session]":
+    async def _opened(self, link: Link) -> "AsyncIterator[PeerSession]":
         """A session over the transport of the settings."""
         # Typed as Any, so that the import stays late; `session.opened` has the types.
         module: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.session")
@@ -339,14 +352,14 @@ class McpDatabase:
 
         return hear
 
-    async def _serve(self, place: _Place, session: "Session", link: Link) -> None:
+    async def _serve(self, slot: _SessionSlot, session: "PeerSession", link: Link) -> None:
         """Carry out one job after the other, until the session is of no more use."""
         while session.is_usable and not link.is_lost:
             if not self._queue:
                 await self._news.wait()
                 continue
             job = self._queue.popleft()
-            place.is_busy = place.has_served = True
+            slot.is_busy = slot.has_served = True
             try:
                 job.end(
                     await session.ask(
@@ -362,16 +375,10 @@ class McpDatabase:
             finally:
                 if job not in self._queue:  # cancelled by a dead peer, or with the daemon
                     job.end(link.failure)
-                place.is_busy = False
+                slot.is_busy = False
 
 
 _PACKAGE: Final = "chatd.answers.mcp"
-
-
-def delay_s(failures: int) -> float:
-    """How long to wait before a session is opened again, after so many failures in a row."""
-    least, most = BACKOFF_S
-    return min(most, least * 2 ** min(failures - 1, 16)) if failures else 0.0
 
 
 def _impossible(request: Request) -> DatabaseFailed:
@@ -389,7 +396,7 @@ def _reason(link: Link, fault: Exception | None) -> str:
         return link.breach
     leaves = _leaves(fault) if fault is not None else []
     for leaf in leaves:
-        if isinstance(leaf, Unfit):  # its text is the names of tools of the configuration
+        if isinstance(leaf, MissingTools):  # its text is the names of tools of the configuration
             return f"without the tools {leaf}"
     if leaves and not link.is_lost:
         words = leaves[0].strerror if isinstance(leaves[0], OSError) else None

@@ -19,8 +19,7 @@ from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.contract import Field, columns_as_json
 from chatd.answers.mcp.listing import TEXT
 from chatd.answers.mcp.literals import BadLiteral, parse
-from chatd.answers.mcp.mapping import Binary, Form
-from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
 from chatd.answers.requests import DatabaseFailed, Sink
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import BYTES, Cell, Column, Row, cell
@@ -61,7 +60,7 @@ class ToolResult:
 
 
 @attrs.frozen
-class Table:
+class ResultTable:
     """A result; `is_truncated`: the peer says that it left rows out."""
 
     columns: tuple[Column, ...]
@@ -125,7 +124,7 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int) -> Table:
+def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int) -> ResultTable:
     """The table of a result, of at most `max_rows` and one more, which tells that there are more.
 
     Raises `DatabaseFailed` where the peer says so, or its answer has not the form of the mapping.
@@ -229,17 +228,17 @@ def _bytes(numbers: list[object]) -> bytes | None:
     return bytes(small) if len(small) == len(numbers) else None
 
 
-def _structured(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _structured(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     if result.structured is None:
         _refuse("no structured content")
     return _document(result.structured, call, binary, most)
 
 
-def _json(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _json(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     return _document(from_json(result.text), call, binary, most)
 
 
-def _document(document: object, call: ToolCall, binary: Binary, most: int) -> Table:
+def _document(document: object, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     if isinstance(document, Mapping) and document.get("success") is False:
         raise failure(_said(document) or "")
     truncated = isinstance(document, Mapping) and document.get("truncated") is True
@@ -271,7 +270,7 @@ def _is_called(described: Mapping[object, object], table: TableName) -> bool:
     return described.get("name") == table.name and described.get("schema", schema) == schema
 
 
-def _shaped(document: object, binary: Binary, most: int) -> Table:
+def _shaped(document: object, binary: Binary, most: int) -> ResultTable:
     """A table from any of the shapes that JSON has for one."""
     match document:
         case {"columns": list() as columns, "rows": list() as rows}:
@@ -286,7 +285,7 @@ def _shaped(document: object, binary: Binary, most: int) -> Table:
             return _with_columns(names, document, binary, most)
         case list():
             plain = [[json_cell(value, binary)] for value in document[:most]]
-            return Table((Column(VALUE),), plain)
+            return ResultTable((Column(VALUE),), plain)
         case Mapping():
             return _objects([document], binary, most)
     return _refuse("no table")
@@ -294,7 +293,7 @@ def _shaped(document: object, binary: Binary, most: int) -> Table:
 
 def _with_columns(
     columns: Sequence[object], rows: Sequence[object], binary: Binary, most: int
-) -> Table:
+) -> ResultTable:
     named = tuple(_column(column) for column in columns)
     if len(named) > COLUMNS_MAX:
         _refuse("too many columns")
@@ -307,7 +306,7 @@ def _with_columns(
         else:
             _refuse("a row of another width")
         cells.append([json_cell(value, binary) for value in values])
-    return Table(named, cells)
+    return ResultTable(named, cells)
 
 
 def _column(column: object) -> Column:
@@ -321,7 +320,7 @@ def _column(column: object) -> Column:
     return _refuse("a column without a name")
 
 
-def _objects(rows: Sequence[object], binary: Binary, most: int) -> Table:
+def _objects(rows: Sequence[object], binary: Binary, most: int) -> ResultTable:
     """Rows as objects; a column is any name that one of them has, in the order of appearance."""
     names: dict[str, None] = {}
     objects = [row for row in rows[:most] if isinstance(row, Mapping)]
@@ -330,17 +329,17 @@ def _objects(rows: Sequence[object], binary: Binary, most: int) -> Table:
         if len(names) > COLUMNS_MAX:
             _refuse("too many columns")
     cells = [[json_cell(row.get(name), binary) for name in names] for row in objects]
-    return Table(tuple(Column(name) for name in names), cells)
+    return ResultTable(tuple(Column(name) for name in names), cells)
 
 
-def _python(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _python(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     document = parse(result.text)
     if not isinstance(document, list):
         _refuse("no list")
     return _shaped(document, binary, most)
 
 
-def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     """The first table of a text: a line of names, a rule, rows; text around it is passed over."""
     lines = [line.strip() for line in result.text.splitlines()]
     for at in range(len(lines) - 1):
@@ -357,7 +356,7 @@ def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> 
         if len(parts) > len(names):
             _refuse("a row that is wider than its table")
         rows.append([*parts, *[""] * (len(names) - len(parts))])
-    return Table(tuple(Column(name) for name in _few(names)), rows)
+    return ResultTable(tuple(Column(name) for name in _few(names)), rows)
 
 
 def _pipes(line: str) -> list[str]:
@@ -370,7 +369,7 @@ def _pipes(line: str) -> list[str]:
     return [part.strip().replace("\\|", "|") for part in re.split(r"(?<!\\)\|", inner)]
 
 
-def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     lines = result.text.removesuffix("\n").split("\n")
     names = lines[0].split("\t")
     rows: list[Row] = []
@@ -379,10 +378,10 @@ def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Tabl
         if len(parts) != len(names):
             _refuse("a row of another width")
         rows.append(parts)
-    return Table(tuple(Column(name) for name in _few(names)), rows)
+    return ResultTable(tuple(Column(name) for name in _few(names)), rows)
 
 
-def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     """Records as mcp-alchemy writes them.
 
     A value may go on over several lines, and one of these may look like "name: value". So a name
@@ -390,7 +389,7 @@ def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> T
     """
     text = result.text
     if text.strip() == "No rows returned":
-        return Table((), ())
+        return ResultTable((), ())
     if not text.startswith("1. row"):
         return _text(result, call, binary, most)
     end = _RECORDS_END.search(text, max(0, len(text) - _END_CHARS))
@@ -408,7 +407,7 @@ def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> T
         parts.append((part if following is None else part.removesuffix("\n")).split("\n"))
     names = _common_names(parts)
     rows = [_record(lines, names) for lines in parts[:most]]
-    return Table(tuple(Column(name) for name in names), rows, is_truncated=bool(end.group(2)))
+    return ResultTable(tuple(Column(name) for name in names), rows, is_truncated=bool(end.group(2)))
 
 
 def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
@@ -438,14 +437,14 @@ def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
     return [None if text == "NULL" else text for text in texts]
 
 
-def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     names = [name.strip() for name in result.text.split(",") if name.strip()]
-    return Table((Column("name"),), [[name] for name in names[:most]])
+    return ResultTable((Column("name"),), [[name] for name in names[:most]])
 
 
-def _text(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Table:
+def _text(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     lines = result.text.splitlines()
-    return Table((Column(TEXT),), [[line] for line in lines[:most]])
+    return ResultTable((Column(TEXT),), [[line] for line in lines[:most]])
 
 
 def _few(names: Sequence[str]) -> Sequence[str]:
@@ -456,7 +455,7 @@ def _refuse(why: str) -> NoReturn:
     raise ValueError(why)
 
 
-_READERS: Final[Mapping[Form, Callable[[ToolResult, ToolCall, Binary, int], Table]]] = {
+_READERS: Final[Mapping[Form, Callable[[ToolResult, ToolCall, Binary, int], ResultTable]]] = {
     Form.STRUCTURED: _structured,
     Form.JSON: _json,
     Form.MARKDOWN: _markdown,

@@ -20,12 +20,11 @@ from pydantic import ValidationError
 
 from chatd import __version__
 from chatd.answers.mcp.calls import ToolCall
-from chatd.answers.mcp.chunks import BadChunk, Chunks, is_stopped_notice, read_chunk
+from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
 from chatd.answers.mcp.contract import Field
-from chatd.answers.mcp.link import Forgotten, Link, Unfit
+from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing
-from chatd.answers.mcp.mapping import Form
-from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.mcp.mapping import Form, PeerMapping
 from chatd.answers.mcp.results import UNEXPECTED, Meter, ToolResult, failure, read
 from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
 from chatd.wire.codes import EXPLANATIONS, Code
@@ -38,7 +37,7 @@ INLINE_CHARS: Final = 16_384
 """A text of more characters is read in a thread; structured content, of any size, always is."""
 
 
-class Session:
+class PeerSession:
     """A session that is ready. `is_usable` until a call may still run on, or the peer is gone."""
 
     def __init__(self, session: ClientSession, link: Link, mapping: PeerMapping) -> None:
@@ -64,7 +63,7 @@ class Session:
                 break
         missing = sorted(self._mapping.tools - names)
         if missing:
-            raise Unfit(", ".join(missing))
+            raise MissingTools(", ".join(missing))
         self._link.is_ready = True
 
     async def ask(
@@ -185,7 +184,7 @@ class _Answer:
     ) -> None:
         self.meter = Meter(sink, terms.max_rows, terms.max_bytes)
         self.sink: Sink = self.meter if narrowing is None else Narrowed(self.meter, narrowing)
-        self.chunks = Chunks()
+        self.chunks = ChunkSequence()
         self.failure: DatabaseFailed | None = None
         self.ended = trio.Event()
         self._news = trio.Event()
@@ -227,9 +226,9 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
 @asynccontextmanager
 async def opened(
     transport: AbstractAsyncContextManager[TransportStreams], link: Link, mapping: PeerMapping
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[PeerSession]:
     """Open a session over a transport, and check the tools. Raises `Unfit`, and much else."""
-    sessions: list[Session] = []
+    sessions: list[PeerSession] = []
 
     async def hear(message: object) -> None:
         match message:
@@ -246,7 +245,7 @@ async def opened(
         cache=None,
     )
     async with client:
-        session = Session(client.session, link, mapping)
+        session = PeerSession(client.session, link, mapping)
         sessions.append(session)
         await session.check_tools()
         yield session

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
-from chatd.answers.mcp.mapping import BUNDLED, READY
-from chatd.answers.mcp.mapping import Mapping as PeerMapping
+from chatd.answers.mcp.mapping import BUNDLED, READY, PeerMapping
 from chatd.answers.sql.lexer import Dialect
 
 

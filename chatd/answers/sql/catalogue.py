@@ -25,7 +25,7 @@ from itertools import pairwise
 
 from chatd.answers.sql.functions import words
 from chatd.answers.sql.keywords import LOOK_BACK_TOKENS, is_grammar
-from chatd.answers.sql.lexer import Kind, Token
+from chatd.answers.sql.lexer import Token, TokenKind
 
 CATALOGUE = "pg_catalog."
 
@@ -136,8 +136,8 @@ def check_operators(tokens: Sequence[Token]) -> None:
 def _operators(tokens: Sequence[Token]) -> Iterator[str]:
     """The operators, cut out of rows of signs as Postgres cuts them (scan.l)."""
     run, end = "", -1
-    for token in (*tokens, Token(Kind.SYMBOL, ";", ";", -2)):
-        is_sign = token.kind is Kind.SYMBOL and token.text in _OPERATOR_SIGNS
+    for token in (*tokens, Token(TokenKind.SYMBOL, ";", ";", -2)):
+        is_sign = token.kind is TokenKind.SYMBOL and token.text in _OPERATOR_SIGNS
         if run and not (is_sign and token.at == end):
             while len(run) > 1 and run[-1] in "+-" and not _ENDS_IN_SIGN & set(run):
                 run = run[:-1]  # the rest is a sign before a number, as in 1*-2
@@ -159,7 +159,7 @@ def named_types(
         token = tokens[at] if at < len(tokens) else None
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         is_dotted = after is not None and after.is_symbol(".")
-        if token is not None and token.kind is Kind.WORD and not is_dotted:
+        if token is not None and token.kind is TokenKind.WORD and not is_dotted:
             if token.text in NAMED_TYPES:
                 yield at
                 continue
@@ -202,10 +202,10 @@ def _cast_types(tokens: Sequence[Token], closing: Mapping[int, int]) -> Iterator
 def _types_before_strings(tokens: Sequence[Token]) -> Iterator[int]:
     """`date '2026-01-01'`: whatever stands before a string and is no grammar."""
     for at, (before, token) in enumerate(pairwise(tokens)):
-        if token.kind is not Kind.LITERAL or not before.is_name:
+        if token.kind is not TokenKind.LITERAL or not before.is_name:
             continue
         is_dotted = at > 0 and tokens[at - 1].is_symbol(".")
-        if before.kind is Kind.WORD and not is_dotted:
+        if before.kind is TokenKind.WORD and not is_dotted:
             if before.text in _BEFORE_STRINGS or is_grammar(tokens, at, "postgres"):
                 continue
             if before.is_word("ZONE") and at and tokens[at - 1].is_word("TIME"):
@@ -254,7 +254,7 @@ def _outermost(tokens: Sequence[Token], opened: int, closed: int) -> Iterator[in
     depth = 0
     for index in range(opened + 1, min(closed, len(tokens))):
         token = tokens[index]
-        if token.kind is Kind.SYMBOL:
+        if token.kind is TokenKind.SYMBOL:
             depth -= token.text in ")]"
             if depth == 0 and token.text not in "()[]":
                 yield index

@@ -1,9 +1,10 @@
-"""The functions that a statement may call, by dialect; all others are refused (SPEC 6).
+"""The functions that a statement may call, by dialect; all others are refused.
 
 On the lists stands what computes from its arguments and tells nothing else: no files, no settings,
 no other sessions, no waiting, no locks, no sequences, no statement as text. Where a call states the
 size of what it makes, the size has to be small (`SIZES`, `FORMATS`); what grows with the rows and
-the texts that go in is bounded by the server. A function that is missed by an honest question goes
+the texts that go in is bounded by the server. The lists of SQLite are also those of the authorizer
+in the db-mcp. A function that is missed by an honest question goes
 on the list of its dialect, after a look at its page in the manual.
 
 A list names functions of the server alone. What an extension adds is a function of whoever
@@ -26,23 +27,27 @@ _EVERYWHERE = words("""
     avg count max min sum
     row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value
     nth_value
-    lower upper length char_length trim ltrim rtrim replace substr substring concat concat_ws
+    lower upper length trim ltrim rtrim replace substr substring concat concat_ws
     octet_length
-    coalesce nullif cast
+    coalesce nullif
     current_date current_time current_timestamp
 """)
 
-_SQLITE = words("""
+SQLITE_FUNCTIONS = _EVERYWHERE | words("""
     log2 acosh asinh atanh cosh sinh tanh trunc total group_concat string_agg
-    char format glob hex ifnull iif if instr like likelihood likely unlikely nullif printf quote
-    random soundex typeof unicode unhex
+    median percentile percentile_cont percentile_disc
+    char format glob hex ifnull iif if instr like likelihood likely unlikely printf quote
+    random randomblob soundex sqlite_version typeof unicode unhex unistr unistr_quote zeroblob
     date time datetime julianday strftime unixepoch timediff
     json json_array json_array_length json_error_position json_extract json_group_array
-    json_group_object json_insert json_object json_patch json_pretty json_quote json_remove
-    json_replace json_set json_type json_valid jsonb jsonb_array jsonb_extract jsonb_group_array
-    jsonb_group_object jsonb_object json_each json_tree
+    json_group_object json_insert json_object json_pretty json_quote json_remove json_replace
+    json_set json_type json_valid
+    jsonb jsonb_array jsonb_extract jsonb_group_array jsonb_group_object jsonb_object
     match bm25 highlight snippet
 """)
+"""Not json_patch: its time grows with the square of its keys, and nothing stops it."""
+SQLITE_ROW_SOURCES = words("json_each json_tree")
+"""Functions of SQLite that stand in FROM."""
 
 _POSTGRES = words("""
     cbrt div factorial gcd lcm min_scale scale trim_scale trunc width_bucket random acosh asinh
@@ -82,14 +87,16 @@ _POSTGRES = words("""
     ts_headline numnode querytree setweight strip tsvector_to_array
     gen_random_uuid pg_typeof version current_schema
     current_user session_user user current_role current_catalog
+    char_length
 """)
 
 _MYSQL = words("""
     log2 conv cot crc32 rand truncate
     any_value bit_and bit_or bit_xor group_concat json_arrayagg json_objectagg std stddev stddev_pop
     stddev_samp var_pop var_samp variance grouping
-    ascii bin bit_count bit_length char character_length elt export_set field find_in_set format
-    from_base64 hex instr lcase left locate lpad make_set mid oct ord position quote regexp_instr
+    ascii bin bit_count bit_length char char_length character_length elt export_set field
+    find_in_set format from_base64 hex instr lcase left locate lpad make_set mid oct ord position
+    quote regexp_instr
     regexp_like regexp_replace regexp_substr repeat reverse right rpad soundex space strcmp
     substring_index to_base64 ucase unhex weight_string
     md5 sha sha1 sha2 uuid_to_bin bin_to_uuid inet_aton inet_ntoa inet6_aton inet6_ntoa is_ipv4
@@ -110,17 +117,19 @@ _MYSQL = words("""
     st_intersects st_length st_within st_x st_y point
 """)
 
+_GRAMMAR = words("cast")  # no function, but written as one
+
 FUNCTIONS: Mapping[Dialect, frozenset[str]] = {
-    "sqlite": _EVERYWHERE | _SQLITE,
-    "postgres": _EVERYWHERE | _POSTGRES,
-    "mysql": _EVERYWHERE | _MYSQL,
+    "sqlite": SQLITE_FUNCTIONS | SQLITE_ROW_SOURCES | _GRAMMAR,
+    "postgres": _EVERYWHERE | _POSTGRES | _GRAMMAR,
+    "mysql": _EVERYWHERE | _MYSQL | _GRAMMAR,
 }
 
 SIZE_MAX = 10_000  # characters or times that a call may state; one that states more is refused
 
 # Which argument of a function, from 0, is the size of what it makes.
 SIZES: Mapping[Dialect, Mapping[str, int]] = {
-    "sqlite": {},
+    "sqlite": {"RANDOMBLOB": 0, "ZEROBLOB": 0},
     "postgres": {"LPAD": 1, "REPEAT": 1, "RPAD": 1},
     "mysql": {"LPAD": 1, "REPEAT": 1, "RPAD": 1, "SPACE": 0},
 }

@@ -51,9 +51,9 @@ from chatd.answers.sql.keywords import is_grammar
 from chatd.answers.sql.lexer import (
     EMPTIED,
     Dialect,
-    Kind,
     Lexed,
     Token,
+    TokenKind,
     Unclear,
     closing_parentheses,
     lex,
@@ -174,7 +174,7 @@ def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
         return _rejected("Send the statement alone with /explain.")
     if first.is_word("SHOW", "DESCRIBE", "DESC"):
         return _rejected("Ask with /tables, or /describe TABLE.")
-    if first.kind is Kind.WORD and first.text in _ESCAPES:
+    if first.kind is TokenKind.WORD and first.text in _ESCAPES:
         return _rejected(f"{first.text} may not be used here.")
     return _rejected("A statement begins with SELECT, WITH or VALUES here.")
 
@@ -182,7 +182,7 @@ def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
 def _check_words(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
     """No word that writes or escapes, in the places where it is a word of the language."""
     for token, after in zip(tokens, (*tokens[1:], None), strict=True):
-        if token.kind is not Kind.WORD:
+        if token.kind is not TokenKind.WORD:
             continue
         if token.text in (_ESCAPES if policy.read_only else _ESCAPES | _CREATES_ESCAPES):
             return _rejected(
@@ -280,7 +280,7 @@ def _check_call(
     """The name before the parenthesis at `index` is a known function, or calls nothing there."""
     name = tokens[index - 1]
     is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
-    is_word = name.kind is Kind.WORD and not is_qualified
+    is_word = name.kind is TokenKind.WORD and not is_qualified
     if is_word and is_grammar(tokens, index - 1, policy.dialect):
         return _Use.GRAMMAR
     if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
@@ -323,7 +323,7 @@ def _argument(inside: tuple[Token, ...], position: int) -> list[Token]:
 
 def _is_small(argument: list[Token]) -> bool:
     match argument:
-        case [Token(kind=Kind.NUMBER, text=text)]:
+        case [Token(kind=TokenKind.NUMBER, text=text)]:
             return text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
     return False
 
@@ -331,7 +331,7 @@ def _is_small(argument: list[Token]) -> bool:
 def _is_modest_format(argument: list[Token]) -> bool:
     """Whether it is one string that says what it is: without escapes, and not in bytes."""
     match argument:
-        case [Token(kind=Kind.LITERAL, text=text, written=written)]:
+        case [Token(kind=TokenKind.LITERAL, text=text, written=written)]:
             is_plain = written.startswith(("'", "$")) and "\\" not in text
             return is_plain and _SIZE_IN_FORMAT.search(text) is None
     return False
@@ -400,7 +400,7 @@ def _is_balanced(tokens: tuple[Token, ...]) -> bool:
     """Whether parentheses and brackets match, and stay within the depth."""
     opened: list[str] = []
     for token in tokens:
-        if token.kind is not Kind.SYMBOL:
+        if token.kind is not TokenKind.SYMBOL:
             continue
         if token.text in "([":
             opened.append(token.text)

@@ -10,7 +10,7 @@ Sources: "SQL Key Words" (PostgreSQL 15, appendix C), "Keywords and Reserved Wor
 from collections.abc import Mapping, Sequence
 
 from chatd.answers.sql.functions import words
-from chatd.answers.sql.lexer import Dialect, Kind, Token
+from chatd.answers.sql.lexer import Dialect, Token, TokenKind
 
 # Words that call nothing wherever they stand.
 BEFORE_PARENTHESES: Mapping[Dialect, frozenset[str]] = {
@@ -115,11 +115,11 @@ def is_behind_value(tokens: Sequence[Token], at: int) -> bool:
         return False
     before = tokens[at - 1]
     match before.kind:
-        case Kind.WORD:
+        case TokenKind.WORD:
             return before.text not in _OPENERS
-        case Kind.SYMBOL if before.text == ")":
+        case TokenKind.SYMBOL if before.text == ")":
             return not _closes_distinct_on(tokens, at - 1)
-        case Kind.SYMBOL:
+        case TokenKind.SYMBOL:
             return before.text == "]"
     return True
 
@@ -139,7 +139,7 @@ def _is_in_group_by(tokens: Sequence[Token], at: int) -> bool:
     depth = 0
     for index in range(at - 1, max(0, at - LOOK_BACK_TOKENS), -1):
         token = tokens[index]
-        if token.kind is Kind.SYMBOL:
+        if token.kind is TokenKind.SYMBOL:
             depth += (token.text in ")]") - (token.text in "([")
         if depth < 0:  # out of a parenthesis: that of GROUPING SETS, or something else
             if not tokens[index - 1].is_word("SETS"):

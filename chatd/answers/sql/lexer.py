@@ -54,7 +54,7 @@ _STRING_PREFIXES: dict[Dialect, frozenset[str]] = {
 }
 
 
-class Kind(enum.Enum):
+class TokenKind(enum.Enum):
     """What a token is."""
 
     WORD = enum.auto()  # a keyword or a name without quotes; its text is in upper case
@@ -68,23 +68,23 @@ class Kind(enum.Enum):
 class Token:
     """A token; `written` is the text as it stands in the statement, `at` where it begins there."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     written: str
     at: int
 
     def is_word(self, *words: str) -> bool:
         """Whether it is one of these words, without quotes."""
-        return self.kind is Kind.WORD and self.text in words
+        return self.kind is TokenKind.WORD and self.text in words
 
     def is_symbol(self, symbol: str) -> bool:
         """Whether it is this character."""
-        return self.kind is Kind.SYMBOL and self.text == symbol
+        return self.kind is TokenKind.SYMBOL and self.text == symbol
 
     @property
     def is_name(self) -> bool:
         """Whether it can be a name."""
-        return self.kind is Kind.WORD or self.kind is Kind.NAME
+        return self.kind is TokenKind.WORD or self.kind is TokenKind.NAME
 
 
 @attrs.frozen
@@ -174,7 +174,7 @@ class _Scan:
         self.plain.append(plain)
         self.at = end
 
-    def token(self, kind: Kind, text: str, plain: str, end: int) -> None:
+    def token(self, kind: TokenKind, text: str, plain: str, end: int) -> None:
         written = self.text[self.at : end]
         self.tokens.append(Token(kind, text, written, self.at))
         self.put(written, plain, end)
@@ -233,7 +233,7 @@ class _Scan:
             plain = f"{prefix}'{content}'"
         elif self.follows_interval() and _INTERVAL_CONTENT.fullmatch(content) is not None:
             plain = f"'{content}'"
-        self.token(Kind.LITERAL, content, plain, end)
+        self.token(TokenKind.LITERAL, content, plain, end)
 
     def follows_interval(self) -> bool:
         return bool(self.tokens) and self.tokens[-1].is_word("INTERVAL")
@@ -269,7 +269,7 @@ class _Scan:
         if not name or self.text[end : end + 1] == closing or set(name) & set("\"'`\\[]"):
             _hide("A name in quotes is empty, or holds a quote, a bracket or a backslash.")
         quoted = f"`{name}`" if self.dialect == "mysql" else f'"{name}"'
-        self.token(Kind.NAME, name, quoted, end)
+        self.token(TokenKind.NAME, name, quoted, end)
 
     def word(self, match: re.Match[str]) -> None:
         written, end = match.group(), match.end()
@@ -287,14 +287,14 @@ class _Scan:
             _hide("A name holds a $; put it in quotes.")
         if not written.isascii() and not all(map(_stays_itself, written)):
             _hide("A name holds letters that could pass for others; put it in quotes.")
-        self.token(Kind.WORD, upper, written, end)
+        self.token(TokenKind.WORD, upper, written, end)
 
     def number(self, match: re.Match[str]) -> None:
         after = self.text[match.end() : match.end() + 1]
         # `1union` is a number and a word for some, one name for others.
         if after in ("$", "\\") or _WORD.match(after) or after.isdigit():
             _hide("A number runs into a word; write a space between them.")
-        self.token(Kind.NUMBER, match.group(), match.group(), match.end())
+        self.token(TokenKind.NUMBER, match.group(), match.group(), match.end())
 
     def dollar(self) -> None:
         opening = _DOLLAR_QUOTE.match(self.text, self.at)
@@ -307,7 +307,7 @@ class _Scan:
             _hide(f"A string that begins with {tag} has no end.")
         content = self.text[content_at:end]
         self.no_control_characters(content)
-        self.token(Kind.LITERAL, content, f"'{EMPTIED}'", end + len(tag))
+        self.token(TokenKind.LITERAL, content, f"'{EMPTIED}'", end + len(tag))
 
     def symbol(self, char: str) -> None:
         if char not in _SYMBOLS[self.dialect]:
@@ -315,7 +315,7 @@ class _Scan:
             _hide(f"The character {name} has no place outside of quotes here.")
         if self.text.startswith(("*/", "|>"), self.at):
             _hide("A comment ends that did not begin, or a pipe stands in the statement.")
-        self.token(Kind.SYMBOL, char, char, self.at + 1)
+        self.token(TokenKind.SYMBOL, char, char, self.at + 1)
 
     def no_control_characters(self, content: str) -> None:
         if any(unicodedata.category(char) == "Cc" and char not in "\t\r\n" for char in content):

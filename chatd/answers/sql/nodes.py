@@ -49,8 +49,8 @@ _CALLS = _names("""
     Greatest GroupConcat Grouping Hex Host Hour Initcap JSONArrayAgg JSONArrayAppend JSONArrayInsert
     JSONBObjectAgg JSONKeys JSONObject JSONObjectAgg JSONRemove JSONSet JSONStripNulls JSONTable
     JSONType JustifyDays JustifyHours JustifyInterval Lag LastDay LastValue Lead Least Left Length
-    Levenshtein Ln Localtime Localtimestamp Log LogicalAnd LogicalOr Lower MD5 MakeInterval Max Min
-    Minute Mode Month Normalize NthValue Ntile Nullif NumberToStr Overlay Pad PercentRank
+    Levenshtein Ln Localtime Localtimestamp Log LogicalAnd LogicalOr Lower MD5 MakeInterval Max
+    Median Min Minute Mode Month Normalize NthValue Ntile Nullif NumberToStr Overlay Pad PercentRank
     PercentileCont PercentileDisc Pi Quarter Radians Rand Rank RegexpCount RegexpInstr
     RegexpReplace RegexpSubstr RegrAvgx RegrAvgy RegrCount RegrIntercept RegrR2 RegrSlope RegrSxx
     RegrSxy RegrSyy Repeat Replace Reverse Right Round RowNumber SHA SHA2 SHA2Digest Second

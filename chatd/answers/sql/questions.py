@@ -1,4 +1,4 @@
-"""What in a message is a question to its database (SPEC 6).
+"""What in a message is a question to its database (docs/answers, "Questions").
 
 A message is a question when it is
 
@@ -35,7 +35,7 @@ only then is the grammar asked, after the message is stored, in a process of its
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -48,7 +48,7 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.answers.sql.grammar import Parsed, parse
-from chatd.answers.sql.lexer import Dialect, Kind, Lexed, lex
+from chatd.answers.sql.lexer import Dialect, Lexed, TokenKind, lex
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -70,18 +70,6 @@ class Misused:
 
 
 Question: TypeAlias = Request | Help | Misused
-
-
-class Responder(Protocol):
-    """What finds the question in a message; `question_in` is the one that reads SQL and commands.
-
-    One that understands natural language can stand in its place, or behind it for what is None. It
-    does not wait: it is called for every message that may be a question, in the process that reads.
-    """
-
-    def __call__(self, content: str, dialect: Dialect) -> Question | None:
-        """The question in the content of a message; None for plain talk."""
-        ...
 
 
 @attrs.frozen
@@ -320,7 +308,7 @@ def _of_sql(statement: str, dialect: Dialect) -> Question:
 
 
 @attrs.frozen
-class _Reading:
+class _LexedText:
     """A text as written, and as its dialect reads it, which finds it clear."""
 
     text: str
@@ -328,11 +316,11 @@ class _Reading:
     lexed: Lexed
 
 
-def _reading(text: str, dialect: Dialect) -> _Reading | None:
+def _reading(text: str, dialect: Dialect) -> _LexedText | None:
     """A text as the dialect reads it; None where it is not clear, or empty."""
     lexed = lex(text, dialect)
     if isinstance(lexed, Lexed) and lexed.tokens:
-        return _Reading(text, dialect, lexed)
+        return _LexedText(text, dialect, lexed)
     return None
 
 
@@ -346,14 +334,14 @@ def _of_statement(text: str, dialect: Dialect) -> Question | None:
     return _asked_otherwise(reading) or RunStatement(text)
 
 
-def _reads(text: str) -> Callable[[_Reading], bool] | None:
+def _reads(text: str) -> Callable[[_LexedText], bool] | None:
     """What a text has to be that begins with this word of SQL; None where it is no such word."""
     leading = _LEADING_COMMENT.match(text)
     first = _FIRST_WORD.match(text, leading.end() if leading is not None else 0)
     return None if first is None else _BY_FIRST_WORD.get(first.group(1).upper())
 
 
-def _is_sql(reading: _Reading) -> bool:
+def _is_sql(reading: _LexedText) -> bool:
     """Whether the text is SQL from its first word to its last."""
     reads = _reads(reading.text)
     if reads is None or reading.lexed.sql.endswith(_ENDS_A_SENTENCE):
@@ -361,7 +349,7 @@ def _is_sql(reading: _Reading) -> bool:
     return not _is_prose(reading) and reads(reading)
 
 
-def _is_prose(reading: _Reading) -> bool:
+def _is_prose(reading: _LexedText) -> bool:
     """Whether the text is sooner a sentence, though the grammar may make a statement of it."""
     first, *others = reading.lexed.tokens
     form = _BARE_SQL.get(first.text)
@@ -374,7 +362,7 @@ def _is_prose(reading: _Reading) -> bool:
     return form.fullmatch(reading.lexed.plain) is None
 
 
-def _asked_otherwise(reading: _Reading) -> Question | None:
+def _asked_otherwise(reading: _LexedText) -> Question | None:
     """The question that a statement is which databases know by other words."""
     sql = reading.lexed.sql
     if _SHOW_TABLES.fullmatch(sql):
@@ -388,17 +376,17 @@ def _asked_otherwise(reading: _Reading) -> Question | None:
     return None if explained is None else ExplainStatement(explained.text.rstrip("; \t\r\n"))
 
 
-def _explained(reading: _Reading, form: "re.Pattern[str]") -> _Reading | None:
+def _explained(reading: _LexedText, form: "re.Pattern[str]") -> _LexedText | None:
     """The statement in an EXPLAIN of the form, as written."""
     match = form.fullmatch(reading.lexed.sql)
     lexed = None if match is None else lex(match["statement"], reading.dialect)
     if not isinstance(lexed, Lexed) or not lexed.tokens:
         return None
     first, *_ = reading.lexed.tokens[-len(lexed.tokens) :]
-    return _Reading(reading.text[first.at :], reading.dialect, lexed)
+    return _LexedText(reading.text[first.at :], reading.dialect, lexed)
 
 
-def _is_statement(reading: _Reading) -> bool:
+def _is_statement(reading: _LexedText) -> bool:
     """Whether the dialect makes a statement of the text that is no sentence by accident."""
     plain = reading.lexed.plain
     for form, words in _REWORDED:
@@ -436,28 +424,28 @@ def _is_meant(root: "Expr") -> bool:
             return False
 
 
-def _after(*words: str) -> Callable[[_Reading], bool]:
+def _after(*words: str) -> Callable[[_LexedText], bool]:
     """Whether one of the words follows the first, and the text is a statement."""
 
-    def reads(reading: _Reading) -> bool:
+    def reads(reading: _LexedText) -> bool:
         second = reading.lexed.tokens[1:2]
         return bool(second) and second[0].is_word(*words) and _is_statement(reading)
 
     return reads
 
 
-def _creates(reading: _Reading) -> bool:
+def _creates(reading: _LexedText) -> bool:
     """Whether the text creates something; an index is created ON a table."""
-    words = [token.text for token in reading.lexed.tokens if token.kind is Kind.WORD]
+    words = [token.text for token in reading.lexed.tokens if token.kind is TokenKind.WORD]
     if "INDEX" in words[1:3] and "ON" not in words:
         return False
     return _after("TABLE", "VIEW", "INDEX", "UNIQUE", "TEMP", "TEMPORARY", "OR")(reading)
 
 
-def _form(*forms: "re.Pattern[str]") -> Callable[[_Reading], bool]:
+def _form(*forms: "re.Pattern[str]") -> Callable[[_LexedText], bool]:
     """Whether the text has one of the forms, and names no table by a small word."""
 
-    def reads(reading: _Reading) -> bool:
+    def reads(reading: _LexedText) -> bool:
         for form in forms:
             match = form.fullmatch(reading.lexed.sql)
             if match is not None:
@@ -467,14 +455,14 @@ def _form(*forms: "re.Pattern[str]") -> Callable[[_Reading], bool]:
     return reads
 
 
-def _is_explained(reading: _Reading) -> bool:
+def _is_explained(reading: _LexedText) -> bool:
     explained = _explained(reading, _EXPLAIN_WITH_OPTIONS) or _explained(reading, _EXPLAIN)
     if explained is None or explained.lexed.tokens[0].is_word(*_FORMS):
         return False
     return _is_sql(explained)
 
 
-_FORMS: Mapping[str, Callable[[_Reading], bool]] = {
+_FORMS: Mapping[str, Callable[[_LexedText], bool]] = {
     "SHOW": _form(_SHOW_TABLES, _SHOW_COLUMNS, _SHOW_OTHER),
     "DESCRIBE": _form(_DESCRIBE),
     "DESC": _form(_DESCRIBE),
@@ -483,7 +471,7 @@ _FORMS: Mapping[str, Callable[[_Reading], bool]] = {
 }
 
 # What a text has to be that begins with the word; every other word begins plain talk.
-_BY_FIRST_WORD: Mapping[str, Callable[[_Reading], bool]] = {
+_BY_FIRST_WORD: Mapping[str, Callable[[_LexedText], bool]] = {
     **_FORMS,
     "SELECT": _is_statement,
     "WITH": _is_statement,

@@ -14,14 +14,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
 import trio
 
 from chatd.actors.fair_queue import RETRY_MS, FairQueue
-from chatd.answers.mcp.pool import delay_s
 from chatd.answers.sql.frames import (
     BEGUN,
     READY,
@@ -31,7 +30,8 @@ from chatd.answers.sql.frames import (
     piece_to_json,
     reading_from_json,
 )
-from chatd.answers.sql.reading import Piece, Reading
+from chatd.answers.sql.reading import UNAVAILABLE, Piece, Response, Unread
+from chatd.chat.backoff import Backoff
 from chatd.observe import EventLog, ReaderLost, ReaderReady
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -42,6 +42,8 @@ START_S: Final = 20.0
 """Seconds that the child may take to get ready. Beyond: it is killed, and tried again later."""
 START_INTERVAL_S: Final = 1.0
 """Seconds from one start to the next at least, so that texts which end it do not make it spin."""
+RESTART_BACKOFF_S: Final = (1.0, 60.0)
+"""Before the first and before any later start after one that came to nothing; doubled between."""
 WAITING_MAX: Final = 32
 """Pieces of one user that wait: a burst of what the limits let through. Beyond: told so at once."""
 END_S: Final = 1.0
@@ -53,21 +55,6 @@ PASSED: Final = ("HOME", "PYTHONPATH")
 """Variables that the child is given: it is to find what the daemon has found."""
 
 
-@attrs.frozen
-class Unread:
-    """The piece was not read. The sentence is for who sent it; with `retry_after_ms`, and where it
-    `may_be_repeated`, the same piece may be read another time."""
-
-    code: Code
-    sentence: str
-    retry_after_ms: int | None = None
-
-    @property
-    def may_be_repeated(self) -> bool:
-        """Whether the piece itself is not why."""
-        return self.code is not Code.DB_STATEMENT_REJECTED
-
-
 TOO_LONG: Final = Unread(
     Code.DB_STATEMENT_REJECTED,
     "This statement takes too long to read; write it shorter, or in another way.",
@@ -77,9 +64,6 @@ CRASHED: Final = Unread(
     "This statement could not be read; write it shorter, or in another way.",
 )
 BUSY: Final = Unread(Code.DB_BUSY, EXPLANATIONS[Code.DB_BUSY].sentence, RETRY_MS)
-UNAVAILABLE: Final = Unread(
-    Code.DB_UNAVAILABLE, "Questions cannot be read just now; try again shortly."
-)
 
 
 def child_command(dialects: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +72,7 @@ def child_command(dialects: Sequence[str]) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", module, str(os.getpid()), *dialects)
 
 
-class Reader:
+class StatementReader:
     """Reads pieces for users; `run` is the life of a child of a supervisor."""
 
     def __init__(
@@ -99,6 +83,7 @@ class Reader:
         own_environment: Mapping[str, str] = os.environ,
         piece_s: float = PIECE_S,
         start_s: float = START_S,
+        start_interval_s: float = START_INTERVAL_S,
     ) -> None:
         self._command = tuple(command)
         self._event_log = event_log
@@ -107,20 +92,21 @@ class Reader:
         }
         self._piece_s = piece_s
         self._start_s = start_s
+        self._start_interval_s = start_interval_s
+        self._backoff = Backoff(*RESTART_BACKOFF_S)  # waits where starts in a row came to nothing
         self._turns = FairQueue(1, waiting_max=WAITING_MAX)
         self._child: _Child | None = None  # one that is ready
         self._is_running = False
-        self._failures = 0  # starts in a row that came to nothing
         self._news = trio.Event()
 
     @property
     def why_unavailable(self) -> str | None:
         """A sentence where pieces cannot be read; None where they can, or soon will be."""
-        is_failing = self._is_running and self._failures > 0
+        is_failing = self._is_running and self._backoff.wait_s > 0
         return "The process that reads questions cannot be started." if is_failing else None
 
-    async def read(self, user_id: str, piece: Piece) -> Reading | Unread:
-        """Read a piece in the user's turn: what it came to, or why it was not read.
+    async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
+        """Read a piece in the user's turn; see `Responder`. What it is known when it is read.
 
         Waits for the turn for a bounded time, for a child that is on its way, and for the reading.
         Cancelled, it has what it was at stopped.
@@ -138,7 +124,7 @@ class Reader:
 
     async def _ready_child(self) -> "_Child | None":
         """A child that is ready; None where none is, and none is on its way."""
-        while self._is_running and not self._failures:
+        while self._is_running and not self._backoff.wait_s:
             if self._child is not None and not self._child.is_over:
                 return self._child
             await self._news.wait()
@@ -160,15 +146,16 @@ class Reader:
             while True:
                 began_s = trio.current_time()
                 reason, was_ready = await self._live()
-                self._failures = 0 if was_ready else self._failures + 1
-                due_s = began_s + START_INTERVAL_S
-                wait_s = max(delay_s(self._failures), due_s - trio.current_time(), 0.0)
+                if not was_ready:
+                    self._backoff.failed()
+                left_s = began_s + self._start_interval_s - trio.current_time()
+                wait_s = max(self._backoff.wait_s, left_s, 0.0)
                 self._event_log.record(ReaderLost(reason, round(wait_s, 3)))
-                self._tell()
+                self._notify()
                 await trio.sleep(wait_s)
         finally:
             self._is_running = False
-            self._tell()
+            self._notify()
 
     async def _live(self) -> tuple[str, bool]:
         """One life of a child: why it ended, and whether it was ready before."""
@@ -183,16 +170,17 @@ class Reader:
                     return "it ended before it was ready", False
             if starting.cancelled_caught:
                 return "not ready in time", False
-            self._child, self._failures = child, 0
+            self._child = child
+            self._backoff.succeeded()
             self._event_log.record(ReaderReady(round((trio.current_time() - began_s) * 1000, 1)))
-            self._tell()
+            self._notify()
             reason = await child.serve()
         finally:
             self._child = None
             await child.end()
         return reason, True
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Have all who wait look again."""
         self._news.set()
         self._news = trio.Event()
@@ -204,9 +192,9 @@ class _Waiting:
 
     done: trio.Event = attrs.field(factory=trio.Event)
     is_begun: bool = False
-    reading: Reading | Unread | None = None
+    reading: Response | None = None
 
-    def end(self, reading: Reading | Unread | None) -> None:
+    def end(self, reading: Response | None) -> None:
         self.reading = reading
         self.done.set()
 
@@ -292,7 +280,7 @@ class _Child:
         else:
             waiting.end(reading_from_json(content))
 
-    async def read(self, piece: Piece, within_s: float) -> Reading | Unread | None:
+    async def read(self, piece: Piece, within_s: float) -> Response | None:
         """What a piece came to; None where the child ended before it began with it."""
         waiting = self._waiting = _Waiting()
         try:

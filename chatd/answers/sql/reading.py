@@ -4,13 +4,14 @@ Both are one piece of work, as both ask the grammar, which takes its time and ho
 So `reader` has it done in a process of its own; this says what is done there, and knows no process.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
 from chatd.answers.sql.guard import Policy, Rejected, check_statement, check_table
 from chatd.answers.sql.questions import Question, question_in
+from chatd.wire.codes import EXPLANATIONS, Code
 
 
 @attrs.frozen
@@ -28,6 +29,29 @@ class Talk:
 
 Reading: TypeAlias = Talk | Rejected | Question
 """What a message came to. A statement or a table in a question has passed the guard."""
+
+
+@attrs.frozen
+class Unread:
+    """The message was not understood, for a reason that is not the guard's. With `retry_after_ms`
+    the client is told when to try again."""
+
+    code: Code
+    sentence: str
+    retry_after_ms: int | None = None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether the message itself is not the reason."""
+        return self.code is not Code.DB_STATEMENT_REJECTED
+
+
+Response: TypeAlias = Reading | Unread
+
+UNAVAILABLE: Final = Unread(
+    Code.DB_UNAVAILABLE, "Questions cannot be read just now; try again shortly."
+)
+FAILED: Final = Unread(Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].sentence)
 
 
 def read(piece: Piece) -> Reading:

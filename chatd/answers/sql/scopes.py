@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from chatd.answers.sql.functions import CALLED_BY_WORD, COLUMNS, ITSELF
-from chatd.answers.sql.lexer import Dialect, Kind, Lexed, Token, lex
+from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, lex
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -111,7 +111,9 @@ class TableName:
         if len(tokens) == 3 and not tokens[1].is_symbol("."):
             return None
         *schema, name = (
-            _taken(token.text if token.kind is Kind.NAME else token.written, dialect, token.kind)
+            _looked_up(
+                token.text if token.kind is TokenKind.NAME else token.written, dialect, token.kind
+            )
             for token in tokens[::2]
         )
         return cls(name, schema[0] if schema else None)
@@ -124,7 +126,7 @@ class TableName:
         self, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
     ) -> bool:
         """Whether the context, a schema and a list of tables, lets this table be touched."""
-        return Scope.of(dialect, schema, tables).holds(self)
+        return ContextScope.of(dialect, schema, tables).holds(self)
 
     def compared(self, dialect: Dialect) -> "TableName":
         """The same for all ways to write it; two tables are one where this is equal."""
@@ -150,7 +152,7 @@ class TableName:
 
 
 @attrs.frozen
-class Scope:
+class ContextScope:
     """What a context lets be touched, as its dialect compares it; None where it does not narrow."""
 
     dialect: Dialect
@@ -158,7 +160,9 @@ class Scope:
     tables: frozenset[TableName] | None
 
     @classmethod
-    def of(cls, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> "Scope":
+    def of(
+        cls, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
+    ) -> "ContextScope":
         """The scope of a context, a schema and a list of tables."""
         home = None if schema is None else _compared(schema, dialect)
         if tables is None:
@@ -193,7 +197,7 @@ def outside_table(
     """
     from sqlglot import exp
 
-    scope = Scope.of(dialect, schema, tables)
+    scope = ContextScope.of(dialect, schema, tables)
     for table in root.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             continue
@@ -361,8 +365,8 @@ def _cte_name(cte: "Expr", dialect: Dialect) -> str:
 
 
 def _identifier(identifier: "Expr", dialect: Dialect) -> str:
-    kind = Kind.NAME if identifier.args.get("quoted") else Kind.WORD
-    return _taken(identifier.name, dialect, kind)
+    kind = TokenKind.NAME if identifier.args.get("quoted") else TokenKind.WORD
+    return _looked_up(identifier.name, dialect, kind)
 
 
 def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
@@ -381,9 +385,9 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
             yield TableName(entry)
 
 
-def _taken(name: str, dialect: Dialect, kind: Kind) -> str:
+def _looked_up(name: str, dialect: Dialect, kind: TokenKind) -> str:
     """A name as its dialect looks it up: Postgres folds what is not in quotes."""
-    return name.translate(_TO_LOWER) if dialect == "postgres" and kind is Kind.WORD else name
+    return name.translate(_TO_LOWER) if dialect == "postgres" and kind is TokenKind.WORD else name
 
 
 def _compared(name: str, dialect: Dialect) -> str:

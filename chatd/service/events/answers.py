@@ -2,7 +2,7 @@
 
 import attrs
 
-from chatd.answers.service import Answers
+from chatd.answers.service import AnswerService
 from chatd.chat.content import canonical_message_id
 from chatd.service.acks import Outcome
 from chatd.service.client import Client
@@ -18,7 +18,7 @@ from chatd.wire.payloads import AnswerCancel
 class AnswerEvents:
     """Cancels answers for clients."""
 
-    _answers: Answers
+    _answers: AnswerService
     _commands: Commands
 
     async def cancel(self, client: Client, cancel: AnswerCancel, ack_id: int | None) -> Outcome:

@@ -6,7 +6,7 @@ whose opener is among the recent messages, is submitted at once. Any other waits
 
 import attrs
 
-from chatd.answers.service import Answers
+from chatd.answers.service import AnswerService
 from chatd.chat.content import canonical_message_id, check_content, check_context
 from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
@@ -38,7 +38,7 @@ class MessageEvents:
     _timelines: Timelines
     _messages: MessageReader
     _recent: RecentMessages
-    _answers: Answers
+    _answers: AnswerService
     _limits: RateLimits
     _event_log: EventLog
     _content_chars: int = attrs.field(kw_only=True)

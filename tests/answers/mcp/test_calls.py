@@ -3,7 +3,7 @@
 import pytest
 
 from chatd.answers.mcp.calls import ToolCall, quoted_table, tool_call
-from chatd.answers.mcp.mapping import READY, Call, Form, Mapping
+from chatd.answers.mcp.mapping import READY, Call, Form, PeerMapping
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -20,7 +20,7 @@ TERMS = Terms(schema="main", tables=("a", "b"), max_rows=7, max_bytes=99, timeou
 
 
 def test_each_request_goes_to_its_tool() -> None:
-    mapping = Mapping(
+    mapping = PeerMapping(
         list_tables=Call("list"),
         describe_table=Call("describe", "name", Form.TEXT, is_list=True),
         query=Call("run", "sql", Form.TABS, "x.y", {"mode": "ro"}),
@@ -39,7 +39,7 @@ def test_each_request_goes_to_its_tool() -> None:
 
 def test_what_a_peer_cannot_do_is_none() -> None:
     for request in (ListTables(), DescribeTable("t"), SampleTable("t"), ExplainStatement("x")):
-        assert tool_call(Mapping(query=QUERY), "sqlite", request, Terms()) is None
+        assert tool_call(PeerMapping(query=QUERY), "sqlite", request, Terms()) is None
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_what_a_peer_cannot_do_is_none() -> None:
 def test_a_plan_is_asked_for_by_a_statement_that_runs_nothing(
     dialect: Dialect, statement: str
 ) -> None:
-    call = tool_call(Mapping(explain=QUERY), dialect, ExplainStatement("SELECT 1"), Terms())
+    call = tool_call(PeerMapping(explain=QUERY), dialect, ExplainStatement("SELECT 1"), Terms())
     assert call == ToolCall("run", {"sql": statement})
 
 
 def test_a_sample_is_asked_for_by_a_statement_within_the_terms() -> None:
     for rows, limit in [(1000, 10), (3, 3)]:
         call = tool_call(
-            Mapping(sample_table=QUERY), "sqlite", SampleTable("t"), Terms(max_rows=rows)
+            PeerMapping(sample_table=QUERY), "sqlite", SampleTable("t"), Terms(max_rows=rows)
         )
         assert call is not None
         assert call.arguments == {"sql": f'SELECT * FROM "t" LIMIT {limit}'}
@@ -69,14 +69,14 @@ def test_a_sample_is_asked_for_by_a_statement_within_the_terms() -> None:
 @pytest.mark.parametrize("sql", ["VALUES (1, 2)", "values(1), (2)"])
 def test_values_are_selected_where_a_tool_has_rows_for_nothing_else(sql: str) -> None:
     for does_wrap, sent in [(True, f"SELECT * FROM ({sql}) AS answer"), (False, sql)]:
-        mapping = Mapping(query=Call("run", "sql", wraps_values=does_wrap))
+        mapping = PeerMapping(query=Call("run", "sql", wraps_values=does_wrap))
         call = tool_call(mapping, "sqlite", RunStatement(sql), Terms())
         assert call is not None
         assert call.arguments == {"sql": sent}
 
 
 def test_other_statements_are_sent_as_they_are() -> None:
-    mapping = Mapping(query=Call("run", "sql", wraps_values=True))
+    mapping = PeerMapping(query=Call("run", "sql", wraps_values=True))
     for sql in ("SELECT 1", "WITH a AS (VALUES (1)) SELECT * FROM a", "INSERT INTO t VALUES (1)"):
         call = tool_call(mapping, "sqlite", RunStatement(sql), Terms())
         assert call is not None
@@ -112,7 +112,7 @@ def test_the_name_of_a_table_stays_a_name(table: TableName, dialect: Dialect, qu
 def test_a_sample_is_of_the_table_in_its_schema(
     table: str, schema: str | None, terms: Terms, dialect: Dialect, quoted: str
 ) -> None:
-    mapping = Mapping(sample_table=QUERY)
+    mapping = PeerMapping(sample_table=QUERY)
     call = tool_call(mapping, dialect, SampleTable(table, schema), terms)
     assert call is not None
     assert call.arguments == {"sql": f"SELECT * FROM {quoted} LIMIT 10"}
@@ -130,7 +130,7 @@ def test_a_sample_is_of_the_table_in_its_schema(
 def test_a_tool_for_tables_gets_the_name_with_the_schema_that_was_given(
     table: TableName, dialect: Dialect, argument: str
 ) -> None:
-    mapping = Mapping(describe_table=Call("describe", "name"))
+    mapping = PeerMapping(describe_table=Call("describe", "name"))
     request = DescribeTable(table.name, table.schema)
     call = tool_call(mapping, dialect, request, Terms(schema=table.schema))
     assert call is not None
@@ -138,7 +138,7 @@ def test_a_tool_for_tables_gets_the_name_with_the_schema_that_was_given(
 
 
 def test_a_name_that_a_tool_puts_into_a_statement_is_quoted() -> None:
-    mapping = Mapping(describe_table=Call("describe", "name", is_quoted=True))
+    mapping = PeerMapping(describe_table=Call("describe", "name", is_quoted=True))
     call = tool_call(mapping, "mysql", DescribeTable("order items", "shop"), Terms())
     assert call is not None
     assert call.arguments == {"name": "`shop`.`order items`"}
@@ -156,7 +156,7 @@ def test_a_name_that_a_tool_puts_into_a_statement_is_quoted() -> None:
 def test_a_schema_has_its_own_argument_where_the_tool_has_one(
     schema: str | None, terms: Terms, dialect: Dialect, arguments: dict[str, str]
 ) -> None:
-    mapping = Mapping(describe_table=Call("describe", "name", schema_argument="schema"))
+    mapping = PeerMapping(describe_table=Call("describe", "name", schema_argument="schema"))
     call = tool_call(mapping, dialect, DescribeTable("t", schema), terms)
     assert call is not None
     assert call.arguments == arguments

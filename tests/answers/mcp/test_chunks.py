@@ -12,12 +12,13 @@ from chatd.answers.mcp.chunks import (
     AHEAD_MAX,
     MESSAGE_CHARS_MAX,
     BadChunk,
-    Chunks,
+    ChunkSequence,
     is_stopped_notice,
     read_chunk,
 )
 from chatd.answers.mcp.contract import Chunk
 from chatd.answers.table import Column
+from tests.rows import rows
 
 
 def message(index: int, *rows: object) -> str:
@@ -30,7 +31,7 @@ def told(index: int, *rows: object) -> Chunk:
 
 
 def test_the_columns_come_with_the_first_chunk() -> None:
-    chunks = Chunks()
+    chunks = ChunkSequence()
     assert chunks.take(told(0, [1])) == [Chunk(0, (Column("n", "INTEGER"),), [[1]])]
     assert chunks.take(told(1, [2], [3])) == [Chunk(1, None, [[2], [3]])]
     assert chunks.next_index == 2
@@ -40,7 +41,7 @@ def test_the_columns_come_with_the_first_chunk() -> None:
 def test_in_whatever_order_they_come_they_leave_in_their_own(count: int, seed: int) -> None:
     messages = [message(index, [index]) for index in range(count)] * 2
     random.Random(seed).shuffle(messages)
-    chunks = Chunks()
+    chunks = ChunkSequence()
     out = [chunk.index for one in messages for chunk in chunks.take(read_chunk(one))]
     assert out == list(range(count))
 
@@ -51,7 +52,7 @@ def test_numbers_that_no_float_holds_stay_exact() -> None:
 
 
 def test_what_comes_again_and_again_is_not_kept() -> None:
-    chunks, count = Chunks(), 2 * AHEAD_MAX
+    chunks, count = ChunkSequence(), 2 * AHEAD_MAX
     for _ in range(2):
         for index in range(count):
             chunks.take(told(index, [index]))
@@ -59,14 +60,14 @@ def test_what_comes_again_and_again_is_not_kept() -> None:
 
 
 def test_too_many_that_are_early_are_refused() -> None:
-    chunks = Chunks()
+    chunks = ChunkSequence()
     for index in range(1, AHEAD_MAX + 1):
         chunks.take(told(index, [index]))
     with pytest.raises(BadChunk):
         chunks.take(told(AHEAD_MAX + 1, [0]))
 
 
-@pytest.mark.parametrize(
+@rows(
     "garbage",
     [
         "",
@@ -85,7 +86,7 @@ def test_too_many_that_are_early_are_refused() -> None:
 )
 def test_what_is_no_chunk_is_refused(garbage: str) -> None:
     with pytest.raises(BadChunk):
-        Chunks().take(read_chunk(garbage))
+        ChunkSequence().take(read_chunk(garbage))
 
 
 @given(text=st.text() | st.recursive(
@@ -96,7 +97,7 @@ def test_what_is_no_chunk_is_refused(garbage: str) -> None:
 def test_garbage_is_a_bad_chunk_and_nothing_else(text: str) -> None:
     is_stopped_notice(text)
     with contextlib.suppress(BadChunk):
-        Chunks().take(read_chunk(text))
+        ChunkSequence().take(read_chunk(text))
 
 
 def test_the_notice_of_a_stop_is_told_from_a_chunk() -> None:

@@ -10,6 +10,7 @@ from chatd.answers.mcp.contract import (
     chunk_message,
 )
 from chatd.answers.table import Column
+from tests.rows import rows
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_a_stop_is_read() -> None:
     assert is_stopped_notice(STOPPED_MESSAGE)
 
 
-@pytest.mark.parametrize(
+@rows(
     "message",
     [
         "",
@@ -52,7 +53,10 @@ def test_what_is_neither_is_told_apart(message: str) -> None:
         read_chunk(message)
 
 
-@pytest.mark.parametrize("module", ["contract", "reading", "calls", "arguments"])
+@pytest.mark.parametrize(
+    "module",
+    ["answers.mcp.contract", "sqlite_mcp.reading", "sqlite_mcp.calls", "sqlite_mcp.arguments"],
+)
 def test_only_the_shell_imports_the_sdk(module: str) -> None:
-    code = f"import sys, chatd.sqlite_mcp.{module}; sys.exit('mcp' in sys.modules)"
+    code = f"import sys, chatd.{module}; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

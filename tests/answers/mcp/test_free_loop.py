@@ -15,7 +15,7 @@ import attrs
 import pytest
 import trio
 
-from chatd.answers.asking import Bounds
+from chatd.answers.terms import Bounds
 from tests.answers.mcp.faults import FAULTS, End, statement
 from tests.answers.mcp.pools import LIMIT_S, fake, running
 from tests.answers.services import open_service

@@ -13,7 +13,7 @@ from hypercorn.trio import serve
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from chatd.answers.mcp.mapping import Call, Form, Mapping
+from chatd.answers.mcp.mapping import Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <async_generator object:pytest.PytestUnraisableExceptionWarning"
 )
 
-MAPPING = Mapping(
+MAPPING = PeerMapping(
     query=Call("query", "sql", Form.STRUCTURED),
     list_tables=Call("list_tables", form=Form.STRUCTURED, rows="result"),
 )

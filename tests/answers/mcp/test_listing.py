@@ -4,18 +4,19 @@ import pytest
 
 from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.listing import LISTED_MAX, TEXT, Narrowed, Narrowing
-from chatd.answers.mcp.mapping import Call, Mapping
+from chatd.answers.mcp.mapping import Call, PeerMapping
 from chatd.answers.requests import DatabaseFailed, ListTables, Terms
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.scopes import Scope
+from chatd.answers.sql.scopes import ContextScope
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import Plate
+from tests.rows import rows
 
 
 def within(dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None) -> Narrowing:
     """What a context lets be seen of a list whose peer was told nothing of it."""
-    return Narrowing(Scope.of(dialect, schema, tables))
+    return Narrowing(ContextScope.of(dialect, schema, tables))
 
 
 def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list[object]]:
@@ -28,7 +29,7 @@ def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list
     return plate.rows_
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "context", "name", "is_seen"),
     [
         ("sqlite", "orders", "Orders", True),
@@ -45,7 +46,7 @@ def seen(narrowing: Narrowing, columns: list[str], rows: list[Row]) -> list[list
         ("mysql", "orders", "Orders", False),
     ],
 )
-@pytest.mark.parametrize("column", ["name", "TABLE_NAME", "Tables_in_shop", "value"])
+@rows("column", ["name", "TABLE_NAME", "Tables_in_shop", "value"])
 def test_a_table_is_seen_where_a_statement_may_touch_it(
     dialect: Dialect, context: str, name: str, is_seen: bool, column: str
 ) -> None:
@@ -100,7 +101,7 @@ def test_a_list_is_looked_through_as_far_as_time_allows() -> None:
 
 def test_names_are_in_the_schema_that_the_database_was_asked_for() -> None:
     terms = Terms(schema="sales", tables=("orders",))
-    told = Mapping(list_tables=Call("list"), terms={"schema": "schema"})
+    told = PeerMapping(list_tables=Call("list"), terms={"schema": "schema"})
     call = tool_call(told, "postgres", ListTables(), terms)
     assert call is not None
     assert call.narrowing is not None
@@ -108,6 +109,6 @@ def test_names_are_in_the_schema_that_the_database_was_asked_for() -> None:
 
 
 def test_a_question_without_a_context_sees_everything() -> None:
-    call = tool_call(Mapping(list_tables=Call("list")), "sqlite", ListTables(), Terms())
+    call = tool_call(PeerMapping(list_tables=Call("list")), "sqlite", ListTables(), Terms())
     assert call is not None
     assert call.narrowing is None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.answers.mcp.literals import DEPTH_MAX, BadLiteral, parse
+from tests.rows import rows
 
 PLAIN = (
     st.none()
@@ -44,7 +45,7 @@ def test_garbage_is_a_bad_literal_and_nothing_else(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "value"),
     [
         ("Decimal('1.50')", "1.50"),
@@ -85,9 +86,7 @@ def test_a_call_that_is_not_known_is_its_own_text(text: str) -> None:
     assert parse(f"[{text}, 1]") == [text, 1]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[1", "[1]]", "{'a': 1, 2}", "'a", "a", "1 2", "[" * 100_000, "f(" * 100_000]
-)
+@rows("text", ["", "[1", "[1]]", "{'a': 1, 2}", "'a", "a", "1 2", "[" * 100_000, "f(" * 100_000])
 def test_what_is_no_value_is_refused(text: str) -> None:
     with pytest.raises(BadLiteral):
         parse(text)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import trio
 
-from chatd.answers.mcp import pool, session
-from chatd.answers.mcp.mapping import READY, Call, Mapping
-from chatd.answers.mcp.pool import delay_s
+from chatd.answers.mcp import session
+from chatd.answers.mcp.mapping import READY, Call, PeerMapping
+from chatd.answers.mcp.pool import BACKOFF_S
 from chatd.answers.mcp.results import UNEXPECTED
 from chatd.answers.requests import (
     Answered,
@@ -26,6 +26,7 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
+from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, fake, running
@@ -314,8 +315,9 @@ async def test_a_peer_that_is_being_started_ends_with_the_daemon(tmp_path: Path)
 
 
 def test_the_wait_for_another_try_doubles_up_to_a_minute() -> None:
-    assert [delay_s(failures) for failures in range(9)] == [0, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert delay_s(10**6) == 60
+    backoff = Backoff(*BACKOFF_S)
+    assert backoff.wait_s == 0
+    assert [backoff.failed() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_the_sdk_is_imported_when_the_first_session_is_opened_and_not_before() -> None:
@@ -366,11 +368,8 @@ async def test_a_peer_that_dies_as_soon_as_it_is_ready_is_not_started_in_a_spin(
         assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0, 1, 2]
 
 
-async def test_a_peer_that_was_ready_for_long_is_started_again_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(pool, "LASTING_S", 0.1)
-    async with running(fake("fleeting")) as peer:
+async def test_a_peer_that_was_ready_for_long_is_started_again_at_once() -> None:
+    async with running(fake("fleeting"), lasting_s=0.1) as peer:
         await peer.recorder.until(DatabaseLost, count=3)
         assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0, 0, 0]
 
@@ -435,7 +434,7 @@ async def test_complaints_are_counted_and_forgotten() -> None:
 
 
 async def test_a_request_without_a_tool_is_refused_before_anybody_is_asked() -> None:
-    mapping = Mapping(query=Call("query", "sql"))
+    mapping = PeerMapping(query=Call("query", "sql"))
     async with running(fake(mapping=mapping)) as peer:
         assert not peer.database.can_explain
         with pytest.raises(DatabaseFailed) as caught:
@@ -476,7 +475,7 @@ async def test_large_chunks_are_read_off_the_loop(threads: list[str]) -> None:
 async def test_a_large_result_is_read_off_the_loop_and_within_the_terms(
     threads: list[str],
 ) -> None:
-    mapping = Mapping(query=READY["chatd"].query)
+    mapping = PeerMapping(query=READY["chatd"].query)
     async with running(fake(mapping=mapping)) as peer:
         end, plate = await peer.ask("large", max_rows=300)
         assert end == Answered(is_truncated=True)

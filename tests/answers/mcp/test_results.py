@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.contract import columns_as_json
-from chatd.answers.mcp.mapping import Binary, Form, Mapping
+from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
 from chatd.answers.mcp.results import (
     COLUMNS_BYTES,
     COLUMNS_MAX,
     SENTENCE_CHARS,
     UNEXPECTED,
     Meter,
-    Table,
+    ResultTable,
     ToolResult,
     from_json,
     read,
@@ -28,18 +28,19 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+from tests.rows import rows
 
-MAPPING = Mapping(error_prefixes=("Error:",))
+MAPPING = PeerMapping(error_prefixes=("Error:",))
 
 
 def table(
     text: str, form: Form, rows: str = "", *, binary: Binary = Binary.NONE, name: str | None = None
-) -> Table:
+) -> ResultTable:
     call = ToolCall("t", {}, form, rows, None if name is None else TableName(name))
-    return read(ToolResult(text), call, Mapping(binary=binary), 1000)
+    return read(ToolResult(text), call, PeerMapping(binary=binary), 1000)
 
 
-def names(found: Table) -> list[str]:
+def names(found: ResultTable) -> list[str]:
     return [column.name for column in found.columns]
 
 
@@ -73,7 +74,7 @@ def test_json_has_many_shapes_for_a_table(text: str, columns: list[str], rows: A
 def test_structured_content_has_the_shapes_of_json() -> None:
     document = {"columns": [{"name": "a", "type": "INT"}], "rows": [[1]], "truncated": True}
     found = read(ToolResult("", document), ToolCall("t", {}, Form.STRUCTURED), MAPPING, 1000)
-    assert found == Table((Column("a", "INT"),), [[1]], is_truncated=True)
+    assert found == ResultTable((Column("a", "INT"),), [[1]], is_truncated=True)
 
 
 def test_structured_content_that_is_missing_is_an_unexpected_form() -> None:
@@ -147,7 +148,7 @@ def test_records_are_read_by_the_names_that_all_of_them_have() -> None:
 def test_records_that_were_cut_say_so() -> None:
     text = "1. row\nid: 1\n\nResult: showing first 1 rows (output truncated)"
     assert table(text, Form.RECORDS).is_truncated
-    assert table("No rows returned", Form.RECORDS) == Table((), ())
+    assert table("No rows returned", Form.RECORDS) == ResultTable((), ())
     assert table("Success: 1 rows affected", Form.RECORDS).rows == [["Success: 1 rows affected"]]
 
 
@@ -162,7 +163,7 @@ def test_one_row_more_than_the_terms_tells_that_there_are_more() -> None:
     assert len(read(ToolResult("[1, 2, 3, 4]"), call, MAPPING, 2).rows) == 3
 
 
-@pytest.mark.parametrize(
+@rows(
     ("result", "code", "sentence"),
     [
         (ToolResult("no such table: x", is_error=True), Code.DB_ERROR, "no such table: x"),
@@ -193,7 +194,7 @@ def test_a_long_error_is_cut() -> None:
     assert len(failure(ToolResult("x" * 100_000, is_error=True)).sentence) == SENTENCE_CHARS + 3
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "form"),
     [
         ("", Form.JSON),
@@ -267,10 +268,10 @@ def test_garbage_is_a_failure_of_the_database_and_nothing_else(
     call = ToolCall("t", {}, form, path, TableName("a"))
     failed: DatabaseFailed | None = None
     try:
-        found = read(ToolResult(text, structured, is_error), call, Mapping(binary=binary), 3)
+        found = read(ToolResult(text, structured, is_error), call, PeerMapping(binary=binary), 3)
     except DatabaseFailed as error:
         failed = error
-        found = Table((), ())
+        found = ResultTable((), ())
     assert failed is None or failed.sentence.isprintable()
     assert len(found.rows) <= 4
     assert all(len(row) == len(found.columns) for row in found.rows)

@@ -1,12 +1,12 @@
 """A reader that reads in this process; the test may hold it, or say what comes of a text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
 from chatd.actors.fair_queue import FairQueue
-from chatd.answers.sql.reader import BUSY, TOO_LONG, UNAVAILABLE, WAITING_MAX, Unread
-from chatd.answers.sql.reading import Piece, Reading, read
+from chatd.answers.sql.reader import BUSY, TOO_LONG, WAITING_MAX
+from chatd.answers.sql.reading import UNAVAILABLE, Piece, Response, read
 from chatd.observe import EventLog
 
 ENDLESS = "SELECT 'this takes too long'"
@@ -14,7 +14,7 @@ ENDLESS = "SELECT 'this takes too long'"
 
 
 class ReaderHere:
-    """Stands where a `Reader` stands, without a child."""
+    """Stands where a `StatementReader` stands, without a child."""
 
     def __init__(self, command: Sequence[str] = (), event_log: EventLog | None = None) -> None:
         self.is_running = True
@@ -36,7 +36,7 @@ class ReaderHere:
         task_status.started()
         await trio.sleep_forever()
 
-    async def read(self, user_id: str, piece: Piece) -> Reading | Unread:
+    async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
         if await self._turns.take(user_id) is not None:
             return BUSY
         try:

@@ -17,6 +17,7 @@ from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement
 from tests.answers.sql import traps
 from tests.answers.sql.corpus import bad, good
 from tests.postgres import Postgres
+from tests.rows import rows
 
 NEWER = {"ANY_VALUE"}
 """Functions of the list that came with a server after 15; an older one says that it has none."""
@@ -284,7 +285,7 @@ def test_statements_that_look_for_traps_name_nothing_that_is_looked_up() -> None
 # --- what is sent --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "expected"),
     [
         ("SELECT lower(a)", "SELECT pg_catalog.lower(a)"),

@@ -25,6 +25,7 @@ from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reading import Piece, Reading, Talk
 from chatd.wire.codes import Code
+from tests.rows import rows
 
 READINGS: list[Reading] = [
     Talk(),
@@ -39,7 +40,7 @@ READINGS: list[Reading] = [
 ]
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: type(reading).__name__)
+@rows("reading", READINGS, ids=lambda reading: type(reading).__name__)
 def test_what_a_piece_came_to_arrives_as_it_was(reading: Reading) -> None:
     assert reading_from_json(reading_to_json(reading)) == reading
 
@@ -61,7 +62,7 @@ def test_a_piece_arrives_as_it_was(piece: Piece) -> None:
     assert piece_from_json(piece_to_json(piece)) == piece
 
 
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         b"",

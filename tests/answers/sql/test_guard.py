@@ -23,6 +23,7 @@ from chatd.answers.sql.questions import question_in
 from chatd.answers.sql.scopes import TableName
 from chatd.wire.codes import Code
 from tests.answers.sql.corpus import DIALECTS, bad, good
+from tests.rows import rows
 
 dialects = st.sampled_from(DIALECTS)
 READING_ACTIONS = {
@@ -45,7 +46,7 @@ def rejected(sql: str, policy: Policy) -> Rejected:
     return verdict
 
 
-@pytest.mark.parametrize(("dialect", "sql", "why"), bad())
+@rows(("dialect", "sql", "why"), bad())
 def test_a_statement_that_writes_or_escapes_is_refused(
     dialect: Dialect, sql: str, why: str
 ) -> None:
@@ -54,13 +55,13 @@ def test_a_statement_that_writes_or_escapes_is_refused(
     assert verdict.sentence.endswith(".")
 
 
-@pytest.mark.parametrize(("dialect", "sql"), good())
+@rows(("dialect", "sql"), good())
 def test_an_honest_statement_passes(dialect: Dialect, sql: str) -> None:
     assert allowed(sql, Policy(dialect)).is_reading
     assert allowed(sql, Policy(dialect, read_only=False)).is_reading
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sql", "code"),
     [
         ("INSERT INTO t VALUES (1)", Code.DB_READ_ONLY),
@@ -106,8 +107,8 @@ def test_a_column_with_the_name_of_a_banned_word_passes_in_quotes_only(word: str
 # --- the grammar is not believed, and does not have to be ----------------------------------------
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(
+@rows("dialect", DIALECTS)
+@rows(
     "sql",
     [
         "SELECT " + "(" * 9_000 + "1" + ")" * 9_000,
@@ -223,7 +224,7 @@ def actions_of(sql: str) -> set[tuple[int, str | None]]:
     return seen
 
 
-@pytest.mark.parametrize(("dialect", "sql"), [entry for entry in good() if entry[0] == "sqlite"])
+@rows(("dialect", "sql"), [entry for entry in good() if entry[0] == "sqlite"])
 def test_sqlite_itself_only_reads_for_what_passes(dialect: Dialect, sql: str) -> None:
     verdict = allowed(sql, Policy(dialect))
     assert {action for action, _ in actions_of(verdict.sql)} <= READING_ACTIONS
@@ -478,7 +479,7 @@ def for_dialects(entries: list[tuple[str, str]]) -> Iterator[tuple[Dialect, str]
                 yield dialect, sql
 
 
-@pytest.mark.parametrize(("dialect", "sql"), list(for_dialects(WRITES)))
+@rows(("dialect", "sql"), list(for_dialects(WRITES)))
 def test_changes_of_rows_and_tables_pass_where_writing_is_allowed(
     dialect: Dialect, sql: str
 ) -> None:
@@ -486,7 +487,7 @@ def test_changes_of_rows_and_tables_pass_where_writing_is_allowed(
     assert rejected(sql, Policy(dialect)).code is Code.DB_READ_ONLY
 
 
-@pytest.mark.parametrize(("dialect", "sql"), list(for_dialects(ESCAPES)))
+@rows(("dialect", "sql"), list(for_dialects(ESCAPES)))
 def test_nothing_escapes_where_writing_is_allowed(dialect: Dialect, sql: str) -> None:
     rejected(sql, Policy(dialect, read_only=False))
     rejected(sql, Policy(dialect))
@@ -495,7 +496,7 @@ def test_nothing_escapes_where_writing_is_allowed(dialect: Dialect, sql: str) ->
 # --- the name of a table -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "name", "table"),
     [
         ("sqlite", "orders", TableName("orders")),
@@ -513,7 +514,7 @@ def test_a_name_means_a_table(dialect: Dialect, name: str, table: TableName) -> 
     assert check_table(name, Policy(dialect)) == table
 
 
-@pytest.mark.parametrize(
+@rows(
     "name",
     [
         "",

@@ -8,15 +8,22 @@ from chatd.answers.sql.lexer import (
     EMPTIED,
     STATEMENT_CHARS_MAX,
     Dialect,
-    Kind,
     Lexed,
+    TokenKind,
     Unclear,
     closing_parentheses,
     lex,
 )
 from tests.answers.sql.corpus import DIALECTS, bad, good
+from tests.rows import rows
 
-W, N, L, D, S = Kind.WORD, Kind.NAME, Kind.LITERAL, Kind.NUMBER, Kind.SYMBOL
+W, N, L, D, S = (
+    TokenKind.WORD,
+    TokenKind.NAME,
+    TokenKind.LITERAL,
+    TokenKind.NUMBER,
+    TokenKind.SYMBOL,
+)
 
 dialects = st.sampled_from(DIALECTS)
 sql_like = st.one_of(
@@ -37,7 +44,7 @@ def lexed(text: str, dialect: Dialect) -> Lexed:
     return result
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "text", "tokens"),
     [
         ("sqlite", "Select a1_", [(W, "SELECT"), (W, "A1_")]),
@@ -71,7 +78,7 @@ def lexed(text: str, dialect: Dialect) -> Lexed:
     ],
 )
 def test_a_text_is_read_as_the_dialect_reads_it(
-    dialect: Dialect, text: str, tokens: list[tuple[Kind, str]] | None
+    dialect: Dialect, text: str, tokens: list[tuple[TokenKind, str]] | None
 ) -> None:
     result = lex(text, dialect)
     if tokens is None:
@@ -81,7 +88,7 @@ def test_a_text_is_read_as_the_dialect_reads_it(
         assert [(token.kind, token.text) for token in result.tokens] == tokens
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "text", "reason"),
     [
         ("sqlite", "'a", "no end"),
@@ -161,7 +168,7 @@ def test_what_comes_out_is_read_the_same_again(text: str, dialect: Dialect) -> N
     assert again.sql == once.sql
 
 
-@pytest.mark.parametrize(("dialect", "sql"), good())
+@rows(("dialect", "sql"), good())
 def test_honest_statements_are_clear(dialect: Dialect, sql: str) -> None:
     assert isinstance(lex(sql, dialect), Lexed)
 

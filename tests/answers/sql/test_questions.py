@@ -22,11 +22,11 @@ from chatd.answers.sql.questions import (
     Help,
     Misused,
     Question,
-    Responder,
     help_text,
     may_be_question,
     question_in,
 )
+from tests.rows import rows
 
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres", "mysql")
 
@@ -379,12 +379,12 @@ MISUSED = [
 ]
 
 
-@pytest.mark.parametrize("content", TALK)
+@rows("content", TALK)
 def test_talk_is_no_question(content: str) -> None:
     assert in_any(content) is None
 
 
-@pytest.mark.parametrize(("content", "question"), QUESTIONS)
+@rows(("content", "question"), QUESTIONS)
 def test_sql_blocks_and_commands_are_questions(content: str, question: Question) -> None:
     assert may_be_question(content)
     assert in_any(content) == question
@@ -404,7 +404,7 @@ def test_a_text_is_read_in_the_dialect_of_its_room_alone(content: str, dialect: 
     assert others, content
 
 
-@pytest.mark.parametrize(("content", "part"), MISUSED)
+@rows(("content", "part"), MISUSED)
 def test_a_slip_is_answered_with_how_to_write_it(content: str, part: str) -> None:
     question = in_any(content)
     assert isinstance(question, Misused)
@@ -417,11 +417,6 @@ def test_the_help_names_every_command() -> None:
     assert "`/describe TABLE` shows the columns of a table" in help_text()
 
 
-def test_it_can_be_plugged_in_as_a_responder() -> None:
-    responder: Responder = question_in
-    assert responder("/help", "sqlite") == Help()
-
-
 def test_a_long_text_is_a_question_in_a_block_only() -> None:
     sql = "SELECT '" + "x" * (TEXT_CHARS_MAX - 9) + "'"
     assert question_in(sql, "sqlite") == run(sql)
@@ -429,7 +424,7 @@ def test_a_long_text_is_a_question_in_a_block_only() -> None:
     assert question_in(f"```sql\n{sql}x\n```", "sqlite") == run(f"{sql}x")
 
 
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         "SELECT " + "(" * 9_900,
@@ -462,7 +457,7 @@ def test_no_message_hangs_or_breaks_it(content: str) -> None:
     in_any(content)  # a hang ends in the time limit of the test
 
 
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         "~" * 10_000,

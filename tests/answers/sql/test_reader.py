@@ -15,20 +15,17 @@ import trio.lowlevel
 import trio.testing
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
-from chatd.answers.sql import reader as reader_module
 from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import (
     BUSY,
     CRASHED,
     TOO_LONG,
-    UNAVAILABLE,
     WAITING_MAX,
-    Reader,
-    Unread,
+    StatementReader,
     child_command,
 )
-from chatd.answers.sql.reading import Piece, Reading, Talk
+from chatd.answers.sql.reading import UNAVAILABLE, Piece, Reading, Response, Talk, Unread
 from chatd.observe import LogEvent, ReaderLost, ReaderReady
 from chatd.observe.recorder import Recorder
 from chatd.wire.codes import Code
@@ -46,7 +43,7 @@ from chatd.answers.sql import reader_process
 reader_process.main(sys.argv[1:])
 """
 
-AnyReader: TypeAlias = Reader | ReaderHere
+AnyReader: TypeAlias = StatementReader | ReaderHere
 
 
 class Listening(Recorder):
@@ -71,7 +68,7 @@ class Listening(Recorder):
 class Running:
     """A reader with its child."""
 
-    reader: Reader
+    reader: StatementReader
     recorder: Listening
 
     @property
@@ -81,9 +78,14 @@ class Running:
         assert child is not None
         return child._process.pid
 
-    async def read(self, content: str, user_id: str = "ann") -> Reading | Unread:
+    async def read(self, content: str, user_id: str = "ann") -> Response:
         with trio.fail_after(LIMIT_S):
-            return await self.reader.read(user_id, piece(content))
+            return await self.reader.respond(user_id, piece(content), never_accepted)
+
+
+def never_accepted() -> None:
+    """A reader knows that a message is a question when it has read it, and not before."""
+    raise AssertionError
 
 
 def piece(content: str, **policy: object) -> Piece:
@@ -100,7 +102,10 @@ def changed(change: str) -> tuple[str, ...]:
 async def running(command: Sequence[str] | None = None, **bounds: float) -> AsyncIterator[Running]:
     """Run a reader until the block ends; that its child has ended is demanded then."""
     recorder = Listening()
-    reader = Reader(child_command(["sqlite"]) if command is None else command, recorder, **bounds)
+    bounds = {"start_interval_s": 0.0, **bounds}
+    reader = StatementReader(
+        child_command(["sqlite"]) if command is None else command, recorder, **bounds
+    )
     children: list[int] = []
     async with trio.open_nursery() as nursery:
         await nursery.start(reader.run)
@@ -113,12 +118,6 @@ async def running(command: Sequence[str] | None = None, **bounds: float) -> Asyn
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
     assert reader._turns.is_idle
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that was lost is started again at once."""
-    monkeypatch.setattr(reader_module, "START_INTERVAL_S", 0.0)
 
 
 @pytest.mark.parametrize("kind", ["child", "fake"])
@@ -141,9 +140,9 @@ async def test_a_message_is_read_and_what_it_asks_is_judged(kind: str) -> None:
 
     async def check(reader: AnyReader) -> None:
         for one, reading in expected:
-            assert await reader.read("ann", one) == reading, one.content
+            assert await reader.respond("ann", one, never_accepted) == reading, one.content
         for one, code in refused:
-            rejected = await reader.read("ann", one)
+            rejected = await reader.respond("ann", one, never_accepted)
             assert isinstance(rejected, Rejected), one.content
             assert rejected.code is code
 
@@ -173,7 +172,7 @@ async def test_a_message_is_read_and_what_it_asks_is_judged(kind: str) -> None:
     ids=["of the processor", "altogether"],
 )
 async def test_a_text_that_takes_too_long_is_told_so_and_the_next_one_is_read(
-    at_once: None, command: Sequence[str], bounds: dict[str, float]
+    command: Sequence[str], bounds: dict[str, float]
 ) -> None:
     async with running(command, **bounds) as one:
         await one.recorder.until(ReaderReady)
@@ -189,7 +188,7 @@ async def test_a_text_that_takes_too_long_is_told_so_and_the_next_one_is_read(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 async def test_a_text_at_which_the_child_ends_is_told_so_and_is_not_tried_again(
-    at_once: None, number: int
+    number: int,
 ) -> None:
     command = changed(
         "read = reader_process.read\n"
@@ -201,7 +200,7 @@ async def test_a_text_at_which_the_child_ends_is_told_so_and_is_not_tried_again(
     )
     async with running(command) as one:
         await one.recorder.until(ReaderReady)
-        read: dict[str, Reading | Unread] = {}
+        read: dict[str, Response] = {}
 
         async def ask(user_id: str, content: str) -> None:
             read[user_id] = await one.read(content, user_id)
@@ -219,7 +218,7 @@ async def test_a_text_at_which_the_child_ends_is_told_so_and_is_not_tried_again(
     [b"no frame at all", b"\xff" * 8, b"\x00\x00\x00\x02{}"],
     ids=["text", "length", "shape"],
 )
-async def test_a_child_that_says_what_is_no_answer_is_replaced(at_once: None, said: bytes) -> None:
+async def test_a_child_that_says_what_is_no_answer_is_replaced(said: bytes) -> None:
     command = changed(
         "read = reader_process.read\n"
         "def lie(piece):\n"
@@ -233,7 +232,7 @@ async def test_a_child_that_says_what_is_no_answer_is_replaced(at_once: None, sa
         assert await one.read("/tables") == ListTables()
 
 
-async def test_a_child_that_hangs_before_it_begins_is_nobodys_fault(at_once: None) -> None:
+async def test_a_child_that_hangs_before_it_begins_is_nobodys_fault() -> None:
     async with running(piece_s=0.3) as one:
         await one.recorder.until(ReaderReady)
         os.kill(one.child_id, signal.SIGSTOP)
@@ -242,7 +241,7 @@ async def test_a_child_that_hangs_before_it_begins_is_nobodys_fault(at_once: Non
         assert await one.read("SELECT 1") == RunStatement("SELECT 1")
 
 
-async def test_a_child_that_was_killed_while_it_read_nothing_costs_nobody(at_once: None) -> None:
+async def test_a_child_that_was_killed_while_it_read_nothing_costs_nobody() -> None:
     async with running() as one:
         await one.recorder.until(ReaderReady)
         for _ in range(3):
@@ -251,11 +250,8 @@ async def test_a_child_that_was_killed_while_it_read_nothing_costs_nobody(at_onc
         assert len(one.recorder.of(ReaderReady)) == 4
 
 
-async def test_a_child_is_not_started_again_sooner_than_it_may_be(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(reader_module, "START_INTERVAL_S", 1_000.0)
-    async with running() as one:
+async def test_a_child_is_not_started_again_sooner_than_it_may_be() -> None:
+    async with running(start_interval_s=1_000.0) as one:
         await one.recorder.until(ReaderReady)
         os.kill(one.child_id, signal.SIGKILL)
         await one.recorder.until(ReaderLost)
@@ -264,11 +260,11 @@ async def test_a_child_is_not_started_again_sooner_than_it_may_be(
 
 async def test_who_comes_before_the_first_child_may_be_started_waits_for_it() -> None:
     recorder, opened = Listening(), trio.Event()
-    reader = Reader(child_command(["sqlite"]), recorder)
-    read: list[Reading | Unread] = []
+    reader = StatementReader(child_command(["sqlite"]), recorder)
+    read: list[Response] = []
 
     async def ask() -> None:
-        read.append(await reader.read("ann", piece("/tables")))
+        read.append(await reader.respond("ann", piece("/tables"), never_accepted))
 
     async with trio.open_nursery() as nursery:
         await nursery.start(reader.run, opened)
@@ -316,7 +312,7 @@ async def test_users_take_turns_and_each_has_a_bounded_line() -> None:
     order: list[str] = []
 
     async def ask(reader: AnyReader, user_id: str, content: str) -> None:
-        if await reader.read(user_id, piece(content)) is BUSY:
+        if await reader.respond(user_id, piece(content), never_accepted) is BUSY:
             order.append("busy")
         else:
             order.append(user_id)
@@ -337,7 +333,7 @@ async def test_users_take_turns_and_each_has_a_bounded_line() -> None:
         assert order.index("ann") <= 4  # behind two who were told so, and what was being read
 
 
-async def test_who_is_cancelled_has_what_it_was_at_stopped(at_once: None) -> None:
+async def test_who_is_cancelled_has_what_it_was_at_stopped() -> None:
     command = changed(
         "read = reader_process.read\n"
         "def hang(piece):\n"
@@ -385,7 +381,7 @@ async def test_the_child_has_nothing_of_the_daemon_and_takes_little(
             assert os.getsid(one.child_id) == one.child_id
 
 
-async def test_a_text_that_takes_too_much_memory_ends_the_child_alone(at_once: None) -> None:
+async def test_a_text_that_takes_too_much_memory_ends_the_child_alone() -> None:
     command = changed(
         "read = reader_process.read\n"
         "def eat(piece):\n"

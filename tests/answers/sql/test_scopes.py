@@ -1,9 +1,8 @@
 """What a context lets be touched: every reference to a table is resolved in its scope."""
 
-import pytest
-
 from chatd.answers.sql.guard import Allowed, Policy, check_statement
 from chatd.answers.sql.lexer import Dialect
+from tests.rows import rows
 
 INSIDE: list[tuple[Dialect, str]] = [
     ("sqlite", "SELECT * FROM orders"),
@@ -109,7 +108,7 @@ OUTSIDE_WRITES: list[tuple[Dialect, str]] = [
 TABLES = ("orders", "items")
 
 
-@pytest.mark.parametrize(("dialect", "sql"), INSIDE)
+@rows(("dialect", "sql"), INSIDE)
 def test_tables_of_the_context_and_what_a_statement_names_itself_may_be_touched(
     dialect: Dialect, sql: str
 ) -> None:
@@ -117,18 +116,18 @@ def test_tables_of_the_context_and_what_a_statement_names_itself_may_be_touched(
     assert isinstance(verdict, Allowed), verdict
 
 
-@pytest.mark.parametrize(("dialect", "sql"), OUTSIDE)
+@rows(("dialect", "sql"), OUTSIDE)
 def test_other_tables_may_not(dialect: Dialect, sql: str) -> None:
     assert not isinstance(check_statement(sql, Policy(dialect, tables=TABLES)), Allowed)
 
 
-@pytest.mark.parametrize(("dialect", "sql"), OUTSIDE_WRITES)
+@rows(("dialect", "sql"), OUTSIDE_WRITES)
 def test_other_tables_may_not_be_written(dialect: Dialect, sql: str) -> None:
     policy = Policy(dialect, read_only=False, tables=TABLES)
     assert not isinstance(check_statement(sql, policy), Allowed)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("dialect", "schema", "tables", "sql", "may"),
     [
         ("postgres", "public", None, "SELECT * FROM orders", True),

@@ -45,7 +45,7 @@ async def open_answering(
     databases = Databases()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answering, "McpDatabase", databases.make)
-        patch.setattr(answering, "Reader", ReaderHere)
+        patch.setattr(answering, "StatementReader", ReaderHere)
         settings: dict[str, dict[str, object]] = {"limits": dict(FREE), **sections}
         async with open_chat(
             directory, databases={ROOM: {"sqlite": str(directory / "any")}}, **settings

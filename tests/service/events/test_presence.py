@@ -91,7 +91,6 @@ class Calendar:
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
-    monkeypatch.setattr("chatd.app.tree.wall_ms", calendar, raising=False)
     monkeypatch.setattr(Clock, "wall_ms", lambda _: calendar())
     return calendar
 
@@ -331,7 +330,7 @@ async def test_who_stops_and_starts_in_one_turn_ends_with_a_message_or_a_leave(
         ada = await chat.attach_and_enter(token("ada"))
         bob = await chat.attach_and_enter(token("bob"))
         for turn in ("start", "stop", "start"):
-            ada.session.receive_text(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
+            ada.session.receive(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
         await wait_all_tasks_blocked()
         assert [it["isTyping"] for it in events(bob, "chat:typing")] == [True, False, True]
         await ada.emit(end, message() if end == "chat:message" else {"connectionId": ROOM})

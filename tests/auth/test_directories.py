@@ -14,8 +14,9 @@ from chatd.auth import (
     Identity,
     TokenRefused,
 )
-from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
+from tests.rows import rows
 
 
 def identity(user_id: str = "ada", **claims: Any) -> Identity:
@@ -29,7 +30,7 @@ def test_printable_ascii_is_a_connection_id(good: str) -> None:
     assert is_connection_id(good)
 
 
-@pytest.mark.parametrize(
+@rows(
     "bad",
     ["", "x" * 129, "é", "a\n", "a\0", "\x7f", "\ud800", None, 1, ["a"], "<b>", "a<b", "</", "a<"],
 )

@@ -1,0 +1,212 @@
+"""Requests at work: equal ones are carried out once, for all answers that want them.
+
+An answer attaches to an execution, and is given what came so far and all that comes. One that is
+cancelled, or out of time, detaches; where no other is attached, the execution is stopped. The
+database is told to allow for the answers that join late. Results of requests that only read are
+cached (docs/answers, "Questions").
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+import attrs
+import trio
+
+from chatd.answers.cache import Cache, CachedResult
+from chatd.answers.requests import Answered, Database, DatabaseFailed, Request, Stopped, Terms
+from chatd.answers.table import Column, Row
+from chatd.observe import EventLog, InternalError
+from chatd.wire.codes import EXPLANATIONS, Code
+
+TIMES = 2  # as long as an answer may take is what an execution may: others join it on its way
+STOP_S = 2.0  # that a database has to stop what it was told to stop; then it is left alone
+
+Key: TypeAlias = tuple[str, Request, Terms]
+"""The connectionId, what is asked, and on what terms."""
+
+
+class ExecutionListener(Protocol):
+    """An answer that grows."""
+
+    def running(self) -> None:
+        """The database is at it."""
+        ...
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        """As `Sink.columns`."""
+        ...
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """As `Sink.rows`."""
+        ...
+
+    def over(self) -> None:
+        """Nothing more comes."""
+        ...
+
+
+class Execution:
+    """One request on its way. A `Sink`; `outcome` is there once `ended` is set.
+
+    `terms` are those of one answer.
+    """
+
+    def __init__(self, request: Request, terms: Terms) -> None:
+        self.request = request
+        self.terms = terms
+        self.outcome: Answered | Stopped | DatabaseFailed
+        self.ended = trio.Event()
+        self.stop = trio.Event()
+        self.came_columns: tuple[Column, ...] | None = None
+        self.came_rows: list[Row] = []
+        self._timeout_s = TIMES * terms.timeout_s
+        self._until_s = trio.current_time() + self._timeout_s
+        self._is_running = False
+        self._listeners: dict[ExecutionListener, None] = {}
+
+    def may_be_joined(self, until_s: float) -> bool:
+        """Whether it can go on for an answer that has time until then."""
+        return not self.stop.is_set() and until_s <= self._until_s
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the database gave it up, as it took too long."""
+        return (
+            self.ended.is_set()
+            and isinstance(self.outcome, DatabaseFailed)
+            and self.outcome.code is Code.DB_TIMEOUT
+        )
+
+    def attach(self, listener: ExecutionListener) -> None:
+        """Give the listener what came, and from now on what comes."""
+        self._listeners[listener] = None
+        if self._is_running:
+            listener.running()
+        if self.came_columns is not None:
+            listener.columns(self.came_columns)
+        if self.came_rows:
+            listener.rows(list(self.came_rows))
+
+    def detach(self, listener: ExecutionListener) -> bool:
+        """The listener wants nothing more: it is given nothing more where others listen. Where none
+        does, the execution is stopped, and the listener is given what still comes: then True."""
+        if self._listeners.keys() == {listener}:
+            self.stop.set()
+            return True
+        del self._listeners[listener]
+        return False
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        self.came_columns = tuple(columns)
+        for listener in list(self._listeners):
+            listener.columns(self.came_columns)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        self.came_rows += rows
+        for listener in list(self._listeners):
+            listener.rows(rows)
+
+    async def carry_out(self, database: Database, event_log: EventLog) -> None:
+        """Ask the database, until it has answered, failed or was stopped; never raises."""
+        self._is_running = True
+        for listener in list(self._listeners):
+            listener.running()
+        self.outcome = Stopped(is_confirmed=False)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._give_up, nursery.cancel_scope)
+                terms = attrs.evolve(self.terms, timeout_s=self._timeout_s)
+                self.outcome = await database.ask(self.request, terms, self, self.stop)
+                nursery.cancel_scope.cancel()
+        except* DatabaseFailed as failed:
+            self.outcome = _first(failed)
+        except* Exception as error:
+            event_log.record(InternalError.of("database", error))
+            self.outcome = DatabaseFailed(Code.DB_ERROR, EXPLANATIONS[Code.DB_ERROR].sentence)
+        finally:
+            self.ended.set()
+            for listener in list(self._listeners):
+                listener.over()
+
+    async def _give_up(self, scope: trio.CancelScope) -> None:
+        """A database that does not stop when it is told to is waited for no longer."""
+        await self.stop.wait()
+        await trio.sleep(STOP_S)
+        scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[DatabaseFailed]) -> DatabaseFailed:
+    one: BaseException = group
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    assert isinstance(one, DatabaseFailed)
+    return one
+
+
+class Executions:
+    """The executions that further answers may join, and the results that are kept."""
+
+    def __init__(self, cache: Cache, event_log: EventLog) -> None:
+        self._cache = cache
+        self._event_log = event_log
+        self._joinable: dict[Key, Execution] = {}
+        self._writes: Counter[str] = Counter()  # by room, so far
+
+    def clear(self) -> None:
+        """None of them goes on any more."""
+        self._joinable.clear()
+
+    def cached(self, key: Key) -> CachedResult | None:
+        """The result of an equal request a short time ago."""
+        connection_id, _, terms = key
+        return self._cache.get(connection_id, key, trio.current_time()) if terms.read_only else None
+
+    def joinable(self, key: Key, until_s: float) -> Execution | None:
+        """The execution of an equal request that can go on until then."""
+        execution = self._joinable.get(key)
+        return execution if execution is not None and execution.may_be_joined(until_s) else None
+
+    def begin(
+        self, nursery: trio.Nursery, key: Key, database: Database, free: Callable[[], None]
+    ) -> Execution:
+        """Have a request carried out; `free` is called when the database has done with it."""
+        _, request, terms = key
+        execution = Execution(request, terms)
+        if terms.read_only:
+            self._joinable[key] = execution
+        nursery.start_soon(self._carry_out, execution, key, database, free)
+        return execution
+
+    async def _carry_out(
+        self, execution: Execution, key: Key, database: Database, free: Callable[[], None]
+    ) -> None:
+        connection_id = key[0]
+        writes = self._writes[connection_id]
+        try:
+            await execution.carry_out(database, self._event_log)
+        finally:
+            free()
+            if self._joinable.get(key) is execution:
+                del self._joinable[key]
+        if not execution.terms.read_only:
+            self._written(connection_id)
+            return
+        is_fresh = self._writes[connection_id] == writes
+        outcome, columns = execution.outcome, execution.came_columns
+        if is_fresh and isinstance(outcome, Answered) and columns is not None:
+            self._cache.put(
+                connection_id,
+                key,
+                columns,
+                execution.came_rows,
+                is_truncated=outcome.is_truncated,
+                now_s=trio.current_time(),
+            )
+
+    def _written(self, connection_id: str) -> None:
+        """Drop all results of a room that was written to, those that are still read included."""
+        self._writes[connection_id] += 1
+        self._cache.forget_room(connection_id)
+        for key in [key for key in self._joinable if key[0] == connection_id]:
+            del self._joinable[key]

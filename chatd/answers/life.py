@@ -1,0 +1,393 @@
+"""The life of one answer: its message is read, its request carried out, its end stored, once.
+
+    to be read    plain talk                    nothing is left of it
+                  a question                    its room is told that it is being answered
+                  cannot be read                its answer ends with the reason
+                  the daemon stops, or crashes  the next start reads it; a question is interrupted
+
+A question takes slots within the bounds and is carried out by an execution, which equal questions
+share. Its end is a message that is committed before the room is told.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import Protocol
+
+import attrs
+import trio
+
+from chatd.actors.fair_queue import FairSlots, Limit, Slot
+from chatd.answers.active import ActiveAnswer, Display
+from chatd.answers.answer import AnswerState, Ending
+from chatd.answers.executions import Execution, Executions, Key
+from chatd.answers.markdown import readable
+from chatd.answers.requests import Answered, DatabaseFailed, Stopped
+from chatd.answers.responder import DECIDE_S, Responder
+from chatd.answers.sql.reader import BUSY
+from chatd.answers.sql.reading import FAILED, UNAVAILABLE, Piece, Response, Talk, Unread
+from chatd.answers.terms import (
+    Bounds,
+    QuestionTerms,
+    RoomDatabase,
+    piece_of,
+    question_terms,
+    request_of,
+)
+from chatd.chat.backoff import Backoff
+from chatd.chat.messages import Reply
+from chatd.chat.records import Message, OpenAnswer
+from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
+from chatd.observe.ids import new_uuid
+from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.identifiers import RESERVED_USER_PREFIX
+
+OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
+RETRY_BACKOFF_S = (0.5, 30.0)  # between two tries at what has to be done in the end
+RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about that soon
+LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftovers are read
+
+USER, ROOM, DATABASE = "user", "room", "database"
+
+
+Conclude = Callable[[OpenAnswer, str, Reply, Callable[[], None]], Awaitable[Refusal | None]]
+"""Stores the message that ends an answer, by the messages actor: the answer, the message's content,
+the reply, and what is called once it is in the log, before clients get it. Returns when it is
+stored, or why it is not."""
+
+
+class MarkRead(Protocol):
+    """Has the log know that a message was read; never waits."""
+
+    def __call__(self, answer: OpenAnswer, *, is_question: bool) -> None: ...
+
+
+class AnswerLog(Protocol):
+    """What answers look up in the log."""
+
+    async def answer_to(self, question_id: str, rooms: Container[str]) -> StoredAnswer | None:
+        """What became of a question."""
+        ...
+
+    async def message(self, message_id: str) -> Message | None:
+        """A message by its id."""
+        ...
+
+
+@attrs.frozen
+class AnswerRules:
+    """How much may be open, and for how long; whether every member may cancel."""
+
+    bounds: Bounds
+    per_user: float
+    per_room: float
+    per_database: float
+    wait_s: float
+    anybody_cancels: bool = False
+    open_max: int = OPEN_MAX
+    decide_s: float = DECIDE_S
+
+
+class AnswerLife:
+    """What an answer needs while it lives. `databases` go by connectionId."""
+
+    def __init__(
+        self,
+        databases: Mapping[str, RoomDatabase],
+        display: Display,
+        conclude: Conclude,
+        note_read: MarkRead,
+        log: AnswerLog,
+        responder: Responder,
+        executions: Executions,
+        rules: AnswerRules,
+        wall_ms: Callable[[], int],
+        event_log: EventLog,
+    ) -> None:
+        self._databases = databases
+        self._display = display
+        self._conclude = conclude
+        self._note_read = note_read
+        self._log = log
+        self._responder = responder
+        self._executions = executions
+        self._rules = rules
+        self._wall_ms = wall_ms
+        self._event_log = event_log
+        self._slots = FairSlots(
+            {
+                USER: Limit(lambda _: rules.per_user),
+                ROOM: Limit(lambda _: rules.per_room, is_shared=True),
+                DATABASE: Limit(self._sessions_of, is_shared=True),
+            }
+        )
+        self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
+
+    def _sessions_of(self, connection_id: str) -> float:
+        """How many answers a database works on at once: each has a session at once, so that all
+        waiting for sessions is done here."""
+        sessions = self._databases[connection_id].database.sessions
+        return min(self._rules.per_database, sessions)
+
+    async def live(self, nursery: trio.Nursery, one: ActiveAnswer, *, is_crowded: bool) -> None:
+        """Live it to its end, which is in the log then; or to where it turns out to be talk, or is
+        left to the next start. Executions are begun in the nursery: other answers may join them."""
+        try:
+            if one.message is None:
+                ending = await self._end_left_over(one)
+            else:
+                ending = await self._find_end(nursery, one, one.message, is_crowded)
+        except Exception as error:
+            self._event_log.record(InternalError.of("answer", error))
+            ending = Ending.failed(Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].sentence)
+        if ending is not None and not one.ended.is_set():
+            await self._end(one, ending)
+
+    # What a message comes to
+
+    async def _respond(
+        self, one: ActiveAnswer, user_id: str, piece: Piece, accept: Callable[[], bool]
+    ) -> Response:
+        """What the responder says; `accept` says whether it goes on once it is a question.
+
+        A responder that crashes, or does not decide in time, has not understood the message.
+        """
+        response: Response = UNAVAILABLE
+        is_accepted = False
+
+        def accepted() -> None:
+            nonlocal is_accepted
+            is_accepted, scope.deadline, one.waiting = True, math.inf, scope
+            if not accept():
+                scope.cancel()
+
+        with trio.move_on_after(self._rules.decide_s) as scope:
+            try:
+                response = await self._responder.respond(user_id, piece, accepted)
+            except Exception as error:
+                self._event_log.record(InternalError.of("responder", error))
+                response = FAILED
+        one.waiting = None
+        return FAILED if is_accepted and isinstance(response, Talk) else response
+
+    async def _end_left_over(self, one: ActiveAnswer) -> Ending | None:
+        """The end of what a crash has interrupted; None for plain talk, and for what is left to the
+        next start.
+
+        However much is to be read, it is one at a time, in a turn of its own among the users.
+        """
+        if not one.is_to_read:
+            return Ending.interrupted()
+        backoff = Backoff(*RETRY_BACKOFF_S)
+        async with self._left_over:
+            while not one.ended.is_set():
+                try:
+                    is_question = await self._is_question(one)
+                except (StoreReadFailed, StoreClosed):
+                    return None
+                if is_question is not None:
+                    if not is_question:
+                        self._note_read(one.of, is_question=False)
+                    return Ending.interrupted() if is_question else None
+                await trio.sleep(backoff.failed())
+        return None
+
+    async def _is_question(self, one: ActiveAnswer) -> bool | None:
+        """Whether a leftover is a question; None where that cannot be told now."""
+        room = self._databases.get(one.of.connection_id)
+        message = None if room is None else await self._log.message(one.of.question_id)
+        if room is None or message is None:
+            return False  # nothing would answer it there; or retention was faster
+        terms = question_terms(message.context, room, self._rules.bounds).terms
+        is_accepted = False
+
+        def accept() -> bool:
+            nonlocal is_accepted
+            is_accepted = True
+            return False
+
+        response = await self._respond(one, LEFT_OVER, piece_of(message, room, terms), accept)
+        if not is_accepted and isinstance(response, Unread) and response.may_be_repeated:
+            return None
+        return is_accepted or not isinstance(response, Talk)
+
+    async def _find_end(
+        self, nursery: trio.Nursery, one: ActiveAnswer, message: Message, is_crowded: bool
+    ) -> Ending | None:
+        """The end of a message that may be a question; None where it is plain talk."""
+        room = self._databases[one.of.connection_id]
+        asked = question_terms(message.context, room, self._rules.bounds)
+        async with trio.open_nursery() as timing:
+
+            def accept() -> bool:
+                if one.is_to_read and not one.ended.is_set():
+                    self._start(one, asked)
+                    timing.start_soon(_end_at_deadline, one)
+                return one.wanted_end is None and not one.ended.is_set()
+
+            if is_crowded:
+                response: Response = BUSY
+            else:
+                piece = piece_of(message, room, asked.terms)
+                response = await self._respond(one, message.user_id, piece, accept)
+            ending = await self._answer(nursery, one, room, asked, response, accept)
+            timing.cancel_scope.cancel()
+        return ending
+
+    async def _answer(
+        self,
+        nursery: trio.Nursery,
+        one: ActiveAnswer,
+        room: RoomDatabase,
+        asked: QuestionTerms,
+        response: Response,
+        accept: Callable[[], bool],
+    ) -> Ending | None:
+        """The end that the response leads to, which may be that of a request."""
+        if one.ended.is_set():
+            return None
+        if isinstance(response, Talk):
+            self._note_read(one.of, is_question=False)
+            return None
+        accept()
+        if isinstance(response, Unread):
+            if one.wanted_end is not None:
+                return one.end_as_wanted()
+            return Ending.failed(
+                response.code, response.sentence, retry_after_ms=response.retry_after_ms
+            )
+        request = request_of(response, room.database, dry_run=asked.dry_run)
+        if isinstance(request, Ending):
+            return request
+        return await self._carry_out(nursery, one, (one.of.connection_id, request, asked.terms))
+
+    def _start(self, one: ActiveAnswer, asked: QuestionTerms) -> None:
+        """Show the room that a message is being answered, and note in the log that it was read."""
+        one.is_to_read = False
+        self._note_read(one.of, is_question=True)
+        self._event_log.record(
+            AnswerStarted(one.of.answer_id, one.of.question_id, one.of.connection_id)
+        )
+        left_s = max(0.0, one.deadline_s - trio.current_time())
+        self._display.start(
+            one.of,
+            read_only=asked.terms.read_only,
+            dry_run=asked.dry_run,
+            deadline_ms=self._wall_ms() + round(left_s * 1000),
+        )
+
+    # How a request is carried out
+
+    async def _carry_out(self, nursery: trio.Nursery, one: ActiveAnswer, key: Key) -> Ending:
+        cached = self._executions.cached(key)
+        if cached is not None:
+            one.columns(cached.columns)
+            one.rows(cached.rows)
+            one.finish_rows()
+            return Ending.done(is_truncated=cached.is_truncated, is_cached=True)
+        one.status(AnswerState.QUEUED)
+        slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
+        due_s = one.began_s + self._rules.wait_s
+        if not await self._acquire(slots, one, due_s):
+            return _no_slot(one)
+        try:
+            return await self._follow(nursery, one, key, due_s)
+        finally:
+            self._slots.release(one.of.user_id, slots)
+
+    async def _follow(
+        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, due_s: float
+    ) -> Ending:
+        """Be given what an execution gives: one that goes on already, or a new one.
+
+        One that was joined late, and that the database gives up before the answer's own deadline,
+        is begun anew.
+        """
+        execution = self._executions.joinable(key, one.deadline_s)
+        is_joined = execution is not None
+        if execution is None:
+            slot = [(DATABASE, one.of.connection_id)]
+            if not await self._acquire(slot, one, due_s):
+                return _no_slot(one)
+            execution, is_joined = self._join_or_begin(nursery, one, key, slot)
+        execution.attach(one)
+        await one.news.wait()
+        if not execution.ended.is_set() and execution.detach(one):
+            await execution.ended.wait()  # the execution bounds it
+        if is_joined and execution.is_out_of_time and one.start_over():
+            due_s = trio.current_time() + self._rules.wait_s
+            return await self._follow(nursery, one, key, due_s)
+        if execution.ended.is_set():
+            match execution.outcome:
+                case Answered(is_truncated):
+                    one.finish_rows()
+                    return Ending.done(is_truncated=is_truncated)
+                case DatabaseFailed(code=code, sentence=sentence):
+                    return Ending.failed(code, sentence)
+                case Stopped(is_confirmed):
+                    one.is_confirmed = is_confirmed
+        return one.end_as_wanted()
+
+    def _join_or_begin(
+        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, slot: list[Slot]
+    ) -> tuple[Execution, bool]:
+        """The execution to attach to, and whether another answer has begun it meanwhile."""
+        user_id, connection_id = one.of.user_id, one.of.connection_id
+        execution = self._executions.joinable(key, one.deadline_s)
+        if execution is not None:
+            self._slots.release(user_id, slot)
+            return execution, True
+        database = self._databases[connection_id].database
+        execution = self._executions.begin(
+            nursery, key, database, lambda: self._slots.release(user_id, slot)
+        )
+        return execution, False
+
+    async def _acquire(self, slots: list[Slot], one: ActiveAnswer, due_s: float) -> bool:
+        """Take slots, until `due_s`; False where none are free, or the answer is to end."""
+        is_acquired = False
+        with trio.move_on_at(due_s) as one.waiting:
+            if one.wanted_end is None:
+                await self._slots.acquire(one.of.user_id, slots)
+                is_acquired = True
+        one.waiting = None
+        return is_acquired
+
+    # The end
+
+    async def _end(self, one: ActiveAnswer, ending: Ending) -> None:
+        """Store the end, then tell the room."""
+        content, elapsed_ms = one.content, one.elapsed_ms
+        content.end(ending)
+        reply = Reply(one.of.question_id, content.state, content.as_json(elapsed_ms))
+
+        def stored() -> None:
+            self._display.end(one.of, content.end_fields(elapsed_ms))
+
+        backoff = Backoff(*RETRY_BACKOFF_S)
+        while (
+            refusal := await self._conclude(one.of, readable(content), reply, stored)
+        ) is not None and refusal.code is not Code.DRAINING:
+            if refusal.code is Code.MESSAGE_ID_CONFLICT:  # chance, or an older log: another id
+                one.of = attrs.evolve(one.of, answer_id=new_uuid())
+                continue
+            await trio.sleep(backoff.failed())
+        self._event_log.record(
+            AnswerEnded(
+                one.of.answer_id,
+                one.of.connection_id,
+                content.state,
+                None if ending.code is None else str(ending.code),
+                len(content.rows),
+                elapsed_ms,
+            )
+        )
+
+
+async def _end_at_deadline(one: ActiveAnswer) -> None:
+    await trio.sleep_until(one.deadline_s)
+    one.want_end(AnswerState.TIMEOUT)
+
+
+def _no_slot(one: ActiveAnswer) -> Ending:
+    return one.end_as_wanted() if one.wanted_end is not None else Ending.busy(RETRY_BUSY_MS)

@@ -1,0 +1,28 @@
+"""Responder: what makes of a message the request that it asks for, or a refusal."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from chatd.answers.sql.reading import Piece, Response
+
+DECIDE_S: Final = 60.0
+"""Seconds until a responder has to say whether a message is a question: the process that reads is
+20 s on its way at most, and needs 15 s for a message with its turn. Beyond: the answer ends with
+`UNAVAILABLE`."""
+
+
+class Responder(Protocol):
+    """Reads messages for users.
+
+    `sql.reader` reads statements and commands. A responder that asks a language model may take
+    seconds: it calls `accept` as soon as it knows that the message is a question. From then on the
+    room sees the answer, and a cancel or the deadline of the answer cancels the responder.
+    """
+
+    async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
+        """What a message comes to, in the user's turn.
+
+        Before `accept` is called, or this returns, the message may be talk, and a cancel of its
+        answer waits. After that call `Talk` is no response any more: it counts as a failure.
+        """
+        ...

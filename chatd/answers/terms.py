@@ -1,0 +1,92 @@
+"""How a question may be carried out: what its message wants, and what its connection allows."""
+
+from typing import Any
+
+import attrs
+import orjson
+
+from chatd.answers.answer import Ending
+from chatd.answers.requests import Database, ExplainStatement, Request, RunStatement, Terms
+from chatd.answers.sql.guard import Policy, Rejected
+from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.questions import Help, Misused, Question, help_text
+from chatd.answers.sql.reading import Piece
+from chatd.chat.records import Message
+from chatd.wire.codes import EXPLANATIONS, Code
+
+
+@attrs.frozen
+class RoomDatabase:
+    """What answers in a room. `read_only`: nothing is written, whatever a message says."""
+
+    database: Database
+    dialect: Dialect
+    read_only: bool = True
+
+
+@attrs.frozen
+class Bounds:
+    """How much an answer may be, and how long it may take, waiting for slots included."""
+
+    max_rows: int
+    max_bytes: int
+    timeout_s: float
+
+
+@attrs.frozen
+class QuestionTerms:
+    """The terms of one question; `dry_run`: its plan is wanted, and nothing runs."""
+
+    terms: Terms
+    dry_run: bool
+
+
+def question_terms(context: bytes | None, room: RoomDatabase, bounds: Bounds) -> QuestionTerms:
+    """The terms of a question with this context, as canonical JSON (`wire.context_json`).
+
+    A question writes only where the connection and the message both allow it.
+    """
+    wanted: dict[str, Any] = {} if context is None else orjson.loads(context)
+    config: dict[str, Any] = wanted.get("config", {})
+    tables = wanted.get("tables")
+    return QuestionTerms(
+        Terms(
+            read_only=room.read_only or config.get("readOnly") is not False,
+            schema=wanted.get("schema"),
+            tables=None if tables is None else tuple(tables),
+            max_rows=bounds.max_rows,
+            max_bytes=bounds.max_bytes,
+            timeout_s=bounds.timeout_s,
+        ),
+        dry_run=config.get("dryRun") is True,
+    )
+
+
+def piece_of(message: Message, room: RoomDatabase, terms: Terms) -> Piece:
+    """The message as a responder gets it."""
+    policy = Policy(room.dialect, terms.read_only, terms.schema, terms.tables)
+    return Piece(message.content, policy)
+
+
+def request_of(
+    question: Rejected | Question, database: Database, *, dry_run: bool
+) -> Request | Ending:
+    """The request that may be made of the database, or the end that needs none."""
+    match question:
+        case Rejected(code, sentence):
+            return Ending.failed(code, sentence)
+        case Help():
+            return Ending.said(help_text())
+        case Misused(sentence):
+            return Ending.failed(Code.DB_SYNTAX, sentence)
+        case RunStatement(sql) | ExplainStatement(sql):
+            if not dry_run and isinstance(question, RunStatement):
+                return question
+            if not database.can_explain:
+                code = Code.DB_DRY_RUN_UNSUPPORTED
+                return Ending.failed(code, EXPLANATIONS[code].sentence)
+            return ExplainStatement(sql)
+    if dry_run:
+        sentence = "There is a plan for statements only; ask without dryRun."
+        return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED, sentence)
+    return question
