@@ -107,7 +107,7 @@ class _Messages:
             self._ledger,
             parts.mailbox,
             parts.effects,
-            parts.clock.wall_ms,
+            parts.clock,
             task_status=task_status,
         )
         parts.acted.set()

@@ -167,7 +167,7 @@ class Presence:
 
     def sign(self, connection_id: str, user_id: str, wall_ms: int) -> None:
         """A user gave a sign in a room, which changes nothing else: a message, typing. May be
-        called between two batches, by whoever knows of it; of who is not there nothing is kept."""
+        called between two batches. Of a user who is not there nothing is kept."""
         user = self._rooms.get(connection_id, {}).get(user_id)
         if user is not None:
             user.last_seen_ms = wall_ms

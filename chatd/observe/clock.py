@@ -28,8 +28,3 @@ class Clock:
     def worked_s(self) -> float:
         """Seconds that the caller's thread has had the processor; it never goes back."""
         return time.thread_time()
-
-
-_system = Clock()
-wall_ms, wall_s = _system.wall_ms, _system.wall_s
-elapsed_s, worked_s = _system.elapsed_s, _system.worked_s

@@ -35,7 +35,7 @@ from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from chatd.observe.recorder import Recorder
 from chatd.store import (
     CommitFailed,
@@ -274,7 +274,7 @@ def token(
         rooms=rooms,
         name=name,
         ttl_s=ttl_s,
-        now_s=wall_s() if now_s is None else now_s,
+        now_s=Clock().wall_s() if now_s is None else now_s,
         audience="authenticated",
         issuer="",
         claim="connections",

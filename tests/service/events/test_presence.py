@@ -91,7 +91,6 @@ class Calendar:
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
-    monkeypatch.setattr("chatd.app.tree.wall_ms", calendar, raising=False)
     monkeypatch.setattr(Clock, "wall_ms", lambda _: calendar())
     return calendar
 
