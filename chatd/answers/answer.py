@@ -63,16 +63,19 @@ class Ending:
         return cls(AnswerState.DONE, text=text)
 
     @classmethod
-    def failed(cls, code: Code, sentence: str, *, retry_after_ms: int | None = None) -> "Ending":
-        """It went wrong; a time that was up is an end of its own."""
+    def failed(
+        cls, code: Code, sentence: str | None = None, *, retry_after_ms: int | None = None
+    ) -> "Ending":
+        """It went wrong; the sentence is that of the code where none is given. A time that was up
+        is an end of its own."""
         state = AnswerState.TIMEOUT if code is Code.DB_TIMEOUT else AnswerState.ERROR
+        sentence = sentence or EXPLANATIONS[code].sentence
         return cls(state, code, sentence, retry_after_ms=retry_after_ms)
 
     @classmethod
     def busy(cls, retry_after_ms: int) -> "Ending":
         """Too much was under way for it to begin."""
-        code = Code.DB_BUSY
-        return cls.failed(code, EXPLANATIONS[code].sentence, retry_after_ms=retry_after_ms)
+        return cls.failed(Code.DB_BUSY, retry_after_ms=retry_after_ms)
 
     @classmethod
     def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
@@ -85,7 +88,7 @@ class Ending:
     @classmethod
     def timeout(cls) -> "Ending":
         """Its time was up."""
-        return cls.failed(Code.DB_TIMEOUT, EXPLANATIONS[Code.DB_TIMEOUT].sentence)
+        return cls.failed(Code.DB_TIMEOUT)
 
     @classmethod
     def interrupted(cls) -> "Ending":

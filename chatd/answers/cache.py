@@ -1,4 +1,4 @@
-"""Results of requests that only read, kept for a short time (SPEC 6, "Cache").
+"""Results of requests that only read, kept for a short time.
 
 The key names the room, the request and its terms; what rooms may see is never shared. Bounded in
 results and in bytes: the longest unused goes first. Time is given.

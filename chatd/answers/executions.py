@@ -17,7 +17,7 @@ from chatd.answers.cache import Cache, CachedResult
 from chatd.answers.requests import Answered, Database, DatabaseFailed, Request, Stopped, Terms
 from chatd.answers.table import Column, Row
 from chatd.observe import EventLog, InternalError
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 TIMES = 2  # as long as an answer may take is what an execution may: others join it on its way
 STOP_S = 2.0  # that a database has to stop what it was told to stop; then it is left alone
@@ -123,7 +123,7 @@ class Execution:
             self.outcome = _first(failed)
         except* Exception as error:
             event_log.record(InternalError.of("database", error))
-            self.outcome = DatabaseFailed(Code.DB_ERROR, EXPLANATIONS[Code.DB_ERROR].sentence)
+            self.outcome = DatabaseFailed(Code.DB_ERROR)
         finally:
             self.ended.set()
             for listener in list(self._listeners):

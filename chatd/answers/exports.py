@@ -1,4 +1,4 @@
-"""A stored answer as a file: CSV, JSON or NDJSON, in pieces of bounded size (SPEC 6, "Export").
+"""A stored answer as a file: CSV, JSON or NDJSON, in pieces of bounded size.
 
 CSV is RFC 4180 in UTF-8. Spreadsheets run a cell that begins like a formula (OWASP, "CSV
 injection"), so that such a cell gets an apostrophe before it; a plain number keeps its minus. Many
@@ -38,7 +38,7 @@ _NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 @attrs.frozen
 class Export:
-    """A file: what HTTP says of it, and its bytes, made while they are taken."""
+    """A file: what HTTP says of it, and its bytes, made while they are read."""
 
     media_type: str
     file_name: str

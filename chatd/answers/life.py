@@ -19,6 +19,7 @@ import trio
 from chatd.actors.fair_queue import FairSlots, Limit, Slot
 from chatd.answers.active import ActiveAnswer, Display
 from chatd.answers.answer import AnswerState, Ending
+from chatd.answers.cache import Cache
 from chatd.answers.executions import Execution, Executions, Key
 from chatd.answers.markdown import readable
 from chatd.answers.requests import Answered, DatabaseFailed, Stopped
@@ -39,7 +40,7 @@ from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
 from chatd.observe.ids import new_uuid
 from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
@@ -89,7 +90,7 @@ class AnswerRules:
 
 
 class AnswerLife:
-    """What an answer needs while it lives. `databases` go by connectionId."""
+    """What answers need while they live. `databases` go by connectionId; other rooms have none."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class AnswerLife:
         note_read: MarkRead,
         log: AnswerLog,
         responder: Responder,
-        executions: Executions,
+        cache: Cache,
         rules: AnswerRules,
         wall_ms: Callable[[], int],
         event_log: EventLog,
@@ -110,8 +111,8 @@ class AnswerLife:
         self._note_read = note_read
         self._log = log
         self._responder = responder
-        self._executions = executions
-        self._rules = rules
+        self._executions = Executions(cache, event_log)
+        self.rules = rules
         self._wall_ms = wall_ms
         self._event_log = event_log
         self._slots = FairSlots(
@@ -123,11 +124,23 @@ class AnswerLife:
         )
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
 
+    def has_database(self, connection_id: str) -> bool:
+        """Whether questions are answered in a room."""
+        return connection_id in self._databases
+
+    def opened(self, open_answer: OpenAnswer, message: Message | None) -> ActiveAnswer:
+        """An answer that begins to live."""
+        return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
+
+    def begin_anew(self) -> None:
+        """No execution goes on any more."""
+        self._executions.clear()
+
     def _sessions_of(self, connection_id: str) -> float:
         """How many answers a database works on at once: each has a session at once, so that all
         waiting for sessions is done here."""
         sessions = self._databases[connection_id].database.sessions
-        return min(self._rules.per_database, sessions)
+        return min(self.rules.per_database, sessions)
 
     async def live(self, nursery: trio.Nursery, one: ActiveAnswer, *, is_crowded: bool) -> None:
         """Live it to its end, which is in the log then; or to where it turns out to be talk, or is
@@ -139,7 +152,7 @@ class AnswerLife:
                 ending = await self._find_end(nursery, one, one.message, is_crowded)
         except Exception as error:
             self._event_log.record(InternalError.of("answer", error))
-            ending = Ending.failed(Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].sentence)
+            ending = Ending.failed(Code.INTERNAL)
         if ending is not None and not one.ended.is_set():
             await self._end(one, ending)
 
@@ -161,7 +174,7 @@ class AnswerLife:
             if not accept():
                 scope.cancel()
 
-        with trio.move_on_after(self._rules.decide_s) as scope:
+        with trio.move_on_after(self.rules.decide_s) as scope:
             try:
                 response = await self._responder.respond(user_id, piece, accepted)
             except Exception as error:
@@ -198,7 +211,7 @@ class AnswerLife:
         message = None if room is None else await self._log.message(one.of.question_id)
         if room is None or message is None:
             return False  # nothing would answer it there; or retention was faster
-        terms = question_terms(message.context, room, self._rules.bounds).terms
+        terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
 
         def accept() -> bool:
@@ -216,7 +229,7 @@ class AnswerLife:
     ) -> Ending | None:
         """The end of a message that may be a question; None where it is plain talk."""
         room = self._databases[one.of.connection_id]
-        asked = question_terms(message.context, room, self._rules.bounds)
+        asked = question_terms(message.context, room, self.rules.bounds)
         async with trio.open_nursery() as timing:
 
             def accept() -> bool:
@@ -287,7 +300,7 @@ class AnswerLife:
             return Ending.done(is_truncated=cached.is_truncated, is_cached=True)
         one.status(AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
-        due_s = one.began_s + self._rules.wait_s
+        due_s = one.began_s + self.rules.wait_s
         if not await self._acquire(slots, one, due_s):
             return _no_slot(one)
         try:
@@ -315,7 +328,7 @@ class AnswerLife:
         if not execution.ended.is_set() and execution.detach(one):
             await execution.ended.wait()  # the execution bounds it
         if is_joined and execution.is_out_of_time and one.start_over():
-            due_s = trio.current_time() + self._rules.wait_s
+            due_s = trio.current_time() + self.rules.wait_s
             return await self._follow(nursery, one, key, due_s)
         if execution.ended.is_set():
             match execution.outcome:

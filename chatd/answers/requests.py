@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import attrs
 
 from chatd.answers.table import Column, Row
-from chatd.wire.codes import Code
+from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:  # the process that reads messages does without
     import trio
@@ -64,7 +64,7 @@ class Terms:
 
     `read_only` holds unless the connection and the message both allow writes. `schema` and `tables`
     narrow what may be touched, None where they do not. Beyond `max_rows` or `max_bytes` (of rows as
-    JSON) the answer is truncated; beyond `timeout_s` who asked gives it up.
+    JSON) the answer is truncated; beyond `timeout_s` the caller gives it up.
     """
 
     read_only: bool = True
@@ -102,12 +102,13 @@ class Stopped:
 
 
 class DatabaseFailed(Exception):
-    """The database did not answer. `code` is one of the db_ codes; the sentence is for people."""
+    """The database did not answer. `code` is one of the db_ codes; the sentence is for people, that
+    of the code where none is given."""
 
-    def __init__(self, code: Code, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: Code, sentence: str | None = None) -> None:
         self.code = code
-        self.sentence = sentence
+        self.sentence = sentence or EXPLANATIONS[code].sentence
+        super().__init__(self.sentence)
 
 
 class Database(Protocol):

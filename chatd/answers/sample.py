@@ -1,4 +1,4 @@
-"""The sample database: a small shop, so that a first question has something to ask about (SPEC 6).
+"""The sample database: a small shop, so that a first question has data to ask about.
 
 It is the same wherever it is made. Its rows come from plain arithmetic on their numbers, and hold
 what databases hold: NULL, whole numbers beyond 2^53, exact decimals (as text: SQLite has none),
@@ -182,7 +182,7 @@ def make_sample(path: Path) -> None:
 
 def _fill(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        # No journal beside it: nobody reads the file before it has its name.
+        # No journal beside it: no one opens the file before it has its name.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(_SCHEMA)

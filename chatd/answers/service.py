@@ -7,23 +7,18 @@ open, there and here, so that a start closes what a crash has interrupted.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import attrs
 import trio
 
-from chatd.answers.active import ActiveAnswer, Display
+from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import AnswerState
-from chatd.answers.cache import Cache
-from chatd.answers.executions import Executions
-from chatd.answers.life import AnswerLife, AnswerLog, AnswerRules, Conclude, MarkRead
-from chatd.answers.responder import Responder
+from chatd.answers.life import AnswerLife, AnswerLog
 from chatd.answers.sql.questions import may_be_question
-from chatd.answers.terms import RoomDatabase
 from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message, OpenAnswer
-from chatd.observe import EventLog
 from chatd.wire.codes import Code, Refusal
 
 
@@ -39,38 +34,11 @@ class Cancelled:
 
 
 class AnswerService:
-    """All open answers. `databases` go by connectionId; other rooms have no answers."""
+    """All open answers."""
 
-    def __init__(
-        self,
-        databases: Mapping[str, RoomDatabase],
-        display: Display,
-        conclude: Conclude,
-        note_read: MarkRead,
-        log: AnswerLog,
-        responder: Responder,
-        cache: Cache,
-        rules: AnswerRules,
-        wall_ms: Callable[[], int],
-        event_log: EventLog,
-    ) -> None:
-        self._databases = databases
-        self._display = display
+    def __init__(self, life: AnswerLife, log: AnswerLog) -> None:
+        self._life = life
         self._log = log
-        self._rules = rules
-        self._executions = Executions(cache, event_log)
-        self._life = AnswerLife(
-            databases,
-            display,
-            conclude,
-            note_read,
-            log,
-            responder,
-            self._executions,
-            rules,
-            wall_ms,
-            event_log,
-        )
         self._open: OrderedDict[str, ActiveAnswer] = OrderedDict()  # by the id of the question
         self._arrived: list[ActiveAnswer] = []
         self._arrival = trio.Event()
@@ -84,7 +52,7 @@ class AnswerService:
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
         """Whether a message may be a question, in a room where it would be answered; cheap."""
-        return connection_id in self._databases and may_be_question(content)
+        return self._life.has_database(connection_id) and may_be_question(content)
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
@@ -99,7 +67,7 @@ class AnswerService:
     def _arrive(self, open_answer: OpenAnswer, message: Message | None) -> None:
         if self._is_draining and open_answer.is_to_read:
             return  # the next start reads it
-        one = ActiveAnswer(open_answer, self._display, self._rules.bounds, message)
+        one = self._life.opened(open_answer, message)
         self._open[open_answer.question_id] = one
         self._arrived.append(one)
         self._arrival.set()
@@ -117,7 +85,7 @@ class AnswerService:
             if known is None or known.state is None:
                 return Refusal(Code.NOT_FOUND, path="messageId")
             return Cancelled(known.state)
-        if user_id != one.of.user_id and not self._rules.anybody_cancels:
+        if user_id != one.of.user_id and not self._life.rules.anybody_cancels:
             sentence = "Only who asked may cancel this answer."
             return Refusal(Code.NOT_FOUND, sentence, path="messageId")
         one.want_end(AnswerState.CANCELLED)
@@ -158,7 +126,7 @@ class AnswerService:
             if id(one) not in arrived:
                 one.message = None
                 self._arrived.append(one)
-        self._executions.clear()
+        self._life.begin_anew()
         async with trio.open_nursery() as nursery:
             task_status.started()
             while True:
@@ -171,7 +139,7 @@ class AnswerService:
                 await self._arrival.wait()
 
     async def _answer(self, nursery: trio.Nursery, one: ActiveAnswer) -> None:
-        is_crowded = len(self._open) > self._rules.open_max
+        is_crowded = len(self._open) > self._life.rules.open_max
         await self._life.live(nursery, one, is_crowded=is_crowded)
         self._forget(one)
 

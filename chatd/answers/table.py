@@ -1,4 +1,4 @@
-"""What a database answers with: columns, and rows of cells as they travel (SPEC 6, "Cache").
+"""What a database answers with: columns, and rows of cells as they travel.
 
 A cell is what JSON holds exactly in every client: integers beyond 2^53 and decimals are strings,
 NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON is its text.

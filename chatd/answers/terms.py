@@ -12,7 +12,7 @@ from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
 from chatd.chat.records import Message
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 
 @attrs.frozen
@@ -83,8 +83,7 @@ def request_of(
             if not dry_run and isinstance(question, RunStatement):
                 return question
             if not database.can_explain:
-                code = Code.DB_DRY_RUN_UNSUPPORTED
-                return Ending.failed(code, EXPLANATIONS[code].sentence)
+                return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED)
             return ExplainStatement(sql)
     if dry_run:
         sentence = "There is a plan for statements only; ask without dryRun."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from chatd.answers.cache import Cache
-from chatd.answers.life import AnswerRules
+from chatd.answers.life import AnswerLife, AnswerRules
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
@@ -70,7 +70,7 @@ def build_answering(
         child_command(sorted({one.dialect for one in configured.values()})), event_log
     )
     answers = config.answers
-    service = AnswerService(
+    life = AnswerLife(
         {
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
@@ -92,5 +92,6 @@ def build_answering(
         clock.wall_ms,
         event_log,
     )
+    service = AnswerService(life, store.readers)
     service.adopt(store.recovered.open_answers)
     return Answering(databases, roster, reader, service)

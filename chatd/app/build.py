@@ -257,7 +257,7 @@ class Parts:
             self.log,
             store.readers,
             self._commands.disown,
-            self.timelines,
+            self.timelines.forget,
             self._ages.now_ms,
             self._event_log,
             young_from=store.recovered.position + 1,

@@ -67,7 +67,7 @@ Command: TypeAlias = Arrive | Depart | Declare
 
 
 @attrs.frozen
-class Entry:
+class PresenceEntry:
     """What is shown of a user in a room. `last_seen_ms` is the time of the last sign."""
 
     user_id: str
@@ -81,7 +81,7 @@ class PresenceChanged:
     """All sockets in the room are notified, but the one that was the cause, if there was one."""
 
     connection_id: str
-    entry: Entry
+    entry: PresenceEntry
     cause: Hashable | None
 
 
@@ -120,8 +120,8 @@ class _User:
         status = self.status
         return status, None if status is PresenceStatus.OFFLINE else self.name
 
-    def entry(self) -> Entry:
-        return Entry(self.user_id, self.name, self.status, self.last_seen_ms)
+    def entry(self) -> PresenceEntry:
+        return PresenceEntry(self.user_id, self.name, self.status, self.last_seen_ms)
 
 
 class Presence:
@@ -177,7 +177,7 @@ class Presence:
         user = self._rooms.get(connection_id, {}).get(user_id)
         return None if user is None else user.last_seen_ms
 
-    def room(self, connection_id: str) -> list[Entry]:
+    def room(self, connection_id: str) -> list[PresenceEntry]:
         """Who is seen in a room."""
         users = self._rooms.get(connection_id, {}).values()
         return [user.entry() for user in users if user.status is not PresenceStatus.OFFLINE]

@@ -174,9 +174,9 @@ def mint(
 @configured
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def check(config_path: Path | None, state_dir: str | None) -> None:
-    """Tell whether the daemon takes the token on stdin.
+    """Check the token on standard input.
 
-    Not as an argument: other users of the machine can read those.
+    A token is no argument, since other users of the machine can read those.
     """
     loaded = load_config(config_path, state__dir=state_dir)
     directory = state_dir_of(loaded.config)
@@ -220,13 +220,12 @@ def config() -> None:
 
 @config.command(name="check")
 @configured
-@click.option("--databases", is_flag=True, help="Start each db-mcp, and ask it for its locks.")
+@click.option("--databases", is_flag=True, help="Start each db-mcp, and check its locks.")
 def config_check(config_path: Path | None, databases: bool) -> None:
-    """Tell whether the configuration is right.
+    """Check the configuration.
 
-    Beside what it says, this looks for the files and programs of databases. With --databases each
-    db-mcp is started and asked: a line says of each database what is fine, what is wrong, and what
-    to do.
+    The files and programs of databases must exist. With --databases each db-mcp is started: one
+    line for each database says what is fine, or what is wrong and what to do.
     """
     loaded = load_config(config_path)
     check_secret(loaded.config)
@@ -243,9 +242,9 @@ def config_check(config_path: Path | None, databases: bool) -> None:
 @config.command(name="show")
 @configured
 def config_show(config_path: Path | None) -> None:
-    """Print every key, its value and where it is from.
+    """Print every key, its value and its origin.
 
-    Secrets are not shown.
+    Secrets are not printed.
     """
     loaded = load_config(config_path)
     say(explain(loaded, _places(loaded.config)).rstrip())
@@ -266,9 +265,9 @@ def _places(config: Config) -> dict[str, str]:
 
 @main.command()
 @configured
-@click.option("--url", help="The daemon's address; else that of the configuration.")
+@click.option("--url", help="The daemon's address; by default that of the configuration.")
 def health(config_path: Path | None, url: str | None) -> None:
-    """Ask a running daemon how it is; exit code 0 where it is well."""
+    """Ask a running daemon for its health; exit code 0 if it is ok."""
     if url is None:
         server = load_config(config_path).config.server
         url = f"http://{authority(server.host, server.port)}"

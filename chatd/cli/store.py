@@ -34,8 +34,8 @@ def store() -> None:
 def verify_command(config_path: Path | None, state_dir: str | None) -> None:
     """Check all of the log and the snapshots.
 
-    A daemon may run meanwhile. Nothing is changed. The exit code is 0 where the store is sound, 74
-    where it is damaged.
+    A daemon may run meanwhile. Nothing is changed. The exit code is 0 if the store is sound, and
+    74 if it is damaged.
     """
     directory = _state_directory(config_path, state_dir)
     verified = verify_store(directory)
@@ -64,9 +64,9 @@ def _summary(directory: Path, verified: Verified) -> str:
 def backup_command(config_path: Path | None, state_dir: str | None, target: Path) -> None:
     """Copy the log to the new file TARGET; a daemon may run meanwhile.
 
-    TARGET holds the log as it was at one moment, and is there once it is whole. It holds what
-    people wrote, but no secret: the generated one (jwt-secret in the state directory) is not part
-    of it, nor is the configuration.
+    TARGET is the log as it was at one moment. It appears when it is complete. It holds the
+    messages, but neither the configuration nor a secret: keep a copy of jwt-secret in the state
+    directory, if you use it.
     """
     directory = _state_directory(config_path, state_dir)
     made = back_up_store(directory, target)
@@ -78,10 +78,10 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
 @_of_a_state_directory
 @click.argument("backup", type=click.Path(path_type=Path))
 def restore_command(config_path: Path | None, state_dir: str | None, backup: Path) -> None:
-    """Make the log anew from BACKUP, while no daemon runs.
+    """Replace the log by BACKUP; no daemon may run meanwhile.
 
-    BACKUP is checked and copied, and stays. What was there before is moved into a directory beside
-    it, replaced-TIME, and never deleted. Clients that come back start over from what is restored.
+    BACKUP is checked first, and copied. The files that were there before are moved into the
+    directory replaced-TIME, never deleted. Clients start over from what is restored.
     """
     directory = _state_directory(config_path, state_dir)
     done = restore_store(directory, backup, Clock().wall_ms())

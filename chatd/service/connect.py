@@ -26,8 +26,8 @@ from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
 from chatd.sockets.ports import NAMESPACE
 from chatd.sockets.socket import SocketIOConnection
-from chatd.wire.acks import ConnectErrorData
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.connect import ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.encoder import plain
 from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected

@@ -21,9 +21,9 @@ from chatd.chat.presence import (
     Declared,
     Depart,
     Effect,
-    Entry,
     Presence,
     PresenceChanged,
+    PresenceEntry,
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
@@ -46,7 +46,7 @@ class PresenceRoster:
     def __init__(
         self,
         mailbox: Mailbox[Command],
-        store: PresenceStore[Entry],
+        store: PresenceStore[PresenceEntry],
         volatile: Volatile,
         clients: Clients,
         machine: Presence,
@@ -93,7 +93,7 @@ class PresenceRoster:
             entries[user_id] = attrs.evolve(known, status=status)
         elif declared is not PresenceStatus.OFFLINE:
             now_ms = self._clock.wall_ms()
-            entries[user_id] = Entry(user_id, client.identity.name, declared, now_ms)
+            entries[user_id] = PresenceEntry(user_id, client.identity.name, declared, now_ms)
         users = [
             self._user(entry, self.machine.last_seen_ms(connection_id, entry.user_id))
             for entry in entries.values()
@@ -160,7 +160,7 @@ class PresenceRoster:
             case _:
                 assert_never(effect)
 
-    def _user(self, entry: Entry, last_seen_ms: int | None = None) -> UserPresence:
+    def _user(self, entry: PresenceEntry, last_seen_ms: int | None = None) -> UserPresence:
         return UserPresence(
             entry.user_id,
             entry.status,

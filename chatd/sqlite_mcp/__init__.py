@@ -1,4 +1,4 @@
-"""The db-mcp that chatd brings along: one SQLite database, over stdio (SPEC 6).
+"""The db-mcp that chatd brings along: one SQLite database, over stdio (docs/answers, "SQLite").
 
 `contract` is what both ends of the pipe know. `reading` answers one call on a connection of its
 own, in a thread; what may run there is decided by `statement`, `permissions` and the limits of

@@ -25,7 +25,7 @@ WHOLE_BYTES_MAX = 262_144
 """Of the rows of an answer that comes in one piece: clients take long over a longer line."""
 TIMEOUT_MS_MAX = 600_000
 TABLES_MAX = 100
-"""How many tables a narrowing may name (SPEC 3, `context`)."""
+"""How many tables a narrowing may name, as `context` may."""
 NAME_CHARS_MAX = 255
 
 _DEFAULTS = Terms()

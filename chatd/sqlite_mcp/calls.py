@@ -18,7 +18,7 @@ from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows
 from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import Outcome, answer
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 STATEMENTS_MAX = 12
 """How many statements run at a time; more wait their turn, on their own time."""
@@ -94,7 +94,7 @@ class Calls:
                 raise ended
             case None:
                 await trio.lowlevel.checkpoint_if_cancelled()
-                raise DatabaseFailed(Code.DB_TIMEOUT, EXPLANATIONS[Code.DB_TIMEOUT].sentence)
+                raise DatabaseFailed(Code.DB_TIMEOUT)
 
 
 class _Progress:

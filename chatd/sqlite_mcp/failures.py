@@ -7,7 +7,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.observe.lines import visible
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.statement import read_only, rejected
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 _SHOWN_CHARS = 200
 
@@ -56,7 +56,7 @@ def as_failure(error: BaseException, is_compiling: bool) -> DatabaseFailed:
     if code in _SENTENCES:
         return DatabaseFailed(Code.DB_ERROR, _SENTENCES[code])
     if not isinstance(error, sqlite3.DatabaseError):
-        return DatabaseFailed(Code.DB_ERROR, EXPLANATIONS[Code.DB_ERROR].sentence)
+        return DatabaseFailed(Code.DB_ERROR)
     told = visible(words)
     if len(told) > _SHOWN_CHARS:
         told = told[:_SHOWN_CHARS] + "…"

@@ -1,6 +1,6 @@
 """How a call in one thread is stopped from another.
 
-SQLite forgets an interrupt that comes between two statements, and calls nobody during some long
+SQLite forgets an interrupt that comes between two statements, and calls no handler during some long
 steps. So there is a flag, which the thread looks at now and then, and an interrupt as well.
 """
 

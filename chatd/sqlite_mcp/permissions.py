@@ -3,16 +3,17 @@
 SQLite asks for each action while it compiles a statement, so that a statement with one forbidden
 part never runs. All that is not named here is denied. Reading may SELECT, read the tables in scope
 and call functions of the list; writing may also change rows, tables and indexes. ATTACH, triggers,
-views, virtual tables, transactions and most PRAGMAs are for nobody.
+views, virtual tables, transactions and most PRAGMAs are never allowed.
 
 SQLite also names the view through which a table is read. That is no ground to allow it: it gives
-the name of a common table expression in the same place, which is anybody's to choose. So a view can
+the name of a common table expression in the same place, which the statement chooses. So a view can
 be read where the tables beneath it can.
 
 A table in which a virtual one keeps its content (a shadow table) is written by that one alone, and
 what SQLite keeps for itself (`sqlite_...`) by SQLite: a statement that names it would damage what
-nobody can see. When a full-text table is written, SQLite asks for its shadow tables too, but only
-while the statement runs. So they are denied while it is compiled to be looked at, and allowed then.
+no client can see. When a full-text table is written, SQLite asks for its shadow tables too, but
+only while the statement runs. So they are denied while it is compiled to be looked at, and allowed
+then.
 (SQLITE_DBCONFIG_DEFENSIVE would do the same; Python has it from 3.12 on.)
 """
 
@@ -23,7 +24,7 @@ from enum import Enum, auto
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
-from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES
+from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
 from chatd.sqlite_mcp.statement import read_only, rejected, shown
 
 MAIN = "main"
@@ -41,27 +42,16 @@ FUNCTIONS = frozenset(map(str.lower, SQLITE_FUNCTIONS)) | {"->", "->>"}
 
 # What comes after the name of a virtual table in those of its shadow tables (FTS3 to 5, R-tree,
 # Geopoly: xShadowName).
-_SHADOWS = frozenset(
-    {
-        *("config", "content", "data", "docsize", "idx"),
-        *("segdir", "segments", "stat"),
-        *("node", "parent", "rowid"),
-    }
-)
+_SHADOWS = names("config content data docsize idx segdir segments stat node parent rowid")
 
 # ALTER TABLE calls these by itself. SQLite lets no statement call them by name.
-_FUNCTIONS_OF_ALTER = frozenset(
-    {
-        "sqlite_drop_column",
-        "sqlite_rename_column",
-        "sqlite_rename_quotefix",
-        "sqlite_rename_table",
-        "sqlite_rename_test",
-    }
-)
+_FUNCTIONS_OF_ALTER = names("""
+    sqlite_drop_column sqlite_rename_column sqlite_rename_quotefix sqlite_rename_table
+    sqlite_rename_test
+""")
 
 # Of one table, named as the argument; they change nothing.
-_PRAGMAS_OF_TABLES = frozenset({"table_info", "table_xinfo", "index_list", "foreign_key_list"})
+_PRAGMAS_OF_TABLES = names("table_info table_xinfo index_list foreign_key_list")
 _DATA_VERSION = "data_version"  # full-text search asks for it
 
 _FREE = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE})

@@ -71,7 +71,7 @@ def answer(
     """Carry a request out and feed its rows to `rows`.
 
     Raises `DatabaseFailed`; `Interrupted` where it was stopped, when nothing of it runs any more.
-    Of `terms`, the time is for who calls: it stops the call through `interrupt`.
+    Of `terms`, the time is for the caller, which stops the call through `interrupt`.
     """
     if terms.schema is not None and fold(terms.schema) != MAIN:
         sentence = f"There is no schema {shown(terms.schema)} here; the only one is {MAIN}."

@@ -8,15 +8,16 @@ import re
 from enum import Enum, auto
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.functions import words
 from chatd.observe.lines import visible
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 SQL_BYTES_MAX = 100_000
-"""Of one statement. A message has 10,000 characters at most (SPEC 5), of 4 bytes at most."""
+"""Of one statement. A message has 10,000 characters at most, of 4 bytes at most."""
 
 _SHOWN_CHARS = 64
 
-# White space and comments as SQLite skips them. A comment that nobody closes ends with the text.
+# White space and comments as SQLite skips them. A comment that is not closed ends with the text.
 _BLANK = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -29,34 +30,14 @@ class StatementKind(Enum):
     EXPLAINING = auto()  # it does not run what it explains
 
 
-_FORBIDDEN = frozenset(
-    {
-        "ANALYZE",
-        "ATTACH",
-        "BEGIN",
-        "COMMIT",
-        "DETACH",
-        "END",
-        "REINDEX",
-        "RELEASE",
-        "ROLLBACK",
-        "SAVEPOINT",
-        "VACUUM",
-    }
-)
+_FORBIDDEN = words("""
+    analyze attach begin commit detach end reindex release rollback savepoint vacuum
+""")
 _KINDS = {
-    "SELECT": StatementKind.READING,
-    "VALUES": StatementKind.READING,
-    "WITH": StatementKind.READING,  # or writing: the authorizer sees which
-    "PRAGMA": StatementKind.READING,
+    # WITH may write too: the authorizer sees whether it does.
+    **dict.fromkeys(words("select values with pragma"), StatementKind.READING),
+    **dict.fromkeys(words("insert replace update delete create alter drop"), StatementKind.WRITING),
     "EXPLAIN": StatementKind.EXPLAINING,
-    "INSERT": StatementKind.WRITING,
-    "REPLACE": StatementKind.WRITING,
-    "UPDATE": StatementKind.WRITING,
-    "DELETE": StatementKind.WRITING,
-    "CREATE": StatementKind.WRITING,
-    "ALTER": StatementKind.WRITING,
-    "DROP": StatementKind.WRITING,
 }
 
 
@@ -66,14 +47,13 @@ def shown(name: str) -> str:
 
 
 def rejected(sentence: str | None = None) -> DatabaseFailed:
-    """A statement that may not run here, whoever asks."""
-    code = Code.DB_STATEMENT_REJECTED
-    return DatabaseFailed(code, sentence or EXPLANATIONS[code].sentence)
+    """A statement that may not run here, for any client."""
+    return DatabaseFailed(Code.DB_STATEMENT_REJECTED, sentence)
 
 
 def read_only() -> DatabaseFailed:
     """A statement that writes, where only reading is allowed."""
-    return DatabaseFailed(Code.DB_READ_ONLY, EXPLANATIONS[Code.DB_READ_ONLY].sentence)
+    return DatabaseFailed(Code.DB_READ_ONLY)
 
 
 def first_word(sql: str) -> str:

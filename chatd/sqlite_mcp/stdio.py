@@ -9,13 +9,15 @@ on the wire.
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import mcp_types
 import trio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
+
+from chatd.answers.mcp.lines import Lines, LineTooLong
 
 LINE_BYTES_MAX = 1_048_576
 """Of one message. A client that sends more has its connection ended."""
@@ -57,19 +59,13 @@ async def _read(
     to_server: MemoryObjectSendStream[SessionMessage | Exception],
     input_ended: trio.Event,
 ) -> None:
-    waiting = bytearray()
+    lines = Lines(LINE_BYTES_MAX)
     async with to_server:
-        try:
+        # The terminal is gone, the server has ended, or the client sends too much.
+        with suppress(trio.BrokenResourceError, anyio.BrokenResourceError, LineTooLong):
             while piece := await stream.receive_some():
-                waiting += piece
-                *lines, rest = waiting.split(b"\n")
-                for line in lines:
-                    await to_server.send(_message(bytes(line)))
-                waiting = bytearray(rest)
-                if len(waiting) > LINE_BYTES_MAX:
-                    break
-        except (trio.BrokenResourceError, anyio.BrokenResourceError):
-            pass  # the terminal is gone, or the server has ended
+                for line in lines.feed(piece):
+                    await to_server.send(_message(line))
         input_ended.set()
 
 
@@ -90,6 +86,6 @@ async def _write(
             line = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
             try:
                 await stream.send_all(line.encode() + b"\n")
-            except trio.BrokenResourceError:  # nobody reads any more
+            except trio.BrokenResourceError:  # the client reads no more
                 everything.cancel()
                 return

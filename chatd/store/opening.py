@@ -215,7 +215,7 @@ def open_store(directory: Path, durability: str, clock: Clock | None = None) -> 
     Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew` or `StoreDamaged`, and leaves the files
     as they are.
     """
-    level = Durability(durability)
+    level, now_ms = Durability(durability), (clock or Clock()).wall_ms()
     try:
         make_directory(directory)
         lock = DirectoryLock.acquire(directory)
@@ -224,7 +224,7 @@ def open_store(directory: Path, durability: str, clock: Clock | None = None) -> 
     path = directory / LOG_NAME
     try:
         with explained(path):
-            opened = _open(directory, level, (clock or Clock()).wall_ms())
+            opened = _open(directory, level, now_ms)
             return Store(path, level, lock, opened)
     except BaseException:
         lock.release()

@@ -12,12 +12,9 @@ import orjson
 from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Refusal
 from chatd.wire.events import (
-    ErrorCode,
     ErrorDetails,
-    IsRetryable,
     Payload,
     PublishedMessage,
-    RetryAfter,
     RoomHistory,
     SentMessage,
 )
@@ -110,17 +107,3 @@ class RefusedAck(Payload):
     @classmethod
     def of(cls, refusal: Refusal) -> "RefusedAck":
         return cls(error=ErrorDetails.of(refusal))
-
-
-@statically_frozen
-class ConnectErrorData(Payload):
-    """The `data` of a CONNECT_ERROR; its sentence stands beside it, as `message`."""
-
-    code: ErrorCode
-    retryable: IsRetryable
-    retry_after_ms: RetryAfter = None
-    path: Annotated[str | None, Note("The field of the handshake that is wrong.")] = None
-
-    @classmethod
-    def of(cls, refusal: Refusal) -> "ConnectErrorData":
-        return cls(refusal.code, refusal.retryable, refusal.retry_after_ms, refusal.path)

@@ -20,7 +20,6 @@ import orjson
 from chatd.wire.acks import (
     AckPayload,
     CancelAck,
-    ConnectErrorData,
     HistoryAck,
     MessageAck,
     PresenceAck,
@@ -30,6 +29,7 @@ from chatd.wire.acks import (
     TokenAck,
 )
 from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.connect import ConnectAuth, ConnectErrorData
 from chatd.wire.encoder import PAYLOADS
 from chatd.wire.events import EventPayload
 from chatd.wire.fields import name_of, note_of
@@ -40,7 +40,6 @@ from chatd.wire.payloads import (
     ChatAck,
     ChatMessage,
     ChatSearch,
-    ConnectAuth,
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,

@@ -15,45 +15,17 @@ import orjson
 from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
+from chatd.wire import payloads
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.fields import name_of, wire_name
+from chatd.wire.fields import classes_of, name_of, wire_name
 from chatd.wire.names import PresenceStatus
-from chatd.wire.payloads import (
-    TABLES_MAX,
-    AnswerCancel,
-    AuthRefresh,
-    ChatAck,
-    ChatMessage,
-    ChatSearch,
-    ConnectionJoin,
-    ConnectionLeave,
-    Context,
-    ContextConfig,
-    HistoryGet,
-    PresenceUpdate,
-    TypingSignal,
-)
+from chatd.wire.payloads import TABLES_MAX, Context, ContextConfig
 
 T = TypeVar("T")
 
 SAFE_INTEGER = 2**53 - 1  # the largest whole number that every JSON peer keeps exact
 
-_CLASSES: tuple[type, ...] = (
-    ContextConfig,
-    Context,
-    ChatMessage,
-    ChatAck,
-    ConnectionJoin,
-    ConnectionLeave,
-    HistoryGet,
-    ChatSearch,
-    AnswerCancel,
-    AuthRefresh,
-    TypingSignal,
-    PresenceUpdate,
-)
-
-
+_CLASSES = tuple(classes_of(payloads))
 _STATUSES = {status.value: status for status in PresenceStatus}
 
 

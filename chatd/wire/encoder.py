@@ -11,18 +11,13 @@ from typing import Any, TypeAlias
 import attrs
 import orjson
 
-from chatd.wire import acks, events
+from chatd.wire import acks, connect, events
 from chatd.wire.events import Payload
-from chatd.wire.fields import name_of, note_of
+from chatd.wire.fields import classes_of, name_of, note_of
 
 Writer: TypeAlias = Callable[[Payload], dict[str, Any]]
 
-PAYLOADS: tuple[type[Any], ...] = tuple(
-    kind
-    for module in (events, acks)
-    for kind in vars(module).values()
-    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
-)  # every class of a payload, in the order in which they are declared
+PAYLOADS: tuple[type[Any], ...] = (*classes_of(events), *classes_of(acks), *classes_of(connect))
 
 
 def encode(payload: Payload) -> bytes:

@@ -21,7 +21,7 @@ from chatd.wire.names import (
     PresenceStatus,
     ServerEvent,
 )
-from chatd.wire.payloads import Context, Room
+from chatd.wire.payloads import Context, RoomId
 
 Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
 Row: TypeAlias = Sequence[Cell]
@@ -74,7 +74,7 @@ class ErrorDetails(Payload):
 class RoomStanding(Payload):
     """A room that the user may use."""
 
-    connection_id: Room
+    connection_id: RoomId
     last_seq: Annotated[int, Note("The seq of its newest message; 0 where it has none.")]
     unread: Annotated[int, Note("Messages that the room's queue holds for the user.")]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
@@ -151,7 +151,7 @@ class RoomRevoked(EventPayload):
     """The client was taken out of a room that its new token does not give."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_LEFT
-    connection_id: Room
+    connection_id: RoomId
     code: Annotated[Literal[Code.FORBIDDEN_ROOM], Note("Why.")] = Code.FORBIDDEN_ROOM
 
 
@@ -216,7 +216,7 @@ class RoomHistory(EventPayload):
     """Messages of a room, in the order of their seqs."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_HISTORY
-    connection_id: Room
+    connection_id: RoomId
     messages: Annotated[Sequence[orjson.Fragment], Note("The messages.", rendered=PublishedMessage)]
     has_more: Annotated[bool, Note("Whether there are more in the direction of the page.")]
     first_seq: Annotated[int, Note("The oldest seq that the room has; 0 where it has none.")]
@@ -285,7 +285,7 @@ class AnswerEvent(EventPayload):
 
     message_id: Annotated[str, Note("The answer.")]
     reply_to: Annotated[str, Note("The question.")]
-    connection_id: Room
+    connection_id: RoomId
 
 
 @statically_frozen(kw_only=True)
@@ -333,7 +333,7 @@ class TypingNotice(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_TYPING
     user_id: Annotated[str, Note("The user.")]
-    connection_id: Room
+    connection_id: RoomId
     is_typing: Annotated[bool, Note("Whether the user types.")]
     timestamp: Annotated[int, Note("Since when.", unit="ms since 1970")]
     name: UserName = None
@@ -355,7 +355,7 @@ class PresenceNotice(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.PRESENCE_UPDATE
     user: Annotated[UserPresence, Note("The user.", is_flattened=True)]
-    connection_id: Room
+    connection_id: RoomId
 
 
 @statically_frozen
@@ -363,7 +363,7 @@ class PresenceSnapshot(EventPayload):
     """Everybody who is in a room."""
 
     event: ClassVar[ServerEvent] = ServerEvent.PRESENCE_SNAPSHOT
-    connection_id: Room
+    connection_id: RoomId
     users: Annotated[Sequence[UserPresence], Note("The users.")]
 
 
@@ -372,7 +372,7 @@ class QueueOverflow(EventPayload):
     """Messages fell out of the user's queue of a room; the history still has them."""
 
     event: ClassVar[ServerEvent] = ServerEvent.QUEUE_OVERFLOW
-    connection_id: Room
+    connection_id: RoomId
     from_seq: Annotated[int, Note("The first of them.")]
     to_seq: Annotated[int, Note("The last of them.")]
 

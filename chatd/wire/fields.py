@@ -6,6 +6,8 @@ is optional: it is left out where its value is None. The name on the wire follow
 by one rule, `wire_name`.
 """
 
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, get_args
 
 import attrs
@@ -31,6 +33,13 @@ def note_of(field: "attrs.Attribute[Any]") -> Note:
 def name_of(field: "attrs.Attribute[Any]") -> str:
     """The name on the wire of a field of a payload class."""
     return note_of(field).name or wire_name(field.name)
+
+
+def classes_of(module: ModuleType) -> Iterator[type[Any]]:
+    """The payload classes that a module declares, in their order."""
+    for kind in vars(module).values():
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__:
+            yield kind
 
 
 def wire_name(attribute: str) -> str:

@@ -4,7 +4,6 @@ Field names here are Python's; on the wire they are camelCase (`wire.fields`). S
 a room is permitted or a content too long is decided in `chat`.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import attrs
@@ -14,7 +13,7 @@ from chatd.wire.names import PresenceStatus
 
 TABLES_MAX = 100  # entries of context.tables; more is invalid_payload
 
-Room: TypeAlias = Annotated[str, Note("The room.")]
+RoomId: TypeAlias = Annotated[str, Note("The room.")]
 
 
 @attrs.frozen
@@ -40,7 +39,7 @@ class ChatMessage:
 
     message_id: Annotated[str, Note("A UUID that the client has made for this message.")]
     content: Annotated[str, Note("The text.")]
-    connection_id: Room
+    connection_id: RoomId
     context: Annotated[Context | None, Note("What it is about.")] = None
     thread_id: Annotated[str | None, Note("The message that opened the thread it is in.")] = None
 
@@ -57,7 +56,7 @@ class ChatAck:
 class TypingSignal:
     """The user has begun to type, or has stopped."""
 
-    connection_id: Room
+    connection_id: RoomId
 
 
 @attrs.frozen
@@ -65,14 +64,14 @@ class PresenceUpdate:
     """How present the user is in a room, at this socket."""
 
     status: Annotated[PresenceStatus, Note("The status that the client declares.")]
-    connection_id: Room
+    connection_id: RoomId
 
 
 @attrs.frozen
 class ConnectionJoin:
     """The client wants to be in a room."""
 
-    connection_id: Room
+    connection_id: RoomId
     since: Annotated[int | None, Note("The last seq that the client has.")] = None
     epoch: Annotated[str | None, Note("The name of the log that the seq is from.")] = None
 
@@ -81,14 +80,14 @@ class ConnectionJoin:
 class ConnectionLeave:
     """The client leaves a room."""
 
-    connection_id: Room
+    connection_id: RoomId
 
 
 @attrs.frozen
 class HistoryGet:
     """A page of a room: before a seq, after one, or the newest."""
 
-    connection_id: Room
+    connection_id: RoomId
     before: Annotated[int | None, Note("The page ends below this seq.")] = None
     after: Annotated[int | None, Note("The page begins above this seq.")] = None
     limit: Annotated[int | None, Note("How many at most.", unit="messages")] = None
@@ -120,19 +119,3 @@ class AuthRefresh:
     """A new token for the same user."""
 
     token: Annotated[str, Note("The token.")]
-
-
-@attrs.frozen
-class ConnectAuth:
-    """The `auth` of a CONNECT; each part is looked at by itself."""
-
-    token: Annotated[str | None, Note("The token; it may also stand in a header.")] = None
-    connection_id: Annotated[
-        str | tuple[str, ...] | None,
-        Note("The rooms to join at once; absent or empty for all that the user may use."),
-    ] = None
-    since: Annotated[
-        Mapping[str, int | None] | None, Note("The last seq that the client has, by room.")
-    ] = None
-    epoch: Annotated[str | None, Note("The name of the log that these seqs are from.")] = None
-    reconnect_attempts: Annotated[int | None, Note("How often the client has tried before.")] = None

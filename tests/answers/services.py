@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from chatd.answers.cache import Cache
-from chatd.answers.life import AnswerRules
+from chatd.answers.life import AnswerLife, AnswerRules
 from chatd.answers.requests import (
     Answered,
     Database,
@@ -266,7 +266,7 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
     database, other = HeldDatabase(), HeldDatabase()
     watcher, recorder, reader = Watcher(), Recorder(), ReaderHere()
     shelf = Shelf(watcher)
-    answers = AnswerService(
+    life = AnswerLife(
         {
             ROOM: RoomDatabase(database if real is None else real, dialect, read_only),
             OTHER_ROOM: RoomDatabase(other, dialect, read_only),
@@ -281,6 +281,7 @@ async def open_service(real: Database | None = None, **changes: Any) -> AsyncIte
         lambda: 1_700_000_000_000,
         recorder,
     )
+    answers = AnswerService(life, shelf)
     async with trio.open_nursery() as nursery:
         await nursery.start(answers.run)
         yield Service(answers, database, other, watcher, shelf, reader, recorder)

@@ -1,4 +1,4 @@
-"""Every question reaches exactly one end, in time, whatever its database does (SPEC 9, 8)."""
+"""Every question reaches exactly one end, in time, whatever its database does."""
 
 import pytest
 import trio

@@ -17,9 +17,9 @@ from chatd.chat.presence import (
     Declared,
     Depart,
     Effect,
-    Entry,
     Presence,
     PresenceChanged,
+    PresenceEntry,
 )
 from chatd.wire.names import PresenceStatus
 
@@ -50,7 +50,7 @@ def presence() -> Presence:
 
 def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
     effects = presence.decide([arrive("a1", "Ann"), arrive("a2", "Ann")], 0, 7)
-    entry = Entry("a", "Ann", ONLINE, 7)
+    entry = PresenceEntry("a", "Ann", ONLINE, 7)
     assert effects == [PresenceChanged("demo", entry, "a1")]
     assert presence.room("demo") == [entry]
     assert presence.room("elsewhere") == []
@@ -96,8 +96,8 @@ def test_a_reload_shows_nothing(presence: Presence) -> None:
 
 def test_after_the_grace_the_user_is_offline_since_the_last_sign(presence: Presence) -> None:
     presence.decide([arrive("a1"), declare("a1", AWAY), depart("a1")], 1, 1_000)
-    assert presence.room("demo") == [Entry("a", None, AWAY, 1_000)]
-    gone = PresenceChanged("demo", Entry("a", None, OFFLINE, 1_000), None)
+    assert presence.room("demo") == [PresenceEntry("a", None, AWAY, 1_000)]
+    gone = PresenceChanged("demo", PresenceEntry("a", None, OFFLINE, 1_000), None)
     assert presence.tick(1 + GRACE_S, 99_000) == [gone]
     assert presence.room("demo") == []
     assert list(presence.rooms()) == []
@@ -109,8 +109,8 @@ def test_a_sign_is_the_last_one_until_the_next(presence: Presence) -> None:
     assert presence.last_seen_ms("demo", "a") == 2_000
     assert presence.last_seen_ms("demo", "b") == 1_000
     assert presence.room("demo") == [
-        Entry("a", None, ONLINE, 2_000),
-        Entry("b", None, ONLINE, 1_000),
+        PresenceEntry("a", None, ONLINE, 2_000),
+        PresenceEntry("b", None, ONLINE, 1_000),
     ]
     presence.decide([depart("a1")], 3, 3_000)
     assert presence.last_seen_ms("demo", "a") == 3_000

@@ -1,4 +1,4 @@
-"""A crash in one actor costs no other, no session, and nothing that was acknowledged (SPEC 9, 6).
+"""A crash in one actor costs no other, no session, and nothing that was acknowledged.
 
 The fault is injected at each effect in turn, before and after it is carried out; what is checked is
 what people see: live readers have every message once and in order, retries find what was stored.

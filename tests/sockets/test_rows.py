@@ -1,4 +1,6 @@
-"""Socket.IO packets over a WebSocket, row by row; each ends its own session at most."""
+"""Socket.IO packets over a WebSocket, row by row (docs/architecture, "What real peers send"); each
+ends its own session at most.
+"""
 
 import orjson
 import pytest

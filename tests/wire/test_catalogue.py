@@ -10,13 +10,13 @@ from chatd.sockets.emitter import ack_packet, event_packet, rendered_packet, rep
 from chatd.wire import catalogue
 from chatd.wire.acks import (
     AckPayload,
-    ConnectErrorData,
     HistoryAck,
     MessageAck,
     RefusedAck,
     RoomAck,
 )
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.connect import ConnectErrorData
 from chatd.wire.encoder import PAYLOADS, encode, plain
 from chatd.wire.events import (
     AnswerRows,

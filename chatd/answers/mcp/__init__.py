@@ -1,4 +1,4 @@
-"""Sessions with db-mcps: how a request becomes a tool call, and its result rows (SPEC 6).
+"""Sessions with db-mcps: how a request becomes a tool call, and its result rows.
 
 `mapping`, `results` and `chunks` are pure: which tool serves which request, and what its answer
 means. `lines` and `stdio` carry messages to a child process, `http` to a URL, `session` speaks MCP

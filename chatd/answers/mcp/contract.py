@@ -1,4 +1,4 @@
-"""What the bundled db-mcp and who calls it agree on: names, chunks, and the notice of a stop.
+"""What the bundled db-mcp and its clients agree on: names, chunks, and the notice of a stop.
 
 It imports no MCP, so that both ends use it: the db-mcp writes by it, and `peers` reads by it, from
 every db-mcp that streams (`peers.chunks`). A call that carries a progress token gets its rows

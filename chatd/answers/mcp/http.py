@@ -71,7 +71,7 @@ class Bounded(httpx2.AsyncBaseTransport):
 async def http_streams(
     url: str, headers: Mapping[str, str], call_timeout_s: float, link: Link
 ) -> AsyncIterator[TransportStreams]:
-    """The streams to and from a server. One that is dead cancels who uses them, and raises."""
+    """The streams to and from a server. One that is dead cancels the block, and raises."""
     async with (
         httpx2.AsyncClient(
             transport=Bounded(httpx2.AsyncHTTPTransport(), link),

@@ -1,4 +1,4 @@
-"""A look at the database of one room, for `chatd config check --databases` (SPEC 8).
+"""A look at the database of one room, for `chatd config check --databases`.
 
 Its db-mcp is started as the daemon starts it, and asked for its tools and its tables; then, by the
 same db-mcp, the database is asked for its locks. All of it is bounded in time.

@@ -42,8 +42,8 @@ class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
 
     `is_ready` once the first call may come: before, a peer may print a greeting, as some do.
-    `is_forgotten`: the peer answers, but knows no such session, as one that was started anew. Who
-    waits for news of it gives `on_lost`.
+    `is_forgotten`: the peer answers, but knows no such session, as one that was started anew.
+    `on_lost` is called when it has ended.
     """
 
     max_message_bytes: int
@@ -85,7 +85,7 @@ class Link:
 
     @property
     def failure(self) -> DatabaseFailed:
-        """What its end means for who asked."""
+        """What its end means for the caller."""
         if self.breach is not None:
             hint = " Ask for fewer rows." if self.breach in (TOO_LONG, TOO_MUCH) else ""
             sentence = f"The database's server was cut off: {self.breach}.{hint}"

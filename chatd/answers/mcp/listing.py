@@ -16,7 +16,7 @@ from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 
 TEXT: Final = "text"
-"""The column of a text for people, of which nobody knows where in it the names are."""
+"""The column of a text for people, in which the places of the names are not known."""
 
 _NAMES: Final = ("name", "table_name", "tablename", "table")
 _SCHEMAS: Final = ("schema", "table_schema", "schemaname", "schema_name")

@@ -1,4 +1,4 @@
-"""The locks that a database itself can put on what a db-mcp sends; pure (SPEC 6, third layer).
+"""The locks that a database itself can put on what a db-mcp sends: the third layer of read-only.
 
 The guard reads a statement. What it cannot see, as a function behind an operator or a view, only
 the server can stop: a transaction that may not write, and a time after which it gives a statement
@@ -19,7 +19,7 @@ from chatd.answers.sql.lexer import Dialect
 
 OPTIONS: Final = "PGOPTIONS"
 CHECK_INTERVAL_MS: Final = 2_000
-"""How often Postgres (14 or newer) looks whether somebody still waits for a statement."""
+"""How often Postgres (14 or newer) looks whether the client of a statement is still there."""
 
 
 def lock_variables(

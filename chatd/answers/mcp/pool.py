@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later attempt to open a session again; doubled between."""
 LASTING_S: Final = 10.0
-"""A session that was ready for so long was of use, though nobody asked anything."""
+"""A session that was ready for so long was of use, also where no request came."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
@@ -67,7 +67,7 @@ def bundled_command(file: Path, settings: DatabaseSettings) -> tuple[str, ...]:
 
 @attrs.define(eq=False)
 class _Job:
-    """A call that waits or runs. It is the sink of its rows until nobody wants them any more."""
+    """A call that waits or runs. It is the sink of its rows until the caller has gone."""
 
     call: ToolCall
     terms: Terms
@@ -145,7 +145,7 @@ class McpDatabase:
     ) -> None:
         """`sample` is the file of the sample database, where the settings name it.
 
-        `on_complaint` is given what the db-mcp writes to its standard error; nobody else is.
+        `on_complaint` alone is given what the db-mcp writes to its standard error.
         """
         self._connection_id = connection_id
         self._settings = settings
@@ -215,7 +215,7 @@ class McpDatabase:
         return job.outcome
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the sessions until cancelled. Who asks before the first is ready waits for it."""
+        """Keep the sessions until cancelled. Requests wait for the first one."""
         self._is_running = True
         try:
             async with trio.open_nursery() as nursery:
@@ -233,14 +233,14 @@ class McpDatabase:
         self._withdraw(job)
 
     def _withdraw(self, job: _Job) -> None:
-        """Nobody wants the job any more: one that waits is taken out, one that runs is stopped."""
+        """Give a job up: one that waits is taken out, one that runs is stopped."""
         if job in self._queue:
             self._queue.remove(job)
             job.end(Stopped(is_confirmed=True))
         job.stop.set()
 
     def _notify(self) -> None:
-        """Have all who wait look again."""
+        """Have all waiting tasks look again."""
         self._news.set()
         self._news = trio.Event()
 
@@ -339,7 +339,7 @@ class McpDatabase:
             yield session
 
     def _heard(self) -> Callable[[bytes], None]:
-        """Who is told that a child wrote to its standard error."""
+        """What records that a child wrote to its standard error."""
         left = COMPLAINTS
 
         def hear(piece: bytes) -> None:
@@ -383,8 +383,7 @@ _PACKAGE: Final = "chatd.answers.mcp"
 
 def _impossible(request: Request) -> DatabaseFailed:
     if isinstance(request, ExplainStatement):
-        code = Code.DB_DRY_RUN_UNSUPPORTED
-        return DatabaseFailed(code, EXPLANATIONS[code].sentence)
+        return DatabaseFailed(Code.DB_DRY_RUN_UNSUPPORTED)
     return DatabaseFailed(
         Code.DB_ERROR, "The server of this database has no tool for that; ask with a statement."
     )

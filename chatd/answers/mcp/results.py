@@ -1,7 +1,7 @@
 """From what a tool answers to columns and rows, or to `DatabaseFailed`; pure.
 
 Every `Form` of `mapping` has a reader here. A reader takes anything: what it does not understand is
-an answer "in an unexpected form", never another exception. Texts are bounded by who received them
+an answer "in an unexpected form", never another exception. Texts are bounded by their receivers
 (`stdio`, `http`); rows and bytes are counted here, by a `Meter`, as they travel.
 """
 

@@ -27,7 +27,7 @@ from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing
 from chatd.answers.mcp.mapping import Form, PeerMapping
 from chatd.answers.mcp.results import UNEXPECTED, Meter, ToolResult, failure, read
 from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import Code
 
 CONFIRM_S: Final = 1.0
 """How long a peer may take to confirm a stop, and to bring the chunks that a result tells of."""
@@ -45,7 +45,7 @@ class PeerSession:
         self._link = link
         self._mapping = mapping
         self._stopped = trio.Event()
-        # Of its own, so that a peer that sends much to read keeps no thread from anybody else.
+        # Of its own, so that a peer that sends much to read keeps no thread from other users.
         self._threads = trio.CapacityLimiter(1)
         self.is_usable = True
 
@@ -103,7 +103,7 @@ class PeerSession:
         )
 
     async def _given_up(self, answer: "_Answer", stop: trio.Event) -> Answered | Stopped:
-        """The call was cancelled: by who asked, as enough came, or as it took too long."""
+        """The call was cancelled: by the caller, as enough came, or as it took too long."""
         if self._mapping.confirms_stop:
             with trio.move_on_after(CONFIRM_S):
                 await self._stopped.wait()
@@ -115,7 +115,7 @@ class PeerSession:
             raise answer.failure
         if answer.meter.is_full:
             return Answered(is_truncated=True)
-        raise DatabaseFailed(Code.DB_TIMEOUT, EXPLANATIONS[Code.DB_TIMEOUT].sentence)
+        raise DatabaseFailed(Code.DB_TIMEOUT)
 
     async def _answered(
         self, call: ToolCall, terms: Terms, answer: "_Answer", result: mcp_types.CallToolResult
@@ -149,7 +149,7 @@ class PeerSession:
         return Answered(is_truncated=table.is_truncated or answer.meter.is_full)
 
     def _failure(self, error: Exception) -> DatabaseFailed | Forgotten:
-        """What a call that raised means for who asked, and for the session."""
+        """What a call that raised means for the caller, and for the session."""
         match error:
             case ValidationError():
                 return DatabaseFailed(Code.DB_ERROR, UNEXPECTED)

@@ -2,7 +2,7 @@
 
     python -I -S warden.py DESCRIPTOR PROGRAM [ARGUMENT...]
 
-The daemon holds the other end of the socket DESCRIPTOR. Where that end is closed, be it that the
+The daemon holds the other end of the socket DESCRIPTOR. Where that end is closed, whether the
 daemon was killed, the program and all that it has started are ended: SIGTERM, then SIGKILL after
 `GRACE_S`; at once where the daemon has written `KILL` before. This process is their reaper (prctl,
 PR_SET_CHILD_SUBREAPER), so that those which went into a session of their own, or lost their parent,

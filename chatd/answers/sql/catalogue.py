@@ -1,4 +1,4 @@
-"""How a statement of Postgres names what the server brings, so that it means nothing else (SPEC 6).
+"""How a statement of Postgres names what the server brings, so that it means nothing else.
 
 Postgres looks functions, types and operators up along the search path, and takes the one that fits
 the arguments best. A user's `log(text)` is called for `log('x')`, though the server has a `log`; a

@@ -4,7 +4,7 @@ A frame is its length in 4 bytes, the largest first, and a value as JSON. The da
 the process says once that it is ready, and then of each piece, in their order, that it has begun
 and what it came to: where the process ends in between, that piece may be why. Each side takes
 values of the known shapes only, and neither a longer frame than `FRAME_BYTES_MAX`: the texts are
-anybody's, and so could be what a parser makes of them.
+any client's, and so could be what a parser makes of them.
 """
 
 import struct

@@ -7,13 +7,18 @@ the texts that go in is bounded by the server. The lists of SQLite are also thos
 in the db-mcp. A function that is missed by an honest question goes
 on the list of its dialect, after a look at its page in the manual.
 
-A list names functions of the server alone. What an extension adds is a function of whoever
-installed it, and a name that the server does not have is free for a user's function.
+A list names functions of the server alone. What an extension adds is a function of its
+author, and a name that the server does not have is free for a user's function.
 """
 
 from collections.abc import Mapping
 
 from chatd.answers.sql.lexer import Dialect
+
+
+def names(text: str) -> frozenset[str]:
+    """The names of a text, as they stand there."""
+    return frozenset(text.split())
 
 
 def words(text: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Whether a statement may run: the second layer of read-only (SPEC 6).
+"""Whether a statement may run: the second layer of read-only (docs/answers, "Statements").
 
 A statement is allowed when two readers agree that it is harmless. The first reads the words, with
 `lexer` and the lists here and in `functions`, and believes no parser; the second is the grammar of
@@ -18,7 +18,7 @@ is refused. The rules, in their order:
 
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
 through, and nothing else: no files, no other databases, no code, no rights, nothing that the server
-knows of itself. A view is code, which runs with the rights of who made it; a temporary table would
+knows of itself. A view is code, which runs with the rights of its owner; a temporary table would
 stand in for another of its name; CASCADE changes what the statement does not name.
 
 The statement that is sent differs from the one that was written by its comments, and by the names

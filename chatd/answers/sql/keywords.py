@@ -1,6 +1,6 @@
 """Words before a parenthesis that call nothing: grammar, and types with a size.
 
-In Postgres and in MySQL most words of the grammar may be the name of somebody's function as well:
+In Postgres and in MySQL most words of the grammar may be the name of a user's function as well:
 `SELECT like(a, b)` calls one. So a word that is not reserved is taken for grammar only in the place
 that the grammar has for it. SQLite keeps no functions in its files: there it does not matter.
 

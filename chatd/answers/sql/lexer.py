@@ -1,4 +1,4 @@
-"""The words of a statement, as its database reads them; the guard's own eyes (SPEC 6, "Read-only").
+"""The words of a statement, as its database reads them; read for the guard.
 
 It knows where literals, quoted names and comments begin and end in the three dialects, and no more
 of their grammar. Where two settings of a server would read the same text in two ways (a backslash
@@ -8,7 +8,7 @@ refused.
 
 Two texts come out. `sql` is what the database may get: the statement as written, but with a space
 for each comment. `plain` is the same with every literal emptied and every quoted name quoted in one
-way; it is what `grammar` is asked about, so that nobody can disagree about where a literal ends.
+way; it is what `grammar` is asked about, so that no parser can disagree about where a literal ends.
 
 Sources: the scanners of PostgreSQL 15 (scan.l), SQLite 3 (tokenize.c) and MySQL 8.0 ("Language
 Structure").

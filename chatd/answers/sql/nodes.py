@@ -1,31 +1,28 @@
 """The parts that a statement may be made of, by the names that sqlglot gives them.
 
-Lists of what is allowed, so that whatever a newer sqlglot learns to parse is refused until somebody
-has looked at it. Not here, on purpose: `Dot` (in Postgres `(row).name` calls a function of that
+Lists of what is allowed, so that whatever a newer sqlglot learns to parse is refused until it
+was looked at. Not here, on purpose: `Dot` (in Postgres `(row).name` calls a function of that
 name), `Into`, `Lock`, `Parameter`, `Placeholder`, `Hint`, `NextValueFor`, `Command`.
 """
 
+from chatd.answers.sql.functions import names
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+QUERIES = names("Select Union Except Intersect Subquery Values")
 
-
-QUERIES = _names("Select Union Except Intersect Subquery Values")
-
-_CLAUSES = _names("""
+_CLAUSES = names("""
     With CTE From Join Lateral Table TableAlias Where Group GroupingSets Rollup Cube Having Order
     Ordered Limit LimitOptions Offset Fetch Distinct Window WindowSpec Filter WithinGroup
     IgnoreNulls RespectNulls HavingMax
 """)
 
-_VALUES = _names("""
+_VALUES = names("""
     Column Identifier Star Literal Boolean Null Paren Tuple Alias Aliases Bracket Slice Var
     DataType DataTypeParam Interval IntervalSpan HexString BitString National Collate AtTimeZone
     Kwarg JSONKeyValue JSONColumnDef JSONSchema JSONValue JSONPath JSONPathKey JSONPathRoot
     JSONPathSubscript
 """)
 
-_OPERATORS = _names("""
+_OPERATORS = names("""
     Add Sub Mul Div Mod IntDiv Neg Pow DPipe BitwiseAnd BitwiseOr BitwiseXor BitwiseNot
     BitwiseLeftShift BitwiseRightShift
     EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is In Between Like ILike SimilarTo Glob Match
@@ -37,7 +34,7 @@ _OPERATORS = _names("""
 """)
 
 # What sqlglot makes of the functions of `functions`; `Anonymous` is checked by its name there.
-_CALLS = _names("""
+_CALLS = names("""
     Abs Acos Acosh Anonymous AnyValue Array ArrayAgg ArrayAppend ArrayConcat ArrayPosition
     ArrayPrepend ArrayRemove ArraySize ArrayToString Ascii Asin Asinh Atan Atan2 Atanh Avg BitLength
     BitwiseAndAgg BitwiseCount BitwiseOrAgg BitwiseXorAgg CastToStrType Cbrt Ceil Chr Coalesce
@@ -65,12 +62,12 @@ _CALLS = _names("""
 READING = QUERIES | _CLAUSES | _VALUES | _OPERATORS | _CALLS
 
 # Statements that write; of the last three only those of ordinary tables and their indexes.
-WRITES = _names("Insert Update Delete Merge TruncateTable Create Alter Drop")
+WRITES = names("Insert Update Delete Merge TruncateTable Create Alter Drop")
 
 WRITING = (
     READING
     | WRITES
-    | _names("""
+    | names("""
     Schema Returning OnConflict When Whens ColumnDef ColumnConstraint Reference ForeignKey
     PrimaryKey Constraint Index IndexParameters AddConstraint AlterColumn AlterRename RenameColumn
     NotNullColumnConstraint PrimaryKeyColumnConstraint UniqueColumnConstraint

@@ -25,8 +25,8 @@ letters it is SQL, as people type it ("select name from customers"), but for wha
 says: a number of something ("select two people"), a second name of a table that nothing uses
 ("select seats from row A"), and DROP ("drop table reservations").
 
-What is doubtful beyond that is talk: nobody is answered who did not ask, and who is misunderstood
-can write /sql. Whether the statement may run is not asked here: see `guard`.
+What is doubtful beyond that is talk: no talk is answered, and a user who is misunderstood can
+write /sql. Whether the statement may run is not asked here: see `guard`.
 
 Every message comes by. A look at its first word decides for nearly all of them (`may_be_question`);
 only then is the grammar asked, after the message is stored, in a process of its own (`reader`).
@@ -258,7 +258,7 @@ def _blocks(text: str) -> list[tuple[str, str]]:
 
     They are those of CommonMark ("Fenced code blocks") and, as SQL is expected to be answered, some
     more: a fence may be indented by any number of spaces, and a block of SQL may open and close
-    behind other text of a line. A quoted block (`>`) is somebody else's.
+    behind other text of a line. A quoted block (`>`) is another user's.
     """
     blocks: list[tuple[str, str]] = []
     lines = iter(text.split("\n"))
@@ -301,7 +301,7 @@ def _may_hold_sql(language: str) -> bool:
 
 
 def _of_sql(statement: str, dialect: Dialect) -> Question:
-    """The question that a statement is, of which nobody has to find out whether it is one."""
+    """The question that a statement is, where the message says that it is one."""
     reading = _reading(statement, dialect)
     question = None if reading is None else _asked_otherwise(reading)
     return RunStatement(statement) if question is None else question

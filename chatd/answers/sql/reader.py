@@ -1,11 +1,11 @@
 """Messages read in a process of their own, which can be stopped (`reader_process`).
 
-What reads a text holds the interpreter for as long as the text wants it to: in a thread of the
-daemon that would be everybody's time. So a child reads one piece after the other. Users take turns:
-whoever sends many texts that take long makes others wait for one of them. A piece that takes too
-long, or that the child ends at, is answered with why, and is not tried again; the child is started
-anew for the next one, no more often than every `START_INTERVAL_S`. One that does not get ready is
-tried again after 1 s, 2 s, and so on up to a minute; meanwhile pieces are told that at once.
+Reading holds the interpreter for as long as the text makes it: in a thread of the daemon, all
+connections would wait. So a child reads one piece after the other. Users take turns: one user's
+many slow texts make another wait for one of them. A piece that takes too long, or at which the
+child ends, is answered with the reason, and is not tried again; the child is started anew for
+the next one, no more often than every `START_INTERVAL_S`. A child that does not get ready
+is started again after 1 s, 2 s, and so on up to a minute; meanwhile pieces are refused at once.
 
 The child is given no descriptor of the daemon and no variable but where Python finds its modules.
 """
@@ -37,7 +37,7 @@ from chatd.wire.codes import EXPLANATIONS, Code
 
 PIECE_S: Final = 10.0
 """Seconds that a piece may take altogether: five times what it may take of the processor, so that a
-busy machine is no reason. Beyond: the child is killed, and the piece is answered with why."""
+busy machine is no reason. Beyond: the child is killed, and the piece is refused."""
 START_S: Final = 20.0
 """Seconds that the child may take to get ready. Beyond: it is killed, and tried again later."""
 START_INTERVAL_S: Final = 1.0
@@ -45,7 +45,7 @@ START_INTERVAL_S: Final = 1.0
 RESTART_BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later start after one that came to nothing; doubled between."""
 WAITING_MAX: Final = 32
-"""Pieces of one user that wait: a burst of what the limits let through. Beyond: told so at once."""
+"""Pieces of one user that wait: a burst of what the limits let through. Beyond: refused at once."""
 END_S: Final = 1.0
 """Seconds that a killed child is waited for; then it is the system's."""
 READ_BYTES: Final = 65_536
@@ -136,8 +136,8 @@ class StatementReader:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Keep a child, until cancelled; the first is started `after` this event. Who comes before
-        it is ready waits for it."""
+        """Keep a child, until cancelled; the first is started `after` this event. Pieces that come
+        before it is ready wait for it."""
         self._is_running = True
         task_status.started()
         try:
@@ -181,7 +181,7 @@ class StatementReader:
         return reason, True
 
     def _notify(self) -> None:
-        """Have all who wait look again."""
+        """Have all waiting tasks look again."""
         self._news.set()
         self._news = trio.Event()
 
@@ -292,7 +292,7 @@ class _Child:
             return None
         finally:
             if not waiting.done.is_set():
-                self.kill()  # what it would say later is nobody's
+                self.kill()  # what it would say later belongs to no piece
         if bound.cancelled_caught:
             self._is_late = True
             return TOO_LONG if waiting.is_begun else UNAVAILABLE

@@ -1,7 +1,8 @@
 """The process that reads messages and judges statements for a daemon: `python -m` this module.
 
 Pieces of work come on its standard input, and what each came to goes to its standard output
-(`frames`). A text is anybody's, and the grammar's time and memory are what a text makes of them. So
+(`frames`). Any client writes the texts, and a text decides how much time and memory the
+grammar takes. So
 the process takes care of its end by itself, whatever the daemon can still do:
 
     a piece takes too much of the processor      SIGPROF ends it (`PIECE_CPU_S`)

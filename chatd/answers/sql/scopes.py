@@ -1,4 +1,4 @@
-"""What the names of a statement mean: its tables, and in Postgres its columns (SPEC 6).
+"""What the names of a statement mean: its tables, and in Postgres its columns.
 
 A table without a schema is one of a CTE where that is visible, else it is taken to be in the schema
 that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is whatever
@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from chatd.answers.sql.functions import CALLED_BY_WORD, COLUMNS, ITSELF
+from chatd.answers.sql.functions import CALLED_BY_WORD, COLUMNS, ITSELF, names
 from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, lex
 
 if TYPE_CHECKING:
     from sqlglot import Expr
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 _FIRST_SCHEMA: dict[Dialect, str | None] = {"sqlite": "main", "postgres": "public", "mysql": None}
@@ -41,11 +37,11 @@ _SYSTEM_SCHEMAS: dict[Dialect, frozenset[str]] = {
 }
 # Tables that tell secrets or read files, refused whether the context narrows or not.
 _CLOSED: dict[Dialect, frozenset[str]] = {
-    "sqlite": _names("""
+    "sqlite": names("""
         sqlite_dbpage sqlite_stmt dbstat fsdir zipfile csv bytecode tables_used completion
         sqlite_temp_master sqlite_temp_schema
     """),
-    "postgres": _names("""
+    "postgres": names("""
         pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_largeobject pg_hba_file_rules
         pg_ident_file_mappings pg_file_settings pg_config pg_settings pg_db_role_setting
         pg_stat_activity pg_stat_ssl pg_stat_statements pg_statistic pg_statistic_ext_data pg_stats
@@ -58,12 +54,12 @@ _CLOSED: dict[Dialect, frozenset[str]] = {
 # The same, in information_schema; without a schema too, for it may be the one that is open.
 _CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
-    "postgres": _names("""
+    "postgres": names("""
         user_mapping_options foreign_server_options foreign_data_wrapper_options
         foreign_table_options column_options _pg_user_mappings _pg_foreign_servers
         _pg_foreign_data_wrappers _pg_foreign_tables _pg_foreign_table_columns
     """),
-    "mysql": _names("""
+    "mysql": names("""
         processlist innodb_trx user_attributes global_variables session_variables system_variables
     """),
 }
@@ -134,7 +130,7 @@ class TableName:
         return TableName(_compared(self.name, dialect), schema)
 
     def is_closed(self, dialect: Dialect) -> bool:
-        """Whether nobody may touch it: it tells secrets, or reads files."""
+        """Whether no statement may touch it: it tells secrets, or reads files."""
         name, schema = self.name.lower(), (self.schema or "").lower()
         if dialect == "sqlite" and name.startswith("pragma_"):
             return True
