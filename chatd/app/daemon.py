@@ -42,7 +42,7 @@ async def serve(
     config, store = opened.config, opened.store
     event_log = Metrics(log)
     writer = LogService(store, event_log.committed)
-    parts = Parts(config, opened.secret, store, writer, event_log)
+    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
     internal = build_internal(config, parts, event_log)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)

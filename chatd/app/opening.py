@@ -18,6 +18,7 @@ from chatd.app.listen import internal_path, open_internal, open_listeners
 from chatd.app.secret import check_reach, secret_for
 from chatd.config import Config, state_directory
 from chatd.observe import EventLog, LogLost, SnapshotUnusable, StoreRecovered
+from chatd.observe.clock import Clock
 from chatd.store import PassedOverFor, Store, open_store
 
 DESCRIPTORS_SPARE: Final = 256
@@ -31,6 +32,7 @@ class Opened:
 
     config: Config
     secret: str
+    clock: Clock
     state_dir: Path
     store: Store
     listeners: Sequence[socket.socket]
@@ -38,7 +40,9 @@ class Opened:
     internal_listeners: Sequence[socket.socket]
 
 
-def open_all(config: Config, environment: Mapping[str, str], event_log: EventLog) -> Opened:
+def open_all(
+    config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
+) -> Opened:
     """Open what the daemon needs. Raises StartFailedError, ConfigError or StoreError."""
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)
@@ -51,20 +55,20 @@ def open_all(config: Config, environment: Mapping[str, str], event_log: EventLog
         max_connections=connections_granted(server.max_connections),
     )
     config = attrs.evolve(config, server=server)
-    store = _open_store(config, state_dir, event_log)
+    store = _open_store(config, state_dir, event_log, clock)
     try:
         internal_listeners = open_internal(server.internal, state_dir)
     except StartFailedError:
         store.close()
         raise
     internal = internal_path(server.internal, state_dir)
-    return Opened(config, secret, state_dir, store, listeners, internal, internal_listeners)
+    return Opened(config, secret, clock, state_dir, store, listeners, internal, internal_listeners)
 
 
-def _open_store(config: Config, state_dir: Path, event_log: EventLog) -> Store:
+def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:
     """The store; the operator learns of all that is missing of it before anything is served."""
     began_s = time.perf_counter()
-    store = open_store(state_dir, config.state.durability)
+    store = open_store(state_dir, config.state.durability, clock)
     recovered = store.recovered
     took_ms = round((time.perf_counter() - began_s) * 1000, 1)
     event_log.record(

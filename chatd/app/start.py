@@ -53,7 +53,7 @@ def run(
     """
     signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
-    opened = open_all(loaded.config, environment, event_log)
+    opened = open_all(loaded.config, environment, event_log, Clock())
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)
     if opened.internal is not None:
         with contextlib.suppress(OSError):  # it is gone, or something else is in its place
@@ -101,7 +101,7 @@ def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation]
     token = None
     if not config.auth.jwt_secret and config.directory.source == "claim":
         token = mint_token(
-            config, opened.secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S, Clock().wall_s()
+            config, opened.secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S, opened.clock.wall_s()
         )
     invite(Invitation(f"http://{authority(server.host, server.port)}/", token))
 
