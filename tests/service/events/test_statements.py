@@ -31,8 +31,8 @@ from tests.sqlite_mcp.hostile import ESCAPING, NEVER, NO_STATEMENTS, WRITING
 
 BAD = [sql for dialect, sql, _ in bad() if dialect == "sqlite"]
 GOOD = "SELECT count(*) FROM people"
-LEFT_TO_THE_PEER = ["SELECT json_patch('{}', '{}')", "SELECT * FROM temp.sqlite_master"]
-"""They change nothing: the guard lets them pass, and the db-mcp refuses them."""
+LEFT_TO_THE_PEER = ["SELECT * FROM temp.sqlite_master"]
+"""It changes nothing: the guard lets it pass, and the db-mcp refuses it."""
 REFUSALS = {"db_read_only", "db_statement_rejected", "db_syntax"}
 
 
