@@ -1,8 +1,8 @@
-"""Opening files that somebody may have put something else in the place of, and keeping their names.
+"""Opening files in whose place another user may have put something else, and keeping their names.
 
-A pipe whose other end nobody opens, a terminal, a socket: to open one may wait for ever, and to
-read from it too. Whatever chatd expects to be a file is opened here, or looked at here before a
-library opens it. Imports nothing of chatd, as every package may need it.
+A pipe whose other end is not open, a terminal, a socket: opening one may wait for ever, and so may
+reading it. What chatd expects to be a file is opened here, or looked at here before a library opens
+it. Imports nothing of chatd, as every package may need it.
 """
 
 import errno

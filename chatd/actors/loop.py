@@ -17,7 +17,7 @@ from chatd.actors.group_commit import GroupCommit
 from chatd.actors.ledger import Ledger
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import Command, Effect, NotStored
-from chatd.observe.clock import worked_s
+from chatd.observe.clock import Clock
 from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands carried out together; more wait for the next turn
@@ -49,25 +49,24 @@ async def run_messages(
     ledger: Ledger,
     mailbox: Mailbox[Command],
     runner: EffectRunner,
-    wall_ms: Callable[[], int],
+    clock: Clock,
     *,
-    worked_s: Callable[[], float] = worked_s,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the mailbox until it is closed and empty; `worked_s`: how long this thread has worked."""
-    await ledger.begin(runner.in_rooms(), wall_ms())
+    """Serve the mailbox until it is closed and empty."""
+    await ledger.begin(runner.in_rooms(), clock.wall_ms())
     task_status.started()
-    pace = GroupCommit(trio.current_time(), worked_s())
+    pace = GroupCommit(trio.current_time(), clock.worked_s())
     while await mailbox.filled():
         may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
         if may_wait and (due_s := pace.due_s()) > trio.current_time():
             await trio.sleep_until(due_s)
         batch = await mailbox.take(BATCH_MAX)
-        pace.begin(trio.current_time(), worked_s())
+        pace.begin(trio.current_time(), clock.worked_s())
         effects: Sequence[Effect] | None = None
         done = 0
         try:
-            effects = await ledger.carry_out(batch, wall_ms())
+            effects = await ledger.carry_out(batch, clock.wall_ms())
             for effect in effects:
                 runner.run(effect)
                 done += 1

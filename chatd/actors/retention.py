@@ -8,7 +8,6 @@ crash in between leaves them in the history, and no member is owed what is not t
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import trio
 
@@ -22,14 +21,6 @@ DAY_MS = 86_400_000
 NO_POSITION = 2**63 - 1
 
 
-class RoomHeads(Protocol):
-    """The heads of rooms that are shown to clients."""
-
-    def forget(self, connection_id: str, first_seq: int) -> None:
-        """The messages below `first_seq` are gone."""
-        ...
-
-
 class Retention:
     """Removes what is surplus. `keep_days` and `keep_per_room`: 0 keeps everything."""
 
@@ -38,7 +29,7 @@ class Retention:
         log: LogService,
         readers: LogReaders,
         disown: Callable[[Sequence[Surplus]], Awaitable[bool]],
-        heads: RoomHeads,
+        forget: Callable[[str, int], None],
         now_ms: Callable[[], int],
         event_log: EventLog,
         *,
@@ -46,7 +37,8 @@ class Retention:
         keep_days: float,
         keep_per_room: int,
     ) -> None:
-        """`disown` takes messages out of the queues of members; False where that failed.
+        """`disown` takes messages out of the queues of members; False where that failed. `forget`
+        hears from which seq on a room, by its connectionId, has messages.
 
         `now_ms` is the time that ages go by. Messages from the position `young_from` on were stored
         after the first call of `now_ms`.
@@ -54,7 +46,7 @@ class Retention:
         self._log = log
         self._readers = readers
         self._disown = disown
-        self._heads = heads
+        self._forget = forget
         self._now_ms = now_ms
         self._event_log = event_log
         self._young_from = young_from
@@ -77,7 +69,7 @@ class Retention:
                     return
                 await self._log.remove(surplus)
                 for one in surplus:
-                    self._heads.forget(one.connection_id, one.first_kept)
+                    self._forget(one.connection_id, one.first_kept)
                     before = removed.get(one.connection_id)
                     first = one.first_removed if before is None else before.first_seq
                     last = one.first_kept - 1

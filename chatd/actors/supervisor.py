@@ -7,7 +7,6 @@ A crash is an `Exception` that leaves a child; it is reported once, whatever bec
     child       ends by itself    crashes
     permanent   started again     started again
     transient   is done           started again
-    temporary   is done           is done
 
 One for one starts the child alone; one for all stops the others in reverse, and starts all in
 order. More than `intensity` starts within `period_s` are too many: the others are stopped, and
@@ -33,7 +32,6 @@ class Restart(enum.Enum):
 
     PERMANENT = enum.auto()
     TRANSIENT = enum.auto()
-    TEMPORARY = enum.auto()
 
 
 class Strategy(enum.Enum):
@@ -236,10 +234,4 @@ class _Run:
 def _starts_again(life: _Life) -> bool:
     if life.is_stopping:
         return False
-    match life.child.restart:
-        case Restart.PERMANENT:
-            return True
-        case Restart.TRANSIENT:
-            return life.error is not None
-        case Restart.TEMPORARY:
-            return False
+    return life.child.restart is Restart.PERMANENT or life.error is not None

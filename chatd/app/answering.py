@@ -1,4 +1,4 @@
-"""How answers are put together: the databases of rooms, the service, its board and its exports.
+"""The parts that answer: the databases of rooms, the service, its roster.
 
 Without configuration there is one database, the sample, in the room of the first start.
 """
@@ -10,18 +10,18 @@ import attrs
 from chatd.answers.cache import Cache
 from chatd.answers.life import AnswerLife, AnswerRules
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
 from chatd.answers.service import AnswerService
 from chatd.answers.sql.reader import StatementReader, child_command
 from chatd.answers.terms import Bounds, RoomDatabase
-from chatd.app.start import DEMO_ROOM
 from chatd.chat.markup import Markup
-from chatd.config import Config, Database
+from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
-from chatd.observe.clock import wall_ms
+from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.commands import Commands
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.ports import Adapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 
@@ -33,16 +33,16 @@ class Answering:
     """The parts that answer."""
 
     databases: Mapping[str, McpDatabase]
-    board: AnswerRoster
+    roster: AnswerRoster
     reader: StatementReader
     service: AnswerService
 
 
-def configured_databases(config: Config) -> Mapping[str, Database]:
+def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     """The databases by room: those of the configuration, or the sample, or none."""
     if not config.answers.enabled:
         return {}
-    return config.databases or {DEMO_ROOM: Database(sample=True)}
+    return config.databases or {DEMO_ROOM: DatabaseSettings(sample=True)}
 
 
 def build_answering(
@@ -51,9 +51,10 @@ def build_answering(
     adapter: Adapter,
     commands: Commands,
     markup: Markup,
+    clock: Clock,
     event_log: EventLog,
 ) -> Answering:
-    """Put the answers together; the sample database is made where it is asked and not there."""
+    """Build the parts; the sample database is made where a room uses it and it is not there."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -64,7 +65,7 @@ def build_answering(
     databases = {
         room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
     }
-    board = AnswerRoster(adapter, markup)
+    roster = AnswerRoster(adapter, markup)
     reader = StatementReader(
         child_command(sorted({one.dialect for one in configured.values()})), event_log
     )
@@ -74,7 +75,7 @@ def build_answering(
             room: RoomDatabase(databases[room], one.dialect, one.read_only)
             for room, one in configured.items()
         },
-        board,
+        roster,
         commands.conclude,
         commands.note_read,
         store.readers,
@@ -88,9 +89,9 @@ def build_answering(
             wait_s=answers.wait_s,
             anybody_cancels=answers.cancel == "members",
         ),
-        wall_ms,
+        clock.wall_ms,
         event_log,
     )
     service = AnswerService(life, store.readers)
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, board, reader, service)
+    return Answering(databases, roster, reader, service)

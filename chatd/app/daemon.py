@@ -6,56 +6,50 @@ timer in a thread of its own ends the process a little later; a second signal do
 """
 
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.internal import build_internal
+from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
-from chatd.config import Config
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import DaemonStopped, DaemonStopping, EventLog, InternalError, SignalNoted
-from chatd.observe.clock import wall_ms
 from chatd.observe.metrics import Metrics
-from chatd.store import Store
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2  # `timeout` and shells signal a process and its group: one stop, two signals
-ANSWERS_S = 3.0  # of the drain's time, for ending what databases are at
+ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
 
 async def serve(
-    config: Config,
-    secret: str,
-    store: Store,
-    listeners: Sequence[socket.socket],
-    internal_listeners: Sequence[socket.socket],
+    opened: Opened,
     log: EventLog,
     on_ready: Callable[[], None],
     signals: Signals,
     end: "BoundedEnd",
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
+    config, store = opened.config, opened.store
     event_log = Metrics(log)
     writer = LogService(store, event_log.committed)
-    parts = build(config, secret, store, writer, event_log)
+    parts = Parts(config, opened.secret, store, writer, event_log)
     internal = build_internal(config, parts, event_log)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(internal.serve, internal_listeners)
+        nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(supervise(parts, event_log).run)
-        await nursery.start(parts.door.serve, listeners)
+        await nursery.start(parts.door.serve, opened.listeners)
         parts.status.is_open = True
         on_ready()
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
@@ -64,7 +58,7 @@ async def serve(
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
-            clean = await _drain(parts, wall_ms() + round(left_s * 1000), event_log)
+            clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
         parts.door.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
@@ -80,13 +74,9 @@ def _part(bound_s: float) -> float:
 
 
 async def _stopped(signals: Signals, event_log: EventLog) -> str:
-    """Tell of the signals that change nothing, until one comes that ends the daemon; its name."""
+    """Report the signals that change nothing, until one ends the daemon; its name."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
-
-    def tell() -> None:
-        news.set()  # whichever is waited for then
-
-    with signals.waking(lambda: token.run_sync_soon(tell, idempotent=True)):
+    with signals.waking(lambda: token.run_sync_soon(lambda: news.set(), idempotent=True)):
         while True:
             for name in signals.noted():
                 event_log.record(SignalNoted(name))
@@ -107,7 +97,7 @@ async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
 
 
 async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
-    """Tell everybody, finish what was taken in, then close every transport."""
+    """Announce the end to clients, finish what was accepted, then close every transport."""
     parts.status.is_draining = True
     parts.admission.is_draining = True
     sessions = parts.sessions
@@ -116,7 +106,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
         await parts.answering.service.drain()
     parts.mailbox.close()
     await parts.acted.wait()
-    await parts.snapshots.write()  # with everybody there: they have their grace at the next start
+    await parts.snapshots.write()  # with all users present: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     parts.door.stop_accepting()
@@ -126,7 +116,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
 class BoundedEnd:
     """The end of the process, in time whatever hangs: the disk, a peer, the event loop itself.
 
-    The time runs from the signal, not from when a task hears of it: a loop that is late, or stuck,
+    The time runs from the signal, not from when a task notices it: a loop that is late, or stuck,
     must not stretch it. So a handler starts the clock; it runs between two bytecodes of the main
     thread, wherever that is, and leaves everything else to threads.
     """
@@ -149,7 +139,7 @@ class BoundedEnd:
             self._end_after(self._after_s)
 
     def now(self) -> None:
-        """In a handler: end at once, unless that is the echo of what it began with."""
+        """In a handler: end at once, unless the signal is the echo of the first one."""
         if self.elapsed_s > ECHO_S:
             self._end_after(0.0)
 
@@ -160,7 +150,7 @@ class BoundedEnd:
 
 
 def _end_process(event_log: EventLog) -> None:
-    """End now. The last line of the log has a little time: a pipe that nobody reads takes none."""
+    """End now. The last line of the log has a little time: a pipe without a reader takes none."""
     event_log.record(DaemonStopped(clean=False))
     event_log.settle(LAST_LINE_S)
     os._exit(EXIT_UNCLEAN)

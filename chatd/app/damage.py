@@ -1,4 +1,4 @@
-"""What of the log could not be read: told once in the log of events, and kept for the endpoints."""
+"""What of the log could not be read: reported once in the event log, kept for the endpoints."""
 
 from collections.abc import Iterable
 
@@ -7,18 +7,18 @@ import trio
 from chatd.observe import EventLog, ReadFailed, RowDamaged
 from chatd.store import Damaged, StoreReadFailed
 
-ROWS_TOLD = 1_000  # rows that are told of by themselves; beyond, the disk is known to be bad
+ROWS_REPORTED = 1_000  # rows that are reported one by one; beyond, the disk is known to be bad
 FAILED_FOR_S = 60.0  # how long a read that failed shows in the endpoints
 
 
 class DamageFound:
-    """Hears of damage from the readers of the log; `found` is what the start met."""
+    """Notified of damage by the readers of the log; `found` is what the start met."""
 
     def __init__(self, event_log: EventLog, found: Iterable[Damaged]) -> None:
         self._event_log = event_log
         self._rows: set[Damaged] = set()
         self._failed_s = float("-inf")
-        self.is_damaged = False  # it stays so: nothing mends a log but a person
+        self.is_damaged = False  # it stays so: only a person mends a log
         for row in found:
             self.damaged(row)
 
@@ -30,12 +30,12 @@ class DamageFound:
     def damaged(self, row: Damaged) -> None:
         """A row was passed over."""
         self.is_damaged = True
-        if row not in self._rows and len(self._rows) < ROWS_TOLD:
+        if row not in self._rows and len(self._rows) < ROWS_REPORTED:
             self._rows.add(row)
             self._event_log.record(RowDamaged(row.table, row.connection_id, row.seq))
 
     def read_failed(self, failure: StoreReadFailed) -> None:
-        """A question was not answered."""
+        """A read failed."""
         if failure.is_damage:
             self.is_damaged = True
         self._failed_s = trio.current_time()

@@ -1,4 +1,4 @@
-"""What is written as a host to listen on: its one spelling, who reaches it, and by which URL. Pure.
+"""A host to listen on: its one spelling, whether others reach it, and its URL. Pure.
 
 `[::1]` is how URLs write `::1`; `::ffff:127.0.0.1` is an IPv4 address inside of an IPv6 one;
 `127.1` and `0` are old ways to write an IPv4 address, which the system still takes. Each of them
@@ -12,8 +12,7 @@ from typing import Final
 
 LOCALHOST: Final = "localhost"
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})
-"""Not where anybody is, but all addresses of this machine: of IPv4, or of both families. The star
-is glibc's."""
+"""All addresses of this machine, of IPv4 or of both families. The star is glibc's."""
 
 
 def plain_host(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The internal listener put together, and what the metrics read off the running parts."""
+"""The internal listener, and what the metrics read off the running parts."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
 from chatd.app.hosts import is_loopback
 from chatd.config import Config
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.internal import InternalListener, internal_app, is_ready
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
@@ -17,16 +17,15 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
     """The listener for `/livez`, `/readyz` and `/metrics` of these parts."""
     _add_gauges(parts, metrics)
 
-    def report_fault(fault: Exception) -> None:
-        metrics.record(InternalError.of("internal", fault))
-
     host = config.server.internal.rpartition(":")[0].strip("[]")
-    lane = HttpLane(
-        internal_app(parts.status, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)),
+    http = HypercornServer(
+        internal_app(
+            parts.status.reasons, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)
+        ),
         body_timeout_s=config.server.head_timeout_s,
-        report_fault=report_fault,
+        report_fault=lambda fault: metrics.record(InternalError.of("internal", fault)),
     )
-    return InternalListener(lane, report_fault, max_head_bytes=config.server.max_head_bytes)
+    return InternalListener(http, metrics, max_head_bytes=config.server.max_head_bytes)
 
 
 def _add_gauges(parts: Parts, metrics: Metrics) -> None:

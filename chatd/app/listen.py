@@ -1,24 +1,24 @@
-"""Opening the port, and the place of the internal listener, with errors for people.
-
-The port is opened before anything else is started; a socket in the state directory once the store
-has locked that, so that whatever is there already was left behind.
-"""
+"""Opening the public port and the internal listener, with errors for people."""
 
 import errno
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
+from chatd.app.errors import StartFailedError
 from chatd.app.hosts import EVERYWHERE, plain_host
 
-INTERNAL_NAME = "internal.sock"  # in the state directory
-PROBE_S = 1.0  # for whoever listens at a socket that is there already
-_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-INTERNAL_BACKLOG = 16  # connections that wait to be accepted: a scraper and a few people
+INTERNAL_NAME: Final = "internal.sock"  # in the state directory
+INTERNAL_BACKLOG: Final = 16  # connections that wait to be accepted: a scraper and a few people
+PROBE_S: Final = 1.0  # for the process that may listen at a socket that is there already
+_ABSENT: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
-class CannotListenError(Exception):
-    """The port cannot be opened; the message is one sentence that says what to do."""
+class CannotListenError(StartFailedError):
+    """The port cannot be opened."""
 
 
 def open_listeners(
@@ -48,11 +48,12 @@ def open_listeners(
     listeners: list[socket.socket] = []
     absent: OSError | None = None
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
+        for family, _, protocol, _, address in dict.fromkeys(found):
             chosen = port or (listeners[0].getsockname()[1] if listeners else 0)
-            place = (str(address[0]), chosen, *address[2:])
+            place = (address[0], chosen, *address[2:])
+            prepare = partial(_prepare, is_alone=has_ipv4 or address[0] not in EVERYWHERE)
             try:
-                listeners.append(_open(family, kind, protocol, place, backlog, has_ipv4))
+                listeners.append(_open(family, protocol, prepare, place, backlog))
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
@@ -66,23 +67,22 @@ def open_listeners(
     return listeners
 
 
+def _prepare(listener: socket.socket, *, is_alone: bool) -> None:
+    """`is_alone`: a listener on IPv6 takes nothing of IPv4."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        # Said either way: what holds otherwise is the system's choice (net.ipv6.bindv6only).
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_alone)
+
+
 def _open(
-    family: int,
-    kind: int,
-    protocol: int,
-    address: tuple[str | int, ...],
-    backlog: int,
-    has_ipv4: bool,
+    family: int, protocol: int, prepare: Callable[[socket.socket], None], place: Any, backlog: int
 ) -> socket.socket:
-    """One listener; `has_ipv4`: IPv4 has one of its own."""
-    listener = socket.socket(family, kind, protocol)
+    """One listener at an address of its family, prepared before it is bound."""
+    listener = socket.socket(family, socket.SOCK_STREAM, protocol)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            # Said either way: what holds otherwise is the system's choice (net.ipv6.bindv6only).
-            is_alone = has_ipv4 or address[0] not in EVERYWHERE
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_alone)
-        listener.bind(address)
+        prepare(listener)
+        listener.bind(place)
         listener.listen(backlog)
         listener.setblocking(False)
     except BaseException:
@@ -120,31 +120,27 @@ def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
 
 
 def _open_unix(path: Path) -> socket.socket:
-    """A socket for this user only, in the place of one that nobody listens at any more.
+    """A socket for this user only, in the place of one that no process listens at any more.
 
     It is named by way of its directory's descriptor: a name may have no more than 107 bytes, a path
     of a state directory may be longer.
     """
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         name = f"/proc/self/fd/{directory}/{path.name}"
         if path.is_socket() and _is_left_behind(name):
             path.unlink()
-        os.fchmod(listener.fileno(), 0o600)  # before it is bound: nobody may slip in
-        listener.bind(name)
-        listener.listen(INTERNAL_BACKLOG)
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
+
+        def prepare(listener: socket.socket) -> None:
+            os.fchmod(listener.fileno(), 0o600)  # before another user can connect
+
+        return _open(socket.AF_UNIX, 0, prepare, name, INTERNAL_BACKLOG)
     finally:
         os.close(directory)
-    return listener
 
 
 def _is_left_behind(name: str) -> bool:
-    """Whether a connection is refused; one that is not taken in time has somebody, if asleep."""
+    """Whether a connection is refused; one that is not taken in time has a listener, if asleep."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_S)
         try:
@@ -157,16 +153,19 @@ def _is_left_behind(name: str) -> bool:
 
 
 def _explain(host: str, port: int, error: OSError, host_key: str, port_key: str) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} of {host} is in use, perhaps by another chatd; "
-            f"end that one or choose another with {port_key}."
-        )
-    if error.errno == errno.EACCES:
-        return f"Port {port} needs privileges; choose one above 1023 with {port_key}."
-    if error.errno == errno.EAFNOSUPPORT:
-        instead = "0.0.0.0" if plain_host(host) in EVERYWHERE else "127.0.0.1"
-        return f"{host} needs IPv6, which this system does not have; set {host_key} to {instead}."
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; set {host_key}."
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"Port {port} of {host} is in use, perhaps by another chatd; "
+                f"end that one or choose another with {port_key}."
+            )
+        case errno.EACCES:
+            return f"Port {port} needs privileges; choose one above 1023 with {port_key}."
+        case errno.EAFNOSUPPORT:
+            instead = "0.0.0.0" if plain_host(host) in EVERYWHERE else "127.0.0.1"
+            return (
+                f"{host} needs IPv6, which this system does not have; set {host_key} to {instead}."
+            )
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine; set {host_key}."
     return f"Port {port} of {host} cannot be opened: {error.strerror}."

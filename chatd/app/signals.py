@@ -1,6 +1,6 @@
 """What the process does about signals, from its first moment to its last.
 
-Whatever would kill it undrained is caught, faults aside:
+Every signal that would kill it undrained is caught, faults aside:
 
     SIGTERM, SIGINT, SIGQUIT     drain; another one ends at once
     SIGHUP                       drain, until there is a reload
@@ -11,16 +11,15 @@ They are caught by handlers, never ignored or blocked, as a program that the dae
 inherit that. Left alone are faults, job control, what does nothing by itself, and what Python
 ignores for every program and gives back to those that it starts (SIGPIPE, SIGXFSZ).
 
-Before the daemon serves, nothing was promised to anybody: a signal that drains ends the process,
+Before the daemon serves, no client was promised anything: a signal that drains ends the process,
 cleanly and at once, from a thread of its own, whatever the main thread waits for (a log that is
 large, a disk that is slow, a FIFO). From then on handlers start the clock of the end, in the main
-thread, and the main task hears of it.
+thread, and the main task is woken.
 
-This is imported before everything else is, and imports next to nothing itself.
+This is imported before everything else, and imports next to nothing itself.
 """
 
 import contextlib
-import enum
 import fcntl
 import os
 import signal
@@ -33,20 +32,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
 NOTED_MAX: Final = 16
-"""Signals that change nothing and wait to be told; beyond: the oldest are forgotten."""
+"""Signals that change nothing and wait to be logged; beyond: the oldest are forgotten."""
 STANDARD_STREAMS: Final = 3
 """A descriptor below is not ours to use, also where a launcher has closed it."""
 EXIT_STOPPED: Final = 0
 
-
-class Reaction(enum.Enum):
-    """What is done about a signal."""
-
-    DRAIN = enum.auto()
-    NOTE = enum.auto()
-
-
-# Who sends these means it: a second one does not wait for the drain.
+# Signals of a person or a service manager: a second one does not wait for the drain.
 INSISTENT: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 DRAINS: Final = INSISTENT | {
     signal.SIGHUP,  # a reload will take this one away
@@ -55,7 +46,7 @@ DRAINS: Final = INSISTENT | {
 }
 LEFT_ALONE: Final = frozenset(
     {
-        *(signal.SIGKILL, signal.SIGSTOP),  # nobody can catch them
+        *(signal.SIGKILL, signal.SIGSTOP),  # they cannot be caught
         *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
         *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
         *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
@@ -65,7 +56,7 @@ LEFT_ALONE: Final = frozenset(
 )
 
 
-class End(Protocol):
+class ProcessEnd(Protocol):
     """The end of the process, in time."""
 
     def begin(self) -> None:
@@ -83,30 +74,30 @@ class Signals:
     def __init__(self) -> None:
         """From now on they are caught."""
         self._on_early_stop: Callable[[str], None] = _complain
-        self._end: End | None = None
+        self._end: ProcessEnd | None = None
         self._stopped_by: int | None = None
         self._insisted = False
         self._noted: deque[int] = deque(maxlen=NOTED_MAX)
-        self._wake: Callable[[], None] = _nobody
+        self._wake: Callable[[], None] = _wake_nothing
         self._passing = threading.Lock()  # held while the process passes from starting to serving
         self._is_starting = True
-        self._reactions = _reactions()
+        self._draining = frozenset(filter(_drains, DRAINS))
         # What the launcher has blocked would never come, and would be blocked for our programs too.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         reading, self._writing = _pipe()
-        for number in self._reactions:
+        for number in signal.valid_signals() - LEFT_ALONE:
             signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         threading.Thread(
             target=self._watch_the_start, args=[reading], name="chatd-signals", daemon=True
         ).start()
 
-    def tell_early_stops(self, on_early_stop: Callable[[str], None]) -> None:
-        """What to do, in a thread, before the process ends as it was stopped while it started: it
-        is given the name of the signal. Until this is called, a line is written."""
-        self._on_early_stop = on_early_stop
+    def on_early_stop(self, notify: Callable[[str], None]) -> None:
+        """Have `notify` called in a thread, with the name of the signal, before a signal ends the
+        process while it starts. Until this is called, a line is written."""
+        self._on_early_stop = notify
 
-    def begin_serving(self, end: End) -> None:
+    def begin_serving(self, end: ProcessEnd) -> None:
         """From now on the main task carries a stop out; `end` sees that it does so in time."""
         with self._passing:
             self._is_starting = False
@@ -118,13 +109,12 @@ class Signals:
 
     @contextlib.contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, this is called, in a handler, when `noted` or `stopped_by` has
-        something new to tell."""
+        """While the block runs, a handler calls `wake` when `noted` or `stopped_by` has news."""
         self._wake = wake
         try:
             yield
         finally:
-            self._wake = _nobody
+            self._wake = _wake_nothing
 
     def noted(self) -> list[str]:
         """The names of the signals that came and changed nothing; each is given once."""
@@ -136,11 +126,10 @@ class Signals:
         return None if self._stopped_by is None else _name(self._stopped_by)
 
     def _on_signal(self, number: int, _frame: "FrameType | None") -> None:
-        match self._reactions[number]:
-            case Reaction.NOTE:
-                self._noted.append(number)
-            case Reaction.DRAIN:
-                self._drain(number)
+        if number in self._draining:
+            self._drain(number)
+        else:
+            self._noted.append(number)
         self._wake()
 
     def _drain(self, number: int) -> None:
@@ -158,7 +147,7 @@ class Signals:
         """Python's handlers wait for the main thread; this one hears of a signal at once."""
         while numbers := os.read(reading, 64):
             for number in numbers:
-                if self._reactions.get(number) is Reaction.DRAIN:
+                if number in self._draining:
                     with self._passing:
                         if self._is_starting:
                             self._stop_early(number)
@@ -171,17 +160,11 @@ class Signals:
             os._exit(EXIT_STOPPED)
 
 
-def _reactions() -> dict[int, Reaction]:
-    """What to do about each signal. What a launcher has ignored (`nohup`, or a shell for what runs
-    in its background) ends nothing, unless it is a plain order to stop."""
-    reactions: dict[int, Reaction] = {}
-    for number in signal.valid_signals() - LEFT_ALONE:
-        drains = number in DRAINS and (
-            signal.getsignal(number) is not signal.SIG_IGN
-            or number in (signal.SIGTERM, signal.SIGINT)
-        )
-        reactions[number] = Reaction.DRAIN if drains else Reaction.NOTE
-    return reactions
+def _drains(number: int) -> bool:
+    """What a launcher has ignored (`nohup`, or a shell for what runs in its background) ends
+    nothing, unless it is a plain order to stop."""
+    is_ignored = signal.getsignal(number) is signal.SIG_IGN
+    return not is_ignored or number in (signal.SIGTERM, signal.SIGINT)
 
 
 def _pipe() -> tuple[int, int]:
@@ -194,8 +177,8 @@ def _pipe() -> tuple[int, int]:
     return reading, writing
 
 
-def _nobody() -> None:
-    """Whom to wake where nobody waits."""
+def _wake_nothing() -> None:
+    """The wake-up where no task waits."""
 
 
 def _complain(name: str) -> None:

@@ -1,4 +1,4 @@
-"""How the daemon is: for the health endpoint in a word, for readiness with reasons (SPEC 8)."""
+"""The health of the daemon: in a word for the public endpoint, with reasons for readiness."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,8 +8,8 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
-from chatd.net.http.app import Health
 from chatd.net.http.internal import Reason
+from chatd.net.http.public import Health
 from chatd.service.clients import Clients
 
 STARTING = Reason("starting", "The door is not open yet.")
@@ -25,10 +25,7 @@ NOT_READ = Reason("storage_read_error", "The disk did not give what was last rea
 
 
 class DaemonStatus:
-    """What the endpoints tell.
-
-    Who opens the door sets `is_open`, who begins to end the daemon `is_draining`.
-    """
+    """What the endpoints show. `serve` sets `is_open` and `is_draining`."""
 
     def __init__(
         self, clients: Clients, log: LogService, damage: DamageFound, answering: Answering
@@ -51,7 +48,7 @@ class DaemonStatus:
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
     def reasons(self) -> Sequence[Reason]:
-        """All that is amiss, the gravest first."""
+        """All that is wrong, the gravest first."""
         reasons = []
         if self.is_draining:
             reasons.append(DRAINING)

@@ -1,4 +1,4 @@
-"""Who runs under whom (DESIGN, "Actors and supervision"): the daemon's tasks, as one tree.
+"""The daemon's tasks as one tree of supervisors (docs/architecture, "Actors").
 
     chatd                     one for one
       flusher, deadlines, readiness
@@ -11,11 +11,11 @@
       answers
       snapshots, upkeep
 
-Connections are not here: each is a task of the front door, and is never started again. A supervisor
-that has started its children too often gives up, and with the root one the daemon ends.
+Connections are not here: each is a task of the listener, and is never started again. A supervisor
+that has started its children too often gives up; where the root gives up, the daemon ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
@@ -25,7 +25,6 @@ from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.observe import ActorCrashed, EventLog, InternalError
-from chatd.observe.clock import wall_ms
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
@@ -76,15 +75,17 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
 
 
 async def _ready(
-    run: Callable[[], object], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    run: Callable[[], Awaitable[object]],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """A child that nobody has to wait for."""
+    """A child that is ready as soon as it runs."""
     task_status.started()
-    await run()  # type: ignore[misc]  # an async function; partial hides that
+    await run()
 
 
 async def _once_open(parts: Parts, databases: Supervisor) -> None:
-    """Open the sessions with db-mcps; before the door is open nobody can ask them anyway."""
+    """Open the sessions with db-mcps once the port is open: no client can ask them before."""
     await parts.door.is_open.wait()
     await databases.run()
 
@@ -106,13 +107,13 @@ class _Messages:
             self._ledger,
             parts.mailbox,
             parts.effects,
-            wall_ms,
+            parts.clock,
             task_status=task_status,
         )
         parts.acted.set()
 
     async def _recover(self) -> None:
-        """Take up from the log, and give readers what it has and they were not given."""
+        """Take up from the log, and publish what it has and readers have not seen."""
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
         parts.machine.restore(
@@ -125,16 +126,14 @@ class _Messages:
                     room, before=None, after=seen, limit=PAGE, thread_id=None
                 )
                 for message in page.messages:
-                    parts.effects.publish(message)
+                    parts.publisher.publish(message)
 
 
 async def _presence(parts: Parts) -> None:
-    board = parts.presence
-    machine = board.revive(trio.current_time())
-    await run_machine(machine, parts.presence_mailbox, board, wall_ms)
+    machine = parts.presence.revive(trio.current_time())
+    await run_machine(machine, parts.presence_mailbox, parts.presence, parts.clock.wall_ms)
 
 
 async def _typing(parts: Parts) -> None:
-    board = parts.typing
-    machine = board.revive(trio.current_time())
-    await run_machine(machine, parts.typing_mailbox, board, wall_ms)
+    machine = parts.typing.revive(trio.current_time())
+    await run_machine(machine, parts.typing_mailbox, parts.typing, parts.clock.wall_ms)

@@ -1,8 +1,8 @@
-"""What has to be done from time to time: the index of the search, retention, a failing disk.
+"""What is done from time to time: the index of the search, retention, looking at a failing disk.
 
-A log whose files were removed or replaced under the daemon is met here within a second, also where
-nobody writes. The daemon then stays, and refuses: it holds the only copy of what was removed, which
-a start would not find, and goes on by itself where the same files come back.
+A log whose files were removed or replaced under the daemon is noticed here within a second, without
+a commit too. The daemon then stays and refuses messages: it holds the only copy of what was
+removed, which a start would not find. It goes on by itself where the same files come back.
 """
 
 import math
@@ -17,10 +17,10 @@ from chatd.observe import EventLog, FileRenewed, LogDisplaced, LogReturned, Stor
 from chatd.store import CommitFailed, StoreClosed, StoreLocked, StoreReadFailed
 from chatd.wire.codes import Code
 
-ROUND_S = 1.0  # between two looks at what there is to do
+ROUND_S = 1.0  # between two rounds
 INDEX_S = 0.05  # of a round, for the index of the search: commits wait for it
 AGAIN_S = 60.0  # between two lines about a disk that fails in the same way
-RETENTION_S = 60.0  # between two looks for messages that are too old or too many
+RETENTION_S = 60.0  # between two searches for messages that are too old or too many
 
 
 class Upkeep:
@@ -34,26 +34,26 @@ class Upkeep:
         ages: Ages,
         event_log: EventLog,
     ) -> None:
-        """`renew` makes files again that are gone, and names them; it may block. `ages` are
-        looked at, so that a clock which jumps is seen to."""
+        """`renew` makes files again that are gone, and names them; it may block. Reading `ages` now
+        and then reports a jump of the clock."""
         self._ages = ages
         self._log = log
         self._retention = retention
         self._renew = renew
         self._event_log = event_log
-        self._told: StoreFailed | None = None
-        self._told_s = -math.inf
+        self._reported: StoreFailed | None = None
+        self._reported_s = -math.inf
         self._displaced: str | None = None
 
     async def run(self) -> None:
-        """Do what there is to do, until cancelled."""
+        """Go round until cancelled."""
         retention_s = trio.current_time() if self._retention.is_on else math.inf
         while True:
             now_s = trio.current_time()
             self._ages.now_ms()
             try:
                 if self._log.is_failing:
-                    await self._log.commit(())  # where nobody writes, who else would notice
+                    await self._log.commit(())  # no commit of a client may come and notice
                 await self._log.index_until(now_s + INDEX_S)
                 for name in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
                     self._event_log.record(FileRenewed(name))
@@ -62,25 +62,25 @@ class Upkeep:
                     await self._retention.run()
             except CommitFailed as error:
                 if not error.is_displaced:
-                    self._tell(StoreFailed(error.code, error.what), now_s)
+                    self._report(StoreFailed(error.code, error.what), now_s)
             except OSError as error:
-                self._tell(StoreFailed(Code.STORAGE_ERROR, f"lock, mark: {error.strerror}"), now_s)
+                self._report(
+                    StoreFailed(Code.STORAGE_ERROR, f"lock, mark: {error.strerror}"), now_s
+                )
             except StoreLocked as error:
-                self._tell(StoreFailed(Code.STORAGE_ERROR, str(error)), now_s)
-            except StoreReadFailed:
-                pass  # who reads the log has told of it
-            except StoreClosed:
-                pass  # the daemon ends, or the writer is being started again
-            self._tell_of_place()
+                self._report(StoreFailed(Code.STORAGE_ERROR, str(error)), now_s)
+            except (StoreReadFailed, StoreClosed):
+                pass  # reported by the readers; or the daemon ends, or the writer starts again
+            self._report_place()
             await trio.sleep(ROUND_S)
 
-    def _tell(self, failed: StoreFailed, now_s: float) -> None:
-        """What lasts is told now and then, not each second."""
-        if failed != self._told or now_s - self._told_s >= AGAIN_S:
-            self._told, self._told_s = failed, now_s
+    def _report(self, failed: StoreFailed, now_s: float) -> None:
+        """A failure that lasts is reported now and then, not each second."""
+        if failed != self._reported or now_s - self._reported_s >= AGAIN_S:
+            self._reported, self._reported_s = failed, now_s
             self._event_log.record(failed)
 
-    def _tell_of_place(self) -> None:
+    def _report_place(self) -> None:
         displaced = self._log.displaced
         if displaced is not None and self._displaced is None:
             self._event_log.record(LogDisplaced(displaced))

@@ -1,36 +1,33 @@
-"""Who somebody is, and which rooms they may use: tokens, keys, directories (SPEC 2).
+"""Who a user is, and which rooms the user may use: tokens, keys, directories.
 
-Synchronous, with the time as an argument; it knows no configuration, transport, log or clock.
-Nothing here writes or repeats a token or a secret.
+It takes the time as an argument, and knows no configuration, transport, log or clock. Nothing here
+writes or repeats a token or a secret.
 """
 
-from chatd.auth.backoff import FailureBackoff
-from chatd.auth.candidates import pick_token
-from chatd.auth.directory import (
-    ClaimDirectory,
-    Directory,
-    DirectoryFailed,
-    FileDirectory,
-    FileEntry,
-    Grant,
+from chatd.auth.authenticator import (
+    Admitted as Admitted,
+    Authenticator as Authenticator,
+    Credentials as Credentials,
 )
-from chatd.auth.keyfile import load_or_create_secret, load_secret
-from chatd.auth.mint import mint
-from chatd.auth.tokens import Identity, TokenRefused, Verifier
-
-__all__ = [
-    "ClaimDirectory",
-    "Directory",
-    "DirectoryFailed",
-    "FailureBackoff",
-    "FileDirectory",
-    "FileEntry",
-    "Grant",
-    "Identity",
-    "TokenRefused",
-    "Verifier",
-    "load_or_create_secret",
-    "load_secret",
-    "mint",
-    "pick_token",
-]
+from chatd.auth.backoff import FailureBackoff as FailureBackoff
+from chatd.auth.candidates import pick_token as pick_token
+from chatd.auth.directories import (
+    ClaimDirectory as ClaimDirectory,
+    FileDirectory as FileDirectory,
+    FileEntry as FileEntry,
+)
+from chatd.auth.directory import (
+    Directory as Directory,
+    DirectoryFailed as DirectoryFailed,
+    Grant as Grant,
+)
+from chatd.auth.keyfile import (
+    load_or_create_secret as load_or_create_secret,
+    load_secret as load_secret,
+)
+from chatd.auth.mint import mint as mint
+from chatd.auth.tokens import (
+    Identity as Identity,
+    TokenRefused as TokenRefused,
+    Verifier as Verifier,
+)

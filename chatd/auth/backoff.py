@@ -1,9 +1,9 @@
-"""How long an address waits after authentications that failed (SPEC 2). A pure machine.
+"""How long an address waits after authentications that failed: a pure machine.
 
 For each address: `free_failures` cost nothing; then each failure doubles the wait, from `base_s`
 up to `cap_s`; a success, or `forget_after_s` without a failure, and the address is unknown again.
 It spares the daemon work and does not guard the secret, which nobody guesses: so one good token
-clears its address, and people behind one NAT suffer little from a broken client beside them.
+clears its address, and a broken client does little harm to others behind the same NAT.
 """
 
 from collections import OrderedDict
@@ -20,6 +20,7 @@ class _Failures:
     wait_s: float
 
 
+@attrs.define(kw_only=True)
 class FailureBackoff:
     """Failures by address. All times are seconds of one monotonic clock, given by the caller.
 
@@ -28,37 +29,21 @@ class FailureBackoff:
     forget_after_s: quiet time after which failures no longer count; at least `cap_s`, or an
         address would be forgotten while it waits (ValueError).
     max_addresses: addresses that are remembered; beyond it the one that failed longest ago is
-        forgotten, so that memory is bounded whoever comes.
+        forgotten, so that memory is bounded.
     """
 
-    __slots__ = (
-        "_base_s",
-        "_by_address",
-        "_cap_s",
-        "_forget_after_s",
-        "_free_failures",
-        "_max_addresses",
-    )
+    free_failures: int = 10
+    base_s: float = 1.0
+    cap_s: float = 60.0
+    forget_after_s: float = 600.0
+    max_addresses: int = 10_000
+    _by_address: OrderedDict[str, _Failures] = attrs.field(init=False, factory=OrderedDict)
 
-    def __init__(
-        self,
-        *,
-        free_failures: int,
-        base_s: float,
-        cap_s: float,
-        forget_after_s: float,
-        max_addresses: int,
-    ) -> None:
-        if free_failures < 0 or max_addresses < 1:
+    def __attrs_post_init__(self) -> None:
+        if self.free_failures < 0 or self.max_addresses < 1:
             raise ValueError("free_failures is at least 0, and max_addresses at least 1")
-        if not 0 < base_s <= cap_s <= forget_after_s:
+        if not 0 < self.base_s <= self.cap_s <= self.forget_after_s:
             raise ValueError("waits need 0 < base_s <= cap_s <= forget_after_s")
-        self._free_failures = free_failures
-        self._base_s = base_s
-        self._cap_s = cap_s
-        self._forget_after_s = forget_after_s
-        self._max_addresses = max_addresses
-        self._by_address: OrderedDict[str, _Failures] = OrderedDict()  # longest ago first
 
     def __len__(self) -> int:
         """The number of addresses that are remembered."""
@@ -69,13 +54,13 @@ class FailureBackoff:
         self._forget_quiet(now_s)
         failures = self._by_address.get(address)
         if failures is None:
-            if len(self._by_address) >= self._max_addresses:
+            if len(self._by_address) >= self.max_addresses:
                 self._by_address.popitem(last=False)
             failures = self._by_address[address] = _Failures(0, now_s, 0.0)
         failures.count += 1
         failures.last_at_s = now_s
-        if failures.count > self._free_failures:
-            failures.wait_s = next_wait_s(failures.wait_s, self._base_s, self._cap_s)
+        if failures.count > self.free_failures:
+            failures.wait_s = next_wait_s(failures.wait_s, self.base_s, self.cap_s)
         self._by_address.move_to_end(address)
 
     def record_success(self, address: str) -> None:
@@ -93,6 +78,6 @@ class FailureBackoff:
         """Forget from the front those that were quiet; each was put in once, so this is cheap."""
         while self._by_address:
             address, failures = next(iter(self._by_address.items()))
-            if now_s - failures.last_at_s < self._forget_after_s:
+            if now_s - failures.last_at_s < self.forget_after_s:
                 return
             del self._by_address[address]

@@ -1,4 +1,4 @@
-"""Where a token may stand in a handshake, and which one counts (SPEC 2)."""
+"""Where a token may stand in a handshake, and which one counts."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,28 +1,15 @@
-"""Which rooms a user may use: directories that need no waiting (SPEC 2).
+"""The port behind which a user becomes the rooms that the user may use.
 
-A directory answers for an identity that was verified before. It gives grants or fails; there is no
-"perhaps", and who asks treats a failure as a refusal. How long an answer is kept is the caller's
-business. A source behind a network will answer to the same names, asynchronously, beside these.
+A directory answers for an identity that was verified before. It gives grants or fails, and the
+caller treats a failure as a refusal. How long an answer is kept is the caller's business.
 """
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 
-from chatd.auth.display import display_text
-from chatd.auth.tokens import Identity, TokenRefused
-from chatd.wire.codes import Code
-from chatd.wire.identifiers import is_connection_id
-
-CLAIMED_ROOMS: Final = 1000
-"""Entries of the list in a token (our choice; a token of 8 KiB has no place for more). A longer
-one is refused as a whole: a list that was cut would lose rooms where nobody looks for the cause."""
-
-EVERYBODY: Final = "*"
-
-_NO_ROOMS: Final[Mapping[str, "Grant"]] = MappingProxyType({})
+from chatd.auth.tokens import Identity
 
 
 @attrs.frozen
@@ -40,129 +27,14 @@ class DirectoryFailed(Exception):
 class Directory(Protocol):
     """A source of grants."""
 
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
+    def grants_now(self, identity: Identity) -> Mapping[str, Grant] | None:
+        """As `grants`; None where the directory would have to wait."""
+        ...
+
+    async def grants(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms of `identity` by connectionId, in the order in which to show them.
 
         The mapping may be shared between users and is not to be changed. Raises DirectoryFailed,
         and TokenRefused where it is the token that is at fault: no retry helps then.
         """
         ...
-
-
-def claim_path(path: str) -> tuple[str, ...]:
-    """The keys of a dotted path into a token's claims; ValueError if one of them is empty."""
-    keys = tuple(path.split("."))
-    if not all(keys):
-        raise ValueError(
-            f"the claim {path!r} is not a dotted path such as app_metadata.connections"
-        )
-    return keys
-
-
-class ClaimDirectory:
-    """The rooms that the token lists at a dotted path, `app_metadata.connections` say.
-
-    An entry is a connectionId, or an object `{id, title?}`. Entries that are neither are passed
-    over, for whoever issues tokens may know more kinds than we do; of two for one room the first
-    counts. No claim, or null, is no room. With what is there and is no list, or one of more than
-    `CLAIMED_ROOMS` entries, the token is an invalid one.
-
-    With Supabase keep the list where users cannot write it: `user_metadata` they can.
-    """
-
-    __slots__ = ("_keys", "_path")
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._keys = claim_path(path)
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        entries: Any = identity.claims
-        for key in self._keys:
-            if entries is None:
-                break
-            if not isinstance(entries, Mapping):
-                raise self._refused("lies inside no object")
-            entries = entries.get(key)
-        if entries is None:
-            return _NO_ROOMS
-        if not isinstance(entries, list):
-            raise self._refused("is not a list")
-        if len(entries) > CLAIMED_ROOMS:
-            raise self._refused(f"lists more than {CLAIMED_ROOMS} rooms")
-        grants: dict[str, Grant] = {}
-        for entry in entries:
-            grant = _claimed_grant(entry)
-            if grant is not None:
-                grants.setdefault(grant.connection_id, grant)
-        return grants
-
-    def _refused(self, why: str) -> TokenRefused:
-        return TokenRefused(Code.TOKEN_INVALID, f"The token's claim {self._path} {why}.")
-
-
-def _claimed_grant(entry: object) -> Grant | None:
-    title: str | None = None
-    if isinstance(entry, dict):
-        title = display_text(entry.get("title"))
-        entry = entry.get("id")
-    if isinstance(entry, str) and is_connection_id(entry):
-        return Grant(entry, title)
-    return None
-
-
-def _users(value: Iterable[str]) -> frozenset[str] | Literal["*"]:
-    if isinstance(value, str):
-        if value != EVERYBODY:  # as a collection it would be its letters
-            raise ValueError(f"users is a list of user ids, or {EVERYBODY!r} for everybody")
-        return EVERYBODY
-    users = frozenset(value)
-    return EVERYBODY if EVERYBODY in users else users
-
-
-@attrs.frozen
-class FileEntry:
-    """One connection of the configuration file: its title, and the user ids that may use it.
-
-    The title is shown as `display_text` has it.
-    `users` is a collection of user ids, or "*" (also as one of them) for everybody with a valid
-    token; another string is a ValueError.
-    """
-
-    title: str | None = attrs.field(converter=display_text)
-    users: frozenset[str] | Literal["*"] = attrs.field(converter=_users)
-
-
-class FileDirectory:
-    """The rooms of the configuration file, by connectionId; worked out once, at the start.
-
-    Raises ValueError for a key that is no connectionId.
-    """
-
-    __slots__ = ("_of_everybody", "_of_user")
-
-    def __init__(self, connections: Mapping[str, FileEntry]) -> None:
-        named: set[str] = set()
-        for connection_id, entry in connections.items():
-            if not is_connection_id(connection_id):
-                raise ValueError(
-                    f"{connection_id!r:.160} is no connectionId: "
-                    "1 to 128 printable ASCII characters that open no HTML tag"
-                )
-            if entry.users != EVERYBODY:
-                named |= entry.users
-        self._of_everybody = _granted(connections, None)
-        self._of_user = {user_id: _granted(connections, user_id) for user_id in named}
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        return self._of_user.get(identity.user_id, self._of_everybody)
-
-
-def _granted(connections: Mapping[str, FileEntry], user_id: str | None) -> Mapping[str, Grant]:
-    return MappingProxyType(
-        {
-            connection_id: Grant(connection_id, entry.title)
-            for connection_id, entry in connections.items()
-            if entry.users == EVERYBODY or user_id in entry.users
-        }
-    )

@@ -1,8 +1,8 @@
-"""Text that other people are shown: names of users, titles of rooms.
+"""Text that is shown to others: names of users, titles of rooms.
 
-It comes from profiles that users edit themselves, so it is made harmless to show, and is never a
-reason to trust anybody (SPEC 2). The markup rule is applied to it where it is delivered
-(`chatd.chat.markup`): what is kept follows a change of that rule.
+It comes from profiles that users edit themselves, so it is made harmless to show, and proves
+nothing about a user. The markup rule is applied to it where it is delivered (`chatd.chat.markup`):
+what is kept follows a change of that rule.
 """
 
 import re
@@ -34,5 +34,5 @@ def display_text(value: object) -> str | None:
         return None
     line = " ".join(_UNSEEN.sub("", value).split())[:DISPLAY_TEXT_CHARS].rstrip()
     if not any(character.isprintable() for character in line.replace(" ", "")):
-        return None  # joiners alone, say: a name that nobody could see
+        return None  # joiners alone, say: a name that does not show
     return line

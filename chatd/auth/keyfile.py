@@ -1,4 +1,4 @@
-"""The secret that chatd generates for itself where none is configured (SPEC 8).
+"""The secret that chatd generates for itself where none is configured.
 
 It lies in a file of its own in the state directory, readable by its owner only, and is the same at
 the next start, so that tokens outlive a restart. Synchronous: it is read once, before anything
@@ -25,11 +25,11 @@ _FILE_BYTES: Final = 4096
 def load_or_create_secret(path: Path) -> str:
     """The secret in the file `path`, which is made, with its directory, if it is not there.
 
-    The file is there whole or not at all, whatever is killed when; of several that start at once
+    The file is whole or not there, whatever is killed when; of several processes that start at once
     one makes it, and all return what it wrote. Raises ValueError, with a sentence that says what
     to do, for a file that others may read or write, or that holds no good secret, and OSError
-    where the disk refuses. Made by root it belongs to the owner of its directory, who the daemon
-    runs as.
+    where the disk refuses. Made by root it belongs to the owner of its directory, as
+    whom the daemon runs.
     """
     try:
         return load_secret(path)
@@ -68,7 +68,7 @@ def load_secret(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
-    """Leave a whole secret at `path`, ours or that of somebody who was quicker."""
+    """Leave a whole secret at `path`, ours or that of a process that was quicker."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp: O_EXCL and mode 0600 from the first instant, whatever the umask
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import jwt
 
-from chatd.auth.directory import claim_path
+from chatd.auth.directories import claim_path
 from chatd.auth.display import display_text
 from chatd.auth.keys import HS256, bound_secret
 from chatd.auth.tokens import LATEST_DATE_S

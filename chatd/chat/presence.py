@@ -15,26 +15,21 @@ back and is what graces go by, `wall_ms` may, and is what people are shown.
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import Any, TypeAlias, assert_never
 
 import attrs
 
+from chatd.wire.names import PresenceStatus
+
 GRACE_S = 10.0  # between the last socket's end and offline
 
 
-class Status(StrEnum):
-    """How present a user is, the most present first; the words are those of the wire."""
-
-    ONLINE = "online"
-    AWAY = "away"
-    OFFLINE = "offline"
+_RANKS = {status: rank for rank, status in enumerate(PresenceStatus)}
 
 
-_RANKS = {status: rank for rank, status in enumerate(Status)}
-
-
-def most_present(statuses: Iterable[Status], default: Status = Status.OFFLINE) -> Status:
+def most_present(
+    statuses: Iterable[PresenceStatus], default: PresenceStatus = PresenceStatus.OFFLINE
+) -> PresenceStatus:
     """The one that counts where a user has several."""
     return min(statuses, key=_RANKS.__getitem__, default=default)
 
@@ -47,7 +42,7 @@ class Arrive:
     connection_id: str
     user_id: str
     name: str | None
-    status: Status = Status.ONLINE
+    status: PresenceStatus = PresenceStatus.ONLINE
 
 
 @attrs.define
@@ -65,19 +60,19 @@ class Declare:
     origin: Any
     socket: Hashable
     connection_id: str
-    status: Status
+    status: PresenceStatus
 
 
 Command: TypeAlias = Arrive | Depart | Declare
 
 
 @attrs.frozen
-class Entry:
+class PresenceEntry:
     """What is shown of a user in a room. `last_seen_ms` is the time of the last sign."""
 
     user_id: str
     name: str | None
-    status: Status
+    status: PresenceStatus
     last_seen_ms: int
 
 
@@ -86,7 +81,7 @@ class PresenceChanged:
     """All sockets in the room are notified, but the one that was the cause, if there was one."""
 
     connection_id: str
-    entry: Entry
+    entry: PresenceEntry
     cause: Hashable | None
 
 
@@ -95,7 +90,7 @@ class Declared:
     """The answer to a `Declare`: the status that counts for the user now."""
 
     command: Declare
-    status: Status
+    status: PresenceStatus
 
 
 Effect: TypeAlias = PresenceChanged | Declared
@@ -106,25 +101,27 @@ class _User:
 
     __slots__ = ("last_seen_ms", "name", "resting", "sockets", "user_id")
 
-    def __init__(self, user_id: str, name: str | None, resting: Status, last_seen_ms: int) -> None:
+    def __init__(
+        self, user_id: str, name: str | None, resting: PresenceStatus, last_seen_ms: int
+    ) -> None:
         self.user_id = user_id
         self.name = name
         self.last_seen_ms = last_seen_ms
-        self.sockets: dict[Hashable, Status] = {}
+        self.sockets: dict[Hashable, PresenceStatus] = {}
         self.resting = resting  # what counts while there is no socket
 
     @property
-    def status(self) -> Status:
+    def status(self) -> PresenceStatus:
         return most_present(self.sockets.values(), self.resting)
 
     @property
-    def shown(self) -> tuple[Status, str | None]:
+    def shown(self) -> tuple[PresenceStatus, str | None]:
         """What a change is a change of; the name of somebody who is unseen does not matter."""
         status = self.status
-        return status, None if status is Status.OFFLINE else self.name
+        return status, None if status is PresenceStatus.OFFLINE else self.name
 
-    def entry(self) -> Entry:
-        return Entry(self.user_id, self.name, self.status, self.last_seen_ms)
+    def entry(self) -> PresenceEntry:
+        return PresenceEntry(self.user_id, self.name, self.status, self.last_seen_ms)
 
 
 class Presence:
@@ -158,8 +155,8 @@ class Presence:
             room, user_id = next(iter(self._graces))
             del self._graces[room, user_id]
             user = self._rooms[room][user_id]
-            if user.resting is not Status.OFFLINE:
-                user.resting = Status.OFFLINE
+            if user.resting is not PresenceStatus.OFFLINE:
+                user.resting = PresenceStatus.OFFLINE
                 effects.append(PresenceChanged(room, user.entry(), None))
             self._forget(room, user_id)
         return effects
@@ -170,7 +167,7 @@ class Presence:
 
     def sign(self, connection_id: str, user_id: str, wall_ms: int) -> None:
         """A user gave a sign in a room, which changes nothing else: a message, typing. May be
-        called between two batches, by whoever knows of it; of who is not there nothing is kept."""
+        called between two batches. Of a user who is not there nothing is kept."""
         user = self._rooms.get(connection_id, {}).get(user_id)
         if user is not None:
             user.last_seen_ms = wall_ms
@@ -180,10 +177,10 @@ class Presence:
         user = self._rooms.get(connection_id, {}).get(user_id)
         return None if user is None else user.last_seen_ms
 
-    def room(self, connection_id: str) -> list[Entry]:
+    def room(self, connection_id: str) -> list[PresenceEntry]:
         """Who is seen in a room."""
         users = self._rooms.get(connection_id, {}).values()
-        return [user.entry() for user in users if user.status is not Status.OFFLINE]
+        return [user.entry() for user in users if user.status is not PresenceStatus.OFFLINE]
 
     def rooms(self) -> Iterator[str]:
         """The rooms in which somebody may be seen."""
@@ -211,7 +208,7 @@ class Presence:
         try:
             for room, entries in dict(frozen).items():  # type: ignore[call-overload]  # checked
                 for user_id, name, status, last_seen_ms in entries:
-                    user = _User(str(user_id), name, Status(status), int(last_seen_ms))
+                    user = _User(str(user_id), name, PresenceStatus(status), int(last_seen_ms))
                     presence._rooms.setdefault(str(room), {})[user.user_id] = user
                     presence._graces[str(room), user.user_id] = now_s + GRACE_S
         except (TypeError, ValueError) as error:
@@ -223,7 +220,7 @@ class Presence:
         users = self._rooms.setdefault(room, {})
         user = users.get(user_id)
         if user is None:
-            user = users[user_id] = _User(user_id, command.name, Status.OFFLINE, wall_ms)
+            user = users[user_id] = _User(user_id, command.name, PresenceStatus.OFFLINE, wall_ms)
         before = user.shown
         user.name = command.name
         user.last_seen_ms = wall_ms
@@ -252,7 +249,7 @@ class Presence:
         room = command.connection_id
         user = self._users_of.get((command.socket, room))
         if user is None:
-            effects.append(Declared(command, Status.OFFLINE))
+            effects.append(Declared(command, PresenceStatus.OFFLINE))
             return
         before = user.shown
         user.last_seen_ms = wall_ms

@@ -1,4 +1,4 @@
-"""A message in its form on the wire, dumped once for all its receivers (docs/protocol, "Messages").
+"""A message in its form on the wire, rendered once for all clients that get it.
 
 What people or databases wrote goes out under the markup rule: content, name, context and the
 sentence of an error. Ids and the rows and columns of an answer are delivered as they are.
@@ -12,16 +12,16 @@ import orjson
 from chatd.chat.ids import WRITTEN_CHARS, written_id
 from chatd.chat.markup import Markup, in_all, neutralise
 from chatd.chat.records import Message
-
-STATUS_SENT = "sent"
-STATUS_DELIVERED = "delivered"
-STATUS_DAMAGED = "damaged"
+from chatd.wire.encoder import encode
+from chatd.wire.events import NULL, PublishedMessage
+from chatd.wire.names import MessageStatus
 
 DAMAGED_SENTENCE = "This message cannot be read: its record on the server's disk is damaged."
 DAMAGED_PART_SENTENCE = (
     "A part of this message cannot be read: its record on the server's disk is damaged."
 )
 
+_SENT, _DELIVERED, _DAMAGED = MessageStatus  # to look a member up costs 0.2 us
 _ERROR = b'"error":{'  # in the JSON of an answer that failed; text in cells has its quotes escaped
 _PLAIN = re.compile(rb'[\w",.:{}\[\] -]*')  # a context in which no rule finds anything to change
 
@@ -29,42 +29,48 @@ _PLAIN = re.compile(rb'[\w",.:{}\[\] -]*')  # a context in which no rule finds a
 def message_json(message: Message, markup: Markup, delivered: bool = False) -> bytes:
     """The payload of `chat:message` as JSON, with the markup rule applied to its text.
 
-    `delivered`: somebody else than the author has acknowledged it. What is damaged is shown as far
-    as it can be read, with that in its `status` and `error`.
+    `delivered`: a user other than the author has acknowledged it. What is damaged is rendered as
+    far as it can be read, and its `status` and `error` say so.
     """
-    payload: dict[str, Any] = {
-        "messageId": message.message_id[:WRITTEN_CHARS],
-        "connectionId": message.connection_id,
-        "userId": message.user_id,
-        "content": markup(message.content),
-        "timestamp": message.timestamp_ms,
-        "status": STATUS_DELIVERED if delivered else STATUS_SENT,
-        "seq": message.seq,
-    }
-    if "<" in message.user_id:  # of a log from before ids were held to the rule
-        payload["userId"] = neutralise(message.user_id)
-    if message.name is not None:
-        payload["name"] = markup(message.name)
-    if message.context is not None:
-        payload["context"] = _context(message.context, markup)
-    if message.thread_id is not None:
-        payload["threadId"] = message.thread_id
-    if message.reply_to is not None:
-        payload["replyTo"] = written_id(message.reply_to)
+    status = _DELIVERED if delivered else _SENT
+    user_id, answer, error = message.user_id, None, None
+    if "<" in user_id:  # of a log from before ids were held to the rule
+        user_id = neutralise(user_id)
     if message.answer is not None:
-        payload["answer"] = orjson.Fragment(message.answer)
-        if _ERROR in message.answer:
-            answer = orjson.loads(message.answer)
-            error = answer.get("error")
-            if isinstance(error, dict):
-                answer["error"] = error_fields(error, markup)
-                payload["answer"] = answer
-                payload["error"] = answer["error"].get("message")
+        answer, error = _answer(message.answer, markup)
     if message.is_damaged:
+        status = _DAMAGED
         is_whole_text = message.content != DAMAGED_SENTENCE
-        payload["status"] = STATUS_DAMAGED
-        payload["error"] = DAMAGED_PART_SENTENCE if is_whole_text else DAMAGED_SENTENCE
-    return orjson.dumps(payload)
+        error = DAMAGED_PART_SENTENCE if is_whole_text else DAMAGED_SENTENCE
+    return encode(
+        PublishedMessage(
+            message.message_id[:WRITTEN_CHARS],
+            message.connection_id,
+            user_id,
+            markup(message.content),
+            message.timestamp_ms,
+            status,
+            message.seq,
+            None if message.name is None else markup(message.name),
+            None if message.context is None else _context(message.context, markup),
+            message.thread_id,
+            None if message.reply_to is None else written_id(message.reply_to),
+            answer,
+            error,
+        )
+    )
+
+
+def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.Fragment | None]:
+    """An answer as it is delivered, and the sentence of its error."""
+    if _ERROR in kept:
+        answer = orjson.loads(kept)
+        error = answer.get("error")
+        if isinstance(error, dict):
+            answer["error"] = error_fields(error, markup)
+            sentence = answer["error"].get("message", NULL)
+            return orjson.Fragment(orjson.dumps(answer)), sentence
+    return orjson.Fragment(kept), None
 
 
 def error_fields(error: dict[str, Any], markup: Markup) -> dict[str, Any]:
@@ -76,8 +82,8 @@ def error_fields(error: dict[str, Any], markup: Markup) -> dict[str, Any]:
     return {**error, "message": markup(message)}
 
 
-def _context(context: bytes, markup: Markup) -> Any:
+def _context(context: bytes, markup: Markup) -> orjson.Fragment:
     """A context, as canonical JSON, as it is delivered."""
-    if _PLAIN.fullmatch(context) is not None:
-        return orjson.Fragment(context)
-    return in_all(orjson.loads(context), markup)
+    if _PLAIN.fullmatch(context) is None:
+        context = orjson.dumps(in_all(orjson.loads(context), markup))
+    return orjson.Fragment(context)

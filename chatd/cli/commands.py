@@ -1,4 +1,4 @@
-"""The command that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp` (SPEC 8).
+"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp`.
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -19,34 +19,29 @@ from pathlib import Path
 import click
 
 from chatd import __version__
+from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
 from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
+from chatd.app.secret import check_secret, known_secret, make_verifier, mint_token, secret_for
 from chatd.app.signals import Signals
-from chatd.app.start import (
-    DEMO_ROOM,
-    EXIT_CONFIG,
-    EXIT_FAILURE,
-    Invitation,
-    StartFailedError,
-    check_secret,
-    known_secret,
-    mint_token,
-    run,
-    secret_for,
-)
-from chatd.auth import ClaimDirectory, Identity, TokenRefused, Verifier
+from chatd.app.start import Invitation, run
+from chatd.auth import ClaimDirectory, Identity, TokenRefused
 from chatd.cli.db_mcp import db_mcp
+from chatd.cli.docs import docs
 from chatd.cli.options import (
+    CommandGroup,
     configured,
     fail,
     hide_words_of_exceptions,
-    load_or_fail,
+    load_config,
     open_missing_streams,
     say,
+    state_dir_of,
 )
 from chatd.cli.store import store
 from chatd.config import (
     DEFAULT,
+    DEMO_ROOM,
     PLACES,
     Config,
     ConfigError,
@@ -57,12 +52,12 @@ from chatd.config import (
     state_directory,
 )
 from chatd.observe import bridge, open_log
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 
 HEALTH_TIMEOUT_S = 5.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
@@ -71,6 +66,7 @@ def main() -> None:
 
 main.add_command(store)
 main.add_command(db_mcp)
+main.add_command(docs)
 
 
 @main.command()
@@ -91,7 +87,7 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    loaded = load_or_fail(
+    loaded = load_config(
         config_path,
         server__host=host,
         server__port=port,
@@ -102,21 +98,18 @@ def serve(
     open_missing_streams()
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
-    try:
-        with log.in_background(), bridge(log):
-            code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
+    with log.in_background(), bridge(log):
+        code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
     sys.exit(code)
 
 
 def _mint_hint(loaded: Loaded) -> str:
-    """The command that mints a token which this daemon takes, wherever and by whom it is run.
+    """The command that mints a token for this daemon, whichever directory and user run it.
 
     A place is named unless a bare command finds it too, in an environment that sets nothing.
     """
     home = {"HOME": os.environ.get("HOME", "")}
-    state_dir = state_directory(loaded.config, os.environ, Path.cwd())
+    state_dir = state_dir_of(loaded.config)
     is_usual = home["HOME"] and state_dir == state_directory(Config(), home, Path.cwd())
     places: list[str] = []
     if loaded.source not in (None, PLACES[-1]):
@@ -128,15 +121,15 @@ def _mint_hint(loaded: Loaded) -> str:
 
 
 def _invite(loaded: Loaded, invitation: Invitation) -> None:
-    """Tell a person how to get in; a token is shown on a terminal only, never in a log."""
+    """Show a person how to get in; a token is shown on a terminal only, never in a log."""
     if invitation.token is None:
         return
     if sys.stdout.isatty():
         text = f"\n  Open {invitation.url}#token={invitation.token}\n\n"
     else:
         text = f"Get a token for {invitation.url} with: {_mint_hint(loaded)}\n"
-    # Past the stream's buffer, which would raise again at exit. Nobody who reads is no reason to
-    # end: the daemon serves without.
+    # Past the stream's buffer, which would raise again at exit. A reader that is gone does not end
+    # the daemon.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), os.fsencode(text))
 
@@ -167,14 +160,11 @@ def mint(
     """
     if ttl < 1:
         raise click.UsageError("--ttl must be at least 1.")
-    loaded = load_or_fail(config_path, state__dir=state_dir)
+    loaded = load_config(config_path, state__dir=state_dir)
+    secret = secret_for(loaded.config, state_dir_of(loaded.config))
+    granted, now_s = rooms or (DEMO_ROOM,), Clock().wall_s()
     try:
-        secret = secret_for(loaded.config, state_directory(loaded.config, os.environ, Path.cwd()))
-        token = mint_token(loaded.config, secret, user, list(rooms) or [DEMO_ROOM], name, ttl)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+        token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     say(token)
@@ -184,37 +174,29 @@ def mint(
 @configured
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def check(config_path: Path | None, state_dir: str | None) -> None:
-    """Tell whether the daemon takes the token on stdin.
+    """Check the token on standard input.
 
-    Not as an argument: other users of the machine can read those.
+    A token is no argument, since other users of the machine can read those.
     """
-    loaded = load_or_fail(config_path, state__dir=state_dir)
-    auth = loaded.config.auth
-    try:
-        directory = state_directory(loaded.config, os.environ, Path.cwd())
-        secret = known_secret(loaded.config, directory)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+    loaded = load_config(config_path, state__dir=state_dir)
+    directory = state_dir_of(loaded.config)
+    secret = known_secret(loaded.config, directory)
     if secret is None:
         fail(
             f"There is no secret in {directory}; "
             "is this the daemon's state directory (--state-dir)?",
             EXIT_FAILURE,
         )
-    verifier = Verifier(
-        secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
-    )
+    verifier = make_verifier(loaded.config, secret)
     input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    given = input_.read(auth.max_token_bytes + 1).decode(errors="replace").strip()
+    given = input_.read(loaded.config.auth.max_token_bytes + 1).decode(errors="replace").strip()
     if not given:
         fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
-    now_s = wall_s()
+    now_s = Clock().wall_s()
     try:
         identity = verifier.verify(given, now_s)
         if loaded.config.directory.source == "claim":
-            ClaimDirectory(loaded.config.directory.claim).rooms(identity)
+            ClaimDirectory(loaded.config.directory.claim).grants_now(identity)
     except TokenRefused as error:
         fail(f"{error.code}: {error}", EXIT_FAILURE)
     say(_goodness(identity, now_s))
@@ -238,19 +220,15 @@ def config() -> None:
 
 @config.command(name="check")
 @configured
-@click.option("--databases", is_flag=True, help="Start each db-mcp, and ask it for its locks.")
+@click.option("--databases", is_flag=True, help="Start each db-mcp, and check its locks.")
 def config_check(config_path: Path | None, databases: bool) -> None:
-    """Tell whether the configuration is right.
+    """Check the configuration.
 
-    Beside what it says, this looks for the files and programs of databases. With --databases each
-    db-mcp is started and asked: a line says of each database what is fine, what is wrong, and what
-    to do.
+    The files and programs of databases must exist. With --databases each db-mcp is started: one
+    line for each database says what is fine, or what is wrong and what to do.
     """
-    loaded = load_or_fail(config_path)
-    try:
-        check_secret(loaded.config)
-    except StartFailedError as error:
-        fail(str(error), error.exit_code)
+    loaded = load_config(config_path)
+    check_secret(loaded.config)
     for sentence in missing(loaded.config, os.environ, Path.cwd()):
         fail(sentence, EXIT_CONFIG)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
@@ -264,19 +242,19 @@ def config_check(config_path: Path | None, databases: bool) -> None:
 @config.command(name="show")
 @configured
 def config_show(config_path: Path | None) -> None:
-    """Print every key, its value and where it is from.
+    """Print every key, its value and its origin.
 
-    Secrets are not shown.
+    Secrets are not printed.
     """
-    loaded = load_or_fail(config_path)
+    loaded = load_config(config_path)
     say(explain(loaded, _places(loaded.config)).rstrip())
 
 
 def _places(config: Config) -> dict[str, str]:
     """Where things are with this configuration and environment, by the key that says so."""
     try:
-        directory = state_directory(config, os.environ, Path.cwd())
-    except ConfigError:  # told by whoever needs one
+        directory = state_dir_of(config)
+    except ConfigError:  # a command that needs it says so
         return {}
     places = {"state.dir": directory}
     internal = internal_path(config.server.internal, directory)
@@ -287,16 +265,16 @@ def _places(config: Config) -> dict[str, str]:
 
 @main.command()
 @configured
-@click.option("--url", help="The daemon's address; else that of the configuration.")
+@click.option("--url", help="The daemon's address; by default that of the configuration.")
 def health(config_path: Path | None, url: str | None) -> None:
-    """Ask a running daemon how it is; exit code 0 where it is well."""
+    """Ask a running daemon for its health; exit code 0 if it is ok."""
     if url is None:
-        server = load_or_fail(config_path).config.server
+        server = load_config(config_path).config.server
         url = f"http://{authority(server.host, server.port)}"
     elif not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
     endpoint = url.rstrip("/") + "/api/websocket/health"
-    # This machine's way out may be a proxy; it is none to a daemon that is asked for by address.
+    # A proxy that the environment names leads outside, not to a daemon with an address.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:

@@ -1,4 +1,4 @@
-"""`chatd config check --databases`: each database is asked, and a line says how it is (SPEC 8)."""
+"""`chatd config check --databases`: ask each database, and print a line on each."""
 
 import tempfile
 from collections.abc import Mapping
@@ -9,10 +9,11 @@ from typing import Final
 import trio
 
 from chatd.answers.mcp.inspection import Inspected, inspect
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
 from chatd.app.answering import configured_databases
 from chatd.cli.options import say
-from chatd.config import Config, Database
+from chatd.config import Config
 
 AT_ONCE: Final = 4
 """Databases that are asked at the same time."""
@@ -31,12 +32,12 @@ def check_databases(config: Config) -> bool:
     return all(one.is_usable for one in found)
 
 
-async def _inspect_all(databases: Mapping[str, Database], sample: Path) -> list[Inspected]:
+async def _inspect_all(databases: Mapping[str, DatabaseSettings], sample: Path) -> list[Inspected]:
     """All of them, in the order of the configuration."""
     found: dict[str, Inspected] = {}
     places = trio.CapacityLimiter(AT_ONCE)
 
-    async def look_at(connection_id: str, database: Database) -> None:
+    async def look_at(connection_id: str, database: DatabaseSettings) -> None:
         async with places:
             found[connection_id] = await inspect(connection_id, database, sample=sample)
 

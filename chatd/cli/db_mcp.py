@@ -1,4 +1,4 @@
-"""`chatd db-mcp`: the bundled db-mcp, for SQLite files (SPEC 6)."""
+"""`chatd db-mcp`: the bundled db-mcp, for SQLite files."""
 
 import signal
 from pathlib import Path

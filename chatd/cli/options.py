@@ -9,10 +9,22 @@ from typing import Any, NoReturn
 
 import click
 
-from chatd.app.start import EXIT_CONFIG, EXIT_FAILURE
-from chatd.config import ConfigError, Loaded, load
+from chatd.app.errors import EXIT_FAILURE, StartFailedError
+from chatd.config import Config, ConfigError, Loaded, load, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
+from chatd.store import StoreError
+
+
+class CommandGroup(click.Group):
+    """A group whose commands end with a sentence and an exit code where one of these errors is
+    raised; each is a sentence for a person."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, StartFailedError, StoreError) as error:
+            fail(str(error), error.exit_code)
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,20 +37,22 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def load_or_fail(path: Path | None, **overrides: object) -> Loaded:
-    """The configuration with flags over it, as `section__key`; the end where it is wrong."""
-    try:
-        named = {name.replace("__", "."): value for name, value in overrides.items()}
-        return load(path, os.environ, named, Path.cwd())
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+def load_config(path: Path | None, **overrides: object) -> Loaded:
+    """The configuration with flags over it, as `section__key`. Raises ConfigError."""
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load(path, os.environ, named, Path.cwd())
+
+
+def state_dir_of(config: Config) -> Path:
+    """The directory for state, here and in this environment. Raises ConfigError."""
+    return state_directory(config, os.environ, Path.cwd())
 
 
 def say(text: str) -> None:
-    """Write what was asked for; the end where it cannot be written."""
+    """Write the result of a command; the end where it cannot be written."""
     try:
         click.echo(_for_a_terminal(text))
-    except BrokenPipeError:  # whoever read it has what they want; click ends quietly
+    except BrokenPipeError:  # the reader has what it wants; click ends quietly
         raise
     except OSError as error:
         # What is left in the buffer must not fail once more at exit.
@@ -53,22 +67,22 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def _for_a_terminal(text: str) -> str:
-    """The text, line by line, with what a terminal would obey spelled out: tokens, files and
-    servers of others have a say in it."""
+    """The text, line by line, with what a terminal would obey spelled out: it may quote tokens,
+    files and servers of others."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def hide_words_of_exceptions() -> None:
-    """Show of an exception that nobody caught where it came from, and not what it says: it may
-    quote what was being worked on, and standard error goes into logs."""
+    """Show where an uncaught exception came from, and not what it says: it may quote what was being
+    worked on, and standard error goes into logs."""
 
     def show(error: BaseException | None) -> None:
         if error is not None:
             click.echo(f"chatd: a fault of its own\n{traceback_of(error)}", err=True)
 
     sys.excepthook = lambda _kind, error, _traceback: show(error)
-    threading.excepthook = lambda told: show(told.exc_value)
-    sys.unraisablehook = lambda told: show(told.exc_value)
+    threading.excepthook = lambda hook: show(hook.exc_value)
+    sys.unraisablehook = lambda hook: show(hook.exc_value)
 
 
 def open_missing_streams() -> None:

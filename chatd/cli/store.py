@@ -1,6 +1,5 @@
-"""`chatd store`: look after the state on disk (SPEC 7 and 8)."""
+"""`chatd store`: look after the state on disk."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any
 
 import click
 
-from chatd.app.start import EXIT_CONFIG, EXIT_DAMAGED, SECRET_NAME
-from chatd.cli.options import configured, fail, load_or_fail, say
-from chatd.config import ConfigError, state_directory
-from chatd.observe.clock import wall_ms
-from chatd.store import StoreError, Verified, back_up_store, restore_store, verify_store
+from chatd.app.errors import EXIT_DAMAGED
+from chatd.app.secret import SECRET_NAME
+from chatd.cli.options import configured, load_config, say, state_dir_of
+from chatd.observe.clock import Clock
+from chatd.store import Verified, back_up_store, restore_store, verify_store
 
 
 def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,11 +21,7 @@ def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _state_directory(config_path: Path | None, state_dir: str | None) -> Path:
-    loaded = load_or_fail(config_path, state__dir=state_dir)
-    try:
-        return state_directory(loaded.config, os.environ, Path.cwd())
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
+    return state_dir_of(load_config(config_path, state__dir=state_dir).config)
 
 
 @click.group()
@@ -39,14 +34,11 @@ def store() -> None:
 def verify_command(config_path: Path | None, state_dir: str | None) -> None:
     """Check all of the log and the snapshots.
 
-    A daemon may run meanwhile. Nothing is changed. The exit code is 0 where the store is sound, 74
-    where it is damaged.
+    A daemon may run meanwhile. Nothing is changed. The exit code is 0 if the store is sound, and
+    74 if it is damaged.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        verified = verify_store(directory)
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    verified = verify_store(directory)
     for finding in verified.findings:
         say(finding.text)
     say(_summary(directory, verified))
@@ -72,15 +64,12 @@ def _summary(directory: Path, verified: Verified) -> str:
 def backup_command(config_path: Path | None, state_dir: str | None, target: Path) -> None:
     """Copy the log to the new file TARGET; a daemon may run meanwhile.
 
-    TARGET holds the log as it was at one moment, and is there once it is whole. It holds what
-    people wrote, but no secret: the generated one (jwt-secret in the state directory) is not part
-    of it, nor is the configuration.
+    TARGET is the log as it was at one moment. It appears when it is complete. It holds the
+    messages, but neither the configuration nor a secret: keep a copy of jwt-secret in the state
+    directory, if you use it.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        made = back_up_store(directory, target)
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    made = back_up_store(directory, target)
     say(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
     say(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
 
@@ -89,16 +78,13 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
 @_of_a_state_directory
 @click.argument("backup", type=click.Path(path_type=Path))
 def restore_command(config_path: Path | None, state_dir: str | None, backup: Path) -> None:
-    """Make the log anew from BACKUP, while no daemon runs.
+    """Replace the log by BACKUP; no daemon may run meanwhile.
 
-    BACKUP is checked and copied, and stays. What was there before is moved into a directory beside
-    it, replaced-TIME, and never deleted. Clients that come back start over from what is restored.
+    BACKUP is checked first, and copied. The files that were there before are moved into the
+    directory replaced-TIME, never deleted. Clients start over from what is restored.
     """
     directory = _state_directory(config_path, state_dir)
-    try:
-        done = restore_store(directory, backup, wall_ms())
-    except StoreError as error:
-        fail(str(error), error.exit_code)
+    done = restore_store(directory, backup, Clock().wall_ms())
     if done.replaced is not None:
         say(f"What was there before is in {done.replaced}.")
     say(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")

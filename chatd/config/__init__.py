@@ -1,45 +1,31 @@
-"""What can be set, what is set, and where that came from (SPEC 8, configuration)."""
+"""What can be set, what is set, and where that came from."""
 
-from chatd.config.databases import Database
-from chatd.config.errors import ConfigError
-from chatd.config.load import DEFAULT, Loaded, load
-from chatd.config.outside import missing
-from chatd.config.paths import PLACES, shown_path, state_directory
-from chatd.config.rooms import EVERYBODY, FileConnection
-from chatd.config.sections import (
-    Answers,
-    Auth,
-    Config,
-    Directory,
-    Limits,
-    Log,
-    Messages,
-    Server,
-    State,
+from chatd.config.errors import ConfigError as ConfigError
+from chatd.config.load import (
+    DEFAULT as DEFAULT,
+    Loaded as Loaded,
+    load as load,
 )
-from chatd.config.show import explain, sample
-
-__all__ = [
-    "DEFAULT",
-    "EVERYBODY",
-    "PLACES",
-    "Answers",
-    "Auth",
-    "Config",
-    "ConfigError",
-    "Database",
-    "Directory",
-    "FileConnection",
-    "Limits",
-    "Loaded",
-    "Log",
-    "Messages",
-    "Server",
-    "State",
-    "explain",
-    "load",
-    "missing",
-    "sample",
-    "shown_path",
-    "state_directory",
-]
+from chatd.config.outside import missing as missing
+from chatd.config.paths import (
+    PLACES as PLACES,
+    shown_path as shown_path,
+    state_directory as state_directory,
+)
+from chatd.config.rooms import FileConnection as FileConnection
+from chatd.config.sections import (
+    DEMO_ROOM as DEMO_ROOM,
+    AnswersConfig as AnswersConfig,
+    AuthConfig as AuthConfig,
+    Config as Config,
+    DirectoryConfig as DirectoryConfig,
+    LimitsConfig as LimitsConfig,
+    LogConfig as LogConfig,
+    MessagesConfig as MessagesConfig,
+    ServerConfig as ServerConfig,
+    StateConfig as StateConfig,
+)
+from chatd.config.show import (
+    explain as explain,
+    sample as sample,
+)

@@ -15,8 +15,10 @@ class ConfigError(Exception):
     write instead. It never holds the value of a secret.
     """
 
+    exit_code = 78  # sysexits.h, EX_CONFIG
 
-class Unfit(ValueError):
+
+class InvalidValue(ValueError):
     """A value that its key does not take.
 
     `problem` goes on after the name of the key ("must be ..., not ..."); `at` is what to append to

@@ -1,19 +1,23 @@
 """The kinds of values that a key takes: what each accepts, from TOML and from text.
 
 A kind is strict: nothing is coerced between types, so that a port in quotes is a mistake that is
-told and not a guess that works for now. `take` judges a value as TOML gives it (a list may be a
-tuple); `read` turns the text of an environment variable into such a value. Both raise `Unfit`.
-The kinds know no key, no file and no section.
+reported and not a guess that works for now. `structure` judges a value as TOML gives it (a list may
+be a tuple); `read` turns the text of an environment variable into such a value. Both raise
+`InvalidValue`. The kinds know no key, no file and no section.
 """
 
 import ipaddress
 import re
 import tomllib
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import attrs
 
-from chatd.config.errors import Unfit, described, kind_of, quoted
+from chatd.config.errors import InvalidValue, described, kind_of, nearest, quoted
+from chatd.wire.identifiers import is_connection_id
 
 MOST_SECONDS = 1_000_000
 """Longest span: interval and timeout of the heartbeat together stay below 2^31 ms, beyond which
@@ -24,7 +28,7 @@ MOST_WHOLE = 2**31 - 1
 """Largest count or size: what the C interfaces of sockets and SQLite take."""
 MOST_PORT = 65535
 MOST_RATE = 10**15
-"""A limit above this is held as this: nobody reaches it, and arithmetic on it stays exact."""
+"""A limit above this is held as this: it is never reached, and arithmetic on it stays exact."""
 LEAST_RATE = 1e-6
 """A limit below this is held as this (one in two years), so that waits stay finite."""
 
@@ -35,29 +39,37 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
 
-class Kind(Protocol):
+class ValueKind(ABC):
     """What a key needs to know about its values."""
 
     @property
+    @abstractmethod
     def wants(self) -> str:
         """What is accepted, as the end of "must be ..."."""
 
-    def take(self, value: object) -> object:
-        """The value as the configuration holds it; raises `Unfit`."""
+    @abstractmethod
+    def structure(self, value: object) -> Any:
+        """The value as the configuration holds it; raises `InvalidValue`."""
 
     def read(self, text: str) -> object:
-        """The value that a text stands for, still to be taken; raises `Unfit`."""
+        """The value that a text stands for, still to be structured; raises `InvalidValue`."""
+        return text
+
+    def refusal(self, value: object, at: str = "") -> InvalidValue:
+        return InvalidValue(f"must be {self.wants}, not {described(value)}", at)
 
 
-def _toml_value(text: str, wants: str) -> object:
-    """One TOML value; a text that smuggles in a second line or key is none."""
-    try:
-        document = tomllib.loads(f"value = {text.strip()}")
-    except (ValueError, RecursionError):
-        raise Unfit(f"must be {wants}, not {described(text)}") from None
-    if len(document) != 1:
-        raise Unfit(f"must be {wants}, not {described(text)}")
-    return document["value"]
+class _Written(ValueKind):
+    """A value that the environment writes as TOML does."""
+
+    def read(self, text: str) -> object:
+        try:
+            document = tomllib.loads(f"value = {text.strip()}")
+        except (ValueError, RecursionError):
+            document = {}
+        if len(document) != 1:  # no value, or a text that smuggles in a second line or key
+            raise self.refusal(text)
+        return document["value"]
 
 
 def _number(value: object) -> float | None:
@@ -68,45 +80,39 @@ def _number(value: object) -> float | None:
 
 
 @attrs.frozen
-class Text:
+class Text(ValueKind):
     """A string without control characters; a stray line break is a mistake in every key."""
 
     wants: str = "a text without control characters"
     empty: bool = True
     secret: bool = False
 
-    def take(self, value: object) -> str:
+    def structure(self, value: object) -> str:
         if isinstance(value, str) and not _CONTROL.search(value) and (value or self.empty):
             return value
         shown = kind_of(value) if self.secret else described(value)
-        raise Unfit(f"must be {self.wants}, not {shown}")
-
-    def read(self, text: str) -> object:
-        return text
+        raise InvalidValue(f"must be {self.wants}, not {shown}")
 
 
 @attrs.frozen
-class Place:
+class ListenAddress(ValueKind):
     """Where to listen: the absolute path of a socket, HOST:PORT, or empty for the usual place."""
 
     wants: str = 'the absolute path of a socket, or "127.0.0.1:PORT"'
 
-    def take(self, value: object) -> str:
+    def structure(self, value: object) -> str:
         if isinstance(value, str) and not _CONTROL.search(value):
             if not value or value.startswith("/"):
                 return value
             found = _HOST_AND_PORT.fullmatch(value)
             if found and int(found[1]) <= MOST_PORT:
                 return value
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
-
-    def read(self, text: str) -> object:
-        return text
+        raise self.refusal(value)
 
 
 @attrs.frozen
-class Choice:
-    """One of a few words."""
+class Choice(ValueKind):
+    """One of a few words, or of the members of a `StrEnum`."""
 
     words: tuple[str, ...]
 
@@ -114,37 +120,33 @@ class Choice:
     def wants(self) -> str:
         return "one of " + ", ".join(f'"{word}"' for word in self.words)
 
-    def take(self, value: object) -> str:
-        if isinstance(value, str) and value in self.words:
-            return value
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
-
-    def read(self, text: str) -> object:
-        return text
+    def structure(self, value: object) -> str:
+        for word in self.words:
+            if isinstance(value, str) and value == word:
+                return word
+        raise self.refusal(value)
 
 
 @attrs.frozen
-class Flag:
+class Flag(ValueKind):
     """true or false; in the environment also yes/no, on/off and 1/0."""
 
     wants: str = "true or false"
 
-    def take(self, value: object) -> bool:
+    def structure(self, value: object) -> bool:
         if isinstance(value, bool):
             return value
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
+        raise self.refusal(value)
 
     def read(self, text: str) -> object:
         word = text.strip().lower()
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
-        raise Unfit(f"must be {self.wants}, not {described(text)}")
+        if word not in (*_TRUE, *_FALSE):
+            raise self.refusal(text)
+        return word in _TRUE
 
 
 @attrs.frozen
-class Whole:
+class WholeNumber(_Written):
     """A whole number within bounds, both included."""
 
     least: int = 1
@@ -154,17 +156,14 @@ class Whole:
     def wants(self) -> str:
         return f"a whole number from {self.least} to {self.most}"
 
-    def take(self, value: object) -> int:
+    def structure(self, value: object) -> int:
         if type(value) is int and self.least <= value <= self.most:
             return value
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
-
-    def read(self, text: str) -> object:
-        return _toml_value(text, self.wants)
+        raise self.refusal(value)
 
 
 @attrs.frozen
-class Seconds:
+class Seconds(_Written):
     """A span of time in seconds."""
 
     least: float = LEAST_SECONDS
@@ -173,80 +172,135 @@ class Seconds:
     def wants(self) -> str:
         return f"a number of seconds from {self.least:g} to {MOST_SECONDS}"
 
-    def take(self, value: object) -> float:
+    def structure(self, value: object) -> float:
         number = _number(value)
         if number is not None and self.least <= number <= MOST_SECONDS:
             return float(number)
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
-
-    def read(self, text: str) -> object:
-        return _toml_value(text, self.wants)
+        raise self.refusal(value)
 
 
 @attrs.frozen
-class Rate:
-    """A limit: any positive number, however large (SPEC 8); `inf` reads as "no limit"."""
+class Rate(_Written):
+    """A limit: any positive number, however large; `inf` reads as "no limit"."""
 
     wants: str = "a number above 0"
 
-    def take(self, value: object) -> float:
+    def structure(self, value: object) -> float:
         number = _number(value)
         if number is not None and number > 0:
             return max(LEAST_RATE, min(MOST_RATE, number))
-        raise Unfit(f"must be {self.wants}, not {described(value)}")
-
-    def read(self, text: str) -> object:
-        return _toml_value(text, self.wants)
+        raise self.refusal(value)
 
 
 @attrs.frozen
-class _Texts:
-    """A list of strings, each brought to one form by `item`."""
+class Texts(_Written):
+    """A list of strings, each brought to one form by `item`, which gives None for a wrong one."""
 
     wants: str
+    item: Callable[[str], str | None]
 
-    def item(self, text: str) -> str | None:
-        raise NotImplementedError
-
-    def take(self, value: object) -> tuple[str, ...]:
+    def structure(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
-            raise Unfit(f"must be {self.wants}, not {described(value)}")
-        taken: list[str] = []
+            raise self.refusal(value)
+        texts: list[str] = []
         for index, entry in enumerate(value):
             text = self.item(entry) if isinstance(entry, str) else None
             if text is None:
-                raise Unfit(f"must be {self.wants}, not {described(entry)}", at=f"[{index}]")
-            taken.append(text)
-        return tuple(taken)
+                raise self.refusal(entry, f"[{index}]")
+            texts.append(text)
+        return tuple(texts)
 
     def read(self, text: str) -> object:
         if text.lstrip().startswith("["):
-            return _toml_value(text, self.wants)
+            return super().read(text)
         return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _origin(text: str) -> str | None:
+    origin = text.lower()
+    return origin if origin == "null" or _ORIGIN.fullmatch(origin) else None
+
+
+def _network(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        return None
+
+
+ORIGINS = Texts('an origin without a path, as in ["https://chat.example.com"]', _origin)
+"""Origins as a browser sends them: scheme, host and port in lower case, no path."""
+NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
+"""Addresses and networks in CIDR notation."""
+
+
 @attrs.frozen
-class Origins(_Texts):
-    """Origins as a browser sends them: scheme, host and port in lower case, no path."""
+class TableKind(ValueKind):
+    """A table with keys of its own, from which `make` makes a `made`.
 
-    wants: str = 'an origin without a path, as in ["https://chat.example.com"]'
+    `required` are the keys that have to be written, and what to write there; `check` raises
+    `InvalidValue` for keys that do not go together.
+    """
 
-    def item(self, text: str) -> str | None:
-        origin = text.lower()
-        return origin if origin == "null" or _ORIGIN.fullmatch(origin) else None
+    wants: str
+    keys: Mapping[str, ValueKind]
+    made: type
+    make: Callable[..., object]
+    required: Mapping[str, str] = attrs.field(factory=dict)
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None
+
+    def structure(self, value: object) -> Any:
+        if isinstance(value, self.made):
+            return value
+        if not isinstance(value, Mapping):
+            raise self.refusal(value)
+        values: dict[str, Any] = {}
+        for key, given in value.items():
+            at = f".{unknown_name(str(key))}"
+            if key not in self.keys:
+                raise InvalidValue(f"is not a key; {nearest(str(key), self.keys)}", at)
+            values[key] = structured(self.keys[key], given, at)
+        for key, advice in self.required.items():
+            if key not in values:
+                raise InvalidValue(f"is missing; write {advice}", f".{key}")
+        self.check(values)
+        return self.make(**values)
 
 
 @attrs.frozen
-class Networks(_Texts):
-    """Addresses and networks in CIDR notation."""
+class TableOfRooms(ValueKind):
+    """A table of tables, whose names are connectionIds."""
 
-    wants: str = 'a network or address, as in ["10.0.0.0/8", "::1"]'
+    name: str
+    table: TableKind
 
-    def item(self, text: str) -> str | None:
-        try:
-            return str(ipaddress.ip_network(text))
-        except ValueError:
-            return None
+    @property
+    def wants(self) -> str:
+        return f"tables [{self.name}.<connectionId>]"
+
+    def structure(self, value: object) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self.refusal(value)
+        rooms: dict[str, Any] = {}
+        for name, table in value.items():
+            if not is_connection_id(name):
+                raise InvalidValue(
+                    "must have names of 1 to 128 printable ASCII characters that open no HTML tag, "
+                    f"not {described(name)}"
+                )
+            rooms[name] = structured(self.table, table, f".{unknown_name(name)}")
+        return MappingProxyType(rooms)
+
+    def read(self, text: str) -> object:
+        raise InvalidValue("cannot be set in the environment, write it in chatd.toml")
+
+
+def structured(kind: ValueKind, value: object, at: str) -> Any:
+    """The value as `kind` has it; errors say that it stands `at` something deeper."""
+    try:
+        return kind.structure(value)
+    except InvalidValue as error:
+        raise InvalidValue(error.problem, f"{at}{error.at}") from None
 
 
 def unknown_name(name: str) -> str:

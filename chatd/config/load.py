@@ -1,9 +1,9 @@
-"""From file, environment and flags to one `Config` (SPEC 8, configuration).
+"""From file, environment and flags to one `Config`.
 
-Work layers win, key by key: defaults, the file, `CHATD_SECTION__KEY` in the environment, flags.
+Later layers win, key by key: defaults, the file, `CHATD_SECTION__KEY` in the environment, flags.
 A variable with CHATD_ but no double underscore is none of ours and is ignored: container platforms
 set such names for services (CHATD_SERVER_PORT=tcp://...), and failing on them would keep the
-daemon from starting in places that nobody misconfigured.
+daemon from starting where nothing is wrong.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from chatd.config.checks import check_together
-from chatd.config.errors import ConfigError, Unfit, described, nearest
+from chatd.config.errors import ConfigError, InvalidValue, described, nearest
 from chatd.config.kinds import unknown_name
 from chatd.config.paths import PLACES, VARIABLE, read_file, shown_path
 from chatd.config.sections import Config, about, keys_of, sections, tables
@@ -40,7 +40,7 @@ class Loaded:
 
 @attrs.frozen
 class _Setting:
-    """One value that somebody set: `where` opens an error, `origin` is what `Loaded` keeps.
+    """One value that the operator set. `where` opens an error, `origin` is what `Loaded` keeps.
 
     `key` is empty where the section is one key.
     """
@@ -50,6 +50,10 @@ class _Setting:
     value: object
     where: str
     origin: str
+
+    @property
+    def dotted(self) -> str:
+        return f"{self.section}.{self.key}" if self.key else self.section
 
 
 def load(
@@ -66,8 +70,7 @@ def load(
     environment or the overrides.
     """
     found = read_file(path, env, cwd, places)
-    values: dict[str, dict[str, object]] = {name: {} for name in sections()}
-    whole: dict[str, Any] = {}
+    values: dict[str, Any] = {name: {} for name in sections()}
     origin = dict.fromkeys((*_dotted_names(), *tables()), DEFAULT)
     where: dict[str, str] = {}
     for setting in (
@@ -77,13 +80,12 @@ def load(
     ):
         if setting.key:
             values[setting.section][setting.key] = setting.value
-            origin[f"{setting.section}.{setting.key}"] = setting.origin
-            where[f"{setting.section}.{setting.key}"] = setting.where
         else:
-            whole[setting.section] = setting.value
-            origin[setting.section] = setting.origin
-    made = {name: section(**values[name]) for name, section in sections().items()}
-    config = Config(**made, **whole)
+            values[setting.section] = setting.value
+        origin[setting.dotted] = setting.origin
+        where[setting.dotted] = setting.where
+    values |= {name: section(**values[name]) for name, section in sections().items()}
+    config = Config(**values)
     check_together(config, where)
     return Loaded(config, found[0] if found else None, origin)
 
@@ -101,7 +103,7 @@ def _from_file(path: Path, text: str) -> Iterator[_Setting]:
         raise ConfigError(f"{where}: not valid TOML, correct it here: {_one_line(why)}.") from None
     for section, table in document.items():
         if section in tables():
-            yield _taken_whole(section, table, where)
+            yield _checked(_Setting(section, "", table, where, where), tables()[section])
             continue
         if section not in sections():
             raise ConfigError(
@@ -114,7 +116,7 @@ def _from_file(path: Path, text: str) -> Iterator[_Setting]:
                 f"not {described(table)}."
             )
         for name, value in table.items():
-            yield _taken(section, name, value, where, where)
+            yield _of_section(_Setting(section, name, value, where, where))
 
 
 def _from_environment(env: Mapping[str, str]) -> Iterator[_Setting]:
@@ -122,22 +124,19 @@ def _from_environment(env: Mapping[str, str]) -> Iterator[_Setting]:
         if not variable.startswith(PREFIX) or "__" not in variable or variable == VARIABLE:
             continue
         where = f"environment variable {unknown_name(variable)}"
-        section, _, name = variable.removeprefix(PREFIX).partition("__")
-        section, name = section.lower(), name.lower()
-        if section in tables():
-            try:
-                about(tables()[section]).kind.read(env[variable])
-            except Unfit as unfit:
-                raise _refused(where, section, unfit) from None
+        section, _, name = variable.removeprefix(PREFIX).lower().partition("__")
         if section == "directory" and name.startswith("connections__"):
             name = "connections"
-        if variable != variable.upper() or name not in keys_of(sections().get(section, _Empty)):
+        keys = keys_of(sections()[section]) if section in sections() else {}
+        field = tables().get(section) or keys.get(name)
+        if field is None or (variable != variable.upper() and section not in tables()):
             raise ConfigError(f"{where} is not a setting; {nearest(variable, _variables())}")
+        setting = _Setting(section, name if keys else "", env[variable], where, f"${variable}")
         try:
-            value = about(keys_of(sections()[section])[name]).kind.read(env[variable])
-        except Unfit as unfit:
-            raise _refused(where, f"{section}.{name}", unfit) from None
-        yield _taken(section, name, value, where, f"${variable}")
+            value = about(field).kind.read(env[variable])
+        except InvalidValue as invalid:
+            raise _refused(setting, invalid) from None
+        yield _checked(attrs.evolve(setting, value=value), field)
 
 
 def _from_overrides(overrides: Mapping[str, Any]) -> Iterator[_Setting]:
@@ -150,41 +149,31 @@ def _from_overrides(overrides: Mapping[str, Any]) -> Iterator[_Setting]:
                 f"{COMMAND_LINE}: {unknown_name(dotted)} is not a key; "
                 f"{nearest(dotted, _dotted_names())}"
             )
-        yield _taken(section, name, value, COMMAND_LINE, COMMAND_LINE)
+        yield _of_section(_Setting(section, name, value, COMMAND_LINE, COMMAND_LINE))
 
 
-def _taken(section: str, name: str, value: object, where: str, origin: str) -> _Setting:
-    """One value, checked against its key."""
+def _of_section(setting: _Setting) -> _Setting:
+    """A value of a section that exists, checked."""
+    section, name = setting.section, setting.key
     keys = keys_of(sections()[section])
-    dotted = f"{section}.{name}"
     if name not in keys:
         elsewhere = [known for known in _dotted_names() if known.endswith(f".{name}")]
         hint = f"did you mean {elsewhere[0]}?" if elsewhere else nearest(name, keys, f"{section}.")
-        raise ConfigError(f"{where}: {section}.{unknown_name(name)} is not a key; {hint}")
+        raise ConfigError(f"{setting.where}: {section}.{unknown_name(name)} is not a key; {hint}")
+    return _checked(setting, keys[name])
+
+
+def _checked(setting: _Setting, field: "attrs.Attribute[Any]") -> _Setting:
+    """The value as its key takes it."""
     try:
-        taken = about(keys[name]).kind.take(value)
-    except Unfit as unfit:
-        raise _refused(where, dotted, unfit) from None
-    return _Setting(section, name, taken, where, origin)
+        return attrs.evolve(setting, value=about(field).kind.structure(setting.value))
+    except InvalidValue as invalid:
+        raise _refused(setting, invalid) from None
 
 
-def _taken_whole(section: str, table: object, where: str) -> _Setting:
-    """A section that is one key."""
-    try:
-        taken = about(tables()[section]).kind.take(table)
-    except Unfit as unfit:
-        raise _refused(where, section, unfit) from None
-    return _Setting(section, "", taken, where, where)
-
-
-def _refused(where: str, dotted: str, unfit: Unfit) -> ConfigError:
-    end = "" if unfit.problem.endswith(("?", ".")) else "."
-    return ConfigError(f"{where}: {dotted}{unfit.at} {unfit.problem}{end}")
-
-
-@attrs.frozen
-class _Empty:
-    """Stands for a section that does not exist, so that it has no keys."""
+def _refused(setting: _Setting, invalid: InvalidValue) -> ConfigError:
+    end = "" if invalid.problem.endswith(("?", ".")) else "."
+    return ConfigError(f"{setting.where}: {setting.dotted}{invalid.at} {invalid.problem}{end}")
 
 
 def _dotted_names() -> list[str]:

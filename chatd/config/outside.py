@@ -1,7 +1,7 @@
 """What the configuration names and the machine has to have, for `chatd config check`.
 
-Nothing else asks: the daemon starts without the databases of its rooms, and says of each whether it
-is there.
+The daemon itself starts without the databases of its rooms, and reports of each whether it is
+there.
 """
 
 import os
@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from chatd.config.databases import Database
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.kinds import unknown_name
 from chatd.config.paths import shown_path
 from chatd.config.sections import Config
@@ -38,7 +38,7 @@ def _missing_file(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else f"{shown_path(path)} is no file"
 
 
-def _missing_program(database: Database, env: Mapping[str, str], cwd: Path) -> str | None:
+def _missing_program(database: DatabaseSettings, env: Mapping[str, str], cwd: Path) -> str | None:
     """Looked for as the system does when the db-mcp is started, in the PATH that it is given."""
     program = database.command[0]
     if "/" in program:

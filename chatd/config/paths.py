@@ -1,4 +1,4 @@
-"""Where things are on disk: the file that is read, and the directory for state (SPEC 7 and 8)."""
+"""Where things are on disk: the file that is read, and the directory for state."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

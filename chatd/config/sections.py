@@ -1,10 +1,10 @@
 """Every key of the configuration: name, default, unit, what it accepts, what happens beyond it.
 
-This is the one home of all of them (SPEC 8, configuration). A class is a section of chatd.toml, a
-field is a key (a field of `Config` that is one itself is a section with names of anybody's choice);
-what `key` is told travels in the field's metadata, from where loading, `explain`
-and `sample` take it. The values are checked however an object is built, so that a `Config` that
-exists is one that can be used.
+This is the one home of all of them. A class is a section of chatd.toml, a field is a key (a field
+of `Config` that is one itself is a section whose names the operator chooses); what `key` is given
+travels in the field's metadata, from where loading, `explain`, `sample` and the reference take it.
+The values are checked however an object is built, so that a `Config` that exists is one that can be
+used.
 """
 
 from collections.abc import Mapping
@@ -13,25 +13,28 @@ from typing import Any
 
 import attrs
 
-from chatd.config.databases import Database, Databases
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.config.databases import DATABASES
 from chatd.config.kinds import (
     MOST_PORT,
+    NETWORKS,
+    ORIGINS,
     Choice,
     Flag,
-    Kind,
-    Networks,
-    Origins,
-    Place,
+    ListenAddress,
     Rate,
     Seconds,
     Text,
-    Whole,
+    ValueKind,
+    WholeNumber,
 )
-from chatd.config.rooms import Connections, FileConnection
+from chatd.config.rooms import CONNECTIONS, FileConnection
 
 ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""
 
+DEMO_ROOM = "demo"
+"""The room of a start without configuration, which the sample database answers in."""
 MOST_ANSWER_BYTES = 1_000_000_000
 """The longest answer: so many of it at once are still a backlog that can be written down."""
 
@@ -40,31 +43,31 @@ MOST_ANSWER_BYTES = 1_000_000_000
 class About:
     """What is known of a key beside its name and default."""
 
-    kind: Kind
+    kind: ValueKind
     doc: str
-    source: str
+    why: str
     secret: bool = False
 
 
-def key(default: object, kind: Kind, doc: str, source: str, *, secret: bool = False) -> Any:
-    """A field of a section. `doc` is one line with the unit and what happens beyond the value;
-    `source` says which rule the key comes from."""
+def key(default: object, kind: ValueKind, doc: str, why: str, *, secret: bool = False) -> Any:
+    """A field of a section. `doc` is a sentence with the unit and what happens beyond the value;
+    `why` says where the default comes from, or what the key is for."""
     return attrs.field(
         default=default,
-        converter=kind.take,
+        converter=kind.structure,
         repr=not secret,
-        metadata={ABOUT: About(kind, doc, source, secret)},
+        metadata={ABOUT: About(kind, doc, why, secret)},
     )
 
 
 def about(field: "attrs.Attribute[Any]") -> About:
-    """What `key` was told about a field."""
+    """What `key` was given for a field."""
     known: About = field.metadata[ABOUT]
     return known
 
 
 @attrs.frozen
-class Server:
+class ServerConfig:
     """Where the daemon listens, and what one peer may ask of it."""
 
     host: str = key(
@@ -72,385 +75,390 @@ class Server:
         Text("a host name or address", empty=False),
         'Address to listen on; "::" is every one, of IPv4 too. Beyond loopback a real '
         "auth.jwt_secret is needed.",
-        "SPEC 8",
+        "A start without a secret is open to this machine only.",
     )
     port: int = key(
         8765,
-        Whole(0, MOST_PORT),
+        WholeNumber(0, MOST_PORT),
         "TCP port, 0 to 65535; 0 takes any that is free.",
-        "SPEC 8",
+        "A port above 1023 needs no privileges.",
     )
     origins: tuple[str, ...] = key(
         (),
-        Origins(),
+        ORIGINS,
         "Origins of web pages that may connect, beside the daemon's own; others get 403.",
-        "SPEC 1",
+        "A page of another site must not use the token that a browser keeps.",
     )
     internal: str = key(
         "",
-        Place(),
+        ListenAddress(),
         "Where /livez, /readyz and /metrics are: a socket's path or HOST:PORT; empty: "
         "internal.sock in the state directory.",
-        "SPEC 8",
+        "A socket in the state directory is open to the daemon's own user only.",
     )
     trusted_proxies: tuple[str, ...] = key(
         (),
-        Networks(),
+        NETWORKS,
         "Networks whose X-Forwarded-For is believed; from others it is ignored.",
-        "SPEC 8",
+        "Every client can send that header.",
     )
     max_payload_bytes: int = key(
         1_000_000,
-        Whole(),
+        WholeNumber(),
         "Bytes of one packet or polling body from a client; beyond: the session is closed.",
-        "Engine.IO 4, handshake; SPEC 8",
+        "The reference server of Engine.IO announces as much (maxPayload).",
     )
     ping_interval_s: float = key(
         25.0,
         Seconds(),
         "Seconds between two pings of the daemon.",
-        "Engine.IO 4, heartbeat",
+        "As the reference server of Engine.IO (pingInterval).",
     )
     ping_timeout_s: float = key(
         20.0,
         Seconds(),
         "Seconds that a client has to answer a ping; beyond: the session is closed.",
-        "Engine.IO 4, heartbeat",
+        "As the reference server of Engine.IO (pingTimeout).",
     )
     drain_timeout_s: float = key(
         10.0,
         Seconds(),
         "Seconds that a stop may take, hung disk or not; beyond: the process ends.",
-        "SPEC 8, drain",
+        "Container platforms kill a process 10 seconds after they ask it to stop, or later.",
     )
     connect_timeout_s: float = key(
         10.0,
         Seconds(),
         "Seconds until a session must be authenticated; beyond: it is closed.",
-        "SPEC 2",
+        "A client sends its token at once; one that sends none must not fill the daemon.",
     )
     head_timeout_s: float = key(
         10.0,
         Seconds(),
         "Seconds until the head of a request is complete; beyond: the connection is closed.",
-        "SPEC 9, promise 5",
+        "A peer that sends a byte now and then must not hold a descriptor for ever.",
     )
     max_head_bytes: int = key(
         16_384,
-        Whole(),
+        WholeNumber(),
         "Bytes of the head of a request; beyond: 431.",
-        "SPEC 9, promise 5",
+        "As Node.js takes.",
     )
     max_connections: int = key(
         20_000,
-        Whole(),
+        WholeNumber(),
         "Open connections; beyond: the oldest without a token is closed, or 503 with Retry-After.",
-        "SPEC 1",
+        "Each takes a descriptor and a few KiB.",
     )
     backlog_bytes: int = key(
         1_048_576,
-        Whole(),
+        WholeNumber(),
         "Bytes owed to one socket; beyond: its transport is closed as a slow consumer.",
-        "SPEC 5, slow consumers",
+        "A client that does not read must not take the memory of others.",
     )
     accept_backlog: int = key(
         4096,
-        Whole(),
+        WholeNumber(),
         "Connections that the kernel keeps until they are accepted; beyond: it refuses them.",
-        "DESIGN, one port",
+        "Linux allows as many by default (net.core.somaxconn).",
     )
     upgrade_timeout_s: float = key(
         10.0,
         Seconds(),
         "Seconds that an upgrade to WebSocket may take; beyond: the session stays on polling.",
-        "Engine.IO 4, upgrade",
+        "As the reference server of Engine.IO (upgradeTimeout).",
     )
 
 
 @attrs.frozen
-class Auth:
+class AuthConfig:
     """Which tokens are accepted."""
 
     jwt_secret: str = key(
         "",
         Text("a text without control characters or line breaks", secret=True),
         "Secret of HS256 tokens (Supabase: the project's JWT secret); empty: one is generated.",
-        "SPEC 2",
+        "Its holder can sign for any user; it has at least 32 bytes (RFC 7518, 3.2).",
         secret=True,
     )
     audience: str = key(
         "authenticated",
         Text("a text of at least one character", empty=False),
         "What `aud` of a token must be; others are refused.",
-        "SPEC 2",
+        "Supabase's for users who are signed in.",
     )
-    issuer: str = key("", Text(), "What `iss` must be; empty: it is not checked.", "SPEC 2")
+    issuer: str = key(
+        "",
+        Text(),
+        "What `iss` must be; empty: it is not checked.",
+        "To be set where several projects share a secret; Supabase's is https://PROJECT.supabase.co/auth/v1.",
+    )
     query_token: bool = key(
         True,
         Flag(),
         "Whether a token is also taken from the URL of the handshake.",
-        "SPEC 2",
+        "Some clients cannot send it otherwise; URLs stand in the logs of proxies.",
     )
     leeway_s: float = key(
         30.0,
         Seconds(least=0),
         "Seconds by which clocks may differ; a token expired for longer is refused.",
-        "SPEC 2",
+        "Clocks that are synchronised differ by less.",
     )
     max_token_bytes: int = key(
         8192,
-        Whole(),
+        WholeNumber(),
         "Bytes of a token; beyond: it is refused unread.",
-        "DESIGN, tokens",
+        "Supabase's have one or two thousand.",
     )
 
 
 @attrs.frozen
-class Directory:
+class DirectoryConfig:
     """Who may use which room."""
 
     source: str = key(
         "claim",
         Choice(("claim", "file")),
         'Where the rooms of a user stand: "claim" (in the token) or "file" (below).',
-        "SPEC 2",
+        "A token that lists them needs no second place that has to be kept in step.",
     )
     claim: str = key(
         "connections",
         Text("a dotted path such as app_metadata.connections", empty=False),
         "Dotted path of the list in the token.",
-        "SPEC 2",
+        "With Supabase take one in app_metadata, which users cannot write.",
     )
     connections: Mapping[str, FileConnection] = key(
         MappingProxyType({}),
-        Connections(),
+        CONNECTIONS,
         'The rooms of source = "file": a title, and the users or ["*"].',
-        "SPEC 2",
+        "For teams whose tokens list no rooms.",
     )
 
 
 @attrs.frozen
-class State:
+class StateConfig:
     """Where messages are kept, and how surely."""
 
     dir: str = key(
         "",
         Text(),
         "Directory; empty: $STATE_DIRECTORY, $XDG_STATE_HOME/chatd or ~/.local/state/chatd.",
-        "SPEC 7",
+        "systemd sets the first, the others are the XDG Base Directory Specification's.",
     )
     durability: str = key(
         "fsync",
         Choice(("fsync", "write")),
         '"fsync" survives a power cut, "write" a killed process only.',
-        "SPEC 7",
+        "A message that was acknowledged is stored.",
     )
     snapshot_interval_s: float = key(
         60.0,
         Seconds(),
         "Seconds between two snapshots of what is in memory.",
-        "SPEC 7",
+        "So much of presence and typing a crash forgets at most.",
     )
 
 
 @attrs.frozen
-class Messages:
+class MessagesConfig:
     """What a message may be, and how many are shown at once."""
 
     markup: str = key(
         "neutralise",
         Choice(("neutralise", "escape", "keep")),
         'What happens to HTML in text of people: "neutralise", "escape" or "keep".',
-        "SPEC 5, markup",
+        "A page that puts text into its HTML unescaped must not run what a user wrote.",
     )
     content_chars: int = key(
         10_000,
-        Whole(),
+        WholeNumber(),
         "Characters of a message; beyond: content_too_long.",
-        "SPEC 5, message",
+        "Some pages of text; clients are told the number when they connect.",
     )
     history_on_join: int = key(
         50,
-        Whole(),
+        WholeNumber(),
         "Messages that a joining socket gets; older ones on request.",
-        "SPEC 4",
+        "More than a screen shows.",
     )
     history_page: int = key(
         200,
-        Whole(),
+        WholeNumber(),
         "Messages in one page of history; the rest comes in further pages.",
-        "SPEC 3, chat:history:get",
+        "A page is one event, and has to fit into what a socket may be owed.",
     )
     keep_days: int = key(
         0,
-        Whole(least=0),
+        WholeNumber(least=0),
         "Days that messages are kept; older ones are removed for good. 0: for ever.",
-        "SPEC 5, message",
+        "Nothing is removed unless the operator says so.",
     )
     keep_per_room: int = key(
         0,
-        Whole(least=0),
+        WholeNumber(least=0),
         "Messages kept in a room; the oldest beyond are removed for good. 0: all.",
-        "SPEC 5, message",
+        "Nothing is removed unless the operator says so.",
     )
 
 
 @attrs.frozen
-class Limits:
+class LimitsConfig:
     """How much one user, socket, room or address may do: any positive number, however large."""
 
     user_messages_per_minute: float = key(
         30,
         Rate(),
         "Messages a minute of a user; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "Nobody types more.",
     )
     socket_messages_per_minute: float = key(
         60,
         Rate(),
         "Messages a minute of a socket; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "Twice what its user may send.",
     )
     room_messages_per_minute: float = key(
         600,
         Rate(),
         "Messages a minute of a room; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "Nobody reads more.",
     )
     user_typing_per_minute: float = key(
         10,
         Rate(),
         "Typing starts a minute of a user; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "Each goes to everybody in the room.",
     )
     socket_events_per_minute: float = key(
         600,
         Rate(),
         "Events of any kind a minute of a socket; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "Acknowledgements of a busy room included.",
     )
     sockets_per_user: float = key(
         20,
         Rate(),
         "Open sockets of a user; beyond: CONNECT_ERROR.",
-        "SPEC 5, limits",
+        "A few devices with a few tabs each.",
     )
     sessions_per_address: float = key(
         500,
         Rate(),
         "Open sessions of an address (IPv6: a /64); beyond: the oldest without a token is closed, "
         "or 503 with Retry-After.",
-        "SPEC 5, limits",
+        "An office behind one address.",
     )
     pending_sessions_per_address: float = key(
         400,
         Rate(),
         "Of these, sessions that have shown no token yet; beyond: the oldest of them is closed.",
-        "SPEC 1",
+        "Leaves places for sessions with a token.",
     )
     connections_per_address: float = key(
         1000,
         Rate(),
         "Open connections of an address, or sessions_per_address if more; beyond: likewise.",
-        "SPEC 9, promise 5",
+        "A polling session has two at times.",
     )
     rooms_per_socket: float = key(
         100,
         Rate(),
         "Rooms that a socket has joined; beyond: rate_limited.",
-        "SPEC 5, limits",
+        "A joined room is held in memory.",
     )
     handshakes_per_second: float = key(
         2000,
         Rate(),
         "New sessions a second; beyond: 503 with Retry-After.",
-        "SPEC 5, limits",
+        "Everybody comes back at once after a restart; clients try again by themselves.",
     )
 
 
 @attrs.frozen
-class Answers:
+class AnswersConfig:
     """How questions to the databases are answered, and how many at once."""
 
     enabled: bool = key(
         True,
         Flag(),
         "Whether questions are answered at all; otherwise every message is just chat.",
-        "SPEC 6",
+        "Without databases it changes nothing.",
     )
     max_rows: int = key(
         1000,
-        Whole(),
+        WholeNumber(),
         "Rows of an answer; beyond: it is truncated, and says so.",
-        "SPEC 6, bounds",
+        "More than anybody reads in a chat.",
     )
     max_bytes: int = key(
         262_144,
-        Whole(most=MOST_ANSWER_BYTES),
+        WholeNumber(most=MOST_ANSWER_BYTES),
         "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so. Twice this "
         "and 524_288 must fit into server.backlog_bytes.",
-        "SPEC 6, bounds",
+        "Two answers at once must not make a slow consumer of everybody in the room.",
     )
     timeout_s: float = key(
         30.0,
         Seconds(),
         "Seconds that an answer may take; beyond: it is stopped, db_timeout.",
-        "SPEC 6, bounds",
+        "A statement that runs for longer is a load on the database.",
     )
     answers_per_user: int = key(
         2,
-        Whole(),
+        WholeNumber(),
         "Answers under way for a user; beyond: a question waits, then db_busy.",
-        "SPEC 6, bounds",
+        "One user must not keep the database from others.",
     )
     answers_per_room: int = key(
         4,
-        Whole(),
+        WholeNumber(),
         "Answers under way in a room, of which one user never has the last; beyond: as above.",
-        "SPEC 6, bounds",
+        "One room must not keep a database from others.",
     )
     answers_per_database: int = key(
         8,
-        Whole(),
+        WholeNumber(),
         "Answers under way from a database, no more than its connections; one user never has the "
         "last; beyond: as above.",
-        "SPEC 6, bounds",
+        "A database serves others than this chat.",
     )
     wait_s: float = key(
         5.0,
         Seconds(least=0),
         "Seconds from when a question is stored to when it is asked, at most; beyond: db_busy.",
-        "SPEC 6, bounds",
+        "Somebody looks at the screen meanwhile.",
     )
     cache_ttl_s: float = key(
         30.0,
         Seconds(least=0),
         "Seconds that an equal question gets the same answer; 0: each one is asked.",
-        "SPEC 6, cache",
+        "Several people in a room ask the same.",
     )
     cancel: str = key(
         "asker",
         Choice(("asker", "members")),
         'Who may cancel an answer: the "asker", or all "members" of the room.',
-        "SPEC 3, answer:cancel",
+        "Nobody else's answer is ended by mistake.",
     )
 
 
 @attrs.frozen
-class Log:
+class LogConfig:
     """What is written to standard error."""
 
     format: str = key(
         "auto",
         Choice(("auto", "people", "json", "logfmt")),
         '"people", "json", "logfmt", or "auto": people on a terminal, JSON elsewhere.',
-        "SPEC 8",
+        "A collector reads JSON.",
     )
     level: str = key(
         "info",
         Choice(("debug", "info", "warning", "error")),
         "The least that is written.",
-        "SPEC 8",
+        "Sessions and arriving messages are debug: there are many.",
     )
 
 
@@ -458,20 +466,20 @@ class Log:
 class Config:
     """The whole configuration; `Config()` is the defaults."""
 
-    server: Server = attrs.field(factory=Server)
-    auth: Auth = attrs.field(factory=Auth)
-    directory: Directory = attrs.field(factory=Directory)
-    state: State = attrs.field(factory=State)
-    messages: Messages = attrs.field(factory=Messages)
-    limits: Limits = attrs.field(factory=Limits)
-    answers: Answers = attrs.field(factory=Answers)
-    databases: Mapping[str, Database] = key(
-        MappingProxyType({"demo": Database(sample=True)}),
-        Databases(),
+    server: ServerConfig = attrs.field(factory=ServerConfig)
+    auth: AuthConfig = attrs.field(factory=AuthConfig)
+    directory: DirectoryConfig = attrs.field(factory=DirectoryConfig)
+    state: StateConfig = attrs.field(factory=StateConfig)
+    messages: MessagesConfig = attrs.field(factory=MessagesConfig)
+    limits: LimitsConfig = attrs.field(factory=LimitsConfig)
+    answers: AnswersConfig = attrs.field(factory=AnswersConfig)
+    databases: Mapping[str, DatabaseSettings] = key(
+        MappingProxyType({DEMO_ROOM: DatabaseSettings(sample=True)}),
+        DATABASES,
         "The database of each room, and who answers for it; where none is written, this one:",
-        "SPEC 6",
+        "A first start has something to ask.",
     )
-    log: Log = attrs.field(factory=Log)
+    log: LogConfig = attrs.field(factory=LogConfig)
 
 
 def sections() -> dict[str, type[Any]]:
@@ -484,7 +492,7 @@ def sections() -> dict[str, type[Any]]:
 
 
 def tables() -> "dict[str, attrs.Attribute[Any]]":
-    """The sections that are one key each, whose names are up to who writes them."""
+    """The sections that are one key each, whose names the operator chooses."""
     return {field.name: field for field in attrs.fields(Config) if ABOUT in field.metadata}
 
 

@@ -73,10 +73,10 @@ def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) 
                 value = f"(set, {len(value)} characters)"
             comes_to = in_force.get(f"{name}.{key}", value)
             also = "" if comes_to == value else f": {comes_to}"
-            lines.append(f"{key} = {_toml(value)}  # {origin}{also}")
+            lines.append(f"{key} = {toml(value)}  # {origin}{also}")
     for name, database in loaded.config.databases.items():
-        lines += ["", f"[databases.{_toml(name)}]  # {loaded.origin['databases']}"]
-        lines += [f"{key} = {_toml(value)}" for key, value in shown(database).items()]
+        lines += ["", f"[databases.{toml(name)}]  # {loaded.origin['databases']}"]
+        lines += [f"{key} = {toml(value)}" for key, value in shown(database).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -92,20 +92,20 @@ def sample() -> str:
                 + "\n"
             )
             value = getattr(getattr(defaults, name), key)
-            parts.append(_ROOMS if isinstance(value, Mapping) else f"{key} = {_toml(value)}\n")
+            parts.append(_ROOMS if isinstance(value, Mapping) else f"{key} = {toml(value)}\n")
     for field in tables().values():
         parts.append(f"\n# {about(field).doc}\n{_DATABASES}")
     return "".join(parts)
 
 
 def _room(room: str, connection: FileConnection, origin: str) -> list[str]:
-    lines = [f"[directory.connections.{_toml(room)}]  # {origin}"]
+    lines = [f"[directory.connections.{toml(room)}]  # {origin}"]
     if connection.title is not None:
-        lines.append(f"title = {_toml(connection.title)}")
-    return [*lines, f"users = {_toml(connection.users)}"]
+        lines.append(f"title = {toml(connection.title)}")
+    return [*lines, f"users = {toml(connection.users)}"]
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
     """A value of a key as TOML; texts hold no control characters, so JSON's quoting is TOML's."""
     match value:
         case bool():
@@ -117,8 +117,8 @@ def _toml(value: object) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False)
         case Mapping():
-            inner = ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items())
+            inner = ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items())
             return f"{{ {inner} }}" if inner else "{}"
         case list() | tuple():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
+            return "[" + ", ".join(toml(item) for item in value) + "]"
     raise TypeError(f"no TOML for {type(value).__name__}")

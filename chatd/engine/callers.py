@@ -1,13 +1,14 @@
-"""One accepted connection, as `Admission` counts it: where it is from, whose it is, how it ends.
+"""One accepted connection, as `Admission` counts it: its address, its user, and how it ends.
 
-Whose it is stands in its session, and is looked up only when there is no room for another one.
+Its user stands in its session, which is looked up only when there is no room for another one.
 """
 
 import contextlib
 import socket
 from typing import Final
 
-from chatd.engine.session import Session, Sessions
+from chatd.engine.session import Session
+from chatd.engine.sessions import Sessions
 from chatd.engineio import parse_query
 from chatd.net.disconnects import DisconnectReason
 
@@ -31,8 +32,8 @@ class Caller:
         return session is not None and session.user_id is not None
 
     def give_way(self, answer: bytes) -> None:
-        """End it: politely as far as that needs no waiting. `answer` is what it is told where it
-        has not asked for anything yet."""
+        """End it: politely as far as that needs no waiting. `answer` is sent where it has not asked
+        for anything yet."""
         session = self._served()
         with contextlib.suppress(OSError):  # the peer was faster
             if session is not None:

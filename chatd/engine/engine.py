@@ -1,20 +1,25 @@
 """What a request to `/socket.io/` comes to.
 
 Owns the order of a request's life: address, origin, the checks of Engine.IO, admission, the opening
-of a session, and for polling the request itself. Knows no socket: the front door brings a
-`RequestHead`, and an `Exchange` that takes the answer. Source: SPEC 1; WIRE d1, d2, d6.
+of a session, and for polling the request itself. Knows no socket: the listener brings a
+`RequestHead`, and an `Exchange` that takes the answer.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import trio
 
-from chatd.engine.polling import Exchange, PollingTransport
-from chatd.engine.session import Handshake, Session, Sessions, Transport, Upper
+from chatd.engine.admission import Admission, Overload
+from chatd.engine.exchange import Exchange
+from chatd.engine.polling import PollingTransport
+from chatd.engine.session import Handshake, Session, Upper
+from chatd.engine.sessions import Sessions
+from chatd.engine.transport import Transport
 from chatd.engineio import (
     POLLING,
     WEBSOCKET,
+    ProtocolError,
     Query,
     Refusal,
     check_request,
@@ -22,9 +27,8 @@ from chatd.engineio import (
     parse_query,
 )
 from chatd.net.addresses import Network, client_address, is_trusted
-from chatd.net.admission import Admission, Overload
 from chatd.net.disconnects import DisconnectReason
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
 from chatd.net.proxies import ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
@@ -35,34 +39,14 @@ TRANSPORTS: Final = (POLLING, WEBSOCKET)
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
 
 
-class PollingExchange(Exchange, Protocol):
-    """A polling request, as far as its HTTP side matters."""
-
-    def overloaded(self, overload: Overload) -> None:
-        """503, and when to come back."""
-        ...
-
-    def garbled(self) -> None:
-        """400 to a body that cannot be read to its end; nothing follows on this connection."""
-        ...
-
-    def too_large(self, status: int) -> None:
-        """One of `TOO_LARGE`, without a body; nothing of the request is taken."""
-        ...
-
-    def preflight(self) -> None:
-        """204 to a request of CORS."""
-        ...
-
-
 class Engine:
-    """The Engine.IO server: sessions, and who may open them."""
+    """The Engine.IO server: sessions, and which requests may open them."""
 
     def __init__(
         self,
         sessions: Sessions,
         admission: Admission,
-        origins: OriginRules,
+        cors: CorsPolicy,
         make_upper: Callable[[Session, Handshake], Upper],
         event_log: EventLog,
         *,
@@ -70,7 +54,7 @@ class Engine:
     ) -> None:
         self.sessions = sessions
         self._admission = admission
-        self._origins = origins
+        self._cors = cors
         self._make_upper = make_upper
         self._event_log = event_log
         self._trusted_proxies = trusted_proxies
@@ -92,10 +76,7 @@ class Engine:
         return refusal
 
     def _comes_from_friends(self, head: RequestHead) -> bool:
-        host = head.header(b"host")
-        return self._origins.allows_host(host) and self._origins.allows_origin(
-            head.header(b"origin"), host
-        )
+        return self._cors.allows(head.header(b"origin"), head.header(b"host"))
 
     def is_allowed(self, head: RequestHead, query: Query) -> bool:
         """A verdict of its own on a request; for applications that have one."""
@@ -107,7 +88,7 @@ class Engine:
 
     def cors(self, head: RequestHead) -> bytes:
         """The header lines that let a page of an allowed origin read the answer."""
-        return self._origins.cors_headers(head.header(b"origin"), head.header(b"host"))
+        return self._cors.header_lines(head.header(b"origin"), head.header(b"host"))
 
     def address(self, head: RequestHead, peer: str) -> str:
         """The address of the client, behind trusted proxies or not."""
@@ -117,8 +98,8 @@ class Engine:
             self._notices.heard_from(address)
         return address
 
-    def refused(self, address: str, refusal: Refusal | Overload) -> None:
-        """Tell the log of a request that was turned away."""
+    def log_refusal(self, address: str, refusal: Refusal | Overload) -> None:
+        """Log that a request was turned away."""
         reason = refusal.message if isinstance(refusal, Refusal) else refusal.limit
         self._event_log.record(HandshakeRefused(address, reason))
 
@@ -131,13 +112,13 @@ class Engine:
     ) -> Session | Overload:
         """A new session over a new transport, or why there is no room for one."""
         sid = unguessable_id()
-        place = self._admission.open_session(address, sid, trio.current_time())
-        if isinstance(place, Overload):
-            self.refused(address, place)
-            return place
-        if place.instead_of is not None:
-            self._event_log.record(LimitHit(place.limit, None, address))
-            self.sessions.by_sid[place.instead_of].end(DisconnectReason.OVERLOADED)
+        admitted = self._admission.open_session(address, sid, trio.current_time())
+        if isinstance(admitted, Overload):
+            self.log_refusal(address, admitted)
+            return admitted
+        if admitted.instead_of is not None:
+            self._event_log.record(LimitHit(admitted.limit, None, address))
+            self.sessions.by_sid[admitted.instead_of].end(DisconnectReason.OVERLOADED)
         session = Session(self.sessions, sid, address)
         session.transport = make_transport(session)
         handshake = Handshake(address, query, head.header(b"authorization"))
@@ -157,18 +138,10 @@ class Engine:
             settings.max_payload_bytes,
         ).encode()
 
-    async def poll(
-        self,
-        exchange: PollingExchange,
-        head: RequestHead,
-        peer: str,
-        read_body: Callable[[int], Awaitable[bytes | None]],
-    ) -> None:
-        """Serve one request of the polling transport.
-
-        `read_body(most)` gives the body, None where the peer broke off; it raises BadRequestError.
-        A GET may still wait for its answer when this returns.
-        """
+    async def poll(self, exchange: Exchange, peer: str, body_timeout_s: float) -> None:
+        """Serve one request of the polling transport. A GET may still wait for its answer when this
+        returns."""
+        head = exchange.head
         query = parse_query(head.query)
         address = self.address(head, peer)
         if head.method == "OPTIONS" and self.cors(head):
@@ -181,7 +154,7 @@ class Engine:
                 return
         refusal = self.judge(head, query)
         if refusal is not None:
-            self.refused(address, refusal)
+            self.log_refusal(address, refusal)
             exchange.refused(refusal)
             return
         if query.sid is None:
@@ -198,42 +171,39 @@ class Engine:
         if head.method == "GET":
             session.transport.get(exchange)
         else:
-            await self._post(session, session.transport, exchange, head, read_body)
+            await self._post(session, session.transport, exchange, body_timeout_s)
 
     async def _post(
         self,
         session: Session,
         transport: PollingTransport,
-        exchange: PollingExchange,
-        head: RequestHead,
-        read_body: Callable[[int], Awaitable[bytes | None]],
+        exchange: Exchange,
+        body_timeout_s: float,
     ) -> None:
         """The packets of a client: the body first, in time and within `maxPayload`."""
         if not transport.begin_post(exchange):
             return
         try:
-            body = await read_body(self.sessions.settings.max_payload_bytes)
+            body = await exchange.body(self.sessions.settings.max_payload_bytes, body_timeout_s)
         except BadRequestError as error:
             if error.status in TOO_LARGE:
                 transport.end_post(exchange)
-                exchange.too_large(error.status)
-            else:
-                transport.lost(exchange)
-                exchange.garbled()
-            return
+                exchange.failed(error.status)
+                return
+            body = None
         if body is None:
             transport.lost(exchange)
             exchange.garbled()
-        elif head.headers.get(b"content-type", b"").startswith(_CONTENT_TYPE_BINARY):
+        elif exchange.head.headers.get(b"content-type", b"").startswith(_CONTENT_TYPE_BINARY):
             transport.end_post(exchange)
             exchange.refused(Refusal.BAD_REQUEST)  # packets of version 3, with bytes in them
-            session.breach_of("a binary body is not of Engine.IO 4")
+            session.fail(ProtocolError("a binary body is not of Engine.IO 4"))
         else:
-            await transport.take(exchange, body)
+            await transport.receive(exchange, body)
 
-    def lost(self, exchange: PollingExchange, head: RequestHead) -> None:
+    def lost(self, exchange: Exchange) -> None:
         """The connection of a request that may not have been answered yet is gone."""
-        session = self.sessions.by_sid.get(parse_query(head.query).sid or "")
+        session = self.sessions.by_sid.get(parse_query(exchange.head.query).sid or "")
         if session is not None and isinstance(session.transport, PollingTransport):
             session.transport.lost(exchange)
 
@@ -251,7 +221,7 @@ def switched(head: RequestHead) -> bytes:
 
 def _is_websocket_handshake(head: RequestHead) -> bool:
     headers = head.headers
-    if head.has_body:  # whoever reads it would take frames for it, or it for frames
+    if head.has_body:  # a reader could take frames for the body, or the body for frames
         return False
     if headers.get(b"sec-websocket-version") != b"13" or not is_valid_key(
         headers.get(b"sec-websocket-key", b"")

@@ -6,9 +6,12 @@ is ten times the rate, and replies alone gain a half, because peers are not woke
 reads. A flush to very many sessions is sliced, so that readers get their turn.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import trio
+
+from chatd.engine.outgoing import Outgoing
 
 SLICE = 256  # sessions flushed before others get their turn
 
@@ -16,15 +19,12 @@ SLICE = 256  # sessions flushed before others get their turn
 class Flushable(Protocol):
     """A session, as far as the flusher knows it."""
 
-    is_touched: bool
+    pending: list[Outgoing]  # what the peer is owed and its transport does not have yet
+    is_touched: bool  # it is on the flusher's list
 
-    def flush(self) -> None:
-        """Hand what is pending to the transport."""
-        ...
+    def flush(self) -> None: ...
 
-    def crash(self, error: Exception) -> None:
-        """End, for a fault of ours."""
-        ...
+    def fail(self, error: Exception) -> None: ...
 
 
 class Flusher:
@@ -38,15 +38,25 @@ class Flusher:
         """Flush this session at the end of the turn."""
         session.is_touched = True
         self._touched.append(session)
-        self.wake()
+        self._wake()
 
-    @property
-    def touched(self) -> list[Flushable]:
-        """For a broadcast, which puts many in at once, marks each as touched, and then wakes."""
-        return self._touched
+    def broadcast(
+        self, sessions: Iterable[Flushable], outgoing: Outgoing, *, but: Flushable | None = None
+    ) -> None:
+        """Owe this to all of them, `but` one; for sessions that are not over.
 
-    def wake(self) -> None:
-        """Let the task run, at the end of the turn."""
+        The same as `Session.send` to each, without a call for each: a room has a thousand.
+        """
+        touched = self._touched
+        for session in sessions:
+            if session is not but:
+                session.pending.append(outgoing)
+                if not session.is_touched:
+                    session.is_touched = True
+                    touched.append(session)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._parked is not None:
             trio.lowlevel.reschedule(self._parked)
             self._parked = None
@@ -62,8 +72,8 @@ class Flusher:
                 session.is_touched = False
                 try:
                     session.flush()
-                except Exception as error:  # one session's fault must not stop everybody's writes
-                    session.crash(error)
+                except Exception as error:  # one session's fault must not stop the other writes
+                    session.fail(error)
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()
 

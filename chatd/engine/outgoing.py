@@ -1,4 +1,4 @@
-"""One thing to send, encoded once for everybody who gets it, whatever carries it.
+"""One thing to send, encoded once for all its receivers, whatever carries it.
 
 A Socket.IO packet and its attachments are one unit: they are never parted in a queue. On a
 WebSocket it is one run of frames, unmasked and therefore equal for all receivers, made when the
@@ -10,7 +10,7 @@ from chatd.websocket import encode_binary, encode_text
 
 
 class Outgoing:
-    """An Engine.IO text packet, and the binary messages that follow it.
+    """An Engine.IO text packet, and the binary messages that follow it; without text, those alone.
 
     `text` begins with the digit of its Engine.IO type. `__slots__` and no attrs: one is built for
     each reply, and a broadcast to a thousand sockets reads `frame` a thousand times.
@@ -29,7 +29,7 @@ class Outgoing:
         """All of it as WebSocket frames."""
         frame = self._frame
         if not frame:
-            frame = encode_text(self.text)
+            frame = encode_text(self.text) if self.text else b""
             for attachment in self.attachments:
                 frame += encode_binary(attachment)
             self._frame = frame
@@ -47,13 +47,3 @@ class Outgoing:
     def size(self) -> int:
         """Bytes that it owes to a receiver, framing aside."""
         return len(self.text) + sum(map(len, self.attachments))
-
-
-class OutgoingBinary(Outgoing):
-    """A binary message alone, as Engine.IO carries it below Socket.IO."""
-
-    __slots__ = ()
-
-    def __init__(self, payload: bytes) -> None:
-        super().__init__(b"", (payload,))
-        self._frame = encode_binary(payload)

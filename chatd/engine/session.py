@@ -4,8 +4,8 @@ A session lives longer than its transport: polling and WebSocket end in the same
 upgrade is a second transport that attaches. What it carries is an `Upper`: Socket.IO, or a bare
 Engine.IO application. Everything here is synchronous; tasks belong to the transports.
 
-Sending never waits. `send` puts an `Outgoing` into `pending`, and the `Flusher` hands it to the
-transport at the end of the turn: everything that one turn owes to a socket goes out in one write.
+Sending never waits. `send` puts an `Outgoing` into `pending`, and the `Flusher` lets the transport
+take it at the end of the turn: all that one turn owes to a socket goes out in one write.
 """
 
 import math
@@ -15,29 +15,27 @@ import attrs
 import trio
 
 from chatd import engineio, socketio
+from chatd.engine.admission import Admission
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Throttle, Work
+from chatd.engine.throttle import IDLE_WAITS_MAX, Throttle
+from chatd.engine.transport import Transport, Work
 from chatd.engineio import (
     POLLING,
     Heartbeat,
     HeartbeatAction,
     HeartbeatSettings,
     Packet,
+    PacketType,
     Query,
-    Reaction,
     decode_text,
-    reaction_to,
 )
-from chatd.net.deadlines import Deadlines, Entry
+from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClosed
 
 PING = Outgoing(b"2")
-PARTING_MAX = 1_000  # ended sessions whose last words are kept; beyond it the oldest are dropped
-PARTING_BYTES_MAX = 16_777_216  # of last words, together; likewise
-LAGGING_SHARE = 4  # who owes the fourth part of its backlog's bound is told the least
-LOG_ID_CHARS = 8  # of a sid, which is a credential: a log shows as much as tells sessions apart
+LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
 
 
 @attrs.frozen
@@ -54,7 +52,7 @@ class Upper(Protocol):
 
     @property
     def is_joined(self) -> bool:
-        """Whether the peer has become somebody; it must within the connect timeout."""
+        """Whether the peer has joined; it must within the connect timeout."""
         ...
 
     def receive(self, message: str | bytes) -> Work | None:
@@ -71,54 +69,6 @@ class Upper(Protocol):
         ...
 
 
-class Transport(Protocol):
-    """What carries a session at the moment."""
-
-    name: str
-
-    def flush(self) -> None:
-        """Hand over what is in `session.pending`."""
-        ...
-
-    def close(self, *, polite: bool) -> None:
-        """End: politely, with all that is pending, or at once."""
-        ...
-
-    def peer_closed(self) -> None:
-        """The peer ended the session by a packet; nothing that is pending matters any more."""
-        ...
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the peer has not taken all that it was sent."""
-        ...
-
-    @property
-    def is_lagging(self) -> bool:
-        """Whether it is so far behind that it is better off without what may be dropped."""
-        ...
-
-    def allow(self, size: int) -> None:
-        """So many bytes do not count as the peer's backlog: it asked for them."""
-        ...
-
-    async def caught_up(self) -> None:
-        """Return when the peer has taken all that it was sent, or is gone."""
-        ...
-
-
-class Probed(Protocol):
-    """The transport that carries a session while a WebSocket probes it."""
-
-    def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
-        """A message on a WebSocket that is not in charge yet, or was let go."""
-        ...
-
-    def on_probe_lost(self, probe: Transport) -> None:
-        """A WebSocket ended before it was in charge, or long after it was let go."""
-        ...
-
-
 @attrs.frozen
 class SessionSettings:
     """What all sessions of a server have in common. Times in seconds, sizes in bytes."""
@@ -128,66 +78,22 @@ class SessionSettings:
     connect_timeout_s: float
     upgrade_timeout_s: float
     backlog_bytes: int
-
-
-class SessionCounts(Protocol):
-    """Who counts the sessions of an address."""
-
-    def identify_session(self, address: str, sid: str) -> None:
-        """A session has shown whose it is."""
-        ...
-
-    def close_session(self, address: str, sid: str) -> None:
-        """A session ended."""
-        ...
-
-
-@attrs.frozen
-class Parting:
-    """What an ended session still has to say by polling, and until when."""
-
-    until_s: float
-    payloads: list[bytes]
+    last_words_s: float = 30.0
+    """How long the last packets of an ended session wait for a GET. A client that polls learns of
+    the end from them; by then it has asked again, or is gone."""
+    idle_waits_max: int = IDLE_WAITS_MAX
 
 
 @attrs.frozen(eq=False)
-class Sessions:
-    """The sessions of a server by sid, and what they share."""
+class SessionHost:
+    """What the sessions of a server share; `by_sid` are those that are open."""
 
     settings: SessionSettings
     deadlines: Deadlines
     flusher: Flusher
     event_log: EventLog
-    counts: SessionCounts
+    admission: Admission
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
-    _parting: dict[str, Parting] = attrs.field(factory=dict)
-
-    def part(self, sid: str, payloads: list[bytes], for_s: float) -> None:
-        """Keep the last words of a session that has ended for GETs that come late."""
-        now_s = trio.current_time()
-        for old, kept in list(self._parting.items()):
-            if kept.until_s > now_s and not self._parting_is_full():
-                break  # the rest is younger, or asked for longer: it goes when there is no room
-            del self._parting[old]
-        self._parting[sid] = Parting(now_s + for_s, payloads)
-
-    def _parting_is_full(self) -> bool:
-        held = sum(len(payload) for kept in self._parting.values() for payload in kept.payloads)
-        return len(self._parting) >= PARTING_MAX or held > PARTING_BYTES_MAX
-
-    def forget_last_words(self, sid: str) -> None:
-        """What an ended session left is not to be said any more."""
-        self._parting.pop(sid, None)
-
-    def last_words(self, sid: str) -> bytes | None:
-        """The next payload that an ended session left for a GET; each is given once."""
-        kept = self._parting.get(sid)
-        if kept is None:
-            return None
-        payload = kept.payloads.pop(0) if trio.current_time() < kept.until_s else None
-        if payload is None or not kept.payloads:
-            del self._parting[sid]
-        return payload
 
 
 class Session:
@@ -196,9 +102,9 @@ class Session:
     __slots__ = (
         "_connect_due_s",
         "_heartbeat",
+        "_host",
         "_opened_s",
-        "_patience",
-        "_sessions",
+        "_throttle",
         "address",
         "awaiting",
         "deadline_entry",
@@ -213,14 +119,14 @@ class Session:
         "user_id",
     )
 
-    def __init__(self, sessions: Sessions, sid: str, address: str) -> None:
+    def __init__(self, host: SessionHost, sid: str, address: str) -> None:
         """A session that was just opened; its transport and its upper are put in next."""
         now_s = trio.current_time()
-        self._sessions = sessions
+        self._host = host
         self._opened_s = now_s
-        self._patience: Throttle | None = None  # until something leads nowhere
-        self._connect_due_s = now_s + sessions.settings.connect_timeout_s
-        self._heartbeat = Heartbeat(sessions.settings.heartbeat, now_s)
+        self._throttle: Throttle | None = None  # until something leads nowhere
+        self._connect_due_s = now_s + host.settings.connect_timeout_s
+        self._heartbeat = Heartbeat(host.settings.heartbeat, now_s)
         self.sid = sid
         self.address = address
         self.user_id: str | None = None
@@ -232,107 +138,97 @@ class Session:
         self.turn: trio.StrictFIFOLock | None = None  # held while a POST's packets have to wait
         self.is_over = False
         self.reason: DisconnectReason | None = None  # why it is over
-        self.deadline_entry: Entry | None = None
-        sessions.by_sid[sid] = self
-        sessions.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+        self.deadline_entry: TimerEntry | None = None
+        host.by_sid[sid] = self
+        host.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+
+    @property
+    def settings(self) -> SessionSettings:
+        return self._host.settings
+
+    @property
+    def log_id(self) -> str:
+        """The session as logs name it."""
+        return self.sid[:LOG_ID_CHARS]
 
     def identify(self, user_id: str) -> None:
         """The session is this user's from now on."""
         if self.user_id is None:
-            self._sessions.counts.identify_session(self.address, self.sid)
+            self._host.admission.identify_session(self.address, self.sid)
         self.user_id = user_id
 
-    @property
-    def max_payload_bytes(self) -> int:
-        """Bytes of one packet of the peer, its attachments together included."""
-        return self._sessions.settings.max_payload_bytes
+    # What the peer sends
 
-    @property
-    def log_id(self) -> str:
-        """The session as logs name it: enough of the sid, which is a credential, to tell it."""
-        return self.sid[:LOG_ID_CHARS]
-
-    def receive_text(self, text: str) -> Work | None:
-        """A text packet from a WebSocket; returns work to await before the next packet."""
+    def receive(self, message: str | bytes) -> Work | None:
+        """A message of a WebSocket; returns work to await before the next one."""
         try:
-            if text[:1] == "4":
-                if self.turn is not None and self.turn.locked():
-                    return self._receive_in_turn(self.turn, text)
-                return self.upper.receive(text[1:])
-            return self._receive_packet(decode_text(text))
-        except (engineio.ProtocolError, socketio.ProtocolError) as error:
-            self.breach(error)
+            if type(message) is str and message[:1] != "4":
+                return self._receive_packet(decode_text(message))
+            if self.turn is not None and self.turn.locked():
+                return self._receive_in_turn(self.turn, message)
+            return self.upper.receive(message[1:] if type(message) is str else message)
         except Exception as error:
-            self.crash(error)
+            self.fail(error)
         return None
 
-    def receive_decoded(self, packet: Packet) -> Work | None:
-        """A packet of a POST, in its turn; returns work to await before the next packet."""
+    def receive_packet(self, packet: Packet) -> Work | None:
+        """A packet of a POST, in its turn; returns work to await before the next one."""
         try:
             return self._receive_packet(packet)
-        except (engineio.ProtocolError, socketio.ProtocolError) as error:
-            self.breach(error)
         except Exception as error:
-            self.crash(error)
-        return None
-
-    def receive_binary(self, data: bytes) -> Work | None:
-        """A binary message from a WebSocket; returns work to await before the next packet."""
-        try:
-            if self.turn is not None and self.turn.locked():
-                return self._receive_in_turn(self.turn, data)
-            return self.upper.receive(data)
-        except (engineio.ProtocolError, socketio.ProtocolError) as error:
-            self.breach(error)
-        except Exception as error:
-            self.crash(error)
+            self.fail(error)
         return None
 
     async def _receive_in_turn(self, turn: trio.StrictFIFOLock, message: str | bytes) -> None:
         """What came by WebSocket follows on what came by POST before it."""
         async with turn:
             pass
-        work = (
-            self.receive_text(message) if isinstance(message, str) else self.receive_binary(message)
-        )
+        work = self.receive(message)
         if work is not None:
             await work
 
     def _receive_packet(self, packet: Packet) -> Work | None:
-        match reaction_to(packet.type):
-            case Reaction.DELIVER:
+        """By the table of Engine.IO 4: a message goes up, a pong re-arms the heartbeat, a close
+        ends the session; only servers ping; the other types mean nothing after the opening."""
+        match packet.type:
+            case PacketType.MESSAGE:
                 return self.upper.receive(packet.data)
-            case Reaction.RE_ARM:
+            case PacketType.PONG:
                 heartbeat = self._heartbeat
                 is_due = heartbeat.awaiting_pong
                 heartbeat.on_pong(trio.current_time())
                 entry = self.deadline_entry
                 if entry is not None and heartbeat.next_deadline_s < entry.due_s:
                     # The timeout is longer than the interval: the next ping is due before it.
-                    self._sessions.deadlines.schedule(self, heartbeat.next_deadline_s)
+                    self._host.deadlines.schedule(self, heartbeat.next_deadline_s)
                 if is_due:
                     return None
-            case Reaction.END:
+            case PacketType.CLOSE:
                 if self._conclude(DisconnectReason.TRANSPORT_CLOSE):
                     self.pending.clear()
                     self.transport.peer_closed()
-            case Reaction.BREACH:
-                raise engineio.ProtocolError(
-                    f"A client must not send a packet of type {packet.type.name}."
-                )
-            case Reaction.IGNORE:
+            case PacketType.PING:
+                raise engineio.ProtocolError("A client must not send a packet of type PING.")
+            case PacketType.OPEN | PacketType.UPGRADE | PacketType.NOOP:
                 pass
         return self.idle()
 
     def idle(self) -> Work | None:
-        """Something came that leads nowhere; returns a wait where there was too much of it."""
-        if self._patience is None:
-            self._patience = Throttle()
-        wait_s = self._patience.take()
-        if self._patience.is_at_its_end:
+        """Count a packet that leads nowhere; returns a wait where there were too many of them."""
+        wait_s = self.spend_idle()
+        return _pause(wait_s) if wait_s > 0.0 else None
+
+    def spend_idle(self) -> float:
+        """As `idle`, for a caller that waits these seconds itself. Far too many end the session."""
+        if self._throttle is None:
+            self._throttle = Throttle(self.settings.idle_waits_max)
+        wait_s = self._throttle.spend()
+        if self._throttle.is_exhausted:
             self.end(DisconnectReason.OVERLOADED)
-            return None
-        return _wait(wait_s) if wait_s > 0.0 else None
+            return 0.0
+        return wait_s
+
+    # What the peer is sent
 
     def send(self, outgoing: Outgoing) -> None:
         """Owe this to the peer; it goes out with all else of this turn."""
@@ -340,33 +236,51 @@ class Session:
             return
         self.pending.append(outgoing)
         if not self.is_touched:
-            self._sessions.flusher.touch(self)
+            self._host.flusher.touch(self)
 
     def send_catch_up(self, outgoing: Outgoing) -> None:
-        """Owe this to a peer that asked for it; beside what live traffic may owe.
+        """Owe this to a peer that asked for it, on top of what live traffic may owe.
 
-        Only to a peer that is not behind: who has more than one of these waits for `caught_up`.
+        Only to a peer that is not behind: a caller that has several of these awaits `drained`.
         """
-        self.transport.allow(outgoing.size)
+        self.allow(outgoing.size)
         self.send(outgoing)
 
+    def allow(self, size: int) -> None:
+        """So many bytes, which the peer asked for, do not count as its backlog."""
+        self.transport.backlog.allow(size)
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether the peer is so far behind that it is better off without what may be dropped."""
+        return self.transport.backlog.is_lagging
+
+    async def drained(self) -> None:
+        """Return when the peer has taken all that it was sent, or is gone."""
+        self.flush()
+        await self.transport.backlog.drained()
+
     def flush(self) -> None:
-        """Hand what is pending to the transport."""
+        """Let the transport take what is pending."""
         if self.pending and not self.is_over:
             self.transport.flush()
 
+    def carry_on(self, transport: Transport) -> None:
+        """Another transport carries the session from now on; what is pending goes there first."""
+        self.transport = transport
+        self.flush()
+
+    # Its deadlines, and its end
+
     def on_deadline(self, now_s: float) -> float:
-        """Ping, time out, or end a session that never became anybody."""
+        """Ping, time out, or end a session that never joined."""
         if self.is_over:
             return math.inf
         try:
             self.upper.on_heartbeat(now_s)
             return self._on_deadline(now_s)
-        except socketio.ProtocolError as error:
-            self.breach(error)
-            return math.inf
         except Exception as error:
-            self.crash(error)
+            self.fail(error)
             return math.inf
 
     def _on_deadline(self, now_s: float) -> float:
@@ -376,7 +290,9 @@ class Session:
             if not self.upper.is_joined:
                 self.end(DisconnectReason.CONNECT_TIMEOUT)
                 return math.inf
-        if self.awaiting and not (self.transport.name == POLLING and self.transport.is_behind):
+        if self.awaiting and not (
+            self.transport.name == POLLING and self.transport.backlog.owed_bytes
+        ):
             heartbeat.on_pong(now_s)  # its answers wait unread; a poll that never comes is its own
         match heartbeat.on_deadline(now_s):
             case HeartbeatAction.SEND_PING:
@@ -399,25 +315,37 @@ class Session:
         if self._conclude(reason):
             self.pending.clear()
 
-    def carry_on(self, transport: Transport) -> None:
-        """Another transport carries the session from now on; what is pending goes there first."""
-        self.transport = transport
-        self.flush()
+    def fail(self, error: Exception) -> None:
+        """End this session, and no other: the peer broke a protocol, or this side is at fault."""
+        match error:
+            case engineio.ProtocolError():
+                self.report_violation("engineio", error)
+            case socketio.ProtocolError():
+                self.report_violation("socketio", error)
+            case _:
+                self._host.event_log.record(InternalError.of("session.receive", error))
+                self.end(DisconnectReason.INTERNAL_ERROR)
+                return
+        self.end(DisconnectReason.PARSE_ERROR)
+
+    def report_violation(self, layer: str, error: Exception) -> None:
+        """Log that the peer broke a protocol."""
+        self._host.event_log.record(ProtocolViolated(self.log_id, layer, str(error)))
 
     def _conclude(self, reason: DisconnectReason) -> bool:
         if self.is_over:
             return False
-        sessions = self._sessions
+        host = self._host
         try:
             self.upper.on_close(reason)
         except Exception as error:
-            sessions.event_log.record(InternalError.of("session.close", error))
+            host.event_log.record(InternalError.of("session.close", error))
         self.is_over = True
         self.reason = reason
-        sessions.counts.close_session(self.address, self.sid)
-        del sessions.by_sid[self.sid]
-        sessions.deadlines.schedule(self, math.inf)
-        sessions.event_log.record(
+        host.admission.close_session(self.address, self.sid)
+        del host.by_sid[self.sid]
+        host.deadlines.schedule(self, math.inf)
+        host.event_log.record(
             SessionClosed(
                 session_id=self.log_id,
                 transport=self.transport.name,
@@ -428,24 +356,6 @@ class Session:
         )
         return True
 
-    def breach(self, error: engineio.ProtocolError | socketio.ProtocolError) -> None:
-        """The peer broke a protocol: this session ends, and no other."""
-        layer = "engineio" if isinstance(error, engineio.ProtocolError) else "socketio"
-        self._violated(layer, str(error))
 
-    def breach_of(self, rule: str) -> None:
-        """The peer broke a rule of Engine.IO outside of its packets."""
-        self._violated("engineio", rule)
-
-    def _violated(self, layer: str, what: str) -> None:
-        self._sessions.event_log.record(ProtocolViolated(self.log_id, layer, what))
-        self.end(DisconnectReason.PARSE_ERROR)
-
-    def crash(self, error: Exception) -> None:
-        """Something went wrong on this side: report it, and end this session alone."""
-        self._sessions.event_log.record(InternalError.of("session.receive", error))
-        self.end(DisconnectReason.INTERNAL_ERROR)
-
-
-async def _wait(wait_s: float) -> None:
+async def _pause(wait_s: float) -> None:
     await trio.sleep(wait_s)

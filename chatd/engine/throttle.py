@@ -1,71 +1,44 @@
 """How much of what leads nowhere a session may send: beyond it, it is read no faster than that.
 
-The limits of the chat count events. What is none (pings, pongs, CONNECT and DISCONNECT, acks that
-nobody waits for, frames that complete no message), is unknown, or is refused already still costs
-the daemon something each time, and a peer that sends nothing else would cost everybody (SPEC 9,
-promise 5). Such packets take a token
-each; where none is left, the task that reads for the session sleeps until there is one, and TCP
-tells the peer; who goes on and on loses the session. Nobody who behaves comes near it: a client
-sends a pong in 25 seconds.
+The limits of the chat count events. Pings, pongs, CONNECT and DISCONNECT, acks that nothing waits
+for, frames that complete no message, events that are unknown or refused already count as none, but
+each of them costs the daemon something, and a flood of them would cost every client. Such a packet
+takes a token; where none is left, the task that reads for the session sleeps until there is one,
+and TCP holds the peer back. A peer that keeps on loses the session. A client that behaves comes
+nowhere near it: it sends a pong in 25 seconds.
 
-What does lead somewhere is handled in turns of `PACKETS_PER_TURN`, so that a peer which sends much
+What does lead somewhere is handled in turns of `PACKETS_PER_TURN`, so that a peer that sends much
 at once gets its share and no more.
 """
-
-from collections.abc import Coroutine
-from typing import Any, TypeAlias
 
 import trio
 
 from chatd.chat.limits import Bucket
 
-# Work that an event asks for and that must wait for something: it is awaited by the task that owns
-# the input of the session, which reads nothing more until it is done. Order holds by itself, and
-# back-pressure reaches the peer.
-Work: TypeAlias = Coroutine[Any, Any, object]
-
 IDLE_BURST = 100  # idle packets of a session at once
 IDLE_PER_S = 20.0  # and from then on; beyond it the session is read at this speed
-IDLE_WAITED_MAX = 600  # idle packets in a row that had to wait (for half a minute); then it ends
+IDLE_WAITS_MAX = 600  # idle packets in a row that had to wait (for half a minute); then it ends
 PACKETS_PER_TURN = 32  # packets of a connection that are handled before others get their turn
 
 
 class Throttle:
     """What one session has left. `__slots__`: one for each session that ever needed it."""
 
-    __slots__ = ("_bucket", "_waited")
+    __slots__ = ("_bucket", "_waits", "_waits_max")
 
-    def __init__(self) -> None:
+    def __init__(self, waits_max: int = IDLE_WAITS_MAX) -> None:
         self._bucket = Bucket(60 * IDLE_PER_S, trio.current_time(), burst=IDLE_BURST)
-        self._waited = 0  # in a row
+        self._waits = 0  # in a row
+        self._waits_max = waits_max
 
     @property
-    def is_at_its_end(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether the peer has gone too far."""
-        return self._waited > IDLE_WAITED_MAX
+        return self._waits > self._waits_max
 
-    def take(self) -> float:
+    def spend(self) -> float:
         """Count an idle packet; returns the seconds for which the peer has to wait for it."""
         wait_s = self._bucket.wait_s(trio.current_time())
         self._bucket.take()  # it may owe one: the wait is for that
-        if wait_s == 0.0:
-            self._waited = 0
-            return 0.0
-        self._waited += 1
+        self._waits = self._waits + 1 if wait_s > 0.0 else 0
         return wait_s
-
-
-def in_order(first: Work | None, second: Work | None) -> Work | None:
-    """One after the other."""
-    if first is None or second is None:
-        return first or second
-    return _in_order(first, second)
-
-
-async def _in_order(first: Work, second: Work) -> None:
-    try:
-        await first
-    except BaseException:
-        second.close()  # nobody will await it
-        raise
-    await second

@@ -1,8 +1,8 @@
 """The first packet, and the checks that a request passes before a session sees it.
 
 Owns the reference server's error codes, the reading of the query, and the order of the checks.
-Knows no HTTP beyond method and query: statuses are numbers here, headers are the front door's.
-Source: Engine.IO 4, "Handshake"; error codes and their order: WIRE d1.
+Knows no HTTP beyond method and query. Source: Engine.IO 4, "Handshake"; the codes and their order
+are measured (docs/architecture, "What real peers send").
 """
 
 import enum
@@ -63,16 +63,16 @@ class Refusal(enum.Enum):
         self.code = code
         self.message = message
 
-    def status(self, *, is_upgrade: bool) -> int:
-        """The HTTP status: 403 for a forbidden polling request, otherwise 400."""
-        return 403 if self is Refusal.FORBIDDEN and not is_upgrade else 400
+    @property
+    def status(self) -> int:
+        """The HTTP status. What is forbidden is 403 by polling and WebSocket alike; the reference
+        server answers a WebSocket with 400."""
+        return 403 if self is Refusal.FORBIDDEN else 400
 
-    def body(self, message: str | None = None) -> bytes:
-        """Compact JSON for a polling request; `message` says it in other words.
-
-        The answer to a WebSocket handshake is the bare `message` instead, as `text/html`.
-        """
-        return orjson.dumps({"code": self.code, "message": message or self.message})
+    def body(self) -> bytes:
+        """Compact JSON for a polling request; a WebSocket's handshake gets the bare `message`, as
+        `text/html`."""
+        return orjson.dumps({"code": self.code, "message": self.message})
 
 
 @attrs.frozen
@@ -93,8 +93,8 @@ def parse_query(raw: bytes) -> Query:
 
     Never fails. Percent and plus are decoded as UTF-8, what is not UTF-8 becomes U+FFFD, a `%` that
     begins no escape stays, a name without `=` has the value "". Of a repeated name the first value
-    counts and the others are ignored. (Node makes an array of them, and so refuses a repeated
-    `transport` as unknown; nobody depends on that refusal.) Unknown names, such as `t`, are kept.
+    counts; Node makes an array of them, and so refuses a repeated `transport` as unknown. Unknown
+    names, such as `t`, are kept.
     """
     parameters: dict[str, str] = {}
     for field in raw.decode("utf-8", "replace").split("&", _MAX_PARAMETERS)[:_MAX_PARAMETERS]:
@@ -124,8 +124,8 @@ def check_request(
     """The refusal of a request, or None when it may go on.
 
     `is_upgrade`: it asks for a WebSocket. `transports`: those that the server offers. `lookup`
-    gives the name of the transport that carries a session now, None for a sid it does not know.
-    `is_allowed`: the server's own verdict (origin, host, load). `origin`: the header, if any.
+    gives the name of the transport that carries a session now, None for an unknown sid.
+    `is_allowed`: the server's own verdict (origin, host). `origin`: the header, if any.
 
     The first breach in this order counts: transport (0), bytes of the origin (3), then
 

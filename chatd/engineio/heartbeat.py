@@ -3,14 +3,14 @@
 | state          | input                        | then                                        |
 |----------------|------------------------------|---------------------------------------------|
 | idle           | deadline                     | SEND_PING; await the pong for the timeout   |
-| idle           | pong (nobody asked for it)   | the interval begins again                   |
+| idle           | pong (unasked)               | the interval begins again                   |
 | awaiting pong  | pong                         | idle; the interval begins at the pong       |
 | awaiting pong  | deadline                     | TIMED_OUT; over                             |
 | over           | anything                     | NOTHING                                     |
 
 Deadlines are absolute, computed from the one before: a GET that comes interval + timeout after the
-handshake finds its session dead, also when the timers were a little late. Whoever serves a request
-of a polling session therefore asks `on_deadline` first. Source: Engine.IO 4, "Heartbeat"; WIRE d5.
+handshake finds its session dead, also when the timers were a little late: `on_deadline` comes
+before the request of a polling session. Source: Engine.IO 4, "Heartbeat".
 """
 
 import enum
@@ -44,8 +44,7 @@ class Heartbeat:
     """The heartbeat of one connection; it begins with the opening, at `now`, in seconds.
 
     One exists for each connection, so it has slots and shares its settings. `next_deadline_s` and
-    `awaiting_pong` are for reading: a task over all connections needs a queue for the intervals and
-    another for the timeouts, each of which stays in order by itself.
+    `awaiting_pong` are for reading.
     """
 
     __slots__ = ("_settings", "awaiting_pong", "next_deadline_s")

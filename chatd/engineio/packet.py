@@ -2,7 +2,7 @@
 
 Owns the packet types and the way one packet is written as one WebSocket text message or as one
 piece of a polling payload. Knows neither transports nor sessions: whether a packet makes sense
-where it arrived is decided in `inbound` and `upgrade`. Source: Engine.IO 4, "Packet encoding".
+where it arrived is decided by the session and by `upgrade`. Source: Engine.IO 4, "Packet encoding".
 """
 
 import binascii
@@ -61,7 +61,7 @@ def decode_text(text: str) -> Packet:
     """The packet that a WebSocket text message, or a piece of a payload, stands for.
 
     Text that begins with `b` is a binary message. Its base64 is read strictly: alphabet and padding
-    must be right, where Node skips what it cannot read and so delivers bytes that nobody sent.
+    must be right; Node skips what it cannot read, and so delivers bytes that were never sent.
     Raises `ProtocolError` for empty text, an unknown type, or bad base64.
     """
     if len(text) == 1 and (bare := _BARE_PACKETS.get(text)) is not None:

@@ -2,8 +2,7 @@
 
 Packets are joined by the byte 0x1E. It never occurs inside one of ours: JSON escapes it, base64
 has no such character, and in UTF-8 it is no part of any longer sequence, so that a body can be
-split before it is decoded. Source: Engine.IO 4, "Packet encoding, HTTP long-polling"; limits of
-a response: WIRE d2.
+split before it is decoded. Source: Engine.IO 4, "Packet encoding, HTTP long-polling".
 """
 
 from collections.abc import Iterator, Sequence

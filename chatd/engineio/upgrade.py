@@ -3,7 +3,7 @@
 A client opens a WebSocket with the sid of its polling session, sends `2probe`, is answered
 `3probe`, lets its last poll end, and sends `5`; from then on the WebSocket carries the session.
 Until then the polling session must survive whatever happens to the WebSocket. Source: Engine.IO 4,
-"Upgrade"; WIRE d4.
+"Upgrade"; what it leaves open is measured (docs/architecture, "What real peers send").
 
 States:
 
@@ -14,35 +14,12 @@ States:
 - WEBSOCKET: a WebSocket carries the session, by upgrade or from birth
 - CLOSED: the session is over
 
-| input              | POLLING       | ATTACHED              | PROBED                     |
-|--------------------|---------------|-----------------------|----------------------------|
-| WebSocket attaches | ATTACHED      | refuse the second     | refuse the second          |
-| `2probe`           | breach        | `3probe`, free the poll, PROBED | `3probe` again   |
-| `5`                | breach        | close it, POLLING     | free the poll, switch, WEBSOCKET |
-| other packet       | breach        | close it, POLLING     | close it, POLLING          |
-| GET                | as usual      | as usual              | `6`                        |
-| WebSocket lost     | -             | POLLING               | POLLING                    |
-| time limit         | -             | close it, POLLING     | close it, POLLING          |
-| client close       | CLOSED        | close it, CLOSED      | close it, CLOSED           |
-| server close       | close by poll, CLOSED | close it, close by poll, CLOSED | PROBED_CLOSING |
-
-| input              | PROBED_CLOSING                  | WEBSOCKET             | CLOSED            |
-|--------------------|---------------------------------|-----------------------|-------------------|
-| WebSocket attaches | refuse the second               | refuse the second     | refuse the second |
-| `2probe`           | `3probe` again                  | breach                | -                 |
-| `5`                | free the poll, switch and close, CLOSED | -             | -                 |
-| other packet       | close it, close by poll, CLOSED | as usual              | -                 |
-| GET                | `6`                             | refuse the poll       | as usual          |
-| WebSocket lost     | close by poll, CLOSED           | CLOSED                | -                 |
-| time limit         | close it, close by poll, CLOSED | -                     | -                 |
-| client close       | close it, CLOSED                | CLOSED                | -                 |
-| server close       | -                               | close the WebSocket, CLOSED | -           |
-
-"As usual" means that the session treats it as if this machine did not exist, "-" that nothing is to
-be done (a timer that was overtaken, input after the end). A breach has no entry in the table: the
-WebSocket that sent it is closed. In POLLING that is one which the session has already let go, in
-WEBSOCKET a ping from a client. A WebSocket that was refused is nobody's: its packets and its loss
-are no input.
+`TRANSITIONS` says what each input does in each state. An entry without actions means that the
+session treats the input as if this machine did not exist (a GET while polling), or that nothing is
+to be done (a timer that was overtaken, input after the end). A breach has no entry: the WebSocket
+that sent it is closed. In POLLING that is one which the session has already let go, in WEBSOCKET a
+ping from a client. A WebSocket that was refused belongs to no session: its packets and its loss are
+no input.
 """
 
 import enum
@@ -100,7 +77,6 @@ _S = UpgradeState
 _I = UpgradeInput
 _A = UpgradeAction
 
-# Rows in the order of the prose above.
 TRANSITIONS: Final[dict[UpgradeState, dict[UpgradeInput, Transition]]] = {
     _S.POLLING: {
         _I.WEBSOCKET_ATTACHED: (_S.ATTACHED, ()),

@@ -1,12 +1,12 @@
-"""Where somebody comes from: one spelling for each address, and what each counts as.
+"""Addresses of peers: one spelling for each, and what each counts as.
 
-Whatever counts, or backs off, by address asks here (`counted_as`), so that nobody becomes two by
-writing an address in another way, nor many by moving about in a network that is theirs. Pure.
+All that counts, or backs off, by address uses `counted_as`, so that no peer becomes two by writing
+an address in another way, nor many by moving about in a network of its own. Pure.
 
 - An IPv4 address that travels inside of IPv6 is that IPv4 address: `::ffff:192.0.2.1` is how a
   socket for both families says it, `64:ff9b::192.0.2.1` how a translator does (RFC 6052).
 - IPv6 counts by /64: that is the least that a customer is given, all of it free to use (RFC 6177).
-- A zone (`%eth0`) says which interface of this machine leads there, and nothing about who it is.
+- A zone (`%eth0`) names the interface of this machine that leads there, and nothing of the peer.
 - The peer of a unix socket has no address: all of them are `LOCAL`.
 """
 
@@ -20,7 +20,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL: Final = "local"
 HOPS_MAX: Final = 16
-"""Entries of an X-Forwarded-For that are looked at, from its end: nobody has more proxies in a row.
+"""Entries of an X-Forwarded-For that are looked at, from its end: no request comes by more proxies.
 What stands before them is not even split."""
 ENTRY_CHARS_MAX: Final = 64
 """Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry
@@ -63,8 +63,8 @@ def counted_as(address: str) -> str:
 
 
 def peer_address(peer: object) -> str:
-    """The address of whom a socket was accepted from, as the system tells it: a tuple, or for a
-    unix socket nothing of the kind."""
+    """The address of an accepted socket's peer, as the system gives it: a tuple, or for a unix
+    socket nothing of the kind."""
     if not isinstance(peer, tuple | list):
         return LOCAL
     address = str(peer[0])
@@ -76,11 +76,11 @@ def peer_address(peer: object) -> str:
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
     """The address of the client: the peer's, or the one that trusted proxies say they serve.
 
-    `peer` is what `peer_address` says: this is asked for each request, and reads an address only
-    where somebody may be believed.
+    `peer` is what `peer_address` says: this runs for each request, and reads an address only where
+    a proxy may be believed.
     `X-Forwarded-For` is read from its end, where our own proxy wrote, up to the first address that
     is not a trusted proxy; what stands before that, anybody may have written. An entry that is no
-    address (`unknown`, garbage) ends the reading: the proxy that told it is all that is known.
+    address (`unknown`, garbage) ends the reading: the proxy that wrote it is all that is known.
     """
     if forwarded_for is None or not is_trusted(peer, trusted):
         return peer

@@ -1,9 +1,9 @@
 """All the deadlines of all sessions, served by one task.
 
 A sleeping task for each session would cost kilobytes and a timer each; here a session is one entry
-of a heap, for the nearest of its deadlines. Who has a deadline says when the next one is. An entry
-that was overtaken by a newer one, or whose owner ended, lets go of its owner at once and is passed
-over when its time comes.
+of a heap, for the nearest of its deadlines; its owner says when the next one is. An entry that was
+overtaken by a newer one, or whose owner ended, lets go of its owner at once and is passed over when
+its time comes.
 """
 
 import heapq
@@ -17,17 +17,17 @@ VOID_MIN = 1_000  # fewer void entries are left to come up by themselves
 
 
 class HasDeadline(Protocol):
-    """Somebody who wants to be called when a time has come."""
+    """What wants to be called when a time has come."""
 
-    deadline_entry: "Entry | None"
+    deadline_entry: "TimerEntry | None"
 
     def on_deadline(self, now_s: float) -> float:
         """Do what is due at `now_s`; returns the next deadline, `math.inf` for none."""
         ...
 
 
-class Entry:
-    """A place in the heap; `owner` is None once it is void. `__slots__`: one for each session."""
+class TimerEntry:
+    """An entry of the heap; `owner` is None once it is void. `__slots__`: one for each session."""
 
     __slots__ = ("due_s", "order", "owner")
 
@@ -36,7 +36,7 @@ class Entry:
         self.order = order
         self.owner: HasDeadline | None = owner
 
-    def __lt__(self, other: "Entry") -> bool:
+    def __lt__(self, other: "TimerEntry") -> bool:
         return (self.due_s, self.order) < (other.due_s, other.order)
 
 
@@ -44,7 +44,7 @@ class Deadlines:
     """The heap, and the task that serves it. Times are those of `trio.current_time`."""
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        self._heap: list[TimerEntry] = []
         self._order = itertools.count()
         self._void = 0  # entries of the heap that were overtaken
         self._sleep: trio.CancelScope | None = None
@@ -59,7 +59,7 @@ class Deadlines:
                 self._sweep()
         if due_s == math.inf:
             return
-        owner.deadline_entry = entry = Entry(due_s, next(self._order), owner)
+        owner.deadline_entry = entry = TimerEntry(due_s, next(self._order), owner)
         heapq.heappush(self._heap, entry)
         if self._sleep is not None and due_s < self._sleep.deadline:
             self._sleep.deadline = due_s

@@ -1,15 +1,15 @@
 """Why a session or a socket ended: every reason, named once.
 
 The first group has the reference server's own words, which clients and operators know. How an end
-reaches the peer decides whether a stock client comes back (SPEC 1): the transport is closed where
-it should, a DISCONNECT packet is sent only for an end that a retry cannot mend.
+reaches the peer decides whether a stock client comes back (docs/protocol, "Codes"): the transport
+is closed where it should, a DISCONNECT packet is sent only for an end that a retry cannot mend.
 """
 
 from enum import StrEnum
 
 
 class DisconnectReason(StrEnum):
-    """A reason, as it stands in logs and is told to the application."""
+    """A reason, as logs and the application get it."""
 
     TRANSPORT_CLOSE = "transport close"  # the peer ended the connection
     TRANSPORT_ERROR = "transport error"  # the connection broke, or its framing was violated

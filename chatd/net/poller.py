@@ -7,8 +7,8 @@ the tasks that these are for. Elsewhere it is Trio's `wait_readable`.
 
 The epoll is edge-triggered: bytes are reported once, when they come. So nothing has to be asked of
 the kernel for a socket whose task does not read just now, and the small task need not let others
-run before it asks again; but who reads as much as it asked for, and so may have left bytes behind,
-has to say so (`again`). An end of the stream is remembered, as no edge follows it.
+run before it asks again; but a task that read as much as it asked for, and so may have left bytes
+behind, has to say so (`again`). An end of the stream is remembered, as no edge follows it.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ if hasattr(select, "epoll"):
     ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
-class Wait(Protocol):
-    """One socket's way to wait; used by one task."""
+class Watch(Protocol):
+    """The wait for one socket; used by one task."""
 
     async def readable(self) -> None:
         """Return when the socket has bytes, an end, or an error to read."""
@@ -48,8 +48,8 @@ class Wait(Protocol):
 class Poller(Protocol):
     """How the tasks of a server wait for their sockets."""
 
-    def watch(self, sock: socket.socket) -> Wait:
-        """A way to wait for this socket."""
+    def watch(self, sock: socket.socket) -> Watch:
+        """The wait for this socket."""
         ...
 
     async def run(self) -> None:
@@ -62,32 +62,32 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self.epoll = select.epoll()
-        self.waits: dict[int, EpollWait] = {}  # by descriptor; those that the epoll knows
+        self.watches: dict[int, EpollWatch] = {}  # by descriptor; those that the epoll knows
 
-    def watch(self, sock: socket.socket) -> "EpollWait":
-        return EpollWait(self, sock.fileno())
+    def watch(self, sock: socket.socket) -> "EpollWatch":
+        return EpollWatch(self, sock.fileno())
 
     async def run(self) -> None:
-        epoll, waits = self.epoll, self.waits
+        epoll, watches = self.epoll, self.watches
         reschedule = trio.lowlevel.reschedule
         try:
             while True:
                 await trio.lowlevel.wait_readable(epoll.fileno())
                 for fd, flags in epoll.poll(0, EVENTS_MAX):
-                    wait = waits[fd]
+                    watch = watches[fd]
                     if flags & ENDED:
-                        wait.has_ended = True
-                    task = wait.task
+                        watch.has_ended = True
+                    task = watch.task
                     if task is not None:
-                        wait.task = None
+                        watch.task = None
                         reschedule(task)
                     else:
-                        wait.is_ready = True
+                        watch.is_ready = True
         finally:
             epoll.close()
 
 
-class EpollWait:
+class EpollWatch:
     """The wait of one socket. One exists for each connection, hence `__slots__`."""
 
     __slots__ = ("_fd", "_owner", "has_ended", "is_ready", "task")
@@ -96,7 +96,7 @@ class EpollWait:
         self._owner = owner
         self._fd = fd
         self.task: trio.lowlevel.Task | None = None
-        self.is_ready = False  # an edge came while nobody waited
+        self.is_ready = False  # an edge came while no task waited
         self.has_ended = False  # no edge will come any more
 
     async def readable(self) -> None:
@@ -104,9 +104,9 @@ class EpollWait:
             self.is_ready = False
             await trio.lowlevel.checkpoint()
             return
-        waits = self._owner.waits
-        if self._fd not in waits:
-            waits[self._fd] = self
+        watches = self._owner.watches
+        if self._fd not in watches:
+            watches[self._fd] = self
             self._owner.epoll.register(self._fd, EDGES)
         self.task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self._abort)
@@ -125,9 +125,9 @@ class EpollWait:
 
     def close(self) -> None:
         # By the time of a second call the descriptor may be another connection's.
-        if self._owner.waits.get(self._fd) is not self:
+        if self._owner.watches.get(self._fd) is not self:
             return
-        del self._owner.waits[self._fd]
+        del self._owner.watches[self._fd]
         # Closing it would do that too, unless a process that is being started has a copy of it for
         # an instant: what came for the copy would be taken for what comes for the next one here.
         if not self._owner.epoll.closed:
@@ -138,14 +138,14 @@ class EpollWait:
 class TrioPoller:
     """Trio's own wait, where there is no epoll."""
 
-    def watch(self, sock: socket.socket) -> "TrioWait":
-        return TrioWait(sock)
+    def watch(self, sock: socket.socket) -> "TrioWatch":
+        return TrioWatch(sock)
 
     async def run(self) -> None:
         await trio.sleep_forever()
 
 
-class TrioWait:
+class TrioWatch:
     """The wait of one socket, through Trio."""
 
     __slots__ = ("_sock",)
@@ -158,7 +158,7 @@ class TrioWait:
             await trio.lowlevel.wait_readable(self._sock.fileno())
 
     def again(self) -> None:
-        pass  # Trio's wait tells of what is there, whenever it came
+        pass  # Trio's wait reports what is there, however long
 
     def wake(self) -> None:
         trio.lowlevel.notify_closing(self._sock.fileno())

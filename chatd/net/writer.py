@@ -2,67 +2,66 @@
 
 Writing never waits. What the kernel does not take is kept, up to a bound, and drained by a task
 that exists only while there is something to drain, in a nursery of the connection that owns the
-socket: `needs_task` says when, `changed` is told when that turns. A peer that is owed more than the
-bound is given up; bytes that it asked for itself (a page of history) are allowed on top.
+socket: `needs_task` says when, and `changed` is called when that turns.
 """
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
+from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 
 
 class SocketWriter:
     """Writes to one socket. `__slots__`: there is one for each connection.
 
-    `failed` is told once, with the reason, when the peer cannot be written to any more; the socket
-    is shut down then, so that whoever reads from it sees its end.
+    `failed` is called once, with the reason, when the peer cannot be written to any more; the
+    socket is shut down then, so that the task that reads from it sees its end.
     """
 
     __slots__ = (
-        "_allowance",
-        "_backlog",
-        "_backlog_max",
-        "_caught_up",
         "_changed",
         "_failed",
-        "_linger_s",
         "_nursery",
         "_sock",
+        "_unsent",
+        "backlog",
         "is_ending",
+        "linger_s",
     )
 
     def __init__(
         self,
         sock: socket.socket,
-        backlog_max: int,
+        backlog_bytes: int,
         failed: Callable[[DisconnectReason], None],
         changed: Callable[[], None],
+        *,
+        linger_s: float,
     ) -> None:
-        """`sock` is connected and non-blocking; `backlog_max` is in bytes."""
+        """`sock` is connected and non-blocking. `linger_s`: seconds that the peer has after the
+        last bytes to hang up itself."""
         self._sock = sock
-        self._backlog_max = backlog_max
         self._failed = failed
         self._changed = changed
-        self._linger_s = 0.0
-        self._backlog: bytearray | None = None
-        self._allowance = 0
-        self._caught_up: trio.Event | None = None
-        self.is_ending = False  # nothing can be written any more
         self._nursery: trio.Nursery | None = None
+        self._unsent: bytearray | None = None
+        self.backlog = Backlog(backlog_bytes)
+        self.linger_s = linger_s
+        self.is_ending = False  # nothing can be written any more
 
     @property
     def needs_task(self) -> bool:
         """Whether there is something to drain, or an end to see to."""
-        return self._backlog is not None or self.is_ending
+        return self._unsent is not None or self.is_ending
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Tasks of this outlet may live in this nursery, until `stop`."""
+        """Tasks of this writer may live in this nursery, until `stop`."""
         self._nursery = nursery
-        if self._backlog is not None:
+        if self._unsent is not None:
             nursery.start_soon(self._drain)
         if self.is_ending:
             nursery.start_soon(self._linger)
@@ -71,36 +70,13 @@ class SocketWriter:
         """The nursery ends; so have the tasks in it."""
         self._nursery = None
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether the peer has not taken all that was written."""
-        return self._backlog is not None
-
-    @property
-    def backlog_bytes(self) -> int:
-        """How much the peer has not taken, beside what it asked for."""
-        backlog = self._backlog
-        return 0 if backlog is None else max(0, len(backlog) - self._allowance)
-
-    def allow(self, size: int) -> None:
-        """So many bytes, which the peer asked for, do not count as its backlog."""
-        self._allowance += size
-
-    async def caught_up(self) -> None:
-        """Return when the peer has taken all that was written, or is gone."""
-        if self._backlog is not None:
-            if self._caught_up is None:
-                self._caught_up = trio.Event()
-            await self._caught_up.wait()
-
     def write(self, data: bytes) -> None:
         """Send what the kernel takes now, and keep the rest for when it takes more."""
         if self.is_ending:
             return
-        if self._backlog is not None:
-            self._backlog += data
-            if len(self._backlog) > self._backlog_max + self._allowance:
-                self.abort(DisconnectReason.SLOW_CONSUMER)
+        if self._unsent is not None:
+            self._unsent += data
+            self._owe(len(data))
             return
         try:
             sent = self._sock.send(data)
@@ -110,55 +86,60 @@ class SocketWriter:
             self.abort(DisconnectReason.TRANSPORT_ERROR)
             return
         if sent == len(data):
-            self._allowance = 0
+            self.backlog.allowed_bytes = 0
             return
-        self._backlog = bytearray(memoryview(data)[sent:])
-        if len(self._backlog) > self._backlog_max + self._allowance:
-            self.abort(DisconnectReason.SLOW_CONSUMER)
-        elif self._nursery is not None:
-            self._nursery.start_soon(self._drain)
-        else:
-            self._changed()
+        self._unsent = bytearray(memoryview(data)[sent:])
+        if self._owe(len(self._unsent)):
+            self._start(self._drain)
 
-    def finish(self, data: bytes, linger_s: float) -> None:
-        """Write the last bytes, then say so to TCP; the peer has `linger_s` to hang up itself.
+    def _owe(self, size: int) -> bool:
+        """Count what is kept for the peer; False, and all is over, where that is too much."""
+        self.backlog.owed_bytes += size
+        if self.backlog.is_exceeded:
+            self.abort(DisconnectReason.SLOW_CONSUMER)
+            return False
+        return True
+
+    def finish(self, data: bytes) -> None:
+        """Write the last bytes, then end the stream; the peer has `linger_s` to hang up itself.
 
         A peer that is slow to take them has as long again after everything that it takes.
         """
-        if self.is_ending:
-            return
         self.write(data)
         if self.is_ending:
             return
         self.is_ending = True
-        self._linger_s = linger_s
-        if self._backlog is None:
+        if self._unsent is None:
             self._shut(socket.SHUT_WR)
+        self._start(self._linger)
+
+    def _start(self, task: Callable[[], Awaitable[None]]) -> None:
         if self._nursery is not None:
-            self._nursery.start_soon(self._linger)
+            self._nursery.start_soon(task)
         else:
             self._changed()
 
     def abort(self, reason: DisconnectReason) -> None:
-        """End at once; whoever reads from the socket sees the end of its input."""
+        """End at once; the task that reads from the socket sees the end of its input."""
         self.is_ending = True
         self._settle()
         self._shut(socket.SHUT_RDWR)
         self._failed(reason)
 
     async def _drain(self) -> None:
-        while self._backlog:
+        while self._unsent:
             await trio.lowlevel.wait_writable(self._sock.fileno())
-            if self._backlog is None:
+            if self._unsent is None:
                 return  # given up meanwhile, and the connection with it
             try:
-                sent = self._sock.send(self._backlog)
+                sent = self._sock.send(self._unsent)
             except BlockingIOError:
                 continue
             except OSError:
                 self.abort(DisconnectReason.TRANSPORT_ERROR)
                 return
-            del self._backlog[:sent]
+            del self._unsent[:sent]
+            self.backlog.owed_bytes -= sent
         self._settle()
         if self.is_ending:
             self._shut(socket.SHUT_WR)
@@ -166,18 +147,15 @@ class SocketWriter:
             self._changed()
 
     def _settle(self) -> None:
-        self._backlog = None
-        self._allowance = 0
-        if self._caught_up is not None:
-            self._caught_up.set()
-            self._caught_up = None
+        self._unsent = None
+        self.backlog.settle()
 
     async def _linger(self) -> None:
         """Cut the peer off once it takes nothing more and does not hang up."""
         owed = None
-        while owed != (left := len(self._backlog or b"")):
+        while owed != (left := self.backlog.owed_bytes):
             owed = left
-            await trio.sleep(self._linger_s)
+            await trio.sleep(self.linger_s)
         self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:

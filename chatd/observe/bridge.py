@@ -1,7 +1,7 @@
 """Lines of libraries (hypercorn and others log through the standard library) in our own log.
 
-This is the only place that touches `logging`. The text of such a line is not ours: what looks like
-a token is blotted out, and an exception is shown as those of our own are.
+Only this module touches `logging`. The text of such a line is not ours: what looks like a token is
+blotted out, and an exception is shown as those of our own are.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chatd.observe.events import Level, traceback_of
-from chatd.observe.log import Log
+from chatd.observe.log import StreamLog
 
 QUIET = ("mcp", "client", "httpx2", "httpcore2")
 """Libraries whose lines below warnings hold what users ask and databases answer: never written.
@@ -23,7 +23,7 @@ _CREDENTIAL = re.compile(r"(?i)((?:\b(?:auth|token|access_token)=|\bbearer\s+))[
 
 
 class _Bridge(logging.Handler):
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: StreamLog) -> None:
         super().__init__()
         self._log = log
 
@@ -50,12 +50,12 @@ def without_tokens(text: str) -> str:
 
 
 def library_logger(name: str) -> logging.Logger:
-    """The standard logger of that name, for libraries that want to be handed one."""
+    """The standard logger of that name, for libraries that take one."""
     return logging.getLogger(name)  # noqa: TID251 - the one home of logging
 
 
 @contextmanager
-def bridge(log: Log) -> Iterator[None]:
+def bridge(log: StreamLog) -> Iterator[None]:
     """While the block runs, all standard loggers write to `log`, from warnings up.
 
     With the log at `debug` they write everything, but for the quiet ones. What was set before comes

@@ -1,8 +1,8 @@
-"""What the daemon says about itself, as values (SPEC 8, logs).
+"""What the daemon reports about itself, as values (docs/operations, "Events").
 
 One class an event, in the past tense. An event holds ids, counts and codes; never a token, never
 the content of a message, not even by way of the text of an exception. `event_name` is stable:
-people search for it and build alarms on it.
+operators search for it and build alarms on it.
 """
 
 import enum
@@ -22,15 +22,20 @@ class Level(enum.IntEnum):
     ERROR = 40
 
 
-class Event:
-    """The base of all events."""
+class LogEvent:
+    """The base of all events. `is_cheap`: a peer that is refused can make as many as it likes, so
+    the log writes so many a second, and how many it left out."""
 
     __slots__ = ()
     event_name: ClassVar[str]
     level: ClassVar[Level]
-    is_cheap: ClassVar[bool] = False
-    """Whether a peer that is refused can make as many as it likes: the log writes so many a second,
-    and how many it left out."""
+    is_cheap: ClassVar[bool]
+
+    def __init_subclass__(
+        cls, name: str | None = None, level: Level = Level.INFO, *, is_cheap: bool = False
+    ) -> None:
+        if name is not None:  # attrs makes the class again, with slots, and without these
+            cls.event_name, cls.level, cls.is_cheap = name, level, is_cheap
 
 
 class EventLog(Protocol):
@@ -40,10 +45,10 @@ class EventLog(Protocol):
         """Whether events of this level are written; saves making those that are not."""
         ...
 
-    def record(self, event: Event) -> None: ...
+    def record(self, event: LogEvent) -> None: ...
 
     def settle(self, timeout_s: float) -> None:
-        """Wait until what was emitted is written, `timeout_s` at most."""
+        """Wait until what was recorded is written, `timeout_s` at most."""
         ...
 
     @property
@@ -53,23 +58,19 @@ class EventLog(Protocol):
 
 
 @attrs.frozen
-class ConfigurationLoaded(Event):
-    """First of all; `source` is the file, None where there was none."""
+class ConfigurationLoaded(LogEvent, name="configuration.loaded", level=Level.INFO):
+    """The first event; `source` is the file, None where there was none."""
 
-    event_name: ClassVar[str] = "configuration.loaded"
-    level: ClassVar[Level] = Level.INFO
     source: str | None
 
 
 @attrs.frozen
-class DaemonStarted(Event):
-    """The port is open; `port` is the real one where 0 was asked for. `internal` is where the
+class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
+    """The port is open; `port` is the real one where 0 was configured. `internal` is where the
     internal listener is: the path of a socket, or HOST:PORT. `connections` is how many may
     come: server.max_connections, or fewer where the system grants fewer descriptors (`ulimit -n`).
     """
 
-    event_name: ClassVar[str] = "daemon.started"
-    level: ClassVar[Level] = Level.INFO
     host: str
     port: int
     internal: str
@@ -80,39 +81,30 @@ class DaemonStarted(Event):
 
 
 @attrs.frozen
-class DaemonStopping(Event):
+class DaemonStopping(LogEvent, name="daemon.stopping", level=Level.INFO):
     """The drain begins; `reason` names the signal or the fault."""
 
-    event_name: ClassVar[str] = "daemon.stopping"
-    level: ClassVar[Level] = Level.INFO
     reason: str
 
 
 @attrs.frozen
-class DaemonStopped(Event):
-    """The last line; `clean` is false where the deadline cut something off."""
+class DaemonStopped(LogEvent, name="daemon.stopped", level=Level.INFO):
+    """The last event; `clean` is false where the deadline cut something off."""
 
-    event_name: ClassVar[str] = "daemon.stopped"
-    level: ClassVar[Level] = Level.INFO
     clean: bool
 
 
 @attrs.frozen
-class SignalNoted(Event):
-    """A signal came that changes nothing; it kills nobody either."""
+class SignalNoted(LogEvent, name="signal.noted", level=Level.INFO, is_cheap=True):
+    """A signal came that changes nothing and ends nothing."""
 
-    event_name: ClassVar[str] = "signal.noted"
-    level: ClassVar[Level] = Level.INFO
-    is_cheap: ClassVar[bool] = True
     signal: str
 
 
 @attrs.frozen
-class StoreRecovered(Event):
+class StoreRecovered(LogEvent, name="store.recovered", level=Level.INFO):
     """The log was read; `rooms` and `messages` are counts."""
 
-    event_name: ClassVar[str] = "store.recovered"
-    level: ClassVar[Level] = Level.INFO
     rooms: int
     messages: int
     epoch: str
@@ -120,13 +112,11 @@ class StoreRecovered(Event):
 
 
 @attrs.frozen
-class LogLost(Event):
+class LogLost(LogEvent, name="store.lost", level=Level.ERROR):
     """The log is less than it was (`kind`: its end, another log, no log); `proof` is the file that
     shows it. At least so many records and messages are missing; None where that is not known. The
     daemon goes on under a new epoch."""
 
-    event_name: ClassVar[str] = "store.lost"
-    level: ClassVar[Level] = Level.ERROR
     kind: str
     records: int | None
     messages: int | None
@@ -135,71 +125,55 @@ class LogLost(Event):
 
 
 @attrs.frozen
-class SnapshotUnusable(Event):
+class SnapshotUnusable(LogEvent, name="snapshot.unusable", level=Level.WARNING):
     """A file beside the log was passed over at the start, and why."""
 
-    event_name: ClassVar[str] = "snapshot.unusable"
-    level: ClassVar[Level] = Level.WARNING
     name: str
     reason: str
 
 
 @attrs.frozen
-class RowDamaged(Event):
-    """A row of the log cannot be read, and was passed over; told once. `connection_id` and `seq`
-    say which, as far as that is known."""
+class RowDamaged(LogEvent, name="store.damaged", level=Level.ERROR):
+    """A row of the log cannot be read, and was passed over; reported once. `connection_id` and
+    `seq` say which, as far as that is known."""
 
-    event_name: ClassVar[str] = "store.damaged"
-    level: ClassVar[Level] = Level.ERROR
     table: str
     connection_id: str | None
     seq: int | None
 
 
 @attrs.frozen
-class ReadFailed(Event):
-    """The log did not give what somebody asked for; `is_damage`: its pages are broken."""
+class ReadFailed(LogEvent, name="store.unreadable", level=Level.ERROR, is_cheap=True):
+    """A read of the log failed; `is_damage`: its pages are broken."""
 
-    event_name: ClassVar[str] = "store.unreadable"
-    level: ClassVar[Level] = Level.ERROR
-    is_cheap: ClassVar[bool] = True
     is_damage: bool
     detail: str
 
 
 @attrs.frozen
-class LogDisplaced(Event):
+class LogDisplaced(LogEvent, name="store.displaced", level=Level.ERROR):
     """A file of the open log was removed or replaced: nothing is accepted until it is back."""
 
-    event_name: ClassVar[str] = "store.displaced"
-    level: ClassVar[Level] = Level.ERROR
     detail: str
 
 
 @attrs.frozen
-class LogReturned(Event):
+class LogReturned(LogEvent, name="store.returned", level=Level.WARNING):
     """The files of the log are back where they were: messages are accepted again."""
-
-    event_name: ClassVar[str] = "store.returned"
-    level: ClassVar[Level] = Level.WARNING
 
 
 @attrs.frozen
-class FileRenewed(Event):
+class FileRenewed(LogEvent, name="file.renewed", level=Level.WARNING):
     """A file of the state directory, the lock's or the mark's, had been removed, and was made
     again."""
 
-    event_name: ClassVar[str] = "file.renewed"
-    level: ClassVar[Level] = Level.WARNING
     file: str
 
 
 @attrs.frozen
-class MessagesRemoved(Event):
+class MessagesRemoved(LogEvent, name="retention.removed", level=Level.INFO):
     """Retention removed so many messages of a room for good, `first_seq` to `last_seq`."""
 
-    event_name: ClassVar[str] = "retention.removed"
-    level: ClassVar[Level] = Level.INFO
     connection_id: str
     messages: int
     first_seq: int
@@ -207,32 +181,26 @@ class MessagesRemoved(Event):
 
 
 @attrs.frozen
-class ClockDoubted(Event):
+class ClockDoubted(LogEvent, name="clock.doubted", level=Level.WARNING):
     """The clock jumped by `ahead_ms` (back where negative): nothing is too old by it, until it has
     been so for a day."""
 
-    event_name: ClassVar[str] = "clock.doubted"
-    level: ClassVar[Level] = Level.WARNING
     ahead_ms: int
 
 
 @attrs.frozen
-class SessionOpened(Event):
-    """An Engine.IO handshake went through; nobody has shown a token yet."""
+class SessionOpened(LogEvent, name="session.opened", level=Level.DEBUG):
+    """An Engine.IO handshake went through; the client has shown no token yet."""
 
-    event_name: ClassVar[str] = "session.opened"
-    level: ClassVar[Level] = Level.DEBUG
     session_id: str
     transport: str
     address: str
 
 
 @attrs.frozen
-class SessionClosed(Event):
+class SessionClosed(LogEvent, name="session.closed", level=Level.DEBUG):
     """An Engine.IO session ended; `transport` is the last one."""
 
-    event_name: ClassVar[str] = "session.closed"
-    level: ClassVar[Level] = Level.DEBUG
     session_id: str
     transport: str
     reason: str
@@ -241,11 +209,9 @@ class SessionClosed(Event):
 
 
 @attrs.frozen
-class Connected(Event):
-    """A user is in; `rooms` are the connectionIds that were joined."""
+class SocketConnected(LogEvent, name="socket.connected", level=Level.INFO):
+    """A client was authenticated; `rooms` are the connectionIds that it joins."""
 
-    event_name: ClassVar[str] = "socket.connected"
-    level: ClassVar[Level] = Level.INFO
     session_id: str
     socket_id: str
     user_id: str
@@ -254,22 +220,18 @@ class Connected(Event):
 
 
 @attrs.frozen
-class Reconnected(Event):
+class SocketReconnected(LogEvent, name="socket.reconnected", level=Level.INFO):
     """A client says that it came back, after so many attempts."""
 
-    event_name: ClassVar[str] = "socket.reconnected"
-    level: ClassVar[Level] = Level.INFO
     session_id: str
     user_id: str
     attempts: int
 
 
 @attrs.frozen
-class Disconnected(Event):
+class SocketDisconnected(LogEvent, name="socket.disconnected", level=Level.INFO):
     """A socket is gone, and why."""
 
-    event_name: ClassVar[str] = "socket.disconnected"
-    level: ClassVar[Level] = Level.INFO
     session_id: str
     socket_id: str
     user_id: str
@@ -277,23 +239,20 @@ class Disconnected(Event):
 
 
 @attrs.frozen
-class AuthenticationFailed(Event):
+class AuthenticationFailed(
+    LogEvent, name="authentication.failed", level=Level.WARNING, is_cheap=True
+):
     """A token was missing, expired or bad; `code` is that of the CONNECT_ERROR."""
 
-    event_name: ClassVar[str] = "authentication.failed"
-    level: ClassVar[Level] = Level.WARNING
-    is_cheap: ClassVar[bool] = True
     session_id: str
     address: str
     code: str
 
 
 @attrs.frozen
-class MessageReceived(Event):
-    """A message arrived and was not yet judged."""
+class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
+    """A message arrived and was not yet checked."""
 
-    event_name: ClassVar[str] = "message.received"
-    level: ClassVar[Level] = Level.DEBUG
     session_id: str
     user_id: str
     connection_id: str
@@ -301,11 +260,9 @@ class MessageReceived(Event):
 
 
 @attrs.frozen
-class MessageSent(Event):
+class MessageSent(LogEvent, name="message.sent", level=Level.INFO):
     """A message is committed and on its way to the room; `duplicate` says that it was before."""
 
-    event_name: ClassVar[str] = "message.sent"
-    level: ClassVar[Level] = Level.INFO
     message_id: str
     connection_id: str
     seq: int
@@ -314,12 +271,9 @@ class MessageSent(Event):
 
 
 @attrs.frozen
-class MessageRefused(Event):
-    """A message was not accepted; `code` is what the sender was told."""
+class MessageRefused(LogEvent, name="message.refused", level=Level.INFO, is_cheap=True):
+    """A message was not accepted; `code` is what the sender got."""
 
-    event_name: ClassVar[str] = "message.refused"
-    level: ClassVar[Level] = Level.INFO
-    is_cheap: ClassVar[bool] = True
     session_id: str
     user_id: str
     connection_id: str | None
@@ -328,22 +282,18 @@ class MessageRefused(Event):
 
 
 @attrs.frozen
-class AnswerStarted(Event):
+class AnswerStarted(LogEvent, name="answer.started", level=Level.INFO):
     """A question is being answered."""
 
-    event_name: ClassVar[str] = "answer.started"
-    level: ClassVar[Level] = Level.INFO
     answer_id: str
     question_id: str
     connection_id: str
 
 
 @attrs.frozen
-class AnswerEnded(Event):
-    """An answer has ended; `code` is what the room was told where it failed."""
+class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
+    """An answer has ended; `code` is what the room got where it failed."""
 
-    event_name: ClassVar[str] = "answer.ended"
-    level: ClassVar[Level] = Level.INFO
     answer_id: str
     connection_id: str
     state: str
@@ -353,36 +303,28 @@ class AnswerEnded(Event):
 
 
 @attrs.frozen
-class LimitHit(Event):
+class LimitHit(LogEvent, name="limit.hit", level=Level.INFO, is_cheap=True):
     """A limit refused something, or ended what had shown no token for longest; `limit` is its key
     in the configuration, or `descriptors`: the system gives this process no more of them."""
 
-    event_name: ClassVar[str] = "limit.hit"
-    level: ClassVar[Level] = Level.INFO
-    is_cheap: ClassVar[bool] = True
     limit: str
     user_id: str | None
     address: str | None
 
 
 @attrs.frozen
-class HandshakeRefused(Event):
+class HandshakeRefused(LogEvent, name="handshake.refused", level=Level.INFO, is_cheap=True):
     """A request for a session was turned away before there was one."""
 
-    event_name: ClassVar[str] = "handshake.refused"
-    level: ClassVar[Level] = Level.INFO
-    is_cheap: ClassVar[bool] = True
     address: str
     reason: str
 
 
 @attrs.frozen
-class ProxyNotTrusted(Event):
+class ProxyNotTrusted(LogEvent, name="proxy.untrusted", level=Level.WARNING):
     """An X-Forwarded-For came from an address that `key` does not list, and was ignored; `advice`
     says what to do."""
 
-    event_name: ClassVar[str] = "proxy.untrusted"
-    level: ClassVar[Level] = Level.WARNING
     address: str
     key: str = "server.trusted_proxies"
     advice: str = (
@@ -392,93 +334,74 @@ class ProxyNotTrusted(Event):
 
 
 @attrs.frozen
-class ProtocolViolated(Event):
+class ProtocolViolated(LogEvent, name="protocol.violated", level=Level.INFO, is_cheap=True):
     """A peer broke a protocol and lost its session; `what` names the rule, not the bytes."""
 
-    event_name: ClassVar[str] = "protocol.violated"
-    level: ClassVar[Level] = Level.INFO
-    is_cheap: ClassVar[bool] = True
     session_id: str
     layer: str
     what: str
 
 
 @attrs.frozen
-class ActorCrashed(Event):
+class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR):
     """An actor raised; its supervisor decides what is next."""
 
-    event_name: ClassVar[str] = "actor.crashed"
-    level: ClassVar[Level] = Level.ERROR
     actor: str
     error_type: str
 
 
 @attrs.frozen
-class StoreFailed(Event):
-    """The disk refused; `code` is what clients are told."""
+class StoreFailed(LogEvent, name="store.failed", level=Level.ERROR):
+    """The disk refused; `code` is what clients get."""
 
-    event_name: ClassVar[str] = "store.failed"
-    level: ClassVar[Level] = Level.ERROR
     code: str
     detail: str
 
 
 @attrs.frozen
-class DatabaseConnected(Event):
+class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO):
     """A session with the db-mcp of a room is ready."""
 
-    event_name: ClassVar[str] = "database.connected"
-    level: ClassVar[Level] = Level.INFO
     connection_id: str
     took_ms: float
 
 
 @attrs.frozen
-class DatabaseLost(Event):
+class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING):
     """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`."""
 
-    event_name: ClassVar[str] = "database.lost"
-    level: ClassVar[Level] = Level.WARNING
     connection_id: str
     reason: str
     retry_in_s: float
 
 
 @attrs.frozen
-class DatabaseWrote(Event):
+class DatabaseWrote(LogEvent, name="database.wrote", level=Level.DEBUG):
     """A db-mcp wrote so many bytes to its standard error; they are read and forgotten."""
 
-    event_name: ClassVar[str] = "database.wrote"
-    level: ClassVar[Level] = Level.DEBUG
     connection_id: str
     size: int
 
 
 @attrs.frozen
-class ReaderReady(Event):
+class ReaderReady(LogEvent, name="reader.ready", level=Level.INFO):
     """The process that reads messages which may be questions is ready."""
 
-    event_name: ClassVar[str] = "reader.ready"
-    level: ClassVar[Level] = Level.INFO
     took_ms: float
 
 
 @attrs.frozen
-class ReaderLost(Event):
+class ReaderLost(LogEvent, name="reader.lost", level=Level.WARNING):
     """That process has ended, or none came about; it is started again in `retry_in_s`."""
 
-    event_name: ClassVar[str] = "reader.lost"
-    level: ClassVar[Level] = Level.WARNING
     reason: str
     retry_in_s: float
 
 
 @attrs.frozen
-class InternalError(Event):
+class InternalError(LogEvent, name="internal.error", level=Level.ERROR):
     """A fault of the daemon itself. Make it with `InternalError.of`."""
 
-    event_name: ClassVar[str] = "internal.error"
-    level: ClassVar[Level] = Level.ERROR
     where: str
     error_type: str
     traceback: str
@@ -499,8 +422,8 @@ def traceback_of(error: BaseException) -> str:
     """Where an exception came from: types, files, lines and functions, causes and groups.
 
     No locals, and no messages of exceptions: these quote what was being worked on (`KeyError:
-    '<token>'`, a validation error with the content), and nobody reviews each raise of each library
-    for it. An `OSError` keeps the system's own words (strerror).
+    '<token>'`, a validation error with the content), and no review covers each raise of each
+    library. An `OSError` keeps the system's own words (strerror).
     """
     lines: list[str] = []
     for count, (title, one) in enumerate(_related(error, "error", set())):

@@ -1,4 +1,4 @@
-"""Chance, in one place: identifiers that nobody can guess, and jitter.
+"""Chance, in one place: unguessable identifiers, and jitter.
 
 Session and socket ids are 120 random bits, URL-safe, 20 characters, as the reference server's.
 """

@@ -1,11 +1,11 @@
 """The log: events in, lines out.
 
-Emitting is on the path of every message. An event below the threshold costs one comparison; one
+`record` is on the path of every message. An event below the threshold costs one comparison; one
 above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
-a few milliseconds later, so that a log that nobody reads stops nobody. A stream that cannot take a
-line loses it and the caller never hears of it (`lost` counts); the daemon outlives its log. Of
-events that strangers can make without end (`Event.is_cheap`) so many are written a second, and how
-many were left out stands in a line of its own: nobody fills a disk by being refused.
+a few milliseconds later, so that a log that nobody reads holds nothing up. A stream that cannot
+take a line loses it, which `lost` counts and no caller notices: the daemon outlives its log. Of
+events that peers can cause without end (`LogEvent.is_cheap`) so many are written a second, and how
+many were left out stands in a line of its own, so that refused peers cannot fill a disk.
 """
 
 import os
@@ -17,10 +17,10 @@ from typing import TextIO
 
 import attrs
 
-from chatd.observe.clock import wall_ms
-from chatd.observe.events import Event, Level
+from chatd.observe.clock import Clock
+from chatd.observe.events import Level, LogEvent
+from chatd.observe.line_writer import LineWriter
 from chatd.observe.lines import Line, json_line, logfmt_line, people_line
-from chatd.observe.log_writer import Scribe
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
@@ -39,20 +39,20 @@ class _Ration:
         self.left_out = 0
 
 
-_Reader = tuple[str, str, Callable[[Event], dict[str, object]], _Ration | None]
+_Known = tuple[str, str, Callable[[LogEvent], dict[str, object]], _Ration | None]
 """Of a class of events: the word for its level, its name, what reads its fields, and its ration."""
 
 
-class Log:
-    """Writes events; made by `open_log`. Slots, as `record` runs for every message."""
+class StreamLog:
+    """Writes events; made by `open_log`. `__slots__`, as `record` runs for every message."""
 
     __slots__ = (
         "_clock_ms",
         "_known",
         "_line",
-        "_scribe",
         "_second",
         "_write",
+        "_writer",
         "lost",
         "threshold",
     )
@@ -66,9 +66,9 @@ class Log:
     ) -> None:
         self._line = line
         self._write = write
-        self._scribe: Scribe | None = None
+        self._writer: LineWriter | None = None
         self._clock_ms = clock_ms
-        self._known: dict[type[Event], _Reader] = {}
+        self._known: dict[type[LogEvent], _Known] = {}
         self._second = (-1, "")
         self.threshold = int(threshold)
         self.lost = 0
@@ -77,13 +77,13 @@ class Log:
         """Whether events of this level are written."""
         return level >= self.threshold
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         """Write an event, if its level is high enough. Never raises on account of the stream."""
         if event.level < self.threshold:
             return
         known = self._known.get(type(event))
         if known is None:
-            known = self._known[type(event)] = _reader(type(event))
+            known = self._known[type(event)] = _known(type(event))
         word, name, fields, ration = known
         if ration is None or self._has_some_left(ration, word, name):
             self._put(word, name, fields(event))
@@ -111,22 +111,22 @@ class Log:
     def in_background(self) -> Iterator[None]:
         """Lines are written by a thread, until the end of this context."""
         direct = self._write
-        self._scribe = Scribe(direct, self._count_lost)
-        self._write = self._scribe.put
+        self._writer = LineWriter(direct, self._count_lost)
+        self._write = self._writer.put
         try:
             yield
         finally:
             self._write = direct
-            self._scribe.close(SETTLE_S)
-            self._scribe = None
+            self._writer.close(SETTLE_S)
+            self._writer = None
 
     def _count_lost(self, lines: int) -> None:
         self.lost += lines
 
     def settle(self, timeout_s: float) -> None:
-        """Wait until what was emitted is written, `timeout_s` at most."""
-        if self._scribe is not None:
-            self._scribe.settle(timeout_s)
+        """Wait until what was recorded is written, `timeout_s` at most."""
+        if self._writer is not None:
+            self._writer.settle(timeout_s)
 
     def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
         try:
@@ -148,8 +148,8 @@ def open_log(
     level: str,
     stream: TextIO,
     is_terminal: bool,
-    clock_ms: Callable[[], int] = wall_ms,
-) -> Log:
+    clock_ms: Callable[[], int] | None = None,
+) -> StreamLog:
     """A log in one of the formats of `log.format` from one of the levels of `log.level`.
 
     Where `stream` has a file descriptor, lines go to it directly, one system call each: the
@@ -167,10 +167,10 @@ def open_log(
             line = json_line
         case _:
             raise ValueError(f"no log format is called {format!r}")
-    return Log(line, Level[level.upper()], _writer(stream), clock_ms)
+    return StreamLog(line, Level[level.upper()], _write_to(stream), clock_ms or Clock().wall_ms)
 
 
-def _writer(stream: TextIO) -> Callable[[bytes], None]:
+def _write_to(stream: TextIO) -> Callable[[bytes], None]:
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):  # StringIO, a captured or closed stream
@@ -213,18 +213,18 @@ class _TextWriter:
         self._stream.flush()
 
 
-def _reader(kind: type[Event]) -> _Reader:
-    """What emitting needs to know of a class of events; made once a class."""
+def _known(kind: type[LogEvent]) -> _Known:
+    """What `record` needs to know of a class of events; made once a class."""
     names = tuple(attribute.name for attribute in attrs.fields(kind))  # type: ignore[arg-type]  # every event is an attrs class
     if len(names) > 1:
         values = attrgetter(*names)
 
-        def fields(event: Event) -> dict[str, object]:
+        def fields(event: LogEvent) -> dict[str, object]:
             return dict(zip(names, values(event)))  # noqa: B905 - as many values as names; strict costs
 
     else:
 
-        def fields(event: Event) -> dict[str, object]:
+        def fields(event: LogEvent) -> dict[str, object]:
             return {name: getattr(event, name) for name in names}
 
     ration = _Ration() if kind.is_cheap else None

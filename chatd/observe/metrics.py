@@ -1,8 +1,9 @@
-"""Events counted, and the state of the daemon read off, as Prometheus wants them (SPEC 8, metrics).
+"""Events counted, and the state of the daemon read off, in Prometheus's text format
+(docs/operations, "Metrics").
 
-`Metrics` stands before the log: it counts an event and passes it on, so that nothing is counted
-that is not an event, and no caller counts anything. Labels are words of the daemon's own (limits,
-codes, reasons, rooms of the configuration), never what a client chose, so that nobody can grow the
+`Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
+an event, and no caller counts anything. Labels are words of the daemon's own (limits, codes,
+reasons, rooms of the configuration), never what a client chose, so that no client can grow the
 number of series. The library takes 50 ms to import: only what serves imports this module.
 """
 
@@ -22,32 +23,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from chatd.observe.events import (
-    ActorCrashed,
-    AnswerEnded,
-    AnswerStarted,
-    AuthenticationFailed,
-    Connected,
-    DatabaseConnected,
-    DatabaseLost,
-    Disconnected,
-    Event,
-    EventLog,
-    HandshakeRefused,
-    InternalError,
-    Level,
-    LimitHit,
-    MessageRefused,
-    MessageSent,
-    MessagesRemoved,
-    ProtocolViolated,
-    ReadFailed,
-    Reconnected,
-    RowDamaged,
-    SessionClosed,
-    SessionOpened,
-    StoreFailed,
-)
+from chatd.observe import events
+from chatd.observe.events import EventLog, Level, LogEvent
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
 
@@ -55,7 +32,7 @@ COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 
 @attrs.frozen
-class _Counted:
+class _Count:
     """How a class of events is counted: the counter, what it says, the fields that are labels."""
 
     name: str
@@ -63,30 +40,46 @@ class _Counted:
     labels: tuple[str, ...] = ()
 
 
-COUNTED: Final[Mapping[type[Event], _Counted]] = {
-    SessionOpened: _Counted("sessions_opened", "Handshakes that made a session.", ("transport",)),
-    SessionClosed: _Counted("sessions_closed", "Sessions that ended.", ("reason",)),
-    HandshakeRefused: _Counted(
+COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
+    events.SessionOpened: _Count(
+        "sessions_opened", "Handshakes that made a session.", ("transport",)
+    ),
+    events.SessionClosed: _Count("sessions_closed", "Sessions that ended.", ("reason",)),
+    events.HandshakeRefused: _Count(
         "handshakes_refused", "Requests for a session refused.", ("reason",)
     ),
-    AuthenticationFailed: _Counted("authentications_failed", "Tokens refused.", ("code",)),
-    ProtocolViolated: _Counted("protocol_violations", "Sessions lost to a breach.", ("layer",)),
-    Connected: _Counted("sockets_connected", "Sockets let in."),
-    Reconnected: _Counted("sockets_reconnected", "Of these, clients that say they came back."),
-    Disconnected: _Counted("sockets_disconnected", "Sockets gone.", ("reason",)),
-    MessageSent: _Counted("messages", "Messages acknowledged, by whether before.", ("duplicate",)),
-    MessageRefused: _Counted("messages_refused", "Messages not accepted.", ("code",)),
-    LimitHit: _Counted("limits_hit", "What limits refused or ended, by their key.", ("limit",)),
-    AnswerStarted: _Counted("answers_started", "Questions that were begun.", ("connection_id",)),
-    AnswerEnded: _Counted("answers_ended", "Answers ended.", ("connection_id", "state")),
-    DatabaseConnected: _Counted("database_sessions", "Sessions with db-mcps.", ("connection_id",)),
-    DatabaseLost: _Counted("database_losses", "Sessions lost or not made.", ("connection_id",)),
-    ActorCrashed: _Counted("actor_crashes", "Actors that raised.", ("actor",)),
-    StoreFailed: _Counted("store_failures", "What the disk did not take or give.", ("code",)),
-    ReadFailed: _Counted("store_reads_failed", "Reads of the log that failed."),
-    RowDamaged: _Counted("rows_damaged", "Rows of the log that cannot be read, each once."),
-    MessagesRemoved: _Counted("rooms_shortened", "Rooms that retention removed messages of."),
-    InternalError: _Counted("internal_errors", "Faults of the daemon itself.", ("where",)),
+    events.AuthenticationFailed: _Count("authentications_failed", "Tokens refused.", ("code",)),
+    events.ProtocolViolated: _Count(
+        "protocol_violations", "Sessions lost to a breach.", ("layer",)
+    ),
+    events.SocketConnected: _Count("sockets_connected", "Sockets let in."),
+    events.SocketReconnected: _Count(
+        "sockets_reconnected", "Of these, clients that say they came back."
+    ),
+    events.SocketDisconnected: _Count("sockets_disconnected", "Sockets gone.", ("reason",)),
+    events.MessageSent: _Count(
+        "messages", "Messages acknowledged, by whether before.", ("duplicate",)
+    ),
+    events.MessageRefused: _Count("messages_refused", "Messages not accepted.", ("code",)),
+    events.LimitHit: _Count(
+        "limits_hit", "What limits refused or ended, by their key.", ("limit",)
+    ),
+    events.AnswerStarted: _Count(
+        "answers_started", "Questions that were begun.", ("connection_id",)
+    ),
+    events.AnswerEnded: _Count("answers_ended", "Answers ended.", ("connection_id", "state")),
+    events.DatabaseConnected: _Count(
+        "database_sessions", "Sessions with db-mcps.", ("connection_id",)
+    ),
+    events.DatabaseLost: _Count(
+        "database_losses", "Sessions lost or not made.", ("connection_id",)
+    ),
+    events.ActorCrashed: _Count("actor_crashes", "Actors that raised.", ("actor",)),
+    events.StoreFailed: _Count("store_failures", "What the disk did not take or give.", ("code",)),
+    events.ReadFailed: _Count("store_reads_failed", "Reads of the log that failed."),
+    events.RowDamaged: _Count("rows_damaged", "Rows of the log that cannot be read, each once."),
+    events.MessagesRemoved: _Count("rooms_shortened", "Rooms that retention removed messages of."),
+    events.InternalError: _Count("internal_errors", "Faults of the daemon itself.", ("where",)),
 }
 """What is counted. The name on the wire is `chatd_NAME_total`."""
 
@@ -96,18 +89,18 @@ class _Series:
 
     __slots__ = ("_children", "_counter", "_labels", "_values")
 
-    def __init__(self, counted: _Counted, registry: CollectorRegistry) -> None:
+    def __init__(self, counted: _Count, registry: CollectorRegistry) -> None:
         name = f"chatd_{counted.name}"
         self._counter = Counter(name, counted.doc, counted.labels, registry=registry)
         self._labels = counted.labels
-        self._values: Callable[[Event], Any] = (
+        self._values: Callable[[LogEvent], Any] = (
             attrgetter(*counted.labels) if counted.labels else lambda _event: None
         )
         self._children: dict[Any, Counter] = {}
         if not counted.labels:
             self._children[None] = self._counter
 
-    def count(self, event: Event) -> None:
+    def count(self, event: LogEvent) -> None:
         values = self._values(event)
         child = self._children.get(values)
         if child is None:
@@ -121,7 +114,7 @@ def _word(value: object) -> str:
 
 
 class Metrics:
-    """Counts what is emitted and hands it to the log; `gauge` adds what is read when asked."""
+    """Counts events and hands them to the log; `gauge` adds what is read at each scrape."""
 
     def __init__(self, log: EventLog) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
@@ -138,10 +131,10 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def wants(self, level: Level) -> bool:
-        """As the log says; an event that is counted is emitted whether it is written or not."""
+        """As the log says; an event that is counted is recorded whether it is written or not."""
         return self._log.wants(level)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         """Count, and pass on."""
         series = self._series.get(type(event))
         if series is not None:
@@ -160,7 +153,7 @@ class Metrics:
         self._commits.observe(took_s)
 
     def gauge(self, name: str, doc: str, read: Callable[[], float]) -> None:
-        """Have `chatd_NAME` read whenever somebody asks."""
+        """Have `chatd_NAME` read at each scrape."""
         Gauge(f"chatd_{name}", doc, registry=self._registry).set_function(read)
 
     def gauges(

@@ -1,19 +1,19 @@
-"""A log that keeps what it is given, for tests and for whoever wants to look at events."""
+"""A log that keeps the events, for tests and for an inspection of a database."""
 
 from typing import TypeVar
 
 import attrs
 
-from chatd.observe.events import Event, Level
+from chatd.observe.events import Level, LogEvent
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=LogEvent)
 
 
 @attrs.define
 class Recorder:
     """Keeps every event, whatever its level, in order; takes the place of `Log`."""
 
-    events: list[Event] = attrs.field(factory=list)
+    events: list[LogEvent] = attrs.field(factory=list)
     lost: int = 0
 
     def wants(self, level: Level) -> bool:
@@ -21,7 +21,7 @@ class Recorder:
         del level
         return True
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         self.events.append(event)
 
     def settle(self, timeout_s: float) -> None:

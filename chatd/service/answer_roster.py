@@ -1,30 +1,36 @@
-"""Answers between their room and clients (SPEC 4 and 6, `chat:answer:...`, `answer:cancel`).
+"""Answers on their way to rooms: how each grows, and where the open ones are (docs/answers).
 
-The board shows a room how its answers grow, and keeps what it has shown of those that are open: who
-enters the room meanwhile is shown the same, in the same packets.
+A client that enters a room gets the packets of its open answers that the room got before.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-import orjson
 
 from chatd.answers.table import Column, Row
 from chatd.chat.ids import written_id
 from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
-from chatd.chat.rendering import error_fields
 from chatd.engine.outgoing import Outgoing
-from chatd.service.clients import Client
-from chatd.socketio import event_text
-from chatd.sockets.adapter import NAMESPACE, Adapter
-from chatd.wire.names import ServerEvent
+from chatd.service.client import Client
+from chatd.sockets.emitter import event_packet
+from chatd.sockets.ports import NAMESPACE, Adapter
+from chatd.wire.events import (
+    AnswerColumn,
+    AnswerEnd,
+    AnswerProgress,
+    AnswerResult,
+    AnswerRows,
+    AnswerStart,
+    ErrorDetails,
+)
+from chatd.wire.names import AnswerOutcome, AnswerPhase
 
 
 @attrs.define
-class _Shown:
-    """What was shown of an open answer."""
+class _Sent:
+    """What the room got of an open answer."""
 
     start: Outgoing
     status: Outgoing | None = None
@@ -32,47 +38,43 @@ class _Shown:
 
 
 class AnswerRoster:
-    """Shows answers to their rooms."""
+    """The open answers of rooms, as they were sent."""
 
     def __init__(self, adapter: Adapter, markup: Markup) -> None:
         self._adapter = adapter
         self._markup = markup
-        self._rooms: dict[str, dict[str, _Shown]] = {}
+        self._rooms: dict[str, dict[str, _Sent]] = {}
 
     def start(
         self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int
     ) -> None:
         """A question is being answered, until `deadline_ms` at the latest."""
-        packet = _packet(
-            ServerEvent.CHAT_ANSWER_START,
-            answer,
-            {"readOnly": read_only, "dryRun": dry_run, "deadline": deadline_ms},
+        packet = event_packet(
+            AnswerStart(**_ids(answer), read_only=read_only, dry_run=dry_run, deadline=deadline_ms)
         )
-        shown = _Shown(packet)
-        self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = shown
-        self._tell(answer, packet)
+        self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(packet)
+        self._broadcast(answer, packet)
 
     def status(self, answer: OpenAnswer, phase: str, elapsed_ms: int) -> None:
         """How far it is."""
-        fields = {"phase": phase, "elapsedMs": elapsed_ms}
-        packet = _packet(ServerEvent.CHAT_ANSWER_STATUS, answer, fields)
-        shown = self._shown(answer)
-        if shown is not None:
-            shown.status = packet
-        self._tell(answer, packet)
+        packet = event_packet(
+            AnswerProgress(**_ids(answer), phase=AnswerPhase(phase), elapsed_ms=elapsed_ms)
+        )
+        sent = self._sent(answer)
+        if sent is not None:
+            sent.status = packet
+        self._broadcast(answer, packet)
 
     def rows(
         self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
     ) -> None:
         """The next rows; the first come with their columns."""
-        fields: dict[str, object] = {"index": index}
-        if columns is not None:
-            fields["columns"] = [{"name": one.name, "type": one.type} for one in columns]
-        packet = _packet(ServerEvent.CHAT_ANSWER_ROWS, answer, {**fields, "rows": rows})
-        shown = self._shown(answer)
-        if shown is not None:
-            shown.rows.append(packet)
-        self._tell(answer, packet)
+        shown = None if columns is None else [AnswerColumn(it.name, it.type) for it in columns]
+        packet = event_packet(AnswerRows(**_ids(answer), index=index, columns=shown, rows=rows))
+        sent = self._sent(answer)
+        if sent is not None:
+            sent.rows.append(packet)
+        self._broadcast(answer, packet)
 
     def end(self, answer: OpenAnswer, fields: Mapping[str, Any]) -> None:
         """It has ended, and its message is in the log."""
@@ -80,32 +82,45 @@ class AnswerRoster:
         room.pop(answer.question_id, None)
         if not room:
             self._rooms.pop(answer.connection_id, None)
-        if "error" in fields:
-            fields = {**fields, "error": error_fields(fields["error"], self._markup)}
-        self._tell(answer, _packet(ServerEvent.CHAT_ANSWER_END, answer, fields))
+        error = fields.get("error")
+        result = AnswerResult(
+            state=AnswerOutcome(fields["state"]),
+            row_count=fields["rowCount"],
+            truncated=fields["truncated"],
+            elapsed_ms=fields["elapsedMs"],
+            cached=fields["cached"],
+            error=None if error is None else self._details(error),
+        )
+        self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
 
-    def show(self, client: Client, connection_id: str) -> None:
-        """Show a client who enters a room what its open answers are at."""
-        session = client.socket.session
-        for shown in self._rooms.get(connection_id, {}).values():
-            session.send_catch_up(shown.start)
-            if shown.status is not None:
-                session.send_catch_up(shown.status)
-            for packet in shown.rows:
-                session.send_catch_up(packet)
+    def enter(self, client: Client, connection_id: str) -> None:
+        """Send a client that enters a room what the room got of its open answers."""
+        for sent in self._rooms.get(connection_id, {}).values():
+            client.send_catch_up(sent.start)
+            if sent.status is not None:
+                client.send_catch_up(sent.status)
+            for packet in sent.rows:
+                client.send_catch_up(packet)
 
-    def _shown(self, answer: OpenAnswer) -> _Shown | None:
+    def _details(self, error: Mapping[str, Any]) -> ErrorDetails:
+        """An error, whose message may hold words of the database."""
+        return ErrorDetails(
+            error["code"],
+            self._markup(error["message"]),
+            error["retryable"],
+            error.get("retryAfterMs"),
+        )
+
+    def _sent(self, answer: OpenAnswer) -> _Sent | None:
         return self._rooms.get(answer.connection_id, {}).get(answer.question_id)
 
-    def _tell(self, answer: OpenAnswer, packet: Outgoing) -> None:
+    def _broadcast(self, answer: OpenAnswer, packet: Outgoing) -> None:
         self._adapter.broadcast(NAMESPACE, answer.connection_id, packet)
 
 
-def _packet(event: ServerEvent, answer: OpenAnswer, fields: Mapping[str, object]) -> Outgoing:
-    payload = {
-        "messageId": answer.answer_id,
-        "replyTo": written_id(answer.question_id),
-        "connectionId": answer.connection_id,
-        **fields,
+def _ids(answer: OpenAnswer) -> dict[str, str]:
+    return {
+        "message_id": answer.answer_id,
+        "reply_to": written_id(answer.question_id),
+        "connection_id": answer.connection_id,
     }
-    return Outgoing(b"4" + event_text(event, orjson.dumps(payload)))

@@ -1,18 +1,16 @@
-"""How a socket comes in: its token, its rooms, the first things that it is told (SPEC 2 and 4).
+"""The authenticator of the daemon: tokens, a directory, a back-off.
 
-A token may stand in the CONNECT payload, in the Authorization header, or in the query. Failures
-back off per address. Whoever is let in is told `connection:status` first of all.
+Bad tokens back off per address (docs/protocol, "Tokens").
 """
 
 import math
-from collections.abc import Container, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Container, Mapping
 
-import attrs
-import orjson
 import trio
 
 from chatd.auth import (
+    Admitted,
+    Credentials,
     Directory,
     DirectoryFailed,
     FailureBackoff,
@@ -22,147 +20,82 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
-from chatd.chat.markup import Markup
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
-from chatd.observe.clock import wall_ms, wall_s
-from chatd.service.clients import Client
-from chatd.sockets.socket import SocketIOConnection
+from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
 
-@attrs.frozen
-class Admitted:
-    """Who came in, and which rooms the directory gives them."""
+class TokenAuthenticator:
+    """The `Authenticator` over one verifier and one directory.
 
-    identity: Identity
-    grants: Mapping[str, Grant]
-
-
-class Passes(Protocol):
-    """What was given out on the strength of a token, and must not outlive its right."""
-
-    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
-        """A token was shown that gives its user these rooms, and no others."""
-        ...
-
-
-class Entrance:
-    """Judges tokens. `leeway_s` is how long a token is good after its `exp`."""
+    `on_admitted` is called with each identity that was admitted and its rooms, and no others: what
+    was given out for an older token must not outlive its right.
+    """
 
     def __init__(
         self,
         verifier: Verifier,
         directory: Directory,
         backoff: FailureBackoff,
-        passes: Passes,
+        on_admitted: Callable[[Identity, Container[str]], None],
         *,
         query_token: bool,
-        leeway_s: float,
+        clock: Clock,
         event_log: EventLog,
     ) -> None:
         self._verifier = verifier
         self._directory = directory
         self._backoff = backoff
-        self._passes = passes
+        self._on_admitted = on_admitted
         self._query_token = query_token
-        self._leeway_s = leeway_s
+        self._clock = clock
         self._event_log = event_log
 
-    def admit(
-        self, connection: SocketIOConnection, auth: dict[str, Any] | None
-    ) -> Admitted | Refusal:
-        """Who the peer is, or why it may not come in."""
-        handshake = connection.handshake
-        query: Mapping[str, str] = handshake.query.parameters if handshake is not None else {}
-        authorization = handshake.authorization if handshake is not None else None
-        token = pick_token(auth, authorization, query, self._query_token)
-        return self.let_in(token, connection.session.address, connection.session.log_id)
-
-    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
-        """Who somebody at this address is, or why not; `log_id` is how logs name what they use."""
-        now_s, source = trio.current_time(), counted_as(address)
+    def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
-            admitted = self.judge(token)
-        except TokenRefused as error:
-            # Only bad tokens back off: a neighbour's keeps no good one out, and nobody from hearing
-            # that a token is missing, or has run out.
+            identity = self._identify(credentials)
+            grants = self._directory.grants_now(identity)
+        except (TokenRefused, DirectoryFailed) as error:
+            return self._refuse(credentials, error)
+        return None if grants is None else self._admit(credentials, identity, grants)
+
+    async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
+        try:
+            identity = self._identify(credentials)
+            grants = await self._directory.grants(identity)
+        except (TokenRefused, DirectoryFailed) as error:
+            return self._refuse(credentials, error)
+        return self._admit(credentials, identity, grants)
+
+    def _identify(self, credentials: Credentials) -> Identity:
+        token = pick_token(
+            credentials.auth, credentials.authorization, credentials.query, self._query_token
+        )
+        return self._verifier.verify(token, self._clock.wall_s())
+
+    def _admit(
+        self, credentials: Credentials, identity: Identity, grants: Mapping[str, Grant]
+    ) -> Admitted:
+        self._on_admitted(identity, grants)
+        if not credentials.is_renewal:
+            self._backoff.record_success(counted_as(credentials.address))
+        return Admitted(identity, grants)
+
+    def _refuse(self, credentials: Credentials, error: TokenRefused | DirectoryFailed) -> Refusal:
+        code = error.code if isinstance(error, TokenRefused) else Code.INTERNAL
+        address, refusal = credentials.address, Refusal(code, str(error))
+        if credentials.is_renewal:
+            return refusal
+        if isinstance(error, TokenRefused):
+            # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
+            # is missing or has run out, the client still gets that code.
+            now_s, source = trio.current_time(), counted_as(address)
             wait_s = self._backoff.retry_after_s(source, now_s)
-            if wait_s > 0 and error.code is Code.TOKEN_INVALID:
+            if wait_s > 0 and code is Code.TOKEN_INVALID:
                 self._event_log.record(LimitHit("auth_failures", None, address))
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
-            if wait_s == 0 and error.code is not Code.UNAUTHORIZED:
+            if wait_s == 0 and code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
-            self._event_log.record(AuthenticationFailed(log_id, address, error.code))
-            return Refusal(Code(error.code), str(error))
-        except DirectoryFailed as error:
-            self._event_log.record(AuthenticationFailed(log_id, address, Code.INTERNAL))
-            return Refusal(Code.INTERNAL, str(error))
-        self._backoff.record_success(source)
-        return admitted
-
-    def judge(self, token: object) -> Admitted:
-        """Who the token is for. Raises TokenRefused, DirectoryFailed."""
-        identity = self._verifier.verify(token, wall_s())
-        rooms = self.rooms(identity)
-        self._passes.withdraw(identity, rooms)
-        return Admitted(identity, rooms)
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        """The rooms that somebody may use now. Raises DirectoryFailed."""
-        return self._directory.rooms(identity)
-
-    def start_clock(self, client: Client, identity: Identity) -> None:
-        """The client has this token now: it is told in time, and ended when it has run out."""
-        client.renew(identity, identity.expires_at_ms / 1000 - wall_s(), self._leeway_s)
-
-
-@attrs.frozen
-class Welcome:
-    """What `connection:status` tells everybody alike."""
-
-    epoch: str
-    limits: Mapping[str, Any]
-    markup: Markup
-
-    def payload(
-        self,
-        admitted: Admitted,
-        stands: Mapping[str, tuple[int, int]],
-        reconnect_attempts: int | None,
-        *,
-        is_resumed: bool,
-    ) -> bytes:
-        """The payload of the first `connection:status` as JSON.
-
-        `stands` has the last seq of each room, and how many messages there the user is owed.
-        """
-        identity = admitted.identity
-        status: dict[str, Any] = {
-            "status": "connected",
-            "userId": identity.user_id,
-            "serverTime": wall_ms(),
-            "epoch": self.epoch,
-            "expiresAt": identity.expires_at_ms,
-            "resumed": is_resumed,
-            "rooms": [
-                self._room(grant, *stands[connection_id])
-                for connection_id, grant in admitted.grants.items()
-            ],
-            "limits": self.limits,
-        }
-        if identity.name is not None:
-            status["name"] = self.markup(identity.name)
-        if reconnect_attempts is not None:
-            status["reconnectAttempts"] = reconnect_attempts
-        return orjson.dumps(status)
-
-    def _room(self, grant: Grant, last_seq: int, unread: int) -> dict[str, Any]:
-        room: dict[str, Any] = {
-            "connectionId": grant.connection_id,
-            "lastSeq": last_seq,
-            "unread": unread,
-        }
-        if grant.title is not None:
-            room["title"] = self.markup(grant.title)
-        return room
+        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code))
+        return refusal

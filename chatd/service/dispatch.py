@@ -1,244 +1,247 @@
-"""The chat as an application of sockets: who comes in, what their events do, who goes (SPEC 3, 4).
+"""The chat as an application of sockets: one table of events, and one way through it.
 
-Nothing here waits: what must wait (a mailbox that is full, a room that is not loaded, a look into
-the log) is returned as a `Work`, for the task that owns the socket's input.
+An event goes through these steps; the first that refuses it ends it:
+
+    known      the table has its name; other events count as idle traffic (`engine/throttle`)
+    counted    the socket may send one more event now
+    structure  the payload is of the route's class
+    read       its values are good, whichever room it names
+    access     the client may use the room that it names
+    rate       a limit of its own admits it
+    join       the client is in the room, or joins it first
+    handler    carries it out: an ack, a refusal, or a coroutine that ends in one of these
+
+Nothing here waits. A coroutine is awaited by the task that owns the socket's input, and answered
+then. Where the handler gives None, the event is answered by the effect of its command.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Coroutine, Generator
+from enum import Enum, auto
+from functools import partial
+from typing import Any, TypeAlias
 
-from chatd.engine.throttle import Work
+import attrs
+
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import Connected, Disconnected, EventLog, LimitHit, Reconnected
+from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
-from chatd.service.acks import refused
-from chatd.service.authenticator import Admitted, Entrance, Welcome
-from chatd.service.clients import Allowance, Client, Clients
+from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
+from chatd.service.client import Client
+from chatd.service.clients import Clients
+from chatd.service.connect import Connector, forbidden
+from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
-from chatd.service.events.rooms import NOTHING, RoomEvents, Since
+from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.timeline import Timelines
+from chatd.service.rate_limits import Limited, RateLimits
+from chatd.service.rooms import Rooms
 from chatd.socketio import Event
-from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.socket import Socket, SocketIOConnection
-from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import SAFE_INTEGER
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.codes import Refusal
+from chatd.wire.converter import structure
+from chatd.wire.events import ServerDraining, StatusDraining
+from chatd.wire.names import ClientEvent
+from chatd.wire.payloads import (
+    AnswerCancel,
+    AuthRefresh,
+    ChatAck,
+    ChatMessage,
+    ChatSearch,
+    ConnectionJoin,
+    ConnectionLeave,
+    HistoryGet,
+    PresenceUpdate,
+    TypingSignal,
+)
 
-Handler: TypeAlias = Callable[[Client, object, int | None], Work | None]
+RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
 
-REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
-NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
-RECONNECT_SPREAD_MS = 5_000  # clients that are sent away come back spread over so long
+Read: TypeAlias = Callable[[Client, Any, int | None], Any]  # what the handler gets, or a Refusal
+Handler: TypeAlias = Callable[[Client, Any, int | None], Handled]
 
 
-class Members(Protocol):
-    """What the actor knows of members, to be looked at between its batches."""
+class Room(Enum):
+    """What a route does with the room that the payload names."""
 
-    def unread(self, connection_id: str, user_id: str) -> int:
-        """How many messages of a room are owed to the user."""
-        ...
+    UNUSED = auto()
+    PERMITTED = auto()  # the client has to be permitted to use it
+    JOINED = auto()  # and joins it first, unless it is there
+
+
+@attrs.frozen
+class Route:
+    """What happens to one kind of event; see the steps above.
+
+    `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
+    the peer to catch up; and a refusal of the payload names the room that stands in it.
+    """
+
+    payload: type[Any]
+    handler: Handler
+    read: Read | None = None
+    room: Room = Room.UNUSED
+    rate: Callable[[str], Limited | None] | None = None
+    is_query: bool = False
 
 
 class Dispatcher:
-    """The chat. One for a server; its state is in the clients, the timelines and the adapter."""
+    """The chat. One for a server; its state is in the clients and in the handlers."""
 
     def __init__(
         self,
-        entrance: Entrance,
-        welcome: Welcome,
+        connector: Connector,
         clients: Clients,
-        timelines: Timelines,
-        members: Members,
+        rooms: Rooms,
+        limits: RateLimits,
         messages: MessageEvents,
-        rooms: RoomEvents,
-        presence: PresenceEvents,
-        typing: TypingEvents,
+        acks: AckEvents,
+        room_events: RoomEvents,
+        history: HistoryEvents,
         search: SearchEvents,
         answers: AnswerEvents,
+        typing: TypingEvents,
+        presence: PresenceEvents,
         tokens: TokenLife,
         event_log: EventLog,
     ) -> None:
-        self._entrance = entrance
-        self._welcome = welcome
+        self._connector = connector
         self._clients = clients
-        self._timelines = timelines
-        self._members = members
-        self._messages = messages
         self._rooms = rooms
+        self._messages = messages
+        self._tokens = tokens
         self._event_log = event_log
-        self._handlers: dict[object, Handler] = {
-            ClientEvent.CHAT_MESSAGE.value: messages.message_event,
-            ClientEvent.CHAT_ACK.value: messages.ack_event,
-            ClientEvent.CONNECTION_JOIN.value: rooms.join_event,
-            ClientEvent.CONNECTION_LEAVE.value: rooms.leave_event,
-            ClientEvent.HISTORY_GET.value: rooms.history_event,
-            ClientEvent.SEARCH.value: search.search_event,
-            ClientEvent.ANSWER_CANCEL.value: answers.cancel_event,
-            ClientEvent.TYPING_START.value: typing.start_event,
-            ClientEvent.TYPING_STOP.value: typing.stop_event,
-            ClientEvent.PRESENCE_UPDATE.value: presence.update_event,
-            ClientEvent.AUTH_REFRESH.value: tokens.refresh_event,
+        permitted, joined, typing_rate = Room.PERMITTED, Room.JOINED, limits.admit_typing
+        routes = {
+            # A message is limited, and joins, by itself: one that is repeated does not count.
+            ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, permitted),
+            ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
+            ClientEvent.CONNECTION_JOIN: Route(
+                ConnectionJoin, room_events.join, room_events.read_join, permitted
+            ),
+            ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, room_events.leave),
+            ClientEvent.HISTORY_GET: Route(
+                HistoryGet, history.page, history.read, joined, is_query=True
+            ),
+            # A search joins by itself, once its query has been read.
+            ClientEvent.SEARCH: Route(
+                ChatSearch, search.search, search.read, permitted, is_query=True
+            ),
+            ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
+            ClientEvent.TYPING_START: Route(
+                TypingSignal, typing.start, room=joined, rate=typing_rate
+            ),
+            ClientEvent.TYPING_STOP: Route(TypingSignal, typing.stop, room=joined),
+            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=joined),
+            ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
         }
+        self._routes = {event.value: route for event, route in routes.items()}
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
     ) -> Work | None:
-        if namespace != NAMESPACE:
-            self._refuse(connection, namespace, "Invalid namespace", None)
-            return None
-        admitted = self._entrance.admit(connection, auth)
-        if isinstance(admitted, Admitted):
-            admitted = self._one_more(admitted)
-        if isinstance(admitted, Refusal):
-            error = admitted.as_error()
-            self._refuse(connection, namespace, error.pop("message"), error)
-            return None
-        if auth is not None and "token" in auth:
-            connection.handshake = None  # has told all that it can; thousands would be kept
-        socket = connection.accept(namespace)
-        allowance = connection.state
-        if allowance is None:  # it outlives the socket: to come and go gives nobody a fresh one
-            allowance = connection.state = Allowance(self._clients.rates)
-        client = Client(self._clients, socket, admitted.identity, admitted.grants, allowance)
-        socket.state = client
-        connection.session.identify(admitted.identity.user_id)
-        self._clients.add(client)
-        self._entrance.start_clock(client, admitted.identity)
-        if self._rooms.needs_trim(admitted.identity.user_id):
-            return self._trim_and_greet(client, admitted, auth or {})
-        return self._greet(client, admitted, auth or {})
-
-    def _refuse(
-        self, connection: SocketIOConnection, namespace: str, message: str, data: Any
-    ) -> None:
-        connection.refuse(namespace, message, data)
-        if connection.refusals >= REFUSALS_MAX:
-            connection.session.end(DisconnectReason.FORCED_CLOSE)
-
-    def _one_more(self, admitted: Admitted) -> Admitted | Refusal:
-        """The same, unless the user has too many sockets."""
-        user_id = admitted.identity.user_id
-        wait_ms = self._clients.admit_socket(user_id)
-        if wait_ms is None:
-            return admitted
-        self._event_log.record(LimitHit("sockets_per_user", user_id, None))
-        sentence = "You have too many connections; close some first."
-        return Refusal(Code.RATE_LIMITED, sentence, retry_after_ms=wait_ms)
-
-    async def _trim_and_greet(
-        self, client: Client, admitted: Admitted, auth: dict[str, Any]
-    ) -> None:
-        await self._rooms.trim(client)
-        work = None if client.socket.session.is_over else self._greet(client, admitted, auth)
-        if work is not None:
-            await work
-
-    def _greet(self, client: Client, admitted: Admitted, auth: dict[str, Any]) -> Work | None:
-        socket, user_id = client.socket, client.identity.user_id
-        attempts = auth.get("reconnectAttempts")
-        attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
-        since = _since(auth)
-        is_resumed = bool(since.seqs) if isinstance(since, Since) else False
-        stands = {
-            room: (self._timelines.last_seq(room), self._members.unread(room, user_id))
-            for room in admitted.grants
-        }
-        socket.emit_json(
-            ServerEvent.CONNECTION_STATUS,
-            self._welcome.payload(admitted, stands, attempts, is_resumed=is_resumed),
-        )
-        if isinstance(since, Refusal):
-            refused(socket, ClientEvent.CONNECTION_JOIN, None, since)
-            since = NOTHING
-        self._rooms.end_memberships(client)
-        rooms = self._rooms_to_join(client, auth.get("connectionId"))
-        self._event_log.record(
-            Connected(socket.session.log_id, socket.id, user_id, tuple(rooms), resumed=is_resumed)
-        )
-        if attempts:
-            self._event_log.record(Reconnected(socket.session.log_id, user_id, attempts))
-        return self._rooms.enter(client, rooms, None, since) if rooms else None
-
-    def _rooms_to_join(self, client: Client, named: object) -> list[str]:
-        """The rooms that the handshake names, or all that the directory gives where it names none
-        (an empty list names none); permitted ones.
-
-        Of those that are too many one is left, for the client to be told.
-        """
-        most = int(min(self._clients.rates.rooms_per_socket, len(client.grants))) + 1
-        if named is None or named == []:
-            return list(client.grants)[:most]
-        if isinstance(named, str):
-            named = [named]
-        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-            refusal = Refusal(Code.INVALID_PAYLOAD, path="connectionId")
-            refused(client.socket, ClientEvent.CONNECTION_JOIN, None, refusal)
-            return []
-        for name in list(dict.fromkeys(named))[:NAMED_ROOMS_MAX]:
-            if name not in client.grants:
-                self._rooms.refuse(client, ClientEvent.CONNECTION_JOIN, None, name)
-        return [name for name in dict.fromkeys(named) if name in client.grants][:most]
+        return self._connector.connect(connection, namespace, auth)
 
     def on_event(self, socket: Socket, event: Event) -> Work | None:
-        args = event.args
-        handler = self._handlers.get(args[0])
-        if handler is None:
+        name, ack_id = event.args[0], event.ack_id
+        route = self._routes.get(name)
+        if route is None:
             return socket.session.idle()
         client: Client = socket.state
-        wait_ms = client.allowance.admit_event()
-        if wait_ms is not None:
-            self._event_log.record(
-                LimitHit("socket_events_per_minute", client.identity.user_id, None)
-            )
-            refusal = Refusal(Code.RATE_LIMITED, retry_after_ms=wait_ms)
-            payload = args[1] if len(args) > 1 else None
-            if args[0] == ClientEvent.CHAT_MESSAGE:
-                self._messages.refuse_message(client, event.ack_id, payload, refusal)
-            else:
-                refused(socket, ClientEvent(args[0]), event.ack_id, refusal)
+        written = event.args[1] if len(event.args) > 1 else None
+        limited = client.allowance.admit_event()
+        if limited is not None:
+            refusal = limited.refusal(client.user_id, self._event_log)
+            self._answer(client, name, written, ack_id, refusal)
             return socket.session.idle()
-        return handler(client, args[1] if len(args) > 1 else None, event.ack_id)
+        handled = self._handle(client, route, written, ack_id)
+        if handled is None:
+            return None
+        if isinstance(handled, Coroutine):
+            return AnsweredLater(handled, partial(self._answer, client, name, written, ack_id))
+        self._answer(client, name, written, ack_id, handled)
+        return None
+
+    def _handle(self, client: Client, route: Route, written: object, ack_id: int | None) -> Handled:
+        request = structure(written, route.payload)
+        if route.read is not None and type(request) is not Refusal:
+            request = route.read(client, request, ack_id)
+        if type(request) is Refusal:
+            if not route.is_query or not isinstance(written, dict):
+                return request
+            return attrs.evolve(request, connection_id=echoed_id(written.get("connectionId")))
+        if route.room is not Room.UNUSED:
+            room = request.connection_id
+            if room not in client.grants and room is not None:
+                return forbidden(room)
+        if route.rate is not None:
+            limited = route.rate(client.user_id)
+            if limited is not None:
+                refusal = limited.refusal(client.user_id, self._event_log)
+                return attrs.evolve(refusal, connection_id=request.connection_id)
+        if route.room is Room.JOINED and request.connection_id not in client.wanted:
+            return self._join_and_handle(client, route, request, ack_id)
+        return route.handler(client, request, ack_id)
+
+    async def _join_and_handle(
+        self, client: Client, route: Route, request: Any, ack_id: int | None
+    ) -> Outcome:
+        room = request.connection_id
+        refusal = await self._rooms.enter(client, [room])
+        if refusal is not None:
+            return attrs.evolve(refusal, connection_id=room)
+        if room not in client.wanted:
+            return None  # the client is gone
+        return await outcome_of(route.handler(client, request, ack_id))
+
+    def _answer(
+        self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
+    ) -> None:
+        if outcome is None:
+            return
+        if not isinstance(outcome, Refusal):
+            client.acknowledge(ack_id, outcome, is_page=self._routes[name].is_query)
+        elif name == ClientEvent.CHAT_MESSAGE:
+            self._messages.refuse(client, ack_id, written, outcome)
+        else:
+            client.refuse(ClientEvent(name), ack_id, outcome)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
         client: Client = socket.state
-        self._rooms.give_up(client, list(client.wanted))
+        self._rooms.leave(client, list(client.wanted))
         self._clients.remove(client)
+        self._tokens.stop(client)
         self._event_log.record(
-            Disconnected(socket.session.log_id, socket.id, client.identity.user_id, reason.value)
+            SocketDisconnected(client.log_id, socket.id, client.user_id, reason.value)
         )
 
     def drain(self, deadline_ms: int) -> None:
-        """Tell everybody that the server is about to close their transport."""
+        """Announce to all clients that the server is about to close their transport."""
         for client in self._clients.everybody():
-            socket = client.socket
             back_ms = jitter_ms(100, RECONNECT_SPREAD_MS)
-            socket.emit(
-                ServerEvent.SERVER_DRAINING, {"deadline": deadline_ms, "reconnectAfterMs": back_ms}
-            )
-            socket.emit(
-                ServerEvent.CONNECTION_STATUS,
-                {"status": "draining", "code": Code.DRAINING, "retryAfterMs": back_ms},
-            )
+            client.send(ServerDraining(deadline_ms, back_ms))
+            client.send(StatusDraining(retry_after_ms=back_ms))
 
 
-def _since(auth: dict[str, Any]) -> Since | Refusal:
-    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`.
+class AnsweredLater:
+    """A handler's coroutine and the answer that follows on it. Closing it closes the coroutine,
+    which an `async def` that has not begun could not."""
 
-    Of a room whose seq is null it says nothing (SPEC 3).
-    """
-    written, epoch = auth.get("since"), auth.get("epoch")
-    if written is None:
-        return NOTHING
-    if not isinstance(written, dict):
-        return Refusal(Code.INVALID_PAYLOAD, path="since")
-    seqs = {room: seq for room, seq in written.items() if seq is not None}
-    if not all(type(seq) is int and 0 <= seq <= SAFE_INTEGER for seq in seqs.values()):
-        return Refusal(Code.INVALID_PAYLOAD, path="since")
-    if epoch is not None and not isinstance(epoch, str):
-        return Refusal(Code.INVALID_PAYLOAD, path="epoch")
-    return Since(seqs, epoch)
+    __slots__ = ("_answer", "_handled")
+
+    def __init__(
+        self, handled: Coroutine[Any, Any, Outcome], answer: Callable[[Outcome], None]
+    ) -> None:
+        self._handled = handled
+        self._answer = answer
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self._answer((yield from self._handled.__await__()))
+
+    def close(self) -> None:
+        self._handled.close()

@@ -1,9 +1,9 @@
-"""One download of one answer, for a link that can carry no header (SPEC 6, "Export").
+"""One download of one answer, for a link that can carry no header (docs/protocol, "Answers").
 
-A ticket is as good as the token that it was got with, for a minute and for one use. Whether its
-user may still use the room is asked when it is used. It is void before that where another token of
-its user, no older than that one, does not give the room: a directory of claims would go by the old
-token. Held in memory: a restart forgets them.
+A ticket is as good as the token that it was given for, for a minute and for one use. Whether its
+user may still use the room is checked when it is used. It is void before that where another token
+of its user, no older than that one, does not give the room: a directory of claims would go by the
+old token. Held in memory: a restart forgets them.
 """
 
 from collections import OrderedDict
@@ -54,8 +54,8 @@ class DownloadTickets:
         return name
 
     def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
-        """A token was shown that gives its user these rooms: tickets for others, got with tokens
-        that are no newer, are void."""
+        """A token was accepted that gives its user these rooms: tickets for others, given for
+        tokens that are no newer, are void."""
         for name in list(self._of_user.get(identity.user_id, ())):
             ticket = self._tickets[name]
             if (
@@ -65,14 +65,14 @@ class DownloadTickets:
                 self._remove(name)
 
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
-        """Whose ticket for this message it is; None where it is not good, and never twice."""
+        """The user of a ticket for this message, once; None where it is not good."""
         identity = self.look(name, message_id, now_s)
         if name in self._tickets:
             self._remove(name)
         return identity
 
     def look(self, name: str, message_id: str, now_s: float) -> Identity | None:
-        """As `use`, and the ticket stays good: for who asks what there would be."""
+        """As `use`, and the ticket stays good: for a HEAD request."""
         ticket = self._tickets.get(name)
         if ticket is None or ticket.message_id != message_id or now_s >= ticket.until_s:
             return None

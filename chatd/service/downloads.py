@@ -1,14 +1,14 @@
-"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson` (SPEC 6, "Export").
+"""Stored answers as files: `GET /api/answers/{messageId}.csv|json|ndjson`
+(docs/protocol, "Answers").
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
-query. The room is asked for again each time. Whatever is not there, or not the user's to see, is
-not found. Tokens that are no good back off per address, together with those of handshakes.
+query. The directory is asked for the room each time. What is not there, or is not for the user to
+see, is not found. Bad tokens back off per address, together with those of handshakes.
 """
 
 import math
 import re
-from collections.abc import Container, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 import attrs
@@ -17,27 +17,33 @@ import trio
 
 from chatd.answers.exports import FORMATS, export
 from chatd.answers.table import Column
-from chatd.auth import DirectoryFailed, Grant, Identity, pick_token
-from chatd.chat.records import Message
+from chatd.auth import (
+    Admitted,
+    Authenticator,
+    Credentials,
+    Directory,
+    DirectoryFailed,
+    Grant,
+    pick_token,
+)
 from chatd.net.addresses import Network, client_address
 from chatd.net.http.app import (
     Headers,
+    HttpRoute,
     Request,
     Response,
-    Route,
     json_response,
     method_not_allowed,
     refusal,
 )
-from chatd.net.http.cors import OriginRules
-from chatd.observe.clock import wall_s
-from chatd.service.authenticator import Admitted
+from chatd.net.http.cors import CorsPolicy
+from chatd.observe.clock import Clock
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
-from chatd.store import StoreClosed, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.store import MessageReader, StoreClosed, StoreReadFailed
+from chatd.wire.codes import EXPLANATIONS, Code
 
 ANSWERS_PATH = "/api/answers/"
-QUERY_BYTES_MAX = 4_096  # of a request for an export; beyond: it has no ticket
+QUERY_BYTES_MAX = 4_096  # of a request; beyond: it has no ticket
 
 _FILE = re.compile(r"/api/answers/([0-9a-f-]{36})\.([a-z]+)")
 _TICKET = re.compile(r"/api/answers/([0-9a-f-]{36})/ticket")
@@ -51,25 +57,7 @@ _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json or .ndjson."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
-_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of who is not let in; else 401
-
-
-class Judge(Protocol):
-    """Who knows who a token is for, and which rooms somebody may use."""
-
-    def let_in(self, token: object, address: str, log_id: str) -> Admitted | Refusal:
-        """Who somebody is, or why they may not come in."""
-        ...
-
-    def rooms(self, identity: Identity) -> Mapping[str, Grant]:
-        """Raises DirectoryFailed."""
-        ...
-
-
-class MessageReader(Protocol):
-    """The log."""
-
-    async def message(self, message_id: str, rooms: Container[str]) -> Message | None: ...
+_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of refused tokens; else 401
 
 
 class _Refused(Exception):
@@ -83,23 +71,27 @@ class Downloads:
 
     def __init__(
         self,
-        judge: Judge,
+        authenticator: Authenticator,
+        directory: Directory,
         log: MessageReader,
-        origins: OriginRules,
+        origins: CorsPolicy,
         trusted_proxies: Sequence[Network],
         tickets: DownloadTickets,
+        clock: Clock,
     ) -> None:
-        self._judge = judge
+        self._authenticator = authenticator
+        self._directory = directory
+        self._clock = clock
         self._log = log
         self._origins = origins
         self._trusted_proxies = trusted_proxies
         self._tickets = tickets
 
-    def route(self) -> Route:
+    def route(self) -> HttpRoute:
         """All of them, as one route."""
         methods = frozenset({"GET", "POST"})
-        return Route(
-            self._answer, methods, max_body_bytes=0, origins=self._origins, headers=_GUARDED
+        return HttpRoute(
+            self._answer, methods, max_body_bytes=0, cors=self._origins, headers=_GUARDED
         )
 
     async def _answer(self, request: Request) -> Response:
@@ -119,15 +111,15 @@ class Downloads:
         return _refuse(404, Code.NOT_FOUND, _KINDS)
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
-        admitted = self._admitted(request)
+        admitted = await self._admitted(request)
         room, _ = await self._find(message_id, admitted.grants)
         ticket = self._tickets.give(message_id, room, admitted.identity, trio.current_time())
-        told = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
-        return json_response(201, told)
+        body = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
+        return json_response(201, body)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
         is_real = name in FORMATS and request.method == "GET"
-        rooms = self._rooms(request, message_id, take=is_real)
+        rooms = await self._rooms(request, message_id, spend=is_real)
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         _, stored = await self._find(message_id, rooms)
@@ -149,31 +141,39 @@ class Downloads:
             exported.pieces,
         )
 
-    def _rooms(self, request: Request, message_id: str, *, take: bool) -> Mapping[str, Grant]:
-        """The rooms of whoever a ticket or a token is for; `take`: the ticket is used up."""
+    async def _rooms(
+        self, request: Request, message_id: str, *, spend: bool
+    ) -> Mapping[str, Grant]:
+        """The rooms of the user of a ticket or token; `spend`: the ticket is used up."""
         name = _ticket(request)
         if name is None:
-            return self._admitted(request).grants
-        # Whoever shows a token as well says whose the ticket has to be.
-        bearer = None if _bearer(request) is None else self._admitted(request).identity
+            return (await self._admitted(request)).grants
+        # A token beside the ticket says whose the ticket has to be.
+        admitted = None if _bearer(request) is None else await self._admitted(request)
         now_s = trio.current_time()
         identity = self._tickets.look(name, message_id, now_s)
-        if identity is not None and bearer is not None and bearer.user_id != identity.user_id:
+        if (
+            identity is not None
+            and admitted is not None
+            and admitted.identity.user_id != identity.user_id
+        ):
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
-        if take:
+        if spend:
             self._tickets.use(name, message_id, now_s)
-        if identity is None or identity.expires_at_ms <= wall_s() * 1000:
+        if identity is None or identity.expires_at_ms <= self._clock.wall_s() * 1000:
             raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))
         try:
-            return self._judge.rooms(identity)
+            return await self._directory.grants(identity)
         except DirectoryFailed as error:
             raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
 
-    def _admitted(self, request: Request) -> Admitted:
-        token = _bearer(request)
+    async def _admitted(self, request: Request) -> Admitted:
         forwarded_for = request.header(b"x-forwarded-for")
         address = client_address(request.peer, forwarded_for, self._trusted_proxies)
-        admitted = self._judge.let_in(token, address, "http")
+        authorization = request.header(b"authorization")
+        admitted = await self._authenticator.authenticate(
+            Credentials(address, "http", authorization=authorization)
+        )
         if isinstance(admitted, Admitted):
             return admitted
         sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message

@@ -1,9 +1,10 @@
-"""What the messages actor decided, told to senders and rooms: after the commit, encoded once."""
+"""What follows from decisions of the messages actor, once they are committed: answers to senders,
+and what rooms and authors get."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol, assert_never
 
-import orjson
+import attrs
 
 from chatd.chat.ids import written_id
 from chatd.chat.messages import (
@@ -21,65 +22,44 @@ from chatd.chat.messages import (
     Settled,
 )
 from chatd.chat.records import Message, MessagePlace
-from chatd.chat.rendering import STATUS_DELIVERED
-from chatd.engine.outgoing import Outgoing
 from chatd.observe import EventLog, InternalError, MessageRefused, MessageSent, StoreFailed
-from chatd.service.clients import Clients
 from chatd.service.occupancy import Occupancy
+from chatd.service.presence_roster import PresenceRoster
+from chatd.service.publisher import Publisher
 from chatd.service.timeline import Timelines
-from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.service.typing_roster import TypingRoster
+from chatd.sockets.emitter import event_packet
+from chatd.sockets.ports import Adapter
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import ServerEvent
-
-_MESSAGE_HEAD = orjson.dumps([ServerEvent.CHAT_MESSAGE])[:-1]  # `["chat:message"`
+from chatd.wire.events import MessageReceipt
 
 
-def message_packet(body: bytes) -> Outgoing:
-    """`chat:message` with a rendered message."""
-    return Outgoing(b"42%b,%b]" % (_MESSAGE_HEAD, body))
-
-
-class Answers(Protocol):
-    """Who answers questions."""
+class QuestionAnswerer(Protocol):
+    """What answers questions."""
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
         ...
 
 
-class Signs(Protocol):
-    """Who shows when users were last seen."""
-
-    def sign(self, connection_id: str, user_id: str) -> None:
-        """The user has just done something in the room."""
-        ...
-
-
-class TypingEnds(Protocol):
-    """Who is told that a user does not type any more."""
-
-    def message_sent(self, connection_id: str, user_id: str) -> None:
-        """The user has sent a message to the room."""
-        ...
-
-
 class ChatEffects:
-    """Carries effects out, one at a time; what raises here ends the actor, and is begun again."""
+    """Carries effects out, one at a time; where one raises, the actor ends and is started again."""
 
     def __init__(
         self,
-        adapter: Adapter,
+        publisher: Publisher,
         timelines: Timelines,
-        clients: Clients,
+        adapter: Adapter,
         occupancy: Occupancy,
-        presence: Signs,
-        typing: TypingEnds,
-        answers: Answers,
+        presence: PresenceRoster,
+        typing: TypingRoster,
+        answers: QuestionAnswerer,
         event_log: EventLog,
     ) -> None:
-        self._adapter = adapter
+        self._publisher = publisher
         self._timelines = timelines
-        self._clients = clients
+        self._adapter = adapter
         self._occupancy = occupancy
         self._presence = presence
         self._typing = typing
@@ -94,16 +74,16 @@ class ChatEffects:
             case Accepted(command, message):
                 self._accepted(command, message)
             case Repeated(command, message):
-                command.origin.give_back(command.connection_id)
+                command.origin.refund(command.connection_id)
                 self._stored(command, message, is_duplicate=True)
             case Conflicted(command):
-                command.origin.give_back(command.connection_id)
+                command.origin.refund(command.connection_id)
                 self._refuse(command, Refusal(Code.MESSAGE_ID_CONFLICT))
             case Joined(command):
                 command.origin.joined = effect
                 command.origin.settle()
             case AcknowledgementKept(command, delivered):
-                command.origin.acknowledged()
+                command.origin.acknowledge(AckPayload())
                 for place in delivered:
                     self._delivered(place, command.user_id)
             case Settled(command):
@@ -121,38 +101,22 @@ class ChatEffects:
             try:
                 if command.origin is not None:
                     self._refuse(command, refusal)
-            except Exception as error:  # the others are to be told too
+            except Exception as error:  # the others are to be refused too
                 self._event_log.record(InternalError.of("effect", error))
-
-    def publish(self, message: Message) -> None:
-        """Give a message that is in the log to everybody in its room; in this order, once each."""
-        body = self._timelines.render(message)
-        packet = message_packet(body)
-        self._timelines.publish(message, body)
-        self._adapter.broadcast(NAMESPACE, message.connection_id, packet)
 
     def _accepted(self, command: SendMessage, message: Message) -> None:
         self._stored(command, message, is_duplicate=False)
-        self.publish(message)
+        self._publisher.publish(message)
         self._typing.message_sent(message.connection_id, message.user_id)
         if command.asks is not None:
             self._answers.begin(message, command.asks)
 
     def _delivered(self, place: MessagePlace, by: str) -> None:
-        """The author is told that somebody has the message, on each device."""
+        """The first acknowledgement of a message: its author gets it, on each device."""
         room = place.connection_id
         self._timelines.confirm(room, place.seq)
-        status = orjson.dumps(
-            {
-                "messageId": written_id(place.message_id),
-                "connectionId": room,
-                "status": STATUS_DELIVERED,
-                "by": by,
-            }
-        )
-        for client in self._clients.of(place.user_id):
-            if room in client.grants:
-                client.socket.emit_json(ServerEvent.CHAT_MESSAGE_STATUS, status)
+        receipt = MessageReceipt(message_id=written_id(place.message_id), connection_id=room, by=by)
+        self._adapter.to_user(place.user_id, room, event_packet(receipt))
 
     def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
         command.origin.stored(message, is_duplicate=is_duplicate)
@@ -168,10 +132,9 @@ class ChatEffects:
         )
 
     def _refuse(self, command: Command, refusal: Refusal) -> None:
-        room = None
         if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
-            room = command.connection_ids[0]
-        command.origin.refuse(refusal, room)
+            refusal = attrs.evolve(refusal, connection_id=command.connection_ids[0])
+        command.origin.refuse(refusal)
         if isinstance(command, SendMessage):
             self._event_log.record(
                 MessageRefused(

@@ -1,7 +1,7 @@
-"""Who is in which room, counted in sockets: when the first comes, and when the last one is gone.
+"""How many sockets each user has in each room.
 
-A user's queue in a room fills while no socket of theirs is there (SPEC 5, "Queue"), so that the
-last one to go says what was seen. A socket is counted from the moment at which it asks to join.
+A user's queue in a room fills while none of the user's sockets is there (docs/protocol, "Queue"),
+so that the last one to leave reports what the user has seen. A socket counts from its join on.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ class _Stay:
 
 
 class Occupancy:
-    """Counts by room and user; those of nobody are not kept."""
+    """Counts by room and user; a count of zero is not kept."""
 
     def __init__(self) -> None:
         self._occupancy: dict[tuple[str, str], _Stay] = {}
@@ -25,11 +25,11 @@ class Occupancy:
         return len(self._occupancy)
 
     def pairs(self) -> Collection[tuple[str, str]]:
-        """(connectionId, userId) of everybody who has a socket in a room."""
+        """(connectionId, userId) of all users with a socket in a room."""
         return self._occupancy.keys()
 
     def enter(self, connection_id: str, user_id: str) -> None:
-        """A socket of the user is about to be in the room."""
+        """A socket of the user joins the room."""
         stay = self._occupancy.get((connection_id, user_id))
         if stay is None:
             self._occupancy[connection_id, user_id] = _Stay(1, 0)
@@ -37,7 +37,7 @@ class Occupancy:
             stay.sockets += 1
 
     def leave(self, connection_id: str, user_id: str, seen_seq: int) -> int | None:
-        """One is gone, having seen up to `seen_seq`; what all had seen, where it was the last."""
+        """One that has seen up to `seen_seq` has left; what all have seen, if it was the last."""
         stay = self._occupancy[connection_id, user_id]
         stay.sockets -= 1
         stay.seen_seq = max(stay.seen_seq, seen_seq)

@@ -1,16 +1,16 @@
-"""Presence between clients and its actor: who is in a room, as was last told (SPEC 5, "Presence").
+"""Presence between clients and its actor (docs/protocol, "Presence").
 
-The board is what readers know: a joiner is shown it, and every change on it is told, so that a view
-that began with a snapshot and took all that followed is the board. The actor's machine knows more
-(sockets, graces, the last sign of each user, which is told with a change and shown in a snapshot);
-started again, it begins from the board and from who is there.
+The store holds what was last sent to rooms: a client that joins gets it as a snapshot, and every
+change of it is sent, so that a view which began with a snapshot and followed all changes equals the
+store. The actor's machine knows more: sockets, graces, the last sign of each user, which is sent
+with a change and stands in a snapshot. Started again, it begins from the store and from the clients
+that are there.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Coroutine, Sequence
+from typing import Any, assert_never
 
 import attrs
-import orjson
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
@@ -21,50 +21,53 @@ from chatd.chat.presence import (
     Declared,
     Depart,
     Effect,
-    Entry,
     Presence,
     PresenceChanged,
-    Status,
+    PresenceEntry,
     most_present,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Work
-from chatd.observe.clock import wall_ms
-from chatd.service.acks import accepted
-from chatd.service.clients import Client, Clients
-from chatd.service.commands import Answer, deliver
+from chatd.observe.clock import Clock
+from chatd.service.client import Client
+from chatd.service.clients import Clients
+from chatd.service.commands import deliver
+from chatd.service.presence_store import PresenceStore
 from chatd.service.volatile import Volatile
-from chatd.socketio import event_text
+from chatd.sockets.emitter import event_packet
+from chatd.wire.acks import PresenceAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import ServerEvent
+from chatd.wire.events import PresenceNotice, PresenceSnapshot, UserPresence
+from chatd.wire.names import PresenceStatus
 
 
 class PresenceRoster:
-    """What was last told of each room, and the way to the actor."""
+    """Which users are in each room, as it was last sent, and the way to the actor."""
 
     def __init__(
         self,
         mailbox: Mailbox[Command],
+        store: PresenceStore[PresenceEntry],
         volatile: Volatile,
         clients: Clients,
         machine: Presence,
         markup: Markup,
+        clock: Clock,
     ) -> None:
         self._mailbox = mailbox
+        self._store = store
         self._volatile = volatile
         self._clients = clients
         self._markup = markup
-        self._rooms: dict[str, dict[str, Entry]] = {}
+        self._clock = clock
         self.machine = machine
         volatile.presence = self.snapshot
 
-    def show(self, client: Client, connection_id: str) -> None:
-        """The client is in the room from now on, and is shown who else is."""
-        self._mailbox.put(
-            Arrive(client.socket, connection_id, client.identity.user_id, client.identity.name)
-        )
-        self.sign(connection_id, client.identity.user_id)
-        client.socket.session.send_catch_up(self.snapshot(client, connection_id))
+    def enter(self, client: Client, connection_id: str) -> None:
+        """The client is in the room from now on, and gets a snapshot of it."""
+        identity = client.identity
+        self._mailbox.put(Arrive(client.socket, connection_id, identity.user_id, identity.name))
+        self.sign(connection_id, identity.user_id)
+        client.send_catch_up(self.snapshot(client, connection_id))
         self._volatile.join(client.socket, connection_id)
 
     def depart(self, client: Client, connection_id: str) -> None:
@@ -74,37 +77,30 @@ class PresenceRoster:
 
     def sign(self, connection_id: str, user_id: str) -> None:
         """The user has just done something in the room, which the actor need not hear of."""
-        self.machine.sign(connection_id, user_id, wall_ms())
+        self.machine.sign(connection_id, user_id, self._clock.wall_ms())
 
     def snapshot(self, client: Client, connection_id: str) -> Outgoing:
-        """Everybody in the room, as JSON; the client itself at least as what it declares.
+        """Everybody in the room; the client itself at least as present as it declares.
 
-        That counts for others only when the actor has it, and is told to them alone.
+        What it declares counts for others once the actor has it.
         """
-        entries = dict(self._rooms.get(connection_id, {}))
-        user_id = client.identity.user_id
-        declared = (client.declared or {}).get(connection_id, Status.ONLINE)
-        told = entries.get(user_id)
-        if told is not None:
-            status = most_present((told.status, declared))
-            entries[user_id] = attrs.evolve(told, status=status)
-        elif declared is not Status.OFFLINE:
-            entries[user_id] = Entry(user_id, client.identity.name, declared, wall_ms())
-        payload = {
-            "connectionId": connection_id,
-            "users": [self._seen_last(connection_id, entry) for entry in entries.values()],
-        }
-        return Outgoing(b"4" + event_text(ServerEvent.PRESENCE_SNAPSHOT, orjson.dumps(payload)))
+        entries = dict(self._store.room(connection_id))
+        user_id = client.user_id
+        declared = (client.declared or {}).get(connection_id, PresenceStatus.ONLINE)
+        known = entries.get(user_id)
+        if known is not None:
+            status = most_present((known.status, declared))
+            entries[user_id] = attrs.evolve(known, status=status)
+        elif declared is not PresenceStatus.OFFLINE:
+            now_ms = self._clock.wall_ms()
+            entries[user_id] = PresenceEntry(user_id, client.identity.name, declared, now_ms)
+        users = [
+            self._user(entry, self.machine.last_seen_ms(connection_id, entry.user_id))
+            for entry in entries.values()
+        ]
+        return event_packet(PresenceSnapshot(connection_id, users))
 
-    def _seen_last(self, connection_id: str, entry: Entry) -> dict[str, object]:
-        """What was told of a user, with the last sign since."""
-        shown = self._shown(entry)
-        last_seen_ms = self.machine.last_seen_ms(connection_id, entry.user_id)
-        if last_seen_ms is not None:
-            shown["lastSeen"] = last_seen_ms
-        return shown
-
-    def declare(self, client: Client, command: Declare) -> Work | None:
+    def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
         if client.declared is None:
             client.declared = {}
@@ -114,75 +110,66 @@ class PresenceRoster:
     # The actor's side
 
     def revive(self, now_s: float) -> Presence:
-        """A machine that knows what the last one knew, and who is there; what differs is told.
+        """A machine that knows what the last one knew, and which clients are there; rooms get what
+        differs.
 
-        That they are there still is no new sign of those who were.
+        That clients are there still is no new sign of their users.
         """
         frozen = self.machine.freeze()
         machine = self.machine = Presence.restore(frozen, now_s)
-        there: list[Command] = [
+        arrivals: list[Command] = [
             Arrive(
                 client.socket,
                 room,
-                client.identity.user_id,
+                client.user_id,
                 client.identity.name,
-                (client.declared or {}).get(room, Status.ONLINE),
+                (client.declared or {}).get(room, PresenceStatus.ONLINE),
             )
             for client in self._clients.everybody()
             for room in client.wanted
         ]
-        machine.decide(there, now_s, wall_ms())
+        machine.decide(arrivals, now_s, self._clock.wall_ms())
         for room, entries in frozen.items():
             for user_id, _, _, last_seen_ms in entries:
                 machine.sign(room, user_id, last_seen_ms)
-        for room in {*self._rooms, *machine.rooms()}:
+        for room in {*self._store.rooms(), *machine.rooms()}:
             now = {entry.user_id: entry for entry in machine.room(room)}
-            told = self._rooms.get(room, {})
-            for user_id, entry in list(told.items()):
+            before = dict(self._store.room(room))
+            for user_id, entry in before.items():
                 if user_id not in now:
-                    gone = attrs.evolve(entry, status=Status.OFFLINE)
+                    gone = attrs.evolve(entry, status=PresenceStatus.OFFLINE)
                     self.run(PresenceChanged(room, gone, None))
             for user_id, entry in now.items():
-                known = told.get(user_id)
+                known = before.get(user_id)
                 if known is None or (known.status, known.name) != (entry.status, entry.name):
                     self.run(PresenceChanged(room, entry, None))
         return machine
 
     def run(self, effect: Effect) -> None:
-        """Tell of a change, or answer for a declaration."""
+        """Send a change to its room, or answer a declaration."""
         match effect:
             case PresenceChanged(connection_id, entry, cause):
-                body = orjson.dumps({**self._shown(entry), "connectionId": connection_id})
-                update = Outgoing(b"4" + event_text(ServerEvent.PRESENCE_UPDATE, body))
-                self._note(connection_id, entry)
-                self._volatile.tell(connection_id, update, (cause,))
+                notice = PresenceNotice(user=self._user(entry), connection_id=connection_id)
+                if entry.status is PresenceStatus.OFFLINE:
+                    self._store.drop(connection_id, entry.user_id)
+                else:
+                    self._store.put(connection_id, entry.user_id, entry)
+                self._volatile.broadcast(connection_id, event_packet(notice), (cause,))
             case Declared(command, status):
-                answer: Answer = command.origin
-                accepted(answer.socket, answer.ack_id, status=status)
+                command.origin.acknowledge(PresenceAck(status=status))
             case _:
                 assert_never(effect)
 
-    def _shown(self, entry: Entry) -> dict[str, object]:
-        shown: dict[str, object] = {
-            "userId": entry.user_id,
-            "status": entry.status,
-            "lastSeen": entry.last_seen_ms,
-        }
-        if entry.name is not None:
-            shown["name"] = self._markup(entry.name)
-        return shown
+    def _user(self, entry: PresenceEntry, last_seen_ms: int | None = None) -> UserPresence:
+        return UserPresence(
+            entry.user_id,
+            entry.status,
+            entry.last_seen_ms if last_seen_ms is None else last_seen_ms,
+            None if entry.name is None else self._markup(entry.name),
+        )
 
     def failed(self, batch: Sequence[Command]) -> None:
-        """Who waits for an answer is told that something went wrong."""
+        """The batch was not carried out: refuse the declarations in it."""
         for command in batch:
             if isinstance(command, Declare):
                 command.origin.refuse(Refusal(Code.INTERNAL))
-
-    def _note(self, connection_id: str, entry: Entry) -> None:
-        room = self._rooms.setdefault(connection_id, {})
-        if entry.status is Status.OFFLINE:
-            room.pop(entry.user_id, None)
-        else:
-            room[entry.user_id] = entry
-        if not room:
-            del self._rooms[connection_id]

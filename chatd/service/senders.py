@@ -1,138 +1,120 @@
-"""Where commands to the messages actor come from, and how they are told what became of them."""
+"""Where commands to actors come from, and how they learn the outcome."""
 
 from collections.abc import Callable
 
-import orjson
 import trio
 
 from chatd.chat.messages import Joined
 from chatd.chat.records import Message
-from chatd.service.acks import accepted, message_refused, refused
-from chatd.service.clients import Client
+from chatd.service.client import Client
+from chatd.service.rate_limits import RateLimits
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Refusal
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.events import SentMessage
+from chatd.wire.names import ClientEvent
 
 
 class Origin:
-    """Who asked for a command. `__slots__`: one for each command.
+    """An event of a client that is answered once its command is carried out. `__slots__`: one for
+    each command.
 
-    `event` is None where nobody is to be told. `written_id` is the messageId as the client wrote
-    it, which is how it knows the message. `settled` is set once the outcome is known, for who waits
-    for it; `joined` is then what came of a `JoinRooms`, or `refusal` says why nothing did.
-    `counted`: a message was counted against the limits, and is given back where it was stored
-    before.
+    `written_id` is the messageId as the client wrote it, which is how the client knows the message.
+    `refund_to`: the limits that a message was counted against, which refund it where it stores
+    nothing.
     """
 
-    __slots__ = (
-        "ack_id",
-        "client",
-        "counted",
-        "event",
-        "joined",
-        "refusal",
-        "settled",
-        "written_id",
-    )
+    __slots__ = ("ack_id", "client", "event", "refund_to", "written_id")
 
     def __init__(
-        self,
-        client: Client,
-        event: ClientEvent | None,
-        ack_id: int | None,
-        *,
-        written_id: str | None = None,
-        settled: trio.Event | None = None,
-        counted: bool = False,
+        self, client: Client, event: ClientEvent, ack_id: int | None, written_id: str = ""
     ) -> None:
         self.client = client
         self.event = event
         self.ack_id = ack_id
         self.written_id = written_id
-        self.settled = settled
-        self.joined: Joined | None = None
-        self.refusal: Refusal | None = None
-        self.counted = counted
+        self.refund_to: RateLimits | None = None
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody is left who asked."""
-        return self.client.socket.session.is_over
+        return self.client.is_gone
 
     @property
     def log_id(self) -> str:
-        """The session as logs name it."""
-        return self.client.socket.session.log_id
+        return self.client.log_id
 
     def stored(self, message: Message, *, is_duplicate: bool) -> None:
-        """Tell that a message is in the log, be it that it was before."""
-        fields = {
-            "messageId": self.written_id,
-            "timestamp": message.timestamp_ms,
-            "connectionId": message.connection_id,
-            "seq": message.seq,
-        }
-        if is_duplicate:
-            fields["duplicate"] = True
-        sent = orjson.dumps(fields)
-        socket = self.client.socket
-        socket.emit_json(ServerEvent.CHAT_MESSAGE_SENT, sent)
-        socket.ack_json(self.ack_id, b'{"ok":true,' + sent[1:])
+        """The message is in the log, now or from before."""
+        sent = SentMessage(
+            self.written_id,
+            message.timestamp_ms,
+            message.connection_id,
+            message.seq,
+            True if is_duplicate else None,
+        )
+        self.client.socket.send_and_answer(self.ack_id, sent)
 
-    def give_back(self, connection_id: str) -> None:
-        """The message was counted, and is none that counts."""
-        if self.counted:
-            self.client.give_back(connection_id)
+    def refund(self, connection_id: str) -> None:
+        """The message stores nothing, and does not count."""
+        if self.refund_to is not None:
+            client = self.client
+            self.refund_to.refund_message(client.user_id, client.allowance.messages, connection_id)
 
-    def acknowledged(self) -> None:
-        """Tell that an acknowledgement is in the log, where this was the last of it."""
-        accepted(self.client.socket, self.ack_id)
-        self.settle()
+    def acknowledge(self, ack: AckPayload) -> None:
+        """The command was carried out."""
+        self.client.acknowledge(self.ack_id, ack)
 
-    def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
-        """Tell why it will not be; whoever waits goes on."""
-        self.refusal = refusal
-        socket = self.client.socket
+    def refuse(self, refusal: Refusal) -> None:
         if self.event is ClientEvent.CHAT_MESSAGE:
-            message_refused(socket, self.ack_id, self.written_id, refusal)
-        elif self.event is not None:
-            refused(socket, self.event, self.ack_id, refusal, connection_id=connection_id)
-        self.settle()
+            self.client.refuse_message(self.written_id, self.ack_id, refusal)
+        else:
+            self.client.refuse(self.event, self.ack_id, refusal)
 
     def settle(self) -> None:
-        """Whoever waits goes on."""
-        if self.settled is not None:
-            self.settled.set()
+        """Nothing waits for it."""
 
 
-class Waiter:
-    """A command of the daemon's own: nobody is told, one task waits for it.
+class TaskOrigin:
+    """A task of the daemon as the origin of a command; it waits for `settled`, no client is
+    answered by it.
 
-    `told`, where a message is stored, is called before its room gets it.
+    `client` is the one that the task serves, if any. `on_stored` is called when a message is
+    stored, before its room gets it. `joined` is the outcome of a `JoinRooms`.
     """
 
-    is_gone = False
-    log_id = "daemon"
-
-    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
-        self._told = told
+    def __init__(
+        self, client: Client | None = None, on_stored: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client = client
+        self._on_stored = on_stored
         self.settled = trio.Event()
         self.refusal: Refusal | None = None
+        self.joined: Joined | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        return self._client is not None and self._client.is_gone
+
+    @property
+    def log_id(self) -> str:
+        return "daemon" if self._client is None else self._client.log_id
 
     def stored(self, message: Message, *, is_duplicate: bool) -> None:
-        """A message is in the log, be it that it was before."""
+        """The message is in the log, now or from before."""
         del message, is_duplicate
-        self._told()
+        self._on_stored()
         self.settled.set()
 
-    def give_back(self, connection_id: str) -> None:
+    def refund(self, connection_id: str) -> None:
         """It was not counted."""
 
-    def refuse(self, refusal: Refusal, connection_id: str | None = None) -> None:
-        """It will not be; whoever waits goes on."""
-        del connection_id
+    def acknowledge(self, ack: AckPayload) -> None:
+        """The command was carried out."""
+        del ack
+        self.settled.set()
+
+    def refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal
         self.settled.set()
 
     def settle(self) -> None:
-        """Whoever waits goes on."""
         self.settled.set()

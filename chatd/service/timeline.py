@@ -1,15 +1,14 @@
 """The head of each room: its newest published seq, and its recent messages as they go out.
 
-Joining a room is one step, whatever its history: the recent messages lie here, rendered, and the
-`chat:history` that a joiner gets is built once for all who join between two messages. A room that
-nobody was in since the start is loaded from the log first; what is published meanwhile is merged by
-seq, so that nothing is missing and nothing is there twice.
+Joining a room is one step, whatever its history: its recent messages are here, rendered, and the
+`chat:history` for clients that join is encoded once for all who join between two messages. The
+timeline of a room that no client was in since the start is loaded from the log first; what is
+published meanwhile is merged by seq, so that nothing is missing and nothing is there twice.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Protocol
 
 import attrs
 import orjson
@@ -19,36 +18,18 @@ from chatd.chat.markup import Markup
 from chatd.chat.records import Message
 from chatd.chat.rendering import message_json
 from chatd.engine.outgoing import Outgoing
-from chatd.socketio import event_text
-from chatd.store import Page
-from chatd.wire.names import ServerEvent
+from chatd.sockets.emitter import event_packet
+from chatd.store import MessageReader, Page
+from chatd.wire.events import RoomHistory
 
-IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that nobody is in
-
+IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that no client is in
 RECENT_BYTES = 2 * 1024 * 1024  # of a room, rendered; its newest message stays at any size
-
-FEED_BYTES = 1024  # what a head costs beside its messages, roughly
-
-
-class History(Protocol):
-    """The log, as far as pages of rooms are read from it."""
-
-    async def page(
-        self,
-        connection_id: str,
-        *,
-        before: int | None,
-        after: int | None,
-        limit: int,
-        thread_id: str | None,
-    ) -> Page:
-        """A page of a room's history."""
-        ...
+TIMELINE_BYTES = 1024  # what a timeline costs beside its messages, roughly
 
 
 @attrs.define(eq=False)
 class Timeline:
-    """One room's head. `recent` holds messages with their rendered form, oldest first."""
+    """One room. `recent` holds messages with their rendered form, oldest first."""
 
     connection_id: str
     is_loaded: bool
@@ -56,24 +37,24 @@ class Timeline:
     recent: deque[tuple[Message, bytes]] = attrs.field(factory=deque)
     by_id: dict[str, Message] = attrs.field(factory=dict)
     holders: int = 0
-    size: int = FEED_BYTES
+    size: int = TIMELINE_BYTES
     loading: trio.Event | None = None
     history: Outgoing | None = None
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
-    kept_from: int = 0  # what is below was removed, be it that it is being read
+    kept_from: int = 0  # retention removed what is below, and a read may still give it
 
 
 class Timelines:
-    """All rooms' heads.
+    """The timelines of all rooms.
 
-    `recent_max`: messages that a joiner is shown; `recent_bytes_max`: what these hold together,
-    rendered. Beyond either the oldest go, but the newest is shown whatever it holds.
+    `recent_max`: messages that a client gets when it joins; `recent_bytes_max`: their size
+    together, rendered. Beyond either the oldest go, but the newest stays at any size.
     """
 
     def __init__(
         self,
         last_seqs: Mapping[str, int],
-        log: History,
+        log: MessageReader,
         markup: Markup,
         *,
         recent_max: int,
@@ -87,7 +68,7 @@ class Timelines:
         self._recent_bytes_max = recent_bytes_max
         self._idle_bytes_max = idle_bytes_max
         self._timelines: dict[str, Timeline] = {}
-        self._idle: dict[str, Timeline] = {}  # those that nobody holds, the longest idle first
+        self._idle: dict[str, Timeline] = {}  # those without holders, the longest idle first
         self._idle_bytes = 0
 
     def last_seq(self, connection_id: str) -> int:
@@ -95,29 +76,29 @@ class Timelines:
         return self._last_seqs.get(connection_id, 0)
 
     def hold(self, connection_id: str) -> None:
-        """Keep the room's head in memory until `release`; holds are counted.
+        """Keep the room's timeline in memory until `release`; holds are counted.
 
         Where it is not loaded, `load` comes next.
         """
-        feed = self._timelines.get(connection_id)
-        if feed is None:
-            feed = Timeline(connection_id, is_loaded=self.last_seq(connection_id) == 0)
-            self._timelines[connection_id] = feed
+        timeline = self._timelines.get(connection_id)
+        if timeline is None:
+            timeline = Timeline(connection_id, is_loaded=self.last_seq(connection_id) == 0)
+            self._timelines[connection_id] = timeline
         elif self._idle.pop(connection_id, None) is not None:
-            self._idle_bytes -= feed.size
-        feed.holders += 1
+            self._idle_bytes -= timeline.size
+        timeline.holders += 1
 
     def is_loaded(self, connection_id: str) -> bool:
         """Whether a room that is held can be joined at once."""
         return self._timelines[connection_id].is_loaded
 
     def release(self, connection_id: str) -> None:
-        """One holder is gone. Heads that nobody holds are kept as far as there is room."""
-        feed = self._timelines[connection_id]
-        feed.holders -= 1
-        if feed.holders == 0:
-            self._idle[connection_id] = feed
-            self._idle_bytes += feed.size
+        """One holder is gone. Timelines without holders stay as far as there is room."""
+        timeline = self._timelines[connection_id]
+        timeline.holders -= 1
+        if timeline.holders == 0:
+            self._idle[connection_id] = timeline
+            self._idle_bytes += timeline.size
             while self._idle_bytes > self._idle_bytes_max:
                 oldest = self._idle.pop(next(iter(self._idle)))
                 self._idle_bytes -= oldest.size
@@ -125,12 +106,12 @@ class Timelines:
 
     async def load(self, connection_id: str) -> None:
         """Read the recent messages of a room that is held. Raises StoreReadFailed."""
-        feed = self._timelines[connection_id]
-        while not feed.is_loaded:
-            if feed.loading is not None:
-                await feed.loading.wait()
+        timeline = self._timelines[connection_id]
+        while not timeline.is_loaded:
+            if timeline.loading is not None:
+                await timeline.loading.wait()
                 continue
-            feed.loading = trio.Event()
+            timeline.loading = trio.Event()
             try:
                 # Up to what was published: a batch that was only committed would fill the page.
                 page = await self._log.page(
@@ -140,32 +121,34 @@ class Timelines:
                     limit=self._recent_max,
                     thread_id=None,
                 )
-                self._merge(feed, page)
+                self._merge(timeline, page)
             finally:
-                feed.loading.set()
-                feed.loading = None
+                timeline.loading.set()
+                timeline.loading = None
 
     def history(self, connection_id: str) -> Outgoing:
         """The recent messages of a room that is held, as `chat:history`, encoded once."""
-        feed = self._timelines[connection_id]
-        if feed.history is None:
-            feed.history = self._history_of(feed)
-        return feed.history
+        timeline = self._timelines[connection_id]
+        if timeline.history is None:
+            timeline.history = self._history_of(timeline)
+        return timeline.history
 
     def reset_history(self, connection_id: str) -> Outgoing:
-        """The same for a client whose own state is of no use: it starts over."""
-        return self._history_of(self._timelines[connection_id], reset=True)
+        """The same for a client that starts over, since what it has is of no use."""
+        return self._history_of(self._timelines[connection_id], is_reset=True)
 
-    def _history_of(self, feed: Timeline, *, reset: bool = False) -> Outgoing:
-        payload = history_json(
-            feed.connection_id,
-            [body for _, body in feed.recent],
-            has_more=bool(feed.recent) and feed.recent[0][0].seq > feed.first_seq,
-            first_seq=feed.first_seq,
-            last_seq=self.last_seq(feed.connection_id),
-            reset=reset,
+    def _history_of(self, timeline: Timeline, *, is_reset: bool = False) -> Outgoing:
+        recent, room = timeline.recent, timeline.connection_id
+        return event_packet(
+            RoomHistory(
+                room,
+                [orjson.Fragment(body) for _, body in recent],
+                bool(recent) and recent[0][0].seq > timeline.first_seq,
+                timeline.first_seq,
+                self.last_seq(room),
+                True if is_reset else None,
+            )
         )
-        return Outgoing(b"4" + event_text(ServerEvent.CHAT_HISTORY, payload))
 
     def first_seq(self, connection_id: str) -> int:
         """The oldest seq that a room which is held still has; 0 where it has none."""
@@ -189,105 +172,85 @@ class Timelines:
     def publish(self, message: Message, body: bytes) -> None:
         """The message, rendered as `body`, is the newest of its room now."""
         self._last_seqs[message.connection_id] = message.seq
-        feed = self._timelines.get(message.connection_id)
-        if feed is not None:
-            feed.first_seq = feed.first_seq or message.seq
-            self._append(feed, message, body)
+        timeline = self._timelines.get(message.connection_id)
+        if timeline is not None:
+            timeline.first_seq = timeline.first_seq or message.seq
+            self._append(timeline, message, body)
 
     def confirm(self, connection_id: str, seq: int) -> None:
-        """Somebody has the message: who joins from now on is shown it as delivered."""
-        feed = self._timelines.get(connection_id)
-        if feed is None:
+        """The message was acknowledged: clients that join from now on get it as delivered."""
+        timeline = self._timelines.get(connection_id)
+        if timeline is None:
             return
-        if not feed.is_loaded:
-            feed.confirmed.add(seq)
+        if not timeline.is_loaded:
+            timeline.confirmed.add(seq)
         at = seq - self.recent_from(connection_id)
-        if 0 <= at < len(feed.recent):
-            message, body = feed.recent[at]
+        if 0 <= at < len(timeline.recent):
+            message, body = timeline.recent[at]
             confirmed = message_json(message, self._markup, delivered=True)
-            feed.recent[at] = (message, confirmed)
-            self._resize(feed, feed.size + len(confirmed) - len(body))
-            feed.history = None
+            timeline.recent[at] = (message, confirmed)
+            self._resize(timeline, timeline.size + len(confirmed) - len(body))
+            timeline.history = None
 
     def forget(self, connection_id: str, first_seq: int) -> None:
         """Retention removed what is below `first_seq`."""
-        feed = self._timelines.get(connection_id)
-        if feed is None:
+        timeline = self._timelines.get(connection_id)
+        if timeline is None:
             return
-        feed.kept_from = max(feed.kept_from, first_seq)
-        while feed.recent and feed.recent[0][0].seq < first_seq:
-            message, body = feed.recent.popleft()
-            del feed.by_id[message.message_id]
-            self._resize(feed, feed.size - len(body))
-        feed.first_seq = first_seq if first_seq <= self.last_seq(connection_id) else 0
-        feed.history = None
+        timeline.kept_from = max(timeline.kept_from, first_seq)
+        while timeline.recent and timeline.recent[0][0].seq < first_seq:
+            message, body = timeline.recent.popleft()
+            del timeline.by_id[message.message_id]
+            self._resize(timeline, timeline.size - len(body))
+        timeline.first_seq = first_seq if first_seq <= self.last_seq(connection_id) else 0
+        timeline.history = None
 
     def find(self, message_id: str, connection_ids: Iterable[str]) -> Message | None:
         """A recent message of one of these rooms, by its id."""
         for connection_id in connection_ids:
-            feed = self._timelines.get(connection_id)
-            if feed is not None and (message := feed.by_id.get(message_id)) is not None:
+            timeline = self._timelines.get(connection_id)
+            if timeline is not None and (message := timeline.by_id.get(message_id)) is not None:
                 return message
         return None
 
-    def _merge(self, feed: Timeline, page: Page) -> None:
+    def _merge(self, timeline: Timeline, page: Page) -> None:
         """What was read, then what was published while it was read; all of it, or nothing where a
         message cannot be rendered."""
-        published = list(feed.recent)
-        newer_from = published[0][0].seq if published else self.last_seq(feed.connection_id) + 1
-        read = [one for one in page.messages if feed.kept_from <= one.seq < newer_from]
+        published = list(timeline.recent)
+        newer_from = published[0][0].seq if published else self.last_seq(timeline.connection_id) + 1
+        read = [one for one in page.messages if timeline.kept_from <= one.seq < newer_from]
         # Where so much was published that the first of it went again, a hole is behind the page.
         if read and read[-1].seq < newer_from - 1:
             read = []
-        delivered = page.delivered | feed.confirmed
+        delivered = page.delivered | timeline.confirmed
         rendered = [
             (one, message_json(one, self._markup, delivered=one.seq in delivered)) for one in read
         ]
-        feed.recent.clear()
-        feed.by_id.clear()
-        self._resize(feed, FEED_BYTES)
+        timeline.recent.clear()
+        timeline.by_id.clear()
+        self._resize(timeline, TIMELINE_BYTES)
         for message, body in (*rendered, *published):
-            self._append(feed, message, body)
-        first_seq = max(page.first_seq, feed.kept_from) or feed.first_seq
-        feed.first_seq = first_seq if first_seq <= self.last_seq(feed.connection_id) else 0
-        feed.confirmed.clear()
-        feed.is_loaded = True
+            self._append(timeline, message, body)
+        first_seq = max(page.first_seq, timeline.kept_from) or timeline.first_seq
+        timeline.first_seq = first_seq if first_seq <= self.last_seq(timeline.connection_id) else 0
+        timeline.confirmed.clear()
+        timeline.is_loaded = True
 
-    def _append(self, feed: Timeline, message: Message, body: bytes) -> None:
-        size = feed.size + len(body)
-        feed.recent.append((message, body))
-        feed.by_id[message.message_id] = message
-        bytes_max = FEED_BYTES + self._recent_bytes_max
-        while len(feed.recent) > self._recent_max or (size > bytes_max and len(feed.recent) > 1):
-            oldest, oldest_body = feed.recent.popleft()
+    def _append(self, timeline: Timeline, message: Message, body: bytes) -> None:
+        size = timeline.size + len(body)
+        timeline.recent.append((message, body))
+        timeline.by_id[message.message_id] = message
+        bytes_max = TIMELINE_BYTES + self._recent_bytes_max
+        while len(timeline.recent) > self._recent_max or (
+            size > bytes_max and len(timeline.recent) > 1
+        ):
+            oldest, oldest_body = timeline.recent.popleft()
             size -= len(oldest_body)
-            del feed.by_id[oldest.message_id]
-        self._resize(feed, size)
-        feed.history = None
+            del timeline.by_id[oldest.message_id]
+        self._resize(timeline, size)
+        timeline.history = None
 
-    def _resize(self, feed: Timeline, size: int) -> None:
-        if self._idle.get(feed.connection_id) is feed:  # one that was let go counts no more
-            self._idle_bytes += size - feed.size
-        feed.size = size
-
-
-def history_json(
-    connection_id: str,
-    bodies: list[bytes],
-    *,
-    has_more: bool,
-    first_seq: int,
-    last_seq: int,
-    reset: bool = False,
-) -> bytes:
-    """The payload of `chat:history` around messages that are JSON already."""
-    payload: dict[str, object] = {
-        "connectionId": connection_id,
-        "messages": [orjson.Fragment(body) for body in bodies],
-        "hasMore": has_more,
-        "firstSeq": first_seq,
-        "lastSeq": last_seq,
-    }
-    if reset:
-        payload["reset"] = True
-    return orjson.dumps(payload)
+    def _resize(self, timeline: Timeline, size: int) -> None:
+        if self._idle.get(timeline.connection_id) is timeline:  # one that was let go counts no more
+            self._idle_bytes += size - timeline.size
+        timeline.size = size

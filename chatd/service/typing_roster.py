@@ -1,13 +1,11 @@
-"""Typing between clients and its actor (SPEC 5, "Typing").
+"""Typing between clients and its actor (docs/protocol, "Typing").
 
-The board holds who is typing, as it was last told: a joiner is told of them, and the actor begins
-from it when it is started again.
+The store holds which users type, as it was last sent to rooms: a client that joins gets it, and an
+actor that is started again begins from it.
 """
 
-from collections.abc import Collection, Sequence
-from typing import assert_never
-
-import orjson
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, assert_never
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
@@ -23,40 +21,45 @@ from chatd.chat.typing import (
     TypingTaken,
 )
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import Work
-from chatd.observe.clock import wall_ms
-from chatd.service.acks import accepted
-from chatd.service.clients import Client, Clients
-from chatd.service.commands import Answer, deliver
+from chatd.observe.clock import Clock
+from chatd.service.client import Client
+from chatd.service.clients import Clients
+from chatd.service.commands import deliver
+from chatd.service.presence_store import PresenceStore
 from chatd.service.volatile import Volatile
-from chatd.socketio import event_text
+from chatd.sockets.emitter import event_packet
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import ServerEvent
+from chatd.wire.events import TypingNotice
 
 
 class TypingRoster:
-    """Who is typing in each room as it was last told, and the way to the actor."""
+    """Which users type in each room, as it was last sent, and the way to the actor. The store holds
+    the name of each."""
 
     def __init__(
         self,
         mailbox: Mailbox[Command],
+        store: PresenceStore[str | None],
         volatile: Volatile,
         clients: Clients,
         machine: Typing,
         markup: Markup,
+        clock: Clock,
     ) -> None:
         self._mailbox = mailbox
+        self._store = store
         self._volatile = volatile
         self._clients = clients
         self._markup = markup
-        self._rooms: dict[str, dict[str, str | None]] = {}
-        # Who may be typing, by room and user: told or not yet, a message ends it. The value is the
-        # last start that is on its way to the actor, None where the board knows of all of them.
+        self._clock = clock
+        # Users who may type, by room, known to the room or not: a message ends it. The value is the
+        # last start that is on its way to the actor, None where the store has all of them.
         self._started: dict[tuple[str, str], StartTyping | None] = {}
         self.machine = machine
-        volatile.typing = self.told_of
+        volatile.typing = self.packets_of
 
-    def submit(self, command: StartTyping | StopTyping) -> Work | None:
+    def submit(self, command: StartTyping | StopTyping) -> Coroutine[Any, Any, None] | None:
         """Hand a command over, or wait until there is space for it."""
         if isinstance(command, StartTyping):
             self._started[command.connection_id, command.user_id] = command
@@ -70,83 +73,73 @@ class TypingRoster:
 
     def depart(self, client: Client, connection_id: str) -> None:
         """The client is in the room no more."""
-        place = connection_id, client.identity.user_id
+        place = connection_id, client.user_id
         if place in self._started:
             self._mailbox.put(LeaveTyping(client.socket, connection_id))
             start = self._started[place]
             if start is not None and start.socket is client.socket:
                 self._arrived(start)  # or it never will
 
-    def show(self, client: Client, connection_id: str) -> None:
-        """Tell a client who is typing in a room that it has just entered."""
-        for user_id, name in self._rooms.get(connection_id, {}).items():
-            if user_id != client.identity.user_id:
-                change = TypingChanged(connection_id, user_id, name, True, wall_ms())
-                client.socket.session.send_catch_up(self._packet(change))
+    def enter(self, client: Client, connection_id: str) -> None:
+        """Send a client that has entered a room which users type there."""
+        others = [it for it in self._store.room(connection_id) if it != client.user_id]
+        for packet in self.packets_of(connection_id, others):
+            client.send_catch_up(packet)
 
-    def told_of(self, connection_id: str, user_ids: Collection[str]) -> list[Outgoing]:
-        """Whether these users are typing in a room, for who missed it."""
-        room = self._rooms.get(connection_id, {})
+    def packets_of(self, connection_id: str, user_ids: Collection[str]) -> list[Outgoing]:
+        """Whether these users type in a room."""
+        room, now_ms = self._store.room(connection_id), self._clock.wall_ms()
         return [
-            self._packet(TypingChanged(connection_id, it, room.get(it), it in room, wall_ms()))
-            for it in user_ids
+            self._packet(connection_id, it, room.get(it), it in room, now_ms) for it in user_ids
         ]
 
-    def _packet(self, change: TypingChanged) -> Outgoing:
-        shown = {
-            "userId": change.user_id,
-            "connectionId": change.connection_id,
-            "isTyping": change.is_typing,
-            "timestamp": change.timestamp_ms,
-        }
-        if change.name is not None:
-            shown["name"] = self._markup(change.name)
-        return Outgoing(b"4" + event_text(ServerEvent.CHAT_TYPING, orjson.dumps(shown)))
+    def _packet(
+        self, connection_id: str, user_id: str, name: str | None, is_typing: bool, now_ms: int
+    ) -> Outgoing:
+        shown = None if name is None else self._markup(name)
+        return event_packet(TypingNotice(user_id, connection_id, is_typing, now_ms, shown))
 
     # The actor's side
 
     def revive(self, now_s: float) -> Typing:
-        """A machine that knows what the last one knew; what differs from the board is told."""
+        """A machine that knows what the last one knew; rooms get what differs from the store."""
         machine = self.machine = Typing.restore(self.machine.freeze(), now_s)
-        for room in {*self._rooms, *machine.rooms()}:
-            now, told = dict(machine.room(room)), dict(self._rooms.get(room, {}))
-            for user_id, name in told.items():
+        now_ms = self._clock.wall_ms()
+        for room in {*self._store.rooms(), *machine.rooms()}:
+            now, before = dict(machine.room(room)), dict(self._store.room(room))
+            for user_id, name in before.items():
                 if user_id not in now:
-                    self.run(TypingChanged(room, user_id, name, False, wall_ms()))
+                    self.run(TypingChanged(room, user_id, name, False, now_ms))
             for user_id, name in now.items():
                 self._started.setdefault((room, user_id), None)
-                if user_id not in told:
-                    self.run(TypingChanged(room, user_id, name, True, wall_ms()))
+                if user_id not in before:
+                    self.run(TypingChanged(room, user_id, name, True, now_ms))
         return machine
 
     def run(self, effect: Effect) -> None:
-        """Tell of a change, or answer for a command."""
+        """Send a change to its room, or answer a command."""
         match effect:
-            case TypingChanged(connection_id, user_id, name, is_typing):
-                change = self._packet(effect)
-                room = self._rooms.setdefault(connection_id, {})
-                place = connection_id, user_id
+            case TypingChanged(room, user_id, name, is_typing, timestamp_ms):
+                place = room, user_id
                 if is_typing:
-                    room[user_id] = name
+                    self._store.put(room, user_id, name)
                     self._started.setdefault(place, None)
                 else:
-                    room.pop(user_id, None)
+                    self._store.drop(room, user_id)
                     if self._started.get(place) is None:  # no other start follows
                         self._started.pop(place, None)
-                if not room:
-                    del self._rooms[connection_id]
+                packet = self._packet(room, user_id, name, is_typing, timestamp_ms)
                 own = {client.socket for client in self._clients.of(user_id)}
-                self._volatile.tell(connection_id, change, own, user_id)
+                self._volatile.broadcast(room, packet, own, user_id)
             case TypingTaken(command):
                 if isinstance(command, StartTyping):
                     self._arrived(command)
-                answer: Answer = command.origin
-                accepted(answer.socket, answer.ack_id)
+                command.origin.acknowledge(AckPayload())
             case _:
                 assert_never(effect)
 
     def failed(self, batch: Sequence[Command]) -> None:
-        """Who waits for an answer is told that something went wrong."""
+        """The batch was not carried out: refuse the commands in it."""
         for command in batch:
             if isinstance(command, StartTyping):
                 self._arrived(command)
@@ -154,10 +147,10 @@ class TypingRoster:
                 command.origin.refuse(Refusal(Code.INTERNAL))
 
     def _arrived(self, start: StartTyping) -> None:
-        """The start is not on its way any more; what the board has been told of stays."""
+        """The start is on its way no more; a user whom the store has stays."""
         place = start.connection_id, start.user_id
         if self._started.get(place) is start:
-            if start.user_id in self._rooms.get(start.connection_id, ()):
+            if start.user_id in self._store.room(start.connection_id):
                 self._started[place] = None
             else:
                 del self._started[place]

@@ -1,25 +1,24 @@
-"""Presence and typing on their way out: told to who keeps up, dropped first for who does not.
+"""Presence and typing on their way out; what a slow client is owed of them is dropped first.
 
-What is told here is out of date soon, so that a peer that is far behind is better off without it
-(SPEC 5, "Slow consumers"). It is told once that it lags. In each room in which it missed something
-it gets a new `presence:snapshot`, and whether those type whose typing it missed, with the next
-thing that is told there after it has caught up.
+They are out of date soon, so that a peer which is far behind is better off without them
+(docs/protocol, "Presence"). The client is notified once that it lags. In each room in which it
+missed something it gets a new `presence:snapshot`, and whether the users type whose typing it
+missed, before the next change there after it has caught up.
 """
 
 from collections.abc import Callable, Collection, Container
 
 from chatd.engine.outgoing import Outgoing
-from chatd.service.clients import Client
-from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.service.client import Client
+from chatd.sockets.ports import NAMESPACE, Adapter
 from chatd.sockets.socket import Socket
-from chatd.wire.codes import Code
-from chatd.wire.names import ServerEvent
+from chatd.wire.events import StatusLagging
 
-LAGGING_RETRY_MS = 1_000  # told to a client that lags: nothing can be asked again sooner in vain
+LAGGING_RETRY_MS = 1_000  # sent to a client that lags; an earlier request would be in vain
 
 
-def aside(connection_id: str) -> str:
-    """The room of the adapter for the volatile traffic of a room; no connectionId is like it."""
+def volatile_room(connection_id: str) -> str:
+    """The adapter's room for the volatile traffic of a room; no connectionId is like it."""
     return f"\n{connection_id}"
 
 
@@ -32,43 +31,40 @@ class Volatile:
         self.typing: Callable[[str, Collection[str]], list[Outgoing]]  # whether these users type
 
     def join(self, socket: Socket, connection_id: str) -> None:
-        """The socket is told what happens in the room from now on."""
-        self._adapter.join(socket, aside(connection_id))
+        """The socket gets what changes in the room from now on."""
+        self._adapter.join(socket, volatile_room(connection_id))
 
     def leave(self, socket: Socket, connection_id: str) -> None:
-        """The socket is told nothing more."""
-        self._adapter.leave(socket, aside(connection_id))
+        """The socket gets nothing more of the room."""
+        self._adapter.leave(socket, volatile_room(connection_id))
         self._forget(socket.state, connection_id)
 
-    def tell(
+    def broadcast(
         self,
         connection_id: str,
         outgoing: Outgoing,
         but: Container[object] = (),
         typist: str | None = None,
     ) -> None:
-        """Owe this to everybody in the room but some, as far as they keep up.
+        """Send to all sockets of the room but some, as far as they keep up.
 
-        `typist` is whose typing it is about, None where it is about presence.
+        `typist` is the user whose typing it is about, None where it is about presence.
         """
-        for socket in self._adapter.sockets(NAMESPACE, aside(connection_id)):
+        for socket in self._adapter.sockets(NAMESPACE, volatile_room(connection_id)):
             if socket in but:
                 continue
             client: Client = socket.state
-            if socket.session.transport.is_lagging:
+            if client.is_lagging:
                 self._drop(client, connection_id, typist)
             elif client.missed is not None and connection_id in client.missed:
                 self._make_up(client, connection_id, typist)
             else:
-                socket.session.send(outgoing)
+                client.send_packet(outgoing)
 
     def _drop(self, client: Client, connection_id: str, typist: str | None) -> None:
         if client.missed is None:
             client.missed = {}
-            client.socket.emit(
-                ServerEvent.CONNECTION_STATUS,
-                {"status": "lagging", "code": Code.OVERLOADED, "retryAfterMs": LAGGING_RETRY_MS},
-            )
+            client.socket.send(StatusLagging(retry_after_ms=LAGGING_RETRY_MS))
         typists = client.missed.setdefault(connection_id, set())
         if typist is not None:
             typists.add(typist)
@@ -79,9 +75,9 @@ class Volatile:
         if typist is not None:
             typists.add(typist)
         self._forget(client, connection_id)
-        client.socket.session.send(self.presence(client, connection_id))
+        client.send_packet(self.presence(client, connection_id))
         for outgoing in self.typing(connection_id, typists):
-            client.socket.session.send(outgoing)
+            client.send_packet(outgoing)
 
     def _forget(self, client: Client, connection_id: str) -> None:
         if client.missed is not None:

@@ -1,8 +1,7 @@
 """A packet with binary attachments, from its header to its last attachment.
 
-Owns: the placeholders, both ways, and the bounds on what is waited for.
-Must not know: how the header was written, which namespaces are joined.
-Source: Socket.IO protocol 5, "Binary attachments"; socket.io-parser 4.2.6; WIRE d7, row binary.
+Owns the placeholders, both ways, and the bounds on what is waited for. Must not know how the header
+was written, which namespaces are joined. Source: Socket.IO protocol 5, "Binary attachments".
 
 Placeholders are found and checked when the header arrives, so that a bad one ends the session
 before anything is kept for it; they are filled when the last attachment is there.
@@ -23,12 +22,12 @@ _NUMBER: Final = "num"
 
 
 def placeholder(number: int) -> dict[str, Any]:
-    """Return what stands in the JSON for attachment `number`, counted from 0."""
+    """What stands in the JSON for attachment `number`, counted from 0."""
     return {_MARK: True, _NUMBER: number}
 
 
 def find_placeholders(args: list[Any], attachments: int) -> list[tuple[Any, Any, int]]:
-    """Return (container, key or index, attachment number) for each placeholder below `args`.
+    """(container, key or index, attachment number) of each placeholder below `args`.
 
     Numbers may come in any order, and more than once. Raises `ProtocolError` for a number that is
     missing, no integer, or not below `attachments` (CVE-2022-2421). Does not recurse.
@@ -53,10 +52,7 @@ def find_placeholders(args: list[Any], attachments: int) -> list[tuple[Any, Any,
 
 
 class Assembly:
-    """One packet whose attachments are due. Exists only while they are.
-
-    Mutable state of one `Decoder`.
-    """
+    """One packet whose attachments are due; exists only while they are."""
 
     __slots__ = ("_attachments", "_bytes_left", "_due", "_noticed_s", "_packet", "_places")
 

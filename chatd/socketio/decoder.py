@@ -1,8 +1,8 @@
 """From what Engine.IO delivers, text and binary messages, to packets.
 
-Owns: the grammar of a packet's text, and what a payload must be for its type.
-Must not know: which namespaces are joined, what an event means, how bytes travelled.
-Source: Socket.IO protocol 5, "Packet encoding"; socket.io-parser 4.2.6; WIRE d7.
+Owns the grammar of a packet's text, and what a payload must be for its type. Must not know which
+namespaces are joined, what an event means, how bytes travelled. Source: Socket.IO protocol 5,
+"Packet encoding"; socket.io-parser 4.2.6; (docs/architecture, "What real peers send").
 
     <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]
 
@@ -13,7 +13,7 @@ A test runs both ways over the same texts.
 Stricter than the reference parser (60,000 random messages were run through both) only where that
 one leans on JavaScript's coercions or waits for something useless: an empty text is no CONNECT, a
 blank is no digit, a binary packet needs a payload, and a CONNECT_ERROR too. Nothing that it refuses
-is taken, but for `50-[...]` (WIRE d7).
+is taken, but for `50-[...]`, an event without attachments.
 """
 
 from __future__ import annotations
@@ -53,12 +53,10 @@ _ABSENT: Final = object()
 
 
 class Decoder:
-    """The decoder of one connection. Feed it every message in order, whatever carried it.
+    """The decoder of one connection: feed it every message in order, whatever carried it.
 
     Its only state is the packet whose attachments are due. After a `ProtocolError` the session is
-    over; what was waited for has been dropped.
-
-    Three slots and no dict: an idle connection pays 56 bytes for it.
+    over. Three slots and no dict: an idle connection pays 56 bytes for it.
     """
 
     __slots__ = ("_assembly", "_from_server", "_max_attachment_bytes")
@@ -84,18 +82,15 @@ class Decoder:
 
     def give_up_late(self, now_s: float, most_s: float) -> None:
         """Raise `ProtocolError` where a packet still lacks attachments that it lacked `most_s` ago.
-
-        The owner asks every now and then, by a clock that does not go back; the time counts from
-        the first call that finds the packet waiting, so that one which is complete at once, as
-        nearly all are, costs no look at a clock.
-        """
+        The time counts from the first call that finds it waiting: a packet that is complete at
+        once, as nearly all are, costs no look at a clock."""
         assembly = self._assembly
         if assembly is not None and assembly.waited_s(now_s) >= most_s:
             self._assembly = None
             raise ProtocolError("The attachments of a packet did not come in time.")
 
     def receive_text(self, text: str) -> Packet | None:
-        """Return the packet in `text` (a message without Engine.IO's own `4`).
+        """The packet in `text` (a message without Engine.IO's own `4`).
 
         None: attachments are due, or the packet is an event without a payload, which is ignored.
         Raises `ProtocolError`, and nothing else, for all that is malformed.
@@ -126,10 +121,8 @@ class Decoder:
         return Event(MAIN_NAMESPACE, args, ack_id)
 
     def receive_binary(self, data: bytes) -> Packet | None:
-        """Take one attachment; return the packet that it completes, None while more are due.
-
-        Raises `ProtocolError` when none is due, or when they are too large together.
-        """
+        """The packet that this attachment completes, None while more are due. Raises
+        `ProtocolError` when none is due, or when they are too large together."""
         assembly = self._assembly
         if assembly is None:
             raise ProtocolError("A binary message came while no attachment was due.")
@@ -177,7 +170,7 @@ class Decoder:
 
     def _expect(self, packet: Event | Ack, attachments: int) -> Event | Ack | None:
         if attachments == 0:
-            # Node keeps waiting after `450-[...]`, and chokes on the next text (WIRE d7).
+            # Node keeps waiting after `450-[...]`, and chokes on the next text.
             find_placeholders(packet.args, 0)
             return packet
         self._assembly = Assembly(packet, due=attachments, max_bytes=self._max_attachment_bytes)

@@ -1,11 +1,11 @@
 """From packets to what Engine.IO sends: one text and its attachments.
 
-Owns: how each packet is written, and the helpers for texts whose JSON is already there.
-Must not know: who receives it, or Engine.IO's own `4` in front.
-Source: Socket.IO protocol 5, "Packet encoding"; WIRE d2 (binary), d7.
+Owns how each packet is written, and the helpers for texts whose JSON is already there. Must not
+know who receives it, or Engine.IO's own `4` in front. Source: Socket.IO protocol 5, "Packet
+encoding".
 
-Texts are `bytes`, in UTF-8: orjson writes bytes, and a WebSocket frame or a polling payload wants
-bytes, so that a `str` between would be decoded and encoded again for each message.
+Texts are `bytes` in UTF-8, as orjson writes and transports want them: a `str` in between would be
+decoded and encoded again for each message.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 from .assembly import placeholder
-from .jsontext import dumps, dumps_fast, dumps_plain, dumps_strictly
+from .jsontext import dumps, dumps_plain, dumps_strictly
 from .packet import (
     MAIN_NAMESPACE,
     MAX_ATTACHMENTS,
@@ -48,7 +48,7 @@ class Encoded:
 
 
 def encode(packet: Packet) -> Encoded:
-    """Return `packet` as it is sent.
+    """`packet` as it is sent.
 
     `bytes`, `bytearray` and `memoryview` in the arguments of an event or ack become attachments,
     numbered in the order in which they stand in the JSON, one for each occurrence.
@@ -83,7 +83,7 @@ def event_text(
     namespace: str = MAIN_NAMESPACE,
     ack_id: int | None = None,
 ) -> bytes:
-    """Return the text of an event with one argument, which is JSON already.
+    """The text of an event with one argument, which is JSON already.
 
     For broadcasts: dump once, write once, send to all. `name` is the program's own and is not
     checked against the reserved ones.
@@ -98,7 +98,7 @@ def event_text(
 
 
 def ack_text(ack_id: int, args_json: bytes, namespace: str = MAIN_NAMESPACE) -> bytes:
-    """Return the text of an ack; `args_json` is the whole array of its arguments as JSON.
+    """The text of an ack; `args_json` is the whole array of its arguments as JSON.
 
     >>> ack_text(17, b'[{"ok":true}]')
     b'317[{"ok":true}]'
@@ -118,7 +118,7 @@ def _encode_args(
         pass  # there are bytes in it, or something that orjson does not write
     attachments: list[bytes] = []
     try:
-        payload = dumps_fast(args, _into(attachments))
+        payload = dumps_plain(args, _into(attachments))
     except TypeError:
         # orjson may have met some of the bytes before it stopped: count again from the first.
         attachments = []
@@ -132,10 +132,8 @@ def _encode_args(
 
 
 def _into(attachments: list[bytes]) -> Callable[[Any], dict[str, Any]]:
-    """Return the hook that a JSON writer calls, in order, for each value that it has no form for.
-
-    So the arguments are walked once, by the writer, and never copied.
-    """
+    """The hook that a JSON writer calls, in order, for each value that it has no form for: so the
+    arguments are walked once, and never copied."""
 
     def put(value: Any) -> dict[str, Any]:
         if not isinstance(value, bytes | bytearray | memoryview):

@@ -1,8 +1,7 @@
 """JSON as Socket.IO peers write and read it: strict, bounded, and equal to Node's where it counts.
 
-Owns: text to value and value to bytes, and the limit on nesting.
-Must not know: packets, placeholders.
-Source: RFC 8259; WIRE d7, row JSON.
+Owns text to value and value to bytes, and the limits on nesting. Must not know packets and
+placeholders. Source: RFC 8259.
 
 orjson does the work. Where it and Node differ, measured with orjson 3.13:
 
@@ -36,12 +35,12 @@ import orjson
 from .packet import ProtocolError
 
 MAX_NESTING: Final = 512
-"""Levels of arrays and objects in one text. Node echoes 500 levels and dies of 5,000 (WIRE d7);
+"""Levels of arrays and objects in one text. Node echoes 500 levels and dies of 5,000;
 the stdlib writes about 900 before CPython's recursion limit. Beyond it: `ProtocolError`."""
 
 MAX_BRACKETS: Final = 50_000
 """Opening brackets in one text, those in strings as well. An array costs a hundred times what a
-character of a string does: a payload of nothing else would hold everybody up for a tenth of a
+character of a string does: a payload of nothing else would stop all clients for a tenth of a
 second. Beyond it: `ProtocolError`, unread."""
 
 MAX_STRICT_CHARS: Final = 200_000
@@ -60,12 +59,9 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[{]}"))
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 """Opening brackets to 1, closing ones to -1 as signed bytes: their running sum is the depth."""
 
-_read_fast = orjson.loads
-_write_fast = orjson.dumps
-
 
 def loads(text: str) -> Any:
-    """Return the value that `text` stands for, or raise `ProtocolError`; nothing else is raised.
+    """The value that `text` stands for. Raises `ProtocolError`, and nothing else.
 
     >>> loads("123456789012345678901234567890")
     1.2345678901234568e+29
@@ -73,7 +69,7 @@ def loads(text: str) -> Any:
     if len(text) > MAX_BRACKETS and text.count("[") + text.count("{") > MAX_BRACKETS:
         raise ProtocolError("The payload has too many arrays and objects.")
     try:
-        value = _read_fast(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         # Only an unpaired surrogate is worth a second look; all else that orjson refuses is wrong.
         is_strange = "\\ud" in text or "\\uD" in text
@@ -87,35 +83,24 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Return `value` as compact JSON in UTF-8, without NaN or Infinity (they become null).
+    """`value` as compact JSON in UTF-8; NaN and Infinity become null.
 
-    Takes what `loads` returns, tuples, and integers of any size. Raises TypeError for `bytes` and
-    other things that JSON has no form for, ValueError for what is endless or absurdly deep.
+    Takes what `loads` returns, tuples, and integers of any size. Raises TypeError for what JSON has
+    no form for, ValueError for what is endless or absurdly deep.
     """
     try:
-        return _write_fast(value)
+        return orjson.dumps(value)
     except TypeError:
         return dumps_strictly(value)
 
 
-dumps_plain = _write_fast
+dumps_plain = orjson.dumps
 """As `dumps`, by orjson alone, for what is JSON throughout; TypeError where it is not."""
 
 
-def dumps_fast(value: Any, default: Callable[[Any], Any]) -> bytes:
-    """As `dumps`, by orjson alone; `default` stands in for what JSON has no form for.
-
-    Raises TypeError where orjson cannot; then `dumps_strictly` may. `default` has been called by
-    then, so one that remembers must start afresh.
-    """
-    return _write_fast(value, default)
-
-
 def dumps_strictly(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    """As `dumps`, by the stdlib: lone surrogates, deep nesting, integers of any size.
-
-    Slower by a factor of ten; the caller has tried orjson.
-    """
+    """As `dumps`, by the stdlib, ten times slower: lone surrogates, deep nesting, large integers.
+    `default` gives what stands for a value that JSON has no form for."""
     try:
         try:
             text = _stdlib_text(value, default, allow_nan=False)
@@ -175,11 +160,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _is_too_deep(json_text: str) -> bool:
-    """Whether `json_text`, which is known to be JSON, has more than `MAX_NESTING` levels.
-
-    The text is looked at, not the value: to walk a million brackets took 0.3 s as values, and
-    takes 0.05 s as bytes.
-    """
+    """Whether JSON has more than `MAX_NESTING` levels. A million brackets take 0.05 s as bytes, and
+    0.3 s as values."""
     if not _opens_more_than(MAX_NESTING, json_text):
         return False
     brackets = _STRING.sub("", json_text).encode().translate(_STEPS, _NO_BRACKETS)

@@ -1,8 +1,8 @@
 """Which namespaces one connection has joined, and what a packet means there.
 
-Owns: the state of each namespace of a connection, and the acks that the server waits for.
-Must not know: who may join (the shell authenticates, then says `accept` or `refuse`), time, bytes.
-Source: Socket.IO protocol 5, "Connection to a namespace"; WIRE d7.
+Owns the state of each namespace of a connection, and the acks that the server waits for. Must not
+know which peer may join (the shell authenticates, then calls `accept` or `refuse`), time, bytes.
+Source: Socket.IO protocol 5, "Connection to a namespace".
 
 One namespace:
 
@@ -11,7 +11,7 @@ One namespace:
     joining   `accept`                      joined
     joining   `refuse`                      absent: the peer may try again
     joined    EVENT, ACK from the peer      joined
-    joined    DISCONNECT from the peer      absent, `Disconnected`
+    joined    DISCONNECT from the peer      absent, `NamespaceLeft`
     joined    `disconnect`                  absent: a packet already on its way here now closes
 
 From the peer, what is not in the table is a breach and raises `ProtocolError`; from the shell it is
@@ -61,13 +61,13 @@ class AckReceived:
 
 
 @attrs.frozen
-class Disconnected:
+class NamespaceLeft:
     """The peer has left; no answer is sent."""
 
     namespace: str
 
 
-Received: TypeAlias = ConnectRequested | Event | AckReceived | Disconnected
+Received: TypeAlias = ConnectRequested | Event | AckReceived | NamespaceLeft
 
 
 class Namespaces:
@@ -75,62 +75,40 @@ class Namespaces:
 
     Most connections have just `/`, and every event asks whether its namespace is joined. So the
     names stand in tuples: the search of a tuple of one is as fast as that of a dict, and an idle
-    connection has no dict at all.
+    connection has no dict at all. To the outside `joined`, the oldest first, `joining` and
+    `has_joined_any` are for reading.
     """
 
-    __slots__ = ("_acks_due", "_has_joined_any", "_joined", "_joining", "_next_ack_id")
+    __slots__ = ("_acks_due", "_next_ack_id", "has_joined_any", "joined", "joining")
 
     def __init__(self) -> None:
-        self._joined: tuple[str, ...] = ()
-        self._joining: tuple[str, ...] = ()
-        self._has_joined_any = False
+        self.joined: tuple[str, ...] = ()
+        self.joining: tuple[str, ...] = ()
+        self.has_joined_any = False  # a later DISCONNECT does not begin the wait for one again
         self._next_ack_id = 0
         self._acks_due: dict[int, str] | None = None
 
-    @property
-    def joined(self) -> tuple[str, ...]:
-        """The namespaces that are joined now, the oldest first."""
-        return self._joined
-
-    @property
-    def joining(self) -> tuple[str, ...]:
-        """The namespaces whose CONNECT waits for an answer."""
-        return self._joining
-
-    @property
-    def has_joined_any(self) -> bool:
-        """Whether any was ever joined: ends the wait for a first CONNECT, which a later DISCONNECT
-        does not begin again (WIRE d7, connectTimeout)."""
-        return self._has_joined_any
-
-    @property
-    def outstanding_acks(self) -> int:
-        """The number of acks that the peer still owes."""
-        return len(self._acks_due) if self._acks_due else 0
-
     def receive(self, packet: Packet) -> Received | None:
-        """Return what `packet` means, None for an ack that nobody waits for.
-
-        An event is returned as it is. Raises `ProtocolError` where the table above has no entry.
-        """
+        """What `packet` means, None for an ack that is not waited for; an event is what it is.
+        Raises `ProtocolError` where the table above has no entry."""
         if isinstance(packet, Event):
-            if packet.namespace in self._joined:
+            if packet.namespace in self.joined:
                 return packet
             raise ProtocolError("An event came for a namespace that is not joined.")
         match packet:
             case Connect(namespace, auth):
                 return self._receive_connect(namespace, auth)
             case Ack(namespace, ack_id, args):
-                if namespace not in self._joined:
+                if namespace not in self.joined:
                     raise ProtocolError("An ack came for a namespace that is not joined.")
                 if ack_id is None or not self._settle_ack(namespace, ack_id):
                     return None
                 return AckReceived(namespace, ack_id, args)
             case Disconnect(namespace):
-                if namespace not in self._joined:
+                if namespace not in self.joined:
                     raise ProtocolError("A disconnect came for a namespace that is not joined.")
                 self._leave(namespace)
-                return Disconnected(namespace)
+                return NamespaceLeft(namespace)
             case ConnectError():
                 raise ProtocolError("A client refused a connection.")
             case _:
@@ -139,16 +117,13 @@ class Namespaces:
     def accept(self, namespace: str, sid: str) -> Encoded:
         """Let the peer in and return the reply. `sid` is new, unguessable, not the transport's."""
         self._answer(namespace)
-        self._joined += (namespace,)
-        self._has_joined_any = True
+        self.joined += (namespace,)
+        self.has_joined_any = True
         return encode(Connect(namespace, {"sid": sid}))
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> Encoded:
         """Keep the peer out and return the reply; the connection stays, and it may try again.
-
-        `message` is a sentence or code for people, `data` any JSON value for programs; None means
-        that there is none.
-        """
+        `message` is for people, `data` for programs: any JSON value, None for none."""
         self._answer(namespace)
         payload: dict[str, Any] = {"message": message}
         if data is not None:
@@ -156,23 +131,17 @@ class Namespaces:
         return encode(ConnectError(namespace, payload))
 
     def disconnect(self, namespace: str) -> Encoded:
-        """Put the peer out of a joined namespace and return what tells it.
-
-        Stock clients do not come back by themselves after this: end the transport instead where
-        they should.
-        """
-        if namespace not in self._joined:
+        """Put the peer out of a joined namespace and return the packet for it. Stock clients do not
+        come back by themselves after this: end the transport where they should."""
+        if namespace not in self.joined:
             raise LocalProtocolError("Only a joined namespace can be disconnected.")
         self._leave(namespace)
         return encode(Disconnect(namespace))
 
     def register_ack(self, namespace: str) -> int:
-        """Return the id for an event that asks the peer for an ack.
-
-        Ids count up over all namespaces of the connection and are never used again, so that a late
-        answer meets nothing. Raises `TooManyAcks`.
-        """
-        if namespace not in self._joined:
+        """The id for an event that asks the peer for an ack. Ids are never used again, so that a
+        late answer meets nothing. Raises `TooManyAcks`."""
+        if namespace not in self.joined:
             raise LocalProtocolError("Only in a joined namespace can an ack be asked for.")
         if self._acks_due is None:
             self._acks_due = {}
@@ -189,17 +158,17 @@ class Namespaces:
             self._acks_due.pop(ack_id, None)
 
     def _receive_connect(self, namespace: str, auth: dict[str, Any] | None) -> ConnectRequested:
-        if namespace in self._joined or namespace in self._joining:
+        if namespace in self.joined or namespace in self.joining:
             raise ProtocolError("A second connect came for the same namespace.")
-        if len(self._joined) + len(self._joining) >= MAX_NAMESPACES:
+        if len(self.joined) + len(self.joining) >= MAX_NAMESPACES:
             raise ProtocolError("The connection has too many namespaces.")
-        self._joining += (namespace,)
+        self.joining += (namespace,)
         return ConnectRequested(namespace, auth)
 
     def _answer(self, namespace: str) -> None:
-        if namespace not in self._joining:
+        if namespace not in self.joining:
             raise LocalProtocolError("Only a namespace that waits for an answer can be answered.")
-        self._joining = tuple(name for name in self._joining if name != namespace)
+        self.joining = tuple(name for name in self.joining if name != namespace)
 
     def _settle_ack(self, namespace: str, ack_id: int) -> bool:
         if self._acks_due is None or self._acks_due.get(ack_id) != namespace:
@@ -208,7 +177,7 @@ class Namespaces:
         return True
 
     def _leave(self, namespace: str) -> None:
-        self._joined = tuple(name for name in self._joined if name != namespace)
+        self.joined = tuple(name for name in self.joined if name != namespace)
         if self._acks_due:
             self._acks_due = {
                 ack_id: name for ack_id, name in self._acks_due.items() if name != namespace

@@ -3,7 +3,7 @@
 Owns: the packet types with their digits, the reserved event names, the limits of the protocol.
 Must not know: how a packet is written (`encoder`), read (`decoder`), or when it is legal
 (`namespaces`).
-Source: Socket.IO protocol 5, "Packet encoding"; socket.io-parser 4.2.6; WIRE d7.
+Source: Socket.IO protocol 5, "Packet encoding"; socket.io-parser 4.2.6.
 
 BINARY_EVENT and BINARY_ACK exist on the wire only: as values they are an `Event` and an `Ack`
 whose arguments hold `bytes`.
@@ -21,7 +21,7 @@ from .static import statically_frozen
 MAIN_NAMESPACE: Final = "/"
 
 MAX_ACK_ID: Final = 2**53
-"""The largest ack id that a peer may use; beyond it Node's numbers are not exact (WIRE d7)."""
+"""The largest ack id that a peer may use; beyond it Node's numbers are not exact."""
 
 MAX_ATTACHMENTS: Final = 10
 """Binary attachments of one packet, both ways. Stock clients since socket.io-parser 4.2.6 close

@@ -6,58 +6,38 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from chatd.engine.outgoing import Outgoing
+import trio
+
 from chatd.engine.session import Handshake, Session
-from chatd.engine.throttle import Work, in_order
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.ids import unguessable_id
 from chatd.socketio import (
-    Ack,
     AckReceived,
     ConnectRequested,
     Decoder,
-    Disconnected,
-    Encoded,
     Event,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
-    ack_text,
-    dumps_plain,
-    encode,
-    event_text,
 )
+from chatd.sockets.emitter import (
+    ack_packet,
+    event_packet,
+    free_ack_packet,
+    free_event_packet,
+    packet,
+    repeating_packets,
+)
+from chatd.sockets.ports import Adapter, Application
+from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.events import EventPayload
 
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
 Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
-
-
-class Application(Protocol):
-    """What speaks through sockets."""
-
-    def on_connect(
-        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
-    ) -> Work | None:
-        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Work."""
-        ...
-
-    def on_event(self, socket: "Socket", event: Event) -> Work | None:
-        """An event of a joined namespace."""
-        ...
-
-    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
-        """The socket is gone; it has been taken out of its rooms."""
-        ...
-
-
-class Leave(Protocol):
-    """The rooms, as far as a connection that ends must know them."""
-
-    def leave_all(self, socket: "Socket") -> None:
-        """Take the socket out of all its rooms."""
-        ...
 
 
 class Socket:
@@ -74,31 +54,31 @@ class Socket:
         self.state: Any = None
 
     def emit(self, name: str | float, *args: Any) -> None:
-        """Send an event; its name may be a number. `bytes` in the arguments travel as such."""
-        if isinstance(name, str):
-            name = str(name)  # a member of an enum is no plain string to the encoder
-        self.session.send(outgoing(encode(Event(self.namespace, [name, *args]))))
+        """Send an event of any name, which may be a number; `bytes` in it travel as such."""
+        self.session.send(free_event_packet(self.namespace, [name, *args]))
 
-    def emit_json(self, name: str, payload_json: bytes) -> None:
-        """Send an event whose one argument is JSON already."""
-        self.session.send(Outgoing(b"4" + event_text(name, payload_json, self.namespace)))
+    def send(self, payload: EventPayload) -> None:
+        """Send an event of the chat."""
+        self.session.send(event_packet(payload))
 
     def ack(self, ack_id: int | None, *args: Any) -> None:
-        """Answer an event; nothing happens where it asked for no answer."""
-        if ack_id is None:
-            return
-        try:
-            text = ack_text(ack_id, dumps_plain(args), self.namespace)
-        except TypeError:  # there are bytes in it
-            self.session.send(outgoing(encode(Ack(self.namespace, ack_id, list(args)))))
-        else:
-            self.session.send(Outgoing(b"4" + text))
-
-    def ack_json(self, ack_id: int | None, payload_json: bytes) -> None:
-        """Answer an event with one argument that is JSON already."""
+        """Answer an event with any arguments; nothing happens where it asked for no answer."""
         if ack_id is not None:
-            text = ack_text(ack_id, b"[%b]" % payload_json, self.namespace)
-            self.session.send(Outgoing(b"4" + text))
+            self.session.send(free_ack_packet(ack_id, args, self.namespace))
+
+    def answer(self, ack_id: int | None, ack: AckPayload | RefusedAck) -> None:
+        """Answer an event of the chat; nothing happens where it asked for no answer."""
+        if ack_id is not None:
+            self.session.send(ack_packet(ack_id, ack))
+
+    def send_and_answer(self, ack_id: int | None, payload: EventPayload) -> None:
+        """Send an event, and answer another one with what it says."""
+        if ack_id is None:
+            self.send(payload)
+        else:
+            event, ack = repeating_packets(ack_id, payload)
+            self.session.send(event)
+            self.session.send(ack)
 
     def ask(self, on_answer: Callable[[list[Any]], None], name: str, *args: Any) -> int:
         """Send an event that asks for an ack; returns its id, for `connection.forget`."""
@@ -113,11 +93,12 @@ class SocketIOConnection:
     """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
 
     __slots__ = (
+        "_adapter",
         "_answers",
         "_app",
+        "_attachments_due_s",
         "_decoder",
         "_namespaces",
-        "_rooms",
         "_sockets",
         "handshake",
         "refusals",
@@ -126,15 +107,21 @@ class SocketIOConnection:
     )
 
     def __init__(
-        self, session: Session, handshake: Handshake, app: Application, rooms: Leave
+        self,
+        session: Session,
+        handshake: Handshake,
+        app: Application,
+        adapter: Adapter,
+        attachments_due_s: float = ATTACHMENTS_DUE_S,
     ) -> None:
         self.session = session
         self.handshake: Handshake | None = handshake
         self.refusals = 0
         self.state: Any = None  # belongs to the application, as that of a socket
         self._app = app
-        self._rooms = rooms
-        self._decoder = Decoder(max_attachment_bytes=session.max_payload_bytes)
+        self._adapter = adapter
+        self._attachments_due_s = attachments_due_s
+        self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
         self._answers: dict[int, Callable[[list[Any]], None]] | None = None
@@ -145,46 +132,59 @@ class SocketIOConnection:
 
     def receive(self, message: str | bytes) -> Work | None:
         if type(message) is str:
-            packet = self._decoder.receive_text(message)
+            received = self._decoder.receive_text(message)
         else:
-            packet = self._decoder.receive_binary(message)  # type: ignore[arg-type]  # not a str
-        if type(packet) is Event:
-            socket = self._sockets.get(packet.namespace)
+            received = self._decoder.receive_binary(message)  # type: ignore[arg-type]  # not a str
+        if type(received) is Event:
+            socket = self._sockets.get(received.namespace)
             if socket is None:
                 raise ProtocolError("An event came for a namespace that is not joined.")
-            return self._app.on_event(socket, packet)
-        if packet is None:
+            return self._app.on_event(socket, received)
+        if received is None:
             if self._decoder.is_waiting_for_attachments and not self._namespaces.joined:
                 raise ProtocolError("Attachments were announced before any namespace was joined.")
             return None
-        work: Work | None = None
-        match self._namespaces.receive(packet):
+        match self._namespaces.receive(received):
             case ConnectRequested(namespace, auth):
-                work = self._app.on_connect(self, namespace, auth)
-            case Disconnected(namespace):
+                wait_s = self.session.spend_idle()
+                if wait_s > 0.0:
+                    return self._connect_later(wait_s, namespace, auth)
+                if self.session.is_over:
+                    return None
+                return self._app.on_connect(self, namespace, auth)
+            case NamespaceLeft(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, ack_id, args):
                 on_answer = self._answers.pop(ack_id, None) if self._answers else None
                 if on_answer is not None:
                     on_answer(args)
                     return None  # it was asked for
-        return in_order(work, self.session.idle())
+        return self.session.idle()
+
+    async def _connect_later(
+        self, wait_s: float, namespace: str, auth: dict[str, Any] | None
+    ) -> None:
+        await trio.sleep(wait_s)
+        if not self.session.is_over:
+            work = self._app.on_connect(self, namespace, auth)
+            if work is not None:
+                await work
 
     def accept(self, namespace: str) -> Socket:
         """Let the peer in; the reply goes out before anything that is emitted next."""
         socket = Socket(self, namespace, unguessable_id())
-        self.session.send(outgoing(self._namespaces.accept(namespace, socket.id)))
+        self.session.send(packet(self._namespaces.accept(namespace, socket.id)))
         self._sockets[namespace] = socket
         return socket
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> None:
         """Keep the peer out; the session stays, and it may ask again."""
         self.refusals += 1
-        self.session.send(outgoing(self._namespaces.refuse(namespace, message, data)))
+        self.session.send(packet(self._namespaces.refuse(namespace, message, data)))
 
     def disconnect(self, socket: Socket) -> None:
         """Put a socket out of its namespace."""
-        self.session.send(outgoing(self._namespaces.disconnect(socket.namespace)))
+        self.session.send(packet(self._namespaces.disconnect(socket.namespace)))
         self._forget(socket, DisconnectReason.SERVER_DISCONNECT)
 
     def ask(self, socket: Socket, on_answer: Callable[[list[Any]], None], args: list[Any]) -> int:
@@ -193,7 +193,7 @@ class SocketIOConnection:
         if self._answers is None:
             self._answers = {}
         self._answers[ack_id] = on_answer
-        self.session.send(outgoing(encode(Event(socket.namespace, args, ack_id))))
+        self.session.send(free_event_packet(socket.namespace, args, ack_id))
         return ack_id
 
     def forget(self, ack_id: int) -> None:
@@ -203,7 +203,7 @@ class SocketIOConnection:
             self._answers.pop(ack_id, None)
 
     def on_heartbeat(self, now_s: float) -> None:
-        self._decoder.give_up_late(now_s, ATTACHMENTS_DUE_S)
+        self._decoder.give_up_late(now_s, self._attachments_due_s)
 
     def on_close(self, reason: DisconnectReason) -> None:
         for socket in list(self._sockets.values()):
@@ -211,10 +211,5 @@ class SocketIOConnection:
 
     def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
         del self._sockets[socket.namespace]
-        self._rooms.leave_all(socket)
+        self._adapter.leave_all(socket)
         self._app.on_disconnect(socket, reason)
-
-
-def outgoing(encoded: Encoded) -> Outgoing:
-    """A Socket.IO packet as Engine.IO sends it."""
-    return Outgoing(b"4" + encoded.text, encoded.attachments)

@@ -23,7 +23,7 @@ from mcp.server.session import ServerSession
 from chatd import __version__
 from chatd.answers.mcp.contract import Field, Tool
 from chatd.answers.requests import DatabaseFailed
-from chatd.observe import InternalError, Log, bridge, open_log
+from chatd.observe import InternalError, StreamLog, bridge, open_log
 from chatd.sqlite_mcp.arguments import WrongArgument, input_schema, read_arguments
 from chatd.sqlite_mcp.calls import Calls, Send
 from chatd.sqlite_mcp.handle import DatabaseFile, bound_memory
@@ -52,7 +52,7 @@ def serve(place: DatabaseFile) -> None:
         trio.run(_serve, place, log)
 
 
-async def _serve(place: DatabaseFile, log: Log) -> None:
+async def _serve(place: DatabaseFile, log: StreamLog) -> None:
     is_ending = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_in_time, is_ending)
@@ -79,7 +79,7 @@ async def _end_in_time(is_ending: trio.Event) -> None:
     os._exit(0)
 
 
-def build_server(calls: Calls, log: Log) -> Server[Any]:
+def build_server(calls: Calls, log: StreamLog) -> Server[Any]:
     """The MCP server with the five tools."""
     tools = _Tools(calls, log)
     return Server(
@@ -93,7 +93,7 @@ def build_server(calls: Calls, log: Log) -> Server[Any]:
 @attrs.frozen
 class _Tools:
     _calls: Calls
-    _log: Log
+    _log: StreamLog
 
     async def list(
         self,

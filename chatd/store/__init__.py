@@ -2,38 +2,29 @@
 
 `opening` opens a state directory, `log` is the synchronous write side, `writer` gives it to Trio by
 way of one thread, `readers` answer history from connections of their own, `snapshots` keep what the
-actors were beside the log. `verify`, `backup` and `restore` are for who runs it. Owned here: the
-files and their form. Not known here: who decides records, who is told of them, any log line.
+actors were beside the log. `verify`, `backup` and `restore` are for operators. Owned here: the
+files and their form. Not known here: what decides records, what becomes visible, any log line.
 """
 
 from chatd.chat.commits import (
     CommitFailed,
     CommitOutcome,
     Committed,
-    Conflict,
     FailureCode,
     RecordRefused,
     StoreClosed,
     StoreReadFailed,
 )
-from chatd.store.backup import BackedUp, back_up_store
-from chatd.store.connections import Durability
+from chatd.store.backup import back_up_store
 from chatd.store.damage import Damaged
 from chatd.store.errors import (
-    BackupDamaged,
-    BackupFailed,
-    StoreDamaged,
     StoreDisplaced,
     StoreError,
     StoreLocked,
-    StoreTooNew,
-    StoreTooOld,
-    StoreUnavailable,
 )
 from chatd.store.message_reader import (
     MessageReader,
     Page,
-    QueueCut,
     SearchCursor,
     SearchHit,
     SearchPage,
@@ -43,34 +34,23 @@ from chatd.store.message_reader import (
 )
 from chatd.store.opening import Store, open_store
 from chatd.store.readers import LogReaders
-from chatd.store.recovery import Recovered
-from chatd.store.restore import Restored, restore_store
-from chatd.store.snapshots import PassedOver, PassedOverFor, Snapshot
-from chatd.store.verify import Finding, Verified, verify_store
+from chatd.store.restore import restore_store
+from chatd.store.snapshots import PassedOverFor, Snapshot
+from chatd.store.verify import Verified, verify_store
 from chatd.store.writer import LogWriter
 
 __all__ = [
-    "BackedUp",
-    "BackupDamaged",
-    "BackupFailed",
     "CommitFailed",
     "CommitOutcome",
     "Committed",
-    "Conflict",
     "Damaged",
-    "Durability",
     "FailureCode",
-    "Finding",
     "LogReaders",
     "LogWriter",
     "MessageReader",
     "Page",
-    "PassedOver",
     "PassedOverFor",
-    "QueueCut",
     "RecordRefused",
-    "Recovered",
-    "Restored",
     "SearchCursor",
     "SearchHit",
     "SearchPage",
@@ -79,14 +59,10 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreClosed",
-    "StoreDamaged",
     "StoreDisplaced",
     "StoreError",
     "StoreLocked",
     "StoreReadFailed",
-    "StoreTooNew",
-    "StoreTooOld",
-    "StoreUnavailable",
     "StoredAnswer",
     "Verified",
     "back_up_store",

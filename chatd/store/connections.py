@@ -57,7 +57,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_unused(path: Path) -> sqlite3.Connection:
-    """A connection that reads a file which nobody writes to, as it lies. Raises `sqlite3.Error`.
+    """A connection that reads a file without a writer, as it lies. Raises `sqlite3.Error`.
 
     It takes no lock and makes no file beside it, so that who has the log now is not looked for
     (`log_file.look`), and a WAL is not seen.

@@ -1,11 +1,11 @@
-"""What is broken in a log that can be read otherwise, and how its errors are told.
+"""What is broken in a log that can be read otherwise, and how its errors are worded.
 
 A page of SQLite has no checksum. So a text may be no UTF-8 any more, a number may have become a
-text, a document no JSON. Whoever reads rows gets `BROKEN` for such a text, and passes the one row
-over; a reading that raised would cost all that lies beside it.
+text, a document no JSON. A reader of rows gets `BROKEN` for such a text, and passes the one row
+over; raising would cost all that lies beside it.
 
 `words_of` is how an error of the database becomes a sentence. Its own words may quote a row ("Could
-not decode to UTF-8 column 'content' with text ..."), and content is never told.
+not decode to UTF-8 column 'content' with text ..."), and content must not be shown.
 """
 
 import sqlite3

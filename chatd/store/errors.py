@@ -56,9 +56,9 @@ class BackupDamaged(StoreError):
     exit_code = EXIT_DAMAGED
 
 
-class CommitUntold(StoreError):
-    """A commit ran while a file of the log was away, and was said to have failed. The file is back,
-    so that the log holds it: who decides what is committed has to begin with what the log holds."""
+class FailedCommitFound(StoreError):
+    """A commit ran while a file of the log was away, and was reported as failed. The file is back,
+    so that the log holds it: the actor has to begin again with what the log holds."""
 
 
 class StoreDisplaced(StoreError):

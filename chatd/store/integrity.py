@@ -1,4 +1,4 @@
-"""What must hold of a whole log, each rule as a look for what breaks it (SPEC 5 and 7).
+"""What must hold of a whole log, each rule as a look for what breaks it.
 
 Every row is read, so this takes as long as the log is large; it is for `chatd store verify` and for
 a backup before it is restored. A start looks at samples only (`recovery.probe`).
@@ -25,7 +25,7 @@ from chatd.store.rows import (
 )
 from chatd.store.schema import TEXT_OPTIONS
 
-FAULTS_MAX = 20  # that one rule tells of; what is behind them is hardly read by anybody
+FAULTS_MAX = 20  # that one rule reports
 _EPOCH = re.compile(r"[0-9a-f]{16}")
 
 _NEIGHBOURS = """

@@ -1,16 +1,16 @@
 """One daemon for each state directory: locks that last as long as the store is open.
 
-Whoever takes the directory takes all of these, and the kernel drops them with the process, however
-that ends:
+A process that locks the directory holds all of these, and the kernel drops them with the process,
+however that ends:
 
-- a `flock` on the directory itself, wherever it is moved to, and whoever reaches it by another path
-  or from another network namespace;
+- a `flock` on the directory itself, wherever it is moved to, by whatever path or network namespace
+  a process reaches it;
 - a socket in the abstract namespace, whose name says the path and the directory above it: nothing
   removes that while the process lives, so a second daemon is kept away also where the directory was
   deleted and made anew (Linux alone has these). Any user of the machine may take a name there, so
   that one which another user has, other than root, says nothing, and the other locks hold alone;
 - a `flock` on a file in it, for older versions of chatd, which know no other. It holds the process
-  id, for the sentence to whoever comes second.
+  id, for the error of a second process.
 
 The first two cannot be unlinked; a file that was, is made again (`renew`).
 """
@@ -35,11 +35,11 @@ LOCK_NAME: Final = "lock"
 _LONGEST_PID: Final = 32
 _SOCKET_PREFIX: Final = "\0chatd-state-"
 _PEER: Final = struct.Struct("iII")  # struct ucred: process id, user id, group id
-_ASKED_AT_ONCE: Final = 128  # who asks a socket for its process; nobody ever answers there
+_BACKLOG: Final = 128  # connects that only look up the process; none is accepted
 
 
 class DirectoryLock:
-    """Held from `take` to `release`."""
+    """Held from `acquire` to `release`."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -47,20 +47,20 @@ class DirectoryLock:
         self._file: int | None = None
 
     @classmethod
-    def take(cls, directory: Path) -> "DirectoryLock":
+    def acquire(cls, directory: Path) -> "DirectoryLock":
         """Lock `directory`, or raise `StoreLocked` at once; `OSError` where it cannot be tried."""
         lock = cls(directory)
         try:
-            lock._take_directory()
-            lock._take_name()
-            lock._take_file()
+            lock._lock_directory()
+            lock._lock_name()
+            lock._lock_file()
         except BaseException:
             lock.release()
             raise
         return lock
 
     def release(self) -> None:
-        """Let the next one in. A second call does nothing."""
+        """Release all locks. A second call does nothing."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -70,7 +70,7 @@ class DirectoryLock:
         """Make the file again where it was removed or replaced; whether it was.
 
         Nothing is made where another directory is at the path now. Raises `StoreLocked` where
-        somebody else has taken the new file, `OSError` where there can be none.
+        another process holds the new file, `OSError` where there can be none.
         """
         if self._file is None or self._is_file_at(self._file):
             return False
@@ -78,10 +78,10 @@ class DirectoryLock:
             return False
         old, self._file = self._file, None
         os.close(old)
-        self._take_file()
+        self._lock_file()
         return True
 
-    def _take_directory(self) -> None:
+    def _lock_directory(self) -> None:
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._held.callback(os.close, descriptor)
         self._descriptor = descriptor
@@ -92,7 +92,7 @@ class DirectoryLock:
         except OSError:
             pass  # a network's file system that locks no directories: the others hold
 
-    def _take_name(self) -> None:
+    def _lock_name(self) -> None:
         if sys.platform != "linux":
             return
         name = _socket_name(self._directory)
@@ -107,10 +107,10 @@ class DirectoryLock:
                 if holder is not None and holder.user_id not in (0, os.geteuid()):
                     return
                 raise self._in_use("" if holder is None else holder.shown) from None
-            guard.listen(_ASKED_AT_ONCE)
+            guard.listen(_BACKLOG)
             self._held.callback(os.close, guard.detach())
 
-    def _take_file(self) -> None:
+    def _lock_file(self) -> None:
         descriptor = open_file(self._directory / LOCK_NAME, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,7 +155,7 @@ class DirectoryLock:
 
 
 def _socket_name(directory: Path) -> str:
-    """The same for everybody who means this directory, and for nobody else.
+    """The same for every process that means this directory, and for no other directory.
 
     By its path, as it may be deleted and made anew; and by the directory above it, as containers
     that share the network of the machine have other directories at the same path.
@@ -168,7 +168,7 @@ def _socket_name(directory: Path) -> str:
 
 @attrs.frozen
 class _Holder:
-    """Who has a name: a process, and its user. In another namespace either may be unknown."""
+    """The process that has a name, and its user; in another namespace either may be unknown."""
 
     process_id: int
     user_id: int
@@ -179,13 +179,13 @@ class _Holder:
 
 
 def _holder_of(name: str) -> _Holder | None:
-    """Who has a name in the abstract namespace; None where nobody says so."""
+    """The holder of a name in the abstract namespace; None where it cannot be found out."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.setblocking(False)
         try:
             asking.connect(name)
-            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
         except OSError:
             return None
-    process_id, user_id, _ = _PEER.unpack(told)
+    process_id, user_id, _ = _PEER.unpack(credentials)
     return _Holder(process_id, user_id)

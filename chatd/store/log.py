@@ -26,11 +26,12 @@ from chatd.chat.commits import (
 )
 from chatd.chat.ids import scoped_id
 from chatd.chat.records import Message, MessageStored, Record
+from chatd.store.batch import Batch, Heads
 from chatd.store.damage import PRIMARY_CODE, words_of
-from chatd.store.errors import CommitUntold, StoreDisplaced
+from chatd.store.errors import FailedCommitFound, StoreDisplaced
 from chatd.store.mark import Mark
-from chatd.store.place import Place
-from chatd.store.rows import SELECT_MESSAGES, Batch, Heads, ids_from, message_from_row, uuid_bytes
+from chatd.store.open_files import OpenFiles
+from chatd.store.rows import SELECT_MESSAGES, ids_from, message_from_row, uuid_bytes
 
 Request: TypeAlias = Sequence[Record]
 
@@ -55,36 +56,36 @@ class Log:
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
-        place: Place | None = None,
+        files: OpenFiles | None = None,
         mark: Mark | None = None,
     ) -> None:
         """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`.
 
-        `place` is asked before each commit and after it, before it is told of: what lies in files
-        that nobody finds again was not stored. `mark` notes each commit then.
+        `files` are checked before each commit and after it: records in files that no start would
+        find were not stored. `mark` then notes each commit.
         """
         self._connect = connect
-        self._place = place
+        self._files = files
         self._mark = mark
         self._connection = connect()
         try:
             self._heads = Heads.read(self._connection)
-            if place is not None:
-                place.learn()
+            if files is not None:
+                files.learn()
         except BaseException:
             self._connection.close()
             raise
         self._heads_stale = False
         self._connection_suspect = False
-        self._has_untold = False  # a commit ran, and its files were not found after it
+        self._has_doubtful = False  # a commit ran, and its files were not found after it
 
     def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
         """Commit the requests in one transaction, and say for each what became of it, in order.
 
-        A request of no records writes nothing new, and asks the disk all the same: it is written
-        to and synced. Raises `CommitFailed` when the disk failed: then nothing of any request was
-        written; but see `CommitFailed.is_displaced`. `CommitUntold` where such a one is found
-        again: then this log is done with.
+        A request of no records writes nothing new, and tests the disk: it is written to and synced.
+        Raises `CommitFailed` when the disk failed: then nothing of any request was written; but see
+        `CommitFailed.is_displaced`. `FailedCommitFound` where such a one is found again: then this
+        log is done with.
         """
         with self._or_taken_back():
             try:
@@ -101,23 +102,23 @@ class Log:
         and what else the job raises as it is; then nothing of it was written.
         """
         with self._or_taken_back():
-            if self._place is not None:
-                self._place.require_all()
+            if self._files is not None:
+                self._files.require_all()
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
             self._connection.execute("COMMIT")
             return result
 
     def close(self) -> None:
-        """Close the connection; SQLite brings the WAL into the file if nobody else has it open.
+        """Close the connection; SQLite brings the WAL into the file where no other has it open.
 
         Not where something is missing in either: the next start has to find them as they are.
         """
-        if self._place is not None:
-            if self._place.is_cut:
-                self._place.left_open.append(self._connection)
+        if self._files is not None:
+            if self._files.is_cut:
+                self._files.left_open.append(self._connection)
                 return
-            self._place.forget()
+            self._files.forget()
         self._connection.close()
 
     def _commit_together(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
@@ -187,10 +188,10 @@ class Log:
         try:
             self._make_ready()
             yield
-            if self._place is not None:
-                self._has_untold = True
-                self._place.require_whole()
-                self._has_untold = False
+            if self._files is not None:
+                self._has_doubtful = True
+                self._files.require_whole()
+                self._has_doubtful = False
         except sqlite3.Error as error:
             code = failure_code(error)
             self._take_back(trusted=code is FailureCode.STORAGE_FULL)
@@ -210,10 +211,10 @@ class Log:
             self._mark.note(heads.position, heads.messages, len(heads.room_ids))
 
     def _make_ready(self) -> None:
-        if self._place is not None:  # what is removed before a commit leaves none behind
-            self._place.require_whole()
-            if self._has_untold:
-                raise CommitUntold("The log holds a commit that was said to have failed.")
+        if self._files is not None:  # what is removed before a commit leaves none behind
+            self._files.require_whole()
+            if self._has_doubtful:
+                raise FailedCommitFound("The log holds a commit that was reported as failed.")
         if self._connection_suspect:
             # The new one is opened before the old one goes: while one is open, SQLite does not
             # recover the WAL anew, which could bring back a commit that we said had failed.
@@ -222,8 +223,8 @@ class Log:
             self._connection_suspect = False
             self._heads_stale = True
             old.close()
-            if self._place is not None:
-                self._place.learn()
+            if self._files is not None:
+                self._files.learn()
         if self._heads_stale:
             self._heads = Heads.read(self._connection)
             self._heads_stale = False
@@ -243,7 +244,7 @@ class Log:
 
 
 def failure_code(error: sqlite3.Error) -> FailureCode:
-    """What a sender is told of an error of the database."""
+    """The code that a sender gets for an error of the database."""
     code = getattr(error, "sqlite_errorcode", 0)
     if code & PRIMARY_CODE == sqlite3.SQLITE_FULL:
         return FailureCode.STORAGE_FULL

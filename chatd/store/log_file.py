@@ -35,16 +35,16 @@ _UNAVAILABLE = frozenset(
 
 
 def wal_of(path: Path) -> Path:
-    """The write-ahead log of a log; SQLite removes it when the last one who has it open leaves."""
+    """The write-ahead log of a log; SQLite removes it when its last user leaves."""
     return path.with_name(f"{path.name}-wal")
 
 
 def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
     """Ask `question` in one view of the log, whether a daemon has it open or not.
 
-    Where there is no WAL nobody has, and the file is read as it lies: nothing is made beside it,
-    which a daemon of another user could not open. Should a daemon come meanwhile, the question is
-    asked again by way of the WAL. Changes nothing. Raises what the question raises.
+    Without a WAL no process has it open, and the file is read as it lies. Nothing is made beside
+    it, which a daemon of another user could not open. Should a daemon start meanwhile, the question
+    is asked again by way of the WAL. Changes nothing. Raises what the question raises.
     """
     if not wal_of(path).exists():
         before = _traces(path)

@@ -33,7 +33,7 @@ NEWEST = """
     SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq DESC
 """
-# Which messages have an id, without a look at what they hold, the time of which would tell of it.
+# Which messages have an id, without reading what they hold: the time that takes would reveal it.
 _PLACES = """
     SELECT m.position, r.connection_id
     FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id)
@@ -108,7 +108,7 @@ def read_undelivered(
     places = [
         MessagePlace(uuid_text(message_id), room, seq, author)
         for message_id, room, seq, author in rows
-        if is_uuid(message_id) and isinstance(author, str)  # else nobody hears of its delivery
+        if is_uuid(message_id) and isinstance(author, str)  # else its delivery is not known
     ]
     return tuple(places[::-1])
 

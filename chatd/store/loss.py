@@ -1,11 +1,11 @@
 """Whether a log has lost its end: it is compared with what knows how far it was.
 
-Proof is the mark beside the log (`mark`), which tells of every commit up to the last instants, and
+Proof is the mark beside the log (`mark`), which notes every commit up to the last instants, and
 a whole snapshot, whose position was committed before it was written. Both say "at least": a log may
 have been further still. What is intended leaves no proof behind: a restore moves the mark and the
-snapshots away with the log that they tell of.
+snapshots away with the log that they belong to.
 
-Values in, values out: who looks (`opening`, `verify`) says what it found.
+Values in, values out: the callers (`opening`, `verify`) pass what they found.
 """
 
 import enum
@@ -70,7 +70,7 @@ class Loss:
         return "at least " + missing_words(self.records or 0, self.messages or 0)
 
     def found_at(self, at_ms: int) -> FoundLoss:
-        """What the mark keeps of it, for whoever asks later."""
+        """What the mark keeps of it."""
         return FoundLoss(self.records or 0, self.messages or 0, at_ms)
 
 

@@ -1,9 +1,9 @@
-"""The high-water mark: how far the log has come, told by a file beside it.
+"""The high-water mark: how far the log has come, in a file beside it.
 
 A log that lost its end looks like a whole one: without its WAL, or as an older copy, it is sound,
 and shorter. So what was committed is noted apart, where the same accident hardly reaches: after
 each commit one `pwrite` of some bytes, which survives a killed process. It is synced with the
-snapshots only, and never in a commit: after a cut of power it may tell of less than there is.
+snapshots only, and never in a commit: after a cut of power it may note less than there is.
 
 **It may lag, and never leads**: it is written once the commit is durable. So a mark that is further
 than the log proves a loss, and one that is not proves nothing.

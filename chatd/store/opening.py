@@ -1,77 +1,41 @@
-"""Opening a state directory: from a path to a store that is locked, checked and up to date.
-
-A new log is made under another name and renamed, so that a log is whole or absent: an empty file
-under its name is damage, not a beginning. A start after `kill -9` is an ordinary start: SQLite
-takes up the WAL by itself, and the newest whole snapshot is brought forward by the log.
-"""
+"""Opening a state directory: from a path to a store that is locked, checked and up to date."""
 
 import contextlib
-import os
 import sqlite3
 import threading
 from pathlib import Path
 
-import attrs
 import trio
 
 from chatd.chat.commits import StoreClosed
 from chatd.files import sync_directory
-from chatd.observe.clock import wall_ms
-from chatd.store import schema
-from chatd.store.connections import Durability, connect_to_create, connect_to_write
-from chatd.store.damage import Damaged
+from chatd.observe.clock import Clock
+from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
 from chatd.store.log_file import (
     LOG_NAME,
     explained,
-    require_known_form,
-    require_whole_or_absent,
     unavailable,
 )
-from chatd.store.loss import Loss, LossKind, find_loss
-from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
-from chatd.store.place import Place
+from chatd.store.mark import MARK_NAME
+from chatd.store.open_files import OpenFiles
+from chatd.store.preparation import PreparedLog, prepare_log
 from chatd.store.reader_pool import ReaderPool, Witness
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import (
     Recovered,
-    SnapshotOfMembers,
-    probe,
-    read_epoch,
-    read_position,
     recover,
 )
-from chatd.store.replacement import put_in_place
 from chatd.store.snapshots import (
-    MEMBERS,
-    FoundSnapshot,
-    PassedOver,
-    PassedOverFor,
     Snapshot,
-    furthest_of_any,
-    newest_snapshot,
-    put_aside,
     write_snapshot,
 )
 from chatd.store.writer import LogWriter
 
 READER_THREADS = 4  # reads of history at once; more wait their turn
 SEARCH_THREADS = 2  # searches at once
-_UNFINISHED_NAME = f"{LOG_NAME}.new"
-
-
-@attrs.frozen
-class _Opened:
-    """What the log was found to be."""
-
-    epoch: str
-    recovered: Recovered
-    found: FoundSnapshot
-    damaged: tuple[Damaged, ...]
-    loss: Loss | None
-    mark: Mark
 
 
 class Store:
@@ -85,20 +49,20 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, durability: Durability, lock: DirectoryLock, opened: _Opened
+        self, path: Path, durability: Durability, lock: DirectoryLock, prepared: PreparedLog
     ) -> None:
         self.path = path
-        self.epoch = opened.epoch
-        self.recovered = opened.recovered
-        self.snapshot = opened.found.snapshot
-        self.passed_over = opened.found.passed_over
-        self.loss = opened.loss
-        self.damaged = opened.damaged
-        self._place = Place(path)
-        self._mark = opened.mark
+        self.epoch = prepared.epoch
+        self.recovered = prepared.recovered
+        self.snapshot = prepared.found.snapshot
+        self.passed_over = prepared.found.passed_over
+        self.loss = prepared.loss
+        self.damaged = prepared.damaged
+        self._files = OpenFiles(path)
+        self._mark = prepared.mark
         self.readers = LogReaders(
-            ReaderPool(path, READER_THREADS, self._place),
-            ReaderPool(path, SEARCH_THREADS, self._place),
+            ReaderPool(path, READER_THREADS, self._files),
+            ReaderPool(path, SEARCH_THREADS, self._files),
             self._index_until,
         )
         self._durability = durability
@@ -133,10 +97,10 @@ class Store:
         Raises `StoreUnavailable`, `StoreDamaged` or `StoreDisplaced`.
         """
         with explained(self.path):
-            return Log(self._connect, self._place, self._mark)
+            return Log(self._connect, self._files, self._mark)
 
     def _connect(self) -> sqlite3.Connection:
-        self._place.require()
+        self._files.require()
         return connect_to_write(self.path, self._durability)
 
     async def _index_until(self, until_s: float) -> None:
@@ -148,7 +112,7 @@ class Store:
         """Make the files of the lock and of the mark again where somebody removed them; the names
         of those. Blocks.
 
-        Raises `StoreLocked` where somebody else has taken the lock meanwhile, and `OSError`.
+        Raises `StoreLocked` where another process has taken the lock meanwhile, and `OSError`.
         """
         renewed: list[str] = []
         if self._closed:
@@ -161,9 +125,9 @@ class Store:
 
     @property
     def is_cut(self) -> bool:
-        """Whether somebody has cut or overwritten the log under this process, which then must end
-        without a last word of SQLite's (`chatd.store.place`)."""
-        return self._place.is_cut
+        """Whether the log was cut or overwritten under this process, which then must end without
+        letting SQLite close the log (`chatd.store.open_files`)."""
+        return self._files.is_cut
 
     def write_snapshot(self, snapshot: Snapshot) -> Path:
         """Write a snapshot of the actors, of this log (`epoch`), and return its path.
@@ -177,7 +141,7 @@ class Store:
         if snapshot.epoch != self.epoch:
             raise ValueError(f"a snapshot of the log {snapshot.epoch}, not of {self.epoch}")
         with self._writing_snapshot:
-            self._place.require()
+            self._files.require()
             self._mark.sync()
             return write_snapshot(self.path.parent, snapshot)
 
@@ -206,7 +170,7 @@ class Store:
         return True
 
 
-def open_store(directory: Path, durability: str) -> Store:
+def open_store(directory: Path, durability: str, clock: Clock | None = None) -> Store:
     """Open the state directory, which is made where there is none, with the log in it.
 
     `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
@@ -215,113 +179,20 @@ def open_store(directory: Path, durability: str) -> Store:
     Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew` or `StoreDamaged`, and leaves the files
     as they are.
     """
-    level = Durability(durability)
+    level, now_ms = Durability(durability), (clock or Clock()).wall_ms()
     try:
         make_directory(directory)
-        lock = DirectoryLock.take(directory)
+        lock = DirectoryLock.acquire(directory)
     except OSError as error:
         raise unavailable(directory, error) from error
     path = directory / LOG_NAME
     try:
         with explained(path):
-            opened = _open(directory, level)
-            return Store(path, level, lock, opened)
+            prepared = prepare_log(directory, level, now_ms)
+            return Store(path, level, lock, prepared)
     except BaseException:
         lock.release()
         raise
-
-
-def _open(directory: Path, level: Durability) -> _Opened:
-    """Look at the log, and have it ready. The directory is locked."""
-    path = directory / LOG_NAME
-    put_in_place(directory)
-    require_whole_or_absent(path)
-    noted, passed_over = _noted(directory)
-    marked = None if noted is None else noted.reached
-    loss = None
-    if not path.exists():
-        loss = find_loss(None, marked, furthest_of_any(directory))
-        _create(directory)
-        marked = None
-    with contextlib.closing(connect_to_write(path, level)) as connection:
-        schema.migrate(connection, require_known_form(connection, path))
-        damaged = probe(connection)
-        epoch = read_epoch(connection)
-        found = newest_snapshot(directory, epoch, read_position(connection))
-        recovered = recover(connection, _base(found))
-        reached = recovered.reached(epoch)
-        if marked is not None and noted is not None:
-            marked = noted.reached_by(epoch)
-        loss = loss or find_loss(reached, marked, found.ahead)
-        mark = _go_on(directory, connection, noted, reached, loss)
-    put_aside(directory, found.passed_over)
-    return _Opened(
-        mark.epoch,
-        recovered,
-        _for_actors(found, passed_over),
-        (*damaged, *recovered.damaged),
-        loss,
-        mark,
-    )
-
-
-def _noted(directory: Path) -> tuple[Noted | None, tuple[PassedOver, ...]]:
-    try:
-        return read_mark(directory), ()
-    except MarkDamagedError:
-        return None, (PassedOver(MARK_NAME, PassedOverFor.DAMAGED),)
-
-
-def _go_on(
-    directory: Path,
-    connection: sqlite3.Connection,
-    noted: Noted | None,
-    reached: Reached,
-    loss: Loss | None,
-) -> Mark:
-    """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
-    records take the places of those that clients may know.
-
-    The mark is in step with it last. Cut off before that, at whatever moment, the next start tells
-    of the same loss: the mark holds the proof under the epoch that the log has, and beside it under
-    the one that it is about to get. What is missing of another log is not known anyway.
-    """
-    write = 0 if noted is None else noted.write
-    found = None if noted is None else noted.loss
-    if loss is None:
-        if noted is not None and noted.reached.epoch != reached.epoch:
-            found = None  # it tells of the log that was here before
-        return Mark(directory, Noted(reached, found, write))
-    found = loss.found_at(wall_ms())
-    if loss.kind is not LossKind.GONE:
-        epoch = schema.another_epoch(connection)
-        if loss.kind is LossKind.END:
-            messages = reached.messages + (loss.messages or 0)
-            proven = attrs.evolve(reached, position=loss.reached, messages=messages)
-            for named in (proven, attrs.evolve(proven, epoch=epoch)):
-                mark = Mark(directory, Noted(named, None, write))
-                with contextlib.closing(mark):
-                    mark.sync()
-                write += 1
-        schema.name_anew(connection, epoch)
-        reached = attrs.evolve(reached, epoch=epoch)
-    return Mark(directory, Noted(reached, found, write))
-
-
-def _base(found: FoundSnapshot) -> SnapshotOfMembers | None:
-    snapshot = found.snapshot
-    if snapshot is None or MEMBERS not in snapshot.parts:
-        return None
-    return SnapshotOfMembers(snapshot.position, snapshot.members)
-
-
-def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> FoundSnapshot:
-    """What is left for the actors: the members are in `Recovered`, and newer there."""
-    found = attrs.evolve(found, passed_over=(*passed_over, *found.passed_over))
-    if found.snapshot is None:
-        return found
-    parts = {name: part for name, part in found.snapshot.parts.items() if name != MEMBERS}
-    return attrs.evolve(found, snapshot=attrs.evolve(found.snapshot, parts=parts))
 
 
 def make_directory(directory: Path) -> None:
@@ -330,15 +201,3 @@ def make_directory(directory: Path) -> None:
         return
     directory.mkdir(mode=0o700, parents=True)
     sync_directory(directory.parent)
-
-
-def _create(directory: Path) -> None:
-    unfinished = directory / _UNFINISHED_NAME
-    for leftover in (unfinished, directory / f"{_UNFINISHED_NAME}-journal"):
-        leftover.unlink(missing_ok=True)
-    # Made by us, for its mode: SQLite gives the WAL that of the file.
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    with contextlib.closing(connect_to_create(unfinished)) as connection:
-        schema.create(connection, wall_ms())
-    unfinished.rename(directory / LOG_NAME)
-    sync_directory(directory)

@@ -14,7 +14,7 @@ from chatd.chat.commits import StoreClosed, StoreReadFailed
 from chatd.store.connections import connect_to_read
 from chatd.store.damage import WRONG_VALUE, Damaged, is_corrupt, words_of
 from chatd.store.errors import StoreDisplaced
-from chatd.store.place import Place
+from chatd.store.open_files import OpenFiles
 
 _T = TypeVar("_T")
 
@@ -38,11 +38,11 @@ class ReaderPool:
     `witness` may be set at any time.
     """
 
-    def __init__(self, path: Path, threads: int, place: Place | None = None) -> None:
-        """`place`: a new connection is made to the log that is open, and to no other."""
+    def __init__(self, path: Path, threads: int, files: OpenFiles | None = None) -> None:
+        """`files`: a new connection is made to the log that is open, and to no other."""
         self.witness: Witness | None = None
         self._path = path
-        self._place = place
+        self._files = files
         self._limiter = trio.CapacityLimiter(threads)
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -71,7 +71,7 @@ class ReaderPool:
                 raise
             try:
                 connection.execute("COMMIT")
-            except sqlite3.Error:  # it tells once more of damage that was passed over
+            except sqlite3.Error:  # damage that was passed over is raised once more
                 connection.close()
             else:
                 self._release(connection)
@@ -82,7 +82,7 @@ class ReaderPool:
                 ask, limiter=self._limiter, abandon_on_cancel=False
             )
         except (UnicodeEncodeError, OverflowError):
-            raise  # of what was asked for: nothing that is read raises them
+            raise  # of the arguments: nothing that is read raises them
         except (sqlite3.Error, *WRONG_VALUE, StoreDisplaced) as error:
             words = str(error) if isinstance(error, StoreDisplaced) else words_of(error)
             is_damage = is_corrupt(error) or isinstance(error, WRONG_VALUE)
@@ -97,8 +97,8 @@ class ReaderPool:
             return self._idle.pop()
         except IndexError:
             pass
-        if self._place is not None:
-            self._place.require()
+        if self._files is not None:
+            self._files.require()
         return connect_to_read(self._path)
 
     def _release(self, connection: sqlite3.Connection) -> None:

@@ -44,6 +44,7 @@ class LogReaders(MessageReader):
         *,
         page_bytes: int = pages.PAGE_BYTES,
         search_s: float = search.SEARCH_S,
+        shown_damaged_max: int = SHOWN_DAMAGED_MAX,
     ) -> None:
         """`index_until` brings the index forward until a time of Trio's clock at most.
 
@@ -54,6 +55,7 @@ class LogReaders(MessageReader):
         self._index_until = index_until
         self._page_bytes = page_bytes
         self._search_s = search_s
+        self._shown_damaged_max = shown_damaged_max
         # Of damaged messages, whose id may be in no index: room and seq by the id that was shown.
         self._shown_damaged: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
@@ -188,12 +190,12 @@ class LogReaders(MessageReader):
         self._search_pool.close()
 
     def _report(self, messages: Iterable[Message]) -> None:
-        """Tell the witness of damaged messages, and remember by which id they are shown."""
+        """Report damaged messages to the witness, and remember by which id they are shown."""
         for message in messages:
             if not message.is_damaged:
                 continue
             self._shown_damaged[message.message_id] = message.connection_id, message.seq
-            if len(self._shown_damaged) > SHOWN_DAMAGED_MAX:
+            if len(self._shown_damaged) > self._shown_damaged_max:
                 self._shown_damaged.popitem(last=False)
             if self.witness is not None:
                 self.witness.damaged(Damaged("messages", message.connection_id, message.seq))

@@ -125,7 +125,7 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
         for row in connection.execute(_OPEN_ANSWERS):
             if _is_whole(row):
                 open_answers.append(_open_answer(row))
-            else:  # nobody can be told of its end: it stays open
+            else:  # it cannot be ended, and stays open
                 damaged.append(Damaged("answers", row[2]))
     return Recovered(
         rooms,
@@ -191,8 +191,8 @@ def _read_members(
 
 
 def _fallen_out(away_seq: object, last_seq: int) -> Queue:
-    """For a queue that cannot be read: the member is told that all it may have been owed fell out,
-    and finds that in the history."""
+    """For a queue that cannot be read: all that the member may have been owed counts as fallen
+    out, and is in the history."""
     seen = away_seq if isinstance(away_seq, int) and 0 <= away_seq <= last_seq else last_seq
     return Queue(seen, 0, (), (1, seen) if seen else None)
 

@@ -1,12 +1,12 @@
 """Putting a restored log in the place of the old one, so that a crash leaves either, never none.
 
 A restored log that is complete has a name of its own (`log.sqlite3.restored-TIME`). From the moment
-when it has it, it is the log: whoever holds the directory's lock next, a restore or a start, brings
+when it has it, it is the log: the next holder of the directory's lock, a restore or a start, brings
 the old files aside and gives it the log's name, as often as that is cut off on the way. The old
 files go into `replaced-TIME`, and are never deleted.
 
 The old WAL must be gone before the new log has its name: SQLite would play it into it. The mark
-tells of the old log, and goes with it: what is intended is no loss.
+belongs to the old log, and goes with it: what is intended is no loss.
 """
 
 import datetime

@@ -1,8 +1,8 @@
 """`chatd store restore`: a backup becomes the log of a state directory in which no daemon runs.
 
-It is copied, checked in full and given a new epoch before anything else is touched. The epoch tells
-clients that what they know is of another log (SPEC 4, `reset`), and that the snapshots which are
-there are not of this one. The position goes on from the backup's.
+It is copied, checked in full and given a new epoch before anything else is touched. By the epoch
+clients see that what they know is of another log (`reset` in docs/protocol, "History"), and a start
+that the snapshots which are there are not of this one. The position goes on from the backup's.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def restore_store(directory: Path, backup: Path, now_ms: int) -> Restored:
         raise BackupFailed(f"There is no backup at {backup}.")
     with explained(directory):
         make_directory(directory)
-        lock = DirectoryLock.take(directory)
+        lock = DirectoryLock.acquire(directory)
         try:
             put_in_place(directory)  # an earlier restore may have been cut off
             restored = restored_path(directory, now_ms)
@@ -102,7 +102,7 @@ def _damaged(backup: Path, what: str) -> BackupDamaged:
 
 
 def _hand_over(directory: Path, *made: Path) -> None:
-    """What root made belongs to the directory's owner, who the daemon runs as."""
+    """Give what root made to the directory's owner, the user of the daemon."""
     if os.geteuid() == 0:
         owner = directory.stat()
         for path in made:

@@ -1,32 +1,15 @@
-"""Records as rows: the only place that knows both.
+"""What a row of the log says, as values: messages, ids, the queues of members."""
 
-A `Batch` collects the rows of many records by table, so that each table is written by one
-`executemany`; what becomes of a member in one batch is written once, as its last record has it.
-The order between tables does not matter: a `Delivered` marks a message that is there already or in
-the same batch, and messages go first.
-"""
-
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import Any, TypeAlias, TypeVar
 
-import attrs
 import orjson
 
-from chatd.chat.commits import RecordRefused
-from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS, scoped_id
+from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import (
-    AnswerClosed,
-    AnswerOpened,
-    Delivered,
-    MemberKept,
-    MemberRemoved,
     Message,
-    MessageRead,
-    MessageStored,
-    Record,
 )
 from chatd.chat.rendering import DAMAGED_SENTENCE
 
@@ -40,48 +23,13 @@ SELECT_MESSAGES = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
     WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
 """
-# The last seq of a room `r` that was ever given, be it that retention removed its message.
+# The last seq of a room `r` that was ever given, whether its message is still there or not.
 LAST_SEQ = """
     max(r.forgotten_seq,
         coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
 """
 SELECT_HEADS = f"SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq FROM rooms r"
 QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
-
-_INSERT_ROOM = "INSERT INTO rooms (connection_id, room_id) VALUES (?, ?)"
-_INSERT_MESSAGE = """
-    INSERT INTO messages (position, room_id, seq, message_id, thread_id, timestamp_ms,
-                          user_id, name, context, content, reply_to, answer)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_OPEN_ANSWER = """
-    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
-_KEEP_QUESTION = "UPDATE answers SET is_to_read = 0 WHERE question_id = ?"
-_FORGET_TALK = "DELETE FROM answers WHERE question_id = ? AND is_to_read"
-_CLOSE_ANSWER = """
-    UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0 WHERE question_id = ?
-"""
-# Parameter 10: the user was removed and came again in this batch. A first joining stands else.
-_PUT_MEMBER = """
-    INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
-                         away_seq, away_ms, gaps, fallen)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT DO UPDATE SET
-        joined_ms = CASE WHEN is_member AND NOT ?10 THEN joined_ms ELSE excluded.joined_ms END,
-        position = excluded.position, is_member = excluded.is_member,
-        away_seq = excluded.away_seq, away_ms = excluded.away_ms,
-        gaps = excluded.gaps, fallen = excluded.fallen
-"""
-_MARK_DELIVERED = """
-    UPDATE messages SET delivered_by = ?, delivered_ms = ?
-    WHERE room_id = ? AND seq = ? AND delivered_by IS NULL
-"""
-_SET_POSITION = "UPDATE meta SET position = ?"
-
-_SET_HAS_SCOPED = "UPDATE meta SET has_scoped_ids = 1"
-_HAS_ID = "SELECT 1 FROM messages WHERE message_id = ?"
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
@@ -108,7 +56,7 @@ def uuid_text(raw: bytes) -> str:
 
 
 def ids_from(key: bytes) -> tuple[bytes, bytes]:
-    """The first and the last key that this id may have, be it with a scope."""
+    """The first and the last key that this id may have, with or without a scope."""
     return key, key + b"\xff" * SCOPE_BYTES
 
 
@@ -193,7 +141,7 @@ def damaged_message(connection_id: str, seq: int) -> Message:
 
 
 def _stand_in_id(connection_id: str, seq: int) -> str:
-    """An id for a message whose own cannot be read: always the same, and nobody else's."""
+    """An id for a message whose own cannot be read: always the same, and no other message's."""
     place = f"{connection_id}\0{seq}".encode()
     return uuid_text(blake2b(place, digest_size=16, person=b"chatd damaged").digest())
 
@@ -203,7 +151,7 @@ def _if_is(kind: type[_T], value: object) -> _T | None:
 
 
 def is_uuid(value: object) -> bool:
-    """Whether it is the bytes of an id, be it with a scope."""
+    """Whether it is the bytes of an id, with or without a scope."""
     return value.__class__ is bytes and len(value) in ID_LENGTHS
 
 
@@ -245,13 +193,13 @@ def queue_from_fields(
     if away_seq is None and not away_ms and not gaps and fallen is None:
         return PRESENT  # one for all: most members are in their room
     try:
-        told: tuple[int, int] | None = None
+        fallen_out: tuple[int, int] | None = None
         if fallen is not None:
-            told = (fallen[0], fallen[1])
-        queue = Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), told)
+            fallen_out = (fallen[0], fallen[1])
+        queue = Queue(away_seq, away_ms, tuple(Gap(*gap) for gap in gaps), fallen_out)
     except (TypeError, IndexError, KeyError):
         raise ValueError("not the queue of a member") from None
-    numbers = [away_seq or 0, away_ms, *(told or ())]
+    numbers = [away_seq or 0, away_ms, *(fallen_out or ())]
     numbers += [number for gap in queue.gaps for number in (gap.first, gap.last, gap.since_ms)]
     if not all(type(number) is int for number in numbers):
         raise ValueError("not made of whole numbers")
@@ -266,227 +214,3 @@ def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | 
         orjson.loads(gaps),
         None if fallen is None else orjson.loads(fallen),
     )
-
-
-@attrs.define
-class Heads:
-    """Where the log ends: the last position, the number of each room and its last seq.
-
-    `messages` is how many were ever stored, be it that retention removed some: the sum of those.
-    `has_scoped`: a message has, or had, an id with a scope (`chatd.chat.ids`).
-    """
-
-    position: int
-    room_ids: dict[str, int]
-    last_seqs: dict[str, int]
-    messages: int
-    has_scoped: bool
-
-    @classmethod
-    def read(cls, connection: sqlite3.Connection) -> "Heads":
-        """The heads as they are on disk: one look-up in an index for each room."""
-        [(position, has_scoped)] = connection.execute("SELECT position, has_scoped_ids FROM meta")
-        room_ids: dict[str, int] = {}
-        last_seqs: dict[str, int] = {}
-        for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
-            room_ids[connection_id] = room_id
-            last_seqs[connection_id] = last_seq
-        return cls(position, room_ids, last_seqs, sum(last_seqs.values()), bool(has_scoped))
-
-    def advance(self, batch: "Batch") -> None:
-        """Take over what `batch` has written."""
-        self.position = batch.position
-        self.room_ids.update(batch.new_rooms)
-        for room, seq in batch.last_seqs.items():
-            self.messages += seq - self.last_seqs.get(room, 0)
-        self.last_seqs.update(batch.last_seqs)
-        self.has_scoped = self.has_scoped or batch.has_scoped
-
-
-class _MemberRow:
-    """What becomes of a member in one batch. Slots: one for each member in it.
-
-    `queue` is None where it is removed; `joined_anew` where it was removed before it came again.
-    """
-
-    __slots__ = ("joined_anew", "joined_ms", "position", "queue")
-
-    def __init__(
-        self, position: int, queue: Queue | None, joined_ms: int, joined_anew: bool
-    ) -> None:
-        self.position = position
-        self.queue = queue
-        self.joined_ms = joined_ms
-        self.joined_anew = joined_anew
-
-    def parameters(self, room_id: int, user_id: str) -> tuple[object, ...]:
-        queue = PRESENT if self.queue is None else self.queue
-        away_seq, away_ms, gaps, fallen = queue_fields(queue)
-        return (
-            room_id,
-            user_id,
-            self.position,
-            self.joined_ms,
-            self.queue is not None,
-            away_seq,
-            away_ms,
-            orjson.dumps(gaps).decode() if gaps else "[]",
-            None if fallen is None else orjson.dumps(fallen).decode(),
-            self.joined_anew,
-        )
-
-
-class Batch:
-    """Rows by table, with positions and room numbers that continue `heads` without changing it.
-
-    Written by hand with slots: one is made for each transaction.
-    """
-
-    __slots__ = (
-        "_closed",
-        "_delivered",
-        "_heads",
-        "_members",
-        "_messages",
-        "_opened",
-        "_questions",
-        "_talk",
-        "_twins",
-        "has_scoped",
-        "last_seqs",
-        "new_rooms",
-        "position",
-    )
-
-    def __init__(self, heads: Heads) -> None:
-        self._heads = heads
-        self.position = heads.position
-        self.new_rooms: dict[str, int] = {}
-        self.last_seqs: dict[str, int] = {}
-        self.has_scoped = False
-        self._twins: list[bytes] = []  # ids that would make two of one in a room
-        self._messages: list[tuple[object, ...]] = []
-        self._members: dict[tuple[int, str], _MemberRow] = {}
-        self._delivered: list[tuple[object, ...]] = []
-        self._opened: list[tuple[object, ...]] = []
-        self._questions: list[tuple[object, ...]] = []
-        self._talk: list[tuple[object, ...]] = []
-        self._closed: list[tuple[object, ...]] = []
-
-    def add(self, records: Iterable[Record]) -> None:
-        """Take in records, in order. Raises `RecordRefused` or `ValueError` where one cannot be."""
-        for record in records:
-            self.position += 1
-            match record:
-                case MessageStored():
-                    self._add_message(record.message)
-                case MemberKept(connection_id, user_id, queue, at_ms):
-                    self._keep_member((self._room_id(connection_id), user_id), queue, at_ms)
-                case MemberRemoved(connection_id, user_id):
-                    key = (self._room_id(connection_id), user_id)
-                    self._members[key] = _MemberRow(self.position, None, 0, joined_anew=False)
-                case Delivered(connection_id, seq, by, at_ms):
-                    self._delivered.append((by, at_ms, self._room_id(connection_id), seq))
-                case AnswerOpened(answer):
-                    self._opened.append(
-                        (
-                            uuid_bytes(answer.question_id),
-                            uuid_bytes(answer.answer_id),
-                            self._room_id(answer.connection_id),
-                            answer.user_id,
-                            None if answer.thread_id is None else uuid_bytes(answer.thread_id),
-                            answer.opened_ms,
-                            answer.is_to_read,
-                        )
-                    )
-                case MessageRead(_, question_id, _, is_question):
-                    read = self._questions if is_question else self._talk
-                    read.append((uuid_bytes(question_id),))
-                case AnswerClosed(_, question_id, answer_id, state):
-                    self._closed.append((state, uuid_bytes(answer_id), uuid_bytes(question_id)))
-                case _:
-                    assert_never(record)
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Run the statements, inside of the transaction that the caller has begun. Raises
-        `RecordRefused` where a room has a message of the same id with its scope."""
-        for twin in self._twins:
-            if connection.execute(_HAS_ID, (twin,)).fetchone() is not None:
-                raise RecordRefused("A message of this id is in the room, with its scope.")
-        if self.has_scoped and not self._heads.has_scoped:
-            connection.execute(_SET_HAS_SCOPED)
-        if self.new_rooms:
-            connection.executemany(_INSERT_ROOM, self.new_rooms.items())
-        if self._messages:
-            connection.executemany(_INSERT_MESSAGE, self._messages)
-        if self._members:
-            rows = [row.parameters(*key) for key, row in self._members.items()]
-            connection.executemany(_PUT_MEMBER, rows)
-        if self._delivered:
-            connection.executemany(_MARK_DELIVERED, self._delivered)
-        if self._opened:
-            connection.executemany(_OPEN_ANSWER, self._opened)
-        if self._questions:
-            connection.executemany(_KEEP_QUESTION, self._questions)
-        if self._talk:
-            connection.executemany(_FORGET_TALK, self._talk)
-        if self._closed:
-            connection.executemany(_CLOSE_ANSWER, self._closed)
-        if self.position == self._heads.position:
-            # Nothing to write, which asks whether the disk takes anything. SQLite leaves a page
-            # alone whose bytes stay the same, so that they are changed there and back.
-            connection.execute(_SET_POSITION, (self.position + 1,))
-        connection.execute(_SET_POSITION, (self.position,))
-
-    def _keep_member(self, key: tuple[int, str], queue: Queue, at_ms: int) -> None:
-        known = self._members.get(key)
-        if known is None:
-            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=False)
-        elif known.queue is None:
-            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=True)
-        else:
-            known.position, known.queue = self.position, queue
-
-    def _add_message(self, message: Message) -> None:
-        connection_id = message.connection_id
-        room_id = self._room_id(connection_id)
-        last_seq = self.last_seqs.get(connection_id)
-        if last_seq is None:
-            last_seq = self._heads.last_seqs.get(connection_id, 0)
-        if message.seq != last_seq + 1:
-            raise RecordRefused(
-                f"A message with seq {message.seq} does not follow on seq {last_seq} of its room."
-            )
-        self.last_seqs[connection_id] = message.seq
-        thread_id, reply_to = message.thread_id, message.reply_to
-        message_key = uuid_bytes(message.message_id)
-        if len(message_key) > ID_LENGTHS[0]:
-            self.has_scoped = True
-        elif self._heads.has_scoped:
-            self._twins.append(uuid_bytes(scoped_id(message.message_id, connection_id)))
-        self._messages.append(
-            (
-                self.position,
-                room_id,
-                message.seq,
-                message_key,
-                None if thread_id is None else uuid_bytes(thread_id),
-                message.timestamp_ms,
-                message.user_id,
-                message.name,
-                message.context,
-                message.content,
-                None if reply_to is None else uuid_bytes(reply_to),
-                message.answer,
-            )
-        )
-
-    def _room_id(self, connection_id: str) -> int:
-        room_id = self._heads.room_ids.get(connection_id)
-        if room_id is None:
-            room_id = self.new_rooms.get(connection_id)
-        if room_id is None:
-            # Rooms are never deleted: their numbers are dense.
-            room_id = len(self._heads.room_ids) + len(self.new_rooms) + 1
-            self.new_rooms[connection_id] = room_id
-        return room_id

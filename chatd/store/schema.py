@@ -11,14 +11,14 @@ How the tables are meant:
   are 16 bytes, rooms are numbers: both are in indexes.
 - **members** hold what each member is owed (`chatd.chat.queue`): `away_seq` is null while one of
   its sockets is in the room; `gaps` and `fallen` are JSON. A row is written whole, so that the
-  newest one is all that counts; its position tells a snapshot what is newer than itself. Who is
-  removed keeps a row with `is_member` 0, for the same reason.
+  newest one is all that counts; its position tells a snapshot what is newer than itself. A user
+  who is removed keeps a row with `is_member` 0, for the same reason.
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
 - **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
-  none had, and then nobody looks for one.
+  none had, and then none is looked for.
 - **answers** have a row for each question, by the id of its message; `state` is null while the
-  answer is open, and so tells a start what a crash has interrupted. With `is_to_read` nobody has
-  read yet whether the message is a question; where it is none, the row goes.
+  answer is open, so that a start knows what a crash has interrupted. With `is_to_read` the message
+  was not read yet for whether it is a question; where it is none, the row goes.
 - **message_text** is the index of the search, over the content that `messages` holds. It is brought
   forward behind the commits, up to `indexed_position`.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
@@ -163,7 +163,7 @@ def another_epoch(connection: sqlite3.Connection) -> str:
 
 
 def name_anew(connection: sqlite3.Connection, epoch: str) -> None:
-    """Give the log another epoch: who knows it by the old one starts over."""
+    """Give the log another epoch: clients that know the old one start over."""
     connection.execute("UPDATE meta SET epoch = ?", (epoch,))
 
 

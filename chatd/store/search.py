@@ -7,7 +7,7 @@ once, in one order. What was committed since is left out, what was removed since
 
 Tried before: FTS5's own rank (bm25). It weighs a word by all that was ever said, so each commit
 moves the ranks of all hits: a page behind a rank missed some, or had some again. How often a word
-occurs in a message FTS5 tells only by way of its content; to read them all takes too long.
+occurs in a message FTS5 knows only by way of its content; to read them all takes too long.
 
 A query is bounded in time, as a common word may match all that was ever said.
 """
@@ -71,8 +71,8 @@ _FIND = f"""
     WHERE length > ?7 OR (length = ?7 AND position < ?8)
     ORDER BY length, position DESC LIMIT ?9
 """
-# All in one pass: FTS5 finds anew what matches for each row that is asked for by its id (hence the
-# plus), which takes long where many words begin as was asked.
+# All in one pass: FTS5 finds anew what matches for each row that is looked up by its id (hence the
+# plus), which takes long where many words have the prefix.
 _HIGHLIGHT = """
     SELECT t.rowid, highlight(message_text, 0, ?5, ?6)
     FROM message_text t

@@ -6,7 +6,7 @@ neither can be newer.
 
 **A log that has lost its end** is damage until a start has found it: that start says so, and goes
 on under a new epoch. From then on the log is whole for what it is, and a check that failed for ever
-would hide the next fault; the loss is told still, and is no damage any more. A restore ends that.
+would hide the next fault; the loss is still reported, but as no damage. A restore ends that.
 """
 
 import datetime
@@ -142,7 +142,7 @@ def _without_a_log(directory: Path) -> Verified:
 
 
 def _noted(directory: Path) -> tuple[Noted | None, list[Finding]]:
-    """What the mark says, and what there is to tell of it."""
+    """What the mark says, and what is to be reported of it."""
     try:
         noted = read_mark(directory)
     except MarkDamagedError:

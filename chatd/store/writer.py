@@ -4,11 +4,10 @@ A queue into a thread that stands ready, and one `run_sync_soon` back, cost half
 of a hop through `trio.to_thread` (measured), and are paid once for a whole group of requests.
 
 **Group commit**: what is queued while a commit runs goes into the next transaction together.
-**Upkeep**: a job has a transaction of its own, between two groups; all is done in the order in
-which it was asked for.
+**Upkeep**: a job has a transaction of its own, between two groups, in the order of the calls.
 **No cancel**: a task that waits for its commit cannot be cancelled, as the result must be known. So
-a disk that hangs holds these tasks; only the end of the process helps (DESIGN, "Store").
-**No task is left**: should the thread end by a fault, whoever waits for it is told.
+a disk that hangs holds these tasks; only the end of the process helps.
+**No task is left**: where the thread ends by a fault, the tasks that wait for it get an error.
 """
 
 import contextlib
@@ -17,15 +16,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import outcome
 import trio
 
 from chatd.chat.commits import CommitFailed, CommitOutcome, FailureCode, RecordRefused, StoreClosed
 from chatd.chat.records import Record
-from chatd.store.errors import CommitUntold
-from chatd.store.log import Request
+from chatd.store.errors import FailedCommitFound
+from chatd.store.log import Log, Request
 from chatd.store.retention import Surplus, remove
 from chatd.store.search_index import STEP_ROWS, index_some
 
@@ -36,18 +35,8 @@ MAX_GROUP_RECORDS = 4_096
 _T = TypeVar("_T")
 
 
-class WritesLog(Protocol):
-    """The part of `Log` that the thread uses."""
-
-    def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]: ...
-
-    def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T: ...
-
-    def close(self) -> None: ...
-
-
 class _Parked:
-    """The task that is parked for something; None once it was told. Slots: one for every commit.
+    """The task that is parked for something; None once it was woken. Slots: one for every commit.
 
     Looked at by Trio's thread alone.
     """
@@ -57,7 +46,7 @@ class _Parked:
     def __init__(self) -> None:
         self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
 
-    def tell(self, result: outcome.Outcome[Any]) -> None:
+    def wake(self, result: outcome.Outcome[Any]) -> None:
         if self.task is not None:
             task, self.task = self.task, None
             trio.lowlevel.reschedule(task, result)
@@ -87,7 +76,7 @@ class LogWriter:
 
     def __init__(
         self,
-        log: WritesLog,
+        log: Log,
         token: trio.lowlevel.TrioToken,
     ) -> None:
         self._log = log
@@ -104,7 +93,7 @@ class LogWriter:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread has the log, be it that it hangs: then no other may be started."""
+        """Whether the thread still has the log: then no other may be started."""
         return self._has_log
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
@@ -113,12 +102,12 @@ class LogWriter:
         Cannot be cancelled: a task in a cancelled scope gets its result too, and meets the
         cancellation at its next checkpoint. Requests are committed in the order of the calls.
 
-        Without records, it asks the disk, which is written to and synced.
+        Without records, it tests the disk, which is written to and synced.
 
         Raises `CommitFailed` (the disk; worth a retry), `RecordRefused` (the records do not fit the
         log), `StoreClosed` after `close`, or where the thread ended by a fault before this was its
         turn. What the thread was at then gets `CommitFailed`, although it may be in the log: this
-        writer is gone, and who starts another begins with what the log holds.
+        writer is gone, and the next one begins with what the log holds.
         """
         if self._closing:
             raise self._is_closed()
@@ -129,7 +118,7 @@ class LogWriter:
     async def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `job` in a transaction of its own, in its turn, and return what it returns.
 
-        It runs in the writer's thread, and commits wait for it: keep it short, and ask again for
+        It runs in the writer's thread, and commits wait for it: keep it short, and call again for
         the rest. It neither begins nor ends a transaction. Cannot be cancelled, like a commit.
 
         Raises what the job raises, except that an error of the database is a `CommitFailed`;
@@ -176,11 +165,13 @@ class LogWriter:
                 self._serve()
             finally:
                 self._log.close()
-        except BaseException as fault:  # nobody is above the thread: `_end` tells who waits for it
+        except (
+            BaseException
+        ) as fault:  # nothing is above the thread: `_end` wakes the tasks that wait
             self._fault = fault
         finally:
             self._has_log = False
-            self._tell(self._end)
+            self._call_in_trio(self._end)
 
     def _serve(self) -> None:
         while (first := self._take()) is not None:
@@ -216,9 +207,9 @@ class LogWriter:
         except CommitFailed as failure:
             # One error for each: a traceback grows with every task that raises it.
             return [outcome.Error(_again(failure)) for _ in group]
-        except CommitUntold:
-            raise  # it ends the thread, and with it all who know the log from what they were told
-        except Exception as error:  # a fault of ours: told to the callers, the thread lives on
+        except FailedCommitFound:
+            raise  # it ends the thread: the actor begins again with what the log holds
+        except Exception as error:  # a fault of ours: the callers get it, the thread lives on
             return [outcome.Error(_unexpected(error)) for _ in group]
         return [
             outcome.Error(result) if isinstance(result, RecordRefused) else outcome.Value(result)
@@ -228,7 +219,7 @@ class LogWriter:
     def _result(self, job: _Job) -> outcome.Outcome[object]:
         try:
             return outcome.Value(self._log.maintain(job.job))
-        except CommitUntold:
+        except FailedCommitFound:
             raise
         except Exception as error:
             return outcome.Error(error)
@@ -238,21 +229,21 @@ class LogWriter:
 
         def wake() -> None:
             for one, result in answers:
-                one.tell(result)
+                one.wake(result)
 
-        self._tell(wake)
+        self._call_in_trio(wake)
         self._at_hand = ()
 
     def _end(self) -> None:
-        """The last word of the thread, on Trio's: nobody is parked for it from here on."""
+        """The last call of the thread, on Trio's: no task is parked for it from here on."""
         self._closing = True
         if self._fault is not None:
             for parked in self._at_hand:
-                parked.tell(outcome.Error(_unexpected(self._fault)))
+                parked.wake(outcome.Error(_unexpected(self._fault)))
         while self._put_back or not self._asked.empty():
             asked = self._take()
             if asked is not None:
-                asked.tell(outcome.Error(self._is_closed()))
+                asked.wake(outcome.Error(self._is_closed()))
         self._ended.set()
 
     def _is_closed(self) -> StoreClosed:
@@ -262,8 +253,8 @@ class LogWriter:
         closed.__cause__ = self._fault
         return closed
 
-    def _tell(self, call: Callable[[], None]) -> None:
-        with contextlib.suppress(trio.RunFinishedError):  # then nobody is left to be told
+    def _call_in_trio(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # then no task is left
             self._token.run_sync_soon(call)
 
 

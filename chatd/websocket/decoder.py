@@ -48,8 +48,8 @@ _OPCODES: Final = frozenset(Opcode)
 
 _FIN_TEXT: Final = _FIN | int(Opcode.TEXT)
 FRAGMENTS_PER_EVENT: Final = 64
-"""Frames that complete no message, after which whoever reads is told: a tenth of a millisecond. A
-read of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
+"""Frames that complete no message, after which they are an event: a tenth of a millisecond. A read
+of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
 
 _FIRST_BYTES: Final = 2  # enough to judge the kind of a frame and to know its header's length
 _KEY_BYTES: Final = 4
@@ -111,11 +111,8 @@ class Decoder:
         self._crumbs = 0  # fragments that completed no message, since it was said last
 
     def receive(self, data: bytes) -> None:
-        """Take what one read brought.
-
-        Linear in `data` when `next_event` was asked until None before; else what is left over is
-        copied as well.
-        """
+        """Take what one read brought. Linear in `data` if `next_event` was asked until None before;
+        else what is left over is copied as well."""
         if self._is_over:
             return
         partial = self._partial
@@ -292,11 +289,8 @@ class Decoder:
         return whole
 
     def _validate(self, message: bytearray, is_final: bool) -> None:
-        """Fail at the fragment that breaks the text, not at the message's end (section 8.1).
-
-        The characters are thrown away and made again at the end: keeping the pieces would hold up
-        to four bytes for each byte of the limit, and fragments are rare.
-        """
+        """Fail at the fragment that breaks the text, not at the message's end (section 8.1). The
+        characters are made again at the end: pieces would hold four bytes for each of the limit."""
         tail = message[self._validated :]
         try:
             _, consumed = utf_8_decode(tail, "strict", is_final)
@@ -360,8 +354,8 @@ class Decoder:
 def unmask(payload: bytes, key: bytes) -> bytes:
     """XOR with the key of four bytes, repeated (section 5.3); masks as well.
 
-    Linear, without a loop in Python: one XOR of two integers as long as the payload, or for a
-    large payload one translation of every fourth byte for each byte of the key.
+    One XOR of two integers as long as the payload, or for a large payload one translation of every
+    fourth byte for each byte of the key.
     """
     length = len(payload)
     if length < _TRANSLATE_FROM_BYTES:

@@ -27,32 +27,12 @@ class Opcode(IntEnum):
 
 
 class CloseCode(IntEnum):
-    """Why a connection ends (RFC 6455, section 7.4.1, and the IANA registry of section 11.7).
+    """Why this side ends a connection (RFC 6455, section 7.4.1); peers may send others."""
 
-    1004 is reserved without a meaning; 3000 to 3999 are registered by libraries and 4000 to 4999
-    are for private use (section 7.4.2): they are legal on the wire and have no name here.
-    """
-
-    # Section 7.4.1
-    NORMAL = 1000
-    GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
-    UNSUPPORTED_DATA = 1003
-    # Section 7.4.1: for the local application's eyes only, never in a frame
-    NO_STATUS = 1005
-    ABNORMAL = 1006
-    # Section 7.4.1
     INVALID_PAYLOAD = 1007
     POLICY_VIOLATION = 1008
     MESSAGE_TOO_BIG = 1009
-    MANDATORY_EXTENSION = 1010
-    INTERNAL_ERROR = 1011
-    # Section 11.7: registered with IANA after the RFC
-    SERVICE_RESTART = 1012
-    TRY_AGAIN_LATER = 1013
-    BAD_GATEWAY = 1014
-    # Section 7.4.1: for the local application's eyes only, never in a frame
-    TLS_HANDSHAKE = 1015
 
 
 # Section 5.5: "All control frames MUST have a payload length of 125 bytes or less".
@@ -99,8 +79,8 @@ class Close:
 class Fragments:
     """The peer sent so many frames that completed no message (section 5.4).
 
-    They cost as much to take as messages do, and bring nothing: whoever reads for many peers lets
-    others have their turn, and counts them.
+    They cost as much to take as messages do, and bring nothing: a server gives other peers their
+    turn, and counts them.
     """
 
     count: int

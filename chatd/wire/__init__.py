@@ -1,4 +1,5 @@
-"""The event catalogue: names, payload classes, error codes, the strict converter (SPEC 3, 4).
+"""What is on the wire above Socket.IO: names, payloads both ways, acks, error codes.
 
-Pure, and the only home of what stands on the wire above Socket.IO. It knows shapes, not rules.
+Pure. It knows shapes, not rules: whether a room is permitted or a content too long is decided in
+`chat`. `catalogue` has all of it as plain data.
 """

@@ -1,12 +1,11 @@
-"""Every error code of the wire, with its sentence and whether a retry helps (SPEC 3, "Codes").
+"""Every error code of the wire, with its sentence and whether a retry helps.
 
-This table is the only home of codes. A `Refusal` is a value: the rules return it, the server turns
-it into an ack and an error event.
+This table is the only home of codes (docs/protocol, "Codes"). A `Refusal` is a value: rules return
+it, the service turns it into an ack and an error event.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 import attrs
 
@@ -143,32 +142,21 @@ class Refusal:
 
     `path` names the field in wire names (`context.tables[3]`), `retry_after_ms` says when a retry
     may succeed, `message` replaces the sentence of the table where more is known.
+    `connection_id` is the room that `chat:error` names.
     """
 
     code: Code
     message: str | None = None
     path: str | None = None
     retry_after_ms: int | None = None
+    connection_id: str | None = None
 
     @property
     def sentence(self) -> str:
-        """What to tell a person."""
+        """The sentence for people."""
         return self.message or EXPLANATIONS[self.code].sentence
 
     @property
     def retryable(self) -> bool:
         """Whether the same request may succeed later."""
         return EXPLANATIONS[self.code].retryable
-
-    def as_error(self) -> dict[str, Any]:
-        """The object under `error` in an ack: code, message, retryable, and what else is known."""
-        error: dict[str, Any] = {
-            "code": self.code,
-            "message": self.sentence,
-            "retryable": self.retryable,
-        }
-        if self.retry_after_ms is not None:
-            error["retryAfterMs"] = self.retry_after_ms
-        if self.path is not None:
-            error["path"] = self.path
-        return error

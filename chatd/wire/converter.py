@@ -6,8 +6,8 @@ optional field is its absence. The usual payload is structured by generated code
 bookkeeping; only a payload that fails is structured again, to find the path of its field.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
@@ -15,51 +15,26 @@ import orjson
 from cattrs.errors import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
 
+from chatd.wire import payloads
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.payloads import (
-    TABLES_MAX,
-    AnswerCancel,
-    AuthRefresh,
-    ChatAck,
-    ChatMessage,
-    ChatSearch,
-    ConnectionJoin,
-    ConnectionLeave,
-    Context,
-    ContextConfig,
-    HistoryGet,
-    PresenceUpdate,
-    Typing,
-)
+from chatd.wire.fields import classes_of, name_of, wire_name
+from chatd.wire.names import PresenceStatus
+from chatd.wire.payloads import TABLES_MAX, Context, ContextConfig
 
 T = TypeVar("T")
 
 SAFE_INTEGER = 2**53 - 1  # the largest whole number that every JSON peer keeps exact
 
-_CLASSES: tuple[type, ...] = (
-    ContextConfig,
-    Context,
-    ChatMessage,
-    ChatAck,
-    ConnectionJoin,
-    ConnectionLeave,
-    HistoryGet,
-    ChatSearch,
-    AnswerCancel,
-    AuthRefresh,
-    Typing,
-    PresenceUpdate,
-)
+_CLASSES = tuple(classes_of(payloads))
+_STATUSES = {status.value: status for status in PresenceStatus}
 
 
 class WrongShapeError(TypeError):
     """A value is not of the type that its field has."""
 
 
-def wire_name(attribute: str) -> str:
-    """The name of a field on the wire: `message_id` is `messageId`."""
-    first, *rest = attribute.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+class WrongWordError(ValueError):
+    """A text is none of those that its field takes; says which those are."""
 
 
 def _text(value: Any, _: Any) -> str:
@@ -82,6 +57,13 @@ def _truth(value: Any, _: Any) -> bool:
     return value
 
 
+def _presence(value: Any, kind: Any) -> PresenceStatus:
+    status = _STATUSES.get(_text(value, kind))
+    if status is None:
+        raise WrongWordError("status is online, away or offline.")
+    return status
+
+
 def _object_first(structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def check(value: Any, kind: Any) -> Any:
         if type(value) is not dict:
@@ -96,6 +78,7 @@ def _make(detailed: bool) -> cattrs.Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(bool, _truth)
+    converter.register_structure_hook(PresenceStatus, _presence)
     texts = converter.get_structure_hook(list[str])
 
     def tables(value: Any, _: Any) -> tuple[str, ...]:
@@ -105,7 +88,11 @@ def _make(detailed: bool) -> cattrs.Converter:
 
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], tables)
     for cls in _CLASSES:
-        renamed: Any = {a.name: override(rename=wire_name(a.name)) for a in attrs.fields(cls)}
+        renamed: Any = {one.name: override(rename=name_of(one)) for one in attrs.fields(cls)}
+        for one in attrs.fields(cls):
+            if one.default is attrs.NOTHING:  # the hook of `Annotated` would be one call more
+                hook = converter.get_structure_hook(get_args(one.type)[0])
+                renamed[one.name] = attrs.evolve(renamed[one.name], struct_hook=hook)
         generated: Callable[[Any, Any], Any] = make_dict_structure_fn(
             cls,
             converter,
@@ -130,28 +117,36 @@ def structure(value: Any, kind: type[T]) -> T | Refusal:
     try:
         return _hooks[kind](value, kind)  # type: ignore[no-any-return]  # the table is by kind
     except Exception:
-        return Refusal(Code.INVALID_PAYLOAD, path=_path_of_failure(value, kind))
+        return _refusal(value, kind)
 
 
-def _path_of_failure(value: Any, kind: type) -> str:
+def _refusal(value: Any, kind: type) -> Refusal:
+    """Why `value` is no `kind`, and where: its first field of a wrong shape, or else the first
+    that holds a wrong word."""
+    failures: list[tuple[str, BaseException]] = []
     try:
         _detailed.structure(value, kind)
     except Exception as error:
-        return _path(error)
-    return ""
+        failures = list(_failures(error))
+    for path, failure in failures:
+        if not isinstance(failure, WrongWordError):
+            return Refusal(Code.INVALID_PAYLOAD, path=path)
+    for path, failure in failures:
+        return Refusal(Code.INVALID_PAYLOAD, str(failure), path=path)
+    return Refusal(Code.INVALID_PAYLOAD, path="")
 
 
-def _path(error: BaseException) -> str:
-    """The wire path of the first failed field inside an error of the detailed converter."""
+def _failures(error: BaseException, path: str = "") -> Iterator[tuple[str, BaseException]]:
+    """Every error inside of one of the detailed converter, and the wire path of its field."""
     if isinstance(error, ClassValidationError):
-        for inner, note in error.group_exceptions()[0]:
-            rest = _path(inner)
-            name = wire_name(note.name)
-            return name + (rest if rest.startswith("[") or not rest else "." + rest)
-    if isinstance(error, IterableValidationError):
+        for inner, field in error.group_exceptions()[0]:
+            name = wire_name(field.name)
+            yield from _failures(inner, f"{path}.{name}" if path else name)
+    elif isinstance(error, IterableValidationError):
         for inner, item in error.group_exceptions()[0]:
-            return f"[{item.index}]" + _path(inner)
-    return ""
+            yield from _failures(inner, f"{path}[{item.index}]")
+    else:
+        yield path, error
 
 
 def context_json(context: Context) -> bytes:

@@ -1,11 +1,11 @@
-"""What may name a room or a user (SPEC 2): printable ASCII, so much of it, and no markup.
+"""What may name a room or a user: printable ASCII of bounded length, without markup.
 
-Clients compare ids with what they sent, so an id is delivered as it is, always. It goes into pages
-all the same: what an HTML parser would take for markup is no id, and is refused where ids come
-from, tokens and directories.
+Clients compare ids with what they sent, so an id is always delivered unchanged. Pages show it all
+the same: text that an HTML parser would read as markup is no id, and is refused where ids come
+from, in tokens and directories (docs/protocol, "Names and ids").
 
-Two names that people take for one are not both taken: no user id has a space at an end, or begins
-as those of databases do, in whatever case and however spaced.
+No two user ids look alike: none has a space at an end, and none begins as those of databases do, in
+any case or spacing.
 """
 
 import re

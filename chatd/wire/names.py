@@ -1,4 +1,4 @@
-"""The names of events on the wire (SPEC 3 and 4); the only place where they are spelled."""
+"""The words of the wire, events and states; the only place where they are spelled."""
 
 from enum import StrEnum
 
@@ -40,3 +40,37 @@ class ServerEvent(StrEnum):
     CHAT_ERROR = "chat:error"
     AUTH_EXPIRING = "auth:expiring"
     SERVER_DRAINING = "server:draining"
+
+
+class PresenceStatus(StrEnum):
+    """How present a user is in a room, the most present first."""
+
+    ONLINE = "online"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+class MessageStatus(StrEnum):
+    """How far a message is; `damaged` where its record on the disk cannot be read."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    DAMAGED = "damaged"
+
+
+class AnswerPhase(StrEnum):
+    """How far an answer is that has not ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FETCHING = "fetching"
+
+
+class AnswerOutcome(StrEnum):
+    """How an answer has ended."""
+
+    DONE = "done"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"

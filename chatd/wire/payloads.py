@@ -1,114 +1,121 @@
-"""What clients send, as typed values: one class an event (SPEC 3).
+"""What clients send, as typed values: one class an event.
 
-Field names here are Python's; on the wire they are camelCase, by one rule in `wire.converter`.
-Shapes only: whether a room is permitted or a content too long is decided in `chat`.
+Field names here are Python's; on the wire they are camelCase (`wire.fields`). Shapes only: whether
+a room is permitted or a content too long is decided in `chat`.
 """
+
+from typing import Annotated, TypeAlias
 
 import attrs
 
-TABLES_MAX = 100  # entries of context.tables (SPEC 3); more is invalid_payload
+from chatd.wire.fields import Note
+from chatd.wire.names import PresenceStatus
+
+TABLES_MAX = 100  # entries of context.tables; more is invalid_payload
+
+RoomId: TypeAlias = Annotated[str, Note("The room.")]
 
 
 @attrs.frozen
 class ContextConfig:
     """How a question is to be run."""
 
-    read_only: bool | None = None
-    dry_run: bool | None = None
+    read_only: Annotated[bool | None, Note("Whether the statement may only read.")] = None
+    dry_run: Annotated[bool | None, Note("Whether to plan it, and not to run it.")] = None
 
 
 @attrs.frozen
 class Context:
     """The part of the database that a message is about."""
 
-    schema: str | None = None
-    tables: tuple[str, ...] | None = None
-    config: ContextConfig | None = None
+    schema: Annotated[str | None, Note("The schema.")] = None
+    tables: Annotated[tuple[str, ...] | None, Note("Its tables, 100 at most.")] = None
+    config: Annotated[ContextConfig | None, Note("How a question is to be run.")] = None
 
 
 @attrs.frozen
 class ChatMessage:
-    """`chat:message`."""
+    """A message to a room."""
 
-    message_id: str
-    content: str
-    connection_id: str
-    context: Context | None = None
-    thread_id: str | None = None
+    message_id: Annotated[str, Note("A UUID that the client has made for this message.")]
+    content: Annotated[str, Note("The text.")]
+    connection_id: RoomId
+    context: Annotated[Context | None, Note("What it is about.")] = None
+    thread_id: Annotated[str | None, Note("The message that opened the thread it is in.")] = None
 
 
 @attrs.frozen
 class ChatAck:
-    """`chat:ack`: one message, or with `up_to` all of its room up to it."""
+    """The user has received a message, or with `up_to` all of its room up to it."""
 
-    message_id: str
-    up_to: bool | None = None
+    message_id: Annotated[str, Note("The message.")]
+    up_to: Annotated[bool | None, Note("Whether it is all messages up to this one.")] = None
 
 
 @attrs.frozen
-class Typing:
-    """`chat:typing:start` and `chat:typing:stop`."""
+class TypingSignal:
+    """The user has begun to type, or has stopped."""
 
-    connection_id: str
+    connection_id: RoomId
 
 
 @attrs.frozen
 class PresenceUpdate:
-    """`presence:update`; `status` is one of three words, which the chat knows."""
+    """How present the user is in a room, at this socket."""
 
-    status: str
-    connection_id: str
+    status: Annotated[PresenceStatus, Note("The status that the client declares.")]
+    connection_id: RoomId
 
 
 @attrs.frozen
 class ConnectionJoin:
-    """`connection:join`; `since` is the last seq that the client has, in the log named `epoch`."""
+    """The client wants to be in a room."""
 
-    connection_id: str
-    since: int | None = None
-    epoch: str | None = None
+    connection_id: RoomId
+    since: Annotated[int | None, Note("The last seq that the client has.")] = None
+    epoch: Annotated[str | None, Note("The name of the log that the seq is from.")] = None
 
 
 @attrs.frozen
 class ConnectionLeave:
-    """`connection:leave`."""
+    """The client leaves a room."""
 
-    connection_id: str
+    connection_id: RoomId
 
 
 @attrs.frozen
 class HistoryGet:
-    """`chat:history:get`: a page before or after a seq; neither means the newest page."""
+    """A page of a room: before a seq, after one, or the newest."""
 
-    connection_id: str
-    before: int | None = None
-    after: int | None = None
-    limit: int | None = None
-    thread_id: str | None = None
+    connection_id: RoomId
+    before: Annotated[int | None, Note("The page ends below this seq.")] = None
+    after: Annotated[int | None, Note("The page begins above this seq.")] = None
+    limit: Annotated[int | None, Note("How many at most.", unit="messages")] = None
+    thread_id: Annotated[str | None, Note("Only the thread that this message opened.")] = None
 
 
 @attrs.frozen
 class ChatSearch:
-    """`chat:search`: in one room or in all; `before` and `after` are times in milliseconds."""
+    """A search in one room, or in all that the user may use."""
 
-    query: str
-    connection_id: str | None = None
-    user_id: str | None = None
-    before: int | None = None
-    after: int | None = None
-    limit: int | None = None
-    cursor: str | None = None
+    query: Annotated[str, Note("Words and phrases that have to occur.")]
+    connection_id: Annotated[str | None, Note("The room; absent for all.")] = None
+    user_id: Annotated[str | None, Note("Only messages of this user.")] = None
+    before: Annotated[int | None, Note("Only earlier ones.", unit="ms since 1970")] = None
+    after: Annotated[int | None, Note("Only later ones.", unit="ms since 1970")] = None
+    limit: Annotated[int | None, Note("How many at most.", unit="hits")] = None
+    cursor: Annotated[str | None, Note("The cursor of the page before.")] = None
 
 
 @attrs.frozen
 class AnswerCancel:
-    """`answer:cancel`; the id is that of the question."""
+    """The client wants an answer stopped."""
 
-    message_id: str
+    message_id: Annotated[str, Note("The question.")]
 
 
 @attrs.frozen
 class AuthRefresh:
-    """`auth:refresh`."""
+    """A new token for the same user."""
 
-    token: str
+    token: Annotated[str, Note("The token.")]

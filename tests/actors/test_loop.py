@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -15,6 +13,7 @@ from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
+from tests.clocks import SetClock
 
 NOW_MS = 5_000
 
@@ -28,14 +27,10 @@ class Actor:
         self.mailbox: Mailbox[Command] = Mailbox(10 * BATCH_MAX)
         self.notebook = Notebook()
 
-    async def run(self, worked_s: Callable[[], float] = lambda: 0.0) -> None:
-        await run_messages(
-            self.ledger,
-            self.mailbox,
-            self.notebook,
-            lambda: NOW_MS,
-            worked_s=worked_s,
-        )
+        self.clock = SetClock(wall=NOW_MS / 1000)
+
+    async def run(self) -> None:
+        await run_messages(self.ledger, self.mailbox, self.notebook, self.clock)
 
     async def serve(self, *batch: Command) -> None:
         """Put a batch in, close, and run to the end."""
@@ -113,11 +108,10 @@ async def test_what_comes_soon_after_a_commit_shares_the_next_one(
 async def test_who_is_busy_waits_for_nobody(
     actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
 ) -> None:
-    worked_s = [0.0]
-    nursery.start_soon(actor.run, lambda: worked_s[0])
+    nursery.start_soon(actor.run)
     for number in range(1, 20):
         mock_clock.jump(0.1)
-        worked_s[0] += 0.1
+        actor.clock.worked += 0.1
         actor.mailbox.offer(send(number))
         await wait_all_tasks_blocked()
     before = len(actor.log.commits)

@@ -13,7 +13,7 @@ from chatd.chat.markup import MARKUPS
 from chatd.chat.records import Message
 from chatd.chat.rendering import message_json
 from chatd.config.checks import BESIDE_ROWS_BYTES
-from chatd.socketio import event_text
+from chatd.sockets.emitter import rendered_packet
 from chatd.wire.codes import Code
 from chatd.wire.names import ServerEvent
 from tests.chat.commands import message_id
@@ -51,7 +51,7 @@ def size(answer: AnswerContent, markup: str) -> int:
         answer=answer.as_json(2**53),
     )
     payload = message_json(message, MARKUPS[markup])
-    return len(b"4" + event_text(ServerEvent.CHAT_MESSAGE, payload))
+    return len(rendered_packet(ServerEvent.CHAT_MESSAGE, payload).text)
 
 
 @rows("markup", MARKUPS)

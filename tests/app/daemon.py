@@ -20,12 +20,13 @@ import attrs
 import trio
 
 START_S = 60.0
+PAUSE_S = 0.02  # between two looks, so that the one that is waited for gets on
 END_S = 60.0
 COMMAND_S = 60.0
 CHATD = (sys.executable, "-m", "chatd")
 REPOSITORY = Path(__file__).parents[2]
 
-# Rates and counts that a flood would run into; a limit may be any positive number (SPEC 8).
+# Rates and counts that a flood would run into; a limit may be any positive number.
 NO_LIMITS = {
     f"CHATD_LIMITS__{name}": "1e12"
     for name in (
@@ -73,7 +74,7 @@ class Output:
         assert found is not None, f"nothing matches {pattern!r} in:\n{self.text}"
         return found
 
-    async def end(self, within_s: float = 5.0) -> None:
+    async def end(self, within_s: float = END_S) -> None:
         with trio.fail_after(within_s):
             while not self.ended:
                 await self._news.park()
@@ -102,7 +103,7 @@ class Daemon:
         lines = (json.loads(line) for line in self.err.text.splitlines() if line.startswith("{"))
         return [line for line in lines if name in (None, line["event"])]
 
-    async def event(self, name: str, within_s: float = 10.0) -> dict[str, Any]:
+    async def event(self, name: str, within_s: float = START_S) -> dict[str, Any]:
         """The first line of the log that is named so, once it is there."""
         await self.err.having(rf'"event":"{re.escape(name)}".*\n', within_s)
         return self.events(name)[0]
@@ -248,13 +249,13 @@ class House:
 
 async def fetch(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
     """One HTTP request: status, headers in lower case, body."""
-    with trio.fail_after(10):
+    with trio.fail_after(COMMAND_S):
         return await _fetch(await trio.open_tcp_stream("127.0.0.1", port), path, method)
 
 
 async def fetch_inside(socket_path: str | Path, path: str) -> tuple[int, dict[str, str], bytes]:
     """The same of the internal listener, at its socket."""
-    with trio.fail_after(10):
+    with trio.fail_after(COMMAND_S):
         return await _fetch(await trio.open_unix_socket(str(socket_path)), path, "GET")
 
 

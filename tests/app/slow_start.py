@@ -42,15 +42,15 @@ if __name__ == "__main__":
     if place == "importing":
         sys.meta_path.insert(0, SlowImport())  # type: ignore[arg-type]
     else:
-        from chatd.app import daemon, start
+        from chatd.app import daemon, opening
 
         match place:
             case "reading":
-                start.open_store = dawdle
+                opening.open_store = dawdle
             case "in-c":
-                start.open_store = dawdle_in_c
+                opening.open_store = dawdle_in_c
             case "building":
-                daemon.build = dawdle
+                daemon.Parts = dawdle  # type: ignore[misc,assignment]
     from chatd.cli import main
 
     main()

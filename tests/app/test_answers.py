@@ -1,6 +1,6 @@
-"""Questions to a daemon with a db-mcp of its own: answered from the first start on (SPEC 6).
+"""Questions to a daemon with a db-mcp of its own: answered from the first start on.
 
-Also promise 8 of SPEC 9: whatever ends the daemon, each question reaches one end, and no db-mcp
+Also, whatever ends the daemon, each question reaches one end, and no db-mcp
 outlives it.
 """
 
@@ -28,6 +28,8 @@ from tests.app.questions import (
     watched,
 )
 
+pytestmark = pytest.mark.answers
+
 UNREADING = (sys.executable, str(Path(__file__).with_name("unreading.py")), "serve")
 NOTING_IMPORTS = (sys.executable, str(Path(__file__).with_name("imports_noted.py")), "serve")
 
@@ -41,7 +43,7 @@ async def alice_of(house: House, daemon: Daemon, nursery: trio.Nursery) -> Clien
 
 async def db_mcp_of(daemon: Daemon) -> int:
     """The process of the db-mcp of a daemon, once it is ready."""
-    await daemon.event("database.connected", 30)
+    await daemon.event("database.connected")
     [warden] = children(daemon.process.pid, "db-mcp")
     [child] = children(warden, "db-mcp")
     return child
@@ -49,7 +51,7 @@ async def db_mcp_of(daemon: Daemon) -> int:
 
 async def reader_of(daemon: Daemon) -> int:
     """The process that reads messages for a daemon, once it is ready."""
-    await daemon.event("reader.ready", 30)
+    await daemon.event("reader.ready")
     [child] = children(daemon.process.pid, "chatd.answers.sql.reader_process")
     return child
 
@@ -396,7 +398,7 @@ async def test_a_stop_ends_an_endless_answer_in_time_and_says_so(
 
 async def test_the_daemon_listens_before_it_imports_what_speaks_mcp(house: House) -> None:
     daemon = await house.start(program=NOTING_IMPORTS)
-    imported = await daemon.event("mcp.imported", 30)
+    imported = await daemon.event("mcp.imported")
     assert imported["listening"] is True
 
 

@@ -1,6 +1,6 @@
-"""A db-mcp that misbehaves behind a real daemon: it costs its own questions only (SPEC 6).
+"""A db-mcp that misbehaves behind a real daemon: it costs its own questions only.
 
-Promise 8 of SPEC 9: whatever a db-mcp does, each question reaches exactly one end.
+Whatever a db-mcp does, each question reaches exactly one end.
 """
 
 import sys
@@ -14,6 +14,8 @@ from tests.answers.mcp.faults import FAULTS, End, statement
 from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.questions import answer, answer_to, ask, ends
+
+pytestmark = pytest.mark.answers
 
 ROOMS = ("good", "bad")
 GROWTH_MAX_BYTES = 64 * 1024 * 1024

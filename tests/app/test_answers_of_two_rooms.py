@@ -1,16 +1,19 @@
-"""Two rooms, two files with equal tables: equal questions, and never each other's rows (SPEC 6)."""
+"""Two rooms, two files with equal tables: equal questions, and never each other's rows."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
 from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, House
 from tests.app.questions import answer, ends
 from tests.sqlite_mcp.databases import checksum
+
+pytestmark = pytest.mark.answers
 
 ROOMS = ("north", "south")
 STOCK = {"north": [["anchor", 1], ["buoy", 2]], "south": [["cactus", 3], ["date", 4]]}

@@ -1,4 +1,4 @@
-"""Two people chat, the daemon is killed, and nothing is lost (SPEC 3, 4, 7; promises 1 to 3)."""
+"""Two people chat, the daemon is killed, and nothing is lost."""
 
 import uuid
 

@@ -1,6 +1,10 @@
 """`chatd config check --databases` as a command: a line for each database, and an exit code."""
 
+import pytest
+
 from tests.app.daemon import House
+
+pytestmark = pytest.mark.answers
 
 
 async def test_without_configuration_the_sample_is_asked(house: House) -> None:

@@ -1,4 +1,4 @@
-"""A db-mcp that heeds nothing, and has a daemon of its own: it does not outlive chatd (SPEC 6)."""
+"""A db-mcp that heeds nothing, and has a daemon of its own: it does not outlive chatd."""
 
 import os
 import signal
@@ -12,6 +12,8 @@ import pytest
 
 from tests.app.daemon import Daemon, House
 from tests.app.questions import ended, has_ended
+
+pytestmark = pytest.mark.answers
 
 CLINGING: Final = str(Path(__file__).parents[1] / "answers" / "mcp" / "clinging_peer.py")
 
@@ -31,7 +33,7 @@ async def clung_to(house: House) -> AsyncIterator[tuple[Daemon, list[int]]]:
         """
     )
     daemon = await house.start()
-    await daemon.event("database.connected", 30)
+    await daemon.event("database.connected")
     processes = [os.pidfd_open(int(pid)) for pid in noted.read_text().split()]
     assert len(processes) == 2
     try:

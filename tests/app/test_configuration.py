@@ -1,4 +1,4 @@
-"""The configuration as a running daemon shows it: which layer wins, what it changes (SPEC 8)."""
+"""The configuration as a running daemon shows it: which layer wins, what it changes."""
 
 import pytest
 import trio

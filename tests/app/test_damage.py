@@ -4,9 +4,10 @@ import trio
 import trio.testing
 
 from chatd.app.ages import Ages, evidence_of
-from chatd.app.damage import FAILED_FOR_S, ROWS_TOLD, DamageFound
+from chatd.app.damage import FAILED_FOR_S, ROWS_REPORTED, DamageFound
 from chatd.observe import ClockDoubted, ReadFailed, Recorder, RowDamaged
 from chatd.store import Damaged, StoreReadFailed
+from tests.clocks import SetClock
 
 NOW_MS = 1_700_000_000_000
 YEAR_MS = 365 * 86_400_000
@@ -25,9 +26,9 @@ async def test_a_damaged_row_is_told_once_and_shows_for_good(
         RowDamaged("messages", "sales", 1),
         RowDamaged("messages", "sales", 2),
     ]
-    for seq in range(2 * ROWS_TOLD):
+    for seq in range(2 * ROWS_REPORTED):
         found.damaged(Damaged("messages", "other", seq))
-    assert len(recorder.of(RowDamaged)) == ROWS_TOLD
+    assert len(recorder.of(RowDamaged)) == ROWS_REPORTED
     await trio.sleep(10 * FAILED_FOR_S)
     assert found.is_damaged
 
@@ -52,18 +53,13 @@ async def test_a_read_that_fails_shows_for_a_while_and_for_good_where_it_is_dama
 
 def test_a_clock_that_jumps_is_told_once() -> None:
     recorder = Recorder()
-    clock = {"wall_ms": NOW_MS, "elapsed_s": 0.0}
-    ages = Ages(
-        NOW_MS,
-        recorder,
-        wall_ms=lambda: round(clock["wall_ms"]),
-        elapsed_s=lambda: clock["elapsed_s"],
-    )
+    clock = SetClock(wall=NOW_MS / 1000)
+    ages = Ages(NOW_MS, recorder, clock)
     assert ages.now_ms() == NOW_MS
-    clock["wall_ms"] += 10 * YEAR_MS
+    clock.wall += 10 * YEAR_MS / 1000
     assert ages.now_ms() == ages.now_ms() == NOW_MS
     assert recorder.of(ClockDoubted) == [ClockDoubted(10 * YEAR_MS)]
-    clock["wall_ms"] -= 10 * YEAR_MS
+    clock.wall -= 10 * YEAR_MS / 1000
     assert ages.now_ms() == ages.freeze() == NOW_MS
     assert len(recorder.of(ClockDoubted)) == 1
 

@@ -1,11 +1,11 @@
-"""A system that grants fewer descriptors than connections may come (SPEC 1, overload)."""
+"""A system that grants fewer descriptors than connections may come."""
 
 import resource
 
 import pytest
 import trio
 
-from chatd.app.start import DESCRIPTORS_SPARE, connections_granted
+from chatd.app.opening import DESCRIPTORS_SPARE, connections_granted
 from tests.app.daemon import CHATD, House
 
 GRANTED = 300  # descriptors, of which the spare ones leave few for connections

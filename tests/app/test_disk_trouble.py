@@ -1,4 +1,4 @@
-"""The disk is full, broken or hangs under a real daemon, and is well again (SPEC 7).
+"""The disk is full, broken or hangs under a real daemon, and is well again.
 
 No acknowledgement is false, what was refused is nowhere, and nobody has to do anything when the
 disk is back. `troubled_disk` makes the trouble; once it is the kernel's own, under `chatd` itself.
@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from tests.app.client import Client, message, token_for
-from tests.app.daemon import NO_LIMITS, Daemon, House, fetch, fetch_inside
+from tests.app.daemon import NO_LIMITS, PAUSE_S, START_S, Daemon, House, fetch, fetch_inside
 from tests.app.test_drain import SLACK_S
 from tests.app.test_kill import SECRET
 from tests.app.troubled_disk import BROKEN, FULL, HANGS, SNAPSHOTS_HANG
@@ -54,9 +54,11 @@ async def health(daemon: Daemon) -> tuple[int, str]:
 
 
 async def health_becomes(daemon: Daemon, expected: tuple[int, str]) -> None:
-    with trio.fail_after(15):
-        while await health(daemon) != expected:
-            await trio.lowlevel.checkpoint()
+    with trio.fail_after(START_S):
+        while True:
+            if await health(daemon) == expected:
+                return
+            await trio.sleep(PAUSE_S)
 
 
 async def require_refusal(client: Client, written: dict[str, Any], code: str) -> None:

@@ -68,7 +68,7 @@ async def test_what_was_accepted_is_acknowledged_before_the_end(
 ) -> None:
     daemon = await house.start(env=ENV)
     what = Flood()
-    with trio.fail_after(30):
+    with trio.fail_after(LONG_DRAIN_S):
         async with trio.open_nursery() as flooding:
             clients = await flood(daemon.port, what, flooding)
             await what.reached(300)
@@ -98,7 +98,7 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
     await half.send_all(b"GET /api/websocket/health HTTP/1.1\r\nHo")
     idle = await trio.open_tcp_stream("127.0.0.1", daemon.port)
     await idle.send_all(b"GET /api/websocket/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    with trio.fail_after(5):
+    with trio.fail_after(SLACK_S):
         assert b" 200 " in await idle.receive_some()
 
     deaf = await Client.connect(
@@ -116,7 +116,9 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
                 await sender.emit("chat:message", message("x" * 10_000))
 
     nursery.start_soon(send)
-    await hearer.hear("chat:message", within_s=20, seq=1200)  # beyond what any kernel buffers
+    await hearer.hear(
+        "chat:message", within_s=LONG_DRAIN_S, seq=1200
+    )  # beyond what any kernel buffers
     assert not daemon.events("socket.disconnected")
 
     began_s = trio.current_time()
@@ -129,7 +131,7 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
     assert trio.current_time() - began_s < bound_s + SLACK_S
     assert daemon.events("daemon.stopped")[0]["clean"] is True
     for stream in (half, idle):
-        with trio.fail_after(5):
+        with trio.fail_after(SLACK_S):
             async for _ in stream:  # the rest of the answer
                 pass
         await stream.aclose()
@@ -176,7 +178,7 @@ async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_si
         await stream.send_all(
             b"GET /api/websocket/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
         )
-        with trio.fail_after(5):
+        with trio.fail_after(SLACK_S):
             answer = b"".join([piece async for piece in stream])
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b" 503 " in head
@@ -190,7 +192,7 @@ async def test_a_drain_that_waits_says_so_lets_nobody_in_and_ends_at_a_second_si
             b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
-        with trio.fail_after(5):
+        with trio.fail_after(SLACK_S):
             answer = b"".join([piece async for piece in stream])
     assert b" 503 " in answer.split(b"\r\n")[0]
     assert b"retry-after: " in answer.lower()
@@ -213,7 +215,7 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
             stderr=writing,
         )
         log = b""
-        with trio.fail_after(10):
+        with trio.fail_after(SLACK_S):
             while b"daemon.started" not in log:
                 await trio.lowlevel.wait_readable(reading)
                 log += os.read(reading, 65_536)

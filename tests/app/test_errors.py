@@ -1,4 +1,4 @@
-"""What stops a start is one sentence and the right exit code (SPEC 8), never a traceback."""
+"""What stops a start is one sentence and the right exit code, never a traceback."""
 
 import errno
 import socket
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.app import start
+from chatd.app import secret
+from chatd.app.errors import StartFailedError
 from chatd.config import Config
 from tests.app.daemon import Finished, House
 
@@ -125,6 +126,7 @@ async def test_a_secret_that_protects_nothing_is_refused_by_the_check_too(
     assert not house.state_dir.exists()
 
 
+@pytest.mark.answers
 async def test_a_database_that_is_not_there_is_told_by_the_check_and_stops_no_start(
     house: House,
 ) -> None:
@@ -151,9 +153,9 @@ def test_a_secret_of_another_user_is_not_taken_for_a_directory_that_is_full(
     def refused(path: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(start, "load_secret", refused)
-    with pytest.raises(start.StartFailedError) as caught:
-        start.secret_for(Config(), tmp_path)
+    monkeypatch.setattr(secret, "load_secret", refused)
+    with pytest.raises(StartFailedError) as caught:
+        secret.secret_for(Config(), tmp_path)
     assert caught.value.exit_code == 1
     assert str(caught.value) == (
         f"The secret {tmp_path}/jwt-secret cannot be read: Permission denied; "

@@ -1,4 +1,4 @@
-"""With no configuration at all: what a person and an operator find (SPEC 8)."""
+"""With no configuration at all: what a person and an operator find."""
 
 import json
 import re
@@ -35,6 +35,7 @@ async def follow_the_hint(house: House, out: str) -> str:
     return minted.out.strip()
 
 
+@pytest.mark.answers  # as it is with no configuration
 async def test_elsewhere_than_on_a_terminal_the_printed_command_gives_a_token_that_works(
     house: House, nursery: trio.Nursery
 ) -> None:
@@ -79,6 +80,7 @@ async def test_the_printed_command_is_short_where_all_is_as_usual(house: House) 
     await daemon.out.having(r"with: chatd token mint --user alice --room demo\n")
 
 
+@pytest.mark.answers  # as it is with no configuration
 async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
     house: House, nursery: trio.Nursery
 ) -> None:
@@ -105,7 +107,7 @@ async def test_the_printed_link_leads_there_whatever_the_host(house: House, host
     )
     assert place.hostname is not None
     assert place.port is not None
-    with trio.fail_after(10):
+    with trio.fail_after(END_S):
         async with await trio.open_tcp_stream(place.hostname, place.port) as stream:
             await stream.send_all(request.encode())
             answer = b"".join([piece async for piece in stream])
@@ -119,7 +121,7 @@ async def test_the_printed_link_leads_there_whatever_the_host(house: House, host
 async def test_on_every_address_both_families_are_served(house: House) -> None:
     daemon = await house.start("--host", "::", env={"CHATD_AUTH__JWT_SECRET": SECRET})
     for address in ("127.0.0.1", "::1"):
-        with trio.fail_after(10):
+        with trio.fail_after(END_S):
             await (await trio.open_tcp_stream(address, daemon.port)).aclose()
     asked = await house.run(
         "health", env={"CHATD_SERVER__HOST": "::", "CHATD_SERVER__PORT": str(daemon.port)}

@@ -1,4 +1,4 @@
-"""The internal listener of a real daemon: where it is, who may reach it, what it says (SPEC 8)."""
+"""The internal listener of a real daemon: where it is, who may reach it, what it says."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chatd.net.http.internal import HEAD_S
 from tests.app.client import Client, token_for
-from tests.app.daemon import Daemon, House, fetch, fetch_inside
+from tests.app.daemon import PAUSE_S, START_S, Daemon, House, fetch, fetch_inside
 from tests.processes import open_files
 
 SECRET = "a secret for the tests, of more than 32 bytes"
@@ -148,13 +148,13 @@ async def test_refusals_by_limits_are_counted(house: House, nursery: trio.Nurser
 
 async def ready(place: Path) -> None:
     """Return when the daemon at this place is ready, whatever it says meanwhile."""
-    with trio.fail_after(15):
+    with trio.fail_after(START_S):
         while True:
             try:
                 if (await readiness(place))[0] == 200:
                     return
             except OSError:
-                await trio.lowlevel.checkpoint()
+                await trio.sleep(PAUSE_S)
 
 
 def listening_port(daemon: Daemon) -> int:
@@ -171,6 +171,7 @@ def listening_port(daemon: Daemon) -> int:
     raise AssertionError("the daemon listens at no port")
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("program", [f"{sys.executable} -c pass", "/nowhere/there"])
 async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
     house: House, nursery: trio.Nursery, program: str

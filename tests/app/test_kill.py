@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a flood (SPEC 9, promises 1 to 4).
+"""SIGKILL in the middle of a flood.
 
 What was acknowledged is there, nothing is there twice, the seqs are dense, and the queue of who was
 away holds exactly what came meanwhile and was not acknowledged. The moment of the kill is drawn

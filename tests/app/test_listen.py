@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from chatd.app.errors import StartFailedError
 from chatd.app.listen import CannotListenError, open_listeners
-from chatd.app.start import StartFailedError, check_reach
-from chatd.config import Auth, Config, Server
+from chatd.app.secret import check_reach
+from chatd.config import AuthConfig, Config, ServerConfig
 
 FOUND = {
     "both": [
@@ -140,12 +141,14 @@ def test_a_local_name_that_stands_for_a_public_address_needs_a_secret(
     names(monkeypatch, "public")
     listeners = listen(opened, "localhost")
     secret = "a secret for the tests, of more than 32 bytes"
-    check_reach(Config(server=Server(host="localhost"), auth=Auth(jwt_secret=secret)), listeners)
+    check_reach(
+        Config(server=ServerConfig(host="localhost"), auth=AuthConfig(jwt_secret=secret)), listeners
+    )
     with pytest.raises(StartFailedError, match=r"On localhost \(0\.0\.0\.0\) chatd is open to"):
-        check_reach(Config(server=Server(host="localhost")), listeners)
+        check_reach(Config(server=ServerConfig(host="localhost")), listeners)
     assert [listener.fileno() for listener in listeners] == [-1]
 
 
 def test_on_loopback_no_secret_is_needed(opened: ExitStack) -> None:
     for host in ("127.0.0.1", "127.0.0.5", "::1", "localhost"):
-        check_reach(Config(server=Server(host=host)), listen(opened, host))
+        check_reach(Config(server=ServerConfig(host=host)), listen(opened, host))

@@ -1,4 +1,4 @@
-"""No signal ends a daemon undrained, be it that somebody wants it to (SPEC 8)."""
+"""No signal ends a daemon before its drain, but those of faults (docs/operations, "Signals")."""
 
 import os
 import re
@@ -112,10 +112,11 @@ async def start_with_a_slow_database(house: House, *launcher: str) -> tuple[Daem
     )
     program = (*launcher, *CHATD, "serve")
     daemon = await house.start("--log-level", "debug", env=ENV, program=program)
-    await daemon.event("database.wrote", within_s=30)
+    await daemon.event("database.wrote")
     return daemon, told.read_text()
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("launcher", [IGNORING, BLOCKING], ids=["ignores", "blocks"])
 async def test_what_the_daemon_starts_inherits_no_signal_that_is_ignored_or_blocked(
     house: House, launcher: tuple[str, ...]

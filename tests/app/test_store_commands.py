@@ -1,4 +1,4 @@
-"""`chatd store`, beside a daemon that runs: verify, back up, restore (SPEC 7 and 8)."""
+"""`chatd store` beside a running daemon: verify, back up, restore (docs/operations, "Backup")."""
 
 import os
 import sqlite3

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from chatd.auth import TokenRefused, Verifier, pick_token
+from tests.rows import rows
 
 QUERY = {"auth": "from query auth", "token": "from query token", "EIO": "4"}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("auth_payload", "authorization", "query", "allowed", "picked"),
     [
         ({"token": "from auth"}, "Bearer header", QUERY, True, "from auth"),

@@ -2,14 +2,14 @@
 
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.auth.display import DISPLAY_TEXT_CHARS, display_text
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("value", "shown"),
     [
         ("Ada Lovelace", "Ada Lovelace"),

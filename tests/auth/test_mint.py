@@ -11,6 +11,7 @@ from chatd.auth import ClaimDirectory, Verifier, mint
 from chatd.auth.display import display_text
 from chatd.wire.identifiers import is_connection_id, is_user_id
 from tests.auth.tokens_by_hand import NOW_S, SECRET
+from tests.rows import rows
 
 
 def minted(**changes: Any) -> str:
@@ -79,10 +80,10 @@ def test_what_is_minted_is_verified(
     assert identity.user_id == user_id
     assert identity.name == display_text(name)
     assert identity.expires_at_ms == (int(now_s) + ttl_s) * 1000
-    assert list(ClaimDirectory(claim).rooms(identity)) == rooms
+    assert list(ClaimDirectory(claim).grants_now(identity)) == rooms
 
 
-@pytest.mark.parametrize(
+@rows(
     "changes",
     [
         {"secret": "short"},

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chatd.auth import Identity, TokenRefused, Verifier
 from tests.auth.tokens_by_hand import HEADER, NOW_S, SECRET, USER, good_claims, signed, token
+from tests.rows import rows
 
 LEEWAY_S = 30
 ISSUER = "https://project.example/auth/v1"
@@ -49,7 +50,7 @@ def test_no_token_is_unauthorized(absent: object) -> None:
     assert refusal(absent).code == "unauthorized"
 
 
-@pytest.mark.parametrize(
+@rows(
     "candidate",
     [
         b"bytes", b"", 0, 1, True, False, 1.5, float("nan"), 10**400, [], ["a.b.c"], {}, {"a": 1},
@@ -116,13 +117,13 @@ CLAIMS_REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", CLAIMS_REFUSED.values(), ids=CLAIMS_REFUSED.keys())
+@rows("changes", CLAIMS_REFUSED.values(), ids=CLAIMS_REFUSED.keys())
 def test_claims_that_are_refused_as_invalid(changes: dict[str, Any]) -> None:
     candidate = token(good_claims(**changes))
     assert refusal(candidate).code == "token_invalid"
 
 
-@pytest.mark.parametrize(
+@rows(
     "changes",
     [
         {"exp": NOW_S + 0.5},
@@ -188,7 +189,7 @@ HEADERS_REFUSED: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("header", HEADERS_REFUSED)
+@rows("header", HEADERS_REFUSED)
 def test_a_header_that_is_not_for_our_key_is_refused_though_the_signature_holds(
     header: object,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The front door, sessions and adapter without the chat, for measuring: `... protocol_app PORT`.
+"""The listener, sessions and adapter without the chat, for measuring: `... protocol_app PORT`.
 
 `msg(x)` acks x; `join(room)` joins and acks "ok"; `bcast(x)` emits `bcast(x)` to room `r`, the
 sender included, and acks "ok". Everything else is as `chatd serve` has it.
@@ -7,18 +7,19 @@ sender included, and acks "ok". Everything else is as `chatd serve` has it.
 import sys
 from typing import Any
 
-from chatd.engine.session import Work
+from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event, encode
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Socket, SocketIOConnection, outgoing
+from chatd.socketio import Event
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import free_event_packet
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_application, sockets_of
 
 
 class ProtocolApp:
     """The application: no state of its own."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         self._adapter = adapter
 
     def on_connect(
@@ -36,7 +37,7 @@ class ProtocolApp:
                 self._adapter.join(socket, room)
                 socket.ack(event.ack_id, "ok")
             case ["bcast", value]:
-                said = outgoing(encode(Event(socket.namespace, ["bcast", value])))
+                said = free_event_packet(socket.namespace, ["bcast", value])
                 self._adapter.broadcast(socket.namespace, "r", said)
                 socket.ack(event.ack_id, "ok")
         return None

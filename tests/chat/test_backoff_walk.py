@@ -1,4 +1,4 @@
-"""What refused senders are told, on a random walk, beside the rule as SPEC 5 has it.
+"""What refused senders are told, on a random walk, beside the rule.
 
 Two senders share a bucket, so that who waited as told may find it empty. The model keeps each
 sender's whole history, and reads from it what a refusal comes to; times are eighths of a second.

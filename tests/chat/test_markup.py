@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatd.chat.markup import MARKUPS, Markup, escape, in_all, keep, neutralise
+from tests.rows import rows
 
 # WHATWG HTML, "Tag open state": only these take the tokenizer out of text after `<`.
 OPENERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
@@ -80,7 +81,7 @@ def test_the_witnesses_do_find_markup_that_is_there(text: str) -> None:
     assert opens_markup(text)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("content", "delivered"),
     [
         ("", ""),

@@ -17,6 +17,7 @@ from sqlglot.tokens import TokenType
 from chatd.chat.markup import escape, keep, neutralise
 from chatd.chat.rendering import message_json
 from tests.chat.commands import send, stored
+from tests.rows import rows
 
 DIALECTS = (
     "postgres",
@@ -159,8 +160,8 @@ def test_sql_outside_of_literals_has_the_tokens_that_it_had(dialect: str, sql: s
     assert tokens(neutralise(sql), dialect) == tokens(sql, dialect)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(
+@rows("dialect", DIALECTS)
+@rows(
     "sql",
     [
         "a<b",

@@ -17,16 +17,16 @@ from chatd.chat.presence import (
     Declared,
     Depart,
     Effect,
-    Entry,
     Presence,
     PresenceChanged,
-    Status,
+    PresenceEntry,
 )
+from chatd.wire.names import PresenceStatus
 
-ONLINE, AWAY, OFFLINE = Status
+ONLINE, AWAY, OFFLINE = PresenceStatus
 
 
-def told(effects: list[Effect]) -> list[tuple[str, Status]]:
+def told(effects: list[Effect]) -> list[tuple[str, PresenceStatus]]:
     return [(it.entry.user_id, it.entry.status) for it in effects if type(it) is PresenceChanged]
 
 
@@ -35,7 +35,7 @@ def arrive(socket: str, name: str | None = None, **fields: Any) -> Arrive:
     return Arrive(socket, "demo", socket[0], name, **fields)
 
 
-def declare(socket: str, status: Status) -> Declare:
+def declare(socket: str, status: PresenceStatus) -> Declare:
     return Declare(None, socket, "demo", status)
 
 
@@ -50,7 +50,7 @@ def presence() -> Presence:
 
 def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
     effects = presence.decide([arrive("a1", "Ann"), arrive("a2", "Ann")], 0, 7)
-    entry = Entry("a", "Ann", ONLINE, 7)
+    entry = PresenceEntry("a", "Ann", ONLINE, 7)
     assert effects == [PresenceChanged("demo", entry, "a1")]
     assert presence.room("demo") == [entry]
     assert presence.room("elsewhere") == []
@@ -68,7 +68,7 @@ def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
     ids=str,
 )
 def test_the_most_present_of_the_sockets_counts(
-    presence: Presence, script: list[tuple[str, Status]], effective: list[Status]
+    presence: Presence, script: list[tuple[str, PresenceStatus]], effective: list[PresenceStatus]
 ) -> None:
     presence.decide([arrive("a1"), arrive("a2")], 0, 0)
     effects = presence.decide([declare(*step) for step in script], 0, 0)
@@ -96,8 +96,8 @@ def test_a_reload_shows_nothing(presence: Presence) -> None:
 
 def test_after_the_grace_the_user_is_offline_since_the_last_sign(presence: Presence) -> None:
     presence.decide([arrive("a1"), declare("a1", AWAY), depart("a1")], 1, 1_000)
-    assert presence.room("demo") == [Entry("a", None, AWAY, 1_000)]
-    gone = PresenceChanged("demo", Entry("a", None, OFFLINE, 1_000), None)
+    assert presence.room("demo") == [PresenceEntry("a", None, AWAY, 1_000)]
+    gone = PresenceChanged("demo", PresenceEntry("a", None, OFFLINE, 1_000), None)
     assert presence.tick(1 + GRACE_S, 99_000) == [gone]
     assert presence.room("demo") == []
     assert list(presence.rooms()) == []
@@ -109,8 +109,8 @@ def test_a_sign_is_the_last_one_until_the_next(presence: Presence) -> None:
     assert presence.last_seen_ms("demo", "a") == 2_000
     assert presence.last_seen_ms("demo", "b") == 1_000
     assert presence.room("demo") == [
-        Entry("a", None, ONLINE, 2_000),
-        Entry("b", None, ONLINE, 1_000),
+        PresenceEntry("a", None, ONLINE, 2_000),
+        PresenceEntry("b", None, ONLINE, 1_000),
     ]
     presence.decide([depart("a1")], 3, 3_000)
     assert presence.last_seen_ms("demo", "a") == 3_000
@@ -157,7 +157,7 @@ def test_what_was_not_frozen_is_not_restored(frozen: object) -> None:
 
 
 sockets = st.sampled_from(["a1", "a2", "b1", "b2"])
-statuses = st.sampled_from(Status)
+statuses = st.sampled_from(PresenceStatus)
 commands = st.one_of(
     st.builds(arrive, sockets, st.sampled_from([None, "Ann", "Bob"])),
     st.builds(depart, sockets),
@@ -171,9 +171,9 @@ class Views(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.presence = Presence()
-        self.view: dict[str, Status] = {}
-        self.sockets: dict[str, Status] = {}
-        self.resting: dict[str, tuple[Status, float]] = {}
+        self.view: dict[str, PresenceStatus] = {}
+        self.sockets: dict[str, PresenceStatus] = {}
+        self.resting: dict[str, tuple[PresenceStatus, float]] = {}
         self.now_s = 0.0
 
     @rule(batch=st.lists(commands, max_size=5))
@@ -208,11 +208,13 @@ class Views(RuleBasedStateMachine):
         self.resting = {user: (self.of(user), self.now_s + GRACE_S) for user in self.shown()}
         self.sockets = {}
 
-    def of(self, user: str) -> Status:
+    def of(self, user: str) -> PresenceStatus:
         declared = [status for socket, status in self.sockets.items() if socket[0] == user]
-        return min(declared, key=list(Status).index, default=self.resting.get(user, (OFFLINE,))[0])
+        return min(
+            declared, key=list(PresenceStatus).index, default=self.resting.get(user, (OFFLINE,))[0]
+        )
 
-    def shown(self) -> dict[str, Status]:
+    def shown(self) -> dict[str, PresenceStatus]:
         return {user: self.of(user) for user in "ab" if self.of(user) is not OFFLINE}
 
     def take(self, effects: list[Effect]) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from chatd.answers.mcp.mapping import READY, Binary, Call, Form, PeerMapping
-from chatd.config import ConfigError, Database, Loaded, explain, load, sample
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.config import ConfigError, Loaded, explain, load, sample
+from tests.rows import rows
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"
 VOUCHED = f"{FOREIGN}credentials = 'read-only'\n"
@@ -16,7 +18,7 @@ def from_text(tmp_path: Path, text: str) -> Loaded:
     return load(None, {}, {}, tmp_path, places=[Path("chatd.toml")])
 
 
-def database(tmp_path: Path, text: str) -> Database:
+def database(tmp_path: Path, text: str) -> DatabaseSettings:
     return from_text(tmp_path, f"[databases.a]\n{text}").config.databases["a"]
 
 
@@ -28,7 +30,7 @@ def refusal(tmp_path: Path, text: str) -> str:
 
 def test_a_database_that_is_written_takes_the_place_of_the_sample(tmp_path: Path) -> None:
     databases = from_text(tmp_path, "[databases.'my db']\nsqlite = '/a.db'\n").config.databases
-    assert databases == {"my db": Database(sqlite="/a.db")}
+    assert databases == {"my db": DatabaseSettings(sqlite="/a.db")}
     assert databases["my db"].peer is READY["chatd"]
 
 
@@ -49,7 +51,7 @@ def test_a_command_has_its_environment_and_bounds(tmp_path: Path) -> None:
         "pass_environment = ['PGSSLROOTCERT']\nconnections = 3\nstart_timeout_s = 9\n"
         "call_timeout_s = 7\nmax_message_bytes = 2048\n",
     )
-    assert found == Database(
+    assert found == DatabaseSettings(
         command=("uvx", "mcp-alchemy"),
         dialect="postgres",
         mapping="mcp-alchemy",
@@ -103,7 +105,7 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "sentence"),
     [
         (
@@ -285,13 +287,13 @@ def test_the_databases_of_the_sample_are_valid_once_they_are_uncommented(tmp_pat
     written = [line.removeprefix("# ") for line in lines if " = " in line or "[databases." in line]
     databases = from_text(tmp_path, "\n".join(["[databases.demo]", *written])).config.databases
     assert databases == {
-        "demo": Database(sample=True),
-        "sales": Database(
+        "demo": DatabaseSettings(sample=True),
+        "sales": DatabaseSettings(
             command=("uvx", "mcp-alchemy"),
             environment={"DB_URL": "postgresql://reader:password@localhost/sales"},
             dialect="postgres",
             mapping="mcp-alchemy",
             credentials="read-only",
         ),
-        "stock": Database(sqlite="/srv/stock.db"),
+        "stock": DatabaseSettings(sqlite="/srv/stock.db"),
     }

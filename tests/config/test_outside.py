@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 
-from chatd.config import Answers, Config, Database, missing
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.config import AnswersConfig, Config, missing
 
 HERE = {"PATH": "/usr/bin:/bin"}
 
 
-def said(tmp_path: Path, database: Database, env: dict[str, str] = HERE, **sections: Any) -> str:
+def said(
+    tmp_path: Path, database: DatabaseSettings, env: dict[str, str] = HERE, **sections: Any
+) -> str:
     config = Config(databases={"shop": database}, **sections)
     return " ".join(missing(config, env, tmp_path)).replace(f"{tmp_path}/", "")
 
 
-def foreign(*command: str, **more: Any) -> Database:
-    return Database(command=command, mapping="dbhub", credentials="read-only", **more)
+def foreign(*command: str, **more: Any) -> DatabaseSettings:
+    return DatabaseSettings(command=command, mapping="dbhub", credentials="read-only", **more)
 
 
 def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
@@ -24,10 +27,10 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
     (tmp_path / "tool").write_text("")
     (tmp_path / "tool").chmod(0o755)
     for database in (
-        Database(sample=True),
-        Database(url="https://mcp.example.com/mcp", mapping="dbhub"),
-        Database(sqlite="shop.db"),
-        Database(sqlite=str(tmp_path / "shop.db")),
+        DatabaseSettings(sample=True),
+        DatabaseSettings(url="https://mcp.example.com/mcp", mapping="dbhub"),
+        DatabaseSettings(sqlite="shop.db"),
+        DatabaseSettings(sqlite=str(tmp_path / "shop.db")),
         foreign("sh"),
         foreign("/bin/sh", "no such thing"),
         foreign("./tool"),
@@ -39,12 +42,15 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("database", "sentence"),
     [
-        (Database(sqlite="/nope.db"), "the file /nope.db does not exist."),
-        (Database(sqlite="no/pe.db"), "the file no/pe.db does not exist."),
-        (Database(sqlite="/dev/null/nope.db"), "the file /dev/null/nope.db does not exist."),
-        (Database(sqlite="/dev"), "/dev is no file."),
+        (DatabaseSettings(sqlite="/nope.db"), "the file /nope.db does not exist."),
+        (DatabaseSettings(sqlite="no/pe.db"), "the file no/pe.db does not exist."),
         (
-            Database(sqlite="x" * 300),
+            DatabaseSettings(sqlite="/dev/null/nope.db"),
+            "the file /dev/null/nope.db does not exist.",
+        ),
+        (DatabaseSettings(sqlite="/dev"), "/dev is no file."),
+        (
+            DatabaseSettings(sqlite="x" * 300),
             f"the file {'x' * 300} cannot be looked at (File name too long).",
         ),
         (foreign("nosuchprog"), "the program nosuchprog is not in PATH."),
@@ -53,9 +59,11 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
         (foreign("a\nb"), 'the program "a\\nb" is not in PATH.'),
     ],
 )
-def test_what_is_missing_is_told(tmp_path: Path, database: Database, sentence: str) -> None:
+def test_what_is_missing_is_told(tmp_path: Path, database: DatabaseSettings, sentence: str) -> None:
     assert said(tmp_path, database) == f"databases.shop: {sentence}"
 
 
 def test_where_nobody_is_to_answer_nothing_is_missed(tmp_path: Path) -> None:
-    assert said(tmp_path, Database(sqlite="nope"), answers=Answers(enabled=False)) == ""
+    assert (
+        said(tmp_path, DatabaseSettings(sqlite="nope"), answers=AnswersConfig(enabled=False)) == ""
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.config import Config, ConfigError, State, state_directory
+from chatd.config import Config, ConfigError, StateConfig, state_directory
 
 HERE = Path("/some/where")
 
@@ -25,7 +25,7 @@ HERE = Path("/some/where")
 def test_the_first_that_is_set_is_the_state_directory(
     key: str, env: dict[str, str], directory: str
 ) -> None:
-    assert state_directory(Config(state=State(dir=key)), env, HERE) == Path(directory)
+    assert state_directory(Config(state=StateConfig(dir=key)), env, HERE) == Path(directory)
 
 
 def test_without_a_home_it_says_what_to_set() -> None:

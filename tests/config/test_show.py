@@ -25,7 +25,7 @@ def test_the_sample_room_is_valid_once_it_is_uncommented(tmp_path: Path) -> None
     before = lines[0].replace('source = "claim"', 'source = "file"')
     (tmp_path / "chatd.toml").write_text(before + room)
     connections = load(None, {}, {}, tmp_path).config.directory.connections
-    assert connections["demo"].admits("anybody")
+    assert connections["demo"].users == ("*",)
 
 
 def test_every_key_of_the_sample_has_a_line_of_documentation() -> None:

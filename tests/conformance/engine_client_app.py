@@ -17,10 +17,10 @@ import orjson
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Session, Work
+from chatd.engine.session import Handshake, Session
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings, Query
 from chatd.net.disconnects import DisconnectReason
-from chatd.net.http.connection import HttpExchange
 from chatd.net.http.reader import RequestHead
 from tests.conformance.engine_echo import message_of
 from tests.conformance.host import MakeUpper, arguments, run_application
@@ -71,8 +71,8 @@ class Partner:
     def _headers(self) -> dict[str, str]:
         transport = self._session.transport
         assert isinstance(transport, PollingTransport)
-        exchange = transport.current_post
-        assert isinstance(exchange, HttpExchange)
+        exchange = transport._post
+        assert exchange is not None
         headers = exchange.head.headers
         return {name.decode(): value.decode("latin-1") for name, value in headers.items()}
 

@@ -5,8 +5,9 @@ as text and binary as binary. There is no Socket.IO above it.
 """
 
 from chatd.engine.flusher import Flusher
-from chatd.engine.outgoing import Outgoing, OutgoingBinary
-from chatd.engine.session import Handshake, Session, Work
+from chatd.engine.outgoing import Outgoing
+from chatd.engine.session import Handshake, Session
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from tests.conformance.host import MakeUpper, arguments, run_application
@@ -34,7 +35,7 @@ class Echo:
 def message_of(content: str | bytes) -> Outgoing:
     """A message of Engine.IO."""
     if isinstance(content, bytes):
-        return OutgoingBinary(content)
+        return Outgoing(b"", (content,))
     return Outgoing(b"4" + content.encode())
 
 

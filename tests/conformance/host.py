@@ -1,4 +1,4 @@
-"""Runs an application on chatd's own front door, engine and sessions, without the chat.
+"""Runs an application on chatd's own listener, engine and sessions, without the chat.
 
 Prints `listening on PORT` when it is ready and ends on SIGTERM or SIGINT. It listens on 127.0.0.1
 and, where that exists, on ::1; pages of every origin may connect.
@@ -14,31 +14,27 @@ from typing import Any
 import trio
 
 from chatd.app.listen import CannotListenError, open_listeners
+from chatd.engine.admission import Admission
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
-from chatd.engine.session import Handshake, Session, Sessions, SessionSettings, Upper
+from chatd.engine.session import Handshake, Session, SessionSettings, Upper
+from chatd.engine.sessions import Sessions
 from chatd.engineio import HeartbeatSettings
-from chatd.net.admission import Admission
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Health, build_app
-from chatd.net.http.cors import OriginRules
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.public import Health, public_app
 from chatd.net.poller import make_poller
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Application, SocketIOConnection
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.ports import Application
+from chatd.sockets.socket import SocketIOConnection
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted
 
 MakeUpper = Callable[[Session, Handshake], Upper]
-
-
-class NoStatus:
-    """The health of a host that has none to tell of."""
-
-    def health(self) -> Health:
-        return Health("ok", 0, 0.0)
 
 
 class Silence:
@@ -51,11 +47,11 @@ class Silence:
         pass
 
 
-def sockets_of(make: Callable[[Adapter], Application]) -> Callable[[Flusher], MakeUpper]:
+def sockets_of(make: Callable[[LocalAdapter], Application]) -> Callable[[Flusher], MakeUpper]:
     """Sessions that speak Socket.IO to the application `make(adapter)`."""
 
     def prepare(flusher: Flusher) -> MakeUpper:
-        adapter = Adapter(flusher)
+        adapter = LocalAdapter(flusher)
         app = make(adapter)
         return lambda session, handshake: SocketIOConnection(session, handshake, app, adapter)
 
@@ -72,7 +68,7 @@ def arguments(heartbeat: HeartbeatSettings = HEARTBEAT) -> tuple[int, HeartbeatS
     return given.port, HeartbeatSettings(given.ping_interval / 1000, given.ping_timeout / 1000)
 
 
-def run_from_command_line(make: Callable[[Adapter], Application], **settings: Any) -> None:
+def run_from_command_line(make: Callable[[LocalAdapter], Application], **settings: Any) -> None:
     """Serve `make(adapter)` as the command line says; `heartbeat` in `settings` is the default."""
     port, heartbeat = arguments(settings.pop("heartbeat", HEARTBEAT))
     run_application(sockets_of(make), port=port, heartbeat=heartbeat, **settings)
@@ -110,14 +106,19 @@ def run_application(
             admission,
         )
         readiness = make_poller()
-        origins = OriginRules(("*",), is_loopback=True)
+        origins = CorsPolicy(("*",), is_loopback=True)
         engine = engine_class(sessions, admission, origins, prepare(flusher), event_log)
+        http = HypercornServer(
+            public_app(lambda: Health("ok", 0, 0.0)),
+            body_timeout_s=10.0,
+            report_fault=lambda fault: None,
+        )
         door = Listener(
-            ListenerSettings(path, 10.0, 16_384),
+            ListenerSettings(path, 10.0, ConnectionLimits(16_384, 1_048_576 + max_payload_bytes)),
             engine,
             readiness,
             admission,
-            HttpLane(build_app(NoStatus()), body_timeout_s=10.0, report_fault=lambda fault: None),
+            http,
             event_log,
         )
         listeners = open_listeners("127.0.0.1", port, BACKLOG)

@@ -21,12 +21,13 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Work
-from chatd.net.deadlines import Deadlines, Entry
+from chatd.engine.transport import Work
+from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event, encode
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Socket, SocketIOConnection, outgoing
+from chatd.socketio import Event
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import free_event_packet
+from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
 
 OPEN_NAMESPACES = ("/", "/custom")
@@ -38,7 +39,7 @@ GONE = "gone"  # the state of a socket that has left; an ack to it would be a br
 class PeersApp:
     """The application. Its only state: which sockets a connection has."""
 
-    def __init__(self, adapter: Adapter, deadlines: Deadlines) -> None:
+    def __init__(self, adapter: LocalAdapter, deadlines: Deadlines) -> None:
         self._adapter = adapter
         self._deadlines = deadlines
         self._sockets: dict[SocketIOConnection, list[Socket]] = {}
@@ -68,7 +69,7 @@ class PeersApp:
                 self._adapter.join(socket, room)
                 socket.ack(event.ack_id, "ok")
             case ["say", str(room), text]:
-                said = outgoing(encode(Event(socket.namespace, ["said", text])))
+                said = free_event_packet(socket.namespace, ["said", text])
                 self._adapter.broadcast(socket.namespace, room, said, but=socket)
                 socket.ack(event.ack_id, {"ok": True})
             case ["bin"]:
@@ -107,7 +108,7 @@ class Question:
     """
 
     def __init__(self, socket: Socket, asked_by: int | None, deadlines: Deadlines) -> None:
-        self.deadline_entry: Entry | None = None
+        self.deadline_entry: TimerEntry | None = None
         self._socket = socket
         self._asked_by = asked_by
         self._deadlines = deadlines

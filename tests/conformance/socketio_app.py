@@ -7,11 +7,11 @@ On connect each emits `auth` with what CONNECT carried. In `/`, `message(...a)` 
 
 from typing import Any
 
-from chatd.engine.session import Work
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
 
@@ -19,7 +19,7 @@ from tests.conformance.host import run_from_command_line
 class ProtocolSuiteApp:
     """The application: no state."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         pass
 
     def on_connect(

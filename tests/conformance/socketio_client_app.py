@@ -11,11 +11,12 @@ from typing import Any
 
 import trio
 
-from chatd.engine.session import Handshake, Work
+from chatd.engine.session import Handshake
+from chatd.engine.transport import Work
 from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.socket import Socket, SocketIOConnection
 from tests.conformance.host import run_from_command_line
 
@@ -28,7 +29,7 @@ UTF8 = ("てすと", "Я Б Г Д Ж Й", "Ä ä Ü ü ß", "utf8 — string", "
 class ClientSuiteApp:
     """The application; a socket's state is its handshake object."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         pass
 
     def on_connect(

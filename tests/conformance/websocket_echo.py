@@ -1,6 +1,6 @@
 """A bare WebSocket echo on any path: `python -m tests.conformance.websocket_echo PORT`.
 
-chatd's codec, readiness and outlet with nothing above them: what the Autobahn cases judge.
+chatd's codec, poller and writer with nothing above them: what the Autobahn cases judge.
 """
 
 import signal
@@ -13,8 +13,8 @@ from chatd.app.listen import open_listeners
 from chatd.engine.engine import switched
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
-from chatd.net.http.connection import HttpConnection
-from chatd.net.poller import Poller, Wait, make_poller
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.poller import Poller, Watch, make_poller
 from chatd.net.writer import SocketWriter
 from chatd.websocket import (
     Close,
@@ -34,14 +34,16 @@ LINGER_S = 2.0
 READ_BYTES = 65_536
 
 
-class EchoLane:
+class EchoConnection:
     """One connection that gets back what it sends."""
 
-    def __init__(self, sock: socket.socket, wait: Wait) -> None:
+    def __init__(self, sock: socket.socket, watch: Watch) -> None:
         self._sock = sock
-        self._wait = wait
+        self._watch = watch
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
-        self._writer = SocketWriter(sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None)
+        self._writer = SocketWriter(
+            sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None, linger_s=LINGER_S
+        )
 
     def _failed(self, reason: DisconnectReason) -> None:
         pass  # the socket is shut down, which the reading task sees
@@ -54,8 +56,8 @@ class EchoLane:
             while True:
                 if data:
                     self._feed(data)
-                await self._writer.caught_up()
-                await self._wait.readable()
+                await self._writer.backlog.drained()
+                await self._watch.readable()
                 try:
                     data = self._sock.recv(READ_BYTES)
                 except BlockingIOError:
@@ -66,7 +68,7 @@ class EchoLane:
                 if not data:
                     break
                 if len(data) == READ_BYTES:
-                    self._wait.again()
+                    self._watch.again()
             nursery.cancel_scope.cancel()
 
     def _feed(self, data: bytes) -> None:
@@ -81,22 +83,20 @@ class EchoLane:
                     case Ping(payload):
                         self._writer.write(encode_pong(payload))
                     case Close(code):
-                        self._writer.finish(encode_close(code), LINGER_S)
+                        self._writer.finish(encode_close(code))
         except ProtocolError as error:
-            self._writer.finish(encode_close(error.code), LINGER_S)
+            self._writer.finish(encode_close(error.code))
 
 
 async def serve_connection(sock: socket.socket, readiness: Poller, deadlines: Deadlines) -> None:
-    wait = readiness.watch(sock)
+    watch = readiness.watch(sock)
     try:
-        connection = HttpConnection(
-            sock, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
-        )
+        connection = HttpConnection(sock, watch, deadlines, ConnectionLimits(16_384, 65_536))
         head = await connection.head(HEAD_TIMEOUT_S, answer_late=True)
         if head is not None and head.is_websocket:
-            await EchoLane(sock, wait).run(switched(head), connection.rest)
+            await EchoConnection(sock, watch).run(switched(head), connection.rest)
     finally:
-        wait.close()
+        watch.close()
         sock.close()
 
 

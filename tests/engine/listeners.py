@@ -1,4 +1,4 @@
-"""A front door on a real loopback listener, with an application that echoes.
+"""A listener on a real loopback socket, with an application that echoes.
 
 Whoever leaves `open_door` has its promise checked: once the peers are gone nothing is left of them,
 and no fault was reported.
@@ -13,30 +13,36 @@ import attrs
 import orjson
 import trio
 
+from chatd.engine.admission import Admission
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Session, Sessions, SessionSettings, Work
+from chatd.engine.session import Handshake, Session, SessionSettings
+from chatd.engine.sessions import Sessions
+from chatd.engine.throttle import IDLE_WAITS_MAX
+from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio import HeartbeatSettings
-from chatd.net.admission import Admission
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
-from chatd.net.http.app import Health, build_app
-from chatd.net.http.cors import OriginRules
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.public import Health, public_app
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
-from chatd.socketio import Event, encode
-from chatd.sockets.adapter import Adapter
-from chatd.sockets.socket import Application, Socket, SocketIOConnection, outgoing
+from chatd.socketio import Event
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import free_event_packet
+from chatd.sockets.ports import Application
+from chatd.sockets.socket import ATTACHMENTS_DUE_S, Socket, SocketIOConnection
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
 PATH = b"/socket.io/"
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
-LOOPBACK_ONLY = OriginRules((), is_loopback=True)
+LOOPBACK_ONLY = CorsPolicy((), is_loopback=True)
 BACKLOG_BYTES = 200_000
 SEND_BUFFER_BYTES = 16_384  # of the kernel, so that a peer that does not read is soon behind
 
@@ -44,7 +50,7 @@ SEND_BUFFER_BYTES = 16_384  # of the kernel, so that a peer that does not read i
 class EchoApp:
     """Says what it hears. `gate` holds back the event `wait`."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: LocalAdapter) -> None:
         self.adapter = adapter
         self.gate = trio.Event()
         self.waiting = trio.Event()
@@ -73,13 +79,13 @@ class EchoApp:
                 self.adapter.join(socket, room)
                 socket.ack(event.ack_id)
             case ["say", str(room), what]:
-                said = outgoing(encode(Event(socket.namespace, ["said", what])))
+                said = free_event_packet(socket.namespace, ["said", what])
                 self.adapter.broadcast(socket.namespace, room, said)
             case ["say but me", str(room), what]:
-                said = outgoing(encode(Event(socket.namespace, ["said", what])))
+                said = free_event_packet(socket.namespace, ["said", what])
                 self.adapter.broadcast(socket.namespace, room, said, but=socket)
             case ["catch up", int(size)]:
-                socket.session.send_catch_up(outgoing(encode(Event("/", ["page", "x" * size]))))
+                socket.session.send_catch_up(free_event_packet("/", ["page", "x" * size]))
             case ["question"]:
                 socket.ask(self.answers.append, "question", 42)
             case ["leave me"]:
@@ -100,7 +106,7 @@ class EchoApp:
 
     async def _until_taken(self, socket: Socket) -> None:
         socket.emit("owed")
-        await socket.session.transport.caught_up()
+        await socket.session.drained()
         socket.emit("taken")
 
     async def _fail(self) -> None:
@@ -110,18 +116,13 @@ class EchoApp:
         self.ended.append((socket.namespace, reason))
 
 
-class AnyStatus:
-    def health(self) -> Health:
-        return Health("ok", 0, 0.0)
-
-
 @attrs.define
 class Door:
-    """A running front door, and its parts."""
+    """A running listener, and its parts."""
 
     door: Listener
     sessions: Sessions
-    adapter: Adapter
+    adapter: LocalAdapter
     admission: Admission
     recorder: Recorder
     app: EchoApp
@@ -201,18 +202,23 @@ async def open_door(
     backlog_bytes: int = BACKLOG_BYTES,
     head_timeout_s: float = 10.0,
     max_head_bytes: int = 16_384,
+    linger_s: float = 2.0,
+    pipelined_bytes: int = 1_048_576,
+    last_words_s: float = 30.0,
+    idle_waits_max: int = IDLE_WAITS_MAX,
     handshakes_per_second: float = 1e6,
     sessions_per_address: float = 1e6,
     pending_sessions_per_address: float = 1e6,
     connections_per_address: float = 1e6,
     max_connections: int = 1000,
-    origins: OriginRules = LOOPBACK_ONLY,
+    origins: CorsPolicy = LOOPBACK_ONLY,
     readiness: Callable[[], Poller] = make_poller,
-    make_app: Callable[[Adapter], EchoApp] = EchoApp,
+    make_app: Callable[[LocalAdapter], EchoApp] = EchoApp,
+    attachments_due_s: float = ATTACHMENTS_DUE_S,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
-    adapter = Adapter(flusher)
+    adapter = LocalAdapter(flusher)
     app = make_app(adapter)
     waits = readiness()
     admission = Admission(
@@ -225,7 +231,13 @@ async def open_door(
     )
     sessions = Sessions(
         SessionSettings(
-            heartbeat, max_payload_bytes, connect_timeout_s, upgrade_timeout_s, backlog_bytes
+            heartbeat,
+            max_payload_bytes,
+            connect_timeout_s,
+            upgrade_timeout_s,
+            backlog_bytes,
+            last_words_s=last_words_s,
+            idle_waits_max=idle_waits_max,
         ),
         Deadlines(),
         flusher,
@@ -235,16 +247,25 @@ async def open_door(
 
     def make_upper(session: Session, handshake: Handshake) -> SocketIOConnection:
         application: Application = app
-        return SocketIOConnection(session, handshake, application, adapter)
+        return SocketIOConnection(session, handshake, application, adapter, attachments_due_s)
 
     engine = Engine(sessions, admission, origins, make_upper, recorder)
-    http = HttpLane(
-        build_app(AnyStatus()),
+    http = HypercornServer(
+        public_app(lambda: Health("ok", 0, 0.0)),
         body_timeout_s=head_timeout_s,
         report_fault=lambda fault: recorder.record(InternalError.of("http", fault)),
     )
     front = Listener(
-        ListenerSettings(PATH, head_timeout_s, max_head_bytes),
+        ListenerSettings(
+            PATH,
+            head_timeout_s,
+            ConnectionLimits(
+                max_head_bytes,
+                backlog_bytes + max_payload_bytes,
+                linger_s=linger_s,
+                pipelined_bytes=pipelined_bytes,
+            ),
+        ),
         engine,
         waits,
         admission,
@@ -271,9 +292,9 @@ async def open_door(
         assert recorder.of(InternalError) == []
 
 
-def drop_work(lane: WebSocketTransport) -> str:
+def drop_work(transport: WebSocketTransport) -> str:
     """Take away what the connection would await next; the name of the function that it runs."""
-    work, lane._work = lane._work, None
+    work, transport._work = transport._work, None
     assert work is not None
     work.close()
     return work.__name__

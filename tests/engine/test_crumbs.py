@@ -5,13 +5,12 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from chatd.engine import throttle as patience
 from chatd.engine.throttle import IDLE_BURST, IDLE_PER_S, PACKETS_PER_TURN
 from chatd.engine.websocket import WebSocketTransport
 from chatd.net.http.connection import READ_BYTES
 from chatd.net.http.reader import CHUNKS_FREE, CHUNKS_PER_TURN
 from chatd.websocket.decoder import FRAGMENTS_PER_EVENT
-from tests.engine.listeners import Door, drop_work
+from tests.engine.listeners import Door, drop_work, open_door
 from tests.engine.polls import chunked, dial, join, until
 from tests.net.peers import CONTINUATION, NO_CODE, PING, PONG, TEXT, Peer, frame
 
@@ -29,16 +28,16 @@ def message_of(crumb: bytes) -> bytes:
     return start + inner + padding + frame(CONTINUATION, event[-1:])
 
 
-async def lane_of(door: Door) -> tuple[Peer, WebSocketTransport]:
+async def transport_of(door: Door) -> tuple[Peer, WebSocketTransport]:
     peer = await door.join()
-    lane = door.app.sockets[-1].session.transport
-    assert isinstance(lane, WebSocketTransport)
-    return peer, lane
+    transport = door.app.sockets[-1].session.transport
+    assert isinstance(transport, WebSocketTransport)
+    return peer, transport
 
 
-def left_in(lane: WebSocketTransport) -> int:
+def left_in(transport: WebSocketTransport) -> int:
     """Bytes of the last read that were not looked at yet."""
-    decoder = lane._decoder
+    decoder = transport._decoder
     return len(decoder._chunk) - decoder._at
 
 
@@ -53,30 +52,30 @@ ONE_READ = {
 
 @pytest.mark.parametrize("crumbs", ONE_READ.values(), ids=ONE_READ)
 async def test_of_one_read_a_turn_takes_a_little(door: Door, crumbs: bytes) -> None:
-    _, lane = await lane_of(door)
+    _, transport = await transport_of(door)
     read = (crumbs * READ_BYTES)[:READ_BYTES]
-    lane.feed(read)
-    assert lane._work is not None
+    transport.feed(read)
+    assert transport._work is not None
     most = max(FRAGMENTS_PER_EVENT + 2, PACKETS_PER_TURN) * len(frame(TEXT, b'42["no such event"]'))
-    assert len(read) - left_in(lane) <= most
-    drop_work(lane)
+    assert len(read) - left_in(transport) <= most
+    drop_work(transport)
 
 
 async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
-    peer, lane = await lane_of(door)
+    peer, transport = await transport_of(door)
     await peer.send("1")
-    await until(lambda: lane._writer.is_ending)
-    lane.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
-    assert lane._work is not None
-    assert lane._work.__name__ == "_next_turn"
-    assert left_in(lane) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
-    drop_work(lane)
+    await until(lambda: transport._writer.is_ending)
+    transport.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
+    assert transport._work is not None
+    assert transport._work.__name__ == "_next_turn"
+    assert left_in(transport) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
+    drop_work(transport)
 
 
 async def test_fragments_beyond_the_burst_are_read_slowly(
     door: Door, mock_clock: MockClock
 ) -> None:
-    peer, _ = await lane_of(door)
+    peer, _ = await transport_of(door)
     other = await door.join()
     free = IDLE_BURST * FRAGMENTS_PER_EVENT // FRAGMENTS_MAX
     for _ in range(free - 1):
@@ -93,15 +92,13 @@ async def test_fragments_beyond_the_burst_are_read_slowly(
     assert trio.current_time() - began_s > FRAGMENTS_MAX / FRAGMENTS_PER_EVENT / IDLE_PER_S
 
 
-async def test_who_sends_nothing_but_fragments_loses_its_session(
-    door: Door, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(patience, "IDLE_WAITED_MAX", 50)
-    peer, _ = await lane_of(door)
-    mock_clock.autojump_threshold = 0
-    await peer.stream.send_all(message_of(b"") * 20)
-    assert await peer.end() == NO_CODE
-    assert door.reasons == ["overloaded"]
+async def test_who_sends_nothing_but_fragments_loses_its_session(mock_clock: MockClock) -> None:
+    async with open_door(idle_waits_max=50) as door:
+        peer, _ = await transport_of(door)
+        mock_clock.autojump_threshold = 0
+        await peer.stream.send_all(message_of(b"") * 20)
+        assert await peer.end() == NO_CODE
+        assert door.reasons == ["overloaded"]
 
 
 async def test_what_a_probe_says_again_and_again_is_read_slowly(
@@ -138,7 +135,7 @@ async def test_a_body_in_crumbs_lets_others_have_their_turn(
     packet = b'42["echo","%b"]' % (b"x" * (CHUNKS_FREE - 20))
     await peer.send("POST", poller.query, headers=["Transfer-Encoding: chunked"])
     transport = poller.transport
-    await until(lambda: transport.current_post is not None)
+    await until(lambda: transport._post is not None)
     await peer.stream.send_all(chunked(*(bytes([byte]) for byte in packet)))
     turns = FairQueue(nursery)
     assert (await peer.answer()).body == b"ok"

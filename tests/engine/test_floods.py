@@ -6,7 +6,7 @@ import orjson
 import pytest
 import trio
 
-from chatd.net.proxies import PROXIES_TOLD_MAX
+from chatd.net.proxies import PROXIES_LOGGED_MAX
 from chatd.observe import AuthenticationFailed, HandshakeRefused, LimitHit, ProxyNotTrusted
 from tests.engine.listeners import Door, open_door, opening
 from tests.engine.polls import UNKNOWN_SID, ask, join, open_poller, until
@@ -86,7 +86,7 @@ async def test_whoever_gives_way_while_its_post_is_under_way_is_answered() -> No
         head = f"POST /socket.io/?{poller.query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         await stream.send_all(f"{head}Content-Length: 2\r\nConnection: close\r\n\r\n4".encode())
         transport = poller.transport
-        await until(lambda: transport.current_post is not None)
+        await until(lambda: transport._post is not None)
         await open_poller(door)
         await stream.send_all(b"0")
         assert UNKNOWN_SID in await read_to_end(stream)
@@ -142,9 +142,9 @@ async def test_a_proxy_that_is_not_trusted_is_told_of_once(door: Door) -> None:
 
 
 async def test_of_proxies_that_are_not_trusted_a_few_are_told(door: Door) -> None:
-    for number in range(3 * PROXIES_TOLD_MAX):
-        door.door._engine._notices.heard_from(f"192.0.2.{number % (2 * PROXIES_TOLD_MAX)}")
-    assert len(door.recorder.of(ProxyNotTrusted)) == PROXIES_TOLD_MAX
+    for number in range(3 * PROXIES_LOGGED_MAX):
+        door.door._engine._notices.heard_from(f"192.0.2.{number % (2 * PROXIES_LOGGED_MAX)}")
+    assert len(door.recorder.of(ProxyNotTrusted)) == PROXIES_LOGGED_MAX
 
 
 async def test_nothing_is_told_of_a_trusted_proxy_nor_where_there_is_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What has hurt other servers (WIRE d10), over polling: that session ends, and nothing else."""
+"""What has hurt other servers, over polling: that session ends, and nothing else."""
 
 import math
 import re
@@ -7,7 +7,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.engine import throttle as patience
 from tests.engine.listeners import Door, open_door
 from tests.engine.polls import BAD_REQUEST, RS, HttpPeer, ask, dial, join, open_poller, request
 from tests.net.peers import upgrade_request
@@ -72,18 +71,16 @@ async def test_a_million_separators_end_that_session_alone(door: Door) -> None:
     await other.echo()
 
 
-async def test_half_a_million_pongs_in_one_body_let_others_have_their_turn(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(patience, "IDLE_WAITED_MAX", 10)
-    other, poller = await join(door), await join(door)
-    peer = await dial(door)
-    await peer.send("POST", poller.query, RS.join([b"3"] * 400_000))
-    await other.echo()
-    assert (await peer.answer()).body == b"ok"
-    await other.echo()
-    while "overloaded" not in door.reasons:
-        await trio.lowlevel.checkpoint()
+async def test_half_a_million_pongs_in_one_body_let_others_have_their_turn() -> None:
+    async with open_door(idle_waits_max=10) as door:
+        other, poller = await join(door), await join(door)
+        peer = await dial(door)
+        await peer.send("POST", poller.query, RS.join([b"3"] * 400_000))
+        await other.echo()
+        assert (await peer.answer()).body == b"ok"
+        await other.echo()
+        while "overloaded" not in door.reasons:
+            await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("are_timers_late", [False, True])

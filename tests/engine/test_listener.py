@@ -9,12 +9,12 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.engine.listener import ACCEPT_PAUSE_S
-from chatd.net.http.cors import OriginRules
+from chatd.net.acceptor import ACCEPT_PAUSE_S
+from chatd.net.http.cors import CorsPolicy
 from chatd.observe import HandshakeRefused, LimitHit
 from tests.engine.listeners import Door, open_door, open_websocket, opening
 from tests.engine.polls import until
-from tests.net.peers import PONG, frame, read_to_end, upgrade_request
+from tests.net.peers import HARD_LIMIT_S, PONG, frame, read_to_end, upgrade_request
 
 
 async def answer_to(door: Door, request: bytes) -> bytes:
@@ -65,8 +65,8 @@ async def test_whatever_follows_the_slash_is_ours(door: Door) -> None:
 
 
 async def test_websocket_by_a_plain_get_is_a_bad_request(door: Door) -> None:
-    request = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    answer = await answer_to(door, request)
+    line = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
+    answer = await answer_to(door, line + b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"\r\nContent-Type: application/json" in head
@@ -74,7 +74,8 @@ async def test_websocket_by_a_plain_get_is_a_bad_request(door: Door) -> None:
 
 
 async def test_an_upgrade_header_without_connection_upgrade_asks_for_nothing(door: Door) -> None:
-    answer = await answer_to(door, upgrade_request(without="connection"))
+    request = upgrade_request(headers=["Connection: close"])
+    answer = await answer_to(door, request)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.endswith(b'{"code":3,"message":"Bad request"}')
 
@@ -130,7 +131,7 @@ async def test_by_a_strangers_name_nobody_comes_in_on_loopback(door: Door) -> No
 
 
 async def test_a_configured_origin_comes_in_from_afar() -> None:
-    rules = OriginRules(("https://app.example",), is_loopback=False)
+    rules = CorsPolicy(("https://app.example",), is_loopback=False)
     async with open_door(origins=rules) as door:
         headers = ["Origin: https://app.example", "Host: chat.example"]
         await opening(await door.open(headers=headers))
@@ -297,7 +298,7 @@ async def test_sever_ends_every_connection() -> None:
         for peer in peers:
             assert await peer.end() == 1006
         await read_to_end(silent)
-        with trio.fail_after(5):
+        with trio.fail_after(HARD_LIMIT_S):
             await door.emptied()
 
 

@@ -1,4 +1,4 @@
-"""HTTP long-polling as raw bytes: WIRE d1 and d2, and the heartbeat of d5."""
+"""HTTP long-polling as raw bytes, and its heartbeat (docs/architecture, "What real peers send")."""
 
 import math
 import re
@@ -514,11 +514,8 @@ async def test_a_close_by_the_server_waits_for_the_next_poll_behind_what_is_owed
     await poller.gone()
 
 
-async def test_the_last_words_of_the_server_are_kept_for_a_while(
-    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatd.engine.polling.PART_S", 3.0)
-    async with open_door() as door:
+async def test_the_last_words_of_the_server_are_kept_for_a_while(mock_clock: MockClock) -> None:
+    async with open_door(last_words_s=3.0) as door:
         early, late = await join(door), await join(door)
         for poller in (early, late):
             poller.session.end(DisconnectReason.FORCED_CLOSE)
@@ -660,7 +657,7 @@ async def test_head_and_body_may_come_in_two_segments(door: Door) -> None:
     sent = request("POST", poller.query, b'42["echo",1]')
     end = sent.index(b"\r\n\r\n") + 4
     await peer.stream.send_all(sent[:end])
-    await until(lambda: poller.transport.current_post is not None)
+    await until(lambda: poller.transport._post is not None)
     await peer.stream.send_all(sent[end:])
     assert (await peer.answer()).body == b"ok"
 

@@ -1,4 +1,4 @@
-"""Requests that cross each other, and connections that break: WIRE d2, and its traps of timing."""
+"""Requests that cross each other, and connections that break."""
 
 import socket
 import struct
@@ -39,7 +39,7 @@ async def half_a_post(poller: Poller, body: bytes = b'42["echo",1]') -> HttpPeer
     peer = await dial(poller.door)
     await peer.stream.send_all(request("POST", poller.query, body)[:-3])
     transport = poller.transport
-    await until(lambda: transport.current_post is not None)
+    await until(lambda: transport._post is not None)
     return peer
 
 
@@ -98,7 +98,7 @@ async def test_too_much_behind_an_event_that_waits_is_answered_in_its_turn(door:
     await poller.say(large)
     last = await dial(door)
     await last.send("POST", poller.query, large)
-    await until(lambda: poller.transport.current_post is not None)
+    await until(lambda: poller.transport._post is not None)
     assert (await poller.post(b"3")).status == 400  # as for any POST that has not ended
     assert await last.ended()
     door.app.gate.set()
@@ -112,7 +112,7 @@ async def test_so_many_posts_wait_their_turn_and_no_more(door: Door) -> None:
         await poller.say(b"3")
     last = await dial(door)
     await last.send("POST", poller.query, b"3")
-    await until(lambda: poller.transport.current_post is not None)
+    await until(lambda: poller.transport._post is not None)
     door.app.gate.set()
     assert (await last.answer()).body == b"ok"
 
@@ -202,14 +202,12 @@ async def test_a_second_post_ends_the_poll_that_waits_elsewhere(door: Door) -> N
     assert (await poll.answer()).body == b"1"
 
 
-async def test_a_poll_with_too_much_behind_it_ends_the_session(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatd.net.http.connection.PIPELINED_MAX", 1000)
-    poller = await join(door)
-    poll = await poller.poll()
-    await poll.stream.send_all(request("POST", poller.query, bytes(2000)))
-    await poller.gone()
+async def test_a_poll_with_too_much_behind_it_ends_the_session() -> None:
+    async with open_door(pipelined_bytes=1000) as door:
+        poller = await join(door)
+        poll = await poller.poll()
+        await poll.stream.send_all(request("POST", poller.query, bytes(2000)))
+        await poller.gone()
 
 
 async def test_the_end_of_input_behind_a_post_does_not_end_the_session(door: Door) -> None:
@@ -266,7 +264,7 @@ async def test_nobody_joins_by_a_post_of_a_session_that_ended_meanwhile(door: Do
     peer = await dial(door)
     await peer.stream.send_all(request("POST", poller.query, b"40")[:-1])
     transport = poller.transport
-    await until(lambda: transport.current_post is not None)
+    await until(lambda: transport._post is not None)
     poller.session.end(DisconnectReason.FORCED_CLOSE)
     await peer.stream.send_all(b"0")
     assert (await peer.answer()).status == 400

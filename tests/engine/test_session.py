@@ -1,4 +1,4 @@
-"""A session by itself: heartbeat, connect timeout, mistakes; the clock jumps (WIRE d5)."""
+"""A session by itself: heartbeat, connect timeout, mistakes; the clock jumps."""
 
 from itertools import pairwise
 
@@ -7,10 +7,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.engine.admission import Admission
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import Session, Sessions, SessionSettings, Work
-from chatd.engineio import HeartbeatSettings
+from chatd.engine.session import Session, SessionSettings
+from chatd.engine.sessions import Sessions
+from chatd.engine.transport import Work
+from chatd.engineio import HeartbeatSettings, decode_text
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError, SessionClosed
@@ -19,14 +22,19 @@ from chatd.socketio import ProtocolError
 from tests.service.chats import MemoryTransport
 
 
-class NobodyCounts:
-    """Sessions of an address, uncounted."""
-
-    def identify_session(self, address: str, sid: str) -> None:
-        pass
-
-    def close_session(self, address: str, sid: str) -> None:
-        pass
+def admission_of(*sids: str) -> Admission:
+    """Counters that know these sessions."""
+    admission = Admission(
+        handshakes_per_second=1e6,
+        sessions_per_address=1e6,
+        pending_sessions_per_address=1e6,
+        connections_per_address=1e6,
+        max_connections=1000,
+        now_s=trio.current_time(),
+    )
+    for sid in sids:
+        admission.open_session("192.0.2.1", sid, trio.current_time())
+    return admission
 
 
 class BareUpper:
@@ -71,7 +79,7 @@ class Bench:
 async def bench(autojump_clock: MockClock, nursery: trio.Nursery) -> Bench:
     recorder = Recorder()
     settings = SessionSettings(HeartbeatSettings(25.0, 20.0), 1000, 10.0, 10.0, 1000)
-    sessions = Sessions(settings, Deadlines(), Flusher(), recorder, NobodyCounts())
+    sessions = Sessions(settings, Deadlines(), Flusher(), recorder, admission_of("sid", "other"))
     session = Session(sessions, "sid", "192.0.2.1")
     transport, upper = MemoryTransport(session), BareUpper()
     session.transport, session.upper = transport, upper
@@ -101,7 +109,7 @@ async def test_pings_come_an_interval_after_the_pong(
         assert bench.transport.sent == ["2"]
         bench.transport.sent.clear()
         await trio.sleep(answered_after_s)
-        bench.session.receive_text("3")
+        bench.session.receive("3")
     assert not bench.transport.closed.is_set()
 
 
@@ -118,7 +126,7 @@ async def test_an_unasked_pong_re_arms_the_interval(
 ) -> None:
     bench.upper.is_joined = True
     await trio.sleep(20)
-    bench.session.receive_text("3")
+    bench.session.receive("3")
     await trio.sleep(24)
     assert bench.transport.sent == []
     await trio.sleep(2)
@@ -131,13 +139,39 @@ async def test_what_it_carries_is_asked_for_lateness_however_many_pongs_come(
     bench.upper.is_joined = True
     for _ in range(100):
         await trio.sleep(1)
-        bench.session.receive_text("3")
+        bench.session.receive("3")
     gaps = [after - before for before, after in pairwise(bench.upper.looked_s)]
     assert gaps
     assert max(gaps) <= 26
     bench.upper.is_late = True
     await bench.transport.closed.wait()
     assert bench.reasons == ["parse error"]
+
+
+@pytest.mark.parametrize(
+    ("text", "received", "reasons"),
+    [
+        ("4hello", ["hello"], []),
+        ("bAQID", [b"\1\2\3"], []),
+        ("3", [], []),
+        ("3foo", [], []),
+        ("1", [], ["transport close"]),
+        ("2", [], ["parse error"]),
+        ("2probe", [], ["parse error"]),
+        ("0", [], []),
+        ("5", [], []),
+        ("6", [], []),
+    ],
+)
+async def test_a_packet_is_met_as_the_reference_does(
+    bench: Bench, text: str, received: list[str | bytes], reasons: list[str]
+) -> None:
+    bench.session.receive(text)
+    bench.session.receive_packet(decode_text(text))
+    times = 1 if reasons else 2  # by WebSocket, and by POST
+    assert bench.upper.received == received * times
+    assert bench.reasons == reasons
+    assert bench.transport.closed.is_set() is bool(reasons)
 
 
 async def test_silence_is_not_its_fault_while_its_own_event_waits(
@@ -183,7 +217,7 @@ async def test_an_end_is_told_once_and_takes_nothing_more(
 async def test_a_mistake_above_ends_this_session_and_is_reported(
     bench: Bench, autojump_clock: MockClock
 ) -> None:
-    bench.session.receive_text("4crash")
+    bench.session.receive("4crash")
     assert bench.reasons == ["internal error"]
     assert len(bench.recorder.of(InternalError)) == 1
 

@@ -7,16 +7,16 @@ import trio
 import trio.testing
 
 from chatd.engine.websocket import WebSocketTransport
-from tests.engine.listeners import BACKLOG_BYTES, Door
-from tests.net.peers import TEXT, Peer, frame
+from tests.engine.listeners import BACKLOG_BYTES, Door, open_door
+from tests.net.peers import HARD_LIMIT_S, TEXT, Peer, frame
 
 PIECE = "x" * 20_000
 
 
-def lane_of(door: Door, at: int) -> WebSocketTransport:
-    lane = door.app.sockets[at].session.transport
-    assert isinstance(lane, WebSocketTransport)
-    return lane
+def transport_of(door: Door, at: int) -> WebSocketTransport:
+    transport = door.app.sockets[at].session.transport
+    assert isinstance(transport, WebSocketTransport)
+    return transport
 
 
 async def join_room(peer: Peer, room: str = "r") -> None:
@@ -33,17 +33,17 @@ async def in_room(door: Door) -> Peer:
 async def test_who_never_reads_is_cut_while_another_gets_everything(door: Door) -> None:
     deaf = await in_room(door)
     other = await in_room(door)
-    lane = lane_of(door, 0)
+    transport = transport_of(door, 0)
     heard = 0
     while "slow consumer" not in door.reasons:
-        assert lane._writer._backlog is None or len(lane._writer._backlog) <= BACKLOG_BYTES
+        assert transport._writer._unsent is None or len(transport._writer._unsent) <= BACKLOG_BYTES
         assert heard < 2000, "the bound does not hold"
         await other.send(f'42["say","r",{heard}]', f'42["say","r","{PIECE}"]')
         assert await other.message() == f'42["said",{heard}]'
         assert await other.message() == f'42["said","{PIECE}"]'
         heard += 1
     assert door.app.ended == [("/", "slow consumer")]
-    assert lane._writer._backlog is None
+    assert transport._writer._unsent is None
     assert len(door.adapter.sockets("/", "r")) == 1
     await other.echo()
     await deaf.stream.aclose()
@@ -53,9 +53,9 @@ async def test_a_slow_consumer_is_no_fault_of_the_server(door: Door) -> None:
     """The writer of the backlog once stumbled over a backlog that was given up."""
     for _ in range(3):
         await in_room(door)
-        lane = lane_of(door, -1)
+        transport = transport_of(door, -1)
         other = await in_room(door)
-        while not lane._writer.is_ending:
+        while not transport._writer.is_ending:
             await other.send(f'42["say","r","{PIECE}"]')
             await other.message()
         await trio.testing.wait_all_tasks_blocked()
@@ -65,9 +65,9 @@ async def test_a_slow_consumer_is_no_fault_of_the_server(door: Door) -> None:
 async def test_who_reads_again_in_time_gets_all_of_it_in_order(door: Door) -> None:
     slow = await in_room(door)
     other = await in_room(door)
-    lane = lane_of(door, 0)
+    transport = transport_of(door, 0)
     count = 0
-    while not lane.is_behind:
+    while not transport.backlog.owed_bytes:
         await other.send(f'42["say","r","{count} {PIECE}"]')
         await other.message()
         count += 1
@@ -76,8 +76,8 @@ async def test_who_reads_again_in_time_gets_all_of_it_in_order(door: Door) -> No
     for number in range(count):
         assert await slow.message() == f'42["said","{number} {PIECE}"]'
     assert await slow.message() == '42["said","the last"]'
-    with trio.fail_after(5):
-        await lane.caught_up()
+    with trio.fail_after(HARD_LIMIT_S):
+        await transport.backlog.drained()
     await slow.echo()
 
 
@@ -87,18 +87,18 @@ async def test_what_a_peer_asked_for_is_not_its_backlog(door: Door) -> None:
     await peer.send(f'42["catch up",{size}]')
     assert len(str(await peer.message())) > size
     await peer.echo()
-    assert lane_of(door, 0)._writer._allowance == 0
+    assert transport_of(door, 0).backlog.allowed_bytes == 0
 
 
 async def test_beside_what_it_asked_for_live_traffic_is_bounded_as_ever(door: Door) -> None:
     deaf, other = await in_room(door), await in_room(door)
     size = 20 * BACKLOG_BYTES
     await deaf.send(f'42["catch up",{size}]')
-    lane = lane_of(door, 0)
+    transport = transport_of(door, 0)
     await other.echo()
     said = 0
-    while not lane._writer.is_ending:
-        assert len(lane._writer._backlog or b"") <= size + BACKLOG_BYTES + 200
+    while not transport._writer.is_ending:
+        assert len(transport._writer._unsent or b"") <= size + BACKLOG_BYTES + 200
         await other.send(f'42["say","r","{PIECE}"]')
         await other.message()
         said += len(PIECE)
@@ -108,9 +108,9 @@ async def test_beside_what_it_asked_for_live_traffic_is_bounded_as_ever(door: Do
 
 async def test_a_peer_that_asks_and_never_reads_is_cut(door: Door) -> None:
     other, deaf = await door.join(), await door.join()
-    lane = lane_of(door, 1)
+    transport = transport_of(door, 1)
     with trio.move_on_after(10):
-        while not lane._writer.is_ending:
+        while not transport._writer.is_ending:
             try:
                 await deaf.send(f'42["echo","{PIECE}"]')
             except trio.BrokenResourceError:
@@ -119,19 +119,17 @@ async def test_a_peer_that_asks_and_never_reads_is_cut(door: Door) -> None:
     assert door.reasons == ["slow consumer"]
 
 
-async def test_who_is_told_to_close_and_never_reads_is_cut(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatd.engine.websocket.LINGER_S", 0.05)
-    deaf, other = await in_room(door), await in_room(door)
-    lane = lane_of(door, 0)
-    while not lane.is_behind:
-        await other.send(f'42["say","r","{PIECE}"]')
-        await other.message()
-    await deaf.send("1")
-    await other.send("1")
-    with trio.fail_after(10):
-        await door.admission.emptied()
+async def test_who_is_told_to_close_and_never_reads_is_cut() -> None:
+    async with open_door(linger_s=0.05) as door:
+        deaf, other = await in_room(door), await in_room(door)
+        transport = transport_of(door, 0)
+        while not transport.backlog.owed_bytes:
+            await other.send(f'42["say","r","{PIECE}"]')
+            await other.message()
+        await deaf.send("1")
+        await other.send("1")
+        with trio.fail_after(HARD_LIMIT_S):
+            await door.admission.emptied()
 
 
 async def test_a_peer_may_send_one_byte_at_a_time(door: Door) -> None:

@@ -11,10 +11,10 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, TextMessage
 
 from chatd.engine.flusher import SLICE, Flusher
-from chatd.engine.outgoing import Outgoing, OutgoingBinary
-from chatd.net.deadlines import Deadlines, Entry
+from chatd.engine.outgoing import Outgoing
+from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
-from chatd.sockets.adapter import Adapter
+from chatd.sockets.adapter import LocalAdapter
 
 HARD_LIMIT_S = 40
 
@@ -23,7 +23,7 @@ class Owner:
     """Somebody with deadlines; `again` says when the next ones are."""
 
     def __init__(self, *again: float) -> None:
-        self.deadline_entry: Entry | None = None
+        self.deadline_entry: TimerEntry | None = None
         self.called: list[float] = []
         self._again = list(again)
 
@@ -126,7 +126,7 @@ class Member:
 
 def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     flusher = Flusher()
-    adapter = Adapter(flusher)
+    adapter = LocalAdapter(flusher)
     one, two, other_room, other_space = Member(), Member(), Member(), Member("/custom")
     adapter.join(one, "r")  # type: ignore[arg-type]
     adapter.join(one, "r")  # type: ignore[arg-type]
@@ -140,11 +140,11 @@ def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     assert one.pending == [packet]
     assert two.pending == [packet, packet]
     assert other_room.pending == other_space.pending == []
-    assert flusher.touched == [one, two]
+    assert flusher._touched == [one, two]
 
 
 def test_rooms_exist_while_somebody_is_in_them() -> None:
-    adapter = Adapter(Flusher())
+    adapter = LocalAdapter(Flusher())
     one = Member()
     for room in ("a", "b", "c"):
         adapter.join(one, room)  # type: ignore[arg-type]
@@ -170,7 +170,7 @@ def test_a_packet_and_its_attachments_are_one_run_of_frames() -> None:
 
 def test_a_binary_message_alone_is_a_binary_frame() -> None:
     codec = Connection(ConnectionType.CLIENT)
-    codec.receive_data(OutgoingBinary(b"\1\2").frame)
+    codec.receive_data(Outgoing(b"", (b"\1\2",)).frame)
     assert [bytes(event.data) for event in codec.events()] == [b"\1\2"]  # type: ignore[union-attr]
 
 
@@ -221,7 +221,7 @@ async def test_bytes_that_come_while_nobody_waits_are_remembered_and_reported_on
                 await wait.readable()
             assert nothing_there.cancelled_caught
             wait.close()
-            assert readiness.waits == {}
+            assert readiness.watches == {}
             nursery.cancel_scope.cancel()
 
 
@@ -265,7 +265,7 @@ def test_void_deadlines_are_let_go_long_before_their_time() -> None:
     """Each token that is renewed leaves one behind that is due in hours."""
 
     class Owner:
-        deadline_entry: Entry | None = None
+        deadline_entry: TimerEntry | None = None
 
         def on_deadline(self, now_s: float) -> float:
             return now_s

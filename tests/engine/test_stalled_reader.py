@@ -1,4 +1,4 @@
-"""One reader that stalls beside two hundred others in its room: they feel nothing (SPEC 5, 9).
+"""One reader that stalls beside two hundred others in its room: they feel nothing.
 
 The stalled one is at the other end of a real socket; the others take everything, in memory, and
 note in which turn of the scheduler they were written to.
@@ -13,8 +13,8 @@ import orjson
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from chatd.engine.session import LAGGING_SHARE
 from chatd.engine.websocket import WebSocketTransport
+from chatd.net.backlog import LAGGING_SHARE
 from chatd.observe import SessionClosed
 from tests.service.chats import ROOM, Chat, MemoryPeer, MemoryTransport, message, open_chat, token
 
@@ -87,11 +87,11 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
     server: dict[str, object] = {"backlog_bytes": BACKLOG_BYTES}
     async with open_chat(tmp_path, in_memory=True, limits=FREE, server=server) as chat:
         stalled = await chat.enter("stalled")
-        [client] = chat.parts.app._clients.of("stalled")
-        lane: Any = client.socket.session.transport
-        assert isinstance(lane, WebSocketTransport)
+        [client] = chat.parts.clients.of("stalled")
+        transport: Any = client.socket.session.transport
+        assert isinstance(transport, WebSocketTransport)
         # Sizes that are set stay as they are; else the kernel takes more from time to time.
-        lane._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        transport._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         stalled.peer.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
         others = await enter_all(chat, turns)
         ada = await chat.attach_and_enter(token("ada"))
@@ -115,7 +115,7 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
                 told = names(peer)
                 told.pop("presence:update", None)  # the stalled one goes offline in the end
                 assert told == {"chat:message": 1, "chat:typing": 2}
-            backlog = bytes(lane._writer._backlog or b"")
+            backlog = bytes(transport._writer._unsent or b"")
             backlogs.append(len(backlog))
             if b'"lagging"' in backlog:
                 lagging_at = lagging_at or len(backlog)
@@ -123,7 +123,7 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
         assert max(backlogs) <= BACKLOG_BYTES
         assert BACKLOG_BYTES // LAGGING_SHARE < lagging_at < BACKLOG_BYTES // 2
         assert [it.reason for it in chat.recorder.of(SessionClosed)] == ["slow consumer"]
-        assert lane._writer._backlog is None
+        assert transport._writer._unsent is None
         assert client.socket.session.pending == []
         assert client.missed is None
         await stalled.peer.stream.aclose()
@@ -136,7 +136,7 @@ async def test_what_the_stalled_one_was_not_given_is_there_when_it_comes_back(
     server: dict[str, object] = {"backlog_bytes": BACKLOG_BYTES}
     async with open_chat(tmp_path, limits=FREE, server=server) as chat:
         await chat.enter("stalled")
-        [client] = chat.parts.app._clients.of("stalled")
+        [client] = chat.parts.clients.of("stalled")
         ada = await chat.enter("ada")
         sent = 0
         while not client.socket.session.is_over:

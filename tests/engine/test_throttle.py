@@ -12,65 +12,44 @@ from wsproto.events import Pong
 from chatd.engine.throttle import (
     IDLE_BURST,
     IDLE_PER_S,
-    IDLE_WAITED_MAX,
+    IDLE_WAITS_MAX,
     PACKETS_PER_TURN,
     Throttle,
-    Work,
-    in_order,
 )
+from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.service.connect import REFUSALS_MAX
 from tests.engine.listeners import Door, drop_work
 from tests.net.peers import PING, TEXT, frame
 from tests.service.chats import ROOM, open_chat, token
 
 
 async def test_a_burst_is_free_and_what_follows_waits_for_its_turn(mock_clock: MockClock) -> None:
-    patience = Throttle()
-    assert [patience.take() for _ in range(IDLE_BURST)] == [0.0] * IDLE_BURST
+    throttle = Throttle()
+    assert [throttle.spend() for _ in range(IDLE_BURST)] == [0.0] * IDLE_BURST
     mock_clock.autojump_threshold = 0
     began_s = trio.current_time()
     for _ in range(10):
-        wait_s = patience.take()
+        wait_s = throttle.spend()
         assert wait_s > 0.0
         await trio.sleep(wait_s)
     assert trio.current_time() - began_s == pytest.approx(10 / IDLE_PER_S)
     await trio.sleep(2 / IDLE_PER_S)
-    assert patience.take() == 0.0
+    assert throttle.spend() == 0.0
 
 
-async def test_who_goes_on_and_on_is_at_its_end_and_who_pauses_is_not(
+async def test_who_goes_on_and_on_is_exhausted_and_who_pauses_is_not(
     mock_clock: MockClock,
 ) -> None:
-    patience = Throttle()
-    for _ in range(IDLE_BURST + IDLE_WAITED_MAX):
-        patience.take()
-    assert not patience.is_at_its_end
-    patience.take()
-    assert patience.is_at_its_end
+    throttle = Throttle()
+    for _ in range(IDLE_BURST + IDLE_WAITS_MAX):
+        throttle.spend()
+    assert not throttle.is_exhausted
+    throttle.spend()
+    assert throttle.is_exhausted
     mock_clock.jump(3600)
-    assert patience.take() == 0.0
-    assert not patience.is_at_its_end
-
-
-async def test_two_waits_are_one_after_the_other() -> None:
-    done = []
-
-    async def first() -> None:
-        await trio.lowlevel.checkpoint()
-        done.append("first")
-
-    async def second() -> None:
-        done.append("second")
-
-    assert in_order(None, None) is None
-    one, other = first(), second()
-    assert in_order(one, None) is one
-    assert in_order(None, other) is other
-    both = in_order(one, other)
-    assert both is not None
-    await both
-    assert done == ["first", "second"]
+    assert throttle.spend() == 0.0
+    assert not throttle.is_exhausted
 
 
 IDLE_PACKETS = {
@@ -97,15 +76,15 @@ async def test_so_many_idle_packets_are_free_and_no_more(
     async with open_chat(tmp_path, in_memory=True, limits=limits) as chat:
         peer = await chat.attach_and_enter(token("ada"))
         session = peer.session
-        session.receive_text(IDLE_PACKETS["events beyond the limit"])  # the one that is allowed
+        session.receive(IDLE_PACKETS["events beyond the limit"])  # the one that is allowed
         spent = 1  # its CONNECT
         for _ in range(IDLE_BURST - spent):
-            assert session.receive_text(packet) is None
-        assert dropped(session.receive_text(packet))
+            assert session.receive(packet) is None
+        assert dropped(session.receive(packet))
         other = await chat.attach_and_enter(token("bob"))
         await other.emit("chat:typing:stop", {"connectionId": ROOM})
-        for _ in range(IDLE_WAITED_MAX):
-            dropped(session.receive_text(packet))
+        for _ in range(IDLE_WAITS_MAX):
+            dropped(session.receive(packet))
         assert session.is_over
         assert session.reason == "overloaded"
         assert not other.session.is_over
@@ -119,10 +98,10 @@ async def test_a_pong_that_is_due_is_free(tmp_path: Path, mock_clock: MockClock)
             await trio.testing.wait_all_tasks_blocked()
             assert "2" in peer.take()
             session = peer.session
-            patience = session._patience
-            before = patience._bucket._tokens if patience else None
-            assert session.receive_text("3") is None
-            assert (session._patience._bucket._tokens if session._patience else None) == before
+            throttle = session._throttle
+            before = throttle._bucket._tokens if throttle else None
+            assert session.receive("3") is None
+            assert (session._throttle._bucket._tokens if session._throttle else None) == before
 
 
 async def test_to_come_and_go_gives_nobody_a_fresh_allowance(
@@ -174,13 +153,13 @@ async def test_pings_beyond_the_burst_are_answered_slowly_and_nobody_else_waits(
 async def test_one_read_is_handled_in_turns(door: Door) -> None:
     peer = await door.join()
     [session] = door.sessions.by_sid.values()
-    lane = session.transport
-    assert isinstance(lane, WebSocketTransport)
-    lane.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
+    transport = session.transport
+    assert isinstance(transport, WebSocketTransport)
+    transport.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
     assert len(session.pending) == PACKETS_PER_TURN
-    assert drop_work(lane) == "_next_turn"
-    lane.feed(b"")
+    assert drop_work(transport) == "_next_turn"
+    transport.feed(b"")
     assert len(session.pending) == PACKETS_PER_TURN + 5
-    assert lane._work is None
+    assert transport._work is None
     for _ in range(PACKETS_PER_TURN + 5):
         assert await peer.message() == '42["echo"]'

@@ -1,4 +1,4 @@
-"""From polling to WebSocket, as raw bytes: WIRE d4."""
+"""From polling to WebSocket, as raw bytes (docs/architecture, "What real peers send")."""
 
 import pytest
 import trio
@@ -226,7 +226,7 @@ async def test_a_post_that_began_before_the_upgrade_is_handled_after_it(door: Do
     poller = await join(door)
     http, transport = await dial(door), poller.transport
     await http.send("POST", poller.query, headers=["Content-Length: 12"])
-    await until(lambda: transport.current_post is not None)
+    await until(lambda: transport._post is not None)
     peer = await upgraded(poller)
     await until(lambda: isinstance(poller.session.transport, WebSocketTransport))
     await http.stream.send_all(b'42["echo",1]')
@@ -394,19 +394,17 @@ async def test_a_second_websocket_is_closed_and_the_first_goes_on(door: Door) ->
     await first.echo()
 
 
-async def test_a_second_websocket_that_does_not_hang_up_is_hung_up_on(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatd.net.http.connection.LINGER_S", 0.05)
-    poller = await join(door)
-    first = await poller.probe()
-    await until(lambda: door.admission.connections == 4)
-    stream = await door.dial()
-    await stream.send_all(upgrade_request(f"EIO=4&transport=websocket&sid={poller.sid}"))
-    await read_head(stream)
-    await until(lambda: door.admission.connections == 4)
-    await first.send("2probe")
-    assert await first.message() == "3probe"
+async def test_a_second_websocket_that_does_not_hang_up_is_hung_up_on() -> None:
+    async with open_door(linger_s=0.05) as door:
+        poller = await join(door)
+        first = await poller.probe()
+        await until(lambda: door.admission.connections == 4)
+        stream = await door.dial()
+        await stream.send_all(upgrade_request(f"EIO=4&transport=websocket&sid={poller.sid}"))
+        await read_head(stream)
+        await until(lambda: door.admission.connections == 4)
+        await first.send("2probe")
+        assert await first.message() == "3probe"
 
 
 # Time

@@ -1,4 +1,4 @@
-"""WebSocket as raw bytes: WIRE d3, and the heartbeat of d5."""
+"""WebSocket as raw bytes, and its heartbeat (docs/architecture, "What real peers send")."""
 
 import pytest
 import trio
@@ -11,6 +11,7 @@ from tests.net.peers import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    HARD_LIMIT_S,
     NO_CODE,
     PING,
     PONG,
@@ -275,12 +276,9 @@ async def test_a_mistake_of_the_application_ends_that_session_alone(door: Door) 
     assert door.reasons == ["internal error", "internal error"]
 
 
-async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatd.engine.websocket.LINGER_S", 0.05)
-    async with open_door() as door:
+async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on() -> None:
+    async with open_door(linger_s=0.05) as door:
         peer = await door.join()
         await peer.send("1")
-        with trio.fail_after(5):
+        with trio.fail_after(HARD_LIMIT_S):
             await door.admission.emptied()

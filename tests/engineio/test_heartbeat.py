@@ -3,6 +3,7 @@ import math
 import pytest
 
 from chatd.engineio import Heartbeat, HeartbeatAction, HeartbeatSettings
+from tests.rows import rows
 
 SETTINGS = HeartbeatSettings(interval_s=0.3, timeout_s=0.2)
 
@@ -24,7 +25,7 @@ def play(script: Script, settings: HeartbeatSettings = SETTINGS) -> Heartbeat:
     return heartbeat
 
 
-@pytest.mark.parametrize(
+@rows(
     "script",
     [
         pytest.param([(0.0, NOTHING), (0.29, NOTHING), (0.3, PING)], id="first ping"),
@@ -87,7 +88,7 @@ def test_a_heartbeat_has_no_dictionary() -> None:
     assert not hasattr(Heartbeat(SETTINGS, 0.0), "__dict__")
 
 
-@pytest.mark.parametrize(("interval_s", "timeout_s"), [(0, 1), (1, 0), (-1, 1)])
+@rows(("interval_s", "timeout_s"), [(0, 1), (1, 0), (-1, 1)])
 def test_interval_and_timeout_are_positive(interval_s: float, timeout_s: float) -> None:
     with pytest.raises(ValueError, match="must be > 0"):
         HeartbeatSettings(interval_s=interval_s, timeout_s=timeout_s)

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.engineio import Packet, PacketType, ProtocolError, decode_text, encode_text
+from tests.rows import rows
 
 VECTORS = [
     (Packet(PacketType.OPEN, '{"sid":"X"}'), '0{"sid":"X"}'),
@@ -24,21 +25,19 @@ VECTORS = [
 ]
 
 
-@pytest.mark.parametrize(("packet", "text"), VECTORS)
+@rows(("packet", "text"), VECTORS)
 def test_a_packet_and_its_text_are_the_same_thing(packet: Packet, text: str) -> None:
     assert encode_text(packet) == text
     assert decode_text(text) == packet
 
 
-@pytest.mark.parametrize(
-    "text", ["", "abc", "7", "9", "-1", "B", " 4", "\x1e", "４hello", "\ud800", "\x00"]
-)
+@rows("text", ["", "abc", "7", "9", "-1", "B", " 4", "\x1e", "４hello", "\ud800", "\x00"])
 def test_text_without_a_known_type_is_a_breach(text: str) -> None:
     with pytest.raises(ProtocolError):
         decode_text(text)
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "bA",

@@ -1,7 +1,6 @@
 import time
 import tracemalloc
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from chatd.engineio import (
     encode_payload,
     encode_text,
 )
+from tests.rows import rows
 
 PONG = Packet(PacketType.PONG)
 
@@ -45,7 +45,7 @@ def as_queued(packet: Packet) -> bytes:
     return encode_text(packet).encode()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("queued", "body"),
     [
         ([b"3"], b"3"),
@@ -63,7 +63,7 @@ def test_packets_and_their_payload_are_the_same_thing(queued: list[bytes], body:
     assert [as_queued(packet) for packet in seen] == queued
 
 
-@pytest.mark.parametrize(
+@rows(
     ("body", "before"),
     [
         (b"", []),

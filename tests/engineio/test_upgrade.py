@@ -13,6 +13,7 @@ from chatd.engineio import (
     classify,
     decode_text,
 )
+from tests.rows import rows
 
 S = UpgradeState
 I = UpgradeInput  # noqa: E741 - the tables below are read by column
@@ -20,7 +21,7 @@ A = UpgradeAction
 
 BREACH = "breach"
 
-# One line for each pair; where WIRE d4 has a row, it is named.
+# One line for each pair.
 PAIRS = [
     # a session that polls
     (S.POLLING, I.WEBSOCKET_ATTACHED, S.ATTACHED, []),  # GET W&sid -> 101
@@ -92,7 +93,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("state", "happened", "then", "actions"), PAIRS)
+@rows(("state", "happened", "then", "actions"), PAIRS)
 def test_a_step_leads_where_the_table_says(
     state: UpgradeState,
     happened: UpgradeInput,
@@ -113,12 +114,12 @@ def test_every_pair_is_asserted_once() -> None:
     assert [(state, happened) for state, happened, _, _ in PAIRS] == list(itertools.product(S, I))
 
 
-@pytest.mark.parametrize("state", S)
+@rows("state", S)
 def test_the_queue_waits_between_probe_and_switch(state: UpgradeState) -> None:
     assert Upgrade(state).holds_queue == (state in (S.PROBED, S.PROBED_CLOSING))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "happened"),
     [
         ("2probe", I.PROBE_RECEIVED),

@@ -14,8 +14,10 @@ import pytest
 from chatd import engineio, socketio, websocket
 from chatd.net.http.reader import BadRequestError, RequestReader
 from chatd.websocket.decoder import unmask
+from chatd.wire.acks import RefusedAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure
+from chatd.wire.encoder import encode
 from chatd.wire.payloads import (
     AuthRefresh,
     ChatAck,
@@ -147,7 +149,6 @@ def engineio_target(data: bytes, chance: random.Random) -> None:
     with contextlib.suppress(engineio.ProtocolError):
         for packet in engineio.decode_payload(data):
             assert engineio.decode_text(engineio.encode_text(packet)) == packet
-            engineio.reaction_to(packet.type)
     text = data.decode(errors="surrogateescape")
     with contextlib.suppress(engineio.ProtocolError):
         engineio.decode_text(text)
@@ -212,7 +213,7 @@ def wire_target(data: bytes, chance: random.Random) -> None:
         result = structure(value, kind)
         if isinstance(result, Refusal):
             assert result.code is Code.INVALID_PAYLOAD
-            json.dumps(result.as_error())
+            encode(RefusedAck.of(result))
         else:
             json.dumps(attrs.asdict(result)).encode()
             if isinstance(result, ChatMessage) and result.context is not None:

@@ -2,7 +2,6 @@
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +13,12 @@ from chatd.net.addresses import (
     peer_address,
     spelled,
 )
+from tests.rows import rows
 
 TRUSTED = tuple(map(as_network, ("10.0.0.0/8", "::1/128", "::ffff:172.16.0.0/108")))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "address"),
     [
         ("192.0.2.1", "192.0.2.1"),
@@ -40,7 +40,7 @@ def test_an_address_has_one_spelling(text: str, address: str) -> None:
     assert spelled(text) == address
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "",
@@ -66,7 +66,7 @@ def test_what_is_no_address_has_none(text: str) -> None:
     assert spelled(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("addresses", "key"),
     [
         (("192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"), "192.0.2.1"),
@@ -110,7 +110,7 @@ def test_whatever_is_written_there_is_an_address_or_none(text: str) -> None:
         ipaddress.ip_address(address)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("peer", "address"),
     [
         (("192.0.2.1", 50123), "192.0.2.1"),
@@ -126,7 +126,7 @@ def test_the_peer_of_a_socket_is_known_by_its_address(peer: object, address: str
     assert peer_address(peer) == address
 
 
-@pytest.mark.parametrize(
+@rows(
     ("peer", "forwarded_for", "address"),
     [
         ("192.0.2.1", None, "192.0.2.1"),

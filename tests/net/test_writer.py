@@ -24,15 +24,15 @@ def pair() -> tuple[socket.socket, socket.socket]:
 async def test_a_slow_peer_gets_all_of_the_last_response(mock_clock: MockClock) -> None:
     ours, theirs = pair()
     failed: list[DisconnectReason] = []
-    outlet = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None)
+    writer = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
-            outlet.start(nursery)
-            outlet.finish(LAST_WORDS, LINGER_S)
+            writer.start(nursery)
+            writer.finish(LAST_WORDS)
             seen = 0
-            while outlet._backlog is not None:
-                owed = len(outlet._backlog)
-                while outlet._backlog is not None and len(outlet._backlog) == owed:
+            while writer._unsent is not None:
+                owed = len(writer._unsent)
+                while writer._unsent is not None and len(writer._unsent) == owed:
                     await trio.lowlevel.wait_readable(theirs)
                     seen += len(theirs.recv(50_000))
                     await trio.testing.wait_all_tasks_blocked()
@@ -50,11 +50,11 @@ async def test_a_peer_that_takes_nothing_of_the_last_response_is_cut(
 ) -> None:
     ours, theirs = pair()
     failed: list[DisconnectReason] = []
-    outlet = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None)
+    writer = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
-            outlet.start(nursery)
-            outlet.finish(LAST_WORDS, LINGER_S)
+            writer.start(nursery)
+            writer.finish(LAST_WORDS)
             await trio.testing.wait_all_tasks_blocked()
             mock_clock.jump(LINGER_S)
             await until(lambda: failed)

@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.observe import (
-    Connected,
     DaemonStopped,
-    Disconnected,
-    Event,
     EventLog,
     InternalError,
     LimitHit,
+    LogEvent,
     MessageReceived,
     MessageSent,
     Recorder,
+    SocketConnected,
+    SocketDisconnected,
     bridge,
     library_logger,
     open_log,
@@ -35,7 +35,7 @@ SENT = MessageSent("m-1", "demo", 7, "ann", False)
 FORMATS = ("json", "logfmt", "people")
 
 
-def lines(format: str, *events: Event, level: str = "debug", terminal: bool = False) -> str:  # noqa: A002
+def lines(format: str, *events: LogEvent, level: str = "debug", terminal: bool = False) -> str:  # noqa: A002
     stream = io.StringIO()
     log = open_log(format, level, stream, terminal, clock_ms=lambda: NOW_MS)
     for event in events:
@@ -55,7 +55,7 @@ def test_a_json_line_of_one_field_is_whole() -> None:
 
 
 def test_a_logfmt_line_is_pairs() -> None:
-    assert lines("logfmt", Connected("s", "k", "ann", ("a", "b c"), True)) == (
+    assert lines("logfmt", SocketConnected("s", "k", "ann", ("a", "b c"), True)) == (
         "timestamp=2023-11-14T22:13:20.123Z level=info event=socket.connected session_id=s "
         'socket_id=k user_id=ann rooms="a,b c" resumed=true\n'
     )
@@ -125,7 +125,9 @@ HOSTILE = st.text(
 @given(text=HOSTILE)
 def test_no_value_can_forge_a_line_or_command_a_terminal(format: str, text: str) -> None:  # noqa: A002
     line = lines(
-        format, Disconnected("s", "k", text, text), Connected("s", "k", "u", (text,), True)
+        format,
+        SocketDisconnected("s", "k", text, text),
+        SocketConnected("s", "k", "u", (text,), True),
     )
     assert line.endswith("\n")
     assert len(line[:-1].split("\n")) == 2
@@ -134,20 +136,20 @@ def test_no_value_can_forge_a_line_or_command_a_terminal(format: str, text: str)
 
 @given(text=HOSTILE)
 def test_json_brings_a_hostile_value_back_unchanged(text: str) -> None:
-    fields = json.loads(lines("json", Disconnected("s", "k", text, "r")))
+    fields = json.loads(lines("json", SocketDisconnected("s", "k", text, "r")))
     assert fields["user_id"] == text
 
 
 @given(text=HOSTILE)
 def test_a_hostile_value_adds_no_colour_of_its_own(text: str) -> None:
-    line = lines("people", Disconnected("s", "k", text, "r"), terminal=True)
+    line = lines("people", SocketDisconnected("s", "k", text, "r"), terminal=True)
     assert re.sub(r"\x1b\[[0-9]+m", "", line[:-1]).isprintable()
-    plain = lines("people", Disconnected("s", "k", "u", "r"), terminal=True)
+    plain = lines("people", SocketDisconnected("s", "k", "u", "r"), terminal=True)
     assert line.count("\x1b") == plain.count("\x1b")
 
 
 def test_a_value_cannot_pose_as_another_field() -> None:
-    event = Disconnected("s", "k", 'ann level=error x="y', "r")
+    event = SocketDisconnected("s", "k", 'ann level=error x="y', "r")
     assert 'user_id="ann level=error x=\\"y"' in lines("logfmt", event)
     assert "user_id='ann level=error x=\"y'" in lines("people", event)
 

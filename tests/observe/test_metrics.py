@@ -7,14 +7,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from chatd.observe import (
     AnswerEnded,
     ConfigurationLoaded,
-    Connected,
-    Event,
     Level,
     LimitHit,
+    LogEvent,
     MessageSent,
     Recorder,
+    SocketConnected,
 )
 from chatd.observe.metrics import COUNTED, Metrics
+from tests.rows import rows
 
 OF_CLIENTS = {
     "address",
@@ -38,8 +39,8 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
     }
 
 
-@pytest.mark.parametrize("kind", COUNTED)
-def test_labels_are_fields_and_never_what_a_client_chose(kind: type[Event]) -> None:
+@rows("kind", COUNTED)
+def test_labels_are_fields_and_never_what_a_client_chose(kind: type[LogEvent]) -> None:
     labels = set(COUNTED[kind].labels)
     assert labels <= {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]
     assert not labels & OF_CLIENTS
@@ -61,7 +62,7 @@ def test_an_event_is_counted_and_passed_on() -> None:
         MessageSent("m1", "sales", 1, "ada", False),
         MessageSent("m1", "sales", 1, "ada", True),
         AnswerEnded("a1", "sales", "error", "db_busy", 0, 7),
-        Connected("s", "t", "ada", ("sales",), False),
+        SocketConnected("s", "t", "ada", ("sales",), False),
         ConfigurationLoaded(None),  # counted nowhere
     ]
     for event in events:

@@ -39,9 +39,11 @@ def free_port() -> int:
     """A port that nobody has, and that nobody is given for a connection of their own.
 
     Below the volatile ports: there, a client that comes back again and again to a port of this
-    machine that nobody listens on would sooner or later be connected to itself.
+    machine that nobody listens on would sooner or later be connected to itself. Each worker of
+    pytest-xdist has ports of its own, so that none takes what another one has just found free.
     """
-    for port in random.sample(range(20_000, 32_000), 200):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+    for port in random.sample(range(20_000 + 1_000 * worker, 21_000 + 1_000 * worker), 200):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

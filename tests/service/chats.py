@@ -17,19 +17,25 @@ import trio.testing
 
 from chatd.actors import group_commit as pace
 from chatd.actors.log_service import LogService
-from chatd.app.build import Parts, build
+from chatd.app.build import Parts
 from chatd.app.tree import supervise
 from chatd.auth import mint
 from chatd.chat.records import Record
 from chatd.config import Config
-from chatd.config.databases import Databases
-from chatd.config.sections import Answers, Auth, Limits, Messages, Server
+from chatd.config.databases import DATABASES
+from chatd.config.sections import (
+    AnswersConfig,
+    AuthConfig,
+    LimitsConfig,
+    MessagesConfig,
+    ServerConfig,
+)
+from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
 from chatd.engineio import parse_query
-from chatd.net.admission import Place
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from chatd.observe.recorder import Recorder
 from chatd.store import (
     CommitFailed,
@@ -41,6 +47,8 @@ from chatd.store import (
 )
 from tests.engine.listeners import listen, open_websocket, opening
 from tests.net.peers import HARD_LIMIT_S, Ended, Peer
+from tests.service.packets import judged_packets
+from tests.wire.golden import fault_of_ack
 
 SECRET = "a secret for the tests, of more than 32 bytes"
 ROOM = "sales"
@@ -95,13 +103,14 @@ class MemoryTransport:
         self._session = session
         self.sent: list[str] = []
         self.allowed = 0
+        self.backlog: Any = self
         self.closed = trio.Event()
         self.taking = trio.Event()
         self.taking.set()
 
     @property
-    def is_behind(self) -> bool:
-        return not self.taking.is_set()
+    def owed_bytes(self) -> int:
+        return 0 if self.taking.is_set() else 1
 
     @property
     def is_lagging(self) -> bool:
@@ -123,7 +132,7 @@ class MemoryTransport:
     def allow(self, size: int) -> None:
         self.allowed += size
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -136,7 +145,7 @@ class MemoryPeer:
 
     async def say(self, text: str) -> None:
         """Send one packet, and wait until all that can happen has happened."""
-        work = self.session.receive_text(text)
+        work = self.session.receive(text)
         if work is not None:
             await work
         await trio.testing.wait_all_tasks_blocked()
@@ -162,6 +171,7 @@ class ChatPeer:
 
     peer: Peer
     next_ack_id: int = 0
+    asked: dict[int, str] = attrs.field(factory=dict)  # the events that wait for an ack, by its id
     # What most tests are not about, unless it is what is waited for.
     passes_over: frozenset[str] = frozenset({"presence:update", "presence:snapshot"})
 
@@ -178,7 +188,10 @@ class ChatPeer:
                     return name, payload
             elif text.startswith("43"):
                 start = text.index("[")
-                return int(text[2:start]), *orjson.loads(text[start:])
+                ack_id, (payload,) = int(text[2:start]), orjson.loads(text[start:])
+                fault = fault_of_ack(self.asked.pop(ack_id, None), payload)
+                assert fault is None, fault
+                return ack_id, payload
             else:
                 return text, None
 
@@ -206,6 +219,7 @@ class ChatPeer:
     async def ask(self, name: str, payload: object) -> int:
         """Send an event with an ack; the ack's id."""
         ack_id, self.next_ack_id = self.next_ack_id, self.next_ack_id + 1
+        self.asked[ack_id] = name
         await self.peer.send(f"42{ack_id}" + orjson.dumps([name, payload]).decode())
         return ack_id
 
@@ -260,7 +274,7 @@ def token(
         rooms=rooms,
         name=name,
         ttl_s=ttl_s,
-        now_s=wall_s() if now_s is None else now_s,
+        now_s=Clock().wall_s() if now_s is None else now_s,
         audience="authenticated",
         issuer="",
         claim="connections",
@@ -313,8 +327,8 @@ class Chat:
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
         sid = str(uuid4())
-        place = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
-        assert place == Place()
+        admitted = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        assert admitted == Vacancy()
         session = Session(self.parts.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport
@@ -364,12 +378,12 @@ def config(
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
-        server=Server(**(server or {})),  # type: ignore[arg-type]
-        auth=Auth(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
-        messages=Messages(**(messages or {})),  # type: ignore[arg-type]
-        limits=Limits(**(limits or {})),  # type: ignore[arg-type]
-        answers=Answers(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
-        databases=Databases().take(databases or {}),
+        server=ServerConfig(**(server or {})),  # type: ignore[arg-type]
+        auth=AuthConfig(jwt_secret=SECRET, **(auth or {})),  # type: ignore[arg-type]
+        messages=MessagesConfig(**(messages or {})),  # type: ignore[arg-type]
+        limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
+        answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        databases=DATABASES.structure(databases or {}),
     )
 
 
@@ -381,9 +395,14 @@ async def open_chat(
     store = open_store(directory / "state", "write")
     log = MemoryLog(store) if in_memory else LogInHand(store)
     recorder = Recorder()
-    parts = build(config(**sections), SECRET, store, log, recorder)
+    parts = Parts(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else HARD_LIMIT_S
-    with pytest.MonkeyPatch.context() as patch, listen() as listener, trio.fail_after(limit_s):
+    with (
+        judged_packets(),
+        pytest.MonkeyPatch.context() as patch,
+        listen() as listener,
+        trio.fail_after(limit_s),
+    ):
         if in_memory:  # commits come at once, whatever the clock of the test says
             patch.setattr(pace, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:
@@ -410,9 +429,9 @@ def nothing_left(chat: Chat) -> None:
     """Once the peers are gone, nothing of them is."""
     parts = chat.parts
     assert parts.sessions.by_sid == {}
-    assert parts.app._clients.count == 0
-    assert parts.app._clients._by_user == {}
+    assert parts.clients.count == 0
+    assert parts.clients._by_user == {}
     assert parts.admission._by_address == {}
     assert len(parts.occupancy) == 0
     assert parts.effects._adapter._rooms == {}  # type: ignore[attr-defined]
-    assert all(feed.holders == 0 for feed in parts.app._timelines._timelines.values())
+    assert all(feed.holders == 0 for feed in parts.timelines._timelines.values())

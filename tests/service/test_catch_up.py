@@ -1,4 +1,4 @@
-"""Catch-up by itself: whatever happens meanwhile, each seq comes once and in order (SPEC 4).
+"""Catch-up by itself: whatever happens meanwhile, each seq comes once and in order.
 
 The log is a list whose answers are held back, and are as old as the question; publishing trails
 behind it, as it does after a commit. The socket stops taking and goes on as the script says.
@@ -20,12 +20,14 @@ from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.service import catch_up
-from chatd.service.catch_up import CatchUp, Stand
-from chatd.service.effects import message_packet
+from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
 from chatd.service.timeline import RECENT_BYTES, Timelines
-from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.emitter import event_packet, rendered_packet
+from chatd.sockets.ports import NAMESPACE
 from chatd.store import Page
+from chatd.wire.events import EventPayload
+from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
 RECENT, PAGE = 2, 5  # a page may hold what was not published yet
@@ -89,15 +91,13 @@ class Taker:
     def send(self, outgoing: Outgoing) -> None:
         self.pending.append(outgoing)
 
-    send_catch_up = send
-
     def flush(self) -> None:
         for outgoing in self.pending:
             name, payload = orjson.loads(outgoing.text[2:])
             self.told.append((name, payload))
         self.pending.clear()
 
-    async def caught_up(self) -> None:
+    async def drained(self) -> None:
         await self.taking.wait()
 
 
@@ -107,8 +107,8 @@ class Shown:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def show(self, client: Any, connection_id: str) -> None:
-        client.socket.session.send(Outgoing(b"42" + orjson.dumps([self._name, None])))
+    def enter(self, client: Any, connection_id: str) -> None:
+        client.send_catch_up(Outgoing(b"42" + orjson.dumps([self._name, None])))
 
 
 @attrs.define(eq=False)
@@ -117,8 +117,8 @@ class OneSocket:
     namespace: str = NAMESPACE
     rooms: tuple[str, ...] = ()
 
-    def emit(self, name: str, payload: object) -> None:
-        self.session.send(Outgoing(b"42" + orjson.dumps([name, payload])))
+    def send(self, payload: EventPayload) -> None:
+        self.session.send(event_packet(payload))
 
 
 @attrs.define(eq=False)
@@ -126,18 +126,33 @@ class OneClient:
     socket: OneSocket
     wanted: dict[str, int | None]
 
+    @property
+    def is_gone(self) -> bool:
+        return self.socket.session.is_over
+
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        self.socket.session.send(outgoing)
+
+    def flush(self) -> None:
+        self.socket.session.flush()
+
+    async def drained(self) -> None:
+        await self.socket.session.drained()
+
 
 class Scene:
     """A room, and a socket that enters it; `joined` is the last seq at the moment of the join."""
 
-    def __init__(self, stored: int, *, most: int = 99, is_weighty: bool = False) -> None:
+    def __init__(
+        self, stored: int, *, most: int = 99, is_weighty: bool = False, page_bytes: int = PAGE_BYTES
+    ) -> None:
         """`most`: messages that a page of the log holds; weighty ones lie in memory singly."""
         self.recent = 1 if is_weighty else RECENT
         self.log = TrailingLog(most)
         for _ in range(stored):
             self.log.store()
         self.joined = stored
-        self.adapter = Adapter(Flusher())
+        self.adapter = LocalAdapter(Flusher())
         self.timelines = Timelines(
             {ROOM: stored} if stored else {},
             self.log,
@@ -154,6 +169,7 @@ class Scene:
             Shown("answers"),
             keep,
             history_page=PAGE,
+            page_bytes=page_bytes,
         )
         self.session = Taker()
         self.client: Any = OneClient(OneSocket(self.session), {ROOM: self.joined})
@@ -166,7 +182,9 @@ class Scene:
                 one = self.log.stored[self.timelines.last_seq(ROOM)]
                 body = self.timelines.render(one)
                 self.timelines.publish(one, body)
-                self.adapter.broadcast(NAMESPACE, ROOM, message_packet(body))
+                self.adapter.broadcast(
+                    NAMESPACE, ROOM, rendered_packet(ServerEvent.CHAT_MESSAGE, body)
+                )
             case "read":
                 self.log.turns.release()
             case "stop taking" if self.session.taking.is_set():
@@ -291,9 +309,7 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
 @example(stored=9, script=["read", "read"])
 @given(stored=stored, script=steps)
 async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catch_up, "PAGE_BYTES", 1)
-        await check_pages(Scene(stored), 0, set(), script)
+    await check_pages(Scene(stored, page_bytes=1), 0, set(), script)
 
 
 @given(stored=stored, most=st.integers(1, 3), since=st.none() | st.just(0), script=steps)

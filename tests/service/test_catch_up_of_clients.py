@@ -1,4 +1,4 @@
-"""Who comes back gets what it missed, in order, once, or is told what it cannot get (SPEC 4, 5)."""
+"""A client that comes back gets what it missed, in order, once, or learns what it cannot get."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -331,11 +331,11 @@ async def test_who_goes_before_it_is_told_what_fell_out_is_told_the_next_time(
         peer = chat.attach()
         stuck = trio.Event()
 
-        async def caught_up() -> None:
+        async def drained() -> None:
             if not chat.parts.machine.freeze()[ROOM]["bob"].is_away:
                 await stuck.wait()  # it has joined, and takes nothing more
 
-        peer.transport.caught_up = caught_up  # type: ignore[method-assign]
+        peer.transport.drained = drained  # type: ignore[method-assign]
         connect = "40" + orjson.dumps({"token": token("bob", rooms)}).decode()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(peer.say, connect)

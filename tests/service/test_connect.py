@@ -1,4 +1,4 @@
-"""Who comes in, and what is said first (SPEC 2 and 4)."""
+"""Who comes in, and what is said first (docs/protocol, "Connecting")."""
 
 import base64
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from chatd.observe import AuthenticationFailed, Reconnected
-from chatd.service.dispatch import REFUSALS_MAX
+from chatd.observe import AuthenticationFailed, SocketReconnected
+from chatd.service.connect import REFUSALS_MAX
 from tests.net.peers import NO_CODE
 from tests.service.chats import SECRET, Chat, connected, open_chat, refused, token
 
@@ -37,7 +37,7 @@ async def test_the_first_event_says_who_and_where_one_is(chat: Chat) -> None:
         },
         "reconnectAttempts": 3,
     }
-    assert [event.attempts for event in chat.recorder.of(Reconnected)] == [3]
+    assert [event.attempts for event in chat.recorder.of(SocketReconnected)] == [3]
 
 
 @pytest.mark.parametrize("attempts", [-1, 2**31, True, "3", 1.5, None])

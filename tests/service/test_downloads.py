@@ -1,4 +1,4 @@
-"""Stored answers as files, asked for over HTTP (SPEC 6, "Export"); the test holds the database."""
+"""Stored answers as files, asked for over HTTP; the test holds the database."""
 
 import csv
 import io
@@ -17,11 +17,10 @@ import trio
 
 from chatd.answers.exports import PIECE_BYTES
 from chatd.answers.table import Cell, Column
-from chatd.auth import DirectoryFailed
+from chatd.auth import ClaimDirectory, DirectoryFailed
 from chatd.observe import AuthenticationFailed
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from chatd.service import downloads as answer_exports
-from chatd.service.authenticator import Entrance
 from chatd.store import LogReaders, StoreReadFailed
 from tests.answers.services import HeldDatabase
 from tests.engine.polls import until
@@ -249,9 +248,9 @@ async def test_a_ticket_lives_no_longer_than_the_token_that_it_was_got_with(
 ) -> None:
     async with open_export(tmp_path) as (_, asker, answer_id):
         ticket = await asker.ticket(answer_id, token(ttl_s=3600))
-        later_s = wall_s() + 3601
+        later_s = Clock().wall_s() + 3601
         with monkeypatch.context() as patch:
-            patch.setattr(answer_exports, "wall_s", lambda: later_s)
+            patch.setattr(Clock, "wall_s", lambda _: later_s)
             response = await asker.ask(f"{answer_id}.csv", ticket=ticket)
         refused(response, 401, "unauthorized")
 
@@ -262,7 +261,7 @@ async def test_a_room_that_was_taken_away_is_not_found_with_ticket_or_token(
     async with open_export(tmp_path) as (_, asker, answer_id):
         ticket = await asker.ticket(answer_id, token())
         with monkeypatch.context() as patch:
-            patch.setattr(Entrance, "rooms", lambda *_: {})
+            patch.setattr(ClaimDirectory, "grants_now", lambda *_: {})
             refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 404, "not_found")
             refused(await asker.ask(f"{answer_id}.csv", token()), 404, "not_found")
 
@@ -402,7 +401,7 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
             patch.setattr(LogReaders, "message", fails)
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
         with monkeypatch.context() as patch:
-            patch.setattr(Entrance, "rooms", refuses)
+            patch.setattr(ClaimDirectory, "grants_now", refuses)
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "internal")
             refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "internal")
 

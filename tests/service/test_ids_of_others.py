@@ -1,4 +1,4 @@
-"""What a messageId tells of rooms that its sender may not read: nothing (SPEC 9).
+"""What a messageId tells of rooms that its sender may not read: nothing.
 
 Each test does the same with the id of a message of theirs and with a fresh one.
 """

@@ -1,4 +1,4 @@
-"""Who is too slow for presence and typing: told once, and brought up to date later (SPEC 5)."""
+"""A client that is too slow for presence and typing learns it once, and catches up later."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

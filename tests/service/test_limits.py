@@ -1,4 +1,4 @@
-"""Each limit of SPEC 5 from end to end: who is refused is told by ack and event, and for how long.
+"""Each limit from end to end: a refused sender is told by ack and event, and for how long.
 
 Time is the clock's of the test. The log is asked without a thread, as it stands still meanwhile.
 """
@@ -53,7 +53,7 @@ async def limited(directory: Path, **limits: object) -> AsyncIterator[Chat]:
     everything: dict[str, object] = {**dict.fromkeys(RATES, 1e9), **limits}
     server: dict[str, object] = {"ping_timeout_s": 1e6}
     async with open_chat(directory, in_memory=True, limits=everything, server=server) as chat:
-        chat.parts.app._messages._readers = NothingStored()
+        chat.parts.app._messages._messages = NothingStored()
         yield chat
 
 

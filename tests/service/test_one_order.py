@@ -1,4 +1,4 @@
-"""Fifty who write to one room at once, and one order for all who read (SPEC 9, promise 3)."""
+"""Fifty clients write to one room at once, and all readers see one order."""
 
 import random
 from pathlib import Path

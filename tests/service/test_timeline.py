@@ -8,7 +8,7 @@ import trio.testing
 
 from chatd.chat.markup import keep
 from chatd.chat.records import Message
-from chatd.service.timeline import FEED_BYTES, Timelines
+from chatd.service.timeline import TIMELINE_BYTES, Timelines
 from chatd.store import Page, StoreReadFailed
 from tests.store.logs import message
 
@@ -52,7 +52,7 @@ class HeldHistory:
         return stored
 
 
-def make_feeds(log: HeldHistory, recent_max: int = 5, **bounds: int) -> Timelines:
+def make_timelines(log: HeldHistory, recent_max: int = 5, **bounds: int) -> Timelines:
     last_seq = len(log.stored)
     return Timelines(
         {ROOM: last_seq} if last_seq else {}, log, keep, recent_max=recent_max, **bounds
@@ -73,7 +73,7 @@ def shown(timelines: Timelines, room: str = ROOM) -> dict[str, object]:
 
 
 async def test_a_room_without_messages_needs_no_load() -> None:
-    timelines = make_feeds(HeldHistory(0))
+    timelines = make_timelines(HeldHistory(0))
     timelines.hold(ROOM)
     assert timelines.is_loaded(ROOM)
     assert shown(timelines) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 0}
@@ -81,7 +81,7 @@ async def test_a_room_without_messages_needs_no_load() -> None:
 
 async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
     log = HeldHistory(7)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     log.released = trio.Event()
     timelines.hold(ROOM)
     timelines.hold(ROOM)
@@ -105,7 +105,7 @@ async def test_what_is_published_while_loading_is_there_once(
     published_meanwhile: int, committed_before_the_read: bool
 ) -> None:
     log = HeldHistory(7)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     timelines.hold(ROOM)
     news = [message(8 + number) for number in range(published_meanwhile)]
     if committed_before_the_read:
@@ -125,7 +125,7 @@ async def test_what_is_published_while_loading_is_there_once(
 
 async def test_what_is_committed_and_not_published_yet_is_not_shown() -> None:
     log = HeldHistory(7)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     eighth = log.store(8)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
@@ -136,7 +136,7 @@ async def test_what_is_committed_and_not_published_yet_is_not_shown() -> None:
 
 async def test_a_read_that_fails_is_tried_again_by_the_next() -> None:
     log = HeldHistory(2)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     timelines.hold(ROOM)
     log.failing = True
     with pytest.raises(StoreReadFailed):
@@ -148,7 +148,7 @@ async def test_a_read_that_fails_is_tried_again_by_the_next() -> None:
 
 async def test_a_room_whose_message_cannot_be_rendered_is_as_it_was() -> None:
     log = HeldHistory(3)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     timelines.hold(ROOM)
     log.stored[1] = attrs.evolve(log.stored[1], context=b"no document: <")
     for _ in range(2):
@@ -161,7 +161,7 @@ async def test_a_room_whose_message_cannot_be_rendered_is_as_it_was() -> None:
 
 
 async def test_the_history_is_encoded_once_between_two_messages() -> None:
-    timelines = make_feeds(HeldHistory(0))
+    timelines = make_timelines(HeldHistory(0))
     timelines.hold(ROOM)
     first = timelines.history(ROOM)
     assert timelines.history(ROOM) is first
@@ -172,7 +172,7 @@ async def test_the_history_is_encoded_once_between_two_messages() -> None:
 
 
 async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room() -> None:
-    timelines = make_feeds(HeldHistory(0), recent_max=2)
+    timelines = make_timelines(HeldHistory(0), recent_max=2)
     timelines.hold(ROOM)
     messages = [message(seq) for seq in (1, 2, 3)]
     for new in messages:
@@ -184,7 +184,7 @@ async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room()
 
 async def test_the_longest_idle_room_goes_first_and_held_ones_never() -> None:
     log = HeldHistory(0)
-    timelines = Timelines({}, log, keep, recent_max=5, idle_bytes_max=2 * FEED_BYTES)
+    timelines = Timelines({}, log, keep, recent_max=5, idle_bytes_max=2 * TIMELINE_BYTES)
     for room in ("held", "a", "b", "c"):
         timelines.hold(room)
     timelines.hold("a")
@@ -205,7 +205,7 @@ async def test_who_leaves_while_a_room_is_loaded_leaves_the_books_in_order(
     idle_bytes_max: int,
 ) -> None:
     log = HeldHistory(3)
-    timelines = make_feeds(log, idle_bytes_max=idle_bytes_max)
+    timelines = make_timelines(log, idle_bytes_max=idle_bytes_max)
     log.released = trio.Event()
     async with trio.open_nursery() as nursery:
         timelines.hold(ROOM)
@@ -223,7 +223,7 @@ async def test_who_leaves_while_a_room_is_loaded_leaves_the_books_in_order(
 
 async def test_a_room_that_was_let_go_is_loaded_again() -> None:
     log = HeldHistory(3)
-    timelines = make_feeds(log, idle_bytes_max=0)
+    timelines = make_timelines(log, idle_bytes_max=0)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
     timelines.release(ROOM)
@@ -237,7 +237,7 @@ async def test_a_room_that_was_let_go_is_loaded_again() -> None:
 async def test_what_is_removed_while_a_room_is_read_is_not_shown() -> None:
     log = HeldHistory(4)
     log.released = trio.Event()
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     timelines.hold(ROOM)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(timelines.load, ROOM)
@@ -249,7 +249,7 @@ async def test_what_is_removed_while_a_room_is_read_is_not_shown() -> None:
 
 async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() -> None:
     log = HeldHistory(2)
-    timelines = make_feeds(log)
+    timelines = make_timelines(log)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
     timelines.forget(ROOM, 3)
@@ -264,8 +264,8 @@ def body_bytes(timelines: Timelines) -> int:
 
 async def test_a_joiner_is_shown_so_many_bytes_and_that_there_is_more() -> None:
     log = HeldHistory(4)
-    bound = body_bytes(make_feeds(log)) * 5 // 2
-    timelines = make_feeds(log, recent_bytes_max=bound)
+    bound = body_bytes(make_timelines(log)) * 5 // 2
+    timelines = make_timelines(log, recent_bytes_max=bound)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
     assert shown(timelines) == {"messages": [3, 4], "hasMore": True, "firstSeq": 1, "lastSeq": 4}
@@ -284,8 +284,8 @@ async def test_what_went_again_while_a_room_is_loaded_leaves_no_hole(
     room_for: int, published_meanwhile: int, bulky: int
 ) -> None:
     log = HeldHistory(4)
-    bound = body_bytes(make_feeds(log)) * room_for
-    timelines = make_feeds(log, recent_bytes_max=bound)
+    bound = body_bytes(make_timelines(log)) * room_for
+    timelines = make_timelines(log, recent_bytes_max=bound)
     timelines.hold(ROOM)
     log.released = trio.Event()
     async with trio.open_nursery() as nursery:
@@ -299,6 +299,6 @@ async def test_what_went_again_while_a_room_is_loaded_leaves_no_hole(
     messages = shown(timelines)["messages"]
     assert isinstance(messages, list)
     assert messages == list(range(messages[0], last + 1))
-    assert timelines._timelines[ROOM].size == FEED_BYTES + sum(
+    assert timelines._timelines[ROOM].size == TIMELINE_BYTES + sum(
         len(body) for _, body in timelines._timelines[ROOM].recent
     )

@@ -1,4 +1,4 @@
-"""For every event: what a client knew before, and what it was sent, is what is true after (SPEC 4).
+"""For every event: what a client knew before, and what it was sent, is what is true after.
 
 Random scripts of several users, each with several sockets, beside a plain record of what they did.
 Whoever is there knows at each moment what somebody who comes now is shown, and that is the record.
@@ -164,7 +164,7 @@ class World:
                 name, payload = say(device, room)
                 self.script.append(f"{device.user} {name} {payload}")
                 text = "42" + orjson.dumps([name, payload]).decode()
-                assert device.peer.session.receive_text(text) is None, "nothing has to wait"
+                assert device.peer.session.receive(text) is None, "nothing has to wait"
 
     def send(self, device: Device, room: str) -> tuple[str, object]:
         sent = message(f"message {len(self.authors)}", room=room)

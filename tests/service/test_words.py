@@ -22,7 +22,7 @@ import trio
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column
 from chatd.chat.markup import MARKUPS
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from chatd.wire.codes import Code
 from chatd.wire.names import ClientEvent, ServerEvent
 from tests.answers.services import HeldDatabase
@@ -43,7 +43,7 @@ UNSEEN_HERE = {
 
 
 def hostile_token(user_id: str) -> str:
-    now_s = int(wall_s())
+    now_s = int(Clock().wall_s())
     claims = {
         "sub": user_id,
         "aud": "authenticated",

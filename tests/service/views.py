@@ -1,4 +1,4 @@
-"""What a client knows, from the events that it was sent and nothing else (SPEC 4).
+"""What a client knows, from the events that it was sent and nothing else.
 
 A view that began with a catch-up and took every event that followed is what a catch-up now would
 show. Whatever must not happen on the way fails at once: a seq twice, a hole, a live message out of

@@ -19,6 +19,7 @@ from chatd.socketio import (
     encode,
     event_text,
 )
+from tests.rows import rows
 
 PLACE_0 = '{"_placeholder":true,"num":0}'
 PLACE_1 = '{"_placeholder":true,"num":1}'
@@ -86,21 +87,21 @@ def decode(text: str, *attachments: bytes, from_server: bool = True) -> Packet |
     return packet
 
 
-@pytest.mark.parametrize(("packet", "text", "attachments"), VECTORS)
+@rows(("packet", "text", "attachments"), VECTORS)
 def test_the_encoder_writes_the_vector(
     packet: Packet, text: str, attachments: tuple[bytes, ...]
 ) -> None:
     assert encode(packet) == Encoded(text.encode(), attachments)
 
 
-@pytest.mark.parametrize(("packet", "text", "attachments"), VECTORS)
+@rows(("packet", "text", "attachments"), VECTORS)
 def test_the_decoder_reads_the_vector(
     packet: Packet, text: str, attachments: tuple[bytes, ...]
 ) -> None:
     assert decode(text, *attachments) == packet
 
 
-@pytest.mark.parametrize(
+@rows(
     ("packet", "text"),
     [
         (packet, text)
@@ -145,19 +146,19 @@ def test_ten_attachments_are_encoded_and_eleven_are_not() -> None:
         encode(Event("/", ["m", *[b""] * (MAX_ATTACHMENTS + 1)]))
 
 
-@pytest.mark.parametrize("args", [[], ["disconnect"], [True], [None], [["m"]]])
+@rows("args", [[], ["disconnect"], [True], [None], [["m"]]])
 def test_an_event_without_a_legal_name_is_not_encoded(args: list[object]) -> None:
     with pytest.raises(ValueError, match="needs a name"):
         encode(Event("/", args))
 
 
-@pytest.mark.parametrize("namespace", ["", "custom", "/a,b", "/\ud83d"])
+@rows("namespace", ["", "custom", "/a,b", "/\ud83d"])
 def test_a_namespace_that_cannot_be_read_back_is_not_encoded(namespace: str) -> None:
     with pytest.raises(ValueError, match=r"namespace|surrogates"):
         encode(Disconnect(namespace))
 
 
-@pytest.mark.parametrize(
+@rows(
     "packet",
     [
         Connect("/", {"a": b""}),

@@ -1,4 +1,4 @@
-"""The decoder against WIRE d7, the parser's rows of d10, and the edges of its own grammar."""
+"""The decoder against what real peers send, hostile input, and the edges of its own grammar."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from chatd.socketio import (
     Event,
     ProtocolError,
 )
+from tests.rows import rows
 
 from .test_codec import PLACE_0, PLACE_1, decode
 
 
-@pytest.mark.parametrize("text", ["0", "0/", "0/,"])
+@rows("text", ["0", "0/", "0/,"])
 def test_every_spelling_of_the_main_namespace_connects_to_it(text: str) -> None:
     assert decode(text, from_server=False) == Connect("/", None)
 
 
-@pytest.mark.parametrize("text", ["0/custom", "0/custom,"])
+@rows("text", ["0/custom", "0/custom,"])
 def test_the_comma_after_a_namespace_may_be_absent_at_the_end(text: str) -> None:
     assert decode(text) == Connect("/custom", None)
 
 
-@pytest.mark.parametrize("text", ["2", "20", "2/custom", "2/custom,", "2/custom,17"])
+@rows("text", ["2", "20", "2/custom", "2/custom,", "2/custom,17"])
 def test_an_event_without_a_payload_is_ignored(text: str) -> None:
     assert decode(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "ack_id"),
     [
         ('20["e"]', 0),
@@ -51,7 +52,7 @@ def test_an_ack_id_may_be_zero_padded_and_as_large_as_a_double_counts(
     assert packet.ack_id == ack_id
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "packet"),
     [
         ("3", Ack("/", None, [])),
@@ -69,7 +70,7 @@ def test_what_the_reference_parser_takes_is_taken(text: str, packet: object) -> 
     assert decode(text, from_server=False) == packet
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         # the type
@@ -102,14 +103,14 @@ def test_what_is_malformed_is_a_protocol_error(text: str) -> None:
         decode(text, from_server=False)
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_EVENT_NAMES))
-@pytest.mark.parametrize("head", ["2", "217", "2/,", "2/custom,", "50-"])
+@rows("name", sorted(RESERVED_EVENT_NAMES))
+@rows("head", ["2", "217", "2/,", "2/custom,", "50-"])
 def test_a_reserved_event_name_is_refused(head: str, name: str) -> None:
     with pytest.raises(ProtocolError, match="no legal name"):
         decode(f'{head}["{name}","x"]')
 
 
-@pytest.mark.parametrize("text", ["4", "4[]", "41", "4null"])
+@rows("text", ["4", "4[]", "41", "4null"])
 def test_a_refusal_by_a_server_still_needs_a_payload(text: str) -> None:
     with pytest.raises(ProtocolError, match="refusal"):
         decode(text, from_server=True)
@@ -136,7 +137,7 @@ def test_an_attachment_that_no_placeholder_names_is_dropped() -> None:
     assert decode('51-["m",1]', b"a") == Event("/", ["m", 1])
 
 
-@pytest.mark.parametrize("mark", ["false", "1", '"true"', "null"])
+@rows("mark", ["false", "1", '"true"', "null"])
 def test_a_placeholder_that_is_not_marked_true_is_plain(mark: str) -> None:
     plain = f'{{"_placeholder":{mark},"num":0}}'
     packet = decode(f'51-["m",{plain},{PLACE_0}]', b"a")
@@ -145,7 +146,7 @@ def test_a_placeholder_that_is_not_marked_true_is_plain(mark: str) -> None:
     assert packet.args[2] == b"a"
 
 
-@pytest.mark.parametrize(
+@rows(
     "number", ['"num":1', '"num":-1', '"num":"0"', '"num":"splice"', '"num":true', '"num":null',
                '"num":0.5', '"num":1e300', '"num":[]', '"other":0'],
 )  # fmt: skip
@@ -166,7 +167,7 @@ def test_ten_attachments_are_taken_and_eleven_are_refused() -> None:
         decode('511-["m"]')
 
 
-@pytest.mark.parametrize("text", ["0", '2["m"]', '2/other,["m"]', "1", '51-["m"]', "", "abc"])
+@rows("text", ["0", '2["m"]', '2/other,["m"]', "1", '51-["m"]', "", "abc"])
 def test_text_while_attachments_are_due_is_refused(text: str) -> None:
     decoder = Decoder()
     assert decoder.receive_text(f'52-["m",{PLACE_0}]') is None
@@ -230,8 +231,8 @@ def test_each_packet_has_the_whole_time_for_its_attachments() -> None:
         assert decoder.receive_binary(b"a") is not None
 
 
-@pytest.mark.parametrize("depth", [513, 1000, 5000, 400_000])
-@pytest.mark.parametrize("head", ["2", "217", "2/,", "51-"])
+@rows("depth", [513, 1000, 5000, 400_000])
+@rows("head", ["2", "217", "2/,", "51-"])
 def test_deep_nesting_is_a_protocol_error(head: str, depth: int) -> None:
     with pytest.raises(ProtocolError):
         decode(f'{head}["m",{"[" * depth}{"]" * depth}]')

@@ -9,9 +9,10 @@ import pytest
 
 from chatd.socketio import MAX_NESTING, ProtocolError, dumps, loads
 from chatd.socketio.jsontext import MAX_BRACKETS, MAX_STRICT_CHARS
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "", " ", "[", "[1,]", "nul", "NaN", "[Infinity]", "[-Infinity]", "1e400", "-1e400",
@@ -28,8 +29,8 @@ def test_what_is_not_json_is_a_protocol_error(text: str) -> None:
         loads(text)
 
 
-@pytest.mark.parametrize("surrogate", ["", '"\\ud83d",'])
-@pytest.mark.parametrize(
+@rows("surrogate", ["", '"\\ud83d",'])
+@rows(
     ("digits", "value"),
     [
         ("0", 0),
@@ -49,7 +50,7 @@ def test_a_number_reads_the_same_beside_a_lone_surrogate(
     assert type(read) is type(value)
 
 
-@pytest.mark.parametrize("text", ['"\\ud83d"', '"\\udc00\\ud83d"', '{"\\ud83d":"é"}'])
+@rows("text", ['"\\ud83d"', '"\\udc00\\ud83d"', '{"\\ud83d":"é"}'])
 def test_lone_surrogates_stay_escaped_on_the_wire(text: str) -> None:
     assert dumps(loads(text)) == text.encode()
     assert dumps(loads(text.replace("d83d", "D83D"))) == text.encode()
@@ -59,7 +60,7 @@ def test_a_surrogate_pair_is_one_character() -> None:
     assert loads('"\\ud83d\\ude00"') == loads('["\\ud83d","\\ud83d\\ude00"]')[1] == "😀"
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@rows("value", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_written_as_null(value: float) -> None:
     assert dumps([value]) == b"[null]"
     assert dumps(["\ud83d", value, "NaN -Infinity \\", {"Infinity": value}]) == (
@@ -75,8 +76,8 @@ def test_text_beside_a_lone_surrogate_is_written_as_utf_8() -> None:
     assert dumps("é🙂\u2028\x7f\0\ud83d") == b'"' + "é🙂\u2028\x7f".encode() + b'\\u0000\\ud83d"'
 
 
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
-@pytest.mark.parametrize("innermost", ["1", '"\\ud83d"', '"\\"]}]}]}"', '"[[[{{{"'])
+@rows(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+@rows("innermost", ["1", '"\\ud83d"', '"\\"]}]}]}"', '"[[[{{{"'])
 def test_nesting_is_taken_up_to_the_limit_and_can_be_written_again(
     opening: str, closing: str, innermost: str
 ) -> None:
@@ -101,8 +102,8 @@ def test_closing_brackets_in_strings_do_not_hide_depth() -> None:
         loads('["]]]",' * levels + "1" + "]" * levels)
 
 
-@pytest.mark.parametrize("levels", [255, 1000, 1024, 1025, 5000, 500_000])
-@pytest.mark.parametrize("innermost", ["", '"\\ud83d"'])
+@rows("levels", [255, 1000, 1024, 1025, 5000, 500_000])
+@rows("innermost", ["", '"\\ud83d"'])
 def test_no_depth_ends_in_anything_but_a_value_or_a_protocol_error(
     levels: int, innermost: str
 ) -> None:
@@ -129,13 +130,13 @@ def test_a_value_without_end_is_a_value_error() -> None:
         dumps(value)
 
 
-@pytest.mark.parametrize("value", [b"", object(), {"a": {1}}])
+@rows("value", [b"", object(), {"a": {1}}])
 def test_what_has_no_form_in_json_is_a_type_error(value: object) -> None:
     with pytest.raises(TypeError):
         dumps(value)
 
 
-@pytest.mark.parametrize("opening", ["[", "{"])
+@rows("opening", ["[", "{"])
 def test_so_many_arrays_and_objects_are_read_and_no_more(opening: str) -> None:
     one = "[]" if opening == "[" else "{}"
     text = f"[{','.join([one] * (MAX_BRACKETS - 1))}]"

@@ -1,4 +1,4 @@
-"""The states of a namespace; conversations of WIRE d7 through decoder and state machine."""
+"""The states of a namespace; conversations through decoder and state machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from chatd.socketio import (
     ConnectError,
     ConnectRequested,
     Decoder,
-    Disconnected,
     Event,
     LocalProtocolError,
+    NamespaceLeft,
     Namespaces,
     ProtocolError,
     Received,
     TooManyAcks,
 )
+from tests.rows import rows
 
 
 class Conversation:
@@ -46,7 +47,7 @@ class Conversation:
         return received
 
 
-@pytest.mark.parametrize("text", ["0", "0/", "0/,", "0{}"])
+@rows("text", ["0", "0/", "0/,", "0{}"])
 def test_every_spelling_of_connect_joins_the_main_namespace(text: str) -> None:
     conversation = Conversation()
     conversation.hear(text)
@@ -54,7 +55,7 @@ def test_every_spelling_of_connect_joins_the_main_namespace(text: str) -> None:
     assert conversation.namespaces.joined == ("/",)
 
 
-@pytest.mark.parametrize("text", ["0/custom", "0/custom,"])
+@rows("text", ["0/custom", "0/custom,"])
 def test_another_namespace_can_be_joined_without_the_main_one(text: str) -> None:
     conversation = Conversation()
     conversation.hear(text)
@@ -99,8 +100,8 @@ def test_an_event_in_a_joined_namespace_is_returned_as_it_is() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ['2["m"]', "30[]", "1", '2/custom,["m"]', "3/custom,[]"])
-@pytest.mark.parametrize(
+@rows("text", ['2["m"]', "30[]", "1", '2/custom,["m"]', "3/custom,[]"])
+@rows(
     "before",
     [
         [],  # never joined
@@ -118,7 +119,7 @@ def test_a_packet_for_a_namespace_that_is_not_joined_is_a_breach(
         conversation.hear(text)
 
 
-@pytest.mark.parametrize("text", ['2["m"]', "30[]", "1"])
+@rows("text", ['2["m"]', "30[]", "1"])
 def test_a_packet_before_the_connect_reply_is_a_breach(text: str) -> None:
     conversation = Conversation(answers=False)
     conversation.hear("0")
@@ -127,7 +128,7 @@ def test_a_packet_before_the_connect_reply_is_a_breach(text: str) -> None:
         conversation.hear(text)
 
 
-@pytest.mark.parametrize("answers", [True, False])
+@rows("answers", [True, False])
 def test_a_second_connect_is_a_breach(*, answers: bool) -> None:
     conversation = Conversation(answers=answers)
     conversation.hear("0")
@@ -143,7 +144,7 @@ def test_a_refusal_from_a_client_is_a_breach() -> None:
 def test_a_client_that_left_can_join_again_with_a_new_sid() -> None:
     conversation = Conversation()
     received = conversation.hear("0", "0/custom,", "1")
-    assert received[2] == Disconnected("/")
+    assert received[2] == NamespaceLeft("/")
     assert conversation.namespaces.joined == ("/custom",)
     conversation.hear("1/custom,")
     assert conversation.namespaces.joined == ()
@@ -192,7 +193,7 @@ def test_an_ack_settles_the_event_that_asked_for_it_once() -> None:
         AckReceived("/", first, []),
         None,
     ]
-    assert conversation.namespaces.outstanding_acks == 0
+    assert not conversation.namespaces._acks_due
 
 
 def test_a_binary_ack_settles_too() -> None:
@@ -205,7 +206,7 @@ def test_a_binary_ack_settles_too() -> None:
     assert conversation.namespaces.receive(packet) == AckReceived("/", ack_id, [b"a"])
 
 
-@pytest.mark.parametrize("text", ["3999[1]", "3[1]", "30[]", "3"])
+@rows("text", ["3999[1]", "3[1]", "30[]", "3"])
 def test_an_ack_that_nobody_waits_for_is_ignored(text: str) -> None:
     conversation = Conversation()
     assert conversation.hear("0", text)[1] is None

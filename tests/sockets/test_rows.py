@@ -1,4 +1,6 @@
-"""Socket.IO packets over a WebSocket, row by row (WIRE d7); each ends its own session at most."""
+"""Socket.IO packets over a WebSocket, row by row (docs/architecture, "What real peers send"); each
+ends its own session at most.
+"""
 
 import orjson
 import pytest
@@ -6,7 +8,6 @@ import trio
 from trio.testing import MockClock
 
 from chatd.engineio import HeartbeatSettings
-from chatd.sockets import socket as sockets
 from chatd.sockets.socket import SocketIOConnection
 from tests.engine.listeners import Door, open_door, opening
 from tests.net.peers import NO_CODE, Ended
@@ -210,10 +211,9 @@ async def test_who_has_left_the_namespace_may_announce_no_attachments(door: Door
 
 
 async def test_attachments_that_do_not_come_end_the_session_though_it_answers_pings(
-    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    mock_clock: MockClock,
 ) -> None:
-    monkeypatch.setattr(sockets, "ATTACHMENTS_DUE_S", 4.0)
-    async with open_door(heartbeat=HeartbeatSettings(5.0, 4.0)) as door:
+    async with open_door(heartbeat=HeartbeatSettings(5.0, 4.0), attachments_due_s=4.0) as door:
         peer = await door.join()
         [session] = door.sessions.by_sid.values()
         assert isinstance(session.upper, SocketIOConnection)

@@ -14,6 +14,12 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def every_crash(request: pytest.FixtureRequest) -> bool:
+    """Whether to try all points of a crash, or else a sample of them."""
+    return bool(request.config.getoption("--every-crash"))
+
+
+@pytest.fixture
 def store(directory: Path) -> Iterator[Store]:
     store = open_store(directory, "fsync")
     yield store

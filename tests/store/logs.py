@@ -12,9 +12,8 @@ from chatd.chat.commits import CommitOutcome, RecordRefused
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, Message, MessageStored
 from chatd.chat.search import SearchQuery, parse_query
-from chatd.store.log import Request
+from chatd.store.log import Log, Request
 from chatd.store.message_reader import MessageReader, Page, SearchPage, SearchRequest
-from chatd.store.writer import WritesLog
 
 ROOM = "sales"
 NOW_MS = 1_700_000_000_000
@@ -86,7 +85,7 @@ class HeldLog:
     A group is the number of its requests, a job is 0.
     """
 
-    def __init__(self, log: WritesLog) -> None:
+    def __init__(self, log: Log) -> None:
         self.groups: list[int] = []
         self._log = log
         self._reached = threading.Event()

@@ -9,12 +9,13 @@ import pytest
 from chatd.chat.commits import StoreReadFailed
 from chatd.chat.queue import Gap, Queue
 from chatd.chat.records import Message
-from chatd.store import readers
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged
 from chatd.store.log_file import LOG_NAME
 from chatd.store.message_reader import QueueCut
 from chatd.store.opening import Store, open_store
+from chatd.store.reader_pool import ReaderPool
+from chatd.store.readers import LogReaders
 from chatd.store.retention import Surplus, remove
 from chatd.store.rows import message_from_row
 from chatd.store.search_index import index_some
@@ -111,11 +112,12 @@ async def test_a_broken_row_keeps_its_place_and_costs_no_other(
 
 
 async def test_a_message_of_unknown_id_is_found_by_the_one_it_was_shown_with(
-    store: Store, directory: Path, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+    store: Store, directory: Path, writer: LogWriter
 ) -> None:
     await fill(writer, 3)
     harm(directory, "UPDATE messages SET message_id = CAST(seq || '' AS BLOB) WHERE seq < 3")
-    monkeypatch.setattr(readers, "SHOWN_DAMAGED_MAX", 1)
+    pool = ReaderPool(store.path, 1)
+    store.readers = LogReaders(pool, pool, writer.index_until, shown_damaged_max=1)
     first, second, _ = await whole_room(store)
     assert await store.readers.message(first.message_id) is None  # beyond what is remembered
     found = await store.readers.message(second.message_id, {ROOM})

@@ -1,4 +1,4 @@
-"""SPEC 9.1: what was acknowledged survives `kill -9` at any instant."""
+"""What was acknowledged survives `kill -9` at any instant."""
 
 import subprocess
 import sys

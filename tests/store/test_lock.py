@@ -22,7 +22,7 @@ from tests.store.logs import NOW_MS
 HOLD = """
 import pathlib, sys
 from chatd.store.lock import DirectoryLock
-lock = DirectoryLock.take(pathlib.Path(sys.argv[1]))
+lock = DirectoryLock.acquire(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -102,7 +102,7 @@ def test_the_sentence_names_the_process_also_without_the_file(
 ) -> None:
     make_the_directory_anew(directory)
     with pytest.raises(StoreLocked, match=f"process {held.pid}"):
-        DirectoryLock.take(directory)
+        DirectoryLock.acquire(directory)
 
 
 def test_an_older_chatd_that_knows_the_file_alone_is_kept_away_and_keeps_away(
@@ -117,12 +117,12 @@ def test_an_older_chatd_that_knows_the_file_alone_is_kept_away_and_keeps_away(
     with (other / LOCK_NAME).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(StoreLocked):
-            DirectoryLock.take(other)
+            DirectoryLock.acquire(other)
 
 
 def test_the_file_is_made_again_and_nothing_else_is(directory: Path) -> None:
     directory.mkdir()
-    lock = DirectoryLock.take(directory)
+    lock = DirectoryLock.acquire(directory)
     assert not lock.renew()
     remove_the_file(directory)
     assert lock.renew()
@@ -141,7 +141,7 @@ def test_two_directories_of_one_name_are_two(tmp_path: Path) -> None:
     locks = []
     for above in ("one", "two"):
         (tmp_path / above / "state").mkdir(parents=True)
-        locks.append(DirectoryLock.take(tmp_path / above / "state"))
+        locks.append(DirectoryLock.acquire(tmp_path / above / "state"))
     for one in locks:
         one.release()
 
@@ -149,9 +149,9 @@ def test_two_directories_of_one_name_are_two(tmp_path: Path) -> None:
 def test_a_lock_that_was_let_go_can_be_taken(directory: Path) -> None:
     directory.mkdir()
     for _ in range(3):
-        lock = DirectoryLock.take(directory)
+        lock = DirectoryLock.acquire(directory)
         with pytest.raises(StoreLocked):
-            DirectoryLock.take(directory)
+            DirectoryLock.acquire(directory)
         lock.release()
         lock.release()
 
@@ -164,7 +164,7 @@ def test_a_name_that_the_same_user_or_root_has_keeps_others_away(
     with named(directory), monkeypatch.context() as patch:
         patch.setattr(lock, "_holder_of", lambda _name: lock._Holder(7, user_id))
         with pytest.raises(StoreLocked, match=r"\(process 7\)"):
-            DirectoryLock.take(directory)
+            DirectoryLock.acquire(directory)
 
 
 def test_a_name_that_another_user_has_keeps_nobody_away(
@@ -174,7 +174,7 @@ def test_a_name_that_another_user_has_keeps_nobody_away(
     stranger = os.geteuid() + 1
     with named(directory), monkeypatch.context() as patch:
         patch.setattr(lock, "_holder_of", lambda _name: lock._Holder(7, stranger))
-        DirectoryLock.take(directory).release()
+        DirectoryLock.acquire(directory).release()
 
 
 @contextlib.contextmanager

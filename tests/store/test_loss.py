@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.store import opening, schema
+from chatd.store import preparation, schema
 from chatd.store.backup import back_up_store
 from chatd.store.log_file import LOG_NAME, wal_of
 from chatd.store.loss import Ahead, Loss, LossKind, find_loss
@@ -284,7 +284,7 @@ def mark_is_written(number: int) -> Callable[[pytest.MonkeyPatch], None]:
                 raise CutOff
             return Mark(directory, noted)
 
-        monkeypatch.setattr(opening, "Mark", make)
+        monkeypatch.setattr(preparation, "Mark", make)
 
     return arm
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
@@ -363,7 +363,6 @@ async def test_the_newest_owed_are_chosen_over_all_rooms(history: History) -> No
     most=st.integers(0, 20),
     oldest=st.integers(0, 45),
 )
-@settings(max_examples=40)
 def test_what_stays_of_the_owed_is_what_a_full_search_finds(
     kind: str,
     rooms: list[str],

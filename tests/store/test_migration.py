@@ -162,7 +162,7 @@ def test_bringing_a_log_forward_scans_no_messages(tmp_path: Path) -> None:
         write_version_1(directory, messages)
         steps[0] = 0
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("chatd.store.opening.connect_to_write", open_counted)
+            patch.setattr("chatd.store.preparation.connect_to_write", open_counted)
             open_store(directory, "fsync").close()
         counted.append(steps[0])
     assert counted[0] > 100

@@ -283,7 +283,7 @@ def test_opening_scans_no_table_of_messages(filled: Path, with_snapshot: bool) -
         nonlocal steps
         steps = 0
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("chatd.store.opening.connect_to_write", open_counted)
+            patch.setattr("chatd.store.preparation.connect_to_write", open_counted)
             open_store(filled.parent, "fsync").close()
         return steps
 

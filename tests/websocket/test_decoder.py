@@ -21,6 +21,7 @@ from chatd.websocket import (
     encode_text,
 )
 from chatd.websocket.decoder import FRAGMENTS_PER_EVENT, unmask
+from tests.rows import rows
 from tests.websocket.peers import KEY, drain, frame, held_bytes, is_over, more, outcome, text
 
 LIMIT = 1 << 20
@@ -69,12 +70,12 @@ VALID: dict[str, tuple[bytes, list[Event]]] = {
 }
 
 
-@pytest.mark.parametrize(("wire", "events"), VALID.values(), ids=VALID)
+@rows(("wire", "events"), VALID.values(), ids=VALID)
 def test_valid_input_gives_its_events(wire: bytes, events: list[Event]) -> None:
     assert decode(wire) == events
 
 
-@pytest.mark.parametrize("code", [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999])
+@rows("code", [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999])
 def test_a_close_code_of_the_registry_or_of_applications_is_delivered(code: int) -> None:
     assert decode(frame(8, code.to_bytes(2, "big"))) == [Close(code, "")]
 
@@ -129,18 +130,18 @@ INVALID: dict[str, tuple[bytes, CloseCode]] = {
 }
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_a_breach_fails_with_its_close_code(wire: bytes, code: CloseCode) -> None:
     assert outcome(Decoder(LIMIT), [wire])[1] == code
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_messages_before_a_breach_are_delivered(wire: bytes, code: CloseCode) -> None:
     alone, _ = outcome(Decoder(LIMIT), [wire])
     assert outcome(Decoder(LIMIT), [text("before") + wire]) == (["before", *alone], code)
 
 
-@pytest.mark.parametrize(("wire", "code"), INVALID.values(), ids=INVALID)
+@rows(("wire", "code"), INVALID.values(), ids=INVALID)
 def test_after_a_breach_there_is_silence_and_nothing_is_held(wire: bytes, code: CloseCode) -> None:
     decoder = Decoder(LIMIT)
     assert outcome(decoder, [wire + text("after")])[1] == code
@@ -169,7 +170,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(("wire", "expected"), SMALL.values(), ids=SMALL)
+@rows(("wire", "expected"), SMALL.values(), ids=SMALL)
 def test_a_split_at_any_byte_changes_nothing(
     wire: bytes, expected: tuple[list[Event], int | None]
 ) -> None:
@@ -179,8 +180,8 @@ def test_a_split_at_any_byte_changes_nothing(
     assert outcome(Decoder(LIMIT), crumbs) == expected
 
 
-@pytest.mark.parametrize("size", [125, 126, 65535, 65536])
-@pytest.mark.parametrize("around", [-3, -2, -1, 0, 1, 2, 3])
+@rows("size", [125, 126, 65535, 65536])
+@rows("around", [-3, -2, -1, 0, 1, 2, 3])
 def test_a_large_frame_is_taken_from_two_reads(size: int, around: int) -> None:
     wire = text("x" * size) + text("next")
     at = len(text("x" * size)) + around
@@ -190,13 +191,13 @@ def test_a_large_frame_is_taken_from_two_reads(size: int, around: int) -> None:
 # Limits
 
 
-@pytest.mark.parametrize("limit", [1, 5, 125, 126, 65535, 65536])
+@rows("limit", [1, 5, 125, 126, 65535, 65536])
 def test_a_message_of_exactly_the_limit_is_accepted_and_one_byte_more_is_1009(limit: int) -> None:
     assert decode(text("x" * limit), limit=limit) == ["x" * limit]
     assert outcome(Decoder(limit), [text("x" * (limit + 1))]) == ([], CloseCode.MESSAGE_TOO_BIG)
 
 
-@pytest.mark.parametrize(
+@rows(
     "header",
     [b"\x81\x8b", b"\x82\xfe\x01\x00", b"\x82\xff\x00\x00\x00\x01\x00\x00\x00\x00"],
 )
@@ -228,7 +229,7 @@ def test_one_fragment_more_than_allowed_is_1008() -> None:
     assert decode((begin + more("a")) * 5, fragments=3) == ["a"] * 5
 
 
-@pytest.mark.parametrize(
+@rows(
     ("whole_so_far", "breaks"),
     [
         (b"ok ", b"\xff"),
@@ -401,6 +402,6 @@ def test_any_bytes_in_any_splits_have_one_outcome_and_bounded_memory(
         assert held_bytes(decoder) == 0
 
 
-@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+@rows("opcode", [Opcode.TEXT, Opcode.BINARY])
 def test_a_limit_of_nothing_still_lets_an_empty_message_through(opcode: Opcode) -> None:
     assert decode(frame(opcode), limit=0) == ["" if opcode is Opcode.TEXT else b""]

@@ -16,6 +16,7 @@ from chatd.websocket import (
     encode_text,
     is_sendable_close_code,
 )
+from tests.rows import rows
 
 VECTORS = {
     "hello, RFC 6455 5.7": (encode_text(b"Hello"), b"\x81\x05Hello"),
@@ -42,7 +43,7 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize(("written", "expected"), VECTORS.values(), ids=VECTORS)
+@rows(("written", "expected"), VECTORS.values(), ids=VECTORS)
 def test_a_server_frame_has_these_bytes(written: bytes, expected: bytes) -> None:
     assert written == expected
 
@@ -85,14 +86,14 @@ def test_a_client_reads_the_close_and_as_much_of_the_reason_as_fits(code: int, r
     assert read_reason == reason or len(reason[: len(read_reason) + 1].encode()) > 123
 
 
-@pytest.mark.parametrize("encode", [encode_ping, encode_pong])
+@rows("encode", [encode_ping, encode_pong])
 def test_a_control_frame_of_126_bytes_cannot_be_written(encode) -> None:
     assert len(encode(bytes(125))) == 127
     with pytest.raises(ValueError, match="125 bytes, not 126"):
         encode(bytes(126))
 
 
-@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65536, -1])
+@rows("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65536, -1])
 def test_a_code_that_is_not_for_the_wire_cannot_be_written(code: int) -> None:
     assert not is_sendable_close_code(code)
     with pytest.raises(ValueError, match="must not stand in a close frame"):

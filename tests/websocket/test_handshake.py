@@ -9,6 +9,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
 from chatd.websocket import accept_key, is_valid_key, switching_protocols
+from tests.rows import rows
 
 RFC_KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -32,7 +33,7 @@ def test_a_subprotocol_is_echoed_in_the_response() -> None:
     assert head.endswith(b"\r\nSec-WebSocket-Protocol: chat.v1\r\n\r\n")
 
 
-@pytest.mark.parametrize("name", [b"", b"a b", b"a,b", b"a\r\nSet-Cookie: x", b"\xe9", b'"a"'])
+@rows("name", [b"", b"a b", b"a,b", b"a\r\nSet-Cookie: x", b"\xe9", b'"a"'])
 def test_a_subprotocol_that_is_no_token_cannot_be_written(name: bytes) -> None:
     with pytest.raises(ValueError, match="token"):
         switching_protocols(RFC_KEY, name)
@@ -48,7 +49,7 @@ def test_the_base64_of_any_other_length_is_no_valid_key(nonce: bytes) -> None:
     assert not is_valid_key(b64encode(nonce))
 
 
-@pytest.mark.parametrize(
+@rows(
     "key",
     [
         b"",

@@ -32,7 +32,7 @@ class WithBadGateway(FrameProtocol):
         if frame.payload[:2] != b"\x03\xf6":
             return super()._process_close(frame)
         close = super()._process_close(frame._replace(payload=b"\x03\xf5" + frame.payload[2:]))
-        return close._replace(payload=(CloseCode.BAD_GATEWAY, close.payload[1]))
+        return close._replace(payload=(1014, close.payload[1]))
 
 
 class Oracle:

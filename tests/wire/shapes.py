@@ -1,75 +1,49 @@
-"""The payloads of SPEC 3, written down a second time, and what fits them judged by plain code."""
+"""The shapes of clients' payloads as the golden catalogue has them, judged by plain code."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import attrs
 
-from chatd.wire.payloads import (
-    AnswerCancel,
-    AuthRefresh,
-    ChatAck,
-    ChatMessage,
-    ChatSearch,
-    ConnectionJoin,
-    ConnectionLeave,
-    HistoryGet,
-    PresenceUpdate,
-    Typing,
-)
+from chatd.wire.catalogue import CLIENT_EVENTS
+from tests.wire.golden import TYPES
 
 
 @attrs.frozen
 class Field:
-    """What a field takes: a type, a list of texts (`list`), or an object of fields."""
+    """What a field takes: a type, a list of texts (`list`), or an object of fields; of texts, only
+    some words where it has them."""
 
     kind: "type | Shape"
     optional: bool = False
+    words: tuple[str, ...] = ()
 
 
 Shape: TypeAlias = Mapping[str, Field]
 
-CONFIG: Shape = {"readOnly": Field(bool, True), "dryRun": Field(bool, True)}
-CONTEXT: Shape = {
-    "schema": Field(str, True),
-    "tables": Field(list, True),
-    "config": Field(CONFIG, True),
-}
+_KINDS = {"string": str, "integer": int, "boolean": bool, "array": list}
+
+
+def shape_of(name: str) -> Shape:
+    """The shape of a class of payloads."""
+    schema = TYPES[name]
+    return {
+        key: _field(one, is_optional=key not in schema["required"])
+        for key, one in schema["properties"].items()
+    }
+
+
+def _field(schema: Mapping[str, Any], *, is_optional: bool) -> Field:
+    if "$ref" not in schema:
+        return Field(_KINDS[schema["type"]], is_optional)
+    name = schema["$ref"].removeprefix("#/types/")
+    words = tuple(TYPES[name].get("enum", ()))
+    return Field(str if words else shape_of(name), is_optional, words)
+
+
+CONTEXT = shape_of("Context")
 SHAPES: Mapping[type, Shape] = {
-    ChatMessage: {
-        "messageId": Field(str),
-        "content": Field(str),
-        "connectionId": Field(str),
-        "context": Field(CONTEXT, True),
-        "threadId": Field(str, True),
-    },
-    ChatAck: {"messageId": Field(str), "upTo": Field(bool, True)},
-    Typing: {"connectionId": Field(str)},
-    PresenceUpdate: {"status": Field(str), "connectionId": Field(str)},
-    ConnectionJoin: {
-        "connectionId": Field(str),
-        "since": Field(int, True),
-        "epoch": Field(str, True),
-    },
-    ConnectionLeave: {"connectionId": Field(str)},
-    HistoryGet: {
-        "connectionId": Field(str),
-        "before": Field(int, True),
-        "after": Field(int, True),
-        "limit": Field(int, True),
-        "threadId": Field(str, True),
-    },
-    ChatSearch: {
-        "query": Field(str),
-        "connectionId": Field(str, True),
-        "userId": Field(str, True),
-        "before": Field(int, True),
-        "after": Field(int, True),
-        "limit": Field(int, True),
-        "cursor": Field(str, True),
-    },
-    AnswerCancel: {"messageId": Field(str)},
-    AuthRefresh: {"token": Field(str)},
+    payload: shape_of(payload.__name__) for payload, _ in CLIENT_EVENTS.values()
 }
 
 
@@ -86,6 +60,14 @@ def fault(value: Any, shape: Shape) -> str | None:
         if inner is not None:
             return name + ("." if inner and inner[0] != "[" else "") + inner
     return None
+
+
+def wrong_word(value: Any, shape: Shape) -> str | None:
+    """The name of the first field of a fitting object that holds none of its words."""
+    wrong = (
+        name for name, field in shape.items() if field.words and value[name] not in field.words
+    )
+    return next(wrong, None)
 
 
 def _fault_of_field(value: Any, kind: type | Shape) -> str | None:

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 
 from chatd.wire import payloads as wire_payloads
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import context_json, structure, wire_name
-from chatd.wire.payloads import ChatAck, ChatMessage, Context, ContextConfig, HistoryGet
-from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault
+from chatd.wire.converter import context_json, structure
+from chatd.wire.fields import classes_of, wire_name
+from chatd.wire.payloads import (
+    ChatAck,
+    ChatMessage,
+    Context,
+    ContextConfig,
+    HistoryGet,
+    PresenceUpdate,
+)
+from tests.rows import rows
+from tests.wire.shapes import CONTEXT, SHAPES, Field, Shape, fault, wrong_word
 
 MESSAGE = {"messageId": "m", "content": "c", "connectionId": "r"}
 HISTORY = {"connectionId": "r"}
@@ -38,6 +47,8 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         fitting: st.SearchStrategy[Any] = payloads(field.kind)
     elif field.kind is list:
         fitting = st.lists(st.text(max_size=3), max_size=5)
+    elif field.words:
+        fitting = st.sampled_from((*field.words, "away "))
     else:
         fitting = st.from_type(field.kind)
     return st.one_of(fitting, fitting, fitting, json_values)
@@ -76,19 +87,21 @@ def test_a_payload_becomes_its_own_value_or_the_path_of_its_first_fault(
     payload = data.draw(payloads(SHAPES[kind]) | json_values)
     path = fault(payload, SHAPES[kind])
     result = structure(payload, kind)
-    if path is None:
+    if path is None and (name := wrong_word(payload, SHAPES[kind])) is not None:
+        sentence = "status is online, away or offline."
+        assert result == Refusal(Code.INVALID_PAYLOAD, sentence, path=name)
+    elif path is None:
         assert type(result) is kind
         assert json.dumps(plain(result)) == json.dumps(reduced(payload, SHAPES[kind]))
     else:
         assert result == Refusal(Code.INVALID_PAYLOAD, path=path)
 
 
-def test_every_payload_of_the_catalogue_has_its_shape_here() -> None:
-    declared = {kind for kind in vars(wire_payloads).values() if attrs.has(kind)}
-    assert declared == {*SHAPES, Context, ContextConfig}
+def test_every_payload_is_in_the_catalogue() -> None:
+    assert set(classes_of(wire_payloads)) == {*SHAPES, Context, ContextConfig}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("change", "path"),
     [
         ({"messageId": None}, "messageId"),
@@ -148,6 +161,12 @@ def test_null_for_an_optional_field_is_its_absence() -> None:
     assert structure(MESSAGE | nulls, ChatMessage) == structure(MESSAGE, ChatMessage)
     empty = {"context": {"schema": None, "tables": None, "config": None}}
     assert structure(MESSAGE | empty, ChatMessage) == ChatMessage("m", "c", "r", Context())
+
+
+def test_a_word_that_is_none_is_refused_after_fields_of_a_wrong_shape() -> None:
+    assert structure({"status": "busy"}, PresenceUpdate) == Refusal(
+        Code.INVALID_PAYLOAD, path="connectionId"
+    )
 
 
 def test_unknown_fields_are_ignored_at_every_depth() -> None:

@@ -1,34 +1,29 @@
-"""The HTTP side of the public port, as an ASGI application: health, and the page at `/`.
+"""Routing: an ASGI application that is a table from paths to handlers.
 
-Owns the paths, their methods, their headers (SPEC 8, health) and the bodies that they take. Knows
-neither sockets nor the server beneath: waits, the reading of a body and the end of a connection are
-`http_lane`'s, which asks `judge_body` before it reads one. A route is an entry in a table, from a
-path to a handler that turns a `Request` into a `Response`; a path that ends in a slash stands for
-all below it. A route with `origins` is for web pages too: its preflights are answered, pages of
-strangers are refused, and each answer, an error as well, says who may read it (SPEC 1, "Origins").
-What a route says with each answer is said with its errors too.
+Owns methods, preflights, the headers that every answer of a route has, and how large a body may be.
+Knows neither sockets nor the server beneath: waits, the reading of a body and the end of a
+connection are `hypercorn`'s, which calls `judge_body` before it reads one. A handler turns a
+`Request` into a `Response`; a path that ends in a slash stands for all below it. A route with a
+CORS policy is for web pages too: its preflights are answered, pages of strangers are refused, and
+each answer, an error as well, says which page may read it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from importlib import resources
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
 import orjson
 
 from chatd.net.addresses import peer_address
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.reader import RequestHead
 
-Message = dict[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = dict[str, Any]
+AsgiScope = dict[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
-
-HEALTH_PATH: Final = "/api/websocket/health"
 
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods whose requests may have a body, where their route takes one; others have none."""
@@ -38,42 +33,6 @@ PREFLIGHT_S: Final = 600
 
 EXPOSED: Final[Headers] = ((b"access-control-expose-headers", b"content-disposition, retry-after"),)
 """What a page may read of an answer, beside its body."""
-
-PAGE_HEADERS: Final[Headers] = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; "
-            b"form-action 'none'; frame-ancestors 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-cache"),
-)
-PAGE_FILES: Final = MappingProxyType(
-    {
-        "/": ("index.html", b"text/html; charset=utf-8"),
-        "/chatd.js": ("chatd.js", b"text/javascript; charset=utf-8"),
-        "/chatd.css": ("chatd.css", b"text/css; charset=utf-8"),
-    }
-)
-
-
-@attrs.frozen
-class Health:
-    """How the server is. `uptime_s` is in seconds; only "ok" is answered with 200."""
-
-    status: Literal["ok", "draining", "degraded"]
-    connected_clients: int
-    uptime_s: float
-
-
-class Status(Protocol):
-    """Whoever knows how the server is."""
-
-    def health(self) -> Health: ...
 
 
 @attrs.frozen
@@ -90,7 +49,7 @@ class Request:
     """A request, whole.
 
     `path` is decoded. `query` is raw, without its question mark; names in `headers` are lower-case.
-    `peer` is the address of the connection's other end, be it a proxy.
+    `peer` is the address of the connection's other end, which may be a proxy.
     """
 
     method: str
@@ -110,8 +69,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @attrs.frozen
-class Route:
-    """What answers at a path. HEAD comes with GET, `headers` with whatever is answered there.
+class HttpRoute:
+    """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
     """
@@ -119,7 +78,7 @@ class Route:
     handler: Handler
     methods: frozenset[str] = frozenset({"GET"})
     max_body_bytes: int = 0
-    origins: OriginRules | None = None
+    cors: CorsPolicy | None = None
     headers: Headers = ()
 
     def allowed(self) -> list[str]:
@@ -146,33 +105,16 @@ def method_not_allowed(allowed: Iterable[str]) -> Response:
     )
 
 
-def build_app(status: Status, *, routes: Mapping[str, Route] = MappingProxyType({})) -> "HttpApp":
-    """The application over health, the page and further `routes`.
-
-    The page's files are read here, once. A path that is taken already is a `ValueError`.
-    """
-    table = {HEALTH_PATH: Route(_health_handler(status))}
-    table.update({path: Route(_page_handler(*file)) for path, file in PAGE_FILES.items()})
-    if taken := table.keys() & routes.keys():
-        raise ValueError(f"routes given twice: {', '.join(sorted(taken))}")
-    return HttpApp({**table, **routes})
-
-
 class HttpApp:
     """Routes, and nothing else, as an ASGI application."""
 
-    def __init__(self, table: Mapping[str, Route]) -> None:
+    def __init__(self, table: Mapping[str, HttpRoute]) -> None:
         self._table = table
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "http":
-                request = await _request_of(scope, receive)
-                await _send_response(scope["method"], await self._respond(request), send)
-            case "lifespan":
-                await _attend_lifespan(receive, send)
-            case other:
-                raise ValueError(f"an ASGI scope that this application does not serve: {other}")
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer an "http" scope; no other comes from a request that was read here."""
+        request = await _request_of(scope, receive)
+        await _send_response(scope["method"], await self._respond(request), send)
 
     def judge_body(self, head: RequestHead) -> int | Response:
         """How many bytes of body are taken of this request, or the answer where it goes no further.
@@ -217,7 +159,7 @@ def _request_with(head: RequestHead) -> Request:
     return Request(head.method, path, head.query, tuple(head.headers.items()), peer="")
 
 
-async def _request_of(scope: Scope, receive: Receive) -> Request:
+async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
     """A request with its body, which is all there."""
     body = bytearray()
     has_more = True
@@ -230,12 +172,12 @@ async def _request_of(scope: Scope, receive: Receive) -> Request:
         path=scope["path"],
         query=scope["query_string"],
         headers=tuple(scope["headers"]),
-        peer=_peer_of(scope),
+        peer=peer_address(scope.get("client")),
         body=bytes(body),
     )
 
 
-def _answer_early(route: Route, request: Request) -> Response | None:
+def _answer_early(route: HttpRoute, request: Request) -> Response | None:
     """The answer that needs no handler: to strangers' pages, to preflights, to other methods."""
     if not _comes_from_friends(route, request):
         return refusal(403, "forbidden_origin", "This origin, or this host, is not answered.")
@@ -246,29 +188,29 @@ def _answer_early(route: Route, request: Request) -> Response | None:
     return None
 
 
-def _comes_from_friends(route: Route, request: Request) -> bool:
-    host = request.header(b"host")
-    return route.origins is None or (
-        route.origins.allows_host(host)
-        and route.origins.allows_origin(request.header(b"origin"), host)
-    )
+def _comes_from_friends(route: HttpRoute, request: Request) -> bool:
+    return route.cors is None or route.cors.allows(*_origin_and_host(request))
 
 
-def _cors(route: Route, request: Request) -> Headers:
+def _origin_and_host(request: Request) -> tuple[str | None, str | None]:
+    return request.header(b"origin"), request.header(b"host")
+
+
+def _cors(route: HttpRoute, request: Request) -> Headers:
     """What lets a page of an allowed origin read the answer."""
-    if route.origins is None or not _comes_from_friends(route, request):
+    if route.cors is None or not _comes_from_friends(route, request):
         return ()
-    return route.origins.cors_fields(request.header(b"origin"), request.header(b"host"))
+    return route.cors.header_fields(*_origin_and_host(request))
 
 
-def _dressed(route: Route, request: Request, response: Response) -> Response:
-    """The response, with what its route says each time, and who may read it."""
+def _dressed(route: HttpRoute, request: Request, response: Response) -> Response:
+    """The response, with the headers of its route, and those that say which page may read it."""
     cors = _cors(route, request)
     more = (*cors, *(EXPOSED if cors else ()), *route.headers)
     return attrs.evolve(response, headers=(*response.headers, *more))
 
 
-def _preflight_headers(route: Route) -> Headers:
+def _preflight_headers(route: HttpRoute) -> Headers:
     methods = ", ".join(route.allowed()).encode("ascii")
     return (
         (b"access-control-allow-methods", methods),
@@ -277,12 +219,7 @@ def _preflight_headers(route: Route) -> Headers:
     )
 
 
-def _peer_of(scope: Scope) -> str:
-    """The address of the connection's other end."""
-    return peer_address(scope.get("client"))
-
-
-def _find(table: Mapping[str, Route], path: str) -> Route | None:
+def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
     """The route of a path: its own, or the longest one that ends in a slash and is above it."""
     own = table.get(path)
     if own is not None:
@@ -304,36 +241,3 @@ async def _send_response(method: str, response: Response, send: Send) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         body = b""
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _attend_lifespan(receive: Receive, send: Send) -> None:
-    """Nothing is started here; a server that asks is told so."""
-    while (await receive())["type"] == "lifespan.startup":
-        await send({"type": "lifespan.startup.complete"})
-    await send({"type": "lifespan.shutdown.complete"})
-
-
-def _health_handler(status: Status) -> Handler:
-    async def health(_request: Request) -> Response:
-        now = status.health()
-        return json_response(
-            200 if now.status == "ok" else 503,
-            {
-                "status": now.status,
-                "connectedClients": now.connected_clients,
-                "uptime": now.uptime_s,
-            },
-            ((b"cache-control", b"no-store"), (b"access-control-allow-origin", b"*")),
-        )
-
-    return health
-
-
-def _page_handler(name: str, content_type: bytes) -> Handler:
-    content = resources.files("chatd").joinpath("web", name).read_bytes()
-    response = Response(200, ((b"content-type", content_type), *PAGE_HEADERS), content)
-
-    async def page(_request: Request) -> Response:
-        return response
-
-    return page

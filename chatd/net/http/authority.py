@@ -1,7 +1,7 @@
 """Names of servers as HTTP writes them: `host[:port]`, alone or behind a scheme.
 
 Owns the one grammar by which a Host header and an Origin are read (RFC 9110, 7.2; RFC 6454, 6.1).
-Both are matched from their first byte to their last: whoever reads only a part of `a@b`, `a:b` or
+Both are matched from their first byte to their last: a reader of only a part of `a@b`, `a:b` or
 `a\\@b` takes a stranger's name for a known one. What this grammar does not know (a user, a path,
 an empty port, a name with a percent sign) is no name of a server, though a URL may hold it.
 """
@@ -47,8 +47,8 @@ class WebOrigin:
     host: Host
 
     @property
-    def place(self) -> tuple[str, str, int | None]:
-        """What two origins have in common that are the same."""
+    def key(self) -> tuple[str, str, int | None]:
+        """Equal for two origins that are the same."""
         return (self.scheme, *self.host.at(self.scheme))
 
 

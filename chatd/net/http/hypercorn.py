@@ -1,10 +1,10 @@
-"""The lane for ordinary HTTP/1.1: one request that was read here, answered by Hypercorn.
+"""Ordinary HTTP/1.1: one request that was read here, answered by an application under Hypercorn.
 
 Owns what lies between a connection and an ASGI application: the judgement of a body before it is
 read, its reading, the request as Hypercorn gets it, every wait for a peer that takes the response,
-and the end of the connection. Knows no route and no chat. DESIGN, "One port, two kinds of traffic".
+and the end of the connection. Knows no route and no chat.
 
-No byte of the client's reaches Hypercorn's parsers. The head was judged by `request`; the body is
+No byte of the client's reaches Hypercorn's parsers. The head was judged by `reader`; the body is
 read whole, and only where a route takes it; then Hypercorn is given a request that is written anew,
 with the body's length and `Connection: close`. So it sees one request of a connection, never a
 second, no chunks, and nothing that asks for another protocol. What the client sends beyond its
@@ -21,8 +21,8 @@ some things that this module must answer for:
 """
 
 import math
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 import trio
 from hypercorn.config import Config
@@ -31,14 +31,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
-from chatd.net.http.app import Response, refusal
+from chatd.net.http.app import AsgiMessage, AsgiScope, HttpApp, Receive, Response, Send, refusal
 from chatd.net.http.connection import PHRASES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
-
-Message = dict[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 SEND_PIECE_BYTES: Final = 64 * 1024
 """Bytes that must leave within the send timeout: so slow links with long responses live on."""
@@ -65,25 +60,11 @@ UPGRADE_REFUSED: Final = refusal(
 )
 
 
-class HttpApplication(Protocol):
-    """An ASGI application that sees "http" scopes alone, and says which bodies it takes."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
-
-    def judge_body(self, head: RequestHead) -> int | Response:
-        """How many bytes of body are taken of a request that has one, or the answer to it."""
-        ...
-
-    def refuse(self, head: RequestHead, response: Response) -> Response:
-        """`response` as it is given to this request, whose body cannot be read."""
-        ...
-
-
-class HttpLane:
+class HypercornServer:
     """Answers requests with one application, each as the last of its connection.
 
-    `report_fault` is told of an exception that the application or Hypercorn let out; the peer gets
-    a 500 where that is still possible.
+    `report_fault` gets an exception that the application or Hypercorn let out; the peer gets a 500
+    where that is still possible.
 
     Limits, and what happens beyond them:
 
@@ -93,7 +74,7 @@ class HttpLane:
 
     def __init__(
         self,
-        app: HttpApplication,
+        app: HttpApp,
         *,
         body_timeout_s: float,
         report_fault: Callable[[Exception], None],
@@ -163,11 +144,11 @@ class HttpLane:
         else:
             connection.finish(b"")
 
-    async def _run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run_app(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
         has_begun = False
 
-        async def send_on(message: Message) -> None:
+        async def send_on(message: AsgiMessage) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)
@@ -216,7 +197,7 @@ class _OneRequest:
     """What Hypercorn asks of a stream: it reads one request, and writes to the peer.
 
     After the request nothing comes until the stream is closed, which happens once the response was
-    written; the socket stays open. A lost peer is told to `lost`, once a send fails.
+    written; the socket stays open. Where a send fails, `lost` is called.
     """
 
     def __init__(
@@ -257,7 +238,7 @@ class _OneRequest:
             raise trio.BrokenResourceError("the peer takes no more of the response") from None
 
     async def send_eof(self) -> None:
-        await trio.lowlevel.checkpoint()  # the connection's end is the lane's
+        await trio.lowlevel.checkpoint()  # the connection's end is its owner's
 
     async def aclose(self) -> None:
         self._closed.set()

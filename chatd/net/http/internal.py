@@ -1,35 +1,36 @@
 """What operators and their tools ask, on a listener of its own: is it alive, is it ready, how much.
 
 `/livez` answers as long as the event loop runs. `/readyz` says whether clients are served as they
-should be, and what is amiss. `/metrics` is for Prometheus. None of it is on the public port (SPEC
-8): the names of databases stand in it, though no user, token or content. There is no token here
-either: who reaches the socket may read.
+should be, and what is amiss. `/metrics` is for Prometheus. None of it is on the public port: the
+names of databases stand in it, though no user, token or content. There is no token here either: any
+peer that reaches the socket may read (docs/operations, "Health").
 """
 
-import contextlib
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import attrs
 import trio
 
+from chatd.net.acceptor import Acceptor
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Handler, HttpApp, Request, Response, Route, json_response
-from chatd.net.http.connection import HttpConnection
-from chatd.net.http.cors import OriginRules
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.app import Handler, HttpApp, HttpRoute, Request, Response, json_response
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.poller import TrioPoller
+from chatd.observe import EventLog
 
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
 
 CONNECTIONS_MAX: Final = 32
-"""Connections at once; one more, and the oldest is cut, so that whoever asks now is answered."""
+"""Connections at once; one more, and the oldest is cut, so that the newest is answered."""
 
 HEAD_S: Final = 2.0
-"""Seconds for the head of a request; beyond: 408. Who asks here asks for one thing at a time, from
+"""Seconds for the head of a request; beyond: 408. Clients here ask for one thing at a time, from
 this machine or one beside it."""
 
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
@@ -52,7 +53,7 @@ class Reason:
 
     @property
     def prevents_service(self) -> bool:
-        """Whether nobody is served for it; the chat goes on without a database, or some rows."""
+        """Whether no client is served for it; the chat goes on without a database, or some rows."""
         return self.code in ("starting", "draining", "storage_error")
 
 
@@ -61,24 +62,18 @@ def is_ready(reasons: Sequence[Reason]) -> bool:
     return not any(reason.prevents_service for reason in reasons)
 
 
-class Standing(Protocol):
-    """Whoever knows what is amiss."""
-
-    def reasons(self) -> Sequence[Reason]: ...
-
-
 def internal_app(
-    standing: Standing,
+    reasons: Callable[[], Sequence[Reason]],
     render: Callable[[], bytes],
     content_type: bytes,
     *,
     is_loopback: bool,
 ) -> HttpApp:
-    """The application. `render` makes the metrics, of that content type.
+    """The application. `reasons`: what is amiss; `render` makes the metrics, of that content type.
 
-    Bound to loopback it is asked by the names of this machine only, or a web page could read it.
+    Bound to loopback it answers to the names of this machine only, or a web page could read it.
     """
-    rules = OriginRules((), is_loopback)
+    cors = CorsPolicy((), is_loopback)
 
     async def live(_request: Request) -> Response:
         return json_response(200, {"status": "alive"}, NO_STORE)
@@ -86,21 +81,21 @@ def internal_app(
     async def metrics(_request: Request) -> Response:
         return Response(200, ((b"content-type", content_type), *NO_STORE), render())
 
-    def route(handler: Handler) -> Route:
-        return Route(handler, origins=rules)
+    def route(handler: Handler) -> HttpRoute:
+        return HttpRoute(handler, cors=cors)
 
     return HttpApp(
         {
             LIVE_PATH: route(live),
-            READY_PATH: route(_ready_handler(standing)),
+            READY_PATH: route(_ready_handler(reasons)),
             METRICS_PATH: route(metrics),
         }
     )
 
 
-def _ready_handler(standing: Standing) -> Handler:
+def _ready_handler(reasons_now: Callable[[], Sequence[Reason]]) -> Handler:
     async def ready(_request: Request) -> Response:
-        reasons = standing.reasons()
+        reasons = reasons_now()
         status = "not_ready"
         if is_ready(reasons):
             status = "degraded" if reasons else "ready"
@@ -120,68 +115,46 @@ def _ready_handler(standing: Standing) -> Handler:
 
 
 class InternalListener:
-    """Accepts on its listeners and has one request of each connection answered by a lane.
+    """Accepts on its listeners and has one request of each connection answered by `http`.
 
     It waits and times by itself: it answers also where nothing else of the daemon runs yet.
     """
 
     def __init__(
         self,
-        lane: HttpLane,
-        report_fault: Callable[[Exception], None],
+        http: HypercornServer,
+        event_log: EventLog,
         *,
         max_head_bytes: int,
+        head_timeout_s: float = HEAD_S,
     ) -> None:
-        self._lane = lane
-        self._report_fault = report_fault
-        self._max_head_bytes = max_head_bytes
-        self._readiness = TrioPoller()
+        self._http = http
+        self._head_timeout_s = head_timeout_s
+        self._limits = ConnectionLimits(max_head_bytes, backlog_bytes=0)
+        self._poller = TrioPoller()
         self._deadlines = Deadlines()
-        self._open: dict[socket.socket, None] = {}  # the oldest first; without those that were cut
+        self._acceptor = Acceptor(self._connection, event_log)
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until cancelled; the listeners are closed then."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._deadlines.run)
-            await trio.serve_listeners(
-                self._serve_one,
-                [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in listeners],
-            )
+            await self._acceptor.run(listeners)
 
     def sever(self) -> None:
         """Cut every connection now, also those whose peer takes nothing."""
-        for accepted in list(self._open):
-            self._cut(accepted)
+        self._acceptor.sever()
 
-    async def _serve_one(self, stream: trio.SocketStream) -> None:
-        accepted = socket.socket(fileno=stream.socket.detach())
-        accepted.setblocking(False)
-        if len(self._open) >= CONNECTIONS_MAX:
-            self._cut(next(iter(self._open)))
-        self._open[accepted] = None
-        wait = self._readiness.watch(accepted)
-        connection = HttpConnection(
-            accepted,
-            wait,
-            self._deadlines,
-            max_head_bytes=self._max_head_bytes,
-            backlog_bytes=0,
-        )
+    async def _connection(self, sock: socket.socket, _peer: object) -> None:
+        if len(self._acceptor.open) > CONNECTIONS_MAX:
+            self._acceptor.cut(next(iter(self._acceptor.open)))
+        watch = self._poller.watch(sock)
+        connection = HttpConnection(sock, watch, self._deadlines, self._limits)
         try:
-            head = await connection.head(HEAD_S, answer_late=True)
+            head = await connection.head(self._head_timeout_s, answer_late=True)
             if head is None:
                 await connection.hang_up()
             else:
-                await self._lane.serve(connection, head)
-        except Exception as fault:  # one connection's end is not the listener's
-            self._report_fault(fault)
+                await self._http.serve(connection, head)
         finally:
-            self._open.pop(accepted, None)
-            wait.close()
-            accepted.close()
-
-    def _cut(self, oldest: socket.socket) -> None:
-        """End a connection; its task sees that, and closes it."""
-        del self._open[oldest]
-        with contextlib.suppress(OSError):  # the peer was faster
-            oldest.shutdown(socket.SHUT_RDWR)
+            watch.close()

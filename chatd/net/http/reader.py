@@ -5,7 +5,7 @@ left for the next request. Knows no route. A head is one regular expression, mat
 byte to its last. What another reader of the same bytes might take otherwise is refused: bare CR or
 LF, folded lines, NUL, white space before a colon, two lengths, a length beside chunks, an encoding
 other than chunked, a target that is not a path, another version. So a request that came this far
-means the same to whoever reads it next, be it a proxy before us or Hypercorn behind.
+means the same to a proxy before us and to Hypercorn behind.
 
 Chunks are taken in slices of `CHUNKS_PER_TURN`, so that a body in crumbs does not keep others
 waiting, and their number is bounded by what they carry.
@@ -29,13 +29,13 @@ EMPTY_LINES_MAX: Final = 8
 CHUNKS_FREE: Final = 1_024
 CHUNK_BYTES_MIN: Final = 64
 """A body may have `CHUNKS_FREE` chunks of any size; all that it has beyond them carry so many bytes
-on average, or it is refused with 413. Nobody writes a body byte by byte unless to cost us time."""
+on average, or it is refused with 413. A body in smaller pieces is an attack."""
 
 CHUNKS_PER_TURN: Final = 128
 """Chunks that are taken before others get their turn: a third of a millisecond."""
 
 TOO_LARGE: Final = frozenset({413, 431})
-"""What a request is told of which some part is too large; the rest of it is well-formed."""
+"""Statuses of a request of which some part is too large; the rest of it is well-formed."""
 
 _END: Final = b"\r\n\r\n"
 _LINE_END: Final = b"\r\n"
@@ -111,7 +111,7 @@ class RequestHead:
 
     @property
     def has_body(self) -> bool:
-        """Whether a body follows, be it an empty one in chunks."""
+        """Whether a body follows; one in chunks may be empty."""
         return self.is_chunked or self.declared_length > 0
 
     def header(self, name: bytes) -> str | None:
@@ -134,7 +134,7 @@ def asks_for_websocket(headers: Mapping[bytes, bytes]) -> bool:
     return headers.get(b"upgrade", b"").lower() == b"websocket" and _asks_for_upgrade(headers)
 
 
-class _State(Enum):
+class _Part(Enum):
     HEAD = auto()
     LENGTH = auto()
     CHUNK_LINE = auto()
@@ -154,8 +154,8 @@ class RequestReader:
         "_framing_bytes",
         "_left",
         "_max_head_bytes",
+        "_part",
         "_seen",
-        "_state",
         "can_go_on",
     )
 
@@ -165,7 +165,7 @@ class RequestReader:
         self._begin()
 
     def _begin(self) -> None:
-        self._state = _State.HEAD
+        self._part = _Part.HEAD
         self._seen = 0  # bytes of a head or line that were looked at and hold no end of it
         self._empty_lines = 0
         self._left = 0  # bytes of the body, or of its chunk, that are still to come
@@ -179,18 +179,20 @@ class RequestReader:
         self._buffer += data
 
     @property
-    def waiting_bytes(self) -> int:
-        """How much was fed and belongs to nothing that was taken yet."""
-        return len(self._buffer)
-
-    def drop(self) -> None:
-        """Forget what was fed."""
-        self._buffer.clear()
+    def rest(self) -> bytes:
+        """What was fed and belongs to no request yet."""
+        return bytes(self._buffer)
 
     @property
-    def rest(self) -> bytes:
-        """What was fed and belongs to nothing that was taken yet."""
-        return bytes(self._buffer)
+    def waiting_bytes(self) -> int:
+        """How much that is."""
+        return len(self._buffer)
+
+    def drop(self) -> int:
+        """Forget it; returns how much it was."""
+        dropped = len(self._buffer)
+        self._buffer.clear()
+        return dropped
 
     def head(self) -> RequestHead | None:
         """The next head once it is complete. Raises BadRequestError."""
@@ -209,7 +211,7 @@ class RequestReader:
         del buffer[:stop]
         self._seen = 0
         self._left = head.declared_length
-        self._state = _State.CHUNK_LINE if head.is_chunked else _State.LENGTH
+        self._part = _Part.CHUNK_LINE if head.is_chunked else _Part.LENGTH
         return head
 
     def _pass_over_empty_lines(self) -> None:
@@ -238,7 +240,7 @@ class RequestReader:
         `max_bytes`, from its declared length where it has one, and for one in too many chunks; 431
         for chunks whose extensions and trailers are together larger than a head may be.
         """
-        if self._state is not _State.LENGTH:
+        if self._part is not _Part.LENGTH:
             return self._chunked_body(max_bytes)
         if self._left > max_bytes:
             raise BadRequestError(413, "The body is too large.")
@@ -258,21 +260,21 @@ class RequestReader:
         buffer, at = self._buffer, 0
         turn_ends = self._chunks + CHUNKS_PER_TURN
         while True:
-            if self._state is _State.CHUNK_BYTES:
+            if self._part is _Part.CHUNK_BYTES:
                 piece = buffer[at : at + self._left]
                 self._body += piece
                 at += len(piece)
                 self._left -= len(piece)
                 if self._left:
                     break
-                self._state = _State.CHUNK_END
-            if self._state is _State.CHUNK_END:
+                self._part = _Part.CHUNK_END
+            if self._part is _Part.CHUNK_END:
                 if len(buffer) - at < len(_LINE_END):
                     break
                 if buffer[at : at + 2] != _LINE_END:
                     raise BadRequestError(400, "A chunk is not as long as it says.")
                 at += 2
-                self._state = _State.CHUNK_LINE
+                self._part = _Part.CHUNK_LINE
                 if self._chunks >= turn_ends:
                     self.can_go_on = True
                     del buffer[:at]
@@ -284,7 +286,7 @@ class RequestReader:
             line = bytes(buffer[at:end])
             at = end + 2
             self._seen = 0
-            if self._state is _State.CHUNK_LINE:
+            if self._part is _Part.CHUNK_LINE:
                 self._begin_chunk(line, max_bytes)
             elif self._end_trailers(line):
                 del buffer[:at]
@@ -314,7 +316,7 @@ class RequestReader:
         self._framing_bytes += len(found[2])
         self._judge_framing()
         if size == 0:
-            self._state = _State.TRAILER
+            self._part = _Part.TRAILER
             return
         carried = len(self._body) + size
         self._chunks += 1
@@ -323,10 +325,10 @@ class RequestReader:
         if self._chunks > CHUNKS_FREE + carried // CHUNK_BYTES_MIN:
             raise BadRequestError(413, "The body comes in too many chunks.")
         self._left = size
-        self._state = _State.CHUNK_BYTES
+        self._part = _Part.CHUNK_BYTES
 
     def _end_trailers(self, line: bytes) -> bool:
-        """Whether this line ends the body; trailers, which nobody asked for, are passed over."""
+        """Whether this line ends the body; trailers are passed over."""
         if not line:
             return True
         if not _TRAILER.fullmatch(line):

@@ -1,137 +1,142 @@
-"""Acknowledgements on their way to the actor, with the messages that they are the first for.
+"""`chat:ack` from clients: acknowledgements, with the messages that they are the first for.
 
-With `upTo` all of the room up to a message is acknowledged (SPEC 3), be it from before the start:
-what nobody has acknowledged is looked up where it is known. Memory knows it of recent messages, the
-log of all; and where a user has acknowledged everything up to some seq, nothing below it is looked
-up again (`chatd.chat.receipts`). So as a rule an acknowledgement goes to the actor at once.
+With `upTo` a client acknowledges all of a room up to a message. Which of these nobody has
+acknowledged yet is looked up where it is known: memory knows it of recent messages, the log of all;
+and where a user has acknowledged everything up to some seq, nothing below it is looked up again
+(`chatd.chat.receipts`). So most acknowledgements are submitted to the actor at once.
 
-What is more than one commit should hold goes in pieces, from the acknowledged message back. Each is
-a command of its own, and the next is looked up when it is in the log. The last one carries the
-answer: `ok` says that all of it is committed. Where it is cut short, what is done stays done, and
-doing it again does the rest.
+More receipts than one commit should hold go in pieces, from the acknowledged message back. Each
+piece is a command of its own, and the next one is looked up when it is in the log. The last one
+carries the ack: `ok` says that all are committed. Where an error ends this early, the pieces that
+are in the log stay, and the same `chat:ack` again does the rest.
 """
 
-from typing import Protocol
+import attrs
 
+from chatd.chat.content import canonical_message_id
 from chatd.chat.messages import Acknowledge
 from chatd.chat.records import Message, MessagePlace
-from chatd.engine.throttle import Work
-from chatd.service.acks import refused
-from chatd.service.clients import Client
+from chatd.service.acks import Handled, Outcome, outcome_of
+from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.recent_messages import RecentMessages
 from chatd.service.senders import Origin
-from chatd.store import StoreReadFailed
+from chatd.service.timeline import Timelines
+from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
+from chatd.wire.payloads import ChatAck
 
 RECEIPTS_PER_COMMIT = 1_000  # messages that one command is the first to acknowledge
 RECEIPTS_PER_ACK = 10_000  # the same for one `chat:ack`; older ones are left to the next
-SEQS_PER_LOOK = 10_000  # messages that one read of the log goes through, delivered ones too
+SEQS_PER_READ = 10_000  # messages that one read of the log goes through, delivered ones too
 
 
-class Reader(Protocol):
-    """What the log knows of messages that nobody has acknowledged."""
+@attrs.define(eq=False)
+class AckEvents:
+    """Submits acknowledgements.
 
-    async def undelivered(
-        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
-    ) -> tuple[MessagePlace, ...]:
-        """The newest of a range that others wrote and nobody has acknowledged, oldest first."""
-        ...
-
-
-class Members(Protocol):
-    """What the actor knows of them, to be looked at between its batches."""
-
-    def recent_from(self, connection_id: str) -> int:
-        """The first seq of a room from which on receipts are known without the log."""
-        ...
-
-    def settled_to(self, connection_id: str, user_id: str) -> int:
-        """The seq of a room up to which the user is the first to acknowledge nothing any more."""
-        ...
-
-    def undelivered(
-        self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
-    ) -> tuple[MessagePlace, ...]:
-        """As of the log, among the recent messages."""
-        ...
-
-
-class Receipts:
-    """Hands acknowledgements over.
-
-    One `chat:ack` is the first for `RECEIPTS_PER_ACK` messages at most, the newest: where more were
-    never acknowledged by anybody, the next one with `upTo` goes on with what is older.
+    One `chat:ack` is the first for `receipts_per_ack` messages at most, the newest: where more were
+    never acknowledged by anybody, the next one with `upTo` goes on with what is older. One command
+    holds `receipts_per_commit`, one read of the log goes through `seqs_per_read` messages.
     """
 
-    def __init__(self, commands: Commands, readers: Reader, members: Members) -> None:
-        self._commands = commands
-        self._readers = readers
-        self._members = members
+    _commands: Commands
+    _timelines: Timelines
+    _messages: MessageReader
+    _recent: RecentMessages
+    _receipts_per_commit: int = attrs.field(default=RECEIPTS_PER_COMMIT, kw_only=True)
+    _receipts_per_ack: int = attrs.field(default=RECEIPTS_PER_ACK, kw_only=True)
+    _seqs_per_read: int = attrs.field(default=SEQS_PER_READ, kw_only=True)
 
-    def acknowledge(
+    def acknowledge(self, client: Client, ack: ChatAck, ack_id: int | None) -> Handled:
+        message_id = canonical_message_id(ack.message_id)
+        if isinstance(message_id, Refusal):
+            return message_id
+        message = self._timelines.find(message_id, client.wanted)
+        if message is None:
+            return self._acknowledge_old(client, message_id, ack_id, up_to=bool(ack.up_to))
+        return self._acknowledge(client, message, ack_id, up_to=bool(ack.up_to))
+
+    async def _acknowledge_old(
+        self, client: Client, message_id: str, ack_id: int | None, *, up_to: bool
+    ) -> Outcome:
+        """The message is not among the recent ones: ask the log for it.
+
+        The actor may not have applied yet what the log has: that is settled first.
+        """
+        try:
+            message = await self._messages.message(message_id, client.grants)
+        except StoreReadFailed:
+            return Refusal(Code.STORAGE_READ_ERROR)
+        if message is None:
+            return _not_found()
+        await self._commands.barrier(client)
+        return await outcome_of(self._acknowledge(client, message, ack_id, up_to=up_to))
+
+    def _acknowledge(
         self, client: Client, message: Message, ack_id: int | None, *, up_to: bool
-    ) -> Work | None:
-        """The client has this message, which the actor knows of, or with `up_to` all up to it."""
-        room, seq, user_id = message.connection_id, message.seq, client.identity.user_id
-        first_seq = max(1 if up_to else seq, self._members.settled_to(room, user_id) + 1)
-        if min(seq, self._members.recent_from(room) - 1) < first_seq:
-            receipts = self._members.undelivered(room, user_id, first_seq, seq, RECEIPTS_PER_COMMIT)
-            if len(receipts) < RECEIPTS_PER_COMMIT:
+    ) -> Handled:
+        room, seq, user_id = message.connection_id, message.seq, client.user_id
+        if room not in client.grants:
+            return _not_found()
+        first_seq = max(1 if up_to else seq, self._recent.settled_to(room, user_id) + 1)
+        if min(seq, self._recent.recent_from(room) - 1) < first_seq:
+            most = self._receipts_per_commit
+            receipts = self._recent.undelivered(room, user_id, first_seq, seq, most)
+            if len(receipts) < most:
                 origin = Origin(client, ClientEvent.CHAT_ACK, ack_id)
                 settles_to = seq if up_to else 0
                 return self._commands.submit(
                     Acknowledge(origin, user_id, message, up_to, receipts, settles_to)
                 )
-        return self._in_pieces(client, message, first_seq, ack_id, up_to=up_to)
+        return self._acknowledge_in_pieces(client, message, first_seq, ack_id, up_to=up_to)
 
-    async def _in_pieces(
+    async def _acknowledge_in_pieces(
         self, client: Client, message: Message, first_seq: int, ack_id: int | None, *, up_to: bool
-    ) -> None:
-        user_id = client.identity.user_id
-        below, left = message.seq + 1, RECEIPTS_PER_ACK
-        while not client.socket.session.is_over:
+    ) -> Outcome:
+        below, left = message.seq + 1, self._receipts_per_ack
+        while not client.is_gone:
             try:
                 receipts, below = await self._piece(
-                    message.connection_id, user_id, first_seq, below
+                    message.connection_id, client.user_id, first_seq, below
                 )
             except StoreReadFailed:
-                self._refuse(client, ack_id, Refusal(Code.STORAGE_READ_ERROR))
-                return
+                return Refusal(Code.STORAGE_READ_ERROR)
             left -= len(receipts)
             if below <= first_seq or left <= 0:
                 origin = Origin(client, ClientEvent.CHAT_ACK, ack_id)
                 settles_to = message.seq if up_to and below <= first_seq else 0
-                work = self._commands.submit(
-                    Acknowledge(origin, user_id, message, up_to, receipts, settles_to)
+                return await outcome_of(
+                    self._commands.submit(
+                        Acknowledge(origin, client.user_id, message, up_to, receipts, settles_to)
+                    )
                 )
-                if work is not None:
-                    await work
-                return
             if receipts:
                 refusal = await self._commands.acknowledge_part(
-                    client, user_id, message, receipts, up_to=up_to
+                    client, message, receipts, up_to=up_to
                 )
                 if refusal is not None:
-                    self._refuse(client, ack_id, refusal)
-                    return
+                    return refusal
+        return None
 
     async def _piece(
         self, room: str, user_id: str, first_seq: int, below: int
     ) -> tuple[tuple[MessagePlace, ...], int]:
-        """The newest of `first_seq` up to `below` that are the user's to acknowledge, oldest first,
-        as many as go into a commit; and the seq down to which these are all, `first_seq` in the
-        end. Raises StoreReadFailed."""
-        recent_from = self._members.recent_from(room)
-        recent = self._members.undelivered(room, user_id, first_seq, below - 1, RECEIPTS_PER_COMMIT)
-        space, last_old = RECEIPTS_PER_COMMIT - len(recent), min(below, recent_from) - 1
+        """The newest messages from `first_seq` on and below `below` that the user is the first to
+        acknowledge, oldest first, as many as go into a commit; and the seq down to which these are
+        all, `first_seq` in the end. Raises StoreReadFailed."""
+        most, recent_from = self._receipts_per_commit, self._recent.recent_from(room)
+        recent = self._recent.undelivered(room, user_id, first_seq, below - 1, most)
+        space, last_old = most - len(recent), min(below, recent_from) - 1
         if space == 0:
             return recent, recent[0].seq
         if last_old < first_seq:
             return recent, first_seq
-        first_looked = max(first_seq, last_old - SEQS_PER_LOOK + 1)
-        old = await self._readers.undelivered(room, user_id, first_looked, last_old, space)
-        return (*old, *recent), old[0].seq if len(old) == space else first_looked
+        first_read = max(first_seq, last_old - self._seqs_per_read + 1)
+        old = await self._messages.undelivered(room, user_id, first_read, last_old, space)
+        return (*old, *recent), old[0].seq if len(old) == space else first_read
 
-    def _refuse(self, client: Client, ack_id: int | None, refusal: Refusal) -> None:
-        refused(client.socket, ClientEvent.CHAT_ACK, ack_id, refusal)
+
+def _not_found() -> Refusal:
+    return Refusal(Code.NOT_FOUND, path="messageId")

@@ -1,48 +1,24 @@
 """`presence:update` from clients."""
 
-from functools import partial
+import attrs
 
-from chatd.chat.presence import (
-    Declare,
-    Status,
-)
-from chatd.engine.throttle import Work
-from chatd.service.acks import refused
-from chatd.service.clients import Client
-from chatd.service.commands import Answer
-from chatd.service.events.rooms import RoomEvents
+from chatd.chat.presence import Declare
+from chatd.service.acks import Handled
+from chatd.service.client import Client
 from chatd.service.presence_roster import PresenceRoster
-from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import structure
+from chatd.service.senders import Origin
 from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import PresenceUpdate
 
-_STATUSES = {status.value: status for status in Status}
 
-
+@attrs.define(eq=False)
 class PresenceEvents:
-    """`presence:update` from clients."""
+    """Hands declared statuses over to the actor of presence."""
 
-    def __init__(self, board: PresenceRoster, rooms: RoomEvents) -> None:
-        self._board = board
-        self._rooms = rooms
+    _roster: PresenceRoster
 
-    def update_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
-        update = structure(payload, PresenceUpdate)
-        event = ClientEvent.PRESENCE_UPDATE
-        if isinstance(update, Refusal):
-            refused(client.socket, event, ack_id, update)
-            return None
-        room = update.connection_id
-        status = _STATUSES.get(update.status)
-        if status is None:
-            sentence = "status is online, away or offline."
-            refusal = Refusal(Code.INVALID_PAYLOAD, sentence, path="status")
-            refused(client.socket, event, ack_id, refusal)
-            return None
-        if room not in client.grants:
-            self._rooms.refuse(client, event, ack_id, room)
-            return None
-        declare = Declare(Answer(client.socket, event, ack_id), client.socket, room, status)
-        then = partial(self._board.declare, client, declare)
-        return self._rooms.once_in(client, room, event, ack_id, then)
+    def update(self, client: Client, update: PresenceUpdate, ack_id: int | None) -> Handled:
+        origin = Origin(client, ClientEvent.PRESENCE_UPDATE, ack_id)
+        return self._roster.declare(
+            client, Declare(origin, client.socket, update.connection_id, update.status)
+        )

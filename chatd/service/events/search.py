@@ -1,7 +1,6 @@
-"""`chat:search` from clients: only in rooms that they may use, best first (SPEC 3)."""
+"""`chat:search` from clients: only in rooms that they may use, best first."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import partial
 from hashlib import blake2b
 
 import attrs
@@ -13,11 +12,10 @@ from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
-from chatd.engine.throttle import Work
-from chatd.service.acks import refused, told_back
+from chatd.service.acks import Handled, Outcome
 from chatd.service.catch_up import RENDERED_PER_TURN
-from chatd.service.clients import Client
-from chatd.service.events.rooms import RoomEvents
+from chatd.service.client import Client
+from chatd.service.rooms import Rooms
 from chatd.store import (
     MessageReader,
     SearchCursor,
@@ -29,9 +27,9 @@ from chatd.store import (
     StoreReadFailed,
 )
 from chatd.store.opening import SEARCH_THREADS
+from chatd.wire.acks import FoundMessage, SearchAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import SAFE_INTEGER, structure
-from chatd.wire.names import ClientEvent
+from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.payloads import ChatSearch
 
 HITS_DEFAULT = 20  # hits of a page that does not say how many
@@ -39,68 +37,56 @@ HITS_MAX = 50  # hits of one page; more: invalid_payload
 CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
 
 
+@attrs.define(eq=False)
 class SearchEvents:
     """Searches for clients, who take turns at it."""
 
-    def __init__(self, reader: MessageReader, rooms: RoomEvents, markup: Markup) -> None:
-        self._reader = reader
-        self._rooms = rooms
-        self._markup = markup
-        self._turns = FairQueue(SEARCH_THREADS)  # so that none waits for a thread
+    _messages: MessageReader
+    _rooms: Rooms
+    _markup: Markup
+    # As many at once as there are threads, so that no search waits for one.
+    _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
 
-    def search_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
-        asked = structure(payload, ChatSearch)
-        refusal = asked if isinstance(asked, Refusal) else _check(client, asked)
-        if refusal is not None:
-            room = payload.get("connectionId") if isinstance(payload, dict) else None
-            told = told_back(room)
-            refused(client.socket, ClientEvent.SEARCH, ack_id, refusal, connection_id=told)
-            return None
-        assert not isinstance(asked, Refusal)
+    def read(self, client: Client, asked: ChatSearch, ack_id: int | None) -> ChatSearch | Refusal:
+        if asked.limit is not None and not 1 <= asked.limit <= HITS_MAX:
+            return Refusal(Code.INVALID_PAYLOAD, f"limit is 1 to {HITS_MAX}.", path="limit")
+        return asked
+
+    def search(self, client: Client, asked: ChatSearch, ack_id: int | None) -> Handled:
         query = parse_query(asked.query)
-        cursor = None if asked.cursor is None else _read_cursor(asked)
-        for problem in (query, cursor):
-            if isinstance(problem, Refusal):
-                refused(client.socket, ClientEvent.SEARCH, ack_id, problem)
-                return None
+        if isinstance(query, Refusal):
+            return query
+        cursor = None if asked.cursor is None else _read_cursor(asked, asked.cursor)
+        if isinstance(cursor, Refusal):
+            return cursor
         if ack_id is None:
-            return None  # there is nobody to be told
-        assert not isinstance(query, Refusal)
-        assert not isinstance(cursor, Refusal)
+            return None  # there is no event for hits
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
         wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
-        answer = partial(self._answer, client, asked, wanted, cursor, ack_id)
-        if asked.connection_id is None:
-            return answer()
-        event = ClientEvent.SEARCH
-        return self._rooms.once_in(client, asked.connection_id, event, ack_id, answer)
+        return self._search(client, asked, wanted, cursor)
 
-    async def _answer(
-        self,
-        client: Client,
-        asked: ChatSearch,
-        wanted: SearchRequest,
-        cursor: SearchCursor | None,
-        ack_id: int,
-    ) -> None:
-        socket = client.socket
-        await socket.session.transport.caught_up()
-        found = await self._find_in_turn(client.identity.user_id, asked, wanted, cursor)
+    async def _search(
+        self, client: Client, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
+    ) -> Outcome:
+        room = asked.connection_id
+        if room is not None and room not in client.wanted:
+            refusal = await self._rooms.enter(client, [room])
+            if refusal is not None:
+                return attrs.evolve(refusal, connection_id=room)
+            if room not in client.wanted:
+                return None  # the client is gone
+        await client.drained()
+        found = await self._find_in_turn(client.user_id, asked, wanted, cursor)
         if isinstance(found, Refusal):
-            refused(socket, ClientEvent.SEARCH, ack_id, found)
-            return
+            return found
         hits = []
         for count, hit in enumerate(found.hits, 1):
             if hit.message.connection_id in client.grants:  # they may have changed meanwhile
                 hits.append(self._rendered(hit))
             if count % RENDERED_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        answer = {"ok": True, "hits": hits}
-        if found.cursor is not None:
-            answer["cursor"] = _write_cursor(asked, found.cursor)
-        payload = orjson.dumps(answer)
-        socket.session.transport.allow(len(payload))
-        socket.ack_json(ack_id, payload)
+        next_cursor = None if found.cursor is None else _write_cursor(asked, found.cursor)
+        return SearchAck(hits=hits, cursor=next_cursor)
 
     async def _find_in_turn(
         self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
@@ -109,7 +95,7 @@ class SearchEvents:
         if wait_ms is not None:
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
-            return await self._reader.search(wanted, asked.limit or HITS_DEFAULT, cursor)
+            return await self._messages.search(wanted, asked.limit or HITS_DEFAULT, cursor)
         except SearchTooBroad:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
@@ -118,21 +104,10 @@ class SearchEvents:
         finally:
             self._turns.leave(user_id)
 
-    def _rendered(self, hit: SearchHit) -> dict[str, object]:
+    def _rendered(self, hit: SearchHit) -> FoundMessage:
         shown = snippet(hit.message.content, hit.matches, self._markup)
-        return {
-            "message": orjson.Fragment(message_json(hit.message, self._markup, hit.is_delivered)),
-            "snippet": shown.text,
-            "highlights": shown.highlights,
-        }
-
-
-def _check(client: Client, asked: ChatSearch) -> Refusal | None:
-    if asked.limit is not None and not 1 <= asked.limit <= HITS_MAX:
-        return Refusal(Code.INVALID_PAYLOAD, f"limit is 1 to {HITS_MAX}.", path="limit")
-    if asked.connection_id is not None and asked.connection_id not in client.grants:
-        return Refusal(Code.FORBIDDEN_ROOM, path="connectionId")
-    return None
+        body = message_json(hit.message, self._markup, hit.is_delivered)
+        return FoundMessage(orjson.Fragment(body), shown.text, shown.highlights)
 
 
 def _question(asked: ChatSearch) -> str:
@@ -146,10 +121,9 @@ def _write_cursor(asked: ChatSearch, cursor: SearchCursor) -> str:
     return urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
-def _read_cursor(asked: ChatSearch) -> SearchCursor | Refusal:
-    assert asked.cursor is not None
+def _read_cursor(asked: ChatSearch, cursor: str) -> SearchCursor | Refusal:
     try:
-        *places, question = orjson.loads(urlsafe_b64decode(asked.cursor[:CURSOR_CHARS_MAX]))
+        *places, question = orjson.loads(urlsafe_b64decode(cursor[:CURSOR_CHARS_MAX]))
     except (ValueError, TypeError):
         places, question = [], None
     if len(places) == 3 and all(map(_is_place, places)) and question == _question(asked):

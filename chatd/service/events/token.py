@@ -1,61 +1,83 @@
-"""A token's later life: renewed, running out, run out (SPEC 2)."""
+"""`auth:refresh` from clients, and what happens when a token expires (docs/protocol, "Tokens")."""
 
-from chatd.auth import DirectoryFailed, TokenRefused
-from chatd.engine.throttle import Work
+import math
+
+import attrs
+import trio
+
+from chatd.auth import Admitted, Authenticator, Credentials, Identity
+from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
-from chatd.service.acks import accepted, refused
-from chatd.service.authenticator import Admitted, Entrance
-from chatd.service.clients import Client
-from chatd.service.events.rooms import RoomEvents
+from chatd.observe.clock import Clock
+from chatd.service.acks import Handled, Outcome
+from chatd.service.client import Client
+from chatd.service.rooms import Rooms
+from chatd.wire.acks import TokenAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.converter import structure
-from chatd.wire.names import ClientEvent, ServerEvent
+from chatd.wire.events import RoomRevoked, StatusClosing, TokenExpiring
 from chatd.wire.payloads import AuthRefresh
 
+EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
 
+
+@attrs.define(eq=False)
 class TokenLife:
-    """What becomes of clients whose tokens change or end."""
+    """Renews and expires the tokens of clients. A token is valid for `leeway_s` after its `exp`."""
 
-    def __init__(self, entrance: Entrance, rooms: RoomEvents) -> None:
-        self._entrance = entrance
-        self._rooms = rooms
+    _authenticator: Authenticator
+    _rooms: Rooms
+    _deadlines: Deadlines
+    _clock: Clock
+    _leeway_s: float = attrs.field(kw_only=True)
 
-    def refresh_event(self, client: Client, payload: object, ack_id: int | None) -> Work | None:
-        refresh = structure(payload, AuthRefresh)
-        refusal: Refusal
-        if isinstance(refresh, Refusal):
-            refusal = refresh
-        else:
-            try:
-                admitted = self._entrance.judge(refresh.token)
-            except TokenRefused as error:
-                refusal = Refusal(Code(error.code), str(error))
-            except DirectoryFailed as error:
-                refusal = Refusal(Code.INTERNAL, str(error))
-            else:
-                if admitted.identity.user_id == client.identity.user_id:
-                    self._renew(client, admitted)
-                    accepted(client.socket, ack_id, expiresAt=admitted.identity.expires_at_ms)
-                    return None
-                refusal = Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
-        refused(client.socket, ClientEvent.AUTH_REFRESH, ack_id, refusal)
-        return None
-
-    def _renew(self, client: Client, admitted: Admitted) -> None:
-        client.grants = admitted.grants
-        self._entrance.start_clock(client, admitted.identity)
-        for room in [room for room in client.wanted if room not in admitted.grants]:
-            self._rooms.give_up(client, [room])
-            client.socket.emit(
-                ServerEvent.CONNECTION_LEFT, {"connectionId": room, "code": Code.FORBIDDEN_ROOM}
-            )
-        self._rooms.end_memberships(client)
-
-    def on_token_expiring(self, client: Client) -> None:
-        client.socket.emit(ServerEvent.AUTH_EXPIRING, {"expiresAt": client.identity.expires_at_ms})
-
-    def on_token_expired(self, client: Client) -> None:
-        client.socket.emit(
-            ServerEvent.CONNECTION_STATUS, {"status": "closing", "code": Code.TOKEN_EXPIRED}
+    def refresh(self, client: Client, refresh: AuthRefresh, ack_id: int | None) -> Handled:
+        credentials = Credentials(
+            client.address, client.log_id, {"token": refresh.token}, is_renewal=True
         )
-        client.socket.session.end(DisconnectReason.TOKEN_EXPIRED)
+        admitted = self._authenticator.authenticate_now(credentials)
+        if admitted is None:
+            return self._refresh_later(client, credentials)
+        return self._renew(client, admitted)
+
+    async def _refresh_later(self, client: Client, credentials: Credentials) -> Outcome:
+        admitted = await self._authenticator.authenticate(credentials)
+        return None if client.is_gone else self._renew(client, admitted)
+
+    def _renew(self, client: Client, admitted: Admitted | Refusal) -> Outcome:
+        """The client has its new token, and is taken out of the rooms that this does not give."""
+        if isinstance(admitted, Refusal):
+            return admitted
+        if admitted.identity.user_id != client.user_id:
+            return Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
+        client.grants = admitted.grants
+        self.start(client, admitted.identity)
+        for room in [room for room in client.wanted if room not in admitted.grants]:
+            self._rooms.leave(client, [room])
+            client.send(RoomRevoked(room))
+        standing = self._rooms.standing_now(client)
+        assert standing is not None  # known since CONNECT
+        self._rooms.end_memberships(client, standing)
+        return TokenAck(expires_at=admitted.identity.expires_at_ms)
+
+    def start(self, client: Client, identity: Identity) -> None:
+        """The client has this token from now on."""
+        client.identity = identity
+        client.is_expiry_announced = False
+        expires_s = trio.current_time() + identity.expires_at_ms / 1000 - self._clock.wall_s()
+        client.expires_s = expires_s + self._leeway_s
+        self._deadlines.schedule(client, expires_s - EXPIRY_NOTICE_S)
+
+    def stop(self, client: Client) -> None:
+        """The client has disconnected."""
+        self._deadlines.schedule(client, math.inf)
+
+    def on_deadline(self, client: Client, now_s: float) -> float:
+        """Announce that the token expires, then end the session; returns the next deadline."""
+        if now_s >= client.expires_s:
+            client.send(StatusClosing())
+            client.end(DisconnectReason.TOKEN_EXPIRED)
+            return math.inf
+        if not client.is_expiry_announced:
+            client.is_expiry_announced = True
+            client.send(TokenExpiring(client.identity.expires_at_ms))
+        return client.expires_s

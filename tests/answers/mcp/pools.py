@@ -13,7 +13,7 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import Answered, Request, RunStatement, Stopped, Terms
 from chatd.answers.table import Column, Row
-from chatd.observe import Event, Recorder
+from chatd.observe import LogEvent, Recorder
 
 FAKE: Final = Path(__file__).with_name("fake_peer.py")
 LIMIT_S: Final = 30.0
@@ -47,12 +47,12 @@ class Listening(Recorder):
 
     news: trio.Event = attrs.field(factory=trio.Event)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         super().record(event)
         self.news.set()
         self.news = trio.Event()
 
-    async def until(self, kind: type[Event], count: int = 1) -> None:
+    async def until(self, kind: type[LogEvent], count: int = 1) -> None:
         """Until there are so many events of a class."""
         with trio.fail_after(LIMIT_S):
             while len(self.of(kind)) < count:

@@ -1,5 +1,6 @@
 """`McpDatabase` over the real `chatd db-mcp`: what one end writes is what the other reads."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from chatd.answers.table import Column
 from chatd.observe import DatabaseConnected
 from chatd.wire.codes import Code
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
+from tests.rows import rows
 from tests.sqlite_mcp.databases import checksum, make_database
 from tests.sqlite_mcp.peers import ENDLESS, ENDLESS_AFTER_TWO_ROWS
 
@@ -125,7 +127,14 @@ async def test_a_stop_is_confirmed_and_the_session_serves_on(database: Path) -> 
         assert len(peer.recorder.of(DatabaseConnected)) == 1
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+async def peer(database: Path) -> AsyncIterator[Running]:
+    """The database, asked by one db-mcp."""
+    async with running(bundled(database)) as peer:
+        yield peer
+
+
+@rows(
     ("request_", "code"),
     [
         (RunStatement("SELEC 1"), Code.DB_SYNTAX),
@@ -139,15 +148,14 @@ async def test_a_stop_is_confirmed_and_the_session_serves_on(database: Path) -> 
     ids=str,
 )
 async def test_each_failure_keeps_its_code_and_the_session(
-    database: Path, request_: Request, code: Code
+    database: Path, peer: Running, request_: Request, code: Code
 ) -> None:
     before = checksum(database)
-    async with running(bundled(database)) as peer:
-        failed = await failure(peer, request_)
-        assert failed.code is code, failed.sentence
-        assert failed.sentence.endswith(".")
-        assert (await peer.ask("SELECT 7"))[1].rows_ == [[7]]
-        assert len(peer.recorder.of(DatabaseConnected)) == 1
+    failed = await failure(peer, request_)
+    assert failed.code is code, failed.sentence
+    assert failed.sentence.endswith(".")
+    assert (await peer.ask("SELECT 7"))[1].rows_ == [[7]]
+    assert len(peer.recorder.of(DatabaseConnected)) == 1
     assert checksum(database) == before
 
 

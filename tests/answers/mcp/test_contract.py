@@ -55,12 +55,7 @@ def test_what_is_neither_is_told_apart(message: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [
-        "answers.mcp.contract",
-        "sqlite_mcp.reading",
-        "sqlite_mcp.calls",
-        "sqlite_mcp.arguments",
-    ],
+    ["answers.mcp.contract", "sqlite_mcp.reading", "sqlite_mcp.calls", "sqlite_mcp.arguments"],
 )
 def test_only_the_shell_imports_the_sdk(module: str) -> None:
     code = f"import sys, chatd.{module}; sys.exit('mcp' in sys.modules)"

@@ -26,7 +26,7 @@ from chatd.answers.sql.reader import (
     child_command,
 )
 from chatd.answers.sql.reading import UNAVAILABLE, Piece, Reading, Response, Talk, Unread
-from chatd.observe import Event, ReaderLost, ReaderReady
+from chatd.observe import LogEvent, ReaderLost, ReaderReady
 from chatd.observe.recorder import Recorder
 from chatd.wire.codes import Code
 from tests.answers.sql.readers import ReaderHere
@@ -53,12 +53,12 @@ class Listening(Recorder):
         super().__init__()
         self._news = trio.Event()
 
-    def record(self, event: Event) -> None:
+    def record(self, event: LogEvent) -> None:
         super().record(event)
         self._news.set()
         self._news = trio.Event()
 
-    async def until(self, kind: type[Event], count: int = 1) -> None:
+    async def until(self, kind: type[LogEvent], count: int = 1) -> None:
         with trio.fail_after(LIMIT_S):
             while len(self.of(kind)) < count:
                 await self._news.wait()

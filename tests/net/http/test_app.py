@@ -1,4 +1,4 @@
-"""The application by itself, asked in ASGI's terms; and once over the lane, as it is served."""
+"""The application by itself, asked in ASGI's terms; and once as Hypercorn serves it."""
 
 import re
 from collections.abc import Iterator
@@ -10,29 +10,24 @@ import pytest
 import trio
 
 from chatd.net.http.app import (
-    HEALTH_PATH,
-    PAGE_FILES,
-    Health,
+    AsgiMessage,
     HttpApp,
-    Message,
+    HttpRoute,
     Request,
     Response,
-    Route,
-    build_app,
     json_response,
     refusal,
 )
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.public import HEALTH_PATH, Health, public_app
 from chatd.net.http.reader import RequestHead
-from tests.net.http.lanes import serving
+from chatd.net.http.static import PAGE_FILES
+from tests.net.http.serving import serving
+from tests.rows import rows
 
 
-@attrs.define
-class StatusOf:
-    now: Health = attrs.field(factory=lambda: Health("ok", connected_clients=3, uptime_s=12.5))
-
-    def health(self) -> Health:
-        return self.now
+def health() -> Health:
+    return Health("ok", connected_clients=3, uptime_s=12.5)
 
 
 @attrs.frozen
@@ -54,16 +49,16 @@ async def ask(
     pieces: tuple[bytes, ...] = (),
 ) -> Answer:
     """One request, with its body in pieces."""
-    events: list[Message] = [
+    events: list[AsgiMessage] = [
         {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
     ]
     events.append({"type": "http.request", "body": b"", "more_body": False})
-    sent: list[Message] = []
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         return events.pop(0)
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     scope = {
@@ -103,12 +98,12 @@ async def take_body(request: Request) -> Response:
 
 
 def app_with_body_route() -> HttpApp:
-    route = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
-    return build_app(StatusOf(), routes={"/take": route})
+    route = HttpRoute(take_body, frozenset({"POST"}), max_body_bytes=10)
+    return public_app(health, routes={"/take": route})
 
 
 async def test_health_is_public_json_that_nobody_stores() -> None:
-    answer = await ask(build_app(StatusOf()), HEALTH_PATH)
+    answer = await ask(public_app(health), HEALTH_PATH)
     assert answer.status == 200
     assert answer.json() == {"status": "ok", "connectedClients": 3, "uptime": 12.5}
     assert answer.headers == {
@@ -121,23 +116,23 @@ async def test_health_is_public_json_that_nobody_stores() -> None:
 
 @pytest.mark.parametrize("status", ["draining", "degraded"])
 async def test_health_that_is_not_ok_is_503_and_says_how(status: str) -> None:
-    app = build_app(StatusOf(Health(status=status, connected_clients=0, uptime_s=1.0)))
+    app = public_app(lambda: Health(status, 0, 1.0))
     answer = await ask(app, HEALTH_PATH)
     assert answer.status == 503
     assert answer.json() == {"status": status, "connectedClients": 0, "uptime": 1.0}
 
 
 async def test_health_is_asked_anew_each_time() -> None:
-    status = StatusOf()
-    app = build_app(status)
+    now = health()
+    app = public_app(lambda: now)
     assert (await ask(app, HEALTH_PATH)).status == 200
-    status.now = attrs.evolve(status.now, status="draining")
+    now = attrs.evolve(now, status="draining")
     assert (await ask(app, HEALTH_PATH)).status == 503
 
 
 @pytest.mark.parametrize("path", [HEALTH_PATH, *PAGE_FILES])
 async def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
-    app = build_app(StatusOf())
+    app = public_app(health)
     with_body, without = await ask(app, path), await ask(app, path, "HEAD")
     assert without == Answer(with_body.status, with_body.headers, b"")
 
@@ -145,13 +140,13 @@ async def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
 @pytest.mark.parametrize("path", [HEALTH_PATH, *PAGE_FILES])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 async def test_another_method_is_405_and_learns_which_are_allowed(path: str, method: str) -> None:
-    answer = await ask(build_app(StatusOf()), path, method)
+    answer = await ask(public_app(health), path, method)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"GET, HEAD")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "", "//", "/index.html", "/../chatd.js", "*"])
 async def test_an_unknown_path_is_404_in_json(path: str) -> None:
-    answer = await ask(build_app(StatusOf()), path)
+    answer = await ask(public_app(health), path)
     assert answer.status == 404
     assert answer.json() == {
         "error": {"code": "not_found", "message": "There is nothing at this path."}
@@ -164,24 +159,26 @@ async def echo_path(request: Request) -> Response:
 
 @pytest.mark.parametrize("path", ["/in/a", "/in/", "/in/a/b.c", "/in/own/a"])
 async def test_a_path_that_ends_in_a_slash_stands_for_all_below_it(path: str) -> None:
-    app = build_app(StatusOf(), routes={"/in/": Route(echo_path), "/in/own": Route(take_body)})
+    app = public_app(health, routes={"/in/": HttpRoute(echo_path), "/in/own": HttpRoute(take_body)})
     assert (await ask(app, path)).json() == [path, "local"]
     assert (await ask(app, "/in/own")).json() == {"bytes": 0}
 
 
 async def test_the_nearest_path_above_is_the_one_that_answers() -> None:
-    app = build_app(StatusOf(), routes={"/in/": Route(take_body), "/in/near/": Route(echo_path)})
+    app = public_app(
+        health, routes={"/in/": HttpRoute(take_body), "/in/near/": HttpRoute(echo_path)}
+    )
     assert (await ask(app, "/in/near/a/b")).json() == ["/in/near/a/b", "local"]
     assert (await ask(app, "/in/far/a/b")).json() == {"bytes": 0}
 
 
 @pytest.mark.parametrize("path", ["/in", "/into/a", "/a", "in/", "//in/a"])
 async def test_a_path_that_ends_in_a_slash_is_nothing_beside_it(path: str) -> None:
-    app = build_app(StatusOf(), routes={"/in/": Route(echo_path)})
+    app = public_app(health, routes={"/in/": HttpRoute(echo_path)})
     assert (await ask(app, path)).status == 404
 
 
-async def no_body() -> Message:
+async def no_body() -> AsgiMessage:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
@@ -197,11 +194,11 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
     async def in_pieces(_request: Request) -> Response:
         return Response(200, (), pieces())
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         seen.append((message.get("body"), made.copy()))
         assert b"content-length" not in dict(message.get("headers", ()))
 
-    app = build_app(StatusOf(), routes={"/pieces": Route(in_pieces)})
+    app = public_app(health, routes={"/pieces": HttpRoute(in_pieces)})
     scope = {"type": "http", "path": "/pieces", "query_string": b"", "headers": []}
     await app({**scope, "method": "GET"}, no_body, send)
     assert seen == [(None, []), (b"0", [0]), (b"1", [0, 1]), (b"2", [0, 1, 2]), (b"", [0, 1, 2])]
@@ -215,10 +212,10 @@ APP, STRANGER = b"https://app.example", b"https://evil.example"
 
 
 def app_for_pages(*allowed: str) -> HttpApp:
-    rules = OriginRules(allowed, is_loopback=False)
+    rules = CorsPolicy(allowed, is_loopback=False)
     said = ((b"cache-control", b"no-store"),)
-    route = Route(echo_path, frozenset({"GET", "POST"}), 0, origins=rules, headers=said)
-    return build_app(StatusOf(), routes={"/for/": route})
+    route = HttpRoute(echo_path, frozenset({"GET", "POST"}), 0, cors=rules, headers=said)
+    return public_app(health, routes={"/for/": route})
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("DELETE", 405), ("OPTIONS", 204)])
@@ -271,8 +268,8 @@ async def test_programs_send_no_origin_and_are_answered() -> None:
 
 
 async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> None:
-    route = Route(echo_path, origins=OriginRules((), is_loopback=True))
-    app = build_app(StatusOf(), routes={"/for/": route})
+    route = HttpRoute(echo_path, cors=CorsPolicy((), is_loopback=True))
+    app = public_app(health, routes={"/for/": route})
     assert (await ask(app, "/for/a", headers=((b"host", b"evil.example"),))).status == 403
     assert (await ask(app, "/for/a", headers=((b"host", b"localhost:1"),))).status == 200
 
@@ -298,7 +295,7 @@ async def test_several_headers_of_one_name_are_one_list() -> None:
     async def show(request: Request) -> Response:
         return json_response(200, [request.header(b"a"), request.header(b"b")])
 
-    app = build_app(StatusOf(), routes={"/show": Route(show)})
+    app = public_app(health, routes={"/show": HttpRoute(show)})
     headers = ((b"a", b"1"), (b"a", b"2"))
     assert (await ask(app, "/show", headers=headers)).json() == ["1, 2", None]
 
@@ -321,7 +318,7 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("path", "method", "status", "code"),
     [
         (HEALTH_PATH, "GET", 413, "body_too_large"),
@@ -334,13 +331,13 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
         ("/for/a", "OPTIONS", 204, None),
     ],
 )
-@pytest.mark.parametrize("chunked", [False, True])
+@rows("chunked", [False, True])
 def test_a_body_that_no_route_takes_is_refused_before_it_comes(
     path: str, method: str, status: int, code: str | None, chunked: bool
 ) -> None:
-    pages = Route(echo_path, frozenset({"GET", "POST"}), 9, origins=OriginRules(("*",), False))
-    take = Route(take_body, frozenset({"POST"}), max_body_bytes=10)
-    app = build_app(StatusOf(), routes={"/take": take, "/for/": pages})
+    pages = HttpRoute(echo_path, frozenset({"GET", "POST"}), 9, cors=CorsPolicy(("*",), False))
+    take = HttpRoute(take_body, frozenset({"POST"}), max_body_bytes=10)
+    app = public_app(health, routes={"/take": take, "/for/": pages})
     length = () if chunked else ((b"content-length", b"1"),)
     answer = judged(app, path, method, headers=((b"origin", APP), *length), chunked=chunked)
     assert isinstance(answer, Answer)
@@ -367,12 +364,12 @@ def test_a_body_that_cannot_be_read_is_answered_as_its_route_answers() -> None:
 
 def test_a_path_has_one_route() -> None:
     with pytest.raises(ValueError, match=HEALTH_PATH):
-        build_app(StatusOf(), routes={HEALTH_PATH: Route(take_body)})
+        public_app(health, routes={HEALTH_PATH: HttpRoute(take_body)})
 
 
 @pytest.mark.parametrize("path", PAGE_FILES)
 async def test_the_page_is_sent_with_strict_headers(path: str) -> None:
-    headers = (await ask(build_app(StatusOf()), path)).headers
+    headers = (await ask(public_app(health), path)).headers
     assert headers[b"content-type"] == PAGE_FILES[path][1]
     assert headers[b"content-security-policy"].startswith(b"default-src 'none';")
     assert b"unsafe" not in headers[b"content-security-policy"]
@@ -383,7 +380,7 @@ async def test_the_page_is_sent_with_strict_headers(path: str) -> None:
 
 
 async def test_the_page_needs_only_what_its_policy_lets_it_load() -> None:
-    app = build_app(StatusOf())
+    app = public_app(health)
     page = (await ask(app, "/")).body.decode()
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert {"/chatd.js", "/chatd.css"} < set(links)
@@ -393,7 +390,7 @@ async def test_the_page_needs_only_what_its_policy_lets_it_load() -> None:
 
 
 async def test_the_script_finds_what_it_fills_in_and_never_writes_markup() -> None:
-    app = build_app(StatusOf())
+    app = public_app(health)
     page = (await ask(app, "/")).body.decode()
     script = (await ask(app, "/chatd.js")).body.decode()
     for name in re.findall(r'getElementById\("([^"]+)"\)', script):
@@ -401,23 +398,6 @@ async def test_the_script_finds_what_it_fills_in_and_never_writes_markup() -> No
     assert '"…"' in page
     assert '"…"' in script
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval", script)
-
-
-async def test_a_server_that_asks_for_a_lifespan_gets_its_answers() -> None:
-    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return events.pop(0)
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await build_app(StatusOf())({"type": "lifespan"}, receive, send)
-    assert [message["type"] for message in sent] == [
-        "lifespan.startup.complete",
-        "lifespan.shutdown.complete",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -434,7 +414,7 @@ async def test_a_server_that_asks_for_a_lifespan_gets_its_answers() -> None:
     ],
 )
 async def test_it_answers_over_the_lane(head: bytes, status: int) -> None:
-    async with serving(build_app(StatusOf()), head) as s:
+    async with serving(public_app(health), head) as s:
         answer = b"".join([piece async for piece in s.peer])
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert answer.lower().count(b"\r\nconnection: close\r\n") == 1

@@ -1,11 +1,10 @@
 """Hosts and origins, matched as a whole: what is nearly one is none."""
 
-import pytest
-
 from chatd.net.http.authority import Host, WebOrigin, parse_host, parse_origin
+from tests.rows import rows
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "host"),
     [
         ("localhost", Host("localhost", None)),
@@ -82,12 +81,12 @@ NO_HOSTS = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_HOSTS)
+@rows("text", NO_HOSTS)
 def test_what_is_nearly_a_host_is_none(text: str) -> None:
     assert parse_host(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "origin"),
     [
         ("http://localhost:5173", WebOrigin("http", Host("localhost", 5173))),
@@ -100,7 +99,7 @@ def test_an_origin_is_a_scheme_and_a_host(text: str, origin: WebOrigin) -> None:
     assert parse_origin(text) == origin
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "null",
@@ -124,7 +123,7 @@ def test_what_is_nearly_an_origin_is_none(text: str) -> None:
     assert parse_origin(text) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("one", "other", "same"),
     [
         ("http://a", "http://a:80", True),
@@ -140,4 +139,4 @@ def test_a_default_port_may_be_left_out(one: str, other: str, same: bool) -> Non
     first, second = parse_origin(one), parse_origin(other)
     assert first is not None
     assert second is not None
-    assert (first.place == second.place) is same
+    assert (first.key == second.key) is same

@@ -1,15 +1,15 @@
-"""Which pages come in, and what a browser is told: WIRE d6, SPEC 1 "Origins"."""
+"""Which pages come in, and which headers a browser gets."""
 
 import pytest
 
-from chatd.net.http.cors import OriginRules
+from chatd.net.http.cors import CorsPolicy
 from tests.engine.listeners import Door, open_door, opening
 from tests.engine.polls import Answer, ask, dial, join, open_poller
 from tests.net.peers import read_to_end, upgrade_request
 
 APP = "https://app.example"
-CONFIGURED = OriginRules((APP,), is_loopback=False)
-ANY = OriginRules(("*",), is_loopback=False)
+CONFIGURED = CorsPolicy((APP,), is_loopback=False)
+ANY = CorsPolicy(("*",), is_loopback=False)
 FORBIDDEN = b'{"code":4,"message":"Forbidden"}'
 HOST = "chat.example"
 

@@ -11,14 +11,14 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.net.http.app import Response, refusal
-from chatd.net.http.connection import LINGER_BYTES
-from chatd.net.http.hypercorn import HOP_BY_HOP, Receive, Scope, Send, last_response, rewritten
+from chatd.net.http.app import AsgiScope, Receive, Response, Send, refusal
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.hypercorn import HOP_BY_HOP, last_response, rewritten
 from chatd.net.http.reader import RequestHead, RequestReader
-from tests.net.http.lanes import App, serving, unix_pair
+from tests.net.http.serving import App, serving, unix_pair
 
 
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+async def echo(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Answers with method, path and the body's length, after the body."""
     body = b""
     more = True
@@ -36,7 +36,7 @@ async def answer(send: Send, text: bytes, status: int = 200) -> None:
     await send({"type": "http.response.body", "body": text, "more_body": False})
 
 
-async def stream_for_ever(_scope: Scope, _receive: Receive, send: Send) -> None:
+async def stream_for_ever(_scope: AsgiScope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while True:
         await send({"type": "http.response.body", "body": bytes(256 * 1024), "more_body": True})
@@ -76,7 +76,7 @@ async def test_what_follows_a_request_is_never_a_second_one() -> None:
 
 
 async def test_a_response_of_unknown_length_comes_in_chunks_or_to_the_end() -> None:
-    async def in_pieces(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def in_pieces(_scope: AsgiScope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for piece in (b"one", b"two"):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -94,9 +94,9 @@ async def test_a_unix_socket_is_served_too() -> None:
 
 
 async def test_the_application_learns_both_addresses_and_the_headers_as_they_were_sent() -> None:
-    seen: list[Scope] = []
+    seen: list[AsgiScope] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         seen.append(scope)
         await echo(scope, receive, send)
 
@@ -179,7 +179,7 @@ def test_what_is_written_anew_is_read_by_hypercorns_parser_as_it_was_by_ours(
 async def test_a_body_is_whole_before_the_application_sees_anything() -> None:
     seen: list[str] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         seen.append(scope["path"])
         await echo(scope, receive, send)
 
@@ -195,7 +195,7 @@ async def test_a_body_is_whole_before_the_application_sees_anything() -> None:
 async def test_chunks_arrive_as_one_body_of_known_length() -> None:
     lengths: list[bytes] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: Receive, send: Send) -> None:
         lengths.extend(value for name, value in scope["headers"] if name == b"content-length")
         assert b"transfer-encoding" not in dict(scope["headers"])
         await echo(scope, receive, send)
@@ -242,7 +242,7 @@ async def test_a_refused_peer_that_keeps_sending_still_gets_the_answer() -> None
 async def test_who_sends_without_end_after_its_answer_is_cut_off() -> None:
     async with serving(App(echo), get("/")) as s:
         with pytest.raises(trio.BrokenResourceError):
-            await s.peer.send_all(bytes(5 * LINGER_BYTES))
+            await s.peer.send_all(bytes(5 * ConnectionLimits(0, 0).linger_bytes))
         await s.ended.wait()
 
 
@@ -309,7 +309,7 @@ async def test_half_an_upgrade_asks_for_nothing(headers: tuple[str, ...]) -> Non
 async def test_a_response_may_take_longer_than_any_request() -> None:
     go = trio.Event()
 
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+    async def slow(scope: AsgiScope, receive: Receive, send: Send) -> None:
         await go.wait()
         await answer(send, b"slow\n")
 
@@ -338,11 +338,8 @@ async def test_an_end_of_file_after_the_request_does_not_lose_the_response() -> 
         assert (await read_to_end(s.peer)).endswith(b"POST /half 2\n")
 
 
-async def test_who_does_not_hang_up_after_its_answer_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatd.net.http.connection.LINGER_S", 0.05)
-    async with serving(App(echo), get("/")) as s:
+async def test_who_does_not_hang_up_after_its_answer_is_hung_up_on() -> None:
+    async with serving(App(echo), get("/"), linger_s=0.05) as s:
         await read_to_end(s.peer)
         await s.ended.wait()
 
@@ -362,7 +359,7 @@ async def test_a_peer_that_takes_nothing_within_the_send_timeout_is_cut() -> Non
 
 
 async def test_an_exception_in_the_application_is_reported_and_answered_with_500() -> None:
-    async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    async def broken(_scope: AsgiScope, _receive: Receive, _send: Send) -> None:
         raise LookupError("a bug")
 
     async with serving(App(broken), get("/")) as s:
@@ -373,7 +370,7 @@ async def test_an_exception_in_the_application_is_reported_and_answered_with_500
 
 
 async def test_an_exception_in_the_middle_of_a_response_cuts_it_short() -> None:
-    async def broken(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def broken(_scope: AsgiScope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise LookupError("a bug")
@@ -386,7 +383,7 @@ async def test_an_exception_in_the_middle_of_a_response_cuts_it_short() -> None:
 
 
 async def test_an_application_that_never_reads_a_body_holds_nothing_up() -> None:
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def app(_scope: AsgiScope, _receive: Receive, send: Send) -> None:
         await answer(send, b"unread")
 
     sent = get("/", "POST", "content-length: 900000")

@@ -2,17 +2,16 @@
 
 import re
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import attrs
 import pytest
 import trio
 import trio.testing
 
-from chatd.net.http.app import HEALTH_PATH, HttpApp
-from chatd.net.http.hypercorn import HttpLane
+from chatd.net.http.app import HttpApp
+from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.internal import (
     CONNECTIONS_MAX,
     LIVE_PATH,
@@ -22,6 +21,9 @@ from chatd.net.http.internal import (
     Reason,
     internal_app,
 )
+from chatd.net.http.public import HEALTH_PATH
+from chatd.observe import InternalError
+from chatd.observe.recorder import Recorder
 from chatd.store import Damaged, StoreReadFailed
 from tests.net.http.test_app import ask
 from tests.service.chats import open_chat
@@ -31,16 +33,8 @@ DRAINING = Reason("draining", "The daemon is about to end.")
 TEXT = b"# HELP chatd_ready 1 where clients are served.\n"
 
 
-@attrs.define
-class Standing:
-    now: Sequence[Reason] = ()
-
-    def reasons(self) -> Sequence[Reason]:
-        return self.now
-
-
 def app_of(*now: Reason, is_loopback: bool = False, text: bytes = TEXT) -> HttpApp:
-    return internal_app(Standing(now), lambda: text, b"text/plain", is_loopback=is_loopback)
+    return internal_app(lambda: now, lambda: text, b"text/plain", is_loopback=is_loopback)
 
 
 async def test_who_is_asked_whether_it_lives_lives() -> None:
@@ -110,11 +104,17 @@ async def test_on_loopback_no_web_page_of_a_stranger_may_ask(
 
 
 @asynccontextmanager
-async def listening(path: Path, text: bytes = TEXT) -> AsyncIterator[InternalListener]:
+async def listening(
+    path: Path, text: bytes = TEXT, head_timeout_s: float = 2.0
+) -> AsyncIterator[InternalListener]:
     """The listener at a path; cut and cancelled on the way out, as the daemon does it."""
-    faults: list[Exception] = []
-    lane = HttpLane(app_of(text=text), body_timeout_s=5, report_fault=faults.append)
-    internal = InternalListener(lane, faults.append, max_head_bytes=1000)
+    recorder = Recorder()
+    http = HypercornServer(
+        app_of(text=text),
+        body_timeout_s=5,
+        report_fault=lambda fault: recorder.record(InternalError.of("internal", fault)),
+    )
+    internal = InternalListener(http, recorder, max_head_bytes=1000, head_timeout_s=head_timeout_s)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen(64)
@@ -125,7 +125,7 @@ async def listening(path: Path, text: bytes = TEXT) -> AsyncIterator[InternalLis
             yield internal
             internal.sever()
             nursery.cancel_scope.cancel()
-    assert faults == []
+    assert recorder.of(InternalError) == []
 
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: chatd\r\nConnection: close\r\n\r\n"
@@ -190,12 +190,9 @@ async def test_a_request_is_judged_as_strictly_as_on_the_public_port(
         assert len(re.findall(rb"HTTP/1\.1 \d", answer)) == 1
 
 
-async def test_a_head_that_does_not_come_is_told_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatd.net.http.internal.HEAD_S", 0.05)
+async def test_a_head_that_does_not_come_is_told_so(tmp_path: Path) -> None:
     async with (
-        listening(tmp_path / "it"),
+        listening(tmp_path / "it", head_timeout_s=0.05),
         await trio.open_unix_socket(str(tmp_path / "it")) as stream,
     ):
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 408 ")

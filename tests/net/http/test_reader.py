@@ -17,6 +17,7 @@ from chatd.net.http.reader import (
     RequestHead,
     RequestReader,
 )
+from tests.rows import rows
 
 HEAD = (
     b"GET /socket.io/?EIO=4&a=b HTTP/1.1\r\nHost: here\r\nX-Many: 1\r\nx-many: 2\r\n"
@@ -58,7 +59,7 @@ def test_pipelined_requests_are_the_same_however_they_are_cut(cuts: set[int]) ->
     assert read_all(sent, sorted(cuts)) == [expected for _, expected in PIPELINE]
 
 
-@pytest.mark.parametrize("piece", [1, 7, 1000])
+@rows("piece", [1, 7, 1000])
 def test_a_head_is_read_however_it_is_cut(piece: int) -> None:
     reader = RequestReader(1000)
     sent = HEAD + b"\x81\x00"
@@ -159,15 +160,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
+@rows(("sent", "status"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_head_is_refused_with_a_status(sent: bytes, status: int) -> None:
     with pytest.raises(BadRequestError) as caught:
         read_head(sent)
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize("piece", [1, 2, 5])
-@pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
+@rows("piece", [1, 2, 5])
+@rows(("sent", "status"), REFUSED.values(), ids=REFUSED)
 def test_it_is_refused_all_the_same_when_it_comes_in_pieces(
     sent: bytes, status: int, piece: int
 ) -> None:
@@ -200,12 +201,12 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("sent", TAKEN.values(), ids=TAKEN)
+@rows("sent", TAKEN.values(), ids=TAKEN)
 def test_what_is_a_head_is_taken(sent: bytes) -> None:
     assert read_head(sent) is not None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "connection", "keeps_alive"),
     [
         (b"GET / HTTP/1.1", b"", True),
@@ -220,7 +221,7 @@ def test_who_keeps_a_connection(start: bytes, connection: bytes, keeps_alive: bo
     assert head.keeps_alive is keeps_alive
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "lines", "websocket", "upgrade"),
     [
         (b"GET / HTTP/1.1", (b"Upgrade: WebSocket", b"Connection: a, UPGRADE"), True, True),
@@ -309,7 +310,7 @@ def test_of_a_body_that_nobody_wants_nothing_is_kept() -> None:
     assert following.path == b"/next"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("start", "more"),
     [
         pytest.param(b"1;", b"e", id="an extension"),
@@ -347,9 +348,7 @@ def test_a_body_may_come_in_many_chunks() -> None:
     assert reader.body(2000) == b"a" * CHUNKS_FREE
 
 
-@pytest.mark.parametrize(
-    ("size", "chunks"), [(1, CHUNKS_FREE + 17), (CHUNK_BYTES_MIN, 5 * CHUNKS_FREE), (1_448, 700)]
-)
+@rows(("size", "chunks"), [(1, CHUNKS_FREE + 17), (CHUNK_BYTES_MIN, 5 * CHUNKS_FREE), (1_448, 700)])
 def test_so_many_chunks_come_as_what_they_carry_is_worth(size: int, chunks: int) -> None:
     reader = RequestReader(100)
     reader.feed(CHUNKED)
@@ -385,7 +384,7 @@ def test_one_read_of_crumbs_is_taken_in_turns() -> None:
     assert not reader.can_go_on
 
 
-@pytest.mark.parametrize(
+@rows(
     "sent",
     [
         b"what\r\n",
@@ -420,7 +419,7 @@ def test_chunks_that_are_none_are_refused(sent: bytes) -> None:
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("extension", [b";a", b" ; a = b;c", b';a="b;\\" c"', b';a="\xff\t"'])
+@rows("extension", [b";a", b" ; a = b;c", b';a="b;\\" c"', b';a="\xff\t"'])
 def test_extensions_of_chunks_are_passed_over(extension: bytes) -> None:
     reader = RequestReader(1000)
     reader.feed(CHUNKED + b"a" + extension + b"\r\n0123456789\r\n0" + extension + b"\r\n\r\n")

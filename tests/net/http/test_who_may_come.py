@@ -1,11 +1,10 @@
 """Pure rules at the door: origins and hosts."""
 
-import pytest
+from chatd.net.http.cors import CorsPolicy
+from tests.rows import rows
 
-from chatd.net.http.cors import OriginRules
 
-
-@pytest.mark.parametrize(
+@rows(
     ("origin", "host", "on_loopback", "elsewhere"),
     [
         (None, "chat.example", True, True),
@@ -53,17 +52,17 @@ def test_which_pages_may_talk_to_us(
     origin: str | None, host: str | None, on_loopback: bool, elsewhere: bool
 ) -> None:
     allowed = ("https://app.example",)
-    assert OriginRules(allowed, is_loopback=True).allows_origin(origin, host) is on_loopback
-    assert OriginRules(allowed, is_loopback=False).allows_origin(origin, host) is elsewhere
+    assert CorsPolicy(allowed, is_loopback=True).allows_origin(origin, host) is on_loopback
+    assert CorsPolicy(allowed, is_loopback=False).allows_origin(origin, host) is elsewhere
 
 
 def test_a_star_lets_every_page_in() -> None:
-    rules = OriginRules(("*",), is_loopback=False)
+    rules = CorsPolicy(("*",), is_loopback=False)
     assert rules.allows_origin("https://anybody.example", "chat.example")
     assert rules.allows_origin("null", "chat.example")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("host", "allowed"),
     [
         (None, True),
@@ -98,5 +97,5 @@ def test_a_star_lets_every_page_in() -> None:
 )
 def test_on_loopback_the_host_is_checked_too(host: str | None, allowed: bool) -> None:
     origins = ("https://chat.example",)
-    assert OriginRules(origins, is_loopback=True).allows_host(host) is allowed
-    assert OriginRules(origins, is_loopback=False).allows_host(host) is True
+    assert CorsPolicy(origins, is_loopback=True).allows_host(host) is allowed
+    assert CorsPolicy(origins, is_loopback=False).allows_host(host) is True

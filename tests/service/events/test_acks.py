@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from chatd.service.events import acks as receipts
 from chatd.store import CommitFailed, FailureCode, StoreReadFailed
 from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, all_told, write
@@ -71,12 +70,9 @@ async def test_an_acknowledgement_from_far_back_is_looked_up_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize("is_restarted", [True, False])
-async def test_more_than_a_commit_holds_goes_in_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
-) -> None:
-    monkeypatch.setattr(receipts, "RECEIPTS_PER_COMMIT", 3)
-    monkeypatch.setattr(receipts, "SEQS_PER_LOOK", 5)
+async def test_more_than_a_commit_holds_goes_in_pieces(tmp_path: Path, is_restarted: bool) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.acks._receipts_per_commit, chat.parts.acks._seqs_per_read = 3, 5
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         ids = await write(ada, 10)
         await write(bob, 4)
@@ -85,19 +81,17 @@ async def test_more_than_a_commit_holds_goes_in_pieces(
             assert await up_to(bob, ids[-1]) == {"ok": True}
             assert sorted(await statuses(ada)) == sorted(ids)
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.acks._receipts_per_commit, chat.parts.acks._seqs_per_read = 3, 5
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         assert await up_to(bob, ids[-1]) == {"ok": True}
         assert sorted(await statuses(ada)) == (sorted(ids) if is_restarted else [])
 
 
-async def test_what_is_more_than_one_may_do_is_left_to_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receipts, "RECEIPTS_PER_COMMIT", 2)
-    monkeypatch.setattr(receipts, "RECEIPTS_PER_ACK", 4)
+async def test_what_is_more_than_one_may_do_is_left_to_the_next(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
         ids = await write(await chat.enter("ada"), 9)
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.acks._receipts_per_commit, chat.parts.acks._receipts_per_ack = 2, 4
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         for told in (ids[5:], ids[1:5], ids[:1], []):
             assert await up_to(bob, ids[-1]) == {"ok": True}
@@ -109,8 +103,8 @@ async def test_what_the_disk_does_not_take_is_told_and_left_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     """`ok` promises all of it; what was committed before stays told once."""
-    monkeypatch.setattr(receipts, "RECEIPTS_PER_COMMIT", 3)
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.acks._receipts_per_commit = 3
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         ids = await write(ada, 7)
         commit, commits = chat.log.commit, []

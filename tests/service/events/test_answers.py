@@ -1,4 +1,4 @@
-"""Questions answered in the room, as its people see it (SPEC 6); the test holds the database."""
+"""Questions answered in the room, as its people see it; the test holds the database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Messages from the wire to the log and back to the room (SPEC 3 and 5)."""
+"""Messages from the wire to the log and back to the room (docs/protocol, "Messages")."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Presence and typing between real sockets, and by a clock of the test's own (SPEC 5)."""
+"""Presence and typing between real sockets, and by a clock of the test's own."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.observe.clock import Clock
 from tests.service.chats import (
     NO_ROOM,
     ROOM,
@@ -90,8 +91,7 @@ class Calendar:
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
-    for module in ("chatd.app.tree", "chatd.service.presence_roster"):
-        monkeypatch.setattr(f"{module}.wall_ms", calendar)
+    monkeypatch.setattr(Clock, "wall_ms", lambda _: calendar())
     return calendar
 
 
@@ -330,7 +330,7 @@ async def test_who_stops_and_starts_in_one_turn_ends_with_a_message_or_a_leave(
         ada = await chat.attach_and_enter(token("ada"))
         bob = await chat.attach_and_enter(token("bob"))
         for turn in ("start", "stop", "start"):
-            ada.session.receive_text(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
+            ada.session.receive(f'42["chat:typing:{turn}",{{"connectionId":"{ROOM}"}}]')
         await wait_all_tasks_blocked()
         assert [it["isTyping"] for it in events(bob, "chat:typing")] == [True, False, True]
         await ada.emit(end, message() if end == "chat:message" else {"connectionId": ROOM})

@@ -1,4 +1,4 @@
-"""All that is known of bad statements, asked in a room over a real db-mcp (SPEC 6, "Read-only").
+"""All known bad statements, asked in a room over a real db-mcp (docs/answers, "Statements").
 
 Nothing is written, and what the guard refuses reaches no tool.
 """

@@ -1,4 +1,7 @@
-"""A token's later life: renewed, running out, run out (SPEC 2); time here is the clock's."""
+"""The later life of a token: renewed, expiring, expired (docs/protocol, "Tokens").
+
+The test moves the clock.
+"""
 
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import trio
 import trio.testing
 
 from chatd.observe import SessionClosed
-from chatd.observe.clock import wall_s
+from chatd.observe.clock import Clock
 from tests.net.peers import NO_CODE
 from tests.service.chats import Chat, message, open_chat, token
 
@@ -18,7 +21,7 @@ async def test_a_renewal_tells_the_new_end(chat: Chat) -> None:
     ada = await chat.enter()
     ack = await ada.call("auth:refresh", {"token": token(ttl_s=7200)})
     assert ack["ok"] is True
-    assert abs(ack["expiresAt"] / 1000 - 7200 - wall_s()) < 10
+    assert abs(ack["expiresAt"] / 1000 - 7200 - Clock().wall_s()) < 10
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ async def test_a_token_that_runs_out_is_announced_and_ends_the_transport(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with open_chat(tmp_path, in_memory=True, server={"ping_timeout_s": 1e6}) as chat:
-        expires_s = int(wall_s()) + 3600
+        expires_s = int(Clock().wall_s()) + 3600
         ada = await chat.attach_and_enter(token(ttl_s=3600))
         assert [name for name, _ in ada.take_events()] == [
             "connection:status",

@@ -1,7 +1,7 @@
-"""Lines of the log on their way out, in a thread: whoever reads the log never holds up the daemon.
+"""Lines of the log on their way out, in a thread: a slow reader of the log holds nothing up.
 
-A pipe that nobody reads, or a slow disk, stops this thread and nobody else; what it cannot take any
-more is lost, and counted. Lines of a few milliseconds go out in one write.
+A pipe that nobody reads, or a slow disk, stops this thread alone; what it cannot take any more is
+lost, and counted. Lines of a few milliseconds go out in one write.
 """
 
 import threading
@@ -11,11 +11,11 @@ WAITING_BYTES_MAX = 4_194_304  # lines that wait for a stalled stream; beyond it
 GATHER_S = 0.02  # how long a line may wait for others, and how much a kill may cut off
 
 
-class Scribe:
+class LineWriter:
     """Owns the thread. `write` takes whole lines and may block."""
 
     def __init__(self, write: Callable[[bytes], None], lost: Callable[[int], None]) -> None:
-        """`lost` is told how many lines a broken stream did not take."""
+        """`lost` is called with the number of lines that a broken stream did not take."""
         self._write = write
         self._lost = lost
         self._lines: list[bytes] = []
@@ -26,7 +26,7 @@ class Scribe:
         self._settled.set()
         self._hurry = threading.Event()
         self._ending = False
-        self._thread = threading.Thread(target=self._run, name="chatd-scribe", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="chatd-log", daemon=True)
         self._thread.start()
 
     def put(self, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One connection to an `HttpLane`: its head is read and the request answered, as a door does it."""
+"""One connection to a `HypercornServer`, whose head is read as the listener does it."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,23 +8,27 @@ import attrs
 import trio
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.app import Response
-from chatd.net.http.connection import HttpConnection
-from chatd.net.http.hypercorn import HttpApplication, HttpLane, Receive, Scope, Send
+from chatd.net.http.app import AsgiScope, HttpApp, Receive, Response, Send
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import TrioPoller
 
 HARD_LIMIT_S = 40
 
 
-@attrs.frozen
-class App:
+class App(HttpApp):
     """An ASGI application that takes bodies of so many bytes on every path."""
 
-    call: Callable[[Scope, Receive, Send], Awaitable[None]]
-    max_body_bytes: int = 1_000_000
+    def __init__(
+        self,
+        call: Callable[[AsgiScope, Receive, Send], Awaitable[None]],
+        max_body_bytes: int = 1_000_000,
+    ) -> None:
+        self.call = call
+        self.max_body_bytes = max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
 
     def judge_body(self, head: RequestHead) -> int | Response:
@@ -36,7 +40,7 @@ class App:
 
 @attrs.define
 class Serving:
-    """The far end of one connection to a lane, and what the lane said."""
+    """The far end of one connection to the server, and the faults that it reported."""
 
     peer: trio.SocketStream
     served: socket.socket
@@ -66,16 +70,17 @@ def unix_pair() -> tuple[socket.socket, socket.socket]:
 
 @asynccontextmanager
 async def serving(
-    app: HttpApplication,
+    app: HttpApp,
     sent: bytes = b"",
     pair: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair,
     *,
     body_timeout_s: float = 5.0,
     send_timeout_s: float = 5.0,
+    linger_s: float = 2.0,
 ) -> AsyncIterator[Serving]:
-    """`sent` is what the peer sends first. Whatever happens, the lane comes to its end."""
+    """`sent` is what the peer sends first. Whatever happens, the connection comes to its end."""
     faults: list[Exception] = []
-    lane = HttpLane(
+    http = HypercornServer(
         app,
         body_timeout_s=body_timeout_s,
         report_fault=faults.append,
@@ -87,11 +92,11 @@ async def serving(
 
     async def serve() -> None:
         connection = HttpConnection(
-            theirs, wait, deadlines, max_head_bytes=16_384, backlog_bytes=65_536
+            theirs, wait, deadlines, ConnectionLimits(16_384, 65_536, linger_s=linger_s)
         )
         head = await connection.head(HARD_LIMIT_S, answer_late=True)
         if head is not None:
-            await lane.serve(connection, head)
+            await http.serve(connection, head)
         wait.close()
         theirs.close()
         ended.set()

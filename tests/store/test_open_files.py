@@ -12,8 +12,8 @@ from chatd.chat.commits import CommitFailed, Committed, StoreClosed, StoreReadFa
 from chatd.store.errors import StoreDisplaced
 from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
+from chatd.store.open_files import OpenFiles
 from chatd.store.opening import Store
-from chatd.store.place import Place
 from chatd.store.snapshots import Snapshot
 from chatd.store.writer import LogWriter
 from tests.store.logs import NOW_MS, ROOM, last_page, stored
@@ -79,7 +79,7 @@ def test_nothing_is_committed_into_files_that_nobody_finds(
 def test_what_is_removed_during_a_commit_is_noticed_before_it_is_acknowledged(
     store: Store, directory: Path
 ) -> None:
-    class RemovedMeanwhile(Place):
+    class RemovedMeanwhile(OpenFiles):
         def require_whole(self) -> None:
             shutil.rmtree(directory)
             super().require_whole()
@@ -124,7 +124,7 @@ def test_nothing_goes_into_a_wal_that_is_away_and_the_same_one_back_goes_on(
     log.close()
 
 
-class MovedMeanwhile(Place):
+class MovedMeanwhile(OpenFiles):
     """Whose WAL is moved away during a commit, once, between its two looks."""
 
     armed = False

@@ -1,17 +1,17 @@
 """Whether the files of an open log are still where it will be looked for, and whole.
 
 SQLite goes on writing to a file that has lost its name: what is committed then is gone with the
-process. So whoever commits asks here before anybody is told, by comparing what the paths lead to
+process. So a commit is checked here before it is reported, by comparing what the paths lead to
 with what was opened. That is a `stat` for each file (2 us, measured): of the log and its WAL,
 before a commit, so that none is made that is refused then, and after it.
 
-The same look shows a file that somebody has cut: SQLite never makes the log shorter, and cuts its
+The same look shows a file that was cut: SQLite never makes the log shorter, and cuts its
 WAL to `WAL_KEPT_BYTES` at the least. It would go on behind the cut, in a file with a hole. What is
 left of such a WAL must not be brought into the log, as the last connection to close would do: so
 the connection that writes stays open then, to the end of the process (`left_open`).
 
 What costs more is looked at now and then (`require_all`): the beginning of both files, which
-somebody may have overwritten, and the index in shared memory. Without that nothing is lost, but a
+may have been overwritten, and the index in shared memory. Without that nothing is lost, but a
 process that finds none makes another one, and may remove the WAL as it leaves.
 """
 
@@ -42,16 +42,16 @@ class _File:
     follows_to: int | None = None
 
 
-class Place:
+class OpenFiles:
     """Of one log, from its opening on. Each `require` may be called from any thread.
 
     They raise `StoreDisplaced` where a path does not lead to the file that was opened; those for
-    whoever commits (`require_whole`, `require_all`), in whose thread no file grows meanwhile, also
-    where the file was cut or overwritten.
+    the writer (`require_whole`, `require_all`), in whose thread no file grows meanwhile, also where
+    the file was cut or overwritten.
     """
 
     def __init__(self, path: Path) -> None:
-        """The log is open, or nobody else can replace it. Raises `OSError`."""
+        """The log is open, or no other process can replace it. Raises `OSError`."""
         self._path = str(path)
         self._log = _file(self._path)
         self._wal: _File | None = None

@@ -3,11 +3,11 @@
 import attrs
 import pytest
 
+from chatd.engine.admission import Admission, Overload, Vacancy
 from chatd.net.addresses import as_network
-from chatd.net.admission import Admission, Overload, Place
 
 TRUSTED = (as_network("10.0.0.0/8"), as_network("::1/128"))
-FREE: Place[object] = Place()
+FREE: Vacancy[object] = Vacancy()
 
 
 @attrs.define(eq=False)
@@ -71,7 +71,7 @@ def test_where_an_address_has_no_room_its_oldest_connection_of_nobody_gives_way(
     callers[0].is_known = callers[2].is_known = True
     for victim in (callers[1], callers[3]):
         newest = Caller("198.51.100.7")
-        assert door.open_connection(newest) == Place(victim, "connections_per_address")
+        assert door.open_connection(newest) == Vacancy(victim, "connections_per_address")
         door.close_connection(victim)
         newest.is_known = True
     assert door.open_connection(Caller("198.51.100.7")) == Overload("connections_per_address", 5)
@@ -84,7 +84,7 @@ def test_where_the_daemon_has_no_room_the_oldest_connection_of_nobody_gives_way(
     for caller in (user, oldest, newer):
         assert door.open_connection(caller) == FREE
     user.is_known = True
-    assert door.open_connection(Caller("192.0.2.9")) == Place(oldest, "max_connections")
+    assert door.open_connection(Caller("192.0.2.9")) == Vacancy(oldest, "max_connections")
 
 
 def test_nobody_gives_way_twice() -> None:
@@ -94,7 +94,7 @@ def test_nobody_gives_way_twice() -> None:
         door.open_connection(caller)
     for victim in (first, second):  # neither has closed yet
         place = door.open_connection(Caller("192.0.2.1"))
-        assert place == Place(victim, "connections_per_address")
+        assert place == Vacancy(victim, "connections_per_address")
 
 
 @pytest.mark.parametrize("proxy", ["10.1.2.3", "::1", "::ffff:10.1.2.3"])
@@ -149,7 +149,7 @@ def test_what_is_one_address_is_counted_as_one(first: str, second: str) -> None:
     caller = Caller(first)
     door.open_connection(caller)
     place = door.open_connection(Caller(second))
-    assert place == Place(caller, "connections_per_address")
+    assert place == Vacancy(caller, "connections_per_address")
 
 
 def test_handshakes_come_back_with_time_and_a_refusal_costs_none() -> None:
@@ -166,19 +166,19 @@ def test_an_address_that_floods_leaves_handshakes_to_others() -> None:
         handshakes_per_second=100, sessions_per_address=500, pending_sessions_per_address=10
     )
     taken = [door.open_session("flood", str(n), 0) for n in range(300)]
-    assert [isinstance(one, Place) for one in taken] == [True] * 50 + [False] * 250
+    assert [isinstance(one, Vacancy) for one in taken] == [True] * 50 + [False] * 250
     assert taken[-1] == Overload("handshakes_per_second", 1)
-    assert all(isinstance(door.open_session(f"{n}", f"x{n}", 0), Place) for n in range(50))
+    assert all(isinstance(door.open_session(f"{n}", f"x{n}", 0), Vacancy) for n in range(50))
     assert isinstance(door.open_session("last", "y", 0), Overload)
     # What is left unused by others it may have.
-    assert isinstance(door.open_session("flood", "later", 1), Place)
+    assert isinstance(door.open_session("flood", "later", 1), Vacancy)
 
 
 @pytest.mark.parametrize("rate", [0.1, 1, 1.5])
 def test_an_address_at_its_ceiling_gets_in_at_small_rates_too(rate: float) -> None:
     door = admission(handshakes_per_second=rate, pending_sessions_per_address=1)
     for n in range(5):
-        assert isinstance(door.open_session("a", str(n), n * 20 / rate), Place)
+        assert isinstance(door.open_session("a", str(n), n * 20 / rate), Vacancy)
 
 
 def test_while_draining_nobody_comes_in() -> None:
@@ -194,16 +194,16 @@ def test_the_oldest_session_that_is_nobodys_gives_way_to_the_newest() -> None:
     assert [door.open_session("a", sid, 0) for sid in "12"] == [FREE, FREE]
     for victim, sid in (("1", "3"), ("2", "4")):
         place = door.open_session("a", sid, 0)
-        assert place == Place(victim, "pending_sessions_per_address")
+        assert place == Vacancy(victim, "pending_sessions_per_address")
         door.close_session("a", victim)
     door.identify_session("a", "3")
     assert door.open_session("a", "5", 0) == FREE
     door.close_session("a", "3")
-    assert door.open_session("a", "6", 0) == Place("4", "pending_sessions_per_address")
+    assert door.open_session("a", "6", 0) == Vacancy("4", "pending_sessions_per_address")
 
 
 def test_a_session_that_is_nobodys_gives_way_where_an_address_has_too_many_of_both() -> None:
     door = admission(sessions_per_address=2, pending_sessions_per_address=2)
     assert [door.open_session("a", sid, 0) for sid in "12"] == [FREE, FREE]
     door.identify_session("a", "1")
-    assert door.open_session("a", "3", 0) == Place("2", "sessions_per_address")
+    assert door.open_session("a", "3", 0) == Vacancy("2", "sessions_per_address")

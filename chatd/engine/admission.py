@@ -1,13 +1,14 @@
-"""Who may open a session now: ceilings on handshakes, connections, and sessions of an address.
+"""Ceilings on handshakes, on connections, and on the sessions of an address.
 
 Anybody can open connections and sessions, without a token, as fast as a machine can. So where a
-ceiling is reached, whoever has shown no token for longest gives way, and the newest comer gets in:
-a client needs a moment for its CONNECT, and a flood can only make that moment shorter, never keep
-others out. Who has shown a token on a session gives way to nobody; only where all of them have is
-there no room. A download over HTTP has no session: it may have to give way, and is asked for again.
+ceiling is reached, the peer that has shown no token for longest gives way to the newest: a client
+needs a moment for its CONNECT, and a flood can only make that moment shorter, never keep others
+out. A peer that has shown a token on a session gives way to none; only where all of them have is
+there no room. A download over HTTP has no session: it may have to give way, and is tried again.
 
-Overload at the handshake is HTTP 503 with `Retry-After` (SPEC 1): a stock client comes back by
-itself. These counters are lost at a restart on purpose. Addresses count as `counted_as` says.
+Overload at the handshake is HTTP 503 with `Retry-After`: a stock client comes back by itself. These
+counters are lost at a restart on purpose. Addresses count as `counted_as` says. This is no part of
+`net`, since sessions and handshakes are Engine.IO's.
 """
 
 import math
@@ -21,7 +22,7 @@ import trio
 from chatd.chat.limits import Bucket
 from chatd.net.addresses import Network, counted_as, is_trusted
 
-RETRY_AFTER_CEILING_S = 5  # what a client is told where a ceiling on counts was reached
+RETRY_AFTER_CEILING_S = 5  # for a client that comes back where a ceiling on counts was reached
 KEPT_SHARE: Final = 0.5
 """Of the handshakes of a second, how many an address does not get whose pending sessions are at
 their ceiling: others find room, however fast one address opens sessions."""
@@ -38,18 +39,18 @@ class Overload:
 
 
 @attrs.frozen
-class Place(Generic[T]):
-    """There is room. Where a ceiling was reached, `limit` names it, and `instead_of` is who has to
-    be ended now, and counts until then."""
+class Vacancy(Generic[T]):
+    """There is room. Where a ceiling was reached, `limit` names it, and `instead_of` is what has to
+    end now, and counts until then."""
 
     instead_of: T | None = None
     limit: str = ""
 
 
-_ROOM: Final[Place[Any]] = Place()  # there is, for whoever comes
+_ROOM: Final[Vacancy[Any]] = Vacancy()
 
 
-class Connection(Protocol):
+class CountedConnection(Protocol):
     """An open connection, as far as it is counted; compared by identity."""
 
     @property
@@ -59,7 +60,7 @@ class Connection(Protocol):
 
     @property
     def is_known(self) -> bool:
-        """Whether it serves somebody who has shown a token."""
+        """Whether its peer has shown a token."""
         ...
 
     def give_way(self, answer: bytes) -> None:
@@ -81,7 +82,7 @@ class Admission:
         now_s: float,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
-        """A trusted proxy has any number of connections: whose they are is known only later."""
+        """A trusted proxy has any number of connections: their clients are known only later."""
         self._handshakes = Bucket(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
         burst = max(1.0, handshakes_per_second)
         self._kept_handshakes = min(burst * KEPT_SHARE, burst - 1.0)
@@ -92,42 +93,44 @@ class Admission:
         self._max_connections = max_connections
         self._trusted_proxies = trusted_proxies
         self._by_address: dict[str, int] = {}
-        # Of those, by sid, the sessions that are nobody's yet; the oldest first.
+        # Of those, by sid, the sessions that have shown no token yet; the oldest first.
         self._pending: dict[str, OrderedDict[str, None]] = {}
         self._connected: dict[str, int] = {}
-        # Connections of nobody yet, as far as was looked; the oldest first, by address and all.
-        self._unknown_of: dict[str, OrderedDict[Connection, None]] = {}
-        self._unknown: OrderedDict[Connection, None] = OrderedDict()
+        # Connections that have shown none, as far as was looked; the oldest first.
+        self._unknown_of: dict[str, OrderedDict[CountedConnection, None]] = {}
+        self._unknown: OrderedDict[CountedConnection, None] = OrderedDict()
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
 
-    def open_connection(self, connection: Connection) -> Place[Connection] | Overload:
+    def open_connection(
+        self, connection: CountedConnection
+    ) -> Vacancy[CountedConnection] | Overload:
         """Count an accepted connection, or say why there is no room."""
         key = counted_as(connection.address)
         count = self._connected.get(key, 0)
-        place: Place[Connection] = _ROOM
+        vacancy: Vacancy[CountedConnection] = _ROOM
         if self.connections >= self._max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
                 return Overload("max_connections", 1)
-            place = Place(oldest, "max_connections")
+            vacancy = Vacancy(oldest, "max_connections")
         elif count >= self._connections_per_address and not is_trusted(
             connection.address, self._trusted_proxies
         ):
             oldest = self._oldest_unknown(self._unknown_of.get(key))
             if oldest is None:
                 return Overload("connections_per_address", RETRY_AFTER_CEILING_S)
-            place = Place(oldest, "connections_per_address")
-        if place.instead_of is not None:
-            self._no_longer_unknown(place.instead_of)
+            vacancy = Vacancy(oldest, "connections_per_address")
+        if vacancy.instead_of is not None:
+            self._no_longer_unknown(vacancy.instead_of)
         self._connected[key] = count + 1
         self._unknown_of.setdefault(key, OrderedDict())[connection] = None
         self._unknown[connection] = None
         self.connections += 1
-        return place
+        return vacancy
 
-    def close_connection(self, connection: Connection) -> None:
+    def close_connection(self, connection: CountedConnection) -> None:
         """A connection that was counted ended."""
         self._no_longer_unknown(connection)
         _count(self._connected, counted_as(connection.address), -1)
@@ -135,9 +138,11 @@ class Admission:
         if self.connections == 0 and self._emptied is not None:
             self._emptied.set()
 
-    def _oldest_unknown(self, among: OrderedDict[Connection, None] | None) -> Connection | None:
-        """Looked at only where there is no room, so that no message pays for it; who turns out to
-        be known is not looked at again."""
+    def _oldest_unknown(
+        self, among: OrderedDict[CountedConnection, None] | None
+    ) -> CountedConnection | None:
+        """Looked at only where there is no room, so that no message pays for it; a connection that
+        turns out to be known is not looked at again."""
         while among:
             oldest = next(iter(among))
             if not oldest.is_known:
@@ -145,7 +150,7 @@ class Admission:
             self._no_longer_unknown(oldest)
         return None
 
-    def _no_longer_unknown(self, connection: Connection) -> None:
+    def _no_longer_unknown(self, connection: CountedConnection) -> None:
         if connection in self._unknown:
             del self._unknown[connection]
             _remove(self._unknown_of, counted_as(connection.address), connection)
@@ -156,9 +161,9 @@ class Admission:
             self._emptied = trio.Event()
             await self._emptied.wait()
 
-    def open_session(self, address: str, sid: str, now_s: float) -> Place[str] | Overload:
-        """Count a session of this address, or say why there is no room for it. Of a `Place` it is
-        the sid of a pending session that has to go."""
+    def open_session(self, address: str, sid: str, now_s: float) -> Vacancy[str] | Overload:
+        """Count a session of this address, or say why there is no room for it. `instead_of` is the
+        sid of a pending session."""
         if self.is_draining:
             return Overload("draining", RETRY_AFTER_CEILING_S)
         key = counted_as(address)
@@ -168,17 +173,17 @@ class Admission:
         wait_s = self._handshakes.wait_s(now_s, kept)
         if wait_s > 0:
             return Overload("handshakes_per_second", math.ceil(wait_s))
-        place: Place[str] = _ROOM
+        vacancy: Vacancy[str] = _ROOM
         if self._by_address.get(key, 0) >= self._sessions_per_address:
             if not pending:
                 return Overload("sessions_per_address", RETRY_AFTER_CEILING_S)
-            place = Place(next(iter(pending)), "sessions_per_address")
+            vacancy = Vacancy(next(iter(pending)), "sessions_per_address")
         elif is_crowded:
-            place = Place(next(iter(pending)), "pending_sessions_per_address")
+            vacancy = Vacancy(next(iter(pending)), "pending_sessions_per_address")
         self._handshakes.take()
         _count(self._by_address, key, 1)
         self._pending.setdefault(key, OrderedDict())[sid] = None
-        return place
+        return vacancy
 
     def identify_session(self, address: str, sid: str) -> None:
         """A session of this address has shown whose it is."""

@@ -7,7 +7,7 @@ import threading
 import orjson
 
 from chatd.observe import DaemonStopping, open_log
-from chatd.observe.log_writer import WAITING_BYTES_MAX, Scribe
+from chatd.observe.line_writer import WAITING_BYTES_MAX, LineWriter
 
 HARD_LIMIT_S = 40.0
 
@@ -57,20 +57,20 @@ def test_a_broken_stream_costs_its_lines_and_is_tried_again() -> None:
         lost.append(lines)
         told.set()
 
-    scribe = Scribe(write, count)
-    scribe.put(b"one")
+    writer = LineWriter(write, count)
+    writer.put(b"one")
     assert told.wait(HARD_LIMIT_S)
-    scribe.put(b"two")
-    scribe.close(HARD_LIMIT_S)
+    writer.put(b"two")
+    writer.close(HARD_LIMIT_S)
     assert (lost, written) == ([1], [b"two"])
 
 
 def test_the_bound_counts_what_waits_and_not_what_was_written() -> None:
     written: list[bytes] = []
-    scribe = Scribe(written.append, lambda lines: None)
+    writer = LineWriter(written.append, lambda lines: None)
     line = b"x" * (WAITING_BYTES_MAX // 2)
     for _ in range(5):
-        scribe.put(line)
-        assert scribe.settle(HARD_LIMIT_S)
-    scribe.close(HARD_LIMIT_S)
+        writer.put(line)
+        assert writer.settle(HARD_LIMIT_S)
+    writer.close(HARD_LIMIT_S)
     assert len(written) == 5

@@ -14,8 +14,9 @@ from chatd.auth import (
     Identity,
     TokenRefused,
 )
-from chatd.auth.directory import CLAIMED_ROOMS
+from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
+from tests.rows import rows
 
 
 def identity(user_id: str = "ada", **claims: Any) -> Identity:
@@ -29,7 +30,7 @@ def test_printable_ascii_is_a_connection_id(good: str) -> None:
     assert is_connection_id(good)
 
 
-@pytest.mark.parametrize(
+@rows(
     "bad",
     ["", "x" * 129, "é", "a\n", "a\0", "\x7f", "\ud800", None, 1, ["a"], "<b>", "a<b", "</", "a<"],
 )
@@ -53,14 +54,16 @@ def test_anything_else_is_no_connection_id(bad: object) -> None:
 def test_a_claim_lists_rooms_and_what_is_no_room_is_passed_over(
     entries: object, grants: list[Grant]
 ) -> None:
-    rooms = ClaimDirectory("connections").rooms(identity(connections=entries))
+    rooms = ClaimDirectory("connections").grants_now(identity(connections=entries))
     assert list(rooms.values()) == grants
     assert list(rooms) == [grant.connection_id for grant in grants]
 
 
 def test_a_claim_may_lie_deeper_at_a_dotted_path() -> None:
     directory = ClaimDirectory("app_metadata.connections")
-    assert list(directory.rooms(identity(app_metadata={"connections": ["sales"]}))) == ["sales"]
+    assert list(directory.grants_now(identity(app_metadata={"connections": ["sales"]}))) == [
+        "sales"
+    ]
     table: list[dict[str, Any]] = [
         {},
         {"app_metadata": None},
@@ -68,24 +71,26 @@ def test_a_claim_may_lie_deeper_at_a_dotted_path() -> None:
         {"connections": ["sales"]},
     ]
     for claims in table:
-        assert not directory.rooms(identity(**claims))
+        assert not directory.grants_now(identity(**claims))
 
 
 @pytest.mark.parametrize("value", ["sales", {"sales": True}, 7, True, ["a"] * (CLAIMED_ROOMS + 1)])
 def test_with_a_claim_that_is_no_bounded_list_the_token_is_invalid(value: object) -> None:
     with pytest.raises(TokenRefused, match="connections") as caught:
-        ClaimDirectory("connections").rooms(identity(connections=value))
+        ClaimDirectory("connections").grants_now(identity(connections=value))
     assert caught.value.code == "token_invalid"
 
 
 def test_with_a_claim_inside_what_is_no_object_the_token_is_invalid() -> None:
     with pytest.raises(TokenRefused, match=r"app_metadata\.connections"):
-        ClaimDirectory("app_metadata.connections").rooms(identity(app_metadata=["connections"]))
+        ClaimDirectory("app_metadata.connections").grants_now(
+            identity(app_metadata=["connections"])
+        )
 
 
 def test_the_longest_list_that_is_allowed_counts_in_full() -> None:
     entries = [f"room-{number}" for number in range(CLAIMED_ROOMS)]
-    assert list(ClaimDirectory("c").rooms(identity(c=entries))) == entries
+    assert list(ClaimDirectory("c").grants_now(identity(c=entries))) == entries
 
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b"])
@@ -103,7 +108,7 @@ any_json = st.recursive(
 @given(any_json)
 def test_whatever_the_claim_holds_only_valid_rooms_come_out(value: object) -> None:
     try:
-        rooms = ClaimDirectory("c.c").rooms(identity(c=value))
+        rooms = ClaimDirectory("c.c").grants_now(identity(c=value))
     except TokenRefused:
         return
     assert all(is_connection_id(room) and rooms[room].connection_id == room for room in rooms)
@@ -133,11 +138,14 @@ FILE = FileDirectory(
 def test_the_file_gives_each_user_its_rooms_in_the_order_of_the_file(
     user_id: str, rooms: list[str]
 ) -> None:
-    assert list(FILE.rooms(identity(user_id))) == rooms
+    assert list(FILE.grants_now(identity(user_id))) == rooms
 
 
 def test_the_file_gives_titles() -> None:
-    assert FILE.rooms(identity("eve")) == {"crm": Grant("crm", None), "open": Grant("open", "Open")}
+    assert FILE.grants_now(identity("eve")) == {
+        "crm": Grant("crm", None),
+        "open": Grant("open", "Open"),
+    }
 
 
 def test_users_of_the_file_are_never_a_bare_string() -> None:

@@ -1,0 +1,99 @@
+"""From the configuration to what the parts of the daemon take."""
+
+from chatd.app.hosts import authority, is_loopback
+from chatd.auth import (
+    ClaimDirectory,
+    Directory,
+    FileDirectory,
+    FileEntry,
+)
+from chatd.chat.markup import Markup
+from chatd.config import Config
+from chatd.engine.admission import Admission
+from chatd.engine.session import SessionSettings
+from chatd.engineio import HeartbeatSettings
+from chatd.net.addresses import Network, as_network
+from chatd.net.http.connection import ConnectionLimits
+from chatd.net.http.cors import CorsPolicy
+from chatd.service.connect import Welcome
+from chatd.service.rate_limits import Rates
+from chatd.wire.events import ServerLimits
+
+
+def make_directory(config: Config) -> Directory:
+    """The source of rooms that the configuration names."""
+    directory = config.directory
+    if directory.source == "claim":
+        return ClaimDirectory(directory.claim)
+    return FileDirectory(
+        {name: FileEntry(one.title, one.users) for name, one in directory.connections.items()}
+    )
+
+
+def make_admission(config: Config, now_s: float) -> Admission:
+    """How many connections and sessions are taken in."""
+    limits = config.limits
+    return Admission(
+        handshakes_per_second=limits.handshakes_per_second,
+        sessions_per_address=limits.sessions_per_address,
+        pending_sessions_per_address=limits.pending_sessions_per_address,
+        connections_per_address=limits.connections_per_address,
+        max_connections=config.server.max_connections,
+        now_s=now_s,
+        trusted_proxies=trusted_proxies(config),
+    )
+
+
+def connection_limits(config: Config) -> ConnectionLimits:
+    server = config.server
+    # One response may be as large as a payload, and is asked for: it is no backlog.
+    return ConnectionLimits(server.max_head_bytes, server.backlog_bytes + server.max_payload_bytes)
+
+
+def session_settings(config: Config) -> SessionSettings:
+    server = config.server
+    return SessionSettings(
+        HeartbeatSettings(server.ping_interval_s, server.ping_timeout_s),
+        server.max_payload_bytes,
+        server.connect_timeout_s,
+        server.upgrade_timeout_s,
+        server.backlog_bytes,
+    )
+
+
+def cors_policy(config: Config) -> CorsPolicy:
+    """On loopback clients call the daemon by the names of this machine, or by the address on which
+    it listens, whichever of 127.0.0.0/8 that is."""
+    server = config.server
+    if not is_loopback(server.host):
+        return CorsPolicy(server.origins, is_loopback=False)
+    here = f"http://{authority(server.host, server.port)}"
+    return CorsPolicy((*server.origins, here), is_loopback=True)
+
+
+def trusted_proxies(config: Config) -> tuple[Network, ...]:
+    return tuple(map(as_network, config.server.trusted_proxies))
+
+
+def rates(config: Config) -> Rates:
+    limits = config.limits
+    return Rates(
+        user_messages=limits.user_messages_per_minute,
+        socket_messages=limits.socket_messages_per_minute,
+        room_messages=limits.room_messages_per_minute,
+        user_typing=limits.user_typing_per_minute,
+        socket_events=limits.socket_events_per_minute,
+        sockets_per_user=limits.sockets_per_user,
+        rooms_per_socket=limits.rooms_per_socket,
+    )
+
+
+def welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
+    limits = ServerLimits(
+        content_chars=config.messages.content_chars,
+        history_page=config.messages.history_page,
+        messages_per_minute=config.limits.user_messages_per_minute,
+        typing_per_minute=config.limits.user_typing_per_minute,
+        max_payload=config.server.max_payload_bytes,
+    )
+    return Welcome(epoch, limits, markup)

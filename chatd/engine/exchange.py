@@ -1,0 +1,136 @@
+"""How Engine.IO answers by HTTP: one request that gets one response, and refusals of handshakes.
+
+Owns statuses, content types and the headers of CORS. Knows no session. Source: Engine.IO 4, "HTTP
+long-polling"; the bodies of errors are the reference server's (docs/architecture, "What real peers
+send").
+"""
+
+from typing import Final
+
+from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
+from chatd.engineio import Refusal
+from chatd.net.http.connection import HttpConnection, response
+from chatd.net.http.reader import RequestHead
+
+PACKETS_TYPE: Final = b"text/plain; charset=UTF-8"
+OVERLOADED_BODY: Final = b'{"message":"The server is busy."}'
+PREFLIGHT: Final = (
+    b"Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE\r\n"
+    b"Vary: Access-Control-Request-Headers\r\n"
+)
+NO_STORE: Final = b"cache-control: no-store\r\n"
+
+
+def refused(refusal: Refusal) -> bytes:
+    """The reference server's answer to the handshake of a WebSocket: the bare sentence."""
+    return response(refusal.status, refusal.message.encode(), b"text/html")
+
+
+def overloaded(overload: Overload) -> bytes:
+    """503, and after how many seconds to come back."""
+    return response(503, OVERLOADED_BODY, b"application/json", _retry_after(overload))
+
+
+def _retry_after(overload: Overload) -> bytes:
+    return b"Retry-After: %d\r\n" % overload.retry_after_s
+
+
+GAVE_WAY: Final = overloaded(Overload("", RETRY_AFTER_CEILING_S))
+"""The answer to a connection that has to go before it has asked for anything."""
+
+
+class Exchange:
+    """One request of the polling transport. `headers` are those of CORS and of the opening.
+
+    A body that comes in chunks, or after a 100, is never dropped: until it was read the connection
+    ends with the answer.
+    """
+
+    __slots__ = ("_connection", "_has_body", "_headers", "_is_last", "head", "is_answered")
+
+    def __init__(self, connection: HttpConnection, head: RequestHead, headers: bytes) -> None:
+        self._connection = connection
+        self._headers = headers
+        self._is_last = not head.keeps_alive
+        self._has_body = False  # it was read to its end
+        self.head = head
+        self.is_answered = False
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether another request may follow the answer."""
+        can_drop = not (self.head.is_chunked or self.head.expects_continue)
+        return not self._is_last and (self._has_body or can_drop)
+
+    async def body(self, max_bytes: int, timeout_s: float) -> bytes | None:
+        """The body; None where the peer breaks off. Raises BadRequestError."""
+        body = await self._connection.body(self.head, max_bytes, timeout_s)
+        self._has_body = True
+        return body
+
+    async def ended(self, max_bytes: int, timeout_s: float) -> bool:
+        """Return when it is answered; where another request may follow, an unwanted body is dropped
+        first. False where the connection is over before."""
+        connection = self._connection
+        if connection.is_finished:
+            return False
+        if (
+            self.keeps_alive
+            and not self._has_body
+            and not await connection.skip_body(max_bytes, timeout_s)
+        ):
+            return False
+        return await connection.until(lambda: self.is_answered)
+
+    def payload(self, body: bytes) -> None:
+        """200, with packets."""
+        self._answer(200, body, PACKETS_TYPE, NO_STORE)
+
+    def accepted(self, *, is_last: bool = False) -> None:
+        """200, `ok`, to a POST. `is_last`: the connection serves no more requests, as its task goes
+        on with the packets."""
+        self._is_last = self._is_last or is_last
+        self._answer(200, b"ok", b"text/html", NO_STORE)
+
+    def refused(self, refusal: Refusal) -> None:
+        """An error of the reference server, as JSON."""
+        self._answer(refusal.status, refusal.body(), b"application/json")
+
+    def overloaded(self, overload: Overload) -> None:
+        """503, and after how many seconds to come back."""
+        self._answer(503, OVERLOADED_BODY, b"application/json", _retry_after(overload))
+
+    def preflight(self) -> None:
+        """204 to a request of CORS: any method, and the headers that were asked for."""
+        wanted = self.head.headers.get(b"access-control-request-headers")
+        allowed = b"" if wanted is None else b"Access-Control-Allow-Headers: %b\r\n" % wanted
+        self._answer(204, b"", b"text/plain", PREFLIGHT + allowed)
+
+    def failed(self, status: int = 400) -> None:
+        """A status without a body, as the last answer: the rest of the request is not read."""
+        self._is_last = True
+        self._answer(status, b"", b"text/plain")
+
+    def garbled(self) -> None:
+        """400, as the last answer: where the next request would begin is unknown."""
+        self._is_last = True
+        self.refused(Refusal.BAD_REQUEST)
+
+    def cut(self) -> None:
+        """End the connection without an answer."""
+        self.is_answered = True
+        self._connection.abort()
+
+    def _answer(self, status: int, body: bytes, content_type: bytes, headers: bytes = b"") -> None:
+        if self.is_answered:
+            return
+        self.is_answered = True
+        keep_alive = self.keeps_alive
+        data = response(status, body, content_type, headers + self._headers, keep_alive=keep_alive)
+        if self.head.method == "HEAD":
+            data = data[: len(data) - len(body)]
+        if keep_alive:
+            self._connection.write(data)
+            self._connection.go_on()
+        else:
+            self._connection.finish(data)

@@ -1,0 +1,44 @@
+"""What the public port answers by ordinary HTTP: health, the page, and the routes of the chat."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+import attrs
+
+from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_response
+from chatd.net.http.static import page_routes
+
+HEALTH_PATH: Final = "/api/websocket/health"
+
+
+@attrs.frozen
+class Health:
+    """How the server is. `uptime_s` is in seconds; only "ok" is answered with 200."""
+
+    status: Literal["ok", "draining", "degraded"]
+    connected_clients: int
+    uptime_s: float
+
+
+def public_app(
+    health: Callable[[], Health], *, routes: Mapping[str, HttpRoute] = MappingProxyType({})
+) -> HttpApp:
+    """The application. A path of `routes` that is in use already is a `ValueError`."""
+
+    async def answer_health(_request: Request) -> Response:
+        now = health()
+        return json_response(
+            200 if now.status == "ok" else 503,
+            {
+                "status": now.status,
+                "connectedClients": now.connected_clients,
+                "uptime": now.uptime_s,
+            },
+            ((b"cache-control", b"no-store"), (b"access-control-allow-origin", b"*")),
+        )
+
+    table = {HEALTH_PATH: HttpRoute(answer_health), **page_routes()}
+    if twice := table.keys() & routes.keys():
+        raise ValueError(f"routes given twice: {', '.join(sorted(twice))}")
+    return HttpApp({**table, **routes})

@@ -1,0 +1,151 @@
+"""One authenticated socket: who its user is, which rooms it may use and is in, what it is sent."""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+from chatd.auth import Grant, Identity
+from chatd.engine.outgoing import Outgoing
+from chatd.net.deadlines import TimerEntry
+from chatd.net.disconnects import DisconnectReason
+from chatd.service.rate_limits import Allowance
+from chatd.sockets.emitter import ack_packet
+from chatd.sockets.socket import Socket
+from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.codes import Refusal
+from chatd.wire.events import ErrorNotice, EventPayload, MessageError
+from chatd.wire.names import ClientEvent, PresenceStatus
+
+
+class TokenClock(Protocol):
+    """Watches the tokens of clients."""
+
+    def start(self, client: "Client", identity: Identity) -> None:
+        """The client has this token from now on."""
+        ...
+
+    def on_deadline(self, client: "Client", now_s: float) -> float:
+        """Announce that the token expires, or end the session; returns the next deadline."""
+        ...
+
+
+class Client:
+    """One authenticated socket. `__slots__`: there are as many as sockets.
+
+    `wanted` are the rooms that it is in or about to join; for each of them it holds the timeline.
+    None there says that it gets what is published, a number is the last seq that it has seen or is
+    catching up with. `declared` are the statuses that it declared by room, `missed` the rooms in
+    which presence and typing were dropped because it lagged, and whose typing that was; both are
+    None where there are none.
+    """
+
+    __slots__ = (
+        "_token_clock",
+        "allowance",
+        "deadline_entry",
+        "declared",
+        "expires_s",
+        "grants",
+        "identity",
+        "is_expiry_announced",
+        "missed",
+        "socket",
+        "user_id",
+        "wanted",
+    )
+
+    def __init__(
+        self,
+        socket: Socket,
+        identity: Identity,
+        grants: Mapping[str, Grant],
+        allowance: Allowance,
+        token_clock: TokenClock,
+    ) -> None:
+        self._token_clock = token_clock
+        self.socket = socket
+        self.identity = identity
+        self.user_id = identity.user_id
+        self.grants = grants
+        self.wanted: dict[str, int | None] = {}
+        self.declared: dict[str, PresenceStatus] | None = None
+        self.missed: dict[str, set[str]] | None = None
+        self.allowance = allowance
+        self.deadline_entry: TimerEntry | None = None
+        self.expires_s = math.inf  # on Trio's clock, with leeway
+        self.is_expiry_announced = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its session is over: nothing that is sent to it arrives."""
+        return self.socket.session.is_over
+
+    @property
+    def log_id(self) -> str:
+        """Its session as logs name it."""
+        return self.socket.session.log_id
+
+    @property
+    def address(self) -> str:
+        """Where its peer is."""
+        return self.socket.session.address
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether it is so far behind that presence and typing are dropped."""
+        return self.socket.session.is_lagging
+
+    async def drained(self) -> None:
+        """Return when the peer has received all that it was sent, or is gone."""
+        await self.socket.session.drained()
+
+    def send(self, payload: EventPayload) -> None:
+        """Send an event."""
+        self.socket.send(payload)
+
+    def acknowledge(self, ack_id: int | None, ack: AckPayload, *, is_page: bool = False) -> None:
+        """Answer an event, if it asked for an ack. A page does not count as backlog: the peer has
+        `drained` before it is sent."""
+        if ack_id is None:
+            return
+        packet = ack_packet(ack_id, ack)
+        if is_page:
+            self.socket.session.send_catch_up(packet)
+        else:
+            self.socket.session.send(packet)
+
+    def refuse(self, event: ClientEvent, ack_id: int | None, refusal: Refusal) -> None:
+        """Refuse an event other than `chat:message`, by its ack and as `chat:error`."""
+        if ack_id is not None:
+            self.socket.answer(ack_id, RefusedAck.of(refusal))
+        self.socket.send(ErrorNotice.of(event, refusal, refusal.connection_id))
+
+    def refuse_message(self, message_id: str | None, ack_id: int | None, refusal: Refusal) -> None:
+        """Refuse a `chat:message`, by its ack and as `chat:message:error`."""
+        if ack_id is not None:
+            self.socket.answer(ack_id, RefusedAck.of(refusal))
+        self.socket.send(MessageError.of(message_id, refusal))
+
+    def send_packet(self, outgoing: Outgoing) -> None:
+        """Send an encoded packet, which may be shared with other sockets."""
+        self.socket.session.send(outgoing)
+
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        """Send what does not count as backlog; only to a peer that has `drained`."""
+        self.socket.session.send_catch_up(outgoing)
+
+    def flush(self) -> None:
+        """Write at once what the peer is owed."""
+        self.socket.session.flush()
+
+    def end(self, reason: DisconnectReason) -> None:
+        """End its session, after all that is owed to the peer."""
+        self.socket.session.end(reason)
+
+    def on_deadline(self, now_s: float) -> float:
+        """Something is due for its token."""
+        try:
+            return self._token_clock.on_deadline(self, now_s)
+        except Exception as error:  # one client's fault must not stop everybody's deadlines
+            self.socket.session.fail(error)
+            return math.inf

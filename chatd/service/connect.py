@@ -1,0 +1,234 @@
+"""How a client comes in: who it is, `connection:status`, and the rooms that it joins first
+(docs/protocol, "Connecting").
+
+Synchronous as long as nothing has to be waited for, so that the answer to CONNECT and
+`connection:status` go out in one write.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from chatd.auth import Admitted, Authenticator, Credentials
+from chatd.chat.markup import Markup
+from chatd.engine.transport import Work
+from chatd.net.disconnects import DisconnectReason
+from chatd.observe import EventLog, SocketConnected, SocketReconnected
+from chatd.observe.clock import Clock
+from chatd.service.acks import echoed_id
+from chatd.service.client import Client
+from chatd.service.clients import Clients
+from chatd.service.events.token import TokenLife
+from chatd.service.membership import Standing
+from chatd.service.rate_limits import Allowance, RateLimits
+from chatd.service.rooms import NOTHING, Rooms, Since
+from chatd.service.timeline import Timelines
+from chatd.sockets.ports import NAMESPACE
+from chatd.sockets.socket import SocketIOConnection
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.connect import ConnectErrorData
+from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.encoder import plain
+from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
+from chatd.wire.names import ClientEvent
+
+REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
+NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
+
+
+@attrs.frozen
+class Welcome:
+    """What `connection:status` tells all clients alike."""
+
+    epoch: str
+    limits: ServerLimits
+    markup: Markup
+
+    def rendered(self, text: str | None) -> str | None:
+        """A name or a title as clients get it."""
+        return None if text is None else self.markup(text)
+
+
+@attrs.define(eq=False)
+class Connector:
+    """Admits clients, and greets them."""
+
+    _authenticator: Authenticator
+    _welcome: Welcome
+    _clients: Clients
+    _timelines: Timelines
+    _rooms: Rooms
+    _tokens: TokenLife
+    _limits: RateLimits
+    _clock: Clock
+    _event_log: EventLog
+
+    def connect(
+        self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
+    ) -> Work | None:
+        """Accept or refuse a CONNECT."""
+        if namespace != NAMESPACE:
+            self._refuse(connection, namespace, "Invalid namespace", None)
+            return None
+        credentials = _credentials(connection, auth)
+        admitted = self._authenticator.authenticate_now(credentials)
+        if admitted is None:
+            return self._connect_later(connection, credentials, auth or {})
+        client = self._admit(connection, auth or {}, admitted)
+        if client is None:
+            return None
+        standing = self._rooms.standing_now(client)
+        if standing is None or standing.is_overdue:
+            return self._greet_later(client, auth or {})
+        rooms, since = self._greet(client, auth or {}, standing)
+        return self._rooms.enter(client, rooms, None, since) if rooms else None
+
+    async def _connect_later(
+        self, connection: SocketIOConnection, credentials: Credentials, auth: dict[str, Any]
+    ) -> None:
+        admitted = await self._authenticator.authenticate(credentials)
+        if connection.session.is_over:
+            return
+        client = self._admit(connection, auth, admitted)
+        if client is not None:
+            await self._greet_later(client, auth)
+
+    async def _greet_later(self, client: Client, auth: dict[str, Any]) -> None:
+        standing = await self._rooms.trimmed_standing(client)
+        if client.is_gone:
+            return
+        rooms, since = self._greet(client, auth, standing)
+        if rooms:
+            await self._rooms.enter(client, rooms, None, since)
+
+    def _admit(
+        self, connection: SocketIOConnection, auth: dict[str, Any], admitted: Admitted | Refusal
+    ) -> Client | None:
+        """The client of an admitted peer; None where it is refused."""
+        if isinstance(admitted, Admitted):
+            user_id = admitted.identity.user_id
+            limited = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
+            if limited is not None:
+                sentence = "You have too many connections; close some first."
+                admitted = limited.refusal(user_id, self._event_log, sentence)
+        if isinstance(admitted, Refusal):
+            data = plain(ConnectErrorData.of(admitted))
+            self._refuse(connection, NAMESPACE, admitted.sentence, data)
+            return None
+        if "token" in auth:
+            connection.handshake = None  # nothing more is read of it; thousands would be kept
+        socket = connection.accept(NAMESPACE)
+        allowance = connection.state
+        if allowance is None:  # it outlives the socket: a new one gets no fresh allowance
+            allowance = connection.state = Allowance(self._limits.rates)
+        client = Client(socket, admitted.identity, admitted.grants, allowance, self._tokens)
+        socket.state = client
+        connection.session.identify(client.user_id)
+        self._clients.add(client)
+        self._tokens.start(client, admitted.identity)
+        return client
+
+    def _refuse(
+        self, connection: SocketIOConnection, namespace: str, message: str, data: Any
+    ) -> None:
+        connection.refuse(namespace, message, data)
+        if connection.refusals >= REFUSALS_MAX:
+            connection.session.end(DisconnectReason.FORCED_CLOSE)
+
+    def _greet(
+        self, client: Client, auth: dict[str, Any], standing: Standing
+    ) -> tuple[list[str], Since]:
+        """Send `connection:status`; returns the rooms to join, and what the client has of them."""
+        attempts = auth.get("reconnectAttempts")
+        attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
+        since = _since(auth)
+        is_resumed = isinstance(since, Since) and bool(since.seqs)
+        client.send(self._status(client, standing, attempts, is_resumed=is_resumed))
+        if isinstance(since, Refusal):
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
+            since = NOTHING
+        self._rooms.end_memberships(client, standing)
+        rooms = self._rooms_to_join(client, auth.get("connectionId"))
+        self._event_log.record(
+            SocketConnected(
+                client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
+            )
+        )
+        if attempts:
+            self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
+        return rooms, since
+
+    def _status(
+        self, client: Client, standing: Standing, attempts: int | None, *, is_resumed: bool
+    ) -> StatusConnected:
+        welcome, identity = self._welcome, client.identity
+        return StatusConnected(
+            user_id=identity.user_id,
+            server_time=self._clock.wall_ms(),
+            epoch=welcome.epoch,
+            expires_at=identity.expires_at_ms,
+            resumed=is_resumed,
+            rooms=[
+                RoomStanding(
+                    room,
+                    self._timelines.last_seq(room),
+                    standing.unread.get(room, 0),
+                    welcome.rendered(grant.title),
+                )
+                for room, grant in client.grants.items()
+            ],
+            limits=welcome.limits,
+            name=welcome.rendered(identity.name),
+            reconnect_attempts=attempts,
+        )
+
+    def _rooms_to_join(self, client: Client, named: object) -> list[str]:
+        """The permitted ones of the rooms that the handshake names, or where it names none (also by
+        an empty list) all that the directory gives.
+
+        Of those beyond the limit one is left, so that the client is refused one.
+        """
+        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
+        if named is None or named == []:
+            return list(client.grants)[:most]
+        if isinstance(named, str):
+            named = [named]
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            refusal = Refusal(Code.INVALID_PAYLOAD, path="connectionId")
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+            return []
+        for name in list(dict.fromkeys(named))[:NAMED_ROOMS_MAX]:
+            if name not in client.grants:
+                client.refuse(ClientEvent.CONNECTION_JOIN, None, forbidden(name))
+        return [name for name in dict.fromkeys(named) if name in client.grants][:most]
+
+
+def forbidden(room: str) -> Refusal:
+    """The refusal of a room that the client may not use."""
+    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=echoed_id(room))
+
+
+def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) -> Credentials:
+    session, handshake = connection.session, connection.handshake
+    if handshake is None:
+        return Credentials(session.address, session.log_id, auth)
+    return Credentials(
+        session.address, session.log_id, auth, handshake.authorization, handshake.query.parameters
+    )
+
+
+def _since(auth: Mapping[str, Any]) -> Since | Refusal:
+    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`; of a room
+    whose seq is null it says nothing."""
+    written, epoch = auth.get("since"), auth.get("epoch")
+    if written is None:
+        return NOTHING
+    if not isinstance(written, dict):
+        return Refusal(Code.INVALID_PAYLOAD, path="since")
+    seqs = {room: seq for room, seq in written.items() if seq is not None}
+    if not all(type(seq) is int and 0 <= seq <= SAFE_INTEGER for seq in seqs.values()):
+        return Refusal(Code.INVALID_PAYLOAD, path="since")
+    if epoch is not None and not isinstance(epoch, str):
+        return Refusal(Code.INVALID_PAYLOAD, path="epoch")
+    return Since(seqs, epoch)

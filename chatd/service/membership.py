@@ -1,0 +1,57 @@
+"""The port to what is known of a user's rooms: which they are, and what their queues hold."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from chatd.chat.message_machine import MessageMachine
+from chatd.chat.queue import Gap
+
+
+@attrs.frozen
+class Standing:
+    """A user's rooms at one moment: `unread` is how many messages the queue of each holds.
+
+    `is_overdue`: together the queues hold too many or too old messages.
+    """
+
+    unread: Mapping[str, int]
+    is_overdue: bool
+
+
+class Membership(Protocol):
+    """The rooms and queues of users. Times are in milliseconds."""
+
+    def standing_now(self, user_id: str, now_ms: int) -> Standing | None:
+        """As `standing`; None where it would have to wait, which it never has to for the user of a
+        connected client."""
+        ...
+
+    async def standing(self, user_id: str, now_ms: int) -> Standing:
+        """Where a user who connects stands."""
+        ...
+
+    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
+        """What the user's queues hold, by room, where it is too much or too old; else None."""
+        ...
+
+
+class MachineMembership:
+    """The memberships that the machine of the messages actor holds, as of its last batch."""
+
+    def __init__(self, machine: MessageMachine) -> None:
+        self._machine = machine
+
+    def standing_now(self, user_id: str, now_ms: int) -> Standing:
+        machine = self._machine
+        unread = {room: machine.unread(room, user_id) for room in machine.rooms_of(user_id)}
+        return Standing(unread, machine.needs_trim(user_id, now_ms))
+
+    async def standing(self, user_id: str, now_ms: int) -> Standing:
+        return self.standing_now(user_id, now_ms)
+
+    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
+        if self._machine.needs_trim(user_id, now_ms):
+            return self._machine.owed_to(user_id)
+        return None

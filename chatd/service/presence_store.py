@@ -1,0 +1,53 @@
+"""Presence and typing as rooms know them: the last change of each user that was sent to a room.
+
+A client that joins gets what is in here, and then what changes; an actor that is started again
+begins from it. Where several nodes serve a room, this is what they share.
+"""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class PresenceStore(Protocol[T]):
+    """A value for each user of a room, as it was last sent to the room."""
+
+    def rooms(self) -> Collection[str]:
+        """The rooms of which something is kept."""
+        ...
+
+    def room(self, connection_id: str) -> Mapping[str, T]:
+        """What is kept of a room, by user; it changes with the next `put` or `drop`."""
+        ...
+
+    def put(self, connection_id: str, user_id: str, value: T) -> None:
+        """The room gets this value of the user."""
+        ...
+
+    def drop(self, connection_id: str, user_id: str) -> None:
+        """The room learns that the user is there no more, or types no more."""
+        ...
+
+
+class LocalPresenceStore(Generic[T]):
+    """A `PresenceStore` in the memory of this node."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[str, T]] = {}
+
+    def rooms(self) -> Collection[str]:
+        return self._rooms.keys()
+
+    def room(self, connection_id: str) -> Mapping[str, T]:
+        return self._rooms.get(connection_id, MappingProxyType({}))
+
+    def put(self, connection_id: str, user_id: str, value: T) -> None:
+        self._rooms.setdefault(connection_id, {})[user_id] = value
+
+    def drop(self, connection_id: str, user_id: str) -> None:
+        room = self._rooms.get(connection_id, {})
+        room.pop(user_id, None)
+        if not room:
+            self._rooms.pop(connection_id, None)

@@ -1,0 +1,209 @@
+"""Clients in rooms: how they come in, and how they leave (docs/protocol, "Connecting").
+
+A client counts as in a room from the moment at which it asks for it, so that a leave that follows
+finds it there. A user's queue in a room fills while none of the user's sockets is there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import attrs
+
+from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
+from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
+from chatd.observe import EventLog
+from chatd.service.catch_up import CatchUp, Stand
+from chatd.service.client import Client
+from chatd.service.commands import Commands
+from chatd.service.membership import Membership, Standing
+from chatd.service.occupancy import Occupancy
+from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rate_limits import RateLimits
+from chatd.service.senders import TaskOrigin
+from chatd.service.timeline import Timelines
+from chatd.service.typing_roster import TypingRoster
+from chatd.sockets.ports import Adapter
+from chatd.store import MessageReader, StoreReadFailed
+from chatd.wire.acks import RoomAck
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.names import ClientEvent
+
+
+@attrs.frozen
+class Since:
+    """What a client has already: the last seq of each room, in the log of that epoch."""
+
+    seqs: Mapping[str, int] = MappingProxyType({})
+    epoch: str | None = None
+
+
+NOTHING = Since()
+
+
+@attrs.define(eq=False)
+class Rooms:
+    """Who is in which room. `age_ms` is the time by which messages in queues are too old."""
+
+    _commands: Commands
+    _timelines: Timelines
+    _adapter: Adapter
+    _occupancy: Occupancy
+    _catch_up: CatchUp
+    _rosters: Sequence[PresenceRoster | TypingRoster]
+    _membership: Membership
+    _messages: MessageReader
+    _limits: RateLimits
+    _event_log: EventLog
+    _age_ms: Callable[[], int] = attrs.field(kw_only=True)
+    _epoch: str = attrs.field(kw_only=True)
+
+    async def enter(
+        self,
+        client: Client,
+        rooms: Iterable[str],
+        ack_id: int | None = None,
+        since: Since = NOTHING,
+    ) -> Refusal | None:
+        """Let a client into permitted rooms, and return when it has caught up with them.
+
+        Its next event waits meanwhile, so that histories do not pile up for a peer that asks for
+        many of them and reads none. Each room is acknowledged or refused as `connection:join`; the
+        last refusal is returned.
+        """
+        await client.drained()
+        refusal, admitted = None, []
+        for room in rooms:
+            if client.is_gone:
+                return None  # nothing would take it out again
+            too_many = self._admit(client, room, ack_id)
+            if too_many is None:
+                admitted.append(room)
+            else:
+                refusal = too_many
+        if not admitted:
+            return refusal
+        await self.trim(client)
+        if client.is_gone:
+            return None  # it was taken out: a join behind that would be for good
+        origin = TaskOrigin(client)
+        await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted)))
+        joined = origin.joined
+        if joined is None:  # what it was in before, it is in still
+            if origin.refusal is not None:
+                client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, origin.refusal)
+            self.leave(client, [room for room in admitted if client.wanted.get(room) is not None])
+            return origin.refusal
+        for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
+            if client.wanted.get(room) is not None:
+                client.wanted[room] = last_seq
+        for room, stand in _stands(joined, since, self._epoch):
+            refusal = await self._bring_in(client, room, stand, ack_id) or refusal
+            client.flush()
+            if client.is_gone:
+                return None
+        return refusal
+
+    def _admit(self, client: Client, room: str, ack_id: int | None) -> Refusal | None:
+        """Count the client in, unless it is in too many rooms."""
+        if room in client.wanted:
+            return None
+        limited = self._limits.admit_room(client.user_id, len(client.wanted))
+        if limited is not None:
+            sentence = "You are in too many rooms; leave one first."
+            refusal = limited.refusal(client.user_id, self._event_log, sentence)
+            refusal = attrs.evolve(refusal, connection_id=room)
+            client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
+            return refusal
+        client.wanted[room] = self._timelines.last_seq(room)
+        self._timelines.hold(room)
+        self._occupancy.enter(room, client.user_id)
+        return None
+
+    async def trim(self, client: Client) -> None:
+        """Drop from the user's queues what is too much or too old, and return when it is done."""
+        now_ms = self._age_ms()
+        owed = await self._membership.overdue(client.user_id, now_ms)
+        if owed is None:
+            return
+        try:
+            cuts = await self._messages.newest_owed(owed, QUEUE_MAX, now_ms - QUEUE_MAX_MS)
+        except StoreReadFailed:
+            return  # more is owed for a while than has to be
+        kept = {room: (cut.first_seq, cut.since_ms) for room, cut in cuts.items()}
+        await self._commands.trim(client, kept)
+
+    async def _bring_in(
+        self, client: Client, room: str, stand: Stand, ack_id: int | None
+    ) -> Refusal | None:
+        try:
+            await self._catch_up.run(client, room, stand)
+        except StoreReadFailed:
+            self.leave(client, [room])
+            refusal = Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
+            client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
+            return refusal
+        client.acknowledge(ack_id, self.position(room))
+        if stand.fallen is not None:
+            await self._confirm_overflow(client, room, stand.fallen)
+        return None
+
+    async def _confirm_overflow(self, client: Client, room: str, fallen: tuple[int, int]) -> None:
+        """Record that the client knows what fell out of its queue, once the peer has received it:
+        otherwise the next connection gets it again."""
+        await client.drained()
+        if room in client.wanted and not client.is_gone:
+            self._commands.tell(OverflowTold(client.user_id, room, fallen))
+
+    def position(self, room: str) -> RoomAck:
+        """Where a room stands, for a client that may use it."""
+        return RoomAck(
+            connection_id=room, last_seq=self._timelines.last_seq(room), epoch=self._epoch
+        )
+
+    def leave(self, client: Client, rooms: Iterable[str]) -> None:
+        """Take the client out of those of these rooms in which it is; it may be gone."""
+        left: list[tuple[str, int]] = []
+        for room in [room for room in rooms if room in client.wanted]:
+            seen_seq = client.wanted.pop(room)
+            if seen_seq is None:
+                seen_seq = self._timelines.last_seq(room)
+            last_seen = self._occupancy.leave(room, client.user_id, seen_seq)
+            if last_seen is not None:
+                left.append((room, last_seen))
+            for roster in self._rosters:
+                roster.depart(client, room)
+            if client.declared is not None:
+                client.declared.pop(room, None)
+            self._adapter.leave(client.socket, room)
+            self._timelines.release(room)
+        if left:
+            self._commands.tell(LeaveRooms(client.user_id, tuple(left)))
+
+    def standing_now(self, client: Client) -> Standing | None:
+        """Where the user of a client stands; None where that has to be awaited."""
+        return self._membership.standing_now(client.user_id, self._age_ms())
+
+    async def trimmed_standing(self, client: Client) -> Standing:
+        """The same once nothing in the queues is too much or too old."""
+        await self.trim(client)
+        return await self._membership.standing(client.user_id, self._age_ms())
+
+    def end_memberships(self, client: Client, standing: Standing) -> None:
+        """End the user's memberships of rooms that the directory does not give any more."""
+        user_id, there = client.user_id, self._occupancy.pairs()
+        ended = tuple(
+            room
+            for room in standing.unread
+            if room not in client.grants and (room, user_id) not in there
+        )
+        if ended:
+            self._commands.tell(RemoveMember(user_id, ended))
+
+
+def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:
+    """Each room that was joined, and where the client stands in it."""
+    is_other_log = since.epoch not in (None, epoch)
+    for room, owed, fallen in zip(
+        joined.command.connection_ids, joined.owed, joined.fallen, strict=True
+    ):
+        yield room, Stand(since.seqs.get(room), is_other_log, owed, fallen)

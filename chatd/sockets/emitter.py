@@ -1,0 +1,63 @@
+"""From events and acks to packets of Engine.IO; nothing else writes its digit for a message.
+
+The chat's own payloads go to the main namespace, where the chat lives. A packet is encoded once for
+all sockets that get it; the head of an event is made once for all events of its name.
+"""
+
+from typing import Any
+
+from chatd.engine.outgoing import Outgoing
+from chatd.socketio import Ack, Encoded, Event, ack_text, dumps_plain, encode, event_text
+from chatd.wire import encoder
+from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.events import EventPayload
+from chatd.wire.names import ServerEvent
+
+_MESSAGE = b"4"  # Engine.IO 4, "Packet types": message
+_HEADS = {event: _MESSAGE + event_text(event.value, b"")[:-1] for event in ServerEvent}
+_ACK_HEAD = _MESSAGE + ack_text(0, b"")[:-1]  # without its id
+
+
+def packet(encoded: Encoded) -> Outgoing:
+    """A Socket.IO packet as Engine.IO sends it."""
+    return Outgoing(_MESSAGE + encoded.text, encoded.attachments)
+
+
+def event_packet(payload: EventPayload) -> Outgoing:
+    """An event of the chat."""
+    return rendered_packet(payload.event, encoder.encode(payload))
+
+
+def rendered_packet(event: ServerEvent, payload_json: bytes) -> Outgoing:
+    """An event of the chat whose payload is JSON already.
+
+    >>> rendered_packet(ServerEvent.AUTH_EXPIRING, b'{"expiresAt":1}').text
+    b'42["auth:expiring",{"expiresAt":1}]'
+    """
+    return Outgoing(b"%b%b]" % (_HEADS[event], payload_json))
+
+
+def ack_packet(ack_id: int, ack: AckPayload | RefusedAck) -> Outgoing:
+    """The chat's answer to an event."""
+    return Outgoing(b"%b%d[%b]" % (_ACK_HEAD, ack_id, encoder.encode(ack)))
+
+
+def repeating_packets(ack_id: int, payload: EventPayload) -> tuple[Outgoing, Outgoing]:
+    """An event of the chat, and the ack that says the same, with `ok` in front; the payload is
+    encoded once."""
+    said = encoder.encode(payload)
+    ack = b'%b%d[{"ok":true,%b]' % (_ACK_HEAD, ack_id, said[1:])
+    return rendered_packet(payload.event, said), Outgoing(ack)
+
+
+def free_event_packet(namespace: str, args: list[Any], ack_id: int | None = None) -> Outgoing:
+    """An event of any name, which is `args[0]`. `bytes` in the arguments travel as such."""
+    return packet(encode(Event(namespace, args, ack_id)))
+
+
+def free_ack_packet(ack_id: int, args: tuple[Any, ...], namespace: str) -> Outgoing:
+    """The answer to an event, with any arguments."""
+    try:
+        return Outgoing(_MESSAGE + ack_text(ack_id, dumps_plain(args), namespace))
+    except TypeError:  # there are bytes in it
+        return packet(encode(Ack(namespace, ack_id, list(args))))

@@ -1,0 +1,109 @@
+"""What the server answers to events that ask for an ack: one class for each shape.
+
+An ack says `ok`: true, with what came of the event; or false, with the error. The fields are those
+of `wire.events`, and are written in the same way.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import orjson
+
+from chatd.socketio.static import statically_frozen
+from chatd.wire.codes import Refusal
+from chatd.wire.events import (
+    ErrorDetails,
+    Payload,
+    PublishedMessage,
+    RoomHistory,
+    SentMessage,
+)
+from chatd.wire.fields import Note
+from chatd.wire.names import AnswerOutcome, PresenceStatus
+
+
+@statically_frozen(kw_only=True)
+class AckPayload(Payload):
+    """The event was carried out."""
+
+    ok: Annotated[Literal[True], Note("The event was carried out.")] = True
+
+
+@statically_frozen(kw_only=True)
+class MessageAck(AckPayload):
+    """To `chat:message`: what `chat:message:sent` says."""
+
+    sent: Annotated[SentMessage, Note("The message.", is_flattened=True)]
+
+
+@statically_frozen(kw_only=True)
+class PresenceAck(AckPayload):
+    """To `presence:update`."""
+
+    status: Annotated[PresenceStatus, Note("The status that counts for the user now.")]
+
+
+@statically_frozen(kw_only=True)
+class RoomAck(AckPayload):
+    """To `connection:join` and `connection:leave`. A client that leaves a room which it may not
+    use does not learn where the room stands."""
+
+    connection_id: Annotated[str | None, Note("The room, where its name is an id.")] = None
+    last_seq: Annotated[int | None, Note("The newest seq of the room.")] = None
+    epoch: Annotated[str | None, Note("The name of the log that the seq is from.")] = None
+
+
+@statically_frozen(kw_only=True)
+class HistoryAck(AckPayload):
+    """To `chat:history:get`: what `chat:history` says."""
+
+    history: Annotated[RoomHistory, Note("The page.", is_flattened=True)]
+
+
+@statically_frozen
+class FoundMessage(Payload):
+    """A message that was found."""
+
+    message: Annotated[orjson.Fragment, Note("The message.", rendered=PublishedMessage)]
+    snippet: Annotated[str, Note("The text around the first match, with markup neutralised.")]
+    highlights: Annotated[
+        Sequence[tuple[int, int]],
+        Note("Where in the snippet matches begin, and where they end.", unit="code points"),
+    ]
+
+
+@statically_frozen(kw_only=True)
+class SearchAck(AckPayload):
+    """To `chat:search`."""
+
+    hits: Annotated[Sequence[FoundMessage], Note("What was found, best first.")]
+    cursor: Annotated[str | None, Note("Asks for the next page; absent on the last one.")] = None
+
+
+@statically_frozen(kw_only=True)
+class CancelAck(AckPayload):
+    """To `answer:cancel`: the answer has ended."""
+
+    state: Annotated[AnswerOutcome, Note("How it has ended.")]
+    confirmed: Annotated[
+        bool | None, Note("Whether the database says that nothing of it runs on.")
+    ] = None
+
+
+@statically_frozen(kw_only=True)
+class TokenAck(AckPayload):
+    """To `auth:refresh`."""
+
+    expires_at: Annotated[int, Note("When the new token runs out.", unit="ms since 1970")]
+
+
+@statically_frozen(kw_only=True)
+class RefusedAck(Payload):
+    """The event was refused."""
+
+    ok: Annotated[Literal[False], Note("The event was not carried out.")] = False
+    error: Annotated[ErrorDetails, Note("Why.")]
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "RefusedAck":
+        return cls(error=ErrorDetails.of(refusal))

@@ -1,0 +1,124 @@
+"""The tables of the documents say what the code says."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
+from chatd.answers.sql.questions import COMMANDS
+from chatd.auth import FailureBackoff
+from chatd.auth.directories import CLAIMED_ROOMS
+from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
+from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
+from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
+from chatd.cli.docs import documents
+from chatd.config.sections import Config, keys_of, sections
+from chatd.observe import events
+from chatd.observe.metrics import COUNTED
+from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
+from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
+from chatd.service.events.acks import RECEIPTS_PER_ACK
+from chatd.service.events.search import HITS_MAX
+from chatd.store.search import SEARCH_S
+from chatd.wire.payloads import TABLES_MAX
+from tests.cli import field_tables
+
+FIXED: Mapping[str, float] = {
+    "code points of white space around a message": PADDING_CHARS_MAX,
+    "bytes of a context, as JSON": CONTEXT_BYTES_MAX,
+    "entries of `context.tables`": TABLES_MAX,
+    "code points of a search": QUERY_CHARS_MAX,
+    "words and phrases of a search": TERMS_MAX,
+    "hits of a page (`limit`)": HITS_MAX,
+    "searches of a user that wait": WAITING_MAX,
+    "seconds that a search waits for its turn": WAIT_S,
+    "seconds that a search takes": SEARCH_S,
+    "messages that one `chat:ack` is the first to acknowledge": RECEIPTS_PER_ACK,
+    "messages owed to a user, all rooms together": QUEUE_MAX,
+    "days that a message is owed": QUEUE_MAX_MS / 86_400_000,
+    "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,
+    "rooms in the list of a token": CLAIMED_ROOMS,
+    "refused CONNECTs of a session": REFUSALS_MAX,
+    "bad tokens of an address that are free": FailureBackoff().free_failures,
+    "seconds that a download ticket is good": TICKET_S,
+    "download tickets of a user": TICKETS_PER_USER,
+}
+"""The limits without a key in the configuration, by what the table calls them."""
+
+
+def _section(topic: str, heading: str) -> str:
+    """The text of a section of a document, without its heading."""
+    text = documents()[topic]
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert found is not None
+    return found[1]
+
+
+def _rows(text: str, first_column: str) -> list[list[str]]:
+    """The rows of the table whose first column has this title."""
+    table = re.search(rf"^\| {re.escape(first_column)} \|.*\n\|[-|]+\|\n((?:\|.*\n)*)", text, re.M)
+    assert table is not None
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.15g}"
+
+
+def test_the_protocol_is_that_of_the_catalogue() -> None:
+    """`python -m tests.cli.field_tables` writes them anew."""
+    text = field_tables.DOCUMENT.read_text("utf-8")
+    assert text == field_tables.rewritten(text)
+
+
+def test_the_limits_are_those_in_force() -> None:
+    defaults = Config()
+    rows = _rows(_section("protocol", "Limits"), "what")
+    fixed = {}
+    for what, key, default, _ in rows:
+        if key:
+            section, name = key.strip("`").split(".")
+            assert (key, default) == (key, _number(getattr(getattr(defaults, section), name)))
+        else:
+            fixed[what] = default
+    assert fixed == {what: _number(value) for what, value in FIXED.items()}
+    told = {key.strip("`") for _, key, *_ in rows}
+    assert {f"limits.{name}" for name in keys_of(sections()["limits"])} <= told
+
+
+def test_the_commands_are_those_that_are_understood() -> None:
+    shown = {
+        row[0].strip("`").removeprefix("/").split()[0]: row
+        for row in _rows(_section("answers", "Questions"), "command")
+    }
+    assert shown.keys() == COMMANDS.keys()
+    for name, command in COMMANDS.items():
+        assert shown[name][0] == f"`/{' '.join(filter(None, (name, command.argument)))}`"
+
+
+def _events() -> list[Any]:
+    """The classes of the events that the log writes."""
+    return [cls for _, cls in inspect.getmembers(events, attrs.has) if hasattr(cls, "event_name")]
+
+
+def test_the_events_of_the_log_are_those_that_it_writes() -> None:
+    shown = {row[0]: row[1:3] for row in _rows(_section("operations", "Events"), "event")}
+    assert shown == {
+        f"`{cls.event_name}`": [
+            cls.level.name.lower(),
+            ", ".join(f"`{field.name}`" for field in attrs.fields(cls)),
+        ]
+        for cls in _events()
+    }
+
+
+def test_counters_are_told_with_their_labels() -> None:
+    shown = {row[0]: row[1] for row in _rows(_section("operations", "Metrics"), "metric")}
+    counters = {
+        f"`chatd_{counted.name}_total`": ", ".join(f"`{label}`" for label in counted.labels)
+        for counted in COUNTED.values()
+    }
+    assert counters == {name: shown.get(name) for name in counters}

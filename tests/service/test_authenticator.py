@@ -1,0 +1,65 @@
+"""A directory that has to wait: CONNECT and a renewal wait for it, and nothing else does."""
+
+from collections.abc import Mapping
+
+import pytest
+import trio
+
+from chatd.auth import ClaimDirectory, DirectoryFailed, Grant, Identity
+from chatd.net.disconnects import DisconnectReason
+from tests.service.chats import Chat, connected, refused, token
+
+
+class RemoteDirectory:
+    """Takes the place of the directory of claims, and answers when it is told to."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.asked, self.may_answer, self.fails = trio.Event(), trio.Event(), False
+        patch.setattr(ClaimDirectory, "grants_now", lambda *_: None)
+        patch.setattr(ClaimDirectory, "grants", lambda _, identity: self.grants(identity))
+
+    async def grants(self, identity: Identity) -> Mapping[str, Grant]:
+        self.asked.set()
+        await self.may_answer.wait()
+        if self.fails:
+            raise DirectoryFailed("The directory does not answer.")
+        return {room: Grant(room, None) for room in identity.claims["connections"]}
+
+
+async def test_a_socket_comes_in_when_the_directory_has_answered(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = RemoteDirectory(monkeypatch)
+    ada = await chat.connect({"token": token()})
+    await directory.asked.wait()
+    directory.may_answer.set()
+    await connected(ada)
+    assert (await ada.expect("connection:status"))["userId"] == "ada"
+    await ada.expect("chat:history")
+    assert (await ada.call("auth:refresh", {"token": token("ada", ["sales", "hr"])}))["ok"]
+    assert (await ada.call("connection:join", {"connectionId": "hr"}))["ok"]
+
+
+async def test_a_directory_that_fails_lets_nobody_in(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await chat.enter()
+    directory = RemoteDirectory(monkeypatch)
+    directory.fails = True
+    directory.may_answer.set()
+    grace = await chat.connect({"token": token("grace")})
+    assert (await refused(grace))["data"]["code"] == "internal"
+    assert (await ada.call("auth:refresh", {"token": token()}))["error"]["code"] == "internal"
+
+
+async def test_a_session_that_ends_meanwhile_does_not_come_in(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = RemoteDirectory(monkeypatch)
+    ada = chat.attach()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ada.say, '40{"token":"' + token() + '"}')
+        await directory.asked.wait()
+        ada.session.lost(DisconnectReason.TRANSPORT_CLOSE)
+        directory.may_answer.set()
+    assert chat.parts.clients.count == 0

@@ -1,0 +1,162 @@
+"""What every event goes through: in which order it is refused, and what its answers look like."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from chatd.net.disconnects import DisconnectReason
+from chatd.service.dispatch import AnsweredLater
+from chatd.service.membership import MachineMembership
+from chatd.wire.acks import AckPayload
+from chatd.wire.names import ClientEvent
+from tests.service.chats import ROOM, Chat, MemoryPeer, message, open_chat, token
+
+STRANGE = "another room"
+NO_ID = "no id"
+FULL = {"rooms_per_socket": 1}
+
+# The event, its payload, the code, and the room that `chat:error` names. Each payload is wrong in
+# more than one way: the first thing that is wrong is what the client hears of.
+REFUSED: list[tuple[str, object, str, str | None]] = [
+    ("chat:message", {"messageId": NO_ID, "content": ""}, "invalid_payload", None),
+    ("chat:message", message("", room=STRANGE, message_id=NO_ID), "invalid_message_id", None),
+    ("chat:message", message("", room=STRANGE), "content_empty", None),
+    (
+        "chat:message",
+        message(room=STRANGE, context={"schema": "x" * 20_000}),
+        "invalid_payload",
+        None,
+    ),
+    ("chat:message", message(room=STRANGE, threadId=NO_ID), "forbidden_room", None),
+    ("chat:message", message(room="stock", threadId=NO_ID), "unknown_thread", None),
+    ("chat:message", message(room="stock"), "rate_limited", None),
+    ("chat:ack", {"messageId": 1}, "invalid_payload", None),
+    ("chat:ack", {"messageId": NO_ID}, "invalid_message_id", None),
+    ("chat:ack", {"messageId": message()["messageId"]}, "not_found", None),
+    ("connection:join", {"connectionId": STRANGE, "since": "x"}, "invalid_payload", None),
+    ("connection:join", {"connectionId": STRANGE, "since": -1}, "invalid_payload", None),
+    ("connection:join", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("connection:join", {"connectionId": "\n"}, "forbidden_room", None),
+    ("connection:join", {"connectionId": "stock"}, "rate_limited", "stock"),
+    ("connection:leave", {}, "invalid_payload", None),
+    (
+        "chat:history:get",
+        {"connectionId": STRANGE, "limit": "x"},
+        "invalid_payload",
+        STRANGE,
+    ),
+    (
+        "chat:history:get",
+        {"connectionId": STRANGE, "before": -1, "threadId": NO_ID},
+        "invalid_payload",
+        STRANGE,
+    ),
+    ("chat:history:get", {"connectionId": STRANGE, "threadId": NO_ID}, "unknown_thread", STRANGE),
+    ("chat:history:get", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:history:get", {"connectionId": "stock"}, "rate_limited", "stock"),
+    (
+        "chat:history:get",
+        {"connectionId": ROOM, "threadId": message()["messageId"]},
+        "unknown_thread",
+        ROOM,
+    ),
+    ("chat:search", {"connectionId": STRANGE, "query": 1}, "invalid_payload", STRANGE),
+    ("chat:search", {"connectionId": STRANGE, "query": "", "limit": 0}, "invalid_payload", STRANGE),
+    ("chat:search", {"connectionId": STRANGE, "query": ""}, "forbidden_room", STRANGE),
+    ("chat:search", {"connectionId": "stock", "query": "", "cursor": "x"}, "invalid_query", None),
+    ("chat:search", {"connectionId": "stock", "query": "x", "cursor": "x"}, "invalid_query", None),
+    ("chat:search", {"connectionId": "stock", "query": "x"}, "rate_limited", "stock"),
+    ("answer:cancel", {}, "invalid_payload", None),
+    ("answer:cancel", {"messageId": NO_ID}, "invalid_message_id", None),
+    ("answer:cancel", {"messageId": message()["messageId"]}, "not_found", None),
+    ("chat:typing:start", {}, "invalid_payload", None),
+    ("chat:typing:start", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:typing:start", {"connectionId": "stock"}, "rate_limited", "stock"),
+    ("chat:typing:stop", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:typing:stop", {"connectionId": "stock"}, "rate_limited", "stock"),
+    ("presence:update", {"connectionId": STRANGE, "status": "x"}, "invalid_payload", None),
+    ("presence:update", {"connectionId": STRANGE, "status": "away"}, "forbidden_room", STRANGE),
+    ("presence:update", {"connectionId": "stock", "status": "away"}, "rate_limited", "stock"),
+    ("auth:refresh", {}, "invalid_payload", None),
+    ("auth:refresh", {"token": token("bob")}, "token_invalid", None),
+]
+
+
+async def enter(chat: Chat) -> MemoryPeer:
+    """A peer that is in one room, and may use another one."""
+    ada = chat.attach()
+    auth = {"token": token("ada", [ROOM, "stock"], ttl_s=100_000), "connectionId": ROOM}
+    await ada.say("40" + orjson.dumps(auth).decode())
+    ada.take()
+    return ada
+
+
+async def test_the_first_thing_that_is_wrong_refuses_an_event_by_ack_and_event(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path, limits=FULL) as chat:
+        ada = await enter(chat)
+        for name, payload, code, room in REFUSED:
+            await ada.say("427" + orjson.dumps([name, payload]).decode())
+            texts = [text for text in ada.take() if text[:2] in ("42", "43")]
+            [ack] = [orjson.loads(text[3:])[0] for text in texts if text.startswith("437")]
+            events = [orjson.loads(text[2:]) for text in texts if text.startswith("42")]
+            assert (ack["ok"], ack["error"]["code"]) == (False, code), (name, payload, ack)
+            told, error = events[-1]
+            assert told == ("chat:message:error" if name == "chat:message" else "chat:error")
+            assert (error["code"], error.get("connectionId")) == (code, room), (name, payload)
+            assert told == "chat:message:error" or error["event"] == name
+
+
+async def test_an_event_without_a_payload_or_an_ack_is_refused_by_its_event_alone(
+    chat: Chat,
+) -> None:
+    ada = await enter(chat)
+    for name in sorted({name for name, *_ in REFUSED}):
+        await ada.say(f'42["{name}"]')
+        [(told, error)] = ada.take_events()
+        assert error["code"] == "invalid_payload"
+        assert told == ("chat:message:error" if name == "chat:message" else "chat:error")
+
+
+def test_the_table_has_every_event_of_clients() -> None:
+    assert {name for name, *_ in REFUSED} == set(ClientEvent)
+
+
+async def test_closing_what_is_answered_later_closes_the_coroutine_in_it() -> None:
+    began, answers = [], []
+
+    async def handle() -> AckPayload:
+        began.append(True)
+        return AckPayload()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AnsweredLater(handle(), answers.append).close()
+    assert (began, answers) == ([], [])
+    await AnsweredLater(handle(), answers.append)
+    assert (began, answers) == ([True], [AckPayload()])
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_a_membership_that_has_to_wait_is_awaited_before_the_client_is_greeted(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, is_gone: bool
+) -> None:
+    standing_now = MachineMembership.standing_now
+    asked: list[str] = []
+
+    async def standing(self: MachineMembership, user_id: str, now_ms: int) -> Any:
+        asked.append(user_id)
+        if is_gone:
+            [client] = chat.parts.clients.of(user_id)
+            client.end(DisconnectReason.FORCED_CLOSE)
+        return standing_now(self, user_id, now_ms)
+
+    monkeypatch.setattr(MachineMembership, "standing_now", lambda *_: None)
+    monkeypatch.setattr(MachineMembership, "standing", standing)
+    ada = await chat.attach_and_enter(token("ada"))
+    assert asked == ["ada"]
+    assert [name for name, _ in ada.take_events()][:1] == ([] if is_gone else ["connection:status"])
