@@ -197,13 +197,13 @@ class Listener:
             caller.session = session
             transport = session.transport
             assert isinstance(transport, WebSocketTransport)
-            transport.begin(switching + encode_text(engine.opening(session)))
+            transport.write(switching + encode_text(engine.opening(session)))
             return partial(transport.run, connection.rest)
         session = engine.sessions.by_sid[query.sid]
         carrier = session.transport
         if isinstance(carrier, PollingTransport):
             transport = make_transport(session, carrier)
-            transport.begin(switching)
+            transport.write(switching)
             if carrier.attach(transport, session.settings.upgrade_timeout_s):
                 return partial(transport.run, connection.rest)
             switching = b""

@@ -20,7 +20,7 @@ from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import PACKETS_PER_TURN
-from chatd.engine.transport import Transport, Work
+from chatd.engine.transport import Transport
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio import (
     MAX_PACKETS_PER_RESPONSE,
@@ -169,7 +169,7 @@ class PollingTransport:
                 work = session.receive_packet(packet)
                 if work is not None:
                     self._answer_post(exchange)
-                    await self._await(work)
+                    await session.perform(work)
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
@@ -178,16 +178,6 @@ class PollingTransport:
             session.fail(error)
             return False
         return session.reason is not DisconnectReason.PARSE_ERROR
-
-    async def _await(self, work: Work) -> None:
-        session = self._session
-        session.awaiting = True
-        try:
-            await work
-        except Exception as error:
-            session.fail(error)
-        finally:
-            session.awaiting = False
 
     def lost(self, exchange: Exchange) -> None:
         """The connection of a request that was not answered is gone: so is the session."""
@@ -295,7 +285,7 @@ class PollingTransport:
             match action:
                 case UpgradeAction.SEND_PONG_PROBE:
                     if self._probe is not None:
-                        self._probe.send_now(PROBE_ANSWER)
+                        self._probe.write(PROBE_ANSWER.frame)
                 case UpgradeAction.RELEASE_POLL_WITH_NOOP:
                     self._answer(NOOP)
                 case UpgradeAction.REFUSE_POLL:

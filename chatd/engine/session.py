@@ -162,11 +162,15 @@ class Session:
     def receive(self, message: str | bytes) -> Work | None:
         """A message of a WebSocket; returns work to await before the next one."""
         try:
-            if type(message) is str and message[:1] != "4":
-                return self._receive_packet(decode_text(message))
+            if type(message) is str:
+                if message[:1] != "4":
+                    return self._receive_packet(decode_text(message))
+                carried: str | bytes = message[1:]
+            else:
+                carried = message
             if self.turn is not None and self.turn.locked():
                 return self._receive_in_turn(self.turn, message)
-            return self.upper.receive(message[1:] if type(message) is str else message)
+            return self.upper.receive(carried)
         except Exception as error:
             self.fail(error)
         return None
@@ -186,6 +190,16 @@ class Session:
         work = self.receive(message)
         if work is not None:
             await work
+
+    async def perform(self, work: Work) -> None:
+        """Await what a packet asked for; the task that owns the input calls this."""
+        self.awaiting = True
+        try:
+            await work
+        except Exception as error:
+            self.fail(error)
+        finally:
+            self.awaiting = False
 
     def _receive_packet(self, packet: Packet) -> Work | None:
         """By the table of Engine.IO 4: a message goes up, a pong re-arms the heartbeat, a close
@@ -216,7 +230,7 @@ class Session:
     def idle(self) -> Work | None:
         """Count a packet that leads nowhere; returns a wait where there were too many of them."""
         wait_s = self.spend_idle()
-        return _pause(wait_s) if wait_s > 0.0 else None
+        return None if wait_s <= 0.0 else trio.sleep(wait_s)  # noqa: ASYNC105 - the reader awaits
 
     def spend_idle(self) -> float:
         """As `idle`, for a caller that waits these seconds itself. Far too many end the session."""
@@ -355,7 +369,3 @@ class Session:
             )
         )
         return True
-
-
-async def _pause(wait_s: float) -> None:
-    await trio.sleep(wait_s)

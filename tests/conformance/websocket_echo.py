@@ -56,7 +56,7 @@ class EchoConnection:
             while True:
                 if data:
                     self._feed(data)
-                await self._writer.backlog.drained()
+                await self._writer.drained()
                 await self._watch.readable()
                 try:
                     data = self._sock.recv(READ_BYTES)

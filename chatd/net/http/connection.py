@@ -231,7 +231,7 @@ class HttpConnection:
 
     async def drained(self) -> None:
         """Return when the peer has taken every response."""
-        await self._writer.backlog.drained()
+        await self._writer.drained()
 
     async def hang_up(self) -> None:
         """Read and drop what still comes after the last response, until the peer hangs up too.
