@@ -28,8 +28,7 @@ from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import Health, public_app
 from chatd.net.poller import make_poller
 from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.ports import Application
-from chatd.sockets.socket import SocketIOConnection
+from chatd.sockets.connection import Application, SocketIOConnection
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted

@@ -12,7 +12,8 @@ from chatd.engineio import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.socketio import Event
 from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.socket import Socket
 from tests.conformance.host import run_from_command_line
 
 
