@@ -8,7 +8,7 @@ send").
 from typing import Final
 
 from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
-from chatd.engineio import Refusal
+from chatd.engineio.handshake import Refusal
 from chatd.net.http.connection import HttpConnection, response
 from chatd.net.http.reader import RequestHead
 

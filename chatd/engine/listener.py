@@ -20,7 +20,7 @@ from chatd.engine.exchange import GAVE_WAY, Exchange, overloaded, refused
 from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Session
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.acceptor import Acceptor
 from chatd.net.addresses import peer_address
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
@@ -28,7 +28,7 @@ from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import Poller, Watch
 from chatd.observe import EventLog, LimitHit
-from chatd.websocket import encode_close, encode_text
+from chatd.websocket.frames import encode_close, encode_text
 
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
 

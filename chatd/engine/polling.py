@@ -14,7 +14,6 @@ import math
 
 import trio
 
-from chatd import engineio
 from chatd.engine.exchange import Exchange
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
@@ -22,17 +21,10 @@ from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import PACKETS_PER_TURN
 from chatd.engine.transport import Transport
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import (
-    MAX_PACKETS_PER_RESPONSE,
-    Refusal,
-    Upgrade,
-    UpgradeAction,
-    UpgradeInput,
-    classify,
-    decode_payload,
-    decode_text,
-    encode_payload,
-)
+from chatd.engineio.handshake import Refusal
+from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.payload import MAX_PACKETS_PER_RESPONSE, decode_payload, encode_payload
+from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, classify
 from chatd.net.backlog import Backlog
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
@@ -174,7 +166,7 @@ class PollingTransport:
                     break
                 if count % PACKETS_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-        except engineio.ProtocolError as error:
+        except ProtocolError as error:
             session.fail(error)
             return False
         return session.reason is not DisconnectReason.PARSE_ERROR
@@ -264,7 +256,7 @@ class PollingTransport:
             return
         happened = UpgradeInput.OTHER_RECEIVED
         if isinstance(message, str):
-            with contextlib.suppress(engineio.ProtocolError):
+            with contextlib.suppress(ProtocolError):
                 happened = classify(decode_text(message))
         self._act(happened)
 

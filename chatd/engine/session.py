@@ -14,25 +14,18 @@ from typing import Protocol
 import attrs
 import trio
 
-from chatd import engineio, socketio
 from chatd.engine.admission import Admission
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.throttle import IDLE_WAITS_MAX, Throttle
 from chatd.engine.transport import Transport, Work
-from chatd.engineio import (
-    POLLING,
-    Heartbeat,
-    HeartbeatAction,
-    HeartbeatSettings,
-    Packet,
-    PacketType,
-    Query,
-    decode_text,
-)
+from chatd.engineio.handshake import POLLING, Query
+from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
+from chatd.engineio.packet import Packet, PacketType, ProtocolError, decode_text
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClosed
+from chatd.socketio.packet import ProtocolError as SocketIOError
 
 PING = Outgoing(b"2")
 LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
@@ -222,7 +215,7 @@ class Session:
                     self.pending.clear()
                     self.transport.peer_closed()
             case PacketType.PING:
-                raise engineio.ProtocolError("A client must not send a packet of type PING.")
+                raise ProtocolError("A client must not send a packet of type PING.")
             case PacketType.OPEN | PacketType.UPGRADE | PacketType.NOOP:
                 pass
         return self.idle()
@@ -331,16 +324,13 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """End this session, and no other: the peer broke a protocol, or this side is at fault."""
-        match error:
-            case engineio.ProtocolError():
-                self.report_violation("engineio", error)
-            case socketio.ProtocolError():
-                self.report_violation("socketio", error)
-            case _:
-                self._host.event_log.record(InternalError.of("session.receive", error))
-                self.end(DisconnectReason.INTERNAL_ERROR)
-                return
-        self.end(DisconnectReason.PARSE_ERROR)
+        if isinstance(error, ProtocolError | SocketIOError):
+            layer = "engineio" if isinstance(error, ProtocolError) else "socketio"
+            self.report_violation(layer, error)
+            self.end(DisconnectReason.PARSE_ERROR)
+        else:
+            self._host.event_log.record(InternalError.of("session.receive", error))
+            self.end(DisconnectReason.INTERNAL_ERROR)
 
     def report_violation(self, layer: str, error: Exception) -> None:
         """Log that the peer broke a protocol."""

@@ -23,15 +23,8 @@ from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.poller import Watch
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
-    Close,
-    Decoder,
-    Fragments,
-    Ping,
-    ProtocolError,
-    encode_close,
-    encode_pong,
-)
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import Close, Fragments, Ping, ProtocolError, encode_close, encode_pong
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
 

@@ -41,7 +41,7 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.rate_limits import Limited, RateLimits
 from chatd.service.rooms import Rooms
-from chatd.socketio import Event
+from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.socket import Socket
 from chatd.wire.codes import Refusal

@@ -36,7 +36,6 @@ _ACK: Final = PacketType.ACK.value.encode()
 _CONNECT_ERROR: Final = PacketType.CONNECT_ERROR.value.encode()
 _BINARY_EVENT: Final = PacketType.BINARY_EVENT.value.encode()
 _BINARY_ACK: Final = PacketType.BINARY_ACK.value.encode()
-_EVENT_START: Final = _EVENT + b"["
 
 
 @statically_frozen
@@ -77,13 +76,8 @@ def encode(packet: Packet) -> Encoded:
             assert_never(packet)
 
 
-def event_text(
-    name: str,
-    payload_json: bytes,
-    namespace: str = MAIN_NAMESPACE,
-    ack_id: int | None = None,
-) -> bytes:
-    """The text of an event with one argument, which is JSON already.
+def event_text(name: str, payload_json: bytes) -> bytes:
+    """The text of an event of the main namespace with one argument, which is JSON already.
 
     For broadcasts: dump once, write once, send to all. `name` is the program's own and is not
     checked against the reserved ones.
@@ -91,10 +85,7 @@ def event_text(
     >>> event_text("said", b'{"by":1}')
     b'2["said",{"by":1}]'
     """
-    if namespace == MAIN_NAMESPACE and ack_id is None:
-        return b"%b%b,%b]" % (_EVENT_START, dumps(name), payload_json)
-    head = _EVENT + _namespace_part(namespace) + _ack_id_part(ack_id)
-    return b"%b[%b,%b]" % (head, dumps(name), payload_json)
+    return b"%b[%b,%b]" % (_EVENT, dumps(name), payload_json)
 
 
 def ack_text(ack_id: int, args_json: bytes, namespace: str = MAIN_NAMESPACE) -> bytes:

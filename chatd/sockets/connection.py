@@ -14,15 +14,9 @@ from chatd.engine.session import Handshake, Session
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.ids import unguessable_id
-from chatd.socketio import (
-    AckReceived,
-    ConnectRequested,
-    Decoder,
-    Event,
-    NamespaceLeft,
-    Namespaces,
-    ProtocolError,
-)
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.namespaces import AckReceived, ConnectRequested, NamespaceLeft, Namespaces
+from chatd.socketio.packet import Event, ProtocolError
 from chatd.sockets.emitter import free_event_packet, packet
 from chatd.sockets.ports import Adapter
 from chatd.sockets.socket import Socket

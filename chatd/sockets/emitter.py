@@ -7,7 +7,9 @@ all sockets that get it; the head of an event is made once for all events of its
 from typing import Any
 
 from chatd.engine.outgoing import Outgoing
-from chatd.socketio import Ack, Encoded, Event, ack_text, dumps_plain, encode, event_text
+from chatd.socketio.encoder import Encoded, ack_text, encode, event_text
+from chatd.socketio.jsontext import dumps_plain
+from chatd.socketio.packet import Ack, Event
 from chatd.wire import encoder
 from chatd.wire.acks import AckPayload, RefusedAck
 from chatd.wire.events import EventPayload

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
+from chatd.socketio.packet import Event
 from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.emitter import free_event_packet

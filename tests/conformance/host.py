@@ -20,7 +20,7 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.session import Handshake, Session, SessionSettings, Upper
 from chatd.engine.sessions import Sessions
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy

@@ -13,9 +13,9 @@ import trio
 
 from chatd.engine.session import Handshake
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
+from chatd.socketio.packet import Event
 from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.socket import Socket

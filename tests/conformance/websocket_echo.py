@@ -16,9 +16,9 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.poller import Poller, Watch, make_poller
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import (
     Close,
-    Decoder,
     Ping,
     ProtocolError,
     encode_binary,

@@ -23,7 +23,7 @@ from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import IDLE_WAITS_MAX
 from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits
@@ -33,7 +33,7 @@ from chatd.net.http.public import Health, public_app
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
-from chatd.socketio import Event
+from chatd.socketio.packet import Event
 from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import ATTACHMENTS_DUE_S, Application, SocketIOConnection
 from chatd.sockets.emitter import free_event_packet

@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.engineio import (
-    ProtocolError,
-    Upgrade,
-    UpgradeAction,
-    UpgradeInput,
-    UpgradeState,
-    classify,
-    decode_text,
-)
+from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, UpgradeState, classify
 from tests.rows import rows
 
 S = UpgradeState

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from chatd.socketio import (
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.namespaces import (
     MAX_NAMESPACES,
     MAX_OUTSTANDING_ACKS,
     AckReceived,
-    ConnectError,
     ConnectRequested,
-    Decoder,
-    Event,
     LocalProtocolError,
     NamespaceLeft,
     Namespaces,
-    ProtocolError,
     Received,
     TooManyAcks,
 )
+from chatd.socketio.packet import ConnectError, Event, ProtocolError
 from tests.rows import rows
 
 
