@@ -1,8 +1,7 @@
 """From packets to what Engine.IO sends: one text and its attachments.
 
-Owns how each packet is written, and the helpers for texts whose JSON is already there. Must not
-know who receives it, or Engine.IO's own `4` in front. Source: Socket.IO protocol 5, "Packet
-encoding".
+Owns how each packet is written. Must not know who receives it, or Engine.IO's own `4` in front.
+Source: Socket.IO protocol 5, "Packet encoding".
 
 Texts are `bytes` in UTF-8, as orjson writes and transports want them: a `str` in between would be
 decoded and encoded again for each message.
@@ -74,29 +73,6 @@ def encode(packet: Packet) -> Encoded:
             return Encoded(_DISCONNECT + _namespace_part(namespace))
         case _:
             assert_never(packet)
-
-
-def event_text(name: str, payload_json: bytes) -> bytes:
-    """The text of an event of the main namespace with one argument, which is JSON already.
-
-    For broadcasts: dump once, write once, send to all. `name` is the program's own and is not
-    checked against the reserved ones.
-
-    >>> event_text("said", b'{"by":1}')
-    b'2["said",{"by":1}]'
-    """
-    return b"%b[%b,%b]" % (_EVENT, dumps(name), payload_json)
-
-
-def ack_text(ack_id: int, args_json: bytes, namespace: str = MAIN_NAMESPACE) -> bytes:
-    """The text of an ack; `args_json` is the whole array of its arguments as JSON.
-
-    >>> ack_text(17, b'[{"ok":true}]')
-    b'317[{"ok":true}]'
-    """
-    if namespace == MAIN_NAMESPACE:
-        return b"%b%d%b" % (_ACK, ack_id, args_json)
-    return b"%b%b%d%b" % (_ACK, _namespace_part(namespace), ack_id, args_json)
 
 
 def _encode_args(
