@@ -5,7 +5,6 @@ the peer joined. The application is given sockets and events, synchronously, and
 socket. What it must wait for it returns, to be awaited by the task that owns the session's input.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import trio
@@ -15,7 +14,13 @@ from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.ids import unguessable_id
 from chatd.socketio.decoder import Decoder
-from chatd.socketio.namespaces import AckReceived, ConnectRequested, NamespaceLeft, Namespaces
+from chatd.socketio.namespaces import (
+    AckReceived,
+    ConnectRequested,
+    NamespaceLeft,
+    Namespaces,
+    OnAnswer,
+)
 from chatd.socketio.packet import Event, ProtocolError
 from chatd.sockets.emitter import free_event_packet, packet
 from chatd.sockets.ports import Adapter
@@ -49,7 +54,6 @@ class SocketIOConnection:
 
     __slots__ = (
         "_adapter",
-        "_answers",
         "_app",
         "_attachments_due_s",
         "_decoder",
@@ -79,7 +83,6 @@ class SocketIOConnection:
         self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
         self._namespaces = Namespaces()
         self._sockets: dict[str, Socket] = {}
-        self._answers: dict[int, Callable[[list[Any]], None]] | None = None
 
     @property
     def is_joined(self) -> bool:
@@ -109,11 +112,9 @@ class SocketIOConnection:
                 return self._app.on_connect(self, namespace, auth)
             case NamespaceLeft(namespace):
                 self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
-            case AckReceived(_, ack_id, args):
-                on_answer = self._answers.pop(ack_id, None) if self._answers else None
-                if on_answer is not None:
-                    on_answer(args)
-                    return None  # it was asked for
+            case AckReceived(_, _, args, on_answer):
+                on_answer(args)
+                return None  # it was asked for
         return self.session.idle()
 
     async def _connect_later(
@@ -142,20 +143,15 @@ class SocketIOConnection:
         self.session.send(packet(self._namespaces.disconnect(socket.namespace)))
         self._forget(socket, DisconnectReason.SERVER_DISCONNECT)
 
-    def ask(self, socket: Socket, on_answer: Callable[[list[Any]], None], args: list[Any]) -> int:
+    def ask(self, socket: Socket, on_answer: OnAnswer, args: list[Any]) -> int:
         """Send an event whose ack goes to `on_answer`, once; returns its id, for `forget`."""
-        ack_id = self._namespaces.register_ack(socket.namespace)
-        if self._answers is None:
-            self._answers = {}
-        self._answers[ack_id] = on_answer
+        ack_id = self._namespaces.register_ack(socket.namespace, on_answer)
         self.session.send(free_event_packet(socket.namespace, args, ack_id))
         return ack_id
 
     def forget(self, ack_id: int) -> None:
         """Wait no longer for an ack; an answer that still comes is ignored."""
         self._namespaces.forget_ack(ack_id)
-        if self._answers is not None:
-            self._answers.pop(ack_id, None)
 
     def on_heartbeat(self, now_s: float) -> None:
         self._decoder.give_up_late(now_s, self._attachments_due_s)

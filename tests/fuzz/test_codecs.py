@@ -183,7 +183,7 @@ def socketio_target(data: bytes, chance: random.Random) -> None:
                 case ConnectRequested(namespace):
                     if chance.randrange(4):
                         namespaces.accept(namespace, "sid")
-                        namespaces.register_ack(namespace)
+                        namespaces.register_ack(namespace, lambda args: None)
                     else:
                         namespaces.refuse(namespace, "no", {"a": 1})
                 case Event() as event:
