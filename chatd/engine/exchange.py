@@ -130,7 +130,7 @@ class Exchange:
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
         if keep_alive:
-            self._connection.write(data)
+            self._connection.writer.write(data)
             self._connection.go_on()
         else:
-            self._connection.finish(data)
+            self._connection.writer.finish(data)

@@ -123,16 +123,16 @@ class Listener:
         if head is None or not self._is_polling(head):
             return self._leave(watch, connection, head, caller)
         async with trio.open_nursery() as nursery:
-            connection.start(nursery)
+            connection.writer.start(nursery)
             while head is not None and self._is_polling(head):
                 caller.query = head.query
                 if not await self._poll(connection, head, caller.address):
                     head = None
                     break
                 head = await self._head(connection, settings.keep_alive_s, answer_late=False)
-            await connection.drained()
+            await connection.writer.drained()
             go_on = self._leave(watch, connection, head, caller)
-            connection.stop()
+            connection.writer.stop()
             nursery.cancel_scope.cancel()
         return go_on
 
@@ -177,7 +177,7 @@ class Listener:
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.log_refusal(address, refusal)
-            connection.finish(refused(refusal))
+            connection.writer.finish(refused(refusal))
             return connection.hang_up
 
         def make_transport(
@@ -192,7 +192,7 @@ class Listener:
         if query.sid is None:
             session = engine.open(head, query, address, make_transport)
             if isinstance(session, Overload):
-                connection.finish(overloaded(session))
+                connection.writer.finish(overloaded(session))
                 return connection.hang_up
             caller.session = session
             transport = session.transport
@@ -208,7 +208,7 @@ class Listener:
                 return partial(transport.run, connection.rest)
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and belongs to no session.
-        connection.finish(switching + encode_close())
+        connection.writer.finish(switching + encode_close())
         return connection.hang_up
 
 

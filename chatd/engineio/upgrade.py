@@ -130,15 +130,8 @@ TRANSITIONS: Final[dict[UpgradeState, dict[UpgradeInput, Transition]]] = {
         _I.SERVER_CLOSED: (_S.CLOSED, (_A.CLOSE_WEBSOCKET,)),
     },
     _S.CLOSED: {
+        **dict.fromkeys(_I, (_S.CLOSED, ())),
         _I.WEBSOCKET_ATTACHED: (_S.CLOSED, (_A.REFUSE_SECOND,)),
-        _I.PROBE_RECEIVED: (_S.CLOSED, ()),
-        _I.UPGRADE_RECEIVED: (_S.CLOSED, ()),
-        _I.OTHER_RECEIVED: (_S.CLOSED, ()),
-        _I.POLL_ARRIVED: (_S.CLOSED, ()),
-        _I.WEBSOCKET_LOST: (_S.CLOSED, ()),
-        _I.TIME_LIMIT_REACHED: (_S.CLOSED, ()),
-        _I.CLIENT_CLOSED: (_S.CLOSED, ()),
-        _I.SERVER_CLOSED: (_S.CLOSED, ()),
     },
 }
 
