@@ -280,10 +280,6 @@ class PollingTransport:
                         self._probe.write(PROBE_ANSWER.frame)
                 case UpgradeAction.RELEASE_POLL_WITH_NOOP:
                     self._answer(NOOP)
-                case UpgradeAction.REFUSE_POLL:
-                    if self._poll is not None:
-                        self._poll.refused(Refusal.BAD_REQUEST)
-                        self._poll = None
                 case UpgradeAction.CLOSE_PROBE:
                     probe = self._let_go()
                     if probe is not None:
@@ -298,8 +294,8 @@ class PollingTransport:
                         probe.say_close(self._last_words)
                 case UpgradeAction.CLOSE_POLLING:
                     self._close_polling()
-                case UpgradeAction.REFUSE_SECOND | UpgradeAction.CLOSE_WEBSOCKET:
-                    pass  # said by the result of `attach`; done by the WebSocket itself
+                case UpgradeAction.REFUSE_SECOND:
+                    pass  # said by the result of `attach`
 
     def _switch(self) -> None:
         """The WebSocket carries the session: first what is pending, in order."""

@@ -250,12 +250,8 @@ class Session:
 
         Only to a peer that is not behind: a caller that has several of these awaits `drained`.
         """
-        self.allow(outgoing.size)
+        self.transport.backlog.allow(outgoing.size)
         self.send(outgoing)
-
-    def allow(self, size: int) -> None:
-        """So many bytes, which the peer asked for, do not count as its backlog."""
-        self.transport.backlog.allow(size)
 
     @property
     def is_lagging(self) -> bool:
