@@ -9,7 +9,7 @@ from typing import Final
 
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.disconnects import DisconnectReason
 
 

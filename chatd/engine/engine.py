@@ -16,16 +16,16 @@ from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Handshake, Session, Upper
 from chatd.engine.sessions import Sessions
 from chatd.engine.transport import Transport
-from chatd.engineio import (
+from chatd.engineio.handshake import (
     POLLING,
     WEBSOCKET,
-    ProtocolError,
     Query,
     Refusal,
     check_request,
     open_packet,
     parse_query,
 )
+from chatd.engineio.packet import ProtocolError
 from chatd.net.addresses import Network, client_address, is_trusted
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.cors import CorsPolicy
@@ -33,9 +33,8 @@ from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
 from chatd.net.proxies import ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.ids import unguessable_id
-from chatd.websocket import is_valid_key, switching_protocols
+from chatd.websocket.handshake import is_valid_key, switching_protocols
 
-TRANSPORTS: Final = (POLLING, WEBSOCKET)
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
 
 
@@ -66,7 +65,6 @@ class Engine:
             query,
             head.method,
             is_upgrade=head.is_websocket,
-            transports=TRANSPORTS,
             lookup=self._transport_of,
             is_allowed=self._comes_from_friends(head) and self.is_allowed(head, query),
             origin=head.headers.get(b"origin"),
@@ -136,7 +134,7 @@ class Engine:
             round(settings.heartbeat.interval_s * 1000),
             round(settings.heartbeat.timeout_s * 1000),
             settings.max_payload_bytes,
-        ).encode()
+        )
 
     async def poll(self, exchange: Exchange, peer: str, body_timeout_s: float) -> None:
         """Serve one request of the polling transport. A GET may still wait for its answer when this

@@ -8,7 +8,7 @@ send").
 from typing import Final
 
 from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
-from chatd.engineio import Refusal
+from chatd.engineio.handshake import Refusal
 from chatd.net.http.connection import HttpConnection, response
 from chatd.net.http.reader import RequestHead
 
@@ -130,7 +130,7 @@ class Exchange:
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
         if keep_alive:
-            self._connection.write(data)
+            self._connection.writer.write(data)
             self._connection.go_on()
         else:
-            self._connection.finish(data)
+            self._connection.writer.finish(data)

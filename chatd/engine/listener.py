@@ -20,7 +20,7 @@ from chatd.engine.exchange import GAVE_WAY, Exchange, overloaded, refused
 from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Session
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.acceptor import Acceptor
 from chatd.net.addresses import peer_address
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
@@ -28,7 +28,7 @@ from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import Poller, Watch
 from chatd.observe import EventLog, LimitHit
-from chatd.websocket import encode_close, encode_text
+from chatd.websocket.frames import encode_close, encode_text
 
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
 
@@ -123,16 +123,16 @@ class Listener:
         if head is None or not self._is_polling(head):
             return self._leave(watch, connection, head, caller)
         async with trio.open_nursery() as nursery:
-            connection.start(nursery)
+            connection.writer.start(nursery)
             while head is not None and self._is_polling(head):
                 caller.query = head.query
                 if not await self._poll(connection, head, caller.address):
                     head = None
                     break
                 head = await self._head(connection, settings.keep_alive_s, answer_late=False)
-            await connection.drained()
+            await connection.writer.drained()
             go_on = self._leave(watch, connection, head, caller)
-            connection.stop()
+            connection.writer.stop()
             nursery.cancel_scope.cancel()
         return go_on
 
@@ -177,7 +177,7 @@ class Listener:
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.log_refusal(address, refusal)
-            connection.finish(refused(refusal))
+            connection.writer.finish(refused(refusal))
             return connection.hang_up
 
         def make_transport(
@@ -192,23 +192,23 @@ class Listener:
         if query.sid is None:
             session = engine.open(head, query, address, make_transport)
             if isinstance(session, Overload):
-                connection.finish(overloaded(session))
+                connection.writer.finish(overloaded(session))
                 return connection.hang_up
             caller.session = session
             transport = session.transport
             assert isinstance(transport, WebSocketTransport)
-            transport.begin(switching + encode_text(engine.opening(session)))
+            transport.write(switching + encode_text(engine.opening(session)))
             return partial(transport.run, connection.rest)
         session = engine.sessions.by_sid[query.sid]
         carrier = session.transport
         if isinstance(carrier, PollingTransport):
             transport = make_transport(session, carrier)
-            transport.begin(switching)
+            transport.write(switching)
             if carrier.attach(transport, session.settings.upgrade_timeout_s):
                 return partial(transport.run, connection.rest)
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and belongs to no session.
-        connection.finish(switching + encode_close())
+        connection.writer.finish(switching + encode_close())
         return connection.hang_up
 
 

@@ -14,25 +14,17 @@ import math
 
 import trio
 
-from chatd import engineio
 from chatd.engine.exchange import Exchange
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import PACKETS_PER_TURN
-from chatd.engine.transport import Transport, Work
+from chatd.engine.transport import Transport
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import (
-    MAX_PACKETS_PER_RESPONSE,
-    Refusal,
-    Upgrade,
-    UpgradeAction,
-    UpgradeInput,
-    classify,
-    decode_payload,
-    decode_text,
-    encode_payload,
-)
+from chatd.engineio.handshake import Refusal
+from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.payload import MAX_PACKETS_PER_RESPONSE, decode_payload, encode_payload
+from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, classify
 from chatd.net.backlog import Backlog
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
@@ -169,25 +161,15 @@ class PollingTransport:
                 work = session.receive_packet(packet)
                 if work is not None:
                     self._answer_post(exchange)
-                    await self._await(work)
+                    await session.perform(work)
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-        except engineio.ProtocolError as error:
+        except ProtocolError as error:
             session.fail(error)
             return False
         return session.reason is not DisconnectReason.PARSE_ERROR
-
-    async def _await(self, work: Work) -> None:
-        session = self._session
-        session.awaiting = True
-        try:
-            await work
-        except Exception as error:
-            session.fail(error)
-        finally:
-            session.awaiting = False
 
     def lost(self, exchange: Exchange) -> None:
         """The connection of a request that was not answered is gone: so is the session."""
@@ -274,7 +256,7 @@ class PollingTransport:
             return
         happened = UpgradeInput.OTHER_RECEIVED
         if isinstance(message, str):
-            with contextlib.suppress(engineio.ProtocolError):
+            with contextlib.suppress(ProtocolError):
                 happened = classify(decode_text(message))
         self._act(happened)
 
@@ -295,13 +277,9 @@ class PollingTransport:
             match action:
                 case UpgradeAction.SEND_PONG_PROBE:
                     if self._probe is not None:
-                        self._probe.send_now(PROBE_ANSWER)
+                        self._probe.write(PROBE_ANSWER.frame)
                 case UpgradeAction.RELEASE_POLL_WITH_NOOP:
                     self._answer(NOOP)
-                case UpgradeAction.REFUSE_POLL:
-                    if self._poll is not None:
-                        self._poll.refused(Refusal.BAD_REQUEST)
-                        self._poll = None
                 case UpgradeAction.CLOSE_PROBE:
                     probe = self._let_go()
                     if probe is not None:
@@ -316,8 +294,8 @@ class PollingTransport:
                         probe.say_close(self._last_words)
                 case UpgradeAction.CLOSE_POLLING:
                     self._close_polling()
-                case UpgradeAction.REFUSE_SECOND | UpgradeAction.CLOSE_WEBSOCKET:
-                    pass  # said by the result of `attach`; done by the WebSocket itself
+                case UpgradeAction.REFUSE_SECOND:
+                    pass  # said by the result of `attach`
 
     def _switch(self) -> None:
         """The WebSocket carries the session: first what is pending, in order."""

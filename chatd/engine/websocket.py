@@ -23,15 +23,8 @@ from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.poller import Watch
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
-    Close,
-    Decoder,
-    Fragments,
-    Ping,
-    ProtocolError,
-    encode_close,
-    encode_pong,
-)
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import Close, Fragments, Ping, ProtocolError, encode_close, encode_pong
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
 
@@ -80,15 +73,11 @@ class WebSocketTransport:
 
     @property
     def backlog(self) -> Backlog:
-        return self._writer.backlog
+        return self._writer
 
-    def begin(self, response: bytes) -> None:
-        """Answer the handshake, with whatever frames follow it."""
-        self._writer.write(response)
-
-    def send_now(self, outgoing: Outgoing) -> None:
-        """Send something before all that is pending."""
-        self._writer.write(outgoing.frame)
+    def write(self, data: bytes) -> None:
+        """Send bytes before all that is pending: the answer to the handshake, and to a probe."""
+        self._writer.write(data)
 
     async def run(self, received: bytes) -> None:
         """Serve the connection until its peer is gone; `received` is what followed the request."""
@@ -142,12 +131,7 @@ class WebSocketTransport:
                 await self._read()
                 continue
             work, self._work = self._work, None
-            session.awaiting = True
-            try:
-                await work
-            except Exception as error:
-                session.fail(error)
-            session.awaiting = False
+            await session.perform(work)
             self.feed(b"")
 
     def feed(self, data: bytes) -> None:
@@ -182,7 +166,7 @@ class WebSocketTransport:
                     break
                 left -= 1
                 if left == 0:
-                    self._work = _next_turn()
+                    self._work = trio.lowlevel.checkpoint()  # noqa: ASYNC105 - `_settle` awaits it
                     break
         except ProtocolError as error:
             session.report_violation("websocket", error)
@@ -193,7 +177,7 @@ class WebSocketTransport:
     def _close_with(self, event: Close) -> None:
         self._flush_own()
         self._writer.finish(encode_close(event.code))
-        self._is_over = not self.backlog.owed_bytes
+        self._is_over = not self._writer.owed_bytes
         self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def _flush_own(self) -> None:
@@ -235,8 +219,3 @@ class WebSocketTransport:
         """What is last, then a close frame without a code; the peer may answer, and hang up."""
         frames = b"".join(outgoing.frame for outgoing in last)
         self._writer.finish(frames + encode_close())
-
-
-async def _next_turn() -> None:
-    """Let others run first."""
-    await trio.lowlevel.checkpoint()

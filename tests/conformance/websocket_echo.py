@@ -16,9 +16,9 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.poller import Poller, Watch, make_poller
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import (
     Close,
-    Decoder,
     Ping,
     ProtocolError,
     encode_binary,
@@ -56,7 +56,7 @@ class EchoConnection:
             while True:
                 if data:
                     self._feed(data)
-                await self._writer.backlog.drained()
+                await self._writer.drained()
                 await self._watch.readable()
                 try:
                     data = self._sock.recv(READ_BYTES)

@@ -142,7 +142,7 @@ class HypercornServer:
         if scope.cancelled_caught:
             connection.abort()
         else:
-            connection.finish(b"")
+            connection.writer.finish(b"")
 
     async def _run_app(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
@@ -178,7 +178,7 @@ def rewritten(head: RequestHead, body: bytes) -> bytes:
 def _finish(connection: HttpConnection, head: RequestHead, answer: Response) -> None:
     """Answer with a response that is whole, as the last one."""
     assert isinstance(answer.body, bytes)
-    connection.finish(last_response(answer, is_bare=head.method == "HEAD"))
+    connection.writer.finish(last_response(answer, is_bare=head.method == "HEAD"))
 
 
 def last_response(answer: Response, *, is_bare: bool) -> bytes:
