@@ -49,18 +49,18 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.membership import MachineMembership
+from chatd.service.local_presence_store import LocalPresenceStore
+from chatd.service.local_publisher import LocalPublisher
+from chatd.service.local_rate_limits import LocalRateLimits
+from chatd.service.machine_membership import MachineMembership
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
-from chatd.service.presence_store import LocalPresenceStore
-from chatd.service.publisher import LocalPublisher
-from chatd.service.rate_limits import LocalRateLimits
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
-from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 

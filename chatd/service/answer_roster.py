@@ -14,8 +14,8 @@ from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
+from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.sockets.ports import NAMESPACE, Adapter
 from chatd.wire.events import (
     AnswerColumn,
     AnswerEnd,

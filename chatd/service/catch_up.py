@@ -23,8 +23,8 @@ from chatd.chat.queue import Gap
 from chatd.chat.rendering import message_json
 from chatd.service.client import Client
 from chatd.service.timeline import Timelines
+from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet, rendered_packet
-from chatd.sockets.ports import Adapter
 from chatd.store import MessageReader, Page
 from chatd.wire.events import QueueOverflow, RoomHistory
 from chatd.wire.names import ServerEvent

@@ -8,7 +8,7 @@ from chatd.auth import Grant, Identity
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
-from chatd.service.rate_limits import Allowance
+from chatd.service.allowance import Allowance
 from chatd.sockets.emitter import ack_packet
 from chatd.sockets.socket import Socket
 from chatd.wire.acks import AckPayload, RefusedAck

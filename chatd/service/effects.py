@@ -28,8 +28,8 @@ from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
+from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.sockets.ports import Adapter
 from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import MessageReceipt

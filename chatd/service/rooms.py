@@ -22,7 +22,7 @@ from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
-from chatd.sockets.ports import Adapter
+from chatd.sockets.adapter import Adapter
 from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.acks import RoomAck
 from chatd.wire.codes import Code, Refusal

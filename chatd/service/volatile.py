@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Container
 
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
-from chatd.sockets.ports import NAMESPACE, Adapter
+from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.socket import Socket
 from chatd.wire.events import StatusLagging
 

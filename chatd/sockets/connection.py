@@ -22,8 +22,8 @@ from chatd.socketio.namespaces import (
     OnAnswer,
 )
 from chatd.socketio.packet import Event, ProtocolError
+from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import free_event_packet, packet
-from chatd.sockets.ports import Adapter
 from chatd.sockets.socket import Socket
 
 ATTACHMENTS_DUE_S: Final = 20.0

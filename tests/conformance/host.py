@@ -27,8 +27,8 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import Health, public_app
 from chatd.net.poller import make_poller
-from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import Application, SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted

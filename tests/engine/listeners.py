@@ -34,9 +34,9 @@ from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
 from chatd.socketio.packet import Event
-from chatd.sockets.adapter import LocalAdapter
 from chatd.sockets.connection import ATTACHMENTS_DUE_S, Application, SocketIOConnection
 from chatd.sockets.emitter import free_event_packet
+from chatd.sockets.local_adapter import LocalAdapter
 from chatd.sockets.socket import Socket
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 

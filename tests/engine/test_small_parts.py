@@ -14,7 +14,7 @@ from chatd.engine.flusher import SLICE, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
-from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.local_adapter import LocalAdapter
 
 HARD_LIMIT_S = 40
 
