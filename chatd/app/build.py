@@ -132,7 +132,6 @@ class Parts:
             self.typing_mailbox,
             LocalPresenceStore(),
             volatile,
-            self.clients,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
             self._markup,
             self.clock,

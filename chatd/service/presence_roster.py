@@ -154,7 +154,7 @@ class PresenceRoster:
                     self._store.drop(connection_id, entry.user_id)
                 else:
                     self._store.put(connection_id, entry.user_id, entry)
-                self._volatile.broadcast(connection_id, event_packet(notice), (cause,))
+                self._volatile.broadcast_presence(connection_id, event_packet(notice), cause)
             case Declared(command, status):
                 command.origin.acknowledge(PresenceAck(status=status))
             case _:

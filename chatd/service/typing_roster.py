@@ -23,7 +23,6 @@ from chatd.chat.typing import (
 from chatd.engine.outgoing import Outgoing
 from chatd.observe.clock import Clock
 from chatd.service.client import Client
-from chatd.service.clients import Clients
 from chatd.service.commands import deliver
 from chatd.service.presence_store import PresenceStore
 from chatd.service.volatile import Volatile
@@ -42,7 +41,6 @@ class TypingRoster:
         mailbox: Mailbox[Command],
         store: PresenceStore[str | None],
         volatile: Volatile,
-        clients: Clients,
         machine: Typing,
         markup: Markup,
         clock: Clock,
@@ -50,7 +48,6 @@ class TypingRoster:
         self._mailbox = mailbox
         self._store = store
         self._volatile = volatile
-        self._clients = clients
         self._markup = markup
         self._clock = clock
         # Users who may type, by room, known to the room or not: a message ends it. The value is the
@@ -129,8 +126,7 @@ class TypingRoster:
                     if self._started.get(place) is None:  # no other start follows
                         self._started.pop(place, None)
                 packet = self._packet(room, user_id, name, is_typing, timestamp_ms)
-                own = {client.socket for client in self._clients.of(user_id)}
-                self._volatile.broadcast(room, packet, own, user_id)
+                self._volatile.broadcast_typing(room, packet, user_id)
             case TypingTaken(command):
                 if isinstance(command, StartTyping):
                     self._arrived(command)

@@ -1,12 +1,16 @@
 """The port to rooms: an adapter carries what is sent to all sockets of a room or of a user."""
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Callable, Collection
+from typing import Protocol, TypeAlias
 
 from chatd.engine.outgoing import Outgoing
 from chatd.sockets.socket import Socket
 
 NAMESPACE = "/"  # the chat lives here, and nowhere else
+
+# Sends a socket of a room what may be dropped, or drops it: the socket, the room, the packet, and
+# what the sender of the packet said that it is about.
+DeliverVolatile: TypeAlias = Callable[[Socket, str, Outgoing, str | None], None]
 
 
 class Adapter(Protocol):
@@ -32,10 +36,28 @@ class Adapter(Protocol):
         """The sockets that are in the room now."""
         ...
 
-    def broadcast(
-        self, namespace: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
+    def broadcast(self, namespace: str, room: str, outgoing: Outgoing) -> None:
+        """Send to every socket of the room."""
+        ...
+
+    def broadcast_volatile(
+        self,
+        namespace: str,
+        room: str,
+        outgoing: Outgoing,
+        *,
+        about: str | None = None,
+        but: object = None,
     ) -> None:
-        """Send to every socket of the room, `but` one."""
+        """Offer a packet that may be dropped to every socket of the room, `but` one of this node.
+
+        Each node decides for its sockets, by what `on_volatile` was given there. `about` is handed
+        on to that.
+        """
+        ...
+
+    def on_volatile(self, deliver: DeliverVolatile) -> None:
+        """Have `deliver` decide for each socket of this node that is offered a volatile packet."""
         ...
 
     def to_user(self, user_id: str, room: str, outgoing: Outgoing) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
+from chatd.sockets.adapter import DeliverVolatile
 from chatd.sockets.socket import Socket
 
 
@@ -19,6 +20,7 @@ class LocalAdapter:
         self._flusher = flusher
         self._sockets_of = sockets_of
         self._rooms: dict[tuple[str, str], dict[Socket, Session]] = {}
+        self._deliver_volatile: DeliverVolatile = _deliver
 
     def join(self, socket: Socket, room: str) -> None:
         if room not in socket.rooms:
@@ -38,13 +40,26 @@ class LocalAdapter:
     def sockets(self, namespace: str, room: str) -> Collection[Socket]:
         return self._rooms.get((namespace, room), {}).keys()
 
-    def broadcast(
-        self, namespace: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
-    ) -> None:
+    def broadcast(self, namespace: str, room: str, outgoing: Outgoing) -> None:
         members = self._rooms.get((namespace, room))
         if members is not None:
-            left_out = None if but is None else but.session  # it is in the room once
-            self._flusher.broadcast(members.values(), outgoing, but=left_out)
+            self._flusher.broadcast(members.values(), outgoing)
+
+    def broadcast_volatile(
+        self,
+        namespace: str,
+        room: str,
+        outgoing: Outgoing,
+        *,
+        about: str | None = None,
+        but: object = None,
+    ) -> None:
+        for socket in self.sockets(namespace, room):
+            if socket is not but:
+                self._deliver_volatile(socket, room, outgoing, about)
+
+    def on_volatile(self, deliver: DeliverVolatile) -> None:
+        self._deliver_volatile = deliver
 
     def to_user(self, user_id: str, room: str, outgoing: Outgoing) -> None:
         for socket in self._sockets_of(user_id, room):
@@ -56,3 +71,9 @@ class LocalAdapter:
         del members[socket]
         if not members:
             del self._rooms[key]
+
+
+def _deliver(socket: Socket, room: str, outgoing: Outgoing, about: str | None) -> None:
+    """Send to every socket, where no one decides otherwise."""
+    del room, about
+    socket.session.send(outgoing)

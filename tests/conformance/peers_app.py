@@ -72,7 +72,7 @@ class PeersApp:
                 socket.ack(event.ack_id, "ok")
             case ["say", str(room), text]:
                 said = free_event_packet(socket.namespace, ["said", text])
-                self._adapter.broadcast(socket.namespace, room, said, but=socket)
+                self._adapter.broadcast_volatile(socket.namespace, room, said, but=socket)
                 socket.ack(event.ack_id, {"ok": True})
             case ["bin"]:
                 socket.emit("bin", {"a": [b"\1\2\3"], "b": {"c": b""}}, "x", b"hi")

@@ -83,7 +83,7 @@ class EchoApp:
                 self.adapter.broadcast(socket.namespace, room, said)
             case ["say but me", str(room), what]:
                 said = free_event_packet(socket.namespace, ["said", what])
-                self.adapter.broadcast(socket.namespace, room, said, but=socket)
+                self.adapter.broadcast_volatile(socket.namespace, room, said, but=socket)
             case ["catch up", int(size)]:
                 socket.session.send_catch_up(free_event_packet("/", ["page", "x" * size]))
             case ["question"]:
