@@ -3,7 +3,7 @@
 Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import trio
@@ -12,6 +12,7 @@ from chatd.answers.answer import AnswerContent, AnswerState, Ending
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds
 from chatd.chat.records import Message, OpenAnswer
+from chatd.wire.events import AnswerResult
 
 CHUNK_ROWS = 200  # rows of one `chat:answer:rows`
 
@@ -29,11 +30,11 @@ class Display(Protocol):
         self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
     ) -> None: ...
 
-    def end(self, answer: OpenAnswer, fields: Mapping[str, object]) -> None: ...
+    def end(self, answer: OpenAnswer, result: AnswerResult) -> None: ...
 
 
 class ActiveAnswer:
-    """An open answer, and how its room sees it. A `Listener` of an execution.
+    """An open answer, and how its room sees it. An `ExecutionListener`.
 
     `message` is the question; None where it is left over from before a crash. `is_to_read`: it is
     not known yet whether it is a question at all, and the room was shown nothing.

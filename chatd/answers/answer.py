@@ -13,7 +13,10 @@ import attrs
 import orjson
 
 from chatd.answers.table import Column, Row
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.encoder import encode
+from chatd.wire.events import AnswerColumn, AnswerResult, AnswerTable, ErrorDetails
+from chatd.wire.names import AnswerOutcome
 
 
 class AnswerState(StrEnum):
@@ -147,28 +150,27 @@ class AnswerContent:
         self.is_truncated = self.is_truncated or ending.is_truncated
         return True
 
-    def end_fields(self, elapsed_ms: int) -> dict[str, Any]:
-        """What `chat:answer:end` says beside the ids."""
-        ending = self.ending
-        assert ending is not None
-        fields: dict[str, Any] = {
-            "state": self.state,
-            "rowCount": len(self.rows),
-            "truncated": self.is_truncated,
-            "elapsedMs": elapsed_ms,
-            "cached": ending.is_cached,
-        }
-        if ending.code is not None:
-            fields["error"] = {
-                "code": ending.code,
-                "message": ending.sentence,
-                "retryable": EXPLANATIONS[ending.code].retryable,
-            }
-            if ending.retry_after_ms is not None:
-                fields["error"]["retryAfterMs"] = ending.retry_after_ms
-        return fields
+    def result(self, elapsed_ms: int) -> AnswerResult:
+        """How it has ended."""
+        return AnswerResult(**self._result_fields(elapsed_ms))
 
     def as_json(self, elapsed_ms: int) -> bytes:
-        """The `answer` of the message that ends it, table included."""
-        columns = [{"name": one.name, "type": one.type} for one in self.columns or ()]
-        return orjson.dumps({**self.end_fields(elapsed_ms), "columns": columns, "rows": self.rows})
+        """The `answer` of the message that ends it: how it has ended, and its table."""
+        columns = [AnswerColumn(one.name, one.type) for one in self.columns or ()]
+        fields = self._result_fields(elapsed_ms)
+        return encode(AnswerTable(**fields, columns=columns, rows=self.rows))
+
+    def _result_fields(self, elapsed_ms: int) -> dict[str, Any]:
+        ending, error = self.ending, None
+        assert ending is not None
+        if ending.code is not None:
+            refusal = Refusal(ending.code, ending.sentence, retry_after_ms=ending.retry_after_ms)
+            error = ErrorDetails.of(refusal)
+        return {
+            "state": AnswerOutcome(self.state),
+            "row_count": len(self.rows),
+            "truncated": self.is_truncated,
+            "elapsed_ms": elapsed_ms,
+            "cached": ending.is_cached,
+            "error": error,
+        }

@@ -375,7 +375,7 @@ class AnswerLife:
         reply = Reply(one.of.question_id, content.state, content.as_json(elapsed_ms))
 
         def stored() -> None:
-            self._display.end(one.of, content.end_fields(elapsed_ms))
+            self._display.end(one.of, content.result(elapsed_ms))
 
         backoff = Backoff(*RETRY_BACKOFF_S)
         while (

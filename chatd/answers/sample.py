@@ -156,7 +156,7 @@ _NOTES = (
     "Ring twice.\nLeave it with the neighbour.",
 )
 
-Row = tuple[object, ...]
+SampleRow = tuple[object, ...]
 
 
 def make_sample(path: Path) -> None:
@@ -213,7 +213,7 @@ def _one(choices: Sequence[object], number: int, salt: int) -> object:
     return choices[_some(number, salt, len(choices))]
 
 
-def _suppliers() -> Iterator[Row]:
+def _suppliers() -> Iterator[SampleRow]:
     for number, (name, country, rating) in enumerate(_SUPPLIERS, start=1):
         yield number, name, country, rating
 
@@ -226,7 +226,7 @@ def _decimal(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02}"
 
 
-def _products() -> Iterator[Row]:
+def _products() -> Iterator[SampleRow]:
     for number in range(1, PRODUCTS + 1):
         goods = _GOODS[(number - 1) % len(_GOODS)]
         style = _STYLES[(number - 1) // len(_GOODS) % len(_STYLES)]
@@ -249,7 +249,7 @@ def _thumbnail(number: int) -> bytes:
     return b"P6 4 4 255\n" + pixels
 
 
-def _customers() -> Iterator[Row]:
+def _customers() -> Iterator[SampleRow]:
     for number in range(1, CUSTOMERS + 1):
         # Numbers without a common factor: every pair of names comes once before any comes again.
         given = _GIVEN_NAMES[number % len(_GIVEN_NAMES)]
@@ -279,7 +279,7 @@ def _status_of(order: int) -> str:
     return "returned" if _some(order, 8, 19) == 0 else "shipped"
 
 
-def _orders() -> Iterator[Row]:
+def _orders() -> Iterator[SampleRow]:
     for number in range(1, ORDERS + 1):
         day, status = _day_of(number), _status_of(number)
         minute = _some(number, 9, 1_440)
@@ -300,13 +300,13 @@ def _items_of(order: int) -> Iterator[tuple[int, int, int]]:
         yield line, 1 + _some(at, 13, PRODUCTS), 1 + _some(at, 14, 4)
 
 
-def _order_items() -> Iterator[Row]:
+def _order_items() -> Iterator[SampleRow]:
     for order in range(1, ORDERS + 1):
         for line, product, quantity in _items_of(order):
             yield order, line, product, quantity, _decimal(_price_cents(product))
 
 
-def _payments() -> Iterator[Row]:
+def _payments() -> Iterator[SampleRow]:
     number = 0
     for order in range(1, ORDERS + 1):
         if _status_of(order) == "placed":
