@@ -26,6 +26,7 @@ from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet, rendered_packet
 from chatd.store import MessageReader, Page
+from chatd.wire.encoder import replayed
 from chatd.wire.events import QueueOverflow, RoomHistory
 from chatd.wire.names import ServerEvent
 
@@ -182,7 +183,7 @@ class CatchUp:
                 break
             for count, (message, is_delivered) in enumerate(messages, 1):
                 body = message_json(message, self._markup, is_delivered)
-                _send(client, (body[:-1] + b',"replay":true}',))
+                _send(client, (replayed(body),))
                 if count % RENDERED_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
             cursor = messages[-1][0].seq

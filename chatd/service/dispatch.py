@@ -58,7 +58,8 @@ from chatd.wire.payloads import (
     ConnectionLeave,
     HistoryGet,
     PresenceUpdate,
-    TypingSignal,
+    TypingStart,
+    TypingStop,
 )
 
 RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
@@ -135,9 +136,9 @@ class Dispatcher:
             ),
             ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
             ClientEvent.TYPING_START: Route(
-                TypingSignal, typing.start, room=joined, rate=typing_rate
+                TypingStart, typing.start, room=joined, rate=typing_rate
             ),
-            ClientEvent.TYPING_STOP: Route(TypingSignal, typing.stop, room=joined),
+            ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=joined),
             ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=joined),
             ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
         }

@@ -24,7 +24,7 @@ from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.store import MessageReader, StoreReadFailed
-from chatd.wire.acks import RoomAck
+from chatd.wire.acks import JoinAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
 
@@ -154,9 +154,9 @@ class Rooms:
         if room in client.wanted and not client.is_gone:
             self._commands.post(ClearOverflow(client.user_id, room, fallen))
 
-    def position(self, room: str) -> RoomAck:
+    def position(self, room: str) -> JoinAck:
         """Where a room stands, for a client that may use it."""
-        return RoomAck(
+        return JoinAck(
             connection_id=room, last_seq=self._timelines.last_seq(room), epoch=self._epoch
         )
 

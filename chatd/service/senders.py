@@ -8,7 +8,7 @@ from chatd.chat.messages import Joined
 from chatd.chat.records import Message
 from chatd.service.client import Client
 from chatd.service.rate_limits import RateLimits
-from chatd.wire.acks import AckPayload
+from chatd.wire.acks import AckPayload, MessageAck
 from chatd.wire.codes import Refusal
 from chatd.wire.events import SentMessage
 from chatd.wire.names import ClientEvent
@@ -51,7 +51,7 @@ class Origin:
             message.seq,
             True if is_duplicate else None,
         )
-        self.client.socket.send_and_answer(self.ack_id, sent)
+        self.client.socket.confirm(self.ack_id, MessageAck(sent=sent))
 
     def refund(self, connection_id: str) -> None:
         """The message stores nothing, and does not count."""

@@ -11,7 +11,7 @@ from chatd.socketio.encoder import Encoded, encode
 from chatd.socketio.jsontext import dumps_plain
 from chatd.socketio.packet import MAIN_NAMESPACE, Ack, Event, PacketType
 from chatd.wire import encoder
-from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.events import EventPayload
 from chatd.wire.names import ServerEvent
 
@@ -45,12 +45,11 @@ def ack_packet(ack_id: int, ack: AckPayload | RefusedAck) -> Outgoing:
     return Outgoing(b"%b%d[%b]" % (_ACK, ack_id, encoder.encode(ack)))
 
 
-def repeating_packets(ack_id: int, payload: EventPayload) -> tuple[Outgoing, Outgoing]:
-    """An event of the chat, and the ack that says the same, with `ok` in front; the payload is
-    encoded once."""
-    said = encoder.encode(payload)
-    ack = b'%b%d[{"ok":true,%b]' % (_ACK, ack_id, said[1:])
-    return rendered_packet(payload.event, said), Outgoing(ack)
+def sent_packets(ack_id: int, ack: MessageAck) -> tuple[Outgoing, Outgoing]:
+    """`chat:message:sent`, and the ack that says the same; the payload is encoded once."""
+    ack_json, sent_json = encoder.encode_with_sent(ack)
+    written = Outgoing(b"%b%d[%b]" % (_ACK, ack_id, ack_json))
+    return rendered_packet(ack.sent.event, sent_json), written
 
 
 def free_event_packet(namespace: str, args: list[Any], ack_id: int | None = None) -> Outgoing:

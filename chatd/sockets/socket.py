@@ -8,9 +8,9 @@ from chatd.sockets.emitter import (
     event_packet,
     free_ack_packet,
     free_event_packet,
-    repeating_packets,
+    sent_packets,
 )
-from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.events import EventPayload
 
 
@@ -44,11 +44,11 @@ class Socket:
         if ack_id is not None:
             self.session.send(ack_packet(ack_id, ack))
 
-    def send_and_answer(self, ack_id: int | None, payload: EventPayload) -> None:
-        """Send an event, and answer another one with what it says."""
+    def confirm(self, ack_id: int | None, ack: MessageAck) -> None:
+        """Send that a message is in the log, as an event and as the answer to its own."""
         if ack_id is None:
-            self.send(payload)
+            self.send(ack.sent)
         else:
-            event, ack = repeating_packets(ack_id, payload)
+            event, answer = sent_packets(ack_id, ack)
             self.session.send(event)
-            self.session.send(ack)
+            self.session.send(answer)

@@ -33,6 +33,21 @@ def plain(payload: Payload) -> dict[str, Any]:
     return writer(payload)
 
 
+def encode_with_sent(ack: acks.MessageAck) -> tuple[bytes, bytes]:
+    """The JSON of an ack, and of the payload that it repeats, which is encoded once for both."""
+    sent = encode(ack.sent)
+    return _OK + sent[1:], sent
+
+
+def replayed(message_json: bytes) -> bytes:
+    """The JSON of a `PublishedMessage` with `replay`, its last field.
+
+    >>> replayed(b'{"messageId":"m"}')
+    b'{"messageId":"m","replay":true}'
+    """
+    return message_json[:-1] + _REPLAY
+
+
 def _writer(kind: type[Any]) -> Writer:
     lines = ["def write(payload):", "    written = {}"]
     for field in attrs.fields(kind):
@@ -49,3 +64,6 @@ def _writer(kind: type[Any]) -> Writer:
 
 
 _WRITERS: dict[type, Writer] = {kind: _writer(kind) for kind in PAYLOADS}
+
+_OK = encode(acks.AckPayload())[:-1] + b","
+_REPLAY = b',"replay":true}'
