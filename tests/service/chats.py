@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.actors import group_commit as pace
+from chatd.actors import group_commit
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
 from chatd.app.tree import supervise
@@ -404,7 +404,7 @@ async def open_chat(
         trio.fail_after(limit_s),
     ):
         if in_memory:  # commits come at once, whatever the clock of the test says
-            patch.setattr(pace, "WINDOW_S", 0.0)
+            patch.setattr(group_commit, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, recorder).run)
             await nursery.start(parts.door.serve, [listener])

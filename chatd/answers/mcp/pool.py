@@ -66,7 +66,7 @@ def bundled_command(file: Path, settings: DatabaseSettings) -> tuple[str, ...]:
 
 
 @attrs.define(eq=False)
-class _Job:
+class _PooledCall:
     """A call that waits or runs. It is the sink of its rows until the caller has gone."""
 
     call: ToolCall
@@ -161,7 +161,7 @@ class McpDatabase:
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
         self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[_PooledCall] = deque()
         self._news = trio.Event()
         self._is_running = False
         self._reason = EXPLANATIONS[Code.DB_UNAVAILABLE].sentence
@@ -198,7 +198,7 @@ class McpDatabase:
             raise _impossible(request)
         if not self.is_available:
             raise self._unavailable()
-        job = _Job(call, terms, sink)
+        job = _PooledCall(call, terms, sink)
         self._queue.append(job)
         self._notify()
         try:
@@ -228,11 +228,11 @@ class McpDatabase:
             for slot in self._slots:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
 
-    async def _stop_when(self, stop: trio.Event, job: _Job) -> None:
+    async def _stop_when(self, stop: trio.Event, job: _PooledCall) -> None:
         await stop.wait()
         self._withdraw(job)
 
-    def _withdraw(self, job: _Job) -> None:
+    def _withdraw(self, job: _PooledCall) -> None:
         """Give a job up: one that waits is taken out, one that runs is stopped."""
         if job in self._queue:
             self._queue.remove(job)
