@@ -65,7 +65,7 @@ class WebSocketTransport:
         self._session = session
         self._decoder = Decoder(settings.max_payload_bytes)
         self._writer = SocketWriter(
-            sock, settings.backlog_bytes, self._lost, watch.wake, linger_s=linger_s
+            settings.backlog_bytes, sock, self._lost, watch.wake, linger_s=linger_s
         )
         self._work: Work | None = None
         self._is_over = False
