@@ -182,10 +182,7 @@ class Listener:
         def make_transport(
             session: Session, probed: PollingTransport | None = None
         ) -> WebSocketTransport:
-            linger_s = self._settings.connection.linger_s
-            return WebSocketTransport(
-                connection.sock, watch, session, linger_s=linger_s, probed=probed
-            )
+            return WebSocketTransport(connection.sock, watch, session, probed=probed)
 
         switching = switched(head)
         if query.sid is None:

@@ -74,6 +74,8 @@ class SessionSettings:
     last_words_s: float = 30.0
     """How long the last packets of an ended session wait for a GET. A client that polls learns of
     the end from them; by then it has asked again, or is gone."""
+    linger_s: float = 2.0
+    """After the close frame of a WebSocket, how long the peer may take to answer and hang up."""
     idle_waits_max: int = IDLE_WAITS_MAX
 
 

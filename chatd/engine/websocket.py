@@ -42,8 +42,6 @@ class WebSocketTransport:
     _sock: socket.socket
     _watch: Watch
     _session: Session
-    _linger_s: float = attrs.field(kw_only=True)
-    """After our close frame, how long the peer may take to answer and hang up, in seconds."""
     probed: Probed | None = attrs.field(default=None, kw_only=True)
     _decoder: Decoder = attrs.field(init=False)
     _writer: SocketWriter = attrs.field(init=False)
@@ -54,7 +52,7 @@ class WebSocketTransport:
         settings, wake = self._session.settings, self._watch.wake
         self._decoder = Decoder(settings.max_payload_bytes)
         self._writer = SocketWriter(
-            settings.backlog_bytes, self._sock, self._lost, wake, linger_s=self._linger_s
+            settings.backlog_bytes, self._sock, self._lost, wake, linger_s=settings.linger_s
         )
 
     @property
