@@ -8,6 +8,7 @@ of a session, and for polling the request itself. Knows no socket: the listener 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
 import trio
 
 from chatd.engine.admission import Admission, Overload
@@ -38,26 +39,20 @@ from chatd.websocket.handshake import is_valid_key, switching_protocols
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
 
 
+@attrs.define(eq=False, repr=False)
 class Engine:
     """The Engine.IO server: sessions, and which requests may open them."""
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        admission: Admission,
-        cors: CorsPolicy,
-        make_upper: Callable[[Session, Handshake], Upper],
-        event_log: EventLog,
-        *,
-        trusted_proxies: Sequence[Network] = (),
-    ) -> None:
-        self.sessions = sessions
-        self._admission = admission
-        self._cors = cors
-        self._make_upper = make_upper
-        self._event_log = event_log
-        self._trusted_proxies = trusted_proxies
-        self._notices = ProxyNotices(event_log)
+    sessions: Sessions
+    _admission: Admission
+    _cors: CorsPolicy
+    _make_upper: Callable[[Session, Handshake], Upper]
+    _event_log: EventLog
+    _trusted_proxies: Sequence[Network] = attrs.field(default=(), kw_only=True)
+    _notices: ProxyNotices = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._notices = ProxyNotices(self._event_log)
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""

@@ -47,27 +47,26 @@ class ListenerSettings:
     """An idle connection is closed after so long."""
 
 
+@attrs.define(eq=False, repr=False)
 class Listener:
     """Accepts connections and serves each of them as its requests ask."""
 
-    def __init__(
-        self,
-        settings: ListenerSettings,
-        engine: Engine,
-        poller: Poller,
-        admission: Admission,
-        http: HypercornServer,
-        event_log: EventLog,
-    ) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._poller = poller
-        self._admission = admission
-        self._http = http
-        self._event_log = event_log
-        self._acceptor = Acceptor(self._connection, event_log)
-        self._idle: set[socket.socket] = set()  # open sockets that wait for a head
-        self.is_open = self._acceptor.is_open
+    _settings: ListenerSettings
+    _engine: Engine
+    _poller: Poller
+    _admission: Admission
+    _http: HypercornServer
+    _event_log: EventLog
+    _acceptor: Acceptor = attrs.field(init=False)
+    _idle: set[socket.socket] = attrs.field(factory=set, init=False)  # they wait for a head
+
+    def __attrs_post_init__(self) -> None:
+        self._acceptor = Acceptor(self._connection, self._event_log)
+
+    @property
+    def is_open(self) -> trio.Event:
+        """Connections are accepted."""
+        return self._acceptor.is_open
 
     async def serve(
         self,
@@ -183,10 +182,7 @@ class Listener:
         def make_transport(
             session: Session, probed: PollingTransport | None = None
         ) -> WebSocketTransport:
-            linger_s = self._settings.connection.linger_s
-            return WebSocketTransport(
-                connection.sock, watch, session, linger_s=linger_s, probed=probed
-            )
+            return WebSocketTransport(connection.sock, watch, session, probed=probed)
 
         switching = switched(head)
         if query.sid is None:

@@ -12,6 +12,7 @@ would wait for ever. The packets of later POSTs, and of the WebSocket, wait thei
 import contextlib
 import math
 
+import attrs
 import trio
 
 from chatd.engine.exchange import Exchange
@@ -41,37 +42,26 @@ WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn, each wit
 WAITING_BYTES_MAX = 1_048_576  # of such POSTs together; beyond: they are answered in their turn
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class PollingTransport:
-    """What carries a polling session. `__slots__`: one for each of them."""
-
-    __slots__ = (
-        "_counted",
-        "_last_words",
-        "_poll",
-        "_post",
-        "_probe",
-        "_session",
-        "_sessions",
-        "_upgrade",
-        "_waiting_bytes",
-        "backlog",
-        "deadline_entry",
-    )
+    """What carries a polling session. Slots: one for each of them."""
 
     name = "polling"
 
-    def __init__(self, sessions: Sessions, session: Session) -> None:
-        self._sessions = sessions
-        self._session = session
-        self._upgrade = Upgrade()
-        self._poll: Exchange | None = None
-        self._post: Exchange | None = None
-        self._probe: WebSocketTransport | None = None
-        self._last_words: list[Outgoing] = []
-        self._counted = 0  # of what is pending, so many are in the backlog
-        self._waiting_bytes = 0
-        self.backlog = Backlog(sessions.settings.backlog_bytes)
-        self.deadline_entry: TimerEntry | None = None  # of the probe
+    _sessions: Sessions
+    _session: Session
+    _upgrade: Upgrade = attrs.field(factory=Upgrade, init=False)
+    _poll: Exchange | None = attrs.field(default=None, init=False)
+    _post: Exchange | None = attrs.field(default=None, init=False)
+    _probe: WebSocketTransport | None = attrs.field(default=None, init=False)
+    _last_words: list[Outgoing] = attrs.field(factory=list, init=False)
+    _counted: int = attrs.field(default=0, init=False)  # of what is pending: in the backlog
+    _waiting_bytes: int = attrs.field(default=0, init=False)
+    backlog: Backlog = attrs.field(init=False)
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)  # of the probe
+
+    def __attrs_post_init__(self) -> None:
+        self.backlog = Backlog(self._sessions.settings.backlog_bytes)
 
     # Requests
 

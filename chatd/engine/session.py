@@ -74,6 +74,8 @@ class SessionSettings:
     last_words_s: float = 30.0
     """How long the last packets of an ended session wait for a GET. A client that polls learns of
     the end from them; by then it has asked again, or is gone."""
+    linger_s: float = 2.0
+    """After the close frame of a WebSocket, how long the peer may take to answer and hang up."""
     idle_waits_max: int = IDLE_WAITS_MAX
 
 
@@ -89,50 +91,38 @@ class SessionHost:
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Session:
-    """One session. `__slots__`: thousands of them wait, and every message passes through one."""
+    """One session. Slots: thousands of them wait, and every message passes through one.
 
-    __slots__ = (
-        "_connect_due_s",
-        "_heartbeat",
-        "_host",
-        "_opened_s",
-        "_throttle",
-        "address",
-        "awaiting",
-        "deadline_entry",
-        "is_over",
-        "is_touched",
-        "pending",
-        "reason",
-        "sid",
-        "transport",
-        "turn",
-        "upper",
-        "user_id",
-    )
+    It begins when it is made; its transport and its upper are put in next.
+    """
 
-    def __init__(self, host: SessionHost, sid: str, address: str) -> None:
-        """A session that was just opened; its transport and its upper are put in next."""
-        now_s = trio.current_time()
-        self._host = host
-        self._opened_s = now_s
-        self._throttle: Throttle | None = None  # until something leads nowhere
+    _host: SessionHost
+    sid: str
+    address: str
+    transport: Transport = attrs.field(init=False)
+    upper: Upper = attrs.field(init=False)
+    user_id: str | None = attrs.field(default=None, init=False)
+    pending: list[Outgoing] = attrs.field(factory=list, init=False)
+    is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
+    awaiting: bool = attrs.field(default=False, init=False)
+    """Its input waits for work of its own: silence is not its fault."""
+    turn: trio.StrictFIFOLock | None = attrs.field(default=None, init=False)
+    """Held while a POST's packets have to wait."""
+    is_over: bool = attrs.field(default=False, init=False)
+    reason: DisconnectReason | None = attrs.field(default=None, init=False)  # why it is over
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
+    _throttle: Throttle | None = attrs.field(default=None, init=False)
+    _opened_s: float = attrs.field(factory=trio.current_time, init=False)
+    _connect_due_s: float = attrs.field(init=False)
+    _heartbeat: Heartbeat = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        host, now_s = self._host, self._opened_s
         self._connect_due_s = now_s + host.settings.connect_timeout_s
         self._heartbeat = Heartbeat(host.settings.heartbeat, now_s)
-        self.sid = sid
-        self.address = address
-        self.user_id: str | None = None
-        self.transport: Transport
-        self.upper: Upper
-        self.pending: list[Outgoing] = []
-        self.is_touched = False  # the flusher has it on its list
-        self.awaiting = False  # its input waits for work of its own: silence is not its fault
-        self.turn: trio.StrictFIFOLock | None = None  # held while a POST's packets have to wait
-        self.is_over = False
-        self.reason: DisconnectReason | None = None  # why it is over
-        self.deadline_entry: TimerEntry | None = None
-        host.by_sid[sid] = self
+        host.by_sid[self.sid] = self
         host.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
 
     @property

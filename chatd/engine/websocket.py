@@ -13,6 +13,7 @@ switches, its packets go to the `Probed` transport, and its end is not the sessi
 import socket
 from collections.abc import Sequence
 
+import attrs
 import trio
 
 from chatd.engine.outgoing import Outgoing
@@ -29,47 +30,30 @@ from chatd.websocket.frames import Close, Fragments, Ping, ProtocolError, encode
 READ_BYTES = 65_536  # one read; more waits in the kernel
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class WebSocketTransport:
-    """One WebSocket connection. `__slots__`: there are thousands.
+    """One WebSocket connection. Slots: there are thousands.
 
     `probed` is None once it carries its session.
     """
 
-    __slots__ = (
-        "_decoder",
-        "_is_over",
-        "_session",
-        "_sock",
-        "_watch",
-        "_work",
-        "_writer",
-        "probed",
-    )
-
     name = "websocket"
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        watch: Watch,
-        session: Session,
-        *,
-        linger_s: float,
-        probed: Probed | None = None,
-    ) -> None:
-        """`sock` is connected and non-blocking. `linger_s`: after our close frame, how long the
-        peer may take to answer and hang up, in seconds."""
-        settings = session.settings
-        self._sock = sock
-        self._watch = watch
-        self._session = session
+    _sock: socket.socket
+    _watch: Watch
+    _session: Session
+    probed: Probed | None = attrs.field(default=None, kw_only=True)
+    _decoder: Decoder = attrs.field(init=False)
+    _writer: SocketWriter = attrs.field(init=False)
+    _work: Work | None = attrs.field(default=None, init=False)
+    _is_over: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings, wake = self._session.settings, self._watch.wake
         self._decoder = Decoder(settings.max_payload_bytes)
         self._writer = SocketWriter(
-            sock, settings.backlog_bytes, self._lost, watch.wake, linger_s=linger_s
+            settings.backlog_bytes, self._sock, self._lost, wake, linger_s=settings.linger_s
         )
-        self._work: Work | None = None
-        self._is_over = False
-        self.probed = probed
 
     @property
     def backlog(self) -> Backlog:

@@ -16,6 +16,7 @@ import select
 import socket
 from typing import TypeAlias
 
+import attrs
 import trio
 
 EVENTS_MAX = 256  # events taken from the epoll in one go, so that others get their turn
@@ -55,17 +56,15 @@ class EpollPoller:
             epoll.close()
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class EpollWatch:
-    """The wait of one socket, for one task. One exists for each connection, hence `__slots__`."""
+    """The wait of one socket, for one task. One exists for each connection, hence slots."""
 
-    __slots__ = ("_fd", "_owner", "has_ended", "is_ready", "task")
-
-    def __init__(self, owner: EpollPoller, fd: int) -> None:
-        self._owner = owner
-        self._fd = fd
-        self.task: trio.lowlevel.Task | None = None
-        self.is_ready = False  # an edge came while no task waited
-        self.has_ended = False  # no edge will come any more
+    _owner: EpollPoller
+    _fd: int
+    task: trio.lowlevel.Task | None = None
+    is_ready: bool = False  # an edge came while no task waited
+    has_ended: bool = False  # no edge will come any more
 
     async def readable(self) -> None:
         """Return when the socket has bytes, an end, or an error to read."""

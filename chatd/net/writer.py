@@ -9,49 +9,31 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
+import attrs
 import trio
 
 from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class SocketWriter(Backlog):
     """Writes to one socket, and is the backlog of what the kernel refuses: one object for each
     connection.
 
-    `failed` is called once, with the reason, when the peer cannot be written to any more; the
-    socket is shut down then, so that the task that reads from it sees its end.
+    `sock` is connected and non-blocking. `failed` is called once, with the reason, when the peer
+    cannot be written to any more; the socket is shut down then, so that the task that reads from it
+    sees its end.
     """
 
-    __slots__ = (
-        "_changed",
-        "_failed",
-        "_linger_s",
-        "_nursery",
-        "_sock",
-        "_unsent",
-        "is_ending",
-    )
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        backlog_bytes: int,
-        failed: Callable[[DisconnectReason], None],
-        changed: Callable[[], None],
-        *,
-        linger_s: float,
-    ) -> None:
-        """`sock` is connected and non-blocking. `linger_s`: seconds that the peer has after the
-        last bytes to hang up itself."""
-        super().__init__(backlog_bytes)
-        self._sock = sock
-        self._failed = failed
-        self._changed = changed
-        self._nursery: trio.Nursery | None = None
-        self._unsent: bytearray | None = None
-        self._linger_s = linger_s
-        self.is_ending = False  # nothing can be written any more
+    _sock: socket.socket
+    _failed: Callable[[DisconnectReason], None]
+    _changed: Callable[[], None]
+    _linger_s: float = attrs.field(kw_only=True)
+    """Seconds that the peer has after the last bytes to hang up itself."""
+    is_ending: bool = attrs.field(default=False, init=False)  # nothing can be written any more
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _unsent: bytearray | None = attrs.field(default=None, init=False)
 
     @property
     def needs_task(self) -> bool:

@@ -76,6 +76,7 @@ class NamespaceLeft:
 Received: TypeAlias = ConnectRequested | Event | AckReceived | NamespaceLeft
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Namespaces:
     """The namespaces of one connection.
 
@@ -85,14 +86,11 @@ class Namespaces:
     `has_joined_any` are for reading.
     """
 
-    __slots__ = ("_acks_due", "_next_ack_id", "has_joined_any", "joined", "joining")
-
-    def __init__(self) -> None:
-        self.joined: tuple[str, ...] = ()
-        self.joining: tuple[str, ...] = ()
-        self.has_joined_any = False  # a later DISCONNECT does not begin the wait for one again
-        self._next_ack_id = 0
-        self._acks_due: dict[int, tuple[str, OnAnswer]] | None = None
+    joined: tuple[str, ...] = ()
+    joining: tuple[str, ...] = ()
+    has_joined_any: bool = False  # a later DISCONNECT does not begin the wait for one again
+    _next_ack_id: int = 0
+    _acks_due: dict[int, tuple[str, OnAnswer]] | None = None
 
     def receive(self, packet: Packet) -> Received | None:
         """What `packet` means, None for an ack that is not waited for; an event is what it is.

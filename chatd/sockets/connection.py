@@ -7,6 +7,7 @@ socket. What it must wait for it returns, to be awaited by the task that owns th
 
 from typing import Any, Final, Protocol
 
+import attrs
 import trio
 
 from chatd.engine.session import Handshake, Session
@@ -49,40 +50,24 @@ class Application(Protocol):
         ...
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class SocketIOConnection:
-    """What a session carries where it speaks Socket.IO. `__slots__`: one for each session."""
+    """What a session carries where it speaks Socket.IO. Slots: one for each session."""
 
-    __slots__ = (
-        "_adapter",
-        "_app",
-        "_attachments_due_s",
-        "_decoder",
-        "_namespaces",
-        "_sockets",
-        "handshake",
-        "refusals",
-        "session",
-        "state",
-    )
+    session: Session
+    handshake: Handshake | None
+    _app: Application
+    _adapter: Adapter
+    _attachments_due_s: float = ATTACHMENTS_DUE_S
+    refusals: int = attrs.field(default=0, init=False)
+    state: Any = attrs.field(default=None, init=False)
+    """Belongs to the application, as that of a socket."""
+    _decoder: Decoder = attrs.field(init=False)
+    _namespaces: Namespaces = attrs.field(factory=Namespaces, init=False)
+    _sockets: dict[str, Socket] = attrs.field(factory=dict, init=False)
 
-    def __init__(
-        self,
-        session: Session,
-        handshake: Handshake,
-        app: Application,
-        adapter: Adapter,
-        attachments_due_s: float = ATTACHMENTS_DUE_S,
-    ) -> None:
-        self.session = session
-        self.handshake: Handshake | None = handshake
-        self.refusals = 0
-        self.state: Any = None  # belongs to the application, as that of a socket
-        self._app = app
-        self._adapter = adapter
-        self._attachments_due_s = attachments_due_s
-        self._decoder = Decoder(max_attachment_bytes=session.settings.max_payload_bytes)
-        self._namespaces = Namespaces()
-        self._sockets: dict[str, Socket] = {}
+    def __attrs_post_init__(self) -> None:
+        self._decoder = Decoder(max_attachment_bytes=self.session.settings.max_payload_bytes)
 
     @property
     def is_joined(self) -> bool:

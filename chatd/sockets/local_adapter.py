@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+import attrs
+
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
@@ -9,18 +11,17 @@ from chatd.sockets.adapter import DeliverVolatile
 from chatd.sockets.socket import Socket
 
 
+@attrs.define(eq=False, repr=False)
 class LocalAdapter:
     """An `Adapter`. `sockets_of` gives the sockets of a user that may use a room."""
 
-    def __init__(
-        self,
-        flusher: Flusher,
-        sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: (),
-    ) -> None:
-        self._flusher = flusher
-        self._sockets_of = sockets_of
-        self._rooms: dict[tuple[str, str], dict[Socket, Session]] = {}
-        self._deliver_volatile: DeliverVolatile = _deliver
+    _flusher: Flusher
+    _sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: ()
+    _rooms: dict[tuple[str, str], dict[Socket, Session]] = attrs.field(factory=dict, init=False)
+    _deliver_volatile: DeliverVolatile = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._deliver_volatile = _send_volatile
 
     def join(self, socket: Socket, room: str) -> None:
         if room not in socket.rooms:
@@ -73,7 +74,7 @@ class LocalAdapter:
             del self._rooms[key]
 
 
-def _deliver(socket: Socket, room: str, outgoing: Outgoing, about: str | None) -> None:
+def _send_volatile(socket: Socket, room: str, outgoing: Outgoing, about: str | None) -> None:
     """Send to every socket, where no one decides otherwise."""
     del room, about
     socket.session.send(outgoing)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import attrs
+
 from chatd.engine.session import Session
 from chatd.sockets.emitter import (
     ack_packet,
@@ -14,17 +16,15 @@ from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.events import EventPayload
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Socket:
     """One peer in one namespace. `state` belongs to the application."""
 
-    __slots__ = ("id", "namespace", "rooms", "session", "state")
-
-    def __init__(self, session: Session, namespace: str, socket_id: str) -> None:
-        self.session = session
-        self.namespace = namespace
-        self.id = socket_id
-        self.rooms: tuple[str, ...] = ()
-        self.state: Any = None
+    session: Session
+    namespace: str
+    id: str
+    rooms: tuple[str, ...] = ()
+    state: Any = None
 
     def emit(self, name: str | float, *args: Any) -> None:
         """Send an event of any name, which may be a number; `bytes` in it travel as such."""

@@ -42,7 +42,7 @@ class EchoConnection:
         self._watch = watch
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
         self._writer = SocketWriter(
-            sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None, linger_s=LINGER_S
+            4 * MAX_MESSAGE_BYTES, sock, self._failed, lambda: None, linger_s=LINGER_S
         )
 
     def _failed(self, reason: DisconnectReason) -> None:

@@ -237,6 +237,7 @@ async def open_door(
             upgrade_timeout_s,
             backlog_bytes,
             last_words_s=last_words_s,
+            linger_s=linger_s,
             idle_waits_max=idle_waits_max,
         ),
         Deadlines(),

@@ -67,38 +67,28 @@ class ConnectionLimits:
     """Kept of requests that wait for one before them, and a read on top; beyond: the end."""
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class HttpConnection:
-    """Reads requests from a socket; `writer` takes the responses, the last one by `finish`."""
+    """Reads requests from a socket, which is connected and non-blocking; `writer` takes the
+    responses, the last one by `finish`."""
 
-    __slots__ = (
-        "_deadlines",
-        "_is_waiting_for_turn",
-        "_limits",
-        "_reader",
-        "_timeout_answer",
-        "_watch",
-        "deadline_entry",
-        "is_over",
-        "sock",
-        "writer",
-    )
+    sock: socket.socket
+    _watch: Watch
+    _deadlines: Deadlines
+    _limits: ConnectionLimits
+    _reader: RequestReader = attrs.field(init=False)
+    writer: SocketWriter = attrs.field(init=False)
+    _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
+    _timeout_answer: bytes = attrs.field(default=b"", init=False)
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
+    is_over: bool = attrs.field(default=False, init=False)
 
-    def __init__(
-        self, sock: socket.socket, watch: Watch, deadlines: Deadlines, limits: ConnectionLimits
-    ) -> None:
-        """`sock` is connected and non-blocking."""
-        self.sock = sock
-        self._watch = watch
-        self._deadlines = deadlines
-        self._limits = limits
+    def __attrs_post_init__(self) -> None:
+        limits = self._limits
         self._reader = RequestReader(limits.max_head_bytes)
         self.writer = SocketWriter(
-            sock, limits.backlog_bytes, self._failed, lambda: None, linger_s=limits.linger_s
+            limits.backlog_bytes, self.sock, self._failed, lambda: None, linger_s=limits.linger_s
         )
-        self._is_waiting_for_turn = False
-        self._timeout_answer = b""
-        self.deadline_entry: TimerEntry | None = None
-        self.is_over = False
 
     @property
     def is_finished(self) -> bool:
