@@ -20,7 +20,7 @@ import trio
 
 WAITING_MAX = 8  # requests of one user that wait for a turn; one more is refused at once
 WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
-RETRY_MS = 2_000  # that a refused request is told to wait: about what two slow searches take
+RETRY_MS = 2_000  # that a refused request has to wait: about what two slow searches take
 
 Slot: TypeAlias = tuple[str, str]
 """A kind and a key."""

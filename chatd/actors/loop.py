@@ -96,7 +96,7 @@ class Machine(Protocol[C_contra, E_co]):
 
 
 class Roster(Protocol[C_contra, E_contra]):
-    """Carries the effects of such a machine out, and knows what clients were told last."""
+    """Carries the effects of such a machine out, and knows what was last sent to clients."""
 
     def run(self, effect: E_contra) -> None:
         """Notify the clients that it concerns."""

@@ -1,11 +1,10 @@
 """How much a user may send: token buckets and penalties (docs/protocol, "Limits").
 
-A bucket fills at its rate and holds a minute's worth. Taking from several buckets (user, socket,
-room) takes from all of them or from none. A refusal says how long to wait, which is what the bucket
-needs; each further violation by the same key doubles the wait, up to a minute; a clean minute
-resets it. A sender that waits as long as it was told, and is refused again because others emptied
-the bucket meanwhile, commits no violation; one that is admitted in between, and refused after that,
-does.
+A bucket fills at its rate and holds a minute's worth. A sender spends a token of several buckets
+(user, socket, room), or of none. A refusal says how long to wait, which is what the bucket needs;
+each further violation by the same key doubles the wait, up to a minute; a clean minute resets it. A
+sender that waits as long as it has to, and is refused again because others emptied the bucket
+meanwhile, commits no violation; one that is admitted in between, and refused after that, does.
 
 Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
@@ -158,7 +157,7 @@ class Penalties:
 
 
 def acquire(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
-    """Take one token from each bucket, or from none; `key` may have a penalty.
+    """Spend one token of each bucket, or of none; `key` may have a penalty.
 
     Returns 0 where it was admitted, else the seconds until another try; this try is no violation.
     """

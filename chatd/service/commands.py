@@ -4,7 +4,7 @@ Waiting goes one way only. A mailbox that is full stops the input of the socket 
 not fit; where the mailbox closes meanwhile, the command is refused with `draining`.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from chatd.actors.mailbox import Mailbox
@@ -22,6 +22,7 @@ from chatd.chat.messages import (
     SendMessage,
     TrimQueues,
 )
+from chatd.chat.queue import QueueCut
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
 from chatd.service.client import Client
 from chatd.service.senders import Origin, TaskOrigin
@@ -79,7 +80,7 @@ class Commands:
             await work
         await command.origin.settled.wait()
 
-    async def trim(self, client: Client, cuts: dict[str, tuple[int, int]]) -> None:
+    async def trim(self, client: Client, cuts: Mapping[str, QueueCut]) -> None:
         """Drop from the user's queues what is below `cuts`; return when it is done."""
         await self.settle(TrimQueues(TaskOrigin(client), client.user_id, cuts))
 

@@ -129,8 +129,7 @@ class Rooms:
             cuts = await self._messages.newest_owed(owed, QUEUE_MAX, now_ms - QUEUE_MAX_MS)
         except StoreReadFailed:
             return  # more is owed for a while than has to be
-        kept = {room: (cut.first_seq, cut.since_ms) for room, cut in cuts.items()}
-        await self._commands.trim(client, kept)
+        await self._commands.trim(client, cuts)
 
     async def _bring_in(
         self, client: Client, room: str, stand: Stand, ack_id: int | None

@@ -16,24 +16,14 @@ from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
-from chatd.store.log_file import (
-    LOG_NAME,
-    explained,
-    unavailable,
-)
+from chatd.store.log_file import LOG_NAME, explained, unavailable
 from chatd.store.mark import MARK_NAME
 from chatd.store.open_files import OpenFiles
 from chatd.store.preparation import PreparedLog, prepare_log
-from chatd.store.reader_pool import ReaderPool, Witness
+from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
-from chatd.store.recovery import (
-    Recovered,
-    recover,
-)
-from chatd.store.snapshots import (
-    Snapshot,
-    write_snapshot,
-)
+from chatd.store.recovery import Recovered, recover
+from chatd.store.snapshots import Snapshot, write_snapshot
 from chatd.store.writer import LogWriter
 
 READER_THREADS = 4  # reads of history at once; more wait their turn
@@ -76,10 +66,6 @@ class Store:
         self._writer: LogWriter | None = None
         self._closed = False
         self._writing_snapshot = threading.Lock()
-
-    def set_witness(self, witness: Witness) -> None:
-        """Have `witness` hear of what the readers find damaged."""
-        self.readers.witness = witness
 
     def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.

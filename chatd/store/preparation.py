@@ -22,7 +22,6 @@ from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
 from chatd.store.recovery import (
     Recovered,
-    SnapshotOfMembers,
     probe,
     read_epoch,
     read_position,
@@ -34,6 +33,7 @@ from chatd.store.snapshots import (
     FoundSnapshot,
     PassedOver,
     PassedOverFor,
+    furthest,
     furthest_of_any,
     newest_snapshot,
     put_aside,
@@ -73,11 +73,11 @@ def prepare_log(
         damaged = probe(connection)
         epoch = read_epoch(connection)
         found = newest_snapshot(directory, epoch, read_position(connection))
-        recovered = recover(connection, _base(found))
+        recovered = recover(connection, found.snapshot)
         reached = recovered.reached(epoch)
         if marked is not None and noted is not None:
             marked = noted.reached_by(epoch)
-        loss = loss or find_loss(reached, marked, found.ahead)
+        loss = loss or find_loss(reached, marked, furthest(found.passed_over))
         mark = _go_on(directory, connection, noted, reached, loss, now_ms)
     put_aside(directory, found.passed_over)
     return PreparedLog(
@@ -132,13 +132,6 @@ def _go_on(
         schema.name_anew(connection, epoch)
         reached = attrs.evolve(reached, epoch=epoch)
     return Mark(directory, Noted(reached, found, write))
-
-
-def _base(found: FoundSnapshot) -> SnapshotOfMembers | None:
-    snapshot = found.snapshot
-    if snapshot is None or MEMBERS not in snapshot.parts:
-        return None
-    return SnapshotOfMembers(snapshot.position, snapshot.members)
 
 
 def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> FoundSnapshot:

@@ -30,7 +30,6 @@ from chatd.store.loss import find_loss, missing_words
 from chatd.store.mark import MARK_NAME, MarkDamagedError, Noted, read_mark
 from chatd.store.recovery import (
     Recovered,
-    SnapshotOfMembers,
     read_epoch,
     read_position,
     recover,
@@ -180,7 +179,4 @@ def _of_snapshots(
 
 def _agrees(connection: sqlite3.Connection, snapshot: Snapshot, recovered: Recovered) -> bool:
     """Whether a start from the snapshot comes to what the log alone gives."""
-    if MEMBERS not in snapshot.parts:
-        return True
-    base = SnapshotOfMembers(snapshot.position, snapshot.members)
-    return recover(connection, base) == recovered
+    return MEMBERS not in snapshot.parts or recover(connection, snapshot) == recovered

@@ -20,7 +20,7 @@ from chatd.store import snapshots
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
-from chatd.store.recovery import SnapshotOfMembers, recover
+from chatd.store.recovery import recover
 from chatd.store.snapshots import (
     SLICE,
     PassedOver,
@@ -369,7 +369,7 @@ def test_a_base_and_the_log_since_give_what_the_log_gives(
         read = newest_snapshot(Path(name), EPOCH, expected.position).snapshot
         assert read is not None
         assert read.members == base
-        assert recover(connection, SnapshotOfMembers(position, read.members)) == expected
+        assert recover(connection, read) == expected
         log.close()
         store.close()
 

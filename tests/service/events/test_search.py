@@ -15,7 +15,7 @@ import trio
 
 from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX
 from chatd.service.events import search as search_events
-from chatd.store import SearchPage
+from chatd.store import SearchPage, SearchRequest
 from chatd.store import search as store_search
 from chatd.wire.payloads import ChatSearch
 from tests.net.peers import HARD_LIMIT_S
@@ -157,11 +157,13 @@ def slow_searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Searches for "slow" hold their thread for as long as this is open; set once there is one."""
     find, began, over = store_search.find, threading.Event(), threading.Event()
 
-    def find_slowly(connection: sqlite3.Connection, **asked: Any) -> SearchPage:
-        if any(term.text == "slow" for term in asked["request"].query.required):
+    def find_slowly(
+        connection: sqlite3.Connection, request: SearchRequest, *rest: Any
+    ) -> SearchPage:
+        if any(term.text == "slow" for term in request.query.required):
             began.set()
             assert over.wait(HARD_LIMIT_S)
-        return find(connection, **asked)
+        return find(connection, request, *rest)
 
     monkeypatch.setattr(store_search, "find", find_slowly)
     try:
