@@ -132,8 +132,8 @@ class FairQueue:
         """Whether no turn is taken, and no request waits."""
         return self._slots.is_idle
 
-    async def take(self, user_id: str) -> int | None:
-        """Take a turn, to be given back by `leave`; or the milliseconds to wait before another try.
+    async def acquire(self, user_id: str) -> int | None:
+        """Take a turn, which `release` gives back; or the milliseconds to wait before a retry.
 
         A cancelled wait takes none.
         """
@@ -146,7 +146,7 @@ class FairQueue:
             await self._slots.acquire(user_id, slots)
         return RETRY_MS if bound.cancelled_caught else None
 
-    def leave(self, user_id: str) -> None:
+    def release(self, user_id: str) -> None:
         """Give the turn of a user back, to the next user."""
         self._slots.release(user_id, _slots_of(user_id))
 

@@ -20,19 +20,19 @@ from chatd.actors.ledger import Ledger
 from chatd.chat.commits import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
+    ClearOverflow,
     Command,
     Effect,
     JoinRooms,
     LeaveRooms,
     NotStored,
-    OverflowTold,
     RemoveMember,
     TrimQueues,
 )
 from chatd.chat.records import MemberKept, MemberRemoved, Record
 from chatd.wire.codes import Code
 
-_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, OverflowTold)
+_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
 """Commands whose records are about members, and nothing else."""
 
 

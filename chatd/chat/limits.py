@@ -44,12 +44,12 @@ class Bucket:
         free = self._tokens - kept
         return 0.0 if free >= TOKEN_ENOUGH else (1.0 - free) / self._rate_per_s
 
-    def take(self) -> None:
+    def spend(self) -> None:
         """Spend the token that `wait_s` has just found."""
         self._tokens -= 1.0
 
     def give_back(self) -> None:
-        """Return a token that was taken for nothing."""
+        """Return a token that was spent for nothing."""
         self._tokens = min(self._burst, self._tokens + 1.0)
 
     def is_full(self, now_s: float) -> bool:
@@ -157,7 +157,7 @@ class Penalties:
         del self._states[next(idle, first[0])]
 
 
-def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
+def acquire(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
     """Take one token from each bucket, or from none; `key` may have a penalty.
 
     Returns 0 where it was admitted, else the seconds until another try; this try is no violation.
@@ -171,13 +171,13 @@ def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: floa
                 longest_s = wait_s
     if longest_s == 0.0:
         for bucket in buckets:
-            bucket.take()
+            bucket.spend()
         if state is not None:
             state.admitted()
     return longest_s
 
 
 def admit(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> int | None:
-    """As `take`, where a refusal goes to the sender: the ms to wait (`retryAfterMs`), or None."""
-    wait_s = take(key, buckets, backoffs, now_s)
+    """As `acquire`, where a refusal goes to the sender: ms to wait (`retryAfterMs`), or None."""
+    wait_s = acquire(key, buckets, backoffs, now_s)
     return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)

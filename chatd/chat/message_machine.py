@@ -29,6 +29,7 @@ from chatd.chat.messages import (
     Acknowledge,
     AcknowledgementKept,
     Barrier,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
@@ -37,7 +38,6 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     NoteRead,
-    OverflowTold,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -222,7 +222,7 @@ class MessageMachine:
                 case TrimQueues():
                     self._trim(command, over, now_ms)
                     effects.append(Settled(command))
-                case OverflowTold(user_id, room, fallen):
+                case ClearOverflow(user_id, room, fallen):
                     queue = self._queue(room, user_id, over)
                     if queue is not None:
                         rest = queue.notified(fallen)

@@ -110,7 +110,7 @@ class TrimQueues:
 
 
 @attrs.define
-class OverflowTold:
+class ClearOverflow:
     """A socket of the user was notified of what fell out of its queue in a room."""
 
     user_id: str
@@ -159,7 +159,7 @@ Command: TypeAlias = (
     | LeaveRooms
     | Acknowledge
     | TrimQueues
-    | OverflowTold
+    | ClearOverflow
     | RemoveMember
     | NoteRead
     | ForgetMessages
@@ -216,7 +216,7 @@ class Settled:
     """The command is carried out, with nothing to say but that."""
 
     command: (
-        LeaveRooms | TrimQueues | OverflowTold | RemoveMember | NoteRead | ForgetMessages | Barrier
+        LeaveRooms | TrimQueues | ClearOverflow | RemoveMember | NoteRead | ForgetMessages | Barrier
     )
 
 

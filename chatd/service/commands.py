@@ -11,12 +11,12 @@ from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
     Barrier,
+    ClearOverflow,
     Command,
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
     NoteRead,
-    OverflowTold,
     RemoveMember,
     Reply,
     SendMessage,
@@ -63,7 +63,7 @@ class Commands:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 
-    def tell(self, command: LeaveRooms | RemoveMember | OverflowTold) -> None:
+    def post(self, command: LeaveRooms | RemoveMember | ClearOverflow) -> None:
         """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
         self._mailbox.put(command)
 
@@ -115,13 +115,13 @@ class Commands:
         return all(command.origin.refusal is None for command in commands)
 
     async def conclude(
-        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+        self, answer: OpenAnswer, content: str, reply: Reply, on_stored: Callable[[], None]
     ) -> Refusal | None:
         """Store the message that ends an answer; or why it is not stored.
 
-        `told` is called once it is, before its room gets it.
+        `on_stored` is called once it is, before its room gets it.
         """
-        origin = TaskOrigin(on_stored=told)
+        origin = TaskOrigin(on_stored=on_stored)
         await self.settle(
             SendMessage(
                 origin,

@@ -3,6 +3,8 @@
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -49,7 +51,11 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, durability: Durability, lock: DirectoryLock, prepared: PreparedLog
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        lock: DirectoryLock,
+        prepared: PreparedLog,
     ) -> None:
         self.path = path
         self.epoch = prepared.epoch
@@ -65,7 +71,7 @@ class Store:
             ReaderPool(path, SEARCH_THREADS, self._files),
             self._index_until,
         )
-        self._durability = durability
+        self._connect_to_path = connect
         self._lock = lock
         self._writer: LogWriter | None = None
         self._closed = False
@@ -101,7 +107,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         self._files.require()
-        return connect_to_write(self.path, self._durability)
+        return self._connect_to_path()
 
     async def _index_until(self, until_s: float) -> None:
         if self._writer is None:
@@ -170,7 +176,12 @@ class Store:
         return True
 
 
-def open_store(directory: Path, durability: str, clock: Clock | None = None) -> Store:
+def open_store(
+    directory: Path,
+    durability: str,
+    clock: Clock | None = None,
+    connect_to_write: Callable[[Path, Durability], sqlite3.Connection] = connect_to_write,
+) -> Store:
     """Open the state directory, which is made where there is none, with the log in it.
 
     `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
@@ -179,17 +190,17 @@ def open_store(directory: Path, durability: str, clock: Clock | None = None) -> 
     Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew` or `StoreDamaged`, and leaves the files
     as they are.
     """
-    level, now_ms = Durability(durability), (clock or Clock()).wall_ms()
+    path = directory / LOG_NAME
+    connect = partial(connect_to_write, path, Durability(durability))
     try:
         make_directory(directory)
         lock = DirectoryLock.acquire(directory)
     except OSError as error:
         raise unavailable(directory, error) from error
-    path = directory / LOG_NAME
     try:
         with explained(path):
-            prepared = prepare_log(directory, level, now_ms)
-            return Store(path, level, lock, prepared)
+            prepared = prepare_log(directory, connect, (clock or Clock()).wall_ms())
+            return Store(path, connect, lock, prepared)
     except BaseException:
         lock.release()
         raise

@@ -8,13 +8,14 @@ takes up the WAL by itself, and the newest whole snapshot is brought forward by 
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from chatd.files import sync_directory
 from chatd.store import schema
-from chatd.store.connections import Durability, connect_to_create, connect_to_write
+from chatd.store.connections import connect_to_create
 from chatd.store.damage import Damaged
 from chatd.store.log_file import LOG_NAME, require_known_form, require_whole_or_absent
 from chatd.store.loss import Loss, LossKind, find_loss
@@ -53,7 +54,9 @@ class PreparedLog:
     mark: Mark
 
 
-def prepare_log(directory: Path, level: Durability, now_ms: int) -> PreparedLog:
+def prepare_log(
+    directory: Path, connect: Callable[[], sqlite3.Connection], now_ms: int
+) -> PreparedLog:
     """Look at the log, and have it ready. The directory is locked."""
     path = directory / LOG_NAME
     put_in_place(directory)
@@ -65,7 +68,7 @@ def prepare_log(directory: Path, level: Durability, now_ms: int) -> PreparedLog:
         loss = find_loss(None, marked, furthest_of_any(directory))
         _create(directory, now_ms)
         marked = None
-    with contextlib.closing(connect_to_write(path, level)) as connection:
+    with contextlib.closing(connect()) as connection:
         schema.migrate(connection, require_known_form(connection, path))
         damaged = probe(connection)
         epoch = read_epoch(connection)

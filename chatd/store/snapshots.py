@@ -73,7 +73,8 @@ class PassedOverFor(enum.StrEnum):
 
     DAMAGED = "damaged"
     UNREADABLE = "unreadable"  # the system says so
-    VERSION = "version"  # another chatd wrote it
+    EARLIER = "earlier_version"  # it has the form of an earlier chatd
+    VERSION = "version"  # it has the form of a newer chatd
     EPOCH = "epoch"  # it belongs to another log
     AHEAD = "ahead"  # the log lost what it stands on
 
@@ -288,9 +289,9 @@ def _read_first_line(file: BinaryIO) -> bytes:
     match = _FIRST_LINE.fullmatch(line)
     if match is None:
         is_form_1 = line.startswith(_FORM_1_BEGINS)
-        raise _Unusable(PassedOverFor.VERSION if is_form_1 else PassedOverFor.DAMAGED)
-    if int(match[1]) != _FORM:
-        raise _Unusable(PassedOverFor.VERSION)
+        raise _Unusable(PassedOverFor.EARLIER if is_form_1 else PassedOverFor.DAMAGED)
+    if (form := int(match[1])) != _FORM:
+        raise _Unusable(PassedOverFor.EARLIER if form < _FORM else PassedOverFor.VERSION)
     return match[2]
 
 

@@ -50,7 +50,8 @@ from chatd.store.snapshots import (
 _WHY_NOT = {
     PassedOverFor.DAMAGED: "is damaged; a start passes it over",
     PassedOverFor.UNREADABLE: "cannot be read; a start passes it over",
-    PassedOverFor.VERSION: "has the form of another chatd; a start passes it over",
+    PassedOverFor.EARLIER: "has the form of an earlier chatd; a start passes it over",
+    PassedOverFor.VERSION: "has the form of a newer chatd; a start passes it over",
     PassedOverFor.EPOCH: "belongs to another log, as from before a restore",
     PassedOverFor.AHEAD: "stands on records that the log has lost",
 }
@@ -58,7 +59,7 @@ _BEFORE_THE_NEXT_START = (
     "The next start goes on without them, under a new epoch: before it, put back what was moved "
     "away, such as the log's -wal file, or restore a newer backup."
 )
-_NO_DAMAGE = frozenset({PassedOverFor.VERSION, PassedOverFor.EPOCH})
+_NO_DAMAGE = frozenset({PassedOverFor.EARLIER, PassedOverFor.VERSION, PassedOverFor.EPOCH})
 
 
 @attrs.frozen

@@ -25,7 +25,7 @@ class Searches:
             await trio.testing.wait_all_tasks_blocked()
 
     async def _ask(self, user: str) -> None:
-        wait_ms = await self.turns.take(user)
+        wait_ms = await self.turns.acquire(user)
         if wait_ms is None:
             self.began.append(user)
         else:
@@ -33,7 +33,7 @@ class Searches:
             self.refused.append((user, trio.current_time()))
 
     async def end(self, user: str) -> None:
-        self.turns.leave(user)
+        self.turns.release(user)
         await trio.testing.wait_all_tasks_blocked()
 
 
@@ -113,7 +113,7 @@ async def test_who_goes_away_takes_no_turn() -> None:
         await searches.ask("ann")
         with trio.CancelScope() as scope:
             scope.cancel()
-            await searches.turns.take("bob")
+            await searches.turns.acquire("bob")
         assert scope.cancelled_caught
         await searches.ask("cid")
         await searches.end("ann")
@@ -122,17 +122,17 @@ async def test_who_goes_away_takes_no_turn() -> None:
 
 async def test_who_is_given_a_turn_in_the_step_of_a_cancellation_has_it() -> None:
     held = FairQueue(1)
-    assert await held.take("ann") is None
+    assert await held.acquire("ann") is None
     came: list[str] = []
 
     async def wait() -> None:
-        assert await held.take("bob") is None
+        assert await held.acquire("bob") is None
         came.append("in time")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()
-        held.leave("ann")
+        held.release("ann")
         nursery.cancel_scope.cancel()
     assert came == ["in time"]
 

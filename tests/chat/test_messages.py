@@ -9,12 +9,12 @@ from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
     Barrier,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
     ForgetMessages,
     Joined,
-    OverflowTold,
     RemoveMember,
     Repeated,
     Settled,
@@ -241,7 +241,7 @@ def test_a_queue_is_cut_where_it_is_told_to_be(machine: MessageMachine) -> None:
     assert type(joined) is Joined
     assert joined.fallen == ((1, 2),)
     assert [(gap.first, gap.last) for gap in joined.owed[0]] == [(3, 3)]
-    told = OverflowTold("bob", "demo", (1, 2))
+    told = ClearOverflow("bob", "demo", (1, 2))
     for command, fallen in ((join("demo", user_id="bob"), (1, 2)), (told, None)):
         carry_out(machine, command)
         [again] = carry_out(machine, join("demo", user_id="bob")).effects

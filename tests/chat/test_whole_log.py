@@ -13,6 +13,7 @@ from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
@@ -20,7 +21,6 @@ from chatd.chat.messages import (
     Joined,
     JoinRooms,
     LeaveRooms,
-    OverflowTold,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -165,7 +165,7 @@ class WholeLog(RuleBasedStateMachine):
     def tell(self, user: str, room: str) -> None:
         fell = self.fallen.pop((room, user), None)
         if fell:
-            told = OverflowTold(user, room, (min(fell), max(fell)))
+            told = ClearOverflow(user, room, (min(fell), max(fell)))
             self.keep(self.machine.decide([told], self.now_ms))
 
     @rule(user=users, gone=st.sets(rooms, min_size=1))

@@ -282,9 +282,7 @@ def test_opening_scans_no_table_of_messages(filled: Path, with_snapshot: bool) -
     def opening_steps() -> int:
         nonlocal steps
         steps = 0
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("chatd.store.preparation.connect_to_write", open_counted)
-            open_store(filled.parent, "fsync").close()
+        open_store(filled.parent, "fsync", connect_to_write=open_counted).close()
         return steps
 
     few = opening_steps()
