@@ -25,6 +25,8 @@ RETRY_MS = 2_000  # that a refused request has to wait: about what two slow sear
 Slot: TypeAlias = tuple[str, str]
 """A kind and a key."""
 
+_TURN: Slot = ("turn", "")
+
 
 @attrs.frozen
 class Limit:
@@ -45,8 +47,10 @@ class _Waiting:
 class FairSlots:
     """Slots within limits, by kind."""
 
-    def __init__(self, limits: Mapping[str, Limit]) -> None:
+    def __init__(self, limits: Mapping[str, Limit], *, wanted_by_all: Slot | None = None) -> None:
+        """`wanted_by_all`: a slot that each request wants; without it none can be served."""
         self._limits = dict(limits)
+        self._wanted_by_all = wanted_by_all
         self._taken: Counter[Slot] = Counter()
         self._taken_by: Counter[tuple[str, Slot]] = Counter()  # by userId
         # Waiting requests by user, never empty; the user that is served next comes first.
@@ -71,16 +75,19 @@ class FairSlots:
 
     async def acquire(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Take all of the slots as soon as they are free, in the user's turn. A cancelled wait
-        takes none: an event that was set before wakes its task normally."""
+        takes none, in whatever order the cancellation and the turn come."""
         if self.acquire_nowait(user_id, slots):
             return
         waiting = _Waiting(slots)
         self._lines.setdefault(user_id, deque()).append(waiting)
         try:
             await waiting.given.wait()
-        finally:
-            if not waiting.given.is_set():
+        except trio.Cancelled:
+            if waiting.given.is_set():  # its turn came after the cancellation
+                self.release(user_id, slots)
+            else:
                 self._remove(user_id, waiting)
+            raise
 
     def release(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Give slots of a user back, to the next users in turn."""
@@ -92,19 +99,23 @@ class FairSlots:
             if not self._taken_by[user_id, slot]:
                 del self._taken_by[user_id, slot]
         self._go_behind(user_id)
-        for waiting_id, line in list(self._lines.items()):
-            for waiting in list(line):
+        for waiting_id in list(self._lines):
+            for waiting in list(self._lines[waiting_id]):
+                if self._wanted_by_all is not None and not self._is_left(self._wanted_by_all):
+                    return
                 if self.acquire_nowait(waiting_id, waiting.slots):
                     self._remove(waiting_id, waiting)
                     self._go_behind(waiting_id)
                     waiting.given.set()
 
+    def _is_left(self, slot: Slot) -> bool:
+        return self._taken[slot] < self._limits[slot[0]].of(slot[1])
+
     def _is_free(self, user_id: str, slot: Slot) -> bool:
-        kind, key = slot
-        limit = self._limits[kind]
-        most = limit.of(key)
-        if self._taken[slot] >= most:
+        limit = self._limits[slot[0]]
+        if not self._is_left(slot):
             return False
+        most = limit.of(slot[1])
         return not limit.is_shared or self._taken_by[user_id, slot] < max(1, most - 1)
 
     def _go_behind(self, user_id: str) -> None:
@@ -125,7 +136,8 @@ class FairQueue:
 
     def __init__(self, at_once: int, *, waiting_max: int = WAITING_MAX) -> None:
         self._waiting_max = waiting_max
-        self._slots = FairSlots({"turn": Limit(lambda _: at_once), "user": Limit(lambda _: 1)})
+        limits = {"turn": Limit(lambda _: at_once), "user": Limit(lambda _: 1)}
+        self._slots = FairSlots(limits, wanted_by_all=_TURN)
 
     @property
     def is_idle(self) -> bool:
@@ -152,4 +164,4 @@ class FairQueue:
 
 
 def _slots_of(user_id: str) -> Sequence[Slot]:
-    return ("turn", ""), ("user", user_id)
+    return _TURN, ("user", user_id)

@@ -1,13 +1,13 @@
 """FairQueue at what few can do at once: one at a time for each user, and the users in turn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
 
-from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX, FairQueue
+from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX, FairQueue, Slot
 
 
 class Searches:
@@ -146,3 +146,37 @@ async def test_nothing_is_left_of_who_was_served_or_refused(
         await trio.sleep(WAIT_S + 1)
         await searches.end("ann")
         assert searches.turns.is_idle
+
+
+async def test_a_turn_that_comes_when_the_wait_is_over_is_not_lost(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    turns = FairQueue(1)
+
+    async def hold_for(user: str, seconds: float) -> None:
+        if await turns.acquire(user) is None:
+            await trio.sleep(seconds)
+            turns.release(user)
+
+    for _ in range(40):  # which task of a turn of the loop runs first is chance
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold_for, "ann", WAIT_S)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(hold_for, "bob", 0)
+        assert turns.is_idle
+
+
+async def test_a_turn_is_given_without_a_look_at_all_who_wait() -> None:
+    async with searching(at_once=2) as searches:
+        await searches.ask("ann", "bob", *(f"user {number}" for number in range(50)))
+        looked: list[str] = []
+        take = searches.turns._slots.acquire_nowait
+
+        def noted(user_id: str, slots: Sequence[Slot]) -> bool:
+            looked.append(user_id)
+            return take(user_id, slots)
+
+        searches.turns._slots.acquire_nowait = noted  # type: ignore[method-assign]
+        await searches.end("ann")
+        assert looked == ["user 0"]
+        assert searches.began == ["ann", "bob", "user 0"]
