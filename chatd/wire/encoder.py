@@ -34,8 +34,13 @@ def plain(payload: Payload) -> dict[str, Any]:
 
 
 def _writer(kind: type[Any]) -> Writer:
-    lines = ["def write(payload):", "    written = {}"]
-    for field in attrs.fields(kind):
+    fields = list(attrs.fields(kind))
+    first: list[str] = []  # the fields that are always there, as far as they come first
+    while fields and fields[0].default is not None and not note_of(fields[0]).is_flattened:
+        field = fields.pop(0)
+        first.append(f"{name_of(field)!r}: payload.{field.name}")
+    lines = ["def write(payload):", f"    written = {{{', '.join(first)}}}"]
+    for field in fields:
         put = f"written[{name_of(field)!r}] = payload.{field.name}"
         if note_of(field).is_flattened:
             put = f"written |= plain(payload.{field.name})"
