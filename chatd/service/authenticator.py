@@ -6,6 +6,7 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 import math
 from collections.abc import Callable, Container, Mapping
 
+import attrs
 import trio
 
 from chatd.auth import (
@@ -26,6 +27,7 @@ from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
 
+@attrs.define(eq=False)
 class TokenAuthenticator:
     """The `Authenticator` over one verifier and one directory.
 
@@ -33,24 +35,13 @@ class TokenAuthenticator:
     was given out for an older token must not outlive its right.
     """
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        directory: Directory,
-        backoff: FailureBackoff,
-        on_admitted: Callable[[Identity, Container[str]], None],
-        *,
-        query_token: bool,
-        clock: Clock,
-        event_log: EventLog,
-    ) -> None:
-        self._verifier = verifier
-        self._directory = directory
-        self._backoff = backoff
-        self._on_admitted = on_admitted
-        self._query_token = query_token
-        self._clock = clock
-        self._event_log = event_log
+    _verifier: Verifier
+    _directory: Directory
+    _backoff: FailureBackoff
+    _on_admitted: Callable[[Identity, Container[str]], None]
+    _query_token: bool = attrs.field(kw_only=True)
+    _clock: Clock = attrs.field(kw_only=True)
+    _event_log: EventLog = attrs.field(kw_only=True)
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
