@@ -9,7 +9,7 @@ from chatd.sockets.emitter import rendered_packet
 from chatd.wire.events import PublishedMessage
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class LocalPublisher:
     """A `Publisher` where this node commits all messages, and so knows each in its order."""
 
