@@ -14,7 +14,7 @@ import trio
 
 from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
 from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
-from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows
+from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows, Rows
 from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import Outcome, answer
@@ -138,7 +138,7 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-def _result(outcome: Outcome, rows: KeptRows | ChunkedRows) -> dict[str, Any]:
+def _result(outcome: Outcome, rows: Rows) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if isinstance(rows, KeptRows):
         result[Field.COLUMNS.value] = columns_as_json(rows.told)

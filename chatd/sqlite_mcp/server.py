@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import attrs
@@ -18,7 +17,6 @@ import trio
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
-from mcp.server.session import ServerSession
 
 from chatd import __version__
 from chatd.answers.mcp.contract import Field, Tool
@@ -137,11 +135,11 @@ class _Tools:
 def _sender(context: ServerRequestContext[Any, Any]) -> Send | None:
     if context.meta is None or context.meta.get("progress_token") is None:
         return None
-    return partial(_report, context.session)
 
+    async def send(progress: int, message: str) -> None:
+        await context.session.report_progress(progress, message=message)
 
-async def _report(session: ServerSession, progress: int, message: str) -> None:
-    await session.report_progress(progress, message=message)
+    return send
 
 
 def _as_text(result: Mapping[str, Any]) -> str:
