@@ -58,7 +58,7 @@ class Calls:
             pass
         if result is None:
             with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
-                await progress.tell(STOPPED_MESSAGE)
+                await progress.send_next(STOPPED_MESSAGE)
             await trio.sleep_forever()  # which is cancelled at once
         return result
 
@@ -104,15 +104,15 @@ class _Progress:
         self.send = send
         self._count = 0
 
-    async def tell(self, message: str) -> None:
+    async def send_next(self, message: str) -> None:
         """Send the next message, where the caller wants any."""
         if self.send is not None:
             self._count += 1
             await self.send(self._count, message)
 
     def send_from_thread(self, message: str) -> None:
-        """As `tell`, from the thread of the call; waits until the client takes it."""
-        trio.from_thread.run(self.tell, message)
+        """As `send_next`, from the thread of the call; waits until the client takes it."""
+        trio.from_thread.run(self.send_next, message)
 
 
 @asynccontextmanager
@@ -141,7 +141,7 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
 def _result(outcome: Outcome, rows: Rows) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if isinstance(rows, KeptRows):
-        result[Field.COLUMNS.value] = columns_as_json(rows.told)
+        result[Field.COLUMNS.value] = columns_as_json(rows.header)
         result[Field.ROWS.value] = rows.kept
     result[Field.ROW_COUNT.value] = outcome.row_count
     result[Field.TRUNCATED.value] = outcome.is_truncated

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, fold, outside
+from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
 from chatd.sqlite_mcp.statement import shown
 from chatd.wire.codes import Code
 

@@ -15,12 +15,12 @@ class KeptRows:
     """Keeps all rows of one call."""
 
     def __init__(self) -> None:
-        self.told: Sequence[Column] = ()
+        self.header: Sequence[Column] = ()
         self.kept: list[Row] = []
 
     def columns(self, columns: Sequence[Column]) -> None:
         """Take the columns, once, before the first row."""
-        self.told = columns
+        self.header = columns
 
     def row(self, row: Row, as_json: bytes) -> None:
         """Take the next row, and the same as JSON."""

@@ -24,7 +24,9 @@ import attrs
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
-from chatd.sqlite_mcp.statement import read_only, rejected, shown
+from chatd.answers.sql.scopes import fold
+from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.wire.codes import Code
 
 MAIN = "main"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
@@ -63,12 +65,6 @@ _WRITES = _ROW_CHANGES | {
     sqlite3.SQLITE_ALTER_TABLE,
     sqlite3.SQLITE_REINDEX,
 }
-_LETTERS = {ord("A") + step: ord("a") + step for step in range(26)}
-
-
-def fold(name: str) -> str:
-    """A name as SQLite compares it: the case of ASCII letters alone does not matter."""
-    return name.translate(_LETTERS)
 
 
 @attrs.frozen
@@ -167,7 +163,7 @@ class Authorizer:
             if not self._may_write:
                 # Of the list of tables: a virtual table that is not for statements is set up.
                 is_setting_up = fold(first) in _SCHEMA_TABLES
-                return rejected() if is_setting_up else read_only()
+                return rejected() if is_setting_up else DatabaseFailed(Code.DB_READ_ONLY)
             return self._judge_write(action, first, second, schema)
         return rejected()
 

@@ -23,6 +23,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
+from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column, Row, cell
 from chatd.sqlite_mcp.catalog import (
     DESCRIPTION_COLUMNS,
@@ -40,7 +41,7 @@ from chatd.sqlite_mcp.handle import (
     open_handle,
 )
 from chatd.sqlite_mcp.interrupt import Interrupt
-from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope, fold
+from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope
 from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
 
@@ -278,8 +279,8 @@ class _Call:
     ) -> Outcome:
         with closing(connection.execute(sql)) as cursor:
             names = [name for name, *_ in cursor.description or ()]
-            told = types if len(types) == len(names) else [None] * len(names)
-            self._rows.columns([Column(*pair) for pair in zip(names, told, strict=True)])
+            declared = types if len(types) == len(names) else [None] * len(names)
+            self._rows.columns([Column(*pair) for pair in zip(names, declared, strict=True)])
             return self._feed(cursor)
 
     def _feed(self, source: Iterable[Sequence[object]]) -> Outcome:
