@@ -275,8 +275,12 @@ def make_loop(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(path))
+    directory = os.open(path.parent, os.O_PATH)  # the path may be longer than that of a socket
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"/proc/self/fd/{directory}/{path.name}")
+    finally:
+        os.close(directory)
 
 
 @pytest.mark.parametrize("make", [make_pipe, make_directory, make_loop, make_socket])
