@@ -25,6 +25,9 @@ from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
+DIRECTORY_TIMEOUT_S = 10.0  # that a directory has to answer: a client's connection waits meanwhile
+TOO_SLOW = "The directory of rooms does not answer; try again later."
+
 
 class TokenAuthenticator:
     """The `Authenticator` over one verifier and one directory.
@@ -43,6 +46,7 @@ class TokenAuthenticator:
         query_token: bool,
         clock: Clock,
         event_log: EventLog,
+        directory_timeout_s: float = DIRECTORY_TIMEOUT_S,
     ) -> None:
         self._verifier = verifier
         self._directory = directory
@@ -51,6 +55,7 @@ class TokenAuthenticator:
         self._query_token = query_token
         self._clock = clock
         self._event_log = event_log
+        self._directory_timeout_s = directory_timeout_s
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
@@ -63,7 +68,10 @@ class TokenAuthenticator:
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
             identity = self._identify(credentials)
-            grants = await self._directory.grants(identity)
+            with trio.fail_after(self._directory_timeout_s):
+                grants = await self._directory.grants(identity)
+        except trio.TooSlowError:
+            return self._refuse(credentials, DirectoryFailed(TOO_SLOW))
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)
