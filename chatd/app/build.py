@@ -60,7 +60,7 @@ from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
 from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.socket import SocketIOConnection
+from chatd.sockets.connection import SocketIOConnection
 from chatd.store import Store
 from chatd.wire.codes import Code
 

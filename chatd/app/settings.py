@@ -11,7 +11,7 @@ from chatd.chat.markup import Markup
 from chatd.config import Config
 from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy

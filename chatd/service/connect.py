@@ -24,8 +24,8 @@ from chatd.service.membership import Standing
 from chatd.service.rate_limits import Allowance, RateLimits
 from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
+from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.ports import NAMESPACE
-from chatd.sockets.socket import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER

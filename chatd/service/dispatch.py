@@ -41,8 +41,9 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.rate_limits import Limited, RateLimits
 from chatd.service.rooms import Rooms
-from chatd.socketio import Event
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.socket import Socket
 from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.events import ServerDraining, StatusDraining

@@ -2,23 +2,21 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+import attrs
+
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.sockets.socket import Socket
 
 
+@attrs.define(eq=False, repr=False)
 class LocalAdapter:
     """An `Adapter`. `sockets_of` gives the sockets of a user that may use a room."""
 
-    def __init__(
-        self,
-        flusher: Flusher,
-        sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: (),
-    ) -> None:
-        self._flusher = flusher
-        self._sockets_of = sockets_of
-        self._rooms: dict[tuple[str, str], dict[Socket, Session]] = {}
+    _flusher: Flusher
+    _sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: ()
+    _rooms: dict[tuple[str, str], dict[Socket, Session]] = attrs.field(factory=dict, init=False)
 
     def join(self, socket: Socket, room: str) -> None:
         if room not in socket.rooms:

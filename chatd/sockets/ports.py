@@ -1,35 +1,12 @@
-"""What sockets need from elsewhere: an application to speak through them, an adapter for rooms."""
+"""The port to rooms: an adapter carries what is sent to all sockets of a room or of a user."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.transport import Work
-from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
-
-if TYPE_CHECKING:
-    from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.sockets.socket import Socket
 
 NAMESPACE = "/"  # the chat lives here, and nowhere else
-
-
-class Application(Protocol):
-    """What speaks through sockets."""
-
-    def on_connect(
-        self, connection: "SocketIOConnection", namespace: str, auth: dict[str, Any] | None
-    ) -> Work | None:
-        """The peer wants to join a namespace: call `accept` or `refuse`, now or in the Work."""
-        ...
-
-    def on_event(self, socket: "Socket", event: Event) -> Work | None:
-        """An event of a joined namespace."""
-        ...
-
-    def on_disconnect(self, socket: "Socket", reason: DisconnectReason) -> None:
-        """The socket is gone; it has been taken out of its rooms."""
-        ...
 
 
 class Adapter(Protocol):
@@ -39,24 +16,24 @@ class Adapter(Protocol):
     Rooms exist while a socket is in them, and belong to a namespace.
     """
 
-    def join(self, socket: "Socket", room: str) -> None:
+    def join(self, socket: Socket, room: str) -> None:
         """Put the socket into the room; it gets what is broadcast from now on."""
         ...
 
-    def leave(self, socket: "Socket", room: str) -> None:
+    def leave(self, socket: Socket, room: str) -> None:
         """Take the socket out of the room, if it is there."""
         ...
 
-    def leave_all(self, socket: "Socket") -> None:
+    def leave_all(self, socket: Socket) -> None:
         """Take the socket out of all its rooms."""
         ...
 
-    def sockets(self, namespace: str, room: str) -> "Collection[Socket]":
+    def sockets(self, namespace: str, room: str) -> Collection[Socket]:
         """The sockets that are in the room now."""
         ...
 
     def broadcast(
-        self, namespace: str, room: str, outgoing: Outgoing, *, but: "Socket | None" = None
+        self, namespace: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
     ) -> None:
         """Send to every socket of the room, `but` one."""
         ...

@@ -4,7 +4,7 @@ import pytest
 import trio
 from wsproto.events import CloseConnection, Pong
 
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.poller import EpollPoller, TrioPoller
 from tests.engine.listeners import Door, open_door, opening
 from tests.net.peers import (

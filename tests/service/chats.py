@@ -32,7 +32,7 @@ from chatd.config.sections import (
 )
 from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
 from chatd.observe.clock import Clock
