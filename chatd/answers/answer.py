@@ -47,7 +47,7 @@ class Ending:
     """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
     worth asking again."""
 
-    state: AnswerState
+    state: AnswerState = AnswerState.DONE
     code: Code | None = None
     sentence: str | None = None
     text: str | None = None
@@ -56,29 +56,14 @@ class Ending:
     retry_after_ms: int | None = None
 
     @classmethod
-    def done(cls, *, is_truncated: bool = False, is_cached: bool = False) -> "Ending":
-        """All of it came that may."""
-        return cls(AnswerState.DONE, is_truncated=is_truncated, is_cached=is_cached)
-
-    @classmethod
-    def said(cls, text: str) -> "Ending":
-        """There was nothing to ask a database for."""
-        return cls(AnswerState.DONE, text=text)
-
-    @classmethod
     def failed(
         cls, code: Code, sentence: str | None = None, *, retry_after_ms: int | None = None
     ) -> "Ending":
-        """It went wrong; the sentence is that of the code where none is given. A time that was up
-        is an end of its own."""
+        """It went wrong, or was out of time; the sentence is that of the code where none is
+        given."""
         state = AnswerState.TIMEOUT if code is Code.DB_TIMEOUT else AnswerState.ERROR
         sentence = sentence or EXPLANATIONS[code].sentence
         return cls(state, code, sentence, retry_after_ms=retry_after_ms)
-
-    @classmethod
-    def busy(cls, retry_after_ms: int) -> "Ending":
-        """Too much was under way for it to begin."""
-        return cls.failed(Code.DB_BUSY, retry_after_ms=retry_after_ms)
 
     @classmethod
     def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
@@ -87,11 +72,6 @@ class Ending:
         if is_confirmed is False:
             sentence = "The answer was cancelled; the database did not say that it has stopped."
         return cls(AnswerState.CANCELLED, Code.DB_CANCELLED, sentence)
-
-    @classmethod
-    def timeout(cls) -> "Ending":
-        """Its time was up."""
-        return cls.failed(Code.DB_TIMEOUT)
 
     @classmethod
     def interrupted(cls) -> "Ending":

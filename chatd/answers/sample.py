@@ -89,6 +89,12 @@ JOIN order_items ON order_items.order_id = orders.id
 GROUP BY orders.id;
 """
 
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The names in a text, with commas between them."""
+    return tuple(name.strip() for name in text.split(","))
+
+
 _SUPPLIERS = (
     ("Nordlicht Keramik", "Germany", 4.7),
     ("Atelier Lumière", "France", 4.4),
@@ -99,51 +105,19 @@ _SUPPLIERS = (
     ("أعمال الخشب", "Morocco", 4.3),
     ("Ferreteria Sol ☀", "Mexico", 3.9),
 )
-_GOODS = (
-    "Teapot",
-    "Mug",
-    "Notebook",
-    "Desk lamp",
-    "Oak shelf",
-    "Wool blanket",
-    "Bread knife",
-    "Picture frame",
-    "Garden chair",
-    "Wall clock",
-)
+_GOODS = _listed("""
+    Teapot, Mug, Notebook, Desk lamp, Oak shelf, Wool blanket, Bread knife, Picture frame,
+    Garden chair, Wall clock
+""")
 _STYLES = ("blue", "white", "striped", "small", "large", "‹edition 7›")
-_GIVEN_NAMES = (
-    "Ada",
-    "José",
-    "Zoë",
-    "Łukasz",
-    "Αθηνά",
-    "Дмитрий",
-    "さくら",
-    "小明",
-    "ליאור",
-    "فاطمة",
-    "Priya",
-    "Siobhán",
-    "Minh",
-    "Ngozi",
-    "🌻 Flora",
-)
-_FAMILY_NAMES = (
-    "Lovelace",
-    "García",
-    "Müller",
-    "Kowalski",
-    "Παπαδοπούλου",
-    "Иванов",
-    "田中",
-    "王",
-    "O'Brien",
-    "Nguyễn",
-    "Okafor",
-    "Smith-Jones",
-    "d'Arc",
-)
+_GIVEN_NAMES = _listed("""
+    Ada, José, Zoë, Łukasz, Αθηνά, Дмитрий, さくら, 小明, ליאור, فاطمة, Priya, Siobhán, Minh, Ngozi,
+    🌻 Flora
+""")
+_FAMILY_NAMES = _listed("""
+    Lovelace, García, Müller, Kowalski, Παπαδοπούλου, Иванов, 田中, 王, O'Brien, Nguyễn, Okafor,
+    Smith-Jones, d'Arc
+""")
 _CITIES = ("Berlin", "Kraków", "Αθήνα", "京都", "São Paulo", "Lagos", "Москва", "Dublin", None)
 _METHODS = ("card", "transfer", "invoice")
 _NOTES = (
@@ -188,16 +162,16 @@ def _fill(path: Path) -> None:
         connection.executescript(_SCHEMA)
         connection.execute("BEGIN")
         for table, rows in (
-            ("suppliers", _suppliers()),
+            ("suppliers", ((number, *one) for number, one in enumerate(_SUPPLIERS, start=1))),
             ("products", _products()),
             ("customers", _customers()),
             ("orders", _orders()),
             ("order_items", _order_items()),
             ("payments", _payments()),
         ):
-            first, *rest = rows
-            places = ", ".join("?" * len(first))
-            connection.executemany(f"INSERT INTO {table} VALUES ({places})", [first, *rest])
+            values = list(rows)
+            places = ", ".join("?" * len(values[0]))
+            connection.executemany(f"INSERT INTO {table} VALUES ({places})", values)
         connection.execute("COMMIT")
 
 
@@ -211,11 +185,6 @@ def _some(number: int, salt: int, below: int) -> int:
 
 def _one(choices: Sequence[object], number: int, salt: int) -> object:
     return choices[_some(number, salt, len(choices))]
-
-
-def _suppliers() -> Iterator[SampleRow]:
-    for number, (name, country, rating) in enumerate(_SUPPLIERS, start=1):
-        yield number, name, country, rating
 
 
 def _price_cents(product: int) -> int:

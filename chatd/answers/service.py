@@ -52,7 +52,7 @@ class AnswerService:
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
         """Whether a message may be a question, in a room where it would be answered; cheap."""
-        return self._life.has_database(connection_id) and may_be_question(content)
+        return connection_id in self._life.databases and may_be_question(content)
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
@@ -126,7 +126,7 @@ class AnswerService:
             if id(one) not in arrived:
                 one.message = None
                 self._arrived.append(one)
-        self._life.begin_anew()
+        self._life.executions.clear()
         async with trio.open_nursery() as nursery:
             task_status.started()
             while True:

@@ -274,6 +274,7 @@ async def test_a_mistake_of_the_application_ends_that_session_alone(door: Door) 
         assert await peer.end() == NO_CODE
         await other.echo()
     assert door.reasons == ["internal error", "internal error"]
+    assert [it.where for it in door.recorder.of(InternalError)] == ["session.receive", "event"]
 
 
 async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on() -> None:

@@ -389,14 +389,19 @@ def config(
 
 @asynccontextmanager
 async def open_chat(
-    directory: Path, *, in_memory: bool = False, **sections: dict[str, object]
+    directory: Path,
+    *,
+    in_memory: bool = False,
+    limit_s: float = HARD_LIMIT_S,
+    **sections: dict[str, object],
 ) -> AsyncIterator[Chat]:
-    """The chat; on the way out every promise about what is left is checked."""
+    """The chat, for `limit_s` at most; on the way out every promise about what is left is
+    checked."""
     store = open_store(directory / "state", "write")
     log = MemoryLog(store) if in_memory else LogInHand(store)
     recorder = Recorder()
     parts = Parts(config(**sections), SECRET, store, log, recorder)
-    limit_s = 1e9 if in_memory else HARD_LIMIT_S
+    limit_s = 1e9 if in_memory else limit_s
     with (
         judged_packets(),
         pytest.MonkeyPatch.context() as patch,
