@@ -6,6 +6,7 @@ from wsproto.events import CloseConnection, Pong
 
 from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.poller import EpollPoller, TrioPoller
+from chatd.observe import InternalError
 from tests.engine.listeners import Door, open_door, opening
 from tests.net.peers import (
     BINARY,
