@@ -180,7 +180,7 @@ class Session:
         try:
             await work
         except Exception as error:
-            self.fail(error)
+            self.fail(error, where="event")
         finally:
             self.awaiting = False
 
@@ -308,14 +308,15 @@ class Session:
         if self._conclude(reason):
             self.pending.clear()
 
-    def fail(self, error: Exception) -> None:
-        """End this session, and no other: the peer broke a protocol, or this side is at fault."""
+    def fail(self, error: Exception, *, where: str = "session.receive") -> None:
+        """End this session, and no other: the peer broke a protocol, or this side is at fault;
+        `where` that was, for the log."""
         if isinstance(error, ProtocolError | SocketIOError):
             layer = "engineio" if isinstance(error, ProtocolError) else "socketio"
             self.report_violation(layer, error)
             self.end(DisconnectReason.PARSE_ERROR)
         else:
-            self._host.event_log.record(InternalError.of("session.receive", error))
+            self._host.event_log.record(InternalError.of(where, error))
             self.end(DisconnectReason.INTERNAL_ERROR)
 
     def report_violation(self, layer: str, error: Exception) -> None:
