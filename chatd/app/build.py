@@ -89,7 +89,7 @@ class Parts:
         self.store = store
         self.log = log
         self._damage = DamageFound(event_log, store.damaged)
-        store.set_witness(self._damage)
+        store.readers.witness = self._damage
         self.acted = trio.Event()  # the messages actor has ended by itself
         self._build_state()
         self._build_chat(secret)

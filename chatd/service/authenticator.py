@@ -26,6 +26,9 @@ from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
+DIRECTORY_TIMEOUT_S = 10.0  # that a directory has to answer: a client's connection waits meanwhile
+TOO_SLOW = "The directory of rooms does not answer; try again later."
+
 
 @attrs.define(eq=False)
 class TokenAuthenticator:
@@ -42,6 +45,7 @@ class TokenAuthenticator:
     _query_token: bool = attrs.field(kw_only=True)
     _clock: Clock = attrs.field(kw_only=True)
     _event_log: EventLog = attrs.field(kw_only=True)
+    _directory_timeout_s: float = attrs.field(default=DIRECTORY_TIMEOUT_S, kw_only=True)
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
@@ -54,7 +58,10 @@ class TokenAuthenticator:
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
             identity = self._identify(credentials)
-            grants = await self._directory.grants(identity)
+            with trio.fail_after(self._directory_timeout_s):
+                grants = await self._directory.grants(identity)
+        except trio.TooSlowError:
+            return self._refuse(credentials, DirectoryFailed(TOO_SLOW))
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)

@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 import trio
 
-from chatd.chat.limits import Bucket, Limiter, Penalties, Penalty, admit, take
+from chatd.chat.limits import Bucket, Limiter, Penalties, Penalty, acquire, admit
 from chatd.observe import EventLog, LimitHit
 from chatd.wire.codes import Code, Refusal
 
@@ -60,7 +60,7 @@ class Allowance:
         blocked_s = penalty.blocked_s(now_s) if penalty is not None else 0.0
         wait_s = blocked_s or self._events.wait_s(now_s)
         if wait_s == 0.0:
-            self._events.take()
+            self._events.spend()
             if penalty is not None:
                 penalty.admitted()
             return None
@@ -122,7 +122,7 @@ class LocalRateLimits:
         now_s = trio.current_time()
         buckets = self._message_buckets(user_id, socket, connection_id, now_s)
         key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
-        return take(key, buckets, penalties, now_s) == 0.0
+        return acquire(key, buckets, penalties, now_s) == 0.0
 
     def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> Limited | None:
         now_s = trio.current_time()

@@ -146,7 +146,7 @@ class Shelf:
         self._watcher = watcher
 
     async def conclude(
-        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+        self, answer: OpenAnswer, content: str, reply: Reply, on_stored: Callable[[], None]
     ) -> Refusal | None:
         await trio.lowlevel.checkpoint()
         if self.refusals:
@@ -157,7 +157,7 @@ class Shelf:
         assert self.stored[answer.question_id][1]["state"] == reply.state
         shown = self._watcher.shown.get(answer.question_id, [])
         self.shown_before[answer.question_id] = [what for what, _ in shown]
-        told()
+        on_stored()
         self.news.set()
         self.news = trio.Event()
         return None

@@ -275,8 +275,12 @@ def make_loop(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(path))
+    directory = os.open(path.parent, os.O_PATH)  # the path may be longer than that of a socket
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"/proc/self/fd/{directory}/{path.name}")
+    finally:
+        os.close(directory)
 
 
 @pytest.mark.parametrize("make", [make_pipe, make_directory, make_loop, make_socket])
@@ -322,4 +326,26 @@ async def test_a_snapshot_that_is_none_is_passed_over_and_told(house: House) -> 
     assert await health(daemon) == (200, "ok")
     status, _, _ = await fetch(daemon.port, "/api/websocket/health")
     assert status == 200
+    await daemon.stop()
+
+
+async def test_a_snapshot_of_an_earlier_version_is_no_trouble(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    assert (await alice.say("before the update"))["ok"]
+    await daemon.stop()
+    [snapshot] = house.state_dir.glob("snapshot-*")
+    snapshot.write_bytes(b"\x89chatd\r\n\0\1" + bytes(73))
+    verified = await house.run("store", "verify")
+    assert (verified.code, "earlier chatd" in verified.out) == (0, True)
+    daemon = await house.start(env=ENV)
+    assert [one["name"] for one in daemon.events("snapshot.outdated")] == [snapshot.name]
+    # The time that ages go by is known from the message.
+    assert not daemon.events("snapshot.unusable") + daemon.events("clock.doubted")
+    assert await health(daemon) == (200, "ok")
+    await daemon.stop()
+    daemon = await house.start(env=ENV)
+    assert not daemon.events("snapshot.outdated")
     await daemon.stop()

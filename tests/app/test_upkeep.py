@@ -7,7 +7,8 @@ import trio
 
 from chatd.observe import FileRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
 from chatd.observe.recorder import Recorder
-from chatd.store import CommitFailed, CommitOutcome, FailureCode
+from chatd.store import CommitFailed, CommitOutcome
+from chatd.wire.codes import Code
 from tests.service.chats import ROOM, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, write
 
@@ -55,7 +56,7 @@ async def test_a_disk_that_fails_in_one_way_is_told_now_and_then(
 
         async def fail(_: object) -> CommitOutcome:
             rounds.release()
-            raise CommitFailed(FailureCode.STORAGE_ERROR, "broken")
+            raise CommitFailed(Code.STORAGE_ERROR, "broken")
 
         monkeypatch.setattr(chat.log, "commit", fail)
         chat.log.is_failing = True

@@ -111,7 +111,7 @@ class StatementReader:
         Waits for the turn for a bounded time, for a child that is on its way, and for the reading.
         Cancelled, it has what it was at stopped.
         """
-        if await self._turns.take(user_id) is not None:
+        if await self._turns.acquire(user_id) is not None:
             return BUSY
         try:
             while (child := await self._ready_child()) is not None:
@@ -120,7 +120,7 @@ class StatementReader:
                     return reading
             return UNAVAILABLE
         finally:
-            self._turns.leave(user_id)
+            self._turns.release(user_id)
 
     async def _ready_child(self) -> "_Child | None":
         """A child that is ready; None where none is, and none is on its way."""

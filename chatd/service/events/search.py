@@ -87,7 +87,7 @@ class SearchEvents:
     async def _find_in_turn(
         self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
     ) -> SearchPage | Refusal:
-        wait_ms = await self._turns.take(user_id)
+        wait_ms = await self._turns.acquire(user_id)
         if wait_ms is not None:
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
@@ -98,7 +98,7 @@ class SearchEvents:
         except (StoreReadFailed, StoreClosed):
             return Refusal(Code.STORAGE_READ_ERROR)
         finally:
-            self._turns.leave(user_id)
+            self._turns.release(user_id)
 
     def _rendered(self, hit: SearchHit) -> FoundMessage:
         shown = snippet(hit.message.content, hit.matches, self._markup)
