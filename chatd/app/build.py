@@ -284,7 +284,7 @@ class Parts:
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""
         config, event_log = self._config, self._event_log
-        self.readiness = make_poller()
+        self.poller = make_poller()
         self.admission = settings.make_admission(config, trio.current_time())
         self.sessions = Sessions(
             settings.session_settings(config),
@@ -306,12 +306,12 @@ class Parts:
             body_timeout_s=config.server.head_timeout_s,
             report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
         )
-        self.door = Listener(
+        self.listener = Listener(
             ListenerSettings(
                 SOCKET_IO_PATH, config.server.head_timeout_s, settings.connection_limits(config)
             ),
             engine,
-            self.readiness,
+            self.poller,
             self.admission,
             http,
             event_log,

@@ -1,12 +1,7 @@
 """From the configuration to what the parts of the daemon take."""
 
 from chatd.app.hosts import authority, is_loopback
-from chatd.auth import (
-    ClaimDirectory,
-    Directory,
-    FileDirectory,
-    FileEntry,
-)
+from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
 from chatd.config import Config
 from chatd.engine.admission import Admission
@@ -25,9 +20,7 @@ def make_directory(config: Config) -> Directory:
     directory = config.directory
     if directory.source == "claim":
         return ClaimDirectory(directory.claim)
-    return FileDirectory(
-        {name: FileEntry(one.title, one.users) for name, one in directory.connections.items()}
-    )
+    return FileDirectory(directory.connections)
 
 
 def make_admission(config: Config, now_s: float) -> Admission:

@@ -37,13 +37,13 @@ class _Sent:
     rows: list[Outgoing] = attrs.field(factory=list)
 
 
+@attrs.define(eq=False)
 class AnswerRoster:
     """The open answers of rooms, as they were sent."""
 
-    def __init__(self, adapter: Adapter, markup: Markup) -> None:
-        self._adapter = adapter
-        self._markup = markup
-        self._rooms: dict[str, dict[str, _Sent]] = {}
+    _adapter: Adapter
+    _markup: Markup
+    _rooms: dict[str, dict[str, _Sent]] = attrs.field(init=False, factory=dict)
 
     def start(
         self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int

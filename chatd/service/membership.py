@@ -37,11 +37,11 @@ class Membership(Protocol):
         ...
 
 
+@attrs.define(eq=False)
 class MachineMembership:
     """The memberships that the machine of the messages actor holds, as of its last batch."""
 
-    def __init__(self, machine: MessageMachine) -> None:
-        self._machine = machine
+    _machine: MessageMachine
 
     def standing_now(self, user_id: str, now_ms: int) -> Standing:
         machine = self._machine

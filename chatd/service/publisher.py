@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import attrs
+
 from chatd.chat.records import Message
 from chatd.service.timeline import Timelines
 from chatd.sockets.emitter import rendered_packet
@@ -18,12 +20,12 @@ class Publisher(Protocol):
         ...
 
 
+@attrs.define(eq=False, slots=False)
 class LocalPublisher:
     """A `Publisher` where this node commits all messages, and so knows each in its order."""
 
-    def __init__(self, timelines: Timelines, adapter: Adapter) -> None:
-        self._timelines = timelines
-        self._adapter = adapter
+    _timelines: Timelines
+    _adapter: Adapter
 
     def publish(self, message: Message) -> None:
         body = self._timelines.render(message)

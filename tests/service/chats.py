@@ -333,7 +333,7 @@ class Chat:
         transport = MemoryTransport(session)
         session.transport = transport
         handshake = Handshake("192.0.2.1", parse_query(b""), None)
-        session.upper = self.parts.door._engine._make_upper(session, handshake)
+        session.upper = self.parts.listener._engine._make_upper(session, handshake)
         self.attached.append(session)
         return MemoryPeer(session, transport)
 
@@ -412,7 +412,7 @@ async def open_chat(
             patch.setattr(pace, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, recorder).run)
-            await nursery.start(parts.door.serve, [listener])
+            await nursery.start(parts.listener.serve, [listener])
             chat = Chat(parts, store, log, recorder, listener.getsockname())
             try:
                 yield chat

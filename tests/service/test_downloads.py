@@ -472,7 +472,7 @@ async def test_a_peer_that_stops_reading_costs_nobody_anything_and_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_answering(tmp_path) as (chat, database):
-        monkeypatch.setattr(chat.parts.door._http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.listener._http, "_send_timeout_s", 0.2)
         # Fifty megabytes as JSON, which names the column in each row; a few hundred kilobytes here.
         long = [Column("n" * PIECE_BYTES, "integer")]
         answer_id = await answered(chat, database, long, [[number] for number in range(800)])
