@@ -26,7 +26,7 @@ from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
-DIRECTORY_TIMEOUT_S = 10.0  # that a directory has to answer: a client's connection waits meanwhile
+DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
 TOO_SLOW = "The directory of rooms does not answer; try again later."
 
 
