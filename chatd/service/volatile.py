@@ -15,8 +15,6 @@ from chatd.sockets.socket import Socket
 from chatd.wire.events import StatusLagging
 
 LAGGING_RETRY_MS = 1_000  # sent to a client that lags; an earlier request would be in vain
-
-
 _PREFIX = "\n"  # of the adapter's rooms for volatile traffic; no connectionId has it
 
 
