@@ -51,6 +51,14 @@ def require_file(path: str | os.PathLike[str]) -> None:
     _require(path, os.stat(path).st_mode)
 
 
+def leads_to(path: str | os.PathLike[str], descriptor: int) -> bool:
+    """Whether the file or directory that is open as `descriptor` is found at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
+
+
 def sync_directory(directory: str | os.PathLike[str]) -> None:
     """Make the names in a directory durable. Raises `OSError`."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

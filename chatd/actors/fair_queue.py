@@ -20,10 +20,12 @@ import trio
 
 WAITING_MAX = 8  # requests of one user that wait for a turn; one more is refused at once
 WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
-RETRY_MS = 2_000  # that a refused request is told to wait: about what two slow searches take
+RETRY_MS = 2_000  # that a refused request has to wait: about what two slow searches take
 
 Slot: TypeAlias = tuple[str, str]
 """A kind and a key."""
+
+_TURN: Slot = ("turn", "")
 
 
 @attrs.frozen
@@ -45,8 +47,10 @@ class _Waiting:
 class FairSlots:
     """Slots within limits, by kind."""
 
-    def __init__(self, limits: Mapping[str, Limit]) -> None:
+    def __init__(self, limits: Mapping[str, Limit], *, wanted_by_all: Slot | None = None) -> None:
+        """`wanted_by_all`: a slot that each request wants; without it none can be served."""
         self._limits = dict(limits)
+        self._wanted_by_all = wanted_by_all
         self._taken: Counter[Slot] = Counter()
         self._taken_by: Counter[tuple[str, Slot]] = Counter()  # by userId
         # Waiting requests by user, never empty; the user that is served next comes first.
@@ -71,16 +75,19 @@ class FairSlots:
 
     async def acquire(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Take all of the slots as soon as they are free, in the user's turn. A cancelled wait
-        takes none: an event that was set before wakes its task normally."""
+        takes none, in whatever order the cancellation and the turn come."""
         if self.acquire_nowait(user_id, slots):
             return
         waiting = _Waiting(slots)
         self._lines.setdefault(user_id, deque()).append(waiting)
         try:
             await waiting.given.wait()
-        finally:
-            if not waiting.given.is_set():
+        except trio.Cancelled:
+            if waiting.given.is_set():  # its turn came after the cancellation
+                self.release(user_id, slots)
+            else:
                 self._remove(user_id, waiting)
+            raise
 
     def release(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Give slots of a user back, to the next users in turn."""
@@ -92,19 +99,23 @@ class FairSlots:
             if not self._taken_by[user_id, slot]:
                 del self._taken_by[user_id, slot]
         self._go_behind(user_id)
-        for waiting_id, line in list(self._lines.items()):
-            for waiting in list(line):
+        for waiting_id in list(self._lines):
+            for waiting in list(self._lines[waiting_id]):
+                if self._wanted_by_all is not None and not self._is_left(self._wanted_by_all):
+                    return
                 if self.acquire_nowait(waiting_id, waiting.slots):
                     self._remove(waiting_id, waiting)
                     self._go_behind(waiting_id)
                     waiting.given.set()
 
+    def _is_left(self, slot: Slot) -> bool:
+        return self._taken[slot] < self._limits[slot[0]].of(slot[1])
+
     def _is_free(self, user_id: str, slot: Slot) -> bool:
-        kind, key = slot
-        limit = self._limits[kind]
-        most = limit.of(key)
-        if self._taken[slot] >= most:
+        limit = self._limits[slot[0]]
+        if not self._is_left(slot):
             return False
+        most = limit.of(slot[1])
         return not limit.is_shared or self._taken_by[user_id, slot] < max(1, most - 1)
 
     def _go_behind(self, user_id: str) -> None:
@@ -125,15 +136,16 @@ class FairQueue:
 
     def __init__(self, at_once: int, *, waiting_max: int = WAITING_MAX) -> None:
         self._waiting_max = waiting_max
-        self._slots = FairSlots({"turn": Limit(lambda _: at_once), "user": Limit(lambda _: 1)})
+        limits = {"turn": Limit(lambda _: at_once), "user": Limit(lambda _: 1)}
+        self._slots = FairSlots(limits, wanted_by_all=_TURN)
 
     @property
     def is_idle(self) -> bool:
         """Whether no turn is taken, and no request waits."""
         return self._slots.is_idle
 
-    async def take(self, user_id: str) -> int | None:
-        """Take a turn, to be given back by `leave`; or the milliseconds to wait before another try.
+    async def acquire(self, user_id: str) -> int | None:
+        """Take a turn, which `release` gives back; or the milliseconds to wait before a retry.
 
         A cancelled wait takes none.
         """
@@ -146,10 +158,10 @@ class FairQueue:
             await self._slots.acquire(user_id, slots)
         return RETRY_MS if bound.cancelled_caught else None
 
-    def leave(self, user_id: str) -> None:
+    def release(self, user_id: str) -> None:
         """Give the turn of a user back, to the next user."""
         self._slots.release(user_id, _slots_of(user_id))
 
 
 def _slots_of(user_id: str) -> Sequence[Slot]:
-    return ("turn", ""), ("user", user_id)
+    return _TURN, ("user", user_id)

@@ -61,7 +61,7 @@ async def run_messages(
         may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
         if may_wait and (due_s := pace.due_s()) > trio.current_time():
             await trio.sleep_until(due_s)
-        batch = await mailbox.take(BATCH_MAX)
+        batch = await mailbox.receive(BATCH_MAX)
         pace.begin(trio.current_time(), clock.worked_s())
         effects: Sequence[Effect] | None = None
         done = 0
@@ -96,7 +96,7 @@ class Machine(Protocol[C_contra, E_co]):
 
 
 class Roster(Protocol[C_contra, E_contra]):
-    """Carries the effects of such a machine out, and knows what clients were told last."""
+    """Carries the effects of such a machine out, and knows what was last sent to clients."""
 
     def run(self, effect: E_contra) -> None:
         """Notify the clients that it concerns."""
@@ -117,7 +117,7 @@ async def run_machine(
     while True:
         batch: list[C] | None = None
         with trio.move_on_at(machine.next_deadline_s()):
-            batch = await mailbox.take(BATCH_MAX)
+            batch = await mailbox.receive(BATCH_MAX)
         if batch == []:
             return
         now_s, now_ms = trio.current_time(), wall_ms()

@@ -16,23 +16,25 @@ import contextlib
 from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
+import attrs
+
 from chatd.actors.ledger import Ledger
 from chatd.chat.commits import CommitFailed, CommitOutcome, Committed, StoreClosed
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
+    ClearOverflow,
     Command,
     Effect,
     JoinRooms,
     LeaveRooms,
     NotStored,
-    OverflowTold,
     RemoveMember,
     TrimQueues,
 )
 from chatd.chat.records import MemberKept, MemberRemoved, Record
 from chatd.wire.codes import Code
 
-_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, OverflowTold)
+_MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
 """Commands whose records are about members, and nothing else."""
 
 
@@ -45,15 +47,15 @@ class RecordLog(Protocol):
         ...
 
 
+@attrs.define(eq=False)
 class MachineLedger(Ledger):
     """Decides with `machine`, commits to `log`, and applies what was committed."""
 
-    def __init__(self, machine: MessageMachine, log: RecordLog) -> None:
-        self._machine = machine
-        self._log = log
-        # What memory knows of members and the log does not, by connectionId and userId: the last
-        # of each, so that it is no larger than what memory holds of members anyway.
-        self._unsaved: dict[tuple[str, str], Record] = {}
+    _machine: MessageMachine
+    _log: RecordLog
+    # What memory knows of members and the log does not, by connectionId and userId: the last of
+    # each, so that it is no larger than what memory holds of members anyway.
+    _unsaved: dict[tuple[str, str], Record] = attrs.field(init=False, factory=dict)
 
     async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
         self._unsaved.clear()

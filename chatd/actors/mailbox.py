@@ -59,7 +59,7 @@ class Mailbox(Generic[T]):
         while not self._closed and len(self._commands) >= self._capacity:
             await self._waiting.park()
 
-    async def take(self, most: int) -> list[T]:
+    async def receive(self, most: int) -> list[T]:
         """Up to `most` commands, as soon as there is one; none once it is closed and empty."""
         await self.filled()
         count = min(most, len(self._commands))

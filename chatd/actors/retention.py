@@ -9,6 +9,7 @@ crash in between leaves them in the history, and no member is owed what is not t
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import attrs
 import trio
 
 from chatd.actors.log_service import LogService
@@ -21,43 +22,30 @@ DAY_MS = 86_400_000
 NO_POSITION = 2**63 - 1
 
 
+@attrs.define(eq=False)
 class Retention:
-    """Removes what is surplus. `keep_days` and `keep_per_room`: 0 keeps everything."""
+    """Removes what is surplus. `keep_days` and `keep_per_room`: 0 keeps everything.
 
-    def __init__(
-        self,
-        log: LogService,
-        readers: LogReaders,
-        disown: Callable[[Sequence[Surplus]], Awaitable[bool]],
-        forget: Callable[[str, int], None],
-        now_ms: Callable[[], int],
-        event_log: EventLog,
-        *,
-        young_from: int,
-        keep_days: float,
-        keep_per_room: int,
-    ) -> None:
-        """`disown` takes messages out of the queues of members; False where that failed. `forget`
-        hears from which seq on a room, by its connectionId, has messages.
+    `disown` takes messages out of the queues of members; False where that failed. `forget` gets a
+    connectionId, and the seq from which on that room has messages. `now_ms` is the time that ages
+    go by; messages from the position `young_from` on were stored after its first call.
+    """
 
-        `now_ms` is the time that ages go by. Messages from the position `young_from` on were stored
-        after the first call of `now_ms`.
-        """
-        self._log = log
-        self._readers = readers
-        self._disown = disown
-        self._forget = forget
-        self._now_ms = now_ms
-        self._event_log = event_log
-        self._young_from = young_from
-        self._began_s = trio.current_time()
-        self._keep_ms = round(keep_days * DAY_MS) or None
-        self._per_room = keep_per_room or None
+    _log: LogService
+    _readers: LogReaders
+    _disown: Callable[[Sequence[Surplus]], Awaitable[bool]]
+    _forget: Callable[[str, int], None]
+    _now_ms: Callable[[], int]
+    _event_log: EventLog
+    _young_from: int = attrs.field(kw_only=True)
+    _keep_days: float = attrs.field(kw_only=True)
+    _keep_per_room: int = attrs.field(kw_only=True)
+    _began_s: float = attrs.field(init=False, factory=trio.current_time)
 
     @property
     def is_on(self) -> bool:
         """Whether anything is ever removed."""
-        return self._keep_ms is not None or self._per_room is not None
+        return self._keep_days > 0 or self._keep_per_room > 0
 
     async def run(self) -> None:
         """Remove all that is surplus now. Raises CommitFailed, StoreReadFailed, StoreClosed."""
@@ -82,10 +70,11 @@ class Retention:
                 self._event_log.record(event)
 
     def _keep(self) -> Keep:
-        if self._keep_ms is None:
-            return Keep(None, self._per_room)
+        keep_ms, per_room = round(self._keep_days * DAY_MS), self._keep_per_room or None
+        if keep_ms == 0:
+            return Keep(None, per_room)
         now_ms = self._now_ms()
         up_s = trio.current_time() - self._began_s
-        is_long_up = up_s * 1000 > self._keep_ms
+        is_long_up = up_s * 1000 > keep_ms
         young_from = NO_POSITION if is_long_up else self._young_from
-        return Keep(now_ms - self._keep_ms, self._per_room, now_ms, young_from)
+        return Keep(now_ms - keep_ms, per_room, now_ms, young_from)

@@ -6,31 +6,25 @@ which users were present or typing. Nothing that was acknowledged depends on a s
 
 from collections.abc import Callable, Mapping
 
+import attrs
 import trio
 
 from chatd.store import Snapshot, Store, StoreDisplaced
 
 
+@attrs.define(eq=False)
 class Snapshots:
-    """Writes snapshots into a store; `parts` give what each actor holds, as a value."""
+    """Writes snapshots into a store; `parts` give what each actor holds, as a value.
 
-    def __init__(
-        self,
-        store: Store,
-        position: Callable[[], int],
-        parts: Mapping[str, Callable[[], object]],
-        wall_ms: Callable[[], int],
-        failed: Callable[[OSError], None],
-        *,
-        interval_s: float,
-    ) -> None:
-        """`position` is that of the log, for all parts; `failed` gets errors of the disk."""
-        self._store = store
-        self._position = position
-        self._parts = parts
-        self._wall_ms = wall_ms
-        self._failed = failed
-        self._interval_s = interval_s
+    `position` is that of the log, for all parts; `failed` gets errors of the disk.
+    """
+
+    _store: Store
+    _position: Callable[[], int]
+    _parts: Mapping[str, Callable[[], object]]
+    _wall_ms: Callable[[], int]
+    _failed: Callable[[OSError], None]
+    _interval_s: float = attrs.field(kw_only=True)
 
     async def run(self) -> None:
         """Write one now and then, until cancelled."""

@@ -20,8 +20,8 @@ behind: the supervisor ends when all of them have.
 
 import enum
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 import trio
@@ -47,10 +47,8 @@ class ChildRun(Protocol):
     async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
 
 
-class CrashReport(Protocol):
-    """Reports a crash."""
-
-    def __call__(self, name: str, error: Exception, /) -> None: ...
+CrashReport: TypeAlias = Callable[[str, Exception], None]
+"""Reports that a child, by its name, has crashed."""
 
 
 @attrs.frozen
@@ -87,24 +85,24 @@ class Intensity:
         return len(self._times_s) <= self._most
 
 
+@attrs.define(eq=False)
 class _Life:
     """One life of a child."""
 
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self.scope = trio.CancelScope()
-        self.ended = trio.Event()
-        self.error: Exception | None = None
-        self.is_stopping = False
-        self.is_ready = False
+    child: Child
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    error: Exception | None = None
+    is_stopping: bool = False
+    is_ready: bool = False
 
 
+@attrs.define
 class _Ready:
-    """Tells that a child is ready, and shields it from then on."""
+    """Says that a child is ready, and shields it from then on."""
 
-    def __init__(self, life: _Life, status: trio.TaskStatus[None]) -> None:
-        self._life = life
-        self._status = status
+    _life: _Life
+    _status: trio.TaskStatus[None]
 
     def started(self, value: Any = None) -> None:
         self._life.is_ready = True
@@ -112,25 +110,16 @@ class _Ready:
         self._status.started(value)
 
 
+@attrs.define(eq=False)
 class Supervisor:
     """Runs children; see the module. A supervisor's `run` may be the life of a child."""
 
-    def __init__(
-        self,
-        name: str,
-        children: Sequence[Child],
-        *,
-        strategy: Strategy = Strategy.ONE_FOR_ONE,
-        intensity: int = 3,
-        period_s: float = 60.0,
-        on_crash: CrashReport,
-    ) -> None:
-        self._name = name
-        self._children = list(children)
-        self._strategy = strategy
-        self._intensity = intensity
-        self._period_s = period_s
-        self._on_crash = on_crash
+    _name: str
+    _children: Sequence[Child]
+    _strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, kw_only=True)
+    _intensity: int = attrs.field(default=3, kw_only=True)
+    _period_s: float = attrs.field(default=60.0, kw_only=True)
+    _on_crash: CrashReport = attrs.field(kw_only=True)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the children, say so, and supervise until cancelled, or until none is left.
@@ -139,8 +128,8 @@ class Supervisor:
         """
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
-            run = _Run(self._name, self._strategy, nursery, self._on_crash)
-            run.intensity = Intensity(self._intensity, self._period_s)
+            intensity = Intensity(self._intensity, self._period_s)
+            run = _Run(self._name, self._strategy, intensity, nursery, self._on_crash)
             try:
                 for child in self._children:
                     await run.start(child)
@@ -154,20 +143,17 @@ class Supervisor:
             raise failure
 
 
+@attrs.define
 class _Run:
     """One run of a supervisor: the lives that there are now, in the order of their children."""
 
-    intensity: Intensity
-
-    def __init__(
-        self, name: str, strategy: Strategy, nursery: trio.Nursery, on_crash: CrashReport
-    ) -> None:
-        self._name = name
-        self._strategy = strategy
-        self._nursery = nursery
-        self._on_crash = on_crash
-        self._news = trio.Event()
-        self.lives: list[_Life] = []
+    _name: str
+    _strategy: Strategy
+    _intensity: Intensity
+    _nursery: trio.Nursery
+    _on_crash: CrashReport
+    _news: trio.Event = attrs.field(factory=trio.Event)
+    lives: list[_Life] = attrs.field(factory=list)
 
     async def start(self, child: Child) -> None:
         """Start a child, and return when it is ready. Raises what it raises before it is."""
@@ -198,7 +184,7 @@ class _Run:
         failure = ended.error
         at = self.lives.index(ended)
         while True:
-            if not self.intensity.allows(trio.current_time()):
+            if not self._intensity.allows(trio.current_time()):
                 raise GaveUp(self._name, ended.child.name) from failure
             places = [at]
             if self._strategy is Strategy.ONE_FOR_ALL:

@@ -3,7 +3,7 @@
 Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import trio
@@ -12,6 +12,8 @@ from chatd.answers.answer import AnswerContent, AnswerState, Ending
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds
 from chatd.chat.records import Message, OpenAnswer
+from chatd.wire.codes import Code
+from chatd.wire.events import AnswerResult
 
 CHUNK_ROWS = 200  # rows of one `chat:answer:rows`
 
@@ -29,11 +31,11 @@ class Display(Protocol):
         self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
     ) -> None: ...
 
-    def end(self, answer: OpenAnswer, fields: Mapping[str, object]) -> None: ...
+    def end(self, answer: OpenAnswer, result: AnswerResult) -> None: ...
 
 
 class ActiveAnswer:
-    """An open answer, and how its room sees it. A `Listener` of an execution.
+    """An open answer, and how its room sees it. It attaches to an execution.
 
     `message` is the question; None where it is left over from before a crash. `is_to_read`: it is
     not known yet whether it is a question at all, and the room was shown nothing.
@@ -73,9 +75,6 @@ class ActiveAnswer:
         if self.content.go_to(phase):
             self._display.status(self.of, phase, self.elapsed_ms)
 
-    def running(self) -> None:
-        self.status(AnswerState.RUNNING)
-
     def columns(self, columns: Sequence[Column]) -> None:
         self.content.set_columns(columns)
         self.status(AnswerState.FETCHING)
@@ -114,4 +113,4 @@ class ActiveAnswer:
             case AnswerState.INTERRUPTED:
                 return Ending.interrupted()
             case _:
-                return Ending.timeout()
+                return Ending.failed(Code.DB_TIMEOUT)

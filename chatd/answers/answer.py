@@ -13,7 +13,10 @@ import attrs
 import orjson
 
 from chatd.answers.table import Column, Row
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.encoder import encode
+from chatd.wire.events import AnswerColumn, AnswerResult, AnswerTable, ErrorDetails
+from chatd.wire.names import AnswerOutcome
 
 
 class AnswerState(StrEnum):
@@ -44,7 +47,7 @@ class Ending:
     """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
     worth asking again."""
 
-    state: AnswerState
+    state: AnswerState = AnswerState.DONE
     code: Code | None = None
     sentence: str | None = None
     text: str | None = None
@@ -53,29 +56,14 @@ class Ending:
     retry_after_ms: int | None = None
 
     @classmethod
-    def done(cls, *, is_truncated: bool = False, is_cached: bool = False) -> "Ending":
-        """All of it came that may."""
-        return cls(AnswerState.DONE, is_truncated=is_truncated, is_cached=is_cached)
-
-    @classmethod
-    def said(cls, text: str) -> "Ending":
-        """There was nothing to ask a database for."""
-        return cls(AnswerState.DONE, text=text)
-
-    @classmethod
     def failed(
         cls, code: Code, sentence: str | None = None, *, retry_after_ms: int | None = None
     ) -> "Ending":
-        """It went wrong; the sentence is that of the code where none is given. A time that was up
-        is an end of its own."""
+        """It went wrong, or was out of time; the sentence is that of the code where none is
+        given."""
         state = AnswerState.TIMEOUT if code is Code.DB_TIMEOUT else AnswerState.ERROR
         sentence = sentence or EXPLANATIONS[code].sentence
         return cls(state, code, sentence, retry_after_ms=retry_after_ms)
-
-    @classmethod
-    def busy(cls, retry_after_ms: int) -> "Ending":
-        """Too much was under way for it to begin."""
-        return cls.failed(Code.DB_BUSY, retry_after_ms=retry_after_ms)
 
     @classmethod
     def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
@@ -84,11 +72,6 @@ class Ending:
         if is_confirmed is False:
             sentence = "The answer was cancelled; the database did not say that it has stopped."
         return cls(AnswerState.CANCELLED, Code.DB_CANCELLED, sentence)
-
-    @classmethod
-    def timeout(cls) -> "Ending":
-        """Its time was up."""
-        return cls.failed(Code.DB_TIMEOUT)
 
     @classmethod
     def interrupted(cls) -> "Ending":
@@ -147,28 +130,27 @@ class AnswerContent:
         self.is_truncated = self.is_truncated or ending.is_truncated
         return True
 
-    def end_fields(self, elapsed_ms: int) -> dict[str, Any]:
-        """What `chat:answer:end` says beside the ids."""
-        ending = self.ending
-        assert ending is not None
-        fields: dict[str, Any] = {
-            "state": self.state,
-            "rowCount": len(self.rows),
-            "truncated": self.is_truncated,
-            "elapsedMs": elapsed_ms,
-            "cached": ending.is_cached,
-        }
-        if ending.code is not None:
-            fields["error"] = {
-                "code": ending.code,
-                "message": ending.sentence,
-                "retryable": EXPLANATIONS[ending.code].retryable,
-            }
-            if ending.retry_after_ms is not None:
-                fields["error"]["retryAfterMs"] = ending.retry_after_ms
-        return fields
+    def result(self, elapsed_ms: int) -> AnswerResult:
+        """How it has ended."""
+        return AnswerResult(**self._result_fields(elapsed_ms))
 
     def as_json(self, elapsed_ms: int) -> bytes:
-        """The `answer` of the message that ends it, table included."""
-        columns = [{"name": one.name, "type": one.type} for one in self.columns or ()]
-        return orjson.dumps({**self.end_fields(elapsed_ms), "columns": columns, "rows": self.rows})
+        """The `answer` of the message that ends it: how it has ended, and its table."""
+        columns = [AnswerColumn(one.name, one.type) for one in self.columns or ()]
+        fields = self._result_fields(elapsed_ms)
+        return encode(AnswerTable(**fields, columns=columns, rows=self.rows))
+
+    def _result_fields(self, elapsed_ms: int) -> dict[str, Any]:
+        ending, error = self.ending, None
+        assert ending is not None
+        if ending.code is not None:
+            refusal = Refusal(ending.code, ending.sentence, retry_after_ms=ending.retry_after_ms)
+            error = ErrorDetails.of(refusal)
+        return {
+            "state": AnswerOutcome(self.state),
+            "row_count": len(self.rows),
+            "truncated": self.is_truncated,
+            "elapsed_ms": elapsed_ms,
+            "cached": ending.is_cached,
+            "error": error,
+        }

@@ -8,11 +8,13 @@ cached (docs/answers, "Questions").
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import trio
 
+from chatd.answers.active import ActiveAnswer
+from chatd.answers.answer import AnswerState
 from chatd.answers.cache import Cache, CachedResult
 from chatd.answers.requests import Answered, Database, DatabaseFailed, Request, Stopped, Terms
 from chatd.answers.table import Column, Row
@@ -24,26 +26,6 @@ STOP_S = 2.0  # that a database has to stop what it was told to stop; then it is
 
 Key: TypeAlias = tuple[str, Request, Terms]
 """The connectionId, what is asked, and on what terms."""
-
-
-class ExecutionListener(Protocol):
-    """An answer that grows."""
-
-    def running(self) -> None:
-        """The database is at it."""
-        ...
-
-    def columns(self, columns: Sequence[Column]) -> None:
-        """As `Sink.columns`."""
-        ...
-
-    def rows(self, rows: Sequence[Row]) -> None:
-        """As `Sink.rows`."""
-        ...
-
-    def over(self) -> None:
-        """Nothing more comes."""
-        ...
 
 
 class Execution:
@@ -63,7 +45,7 @@ class Execution:
         self._timeout_s = TIMES * terms.timeout_s
         self._until_s = trio.current_time() + self._timeout_s
         self._is_running = False
-        self._listeners: dict[ExecutionListener, None] = {}
+        self._listeners: dict[ActiveAnswer, None] = {}
 
     def may_be_joined(self, until_s: float) -> bool:
         """Whether it can go on for an answer that has time until then."""
@@ -78,17 +60,17 @@ class Execution:
             and self.outcome.code is Code.DB_TIMEOUT
         )
 
-    def attach(self, listener: ExecutionListener) -> None:
+    def attach(self, listener: ActiveAnswer) -> None:
         """Give the listener what came, and from now on what comes."""
         self._listeners[listener] = None
         if self._is_running:
-            listener.running()
+            listener.status(AnswerState.RUNNING)
         if self.came_columns is not None:
             listener.columns(self.came_columns)
         if self.came_rows:
             listener.rows(list(self.came_rows))
 
-    def detach(self, listener: ExecutionListener) -> bool:
+    def detach(self, listener: ActiveAnswer) -> bool:
         """The listener wants nothing more: it is given nothing more where others listen. Where none
         does, the execution is stopped, and the listener is given what still comes: then True."""
         if self._listeners.keys() == {listener}:
@@ -111,16 +93,17 @@ class Execution:
         """Ask the database, until it has answered, failed or was stopped; never raises."""
         self._is_running = True
         for listener in list(self._listeners):
-            listener.running()
+            listener.status(AnswerState.RUNNING)
         self.outcome = Stopped(is_confirmed=False)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._give_up, nursery.cancel_scope)
                 terms = attrs.evolve(self.terms, timeout_s=self._timeout_s)
-                self.outcome = await database.ask(self.request, terms, self, self.stop)
+                try:
+                    self.outcome = await database.ask(self.request, terms, self, self.stop)
+                except DatabaseFailed as failed:
+                    self.outcome = failed
                 nursery.cancel_scope.cancel()
-        except* DatabaseFailed as failed:
-            self.outcome = _first(failed)
         except* Exception as error:
             event_log.record(InternalError.of("database", error))
             self.outcome = DatabaseFailed(Code.DB_ERROR)
@@ -134,14 +117,6 @@ class Execution:
         await self.stop.wait()
         await trio.sleep(STOP_S)
         scope.cancel()
-
-
-def _first(group: BaseExceptionGroup[DatabaseFailed]) -> DatabaseFailed:
-    one: BaseException = group
-    while isinstance(one, BaseExceptionGroup):
-        one = one.exceptions[0]
-    assert isinstance(one, DatabaseFailed)
-    return one
 
 
 class Executions:

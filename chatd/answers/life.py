@@ -11,6 +11,7 @@ share. Its end is a message that is committed before the room is told.
 
 import math
 from collections.abc import Awaitable, Callable, Container, Mapping
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -20,7 +21,7 @@ from chatd.actors.fair_queue import FairSlots, Limit, Slot
 from chatd.answers.active import ActiveAnswer, Display
 from chatd.answers.answer import AnswerState, Ending
 from chatd.answers.cache import Cache
-from chatd.answers.executions import Execution, Executions, Key
+from chatd.answers.executions import Executions, Key
 from chatd.answers.markdown import readable
 from chatd.answers.requests import Answered, DatabaseFailed, Stopped
 from chatd.answers.responder import DECIDE_S, Responder
@@ -105,13 +106,13 @@ class AnswerLife:
         wall_ms: Callable[[], int],
         event_log: EventLog,
     ) -> None:
-        self._databases = databases
+        self.databases = databases
         self._display = display
         self._conclude = conclude
         self._note_read = note_read
         self._log = log
         self._responder = responder
-        self._executions = Executions(cache, event_log)
+        self.executions = Executions(cache, event_log)
         self.rules = rules
         self._wall_ms = wall_ms
         self._event_log = event_log
@@ -124,22 +125,14 @@ class AnswerLife:
         )
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
 
-    def has_database(self, connection_id: str) -> bool:
-        """Whether questions are answered in a room."""
-        return connection_id in self._databases
-
     def opened(self, open_answer: OpenAnswer, message: Message | None) -> ActiveAnswer:
         """An answer that begins to live."""
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
 
-    def begin_anew(self) -> None:
-        """No execution goes on any more."""
-        self._executions.clear()
-
     def _sessions_of(self, connection_id: str) -> float:
         """How many answers a database works on at once: each has a session at once, so that all
         waiting for sessions is done here."""
-        sessions = self._databases[connection_id].database.sessions
+        sessions = self.databases[connection_id].database.sessions
         return min(self.rules.per_database, sessions)
 
     async def live(self, nursery: trio.Nursery, one: ActiveAnswer, *, is_crowded: bool) -> None:
@@ -207,7 +200,7 @@ class AnswerLife:
 
     async def _is_question(self, one: ActiveAnswer) -> bool | None:
         """Whether a leftover is a question; None where that cannot be told now."""
-        room = self._databases.get(one.of.connection_id)
+        room = self.databases.get(one.of.connection_id)
         message = None if room is None else await self._log.message(one.of.question_id)
         if room is None or message is None:
             return False  # nothing would answer it there; or retention was faster
@@ -228,35 +221,20 @@ class AnswerLife:
         self, nursery: trio.Nursery, one: ActiveAnswer, message: Message, is_crowded: bool
     ) -> Ending | None:
         """The end of a message that may be a question; None where it is plain talk."""
-        room = self._databases[one.of.connection_id]
+        room = self.databases[one.of.connection_id]
         asked = question_terms(message.context, room, self.rules.bounds)
-        async with trio.open_nursery() as timing:
 
-            def accept() -> bool:
-                if one.is_to_read and not one.ended.is_set():
-                    self._start(one, asked)
-                    timing.start_soon(_end_at_deadline, one)
-                return one.wanted_end is None and not one.ended.is_set()
+        def accept() -> bool:
+            if one.is_to_read and not one.ended.is_set():
+                self._start(one, asked)
+                nursery.start_soon(_end_at_deadline, one)
+            return one.wanted_end is None and not one.ended.is_set()
 
-            if is_crowded:
-                response: Response = BUSY
-            else:
-                piece = piece_of(message, room, asked.terms)
-                response = await self._respond(one, message.user_id, piece, accept)
-            ending = await self._answer(nursery, one, room, asked, response, accept)
-            timing.cancel_scope.cancel()
-        return ending
-
-    async def _answer(
-        self,
-        nursery: trio.Nursery,
-        one: ActiveAnswer,
-        room: RoomDatabase,
-        asked: QuestionTerms,
-        response: Response,
-        accept: Callable[[], bool],
-    ) -> Ending | None:
-        """The end that the response leads to, which may be that of a request."""
+        if is_crowded:
+            response: Response = BUSY
+        else:
+            piece = piece_of(message, room, asked.terms)
+            response = await self._respond(one, message.user_id, piece, accept)
         if one.ended.is_set():
             return None
         if isinstance(response, Talk):
@@ -292,12 +270,12 @@ class AnswerLife:
     # How a request is carried out
 
     async def _carry_out(self, nursery: trio.Nursery, one: ActiveAnswer, key: Key) -> Ending:
-        cached = self._executions.cached(key)
+        cached = self.executions.cached(key)
         if cached is not None:
             one.columns(cached.columns)
             one.rows(cached.rows)
             one.finish_rows()
-            return Ending.done(is_truncated=cached.is_truncated, is_cached=True)
+            return Ending(is_truncated=cached.is_truncated, is_cached=True)
         one.status(AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
         due_s = one.began_s + self.rules.wait_s
@@ -316,13 +294,20 @@ class AnswerLife:
         One that was joined late, and that the database gives up before the answer's own deadline,
         is begun anew.
         """
-        execution = self._executions.joinable(key, one.deadline_s)
+        execution = self.executions.joinable(key, one.deadline_s)
         is_joined = execution is not None
         if execution is None:
             slot = [(DATABASE, one.of.connection_id)]
             if not await self._acquire(slot, one, due_s):
                 return _no_slot(one)
-            execution, is_joined = self._join_or_begin(nursery, one, key, slot)
+            free = partial(self._slots.release, one.of.user_id, slot)
+            execution = self.executions.joinable(key, one.deadline_s)  # begun meanwhile
+            is_joined = execution is not None
+            if execution is None:
+                database = self.databases[one.of.connection_id].database
+                execution = self.executions.begin(nursery, key, database, free)
+            else:
+                free()
         execution.attach(one)
         await one.news.wait()
         if not execution.ended.is_set() and execution.detach(one):
@@ -334,27 +319,12 @@ class AnswerLife:
             match execution.outcome:
                 case Answered(is_truncated):
                     one.finish_rows()
-                    return Ending.done(is_truncated=is_truncated)
+                    return Ending(is_truncated=is_truncated)
                 case DatabaseFailed(code=code, sentence=sentence):
                     return Ending.failed(code, sentence)
                 case Stopped(is_confirmed):
                     one.is_confirmed = is_confirmed
         return one.end_as_wanted()
-
-    def _join_or_begin(
-        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, slot: list[Slot]
-    ) -> tuple[Execution, bool]:
-        """The execution to attach to, and whether another answer has begun it meanwhile."""
-        user_id, connection_id = one.of.user_id, one.of.connection_id
-        execution = self._executions.joinable(key, one.deadline_s)
-        if execution is not None:
-            self._slots.release(user_id, slot)
-            return execution, True
-        database = self._databases[connection_id].database
-        execution = self._executions.begin(
-            nursery, key, database, lambda: self._slots.release(user_id, slot)
-        )
-        return execution, False
 
     async def _acquire(self, slots: list[Slot], one: ActiveAnswer, due_s: float) -> bool:
         """Take slots, until `due_s`; False where none are free, or the answer is to end."""
@@ -375,7 +345,7 @@ class AnswerLife:
         reply = Reply(one.of.question_id, content.state, content.as_json(elapsed_ms))
 
         def stored() -> None:
-            self._display.end(one.of, content.end_fields(elapsed_ms))
+            self._display.end(one.of, content.result(elapsed_ms))
 
         backoff = Backoff(*RETRY_BACKOFF_S)
         while (
@@ -398,9 +368,15 @@ class AnswerLife:
 
 
 async def _end_at_deadline(one: ActiveAnswer) -> None:
-    await trio.sleep_until(one.deadline_s)
+    with trio.move_on_at(one.deadline_s):
+        await one.ended.wait()
+        return
     one.want_end(AnswerState.TIMEOUT)
 
 
 def _no_slot(one: ActiveAnswer) -> Ending:
-    return one.end_as_wanted() if one.wanted_end is not None else Ending.busy(RETRY_BUSY_MS)
+    return (
+        one.end_as_wanted()
+        if one.wanted_end is not None
+        else Ending.failed(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
+    )

@@ -89,6 +89,12 @@ JOIN order_items ON order_items.order_id = orders.id
 GROUP BY orders.id;
 """
 
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The names in a text, with commas between them."""
+    return tuple(name.strip() for name in text.split(","))
+
+
 _SUPPLIERS = (
     ("Nordlicht Keramik", "Germany", 4.7),
     ("Atelier Lumière", "France", 4.4),
@@ -99,51 +105,19 @@ _SUPPLIERS = (
     ("أعمال الخشب", "Morocco", 4.3),
     ("Ferreteria Sol ☀", "Mexico", 3.9),
 )
-_GOODS = (
-    "Teapot",
-    "Mug",
-    "Notebook",
-    "Desk lamp",
-    "Oak shelf",
-    "Wool blanket",
-    "Bread knife",
-    "Picture frame",
-    "Garden chair",
-    "Wall clock",
-)
+_GOODS = _listed("""
+    Teapot, Mug, Notebook, Desk lamp, Oak shelf, Wool blanket, Bread knife, Picture frame,
+    Garden chair, Wall clock
+""")
 _STYLES = ("blue", "white", "striped", "small", "large", "‹edition 7›")
-_GIVEN_NAMES = (
-    "Ada",
-    "José",
-    "Zoë",
-    "Łukasz",
-    "Αθηνά",
-    "Дмитрий",
-    "さくら",
-    "小明",
-    "ליאור",
-    "فاطمة",
-    "Priya",
-    "Siobhán",
-    "Minh",
-    "Ngozi",
-    "🌻 Flora",
-)
-_FAMILY_NAMES = (
-    "Lovelace",
-    "García",
-    "Müller",
-    "Kowalski",
-    "Παπαδοπούλου",
-    "Иванов",
-    "田中",
-    "王",
-    "O'Brien",
-    "Nguyễn",
-    "Okafor",
-    "Smith-Jones",
-    "d'Arc",
-)
+_GIVEN_NAMES = _listed("""
+    Ada, José, Zoë, Łukasz, Αθηνά, Дмитрий, さくら, 小明, ליאור, فاطمة, Priya, Siobhán, Minh, Ngozi,
+    🌻 Flora
+""")
+_FAMILY_NAMES = _listed("""
+    Lovelace, García, Müller, Kowalski, Παπαδοπούλου, Иванов, 田中, 王, O'Brien, Nguyễn, Okafor,
+    Smith-Jones, d'Arc
+""")
 _CITIES = ("Berlin", "Kraków", "Αθήνα", "京都", "São Paulo", "Lagos", "Москва", "Dublin", None)
 _METHODS = ("card", "transfer", "invoice")
 _NOTES = (
@@ -156,7 +130,7 @@ _NOTES = (
     "Ring twice.\nLeave it with the neighbour.",
 )
 
-Row = tuple[object, ...]
+SampleRow = tuple[object, ...]
 
 
 def make_sample(path: Path) -> None:
@@ -188,16 +162,16 @@ def _fill(path: Path) -> None:
         connection.executescript(_SCHEMA)
         connection.execute("BEGIN")
         for table, rows in (
-            ("suppliers", _suppliers()),
+            ("suppliers", ((number, *one) for number, one in enumerate(_SUPPLIERS, start=1))),
             ("products", _products()),
             ("customers", _customers()),
             ("orders", _orders()),
             ("order_items", _order_items()),
             ("payments", _payments()),
         ):
-            first, *rest = rows
-            places = ", ".join("?" * len(first))
-            connection.executemany(f"INSERT INTO {table} VALUES ({places})", [first, *rest])
+            values = list(rows)
+            places = ", ".join("?" * len(values[0]))
+            connection.executemany(f"INSERT INTO {table} VALUES ({places})", values)
         connection.execute("COMMIT")
 
 
@@ -213,11 +187,6 @@ def _one(choices: Sequence[object], number: int, salt: int) -> object:
     return choices[_some(number, salt, len(choices))]
 
 
-def _suppliers() -> Iterator[Row]:
-    for number, (name, country, rating) in enumerate(_SUPPLIERS, start=1):
-        yield number, name, country, rating
-
-
 def _price_cents(product: int) -> int:
     return 490 + 10 * _some(product, 1, 1_900)
 
@@ -226,7 +195,7 @@ def _decimal(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02}"
 
 
-def _products() -> Iterator[Row]:
+def _products() -> Iterator[SampleRow]:
     for number in range(1, PRODUCTS + 1):
         goods = _GOODS[(number - 1) % len(_GOODS)]
         style = _STYLES[(number - 1) // len(_GOODS) % len(_STYLES)]
@@ -249,7 +218,7 @@ def _thumbnail(number: int) -> bytes:
     return b"P6 4 4 255\n" + pixels
 
 
-def _customers() -> Iterator[Row]:
+def _customers() -> Iterator[SampleRow]:
     for number in range(1, CUSTOMERS + 1):
         # Numbers without a common factor: every pair of names comes once before any comes again.
         given = _GIVEN_NAMES[number % len(_GIVEN_NAMES)]
@@ -279,7 +248,7 @@ def _status_of(order: int) -> str:
     return "returned" if _some(order, 8, 19) == 0 else "shipped"
 
 
-def _orders() -> Iterator[Row]:
+def _orders() -> Iterator[SampleRow]:
     for number in range(1, ORDERS + 1):
         day, status = _day_of(number), _status_of(number)
         minute = _some(number, 9, 1_440)
@@ -300,13 +269,13 @@ def _items_of(order: int) -> Iterator[tuple[int, int, int]]:
         yield line, 1 + _some(at, 13, PRODUCTS), 1 + _some(at, 14, 4)
 
 
-def _order_items() -> Iterator[Row]:
+def _order_items() -> Iterator[SampleRow]:
     for order in range(1, ORDERS + 1):
         for line, product, quantity in _items_of(order):
             yield order, line, product, quantity, _decimal(_price_cents(product))
 
 
-def _payments() -> Iterator[Row]:
+def _payments() -> Iterator[SampleRow]:
     number = 0
     for order in range(1, ORDERS + 1):
         if _status_of(order) == "placed":

@@ -23,7 +23,7 @@ from chatd.wire.codes import Code, Refusal
 
 
 @attrs.frozen
-class Cancelled:
+class CancelOutcome:
     """What came of a cancel: the state that the answer has ended in.
 
     `is_confirmed`, where it was cancelled: the database says that nothing of it runs on.
@@ -52,7 +52,7 @@ class AnswerService:
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
         """Whether a message may be a question, in a room where it would be answered; cheap."""
-        return self._life.has_database(connection_id) and may_be_question(content)
+        return connection_id in self._life.databases and may_be_question(content)
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
@@ -74,7 +74,7 @@ class AnswerService:
 
     async def cancel(
         self, question_id: str, user_id: str, rooms: Mapping[str, object]
-    ) -> Cancelled | Refusal:
+    ) -> CancelOutcome | Refusal:
         """Have an answer stopped, and return when it has ended, in whichever way.
 
         `rooms` are those that the user may use. Raises StoreReadFailed, StoreClosed.
@@ -84,7 +84,7 @@ class AnswerService:
             known = await self._log.answer_to(question_id, rooms)
             if known is None or known.state is None:
                 return Refusal(Code.NOT_FOUND, path="messageId")
-            return Cancelled(known.state)
+            return CancelOutcome(known.state)
         if user_id != one.of.user_id and not self._life.rules.anybody_cancels:
             sentence = "Only who asked may cancel this answer."
             return Refusal(Code.NOT_FOUND, sentence, path="messageId")
@@ -93,7 +93,7 @@ class AnswerService:
         if one.content.ending is None:  # it was plain talk, or is left to the next start
             code = Code.DRAINING if self._is_draining else Code.NOT_FOUND
             return Refusal(code, path="messageId")
-        return Cancelled(one.content.state, one.is_confirmed)
+        return CancelOutcome(one.content.state, one.is_confirmed)
 
     def _open_in(self, question_id: str, rooms: Container[str]) -> ActiveAnswer | None:
         """The open answer to the question that is known by this id in these rooms. One in another
@@ -126,7 +126,7 @@ class AnswerService:
             if id(one) not in arrived:
                 one.message = None
                 self._arrived.append(one)
-        self._life.begin_anew()
+        self._life.executions.clear()
         async with trio.open_nursery() as nursery:
             task_status.started()
             while True:

@@ -6,18 +6,16 @@ NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON is its te
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import TypeAlias
 
 import attrs
 
 from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.events import Cell, Row
+
+__all__ = ["BYTES", "Cell", "Column", "Row", "cell"]
 
 BYTES = "$bytes"  # the one key of the object that bytes travel as
-
-Cell: TypeAlias = str | int | float | bool | Mapping[str, str] | None
-Row: TypeAlias = Sequence[Cell]
 
 
 @attrs.frozen

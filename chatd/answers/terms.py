@@ -76,7 +76,7 @@ def request_of(
         case Rejected(code, sentence):
             return Ending.failed(code, sentence)
         case Help():
-            return Ending.said(help_text())
+            return Ending(text=help_text())
         case Misused(sentence):
             return Ending.failed(Code.DB_SYNTAX, sentence)
         case RunStatement(sql) | ExplainStatement(sql):

@@ -21,7 +21,7 @@ from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.commands import Commands
-from chatd.sockets.ports import Adapter
+from chatd.sockets.adapter import Adapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 

@@ -49,18 +49,18 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.membership import MachineMembership
+from chatd.service.local_presence_store import LocalPresenceStore
+from chatd.service.local_publisher import LocalPublisher
+from chatd.service.local_rate_limits import LocalRateLimits
+from chatd.service.machine_membership import MachineMembership
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
-from chatd.service.presence_store import LocalPresenceStore
-from chatd.service.publisher import LocalPublisher
-from chatd.service.rate_limits import LocalRateLimits
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
-from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.socket import SocketIOConnection
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Store
 from chatd.wire.codes import Code
 
@@ -89,7 +89,7 @@ class Parts:
         self.store = store
         self.log = log
         self._damage = DamageFound(event_log, store.damaged)
-        store.set_witness(self._damage)
+        store.readers.witness = self._damage
         self.acted = trio.Event()  # the messages actor has ended by itself
         self._build_state()
         self._build_chat(secret)
@@ -132,7 +132,6 @@ class Parts:
             self.typing_mailbox,
             LocalPresenceStore(),
             volatile,
-            self.clients,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
             self._markup,
             self.clock,
@@ -284,7 +283,7 @@ class Parts:
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""
         config, event_log = self._config, self._event_log
-        self.readiness = make_poller()
+        self.poller = make_poller()
         self.admission = settings.make_admission(config, trio.current_time())
         self.sessions = Sessions(
             settings.session_settings(config),
@@ -306,12 +305,12 @@ class Parts:
             body_timeout_s=config.server.head_timeout_s,
             report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
         )
-        self.door = Listener(
+        self.listener = Listener(
             ListenerSettings(
                 SOCKET_IO_PATH, config.server.head_timeout_s, settings.connection_limits(config)
             ),
             engine,
-            self.readiness,
+            self.poller,
             self.admission,
             http,
             event_log,

@@ -49,7 +49,7 @@ async def serve(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(supervise(parts, event_log).run)
-        await nursery.start(parts.door.serve, opened.listeners)
+        await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
         on_ready()
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
@@ -59,7 +59,7 @@ async def serve(
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
             clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
-        parts.door.sever()
+        parts.listener.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
         internal.sever()
@@ -109,7 +109,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
-    parts.door.stop_accepting()
+    parts.listener.stop_accepting()
     await parts.admission.emptied()
 
 

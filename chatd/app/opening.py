@@ -17,7 +17,7 @@ from chatd.app.errors import StartFailedError
 from chatd.app.listen import internal_path, open_internal, open_listeners
 from chatd.app.secret import check_reach, secret_for
 from chatd.config import Config, state_directory
-from chatd.observe import EventLog, LogLost, SnapshotUnusable, StoreRecovered
+from chatd.observe import EventLog, LogLost, SnapshotOutdated, SnapshotUnusable, StoreRecovered
 from chatd.observe.clock import Clock
 from chatd.store import PassedOverFor, Store, open_store
 
@@ -80,7 +80,9 @@ def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clo
         event_log.record(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
     for one in store.passed_over:
         # Snapshots of another log are no damage: a loss leaves them behind, and was reported.
-        if one.reason is not PassedOverFor.EPOCH:
+        if one.reason is PassedOverFor.EARLIER:
+            event_log.record(SnapshotOutdated(one.name))
+        elif one.reason is not PassedOverFor.EPOCH:
             event_log.record(SnapshotUnusable(one.name, one.reason))
     return store
 

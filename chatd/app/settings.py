@@ -1,17 +1,12 @@
 """From the configuration to what the parts of the daemon take."""
 
 from chatd.app.hosts import authority, is_loopback
-from chatd.auth import (
-    ClaimDirectory,
-    Directory,
-    FileDirectory,
-    FileEntry,
-)
+from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
 from chatd.config import Config
 from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
@@ -25,9 +20,7 @@ def make_directory(config: Config) -> Directory:
     directory = config.directory
     if directory.source == "claim":
         return ClaimDirectory(directory.claim)
-    return FileDirectory(
-        {name: FileEntry(one.title, one.users) for name, one in directory.connections.items()}
-    )
+    return FileDirectory(directory.connections)
 
 
 def make_admission(config: Config, now_s: float) -> Admission:

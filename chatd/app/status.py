@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import attrs
 import trio
 
 from chatd.actors.log_service import LogService
@@ -24,19 +25,17 @@ DAMAGED = Reason(
 NOT_READ = Reason("storage_read_error", "The disk did not give what was last read from the log.")
 
 
+@attrs.define(eq=False)
 class DaemonStatus:
     """What the endpoints show. `serve` sets `is_open` and `is_draining`."""
 
-    def __init__(
-        self, clients: Clients, log: LogService, damage: DamageFound, answering: Answering
-    ) -> None:
-        self._clients = clients
-        self._log = log
-        self._damage = damage
-        self._answering = answering
-        self._started_s = trio.current_time()
-        self.is_open = False
-        self.is_draining = False
+    _clients: Clients
+    _log: LogService
+    _damage: DamageFound
+    _answering: Answering
+    _started_s: float = attrs.field(init=False, factory=trio.current_time)
+    is_open: bool = attrs.field(init=False, default=False)
+    is_draining: bool = attrs.field(init=False, default=False)
 
     def health(self) -> Health:
         """The public word, clients and uptime."""

@@ -6,7 +6,7 @@
         writer, messages
       presence, typing
       databases               one for one: the sessions with the db-mcp of each room, once the
-                              door is open: to import what speaks MCP takes a second
+                              port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
       answers
       snapshots, upkeep
@@ -54,14 +54,14 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
         [
             Child("flusher", partial(_ready, parts.sessions.flusher.run)),
             Child("deadlines", partial(_ready, parts.sessions.deadlines.run)),
-            Child("readiness", partial(_ready, parts.readiness.run)),
+            Child("readiness", partial(_ready, parts.poller.run)),
             Child("log", log.run),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
                 [
                     Child("databases", partial(_ready, partial(_once_open, parts, databases))),
-                    Child("reader", partial(parts.answering.reader.run, parts.door.is_open)),
+                    Child("reader", partial(parts.answering.reader.run, parts.listener.is_open)),
                 ]
                 if sessions
                 else []
@@ -86,7 +86,7 @@ async def _ready(
 
 async def _once_open(parts: Parts, databases: Supervisor) -> None:
     """Open the sessions with db-mcps once the port is open: no client can ask them before."""
-    await parts.door.is_open.wait()
+    await parts.listener.is_open.wait()
     await databases.run()
 
 

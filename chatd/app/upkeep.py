@@ -8,6 +8,7 @@ removed, which a start would not find. It goes on by itself where the same files
 import math
 from collections.abc import Callable
 
+import attrs
 import trio
 
 from chatd.actors.log_service import LogService
@@ -23,27 +24,23 @@ AGAIN_S = 60.0  # between two lines about a disk that fails in the same way
 RETENTION_S = 60.0  # between two searches for messages that are too old or too many
 
 
+@attrs.define(eq=False)
 class Upkeep:
-    """A task that never ends."""
+    """A task that never ends, with `round_s` between two rounds.
 
-    def __init__(
-        self,
-        log: LogService,
-        retention: Retention,
-        renew: Callable[[], list[str]],
-        ages: Ages,
-        event_log: EventLog,
-    ) -> None:
-        """`renew` makes files again that are gone, and names them; it may block. Reading `ages` now
-        and then reports a jump of the clock."""
-        self._ages = ages
-        self._log = log
-        self._retention = retention
-        self._renew = renew
-        self._event_log = event_log
-        self._reported: StoreFailed | None = None
-        self._reported_s = -math.inf
-        self._displaced: str | None = None
+    `renew` makes files again that are gone, and names them; it may block. Reading `ages` now and
+    then reports a jump of the clock.
+    """
+
+    _log: LogService
+    _retention: Retention
+    _renew: Callable[[], list[str]]
+    _ages: Ages
+    _event_log: EventLog
+    round_s: float = ROUND_S
+    _reported: StoreFailed | None = attrs.field(init=False, default=None)
+    _reported_s: float = attrs.field(init=False, default=-math.inf)
+    _displaced: str | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -72,7 +69,7 @@ class Upkeep:
             except (StoreReadFailed, StoreClosed):
                 pass  # reported by the readers; or the daemon ends, or the writer starts again
             self._report_place()
-            await trio.sleep(ROUND_S)
+            await trio.sleep(self.round_s)
 
     def _report(self, failed: StoreFailed, now_s: float) -> None:
         """A failure that lasts is reported now and then, not each second."""

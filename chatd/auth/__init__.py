@@ -13,8 +13,8 @@ from chatd.auth.backoff import FailureBackoff as FailureBackoff
 from chatd.auth.candidates import pick_token as pick_token
 from chatd.auth.directories import (
     ClaimDirectory as ClaimDirectory,
+    FileConnection as FileConnection,
     FileDirectory as FileDirectory,
-    FileEntry as FileEntry,
 )
 from chatd.auth.directory import (
     Directory as Directory,

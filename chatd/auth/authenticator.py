@@ -43,5 +43,9 @@ class Authenticator(Protocol):
         ...
 
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
-        """Who the client is and which rooms it may use, or why it may not come in."""
+        """Who the client is and which rooms it may use, or why it may not come in.
+
+        It answers in bounded time: the connection of the client waits for it, whether the client
+        has gone meanwhile or not.
+        """
         ...

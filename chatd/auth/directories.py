@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import attrs
 
@@ -97,26 +97,23 @@ def _claimed_grant(entry: object) -> Grant | None:
     return None
 
 
-def _users(value: Iterable[str]) -> frozenset[str] | Literal["*"]:
-    if isinstance(value, str):
-        if value != EVERYBODY:  # as a collection it would be its letters
-            raise ValueError(f"users is a list of user ids, or {EVERYBODY!r} for everybody")
-        return EVERYBODY
-    users = frozenset(value)
-    return EVERYBODY if EVERYBODY in users else users
+def _users(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) and value != EVERYBODY:  # as a collection it would be its letters
+        raise ValueError(f"users is a list of user ids, or {EVERYBODY!r} for everybody")
+    return tuple(value)
 
 
 @attrs.frozen
-class FileEntry:
-    """One connection of the configuration file: its title, and the user ids that may use it.
+class FileConnection:
+    """One room of the configuration file: its title, and the user ids that may use it.
 
-    The title is shown as `display_text` has it.
+    The title is shown as `display_text` has it; None: the connectionId serves.
     `users` is a collection of user ids, or "*" (also as one of them) for everybody with a valid
     token; another string is a ValueError.
     """
 
-    title: str | None = attrs.field(converter=display_text)
-    users: frozenset[str] | Literal["*"] = attrs.field(converter=_users)
+    title: str | None = None
+    users: tuple[str, ...] = attrs.field(default=(), converter=_users)
 
 
 class FileDirectory(_Immediate):
@@ -127,7 +124,7 @@ class FileDirectory(_Immediate):
 
     __slots__ = ("_of_everybody", "_of_user")
 
-    def __init__(self, connections: Mapping[str, FileEntry]) -> None:
+    def __init__(self, connections: Mapping[str, FileConnection]) -> None:
         named: set[str] = set()
         for connection_id, entry in connections.items():
             if not is_connection_id(connection_id):
@@ -135,8 +132,7 @@ class FileDirectory(_Immediate):
                     f"{connection_id!r:.160} is no connectionId: "
                     "1 to 128 printable ASCII characters that open no HTML tag"
                 )
-            if entry.users != EVERYBODY:
-                named |= entry.users
+            named.update(entry.users)
         self._of_everybody = _granted(connections, None)
         self._of_user = {user_id: _granted(connections, user_id) for user_id in named}
 
@@ -144,11 +140,11 @@ class FileDirectory(_Immediate):
         return self._of_user.get(identity.user_id, self._of_everybody)
 
 
-def _granted(connections: Mapping[str, FileEntry], user_id: str | None) -> Mapping[str, Grant]:
+def _granted(connections: Mapping[str, FileConnection], user_id: str | None) -> Mapping[str, Grant]:
     return MappingProxyType(
         {
-            connection_id: Grant(connection_id, entry.title)
+            connection_id: Grant(connection_id, display_text(entry.title))
             for connection_id, entry in connections.items()
-            if entry.users == EVERYBODY or user_id in entry.users
+            if EVERYBODY in entry.users or user_id in entry.users
         }
     )

@@ -4,13 +4,13 @@ Pure values and errors, shared by everything that keeps the log. Each error is a
 people; those that go to a client carry a stable `code`.
 """
 
-import enum
 from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
 
 from chatd.chat.records import Message
+from chatd.wire.codes import Code
 
 
 @attrs.frozen
@@ -31,14 +31,6 @@ class Conflict:
 CommitOutcome: TypeAlias = Committed | Conflict
 
 
-class FailureCode(enum.StrEnum):
-    """The codes of `wire.codes` that come from the disk."""
-
-    STORAGE_FULL = "storage_full"
-    STORAGE_ERROR = "storage_error"
-    STORAGE_READ_ERROR = "storage_read_error"
-
-
 class CommitFailed(Exception):
     """Nothing of this commit was written. A later one may succeed: the writer tries each anew.
 
@@ -46,7 +38,7 @@ class CommitFailed(Exception):
     written in the file that was lost, and is in no log that anybody finds.
     """
 
-    def __init__(self, code: FailureCode, what: str, *, is_displaced: bool = False) -> None:
+    def __init__(self, code: Code, what: str, *, is_displaced: bool = False) -> None:
         self.code = code
         self.what = what
         self.is_displaced = is_displaced
@@ -69,7 +61,7 @@ class StoreReadFailed(Exception):
     """A read of the log failed. `is_damage`: its pages are broken, and trying again reads the same;
     else the disk or the system did not give them this time."""
 
-    code = FailureCode.STORAGE_READ_ERROR
+    code = Code.STORAGE_READ_ERROR
 
     def __init__(self, message: str, *, is_damage: bool = False) -> None:
         self.is_damage = is_damage

@@ -1,11 +1,10 @@
 """How much a user may send: token buckets and penalties (docs/protocol, "Limits").
 
-A bucket fills at its rate and holds a minute's worth. Taking from several buckets (user, socket,
-room) takes from all of them or from none. A refusal says how long to wait, which is what the bucket
-needs; each further violation by the same key doubles the wait, up to a minute; a clean minute
-resets it. A sender that waits as long as it was told, and is refused again because others emptied
-the bucket meanwhile, commits no violation; one that is admitted in between, and refused after that,
-does.
+A bucket fills at its rate and holds a minute's worth. A sender spends a token of several buckets
+(user, socket, room), or of none. A refusal says how long to wait, which is what the bucket needs;
+each further violation by the same key doubles the wait, up to a minute; a clean minute resets it. A
+sender that waits as long as it has to, and is refused again because others emptied the bucket
+meanwhile, commits no violation; one that is admitted in between, and refused after that, does.
 
 Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
@@ -44,12 +43,12 @@ class Bucket:
         free = self._tokens - kept
         return 0.0 if free >= TOKEN_ENOUGH else (1.0 - free) / self._rate_per_s
 
-    def take(self) -> None:
+    def spend(self) -> None:
         """Spend the token that `wait_s` has just found."""
         self._tokens -= 1.0
 
     def give_back(self) -> None:
-        """Return a token that was taken for nothing."""
+        """Return a token that was spent for nothing."""
         self._tokens = min(self._burst, self._tokens + 1.0)
 
     def is_full(self, now_s: float) -> bool:
@@ -157,8 +156,8 @@ class Penalties:
         del self._states[next(idle, first[0])]
 
 
-def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
-    """Take one token from each bucket, or from none; `key` may have a penalty.
+def acquire(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
+    """Spend one token of each bucket, or of none; `key` may have a penalty.
 
     Returns 0 where it was admitted, else the seconds until another try; this try is no violation.
     """
@@ -171,13 +170,13 @@ def take(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: floa
                 longest_s = wait_s
     if longest_s == 0.0:
         for bucket in buckets:
-            bucket.take()
+            bucket.spend()
         if state is not None:
             state.admitted()
     return longest_s
 
 
 def admit(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> int | None:
-    """As `take`, where a refusal goes to the sender: the ms to wait (`retryAfterMs`), or None."""
-    wait_s = take(key, buckets, backoffs, now_s)
+    """As `acquire`, where a refusal goes to the sender: ms to wait (`retryAfterMs`), or None."""
+    wait_s = acquire(key, buckets, backoffs, now_s)
     return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)

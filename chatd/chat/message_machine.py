@@ -29,6 +29,7 @@ from chatd.chat.messages import (
     Acknowledge,
     AcknowledgementKept,
     Barrier,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
@@ -37,7 +38,7 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     NoteRead,
-    OverflowTold,
+    PlainCommand,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -74,18 +75,8 @@ class Decision:
 class _Overlay:
     """What a batch has decided so far, over a state that does not know it yet."""
 
-    __slots__ = (
-        "delivered",
-        "fresh",
-        "frontiers",
-        "has_scoped",
-        "promised",
-        "queues",
-        "records",
-        "seqs",
-    )
-
-    def __init__(self) -> None:
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
         self.records: list[Record] = []
         self.seqs: dict[str, int] = {}
         self.fresh: dict[str, Message] = {}
@@ -206,51 +197,19 @@ class MessageMachine:
 
     def decide(self, batch: Sequence[Command], now_ms: int) -> Decision:
         """What each command of the batch comes to, were the records committed at `now_ms`."""
-        over = _Overlay()
+        over = _Overlay(now_ms)
         effects: list[Effect] = []
         for command in batch:
             match command:
                 case SendMessage():
-                    effects.append(self._send(command, over, now_ms))
+                    effects.append(self._send(command, over))
                 case JoinRooms():
-                    effects.append(self._join(command, over, now_ms))
+                    effects.append(self._join(command, over))
                 case Acknowledge():
-                    effects.append(self._acknowledge(command, over, now_ms))
-                case LeaveRooms():
-                    self._leave(command, over, now_ms)
-                    effects.append(Settled(command))
-                case TrimQueues():
-                    self._trim(command, over, now_ms)
-                    effects.append(Settled(command))
-                case OverflowTold(user_id, room, fallen):
-                    queue = self._queue(room, user_id, over)
-                    if queue is not None:
-                        rest = queue.notified(fallen)
-                        self._keep_member(room, user_id, queue, rest, over, now_ms)
-                    effects.append(Settled(command))
-                case RemoveMember():
-                    for room in command.connection_ids:
-                        if self._queue(room, command.user_id, over) is not None:
-                            over.queues[room, command.user_id] = None
-                            over.records.append(MemberRemoved(room, command.user_id))
-                    effects.append(Settled(command))
-                case NoteRead(answer, is_question):
-                    over.records.append(
-                        MessageRead(
-                            answer.connection_id,
-                            answer.question_id,
-                            answer.answer_id,
-                            is_question,
-                        )
-                    )
-                    effects.append(Settled(command))
-                case ForgetMessages():
-                    self._forget(command, over, now_ms)
-                    effects.append(Settled(command))
-                case Barrier():
-                    effects.append(Settled(command))
+                    effects.append(self._acknowledge(command, over))
                 case _:
-                    assert_never(command)
+                    self._settle(command, over)
+                    effects.append(Settled(command))
         return Decision(over.records, effects, over.frontiers)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
@@ -259,19 +218,19 @@ class MessageMachine:
         After a start there are none; after a restart of the actor those with a socket there. A
         member that the log has in a room, and that is not, has seen all until now.
         """
-        over = _Overlay()
+        over = _Overlay(now_ms)
         for room, queues in self._queues.items():
             for user_id, queue in queues.items():
                 if not queue.is_away and (room, user_id) not in in_rooms:
                     left = queue.left(self.last_seq(room), now_ms)
-                    self._keep_member(room, user_id, queue, left, over, now_ms)
+                    self._keep_member(room, user_id, queue, left, over)
         for room, user_id in in_rooms:
             before = self._queue(room, user_id, over)
             there = PRESENT if before is None else before.returned(self.last_seq(room))
-            self._keep_member(room, user_id, before, there, over, now_ms)
+            self._keep_member(room, user_id, before, there, over)
         return Decision(over.records, [])
 
-    def _send(self, command: SendMessage, over: _Overlay, now_ms: int) -> Effect:
+    def _send(self, command: SendMessage, over: _Overlay) -> Effect:
         message_id = command.message_id
         if self._recent.has_scoped or over.has_scoped:
             there = scoped_id(message_id, command.connection_id)
@@ -298,7 +257,7 @@ class MessageMachine:
             command.content,
             command.context,
             command.thread_id,
-            now_ms,
+            over.now_ms,
         )
         reply = command.reply
         if reply is not None:
@@ -314,7 +273,7 @@ class MessageMachine:
             over.records.append(AnswerOpened(command.asks.opened_by(message)))
         queue = self._queue(room, user_id, over)
         if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
-            self._keep_member(room, user_id, queue, queue.without(seq), over, now_ms)
+            self._keep_member(room, user_id, queue, queue.without(seq), over)
         return Accepted(command, message)
 
     def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
@@ -325,29 +284,57 @@ class MessageMachine:
             return known.connection_id
         return None if is_reply else over.promised.get(message_id) or self._promised.get(message_id)
 
-    def _join(self, command: JoinRooms, over: _Overlay, now_ms: int) -> Effect:
+    def _join(self, command: JoinRooms, over: _Overlay) -> Effect:
         last_seqs, owed, fallen = [], [], []
         for room in command.connection_ids:
-            last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
+            last_seq = self._last_seq(room, over)
             queue = self._queue(room, command.user_id, over)
             joined = PRESENT if queue is None else queue.returned(last_seq)
-            self._keep_member(room, command.user_id, queue, joined, over, now_ms)
+            self._keep_member(room, command.user_id, queue, joined, over)
             last_seqs.append(last_seq)
             owed.append(joined.owed(last_seq))
             fallen.append(None if queue is None else queue.fallen)
         return Joined(command, tuple(last_seqs), tuple(owed), tuple(fallen))
 
-    def _leave(self, command: LeaveRooms, over: _Overlay, now_ms: int) -> None:
+    def _settle(self, command: PlainCommand, over: _Overlay) -> None:
+        """Carry out a command of which nothing more is to be said."""
+        match command:
+            case LeaveRooms():
+                self._leave(command, over)
+            case TrimQueues():
+                for room, cut in command.cuts.items():
+                    self._cut(room, command.user_id, cut.first_seq, cut.since_ms, over)
+            case ClearOverflow(user_id, room, fallen):
+                queue = self._queue(room, user_id, over)
+                if queue is not None:
+                    self._keep_member(room, user_id, queue, queue.notified(fallen), over)
+            case RemoveMember():
+                for room in command.connection_ids:
+                    if self._queue(room, command.user_id, over) is not None:
+                        over.queues[room, command.user_id] = None
+                        over.records.append(MemberRemoved(room, command.user_id))
+            case NoteRead(answer, is_question):
+                ids = answer.connection_id, answer.question_id, answer.answer_id
+                over.records.append(MessageRead(*ids, is_question))
+            case ForgetMessages(room, first_seq):
+                for user_id in self._queues.get(room, ()):
+                    self._cut(room, user_id, first_seq, None, over)
+            case Barrier():
+                pass
+            case _:
+                assert_never(command)
+
+    def _leave(self, command: LeaveRooms, over: _Overlay) -> None:
         user_id = command.user_id
         for room, seen_seq in command.rooms:
             queue = self._queue(room, user_id, over)
             if queue is None:
                 continue
             seen_seq = max(seen_seq, queue.gaps[-1].last if queue.gaps else 0)
-            left = queue.left(seen_seq, now_ms)
+            left = queue.left(seen_seq, over.now_ms)
             for seq in self._unseen_of(user_id, room, seen_seq, over):
                 left = left.without(seq)
-            self._keep_member(room, user_id, queue, left, over, now_ms)
+            self._keep_member(room, user_id, queue, left, over)
 
     def _unseen_of(self, user_id: str, room: str, seen_seq: int, over: _Overlay) -> list[int]:
         """The user's own messages that no socket of the room was given when the user left."""
@@ -358,43 +345,42 @@ class MessageMachine:
         ]
         return [*own, *self._recent.unconfirmed_of(room, user_id, seen_seq)]
 
-    def _acknowledge(self, command: Acknowledge, over: _Overlay, now_ms: int) -> Effect:
+    def _acknowledge(self, command: Acknowledge, over: _Overlay) -> Effect:
         message, user_id = command.message, command.user_id
         room, seq = message.connection_id, message.seq
         queue = self._queue(room, user_id, over)
         if queue is not None:
             rest = queue.without_up_to(seq) if command.up_to else queue.without(seq)
-            self._keep_member(room, user_id, queue, rest, over, now_ms)
+            self._keep_member(room, user_id, queue, rest, over)
         delivered = []
         for one in command.receipts:
             place = (room, one.seq)
             if place in over.delivered or self._recent.is_delivered(*place):
                 continue
             over.delivered.add(place)
-            over.records.append(Delivered(room, one.seq, user_id, now_ms))
+            over.records.append(Delivered(room, one.seq, user_id, over.now_ms))
             delivered.append(one)
         if command.settles_to:
             frontier = over.frontiers.get(room) or self._frontiers.get(room, Frontier())
             over.frontiers[room] = frontier.moved(user_id, command.settles_to)
         return AcknowledgementKept(command, tuple(delivered))
 
-    def _trim(self, command: TrimQueues, over: _Overlay, now_ms: int) -> None:
-        for room, (first_seq, since_ms) in command.cuts.items():
-            queue = self._queue(room, command.user_id, over)
-            if queue is not None:
-                last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
-                cut = queue.cut(first_seq, since_ms, last_seq)
-                self._keep_member(room, command.user_id, queue, cut, over, now_ms)
+    def _cut(
+        self, room: str, user_id: str, first_seq: int, since_ms: int | None, over: _Overlay
+    ) -> None:
+        """What is below `first_seq` falls out of a queue; nothing that stays is older than
+        `since_ms`, None: than what is in it now."""
+        queue = self._queue(room, user_id, over)
+        if queue is None:
+            return
+        last_seq = self._last_seq(room, over)
+        if since_ms is None:
+            since_ms = queue.oldest_ms(last_seq)
+        if since_ms is not None:  # else nothing is owed
+            self._keep_member(room, user_id, queue, queue.cut(first_seq, since_ms, last_seq), over)
 
-    def _forget(self, command: ForgetMessages, over: _Overlay, now_ms: int) -> None:
-        room = command.connection_id
-        last_seq = over.seqs.get(room) or self._last_seqs.get(room, 0)
-        for user_id in self._queues.get(room, ()):
-            queue = self._queue(room, user_id, over)
-            oldest_ms = None if queue is None else queue.oldest_ms(last_seq)
-            if queue is not None and oldest_ms is not None:
-                cut = queue.cut(command.first_seq, oldest_ms, last_seq)
-                self._keep_member(room, user_id, queue, cut, over, now_ms)
+    def _last_seq(self, room: str, over: _Overlay) -> int:
+        return over.seqs.get(room) or self._last_seqs.get(room, 0)
 
     def _queue(self, room: str, user_id: str, over: _Overlay) -> Queue | None:
         """What the user is owed in the room, None where it is no member, as decided so far."""
@@ -410,11 +396,10 @@ class MessageMachine:
         before: Queue | None,
         queue: Queue,
         over: _Overlay,
-        now_ms: int,
     ) -> None:
         if queue is not before:
             over.queues[room, user_id] = queue
-            over.records.append(MemberKept(room, user_id, queue, now_ms))
+            over.records.append(MemberKept(room, user_id, queue, over.now_ms))
 
     def apply(self, decision: Decision) -> None:
         """Bring the state up to records that the log now holds."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from chatd.chat.queue import Gap
+from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
 
 
@@ -102,15 +102,15 @@ class Acknowledge:
 
 @attrs.define
 class TrimQueues:
-    """What stays of the user's queues: by connectionId the first seq that does, and its time."""
+    """What stays of the user's queues, by connectionId."""
 
     origin: Any
     user_id: str
-    cuts: Mapping[str, tuple[int, int]]
+    cuts: Mapping[str, QueueCut]
 
 
 @attrs.define
-class OverflowTold:
+class ClearOverflow:
     """A socket of the user was notified of what fell out of its queue in a room."""
 
     user_id: str
@@ -153,18 +153,12 @@ class Barrier:
     origin: Any
 
 
-Command: TypeAlias = (
-    SendMessage
-    | JoinRooms
-    | LeaveRooms
-    | Acknowledge
-    | TrimQueues
-    | OverflowTold
-    | RemoveMember
-    | NoteRead
-    | ForgetMessages
-    | Barrier
+PlainCommand: TypeAlias = (
+    LeaveRooms | TrimQueues | ClearOverflow | RemoveMember | NoteRead | ForgetMessages | Barrier
 )
+"""Commands whose effect is `Settled`: that they are carried out, and nothing more."""
+
+Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | PlainCommand
 
 
 @attrs.define
@@ -194,7 +188,8 @@ class Conflicted:
 class Joined:
     """The user is in all the rooms; what is said of each is in their order.
 
-    `owed` is what the queue holds, `fallen` the range of seqs that fell out of it untold.
+    `owed` is what the queue holds, `fallen` the range of seqs that fell out of it, of which
+    no socket was notified.
     """
 
     command: JoinRooms
@@ -215,9 +210,7 @@ class AcknowledgementKept:
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
-    command: (
-        LeaveRooms | TrimQueues | OverflowTold | RemoveMember | NoteRead | ForgetMessages | Barrier
-    )
+    command: PlainCommand
 
 
 @attrs.define

@@ -96,19 +96,15 @@ class Declared:
 Effect: TypeAlias = PresenceChanged | Declared
 
 
+@attrs.define(eq=False)
 class _User:
     """A user in one room."""
 
-    __slots__ = ("last_seen_ms", "name", "resting", "sockets", "user_id")
-
-    def __init__(
-        self, user_id: str, name: str | None, resting: PresenceStatus, last_seen_ms: int
-    ) -> None:
-        self.user_id = user_id
-        self.name = name
-        self.last_seen_ms = last_seen_ms
-        self.sockets: dict[Hashable, PresenceStatus] = {}
-        self.resting = resting  # what counts while there is no socket
+    user_id: str
+    name: str | None
+    resting: PresenceStatus  # what counts while there is no socket
+    last_seen_ms: int
+    sockets: dict[Hashable, PresenceStatus] = attrs.field(factory=dict)
 
     @property
     def status(self) -> PresenceStatus:

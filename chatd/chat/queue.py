@@ -33,6 +33,17 @@ class Gap:
 
 
 @attrs.frozen
+class QueueCut:
+    """What stays of what is owed in a room: the messages from `first_seq` on.
+
+    None of them is older than `since_ms`, the time of the first.
+    """
+
+    first_seq: int
+    since_ms: int
+
+
+@attrs.frozen
 class Queue:
     """What one member is owed in one room. Each change gives a new value, or the same object where
     nothing changes, which is how the caller sees that there is nothing to keep."""

@@ -29,9 +29,8 @@ class SteadyTime:
         """`now_s` is monotonic, in seconds."""
         self._time_ms = wall_ms if evidence_ms is None else evidence_ms
         self._at_s = now_s
-        self._other_since_s = (
-            math.inf
-        )  # since when the clock has been another, and goes on steadily
+        # Since when the clock has been another, and goes on steadily.
+        self._other_since_s = math.inf
         self._ahead_ms = 0  # by how much the clock is ahead then
         self.look(wall_ms, now_s)
 

@@ -78,15 +78,13 @@ class TypingTaken:
 Effect: TypeAlias = TypingChanged | TypingTaken
 
 
+@attrs.define(eq=False)
 class _Typist:
     """A user who is typing in one room, and by which of its sockets; None stands for a snapshot."""
 
-    __slots__ = ("name", "sockets", "user_id")
-
-    def __init__(self, user_id: str, name: str | None) -> None:
-        self.user_id = user_id
-        self.name = name
-        self.sockets: set[Hashable] = set()
+    user_id: str
+    name: str | None
+    sockets: set[Hashable] = attrs.field(factory=set)
 
 
 class Typing:

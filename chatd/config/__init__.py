@@ -12,7 +12,6 @@ from chatd.config.paths import (
     shown_path as shown_path,
     state_directory as state_directory,
 )
-from chatd.config.rooms import FileConnection as FileConnection
 from chatd.config.sections import (
     DEMO_ROOM as DEMO_ROOM,
     AnswersConfig as AnswersConfig,

@@ -10,19 +10,11 @@ two things.
 
 import attrs
 
+from chatd.auth import FileConnection
+from chatd.auth.directories import EVERYBODY
 from chatd.config.errors import InvalidValue, described
 from chatd.config.kinds import TableKind, TableOfRooms, Text, ValueKind
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
-
-EVERYBODY = "*"
-
-
-@attrs.frozen
-class FileConnection:
-    """One room of the file: its title (None: the connectionId serves), and who may use it."""
-
-    title: str | None = None
-    users: tuple[str, ...] = ()
 
 
 @attrs.frozen

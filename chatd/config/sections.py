@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.auth import FileConnection
 from chatd.config.databases import DATABASES
 from chatd.config.kinds import (
     MOST_PORT,
@@ -28,7 +29,7 @@ from chatd.config.kinds import (
     ValueKind,
     WholeNumber,
 )
-from chatd.config.rooms import CONNECTIONS, FileConnection
+from chatd.config.rooms import CONNECTIONS
 
 ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""

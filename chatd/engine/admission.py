@@ -180,7 +180,7 @@ class Admission:
             vacancy = Vacancy(next(iter(pending)), "sessions_per_address")
         elif is_crowded:
             vacancy = Vacancy(next(iter(pending)), "pending_sessions_per_address")
-        self._handshakes.take()
+        self._handshakes.spend()
         _count(self._by_address, key, 1)
         self._pending.setdefault(key, OrderedDict())[sid] = None
         return vacancy

@@ -5,25 +5,25 @@ Its user stands in its session, which is looked up only when there is no room fo
 
 import contextlib
 import socket
-from typing import Final
+
+import attrs
 
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.disconnects import DisconnectReason
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Caller:
-    """A connection's peer. `__slots__`: one for each connection."""
+    """A connection's peer. Slots: one for each connection."""
 
-    __slots__ = ("_sessions", "_sock", "address", "query", "session")
-
-    def __init__(self, sock: socket.socket, address: str, sessions: Sessions) -> None:
-        self._sock = sock
-        self._sessions = sessions
-        self.address: Final = address
-        self.query: bytes | None = None  # of its last request
-        self.session: Session | None = None  # that it has opened as a WebSocket
+    _sock: socket.socket
+    address: str
+    _sessions: Sessions
+    query: bytes | None = attrs.field(default=None, init=False)  # of its last request
+    session: Session | None = attrs.field(default=None, init=False)
+    """That it has opened as a WebSocket."""
 
     @property
     def is_known(self) -> bool:

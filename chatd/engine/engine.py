@@ -8,6 +8,7 @@ of a session, and for polling the request itself. Knows no socket: the listener 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
 import trio
 
 from chatd.engine.admission import Admission, Overload
@@ -16,16 +17,16 @@ from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Handshake, Session, Upper
 from chatd.engine.sessions import Sessions
 from chatd.engine.transport import Transport
-from chatd.engineio import (
+from chatd.engineio.handshake import (
     POLLING,
     WEBSOCKET,
-    ProtocolError,
     Query,
     Refusal,
     check_request,
     open_packet,
     parse_query,
 )
+from chatd.engineio.packet import ProtocolError
 from chatd.net.addresses import Network, client_address, is_trusted
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.cors import CorsPolicy
@@ -33,32 +34,25 @@ from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
 from chatd.net.proxies import ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.ids import unguessable_id
-from chatd.websocket import is_valid_key, switching_protocols
+from chatd.websocket.handshake import is_valid_key, switching_protocols
 
-TRANSPORTS: Final = (POLLING, WEBSOCKET)
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
 
 
+@attrs.define(eq=False, repr=False)
 class Engine:
     """The Engine.IO server: sessions, and which requests may open them."""
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        admission: Admission,
-        cors: CorsPolicy,
-        make_upper: Callable[[Session, Handshake], Upper],
-        event_log: EventLog,
-        *,
-        trusted_proxies: Sequence[Network] = (),
-    ) -> None:
-        self.sessions = sessions
-        self._admission = admission
-        self._cors = cors
-        self._make_upper = make_upper
-        self._event_log = event_log
-        self._trusted_proxies = trusted_proxies
-        self._notices = ProxyNotices(event_log)
+    sessions: Sessions
+    _admission: Admission
+    _cors: CorsPolicy
+    _make_upper: Callable[[Session, Handshake], Upper]
+    _event_log: EventLog
+    _trusted_proxies: Sequence[Network] = attrs.field(default=(), kw_only=True)
+    _notices: ProxyNotices = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._notices = ProxyNotices(self._event_log)
 
     def judge(self, head: RequestHead, query: Query) -> Refusal | None:
         """Why this request goes no further."""
@@ -66,7 +60,6 @@ class Engine:
             query,
             head.method,
             is_upgrade=head.is_websocket,
-            transports=TRANSPORTS,
             lookup=self._transport_of,
             is_allowed=self._comes_from_friends(head) and self.is_allowed(head, query),
             origin=head.headers.get(b"origin"),
@@ -136,7 +129,7 @@ class Engine:
             round(settings.heartbeat.interval_s * 1000),
             round(settings.heartbeat.timeout_s * 1000),
             settings.max_payload_bytes,
-        ).encode()
+        )
 
     async def poll(self, exchange: Exchange, peer: str, body_timeout_s: float) -> None:
         """Serve one request of the polling transport. A GET may still wait for its answer when this

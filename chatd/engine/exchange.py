@@ -7,8 +7,10 @@ send").
 
 from typing import Final
 
+import attrs
+
 from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
-from chatd.engineio import Refusal
+from chatd.engineio.handshake import Refusal
 from chatd.net.http.connection import HttpConnection, response
 from chatd.net.http.reader import RequestHead
 
@@ -39,6 +41,7 @@ GAVE_WAY: Final = overloaded(Overload("", RETRY_AFTER_CEILING_S))
 """The answer to a connection that has to go before it has asked for anything."""
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Exchange:
     """One request of the polling transport. `headers` are those of CORS and of the opening.
 
@@ -46,21 +49,19 @@ class Exchange:
     ends with the answer.
     """
 
-    __slots__ = ("_connection", "_has_body", "_headers", "_is_last", "head", "is_answered")
-
-    def __init__(self, connection: HttpConnection, head: RequestHead, headers: bytes) -> None:
-        self._connection = connection
-        self._headers = headers
-        self._is_last = not head.keeps_alive
-        self._has_body = False  # it was read to its end
-        self.head = head
-        self.is_answered = False
+    _connection: HttpConnection
+    head: RequestHead
+    _headers: bytes
+    is_answered: bool = attrs.field(default=False, init=False)
+    _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
+    _has_body: bool = attrs.field(default=False, init=False)  # it was read to its end
 
     @property
     def keeps_alive(self) -> bool:
         """Whether another request may follow the answer."""
         can_drop = not (self.head.is_chunked or self.head.expects_continue)
-        return not self._is_last and (self._has_body or can_drop)
+        may_follow = self.head.keeps_alive and not self._is_last
+        return may_follow and (self._has_body or can_drop)
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes | None:
         """The body; None where the peer breaks off. Raises BadRequestError."""
@@ -130,7 +131,7 @@ class Exchange:
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
         if keep_alive:
-            self._connection.write(data)
+            self._connection.writer.write(data)
             self._connection.go_on()
         else:
-            self._connection.finish(data)
+            self._connection.writer.finish(data)

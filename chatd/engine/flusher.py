@@ -40,20 +40,17 @@ class Flusher:
         self._touched.append(session)
         self._wake()
 
-    def broadcast(
-        self, sessions: Iterable[Flushable], outgoing: Outgoing, *, but: Flushable | None = None
-    ) -> None:
-        """Owe this to all of them, `but` one; for sessions that are not over.
+    def broadcast(self, sessions: Iterable[Flushable], outgoing: Outgoing) -> None:
+        """Owe this to all of them; for sessions that are not over.
 
         The same as `Session.send` to each, without a call for each: a room has a thousand.
         """
         touched = self._touched
         for session in sessions:
-            if session is not but:
-                session.pending.append(outgoing)
-                if not session.is_touched:
-                    session.is_touched = True
-                    touched.append(session)
+            session.pending.append(outgoing)
+            if not session.is_touched:
+                session.is_touched = True
+                touched.append(session)
         self._wake()
 
     def _wake(self) -> None:

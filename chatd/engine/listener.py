@@ -20,7 +20,7 @@ from chatd.engine.exchange import GAVE_WAY, Exchange, overloaded, refused
 from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Session
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.acceptor import Acceptor
 from chatd.net.addresses import peer_address
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
@@ -28,7 +28,7 @@ from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.poller import Poller, Watch
 from chatd.observe import EventLog, LimitHit
-from chatd.websocket import encode_close, encode_text
+from chatd.websocket.frames import encode_close, encode_text
 
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
 
@@ -47,27 +47,26 @@ class ListenerSettings:
     """An idle connection is closed after so long."""
 
 
+@attrs.define(eq=False, repr=False)
 class Listener:
     """Accepts connections and serves each of them as its requests ask."""
 
-    def __init__(
-        self,
-        settings: ListenerSettings,
-        engine: Engine,
-        poller: Poller,
-        admission: Admission,
-        http: HypercornServer,
-        event_log: EventLog,
-    ) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._poller = poller
-        self._admission = admission
-        self._http = http
-        self._event_log = event_log
-        self._acceptor = Acceptor(self._connection, event_log)
-        self._idle: set[socket.socket] = set()  # open sockets that wait for a head
-        self.is_open = self._acceptor.is_open
+    _settings: ListenerSettings
+    _engine: Engine
+    _poller: Poller
+    _admission: Admission
+    _http: HypercornServer
+    _event_log: EventLog
+    _acceptor: Acceptor = attrs.field(init=False)
+    _idle: set[socket.socket] = attrs.field(factory=set, init=False)  # they wait for a head
+
+    def __attrs_post_init__(self) -> None:
+        self._acceptor = Acceptor(self._connection, self._event_log)
+
+    @property
+    def is_open(self) -> trio.Event:
+        """Connections are accepted."""
+        return self._acceptor.is_open
 
     async def serve(
         self,
@@ -123,16 +122,16 @@ class Listener:
         if head is None or not self._is_polling(head):
             return self._leave(watch, connection, head, caller)
         async with trio.open_nursery() as nursery:
-            connection.start(nursery)
+            connection.writer.start(nursery)
             while head is not None and self._is_polling(head):
                 caller.query = head.query
                 if not await self._poll(connection, head, caller.address):
                     head = None
                     break
                 head = await self._head(connection, settings.keep_alive_s, answer_late=False)
-            await connection.drained()
+            await connection.writer.drained()
             go_on = self._leave(watch, connection, head, caller)
-            connection.stop()
+            connection.writer.stop()
             nursery.cancel_scope.cancel()
         return go_on
 
@@ -177,38 +176,35 @@ class Listener:
         refusal = engine.judge(head, query)
         if refusal is not None:
             engine.log_refusal(address, refusal)
-            connection.finish(refused(refusal))
+            connection.writer.finish(refused(refusal))
             return connection.hang_up
 
         def make_transport(
             session: Session, probed: PollingTransport | None = None
         ) -> WebSocketTransport:
-            linger_s = self._settings.connection.linger_s
-            return WebSocketTransport(
-                connection.sock, watch, session, linger_s=linger_s, probed=probed
-            )
+            return WebSocketTransport(connection.sock, watch, session, probed=probed)
 
         switching = switched(head)
         if query.sid is None:
             session = engine.open(head, query, address, make_transport)
             if isinstance(session, Overload):
-                connection.finish(overloaded(session))
+                connection.writer.finish(overloaded(session))
                 return connection.hang_up
             caller.session = session
             transport = session.transport
             assert isinstance(transport, WebSocketTransport)
-            transport.begin(switching + encode_text(engine.opening(session)))
+            transport.write(switching + encode_text(engine.opening(session)))
             return partial(transport.run, connection.rest)
         session = engine.sessions.by_sid[query.sid]
         carrier = session.transport
         if isinstance(carrier, PollingTransport):
             transport = make_transport(session, carrier)
-            transport.begin(switching)
+            transport.write(switching)
             if carrier.attach(transport, session.settings.upgrade_timeout_s):
                 return partial(transport.run, connection.rest)
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and belongs to no session.
-        connection.finish(switching + encode_close())
+        connection.writer.finish(switching + encode_close())
         return connection.hang_up
 
 

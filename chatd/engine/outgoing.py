@@ -5,8 +5,8 @@ WebSocket it is one run of frames, unmasked and therefore equal for all receiver
 first of them needs it; in a polling payload it is packets.
 """
 
-from chatd.engineio import encode_binary as encode_binary_piece
-from chatd.websocket import encode_binary, encode_text
+from chatd.engineio.packet import encode_binary as encode_binary_piece
+from chatd.websocket.frames import encode_binary, encode_text
 
 
 class Outgoing:

@@ -12,27 +12,20 @@ would wait for ever. The packets of later POSTs, and of the WebSocket, wait thei
 import contextlib
 import math
 
+import attrs
 import trio
 
-from chatd import engineio
 from chatd.engine.exchange import Exchange
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import PACKETS_PER_TURN
-from chatd.engine.transport import Transport, Work
+from chatd.engine.transport import Transport
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import (
-    MAX_PACKETS_PER_RESPONSE,
-    Refusal,
-    Upgrade,
-    UpgradeAction,
-    UpgradeInput,
-    classify,
-    decode_payload,
-    decode_text,
-    encode_payload,
-)
+from chatd.engineio.handshake import Refusal
+from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.payload import MAX_PACKETS_PER_RESPONSE, decode_payload, encode_payload
+from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, classify
 from chatd.net.backlog import Backlog
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
@@ -49,37 +42,26 @@ WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn, each wit
 WAITING_BYTES_MAX = 1_048_576  # of such POSTs together; beyond: they are answered in their turn
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class PollingTransport:
-    """What carries a polling session. `__slots__`: one for each of them."""
-
-    __slots__ = (
-        "_counted",
-        "_last_words",
-        "_poll",
-        "_post",
-        "_probe",
-        "_session",
-        "_sessions",
-        "_upgrade",
-        "_waiting_bytes",
-        "backlog",
-        "deadline_entry",
-    )
+    """What carries a polling session. Slots: one for each of them."""
 
     name = "polling"
 
-    def __init__(self, sessions: Sessions, session: Session) -> None:
-        self._sessions = sessions
-        self._session = session
-        self._upgrade = Upgrade()
-        self._poll: Exchange | None = None
-        self._post: Exchange | None = None
-        self._probe: WebSocketTransport | None = None
-        self._last_words: list[Outgoing] = []
-        self._counted = 0  # of what is pending, so many are in the backlog
-        self._waiting_bytes = 0
-        self.backlog = Backlog(sessions.settings.backlog_bytes)
-        self.deadline_entry: TimerEntry | None = None  # of the probe
+    _sessions: Sessions
+    _session: Session
+    _upgrade: Upgrade = attrs.field(factory=Upgrade, init=False)
+    _poll: Exchange | None = attrs.field(default=None, init=False)
+    _post: Exchange | None = attrs.field(default=None, init=False)
+    _probe: WebSocketTransport | None = attrs.field(default=None, init=False)
+    _last_words: list[Outgoing] = attrs.field(factory=list, init=False)
+    _counted: int = attrs.field(default=0, init=False)  # of what is pending: in the backlog
+    _waiting_bytes: int = attrs.field(default=0, init=False)
+    backlog: Backlog = attrs.field(init=False)
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)  # of the probe
+
+    def __attrs_post_init__(self) -> None:
+        self.backlog = Backlog(self._sessions.settings.backlog_bytes)
 
     # Requests
 
@@ -169,25 +151,15 @@ class PollingTransport:
                 work = session.receive_packet(packet)
                 if work is not None:
                     self._answer_post(exchange)
-                    await self._await(work)
+                    await session.perform(work)
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-        except engineio.ProtocolError as error:
+        except ProtocolError as error:
             session.fail(error)
             return False
         return session.reason is not DisconnectReason.PARSE_ERROR
-
-    async def _await(self, work: Work) -> None:
-        session = self._session
-        session.awaiting = True
-        try:
-            await work
-        except Exception as error:
-            session.fail(error)
-        finally:
-            session.awaiting = False
 
     def lost(self, exchange: Exchange) -> None:
         """The connection of a request that was not answered is gone: so is the session."""
@@ -274,7 +246,7 @@ class PollingTransport:
             return
         happened = UpgradeInput.OTHER_RECEIVED
         if isinstance(message, str):
-            with contextlib.suppress(engineio.ProtocolError):
+            with contextlib.suppress(ProtocolError):
                 happened = classify(decode_text(message))
         self._act(happened)
 
@@ -295,13 +267,9 @@ class PollingTransport:
             match action:
                 case UpgradeAction.SEND_PONG_PROBE:
                     if self._probe is not None:
-                        self._probe.send_now(PROBE_ANSWER)
+                        self._probe.write(PROBE_ANSWER.frame)
                 case UpgradeAction.RELEASE_POLL_WITH_NOOP:
                     self._answer(NOOP)
-                case UpgradeAction.REFUSE_POLL:
-                    if self._poll is not None:
-                        self._poll.refused(Refusal.BAD_REQUEST)
-                        self._poll = None
                 case UpgradeAction.CLOSE_PROBE:
                     probe = self._let_go()
                     if probe is not None:
@@ -316,8 +284,8 @@ class PollingTransport:
                         probe.say_close(self._last_words)
                 case UpgradeAction.CLOSE_POLLING:
                     self._close_polling()
-                case UpgradeAction.REFUSE_SECOND | UpgradeAction.CLOSE_WEBSOCKET:
-                    pass  # said by the result of `attach`; done by the WebSocket itself
+                case UpgradeAction.REFUSE_SECOND:
+                    pass  # said by the result of `attach`
 
     def _switch(self) -> None:
         """The WebSocket carries the session: first what is pending, in order."""

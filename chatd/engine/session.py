@@ -14,25 +14,18 @@ from typing import Protocol
 import attrs
 import trio
 
-from chatd import engineio, socketio
 from chatd.engine.admission import Admission
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.throttle import IDLE_WAITS_MAX, Throttle
 from chatd.engine.transport import Transport, Work
-from chatd.engineio import (
-    POLLING,
-    Heartbeat,
-    HeartbeatAction,
-    HeartbeatSettings,
-    Packet,
-    PacketType,
-    Query,
-    decode_text,
-)
+from chatd.engineio.handshake import POLLING, Query
+from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
+from chatd.engineio.packet import Packet, PacketType, ProtocolError, decode_text
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClosed
+from chatd.socketio.packet import ProtocolError as SocketIOError
 
 PING = Outgoing(b"2")
 LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
@@ -81,6 +74,8 @@ class SessionSettings:
     last_words_s: float = 30.0
     """How long the last packets of an ended session wait for a GET. A client that polls learns of
     the end from them; by then it has asked again, or is gone."""
+    linger_s: float = 2.0
+    """After the close frame of a WebSocket, how long the peer may take to answer and hang up."""
     idle_waits_max: int = IDLE_WAITS_MAX
 
 
@@ -96,50 +91,38 @@ class SessionHost:
     by_sid: dict[str, "Session"] = attrs.field(factory=dict)
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Session:
-    """One session. `__slots__`: thousands of them wait, and every message passes through one."""
+    """One session. Slots: thousands of them wait, and every message passes through one.
 
-    __slots__ = (
-        "_connect_due_s",
-        "_heartbeat",
-        "_host",
-        "_opened_s",
-        "_throttle",
-        "address",
-        "awaiting",
-        "deadline_entry",
-        "is_over",
-        "is_touched",
-        "pending",
-        "reason",
-        "sid",
-        "transport",
-        "turn",
-        "upper",
-        "user_id",
-    )
+    It begins when it is made; its transport and its upper are put in next.
+    """
 
-    def __init__(self, host: SessionHost, sid: str, address: str) -> None:
-        """A session that was just opened; its transport and its upper are put in next."""
-        now_s = trio.current_time()
-        self._host = host
-        self._opened_s = now_s
-        self._throttle: Throttle | None = None  # until something leads nowhere
+    _host: SessionHost
+    sid: str
+    address: str
+    transport: Transport = attrs.field(init=False)
+    upper: Upper = attrs.field(init=False)
+    user_id: str | None = attrs.field(default=None, init=False)
+    pending: list[Outgoing] = attrs.field(factory=list, init=False)
+    is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
+    awaiting: bool = attrs.field(default=False, init=False)
+    """Its input waits for work of its own: silence is not its fault."""
+    turn: trio.StrictFIFOLock | None = attrs.field(default=None, init=False)
+    """Held while a POST's packets have to wait."""
+    is_over: bool = attrs.field(default=False, init=False)
+    reason: DisconnectReason | None = attrs.field(default=None, init=False)  # why it is over
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
+    _throttle: Throttle | None = attrs.field(default=None, init=False)
+    _opened_s: float = attrs.field(factory=trio.current_time, init=False)
+    _connect_due_s: float = attrs.field(init=False)
+    _heartbeat: Heartbeat = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        host, now_s = self._host, self._opened_s
         self._connect_due_s = now_s + host.settings.connect_timeout_s
         self._heartbeat = Heartbeat(host.settings.heartbeat, now_s)
-        self.sid = sid
-        self.address = address
-        self.user_id: str | None = None
-        self.transport: Transport
-        self.upper: Upper
-        self.pending: list[Outgoing] = []
-        self.is_touched = False  # the flusher has it on its list
-        self.awaiting = False  # its input waits for work of its own: silence is not its fault
-        self.turn: trio.StrictFIFOLock | None = None  # held while a POST's packets have to wait
-        self.is_over = False
-        self.reason: DisconnectReason | None = None  # why it is over
-        self.deadline_entry: TimerEntry | None = None
-        host.by_sid[sid] = self
+        host.by_sid[self.sid] = self
         host.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
 
     @property
@@ -162,11 +145,15 @@ class Session:
     def receive(self, message: str | bytes) -> Work | None:
         """A message of a WebSocket; returns work to await before the next one."""
         try:
-            if type(message) is str and message[:1] != "4":
-                return self._receive_packet(decode_text(message))
+            if type(message) is str:
+                if message[:1] != "4":
+                    return self._receive_packet(decode_text(message))
+                carried: str | bytes = message[1:]
+            else:
+                carried = message
             if self.turn is not None and self.turn.locked():
                 return self._receive_in_turn(self.turn, message)
-            return self.upper.receive(message[1:] if type(message) is str else message)
+            return self.upper.receive(carried)
         except Exception as error:
             self.fail(error)
         return None
@@ -186,6 +173,16 @@ class Session:
         work = self.receive(message)
         if work is not None:
             await work
+
+    async def perform(self, work: Work) -> None:
+        """Await what a packet asked for; the task that owns the input calls this."""
+        self.awaiting = True
+        try:
+            await work
+        except Exception as error:
+            self.fail(error, where="event")
+        finally:
+            self.awaiting = False
 
     def _receive_packet(self, packet: Packet) -> Work | None:
         """By the table of Engine.IO 4: a message goes up, a pong re-arms the heartbeat, a close
@@ -208,7 +205,7 @@ class Session:
                     self.pending.clear()
                     self.transport.peer_closed()
             case PacketType.PING:
-                raise engineio.ProtocolError("A client must not send a packet of type PING.")
+                raise ProtocolError("A client must not send a packet of type PING.")
             case PacketType.OPEN | PacketType.UPGRADE | PacketType.NOOP:
                 pass
         return self.idle()
@@ -216,7 +213,7 @@ class Session:
     def idle(self) -> Work | None:
         """Count a packet that leads nowhere; returns a wait where there were too many of them."""
         wait_s = self.spend_idle()
-        return _pause(wait_s) if wait_s > 0.0 else None
+        return None if wait_s <= 0.0 else trio.sleep(wait_s)  # noqa: ASYNC105 - the reader awaits
 
     def spend_idle(self) -> float:
         """As `idle`, for a caller that waits these seconds itself. Far too many end the session."""
@@ -243,12 +240,8 @@ class Session:
 
         Only to a peer that is not behind: a caller that has several of these awaits `drained`.
         """
-        self.allow(outgoing.size)
+        self.transport.backlog.allow(outgoing.size)
         self.send(outgoing)
-
-    def allow(self, size: int) -> None:
-        """So many bytes, which the peer asked for, do not count as its backlog."""
-        self.transport.backlog.allow(size)
 
     @property
     def is_lagging(self) -> bool:
@@ -315,18 +308,16 @@ class Session:
         if self._conclude(reason):
             self.pending.clear()
 
-    def fail(self, error: Exception) -> None:
-        """End this session, and no other: the peer broke a protocol, or this side is at fault."""
-        match error:
-            case engineio.ProtocolError():
-                self.report_violation("engineio", error)
-            case socketio.ProtocolError():
-                self.report_violation("socketio", error)
-            case _:
-                self._host.event_log.record(InternalError.of("session.receive", error))
-                self.end(DisconnectReason.INTERNAL_ERROR)
-                return
-        self.end(DisconnectReason.PARSE_ERROR)
+    def fail(self, error: Exception, *, where: str = "session.receive") -> None:
+        """End this session, and no other: the peer broke a protocol, or this side is at fault;
+        `where` that was, for the log."""
+        if isinstance(error, ProtocolError | SocketIOError):
+            layer = "engineio" if isinstance(error, ProtocolError) else "socketio"
+            self.report_violation(layer, error)
+            self.end(DisconnectReason.PARSE_ERROR)
+        else:
+            self._host.event_log.record(InternalError.of(where, error))
+            self.end(DisconnectReason.INTERNAL_ERROR)
 
     def report_violation(self, layer: str, error: Exception) -> None:
         """Log that the peer broke a protocol."""
@@ -355,7 +346,3 @@ class Session:
             )
         )
         return True
-
-
-async def _pause(wait_s: float) -> None:
-    await trio.sleep(wait_s)

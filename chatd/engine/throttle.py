@@ -39,6 +39,6 @@ class Throttle:
     def spend(self) -> float:
         """Count an idle packet; returns the seconds for which the peer has to wait for it."""
         wait_s = self._bucket.wait_s(trio.current_time())
-        self._bucket.take()  # it may owe one: the wait is for that
+        self._bucket.spend()  # it may owe one: the wait is for that
         self._waits = self._waits + 1 if wait_s > 0.0 else 0
         return wait_s

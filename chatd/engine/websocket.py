@@ -13,6 +13,7 @@ switches, its packets go to the `Probed` transport, and its end is not the sessi
 import socket
 from collections.abc import Sequence
 
+import attrs
 import trio
 
 from chatd.engine.outgoing import Outgoing
@@ -23,72 +24,44 @@ from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.poller import Watch
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
-    Close,
-    Decoder,
-    Fragments,
-    Ping,
-    ProtocolError,
-    encode_close,
-    encode_pong,
-)
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import Close, Fragments, Ping, ProtocolError, encode_close, encode_pong
 
 READ_BYTES = 65_536  # one read; more waits in the kernel
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class WebSocketTransport:
-    """One WebSocket connection. `__slots__`: there are thousands.
+    """One WebSocket connection. Slots: there are thousands.
 
     `probed` is None once it carries its session.
     """
 
-    __slots__ = (
-        "_decoder",
-        "_is_over",
-        "_session",
-        "_sock",
-        "_watch",
-        "_work",
-        "_writer",
-        "probed",
-    )
-
     name = "websocket"
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        watch: Watch,
-        session: Session,
-        *,
-        linger_s: float,
-        probed: Probed | None = None,
-    ) -> None:
-        """`sock` is connected and non-blocking. `linger_s`: after our close frame, how long the
-        peer may take to answer and hang up, in seconds."""
-        settings = session.settings
-        self._sock = sock
-        self._watch = watch
-        self._session = session
+    _sock: socket.socket
+    _watch: Watch
+    _session: Session
+    probed: Probed | None = attrs.field(default=None, kw_only=True)
+    _decoder: Decoder = attrs.field(init=False)
+    _writer: SocketWriter = attrs.field(init=False)
+    _work: Work | None = attrs.field(default=None, init=False)
+    _is_over: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings, wake = self._session.settings, self._watch.wake
         self._decoder = Decoder(settings.max_payload_bytes)
         self._writer = SocketWriter(
-            sock, settings.backlog_bytes, self._lost, watch.wake, linger_s=linger_s
+            settings.backlog_bytes, self._sock, self._lost, wake, linger_s=settings.linger_s
         )
-        self._work: Work | None = None
-        self._is_over = False
-        self.probed = probed
 
     @property
     def backlog(self) -> Backlog:
-        return self._writer.backlog
+        return self._writer
 
-    def begin(self, response: bytes) -> None:
-        """Answer the handshake, with whatever frames follow it."""
-        self._writer.write(response)
-
-    def send_now(self, outgoing: Outgoing) -> None:
-        """Send something before all that is pending."""
-        self._writer.write(outgoing.frame)
+    def write(self, data: bytes) -> None:
+        """Send bytes before all that is pending: the answer to the handshake, and to a probe."""
+        self._writer.write(data)
 
     async def run(self, received: bytes) -> None:
         """Serve the connection until its peer is gone; `received` is what followed the request."""
@@ -142,12 +115,7 @@ class WebSocketTransport:
                 await self._read()
                 continue
             work, self._work = self._work, None
-            session.awaiting = True
-            try:
-                await work
-            except Exception as error:
-                session.fail(error)
-            session.awaiting = False
+            await session.perform(work)
             self.feed(b"")
 
     def feed(self, data: bytes) -> None:
@@ -182,7 +150,7 @@ class WebSocketTransport:
                     break
                 left -= 1
                 if left == 0:
-                    self._work = _next_turn()
+                    self._work = trio.lowlevel.checkpoint()  # noqa: ASYNC105 - `_settle` awaits it
                     break
         except ProtocolError as error:
             session.report_violation("websocket", error)
@@ -193,7 +161,7 @@ class WebSocketTransport:
     def _close_with(self, event: Close) -> None:
         self._flush_own()
         self._writer.finish(encode_close(event.code))
-        self._is_over = not self.backlog.owed_bytes
+        self._is_over = not self._writer.owed_bytes
         self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def _flush_own(self) -> None:
@@ -235,8 +203,3 @@ class WebSocketTransport:
         """What is last, then a close frame without a code; the peer may answer, and hang up."""
         frames = b"".join(outgoing.frame for outgoing in last)
         self._writer.finish(frames + encode_close())
-
-
-async def _next_turn() -> None:
-    """Let others run first."""
-    await trio.lowlevel.checkpoint()

@@ -7,7 +7,7 @@ are measured (docs/architecture, "What real peers send").
 
 import enum
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -30,23 +30,23 @@ _HEADER_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 def open_packet(
     sid: str,
-    upgrades: Sequence[str],
+    upgrades: tuple[str, ...],
     ping_interval_ms: int,
     ping_timeout_ms: int,
     max_payload_bytes: int,
-) -> str:
-    """The OPEN packet as text, with its keys in Node's order.
+) -> bytes:
+    """The OPEN packet, with its keys in Node's order.
 
-    `upgrades` is `["websocket"]` for a polling session that may be upgraded, otherwise empty.
+    `upgrades` is `("websocket",)` for a polling session that may be upgraded, otherwise empty.
     """
     fields = {
         "sid": sid,
-        "upgrades": list(upgrades),
+        "upgrades": upgrades,
         "pingInterval": ping_interval_ms,
         "pingTimeout": ping_timeout_ms,
         "maxPayload": max_payload_bytes,
     }
-    return PacketType.OPEN.value + orjson.dumps(fields).decode()
+    return PacketType.OPEN.value.encode() + orjson.dumps(fields)
 
 
 class Refusal(enum.Enum):
@@ -116,16 +116,15 @@ def check_request(
     method: str,
     *,
     is_upgrade: bool,
-    transports: Collection[str],
     lookup: Callable[[str], str | None],
     is_allowed: bool = True,
     origin: bytes | None = None,
 ) -> Refusal | None:
     """The refusal of a request, or None when it may go on.
 
-    `is_upgrade`: it asks for a WebSocket. `transports`: those that the server offers. `lookup`
-    gives the name of the transport that carries a session now, None for an unknown sid.
-    `is_allowed`: the server's own verdict (origin, host). `origin`: the header, if any.
+    `is_upgrade`: it asks for a WebSocket. `lookup` gives the name of the transport that carries a
+    session now, None for an unknown sid. `is_allowed`: the server's own verdict (origin, host).
+    `origin`: the header, if any.
 
     The first breach in this order counts: transport (0), bytes of the origin (3), then
 
@@ -138,7 +137,7 @@ def check_request(
       `EIO` (5). Node finds the wrong `EIO` of a WebSocket only after the 101, in a broken stream.
     """
     transport = query.transport
-    if transport is None or transport not in transports:
+    if transport not in (POLLING, WEBSOCKET):
         return Refusal.UNKNOWN_TRANSPORT
     if origin is not None and _HEADER_VALUE.fullmatch(origin) is None:
         return Refusal.BAD_REQUEST

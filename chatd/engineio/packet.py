@@ -41,22 +41,6 @@ _TYPES = {packet_type.value: packet_type for packet_type in PacketType}
 _BARE_PACKETS = {packet_type.value: Packet(packet_type) for packet_type in PacketType}
 
 
-def encode_text(packet: Packet) -> str:
-    """The packet as text: digit and data, or `b` and base64 for a binary message.
-
-    A binary message needs this form only in a payload: on a WebSocket its bytes are sent as they
-    are. Raises `ValueError` for bytes in a packet that is not a message, a mistake of ours.
-
-    >>> encode_text(Packet(PacketType.MESSAGE, b"\\x01\\x02\\x03"))
-    'bAQID'
-    """
-    if isinstance(packet.data, str):
-        return packet.type.value + packet.data
-    if packet.type is not PacketType.MESSAGE:
-        raise ValueError(f"only a message carries bytes, not {packet.type.name}")
-    return encode_binary(packet.data).decode("ascii")
-
-
 def decode_text(text: str) -> Packet:
     """The packet that a WebSocket text message, or a piece of a payload, stands for.
 

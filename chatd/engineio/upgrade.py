@@ -11,15 +11,13 @@ States:
 - ATTACHED: a WebSocket with this sid was accepted, its `2probe` is due
 - PROBED: the probe was answered, `5` is due; queued packets and pings wait for it
 - PROBED_CLOSING: the same, and the server wants to close the session
-- WEBSOCKET: a WebSocket carries the session, by upgrade or from birth
-- CLOSED: the session is over
+- OVER: polling has ended, since a WebSocket carries the session, or since the session is over
 
 `TRANSITIONS` says what each input does in each state. An entry without actions means that the
 session treats the input as if this machine did not exist (a GET while polling), or that nothing is
 to be done (a timer that was overtaken, input after the end). A breach has no entry: the WebSocket
-that sent it is closed. In POLLING that is one which the session has already let go, in WEBSOCKET a
-ping from a client. A WebSocket that was refused belongs to no session: its packets and its loss are
-no input.
+that sent it is closed; it is one which the session has already let go. A WebSocket that was refused
+belongs to no session: its packets and its loss are no input.
 """
 
 import enum
@@ -37,8 +35,7 @@ class UpgradeState(enum.Enum):
     ATTACHED = enum.auto()
     PROBED = enum.auto()
     PROBED_CLOSING = enum.auto()
-    WEBSOCKET = enum.auto()
-    CLOSED = enum.auto()
+    OVER = enum.auto()
 
 
 class UpgradeInput(enum.Enum):
@@ -66,9 +63,7 @@ class UpgradeAction(enum.Enum):
     SWITCH_THEN_CLOSE = enum.auto()  # the same, then close it (engine.io#141)
     CLOSE_PROBE = enum.auto()  # close the attached WebSocket, without a code; the session lives
     REFUSE_SECOND = enum.auto()  # 101, then close the new one; the first is unharmed
-    REFUSE_POLL = enum.auto()  # 400, code 3; the WebSocket is unharmed
     CLOSE_POLLING = enum.auto()  # `1` on the pending GET, or on the next
-    CLOSE_WEBSOCKET = enum.auto()  # close the WebSocket that carries the session
 
 
 Transition: TypeAlias = tuple[UpgradeState, tuple[UpgradeAction, ...]]
@@ -83,8 +78,8 @@ TRANSITIONS: Final[dict[UpgradeState, dict[UpgradeInput, Transition]]] = {
         _I.POLL_ARRIVED: (_S.POLLING, ()),
         _I.WEBSOCKET_LOST: (_S.POLLING, ()),
         _I.TIME_LIMIT_REACHED: (_S.POLLING, ()),
-        _I.CLIENT_CLOSED: (_S.CLOSED, ()),
-        _I.SERVER_CLOSED: (_S.CLOSED, (_A.CLOSE_POLLING,)),
+        _I.CLIENT_CLOSED: (_S.OVER, ()),
+        _I.SERVER_CLOSED: (_S.OVER, (_A.CLOSE_POLLING,)),
     },
     _S.ATTACHED: {
         _I.WEBSOCKET_ATTACHED: (_S.ATTACHED, (_A.REFUSE_SECOND,)),
@@ -94,60 +89,40 @@ TRANSITIONS: Final[dict[UpgradeState, dict[UpgradeInput, Transition]]] = {
         _I.POLL_ARRIVED: (_S.ATTACHED, ()),
         _I.WEBSOCKET_LOST: (_S.POLLING, ()),
         _I.TIME_LIMIT_REACHED: (_S.POLLING, (_A.CLOSE_PROBE,)),
-        _I.CLIENT_CLOSED: (_S.CLOSED, (_A.CLOSE_PROBE,)),
-        _I.SERVER_CLOSED: (_S.CLOSED, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
+        _I.CLIENT_CLOSED: (_S.OVER, (_A.CLOSE_PROBE,)),
+        _I.SERVER_CLOSED: (_S.OVER, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
     },
     _S.PROBED: {
         _I.WEBSOCKET_ATTACHED: (_S.PROBED, (_A.REFUSE_SECOND,)),
         _I.PROBE_RECEIVED: (_S.PROBED, (_A.SEND_PONG_PROBE,)),
-        _I.UPGRADE_RECEIVED: (_S.WEBSOCKET, (_A.RELEASE_POLL_WITH_NOOP, _A.SWITCH)),
+        _I.UPGRADE_RECEIVED: (_S.OVER, (_A.RELEASE_POLL_WITH_NOOP, _A.SWITCH)),
         _I.OTHER_RECEIVED: (_S.POLLING, (_A.CLOSE_PROBE,)),
         _I.POLL_ARRIVED: (_S.PROBED, (_A.RELEASE_POLL_WITH_NOOP,)),
         _I.WEBSOCKET_LOST: (_S.POLLING, ()),
         _I.TIME_LIMIT_REACHED: (_S.POLLING, (_A.CLOSE_PROBE,)),
-        _I.CLIENT_CLOSED: (_S.CLOSED, (_A.CLOSE_PROBE,)),
+        _I.CLIENT_CLOSED: (_S.OVER, (_A.CLOSE_PROBE,)),
         _I.SERVER_CLOSED: (_S.PROBED_CLOSING, ()),
     },
     _S.PROBED_CLOSING: {
         _I.WEBSOCKET_ATTACHED: (_S.PROBED_CLOSING, (_A.REFUSE_SECOND,)),
         _I.PROBE_RECEIVED: (_S.PROBED_CLOSING, (_A.SEND_PONG_PROBE,)),
-        _I.UPGRADE_RECEIVED: (_S.CLOSED, (_A.RELEASE_POLL_WITH_NOOP, _A.SWITCH_THEN_CLOSE)),
-        _I.OTHER_RECEIVED: (_S.CLOSED, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
+        _I.UPGRADE_RECEIVED: (_S.OVER, (_A.RELEASE_POLL_WITH_NOOP, _A.SWITCH_THEN_CLOSE)),
+        _I.OTHER_RECEIVED: (_S.OVER, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
         _I.POLL_ARRIVED: (_S.PROBED_CLOSING, (_A.RELEASE_POLL_WITH_NOOP,)),
-        _I.WEBSOCKET_LOST: (_S.CLOSED, (_A.CLOSE_POLLING,)),
-        _I.TIME_LIMIT_REACHED: (_S.CLOSED, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
-        _I.CLIENT_CLOSED: (_S.CLOSED, (_A.CLOSE_PROBE,)),
+        _I.WEBSOCKET_LOST: (_S.OVER, (_A.CLOSE_POLLING,)),
+        _I.TIME_LIMIT_REACHED: (_S.OVER, (_A.CLOSE_PROBE, _A.CLOSE_POLLING)),
+        _I.CLIENT_CLOSED: (_S.OVER, (_A.CLOSE_PROBE,)),
         _I.SERVER_CLOSED: (_S.PROBED_CLOSING, ()),
     },
-    _S.WEBSOCKET: {
-        _I.WEBSOCKET_ATTACHED: (_S.WEBSOCKET, (_A.REFUSE_SECOND,)),
-        _I.UPGRADE_RECEIVED: (_S.WEBSOCKET, ()),
-        _I.OTHER_RECEIVED: (_S.WEBSOCKET, ()),
-        _I.POLL_ARRIVED: (_S.WEBSOCKET, (_A.REFUSE_POLL,)),
-        _I.WEBSOCKET_LOST: (_S.CLOSED, ()),
-        _I.TIME_LIMIT_REACHED: (_S.WEBSOCKET, ()),
-        _I.CLIENT_CLOSED: (_S.CLOSED, ()),
-        _I.SERVER_CLOSED: (_S.CLOSED, (_A.CLOSE_WEBSOCKET,)),
-    },
-    _S.CLOSED: {
-        _I.WEBSOCKET_ATTACHED: (_S.CLOSED, (_A.REFUSE_SECOND,)),
-        _I.PROBE_RECEIVED: (_S.CLOSED, ()),
-        _I.UPGRADE_RECEIVED: (_S.CLOSED, ()),
-        _I.OTHER_RECEIVED: (_S.CLOSED, ()),
-        _I.POLL_ARRIVED: (_S.CLOSED, ()),
-        _I.WEBSOCKET_LOST: (_S.CLOSED, ()),
-        _I.TIME_LIMIT_REACHED: (_S.CLOSED, ()),
-        _I.CLIENT_CLOSED: (_S.CLOSED, ()),
-        _I.SERVER_CLOSED: (_S.CLOSED, ()),
+    _S.OVER: {
+        **dict.fromkeys(_I, (_S.OVER, ())),
+        _I.WEBSOCKET_ATTACHED: (_S.OVER, (_A.REFUSE_SECOND,)),
     },
 }
 
 
 class Upgrade:
-    """The machine of one session; a session born on a WebSocket begins in WEBSOCKET.
-
-    One exists for each connection, hence the slots.
-    """
+    """The machine of one session that polls. `__slots__`: one for each of them."""
 
     __slots__ = ("state",)
 

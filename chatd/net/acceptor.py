@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import attrs
 import trio
 
 from chatd.observe import EventLog, InternalError, LimitHit
@@ -20,18 +21,18 @@ ACCEPT_PAUSE_S: Final = 0.1  # before another accept, where the process is out o
 SHORTAGE_LOGGED_S: Final = 60.0  # so often it is logged that there are none; meanwhile peers wait
 
 
+@attrs.define(eq=False, repr=False)
 class Acceptor:
     """Accepts from listeners and gives each connection to `serve`, as a non-blocking socket and
     the address that the system gave for its peer. The socket is closed when that returns."""
 
-    def __init__(
-        self, serve: Callable[[socket.socket, object], Awaitable[None]], event_log: EventLog
-    ) -> None:
-        self._serve = serve
-        self._event_log = event_log
-        self._shortage_logged_s = -math.inf
-        self.open: dict[socket.socket, None] = {}  # the oldest first; without those that were cut
-        self.is_open = trio.Event()  # connections are accepted
+    _serve: Callable[[socket.socket, object], Awaitable[None]]
+    _event_log: EventLog
+    _shortage_logged_s: float = attrs.field(default=-math.inf, init=False)
+    open: dict[socket.socket, None] = attrs.field(factory=dict, init=False)
+    """The oldest first; without those that were cut."""
+    is_open: trio.Event = attrs.field(factory=trio.Event, init=False)  # connections are accepted
+    _accepting: trio.Nursery = attrs.field(init=False)
 
     async def run(
         self,

@@ -5,26 +5,25 @@ Each transport counts in one: the WebSocket what the kernel refuses, polling wha
 
 from typing import Final
 
+import attrs
 import trio
 
 LAGGING_SHARE: Final = 4
 """A peer that is owed more than one such part of the bound lags: what may be dropped is dropped."""
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Backlog:
-    """Bytes owed to one peer. `__slots__`: there is one for each connection.
+    """Bytes owed to one peer. Slots: there is one for each connection.
 
     Live traffic may owe `bound_bytes`; the owner gives up a peer that `is_exceeded`. What the peer
     asked for itself (a page of history) is allowed on top, until all is taken.
     """
 
-    __slots__ = ("_bound_bytes", "_drained", "allowed_bytes", "owed_bytes")
-
-    def __init__(self, bound_bytes: int) -> None:
-        self._bound_bytes = bound_bytes
-        self._drained: trio.Event | None = None
-        self.owed_bytes = 0
-        self.allowed_bytes = 0
+    _bound_bytes: int
+    owed_bytes: int = attrs.field(default=0, init=False)
+    allowed_bytes: int = attrs.field(default=0, init=False)
+    _drained: trio.Event | None = attrs.field(default=None, init=False)
 
     @property
     def is_exceeded(self) -> bool:

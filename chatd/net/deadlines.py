@@ -11,6 +11,7 @@ import itertools
 import math
 from typing import Protocol
 
+import attrs
 import trio
 
 VOID_MIN = 1_000  # fewer void entries are left to come up by themselves
@@ -26,15 +27,13 @@ class HasDeadline(Protocol):
         ...
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class TimerEntry:
-    """An entry of the heap; `owner` is None once it is void. `__slots__`: one for each session."""
+    """An entry of the heap; `owner` is None once it is void. Slots: one for each session."""
 
-    __slots__ = ("due_s", "order", "owner")
-
-    def __init__(self, due_s: float, order: int, owner: HasDeadline) -> None:
-        self.due_s = due_s
-        self.order = order
-        self.owner: HasDeadline | None = owner
+    due_s: float
+    order: int
+    owner: HasDeadline | None
 
     def __lt__(self, other: "TimerEntry") -> bool:
         return (self.due_s, self.order) < (other.due_s, other.order)

@@ -14,8 +14,9 @@ behind, has to say so (`again`). An end of the stream is remembered, as no edge 
 import contextlib
 import select
 import socket
-from typing import Protocol
+from typing import TypeAlias
 
+import attrs
 import trio
 
 EVENTS_MAX = 256  # events taken from the epoll in one go, so that others get their turn
@@ -25,40 +26,8 @@ if hasattr(select, "epoll"):
     ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
-class Watch(Protocol):
-    """The wait for one socket; used by one task."""
-
-    async def readable(self) -> None:
-        """Return when the socket has bytes, an end, or an error to read."""
-        ...
-
-    def again(self) -> None:
-        """A read brought as much as it asked for: there may be more to read already."""
-        ...
-
-    def wake(self) -> None:
-        """Let `readable` return now; its caller finds that there is nothing to read."""
-        ...
-
-    def close(self) -> None:
-        """The socket is about to be closed."""
-        ...
-
-
-class Poller(Protocol):
-    """How the tasks of a server wait for their sockets."""
-
-    def watch(self, sock: socket.socket) -> Watch:
-        """The wait for this socket."""
-        ...
-
-    async def run(self) -> None:
-        """Serve the waiting tasks, until cancelled."""
-        ...
-
-
 class EpollPoller:
-    """The cheaper wait: see above."""
+    """The cheaper wait: see above. `run` serves the waiting tasks, until cancelled."""
 
     def __init__(self) -> None:
         self.epoll = select.epoll()
@@ -87,19 +56,18 @@ class EpollPoller:
             epoll.close()
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class EpollWatch:
-    """The wait of one socket. One exists for each connection, hence `__slots__`."""
+    """The wait of one socket, for one task. One exists for each connection, hence slots."""
 
-    __slots__ = ("_fd", "_owner", "has_ended", "is_ready", "task")
-
-    def __init__(self, owner: EpollPoller, fd: int) -> None:
-        self._owner = owner
-        self._fd = fd
-        self.task: trio.lowlevel.Task | None = None
-        self.is_ready = False  # an edge came while no task waited
-        self.has_ended = False  # no edge will come any more
+    _owner: EpollPoller
+    _fd: int
+    task: trio.lowlevel.Task | None = None
+    is_ready: bool = False  # an edge came while no task waited
+    has_ended: bool = False  # no edge will come any more
 
     async def readable(self) -> None:
+        """Return when the socket has bytes, an end, or an error to read."""
         if self.is_ready or self.has_ended:
             self.is_ready = False
             await trio.lowlevel.checkpoint()
@@ -116,14 +84,17 @@ class EpollWatch:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def again(self) -> None:
+        """A read brought as much as it asked for: there may be more to read already."""
         self.is_ready = True
 
     def wake(self) -> None:
+        """Let `readable` return now; its caller finds that there is nothing to read."""
         if self.task is not None:
             trio.lowlevel.reschedule(self.task)
             self.task = None
 
     def close(self) -> None:
+        """The socket is about to be closed."""
         # By the time of a second call the descriptor may be another connection's.
         if self._owner.watches.get(self._fd) is not self:
             return
@@ -166,6 +137,10 @@ class TrioWatch:
     def close(self) -> None:
         if self._sock.fileno() >= 0:
             trio.lowlevel.notify_closing(self._sock.fileno())
+
+
+Poller: TypeAlias = EpollPoller | TrioPoller
+Watch: TypeAlias = EpollWatch | TrioWatch
 
 
 def make_poller() -> Poller:

@@ -6,6 +6,8 @@ send an X-Forwarded-For, so this is logged once for each address, and for a few 
 
 from typing import Final
 
+import attrs
+
 from chatd.net.addresses import counted_as
 from chatd.observe import EventLog, ProxyNotTrusted
 
@@ -13,12 +15,12 @@ PROXIES_LOGGED_MAX: Final = 10
 """Addresses for which it is logged; beyond: no more of them, until the next start."""
 
 
+@attrs.define(eq=False, repr=False)
 class ProxyNotices:
     """The addresses for which it was logged."""
 
-    def __init__(self, event_log: EventLog) -> None:
-        self._event_log = event_log
-        self._logged: set[str] = set()
+    _event_log: EventLog
+    _logged: set[str] = attrs.field(factory=set, init=False)
 
     def heard_from(self, address: str) -> None:
         """An X-Forwarded-For came from this address, which is not trusted."""

@@ -9,49 +9,31 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
+import attrs
 import trio
 
 from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 
 
-class SocketWriter:
-    """Writes to one socket. `__slots__`: there is one for each connection.
+@attrs.define(eq=False, repr=False, weakref_slot=False)
+class SocketWriter(Backlog):
+    """Writes to one socket, and is the backlog of what the kernel refuses: one object for each
+    connection.
 
-    `failed` is called once, with the reason, when the peer cannot be written to any more; the
-    socket is shut down then, so that the task that reads from it sees its end.
+    `sock` is connected and non-blocking. `failed` is called once, with the reason, when the peer
+    cannot be written to any more; the socket is shut down then, so that the task that reads from it
+    sees its end.
     """
 
-    __slots__ = (
-        "_changed",
-        "_failed",
-        "_nursery",
-        "_sock",
-        "_unsent",
-        "backlog",
-        "is_ending",
-        "linger_s",
-    )
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        backlog_bytes: int,
-        failed: Callable[[DisconnectReason], None],
-        changed: Callable[[], None],
-        *,
-        linger_s: float,
-    ) -> None:
-        """`sock` is connected and non-blocking. `linger_s`: seconds that the peer has after the
-        last bytes to hang up itself."""
-        self._sock = sock
-        self._failed = failed
-        self._changed = changed
-        self._nursery: trio.Nursery | None = None
-        self._unsent: bytearray | None = None
-        self.backlog = Backlog(backlog_bytes)
-        self.linger_s = linger_s
-        self.is_ending = False  # nothing can be written any more
+    _sock: socket.socket
+    _failed: Callable[[DisconnectReason], None]
+    _changed: Callable[[], None]
+    _linger_s: float = attrs.field(kw_only=True)
+    """Seconds that the peer has after the last bytes to hang up itself."""
+    is_ending: bool = attrs.field(default=False, init=False)  # nothing can be written any more
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _unsent: bytearray | None = attrs.field(default=None, init=False)
 
     @property
     def needs_task(self) -> bool:
@@ -86,7 +68,7 @@ class SocketWriter:
             self.abort(DisconnectReason.TRANSPORT_ERROR)
             return
         if sent == len(data):
-            self.backlog.allowed_bytes = 0
+            self.allowed_bytes = 0
             return
         self._unsent = bytearray(memoryview(data)[sent:])
         if self._owe(len(self._unsent)):
@@ -94,8 +76,8 @@ class SocketWriter:
 
     def _owe(self, size: int) -> bool:
         """Count what is kept for the peer; False, and all is over, where that is too much."""
-        self.backlog.owed_bytes += size
-        if self.backlog.is_exceeded:
+        self.owed_bytes += size
+        if self.is_exceeded:
             self.abort(DisconnectReason.SLOW_CONSUMER)
             return False
         return True
@@ -122,7 +104,7 @@ class SocketWriter:
     def abort(self, reason: DisconnectReason) -> None:
         """End at once; the task that reads from the socket sees the end of its input."""
         self.is_ending = True
-        self._settle()
+        self.settle()
         self._shut(socket.SHUT_RDWR)
         self._failed(reason)
 
@@ -139,23 +121,23 @@ class SocketWriter:
                 self.abort(DisconnectReason.TRANSPORT_ERROR)
                 return
             del self._unsent[:sent]
-            self.backlog.owed_bytes -= sent
-        self._settle()
+            self.owed_bytes -= sent
+        self.settle()
         if self.is_ending:
             self._shut(socket.SHUT_WR)
         else:
             self._changed()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         self._unsent = None
-        self.backlog.settle()
+        super().settle()
 
     async def _linger(self) -> None:
         """Cut the peer off once it takes nothing more and does not hang up."""
         owed = None
-        while owed != (left := self.backlog.owed_bytes):
+        while owed != (left := self.owed_bytes):
             owed = left
-            await trio.sleep(self.linger_s)
+            await trio.sleep(self._linger_s)
         self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:

@@ -40,6 +40,7 @@ from chatd.observe.events import (
     SessionClosed as SessionClosed,
     SessionOpened as SessionOpened,
     SignalNoted as SignalNoted,
+    SnapshotOutdated as SnapshotOutdated,
     SnapshotUnusable as SnapshotUnusable,
     SocketConnected as SocketConnected,
     SocketDisconnected as SocketDisconnected,

@@ -133,6 +133,14 @@ class SnapshotUnusable(LogEvent, name="snapshot.unusable", level=Level.WARNING):
 
 
 @attrs.frozen
+class SnapshotOutdated(LogEvent, name="snapshot.outdated", level=Level.INFO):
+    """A snapshot in the form of an earlier version was passed over at the start after an update:
+    the log alone gives all but who was present or typing."""
+
+    name: str
+
+
+@attrs.frozen
 class RowDamaged(LogEvent, name="store.damaged", level=Level.ERROR):
     """A row of the log cannot be read, and was passed over; reported once. `connection_id` and
     `seq` say which, as far as that is known."""

@@ -28,15 +28,13 @@ CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they 
 LEFT_OUT = "log.left_out"
 
 
+@attrs.define(eq=False)
 class _Ration:
     """What was written of one class of cheap events in a second, and what was not."""
 
-    __slots__ = ("left_out", "second", "written")
-
-    def __init__(self) -> None:
-        self.second = -1
-        self.written = 0
-        self.left_out = 0
+    second: float = attrs.field(init=False, default=-1)
+    written: int = attrs.field(init=False, default=0)
+    left_out: int = attrs.field(init=False, default=0)
 
 
 _Known = tuple[str, str, Callable[[LogEvent], dict[str, object]], _Ration | None]
@@ -178,15 +176,13 @@ def _write_to(stream: TextIO) -> Callable[[bytes], None]:
     return _DescriptorWriter(stream, descriptor).write
 
 
+@attrs.define(eq=False)
 class _DescriptorWriter:
     """Whole lines to a file descriptor, past the buffers of its stream."""
 
-    __slots__ = ("_descriptor", "_stream", "_torn")
-
-    def __init__(self, stream: TextIO, descriptor: int) -> None:
-        self._stream = stream
-        self._descriptor = descriptor
-        self._torn = False
+    _stream: TextIO
+    _descriptor: int
+    _torn: bool = attrs.field(init=False, default=False)
 
     def write(self, line: bytes) -> None:
         if self._stream.closed:  # the number may be a socket's by now

@@ -3,8 +3,7 @@
 A client that enters a room gets the packets of its open answers that the room got before.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import attrs
 
@@ -14,8 +13,8 @@ from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
+from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.sockets.ports import NAMESPACE, Adapter
 from chatd.wire.events import (
     AnswerColumn,
     AnswerEnd,
@@ -23,9 +22,8 @@ from chatd.wire.events import (
     AnswerResult,
     AnswerRows,
     AnswerStart,
-    ErrorDetails,
 )
-from chatd.wire.names import AnswerOutcome, AnswerPhase
+from chatd.wire.names import AnswerPhase
 
 
 @attrs.define
@@ -37,13 +35,13 @@ class _Sent:
     rows: list[Outgoing] = attrs.field(factory=list)
 
 
+@attrs.define(eq=False)
 class AnswerRoster:
     """The open answers of rooms, as they were sent."""
 
-    def __init__(self, adapter: Adapter, markup: Markup) -> None:
-        self._adapter = adapter
-        self._markup = markup
-        self._rooms: dict[str, dict[str, _Sent]] = {}
+    _adapter: Adapter
+    _markup: Markup
+    _rooms: dict[str, dict[str, _Sent]] = attrs.field(init=False, factory=dict)
 
     def start(
         self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int
@@ -76,21 +74,15 @@ class AnswerRoster:
             sent.rows.append(packet)
         self._broadcast(answer, packet)
 
-    def end(self, answer: OpenAnswer, fields: Mapping[str, Any]) -> None:
-        """It has ended, and its message is in the log."""
+    def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
+        """It has ended, and its message is in the log. An error may hold words of the database."""
         room = self._rooms.get(answer.connection_id, {})
         room.pop(answer.question_id, None)
         if not room:
             self._rooms.pop(answer.connection_id, None)
-        error = fields.get("error")
-        result = AnswerResult(
-            state=AnswerOutcome(fields["state"]),
-            row_count=fields["rowCount"],
-            truncated=fields["truncated"],
-            elapsed_ms=fields["elapsedMs"],
-            cached=fields["cached"],
-            error=None if error is None else self._details(error),
-        )
+        if result.error is not None:
+            error = attrs.evolve(result.error, message=self._markup(result.error.message))
+            result = attrs.evolve(result, error=error)
         self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
 
     def enter(self, client: Client, connection_id: str) -> None:
@@ -101,15 +93,6 @@ class AnswerRoster:
                 client.send_catch_up(sent.status)
             for packet in sent.rows:
                 client.send_catch_up(packet)
-
-    def _details(self, error: Mapping[str, Any]) -> ErrorDetails:
-        """An error, whose message may hold words of the database."""
-        return ErrorDetails(
-            error["code"],
-            self._markup(error["message"]),
-            error["retryable"],
-            error.get("retryAfterMs"),
-        )
 
     def _sent(self, answer: OpenAnswer) -> _Sent | None:
         return self._rooms.get(answer.connection_id, {}).get(answer.question_id)

@@ -6,6 +6,7 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 import math
 from collections.abc import Callable, Container, Mapping
 
+import attrs
 import trio
 
 from chatd.auth import (
@@ -25,7 +26,11 @@ from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
+DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
+TOO_SLOW = "The directory of rooms does not answer; try again later."
 
+
+@attrs.define(eq=False)
 class TokenAuthenticator:
     """The `Authenticator` over one verifier and one directory.
 
@@ -33,24 +38,14 @@ class TokenAuthenticator:
     was given out for an older token must not outlive its right.
     """
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        directory: Directory,
-        backoff: FailureBackoff,
-        on_admitted: Callable[[Identity, Container[str]], None],
-        *,
-        query_token: bool,
-        clock: Clock,
-        event_log: EventLog,
-    ) -> None:
-        self._verifier = verifier
-        self._directory = directory
-        self._backoff = backoff
-        self._on_admitted = on_admitted
-        self._query_token = query_token
-        self._clock = clock
-        self._event_log = event_log
+    _verifier: Verifier
+    _directory: Directory
+    _backoff: FailureBackoff
+    _on_admitted: Callable[[Identity, Container[str]], None]
+    _query_token: bool = attrs.field(kw_only=True)
+    _clock: Clock = attrs.field(kw_only=True)
+    _event_log: EventLog = attrs.field(kw_only=True)
+    _directory_timeout_s: float = attrs.field(default=DIRECTORY_TIMEOUT_S, kw_only=True)
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
@@ -63,7 +58,10 @@ class TokenAuthenticator:
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
             identity = self._identify(credentials)
-            grants = await self._directory.grants(identity)
+            with trio.fail_after(self._directory_timeout_s):
+                grants = await self._directory.grants(identity)
+        except trio.TooSlowError:
+            return self._refuse(credentials, DirectoryFailed(TOO_SLOW))
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)

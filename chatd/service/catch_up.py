@@ -12,34 +12,30 @@ step. What is in the log and not published yet is left to the live stream.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from itertools import takewhile
 
 import attrs
 import orjson
-import trio
 
 from chatd.chat.markup import Markup
 from chatd.chat.queue import Gap
+from chatd.chat.records import Message
 from chatd.chat.rendering import message_json
+from chatd.service.answer_roster import AnswerRoster
 from chatd.service.client import Client
+from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rendering import render_in_turns
 from chatd.service.timeline import Timelines
+from chatd.service.typing_roster import TypingRoster
+from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet, rendered_packet
-from chatd.sockets.ports import Adapter
 from chatd.store import MessageReader, Page
+from chatd.wire.encoder import replayed
 from chatd.wire.events import QueueOverflow, RoomHistory
 from chatd.wire.names import ServerEvent
 
 PAGE_BYTES = 1_048_576  # of rendered messages in one page; more come in the next one
 REPLAY_MESSAGES = 50  # owed messages that are read and sent at once
-RENDERED_PER_TURN = 10  # messages that are rendered before other tasks get their turn
-
-
-class RoomView(Protocol):
-    """What clients in a room get beside the messages."""
-
-    def enter(self, client: Client, connection_id: str) -> None:
-        """Send the client what is known, and from then on what changes."""
-        ...
 
 
 @attrs.frozen
@@ -56,32 +52,20 @@ class Stand:
     fallen: tuple[int, int] | None = None
 
 
+@attrs.define(eq=False)
 class CatchUp:
     """Brings sockets up to the live stream. `history_page`: the most messages of one page, and
     `page_bytes` the size, rendered, beyond which no more are put on it."""
 
-    def __init__(
-        self,
-        timelines: Timelines,
-        adapter: Adapter,
-        log: MessageReader,
-        presence: RoomView,
-        typing: RoomView,
-        answers: RoomView,
-        markup: Markup,
-        *,
-        history_page: int,
-        page_bytes: int = PAGE_BYTES,
-    ) -> None:
-        self._timelines = timelines
-        self._adapter = adapter
-        self._log = log
-        self._presence = presence
-        self._typing = typing
-        self._answers = answers
-        self._markup = markup
-        self._history_page = history_page
-        self._page_bytes = page_bytes
+    _timelines: Timelines
+    _adapter: Adapter
+    _log: MessageReader
+    _presence: PresenceRoster
+    _typing: TypingRoster
+    _answers: AnswerRoster
+    _markup: Markup
+    _history_page: int = attrs.field(kw_only=True)
+    _page_bytes: int = attrs.field(default=PAGE_BYTES, kw_only=True)
 
     async def run(self, client: Client, room: str, stand: Stand) -> None:
         """Bring the client, which holds the room's timeline, into the room.
@@ -147,18 +131,19 @@ class CatchUp:
     async def _render(self, page: Page, cursor: int, last_seq: int) -> tuple[list[bytes], int]:
         """The messages of a page that were published, as far as they fit; and the last seq, which
         is `cursor` where there are none."""
-        bodies: list[bytes] = []
         size = 0
-        for message in page.messages:
-            if message.seq > last_seq or (bodies and size > self._page_bytes):
-                break
-            is_delivered = message.seq in page.delivered
-            bodies.append(message_json(message, self._markup, is_delivered))
-            size += len(bodies[-1])
-            cursor = message.seq
-            if len(bodies) % RENDERED_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
-        return bodies, cursor
+
+        def render(message: Message) -> bytes:
+            nonlocal size
+            body = message_json(message, self._markup, message.seq in page.delivered)
+            size += len(body)
+            return body
+
+        bodies = await render_in_turns(
+            takewhile(lambda one: one.seq <= last_seq and size <= self._page_bytes, page.messages),
+            render,
+        )
+        return bodies, page.messages[len(bodies) - 1].seq if bodies else cursor
 
     def _send_page(self, client: Client, room: str, bodies: list[bytes], *, has_more: bool) -> None:
         history = RoomHistory(
@@ -175,16 +160,18 @@ class CatchUp:
         gaps = [
             attrs.evolve(gap, last=min(gap.last, below - 1)) for gap in owed if gap.first < below
         ]
+
+        def replay(owed: tuple[Message, bool]) -> None:
+            message, is_delivered = owed
+            body = message_json(message, self._markup, is_delivered)
+            _send(client, (replayed(body),))
+
         cursor = 0
         while gaps and _wants(client, room):
             messages = await self._log.owed(room, gaps, cursor, REPLAY_MESSAGES)
             if not messages:
                 break
-            for count, (message, is_delivered) in enumerate(messages, 1):
-                body = message_json(message, self._markup, is_delivered)
-                _send(client, (body[:-1] + b',"replay":true}',))
-                if count % RENDERED_PER_TURN == 0:
-                    await trio.lowlevel.checkpoint()
+            await render_in_turns(messages, replay)
             cursor = messages[-1][0].seq
             await _flushed(client)
 

@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Protocol
 
+import attrs
+
 from chatd.auth import Grant, Identity
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
-from chatd.service.rate_limits import Allowance
+from chatd.service.allowance import Allowance
 from chatd.sockets.emitter import ack_packet
 from chatd.sockets.socket import Socket
 from chatd.wire.acks import AckPayload, RefusedAck
@@ -29,6 +31,7 @@ class TokenClock(Protocol):
         ...
 
 
+@attrs.define(eq=False)
 class Client:
     """One authenticated socket. `__slots__`: there are as many as sockets.
 
@@ -39,41 +42,20 @@ class Client:
     None where there are none.
     """
 
-    __slots__ = (
-        "_token_clock",
-        "allowance",
-        "deadline_entry",
-        "declared",
-        "expires_s",
-        "grants",
-        "identity",
-        "is_expiry_announced",
-        "missed",
-        "socket",
-        "user_id",
-        "wanted",
+    socket: Socket
+    identity: Identity
+    grants: Mapping[str, Grant]
+    allowance: Allowance
+    _token_clock: TokenClock
+    user_id: str = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
-
-    def __init__(
-        self,
-        socket: Socket,
-        identity: Identity,
-        grants: Mapping[str, Grant],
-        allowance: Allowance,
-        token_clock: TokenClock,
-    ) -> None:
-        self._token_clock = token_clock
-        self.socket = socket
-        self.identity = identity
-        self.user_id = identity.user_id
-        self.grants = grants
-        self.wanted: dict[str, int | None] = {}
-        self.declared: dict[str, PresenceStatus] | None = None
-        self.missed: dict[str, set[str]] | None = None
-        self.allowance = allowance
-        self.deadline_entry: TimerEntry | None = None
-        self.expires_s = math.inf  # on Trio's clock, with leeway
-        self.is_expiry_announced = False
+    wanted: dict[str, int | None] = attrs.field(init=False, factory=dict)
+    declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
+    missed: dict[str, set[str]] | None = attrs.field(init=False, default=None)
+    deadline_entry: TimerEntry | None = attrs.field(init=False, default=None)
+    expires_s: float = attrs.field(init=False, default=math.inf)  # on Trio's clock, with leeway
+    is_expiry_announced: bool = attrs.field(init=False, default=False)
 
     @property
     def is_gone(self) -> bool:

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterator
 
+import attrs
+
 from chatd.service.client import Client
 from chatd.sockets.socket import Socket
 
 
+@attrs.define(eq=False)
 class Clients:
     """The connected clients of this daemon."""
 
-    def __init__(self) -> None:
-        self._by_user: dict[str, dict[Client, None]] = {}
-        self.count = 0
+    _by_user: dict[str, dict[Client, None]] = attrs.field(init=False, factory=dict)
+    count: int = attrs.field(init=False, default=0)
 
     def of(self, user_id: str) -> Collection[Client]:
         """The clients of a user."""

@@ -4,24 +4,25 @@ Waiting goes one way only. A mailbox that is full stops the input of the socket 
 not fit; where the mailbox closes meanwhile, the command is refused with `draining`.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
     Barrier,
+    ClearOverflow,
     Command,
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
     NoteRead,
-    OverflowTold,
     RemoveMember,
     Reply,
     SendMessage,
     TrimQueues,
 )
+from chatd.chat.queue import QueueCut
 from chatd.chat.records import Message, MessagePlace, OpenAnswer
 from chatd.service.client import Client
 from chatd.service.senders import Origin, TaskOrigin
@@ -63,7 +64,7 @@ class Commands:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 
-    def tell(self, command: LeaveRooms | RemoveMember | OverflowTold) -> None:
+    def post(self, command: LeaveRooms | RemoveMember | ClearOverflow) -> None:
         """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
         self._mailbox.put(command)
 
@@ -79,7 +80,7 @@ class Commands:
             await work
         await command.origin.settled.wait()
 
-    async def trim(self, client: Client, cuts: dict[str, tuple[int, int]]) -> None:
+    async def trim(self, client: Client, cuts: Mapping[str, QueueCut]) -> None:
         """Drop from the user's queues what is below `cuts`; return when it is done."""
         await self.settle(TrimQueues(TaskOrigin(client), client.user_id, cuts))
 
@@ -115,13 +116,13 @@ class Commands:
         return all(command.origin.refusal is None for command in commands)
 
     async def conclude(
-        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+        self, answer: OpenAnswer, content: str, reply: Reply, on_stored: Callable[[], None]
     ) -> Refusal | None:
         """Store the message that ends an answer; or why it is not stored.
 
-        `told` is called once it is, before its room gets it.
+        `on_stored` is called once it is, before its room gets it.
         """
-        origin = TaskOrigin(on_stored=told)
+        origin = TaskOrigin(on_stored=on_stored)
         await self.settle(
             SendMessage(
                 origin,

@@ -17,15 +17,16 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.acks import echoed_id
+from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.events.token import TokenLife
 from chatd.service.membership import Standing
-from chatd.service.rate_limits import Allowance, RateLimits
+from chatd.service.rate_limits import RateLimits
 from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
-from chatd.sockets.ports import NAMESPACE
-from chatd.sockets.socket import SocketIOConnection
+from chatd.sockets.adapter import NAMESPACE
+from chatd.sockets.connection import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER

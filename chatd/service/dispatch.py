@@ -16,9 +16,8 @@ then. Where the handler gives None, the event is answered by the effect of its c
 """
 
 from collections.abc import Callable, Coroutine, Generator
-from enum import Enum, auto
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -41,8 +40,9 @@ from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.rate_limits import Limited, RateLimits
 from chatd.service.rooms import Rooms
-from chatd.socketio import Event
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.socket import Socket
 from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.events import ServerDraining, StatusDraining
@@ -57,7 +57,8 @@ from chatd.wire.payloads import (
     ConnectionLeave,
     HistoryGet,
     PresenceUpdate,
-    TypingSignal,
+    TypingStart,
+    TypingStop,
 )
 
 RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
@@ -66,18 +67,16 @@ Read: TypeAlias = Callable[[Client, Any, int | None], Any]  # what the handler g
 Handler: TypeAlias = Callable[[Client, Any, int | None], Handled]
 
 
-class Room(Enum):
-    """What a route does with the room that the payload names."""
-
-    UNUSED = auto()
-    PERMITTED = auto()  # the client has to be permitted to use it
-    JOINED = auto()  # and joins it first, unless it is there
+PERMITTED: Final = "permitted"
+JOINED: Final = "joined"
 
 
 @attrs.frozen
 class Route:
     """What happens to one kind of event; see the steps above.
 
+    `room`: the client has to be permitted to use the room that the payload names; where it is
+    JOINED, the client joins it first, unless it is there.
     `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
     the peer to catch up; and a refusal of the payload names the room that stands in it.
     """
@@ -85,7 +84,7 @@ class Route:
     payload: type[Any]
     handler: Handler
     read: Read | None = None
-    room: Room = Room.UNUSED
+    room: Literal["permitted", "joined"] | None = None
     rate: Callable[[str], Limited | None] | None = None
     is_query: bool = False
 
@@ -116,28 +115,27 @@ class Dispatcher:
         self._messages = messages
         self._tokens = tokens
         self._event_log = event_log
-        permitted, joined, typing_rate = Room.PERMITTED, Room.JOINED, limits.admit_typing
         routes = {
             # A message is limited, and joins, by itself: one that is repeated does not count.
-            ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, permitted),
+            ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, PERMITTED),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
             ClientEvent.CONNECTION_JOIN: Route(
-                ConnectionJoin, room_events.join, room_events.read_join, permitted
+                ConnectionJoin, room_events.join, room_events.read_join, PERMITTED
             ),
             ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, room_events.leave),
             ClientEvent.HISTORY_GET: Route(
-                HistoryGet, history.page, history.read, joined, is_query=True
+                HistoryGet, history.page, history.read, JOINED, is_query=True
             ),
             # A search joins by itself, once its query has been read.
             ClientEvent.SEARCH: Route(
-                ChatSearch, search.search, search.read, permitted, is_query=True
+                ChatSearch, search.search, search.read, PERMITTED, is_query=True
             ),
             ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
             ClientEvent.TYPING_START: Route(
-                TypingSignal, typing.start, room=joined, rate=typing_rate
+                TypingStart, typing.start, room=JOINED, rate=limits.admit_typing
             ),
-            ClientEvent.TYPING_STOP: Route(TypingSignal, typing.stop, room=joined),
-            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=joined),
+            ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=JOINED),
+            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=JOINED),
             ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
         }
         self._routes = {event.value: route for event, route in routes.items()}
@@ -175,7 +173,7 @@ class Dispatcher:
             if not route.is_query or not isinstance(written, dict):
                 return request
             return attrs.evolve(request, connection_id=echoed_id(written.get("connectionId")))
-        if route.room is not Room.UNUSED:
+        if route.room is not None:
             room = request.connection_id
             if room not in client.grants and room is not None:
                 return forbidden(room)
@@ -184,7 +182,7 @@ class Dispatcher:
             if limited is not None:
                 refusal = limited.refusal(client.user_id, self._event_log)
                 return attrs.evolve(refusal, connection_id=request.connection_id)
-        if route.room is Room.JOINED and request.connection_id not in client.wanted:
+        if route.room == JOINED and request.connection_id not in client.wanted:
             return self._join_and_handle(client, route, request, ack_id)
         return route.handler(client, request, ack_id)
 
@@ -228,17 +226,13 @@ class Dispatcher:
             client.send(StatusDraining(retry_after_ms=back_ms))
 
 
+@attrs.define(eq=False)
 class AnsweredLater:
     """A handler's coroutine and the answer that follows on it. Closing it closes the coroutine,
     which an `async def` that has not begun could not."""
 
-    __slots__ = ("_answer", "_handled")
-
-    def __init__(
-        self, handled: Coroutine[Any, Any, Outcome], answer: Callable[[Outcome], None]
-    ) -> None:
-        self._handled = handled
-        self._answer = answer
+    _handled: Coroutine[Any, Any, Outcome]
+    _answer: Callable[[Outcome], None]
 
     def __await__(self) -> Generator[Any, Any, None]:
         self._answer((yield from self._handled.__await__()))

@@ -29,12 +29,13 @@ class DownloadTicket:
     until_s: float
 
 
+@attrs.define(eq=False)
 class DownloadTickets:
-    """The tickets that were given out and not used."""
+    """The tickets that were given out and not used, `tickets_max` at most."""
 
-    def __init__(self) -> None:
-        self._tickets: OrderedDict[str, DownloadTicket] = OrderedDict()
-        self._of_user: dict[str, OrderedDict[str, None]] = {}
+    _tickets_max: int = TICKETS_MAX
+    _tickets: OrderedDict[str, DownloadTicket] = attrs.field(init=False, factory=OrderedDict)
+    _of_user: dict[str, OrderedDict[str, None]] = attrs.field(init=False, factory=dict)
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -48,7 +49,8 @@ class DownloadTickets:
         if len(own) > TICKETS_PER_USER:
             self._remove(next(iter(own)))
         while self._tickets and (
-            len(self._tickets) > TICKETS_MAX or next(iter(self._tickets.values())).until_s <= now_s
+            len(self._tickets) > self._tickets_max
+            or next(iter(self._tickets.values())).until_s <= now_s
         ):
             self._remove(next(iter(self._tickets)))
         return name

@@ -66,26 +66,17 @@ class _Refused(Exception):
         self.response = response
 
 
+@attrs.define(eq=False)
 class Downloads:
     """The routes below `/api/answers/`."""
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        directory: Directory,
-        log: MessageReader,
-        origins: CorsPolicy,
-        trusted_proxies: Sequence[Network],
-        tickets: DownloadTickets,
-        clock: Clock,
-    ) -> None:
-        self._authenticator = authenticator
-        self._directory = directory
-        self._clock = clock
-        self._log = log
-        self._origins = origins
-        self._trusted_proxies = trusted_proxies
-        self._tickets = tickets
+    _authenticator: Authenticator
+    _directory: Directory
+    _log: MessageReader
+    _origins: CorsPolicy
+    _trusted_proxies: Sequence[Network]
+    _tickets: DownloadTickets
+    _clock: Clock
 
     def route(self) -> HttpRoute:
         """All of them, as one route."""

@@ -2,15 +2,15 @@
 and what rooms and authors get."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import attrs
 
+from chatd.answers.service import AnswerService
 from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
-    Asked,
     Command,
     Conflicted,
     Effect,
@@ -28,43 +28,25 @@ from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
+from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.sockets.ports import Adapter
 from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import MessageReceipt
 
 
-class QuestionAnswerer(Protocol):
-    """What answers questions."""
-
-    def begin(self, question: Message, asked: Asked) -> None:
-        """A message that may be a question is in the log, and is to be read; never waits."""
-        ...
-
-
+@attrs.define(eq=False, slots=False)
 class ChatEffects:
     """Carries effects out, one at a time; where one raises, the actor ends and is started again."""
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        timelines: Timelines,
-        adapter: Adapter,
-        occupancy: Occupancy,
-        presence: PresenceRoster,
-        typing: TypingRoster,
-        answers: QuestionAnswerer,
-        event_log: EventLog,
-    ) -> None:
-        self._publisher = publisher
-        self._timelines = timelines
-        self._adapter = adapter
-        self._occupancy = occupancy
-        self._presence = presence
-        self._typing = typing
-        self._answers = answers
-        self._event_log = event_log
+    _publisher: Publisher
+    _timelines: Timelines
+    _adapter: Adapter
+    _occupancy: Occupancy
+    _presence: PresenceRoster
+    _typing: TypingRoster
+    _answers: AnswerService
+    _event_log: EventLog
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
         return self._occupancy.pairs()

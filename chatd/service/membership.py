@@ -5,7 +5,6 @@ from typing import Protocol
 
 import attrs
 
-from chatd.chat.message_machine import MessageMachine
 from chatd.chat.queue import Gap
 
 
@@ -35,23 +34,3 @@ class Membership(Protocol):
     async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
         """What the user's queues hold, by room, where it is too much or too old; else None."""
         ...
-
-
-class MachineMembership:
-    """The memberships that the machine of the messages actor holds, as of its last batch."""
-
-    def __init__(self, machine: MessageMachine) -> None:
-        self._machine = machine
-
-    def standing_now(self, user_id: str, now_ms: int) -> Standing:
-        machine = self._machine
-        unread = {room: machine.unread(room, user_id) for room in machine.rooms_of(user_id)}
-        return Standing(unread, machine.needs_trim(user_id, now_ms))
-
-    async def standing(self, user_id: str, now_ms: int) -> Standing:
-        return self.standing_now(user_id, now_ms)
-
-    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
-        if self._machine.needs_trim(user_id, now_ms):
-            return self._machine.owed_to(user_id)
-        return None

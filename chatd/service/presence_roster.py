@@ -40,27 +40,20 @@ from chatd.wire.events import PresenceNotice, PresenceSnapshot, UserPresence
 from chatd.wire.names import PresenceStatus
 
 
+@attrs.define(eq=False, slots=False)
 class PresenceRoster:
     """Which users are in each room, as it was last sent, and the way to the actor."""
 
-    def __init__(
-        self,
-        mailbox: Mailbox[Command],
-        store: PresenceStore[PresenceEntry],
-        volatile: Volatile,
-        clients: Clients,
-        machine: Presence,
-        markup: Markup,
-        clock: Clock,
-    ) -> None:
-        self._mailbox = mailbox
-        self._store = store
-        self._volatile = volatile
-        self._clients = clients
-        self._markup = markup
-        self._clock = clock
-        self.machine = machine
-        volatile.presence = self.snapshot
+    _mailbox: Mailbox[Command]
+    _store: PresenceStore[PresenceEntry]
+    _volatile: Volatile
+    _clients: Clients
+    machine: Presence
+    _markup: Markup
+    _clock: Clock
+
+    def __attrs_post_init__(self) -> None:
+        self._volatile.presence = self.snapshot
 
     def enter(self, client: Client, connection_id: str) -> None:
         """The client is in the room from now on, and gets a snapshot of it."""
@@ -154,7 +147,7 @@ class PresenceRoster:
                     self._store.drop(connection_id, entry.user_id)
                 else:
                     self._store.put(connection_id, entry.user_id, entry)
-                self._volatile.broadcast(connection_id, event_packet(notice), (cause,))
+                self._volatile.broadcast_presence(connection_id, event_packet(notice), cause)
             case Declared(command, status):
                 command.origin.acknowledge(PresenceAck(status=status))
             case _:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import attrs
 
-from chatd.chat.messages import Joined, JoinRooms, LeaveRooms, OverflowTold, RemoveMember
+from chatd.chat.messages import ClearOverflow, Joined, JoinRooms, LeaveRooms, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
 from chatd.observe import EventLog
 from chatd.service.catch_up import CatchUp, Stand
@@ -22,9 +22,9 @@ from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
-from chatd.sockets.ports import Adapter
+from chatd.sockets.adapter import Adapter
 from chatd.store import MessageReader, StoreReadFailed
-from chatd.wire.acks import RoomAck
+from chatd.wire.acks import JoinAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
 
@@ -129,8 +129,7 @@ class Rooms:
             cuts = await self._messages.newest_owed(owed, QUEUE_MAX, now_ms - QUEUE_MAX_MS)
         except StoreReadFailed:
             return  # more is owed for a while than has to be
-        kept = {room: (cut.first_seq, cut.since_ms) for room, cut in cuts.items()}
-        await self._commands.trim(client, kept)
+        await self._commands.trim(client, cuts)
 
     async def _bring_in(
         self, client: Client, room: str, stand: Stand, ack_id: int | None
@@ -152,11 +151,11 @@ class Rooms:
         otherwise the next connection gets it again."""
         await client.drained()
         if room in client.wanted and not client.is_gone:
-            self._commands.tell(OverflowTold(client.user_id, room, fallen))
+            self._commands.post(ClearOverflow(client.user_id, room, fallen))
 
-    def position(self, room: str) -> RoomAck:
+    def position(self, room: str) -> JoinAck:
         """Where a room stands, for a client that may use it."""
-        return RoomAck(
+        return JoinAck(
             connection_id=room, last_seq=self._timelines.last_seq(room), epoch=self._epoch
         )
 
@@ -177,7 +176,7 @@ class Rooms:
             self._adapter.leave(client.socket, room)
             self._timelines.release(room)
         if left:
-            self._commands.tell(LeaveRooms(client.user_id, tuple(left)))
+            self._commands.post(LeaveRooms(client.user_id, tuple(left)))
 
     def standing_now(self, client: Client) -> Standing | None:
         """Where the user of a client stands; None where that has to be awaited."""
@@ -197,7 +196,7 @@ class Rooms:
             if room not in client.grants and (room, user_id) not in there
         )
         if ended:
-            self._commands.tell(RemoveMember(user_id, ended))
+            self._commands.post(RemoveMember(user_id, ended))
 
 
 def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:

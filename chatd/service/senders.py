@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 
+import attrs
 import trio
 
 from chatd.chat.messages import Joined
 from chatd.chat.records import Message
 from chatd.service.client import Client
 from chatd.service.rate_limits import RateLimits
-from chatd.wire.acks import AckPayload
+from chatd.wire.acks import AckPayload, MessageAck
 from chatd.wire.codes import Refusal
 from chatd.wire.events import SentMessage
 from chatd.wire.names import ClientEvent
 
 
+@attrs.define(eq=False)
 class Origin:
     """An event of a client that is answered once its command is carried out. `__slots__`: one for
     each command.
@@ -23,16 +25,11 @@ class Origin:
     nothing.
     """
 
-    __slots__ = ("ack_id", "client", "event", "refund_to", "written_id")
-
-    def __init__(
-        self, client: Client, event: ClientEvent, ack_id: int | None, written_id: str = ""
-    ) -> None:
-        self.client = client
-        self.event = event
-        self.ack_id = ack_id
-        self.written_id = written_id
-        self.refund_to: RateLimits | None = None
+    client: Client
+    event: ClientEvent
+    ack_id: int | None
+    written_id: str = ""
+    refund_to: RateLimits | None = attrs.field(init=False, default=None)
 
     @property
     def is_gone(self) -> bool:
@@ -51,7 +48,7 @@ class Origin:
             message.seq,
             True if is_duplicate else None,
         )
-        self.client.socket.send_and_answer(self.ack_id, sent)
+        self.client.socket.confirm(self.ack_id, MessageAck(sent=sent))
 
     def refund(self, connection_id: str) -> None:
         """The message stores nothing, and does not count."""
@@ -73,6 +70,7 @@ class Origin:
         """Nothing waits for it."""
 
 
+@attrs.define(eq=False)
 class TaskOrigin:
     """A task of the daemon as the origin of a command; it waits for `settled`, no client is
     answered by it.
@@ -81,14 +79,11 @@ class TaskOrigin:
     stored, before its room gets it. `joined` is the outcome of a `JoinRooms`.
     """
 
-    def __init__(
-        self, client: Client | None = None, on_stored: Callable[[], None] = lambda: None
-    ) -> None:
-        self._client = client
-        self._on_stored = on_stored
-        self.settled = trio.Event()
-        self.refusal: Refusal | None = None
-        self.joined: Joined | None = None
+    _client: Client | None = None
+    _on_stored: Callable[[], None] = lambda: None
+    settled: trio.Event = attrs.field(init=False, factory=trio.Event)
+    refusal: Refusal | None = attrs.field(init=False, default=None)
+    joined: Joined | None = attrs.field(init=False, default=None)
 
     @property
     def is_gone(self) -> bool:

@@ -7,6 +7,8 @@ actor that is started again begins from it.
 from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, assert_never
 
+import attrs
+
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
 from chatd.chat.typing import (
@@ -23,7 +25,6 @@ from chatd.chat.typing import (
 from chatd.engine.outgoing import Outgoing
 from chatd.observe.clock import Clock
 from chatd.service.client import Client
-from chatd.service.clients import Clients
 from chatd.service.commands import deliver
 from chatd.service.presence_store import PresenceStore
 from chatd.service.volatile import Volatile
@@ -33,31 +34,23 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import TypingNotice
 
 
+@attrs.define(eq=False, slots=False)
 class TypingRoster:
     """Which users type in each room, as it was last sent, and the way to the actor. The store holds
     the name of each."""
 
-    def __init__(
-        self,
-        mailbox: Mailbox[Command],
-        store: PresenceStore[str | None],
-        volatile: Volatile,
-        clients: Clients,
-        machine: Typing,
-        markup: Markup,
-        clock: Clock,
-    ) -> None:
-        self._mailbox = mailbox
-        self._store = store
-        self._volatile = volatile
-        self._clients = clients
-        self._markup = markup
-        self._clock = clock
-        # Users who may type, by room, known to the room or not: a message ends it. The value is the
-        # last start that is on its way to the actor, None where the store has all of them.
-        self._started: dict[tuple[str, str], StartTyping | None] = {}
-        self.machine = machine
-        volatile.typing = self.packets_of
+    _mailbox: Mailbox[Command]
+    _store: PresenceStore[str | None]
+    _volatile: Volatile
+    machine: Typing
+    _markup: Markup
+    _clock: Clock
+    # Users who may type, by room, known to the room or not: a message ends it. The value is the
+    # last start that is on its way to the actor, None where the store has all of them.
+    _started: dict[tuple[str, str], StartTyping | None] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._volatile.typing = self.packets_of
 
     def submit(self, command: StartTyping | StopTyping) -> Coroutine[Any, Any, None] | None:
         """Hand a command over, or wait until there is space for it."""
@@ -129,8 +122,7 @@ class TypingRoster:
                     if self._started.get(place) is None:  # no other start follows
                         self._started.pop(place, None)
                 packet = self._packet(room, user_id, name, is_typing, timestamp_ms)
-                own = {client.socket for client in self._clients.of(user_id)}
-                self._volatile.broadcast(room, packet, own, user_id)
+                self._volatile.broadcast_typing(room, packet, user_id)
             case TypingTaken(command):
                 if isinstance(command, StartTyping):
                     self._arrived(command)

@@ -6,20 +6,16 @@ missed something it gets a new `presence:snapshot`, and whether the users type w
 missed, before the next change there after it has caught up.
 """
 
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection
 
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
-from chatd.sockets.ports import NAMESPACE, Adapter
+from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.socket import Socket
 from chatd.wire.events import StatusLagging
 
 LAGGING_RETRY_MS = 1_000  # sent to a client that lags; an earlier request would be in vain
-
-
-def volatile_room(connection_id: str) -> str:
-    """The adapter's room for the volatile traffic of a room; no connectionId is like it."""
-    return f"\n{connection_id}"
+_PREFIX = "\n"  # of the adapter's rooms for volatile traffic; no connectionId has it
 
 
 class Volatile:
@@ -27,39 +23,43 @@ class Volatile:
 
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
+        adapter.on_volatile(self._deliver)
         self.presence: Callable[[Client, str], Outgoing]  # a snapshot of a room
         self.typing: Callable[[str, Collection[str]], list[Outgoing]]  # whether these users type
 
     def join(self, socket: Socket, connection_id: str) -> None:
         """The socket gets what changes in the room from now on."""
-        self._adapter.join(socket, volatile_room(connection_id))
+        self._adapter.join(socket, _PREFIX + connection_id)
 
     def leave(self, socket: Socket, connection_id: str) -> None:
         """The socket gets nothing more of the room."""
-        self._adapter.leave(socket, volatile_room(connection_id))
+        self._adapter.leave(socket, _PREFIX + connection_id)
         self._forget(socket.state, connection_id)
 
-    def broadcast(
-        self,
-        connection_id: str,
-        outgoing: Outgoing,
-        but: Container[object] = (),
-        typist: str | None = None,
-    ) -> None:
-        """Send to all sockets of the room but some, as far as they keep up.
+    def broadcast_presence(self, connection_id: str, outgoing: Outgoing, but: object) -> None:
+        """Send the presence of a user to all sockets of the room but one, as far as they keep up.
 
-        `typist` is the user whose typing it is about, None where it is about presence.
+        `but` is the socket that caused the change, None where there is none.
         """
-        for socket in self._adapter.sockets(NAMESPACE, volatile_room(connection_id)):
-            if socket in but:
-                continue
-            client: Client = socket.state
-            if client.is_lagging:
-                self._drop(client, connection_id, typist)
-            elif client.missed is not None and connection_id in client.missed:
-                self._make_up(client, connection_id, typist)
-            else:
-                client.send_packet(outgoing)
+        self._adapter.broadcast_volatile(NAMESPACE, _PREFIX + connection_id, outgoing, but=but)
+
+    def broadcast_typing(self, connection_id: str, outgoing: Outgoing, typist: str) -> None:
+        """Send whether `typist` types to all other users of the room, as far as they keep up."""
+        room = _PREFIX + connection_id
+        self._adapter.broadcast_volatile(NAMESPACE, room, outgoing, about=typist)
+
+    def _deliver(self, socket: Socket, room: str, outgoing: Outgoing, typist: str | None) -> None:
+        """Send to a socket of this node, unless it lags, or remember what it missed."""
+        client: Client = socket.state
+        connection_id = room.removeprefix(_PREFIX)
+        if client.user_id == typist:
+            return
+        if client.is_lagging:
+            self._drop(client, connection_id, typist)
+        elif client.missed is not None and connection_id in client.missed:
+            self._make_up(client, connection_id, typist)
+        else:
+            client.send_packet(outgoing)
 
     def _drop(self, client: Client, connection_id: str, typist: str | None) -> None:
         if client.missed is None:

@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final, assert_never
 
+import attrs
+
 from .assembly import DEFAULT_MAX_ATTACHMENT_BYTES, Assembly, find_placeholders
 from .jsontext import loads
 from .packet import (
@@ -52,6 +54,7 @@ _ABSENT: Final = object()
 """No payload at all, which is not the payload `null`."""
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Decoder:
     """The decoder of one connection: feed it every message in order, whatever carried it.
 
@@ -59,21 +62,11 @@ class Decoder:
     over. Three slots and no dict: an idle connection pays 56 bytes for it.
     """
 
-    __slots__ = ("_assembly", "_from_server", "_max_attachment_bytes")
-
-    def __init__(
-        self,
-        *,
-        max_attachment_bytes: int = DEFAULT_MAX_ATTACHMENT_BYTES,
-        from_server: bool = False,
-    ) -> None:
-        """`max_attachment_bytes` bounds the attachments of one packet together.
-
-        `from_server` is for clients: it allows CONNECT_ERROR, which a server never receives.
-        """
-        self._assembly: Assembly | None = None
-        self._max_attachment_bytes = max_attachment_bytes
-        self._from_server = from_server
+    _max_attachment_bytes: int = attrs.field(default=DEFAULT_MAX_ATTACHMENT_BYTES, kw_only=True)
+    """Bounds the attachments of one packet together."""
+    _from_server: bool = attrs.field(default=False, kw_only=True)
+    """For clients: it allows CONNECT_ERROR, which a server never receives."""
+    _assembly: Assembly | None = attrs.field(default=None, init=False)
 
     @property
     def is_waiting_for_attachments(self) -> bool:

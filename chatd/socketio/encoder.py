@@ -1,8 +1,7 @@
 """From packets to what Engine.IO sends: one text and its attachments.
 
-Owns how each packet is written, and the helpers for texts whose JSON is already there. Must not
-know who receives it, or Engine.IO's own `4` in front. Source: Socket.IO protocol 5, "Packet
-encoding".
+Owns how each packet is written. Must not know who receives it, or Engine.IO's own `4` in front.
+Source: Socket.IO protocol 5, "Packet encoding".
 
 Texts are `bytes` in UTF-8, as orjson writes and transports want them: a `str` in between would be
 decoded and encoded again for each message.
@@ -36,7 +35,6 @@ _ACK: Final = PacketType.ACK.value.encode()
 _CONNECT_ERROR: Final = PacketType.CONNECT_ERROR.value.encode()
 _BINARY_EVENT: Final = PacketType.BINARY_EVENT.value.encode()
 _BINARY_ACK: Final = PacketType.BINARY_ACK.value.encode()
-_EVENT_START: Final = _EVENT + b"["
 
 
 @statically_frozen
@@ -75,37 +73,6 @@ def encode(packet: Packet) -> Encoded:
             return Encoded(_DISCONNECT + _namespace_part(namespace))
         case _:
             assert_never(packet)
-
-
-def event_text(
-    name: str,
-    payload_json: bytes,
-    namespace: str = MAIN_NAMESPACE,
-    ack_id: int | None = None,
-) -> bytes:
-    """The text of an event with one argument, which is JSON already.
-
-    For broadcasts: dump once, write once, send to all. `name` is the program's own and is not
-    checked against the reserved ones.
-
-    >>> event_text("said", b'{"by":1}')
-    b'2["said",{"by":1}]'
-    """
-    if namespace == MAIN_NAMESPACE and ack_id is None:
-        return b"%b%b,%b]" % (_EVENT_START, dumps(name), payload_json)
-    head = _EVENT + _namespace_part(namespace) + _ack_id_part(ack_id)
-    return b"%b[%b,%b]" % (head, dumps(name), payload_json)
-
-
-def ack_text(ack_id: int, args_json: bytes, namespace: str = MAIN_NAMESPACE) -> bytes:
-    """The text of an ack; `args_json` is the whole array of its arguments as JSON.
-
-    >>> ack_text(17, b'[{"ok":true}]')
-    b'317[{"ok":true}]'
-    """
-    if namespace == MAIN_NAMESPACE:
-        return b"%b%d%b" % (_ACK, ack_id, args_json)
-    return b"%b%b%d%b" % (_ACK, _namespace_part(namespace), ack_id, args_json)
 
 
 def _encode_args(

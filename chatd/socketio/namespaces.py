@@ -20,6 +20,7 @@ a mistake and raises `LocalProtocolError`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias, assert_never
 
 import attrs
@@ -33,6 +34,10 @@ has one; the number bounds what a peer can make the server remember."""
 
 MAX_OUTSTANDING_ACKS: Final = 1_000
 """Acks that the server may wait for on one connection. Beyond it: `TooManyAcks`."""
+
+
+OnAnswer: TypeAlias = Callable[[list[Any]], None]
+"""What gets the arguments of an ack."""
 
 
 class LocalProtocolError(Exception):
@@ -58,6 +63,7 @@ class AckReceived:
     namespace: str
     ack_id: int
     args: list[Any]
+    on_answer: OnAnswer
 
 
 @attrs.frozen
@@ -70,6 +76,7 @@ class NamespaceLeft:
 Received: TypeAlias = ConnectRequested | Event | AckReceived | NamespaceLeft
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Namespaces:
     """The namespaces of one connection.
 
@@ -79,14 +86,11 @@ class Namespaces:
     `has_joined_any` are for reading.
     """
 
-    __slots__ = ("_acks_due", "_next_ack_id", "has_joined_any", "joined", "joining")
-
-    def __init__(self) -> None:
-        self.joined: tuple[str, ...] = ()
-        self.joining: tuple[str, ...] = ()
-        self.has_joined_any = False  # a later DISCONNECT does not begin the wait for one again
-        self._next_ack_id = 0
-        self._acks_due: dict[int, str] | None = None
+    joined: tuple[str, ...] = ()
+    joining: tuple[str, ...] = ()
+    has_joined_any: bool = False  # a later DISCONNECT does not begin the wait for one again
+    _next_ack_id: int = 0
+    _acks_due: dict[int, tuple[str, OnAnswer]] | None = None
 
     def receive(self, packet: Packet) -> Received | None:
         """What `packet` means, None for an ack that is not waited for; an event is what it is.
@@ -101,9 +105,7 @@ class Namespaces:
             case Ack(namespace, ack_id, args):
                 if namespace not in self.joined:
                     raise ProtocolError("An ack came for a namespace that is not joined.")
-                if ack_id is None or not self._settle_ack(namespace, ack_id):
-                    return None
-                return AckReceived(namespace, ack_id, args)
+                return self._receive_ack(namespace, ack_id, args)
             case Disconnect(namespace):
                 if namespace not in self.joined:
                     raise ProtocolError("A disconnect came for a namespace that is not joined.")
@@ -138,7 +140,7 @@ class Namespaces:
         self._leave(namespace)
         return encode(Disconnect(namespace))
 
-    def register_ack(self, namespace: str) -> int:
+    def register_ack(self, namespace: str, on_answer: OnAnswer) -> int:
         """The id for an event that asks the peer for an ack. Ids are never used again, so that a
         late answer meets nothing. Raises `TooManyAcks`."""
         if namespace not in self.joined:
@@ -149,7 +151,7 @@ class Namespaces:
             raise TooManyAcks("The peer owes too many acks.")
         ack_id = self._next_ack_id
         self._next_ack_id += 1
-        self._acks_due[ack_id] = namespace
+        self._acks_due[ack_id] = namespace, on_answer
         return ack_id
 
     def forget_ack(self, ack_id: int) -> None:
@@ -170,15 +172,20 @@ class Namespaces:
             raise LocalProtocolError("Only a namespace that waits for an answer can be answered.")
         self.joining = tuple(name for name in self.joining if name != namespace)
 
-    def _settle_ack(self, namespace: str, ack_id: int) -> bool:
-        if self._acks_due is None or self._acks_due.get(ack_id) != namespace:
-            return False
+    def _receive_ack(
+        self, namespace: str, ack_id: int | None, args: list[Any]
+    ) -> AckReceived | None:
+        if ack_id is None or self._acks_due is None or ack_id not in self._acks_due:
+            return None
+        asked_in, on_answer = self._acks_due[ack_id]
+        if asked_in != namespace:
+            return None
         del self._acks_due[ack_id]
-        return True
+        return AckReceived(namespace, ack_id, args, on_answer)
 
     def _leave(self, namespace: str) -> None:
         self.joined = tuple(name for name in self.joined if name != namespace)
         if self._acks_due:
             self._acks_due = {
-                ack_id: name for ack_id, name in self._acks_due.items() if name != namespace
+                ack_id: due for ack_id, due in self._acks_due.items() if due[0] != namespace
             }

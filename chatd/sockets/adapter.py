@@ -1,58 +1,65 @@
-"""The adapter of one node: a room is a set of sockets, a broadcast one packet for all of them."""
+"""The port to rooms: an adapter carries what is sent to all sockets of a room or of a user."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from typing import Protocol, TypeAlias
 
-from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import Session
 from chatd.sockets.socket import Socket
 
+NAMESPACE = "/"  # the chat lives here, and nowhere else
 
-class LocalAdapter:
-    """An `Adapter`. `sockets_of` gives the sockets of a user that may use a room."""
+# Sends a socket of a room what may be dropped, or drops it: the socket, the room, the packet, and
+# what the sender of the packet said that it is about.
+DeliverVolatile: TypeAlias = Callable[[Socket, str, Outgoing, str | None], None]
 
-    def __init__(
-        self,
-        flusher: Flusher,
-        sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: (),
-    ) -> None:
-        self._flusher = flusher
-        self._sockets_of = sockets_of
-        self._rooms: dict[tuple[str, str], dict[Socket, Session]] = {}
+
+class Adapter(Protocol):
+    """Rooms of sockets, and the way to them and to users; none of it waits.
+
+    Sockets are those of this node. What is sent to a room or a user reaches those of all nodes.
+    Rooms exist while a socket is in them, and belong to a namespace.
+    """
 
     def join(self, socket: Socket, room: str) -> None:
-        if room not in socket.rooms:
-            socket.rooms += (room,)
-            self._rooms.setdefault((socket.namespace, room), {})[socket] = socket.session
+        """Put the socket into the room; it gets what is broadcast from now on."""
+        ...
 
     def leave(self, socket: Socket, room: str) -> None:
-        if room in socket.rooms:
-            socket.rooms = tuple(name for name in socket.rooms if name != room)
-            self._discard(socket, room)
+        """Take the socket out of the room, if it is there."""
+        ...
 
     def leave_all(self, socket: Socket) -> None:
-        for room in socket.rooms:
-            self._discard(socket, room)
-        socket.rooms = ()
+        """Take the socket out of all its rooms."""
+        ...
 
     def sockets(self, namespace: str, room: str) -> Collection[Socket]:
-        return self._rooms.get((namespace, room), {}).keys()
+        """The sockets that are in the room now."""
+        ...
 
-    def broadcast(
-        self, namespace: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
+    def broadcast(self, namespace: str, room: str, outgoing: Outgoing) -> None:
+        """Send to every socket of the room."""
+        ...
+
+    def broadcast_volatile(
+        self,
+        namespace: str,
+        room: str,
+        outgoing: Outgoing,
+        *,
+        about: str | None = None,
+        but: object = None,
     ) -> None:
-        members = self._rooms.get((namespace, room))
-        if members is not None:
-            left_out = None if but is None else but.session  # it is in the room once
-            self._flusher.broadcast(members.values(), outgoing, but=left_out)
+        """Offer a packet that may be dropped to every socket of the room, `but` one of this node.
+
+        Each node decides for its sockets, by what `on_volatile` was given there. `about` is handed
+        on to that.
+        """
+        ...
+
+    def on_volatile(self, deliver: DeliverVolatile) -> None:
+        """Have `deliver` decide for each socket of this node that is offered a volatile packet."""
+        ...
 
     def to_user(self, user_id: str, room: str, outgoing: Outgoing) -> None:
-        for socket in self._sockets_of(user_id, room):
-            socket.session.send(outgoing)
-
-    def _discard(self, socket: Socket, room: str) -> None:
-        key = (socket.namespace, room)
-        members = self._rooms[key]
-        del members[socket]
-        if not members:
-            del self._rooms[key]
+        """Send to every socket of a user that may use the room, whether it is there or not."""
+        ...

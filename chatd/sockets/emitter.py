@@ -7,15 +7,18 @@ all sockets that get it; the head of an event is made once for all events of its
 from typing import Any
 
 from chatd.engine.outgoing import Outgoing
-from chatd.socketio import Ack, Encoded, Event, ack_text, dumps_plain, encode, event_text
+from chatd.socketio.encoder import Encoded, encode
+from chatd.socketio.jsontext import dumps_plain
+from chatd.socketio.packet import MAIN_NAMESPACE, Ack, Event, PacketType
 from chatd.wire import encoder
-from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.events import EventPayload
 from chatd.wire.names import ServerEvent
 
 _MESSAGE = b"4"  # Engine.IO 4, "Packet types": message
-_HEADS = {event: _MESSAGE + event_text(event.value, b"")[:-1] for event in ServerEvent}
-_ACK_HEAD = _MESSAGE + ack_text(0, b"")[:-1]  # without its id
+_EVENT = _MESSAGE + PacketType.EVENT.value.encode()
+_ACK = _MESSAGE + PacketType.ACK.value.encode()  # its id comes next
+_HEADS = {event: b"%b[%b," % (_EVENT, dumps_plain(event.value)) for event in ServerEvent}
 
 
 def packet(encoded: Encoded) -> Outgoing:
@@ -39,15 +42,14 @@ def rendered_packet(event: ServerEvent, payload_json: bytes) -> Outgoing:
 
 def ack_packet(ack_id: int, ack: AckPayload | RefusedAck) -> Outgoing:
     """The chat's answer to an event."""
-    return Outgoing(b"%b%d[%b]" % (_ACK_HEAD, ack_id, encoder.encode(ack)))
+    return Outgoing(b"%b%d[%b]" % (_ACK, ack_id, encoder.encode(ack)))
 
 
-def repeating_packets(ack_id: int, payload: EventPayload) -> tuple[Outgoing, Outgoing]:
-    """An event of the chat, and the ack that says the same, with `ok` in front; the payload is
-    encoded once."""
-    said = encoder.encode(payload)
-    ack = b'%b%d[{"ok":true,%b]' % (_ACK_HEAD, ack_id, said[1:])
-    return rendered_packet(payload.event, said), Outgoing(ack)
+def sent_packets(ack_id: int, ack: MessageAck) -> tuple[Outgoing, Outgoing]:
+    """`chat:message:sent`, and the ack that says the same; the payload is encoded once."""
+    ack_json, sent_json = encoder.encode_with_sent(ack)
+    written = Outgoing(b"%b%d[%b]" % (_ACK, ack_id, ack_json))
+    return rendered_packet(ack.sent.event, sent_json), written
 
 
 def free_event_packet(namespace: str, args: list[Any], ack_id: int | None = None) -> Outgoing:
@@ -57,7 +59,9 @@ def free_event_packet(namespace: str, args: list[Any], ack_id: int | None = None
 
 def free_ack_packet(ack_id: int, args: tuple[Any, ...], namespace: str) -> Outgoing:
     """The answer to an event, with any arguments."""
-    try:
-        return Outgoing(_MESSAGE + ack_text(ack_id, dumps_plain(args), namespace))
-    except TypeError:  # there are bytes in it
-        return packet(encode(Ack(namespace, ack_id, list(args))))
+    if namespace == MAIN_NAMESPACE:
+        try:
+            return Outgoing(b"%b%d%b" % (_ACK, ack_id, dumps_plain(args)))
+        except TypeError:
+            pass  # there are bytes in it
+    return packet(encode(Ack(namespace, ack_id, list(args))))

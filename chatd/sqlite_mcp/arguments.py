@@ -4,8 +4,8 @@ A wrong type is the caller's fault and is refused, nothing is coerced. A number 
 is taken as the ceiling: the answer then says that it is truncated.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from chatd.answers.mcp.contract import Argument, Tool
 from chatd.answers.requests import (
@@ -62,28 +62,23 @@ _REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
     Argument.SQL: {"type": "string", "description": "One statement of SQLite."},
     Argument.TABLE: {**_NAME, "description": "A table or view: its name, or main.name."},
 }
+_REQUESTS: Mapping[Tool, tuple[Argument | None, Callable[[str], Request]]] = {
+    Tool.LIST_TABLES: (None, lambda _: ListTables()),
+    Tool.DESCRIBE_TABLE: (Argument.TABLE, DescribeTable),
+    Tool.SAMPLE_TABLE: (Argument.TABLE, SampleTable),
+    Tool.QUERY: (Argument.SQL, RunStatement),
+    Tool.EXPLAIN: (Argument.SQL, ExplainStatement),
+}
+"""The one argument without which a tool cannot be called, and what it asks with that."""
 
 
 class WrongArgument(ValueError):
     """A call does not have the arguments that its tool takes; the sentence says what is wrong."""
 
 
-def required_argument(tool: Tool) -> Argument | None:
-    """The one argument without which a tool cannot be called."""
-    match tool:
-        case Tool.QUERY | Tool.EXPLAIN:
-            return Argument.SQL
-        case Tool.DESCRIBE_TABLE | Tool.SAMPLE_TABLE:
-            return Argument.TABLE
-        case Tool.LIST_TABLES:
-            return None
-        case _:
-            assert_never(tool)
-
-
 def input_schema(tool: Tool) -> dict[str, Any]:
     """The arguments of a tool as JSON Schema."""
-    required = required_argument(tool)
+    required, _ = _REQUESTS[tool]
     own = {} if required is None else {str(required): _REQUIRED[required]}
     optional = {str(name): schema for name, schema in _OPTIONAL.items()}
     if tool is Tool.QUERY:
@@ -115,28 +110,19 @@ def read_arguments(
 
 
 def _request(tool: Tool, given: Mapping[str, Any]) -> Request:
-    match tool:
-        case Tool.LIST_TABLES:
-            return ListTables()
-        case Tool.DESCRIBE_TABLE:
-            return DescribeTable(_name(given, Argument.TABLE))
-        case Tool.SAMPLE_TABLE:
-            return SampleTable(_name(given, Argument.TABLE))
-        case Tool.QUERY:
-            sql = _text(given, Argument.SQL)
-            is_dry = _boolean(given, Argument.DRY_RUN, False)
-            return ExplainStatement(sql) if is_dry else RunStatement(sql)
-        case Tool.EXPLAIN:
-            return ExplainStatement(_text(given, Argument.SQL))
+    required, request = _REQUESTS[tool]
+    match required:
+        case None:
+            subject = ""
+        case Argument.SQL:
+            if not isinstance(given.get(required), str):
+                raise WrongArgument(f"{required} must be a text.")
+            subject = given[required]
         case _:
-            assert_never(tool)
-
-
-def _text(given: Mapping[str, Any], name: Argument) -> str:
-    value = given.get(name)
-    if not isinstance(value, str):
-        raise WrongArgument(f"{name} must be a text.")
-    return value
+            subject = _name(given, required)
+    if tool is Tool.QUERY and _boolean(given, Argument.DRY_RUN, False):
+        return ExplainStatement(subject)
+    return request(subject)
 
 
 def _is_name(value: object) -> bool:

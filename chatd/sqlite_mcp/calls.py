@@ -14,7 +14,7 @@ import trio
 
 from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
 from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
-from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows
+from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows, Rows
 from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import Outcome, answer
@@ -58,7 +58,7 @@ class Calls:
             pass
         if result is None:
             with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
-                await progress.tell(STOPPED_MESSAGE)
+                await progress.send_next(STOPPED_MESSAGE)
             await trio.sleep_forever()  # which is cancelled at once
         return result
 
@@ -104,15 +104,15 @@ class _Progress:
         self.send = send
         self._count = 0
 
-    async def tell(self, message: str) -> None:
+    async def send_next(self, message: str) -> None:
         """Send the next message, where the caller wants any."""
         if self.send is not None:
             self._count += 1
             await self.send(self._count, message)
 
     def send_from_thread(self, message: str) -> None:
-        """As `tell`, from the thread of the call; waits until the client takes it."""
-        trio.from_thread.run(self.tell, message)
+        """As `send_next`, from the thread of the call; waits until the client takes it."""
+        trio.from_thread.run(self.send_next, message)
 
 
 @asynccontextmanager
@@ -138,10 +138,10 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-def _result(outcome: Outcome, rows: KeptRows | ChunkedRows) -> dict[str, Any]:
+def _result(outcome: Outcome, rows: Rows) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if isinstance(rows, KeptRows):
-        result[Field.COLUMNS.value] = columns_as_json(rows.told)
+        result[Field.COLUMNS.value] = columns_as_json(rows.header)
         result[Field.ROWS.value] = rows.kept
     result[Field.ROW_COUNT.value] = outcome.row_count
     result[Field.TRUNCATED.value] = outcome.is_truncated

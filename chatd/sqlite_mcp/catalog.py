@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, fold
-from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
+from chatd.sqlite_mcp.statement import shown
 from chatd.wire.codes import Code
 
 _KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}
@@ -77,7 +78,7 @@ class Catalog:
         if key not in self._tables:
             key = key.removeprefix(f"{MAIN}.")
         if not self.scope.holds(key):
-            raise rejected(f"The table {shown(name)} is outside of what this question may touch.")
+            raise outside(name)
         table = self._tables.get(key)
         if table is None:
             raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")

@@ -1,7 +1,7 @@
 """Where the rows of a call go while they are read: all into the result, or in chunks on the way."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TypeAlias
 
 from chatd.answers.mcp.contract import CHUNK_BYTES_MAX, CHUNK_ROWS_MAX, chunk_message
 from chatd.answers.table import Column, Row
@@ -11,37 +11,23 @@ IDLE_TICKS_MAX = 100
 _GROWTH = 4
 
 
-class Rows(Protocol):
-    """Takes the rows of one call, in the thread that reads them."""
-
-    def columns(self, columns: Sequence[Column]) -> None:
-        """The columns, once, before the first row."""
-        ...
-
-    def row(self, row: Row, as_json: bytes) -> None:
-        """The next row, and the same as JSON."""
-        ...
-
-    def tick(self) -> None:
-        """The statement is at work; comes often, between rows."""
-        ...
-
-
 class KeptRows:
-    """Keeps all rows."""
+    """Keeps all rows of one call."""
 
     def __init__(self) -> None:
-        self.told: Sequence[Column] = ()
+        self.header: Sequence[Column] = ()
         self.kept: list[Row] = []
 
     def columns(self, columns: Sequence[Column]) -> None:
-        self.told = columns
+        """Take the columns, once, before the first row."""
+        self.header = columns
 
     def row(self, row: Row, as_json: bytes) -> None:
+        """Take the next row, and the same as JSON."""
         self.kept.append(row)
 
     def tick(self) -> None:
-        pass
+        """The statement is at work; comes often, between rows."""
 
 
 class ChunkedRows:
@@ -88,3 +74,7 @@ class ChunkedRows:
         self._rows, self._bytes, self._columns = [], 0, None
         self._rows_wanted = min(self._rows_wanted * _GROWTH, CHUNK_ROWS_MAX)
         self._send(chunk_message(index, columns if index == 0 else None, rows))
+
+
+Rows: TypeAlias = KeptRows | ChunkedRows
+"""Takes the rows of one call, in the thread that reads them."""

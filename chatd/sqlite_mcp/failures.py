@@ -1,4 +1,4 @@
-"""What a person is told when SQLite refuses or fails: one sentence, no path, no traceback."""
+"""What a person is shown when SQLite refuses or fails: one sentence, no path, no traceback."""
 
 import re
 import sqlite3
@@ -6,7 +6,7 @@ import sqlite3
 from chatd.answers.requests import DatabaseFailed
 from chatd.observe.lines import visible
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
-from chatd.sqlite_mcp.statement import read_only, rejected
+from chatd.sqlite_mcp.statement import rejected
 from chatd.wire.codes import Code
 
 _SHOWN_CHARS = 200
@@ -50,17 +50,17 @@ def as_failure(error: BaseException, is_compiling: bool) -> DatabaseFailed:
         return DatabaseFailed(Code.DB_ERROR, sentence)
     code = primary_code(error)
     if code == sqlite3.SQLITE_READONLY:
-        return read_only()
+        return DatabaseFailed(Code.DB_READ_ONLY)
     if code == sqlite3.SQLITE_AUTH:
         return rejected()
     if code in _SENTENCES:
         return DatabaseFailed(Code.DB_ERROR, _SENTENCES[code])
     if not isinstance(error, sqlite3.DatabaseError):
         return DatabaseFailed(Code.DB_ERROR)
-    told = visible(words)
-    if len(told) > _SHOWN_CHARS:
-        told = told[:_SHOWN_CHARS] + "…"
+    shown = visible(words)
+    if len(shown) > _SHOWN_CHARS:
+        shown = shown[:_SHOWN_CHARS] + "…"
     is_syntax = is_compiling and code == sqlite3.SQLITE_ERROR and not _NOT_THERE.match(words)
     return DatabaseFailed(
-        Code.DB_SYNTAX if is_syntax else Code.DB_ERROR, f"The database says: {told}."
+        Code.DB_SYNTAX if is_syntax else Code.DB_ERROR, f"The database says: {shown}."
     )

@@ -38,9 +38,9 @@ def bound_functions(connection: sqlite3.Connection, aside: sqlite3.Connection) -
         ("format", -1): partial(formatted, aside),
         ("instr", 2): instr,
         ("replace", 3): replace,
-        ("trim", 2): trim,
-        ("ltrim", 2): ltrim,
-        ("rtrim", 2): rtrim,
+        ("trim", 2): partial(stripped, str.strip),
+        ("ltrim", 2): partial(stripped, str.lstrip),
+        ("rtrim", 2): partial(stripped, str.rstrip),
     }
     for (name, arguments), function in functions.items():
         connection.create_function(name, arguments, function, deterministic=True)
@@ -102,22 +102,8 @@ def replace(where: Value, what: Value, by: Value) -> Value:
     return text.replace(old, new)
 
 
-def trim(where: Value, what: Value) -> Value:
-    """`where` without characters of `what` at both ends."""
-    return _stripped(where, what, str.strip)
-
-
-def ltrim(where: Value, what: Value) -> Value:
-    """`where` without characters of `what` at its beginning."""
-    return _stripped(where, what, str.lstrip)
-
-
-def rtrim(where: Value, what: Value) -> Value:
-    """`where` without characters of `what` at its end."""
-    return _stripped(where, what, str.rstrip)
-
-
-def _stripped(where: Value, what: Value, strip: Callable[[str, str], str]) -> Value:
+def stripped(strip: Callable[[str, str], str], where: Value, what: Value) -> Value:
+    """`where` without characters of `what` at the ends that `strip` looks at."""
     if where is None or what is None:
         return None
     characters = as_text(what).partition("\0")[0]  # SQLite takes them up to there

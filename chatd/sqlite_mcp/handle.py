@@ -87,7 +87,7 @@ def open_handle(place: DatabaseFile, will_write: bool) -> Handle:
 
 
 def _bound(connection: Handle, will_write: bool) -> None:
-    connection.text_factory = _text
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # else U+FFFD
     for limit, value in _LIMITS.items():
         connection.setlimit(limit, value)
     connection.aside.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)
@@ -121,8 +121,3 @@ def bytes_beside(path: Path) -> int:
 def forbid_writes(connection: sqlite3.Connection) -> None:
     """No statement on the connection writes from now on, temporary tables included."""
     connection.execute("PRAGMA query_only = ON")
-
-
-def _text(raw: bytes) -> str:
-    """A text of the database; what in it is not UTF-8 shows as U+FFFD."""
-    return raw.decode("utf-8", "replace")

@@ -19,13 +19,14 @@ then.
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from enum import Enum, auto
 
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
-from chatd.sqlite_mcp.statement import read_only, rejected, shown
+from chatd.answers.sql.scopes import fold
+from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.wire.codes import Code
 
 MAIN = "main"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
@@ -64,12 +65,6 @@ _WRITES = _ROW_CHANGES | {
     sqlite3.SQLITE_ALTER_TABLE,
     sqlite3.SQLITE_REINDEX,
 }
-_LETTERS = {ord("A") + step: ord("a") + step for step in range(26)}
-
-
-def fold(name: str) -> str:
-    """A name as SQLite compares it: the case of ASCII letters alone does not matter."""
-    return name.translate(_LETTERS)
 
 
 @attrs.frozen
@@ -106,48 +101,14 @@ class TableScope:
         return suffix in _SHADOWS and self.known.get(owner) == "virtual"
 
 
-class Denied(Enum):
-    """Why an action was denied."""
-
-    WRITE = auto()
-    FUNCTION = auto()
-    TABLE = auto()
-    KEPT = auto()
-    LENGTH = auto()
-    OTHER = auto()
-
-
-@attrs.frozen
-class Denial:
-    """The first action of a statement that was denied; `name` of what it was about."""
-
-    reason: Denied
-    name: str = ""
-
-    def as_failure(self) -> DatabaseFailed:
-        """The refusal of the statement."""
-        match self.reason:
-            case Denied.WRITE:
-                return read_only()
-            case Denied.FUNCTION:
-                return rejected(f"The function {shown(self.name)} may not be used here.")
-            case Denied.TABLE:
-                return rejected(
-                    f"The table {shown(self.name)} is outside of what this question may touch."
-                )
-            case Denied.KEPT:
-                return rejected(
-                    f"The table {shown(self.name)} may not be written by its name; SQLite, or the "
-                    "table that it belongs to, keeps it."
-                )
-            case Denied.LENGTH:
-                return rejected(f"The statement calls more than {CALLS_MAX} functions.")
-            case Denied.OTHER:
-                return rejected()
+def outside(table: str) -> DatabaseFailed:
+    """The refusal of a table that the call may not touch."""
+    return rejected(f"The table {shown(table)} is outside of what this question may touch.")
 
 
 class Authorizer:
-    """What SQLite asks while it compiles a statement, once; it remembers what it denied first.
+    """What SQLite asks while it compiles a statement, once; `denial` is the refusal of the first
+    action that it denied.
 
     `leading_word` is the first word of the statement, in capitals. `typing_view` is the one
     temporary view that may be made, to learn the types of columns; None allows none. `is_running`:
@@ -169,7 +130,7 @@ class Authorizer:
         self._is_running = is_running
         self._created: set[str] = set()
         self._calls = 0
-        self.denial: Denial | None = None
+        self.denial: DatabaseFailed | None = None
 
     def __call__(
         self,
@@ -185,7 +146,9 @@ class Authorizer:
         self.denial = self.denial or denial
         return sqlite3.SQLITE_DENY
 
-    def _judge(self, action: int, first: str, second: str, schema: str | None) -> Denial | None:
+    def _judge(
+        self, action: int, first: str, second: str, schema: str | None
+    ) -> DatabaseFailed | None:
         if action in _FREE:
             return None
         if action == sqlite3.SQLITE_READ:
@@ -200,29 +163,29 @@ class Authorizer:
             if not self._may_write:
                 # Of the list of tables: a virtual table that is not for statements is set up.
                 is_setting_up = fold(first) in _SCHEMA_TABLES
-                return Denial(Denied.OTHER if is_setting_up else Denied.WRITE)
+                return rejected() if is_setting_up else DatabaseFailed(Code.DB_READ_ONLY)
             return self._judge_write(action, first, second, schema)
-        return Denial(Denied.OTHER)
+        return rejected()
 
-    def _judge_read(self, table: str, column: str, schema: str | None) -> Denial | None:
+    def _judge_read(self, table: str, column: str, schema: str | None) -> DatabaseFailed | None:
         if table in _TEMPORARY_SCHEMA:
             allowed = self._may_write or self._typing_view is not None
-            return None if allowed else Denial(Denied.OTHER)
+            return None if allowed else rejected()
         if schema not in (MAIN, None):
-            return Denial(Denied.OTHER)
+            return rejected()
         if table in _SCHEMA_TABLES:
             return self._judge_schema_read(column)
         if table in ROW_SOURCES:
             return None
         if table in self._scope.known or table in self._created:
-            return None if self._scope.holds(table) else Denial(Denied.TABLE, table)
+            return None if self._scope.holds(table) else outside(table)
         # Of a row source without a column that is used, SQLite tells the name in the statement.
         # A name that no table has is that of a common table expression.
         if not column and not table.startswith("sqlite_"):
             return None
-        return Denial(Denied.TABLE, table)
+        return outside(table)
 
-    def _judge_schema_read(self, column: str) -> Denial | None:
+    def _judge_schema_read(self, column: str) -> DatabaseFailed | None:
         """The list of tables tells of those outside of a narrowing too."""
         if self._scope.narrowing is None:
             return None
@@ -232,38 +195,38 @@ class Authorizer:
             or (self._leading_word == "CREATE" and column == "ROWID")
         ):
             return None
-        return Denial(Denied.TABLE, "sqlite_schema")
+        return outside("sqlite_schema")
 
-    def _judge_function(self, name: str) -> Denial | None:
+    def _judge_function(self, name: str) -> DatabaseFailed | None:
         self._calls += 1
         if self._calls > CALLS_MAX:
-            return Denial(Denied.LENGTH)
+            return rejected(f"The statement calls more than {CALLS_MAX} functions.")
         if name in FUNCTIONS or (self._may_write and name in _FUNCTIONS_OF_ALTER):
             return None
-        return Denial(Denied.FUNCTION, name)
+        return rejected(f"The function {shown(name)} may not be used here.")
 
-    def _judge_pragma(self, name: str, argument: str) -> Denial | None:
+    def _judge_pragma(self, name: str, argument: str) -> DatabaseFailed | None:
         if name == _DATA_VERSION and not argument:
             return None
         if name not in _PRAGMAS_OF_TABLES:
-            return Denial(Denied.OTHER)
+            return rejected()
         if argument == self._typing_view:
             return None
         table = fold(argument)
         if table not in self._scope.known or not self._scope.holds(table):
-            return Denial(Denied.TABLE, argument)
+            return outside(argument)
         return None
 
-    def _judge_typing(self, action: int, first: str) -> Denial | None:
+    def _judge_typing(self, action: int, first: str) -> DatabaseFailed | None:
         if action == sqlite3.SQLITE_CREATE_TEMP_VIEW and first == self._typing_view:
             return None
         if action in _ROW_CHANGES and fold(first) in _TEMPORARY_SCHEMA:
             return None
-        return Denial(Denied.OTHER)
+        return rejected()
 
     def _judge_write(
         self, action: int, first: str, second: str, schema: str | None
-    ) -> Denial | None:
+    ) -> DatabaseFailed | None:
         if action == sqlite3.SQLITE_REINDEX:
             return None  # of an index that is being made: no statement may begin with REINDEX
         if action == sqlite3.SQLITE_ALTER_TABLE:  # the one that names the schema first
@@ -277,11 +240,14 @@ class Authorizer:
         if action in _ROW_CHANGES and table in _SCHEMA_TABLES | _TEMPORARY_SCHEMA:
             return None
         if schema != MAIN:
-            return Denial(Denied.OTHER)
+            return rejected()
         if not self._scope.holds(table):
-            return Denial(Denied.TABLE, table)
+            return outside(table)
         if self._is_kept(table):
-            return Denial(Denied.KEPT, table)
+            return rejected(
+                f"The table {shown(table)} may not be written by its name; SQLite, or the table "
+                "that it belongs to, keeps it."
+            )
         if action == sqlite3.SQLITE_CREATE_TABLE:
             self._created.add(table)
         return None

@@ -8,7 +8,7 @@ when all went well and it was no more than it may be, and leaves no trace otherw
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import attrs
 import orjson
@@ -23,6 +23,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
+from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column, Row, cell
 from chatd.sqlite_mcp.catalog import (
     DESCRIPTION_COLUMNS,
@@ -40,7 +41,7 @@ from chatd.sqlite_mcp.handle import (
     open_handle,
 )
 from chatd.sqlite_mcp.interrupt import Interrupt
-from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope, fold
+from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope
 from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
 
@@ -63,6 +64,10 @@ class Outcome:
     row_count: int
     is_truncated: bool
     rows_written: int | None = None
+
+
+Work: TypeAlias = Callable[[sqlite3.Connection, Catalog, str], Outcome]
+"""Answers on a connection, about a statement or the name of a table."""
 
 
 def answer(
@@ -91,33 +96,35 @@ class _Call:
     _most_beside: int | None = None  # bytes beside the file; None where nothing is written
 
     def answer(self, request: Request) -> Outcome:
-        may_write = self._place.is_writable and not self._terms.read_only
+        work: Work
+        subject, will_write = "", False
         match request:
-            case RunStatement(sql):
-                kind = kind_of(sql, may_write)
+            case RunStatement(subject):
+                kind = kind_of(subject, self._may_write)
                 # WITH may write too; nothing else that reads does.
-                if may_write and (kind is StatementKind.WRITING or first_word(sql) == "WITH"):
-                    return self._guarded(True, lambda connection: self._write(connection, sql))
-                return self._guarded(False, lambda connection: self._read(connection, sql))
-            case ExplainStatement(sql):
-                if (
-                    kind_of(sql, may_write) is StatementKind.EXPLAINING
-                    or first_word(sql) == "PRAGMA"
-                ):
+                is_change = kind is StatementKind.WRITING or first_word(subject) == "WITH"
+                will_write = self._may_write and is_change
+                work = self._write if will_write else self._read
+            case ExplainStatement(subject):
+                kind = kind_of(subject, self._may_write)
+                if kind is StatementKind.EXPLAINING or first_word(subject) == "PRAGMA":
                     raise rejected("Only a statement that reads or writes rows has a plan.")
-                return self._guarded(
-                    False, lambda connection: self._explain(connection, sql, may_write)
-                )
+                work = self._explain
             case ListTables():
-                return self._guarded(False, self._list)
-            case DescribeTable(table):
-                return self._guarded(False, lambda connection: self._describe(connection, table))
-            case SampleTable(table):
-                return self._guarded(False, lambda connection: self._sample(connection, table))
+                work = self._list
+            case DescribeTable(subject):
+                work = self._describe
+            case SampleTable(subject):
+                work = self._sample
             case _:
                 assert_never(request)
+        return self._guarded(will_write, work, subject)
 
-    def _guarded(self, will_write: bool, work: Callable[[sqlite3.Connection], Outcome]) -> Outcome:
+    @property
+    def _may_write(self) -> bool:
+        return self._place.is_writable and not self._terms.read_only
+
+    def _guarded(self, will_write: bool, work: Work, subject: str) -> Outcome:
         """`work` in one transaction of a connection of its own, its errors told as failures."""
         self._interrupt.check()
         try:
@@ -127,14 +134,18 @@ class _Call:
         try:
             with self._interrupt.reaching(connection):
                 connection.set_progress_handler(self._tick, TICK_OPERATIONS)
-                self._begin(connection, will_write)
-                return work(connection)
+                if will_write:
+                    self._patiently(connection, "BEGIN IMMEDIATE")
+                else:
+                    connection.execute("BEGIN")
+                    self._patiently(connection, "SELECT 1 FROM sqlite_schema")  # takes the lock
+                return work(connection, Catalog.read(connection, self._terms.tables), subject)
         except _ERRORS as error:
             if self._fault is not None:
                 raise self._fault from None
             self._interrupt.check()
             if self._authorizer is not None and self._authorizer.denial is not None:
-                raise self._authorizer.denial.as_failure() from None
+                raise self._authorizer.denial from None
             if will_write and primary_code(error) == sqlite3.SQLITE_FULL:
                 raise self._too_large() from None
             raise as_failure(error, self._is_compiling) from None
@@ -155,13 +166,6 @@ class _Call:
             return 1
         return 0
 
-    def _begin(self, connection: sqlite3.Connection, will_write: bool) -> None:
-        if will_write:
-            self._patiently(connection, "BEGIN IMMEDIATE")
-        else:
-            connection.execute("BEGIN")
-            self._patiently(connection, "SELECT 1 FROM sqlite_schema")  # takes the lock
-
     def _patiently(self, connection: sqlite3.Connection, sql: str) -> None:
         """Execute a statement that needs a lock, as soon as others have given it up."""
         while True:
@@ -176,18 +180,14 @@ class _Call:
 
     # What may be asked
 
-    def _read(self, connection: sqlite3.Connection, sql: str) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
-        return self._run_reading(connection, catalog.scope, sql)
-
-    def _sample(self, connection: sqlite3.Connection, name: str) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
+    def _sample(self, connection: sqlite3.Connection, catalog: Catalog, name: str) -> Outcome:
         table = catalog.find(name)
         most = min(self._terms.max_rows, SAMPLE_ROWS)
         sql = f"SELECT * FROM {MAIN}.{quoted(table.name)} LIMIT {most}"
-        return self._run_reading(connection, catalog.scope, sql)
+        return self._read(connection, catalog, sql)
 
-    def _run_reading(self, connection: sqlite3.Connection, scope: TableScope, sql: str) -> Outcome:
+    def _read(self, connection: sqlite3.Connection, catalog: Catalog, sql: str) -> Outcome:
+        scope = catalog.scope
         self._check(connection, sql, Authorizer(scope, may_write=False))
         connection.set_authorizer(None)
         types = self._types(connection, sql, scope)
@@ -195,8 +195,7 @@ class _Call:
         self._authorize(connection, Authorizer(scope, may_write=False))
         return self._run(connection, sql, types)
 
-    def _write(self, connection: sqlite3.Connection, sql: str) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
+    def _write(self, connection: sqlite3.Connection, catalog: Catalog, sql: str) -> Outcome:
         word = first_word(sql)
         bound_growth(connection, self._place)
         self._most_beside = bytes_beside(self._place.path) + self._place.max_growth_bytes
@@ -220,23 +219,20 @@ class _Call:
             "database is full; write less at once."
         )
 
-    def _explain(self, connection: sqlite3.Connection, sql: str, may_write: bool) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
+    def _explain(self, connection: sqlite3.Connection, catalog: Catalog, sql: str) -> Outcome:
         forbid_writes(connection)
         word = first_word(sql)
-        self._check(connection, sql, Authorizer(catalog.scope, may_write, word))
-        self._authorize(connection, Authorizer(catalog.scope, may_write, word))
+        self._check(connection, sql, Authorizer(catalog.scope, self._may_write, word))
+        self._authorize(connection, Authorizer(catalog.scope, self._may_write, word))
         with closing(connection.execute(f"EXPLAIN QUERY PLAN {sql}")) as plan:
             self._rows.columns(PLAN_COLUMNS)
             return self._feed((step, parent, detail) for step, parent, _, detail in plan)
 
-    def _list(self, connection: sqlite3.Connection) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
+    def _list(self, connection: sqlite3.Connection, catalog: Catalog, _: str) -> Outcome:
         self._rows.columns(TABLES_COLUMNS)
         return self._feed(catalog.tables())
 
-    def _describe(self, connection: sqlite3.Connection, table: str) -> Outcome:
-        catalog = Catalog.read(connection, self._terms.tables)
+    def _describe(self, connection: sqlite3.Connection, catalog: Catalog, table: str) -> Outcome:
         described = catalog.describe(connection, table)
         self._rows.columns(DESCRIPTION_COLUMNS)
         return self._feed(described)
@@ -283,8 +279,8 @@ class _Call:
     ) -> Outcome:
         with closing(connection.execute(sql)) as cursor:
             names = [name for name, *_ in cursor.description or ()]
-            told = types if len(types) == len(names) else [None] * len(names)
-            self._rows.columns([Column(*pair) for pair in zip(names, told, strict=True)])
+            declared = types if len(types) == len(names) else [None] * len(names)
+            self._rows.columns([Column(*pair) for pair in zip(names, declared, strict=True)])
             return self._feed(cursor)
 
     def _feed(self, source: Iterable[Sequence[object]]) -> Outcome:

@@ -8,17 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import attrs
 import mcp_types
 import orjson
 import trio
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
-from mcp.server.session import ServerSession
 
 from chatd import __version__
 from chatd.answers.mcp.contract import Field, Tool
@@ -81,24 +78,9 @@ async def _end_in_time(is_ending: trio.Event) -> None:
 
 def build_server(calls: Calls, log: StreamLog) -> Server[Any]:
     """The MCP server with the five tools."""
-    tools = _Tools(calls, log)
-    return Server(
-        "chatd db-mcp",
-        version=__version__,
-        on_list_tools=tools.list,
-        on_call_tool=tools.call,
-    )
 
-
-@attrs.frozen
-class _Tools:
-    _calls: Calls
-    _log: StreamLog
-
-    async def list(
-        self,
-        context: ServerRequestContext[Any, Any],
-        params: mcp_types.PaginatedRequestParams | None,
+    async def list_tools(
+        context: ServerRequestContext[Any, Any], params: mcp_types.PaginatedRequestParams | None
     ) -> mcp_types.ListToolsResult:
         return mcp_types.ListToolsResult(
             tools=[
@@ -109,8 +91,8 @@ class _Tools:
             ]
         )
 
-    async def call(
-        self, context: ServerRequestContext[Any, Any], params: mcp_types.CallToolRequestParams
+    async def call_tool(
+        context: ServerRequestContext[Any, Any], params: mcp_types.CallToolRequestParams
     ) -> mcp_types.CallToolResult:
         send = _sender(context)
         try:
@@ -122,26 +104,30 @@ class _Tools:
             sentence = "There is no tool of that name."
             raise MCPError(code=mcp_types.INVALID_PARAMS, message=sentence) from None
         try:
-            result = await self._calls.call(request, terms, send)
+            result = await calls.call(request, terms, send)
         except DatabaseFailed as failure:
             return _error(failure.code, failure.sentence)
         except Exception as error:
-            self._log.record(InternalError.of(f"db-mcp: {tool}", error))
+            log.record(InternalError.of(f"db-mcp: {tool}", error))
             return _error(Code.DB_ERROR, EXPLANATIONS[Code.DB_ERROR].sentence)
         return mcp_types.CallToolResult(
             content=[mcp_types.TextContent(type="text", text=_as_text(result))],
             structured_content=result,
         )
 
+    return Server(
+        "chatd db-mcp", version=__version__, on_list_tools=list_tools, on_call_tool=call_tool
+    )
+
 
 def _sender(context: ServerRequestContext[Any, Any]) -> Send | None:
     if context.meta is None or context.meta.get("progress_token") is None:
         return None
-    return partial(_report, context.session)
 
+    async def send(progress: int, message: str) -> None:
+        await context.session.report_progress(progress, message=message)
 
-async def _report(session: ServerSession, progress: int, message: str) -> None:
-    await session.report_progress(progress, message=message)
+    return send
 
 
 def _as_text(result: Mapping[str, Any]) -> str:

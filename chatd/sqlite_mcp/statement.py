@@ -51,11 +51,6 @@ def rejected(sentence: str | None = None) -> DatabaseFailed:
     return DatabaseFailed(Code.DB_STATEMENT_REJECTED, sentence)
 
 
-def read_only() -> DatabaseFailed:
-    """A statement that writes, where only reading is allowed."""
-    return DatabaseFailed(Code.DB_READ_ONLY)
-
-
 def first_word(sql: str) -> str:
     """The first word of a statement in capitals, "" where it begins with anything else."""
     blank = _BLANK.match(sql)
@@ -82,5 +77,5 @@ def kind_of(sql: str, may_write: bool) -> StatementKind:
     if kind is None:
         raise DatabaseFailed(Code.DB_SYNTAX, f"No statement begins with {shown(word)}.")
     if kind is StatementKind.WRITING and not may_write:
-        raise read_only()
+        raise DatabaseFailed(Code.DB_READ_ONLY)
     return kind

@@ -7,66 +7,33 @@ files and their form. Not known here: what decides records, what becomes visible
 """
 
 from chatd.chat.commits import (
-    CommitFailed,
-    CommitOutcome,
-    Committed,
-    FailureCode,
-    RecordRefused,
-    StoreClosed,
-    StoreReadFailed,
+    CommitFailed as CommitFailed,
+    CommitOutcome as CommitOutcome,
+    Committed as Committed,
+    RecordRefused as RecordRefused,
+    StoreClosed as StoreClosed,
+    StoreReadFailed as StoreReadFailed,
 )
-from chatd.store.backup import back_up_store
-from chatd.store.damage import Damaged
+from chatd.store.backup import back_up_store as back_up_store
+from chatd.store.damage import Damaged as Damaged
 from chatd.store.errors import (
-    StoreDisplaced,
-    StoreError,
-    StoreLocked,
+    StoreDisplaced as StoreDisplaced,
+    StoreError as StoreError,
+    StoreLocked as StoreLocked,
 )
 from chatd.store.message_reader import (
-    MessageReader,
-    Page,
-    SearchCursor,
-    SearchHit,
-    SearchPage,
-    SearchRequest,
-    SearchTooBroad,
-    StoredAnswer,
+    MessageReader as MessageReader,
+    Page as Page,
+    SearchCursor as SearchCursor,
+    SearchHit as SearchHit,
+    SearchPage as SearchPage,
+    SearchRequest as SearchRequest,
+    SearchTooBroad as SearchTooBroad,
+    StoredAnswer as StoredAnswer,
 )
-from chatd.store.opening import Store, open_store
-from chatd.store.readers import LogReaders
-from chatd.store.restore import restore_store
-from chatd.store.snapshots import PassedOverFor, Snapshot
-from chatd.store.verify import Verified, verify_store
-from chatd.store.writer import LogWriter
-
-__all__ = [
-    "CommitFailed",
-    "CommitOutcome",
-    "Committed",
-    "Damaged",
-    "FailureCode",
-    "LogReaders",
-    "LogWriter",
-    "MessageReader",
-    "Page",
-    "PassedOverFor",
-    "RecordRefused",
-    "SearchCursor",
-    "SearchHit",
-    "SearchPage",
-    "SearchRequest",
-    "SearchTooBroad",
-    "Snapshot",
-    "Store",
-    "StoreClosed",
-    "StoreDisplaced",
-    "StoreError",
-    "StoreLocked",
-    "StoreReadFailed",
-    "StoredAnswer",
-    "Verified",
-    "back_up_store",
-    "open_store",
-    "restore_store",
-    "verify_store",
-]
+from chatd.store.opening import Store as Store, open_store as open_store
+from chatd.store.readers import LogReaders as LogReaders
+from chatd.store.restore import restore_store as restore_store
+from chatd.store.snapshots import PassedOverFor as PassedOverFor, Snapshot as Snapshot
+from chatd.store.verify import Verified as Verified, verify_store as verify_store
+from chatd.store.writer import LogWriter as LogWriter

@@ -17,12 +17,12 @@ import attrs
 
 from chatd.files import sync_directory
 from chatd.store.connections import connect_to_create
-from chatd.store.damage import words_of
+from chatd.store.damage import is_unavailable, words_of
 from chatd.store.errors import BackupFailed, StoreDamaged, StoreUnavailable
 from chatd.store.log_file import (
     LOG_NAME,
     explained,
-    is_unavailable,
+    files_of,
     look,
     require_known_form,
     require_whole_or_absent,
@@ -31,7 +31,6 @@ from chatd.store.replacement import require_in_place
 
 PAGES_PER_STEP = 1_000  # 4 MB; between two steps a signal is heard
 _UNFINISHED_SUFFIX = ".unfinished"
-_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite may leave beside a file, by suffix
 
 
 @attrs.frozen
@@ -78,12 +77,10 @@ def copy_log(source: Path, target: Path) -> int:
     """
     try:
         message_count = look(source, lambda connection: _copy(connection, source, target))
-    except sqlite3.Error as error:
-        if is_unavailable(error):
+    except (sqlite3.Error, ValueError) as error:
+        if isinstance(error, sqlite3.Error) and is_unavailable(error):
             words = words_of(error)
             raise BackupFailed(f"The log {source} was not copied to {target}: {words}.") from error
-        raise StoreDamaged(source, words_of(error)) from error
-    except ValueError as error:
         raise StoreDamaged(source, words_of(error)) from error
     sync_file(target)
     return message_count
@@ -96,9 +93,9 @@ def _copy(log: sqlite3.Connection, source: Path, target: Path) -> int:
         log.backup(copy, pages=PAGES_PER_STEP)
         # The copy has the mode of the log, and would need a WAL to be read: one file is wanted.
         copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        for (told,) in copy.execute("PRAGMA quick_check(1)"):
-            if told != "ok":
-                raise StoreDamaged(source, " ".join(str(told).split()))
+        for (line,) in copy.execute("PRAGMA quick_check(1)"):
+            if line != "ok":
+                raise StoreDamaged(source, " ".join(str(line).split()))
         [(message_count,)] = copy.execute("SELECT count(*) FROM messages")
         return int(message_count)
 
@@ -114,8 +111,8 @@ def sync_file(path: Path) -> None:
 
 def remove_log(path: Path) -> None:
     """Remove an unfinished log, with what SQLite may have left beside it. Raises `OSError`."""
-    for suffix in ("", *_BESIDE):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for one in files_of(path):
+        one.unlink(missing_ok=True)
 
 
 def _require_free(target: Path) -> None:

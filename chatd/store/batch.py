@@ -107,21 +107,17 @@ class Heads:
         self.has_scoped = self.has_scoped or batch.has_scoped
 
 
+@attrs.define
 class _MemberRow:
-    """What becomes of a member in one batch. Slots: one for each member in it.
+    """What becomes of a member in one batch.
 
     `queue` is None where it is removed; `joined_anew` where it was removed before it came again.
     """
 
-    __slots__ = ("joined_anew", "joined_ms", "position", "queue")
-
-    def __init__(
-        self, position: int, queue: Queue | None, joined_ms: int, joined_anew: bool
-    ) -> None:
-        self.position = position
-        self.queue = queue
-        self.joined_ms = joined_ms
-        self.joined_anew = joined_anew
+    position: int
+    queue: Queue | None
+    joined_ms: int
+    joined_anew: bool
 
     def parameters(self, room_id: int, user_id: str) -> tuple[object, ...]:
         queue = PRESENT if self.queue is None else self.queue
@@ -141,21 +137,8 @@ class _MemberRow:
 
 
 class Batch:
-    """Rows by statement, with positions and room numbers that continue `heads` without changing it.
-
-    Written by hand with slots: one is made for each transaction.
-    """
-
-    __slots__ = (
-        "_heads",
-        "_members",
-        "_rows",
-        "_twins",
-        "has_scoped",
-        "last_seqs",
-        "new_rooms",
-        "position",
-    )
+    """Rows by statement, with positions and room numbers that continue `heads` without changing
+    it."""
 
     def __init__(self, heads: Heads) -> None:
         self._heads = heads

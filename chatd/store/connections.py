@@ -37,13 +37,19 @@ class Durability(enum.StrEnum):
 _SYNCHRONOUS = {Durability.FSYNC: "FULL", Durability.WRITE: "NORMAL"}
 
 
-def connect_to_write(path: Path, durability: Durability) -> sqlite3.Connection:
+def connect_to_write(
+    path: Path,
+    durability: Durability,
+    *,
+    cache_kib: int = WRITER_CACHE_KIB,
+    checkpoint_pages: int = WAL_AUTOCHECKPOINT_PAGES,
+) -> sqlite3.Connection:
     """A connection that commits to the existing file `path`. Raises `sqlite3.Error`."""
-    connection = _connect(path, "rw", WRITER_CACHE_KIB)
+    connection = _connect(path, "rw", cache_kib)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
     except BaseException:
         connection.close()

@@ -16,8 +16,6 @@ import attrs
 # What a value of a wrong type or form raises, wherever it is met first.
 WRONG_VALUE: Final = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
-PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code of SQLite
-
 
 class BrokenText:
     """A text that is no UTF-8; there is one, `BROKEN`, whatever the bytes were."""
@@ -49,23 +47,24 @@ class Damaged:
     seq: int | None = None
 
 
-# What SQLite says of these is a fixed sentence. With others it quotes the statement, or a value.
-_FIXED_WORDS: Final = frozenset(
+_UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_PERM,
         sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
         sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
         sqlite3.SQLITE_AUTH,
     }
+)
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# What SQLite says of these is a fixed sentence. With others it quotes the statement, or a value.
+_FIXED_WORDS: Final = (
+    _UNAVAILABLE
+    | _CORRUPT
+    | {sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL}
 )
 
 
@@ -74,8 +73,7 @@ def words_of(error: BaseException) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", 0)
-        if code & PRIMARY_CODE in _FIXED_WORDS:
+        if primary_code(error) in _FIXED_WORDS:
             return str(error)
         return f"SQLite says {getattr(error, 'sqlite_errorname', type(error).__name__)}"
     return f"a value in it has a wrong form ({type(error).__name__})"
@@ -83,5 +81,15 @@ def words_of(error: BaseException) -> str:
 
 def is_corrupt(error: BaseException) -> bool:
     """Whether the pages of the file are at fault: trying again reads the same."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return code & PRIMARY_CODE in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return primary_code(error) in _CORRUPT
+
+
+def is_unavailable(error: sqlite3.Error) -> bool:
+    """Whether the surroundings of the file are at fault, not its bytes."""
+    return primary_code(error) in _UNAVAILABLE
+
+
+def primary_code(error: BaseException) -> int:
+    """The code of an error of SQLite, without what extends it; 0 where there is none."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

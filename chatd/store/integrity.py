@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 
 from chatd.chat.queue import GAPS_MAX, Queue
-from chatd.store.damage import words_of
-from chatd.store.log_file import is_unavailable
+from chatd.store.damage import BROKEN, is_unavailable, words_of
 from chatd.store.rows import (
     ID_LENGTHS,
     QUEUE_COLUMNS,
@@ -97,9 +96,9 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _pages(connection: sqlite3.Connection) -> Iterator[str]:
     """SQLite's own: pages, rows and indexes agree; every message is in each of its indexes."""
-    for (told,) in connection.execute(f"PRAGMA integrity_check({FAULTS_MAX})"):
-        if told != "ok":
-            yield f"SQLite finds: {' '.join(str(told).split())}."
+    for (line,) in connection.execute(f"PRAGMA integrity_check({FAULTS_MAX})"):
+        if line != "ok":
+            yield f"SQLite finds: {' '.join(str(line).split())}."
 
 
 def _head(connection: sqlite3.Connection) -> Iterator[str]:
@@ -143,33 +142,16 @@ def _seqs(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _messages(connection: sqlite3.Connection) -> Iterator[str]:
     """Each message can be read: ids of their length, text in UTF-8, context and answer in JSON."""
-    kept, connection.text_factory = connection.text_factory, _lenient
-    try:
-        for position, *columns in connection.execute(_MESSAGES):
-            ids, documents, texts = columns[:3], columns[3:5], columns[5:]
-            if any(one is not None and len(one) not in ID_LENGTHS for one in ids):
-                yield f"The message at position {position} has an id that is no UUID."
-            if not all(map(_is_text, texts)):
-                yield f"The message at position {position} has text that is not UTF-8."
-            context, answer = documents
-            if context is not None and not is_document(context):
-                yield f"The message at position {position} has a context that is no JSON object."
-            if answer is not None and not is_answer(answer):
-                yield f"The message at position {position} has an answer that is no JSON of one."
-    finally:
-        connection.text_factory = kept
-
-
-def _lenient(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _is_text(value: str | None) -> bool:
-    try:
-        (value or "").encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    for position, *columns in connection.execute(_MESSAGES):
+        ids, (context, answer), texts = columns[:3], columns[3:5], columns[5:]
+        if any(one is not None and len(one) not in ID_LENGTHS for one in ids):
+            yield f"The message at position {position} has an id that is no UUID."
+        if BROKEN in texts:
+            yield f"The message at position {position} has text that is not UTF-8."
+        if context is not None and not is_document(context):
+            yield f"The message at position {position} has a context that is no JSON object."
+        if answer is not None and not is_answer(answer):
+            yield f"The message at position {position} has an answer that is no JSON of one."
 
 
 def _answers(connection: sqlite3.Connection) -> Iterator[str]:

@@ -28,7 +28,7 @@ from typing import Final
 
 import attrs
 
-from chatd.files import open_file
+from chatd.files import leads_to, open_file
 from chatd.store.errors import StoreLocked
 
 LOCK_NAME: Final = "lock"
@@ -72,7 +72,7 @@ class DirectoryLock:
         Nothing is made where another directory is at the path now. Raises `StoreLocked` where
         another process holds the new file, `OSError` where there can be none.
         """
-        if self._file is None or self._is_file_at(self._file):
+        if self._file is None or leads_to(self._directory / LOCK_NAME, self._file):
             return False
         if not self.is_directory_at():
             return False
@@ -125,18 +125,9 @@ class DirectoryLock:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
-    def _is_file_at(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self._directory / LOCK_NAME))
-        except OSError:
-            return False
-
     def is_directory_at(self) -> bool:
         """Whether the path still leads to the directory that was locked."""
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self._directory))
-        except OSError:
-            return False
+        return leads_to(self._directory, self._descriptor)
 
     def _noted_holder(self) -> str:
         try:

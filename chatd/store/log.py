@@ -21,17 +21,17 @@ from chatd.chat.commits import (
     CommitOutcome,
     Committed,
     Conflict,
-    FailureCode,
     RecordRefused,
 )
 from chatd.chat.ids import scoped_id
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.store.batch import Batch, Heads
-from chatd.store.damage import PRIMARY_CODE, words_of
+from chatd.store.damage import primary_code, words_of
 from chatd.store.errors import FailedCommitFound, StoreDisplaced
 from chatd.store.mark import Mark
 from chatd.store.open_files import OpenFiles
 from chatd.store.rows import SELECT_MESSAGES, ids_from, message_from_row, uuid_bytes
+from chatd.wire.codes import Code
 
 Request: TypeAlias = Sequence[Record]
 
@@ -194,13 +194,11 @@ class Log:
                 self._has_doubtful = False
         except sqlite3.Error as error:
             code = failure_code(error)
-            self._take_back(trusted=code is FailureCode.STORAGE_FULL)
+            self._take_back(trusted=code is Code.STORAGE_FULL)
             raise CommitFailed(code, words_of(error)) from error
         except StoreDisplaced as displaced:
             self._heads_stale = True
-            raise CommitFailed(
-                FailureCode.STORAGE_ERROR, str(displaced), is_displaced=True
-            ) from displaced
+            raise CommitFailed(Code.STORAGE_ERROR, str(displaced), is_displaced=True) from displaced
         except BaseException:
             # A fault of ours, or of a job: the disk is none the worse for it, the heads may be.
             self._heads_stale = True
@@ -243,9 +241,7 @@ class Log:
             self._connection_suspect = True
 
 
-def failure_code(error: sqlite3.Error) -> FailureCode:
+def failure_code(error: sqlite3.Error) -> Code:
     """The code that a sender gets for an error of the database."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & PRIMARY_CODE == sqlite3.SQLITE_FULL:
-        return FailureCode.STORAGE_FULL
-    return FailureCode.STORAGE_ERROR
+    is_full = primary_code(error) == sqlite3.SQLITE_FULL
+    return Code.STORAGE_FULL if is_full else Code.STORAGE_ERROR

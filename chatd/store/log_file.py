@@ -13,25 +13,18 @@ from typing import TypeVar
 from chatd.files import open_file, require_file
 from chatd.store import schema
 from chatd.store.connections import connect_to_read, connect_to_unused
-from chatd.store.damage import PRIMARY_CODE, WRONG_VALUE, words_of
+from chatd.store.damage import WRONG_VALUE, is_unavailable, words_of
 from chatd.store.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 
 LOG_NAME = "log.sqlite3"
 _T = TypeVar("_T")
-_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a log, by suffix
+_SUFFIXES = ("", "-wal", "-shm", "-journal")  # of a log, and of what SQLite keeps beside it
 _HEADER_BYTES = 100
-_UNAVAILABLE = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_AUTH,
-    }
-)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """A log, and what SQLite may keep beside it."""
+    return tuple(path.with_name(path.name + suffix) for suffix in _SUFFIXES)
 
 
 def wal_of(path: Path) -> Path:
@@ -94,7 +87,7 @@ def require_known_form(connection: sqlite3.Connection, path: Path) -> int:
 def require_whole_or_absent(path: Path) -> None:
     """Look at the files before SQLite does, which would empty a WAL that it finds no log for, and
     may wait for ever for what is no file. Raises `StoreDamaged`, and `OSError`."""
-    for one in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+    for one in files_of(path):
         if os.path.lexists(one):
             require_file(one)
     wal = wal_of(path)
@@ -136,17 +129,10 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unavailable(path, error) from error
-    except sqlite3.Error as error:
-        if is_unavailable(error):
+    except (sqlite3.Error, *WRONG_VALUE) as error:
+        if isinstance(error, sqlite3.Error) and is_unavailable(error):
             raise unavailable(path, error) from error
         raise StoreDamaged(path, words_of(error)) from error
-    except WRONG_VALUE as error:
-        raise StoreDamaged(path, words_of(error)) from error
-
-
-def is_unavailable(error: sqlite3.Error) -> bool:
-    """Whether the surroundings of the file are at fault, not its bytes."""
-    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in _UNAVAILABLE
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:

@@ -6,10 +6,10 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from chatd.chat.queue import Gap
+from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Message, MessagePlace
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
-from chatd.store.message_reader import QueueCut, StoredAnswer
+from chatd.store.message_reader import StoredAnswer
 from chatd.store.pages import find_room, require_damage
 from chatd.store.rows import MESSAGE_COLUMNS, ids_from, is_uuid, message_from_row, uuid_text
 

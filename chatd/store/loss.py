@@ -13,6 +13,7 @@ import enum
 import attrs
 
 from chatd.store.mark import MARK_NAME, FoundLoss, Reached
+from chatd.store.snapshots import PassedOver
 
 
 class LossKind(enum.StrEnum):
@@ -21,14 +22,6 @@ class LossKind(enum.StrEnum):
     END = "end"  # its last records are missing
     OTHER = "other"  # another log is in its place
     GONE = "gone"  # there is no log
-
-
-@attrs.frozen
-class Ahead:
-    """A whole snapshot that stands on more than the log has, by its file."""
-
-    name: str
-    position: int
 
 
 @attrs.frozen
@@ -80,38 +73,32 @@ def missing_words(records: int, messages: int) -> str:
     return f"{words} ({_counted(messages, 'message')} among them)" if messages else words
 
 
-def find_loss(now: Reached | None, marked: Reached | None, ahead: Ahead | None) -> Loss | None:
+def find_loss(now: Reached | None, marked: Reached | None, ahead: PassedOver | None) -> Loss | None:
     """What the log of a state directory has lost; None where nothing proves a loss.
 
     `now` is the log as it is, None where there is none; `marked` is what the mark says; `ahead` is
     the furthest whole snapshot that is further than this log, or of all where there is none.
     """
-    further = (
-        ahead if ahead is not None and (now is None or ahead.position > now.position) else None
-    )
     if now is None:
-        return _of_none(marked, further)
+        return _of_none(marked, ahead)
     if marked is not None and marked.epoch != now.epoch:
         return Loss(LossKind.OTHER, MARK_NAME, marked.position, now.position, None, None)
     messages = max(0, marked.messages - now.messages) if marked is not None else 0
-    marked_position = marked.position if marked is not None else 0
-    if further is not None and further.position > marked_position:
-        reached, proof = further.position, further.name
-    else:
-        reached, proof = marked_position, MARK_NAME
+    reached, proof = (marked.position if marked is not None else 0), MARK_NAME
+    if ahead is not None and ahead.position > reached:
+        reached, proof = ahead.position, ahead.name
     records = max(reached - now.position, messages)
     if records <= 0:
         return None
     return Loss(LossKind.END, proof, max(reached, now.position), now.position, records, messages)
 
 
-def _of_none(marked: Reached | None, further: Ahead | None) -> Loss | None:
+def _of_none(marked: Reached | None, ahead: PassedOver | None) -> Loss | None:
     if marked is not None and marked.position > 0:
         reached, messages = marked.position, marked.messages
         return Loss(LossKind.GONE, MARK_NAME, reached, 0, reached, messages)
-    if further is not None:
-        reached = further.position
-        return Loss(LossKind.GONE, further.name, reached, 0, reached, None)
+    if ahead is not None:
+        return Loss(LossKind.GONE, ahead.name, ahead.position, 0, ahead.position, None)
     return None
 
 

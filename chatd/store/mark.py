@@ -26,7 +26,7 @@ from typing import Final
 
 import attrs
 
-from chatd.files import open_file
+from chatd.files import leads_to, open_file
 from chatd.store.log_file import LOG_NAME
 
 MARK_NAME: Final = f"{LOG_NAME}.mark"
@@ -119,9 +119,7 @@ class Mark:
         self._last = (reached.position, reached.messages, reached.rooms)
         self._closing = threading.Lock()
         self._path = directory / MARK_NAME
-        self._descriptor: int | None = None
-        with contextlib.suppress(_FullDiskError):
-            self._descriptor = _opened(self._path)
+        self._descriptor = _opened(self._path)
         self._write(*self._last)
 
     def note(self, position: int, messages: int, rooms: int) -> None:
@@ -136,11 +134,10 @@ class Mark:
         be none.
         """
         with self._closing:
-            if self._descriptor is None or _is_at(self._path, self._descriptor):
+            if self._descriptor is None or leads_to(self._path, self._descriptor):
                 return False
-            try:
-                fresh = _opened(self._path)
-            except _FullDiskError:
+            fresh = _opened(self._path)
+            if fresh is None:
                 return False
             try:
                 os.pwrite(fresh, os.pread(self._descriptor, SIZE, 0), 0)
@@ -181,19 +178,8 @@ class Mark:
             os.pwrite(self._descriptor, slot, self._written % 2 * SLOT_BYTES)
 
 
-class _FullDiskError(Exception):
-    pass
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _opened(path: Path) -> int:
-    """The file, of its full length."""
+def _opened(path: Path) -> int | None:
+    """The file, of its full length; None where the disk is full."""
     descriptor = -1
     try:
         descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
@@ -203,7 +189,7 @@ def _opened(path: Path) -> int:
         if descriptor >= 0:
             os.close(descriptor)
         if error.errno in _NO_SPACE:
-            raise _FullDiskError from error
+            return None
         raise
     return descriptor
 

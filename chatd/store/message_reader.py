@@ -10,7 +10,7 @@ from typing import Protocol
 
 import attrs
 
-from chatd.chat.queue import Gap
+from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Message, MessagePlace
 from chatd.chat.search import SearchQuery
 
@@ -30,17 +30,6 @@ class Page:
     first_seq: int
     last_seq: int
     delivered: frozenset[int] = frozenset()
-
-
-@attrs.frozen
-class QueueCut:
-    """What stays of what is owed in a room: the messages from `first_seq` on.
-
-    None of them is older than `since_ms`, the time of the first.
-    """
-
-    first_seq: int
-    since_ms: int
 
 
 @attrs.frozen

@@ -64,7 +64,7 @@ class OpenFiles:
 
         A file system that has no shared memory has neither of those beside the log.
         """
-        self.require_log()
+        _require(self._log)
         self._log = _file(self._path)
         self._wal, self._index = (self._beside(suffix) for suffix in (_WAL, _INDEX))
         if self._wal is not None:
@@ -74,10 +74,6 @@ class OpenFiles:
     def forget(self) -> None:
         """The connection that writes is about to be closed: what lies beside the log may go."""
         self._wal = self._index = None
-
-    def require_log(self) -> None:
-        """Look at the log."""
-        _require(self._log)
 
     def require(self) -> None:
         """Look at all that a commit lies in."""

@@ -3,6 +3,8 @@
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -14,24 +16,14 @@ from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
-from chatd.store.log_file import (
-    LOG_NAME,
-    explained,
-    unavailable,
-)
+from chatd.store.log_file import LOG_NAME, explained, unavailable
 from chatd.store.mark import MARK_NAME
 from chatd.store.open_files import OpenFiles
 from chatd.store.preparation import PreparedLog, prepare_log
-from chatd.store.reader_pool import ReaderPool, Witness
+from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
-from chatd.store.recovery import (
-    Recovered,
-    recover,
-)
-from chatd.store.snapshots import (
-    Snapshot,
-    write_snapshot,
-)
+from chatd.store.recovery import Recovered, recover
+from chatd.store.snapshots import Snapshot, write_snapshot
 from chatd.store.writer import LogWriter
 
 READER_THREADS = 4  # reads of history at once; more wait their turn
@@ -49,7 +41,11 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, durability: Durability, lock: DirectoryLock, prepared: PreparedLog
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        lock: DirectoryLock,
+        prepared: PreparedLog,
     ) -> None:
         self.path = path
         self.epoch = prepared.epoch
@@ -65,15 +61,11 @@ class Store:
             ReaderPool(path, SEARCH_THREADS, self._files),
             self._index_until,
         )
-        self._durability = durability
+        self._connect_to_path = connect
         self._lock = lock
         self._writer: LogWriter | None = None
         self._closed = False
         self._writing_snapshot = threading.Lock()
-
-    def set_witness(self, witness: Witness) -> None:
-        """Have `witness` hear of what the readers find damaged."""
-        self.readers.witness = witness
 
     def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
@@ -101,7 +93,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         self._files.require()
-        return connect_to_write(self.path, self._durability)
+        return self._connect_to_path()
 
     async def _index_until(self, until_s: float) -> None:
         if self._writer is None:
@@ -170,7 +162,12 @@ class Store:
         return True
 
 
-def open_store(directory: Path, durability: str, clock: Clock | None = None) -> Store:
+def open_store(
+    directory: Path,
+    durability: str,
+    clock: Clock | None = None,
+    connect_to_write: Callable[[Path, Durability], sqlite3.Connection] = connect_to_write,
+) -> Store:
     """Open the state directory, which is made where there is none, with the log in it.
 
     `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
@@ -179,17 +176,17 @@ def open_store(directory: Path, durability: str, clock: Clock | None = None) -> 
     Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew` or `StoreDamaged`, and leaves the files
     as they are.
     """
-    level, now_ms = Durability(durability), (clock or Clock()).wall_ms()
+    path = directory / LOG_NAME
+    connect = partial(connect_to_write, path, Durability(durability))
     try:
         make_directory(directory)
         lock = DirectoryLock.acquire(directory)
     except OSError as error:
         raise unavailable(directory, error) from error
-    path = directory / LOG_NAME
     try:
         with explained(path):
-            prepared = prepare_log(directory, level, now_ms)
-            return Store(path, level, lock, prepared)
+            prepared = prepare_log(directory, connect, (clock or Clock()).wall_ms())
+            return Store(path, connect, lock, prepared)
     except BaseException:
         lock.release()
         raise

@@ -8,20 +8,20 @@ takes up the WAL by itself, and the newest whole snapshot is brought forward by 
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from chatd.files import sync_directory
 from chatd.store import schema
-from chatd.store.connections import Durability, connect_to_create, connect_to_write
+from chatd.store.connections import connect_to_create
 from chatd.store.damage import Damaged
 from chatd.store.log_file import LOG_NAME, require_known_form, require_whole_or_absent
 from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
 from chatd.store.recovery import (
     Recovered,
-    SnapshotOfMembers,
     probe,
     read_epoch,
     read_position,
@@ -33,6 +33,7 @@ from chatd.store.snapshots import (
     FoundSnapshot,
     PassedOver,
     PassedOverFor,
+    furthest,
     furthest_of_any,
     newest_snapshot,
     put_aside,
@@ -53,7 +54,9 @@ class PreparedLog:
     mark: Mark
 
 
-def prepare_log(directory: Path, level: Durability, now_ms: int) -> PreparedLog:
+def prepare_log(
+    directory: Path, connect: Callable[[], sqlite3.Connection], now_ms: int
+) -> PreparedLog:
     """Look at the log, and have it ready. The directory is locked."""
     path = directory / LOG_NAME
     put_in_place(directory)
@@ -65,16 +68,16 @@ def prepare_log(directory: Path, level: Durability, now_ms: int) -> PreparedLog:
         loss = find_loss(None, marked, furthest_of_any(directory))
         _create(directory, now_ms)
         marked = None
-    with contextlib.closing(connect_to_write(path, level)) as connection:
+    with contextlib.closing(connect()) as connection:
         schema.migrate(connection, require_known_form(connection, path))
         damaged = probe(connection)
         epoch = read_epoch(connection)
         found = newest_snapshot(directory, epoch, read_position(connection))
-        recovered = recover(connection, _base(found))
+        recovered = recover(connection, found.snapshot)
         reached = recovered.reached(epoch)
         if marked is not None and noted is not None:
             marked = noted.reached_by(epoch)
-        loss = loss or find_loss(reached, marked, found.ahead)
+        loss = loss or find_loss(reached, marked, furthest(found.passed_over))
         mark = _go_on(directory, connection, noted, reached, loss, now_ms)
     put_aside(directory, found.passed_over)
     return PreparedLog(
@@ -129,13 +132,6 @@ def _go_on(
         schema.name_anew(connection, epoch)
         reached = attrs.evolve(reached, epoch=epoch)
     return Mark(directory, Noted(reached, found, write))
-
-
-def _base(found: FoundSnapshot) -> SnapshotOfMembers | None:
-    snapshot = found.snapshot
-    if snapshot is None or MEMBERS not in snapshot.parts:
-        return None
-    return SnapshotOfMembers(snapshot.position, snapshot.members)
 
 
 def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> FoundSnapshot:

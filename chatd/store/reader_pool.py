@@ -6,7 +6,7 @@ Each question is answered from one view of the log. Damage that is met is report
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import trio
 
@@ -17,6 +17,7 @@ from chatd.store.errors import StoreDisplaced
 from chatd.store.open_files import OpenFiles
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 class Witness(Protocol):
@@ -53,8 +54,14 @@ class ReaderPool:
         while self._idle:
             self._idle.pop().close()
 
-    async def read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Ask `question` in a thread, in one view of the log, on a connection that only reads.
+    async def read(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Ask `question` in a thread, in one view of the log, on a connection that only reads; its
+        other arguments follow.
 
         What it raises at a value of a wrong form is damage of the log. Raises `StoreReadFailed`.
         """
@@ -65,7 +72,7 @@ class ReaderPool:
             connection = self._acquire()
             try:
                 connection.execute("BEGIN")
-                answer = question(connection)
+                answer = question(connection, *args, **kwargs)
             except BaseException:
                 connection.close()  # whatever state it is in: a new one costs little
                 raise

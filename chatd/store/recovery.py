@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from chatd.chat.queue import Queue, QueuesByRoom
+from chatd.chat.queue import Queue
 from chatd.chat.records import OpenAnswer
 from chatd.store.damage import BROKEN, Damaged
 from chatd.store.mark import Reached
@@ -26,6 +26,7 @@ from chatd.store.rows import (
     queue_from_row,
     uuid_text,
 )
+from chatd.store.snapshots import MEMBERS, Snapshot
 
 SAMPLES = 64  # places, evenly over the log, that are read at a start: a cut or zeroed part shows
 
@@ -51,17 +52,6 @@ _OPEN_ANSWERS = """
 """
 
 _NEWEST_TIME = "SELECT timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
-
-
-@attrs.frozen
-class SnapshotOfMembers:
-    """The members of all rooms as of a position of this log: by connection id, then by user id.
-
-    They may be newer than `position` says, never older.
-    """
-
-    position: int
-    members: QueuesByRoom
 
 
 @attrs.frozen
@@ -103,11 +93,12 @@ def read_position(connection: sqlite3.Connection) -> int:
     return int(position)
 
 
-def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = None) -> Recovered:
+def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Recovered:
     """Read the summary, in one view of the log.
 
-    With a `base` of this log, the members are those, brought forward by what is newer; the result
-    is the same. Raises `sqlite3.Error` or `ValueError`, also where the file is damaged.
+    With a `base` of this log, the members are those in it, brought forward by what is newer; they
+    may be newer than its position says, never older. The result is the same. Raises `sqlite3.Error`
+    or `ValueError`, also where the file is damaged.
     """
     with _one_view(connection):
         position = read_position(connection)
@@ -123,8 +114,9 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
         members = _read_members(connection, base, rooms, damaged)
         open_answers = []
         for row in connection.execute(_OPEN_ANSWERS):
-            if _is_whole(row):
-                open_answers.append(_open_answer(row))
+            answer = _open_answer(row)
+            if answer is not None:
+                open_answers.append(answer)
             else:  # it cannot be ended, and stays open
                 damaged.append(Damaged("answers", row[2]))
     return Recovered(
@@ -138,20 +130,18 @@ def recover(connection: sqlite3.Connection, base: SnapshotOfMembers | None = Non
     )
 
 
-def _is_whole(row: Sequence[Any]) -> bool:
-    question_id, answer_id, _, user_id, thread_id, opened_ms, is_to_read = row
-    return (
+def _open_answer(row: Sequence[Any]) -> OpenAnswer | None:
+    """The answer in a row; None where the row is broken."""
+    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read = row
+    if not (
         is_uuid(question_id)
         and is_uuid(answer_id)
         and isinstance(user_id, str)
         and (thread_id is None or is_uuid(thread_id))
         and isinstance(opened_ms, int)
         and isinstance(is_to_read, int)
-    )
-
-
-def _open_answer(row: Sequence[Any]) -> OpenAnswer:
-    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read = row
+    ):
+        return None
     return OpenAnswer(
         uuid_text(question_id),
         uuid_text(answer_id),
@@ -165,11 +155,11 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer:
 
 def _read_members(
     connection: sqlite3.Connection,
-    base: SnapshotOfMembers | None,
+    base: Snapshot | None,
     last_seqs: Mapping[str, int],
     damaged: list[Damaged],
 ) -> dict[str, dict[str, Queue]]:
-    if base is None:
+    if base is None or MEMBERS not in base.parts:
         members: dict[str, dict[str, Queue]] = {}
         rows = connection.execute(_ALL_MEMBERS)
     else:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from chatd.files import sync_directory
 from chatd.store.errors import StoreUnavailable
-from chatd.store.log_file import LOG_NAME
+from chatd.store.log_file import LOG_NAME, files_of
 from chatd.store.mark import MARK_NAME
 
 _RESTORED_PREFIX = f"{LOG_NAME}.restored-"
-_OLD = (LOG_NAME, f"{LOG_NAME}-wal", f"{LOG_NAME}-shm", f"{LOG_NAME}-journal", MARK_NAME)
 
 
 def restored_path(directory: Path, now_ms: int) -> Path:
@@ -52,7 +51,8 @@ def put_in_place(directory: Path) -> Path | None:
 
 def _put_aside(directory: Path, stamp: str) -> Path | None:
     aside = directory / f"replaced-{stamp}"
-    old = [*(directory / name for name in _OLD), *directory.glob("snapshot*")]
+    mark, snapshots = directory / MARK_NAME, directory.glob("snapshot*")
+    old = [*files_of(directory / LOG_NAME), mark, *snapshots]
     for path in filter(Path.exists, old):
         aside.mkdir(mode=0o700, exist_ok=True)
         path.rename(aside / path.name)

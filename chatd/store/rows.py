@@ -8,9 +8,7 @@ import orjson
 
 from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
-from chatd.chat.records import (
-    Message,
-)
+from chatd.chat.records import Message
 from chatd.chat.rendering import DAMAGED_SENTENCE
 
 MESSAGE_COLUMNS = (
@@ -65,25 +63,15 @@ def message_from_row(row: Sequence[Any]) -> Message:
 
     One that is broken is damaged, as far as its room and seq can be read: `MisplacedRowError` else.
     """
-    (
-        message_id,
-        connection_id,
-        seq,
-        user_id,
-        name,
-        content,
-        context,
-        thread_id,
-        timestamp_ms,
-        reply_to,
-        answer,
-    ) = row[:MESSAGE_WIDTH]
+    message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
+        row[:MESSAGE_WIDTH]
+    )
     if not (
         content.__class__ is str
         and user_id.__class__ is str
-        and connection_id.__class__ is str
+        and room.__class__ is str
         and seq.__class__ is int
-        and timestamp_ms.__class__ is int
+        and at_ms.__class__ is int
         and (name is None or name.__class__ is str)
         and is_uuid(message_id)
         and (thread_id is None or is_uuid(thread_id))
@@ -94,14 +82,14 @@ def message_from_row(row: Sequence[Any]) -> Message:
         return _damaged_message(row)
     return Message(
         message_id=uuid_text(message_id),
-        connection_id=connection_id,
+        connection_id=room,
         seq=seq,
         user_id=user_id,
         name=name,
         content=content,
         context=context,
         thread_id=None if thread_id is None else uuid_text(thread_id),
-        timestamp_ms=timestamp_ms,
+        timestamp_ms=at_ms,
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
     )

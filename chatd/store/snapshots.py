@@ -31,7 +31,6 @@ import orjson
 
 from chatd.chat.queue import PRESENT, Queue, QueuesByRoom
 from chatd.files import open_file, sync_directory
-from chatd.store.loss import Ahead
 from chatd.store.rows import queue_fields, queue_from_fields
 
 KEPT = 2  # snapshots of this log; as many again that are not
@@ -73,7 +72,8 @@ class PassedOverFor(enum.StrEnum):
 
     DAMAGED = "damaged"
     UNREADABLE = "unreadable"  # the system says so
-    VERSION = "version"  # another chatd wrote it
+    EARLIER = "earlier_version"  # it has the form of an earlier chatd
+    VERSION = "version"  # it has the form of a newer chatd
     EPOCH = "epoch"  # it belongs to another log
     AHEAD = "ahead"  # the log lost what it stands on
 
@@ -94,11 +94,6 @@ class FoundSnapshot:
 
     snapshot: Snapshot | None
     passed_over: tuple[PassedOver, ...] = ()
-
-    @property
-    def ahead(self) -> Ahead | None:
-        """The furthest of those that the log has lost the end of."""
-        return furthest(self.passed_over)
 
 
 class _Unusable(Exception):
@@ -145,15 +140,13 @@ def newest_snapshot(directory: Path, epoch: str, position: int) -> FoundSnapshot
     return FoundSnapshot(None, tuple(passed_over))
 
 
-def furthest(passed_over: Sequence[PassedOver]) -> Ahead | None:
+def furthest(passed_over: Sequence[PassedOver]) -> PassedOver | None:
     """The furthest whole snapshot that is ahead of the log."""
-    ahead = [
-        Ahead(one.name, one.position) for one in passed_over if one.reason is PassedOverFor.AHEAD
-    ]
+    ahead = [one for one in passed_over if one.reason is PassedOverFor.AHEAD]
     return max(ahead, key=lambda one: one.position, default=None)
 
 
-def furthest_of_any(directory: Path) -> Ahead | None:
+def furthest_of_any(directory: Path) -> PassedOver | None:
     """The furthest whole snapshot in a directory that has no log. Raises `OSError` where it cannot
     be listed."""
     read = [read_snapshot(path, None, 0) for path in snapshots_of(directory)]
@@ -288,9 +281,9 @@ def _read_first_line(file: BinaryIO) -> bytes:
     match = _FIRST_LINE.fullmatch(line)
     if match is None:
         is_form_1 = line.startswith(_FORM_1_BEGINS)
-        raise _Unusable(PassedOverFor.VERSION if is_form_1 else PassedOverFor.DAMAGED)
-    if int(match[1]) != _FORM:
-        raise _Unusable(PassedOverFor.VERSION)
+        raise _Unusable(PassedOverFor.EARLIER if is_form_1 else PassedOverFor.DAMAGED)
+    if (form := int(match[1])) != _FORM:
+        raise _Unusable(PassedOverFor.EARLIER if form < _FORM else PassedOverFor.VERSION)
     return match[2]
 
 

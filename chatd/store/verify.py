@@ -30,7 +30,6 @@ from chatd.store.loss import find_loss, missing_words
 from chatd.store.mark import MARK_NAME, MarkDamagedError, Noted, read_mark
 from chatd.store.recovery import (
     Recovered,
-    SnapshotOfMembers,
     read_epoch,
     read_position,
     recover,
@@ -50,7 +49,8 @@ from chatd.store.snapshots import (
 _WHY_NOT = {
     PassedOverFor.DAMAGED: "is damaged; a start passes it over",
     PassedOverFor.UNREADABLE: "cannot be read; a start passes it over",
-    PassedOverFor.VERSION: "has the form of another chatd; a start passes it over",
+    PassedOverFor.EARLIER: "has the form of an earlier chatd; a start passes it over",
+    PassedOverFor.VERSION: "has the form of a newer chatd; a start passes it over",
     PassedOverFor.EPOCH: "belongs to another log, as from before a restore",
     PassedOverFor.AHEAD: "stands on records that the log has lost",
 }
@@ -58,7 +58,7 @@ _BEFORE_THE_NEXT_START = (
     "The next start goes on without them, under a new epoch: before it, put back what was moved "
     "away, such as the log's -wal file, or restore a newer backup."
 )
-_NO_DAMAGE = frozenset({PassedOverFor.VERSION, PassedOverFor.EPOCH})
+_NO_DAMAGE = frozenset({PassedOverFor.EARLIER, PassedOverFor.VERSION, PassedOverFor.EPOCH})
 
 
 @attrs.frozen
@@ -179,7 +179,4 @@ def _of_snapshots(
 
 def _agrees(connection: sqlite3.Connection, snapshot: Snapshot, recovered: Recovered) -> bool:
     """Whether a start from the snapshot comes to what the log alone gives."""
-    if MEMBERS not in snapshot.parts:
-        return True
-    base = SnapshotOfMembers(snapshot.position, snapshot.members)
-    return recover(connection, base) == recovered
+    return MEMBERS not in snapshot.parts or recover(connection, snapshot) == recovered

@@ -21,12 +21,13 @@ from typing import Any, TypeAlias, TypeVar
 import outcome
 import trio
 
-from chatd.chat.commits import CommitFailed, CommitOutcome, FailureCode, RecordRefused, StoreClosed
+from chatd.chat.commits import CommitFailed, CommitOutcome, RecordRefused, StoreClosed
 from chatd.chat.records import Record
 from chatd.store.errors import FailedCommitFound
 from chatd.store.log import Log, Request
 from chatd.store.retention import Surplus, remove
 from chatd.store.search_index import STEP_ROWS, index_some
+from chatd.wire.codes import Code
 
 # Records in one transaction, at which a group is closed: bounds how long the first one waits for
 # the last. A single request may be larger.
@@ -74,11 +75,7 @@ _Asked: TypeAlias = _Commit | _Job | None  # None: the end
 class LogWriter:
     """Commits records for tasks of one Trio run, through a thread that owns `log` from now on."""
 
-    def __init__(
-        self,
-        log: Log,
-        token: trio.lowlevel.TrioToken,
-    ) -> None:
+    def __init__(self, log: Log, token: trio.lowlevel.TrioToken) -> None:
         self._log = log
         self._token = token
         self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
@@ -165,9 +162,7 @@ class LogWriter:
                 self._serve()
             finally:
                 self._log.close()
-        except (
-            BaseException
-        ) as fault:  # nothing is above the thread: `_end` wakes the tasks that wait
+        except BaseException as fault:  # nothing is above the thread: `_end` wakes its tasks
             self._fault = fault
         finally:
             self._has_log = False
@@ -269,6 +264,6 @@ def _again(failure: CommitFailed) -> CommitFailed:
 
 
 def _unexpected(error: BaseException) -> CommitFailed:
-    failure = CommitFailed(FailureCode.STORAGE_ERROR, f"the writer met {type(error).__name__}")
+    failure = CommitFailed(Code.STORAGE_ERROR, f"the writer met {type(error).__name__}")
     failure.__cause__ = error
     return failure

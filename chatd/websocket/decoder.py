@@ -23,6 +23,8 @@ A connection that waits between two messages holds two integers and an empty `by
 from codecs import utf_8_decode
 from typing import Final, NoReturn
 
+import attrs
+
 from chatd.websocket.frames import (
     MAX_CONTROL_PAYLOAD_BYTES,
     Close,
@@ -63,6 +65,7 @@ _EVERY_BYTE: Final = bytes(range(256))
 _to_int: Final = int.from_bytes
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class Decoder:
     """The input of one connection: `receive` bytes, then ask `next_event` until it has none.
 
@@ -79,36 +82,21 @@ class Decoder:
     `next_event` returns None for ever.
     """
 
-    # Slots, and few: there is one decoder for each connection, and thousands of them wait.
-    __slots__ = (
-        "_at",
-        "_chunk",
-        "_crumbs",
-        "_fragments",
-        "_is_over",
-        "_max_fragments",
-        "_max_message_bytes",
-        "_message",
-        "_message_is_text",
-        "_need",
-        "_partial",
-        "_validated",
-    )
-
-    def __init__(self, max_message_bytes: int, max_fragments: int = 1024) -> None:
-        self._max_message_bytes = max_message_bytes
-        self._max_fragments = max_fragments
-        self._is_over = False
-        self._chunk = b""
-        self._at = 0
-        self._partial: bytearray | None = None
-        self._need = _FIRST_BYTES
-        # The message whose fragments are arriving; None between messages.
-        self._message: bytearray | None = None
-        self._message_is_text = False
-        self._fragments = 0
-        self._validated = 0  # bytes of `_message` that are known to be whole characters
-        self._crumbs = 0  # fragments that completed no message, since it was said last
+    _max_message_bytes: int
+    _max_fragments: int = 1024
+    _is_over: bool = attrs.field(default=False, init=False)
+    _chunk: bytes = attrs.field(default=b"", init=False)
+    _at: int = attrs.field(default=0, init=False)
+    _partial: bytearray | None = attrs.field(default=None, init=False)
+    _need: int = attrs.field(default=_FIRST_BYTES, init=False)
+    # The message whose fragments are arriving; None between messages.
+    _message: bytearray | None = attrs.field(default=None, init=False)
+    _message_is_text: bool = attrs.field(default=False, init=False)
+    _fragments: int = attrs.field(default=0, init=False)
+    _validated: int = attrs.field(default=0, init=False)
+    """Bytes of `_message` that are known to be whole characters."""
+    _crumbs: int = attrs.field(default=0, init=False)
+    """Fragments that completed no message, since it was said last."""
 
     def receive(self, data: bytes) -> None:
         """Take what one read brought. Linear in `data` if `next_event` was asked until None before;

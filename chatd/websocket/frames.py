@@ -42,7 +42,7 @@ MAX_CONTROL_PAYLOAD_BYTES: Final = 125
 class ProtocolError(Exception):
     """The peer broke the protocol or a limit; answer with a close frame of this `code`.
 
-    The message is one sentence in ASCII that fits into a close frame as its reason.
+    The message is one sentence in ASCII.
     """
 
     def __init__(self, code: CloseCode, message: str) -> None:
@@ -120,34 +120,21 @@ def encode_binary(payload: bytes) -> bytes:
     return _long_header(_BINARY, length) + payload
 
 
-def encode_ping(payload: bytes = b"") -> bytes:
-    """A ping; ValueError when `payload` is longer than 125 bytes."""
-    return _control(Opcode.PING, payload)
-
-
 def encode_pong(payload: bytes) -> bytes:
     """The answer to a ping, with its payload; ValueError when that is longer than 125 bytes."""
     return _control(Opcode.PONG, payload)
 
 
-def encode_close(code: int | None = None, reason: str = "") -> bytes:
+def encode_close(code: int | None = None) -> bytes:
     """A close frame, with a status or (None) without one.
 
-    The reason is cut between two characters where its UTF-8 would pass 123 bytes: it is a
-    courtesy to a reader, and no reason to fail on the way out. ValueError for a code that must
-    not stand in a frame (1005, 1006, 1015, unassigned ones) and for a reason without a code.
+    ValueError for a code that must not stand in a frame (1005, 1006, 1015, unassigned ones).
     """
     if code is None:
-        if reason:
-            raise ValueError("a close frame has a reason only after a code")
         return _control(Opcode.CLOSE, b"")
     if not is_sendable_close_code(code):
         raise ValueError(f"{code} must not stand in a close frame")
-    encoded = reason.encode()
-    room = MAX_CONTROL_PAYLOAD_BYTES - 2
-    if len(encoded) > room:
-        encoded = encoded[:room].decode(errors="ignore").encode()
-    return _control(Opcode.CLOSE, code.to_bytes(2, "big") + encoded)
+    return _control(Opcode.CLOSE, code.to_bytes(2, "big"))
 
 
 def is_sendable_close_code(code: int) -> bool:

@@ -44,13 +44,26 @@ class PresenceAck(AckPayload):
 
 
 @statically_frozen(kw_only=True)
-class RoomAck(AckPayload):
-    """To `connection:join` and `connection:leave`. A client that leaves a room which it may not
-    use does not learn where the room stands."""
+class JoinAck(AckPayload):
+    """To `connection:join`: the client is in the room, and has what it missed."""
+
+    connection_id: Annotated[str, Note("The room.")]
+    last_seq: Annotated[int, Note("The newest seq of the room; 0 where it has none.")]
+    epoch: Annotated[str, Note("The name of the log that the seq is from.")]
+
+
+@statically_frozen(kw_only=True)
+class LeaveAck(AckPayload):
+    """To `connection:leave`: the client is not in the room any more. A client that may not use the
+    room does not learn where it stands."""
 
     connection_id: Annotated[str | None, Note("The room, where its name is an id.")] = None
-    last_seq: Annotated[int | None, Note("The newest seq of the room.")] = None
-    epoch: Annotated[str | None, Note("The name of the log that the seq is from.")] = None
+    last_seq: Annotated[
+        int | None, Note("The newest seq of the room, where the client may use it.")
+    ] = None
+    epoch: Annotated[
+        str | None, Note("The name of the log that the seq is from; it comes with the seq.")
+    ] = None
 
 
 @statically_frozen(kw_only=True)

@@ -49,34 +49,22 @@ class Explanation:
     """What a code says to a person, and whether the same request may succeed later."""
 
     sentence: str
-    retryable: bool
+    retryable: bool = False
 
 
 EXPLANATIONS: Mapping[Code, Explanation] = {
-    Code.INVALID_PAYLOAD: Explanation(
-        "The payload has a missing or wrong field; see path.", retryable=False
-    ),
+    Code.INVALID_PAYLOAD: Explanation("The payload has a missing or wrong field; see path."),
     Code.INVALID_MESSAGE_ID: Explanation(
-        "messageId must be a UUID; make a new one for each message.", retryable=False
+        "messageId must be a UUID; make a new one for each message."
     ),
-    Code.CONTENT_EMPTY: Explanation(
-        "The message is empty; write something first.", retryable=False
-    ),
-    Code.CONTENT_TOO_LONG: Explanation(
-        "The message is too long; shorten it or send it in parts.", retryable=False
-    ),
+    Code.CONTENT_EMPTY: Explanation("The message is empty; write something first."),
+    Code.CONTENT_TOO_LONG: Explanation("The message is too long; shorten it or send it in parts."),
     Code.MESSAGE_ID_CONFLICT: Explanation(
-        "This messageId was already used for another message; make a new one.", retryable=False
+        "This messageId was already used for another message; make a new one."
     ),
-    Code.FORBIDDEN_ROOM: Explanation(
-        "You may not use this connection; ask its owner for access.", retryable=False
-    ),
-    Code.UNKNOWN_THREAD: Explanation(
-        "No message of this connection opened that thread.", retryable=False
-    ),
-    Code.INVALID_QUERY: Explanation(
-        'This cannot be searched for; write words or a "phrase".', retryable=False
-    ),
+    Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
+    Code.UNKNOWN_THREAD: Explanation("No message of this connection opened that thread."),
+    Code.INVALID_QUERY: Explanation('This cannot be searched for; write words or a "phrase".'),
     Code.RATE_LIMITED: Explanation(
         "Too many in a short time; try again after retryAfterMs.", retryable=True
     ),
@@ -97,14 +85,10 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "Something went wrong in the server; try again, and tell its operator if it persists.",
         retryable=True,
     ),
-    Code.UNAUTHORIZED: Explanation(
-        "A token is needed; sign in and connect again.", retryable=False
-    ),
-    Code.TOKEN_EXPIRED: Explanation(
-        "The token has expired; get a new one and connect again.", retryable=False
-    ),
-    Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again.", retryable=False),
-    Code.NOT_FOUND: Explanation("There is no such message in your connections.", retryable=False),
+    Code.UNAUTHORIZED: Explanation("A token is needed; sign in and connect again."),
+    Code.TOKEN_EXPIRED: Explanation("The token has expired; get a new one and connect again."),
+    Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again."),
+    Code.NOT_FOUND: Explanation("There is no such message in your connections."),
     Code.DB_UNAVAILABLE: Explanation(
         "The database of this connection does not answer; try again shortly.", retryable=True
     ),
@@ -112,23 +96,17 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "The database took too long; ask for less, or try again later.", retryable=True
     ),
     Code.DB_CANCELLED: Explanation("The answer was cancelled.", retryable=True),
-    Code.DB_READ_ONLY: Explanation(
-        "Only reading is allowed here; ask for rows with SELECT.", retryable=False
-    ),
+    Code.DB_READ_ONLY: Explanation("Only reading is allowed here; ask for rows with SELECT."),
     Code.DB_STATEMENT_REJECTED: Explanation(
-        "This statement may not run here; send one plain SELECT.", retryable=False
+        "This statement may not run here; send one plain SELECT."
     ),
-    Code.DB_SYNTAX: Explanation(
-        "The database does not understand this statement; correct it.", retryable=False
-    ),
-    Code.DB_ERROR: Explanation(
-        "The database could not answer this; look at the statement.", retryable=False
-    ),
+    Code.DB_SYNTAX: Explanation("The database does not understand this statement; correct it."),
+    Code.DB_ERROR: Explanation("The database could not answer this; look at the statement."),
     Code.DB_BUSY: Explanation(
         "Too many answers are under way; try again when one has ended.", retryable=True
     ),
     Code.DB_DRY_RUN_UNSUPPORTED: Explanation(
-        "This database cannot tell a plan without running it; ask without dryRun.", retryable=False
+        "This database cannot tell a plan without running it; ask without dryRun."
     ),
     Code.DB_INTERRUPTED: Explanation(
         "The server was stopped while the database answered; ask again.", retryable=True

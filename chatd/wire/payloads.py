@@ -53,8 +53,15 @@ class ChatAck:
 
 
 @attrs.frozen
-class TypingSignal:
-    """The user has begun to type, or has stopped."""
+class TypingStart:
+    """The user has begun to type, or types on: without a new start it ends after 10 s."""
+
+    connection_id: RoomId
+
+
+@attrs.frozen
+class TypingStop:
+    """The user has stopped typing; a message that is sent says so by itself."""
 
     connection_id: RoomId
 

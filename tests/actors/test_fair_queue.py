@@ -1,13 +1,13 @@
 """FairQueue at what few can do at once: one at a time for each user, and the users in turn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
 
-from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX, FairQueue
+from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX, FairQueue, Slot
 
 
 class Searches:
@@ -25,7 +25,7 @@ class Searches:
             await trio.testing.wait_all_tasks_blocked()
 
     async def _ask(self, user: str) -> None:
-        wait_ms = await self.turns.take(user)
+        wait_ms = await self.turns.acquire(user)
         if wait_ms is None:
             self.began.append(user)
         else:
@@ -33,7 +33,7 @@ class Searches:
             self.refused.append((user, trio.current_time()))
 
     async def end(self, user: str) -> None:
-        self.turns.leave(user)
+        self.turns.release(user)
         await trio.testing.wait_all_tasks_blocked()
 
 
@@ -113,7 +113,7 @@ async def test_who_goes_away_takes_no_turn() -> None:
         await searches.ask("ann")
         with trio.CancelScope() as scope:
             scope.cancel()
-            await searches.turns.take("bob")
+            await searches.turns.acquire("bob")
         assert scope.cancelled_caught
         await searches.ask("cid")
         await searches.end("ann")
@@ -122,17 +122,17 @@ async def test_who_goes_away_takes_no_turn() -> None:
 
 async def test_who_is_given_a_turn_in_the_step_of_a_cancellation_has_it() -> None:
     held = FairQueue(1)
-    assert await held.take("ann") is None
+    assert await held.acquire("ann") is None
     came: list[str] = []
 
     async def wait() -> None:
-        assert await held.take("bob") is None
+        assert await held.acquire("bob") is None
         came.append("in time")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait)
         await trio.testing.wait_all_tasks_blocked()
-        held.leave("ann")
+        held.release("ann")
         nursery.cancel_scope.cancel()
     assert came == ["in time"]
 
@@ -146,3 +146,37 @@ async def test_nothing_is_left_of_who_was_served_or_refused(
         await trio.sleep(WAIT_S + 1)
         await searches.end("ann")
         assert searches.turns.is_idle
+
+
+async def test_a_turn_that_comes_when_the_wait_is_over_is_not_lost(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    turns = FairQueue(1)
+
+    async def hold_for(user: str, seconds: float) -> None:
+        if await turns.acquire(user) is None:
+            await trio.sleep(seconds)
+            turns.release(user)
+
+    for _ in range(40):  # which task of a turn of the loop runs first is chance
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold_for, "ann", WAIT_S)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(hold_for, "bob", 0)
+        assert turns.is_idle
+
+
+async def test_a_turn_is_given_without_a_look_at_all_who_wait() -> None:
+    async with searching(at_once=2) as searches:
+        await searches.ask("ann", "bob", *(f"user {number}" for number in range(50)))
+        looked: list[str] = []
+        take = searches.turns._slots.acquire_nowait
+
+        def noted(user_id: str, slots: Sequence[Slot]) -> bool:
+            looked.append(user_id)
+            return take(user_id, slots)
+
+        searches.turns._slots.acquire_nowait = noted  # type: ignore[method-assign]
+        await searches.end("ann")
+        assert looked == ["user 0"]
+        assert searches.began == ["ann", "bob", "user 0"]

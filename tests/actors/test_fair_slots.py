@@ -190,3 +190,24 @@ async def test_who_is_given_a_place_in_the_step_of_a_cancellation_has_it(
         nursery.cancel_scope.cancel()
     assert came == ["in time"]
     assert not held.acquire_nowait("ann", [ANN, DEMO])
+
+
+async def test_who_is_given_a_place_after_its_cancellation_gives_it_back(
+    nursery: trio.Nursery,
+) -> None:
+    held = places(user=1, room=1)
+    assert held.acquire_nowait("ann", [DEMO])
+    line = Line(held, nursery)
+    with trio.CancelScope() as scope:
+
+        async def leave_and_give() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            held.release("ann", [DEMO])
+
+        nursery.start_soon(leave_and_give)
+        await held.acquire("bob", [DEMO])
+    assert scope.cancelled_caught
+    assert held.is_idle
+    await line.join("eve", DEMO)
+    assert line.served == ["eve"]

@@ -6,11 +6,12 @@ from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
-from chatd.chat.commits import CommitFailed, FailureCode, RecordRefused, StoreClosed
+from chatd.chat.commits import CommitFailed, RecordRefused, StoreClosed
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import Accepted, Command, Conflicted, Joined, RemoveMember, Repeated
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
+from chatd.wire.codes import Code
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
 from tests.clocks import SetClock
@@ -142,8 +143,8 @@ async def test_the_machine_has_caught_up_when_effects_run(
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (CommitFailed(FailureCode.STORAGE_FULL, "no space"), "storage_full"),
-        (CommitFailed(FailureCode.STORAGE_ERROR, "an I/O error"), "storage_error"),
+        (CommitFailed(Code.STORAGE_FULL, "no space"), "storage_full"),
+        (CommitFailed(Code.STORAGE_ERROR, "an I/O error"), "storage_error"),
         (StoreClosed("the end"), "draining"),
     ],
     ids=["full disk", "broken disk", "closed log"],
@@ -189,7 +190,7 @@ async def test_more_retries_than_the_machine_remembers_do_not_go_round_for_ever(
 async def test_a_failure_after_a_conflict_is_told_once_and_keeps_memory_bounded() -> None:
     originals = [stored(send(number), number) for number in (1, 2)]
     actor = Actor(MemoryLog(originals), MessageMachine({"demo": 2}, {}, recent_max=1))
-    actor.log.outcomes = [None, CommitFailed(FailureCode.STORAGE_FULL, "no space")]
+    actor.log.outcomes = [None, CommitFailed(Code.STORAGE_FULL, "no space")]
     batch: list[Command] = [send(1), send(2), join("demo")]
     await actor.serve(*batch)
     joined = Joined(join("demo"), (2,), ((),), (None,))
@@ -200,7 +201,7 @@ async def test_a_failure_after_a_conflict_is_told_once_and_keeps_memory_bounded(
 
 async def test_a_batch_of_repeats_needs_no_commit(actor: Actor) -> None:
     actor.machine.remember([stored(send(1), 1)])
-    actor.log.outcomes.append(CommitFailed(FailureCode.STORAGE_FULL, "no space"))
+    actor.log.outcomes.append(CommitFailed(Code.STORAGE_FULL, "no space"))
     await actor.serve(send(1))
     assert actor.notebook.lines == [Repeated(send(1), stored(send(1), 1))]
 
@@ -245,7 +246,7 @@ async def test_who_is_not_there_at_the_start_is_away_before_anything_is_served()
 
 async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch() -> None:
     actor = Actor(MemoryLog(), MessageMachine({"demo": 0}, {"demo": {"bob": PRESENT}}))
-    actor.log.outcomes = [CommitFailed(FailureCode.STORAGE_FULL, "no space")]
+    actor.log.outcomes = [CommitFailed(Code.STORAGE_FULL, "no space")]
     await actor.serve(send(1))
     [records] = actor.log.commits
     assert records[0] == MemberKept("demo", "bob", Queue(0, NOW_MS), NOW_MS)
@@ -259,7 +260,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
     members = {"demo": {"ann": PRESENT, "bob": PRESENT, "dan": PRESENT}}
     actor = Actor(MemoryLog([stored(send(1), 1)]), MessageMachine({"demo": 1}, members))
     actor.notebook.there |= {("demo", name) for name in ("ann", "bob", "dan")}
-    full = CommitFailed(FailureCode.STORAGE_FULL, "no space")
+    full = CommitFailed(Code.STORAGE_FULL, "no space")
     actor.log.outcomes = [full, full, None]
     nursery.start_soon(actor.run)
     batches: list[list[Command]] = [

@@ -26,16 +26,16 @@ async def ends(function: Callable[[], Awaitable[object]]) -> bool:
 
 async def test_commands_come_out_in_the_order_in_which_they_went_in(mailbox: Mailbox[int]) -> None:
     assert [mailbox.offer(number) for number in (1, 2, 3)] == [True] * 3
-    assert await mailbox.take(2) == [1, 2]
+    assert await mailbox.receive(2) == [1, 2]
     mailbox.offer(4)
-    assert await mailbox.take(10) == [3, 4]
+    assert await mailbox.receive(10) == [3, 4]
 
 
 async def test_a_full_mailbox_refuses_and_keeps_what_it_has(mailbox: Mailbox[int]) -> None:
     fill(mailbox)
     assert not mailbox.offer(99)
     assert len(mailbox) == 3
-    assert await mailbox.take(10) == [0, 1, 2]
+    assert await mailbox.receive(10) == [0, 1, 2]
     assert mailbox.offer(99)
 
 
@@ -45,7 +45,7 @@ async def test_a_reader_waits_for_the_first_command_and_takes_all_that_came_with
     taken: list[int] = []
 
     async def read() -> None:
-        taken.extend(await mailbox.take(10))
+        taken.extend(await mailbox.receive(10))
 
     nursery.start_soon(read)
     await wait_all_tasks_blocked()
@@ -57,9 +57,9 @@ async def test_a_reader_waits_for_the_first_command_and_takes_all_that_came_with
 
 
 async def test_a_cancelled_take_loses_no_command(mailbox: Mailbox[int]) -> None:
-    assert not await ends(lambda: mailbox.take(1))
+    assert not await ends(lambda: mailbox.receive(1))
     assert mailbox.offer(1)
-    assert await mailbox.take(1) == [1]
+    assert await mailbox.receive(1) == [1]
 
 
 @pytest.mark.parametrize("cancel_first", [False, True])
@@ -71,7 +71,7 @@ async def test_a_take_that_is_cancelled_as_a_command_arrives_loses_no_command(
 
     async def read() -> None:
         with scope:
-            taken.extend(await mailbox.take(1))
+            taken.extend(await mailbox.receive(1))
 
     nursery.start_soon(read)
     await wait_all_tasks_blocked()
@@ -81,7 +81,7 @@ async def test_a_take_that_is_cancelled_as_a_command_arrives_loses_no_command(
     scope.cancel()
     await wait_all_tasks_blocked()
     mailbox.close()
-    assert [*taken, *await mailbox.take(1)] == [7]
+    assert [*taken, *await mailbox.receive(1)] == [7]
 
 
 async def test_space_is_there_at_once_in_a_mailbox_that_is_not_full(mailbox: Mailbox[int]) -> None:
@@ -104,11 +104,11 @@ async def test_space_comes_when_the_reader_takes(
         nursery.start_soon(send, number)
     await wait_all_tasks_blocked()
     assert not offered
-    await mailbox.take(1)
+    await mailbox.receive(1)
     await wait_all_tasks_blocked()
     assert len(offered) == 1
     assert len(mailbox) == 3
-    await mailbox.take(3)
+    await mailbox.receive(3)
     await wait_all_tasks_blocked()
     assert sorted(offered) == [10, 11, 12]
 
@@ -120,7 +120,7 @@ async def test_who_gives_up_waiting_for_space_holds_nobody_back(
     assert not await ends(mailbox.space)
     nursery.start_soon(mailbox.space)
     await wait_all_tasks_blocked()
-    await mailbox.take(1)
+    await mailbox.receive(1)
     await wait_all_tasks_blocked()
     assert not nursery.child_tasks
 
@@ -129,11 +129,11 @@ async def test_a_closed_mailbox_refuses_and_gives_what_is_left(mailbox: Mailbox[
     fill(mailbox)
     mailbox.close()
     assert mailbox.is_closed
-    assert await mailbox.take(2) == [0, 1]
+    assert await mailbox.receive(2) == [0, 1]
     assert not mailbox.offer(99)
-    assert await mailbox.take(2) == [2]
-    assert await mailbox.take(2) == []
-    assert await mailbox.take(2) == []
+    assert await mailbox.receive(2) == [2]
+    assert await mailbox.receive(2) == []
+    assert await mailbox.receive(2) == []
 
 
 async def test_closing_wakes_the_reader_with_nothing(
@@ -142,7 +142,7 @@ async def test_closing_wakes_the_reader_with_nothing(
     batches: list[list[int]] = []
 
     async def read() -> None:
-        batches.append(await mailbox.take(1))
+        batches.append(await mailbox.receive(1))
 
     nursery.start_soon(read)
     await wait_all_tasks_blocked()

@@ -1,6 +1,6 @@
 """Answers over a database and a log that the test holds in its hand."""
 
-from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,8 @@ from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
 from chatd.store import StoredAnswer, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.encoder import encode
+from chatd.wire.events import AnswerResult
 from tests.answers.sql.readers import ReaderHere
 from tests.chat.commands import message_id
 
@@ -125,8 +127,8 @@ class Watcher:
     ) -> None:
         self._note(answer, "rows", (index, columns, list(rows)))
 
-    def end(self, answer: OpenAnswer, fields: Mapping[str, Any]) -> None:
-        self._note(answer, "end", dict(fields))
+    def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
+        self._note(answer, "end", orjson.loads(encode(result)))
 
     def _note(self, answer: OpenAnswer, what: str, fields: Any) -> None:
         self.shown.setdefault(answer.question_id, []).append((what, fields))
@@ -146,7 +148,7 @@ class Shelf:
         self._watcher = watcher
 
     async def conclude(
-        self, answer: OpenAnswer, content: str, reply: Reply, told: Callable[[], None]
+        self, answer: OpenAnswer, content: str, reply: Reply, on_stored: Callable[[], None]
     ) -> Refusal | None:
         await trio.lowlevel.checkpoint()
         if self.refusals:
@@ -157,7 +159,7 @@ class Shelf:
         assert self.stored[answer.question_id][1]["state"] == reply.state
         shown = self._watcher.shown.get(answer.question_id, [])
         self.shown_before[answer.question_id] = [what for what, _ in shown]
-        told()
+        on_stored()
         self.news.set()
         self.news = trio.Event()
         return None

@@ -14,14 +14,14 @@ from chatd.wire.codes import Code
 COLUMNS = (Column("id", "integer"), Column("name"))
 PHASES = (AnswerState.QUEUED, AnswerState.RUNNING, AnswerState.FETCHING)
 ENDINGS = (
-    Ending.done(),
-    Ending.done(is_truncated=True, is_cached=True),
-    Ending.said("Ask in SQL."),
+    Ending(),
+    Ending(is_truncated=True, is_cached=True),
+    Ending(text="Ask in SQL."),
     Ending.failed(Code.DB_ERROR, "No such table."),
     Ending.failed(Code.DB_TIMEOUT, "Too slow."),
     Ending.cancelled(is_confirmed=True),
     Ending.cancelled(is_confirmed=False),
-    Ending.timeout(),
+    Ending.failed(Code.DB_TIMEOUT),
     Ending.interrupted(),
 )
 
@@ -60,7 +60,7 @@ def test_rows_are_taken_up_to_the_bound_and_the_rest_is_said_to_be_missing() -> 
     assert one.add_rows([[1, "a"], [2, "b"]]) == [[1, "a"], [2, "b"]]
     assert not one.is_truncated
     assert one.add_rows([[3, "c"]]) == []
-    one.end(Ending.done())
+    one.end(Ending())
     assert (shown(one)["rowCount"], shown(one)["truncated"]) == (2, True)
 
 
@@ -85,7 +85,7 @@ def test_what_came_before_an_end_stays_and_nothing_comes_after_it() -> None:
     one.set_columns(COLUMNS)
     one.add_rows([[1, None]])
     assert one.end(Ending.cancelled(is_confirmed=True))
-    assert not one.end(Ending.done())
+    assert not one.end(Ending())
     assert one.add_rows([[2, "b"]]) == []
     assert shown(one) == {
         "state": "cancelled",

@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from chatd.answers.requests import RunStatement
-from chatd.answers.service import Cancelled
+from chatd.answers.service import CancelOutcome
 from chatd.answers.sql.guard import Rejected
 from chatd.answers.sql.reading import Piece, Response, Talk
 from chatd.chat.records import OpenAnswer
@@ -103,7 +103,7 @@ async def test_a_cancel_reaches_a_responder_that_hangs(mock_clock: trio.testing.
     model = Model(hang)
     async with open_service(responder=model) as service:
         question = await service.ask("how many people are there?")
-        assert await cancelled(service, question) == Cancelled("cancelled")
+        assert await cancelled(service, question) == CancelOutcome("cancelled")
         assert ended_once(service, question) == ("cancelled", "db_cancelled")
         assert (model.given_up, service.database.calls) == (1, [])
 

@@ -12,7 +12,7 @@ from chatd.answers.requests import (
     SampleTable,
     Stopped,
 )
-from chatd.answers.service import Cancelled
+from chatd.answers.service import CancelOutcome
 from chatd.answers.sql.guard import Policy
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import WAITING_MAX
@@ -243,7 +243,9 @@ async def test_a_database_that_does_not_stop_is_left_alone(
         assert service.end(question)["state"] == "timeout"
 
 
-async def cancelled(service: Service, question: str, user_id: str = "ann") -> Cancelled | Refusal:
+async def cancelled(
+    service: Service, question: str, user_id: str = "ann"
+) -> CancelOutcome | Refusal:
     return await service.answers.cancel(question, user_id, MINE)
 
 
@@ -256,7 +258,7 @@ async def test_a_cancel_is_told_as_it_went(
         question = await service.ask()
         service.database.calls[0].rows(1)
         outcome = await cancelled(service, question)
-        assert outcome == Cancelled("cancelled", confirms)
+        assert outcome == CancelOutcome("cancelled", confirms)
         end = service.end(question)
         assert (end["state"], end["error"]["code"], end["rows"]) == (
             "cancelled",
@@ -273,7 +275,7 @@ async def test_a_cancel_that_comes_too_late_is_told_how_it_ended(
         question = await service.ask()
         service.database.calls[0].end()
         await service.settled()
-        assert await cancelled(service, question) == Cancelled("done")
+        assert await cancelled(service, question) == CancelOutcome("done")
 
 
 async def test_a_database_that_is_done_when_it_is_told_to_stop_is_done(
@@ -284,7 +286,7 @@ async def test_a_database_that_is_done_when_it_is_told_to_stop_is_done(
         question = await service.ask()
         [call] = service.database.calls
         async with trio.open_nursery() as nursery:
-            outcomes: list[Cancelled | Refusal] = []
+            outcomes: list[CancelOutcome | Refusal] = []
 
             async def cancel() -> None:
                 outcomes.append(await cancelled(service, question))
@@ -294,7 +296,7 @@ async def test_a_database_that_is_done_when_it_is_told_to_stop_is_done(
             assert call.stop.is_set()
             call.rows(1)
             call.end()
-        assert outcomes == [Cancelled("done")]
+        assert outcomes == [CancelOutcome("done")]
         assert service.end(question)["rows"] == [[1]]
 
 
@@ -309,7 +311,7 @@ async def test_only_who_asked_cancels_unless_everybody_may(
         assert not service.database.calls[0].stop.is_set()
     async with open_service(anybody_cancels=True) as service:
         question = await service.ask()
-        assert await cancelled(service, question, "bob") == Cancelled("cancelled", True)
+        assert await cancelled(service, question, "bob") == CancelOutcome("cancelled", True)
 
 
 async def test_what_is_not_there_or_not_in_ones_rooms_is_not_found(
@@ -334,7 +336,7 @@ async def test_equal_questions_share_one_run_from_which_a_cancel_detaches_one_as
         second = await service.ask(user_id="bob")
         assert len(service.database.calls) == 1
         assert service.told(second, "rows") == [(0, COLUMNS, [[1]])]
-        assert await cancelled(service, first) == Cancelled("cancelled", None)
+        assert await cancelled(service, first) == CancelOutcome("cancelled", None)
         assert not call.stop.is_set()
         call.rows(2)
         call.end()
@@ -349,7 +351,7 @@ async def test_the_last_one_who_goes_stops_the_run(mock_clock: trio.testing.Mock
         [call] = service.database.calls
         await cancelled(service, first)
         assert not call.stop.is_set()
-        assert await cancelled(service, second, "bob") == Cancelled("cancelled", True)
+        assert await cancelled(service, second, "bob") == CancelOutcome("cancelled", True)
         assert call.stop.is_set()
 
 
@@ -565,7 +567,7 @@ async def test_who_waits_for_a_place_can_be_cancelled(mock_clock: trio.testing.M
     async with open_service(per_user=1) as service:
         await service.ask("SELECT 1")
         second = await service.ask("SELECT 2")
-        assert await cancelled(service, second) == Cancelled("cancelled", None)
+        assert await cancelled(service, second) == CancelOutcome("cancelled", None)
         service.database.calls[0].end()
         await service.settled()
         assert len(service.database.calls) == 1
@@ -619,7 +621,7 @@ async def test_a_drain_ends_all_that_is_under_way_and_leaves_what_is_to_be_read(
         running, waiting = await service.ask("SELECT 1"), await service.ask("SELECT 2")
         service.reader.hold()
         unread = [await service.ask("SELECT 3"), await service.ask("SELECT 4")]
-        refused: list[Cancelled | Refusal] = []
+        refused: list[CancelOutcome | Refusal] = []
 
         async def cancel() -> None:
             refused.append(await cancelled(service, unread[0]))
@@ -821,7 +823,7 @@ async def test_what_is_under_way_is_bounded_for_all_together(
 
 async def test_a_message_is_cancelled_once_it_is_read(mock_clock: trio.testing.MockClock) -> None:
     async with open_service() as service:
-        outcomes: dict[str, Cancelled | Refusal] = {}
+        outcomes: dict[str, CancelOutcome | Refusal] = {}
 
         async def cancel(question: str) -> None:
             outcomes[question] = await cancelled(service, question)
@@ -834,7 +836,7 @@ async def test_a_message_is_cancelled_once_it_is_read(mock_clock: trio.testing.M
             await service.settled()
             assert outcomes == {}
             service.reader.release()
-        assert outcomes[asked[0]] == Cancelled("cancelled")
+        assert outcomes[asked[0]] == CancelOutcome("cancelled")
         assert outcomes[asked[1]] == Refusal(Code.NOT_FOUND, path="messageId")
         assert service.database.calls == []
 

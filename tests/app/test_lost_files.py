@@ -327,3 +327,25 @@ async def test_a_snapshot_that_is_none_is_passed_over_and_told(house: House) -> 
     status, _, _ = await fetch(daemon.port, "/api/websocket/health")
     assert status == 200
     await daemon.stop()
+
+
+async def test_a_snapshot_of_an_earlier_version_is_no_trouble(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    assert (await alice.say("before the update"))["ok"]
+    await daemon.stop()
+    [snapshot] = house.state_dir.glob("snapshot-*")
+    snapshot.write_bytes(b"\x89chatd\r\n\0\1" + bytes(73))
+    verified = await house.run("store", "verify")
+    assert (verified.code, "earlier chatd" in verified.out) == (0, True)
+    daemon = await house.start(env=ENV)
+    assert [one["name"] for one in daemon.events("snapshot.outdated")] == [snapshot.name]
+    # The time that ages go by is known from the message.
+    assert not daemon.events("snapshot.unusable") + daemon.events("clock.doubted")
+    assert await health(daemon) == (200, "ok")
+    await daemon.stop()
+    daemon = await house.start(env=ENV)
+    assert not daemon.events("snapshot.outdated")
+    await daemon.stop()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.app import upkeep
 from chatd.observe import FileRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
 from chatd.observe.recorder import Recorder
-from chatd.store import CommitFailed, CommitOutcome, FailureCode
+from chatd.store import CommitFailed, CommitOutcome
+from chatd.wire.codes import Code
 from tests.service.chats import ROOM, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, write
 
@@ -31,11 +31,9 @@ async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
         assert chat.recorder.of(MessagesRemoved)[1:] == [MessagesRemoved(ROOM, 1, 6, 6)]
 
 
-async def test_a_displaced_log_is_told_once_and_so_is_its_return(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "ROUND_S", 0.02)
+async def test_a_displaced_log_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.upkeep.round_s = 0.02
         recorder, directory = chat.recorder, chat.parts.store.path.parent
         away = directory.with_name("away")
         directory.rename(away)
@@ -52,13 +50,13 @@ async def test_a_displaced_log_is_told_once_and_so_is_its_return(
 async def test_a_disk_that_fails_in_one_way_is_told_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "ROUND_S", 0.02)
     async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.upkeep.round_s = 0.02
         rounds = trio.Semaphore(0)
 
         async def fail(_: object) -> CommitOutcome:
             rounds.release()
-            raise CommitFailed(FailureCode.STORAGE_ERROR, "broken")
+            raise CommitFailed(Code.STORAGE_ERROR, "broken")
 
         monkeypatch.setattr(chat.log, "commit", fail)
         chat.log.is_failing = True

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chatd.auth import (
     ClaimDirectory,
+    FileConnection,
     FileDirectory,
-    FileEntry,
     Grant,
     Identity,
     TokenRefused,
@@ -116,11 +116,11 @@ def test_whatever_the_claim_holds_only_valid_rooms_come_out(value: object) -> No
 
 FILE = FileDirectory(
     {
-        "sales": FileEntry("Sales", ["ada", "bob"]),
-        "crm": FileEntry(None, "*"),
-        "hr": FileEntry("People", ["bob"]),
-        "open": FileEntry("Open", ["bob", "*"]),
-        "nobody": FileEntry("Closed", []),
+        "sales": FileConnection("Sales", ["ada", "bob"]),
+        "crm": FileConnection(None, "*"),
+        "hr": FileConnection("People", ["bob"]),
+        "open": FileConnection("Open", ["bob", "*"]),
+        "nobody": FileConnection("Closed", []),
     }
 )
 
@@ -150,9 +150,9 @@ def test_the_file_gives_titles() -> None:
 
 def test_users_of_the_file_are_never_a_bare_string() -> None:
     with pytest.raises(ValueError, match="list of user ids"):
-        FileEntry("Sales", "ada")
+        FileConnection("Sales", "ada")
 
 
 def test_a_connection_of_the_file_needs_a_valid_id() -> None:
     with pytest.raises(ValueError, match="connectionId"):
-        FileDirectory({"ä": FileEntry(None, "*")})
+        FileDirectory({"ä": FileConnection(None, "*")})

@@ -9,10 +9,11 @@ from typing import Any
 
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
-from chatd.sockets.adapter import LocalAdapter
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.emitter import free_event_packet
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from tests.conformance.host import run_application, sockets_of
 
 

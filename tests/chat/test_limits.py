@@ -22,7 +22,7 @@ def test_a_bucket_starts_with_a_minutes_worth() -> None:
     bucket = Bucket(30, 100.0)
     taken = 0
     while bucket.wait_s(100.0) == 0.0:
-        bucket.take()
+        bucket.spend()
         taken += 1
     assert taken == 30
     assert bucket.wait_s(100.0) == 2.0
@@ -33,7 +33,7 @@ def test_a_bucket_starts_with_a_minutes_worth() -> None:
 )
 def test_tokens_come_back_evenly(later_s: float, wait_s: float) -> None:
     bucket = Bucket(30, 0.0, burst=1)
-    bucket.take()
+    bucket.spend()
     assert bucket.wait_s(later_s) == wait_s
 
 
@@ -42,13 +42,13 @@ def test_a_bucket_never_holds_more_than_its_burst() -> None:
     bucket.give_back()
     assert bucket.is_full(1e6)
     for _ in range(2):
-        bucket.take()
+        bucket.spend()
     assert bucket.wait_s(1e6) == 1.0
 
 
 def test_a_token_given_back_can_be_taken_again() -> None:
     bucket = Bucket(60, 0.0, burst=1)
-    bucket.take()
+    bucket.spend()
     bucket.give_back()
     assert bucket.wait_s(0.0) == 0.0
 
@@ -56,7 +56,7 @@ def test_a_token_given_back_can_be_taken_again() -> None:
 def test_a_rate_below_one_a_minute_still_lets_one_through() -> None:
     bucket = Bucket(0.5, 0.0)
     assert bucket.wait_s(0.0) == 0.0
-    bucket.take()
+    bucket.spend()
     assert bucket.wait_s(0.0) == 120.0
 
 
@@ -126,7 +126,7 @@ def test_who_waits_as_told_is_admitted(now_us: int, per_minute: float, rounds: i
 
 def test_one_empty_bucket_spends_nothing_from_the_others() -> None:
     full, empty = Bucket(60, 0.0, burst=1), Bucket(60, 0.0, burst=1)
-    empty.take()
+    empty.spend()
     assert admit("ann", [full, empty], Penalties(), 0.0) == 1000
     assert full.is_full(0.0)
 
@@ -147,7 +147,7 @@ def test_who_is_let_through_and_refused_again_within_the_minute_is_told_twice_as
 def test_one_senders_back_off_is_not_anothers() -> None:
     backoffs = Penalties()
     empty = Bucket(60, 0.0, burst=1)
-    empty.take()
+    empty.spend()
     admit("ann", [empty], backoffs, 0.0)
     assert admit("bob", [Bucket(60, 0.0)], backoffs, 0.0) is None
 
@@ -161,7 +161,7 @@ def test_a_key_keeps_its_bucket() -> None:
 def test_a_full_limiter_forgets_those_that_are_idle_first() -> None:
     limiter = Limiter(60, keys_max=3)
     busy = limiter.bucket("busy", 0.0)
-    busy.take()
+    busy.spend()
     for name in ("idle", "idler", "new"):
         limiter.bucket(name, 0.0)
     assert limiter.bucket("busy", 0.0) is busy
@@ -174,7 +174,7 @@ def test_no_number_of_keys_grows_the_memory(keys_max: int, spend: bool) -> None:
     for number in range(50):
         bucket = limiter.bucket(str(number), 0.0)
         if spend:
-            bucket.take()
+            bucket.spend()
         backoffs.refuse(str(number), 1.0, 0.0)
         assert 0 < len(limiter) <= keys_max
         assert 0 < len(backoffs) <= keys_max

@@ -9,18 +9,18 @@ from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
     Barrier,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
     ForgetMessages,
     Joined,
-    OverflowTold,
     RemoveMember,
     Repeated,
     Settled,
     TrimQueues,
 )
-from chatd.chat.queue import PRESENT, Gap, Queue
+from chatd.chat.queue import PRESENT, Gap, Queue, QueueCut
 from chatd.chat.records import Delivered, MemberKept, MemberRemoved, Message, MessageStored
 from tests.chat.commands import acknowledge, join, leave, message_id, place, send, stored
 
@@ -236,12 +236,12 @@ def test_receipts_are_known_from_the_first_recent_message_on() -> None:
 def test_a_queue_is_cut_where_it_is_told_to_be(machine: MessageMachine) -> None:
     carry_out(machine, join("demo", user_id="bob"), leave(("demo", 0), user_id="bob"))
     accept(machine, 1, 2, 3)
-    carry_out(machine, TrimQueues(None, "bob", {"demo": (3, 9), "other": (1, 1)}))
+    carry_out(machine, TrimQueues(None, "bob", {"demo": QueueCut(3, 9), "other": QueueCut(1, 1)}))
     [joined] = carry_out(machine, join("demo", user_id="bob")).effects
     assert type(joined) is Joined
     assert joined.fallen == ((1, 2),)
     assert [(gap.first, gap.last) for gap in joined.owed[0]] == [(3, 3)]
-    told = OverflowTold("bob", "demo", (1, 2))
+    told = ClearOverflow("bob", "demo", (1, 2))
     for command, fallen in ((join("demo", user_id="bob"), (1, 2)), (told, None)):
         carry_out(machine, command)
         [again] = carry_out(machine, join("demo", user_id="bob")).effects

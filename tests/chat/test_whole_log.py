@@ -13,6 +13,7 @@ from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
+    ClearOverflow,
     Command,
     Conflicted,
     Effect,
@@ -20,13 +21,12 @@ from chatd.chat.messages import (
     Joined,
     JoinRooms,
     LeaveRooms,
-    OverflowTold,
     RemoveMember,
     Repeated,
     SendMessage,
     TrimQueues,
 )
-from chatd.chat.queue import Queue
+from chatd.chat.queue import Queue, QueueCut
 from chatd.chat.records import MemberKept, MemberRemoved, Message, MessageStored, Record
 from tests.chat.commands import acknowledge, message_id, send, stored
 
@@ -145,7 +145,7 @@ class WholeLog(RuleBasedStateMachine):
 
     @rule(user=users, cuts=st.dictionaries(rooms, st.integers(1, 9), min_size=1))
     def trim(self, user: str, cuts: dict[str, int]) -> None:
-        places = {room: (first_seq, self.now_ms) for room, first_seq in cuts.items()}
+        places = {room: QueueCut(first_seq, self.now_ms) for room, first_seq in cuts.items()}
         self.keep(self.machine.decide([TrimQueues(None, user, places)], self.now_ms))
         for room, first_seq in cuts.items():
             self.fall((room, user), first_seq)
@@ -165,7 +165,7 @@ class WholeLog(RuleBasedStateMachine):
     def tell(self, user: str, room: str) -> None:
         fell = self.fallen.pop((room, user), None)
         if fell:
-            told = OverflowTold(user, room, (min(fell), max(fell)))
+            told = ClearOverflow(user, room, (min(fell), max(fell)))
             self.keep(self.machine.decide([told], self.now_ms))
 
     @rule(user=users, gone=st.sets(rooms, min_size=1))

@@ -18,6 +18,8 @@ SKIPPED = {"node_modules", "__pycache__"}  # and what begins with a dot
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`((?:tests|chatd)/[\w/]+(?:\.\w+)?)`")
+PACKAGES = sorted(path.parent.name for path in (ROOT / "chatd").glob("*/__init__.py"))
+NAMED_MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(PACKAGES)})/\w+(?:/\w+)*)(?![\w/-])")
 PAPERS = re.compile(r"\b(?:SPEC|DESIGN|WIRE)\b|\b(?:STYLE|CLUSTER|PAGE)(?:\.md|,? \d)")
 
 
@@ -118,6 +120,23 @@ def test_the_links_of_a_document_lead_somewhere(path: Path) -> None:
 def test_the_files_that_a_document_names_exist(path: Path) -> None:
     named = set(NAMED_FILE.findall(path.read_text("utf-8")))
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", _written(), ids=lambda path: path.name)
+def test_the_modules_that_a_document_names_exist(path: Path) -> None:
+    """As `package/module`, in text and in pictures."""
+    named = set(NAMED_MODULE.findall(path.read_text("utf-8")))
+    modules = {name: ROOT / "chatd" / name for name in named}
+    assert [
+        name
+        for name, module in sorted(modules.items())
+        if not module.is_dir() and not module.with_suffix(".py").is_file()
+    ] == []
+
+
+def test_names_of_modules_are_seen_wherever_they_stand() -> None:
+    text = "(`chat/messages`, net/poller ► service/events/rooms, x/chat/a, chat/a-b)"
+    assert NAMED_MODULE.findall(text) == ["chat/messages", "net/poller", "service/events/rooms"]
 
 
 def test_the_readme_can_be_read_in_a_few_minutes() -> None:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.config import Config, ConfigError, FileConnection, Loaded, ServerConfig, load
+from chatd.auth import FileConnection
+from chatd.config import Config, ConfigError, Loaded, ServerConfig, load
 from chatd.config.sections import keys_of, sections
 from tests.rows import rows
 

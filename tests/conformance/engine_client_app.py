@@ -19,7 +19,8 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.polling import PollingTransport
 from chatd.engine.session import Handshake, Session
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings, Query
+from chatd.engineio.handshake import Query
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.reader import RequestHead
 from tests.conformance.engine_echo import message_of

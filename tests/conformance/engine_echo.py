@@ -8,7 +8,7 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Handshake, Session
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from tests.conformance.host import MakeUpper, arguments, run_application
 

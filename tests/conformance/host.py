@@ -20,16 +20,15 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.session import Handshake, Session, SessionSettings, Upper
 from chatd.engine.sessions import Sessions
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import Health, public_app
 from chatd.net.poller import make_poller
-from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.ports import Application
-from chatd.sockets.socket import SocketIOConnection
+from chatd.sockets.connection import Application, SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
 
 HEARTBEAT = HeartbeatSettings(25.0, 20.0)
 BACKLOG = 4096  # connections that the kernel keeps until they are accepted

@@ -21,13 +21,15 @@ from typing import Any
 
 import trio
 
+from chatd.engine.session import Session
 from chatd.engine.transport import Work
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
-from chatd.sockets.adapter import LocalAdapter
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.emitter import free_event_packet
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from tests.conformance.host import run_from_command_line
 
 OPEN_NAMESPACES = ("/", "/custom")
@@ -42,7 +44,7 @@ class PeersApp:
     def __init__(self, adapter: LocalAdapter, deadlines: Deadlines) -> None:
         self._adapter = adapter
         self._deadlines = deadlines
-        self._sockets: dict[SocketIOConnection, list[Socket]] = {}
+        self._sockets: dict[Session, list[Socket]] = {}
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -53,7 +55,7 @@ class PeersApp:
             connection.refuse(namespace, "unauthorized", data)
         elif namespace in (*OPEN_NAMESPACES, GUARDED_NAMESPACE):
             socket = connection.accept(namespace)
-            self._sockets.setdefault(connection, []).append(socket)
+            self._sockets.setdefault(connection.session, []).append(socket)
             socket.emit("auth", auth)
         else:
             connection.refuse(namespace, "Invalid namespace")
@@ -70,7 +72,7 @@ class PeersApp:
                 socket.ack(event.ack_id, "ok")
             case ["say", str(room), text]:
                 said = free_event_packet(socket.namespace, ["said", text])
-                self._adapter.broadcast(socket.namespace, room, said, but=socket)
+                self._adapter.broadcast_volatile(socket.namespace, room, said, but=socket)
                 socket.ack(event.ack_id, {"ok": True})
             case ["bin"]:
                 socket.emit("bin", {"a": [b"\1\2\3"], "b": {"c": b""}}, "x", b"hi")
@@ -87,17 +89,17 @@ class PeersApp:
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
         socket.state = GONE
-        sockets = self._sockets[socket.connection]
+        sockets = self._sockets[socket.session]
         sockets.remove(socket)
         if not sockets:
-            del self._sockets[socket.connection]
+            del self._sockets[socket.session]
 
     def _bye(self, socket: Socket, *, close: bool) -> None:
         if not close:
-            socket.disconnect()
+            socket.session.upper.disconnect(socket)
             return
-        for each in list(self._sockets[socket.connection]):
-            each.disconnect()
+        for each in list(self._sockets[socket.session]):
+            socket.session.upper.disconnect(each)
         socket.session.end(DisconnectReason.SERVER_DISCONNECT)
 
 
@@ -112,7 +114,7 @@ class Question:
         self._socket = socket
         self._asked_by = asked_by
         self._deadlines = deadlines
-        self._ack_id = socket.ask(self._on_answer, "question", 42)
+        self._ack_id = socket.session.upper.ask(socket, self._on_answer, ["question", 42])
         deadlines.schedule(self, trio.current_time() + ANSWER_LIMIT_S)
 
     def _on_answer(self, answer: list[Any]) -> None:
@@ -120,7 +122,7 @@ class Question:
         self._socket.ack(self._asked_by, answer[0] if answer else None)
 
     def on_deadline(self, now_s: float) -> float:
-        self._socket.connection.forget(self._ack_id)
+        self._socket.session.upper.forget(self._ack_id)
         if self._socket.state is not GONE:
             self._socket.ack(self._asked_by, f"ERR no answer within {ANSWER_LIMIT_S} s")
         return math.inf

@@ -8,11 +8,12 @@ On connect each emits `auth` with what CONNECT carried. In `/`, `message(...a)` 
 from typing import Any
 
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
-from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from tests.conformance.host import run_from_command_line
 
 

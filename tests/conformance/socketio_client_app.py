@@ -13,11 +13,12 @@ import trio
 
 from chatd.engine.session import Handshake
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
-from chatd.socketio import Event
-from chatd.sockets.adapter import LocalAdapter
-from chatd.sockets.socket import Socket, SocketIOConnection
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from tests.conformance.host import run_from_command_line
 
 ANSWER_DELAY_S = 0.01
@@ -72,7 +73,7 @@ class ClientSuiteApp:
             case ["echo", value, *_]:
                 socket.ack(ack_id, value)
             case ["ack", *_]:
-                socket.ask(partial(got_it, socket), "ack")
+                socket.session.upper.ask(socket, partial(got_it, socket), ["ack"])
             case ["getAckDate", *_]:
                 socket.ack(ack_id, now_text())
             case ["getDate", *_]:

@@ -16,9 +16,9 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.poller import Poller, Watch, make_poller
 from chatd.net.writer import SocketWriter
-from chatd.websocket import (
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import (
     Close,
-    Decoder,
     Ping,
     ProtocolError,
     encode_binary,
@@ -42,7 +42,7 @@ class EchoConnection:
         self._watch = watch
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
         self._writer = SocketWriter(
-            sock, 4 * MAX_MESSAGE_BYTES, self._failed, lambda: None, linger_s=LINGER_S
+            4 * MAX_MESSAGE_BYTES, sock, self._failed, lambda: None, linger_s=LINGER_S
         )
 
     def _failed(self, reason: DisconnectReason) -> None:
@@ -56,7 +56,7 @@ class EchoConnection:
             while True:
                 if data:
                     self._feed(data)
-                await self._writer.backlog.drained()
+                await self._writer.drained()
                 await self._watch.readable()
                 try:
                     data = self._sock.recv(READ_BYTES)

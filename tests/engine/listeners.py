@@ -23,7 +23,7 @@ from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import IDLE_WAITS_MAX
 from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits
@@ -33,11 +33,11 @@ from chatd.net.http.public import Health, public_app
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
-from chatd.socketio import Event
-from chatd.sockets.adapter import LocalAdapter
+from chatd.socketio.packet import Event
+from chatd.sockets.connection import ATTACHMENTS_DUE_S, Application, SocketIOConnection
 from chatd.sockets.emitter import free_event_packet
-from chatd.sockets.ports import Application
-from chatd.sockets.socket import ATTACHMENTS_DUE_S, Socket, SocketIOConnection
+from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from tests.net.peers import HARD_LIMIT_S, Peer, read_head, upgrade_request
 
 PATH = b"/socket.io/"
@@ -83,13 +83,13 @@ class EchoApp:
                 self.adapter.broadcast(socket.namespace, room, said)
             case ["say but me", str(room), what]:
                 said = free_event_packet(socket.namespace, ["said", what])
-                self.adapter.broadcast(socket.namespace, room, said, but=socket)
+                self.adapter.broadcast_volatile(socket.namespace, room, said, but=socket)
             case ["catch up", int(size)]:
                 socket.session.send_catch_up(free_event_packet("/", ["page", "x" * size]))
             case ["question"]:
-                socket.ask(self.answers.append, "question", 42)
+                socket.session.upper.ask(socket, self.answers.append, ["question", 42])
             case ["leave me"]:
-                socket.disconnect()
+                socket.session.upper.disconnect(socket)
             case ["crash"]:
                 raise RuntimeError("a mistake of the application")
             case ["wait"]:
@@ -237,6 +237,7 @@ async def open_door(
             upgrade_timeout_s,
             backlog_bytes,
             last_words_s=last_words_s,
+            linger_s=linger_s,
             idle_waits_max=idle_waits_max,
         ),
         Deadlines(),

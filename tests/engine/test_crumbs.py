@@ -67,7 +67,7 @@ async def test_who_is_told_to_go_is_read_in_turns_too(door: Door) -> None:
     await until(lambda: transport._writer.is_ending)
     transport.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * (FRAGMENTS_MAX - 2))
     assert transport._work is not None
-    assert transport._work.__name__ == "_next_turn"
+    assert transport._work.__name__ == "checkpoint"
     assert left_in(transport) > (FRAGMENTS_MAX - 2 * FRAGMENTS_PER_EVENT) * len(frame(PING))
     drop_work(transport)
 

@@ -7,9 +7,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
-from chatd.net.http import connection as http_connection
+from chatd.net.http import connection
 from chatd.net.http.reader import RequestReader
 from tests.engine.listeners import Door, open_door
 from tests.engine.polls import (
@@ -333,7 +333,7 @@ async def test_of_the_body_of_a_refused_request_nothing_is_kept(
             super().__init__(max_head_bytes)
             readers.append(self)
 
-    monkeypatch.setattr(http_connection, "RequestReader", NotedReader)
+    monkeypatch.setattr(connection, "RequestReader", NotedReader)
     peer = await dial(door)
     unknown = "EIO=4&transport=polling&sid=nobody"
     await peer.send("POST", unknown, headers=["Content-Length: 900000"])

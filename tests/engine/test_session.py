@@ -13,12 +13,13 @@ from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session, SessionSettings
 from chatd.engine.sessions import Sessions
 from chatd.engine.transport import Work
-from chatd.engineio import HeartbeatSettings, decode_text
+from chatd.engineio.heartbeat import HeartbeatSettings
+from chatd.engineio.packet import decode_text
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
-from chatd.socketio import ProtocolError
+from chatd.socketio.packet import ProtocolError
 from tests.service.chats import MemoryTransport
 
 

@@ -157,7 +157,7 @@ async def test_one_read_is_handled_in_turns(door: Door) -> None:
     assert isinstance(transport, WebSocketTransport)
     transport.feed(frame(TEXT, b'42["echo"]') * (PACKETS_PER_TURN + 5))
     assert len(session.pending) == PACKETS_PER_TURN
-    assert drop_work(transport) == "_next_turn"
+    assert drop_work(transport) == "checkpoint"
     transport.feed(b"")
     assert len(session.pending) == PACKETS_PER_TURN + 5
     assert transport._work is None

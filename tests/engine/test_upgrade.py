@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from chatd.engine.websocket import WebSocketTransport
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
 from tests.engine.listeners import Door, open_door, open_websocket
 from tests.engine.polls import BAD_REQUEST, RS, Poller, dial, join, open_poller, until

@@ -4,8 +4,9 @@ import pytest
 import trio
 from wsproto.events import CloseConnection, Pong
 
-from chatd.engineio import HeartbeatSettings
+from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.poller import EpollPoller, TrioPoller
+from chatd.observe import InternalError
 from tests.engine.listeners import Door, open_door, opening
 from tests.net.peers import (
     BINARY,
@@ -274,6 +275,7 @@ async def test_a_mistake_of_the_application_ends_that_session_alone(door: Door) 
         assert await peer.end() == NO_CODE
         await other.echo()
     assert door.reasons == ["internal error", "internal error"]
+    assert [it.where for it in door.recorder.of(InternalError)] == ["session.receive", "event"]
 
 
 async def test_a_peer_that_never_hangs_up_after_the_close_is_hung_up_on() -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from chatd.engineio import Heartbeat, HeartbeatAction, HeartbeatSettings
+from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
 from tests.rows import rows
 
 SETTINGS = HeartbeatSettings(interval_s=0.3, timeout_s=0.2)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.engineio import Packet, PacketType, ProtocolError, decode_text, encode_text
+from chatd.engineio.packet import Packet, PacketType, ProtocolError, decode_text
+from tests.engineio.writing import encode_text
 from tests.rows import rows
 
 VECTORS = [
@@ -56,11 +57,6 @@ def test_text_without_a_known_type_is_a_breach(text: str) -> None:
 def test_base64_is_read_strictly(text: str) -> None:
     with pytest.raises(ProtocolError, match="base64"):
         decode_text(text)
-
-
-def test_only_a_message_carries_bytes() -> None:
-    with pytest.raises(ValueError, match="PING"):
-        encode_text(Packet(PacketType.PING, b"probe"))
 
 
 @given(st.text())

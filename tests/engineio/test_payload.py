@@ -4,15 +4,9 @@ import tracemalloc
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatd.engineio import (
-    Packet,
-    PacketType,
-    ProtocolError,
-    decode_payload,
-    encode_binary,
-    encode_payload,
-    encode_text,
-)
+from chatd.engineio.packet import Packet, PacketType, ProtocolError, encode_binary
+from chatd.engineio.payload import decode_payload, encode_payload
+from tests.engineio.writing import encode_text
 from tests.rows import rows
 
 PONG = Packet(PacketType.PONG)
@@ -40,8 +34,6 @@ def read(body: bytes) -> tuple[list[Packet], str | None]:
 
 
 def as_queued(packet: Packet) -> bytes:
-    if isinstance(packet.data, bytes):
-        return encode_binary(packet.data)
     return encode_text(packet).encode()
 
 

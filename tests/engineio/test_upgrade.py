@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.engineio import (
-    ProtocolError,
-    Upgrade,
-    UpgradeAction,
-    UpgradeInput,
-    UpgradeState,
-    classify,
-    decode_text,
-)
+from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, UpgradeState, classify
 from tests.rows import rows
 
 S = UpgradeState
@@ -31,8 +24,8 @@ PAIRS = [
     (S.POLLING, I.POLL_ARRIVED, S.POLLING, []),
     (S.POLLING, I.WEBSOCKET_LOST, S.POLLING, []),
     (S.POLLING, I.TIME_LIMIT_REACHED, S.POLLING, []),
-    (S.POLLING, I.CLIENT_CLOSED, S.CLOSED, []),
-    (S.POLLING, I.SERVER_CLOSED, S.CLOSED, [A.CLOSE_POLLING]),
+    (S.POLLING, I.CLIENT_CLOSED, S.OVER, []),
+    (S.POLLING, I.SERVER_CLOSED, S.OVER, [A.CLOSE_POLLING]),
     # a WebSocket that has not probed
     (S.ATTACHED, I.WEBSOCKET_ATTACHED, S.ATTACHED, [A.REFUSE_SECOND]),  # 2nd WS while upgrading
     # 2probe -> 3probe, and a pending poll gets 6
@@ -42,18 +35,18 @@ PAIRS = [
     (S.ATTACHED, I.POLL_ARRIVED, S.ATTACHED, []),
     (S.ATTACHED, I.WEBSOCKET_LOST, S.POLLING, []),  # ws dies before 5
     (S.ATTACHED, I.TIME_LIMIT_REACHED, S.POLLING, [A.CLOSE_PROBE]),  # no probe within the limit
-    (S.ATTACHED, I.CLIENT_CLOSED, S.CLOSED, [A.CLOSE_PROBE]),  # client 1 by POST
-    (S.ATTACHED, I.SERVER_CLOSED, S.CLOSED, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
+    (S.ATTACHED, I.CLIENT_CLOSED, S.OVER, [A.CLOSE_PROBE]),  # client 1 by POST
+    (S.ATTACHED, I.SERVER_CLOSED, S.OVER, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
     # a WebSocket that has probed
     (S.PROBED, I.WEBSOCKET_ATTACHED, S.PROBED, [A.REFUSE_SECOND]),
     (S.PROBED, I.PROBE_RECEIVED, S.PROBED, [A.SEND_PONG_PROBE]),
     # 5 -> switch; a GET still pending then gets 6
-    (S.PROBED, I.UPGRADE_RECEIVED, S.WEBSOCKET, [A.RELEASE_POLL_WITH_NOOP, A.SWITCH]),
+    (S.PROBED, I.UPGRADE_RECEIVED, S.OVER, [A.RELEASE_POLL_WITH_NOOP, A.SWITCH]),
     (S.PROBED, I.OTHER_RECEIVED, S.POLLING, [A.CLOSE_PROBE]),
     (S.PROBED, I.POLL_ARRIVED, S.PROBED, [A.RELEASE_POLL_WITH_NOOP]),  # the noop race
     (S.PROBED, I.WEBSOCKET_LOST, S.POLLING, []),
     (S.PROBED, I.TIME_LIMIT_REACHED, S.POLLING, [A.CLOSE_PROBE]),  # no 5 within the limit
-    (S.PROBED, I.CLIENT_CLOSED, S.CLOSED, [A.CLOSE_PROBE]),
+    (S.PROBED, I.CLIENT_CLOSED, S.OVER, [A.CLOSE_PROBE]),
     (S.PROBED, I.SERVER_CLOSED, S.PROBED_CLOSING, []),  # server close during the probe
     # the server waits for 5 to close
     (S.PROBED_CLOSING, I.WEBSOCKET_ATTACHED, S.PROBED_CLOSING, [A.REFUSE_SECOND]),
@@ -61,35 +54,25 @@ PAIRS = [
     (
         S.PROBED_CLOSING,
         I.UPGRADE_RECEIVED,
-        S.CLOSED,
+        S.OVER,
         [A.RELEASE_POLL_WITH_NOOP, A.SWITCH_THEN_CLOSE],
     ),
-    (S.PROBED_CLOSING, I.OTHER_RECEIVED, S.CLOSED, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
+    (S.PROBED_CLOSING, I.OTHER_RECEIVED, S.OVER, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
     (S.PROBED_CLOSING, I.POLL_ARRIVED, S.PROBED_CLOSING, [A.RELEASE_POLL_WITH_NOOP]),
-    (S.PROBED_CLOSING, I.WEBSOCKET_LOST, S.CLOSED, [A.CLOSE_POLLING]),
-    (S.PROBED_CLOSING, I.TIME_LIMIT_REACHED, S.CLOSED, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
-    (S.PROBED_CLOSING, I.CLIENT_CLOSED, S.CLOSED, [A.CLOSE_PROBE]),
+    (S.PROBED_CLOSING, I.WEBSOCKET_LOST, S.OVER, [A.CLOSE_POLLING]),
+    (S.PROBED_CLOSING, I.TIME_LIMIT_REACHED, S.OVER, [A.CLOSE_PROBE, A.CLOSE_POLLING]),
+    (S.PROBED_CLOSING, I.CLIENT_CLOSED, S.OVER, [A.CLOSE_PROBE]),
     (S.PROBED_CLOSING, I.SERVER_CLOSED, S.PROBED_CLOSING, []),
-    # a session on WebSocket
-    (S.WEBSOCKET, I.WEBSOCKET_ATTACHED, S.WEBSOCKET, [A.REFUSE_SECOND]),  # d3: second WS
-    (S.WEBSOCKET, I.PROBE_RECEIVED, BREACH, []),  # d3: 2probe outside an upgrade
-    (S.WEBSOCKET, I.UPGRADE_RECEIVED, S.WEBSOCKET, []),  # d3: 5 outside an upgrade
-    (S.WEBSOCKET, I.OTHER_RECEIVED, S.WEBSOCKET, []),
-    (S.WEBSOCKET, I.POLL_ARRIVED, S.WEBSOCKET, [A.REFUSE_POLL]),  # after 5: GET/POST
-    (S.WEBSOCKET, I.WEBSOCKET_LOST, S.CLOSED, []),
-    (S.WEBSOCKET, I.TIME_LIMIT_REACHED, S.WEBSOCKET, []),
-    (S.WEBSOCKET, I.CLIENT_CLOSED, S.CLOSED, []),
-    (S.WEBSOCKET, I.SERVER_CLOSED, S.CLOSED, [A.CLOSE_WEBSOCKET]),
     # the end
-    (S.CLOSED, I.WEBSOCKET_ATTACHED, S.CLOSED, [A.REFUSE_SECOND]),
-    (S.CLOSED, I.PROBE_RECEIVED, S.CLOSED, []),
-    (S.CLOSED, I.UPGRADE_RECEIVED, S.CLOSED, []),
-    (S.CLOSED, I.OTHER_RECEIVED, S.CLOSED, []),
-    (S.CLOSED, I.POLL_ARRIVED, S.CLOSED, []),
-    (S.CLOSED, I.WEBSOCKET_LOST, S.CLOSED, []),
-    (S.CLOSED, I.TIME_LIMIT_REACHED, S.CLOSED, []),
-    (S.CLOSED, I.CLIENT_CLOSED, S.CLOSED, []),
-    (S.CLOSED, I.SERVER_CLOSED, S.CLOSED, []),
+    (S.OVER, I.WEBSOCKET_ATTACHED, S.OVER, [A.REFUSE_SECOND]),
+    (S.OVER, I.PROBE_RECEIVED, S.OVER, []),
+    (S.OVER, I.UPGRADE_RECEIVED, S.OVER, []),
+    (S.OVER, I.OTHER_RECEIVED, S.OVER, []),
+    (S.OVER, I.POLL_ARRIVED, S.OVER, []),
+    (S.OVER, I.WEBSOCKET_LOST, S.OVER, []),
+    (S.OVER, I.TIME_LIMIT_REACHED, S.OVER, []),
+    (S.OVER, I.CLIENT_CLOSED, S.OVER, []),
+    (S.OVER, I.SERVER_CLOSED, S.OVER, []),
 ]
 
 
@@ -154,7 +137,7 @@ def test_a_new_websocket_may_probe_after_the_first_one_died() -> None:
         for happened in (I.WEBSOCKET_ATTACHED, I.PROBE_RECEIVED, last):
             upgrade.receive(happened)
         states.append(upgrade.state)
-    assert states == [S.POLLING, S.WEBSOCKET]
+    assert states == [S.POLLING, S.OVER]
 
 
 @given(st.lists(st.sampled_from(I)))
@@ -170,10 +153,8 @@ def test_a_session_switches_at_most_once_and_never_comes_back(happenings: list[I
         switches += sum(action in (A.SWITCH, A.SWITCH_THEN_CLOSE) for action in actions)
         seen.append(upgrade.state)
     assert switches <= 1
-    if S.WEBSOCKET in seen:
-        assert set(seen[seen.index(S.WEBSOCKET) :]) <= {S.WEBSOCKET, S.CLOSED}
-    if S.CLOSED in seen:
-        assert set(seen[seen.index(S.CLOSED) :]) == {S.CLOSED}
+    if S.OVER in seen:
+        assert set(seen[seen.index(S.OVER) :]) == {S.OVER}
 
 
 def test_the_machine_has_no_dictionary() -> None:

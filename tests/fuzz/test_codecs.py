@@ -11,9 +11,20 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
-from chatd import engineio, socketio, websocket
+from chatd.engineio.handshake import parse_query
+from chatd.engineio.packet import ProtocolError as EngineIOError
+from chatd.engineio.packet import decode_text
+from chatd.engineio.payload import decode_payload
 from chatd.net.http.reader import BadRequestError, RequestReader
+from chatd.socketio.decoder import Decoder as PacketDecoder
+from chatd.socketio.encoder import encode as encode_packet
+from chatd.socketio.jsontext import loads
+from chatd.socketio.namespaces import ConnectRequested, Namespaces
+from chatd.socketio.packet import Event
+from chatd.socketio.packet import ProtocolError as SocketIOError
+from chatd.websocket.decoder import Decoder as FrameDecoder
 from chatd.websocket.decoder import unmask
+from chatd.websocket.frames import ProtocolError as WebSocketError
 from chatd.wire.acks import RefusedAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure
@@ -26,6 +37,7 @@ from chatd.wire.payloads import (
     ConnectionLeave,
     HistoryGet,
 )
+from tests.engineio.writing import encode_text
 from tests.fuzz.mutation import Target, pieces, run
 
 MAX_MESSAGE_BYTES = 4096
@@ -134,8 +146,8 @@ KINDS = (ChatMessage, ChatAck, ConnectionJoin, ConnectionLeave, HistoryGet, Auth
 
 
 def websocket_target(data: bytes, chance: random.Random) -> None:
-    decoder = websocket.Decoder(MAX_MESSAGE_BYTES)
-    with contextlib.suppress(websocket.ProtocolError):
+    decoder = FrameDecoder(MAX_MESSAGE_BYTES)
+    with contextlib.suppress(WebSocketError):
         for piece in pieces(data, chance):
             decoder.receive(piece)
             while (event := decoder.next_event()) is not None:
@@ -146,20 +158,20 @@ def websocket_target(data: bytes, chance: random.Random) -> None:
 
 
 def engineio_target(data: bytes, chance: random.Random) -> None:
-    with contextlib.suppress(engineio.ProtocolError):
-        for packet in engineio.decode_payload(data):
-            assert engineio.decode_text(engineio.encode_text(packet)) == packet
+    with contextlib.suppress(EngineIOError):
+        for packet in decode_payload(data):
+            assert decode_text(encode_text(packet)) == packet
     text = data.decode(errors="surrogateescape")
-    with contextlib.suppress(engineio.ProtocolError):
-        engineio.decode_text(text)
-    engineio.parse_query(data)
+    with contextlib.suppress(EngineIOError):
+        decode_text(text)
+    parse_query(data)
 
 
 def socketio_target(data: bytes, chance: random.Random) -> None:
     """A line is a text message or, where it begins with a zero byte, a binary one."""
-    decoder = socketio.Decoder(max_attachment_bytes=MAX_MESSAGE_BYTES)
-    namespaces = socketio.Namespaces()
-    with contextlib.suppress(socketio.ProtocolError):
+    decoder = PacketDecoder(max_attachment_bytes=MAX_MESSAGE_BYTES)
+    namespaces = Namespaces()
+    with contextlib.suppress(SocketIOError):
         for line in data.split(b"\n"):
             if line.startswith(b"\0"):
                 packet = decoder.receive_binary(line)
@@ -168,14 +180,14 @@ def socketio_target(data: bytes, chance: random.Random) -> None:
             if packet is None:
                 continue
             match namespaces.receive(packet):
-                case socketio.ConnectRequested(namespace):
+                case ConnectRequested(namespace):
                     if chance.randrange(4):
                         namespaces.accept(namespace, "sid")
-                        namespaces.register_ack(namespace)
+                        namespaces.register_ack(namespace, lambda args: None)
                     else:
                         namespaces.refuse(namespace, "no", {"a": 1})
-                case socketio.Event() as event:
-                    socketio.encode(event)  # what was taken can be sent on
+                case Event() as event:
+                    encode_packet(event)  # what was taken can be sent on
                 case _:
                     pass
 
@@ -203,8 +215,8 @@ def request_target(data: bytes, chance: random.Random) -> None:
 def wire_target(data: bytes, chance: random.Random) -> None:
     """What Socket.IO's own JSON lets through, and beside it values of other shapes."""
     try:
-        value = socketio.loads(data.decode(errors="replace"))
-    except socketio.ProtocolError:
+        value = loads(data.decode(errors="replace"))
+    except SocketIOError:
         value = json.loads(chance.choice(EVENTS))
         spoilt = chance.choice([*value])
         odd = [None, -1, 2**60, 1.5, "\ud800", [], {}, [[]], b"\0", True, [1] * 200, {"config": 1}]

@@ -24,7 +24,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 async def test_a_slow_peer_gets_all_of_the_last_response(mock_clock: MockClock) -> None:
     ours, theirs = pair()
     failed: list[DisconnectReason] = []
-    writer = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None, linger_s=LINGER_S)
+    writer = SocketWriter(len(LAST_WORDS), ours, failed.append, lambda: None, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
             writer.start(nursery)
@@ -50,7 +50,7 @@ async def test_a_peer_that_takes_nothing_of_the_last_response_is_cut(
 ) -> None:
     ours, theirs = pair()
     failed: list[DisconnectReason] = []
-    writer = SocketWriter(ours, len(LAST_WORDS), failed.append, lambda: None, linger_s=LINGER_S)
+    writer = SocketWriter(len(LAST_WORDS), ours, failed.append, lambda: None, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
             writer.start(nursery)

@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.actors import group_commit as pace
+from chatd.actors import group_commit
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
 from chatd.app.tree import supervise
@@ -32,7 +32,7 @@ from chatd.config.sections import (
 )
 from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
-from chatd.engineio import parse_query
+from chatd.engineio.handshake import parse_query
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
 from chatd.observe.clock import Clock
@@ -333,7 +333,7 @@ class Chat:
         transport = MemoryTransport(session)
         session.transport = transport
         handshake = Handshake("192.0.2.1", parse_query(b""), None)
-        session.upper = self.parts.door._engine._make_upper(session, handshake)
+        session.upper = self.parts.listener._engine._make_upper(session, handshake)
         self.attached.append(session)
         return MemoryPeer(session, transport)
 
@@ -389,14 +389,19 @@ def config(
 
 @asynccontextmanager
 async def open_chat(
-    directory: Path, *, in_memory: bool = False, **sections: dict[str, object]
+    directory: Path,
+    *,
+    in_memory: bool = False,
+    limit_s: float = HARD_LIMIT_S,
+    **sections: dict[str, object],
 ) -> AsyncIterator[Chat]:
-    """The chat; on the way out every promise about what is left is checked."""
+    """The chat, for `limit_s` at most; on the way out every promise about what is left is
+    checked."""
     store = open_store(directory / "state", "write")
     log = MemoryLog(store) if in_memory else LogInHand(store)
     recorder = Recorder()
     parts = Parts(config(**sections), SECRET, store, log, recorder)
-    limit_s = 1e9 if in_memory else HARD_LIMIT_S
+    limit_s = 1e9 if in_memory else limit_s
     with (
         judged_packets(),
         pytest.MonkeyPatch.context() as patch,
@@ -404,10 +409,10 @@ async def open_chat(
         trio.fail_after(limit_s),
     ):
         if in_memory:  # commits come at once, whatever the clock of the test says
-            patch.setattr(pace, "WINDOW_S", 0.0)
+            patch.setattr(group_commit, "WINDOW_S", 0.0)
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, recorder).run)
-            await nursery.start(parts.door.serve, [listener])
+            await nursery.start(parts.listener.serve, [listener])
             chat = Chat(parts, store, log, recorder, listener.getsockname())
             try:
                 yield chat

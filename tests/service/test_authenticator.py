@@ -1,13 +1,16 @@
 """A directory that has to wait: CONNECT and a renewal wait for it, and nothing else does."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from chatd.auth import ClaimDirectory, DirectoryFailed, Grant, Identity
 from chatd.net.disconnects import DisconnectReason
-from tests.service.chats import Chat, connected, refused, token
+from chatd.service.authenticator import DIRECTORY_TIMEOUT_S
+from tests.service.chats import Chat, connected, open_chat, refused, token
 
 
 class RemoteDirectory:
@@ -63,3 +66,18 @@ async def test_a_session_that_ends_meanwhile_does_not_come_in(
         ada.session.lost(DisconnectReason.TRANSPORT_CLOSE)
         directory.may_answer.set()
     assert chat.parts.clients.count == 0
+
+
+async def test_a_directory_that_never_answers_is_waited_for_so_long_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        directory = RemoteDirectory(monkeypatch)
+        ada = chat.attach()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ada.say, '40{"token":"' + token() + '"}')
+            await directory.asked.wait()
+            mock_clock.jump(DIRECTORY_TIMEOUT_S + 1)
+        [refusal] = [text for text in ada.take() if text.startswith("44")]
+        assert '"code":"internal"' in refusal
+        assert chat.parts.clients.count == 0

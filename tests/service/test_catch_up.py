@@ -22,9 +22,9 @@ from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
 from chatd.service.timeline import RECENT_BYTES, Timelines
-from chatd.sockets.adapter import LocalAdapter
+from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.emitter import event_packet, rendered_packet
-from chatd.sockets.ports import NAMESPACE
+from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Page
 from chatd.wire.events import EventPayload
 from chatd.wire.names import ServerEvent

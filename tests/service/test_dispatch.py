@@ -9,7 +9,7 @@ import pytest
 
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.dispatch import AnsweredLater
-from chatd.service.membership import MachineMembership
+from chatd.service.machine_membership import MachineMembership
 from chatd.wire.acks import AckPayload
 from chatd.wire.names import ClientEvent
 from tests.service.chats import ROOM, Chat, MemoryPeer, message, open_chat, token

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.auth import Identity
-from chatd.service import download_tickets as tickets
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER, DownloadTickets
 
 
@@ -61,11 +60,8 @@ def test_of_too_many_tickets_of_a_user_its_oldest_is_void() -> None:
     assert given_out.use(other, "m", 5.0) is not None
 
 
-def test_of_too_many_tickets_of_everybody_the_oldest_is_void(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tickets, "TICKETS_MAX", 3)
-    given_out = DownloadTickets()
+def test_of_too_many_tickets_of_everybody_the_oldest_is_void() -> None:
+    given_out = DownloadTickets(3)
     names = [given_out.give("m", "sales", identity(f"user {number}"), 5.0) for number in range(4)]
     assert len(given_out) == 3
     assert given_out.use(names[0], "m", 5.0) is None

@@ -20,7 +20,7 @@ from chatd.answers.table import Cell, Column
 from chatd.auth import ClaimDirectory, DirectoryFailed
 from chatd.observe import AuthenticationFailed
 from chatd.observe.clock import Clock
-from chatd.service import downloads as answer_exports
+from chatd.service import downloads
 from chatd.store import LogReaders, StoreReadFailed
 from tests.answers.services import HeldDatabase
 from tests.engine.polls import until
@@ -238,7 +238,7 @@ async def test_a_ticket_is_good_for_a_minute(
         ticket = await asker.ticket(answer_id, token())
         now_s = trio.current_time()
         with monkeypatch.context() as patch:
-            patch.setattr(answer_exports.trio, "current_time", lambda: now_s + 61)
+            patch.setattr(downloads.trio, "current_time", lambda: now_s + 61)
             response = await asker.ask(f"{answer_id}.csv", ticket=ticket)
         refused(response, 401, "unauthorized")
 
@@ -472,7 +472,7 @@ async def test_a_peer_that_stops_reading_costs_nobody_anything_and_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_answering(tmp_path) as (chat, database):
-        monkeypatch.setattr(chat.parts.door._http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.listener._http, "_send_timeout_s", 0.2)
         # Fifty megabytes as JSON, which names the column in each row; a few hundred kilobytes here.
         long = [Column("n" * PIECE_BYTES, "integer")]
         answer_id = await answered(chat, database, long, [[number] for number in range(800)])

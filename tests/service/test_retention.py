@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from chatd.app import upkeep
-from chatd.store import CommitFailed, FailureCode
+from chatd.store import CommitFailed
+from chatd.wire.codes import Code
 from tests.service.chats import ROOM, Chat, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, all_told, come, go, seqs, write
 from tests.store.logs import last_page
@@ -109,7 +110,7 @@ async def test_a_full_disk_puts_retention_off(tmp_path: Path) -> None:
         ada = await chat.enter("ada")
         await go(await chat.enter("bob"))
         await write(ada, 5)
-        chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "for the test")
+        chat.log.failure = CommitFailed(Code.STORAGE_FULL, "for the test")
         await removed(chat)
         page = await ada.call("chat:history:get", {"connectionId": ROOM})
         assert len(page["messages"]) == 5

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from chatd.socketio import (
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.encoder import Encoded, encode
+from chatd.socketio.packet import (
     MAX_ATTACHMENTS,
     Ack,
     Connect,
     ConnectError,
-    Decoder,
     Disconnect,
-    Encoded,
     Event,
     Packet,
-    ack_text,
-    dumps,
-    encode,
-    event_text,
 )
 from tests.rows import rows
 
@@ -112,21 +108,6 @@ def test_the_decoder_reads_the_vector(
 def test_the_fast_way_and_the_grammar_agree(packet: Event, text: str) -> None:
     # With its namespace written out, an event takes the way through the grammar.
     assert decode("2/," + text[1:]) == decode(text) == packet
-
-
-def test_an_event_text_is_what_the_encoder_writes() -> None:
-    payload = {"text": "hé 🙂", "n": 12}
-    for namespace in ("/", "/custom"):
-        for ack_id in (None, 0, 17):
-            expected = encode(Event(namespace, ["chat:message", payload], ack_id)).text
-            assert event_text("chat:message", dumps(payload), namespace, ack_id) == expected
-
-
-def test_an_ack_text_is_what_the_encoder_writes() -> None:
-    for namespace in ("/", "/custom"):
-        for args in ([], [{"ok": True}], [1, "é"]):
-            expected = encode(Ack(namespace, 17, args)).text
-            assert ack_text(17, dumps(args), namespace) == expected
 
 
 def test_buffers_of_all_kinds_become_attachments() -> None:

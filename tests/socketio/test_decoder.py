@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from chatd.socketio import (
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.packet import (
     MAX_NAMESPACE_CHARS,
     RESERVED_EVENT_NAMES,
     Ack,
     Connect,
-    Decoder,
     Disconnect,
     Event,
     ProtocolError,

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from chatd.socketio import MAX_NESTING, ProtocolError, dumps, loads
-from chatd.socketio.jsontext import MAX_BRACKETS, MAX_STRICT_CHARS
+from chatd.socketio.jsontext import MAX_BRACKETS, MAX_NESTING, MAX_STRICT_CHARS, dumps, loads
+from chatd.socketio.packet import ProtocolError
 from tests.rows import rows
 
 

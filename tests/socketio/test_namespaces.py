@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from chatd.socketio import (
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.namespaces import (
     MAX_NAMESPACES,
     MAX_OUTSTANDING_ACKS,
     AckReceived,
-    ConnectError,
     ConnectRequested,
-    Decoder,
-    Event,
     LocalProtocolError,
     NamespaceLeft,
     Namespaces,
-    ProtocolError,
     Received,
     TooManyAcks,
 )
+from chatd.socketio.packet import ConnectError, Event, ProtocolError
 from tests.rows import rows
 
 
@@ -60,6 +60,10 @@ def test_another_namespace_can_be_joined_without_the_main_one(text: str) -> None
     conversation = Conversation()
     conversation.hear(text)
     assert conversation.sent == [b'0/custom,{"sid":"X"}']
+
+
+def on_answer(args: list[Any]) -> None:
+    """Gets the arguments of an ack."""
 
 
 def test_what_the_client_says_of_itself_comes_with_the_request() -> None:
@@ -187,10 +191,10 @@ def test_the_namespaces_that_wait_for_an_answer_count_too() -> None:
 def test_an_ack_settles_the_event_that_asked_for_it_once() -> None:
     conversation = Conversation()
     conversation.hear("0")
-    first, second = (conversation.namespaces.register_ack("/") for _ in range(2))
+    first, second = (conversation.namespaces.register_ack("/", on_answer) for _ in range(2))
     assert conversation.hear(f'3{second}["a"]', f"3{first}", f'3{second}["b"]') == [
-        AckReceived("/", second, ["a"]),
-        AckReceived("/", first, []),
+        AckReceived("/", second, ["a"], on_answer),
+        AckReceived("/", first, [], on_answer),
         None,
     ]
     assert not conversation.namespaces._acks_due
@@ -199,11 +203,11 @@ def test_an_ack_settles_the_event_that_asked_for_it_once() -> None:
 def test_a_binary_ack_settles_too() -> None:
     conversation = Conversation()
     conversation.hear("0")
-    ack_id = conversation.namespaces.register_ack("/")
+    ack_id = conversation.namespaces.register_ack("/", on_answer)
     assert conversation.hear(f'61-{ack_id}[{{"_placeholder":true,"num":0}}]') == [None]
     packet = conversation.decoder.receive_binary(b"a")
     assert packet is not None
-    assert conversation.namespaces.receive(packet) == AckReceived("/", ack_id, [b"a"])
+    assert conversation.namespaces.receive(packet) == AckReceived("/", ack_id, [b"a"], on_answer)
 
 
 @rows("text", ["3999[1]", "3[1]", "30[]", "3"])
@@ -215,10 +219,10 @@ def test_an_ack_that_nobody_waits_for_is_ignored(text: str) -> None:
 def test_an_ack_in_another_namespace_does_not_settle() -> None:
     conversation = Conversation()
     conversation.hear("0", "0/custom,")
-    ack_id = conversation.namespaces.register_ack("/")
+    ack_id = conversation.namespaces.register_ack("/", on_answer)
     assert conversation.hear(f"3/custom,{ack_id}[]", f"3{ack_id}[]") == [
         None,
-        AckReceived("/", ack_id, []),
+        AckReceived("/", ack_id, [], on_answer),
     ]
 
 
@@ -226,7 +230,7 @@ def test_a_late_ack_is_ignored() -> None:
     conversation = Conversation()
     conversation.hear("0")
     conversation.namespaces.forget_ack(0)
-    ack_id = conversation.namespaces.register_ack("/")
+    ack_id = conversation.namespaces.register_ack("/", on_answer)
     conversation.namespaces.forget_ack(ack_id)
     conversation.namespaces.forget_ack(ack_id)
     assert conversation.hear(f"3{ack_id}[]") == [None]
@@ -235,25 +239,27 @@ def test_a_late_ack_is_ignored() -> None:
 def test_leaving_drops_the_acks_due_there_and_their_ids_never_come_back() -> None:
     conversation = Conversation()
     conversation.hear("0", "0/custom,")
-    here = conversation.namespaces.register_ack("/")
-    there = conversation.namespaces.register_ack("/custom")
+    here = conversation.namespaces.register_ack("/", on_answer)
+    there = conversation.namespaces.register_ack("/custom", on_answer)
     conversation.hear("1", "0")
-    assert conversation.namespaces.register_ack("/") not in (here, there)
+    assert conversation.namespaces.register_ack("/", on_answer) not in (here, there)
     assert conversation.hear(f"3{here}[]", f"3/custom,{there}[]") == [
         None,
-        AckReceived("/custom", there, []),
+        AckReceived("/custom", there, [], on_answer),
     ]
 
 
 def test_the_acks_that_a_peer_may_owe_are_bounded() -> None:
     conversation = Conversation()
     conversation.hear("0")
-    ack_ids = [conversation.namespaces.register_ack("/") for _ in range(MAX_OUTSTANDING_ACKS)]
+    ack_ids = [
+        conversation.namespaces.register_ack("/", on_answer) for _ in range(MAX_OUTSTANDING_ACKS)
+    ]
     assert ack_ids == list(range(MAX_OUTSTANDING_ACKS))
     with pytest.raises(TooManyAcks):
-        conversation.namespaces.register_ack("/")
+        conversation.namespaces.register_ack("/", on_answer)
     conversation.hear("3500[]")
-    assert conversation.namespaces.register_ack("/") == MAX_OUTSTANDING_ACKS
+    assert conversation.namespaces.register_ack("/", on_answer) == MAX_OUTSTANDING_ACKS
 
 
 def test_answering_or_asking_where_the_state_forbids_it_is_a_local_mistake() -> None:
@@ -262,7 +268,7 @@ def test_answering_or_asking_where_the_state_forbids_it_is_a_local_mistake() -> 
         lambda: namespaces.accept("/", "X"),
         lambda: namespaces.refuse("/", "no"),
         lambda: namespaces.disconnect("/"),
-        lambda: namespaces.register_ack("/"),
+        lambda: namespaces.register_ack("/", on_answer),
     ):
         with pytest.raises(LocalProtocolError):
             mistake()

@@ -9,20 +9,18 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatd.socketio import (
+from chatd.socketio.decoder import Decoder
+from chatd.socketio.encoder import encode
+from chatd.socketio.jsontext import dumps, loads
+from chatd.socketio.namespaces import ConnectRequested, Namespaces
+from chatd.socketio.packet import (
     MAX_ACK_ID,
     MAX_ATTACHMENTS,
     RESERVED_EVENT_NAMES,
     Ack,
-    ConnectRequested,
-    Decoder,
     Event,
-    Namespaces,
     Packet,
     ProtocolError,
-    dumps,
-    encode,
-    loads,
 )
 
 any_text = st.text(st.characters(exclude_categories=()))  # surrogates included

@@ -7,8 +7,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.engineio import HeartbeatSettings
-from chatd.sockets.socket import SocketIOConnection
+from chatd.engineio.heartbeat import HeartbeatSettings
+from chatd.sockets.connection import SocketIOConnection
 from tests.engine.listeners import Door, open_door, opening
 from tests.net.peers import NO_CODE, Ended
 

@@ -69,7 +69,7 @@ def ask(path: Path, request: Request, *, writable: bool = False, **terms: object
     rows = KeptRows()
     place = DatabaseFile(path, writable)
     outcome = answer(place, request, Terms(**terms), rows, Interrupt())  # type: ignore[arg-type]
-    return Answer(outcome, rows.told, rows.kept)
+    return Answer(outcome, rows.header, rows.kept)
 
 
 def query(path: Path, sql: str, **terms: object) -> Answer:

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -12,11 +13,15 @@ from chatd.chat.commits import CommitOutcome, RecordRefused
 from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import MemberKept, Message, MessageStored
 from chatd.chat.search import SearchQuery, parse_query
+from chatd.store.connections import connect_to_write
 from chatd.store.log import Log, Request
 from chatd.store.message_reader import MessageReader, Page, SearchPage, SearchRequest
 
 ROOM = "sales"
 NOW_MS = 1_700_000_000_000
+
+connect_spilling = partial(connect_to_write, cache_kib=24, checkpoint_pages=12)
+"""A connection that writes to the disk in the middle of a transaction, and checkpoints often."""
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from chatd.chat.ids import scoped_id
-from chatd.chat.queue import Gap
+from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -25,7 +25,6 @@ from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.message_reader import (
     MessageReader,
     Page,
-    QueueCut,
     SearchCursor,
     SearchHit,
     SearchPage,

@@ -37,7 +37,7 @@ from chatd.store.restore import restore_store
 from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
 from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.verify import Finding, verify_store
-from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
+from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, message, stored, stored_from
 from tests.store.recorded_disk import (
     Operation,
     Recording,
@@ -121,7 +121,9 @@ class Script:
         self._durability = durability
 
     def open(self) -> None:
-        self.store = open_store(self._directory, self._durability)
+        self.store = open_store(
+            self._directory, self._durability, connect_to_write=connect_spilling
+        )
         self._witness.acknowledged(self._witness.now, self.store)
         self.log = self.store.open_log()
 
@@ -192,12 +194,9 @@ def coming_of_age(script: Script) -> None:
 def record(
     root: Path, run: Callable[[Script], None], durability: Durability = DURABILITY
 ) -> tuple[Recording, Witness]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatd.store.connections.WAL_AUTOCHECKPOINT_PAGES", 12)
-        patch.setattr("chatd.store.connections.WRITER_CACHE_KIB", 24)
-        with recording(root) as noted:
-            witness = Witness(noted)
-            run(Script(root / STATE, witness, durability))
+    with recording(root) as noted:
+        witness = Witness(noted)
+        run(Script(root / STATE, witness, durability))
     return noted, witness
 
 

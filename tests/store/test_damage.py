@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from chatd.chat.commits import StoreReadFailed
-from chatd.chat.queue import Gap, Queue
+from chatd.chat.queue import Gap, Queue, QueueCut
 from chatd.chat.records import Message
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged
 from chatd.store.log_file import LOG_NAME
-from chatd.store.message_reader import QueueCut
 from chatd.store.opening import Store, open_store
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
@@ -58,7 +57,7 @@ class Heard:
 @pytest.fixture
 def heard(store: Store) -> Heard:
     heard = Heard()
-    store.set_witness(heard)
+    store.readers.witness = heard
     return heard
 
 
@@ -173,7 +172,7 @@ async def test_a_value_of_another_type_costs_its_row_and_no_other(directory: Pat
     )
     store = open_store(directory, "write")
     heard = Heard()
-    store.set_witness(heard)
+    store.readers.witness = heard
     damaged = [one.seq for one in await whole_room(store) if one.is_damaged]
     assert damaged == [3, 4, 5]
     cuts = await store.readers.newest_owed({ROOM: (Gap(1, 6, 0),)}, 100, NOW_MS)
@@ -294,7 +293,7 @@ def broken_page(directory: Path) -> Path:
 async def test_a_broken_page_of_the_file_costs_the_messages_in_it(broken_page: Path) -> None:
     store = open_store(broken_page, "write")
     heard = Heard()
-    store.set_witness(heard)
+    store.readers.witness = heard
     break_a_page_of_messages(store.path)
     met: list[Message] = []
     before: int | None = None
@@ -332,7 +331,7 @@ async def test_a_broken_page_of_the_file_costs_the_messages_in_it(broken_page: P
 async def test_a_search_passes_over_what_lies_in_a_broken_page(directory: Path) -> None:
     store = open_store(directory, "write")
     heard = Heard()
-    store.set_witness(heard)
+    store.readers.witness = heard
     long = f"{SECRET} " + "x" * 20_000
     write_to(store, [stored(n, content=long if n == 2 else SECRET) for n in (1, 2, 3)])
     log = store.open_log()

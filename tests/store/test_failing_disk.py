@@ -15,7 +15,7 @@ import pytest
 from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Queue
 from chatd.chat.records import Delivered, MemberRemoved
-from chatd.store.connections import Durability, connect_to_write
+from chatd.store.connections import Durability
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log import Log, Request
 from chatd.store.opening import Store, open_store
@@ -23,7 +23,7 @@ from chatd.store.recovery import Recovered
 from chatd.store.snapshots import Snapshot
 from chatd.store.verify import verify_store
 from tests.store.failing_disk import failing_disk
-from tests.store.logs import NOW_MS, ROOM, kept, stored
+from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, stored
 
 LASTING = (1, 4)  # operations that fail one after the other
 REQUESTS: tuple[Request, ...] = (
@@ -55,7 +55,7 @@ class Failing:
 def persistently_open(directory: Path) -> Store:
     while True:
         try:
-            return open_store(directory, Durability.FSYNC)
+            return open_store(directory, Durability.FSYNC, connect_to_write=connect_spilling)
         except StoreUnavailable:
             continue
 
@@ -63,7 +63,7 @@ def persistently_open(directory: Path) -> Store:
 def persistently_begun(store: Store) -> Log:
     while True:
         try:
-            return Log(lambda: connect_to_write(store.path, Durability.FSYNC))
+            return Log(lambda: connect_spilling(store.path, Durability.FSYNC))
         except sqlite3.Error:
             continue
 
@@ -107,11 +107,9 @@ def live_with(directory: Path, failing: Failing) -> tuple[Recovered, int]:
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
 @pytest.mark.parametrize("lasting", LASTING)
 def test_whichever_operation_fails_nothing_is_lost_and_nothing_is_doubled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, lasting: int, every_crash: bool
+    tmp_path: Path, code: int, lasting: int, every_crash: bool
 ) -> None:
     """Every operation fails in its turn; where one fails alone, every third, unless all shall."""
-    monkeypatch.setattr("chatd.store.connections.WAL_AUTOCHECKPOINT_PAGES", 12)
-    monkeypatch.setattr("chatd.store.connections.WRITER_CACHE_KIB", 24)
     met: set[str] = set()
     step = lasting if every_crash else max(lasting, 3)
     first, total, refused = 1, 0, 0

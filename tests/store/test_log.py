@@ -9,13 +9,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from chatd.chat.commits import CommitFailed, Committed, Conflict, FailureCode, RecordRefused
+from chatd.chat.commits import CommitFailed, Committed, Conflict, RecordRefused
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import Delivered, MemberRemoved, MessageStored
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.opening import Store
+from chatd.wire.codes import Code
 from tests.store.logs import NOW_MS, ROOM, kept, message, stored, stored_from
 
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 2**40, 2**41)), (2, 2))
@@ -327,7 +328,7 @@ def test_a_connection_that_cannot_be_remade_yet_is_tried_again_each_time(
     for _ in range(2):
         with pytest.raises(CommitFailed) as caught:
             log.commit([[stored(2)]])
-        assert caught.value.code is FailureCode.STORAGE_ERROR
+        assert caught.value.code is Code.STORAGE_ERROR
     broken[0] = False
     assert log.commit([[stored(2)]]) == [Committed(2)]
     log.close()

@@ -11,11 +11,11 @@ import pytest
 from chatd.store import preparation, schema
 from chatd.store.backup import back_up_store
 from chatd.store.log_file import LOG_NAME, wal_of
-from chatd.store.loss import Ahead, Loss, LossKind, find_loss
+from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, Noted, Reached
 from chatd.store.opening import Store, open_store
 from chatd.store.restore import restore_store
-from chatd.store.snapshots import PassedOverFor
+from chatd.store.snapshots import PassedOver, PassedOverFor
 from chatd.store.verify import verify_store
 from tests.store.full_store import write_snapshot_of
 from tests.store.logs import NOW_MS, kept, stored, stored_from
@@ -31,24 +31,28 @@ def loss(
     return Loss(kind, proof, reached, position, records, messages)
 
 
+def ahead_at(position: int) -> PassedOver:
+    return PassedOver("s", PassedOverFor.AHEAD, position)
+
+
 @pytest.mark.parametrize(
     ("marked", "ahead", "expected"),
     [
         (None, None, None),
         (NOW, None, None),
         (Reached(EPOCH, 90, 70, 3), None, None),  # a mark may lag
-        (Reached(EPOCH, 90, 70, 3), Ahead("s", 100), None),
+        (Reached(EPOCH, 90, 70, 3), ahead_at(100), None),
         (Reached(EPOCH, 103, 82, 3), None, loss(LossKind.END, MARK_NAME, 103, 3, 2)),
         (Reached(EPOCH, 103, 80, 3), None, loss(LossKind.END, MARK_NAME, 103, 3, 0)),
         # The head is there, the rows are not: as where a WAL went in the middle of a checkpoint.
         (Reached(EPOCH, 100, 85, 3), None, loss(LossKind.END, MARK_NAME, 100, 5, 5)),
-        (None, Ahead("s", 110), loss(LossKind.END, "s", 110, 10, 0)),
-        (Reached(EPOCH, 103, 82, 3), Ahead("s", 110), loss(LossKind.END, "s", 110, 10, 2)),
+        (None, ahead_at(110), loss(LossKind.END, "s", 110, 10, 0)),
+        (Reached(EPOCH, 103, 82, 3), ahead_at(110), loss(LossKind.END, "s", 110, 10, 2)),
         (Reached("f" * 16, 7, 7, 1), None, loss(LossKind.OTHER, MARK_NAME, 7, None, None)),
     ],
 )
 def test_what_proves_a_loss(
-    marked: Reached | None, ahead: Ahead | None, expected: Loss | None
+    marked: Reached | None, ahead: PassedOver | None, expected: Loss | None
 ) -> None:
     assert find_loss(NOW, marked, ahead) == expected
 
@@ -56,9 +60,9 @@ def test_what_proves_a_loss(
 def test_a_log_that_is_gone_was_there_if_anything_says_so() -> None:
     assert find_loss(None, None, None) is None
     assert find_loss(None, Reached(EPOCH, 0, 0, 0), None) is None
-    of_mark = find_loss(None, NOW, Ahead("s", 90))
+    of_mark = find_loss(None, NOW, ahead_at(90))
     assert of_mark == loss(LossKind.GONE, MARK_NAME, 100, 100, 80)
-    of_snapshot = find_loss(None, None, Ahead("s", 90))
+    of_snapshot = find_loss(None, None, ahead_at(90))
     assert of_snapshot == loss(LossKind.GONE, "s", 90, 90, None)
     assert "at least 100 records (80 messages among them)" in of_mark.sentence
     assert "at least 90 records that were" in of_snapshot.sentence

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
-from chatd.chat.queue import Gap
+from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -23,7 +23,6 @@ from chatd.chat.records import (
 )
 from chatd.store.message_reader import (
     Page,
-    QueueCut,
     SearchCursor,
     StoredAnswer,
 )

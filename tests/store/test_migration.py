@@ -161,9 +161,7 @@ def test_bringing_a_log_forward_scans_no_messages(tmp_path: Path) -> None:
         directory = tmp_path / str(messages)
         write_version_1(directory, messages)
         steps[0] = 0
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("chatd.store.preparation.connect_to_write", open_counted)
-            open_store(directory, "fsync").close()
+        open_store(directory, "fsync", connect_to_write=open_counted).close()
         counted.append(steps[0])
     assert counted[0] > 100
     assert counted[1] < counted[0] * 1.2

@@ -18,7 +18,7 @@ from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
 from chatd.store.mark import MARK_NAME
 from chatd.store.opening import open_store
-from chatd.store.recovery import SnapshotOfMembers, recover
+from chatd.store.recovery import recover
 from chatd.store.snapshots import Snapshot
 from tests.store.logs import NOW_MS, ROOM, kept, last_page, stored_from
 
@@ -211,7 +211,10 @@ def test_opening_reads_only_the_members_that_are_newer_than_the_snapshot(filled:
         return 0
 
     connection.set_progress_handler(count, 1)
-    assert recover(connection, SnapshotOfMembers(position, members)) == store.recovered
+    assert (
+        recover(connection, Snapshot(store.epoch, position, NOW_MS, {"members": members}))
+        == store.recovered
+    )
     of_none = steps[0]
     recover(connection)
     assert steps[0] > of_none + 10 * 2_000
@@ -282,9 +285,7 @@ def test_opening_scans_no_table_of_messages(filled: Path, with_snapshot: bool) -
     def opening_steps() -> int:
         nonlocal steps
         steps = 0
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("chatd.store.preparation.connect_to_write", open_counted)
-            open_store(filled.parent, "fsync").close()
+        open_store(filled.parent, "fsync", connect_to_write=open_counted).close()
         return steps
 
     few = opening_steps()

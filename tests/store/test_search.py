@@ -8,7 +8,7 @@ import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatd.chat.commits import CommitFailed, FailureCode
+from chatd.chat.commits import CommitFailed
 from chatd.chat.search import SearchQuery, parse_query
 from chatd.store.message_reader import SearchTooBroad
 from chatd.store.opening import Store
@@ -17,6 +17,7 @@ from chatd.store.readers import LogReaders
 from chatd.store.search import match_expression
 from chatd.store.search_index import index_some, unindex
 from chatd.store.writer import LogWriter
+from chatd.wire.codes import Code
 from tests.store.logs import hit_seqs, search_for, stored
 
 LATE = search_for("late")
@@ -66,7 +67,7 @@ async def test_a_disk_that_takes_nothing_leaves_what_is_in_the_index(
     await writer.commit([stored(2, content="late")])
 
     async def full(_until_s: float) -> None:
-        raise CommitFailed(FailureCode.STORAGE_FULL, "for the test")
+        raise CommitFailed(Code.STORAGE_FULL, "for the test")
 
     pool = ReaderPool(store.path, 1)
     failing = LogReaders(pool, pool, full)

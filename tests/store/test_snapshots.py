@@ -20,7 +20,7 @@ from chatd.store import snapshots
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
-from chatd.store.recovery import SnapshotOfMembers, recover
+from chatd.store.recovery import recover
 from chatd.store.snapshots import (
     SLICE,
     PassedOver,
@@ -205,6 +205,8 @@ def test_of_what_is_not_of_this_log_and_form_nothing_is_taken(
     with monkeypatch.context() as patch:
         patch.setattr(snapshots, "_FORM", 3)
         write_snapshot(elsewhere, taken(7)).rename(place / f"snapshot-{7:020}-1.chatd")
+        patch.setattr(snapshots, "_FORM", 1)
+        write_snapshot(elsewhere, taken(5)).rename(place / f"snapshot-{5:020}-1.chatd")
     write_snapshot(elsewhere, taken(8, epoch="f" * 16)).rename(place / f"snapshot-{8:020}-1.chatd")
     (place / f"snapshot-{6:020}-1.chatd").write_bytes(b"\x89chatd\r\n\0\1" + bytes(73))
     (place / f"snapshot-{9:020}-1.chatd").mkdir()
@@ -217,7 +219,8 @@ def test_of_what_is_not_of_this_log_and_form_nothing_is_taken(
         (f"snapshot-{9:020}-1.chatd", "unreadable"),
         (f"snapshot-{8:020}-1.chatd", "epoch"),
         (f"snapshot-{7:020}-1.chatd", "version"),
-        (f"snapshot-{6:020}-1.chatd", "version"),
+        (f"snapshot-{6:020}-1.chatd", "earlier_version"),
+        (f"snapshot-{5:020}-1.chatd", "earlier_version"),
     ]
 
 
@@ -366,7 +369,7 @@ def test_a_base_and_the_log_since_give_what_the_log_gives(
         read = newest_snapshot(Path(name), EPOCH, expected.position).snapshot
         assert read is not None
         assert read.members == base
-        assert recover(connection, SnapshotOfMembers(position, read.members)) == expected
+        assert recover(connection, read) == expected
         log.close()
         store.close()
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from chatd.websocket import Close, Decoder, Event, Fragments, Opcode, ProtocolError
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import Close, Event, Fragments, Opcode, ProtocolError
 
 KEY = b"\x37\xfa\x21\x3d"  # the key of the examples in RFC 6455, section 5.7
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatd.websocket import (
+from chatd.websocket.decoder import FRAGMENTS_PER_EVENT, Decoder, unmask
+from chatd.websocket.frames import (
     Close,
     CloseCode,
-    Decoder,
     Event,
     Fragments,
     Opcode,
@@ -20,7 +20,6 @@ from chatd.websocket import (
     encode_binary,
     encode_text,
 )
-from chatd.websocket.decoder import FRAGMENTS_PER_EVENT, unmask
 from tests.rows import rows
 from tests.websocket.peers import KEY, drain, frame, held_bytes, is_over, more, outcome, text
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
-from chatd.websocket import accept_key, is_valid_key, switching_protocols
+from chatd.websocket.handshake import accept_key, is_valid_key, switching_protocols
 from tests.rows import rows
 
 RFC_KEY = b"dGhlIHNhbXBsZSBub25jZQ=="

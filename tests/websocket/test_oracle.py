@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, ParseFailed
 from wsproto.frame_protocol import Opcode as TheirOpcode
 
-from chatd.websocket import Close, CloseCode, Decoder, Event, Ping, Pong
+from chatd.websocket.decoder import Decoder
+from chatd.websocket.frames import Close, CloseCode, Event, Ping, Pong
 from tests.websocket.peers import frame, is_over, more, outcome, text
 
 LIMIT = 1 << 17

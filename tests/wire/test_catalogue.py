@@ -6,18 +6,19 @@ import attrs
 import orjson
 import pytest
 
-from chatd.sockets.emitter import ack_packet, event_packet, rendered_packet, repeating_packets
+from chatd.sockets.emitter import ack_packet, event_packet, rendered_packet, sent_packets
 from chatd.wire import catalogue
 from chatd.wire.acks import (
     AckPayload,
     HistoryAck,
+    JoinAck,
+    LeaveAck,
     MessageAck,
     RefusedAck,
-    RoomAck,
 )
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectErrorData
-from chatd.wire.encoder import PAYLOADS, encode, plain
+from chatd.wire.encoder import PAYLOADS, encode, encode_with_sent, plain, replayed
 from chatd.wire.events import (
     AnswerRows,
     ErrorNotice,
@@ -150,7 +151,12 @@ def test_a_payload_is_written_in_declared_order_without_absent_fields(
             HistoryAck(history=RoomHistory("r", [], False, 0, 0)),
             b'{"ok":true,"connectionId":"r","messages":[],"hasMore":false,"firstSeq":0,"lastSeq":0}',
         ),
-        ("connection:leave", RoomAck(), b'{"ok":true}'),
+        ("connection:leave", LeaveAck(), b'{"ok":true}'),
+        (
+            "connection:join",
+            JoinAck(connection_id="r", last_seq=0, epoch="e"),
+            b'{"ok":true,"connectionId":"r","lastSeq":0,"epoch":"e"}',
+        ),
         (
             "chat:search",
             RefusedAck.of(SLOWER),
@@ -175,9 +181,19 @@ def test_an_ack_says_ok_first(event: str, ack: AckPayload | RefusedAck, written:
 
 
 def test_an_event_and_the_ack_that_repeats_it_are_encoded_once() -> None:
-    event, ack = repeating_packets(17, SENT)
-    assert event.text == event_packet(SENT).text
-    assert ack.text == ack_packet(17, MessageAck(sent=SENT)).text
+    for sent in (SENT, ONCE_MORE):
+        event, ack = sent_packets(17, MessageAck(sent=sent))
+        assert event.text == event_packet(sent).text
+        assert ack.text == ack_packet(17, MessageAck(sent=sent)).text
+        assert encode_with_sent(MessageAck(sent=sent)) == (
+            encode(MessageAck(sent=sent)),
+            encode(sent),
+        )
+
+
+def test_a_message_that_comes_late_is_written_as_one_with_replay() -> None:
+    message = PublishedMessage("m", "r", "u", "c", 1, MessageStatus.SENT, 1)
+    assert replayed(encode(message)) == encode(attrs.evolve(message, replay=True))
 
 
 def test_a_rendered_payload_goes_out_as_it_is() -> None:

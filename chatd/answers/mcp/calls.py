@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final, assert_never
 
 import attrs
@@ -19,14 +18,16 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.scopes import ContextScope, TableName, told_names
+from chatd.answers.sql.scopes import ContextScope, TableName, argument_names
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
 
-EXPLAIN: Final[Mapping[Dialect, str]] = MappingProxyType(
-    {"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN ", "mysql": "EXPLAIN "}
-)
+EXPLAIN: Final[Mapping[Dialect, str]] = {
+    "sqlite": "EXPLAIN QUERY PLAN ",
+    "postgres": "EXPLAIN ",
+    "mysql": "EXPLAIN ",
+}
 """What stands before a statement so that its plan is told and it does not run, by dialect."""
 
 _VALUES: Final = re.compile(r"VALUES\b", re.IGNORECASE)
@@ -83,16 +84,18 @@ def tool_call(
         return None
     arguments: dict[str, object] = dict(call.fixed)
     if table is not None:
-        subject = subject or _named(table.told(dialect), call, dialect)
-        table = _judged(table, dialect, terms).told(dialect)
+        subject = subject or _named(table.as_argument(dialect), call, dialect)
+        if _narrows(terms):  # with the schema in which the guard took it to be
+            table = table.placed(dialect, terms.schema)
+        table = table.as_argument(dialect)
         if call.schema_argument is not None and table.schema is not None:
             arguments[call.schema_argument] = table.schema
     if call.argument is not None and subject is not None:
         arguments[call.argument] = [subject] if call.is_list else subject
-    told = _told(terms, dialect)
+    values = _term_values(terms, dialect)
     for term, argument in mapping.terms.items():
-        if told[term] is not None:
-            arguments[argument] = told[term]
+        if values[term] is not None:
+            arguments[argument] = values[term]
     return ToolCall(call.tool, arguments, call.form, call.rows, table, narrowing)
 
 
@@ -107,17 +110,12 @@ def _named(table: TableName, call: Call, dialect: Dialect) -> str:
     return quoted_table(table, dialect) if call.is_quoted else table.text
 
 
-def _judged(table: TableName, dialect: Dialect, terms: Terms) -> TableName:
-    """The table with the schema in which the guard took it to be, where a context narrows."""
-    return table.placed(dialect, terms.schema) if _narrows(terms) else table
-
-
-def _told(terms: Terms, dialect: Dialect) -> dict[str, object]:
+def _term_values(terms: Terms, dialect: Dialect) -> dict[str, object]:
     """The terms by the names that a mapping has for them, as JSON."""
     return {
         "read_only": terms.read_only,
         "schema": terms.schema,
-        "tables": None if terms.tables is None else told_names(terms.tables, dialect),
+        "tables": None if terms.tables is None else argument_names(terms.tables, dialect),
         "max_rows": terms.max_rows,
         "max_bytes": terms.max_bytes,
         "timeout_ms": round(terms.timeout_s * 1000),

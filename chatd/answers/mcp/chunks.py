@@ -10,7 +10,7 @@ from typing import Final
 
 from chatd.answers.mcp.contract import Chunk, Field
 from chatd.answers.mcp.mapping import Binary
-from chatd.answers.mcp.results import COLUMNS_MAX, from_json, json_cell
+from chatd.answers.mcp.results import COLUMNS_MAX, from_json, json_cell, named_column
 from chatd.answers.table import Column
 
 MESSAGE_CHARS_MAX: Final = 1_048_576
@@ -56,11 +56,11 @@ def read_chunk(message: str) -> Chunk:
     try:
         return _read(from_json(message))
     except (ValueError, RecursionError):
-        raise BadChunk("no JSON") from None
+        raise BadChunk("no JSON, or a column without a name") from None
 
 
-def _read(told: object) -> Chunk:
-    match told:
+def _read(content: object) -> Chunk:
+    match content:
         case {Field.INDEX: int() as index, Field.ROWS: list() as rows, **rest} if all(
             isinstance(row, list) for row in rows
         ):
@@ -75,25 +75,19 @@ def is_stopped_notice(message: str) -> bool:
     if len(message) > 100:  # so that no chunk is parsed twice
         return False
     try:
-        told = from_json(message)
+        content = from_json(message)
     except (ValueError, RecursionError):
         return False
-    match told:
+    match content:
         case {Field.STOPPED: True, **rest} if not rest:
             return True
     return False
 
 
-def _columns(told: object) -> tuple[Column, ...]:
-    columns: list[Column] = []
-    if isinstance(told, list) and len(told) > COLUMNS_MAX:
+def _columns(content: object) -> tuple[Column, ...]:
+    columns = content if isinstance(content, list) else [content]
+    if len(columns) > COLUMNS_MAX:
         raise BadChunk("too many columns")
-    for one in told if isinstance(told, list) else [told]:
-        match one:
-            case {Field.NAME: str() as name, Field.TYPE: str() | None as kind}:
-                columns.append(Column(name, kind))
-            case {Field.NAME: str() as name}:
-                columns.append(Column(name))
-            case _:
-                raise BadChunk("a column without a name")
-    return tuple(columns)
+    if not all(isinstance(one, dict) for one in columns):
+        raise BadChunk("a column without a name")
+    return tuple(map(named_column, columns))

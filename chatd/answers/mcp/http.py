@@ -4,7 +4,7 @@ The SDK follows redirects within the origin of the URL only. Its client reads wh
 unpacks them; so bytes are counted before, and packed ones are not taken.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -13,6 +13,7 @@ from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 
 from chatd.answers.mcp.link import SIZES_A_CALL, Link
+from chatd.answers.mcp.settings import DatabaseSettings
 
 CONNECT_S: Final = 5.0
 """How long it may take to connect, and to take a request."""
@@ -68,19 +69,17 @@ class Bounded(httpx2.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def http_streams(
-    url: str, headers: Mapping[str, str], call_timeout_s: float, link: Link
-) -> AsyncIterator[TransportStreams]:
+async def http_streams(settings: DatabaseSettings, link: Link) -> AsyncIterator[TransportStreams]:
     """The streams to and from a server. One that is dead cancels the block, and raises."""
     async with (
         httpx2.AsyncClient(
             transport=Bounded(httpx2.AsyncHTTPTransport(), link),
-            headers={**headers, "Accept-Encoding": "identity"},
-            timeout=httpx2.Timeout(CONNECT_S, read=call_timeout_s + CONNECT_S),
+            headers={**settings.headers, "Accept-Encoding": "identity"},
+            timeout=httpx2.Timeout(CONNECT_S, read=settings.call_timeout_s + CONNECT_S),
             trust_env=False,
         ) as client,
         streamable_http_client(
-            url, http_client=client, max_sse_event_size=link.max_message_bytes
+            settings.url, http_client=client, max_sse_event_size=link.max_message_bytes
         ) as streams,
     ):
         yield streams

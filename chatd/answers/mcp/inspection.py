@@ -96,8 +96,8 @@ async def inspect(
     if not found.is_usable and words:
         passed = [own_environment.get(name, "") for name in settings.pass_environment]
         values = [*settings.environment.values(), *passed]
-        told = last_words(bytes(words), secrets_of(values, [*values, *settings.command]))
-        found = attrs.evolve(found, wrong=(*found.wrong, f"its last words were: {told}"))
+        shown = last_words(bytes(words), secrets_of(values, [*values, *settings.command]))
+        found = attrs.evolve(found, wrong=(*found.wrong, f"its last words were: {shown}"))
     return found
 
 
@@ -105,27 +105,15 @@ async def _asked(
     connection_id: str, settings: DatabaseSettings, database: McpDatabase
 ) -> Inspected:
     fine: list[str] = []
-    if settings.peer.list_tables is not None:
-        try:
-            tables = await _ask(database, ListTables())
-        except DatabaseFailed as failed:
-            return Inspected(connection_id, False, wrong=(failed.sentence.rstrip("."),))
-        fine.append(f"{len(tables.kept)} tables")
     in_force: dict[str, str] = {}
-    statements = STATEMENTS[settings.dialect] or ("SELECT 1",)
-    failure: DatabaseFailed | None = None
-    for sql in statements:
-        try:
-            shelf = await _ask(database, RunStatement(sql))
-        except DatabaseFailed as failed:
-            failure = failed
-            continue
-        failure = None
-        if len(shelf.kept) == 1:
-            in_force = dict(zip(shelf.names, map(str, shelf.kept[0]), strict=False))
-        break
-    if failure is not None and (settings.dialect == "sqlite" or not fine):
-        return Inspected(connection_id, False, wrong=(failure.sentence.rstrip("."),))
+    try:
+        if settings.peer.list_tables is not None:
+            tables = await _ask(database, ListTables())
+            fine.append(f"{len(tables.kept)} tables")
+        in_force = await _first_row(database, STATEMENTS[settings.dialect] or ("SELECT 1",))
+    except DatabaseFailed as failed:
+        if settings.dialect == "sqlite" or not fine:
+            return Inspected(connection_id, False, wrong=(failed.sentence.rstrip("."),))
     if settings.dialect == "sqlite":
         return Inspected(connection_id, True, (*fine, _of_sqlite(settings)))
     if not in_force:
@@ -142,6 +130,22 @@ def _of_sqlite(settings: DatabaseSettings) -> str:
     if settings.sqlite or settings.sample:
         return "opened to read only" if settings.read_only else "opened to write"
     return "that its file is opened to read only is for you to see to"
+
+
+async def _first_row(database: McpDatabase, statements: Sequence[str]) -> dict[str, str]:
+    """The one row of the first statement that the database understands.
+
+    Raises `DatabaseFailed` where it understands none.
+    """
+    first, *others = statements
+    try:
+        shelf = await _ask(database, RunStatement(first))
+    except DatabaseFailed:
+        if others:
+            return await _first_row(database, others)
+        raise
+    is_one = len(shelf.kept) == 1
+    return dict(zip(shelf.names, map(str, shelf.kept[0]), strict=False)) if is_one else {}
 
 
 async def _ask(database: McpDatabase, request: Request) -> _Shelf:

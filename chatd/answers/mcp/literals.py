@@ -7,6 +7,7 @@ and calls, which is what database drivers print; a call is never carried out.
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import Final
 
 DEPTH_MAX: Final = 16
@@ -24,7 +25,7 @@ _TOKEN: Final = re.compile(
 )
 _WORDS: Final = {"None": None, "True": True, "False": False}
 _UTC: Final = "datetime.timezone.utc"
-_CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
+_CLOSING: Final = {"[": "]", "(": ")"}
 
 
 class BadLiteral(ValueError):
@@ -107,7 +108,7 @@ def _value(reader: _Reader, depth: int) -> object:
         case "mark" if text == "{":
             return _braced(reader, depth - 1)
         case "mark" if text in _CLOSING:
-            return _members(reader, _CLOSING[text], depth - 1)
+            return [_value(reader, depth - 1) for _ in _each(reader, _CLOSING[text])]
     raise BadLiteral(f"{text!r} is no value")
 
 
@@ -128,21 +129,20 @@ def _number(text: str) -> int | float | str:
         return text
 
 
-def _members(reader: _Reader, closing: str, depth: int) -> list[object]:
-    members: list[object] = []
+def _each(reader: _Reader, closing: str) -> Iterator[None]:
+    """Once for each member up to `closing`; the caller reads it."""
     while not reader.take(closing):
-        members.append(_value(reader, depth))
+        yield
         if not reader.take(","):
             reader.demand(closing)
             break
-    return members
 
 
 def _arguments(reader: _Reader, depth: int) -> tuple[list[object], dict[str, object]]:
     """What a call is given: in order, and by name."""
     members: list[object] = []
     named: dict[str, object] = {}
-    while not reader.take(")"):
+    for _ in _each(reader, ")"):
         name = reader.text
         if reader.kind == "name" and reader.is_named():
             reader.advance()
@@ -150,9 +150,6 @@ def _arguments(reader: _Reader, depth: int) -> tuple[list[object], dict[str, obj
             named[name] = _value(reader, depth)
         else:
             members.append(_value(reader, depth))
-        if not reader.take(","):
-            reader.demand(")")
-            break
     return members, named
 
 
@@ -160,15 +157,12 @@ def _braced(reader: _Reader, depth: int) -> object:
     """A dict, or a set."""
     entries: dict[str, object] = {}
     members: list[object] = []
-    while not reader.take("}"):
+    for _ in _each(reader, "}"):
         key = _value(reader, depth)
         if reader.take(":"):
             entries[str(key)] = _value(reader, depth)
         else:
             members.append(key)
-        if not reader.take(","):
-            reader.demand("}")
-            break
     if entries and members:
         raise BadLiteral("neither a dict nor a set")
     return members or entries

@@ -12,7 +12,6 @@ notices a closed connection when it writes to it. With `client_connection_check_
 """
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Final
 
 from chatd.answers.sql.lexer import Dialect
@@ -63,13 +62,11 @@ _MYSQL: Final = """
 _MARIADB: Final = """
     SELECT @@session.tx_read_only AS read_only, @@session.max_statement_time AS timeout
 """
-STATEMENTS: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
-    {
-        "sqlite": (),
-        "postgres": (" ".join(_POSTGRES.split()),),
-        "mysql": (" ".join(_MYSQL.split()), " ".join(_MARIADB.split())),
-    }
-)
+STATEMENTS: Final[Mapping[Dialect, tuple[str, ...]]] = {
+    "sqlite": (),
+    "postgres": (" ".join(_POSTGRES.split()),),
+    "mysql": (" ".join(_MYSQL.split()), " ".join(_MARIADB.split())),
+}
 """What tells whether the locks are in force, by dialect; the first that the server understands."""
 
 _READ_ONLY: Final = {

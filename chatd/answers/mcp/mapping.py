@@ -99,81 +99,77 @@ TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeo
 
 _SQLITE_PATH: Final = "data.statements.0.rows"
 
-READY: Final[Mapping[str, PeerMapping]] = MappingProxyType(
-    {
-        # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
-        BUNDLED: PeerMapping(
-            list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
-            describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
-            sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
-            query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
-            explain=Call(Tool.EXPLAIN, Argument.SQL, form=Form.STRUCTURED),
-            terms=MappingProxyType(
-                {
-                    "read_only": Argument.READ_ONLY,
-                    "schema": Argument.SCHEMA,
-                    "tables": Argument.TABLES,
-                    "max_rows": Argument.MAX_ROWS,
-                    "max_bytes": Argument.MAX_BYTES,
-                    "timeout_ms": Argument.TIMEOUT_MS,
-                }
-            ),
-            streams=True,
-            confirms_stop=True,
+READY: Final[Mapping[str, PeerMapping]] = {
+    # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
+    BUNDLED: PeerMapping(
+        list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
+        describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
+        sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
+        query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
+        explain=Call(Tool.EXPLAIN, Argument.SQL, form=Form.STRUCTURED),
+        terms={
+            "read_only": Argument.READ_ONLY,
+            "schema": Argument.SCHEMA,
+            "tables": Argument.TABLES,
+            "max_rows": Argument.MAX_ROWS,
+            "max_bytes": Argument.MAX_BYTES,
+            "timeout_ms": Argument.TIMEOUT_MS,
+        },
+        streams=True,
+        confirms_stop=True,
+    ),
+    # PyPI's mcp-alchemy 2026.10.15 (SQLAlchemy, any dialect). All values are text: NULL and the
+    # text "NULL" are the same, bytes are Python's notation of them, decimals of SQLite are
+    # floats, and a value with a line break can look like the next column. Integers keep every
+    # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
+    "mcp-alchemy": PeerMapping(
+        list_tables=Call("all_table_names", form=Form.NAMES),
+        describe_table=Call("schema_definitions", "table_names", form=Form.TEXT, is_list=True),
+        sample_table=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
+        query=Call("execute_query", "query", form=Form.RECORDS),
+        explain=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
+        error_prefixes=("Error:", "Error executing tool"),
+    ),
+    # PyPI's mcp-server-sqlite 2025.4.25. Integers and bytes are exact; SQLite's decimals are
+    # floats; of two columns with one name the second is lost; no rows have no columns. Only
+    # statements that begin with SELECT are taken, so that there is no plan, and no WITH.
+    "mcp-server-sqlite": PeerMapping(
+        list_tables=Call("list_tables", form=Form.PYTHON),
+        describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
+        sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
+        query=Call("read_query", "query", form=Form.PYTHON, wraps_values=True),
+        error_prefixes=("Error:", "Database error:"),
+    ),
+    # npm's mcp-server-sqlite-npx 0.8. Values pass through JavaScript's numbers: integers beyond
+    # 2^53 are rounded, infinity is NULL. Bytes are exact. Otherwise as mcp-server-sqlite.
+    "mcp-server-sqlite-npx": PeerMapping(
+        list_tables=Call("list_tables"),
+        describe_table=Call("describe_table", "table_name", is_quoted=True),
+        sample_table=Call("read_query", "query", as_statement=True),
+        query=Call("read_query", "query", wraps_values=True),
+        error_prefixes=("Error:",),
+        binary=Binary.BUFFER,
+    ),
+    # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity is
+    # NULL, empty bytes are an empty object; of two columns with one name the first is lost; no
+    # rows have no columns. Without a schema tables are searched in every one.
+    "dbhub": PeerMapping(
+        list_tables=Call(
+            "search_objects",
+            rows="data.results",
+            fixed={"object_type": "table", "pattern": "%"},
         ),
-        # PyPI's mcp-alchemy 2026.10.15 (SQLAlchemy, any dialect). All values are text: NULL and the
-        # text "NULL" are the same, bytes are Python's notation of them, decimals of SQLite are
-        # floats, and a value with a line break can look like the next column. Integers keep every
-        # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
-        "mcp-alchemy": PeerMapping(
-            list_tables=Call("all_table_names", form=Form.NAMES),
-            describe_table=Call("schema_definitions", "table_names", form=Form.TEXT, is_list=True),
-            sample_table=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
-            query=Call("execute_query", "query", form=Form.RECORDS),
-            explain=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
-            error_prefixes=("Error:", "Error executing tool"),
+        describe_table=Call(
+            "search_objects",
+            "pattern",
+            rows="data.results.*.columns",
+            fixed={"object_type": "table", "detail_level": "full"},
+            schema_argument="schema",
         ),
-        # PyPI's mcp-server-sqlite 2025.4.25. Integers and bytes are exact; SQLite's decimals are
-        # floats; of two columns with one name the second is lost; no rows have no columns. Only
-        # statements that begin with SELECT are taken, so that there is no plan, and no WITH.
-        "mcp-server-sqlite": PeerMapping(
-            list_tables=Call("list_tables", form=Form.PYTHON),
-            describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
-            sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
-            query=Call("read_query", "query", form=Form.PYTHON, wraps_values=True),
-            error_prefixes=("Error:", "Database error:"),
-        ),
-        # npm's mcp-server-sqlite-npx 0.8. Values pass through JavaScript's numbers: integers beyond
-        # 2^53 are rounded, infinity is NULL. Bytes are exact. Otherwise as mcp-server-sqlite.
-        "mcp-server-sqlite-npx": PeerMapping(
-            list_tables=Call("list_tables"),
-            describe_table=Call("describe_table", "table_name", is_quoted=True),
-            sample_table=Call("read_query", "query", as_statement=True),
-            query=Call("read_query", "query", wraps_values=True),
-            error_prefixes=("Error:",),
-            binary=Binary.BUFFER,
-        ),
-        # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity is
-        # NULL, empty bytes are an empty object; of two columns with one name the first is lost; no
-        # rows have no columns. Without a schema tables are searched in every one.
-        "dbhub": PeerMapping(
-            list_tables=Call(
-                "search_objects",
-                rows="data.results",
-                fixed=MappingProxyType({"object_type": "table", "pattern": "%"}),
-            ),
-            describe_table=Call(
-                "search_objects",
-                "pattern",
-                rows="data.results.*.columns",
-                fixed=MappingProxyType({"object_type": "table", "detail_level": "full"}),
-                schema_argument="schema",
-            ),
-            sample_table=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
-            query=Call("execute_sql", "sql", rows=_SQLITE_PATH, wraps_values=True),
-            explain=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
-            binary=Binary.INDEXED,
-        ),
-    }
-)
+        sample_table=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
+        query=Call("execute_sql", "sql", rows=_SQLITE_PATH, wraps_values=True),
+        explain=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
+        binary=Binary.INDEXED,
+    ),
+}
 """Mappings by name, each tried with the real server in tests/answers/mcp/test_others.py."""

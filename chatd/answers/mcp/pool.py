@@ -14,8 +14,7 @@ import math
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +24,6 @@ import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
-from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
@@ -66,7 +64,7 @@ def bundled_command(file: Path, settings: DatabaseSettings) -> tuple[str, ...]:
 
 
 @attrs.define(eq=False)
-class _Job:
+class _PooledCall:
     """A call that waits or runs. It is the sink of its rows until the caller has gone."""
 
     call: ToolCall
@@ -161,7 +159,7 @@ class McpDatabase:
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
         self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[_PooledCall] = deque()
         self._news = trio.Event()
         self._is_running = False
         self._reason = EXPLANATIONS[Code.DB_UNAVAILABLE].sentence
@@ -198,7 +196,7 @@ class McpDatabase:
             raise _impossible(request)
         if not self.is_available:
             raise self._unavailable()
-        job = _Job(call, terms, sink)
+        job = _PooledCall(call, terms, sink)
         self._queue.append(job)
         self._notify()
         try:
@@ -228,11 +226,11 @@ class McpDatabase:
             for slot in self._slots:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
 
-    async def _stop_when(self, stop: trio.Event, job: _Job) -> None:
+    async def _stop_when(self, stop: trio.Event, job: _PooledCall) -> None:
         await stop.wait()
         self._withdraw(job)
 
-    def _withdraw(self, job: _Job) -> None:
+    def _withdraw(self, job: _PooledCall) -> None:
         """Give a job up: one that waits is taken out, one that runs is stopped."""
         if job in self._queue:
             self._queue.remove(job)
@@ -274,16 +272,11 @@ class McpDatabase:
 
     def _is_wanted(self) -> bool:
         """Whether more wait than there are sessions that are free, or will be soon."""
-        coming = [
-            slot
+        coming = (
+            not slot.is_busy if slot.is_ready else slot.is_opening or slot.is_about_to_open
             for slot in self._slots
-            if (slot.is_ready and not slot.is_busy)
-            or (
-                not slot.is_ready
-                and (slot.is_opening or (slot.is_warm and not slot.backoff.wait_s))
-            )
-        ]
-        return len(self._queue) > len(coming)
+        )
+        return len(self._queue) > sum(coming)
 
     async def _live(self, slot: _SessionSlot) -> str | None:
         """One life of a session. The reason of its end, None where it was ended here."""
@@ -294,7 +287,12 @@ class McpDatabase:
         start_s = self._settings.start_timeout_s
         try:
             with trio.CancelScope(deadline=began_s + start_s) as starting:
-                async with self._opened(link) as session:
+                # Typed as Any, so that the import stays late; `session.opened` has the types.
+                module: Any = await trio.to_thread.run_sync(import_module, _SESSION)
+                variables = self._settings.variables(self._own_environment, self._passed)
+                async with module.opened(
+                    self._settings, self._command, variables, link, self._heard()
+                ) as session:
                     starting.deadline = math.inf
                     slot.is_ready, slot.ready_at_s = True, trio.current_time()
                     took_ms = (slot.ready_at_s - began_s) * 1000
@@ -307,36 +305,6 @@ class McpDatabase:
         if fault is None and is_closed_here:
             return None
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
-
-    @asynccontextmanager
-    async def _opened(self, link: Link) -> "AsyncIterator[PeerSession]":
-        """A session over the transport of the settings."""
-        # Typed as Any, so that the import stays late; `session.opened` has the types.
-        module: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.session")
-        transport: AbstractAsyncContextManager[Any]
-        if self._settings.url:
-            http: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.http")
-            transport = http.http_streams(
-                self._settings.url,
-                self._settings.headers,
-                self._settings.call_timeout_s,
-                link,
-            )
-        else:
-            stdio: Any = await trio.to_thread.run_sync(import_module, f"{_PACKAGE}.stdio")
-            variables = stdio.environment(
-                self._own_environment,
-                self._passed,
-                lock_variables(
-                    self._settings.dialect,
-                    read_only=self._settings.read_only,
-                    call_timeout_s=self._settings.call_timeout_s,
-                ),
-                self._settings.environment,
-            )
-            transport = stdio.child_streams(self._command, variables, link, self._heard())
-        async with module.opened(transport, link, self._mapping) as session:
-            yield session
 
     def _heard(self) -> Callable[[bytes], None]:
         """What records that a child wrote to its standard error."""
@@ -378,7 +346,7 @@ class McpDatabase:
                 slot.is_busy = False
 
 
-_PACKAGE: Final = "chatd.answers.mcp"
+_SESSION: Final = "chatd.answers.mcp.session"
 
 
 def _impossible(request: Request) -> DatabaseFailed:

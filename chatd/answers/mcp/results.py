@@ -131,7 +131,7 @@ def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int
     """
     text = result.text
     if result.is_error:
-        raise _told_failure(result.structured) or failure(_complaint(text))
+        raise _coded_failure(result.structured) or failure(_complaint(text))
     if text.lstrip().startswith(mapping.error_prefixes):
         raise failure(_complaint(text))
     try:
@@ -154,7 +154,7 @@ def failure(complaint: str) -> DatabaseFailed:
     return DatabaseFailed(code, words or "The database gave an error without words.")
 
 
-def _told_failure(structured: object) -> DatabaseFailed | None:
+def _coded_failure(structured: object) -> DatabaseFailed | None:
     """The failure of a peer that knows the codes: `{code, message}` in structured content."""
     match structured:
         case {Field.CODE: str() as code, Field.MESSAGE: str() as message} if code in _CODES:
@@ -294,7 +294,7 @@ def _shaped(document: object, binary: Binary, most: int) -> ResultTable:
 def _with_columns(
     columns: Sequence[object], rows: Sequence[object], binary: Binary, most: int
 ) -> ResultTable:
-    named = tuple(_column(column) for column in columns)
+    named = tuple(named_column(column) for column in columns)
     if len(named) > COLUMNS_MAX:
         _refuse("too many columns")
     cells: list[Row] = []
@@ -309,7 +309,8 @@ def _with_columns(
     return ResultTable(named, cells)
 
 
-def _column(column: object) -> Column:
+def named_column(column: object) -> Column:
+    """A column as its name, or as an object with a name and perhaps a type. Raises `ValueError`."""
     match column:
         case str():
             return Column(column)
@@ -329,7 +330,7 @@ def _objects(rows: Sequence[object], binary: Binary, most: int) -> ResultTable:
         if len(names) > COLUMNS_MAX:
             _refuse("too many columns")
     cells = [[json_cell(row.get(name), binary) for name in names] for row in objects]
-    return ResultTable(tuple(Column(name) for name in names), cells)
+    return _table(list(names), cells)
 
 
 def _python(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
@@ -356,7 +357,7 @@ def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> 
         if len(parts) > len(names):
             _refuse("a row that is wider than its table")
         rows.append([*parts, *[""] * (len(names) - len(parts))])
-    return ResultTable(tuple(Column(name) for name in _few(names)), rows)
+    return _table(names, rows)
 
 
 def _pipes(line: str) -> list[str]:
@@ -372,13 +373,10 @@ def _pipes(line: str) -> list[str]:
 def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     lines = result.text.removesuffix("\n").split("\n")
     names = lines[0].split("\t")
-    rows: list[Row] = []
-    for line in lines[1 : most + 1]:
-        parts = line.split("\t")
-        if len(parts) != len(names):
-            _refuse("a row of another width")
-        rows.append(parts)
-    return ResultTable(tuple(Column(name) for name in _few(names)), rows)
+    rows = [line.split("\t") for line in lines[1 : most + 1]]
+    if any(len(row) != len(names) for row in rows):
+        _refuse("a row of another width")
+    return _table(names, rows)
 
 
 def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
@@ -407,7 +405,7 @@ def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> R
         parts.append((part if following is None else part.removesuffix("\n")).split("\n"))
     names = _common_names(parts)
     rows = [_record(lines, names) for lines in parts[:most]]
-    return ResultTable(tuple(Column(name) for name in names), rows, is_truncated=bool(end.group(2)))
+    return _table(names, rows, is_truncated=bool(end.group(2)))
 
 
 def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
@@ -416,7 +414,7 @@ def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
     for lines in records[1:]:
         there = set(_starts(lines))
         names = [name for name in names if name in there]
-    return list(_few(names))
+    return names
 
 
 def _starts(lines: Sequence[str]) -> list[str]:
@@ -439,16 +437,18 @@ def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
 
 def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     names = [name.strip() for name in result.text.split(",") if name.strip()]
-    return ResultTable((Column("name"),), [[name] for name in names[:most]])
+    return _table(["name"], [[name] for name in names[:most]])
 
 
 def _text(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
     lines = result.text.splitlines()
-    return ResultTable((Column(TEXT),), [[line] for line in lines[:most]])
+    return _table([TEXT], [[line] for line in lines[:most]])
 
 
-def _few(names: Sequence[str]) -> Sequence[str]:
-    return names if len(names) <= COLUMNS_MAX else _refuse("too many columns")
+def _table(names: Sequence[str], rows: Sequence[Row], *, is_truncated: bool = False) -> ResultTable:
+    if len(names) > COLUMNS_MAX:
+        _refuse("too many columns")
+    return ResultTable(tuple(map(Column, names)), rows, is_truncated)
 
 
 def _refuse(why: str) -> NoReturn:

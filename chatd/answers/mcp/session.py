@@ -8,24 +8,26 @@ The SDK's `Client.call_tool` is passed by: it would check a result against the s
 itself has sent, whose patterns can hold the loop for ever.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import mcp_types
 import trio
 from mcp import Client, ClientSession, MCPError
-from mcp.client._transport import TransportStreams
 from pydantic import ValidationError
 
 from chatd import __version__
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
 from chatd.answers.mcp.contract import Field
+from chatd.answers.mcp.http import http_streams
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing
 from chatd.answers.mcp.mapping import Form, PeerMapping
 from chatd.answers.mcp.results import UNEXPECTED, Meter, ToolResult, failure, read
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.answers.mcp.stdio import child_streams
 from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
 from chatd.wire.codes import Code
 
@@ -50,7 +52,7 @@ class PeerSession:
         self.is_usable = True
 
     async def check_tools(self) -> None:
-        """List the tools. Raises `Unfit` where one of the mapping is missing."""
+        """List the tools. Raises `MissingTools` where one of the mapping is missing."""
         names: set[str] = set()
         cursor: str | None = None
         for _ in range(PAGES_MAX):
@@ -120,14 +122,14 @@ class PeerSession:
     async def _answered(
         self, call: ToolCall, terms: Terms, answer: "_Answer", result: mcp_types.CallToolResult
     ) -> Answered:
-        told = ToolResult(
+        received = ToolResult(
             "\n".join(one.text for one in result.content if isinstance(one, mcp_types.TextContent)),
             result.structured_content,
             result.is_error or False,
         )
-        match told.structured:
+        match received.structured:
             case {Field.CHUNKS: int() as chunks, **rest} if (
-                self._mapping.streams and not told.is_error
+                self._mapping.streams and not received.is_error
             ):
                 with trio.move_on_after(CONFIRM_S):
                     await answer.wait_for(chunks)
@@ -139,8 +141,8 @@ class PeerSession:
                 truncated = rest.get(Field.TRUNCATED) is True
                 return Answered(is_truncated=truncated or answer.meter.is_full)
         max_rows = terms.max_rows if call.narrowing is None else LISTED_MAX
-        arguments = (told, call, self._mapping, max_rows)
-        if len(told.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
+        arguments = (received, call, self._mapping, max_rows)
+        if len(received.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
             table = await trio.to_thread.run_sync(read, *arguments, limiter=self._threads)
         else:
             table = read(*arguments)
@@ -225,9 +227,21 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
 
 @asynccontextmanager
 async def opened(
-    transport: AbstractAsyncContextManager[TransportStreams], link: Link, mapping: PeerMapping
+    settings: DatabaseSettings,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    link: Link,
+    on_complaint: Callable[[bytes], None],
 ) -> AsyncIterator[PeerSession]:
-    """Open a session over a transport, and check the tools. Raises `Unfit`, and much else."""
+    """Open a session with the URL of the settings, or with a child, and check the tools.
+
+    The child is that of `command`, with `variables` for its environment; `on_complaint` gets what
+    it writes to its standard error. Raises `MissingTools`, and much else.
+    """
+    if settings.url:
+        transport = http_streams(settings, link)
+    else:
+        transport = child_streams(command, variables, link, on_complaint)
     sessions: list[PeerSession] = []
 
     async def hear(message: object) -> None:
@@ -245,7 +259,7 @@ async def opened(
         cache=None,
     )
     async with client:
-        session = PeerSession(client.session, link, mapping)
+        session = PeerSession(client.session, link, settings.peer)
         sessions.append(session)
         await session.check_tools()
         yield session

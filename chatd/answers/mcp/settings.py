@@ -1,12 +1,17 @@
 """How the db-mcp of one database is started, reached and bounded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import attrs
 
 from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
+from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.mapping import BUNDLED, READY, PeerMapping
 from chatd.answers.sql.lexer import Dialect
+
+INHERITED: Final = ("PATH", "HOME", "LANG")
+"""What a child sees of the daemon's environment, beside what the configuration names."""
 
 
 @attrs.frozen
@@ -35,6 +40,17 @@ class DatabaseSettings:
     max_message_bytes: int = 1_048_576
     max_rows_written: int = ROWS_WRITTEN_MAX
     max_growth_bytes: int = GROWTH_BYTES_MAX
+
+    def variables(self, own: Mapping[str, str], passed: Sequence[str]) -> dict[str, str]:
+        """The environment of a child: a few of the daemon's `own` variables, and those configured.
+
+        The locks hold where the configuration neither passes nor gives a variable of that name.
+        """
+        locks = lock_variables(
+            self.dialect, read_only=self.read_only, call_timeout_s=self.call_timeout_s
+        )
+        names = (*INHERITED, *passed)
+        return {**locks, **{name: own[name] for name in names if name in own}, **self.environment}
 
     @property
     def peer(self) -> PeerMapping:

@@ -41,28 +41,12 @@ WARDEN: Final = str(Path(__file__).with_name("warden.py"))
 """The program that starts a child; run by its path, so that it imports nothing of chatd."""
 EXIT_WITHOUT_WORD: Final = errno.ECHILD
 """The error where a warden ends before it has said whether the child was started."""
-INHERITED: Final = ("PATH", "HOME", "LANG")
-"""What a child sees of the daemon's environment, beside what the configuration names."""
 
 ToSession: TypeAlias = MemoryObjectSendStream[SessionMessage | Exception]
 FromSession: TypeAlias = MemoryObjectReceiveStream[SessionMessage]
 Streams: TypeAlias = tuple[
     MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
 ]
-
-
-def environment(
-    own: Mapping[str, str],
-    passed: Sequence[str],
-    locks: Mapping[str, str],
-    given: Mapping[str, str],
-) -> dict[str, str]:
-    """The environment of a child: a few of the daemon's `own` variables, and those configured.
-
-    `locks` hold where the configuration neither passes nor gives a variable of that name.
-    """
-    names = (*INHERITED, *passed)
-    return {**locks, **{name: own[name] for name in names if name in own}, **given}
 
 
 @asynccontextmanager

@@ -23,13 +23,6 @@ STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a litt
 
 
 @attrs.frozen
-class Parsed:
-    """The statements of a text; an empty one between two semicolons is left out."""
-
-    statements: "tuple[Expr, ...]"
-
-
-@attrs.frozen
 class NotParsed:
     """It is not of the dialect as far as the grammar goes; `is_bounded`: that was not found out."""
 
@@ -40,8 +33,11 @@ class _TooManySteps(Exception):
     """No `ParseError`: the parser would catch that and try something else."""
 
 
-def parse(lexed: Lexed, dialect: Dialect) -> Parsed | NotParsed:
-    """What the plain text of `lexed` is made of. Never raises, whatever it is given."""
+def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
+    """The statements of the plain text of `lexed`; an empty one between two semicolons is left out.
+
+    Never raises, whatever it is given.
+    """
     from sqlglot.errors import SqlglotError
 
     if sum(token.is_symbol("[") for token in lexed.tokens) > BRACKETS_MAX:
@@ -59,7 +55,7 @@ def parse(lexed: Lexed, dialect: Dialect) -> Parsed | NotParsed:
     except Exception:
         # A fault of sqlglot (it has AttributeErrors and IndexErrors on odd input): not understood.
         return NotParsed()
-    return Parsed(tuple(statement for statement in statements if statement is not None))
+    return tuple(statement for statement in statements if statement is not None)
 
 
 def _without_replace(lexed: Lexed, dialect: Dialect) -> str:

@@ -47,7 +47,7 @@ from chatd.answers.sql.catalogue import (
 )
 from chatd.answers.sql.functions import FORMATS, FUNCTIONS, SIZE_MAX, SIZES, words
 from chatd.answers.sql.grammar import NotParsed, parse
-from chatd.answers.sql.keywords import is_grammar
+from chatd.answers.sql.keywords import closes_distinct_on, is_grammar
 from chatd.answers.sql.lexer import (
     EMPTIED,
     Dialect,
@@ -58,7 +58,7 @@ from chatd.answers.sql.lexer import (
     closing_parentheses,
     lex,
 )
-from chatd.answers.sql.scopes import TableName, outside_table, unknown_column
+from chatd.answers.sql.scopes import ContextScope, TableName, outside_table, unknown_column
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
@@ -118,23 +118,28 @@ class Rejected:
 
 Verdict: TypeAlias = Allowed | Rejected
 
-_WRITING = Rejected(Code.DB_READ_ONLY, EXPLANATIONS[Code.DB_READ_ONLY].sentence)
+_WRITING = EXPLANATIONS[Code.DB_READ_ONLY].sentence
+
+
+class _Refused(Exception):
+    """Ends a check; its caller gets `rejected`."""
+
+    def __init__(self, sentence: str, code: Code = Code.DB_STATEMENT_REJECTED) -> None:
+        super().__init__(sentence)
+        self.rejected = Rejected(code, sentence)
 
 
 def check_statement(sql: str, policy: Policy) -> Verdict:
     """Whether the statement may run under the policy. Never raises, whatever it is given."""
-    lexed = lex(sql, policy.dialect)
-    if isinstance(lexed, Unclear):
-        return _rejected(lexed.sentence)
-    for rule in (_check_shape, _check_words):
-        refused = rule(lexed.tokens, policy)
-        if refused is not None:
-            return refused
-    names = _check_names(lexed.tokens, policy)
-    if isinstance(names, Rejected):
-        return names
-    verdict = _check_tree(lexed, policy)
-    return verdict if isinstance(verdict, Rejected) else Allowed(names.sent(lexed), verdict)
+    try:
+        lexed = _lexed(sql, policy)
+        _check_shape(lexed.tokens, policy)
+        _check_words(lexed.tokens, policy)
+        names = _check_names(lexed.tokens, policy)
+        is_reading = _check_tree(lexed, policy)
+        return Allowed(names.sent(lexed), is_reading)
+    except _Refused as refused:
+        return refused.rejected
 
 
 def check_table(name: str, policy: Policy) -> TableName | Rejected:
@@ -143,69 +148,82 @@ def check_table(name: str, policy: Policy) -> TableName | Rejected:
     A name is one or two parts with a dot between, each with or without quotes. What comes out holds
     letters, digits, `_`, `$`, spaces and hyphens only, so that it can be put in quotes anywhere.
     """
-    lexed = lex(name, policy.dialect)
-    if isinstance(lexed, Unclear):
-        return _rejected(lexed.sentence)
+    try:
+        return _named_table(name, policy)
+    except _Refused as refused:
+        return refused.rejected
+
+
+def _named_table(name: str, policy: Policy) -> TableName:
+    lexed = _lexed(name, policy)
     table = TableName.of_tokens(lexed.tokens, policy.dialect)
     if table is None or lexed.sql != name.strip():
-        return _rejected("Name one table, as in orders or sales.orders.")
+        raise _Refused("Name one table, as in orders or sales.orders.")
     for part in (table.schema or "", table.name):
         if len(part) > NAME_CHARS_MAX or re.search(r"[^\w $-]", part):
-            return _rejected("The name of the table is too long, or holds other signs than _ $ -.")
-    if not table.is_within(policy.dialect, policy.schema, policy.tables):
-        return _outside(table)
+            raise _Refused("The name of the table is too long, or holds other signs than _ $ -.")
+    if not ContextScope.of(policy.dialect, policy.schema, policy.tables).holds(table):
+        raise _outside(table)
     return table
 
 
-def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
+def _lexed(text: str, policy: Policy) -> Lexed:
+    lexed = lex(text, policy.dialect)
+    if isinstance(lexed, Unclear):
+        raise _Refused(lexed.sentence)
+    return lexed
+
+
+def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> None:
     """One statement, not too deep, that begins as it may."""
     first = next((token for token in tokens if not token.is_symbol("(")), None)
     if first is None:
-        return Rejected(Code.DB_SYNTAX, "There is no statement in it.")
+        raise _Refused("There is no statement in it.", Code.DB_SYNTAX)
     if any(token.is_symbol(";") for token in tokens):
-        return _rejected("Send one statement at a time, with no ; in it.")
+        raise _Refused("Send one statement at a time, with no ; in it.")
     if not _is_balanced(tokens):
-        return Rejected(Code.DB_SYNTAX, "Its parentheses do not match, or are nested too deeply.")
+        raise _Refused("Its parentheses do not match, or are nested too deeply.", Code.DB_SYNTAX)
     if first.is_word(*_QUERY):
-        return None
+        return
     if first.is_word(*_CHANGE) and first is tokens[0]:
-        return None if not policy.read_only else _WRITING
+        if policy.read_only:
+            raise _Refused(_WRITING, Code.DB_READ_ONLY)
+        return
     if first.is_word("EXPLAIN"):
-        return _rejected("Send the statement alone with /explain.")
+        raise _Refused("Send the statement alone with /explain.")
     if first.is_word("SHOW", "DESCRIBE", "DESC"):
-        return _rejected("Ask with /tables, or /describe TABLE.")
+        raise _Refused("Ask with /tables, or /describe TABLE.")
     if first.kind is TokenKind.WORD and first.text in _ESCAPES:
-        return _rejected(f"{first.text} may not be used here.")
-    return _rejected("A statement begins with SELECT, WITH or VALUES here.")
+        raise _Refused(f"{first.text} may not be used here.")
+    raise _Refused("A statement begins with SELECT, WITH or VALUES here.")
 
 
-def _check_words(tokens: tuple[Token, ...], policy: Policy) -> Rejected | None:
+def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
     """No word that writes or escapes, in the places where it is a word of the language."""
     for token, after in zip(tokens, (*tokens[1:], None), strict=True):
         if token.kind is not TokenKind.WORD:
             continue
         if token.text in (_ESCAPES if policy.read_only else _ESCAPES | _CREATES_ESCAPES):
-            return _rejected(
+            raise _Refused(
                 f"{token.text} may not be used here; put it in quotes where it is a name."
             )
         if token.is_word("FOR") and after is not None and after.is_word(*_LOCKS_AFTER_FOR):
-            return Rejected(Code.DB_READ_ONLY, "Rows may not be locked; leave FOR ... out.")
+            raise _Refused("Rows may not be locked; leave FOR ... out.", Code.DB_READ_ONLY)
         if token.is_word("NEXT") and after is not None and after.is_word("VALUE"):
-            return Rejected(Code.DB_READ_ONLY, "A sequence may not be moved on.")
+            raise _Refused("A sequence may not be moved on.", Code.DB_READ_ONLY)
         is_function = token.is_word("REPLACE") and after is not None and after.is_symbol("(")
         if policy.read_only and token.text in _WRITES and not is_function:
-            return Rejected(
-                Code.DB_READ_ONLY,
+            raise _Refused(
                 f"Only reading is allowed here, and {token.text} may write; "
                 "put it in quotes where it is a name.",
+                Code.DB_READ_ONLY,
             )
         if token.is_word("TABLE") and not tokens[0].is_word(*_CHANGES_TABLES):
-            return _rejected("Write SELECT * FROM for TABLE; put it in quotes where it is a name.")
+            raise _Refused("Write SELECT * FROM for TABLE; put it in quotes where it is a name.")
         # SQLite reads a whole table, or calls a function, for a name after IN.
         is_followed = after is not None and after.is_symbol("(")
         if policy.dialect == "sqlite" and token.is_word("IN") and not is_followed:
-            return _rejected("Put what stands after IN in parentheses.")
-    return None
+            raise _Refused("Put what stands after IN in parentheses.")
 
 
 @attrs.frozen
@@ -233,17 +251,14 @@ class _Names:
         return "".join(pieces)
 
 
-def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names | Rejected:
+def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names:
     """Every function that is called is known, and in Postgres every type and operator is."""
     closing = dict(closing_parentheses(tokens))
-    opening = {closed: opened for opened, closed in closing.items()}
     calls, aliases = [], set()
     for index, token in enumerate(tokens[1:], start=1):
         if not token.is_symbol("(") or not tokens[index - 1].is_name:
             continue
-        called = _check_call(tokens, index, closing, opening, policy)
-        if isinstance(called, Rejected):
-            return called
+        called = _check_call(tokens, index, closing, policy)
         if called is _Use.CALL:
             calls.append(index - 1)
         elif called is _Use.ALIAS:
@@ -257,7 +272,7 @@ def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names | Rejected
         check_operators(tokens)
         types = frozenset(named_types(tokens, closing, aliases))
     except Unvouched as unvouched:
-        return _rejected(str(unvouched))
+        raise _Refused(str(unvouched)) from None
     looked_up = {at for at in calls if not is_by_syntax(tokens, at, closing[at + 1])}
     return _Names(by_catalogue=types | looked_up)
 
@@ -274,38 +289,36 @@ def _check_call(
     tokens: tuple[Token, ...],
     index: int,
     closing: dict[int, int],
-    opening: dict[int, int],
     policy: Policy,
-) -> _Use | Rejected:
+) -> _Use:
     """The name before the parenthesis at `index` is a known function, or calls nothing there."""
     name = tokens[index - 1]
     is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
     is_word = name.kind is TokenKind.WORD and not is_qualified
     if is_word and is_grammar(tokens, index - 1, policy.dialect):
         return _Use.GRAMMAR
-    if _is_list_of_columns(tokens, index, closing, opening, is_qualified):
+    if not is_qualified and _is_list_of_columns(tokens, index, closing):
         return _Use.ALIAS
     if not policy.read_only and _is_defined(tokens, index):
         return _Use.GRAMMAR
     if is_word and name.text in FUNCTIONS[policy.dialect]:
-        inside = tokens[index + 1 : closing.get(index)]
-        return _check_sizes(name, inside, policy.dialect) or _Use.CALL
-    return _rejected(f"The function {name.written} may not be called here.")
+        _check_sizes(name, tokens[index + 1 : closing.get(index)], policy.dialect)
+        return _Use.CALL
+    raise _Refused(f"The function {name.written} may not be called here.")
 
 
-def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> Rejected | None:
+def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> None:
     """A size that the function takes is written as a number, and small."""
     position = SIZES[dialect].get(name.text)
     if position is not None and not _is_small(_argument(inside, position)):
-        return _rejected(
+        raise _Refused(
             f"The size in {name.written}() has to be written as a number of {SIZE_MAX} at most."
         )
     if name.text in FORMATS[dialect] and not _is_modest_format(_argument(inside, 0)):
-        return _rejected(
+        raise _Refused(
             f"The format in {name.written}() has to be written as a string, with no * and no \\, "
             "and with sizes of four digits at most."
         )
-    return None
 
 
 def _argument(inside: tuple[Token, ...], position: int) -> list[Token]:
@@ -337,63 +350,61 @@ def _is_modest_format(argument: list[Token]) -> bool:
     return False
 
 
-def _check_tree(lexed: Lexed, policy: Policy) -> bool | Rejected:
+def _check_tree(lexed: Lexed, policy: Policy) -> bool:
     """The grammar makes one statement of it, out of parts that are known; whether it only reads."""
-    parsed = parse(lexed, policy.dialect)
-    if isinstance(parsed, NotParsed):
-        if parsed.is_bounded:
-            return _rejected("The statement is nested too deeply; write it more simply.")
-        return Rejected(
-            Code.DB_SYNTAX,
+    statements = parse(lexed, policy.dialect)
+    if isinstance(statements, NotParsed):
+        if statements.is_bounded:
+            raise _Refused("The statement is nested too deeply; write it more simply.")
+        raise _Refused(
             f"This is not understood as {policy.dialect}; correct it, or write it more plainly.",
+            Code.DB_SYNTAX,
         )
-    if len(parsed.statements) != 1:
-        return _rejected("Send one statement at a time.")
-    root = parsed.statements[0]
+    if len(statements) != 1:
+        raise _Refused("Send one statement at a time.")
+    root = statements[0]
     is_reading = True
     known = nodes.READING if policy.read_only else nodes.WRITING
     for count, node in enumerate(root.walk()):
         name = type(node).__name__
         is_reading = is_reading and name in nodes.READING
         if count >= NODES_MAX:
-            return _rejected("The statement has too many parts.")
+            raise _Refused("The statement has too many parts.")
         if name in nodes.WRITES and policy.read_only:
-            return _WRITING
+            raise _Refused(_WRITING, Code.DB_READ_ONLY)
         if name not in known:
-            return _rejected(f"A part of the statement is not allowed here ({name}).")
-        if refused := _check_node(node, name, policy):
-            return refused
+            raise _Refused(f"A part of the statement is not allowed here ({name}).")
+        _check_node(node, name, policy)
     if type(root).__name__ not in nodes.QUERIES | nodes.WRITES:
-        return _rejected("The statement is no query.")
+        raise _Refused("The statement is no query.")
     table = outside_table(root, policy.dialect, policy.schema, policy.tables)
     if table is not None:
-        return _outside(table)
+        raise _outside(table)
     column = unknown_column(root) if policy.dialect == "postgres" else None
     if column is not None:
-        return _rejected(
+        raise _Refused(
             f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
             "function its columns, as in f(x) AS t(a)."
         )
     return is_reading
 
 
-def _check_node(node: "Expr", name: str, policy: Policy) -> Rejected | None:
+def _check_node(node: "Expr", name: str, policy: Policy) -> None:
     """What a part may not be, although its kind is known."""
     if name == "Anonymous":
         called = str(node.this).upper()
         if called not in FUNCTIONS[policy.dialect] and called not in _GRAMMAR_CALLED:
-            return _rejected(f"The function {node.this} may not be called here.")
+            raise _Refused(f"The function {node.this} may not be called here.")
     if name in ("Create", "Alter", "Drop") and node.args.get("kind") not in nodes.WRITABLE_KINDS:
-        return _rejected("Only tables and their indexes may be created or changed.")
+        raise _Refused("Only tables and their indexes may be created or changed.")
     if name == "Drop" and node.args.get("temporary"):
-        return _rejected("Temporary tables may not be used here.")
+        raise _Refused("Temporary tables may not be used here.")
     if (name == "Drop" and node.args.get("cascade")) or (
         name == "TruncateTable" and str(node.args.get("option")).upper() == "CASCADE"
     ):
-        return _rejected("Leave CASCADE out; it changes what the statement does not name.")
+        raise _Refused("Leave CASCADE out; it changes what the statement does not name.")
     if name == "Table" and node.name == EMPTIED:
-        return _rejected("A table is named by a string; write its name without quotes.")
-    return None
+        raise _Refused("A table is named by a string; write its name without quotes.")
 
 
 def _is_balanced(tokens: tuple[Token, ...]) -> bool:
@@ -411,25 +422,19 @@ def _is_balanced(tokens: tuple[Token, ...]) -> bool:
     return not opened
 
 
-def _is_list_of_columns(
-    tokens: tuple[Token, ...],
-    index: int,
-    closing: dict[int, int],
-    opening: dict[int, int],
-    is_qualified: bool,
-) -> bool:
+def _is_list_of_columns(tokens: tuple[Token, ...], index: int, closing: dict[int, int]) -> bool:
     """Whether the parenthesis at `index`, after a name, holds the columns of an alias or a CTE.
 
     `AS name (`, `) name (` and `name (columns) AS (query)` are no calls, but for the second after
     `DISTINCT ON (...)`, and the third where what follows AS is a list of types.
     """
-    if is_qualified or index < 2:
+    if index < 2:
         return False
     before = tokens[index - 2]
     if before.is_word("AS"):
         return True
     if before.is_symbol(")"):
-        return not tokens[opening.get(index - 2, 0) - 1].is_word("ON")
+        return not closes_distinct_on(tokens, index - 2)
     after = closing.get(index, len(tokens)) + 1
     rest = [token for token in tokens[after : after + 5] if not token.is_word("NOT")]
     rest = [token for token in rest if not token.is_word("MATERIALIZED")]
@@ -454,9 +459,5 @@ def _is_defined(tokens: tuple[Token, ...], index: int) -> bool:
     return tokens[before].is_word(*_BEFORE_DEFINED)
 
 
-def _rejected(sentence: str) -> Rejected:
-    return Rejected(Code.DB_STATEMENT_REJECTED, sentence)
-
-
-def _outside(table: TableName) -> Rejected:
-    return _rejected(f"The table {table.text} is outside of what this question may touch.")
+def _outside(table: TableName) -> _Refused:
+    return _Refused(f"The table {table.text} is outside of what this question may touch.")

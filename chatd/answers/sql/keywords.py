@@ -65,12 +65,8 @@ BEHIND_VALUES: Mapping[Dialect, frozenset[str]] = {
     "postgres": words("escape filter ilike join like over overlaps"),
     "mysql": words("against bit columns datetime escape nchar nvarchar"),
 }
-# Words that call nothing before a query in parentheses.
-BEFORE_QUERIES: Mapping[Dialect, frozenset[str]] = {
-    "sqlite": frozenset(),
-    "postgres": frozenset(),
-    "mysql": words("any some"),
-}
+# Words of MySQL that call nothing before a query in parentheses.
+BEFORE_QUERIES = words("any some")
 # Words of Postgres that call nothing in the list of GROUP BY.
 GROUPINGS = words("cube rollup")
 
@@ -102,7 +98,7 @@ def is_grammar(tokens: Sequence[Token], at: int, dialect: Dialect) -> bool:
         return True
     if word in BEHIND_VALUES[dialect] and is_behind_value(tokens, at):
         return True
-    if word in BEFORE_QUERIES[dialect]:
+    if dialect == "mysql" and word in BEFORE_QUERIES:
         return at + 2 < len(tokens) and tokens[at + 2].is_word("SELECT", "WITH", "VALUES")
     return dialect == "postgres" and word in GROUPINGS and _is_in_group_by(tokens, at)
 
@@ -118,13 +114,13 @@ def is_behind_value(tokens: Sequence[Token], at: int) -> bool:
         case TokenKind.WORD:
             return before.text not in _OPENERS
         case TokenKind.SYMBOL if before.text == ")":
-            return not _closes_distinct_on(tokens, at - 1)
+            return not closes_distinct_on(tokens, at - 1)
         case TokenKind.SYMBOL:
             return before.text == "]"
     return True
 
 
-def _closes_distinct_on(tokens: Sequence[Token], at: int) -> bool:
+def closes_distinct_on(tokens: Sequence[Token], at: int) -> bool:
     """Whether the parenthesis at `at` ends `DISTINCT ON (...)`, which a value follows."""
     depth = 0
     for index in range(at, -1, -1):

@@ -18,7 +18,7 @@ import enum
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 
@@ -156,9 +156,6 @@ class _Scan:
                 self.dollar()
             else:
                 self.symbol(char)
-        return self.result()
-
-    def result(self) -> Lexed:
         while self.tokens and self.tokens[-1].is_symbol(";"):
             self.tokens.pop()
             self.ends.pop()
@@ -188,7 +185,7 @@ class _Scan:
     def comment(self) -> None:
         text = self.text
         if text[self.at + 2 : self.at + 4].upper().startswith(("!", "+", "M!")):
-            _hide("A comment that begins with /*! or /*+ is executed; leave it out.")
+            raise _Hidden("A comment that begins with /*! or /*+ is executed; leave it out.")
         depth, at = 1, self.at + 2
         for mark in _COMMENT_MARK.finditer(text, at):
             if mark.group() == "*/":
@@ -196,23 +193,23 @@ class _Scan:
             elif self.dialect == "postgres":
                 depth += 1
             else:
-                _hide("A comment holds the beginning of another; leave it out.")
+                raise _Hidden("A comment holds the beginning of another; leave it out.")
             if depth == 0:
                 self.put(" ", " ", mark.end())
                 return
-        _hide("A comment has no end.")
+        raise _Hidden("A comment has no end.")
 
     def line_comment(self) -> None:
         text = self.text
         after = text[self.at + 2 : self.at + 3]
         # MySQL takes `--1` for two signs, others for a comment.
         if self.dialect == "mysql" and text[self.at] == "-" and after not in ("", *" \t\r\n"):
-            _hide("Write a space after -- where a comment begins, or between two signs.")
+            raise _Hidden("Write a space after -- where a comment begins, or between two signs.")
         end = text.find("\n", self.at)
         end = len(text) if end < 0 else end
         # Postgres ends the comment at a carriage return, the others go on.
         if "\r" in text[self.at : end].removesuffix("\r"):
-            _hide("A comment holds a carriage return; end it with a new line.")
+            raise _Hidden("A comment holds a carriage return; end it with a new line.")
         self.put(" ", " ", end)
 
     def string(self, quote_at: int, prefix: str = "") -> None:
@@ -220,23 +217,24 @@ class _Scan:
         quote = self.text[quote_at]
         ends = {self.string_end(quote_at, quote, escapes) for escapes in self.readings(prefix)}
         if len(ends) > 1:
-            _hide("A backslash stands before a quote; double the quote instead.")
+            raise _Hidden("A backslash stands before a quote; double the quote instead.")
         end = ends.pop()
         if end is None:
-            _hide(f"A string has no end; a {quote} is missing.")
+            raise _Hidden(f"A string has no end; a {quote} is missing.")
         content = self.text[quote_at + 1 : end - 1]
         self.no_control_characters(content)
         plain = f"'{EMPTIED}'"
         if prefix in ("X", "B"):
             if _HEX.fullmatch(content) is None:
-                _hide("A string of bytes or bits holds something else.")
+                raise _Hidden("A string of bytes or bits holds something else.")
             plain = f"{prefix}'{content}'"
-        elif self.follows_interval() and _INTERVAL_CONTENT.fullmatch(content) is not None:
+        elif (
+            self.tokens
+            and self.tokens[-1].is_word("INTERVAL")
+            and _INTERVAL_CONTENT.fullmatch(content) is not None
+        ):
             plain = f"'{content}'"
         self.token(TokenKind.LITERAL, content, plain, end)
-
-    def follows_interval(self) -> bool:
-        return bool(self.tokens) and self.tokens[-1].is_word("INTERVAL")
 
     def readings(self, prefix: str) -> tuple[bool, ...]:
         """Whether a backslash escapes: both, where a setting of the server decides."""
@@ -263,11 +261,11 @@ class _Scan:
         closing = _NAME_QUOTES[self.dialect][quote]
         end = self.text.find(closing, self.at + 1) + 1
         if end == 0:
-            _hide(f"A name in quotes has no end; a {closing} is missing.")
+            raise _Hidden(f"A name in quotes has no end; a {closing} is missing.")
         name = self.text[self.at + 1 : end - 1]
         self.no_control_characters(name)
         if not name or self.text[end : end + 1] == closing or set(name) & set("\"'`\\[]"):
-            _hide("A name in quotes is empty, or holds a quote, a bracket or a backslash.")
+            raise _Hidden("A name in quotes is empty, or holds a quote, a bracket or a backslash.")
         quoted = f"`{name}`" if self.dialect == "mysql" else f'"{name}"'
         self.token(TokenKind.NAME, name, quoted, end)
 
@@ -280,31 +278,31 @@ class _Scan:
                 self.string(end, upper)
                 return
             if upper[0] == "_" and self.dialect == "mysql":
-                _hide("A string names its character set; leave that out.")
+                raise _Hidden("A string names its character set; leave that out.")
         if upper == "U" and self.text[end : end + 2] in ("&'", '&"'):
-            _hide("A text with U& is written in escapes; write the characters themselves.")
+            raise _Hidden("A text with U& is written in escapes; write the characters themselves.")
         if after == "$":
-            _hide("A name holds a $; put it in quotes.")
+            raise _Hidden("A name holds a $; put it in quotes.")
         if not written.isascii() and not all(map(_stays_itself, written)):
-            _hide("A name holds letters that could pass for others; put it in quotes.")
+            raise _Hidden("A name holds letters that could pass for others; put it in quotes.")
         self.token(TokenKind.WORD, upper, written, end)
 
     def number(self, match: re.Match[str]) -> None:
         after = self.text[match.end() : match.end() + 1]
         # `1union` is a number and a word for some, one name for others.
         if after in ("$", "\\") or _WORD.match(after) or after.isdigit():
-            _hide("A number runs into a word; write a space between them.")
+            raise _Hidden("A number runs into a word; write a space between them.")
         self.token(TokenKind.NUMBER, match.group(), match.group(), match.end())
 
     def dollar(self) -> None:
         opening = _DOLLAR_QUOTE.match(self.text, self.at)
         if self.dialect != "postgres" or opening is None:
-            _hide("A $ stands where nothing can be put in its place.")
+            raise _Hidden("A $ stands where nothing can be put in its place.")
         tag = opening.group()
         content_at = opening.end()
         end = self.text.find(tag, content_at)
         if not tag.isascii() or end < 0:
-            _hide(f"A string that begins with {tag} has no end.")
+            raise _Hidden(f"A string that begins with {tag} has no end.")
         content = self.text[content_at:end]
         self.no_control_characters(content)
         self.token(TokenKind.LITERAL, content, f"'{EMPTIED}'", end + len(tag))
@@ -312,14 +310,14 @@ class _Scan:
     def symbol(self, char: str) -> None:
         if char not in _SYMBOLS[self.dialect]:
             name = unicodedata.name(char, f"U+{ord(char):04X}")
-            _hide(f"The character {name} has no place outside of quotes here.")
+            raise _Hidden(f"The character {name} has no place outside of quotes here.")
         if self.text.startswith(("*/", "|>"), self.at):
-            _hide("A comment ends that did not begin, or a pipe stands in the statement.")
+            raise _Hidden("A comment ends that did not begin, or a pipe stands in the statement.")
         self.token(TokenKind.SYMBOL, char, char, self.at + 1)
 
     def no_control_characters(self, content: str) -> None:
         if any(unicodedata.category(char) == "Cc" and char not in "\t\r\n" for char in content):
-            _hide("A literal holds a control character.")
+            raise _Hidden("A literal holds a control character.")
 
 
 def closing_parentheses(tokens: tuple[Token, ...]) -> Iterator[tuple[int, int]]:
@@ -338,7 +336,3 @@ def _stays_itself(char: str) -> bool:
         return True
     forms = (unicodedata.normalize("NFKC", char), char.upper(), char.lower(), char.casefold())
     return not any(part.isascii() for form in forms for part in form)
-
-
-def _hide(sentence: str) -> NoReturn:
-    raise _Hidden(sentence)

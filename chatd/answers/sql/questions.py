@@ -47,7 +47,7 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
-from chatd.answers.sql.grammar import Parsed, parse
+from chatd.answers.sql.grammar import parse
 from chatd.answers.sql.lexer import Dialect, Lexed, TokenKind, lex
 
 if TYPE_CHECKING:
@@ -392,10 +392,8 @@ def _is_statement(reading: _LexedText) -> bool:
     for form, words in _REWORDED:
         if (match := form.match(plain)) is not None:
             plain = words + plain[match.end() :]
-    parsed = parse(attrs.evolve(reading.lexed, plain=plain), reading.dialect)
-    return (
-        isinstance(parsed, Parsed) and bool(parsed.statements) and _is_meant(parsed.statements[0])
-    )
+    statements = parse(attrs.evolve(reading.lexed, plain=plain), reading.dialect)
+    return isinstance(statements, tuple) and bool(statements) and _is_meant(statements[0])
 
 
 def _is_meant(root: "Expr") -> bool:

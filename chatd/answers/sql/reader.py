@@ -111,7 +111,7 @@ class StatementReader:
         Waits for the turn for a bounded time, for a child that is on its way, and for the reading.
         Cancelled, it has what it was at stopped.
         """
-        if await self._turns.take(user_id) is not None:
+        if await self._turns.acquire(user_id) is not None:
             return BUSY
         try:
             while (child := await self._ready_child()) is not None:
@@ -120,7 +120,7 @@ class StatementReader:
                     return reading
             return UNAVAILABLE
         finally:
-            self._turns.leave(user_id)
+            self._turns.release(user_id)
 
     async def _ready_child(self) -> "_Child | None":
         """A child that is ready; None where none is, and none is on its way."""
@@ -187,7 +187,7 @@ class StatementReader:
 
 
 @attrs.define(eq=False)
-class _Waiting:
+class _PieceAtChild:
     """The piece that the child is at; without a `reading` it was not begun."""
 
     done: trio.Event = attrs.field(factory=trio.Event)
@@ -207,7 +207,7 @@ class _Child:
         self._to_child = trio.lowlevel.FdStream(to_child)
         self._from_child = trio.lowlevel.FdStream(from_child)
         self._frames = Frames()
-        self._waiting: _Waiting | None = None
+        self._waiting: _PieceAtChild | None = None
         self._is_late = False  # the last piece took too long
         self.is_over = False  # it gets no further piece
 
@@ -282,7 +282,7 @@ class _Child:
 
     async def read(self, piece: Piece, within_s: float) -> Response | None:
         """What a piece came to; None where the child ended before it began with it."""
-        waiting = self._waiting = _Waiting()
+        waiting = self._waiting = _PieceAtChild()
         try:
             with trio.move_on_after(within_s) as bound:
                 await self._to_child.send_all(framed(piece_to_json(piece)))

@@ -73,7 +73,6 @@ _CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
 _TREE_NAMES = {"Unnest": "unnest", "ExplodingGenerateSeries": "generate_series"}
 _NAME_BYTES = 63  # of a name, in Postgres; the rest is cut off
 
-
 # All that databases fold: SQLite always, Postgres (in UTF-8) what stands without quotes.
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -94,8 +93,8 @@ class TableName:
         """As people write it."""
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
-    def told(self, dialect: Dialect) -> "TableName":
-        """As a tool is told it: without SQLite's one schema, as its tools know bare names."""
+    def as_argument(self, dialect: Dialect) -> "TableName":
+        """As a tool is given it: without SQLite's one schema, as its tools know bare names."""
         is_implied = dialect == "sqlite" and self.compared(dialect).schema == "main"
         return TableName(self.name) if is_implied else self
 
@@ -117,12 +116,6 @@ class TableName:
     def placed(self, dialect: Dialect, schema: str | None = None) -> "TableName":
         """The same with a schema, where one can be told: its own, `schema`, that of the dialect."""
         return TableName(self.name, self.schema or schema or _FIRST_SCHEMA[dialect])
-
-    def is_within(
-        self, dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
-    ) -> bool:
-        """Whether the context, a schema and a list of tables, lets this table be touched."""
-        return ContextScope.of(dialect, schema, tables).holds(self)
 
     def compared(self, dialect: Dialect) -> "TableName":
         """The same for all ways to write it; two tables are one where this is equal."""
@@ -178,9 +171,9 @@ class ContextScope:
         return not table.is_closed(self.dialect) and not table.is_system(self.dialect)
 
 
-def told_names(tables: tuple[str, ...], dialect: Dialect) -> list[str]:
-    """The tables of a context as a tool is told them: without quotes, each once."""
-    return list(dict.fromkeys(named.told(dialect).text for named in _named(tables, dialect)))
+def argument_names(tables: tuple[str, ...], dialect: Dialect) -> list[str]:
+    """The tables of a context as a tool is given them: without quotes, each once."""
+    return list(dict.fromkeys(named.as_argument(dialect).text for named in _named(tables, dialect)))
 
 
 def outside_table(
@@ -383,9 +376,14 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
 
 def _looked_up(name: str, dialect: Dialect, kind: TokenKind) -> str:
     """A name as its dialect looks it up: Postgres folds what is not in quotes."""
-    return name.translate(_TO_LOWER) if dialect == "postgres" and kind is TokenKind.WORD else name
+    return fold(name) if dialect == "postgres" and kind is TokenKind.WORD else name
+
+
+def fold(name: str) -> str:
+    """A name as SQLite compares it: the case of ASCII letters alone does not matter."""
+    return name.translate(_TO_LOWER)
 
 
 def _compared(name: str, dialect: Dialect) -> str:
     """A name that was taken, as its dialect compares it: MySQL on Linux and Postgres exactly."""
-    return name.translate(_TO_LOWER) if dialect == "sqlite" else name
+    return fold(name) if dialect == "sqlite" else name

@@ -67,51 +67,33 @@ class ConnectionLimits:
     """Kept of requests that wait for one before them, and a read on top; beyond: the end."""
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class HttpConnection:
-    """Reads requests from a socket and writes responses to it."""
+    """Reads requests from a socket, which is connected and non-blocking; `writer` takes the
+    responses, the last one by `finish`."""
 
-    __slots__ = (
-        "_deadlines",
-        "_is_waiting_for_turn",
-        "_limits",
-        "_reader",
-        "_timeout_answer",
-        "_watch",
-        "_writer",
-        "deadline_entry",
-        "is_over",
-        "sock",
-    )
+    sock: socket.socket
+    _watch: Watch
+    _deadlines: Deadlines
+    _limits: ConnectionLimits
+    _reader: RequestReader = attrs.field(init=False)
+    writer: SocketWriter = attrs.field(init=False)
+    _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
+    _timeout_answer: bytes = attrs.field(default=b"", init=False)
+    deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
+    is_over: bool = attrs.field(default=False, init=False)
 
-    def __init__(
-        self, sock: socket.socket, watch: Watch, deadlines: Deadlines, limits: ConnectionLimits
-    ) -> None:
-        """`sock` is connected and non-blocking; a caller may write a response to it itself."""
-        self.sock = sock
-        self._watch = watch
-        self._deadlines = deadlines
-        self._limits = limits
+    def __attrs_post_init__(self) -> None:
+        limits = self._limits
         self._reader = RequestReader(limits.max_head_bytes)
-        self._writer = SocketWriter(
-            sock, limits.backlog_bytes, self._failed, lambda: None, linger_s=limits.linger_s
+        self.writer = SocketWriter(
+            limits.backlog_bytes, self.sock, self._failed, lambda: None, linger_s=limits.linger_s
         )
-        self._is_waiting_for_turn = False
-        self._timeout_answer = b""
-        self.deadline_entry: TimerEntry | None = None
-        self.is_over = False
-
-    def start(self, nursery: trio.Nursery) -> None:
-        """What a slow peer does not take at once is written by a task of this nursery."""
-        self._writer.start(nursery)
-
-    def stop(self) -> None:
-        """The nursery ends."""
-        self._writer.stop()
 
     @property
     def is_finished(self) -> bool:
         """Whether the last response was written; what still comes is no request any more."""
-        return self.is_over or self._writer.is_ending
+        return self.is_over or self.writer.is_ending
 
     @property
     def rest(self) -> bytes:
@@ -139,9 +121,9 @@ class HttpConnection:
                 if not await self._read():
                     break
             if self._reader.waiting_bytes:
-                self.finish(response(400, b"The request breaks off.", b"text/plain"))
+                self.writer.finish(response(400, b"The request breaks off.", b"text/plain"))
         except BadRequestError as error:
-            self.finish(response(error.status, str(error).encode(), b"text/plain"))
+            self.writer.finish(response(error.status, str(error).encode(), b"text/plain"))
         finally:
             self._deadlines.schedule(self, math.inf)
         return None
@@ -153,7 +135,7 @@ class HttpConnection:
         large or wrongly framed.
         """
         if head.expects_continue and head.declared_length <= max_bytes:
-            self.write(CONTINUE)
+            self.writer.write(CONTINUE)
         return await self._body(max_bytes, timeout_s, is_wanted=True)
 
     async def skip_body(self, max_bytes: int, timeout_s: float) -> bool:
@@ -161,7 +143,7 @@ class HttpConnection:
         try:
             return await self._body(max_bytes, timeout_s, is_wanted=False) is not None
         except BadRequestError:
-            self.finish(b"")  # and hang up: a close now could overtake the answer
+            self.writer.finish(b"")  # and hang up: a close now could overtake the answer
             return False
 
     async def _body(self, max_bytes: int, timeout_s: float, *, is_wanted: bool) -> bytes | None:
@@ -212,26 +194,14 @@ class HttpConnection:
         self._reader.feed(data)
         return True
 
-    def write(self, data: bytes) -> None:
-        """A response, after which others may follow."""
-        self._writer.write(data)
-
     def go_on(self) -> None:
         """The response that pipelined requests waited for was written: go on with them."""
         if self._is_waiting_for_turn:
             self._watch.wake()
 
-    def finish(self, data: bytes) -> None:
-        """The last response."""
-        self._writer.finish(data)
-
     def abort(self) -> None:
         """End at once, without an answer."""
-        self._writer.abort(DisconnectReason.FORCED_CLOSE)
-
-    async def drained(self) -> None:
-        """Return when the peer has taken every response."""
-        await self._writer.backlog.drained()
+        self.writer.abort(DisconnectReason.FORCED_CLOSE)
 
     async def hang_up(self) -> None:
         """Read and drop what still comes after the last response, until the peer hangs up too.
@@ -251,7 +221,7 @@ class HttpConnection:
 
     def on_deadline(self, now_s: float) -> float:
         if self._timeout_answer:
-            self.finish(self._timeout_answer)
+            self.writer.finish(self._timeout_answer)
         self.abort()
         return math.inf
 

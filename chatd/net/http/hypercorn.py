@@ -24,6 +24,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+import attrs
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
@@ -60,6 +61,7 @@ UPGRADE_REFUSED: Final = refusal(
 )
 
 
+@attrs.define(eq=False, repr=False)
 class HypercornServer:
     """Answers requests with one application, each as the last of its connection.
 
@@ -72,18 +74,14 @@ class HypercornServer:
     - `send_timeout_s`, seconds in which the peer takes no 64 KiB of a response: closed.
     """
 
-    def __init__(
-        self,
-        app: HttpApp,
-        *,
-        body_timeout_s: float,
-        report_fault: Callable[[Exception], None],
-        send_timeout_s: float = 30.0,
-    ) -> None:
-        self._app = app
-        self._body_timeout_s = body_timeout_s
-        self._send_timeout_s = send_timeout_s
-        self._report_fault = report_fault
+    _app: HttpApp
+    _body_timeout_s: float = attrs.field(kw_only=True)
+    _report_fault: Callable[[Exception], None] = attrs.field(kw_only=True)
+    _send_timeout_s: float = attrs.field(default=30.0, kw_only=True)
+    _config: Config = attrs.field(init=False)
+    _context: WorkerContext = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
         self._config = _hypercorn_config()
         self._context = WorkerContext(None)
 
@@ -142,7 +140,7 @@ class HypercornServer:
         if scope.cancelled_caught:
             connection.abort()
         else:
-            connection.finish(b"")
+            connection.writer.finish(b"")
 
     async def _run_app(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
@@ -178,7 +176,7 @@ def rewritten(head: RequestHead, body: bytes) -> bytes:
 def _finish(connection: HttpConnection, head: RequestHead, answer: Response) -> None:
     """Answer with a response that is whole, as the last one."""
     assert isinstance(answer.body, bytes)
-    connection.finish(last_response(answer, is_bare=head.method == "HEAD"))
+    connection.writer.finish(last_response(answer, is_bare=head.method == "HEAD"))
 
 
 def last_response(answer: Response, *, is_bare: bool) -> bytes:
@@ -193,6 +191,7 @@ def last_response(answer: Response, *, is_bare: bool) -> bytes:
     return b"\r\n".join([*lines, b"Connection: close", b"", body])
 
 
+@attrs.define(eq=False, repr=False)
 class _OneRequest:
     """What Hypercorn asks of a stream: it reads one request, and writes to the peer.
 
@@ -200,20 +199,15 @@ class _OneRequest:
     written; the socket stays open. Where a send fails, `lost` is called.
     """
 
-    def __init__(
-        self,
-        stream: trio.SocketStream,
-        request: bytes,
-        *,
-        send_timeout_s: float,
-        lost: Callable[[], None],
-    ) -> None:
-        self.socket = stream.socket
-        self._stream = stream
-        self._request = request
-        self._send_timeout_s = send_timeout_s
-        self._lost = lost
-        self._closed = trio.Event()
+    _stream: trio.SocketStream
+    _request: bytes
+    _send_timeout_s: float = attrs.field(kw_only=True)
+    _lost: Callable[[], None] = attrs.field(kw_only=True)
+    _closed: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        return self._stream.socket
 
     async def receive_some(self, _max_bytes: int) -> bytes:
         request, self._request = self._request, b""

@@ -36,6 +36,10 @@ this machine or one beside it."""
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
 
+OUT_OF_SERVICE: Final = frozenset({"starting", "draining", "storage_error"})
+"""Codes of reasons for which no client is served."""
+
+
 @attrs.frozen
 class Reason:
     """Something that is amiss: a stable code, a sentence, and of which database it is."""
@@ -51,25 +55,21 @@ class Reason:
     message: str
     connection_id: str | None = None
 
-    @property
-    def prevents_service(self) -> bool:
-        """Whether no client is served for it; the chat goes on without a database, or some rows."""
-        return self.code in ("starting", "draining", "storage_error")
-
 
 def is_ready(reasons: Sequence[Reason]) -> bool:
-    """Whether clients are served, though perhaps not as they should be."""
-    return not any(reason.prevents_service for reason in reasons)
+    """Whether clients are served; they are without a database, or some rows."""
+    return {reason.code for reason in reasons}.isdisjoint(OUT_OF_SERVICE)
 
 
 def internal_app(
-    reasons: Callable[[], Sequence[Reason]],
+    reasons_now: Callable[[], Sequence[Reason]],
     render: Callable[[], bytes],
     content_type: bytes,
     *,
     is_loopback: bool,
 ) -> HttpApp:
-    """The application. `reasons`: what is amiss; `render` makes the metrics, of that content type.
+    """The application. `reasons_now` gives what is amiss; `render` makes the metrics, of that
+    content type.
 
     Bound to loopback it answers to the names of this machine only, or a web page could read it.
     """
@@ -78,22 +78,6 @@ def internal_app(
     async def live(_request: Request) -> Response:
         return json_response(200, {"status": "alive"}, NO_STORE)
 
-    async def metrics(_request: Request) -> Response:
-        return Response(200, ((b"content-type", content_type), *NO_STORE), render())
-
-    def route(handler: Handler) -> HttpRoute:
-        return HttpRoute(handler, cors=cors)
-
-    return HttpApp(
-        {
-            LIVE_PATH: route(live),
-            READY_PATH: route(_ready_handler(reasons)),
-            METRICS_PATH: route(metrics),
-        }
-    )
-
-
-def _ready_handler(reasons_now: Callable[[], Sequence[Reason]]) -> Handler:
     async def ready(_request: Request) -> Response:
         reasons = reasons_now()
         status = "not_ready"
@@ -111,7 +95,19 @@ def _ready_handler(reasons_now: Callable[[], Sequence[Reason]]) -> Handler:
             503 if status == "not_ready" else 200, {"status": status, "reasons": shown}, NO_STORE
         )
 
-    return ready
+    async def metrics(_request: Request) -> Response:
+        return Response(200, ((b"content-type", content_type), *NO_STORE), render())
+
+    def route(handler: Handler) -> HttpRoute:
+        return HttpRoute(handler, cors=cors)
+
+    return HttpApp(
+        {
+            LIVE_PATH: route(live),
+            READY_PATH: route(ready),
+            METRICS_PATH: route(metrics),
+        }
+    )
 
 
 class InternalListener:

@@ -82,8 +82,9 @@ class BadRequestError(Exception):
 @attrs.frozen
 class RequestHead:
     """Method, target and headers. Header names are lower case; of a repeated one the values are
-    joined by commas, as RFC 9110 has it. `version` is `1.0` or `1.1`. `is_websocket`: it asks for
-    an upgrade to one; `is_chunked`: its body comes in chunks, and then it declares no length."""
+    joined by commas, as RFC 9110 has it. `version` is `1.0` or `1.1`. `asks_for_upgrade`: it wants
+    to go on as another protocol, whichever (RFC 9110, 7.8); `is_websocket`: as this one (RFC 6455,
+    4.2.1). `is_chunked`: its body comes in chunks, and then it declares no length."""
 
     method: str
     path: bytes
@@ -91,6 +92,7 @@ class RequestHead:
     headers: dict[bytes, bytes]
     version: str = "1.1"
     keeps_alive: bool = True
+    asks_for_upgrade: bool = False
     is_websocket: bool = False
     is_chunked: bool = False
 
@@ -98,11 +100,6 @@ class RequestHead:
     def expects_continue(self) -> bool:
         """Whether the body comes only after a 100 (RFC 9110, 10.1.1)."""
         return self.version == "1.1" and self.headers.get(b"expect", b"").lower() == b"100-continue"
-
-    @property
-    def asks_for_upgrade(self) -> bool:
-        """Whether it wants to go on as another protocol, whichever (RFC 9110, 7.8)."""
-        return self.version == "1.1" and _asks_for_upgrade(self.headers)
 
     @property
     def declared_length(self) -> int:
@@ -118,20 +115,6 @@ class RequestHead:
         """A header as text, or None."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
-
-
-def _options(headers: Mapping[bytes, bytes]) -> list[bytes]:
-    """What the Connection header lists."""
-    return [option.strip(b" \t") for option in headers.get(b"connection", b"").lower().split(b",")]
-
-
-def _asks_for_upgrade(headers: Mapping[bytes, bytes]) -> bool:
-    return b"upgrade" in headers and b"upgrade" in _options(headers)
-
-
-def asks_for_websocket(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether these are the headers of an upgrade to a WebSocket (RFC 6455, 4.2.1)."""
-    return headers.get(b"upgrade", b"").lower() == b"websocket" and _asks_for_upgrade(headers)
 
 
 class _Part(Enum):
@@ -348,15 +331,19 @@ def _parse(raw: bytes) -> RequestHead:
     version = "1.1" if minor == b"1" else "1.0"
     _judge_host(headers, version)
     path, _, query = target.partition(b"?")
-    options = _options(headers) if b"connection" in headers else ()
+    listed = headers.get(b"connection", b"").lower()
+    options = [option.strip(b" \t") for option in listed.split(b",")] if listed else ()
+    is_newer = version == "1.1"
+    asks_for_upgrade = is_newer and b"upgrade" in options and b"upgrade" in headers
     return RequestHead(
         method.decode("ascii"),
         path,
         query,
         headers,
         version,
-        version == "1.1" and b"close" not in options,
-        version == "1.1" and asks_for_websocket(headers),
+        is_newer and b"close" not in options,
+        asks_for_upgrade,
+        asks_for_upgrade and headers[b"upgrade"].lower() == b"websocket",
         _is_chunked(headers, version),
     )
 

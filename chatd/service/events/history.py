@@ -2,15 +2,14 @@
 
 import attrs
 import orjson
-import trio
 
 from chatd.chat.content import canonical_message_id
 from chatd.chat.markup import Markup
 from chatd.chat.rendering import message_json
 from chatd.service.acks import Outcome
-from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.rendering import render_in_turns
 from chatd.sockets.emitter import event_packet
 from chatd.store import MessageReader, StoreReadFailed
 from chatd.wire.acks import HistoryAck
@@ -65,11 +64,9 @@ class HistoryEvents:
                     return Refusal(Code.UNKNOWN_THREAD, path="threadId", connection_id=room)
         except StoreReadFailed:
             return Refusal(Code.STORAGE_READ_ERROR)
-        bodies = []
-        for count, message in enumerate(page.messages, 1):
-            bodies.append(message_json(message, self._markup, message.seq in page.delivered))
-            if count % RENDERED_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
+        bodies = await render_in_turns(
+            page.messages, lambda one: message_json(one, self._markup, one.seq in page.delivered)
+        )
         history = RoomHistory(
             room,
             list(map(orjson.Fragment, bodies)),

@@ -27,6 +27,7 @@ from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ChatMessage
 
 WRITTEN_ID_CHARS_MAX = 64  # of a messageId that is echoed in a refusal, whatever it is
+_EVENT = ClientEvent.CHAT_MESSAGE  # to look a member up costs 0.2 us
 
 
 @attrs.define(eq=False)
@@ -66,7 +67,7 @@ class MessageEvents:
         if refusal is not None:
             return refusal
         return SendMessage(
-            Origin(client, ClientEvent.CHAT_MESSAGE, ack_id, message.message_id),
+            Origin(client, _EVENT, ack_id, message.message_id),
             client.user_id,
             client.identity.name,
             message_id,

@@ -5,7 +5,7 @@ import attrs
 from chatd.service.acks import Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.rooms import NOTHING, Rooms, Since
-from chatd.wire.acks import RoomAck
+from chatd.wire.acks import LeaveAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave
 
@@ -34,5 +34,6 @@ class RoomEvents:
         room = leave.connection_id
         self._rooms.leave(client, [room])
         if room in client.grants:
-            return self._rooms.position(room)
-        return RoomAck(connection_id=echoed_id(room))
+            at = self._rooms.position(room)
+            return LeaveAck(connection_id=room, last_seq=at.last_seq, epoch=at.epoch)
+        return LeaveAck(connection_id=echoed_id(room))

@@ -5,7 +5,6 @@ from hashlib import blake2b
 
 import attrs
 import orjson
-import trio
 
 from chatd.actors.fair_queue import FairQueue
 from chatd.chat.markup import Markup
@@ -13,8 +12,8 @@ from chatd.chat.rendering import message_json
 from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
 from chatd.service.acks import Handled, Outcome
-from chatd.service.catch_up import RENDERED_PER_TURN
 from chatd.service.client import Client
+from chatd.service.rendering import render_in_turns
 from chatd.service.rooms import Rooms
 from chatd.store import (
     MessageReader,
@@ -79,19 +78,16 @@ class SearchEvents:
         found = await self._find_in_turn(client.user_id, asked, wanted, cursor)
         if isinstance(found, Refusal):
             return found
-        hits = []
-        for count, hit in enumerate(found.hits, 1):
-            if hit.message.connection_id in client.grants:  # they may have changed meanwhile
-                hits.append(self._rendered(hit))
-            if count % RENDERED_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
+        # The rooms that the client may use may have changed meanwhile.
+        permitted = (hit for hit in found.hits if hit.message.connection_id in client.grants)
+        hits = await render_in_turns(permitted, self._rendered)
         next_cursor = None if found.cursor is None else _write_cursor(asked, found.cursor)
         return SearchAck(hits=hits, cursor=next_cursor)
 
     async def _find_in_turn(
         self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
     ) -> SearchPage | Refusal:
-        wait_ms = await self._turns.take(user_id)
+        wait_ms = await self._turns.acquire(user_id)
         if wait_ms is not None:
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
@@ -102,7 +98,7 @@ class SearchEvents:
         except (StoreReadFailed, StoreClosed):
             return Refusal(Code.STORAGE_READ_ERROR)
         finally:
-            self._turns.leave(user_id)
+            self._turns.release(user_id)
 
     def _rendered(self, hit: SearchHit) -> FoundMessage:
         shown = snippet(hit.message.content, hit.matches, self._markup)

@@ -9,7 +9,7 @@ from chatd.service.presence_roster import PresenceRoster
 from chatd.service.senders import Origin
 from chatd.service.typing_roster import TypingRoster
 from chatd.wire.names import ClientEvent
-from chatd.wire.payloads import TypingSignal
+from chatd.wire.payloads import TypingStart, TypingStop
 
 
 @attrs.define(eq=False)
@@ -19,14 +19,14 @@ class TypingEvents:
     _roster: TypingRoster
     _presence: PresenceRoster
 
-    def start(self, client: Client, typing: TypingSignal, ack_id: int | None) -> Handled:
+    def start(self, client: Client, typing: TypingStart, ack_id: int | None) -> Handled:
         room, origin = typing.connection_id, Origin(client, ClientEvent.TYPING_START, ack_id)
         self._presence.sign(room, client.user_id)
         return self._roster.submit(
             StartTyping(origin, client.socket, room, client.user_id, client.identity.name)
         )
 
-    def stop(self, client: Client, typing: TypingSignal, ack_id: int | None) -> Handled:
+    def stop(self, client: Client, typing: TypingStop, ack_id: int | None) -> Handled:
         room, origin = typing.connection_id, Origin(client, ClientEvent.TYPING_STOP, ack_id)
         self._presence.sign(room, client.user_id)
         return self._roster.submit(StopTyping(origin, client.socket, room))

@@ -37,7 +37,7 @@ class ReaderHere:
         await trio.sleep_forever()
 
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
-        if await self._turns.take(user_id) is not None:
+        if await self._turns.acquire(user_id) is not None:
             return BUSY
         try:
             self.pieces.append(piece)
@@ -46,7 +46,7 @@ class ReaderHere:
                 return UNAVAILABLE
             return TOO_LONG if piece.content == ENDLESS else read(piece)
         finally:
-            self._turns.leave(user_id)
+            self._turns.release(user_id)
 
     def hold(self) -> None:
         """Let no piece get further than to be begun."""

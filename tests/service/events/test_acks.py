@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chatd.store import CommitFailed, FailureCode, StoreReadFailed
+from chatd.store import CommitFailed, StoreReadFailed
+from chatd.wire.codes import Code
 from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, all_told, write
 
@@ -112,7 +113,7 @@ async def test_what_the_disk_does_not_take_is_told_and_left_to_the_next(
         async def fail_at(records: Any) -> Any:
             commits.append(records)
             if len(commits) == at + 1:
-                raise CommitFailed(FailureCode.STORAGE_FULL, "the disk is full")
+                raise CommitFailed(Code.STORAGE_FULL, "the disk is full")
             return await commit(records)
 
         monkeypatch.setattr(chat.log, "commit", fail_at)

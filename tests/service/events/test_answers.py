@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from chatd.app import answering
-from chatd.store import CommitFailed, FailureCode
+from chatd.store import CommitFailed
+from chatd.wire.codes import Code
 from tests.answers.services import HeldDatabase
 from tests.answers.sql.readers import ReaderHere
 from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat, token
@@ -269,7 +270,7 @@ async def test_an_end_waits_for_the_disk_and_is_told_once(tmp_path: Path) -> Non
         ada = await chat.enter("ada")
         await ask(ada)
         call = await called(database)
-        chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "for the test")
+        chat.log.failure = CommitFailed(Code.STORAGE_FULL, "for the test")
         call.end()
         assert (await ada.call("chat:message", message()))["error"]["code"] == "storage_full"
         chat.log.failure = None

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from chatd.observe import MessageRefused
-from chatd.store import CommitFailed, FailureCode, RecordRefused
+from chatd.store import CommitFailed, RecordRefused
+from chatd.wire.codes import Code
 from tests.net.peers import BINARY, frame
 from tests.service.chats import NO_ROOM, Chat, ChatPeer, in_no_room, message, open_chat, token
 from tests.store.logs import last_page
@@ -242,9 +243,9 @@ async def test_a_message_of_a_room_that_one_may_not_use_is_not_found(chat: Chat)
     assert ack["error"]["code"] == "not_found"
 
 
-@pytest.mark.parametrize("code", [FailureCode.STORAGE_FULL, FailureCode.STORAGE_ERROR])
+@pytest.mark.parametrize("code", [Code.STORAGE_FULL, Code.STORAGE_ERROR])
 async def test_what_the_disk_does_not_take_is_told_to_the_sender_and_to_nobody_else(
-    chat: Chat, code: FailureCode
+    chat: Chat, code: Code
 ) -> None:
     ada, grace = await chat.enter("ada"), await chat.enter("grace")
     chat.log.failure = CommitFailed(code, "the disk is full")
@@ -266,7 +267,7 @@ async def test_who_comes_while_the_disk_takes_nothing_reads_and_writes_once_it_d
 ) -> None:
     ada = await chat.enter("ada")
     await ada.say(message())
-    chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "the disk is full")
+    chat.log.failure = CommitFailed(Code.STORAGE_FULL, "the disk is full")
     grace = await chat.connect({"token": token("grace", ["sales"])})
     await grace.packet()
     await grace.expect("connection:status")

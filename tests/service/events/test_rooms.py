@@ -10,7 +10,8 @@ import trio.testing
 
 from chatd.engine.websocket import WebSocketTransport
 from chatd.net.disconnects import DisconnectReason
-from chatd.store import CommitFailed, FailureCode
+from chatd.store import CommitFailed
+from chatd.wire.codes import Code
 from tests.service.chats import (
     NO_ROOM,
     ROOM,
@@ -303,7 +304,7 @@ async def test_an_event_joins_also_while_the_disk_takes_nothing(
 ) -> None:
     ada = await chat.connect({"token": token("ada", ["sales", "stock"]), "connectionId": ROOM})
     await ada.until("chat:history")
-    chat.log.failure = CommitFailed(FailureCode.STORAGE_FULL, "the disk is full")
+    chat.log.failure = CommitFailed(Code.STORAGE_FULL, "the disk is full")
     ack = await ada.call(name, payload)
     if name == "chat:message":
         assert ack["error"]["code"] == "storage_full"

@@ -1,5 +1,6 @@
 """`chat:search` as a client uses it: only what it may read, best first, page after page."""
 
+import math
 import sqlite3
 import threading
 from base64 import urlsafe_b64encode
@@ -12,9 +13,9 @@ import orjson
 import pytest
 import trio
 
-from chatd.actors import fair_queue as turns
+from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX
 from chatd.service.events import search as search_events
-from chatd.store import SearchPage
+from chatd.store import SearchPage, SearchRequest
 from chatd.store import search as store_search
 from chatd.wire.payloads import ChatSearch
 from tests.net.peers import HARD_LIMIT_S
@@ -156,11 +157,13 @@ def slow_searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Searches for "slow" hold their thread for as long as this is open; set once there is one."""
     find, began, over = store_search.find, threading.Event(), threading.Event()
 
-    def find_slowly(connection: sqlite3.Connection, **asked: Any) -> SearchPage:
-        if any(term.text == "slow" for term in asked["request"].query.required):
+    def find_slowly(
+        connection: sqlite3.Connection, request: SearchRequest, *rest: Any
+    ) -> SearchPage:
+        if any(term.text == "slow" for term in request.query.required):
             began.set()
             assert over.wait(HARD_LIMIT_S)
-        return find(connection, **asked)
+        return find(connection, request, *rest)
 
     monkeypatch.setattr(store_search, "find", find_slowly)
     try:
@@ -186,17 +189,24 @@ async def test_a_user_with_many_slow_searches_keeps_nobody_from_searching(
 async def test_a_search_of_somebody_who_has_too_many_is_refused_for_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "WAITING_MAX", 0)
+    answers, answered = trio.open_memory_channel[Any](math.inf)
+
+    async def search_slowly(peer: ChatPeer) -> None:
+        answers.send_nowait(await search(peer, "slow"))
+
     async with open_chat(tmp_path) as chat:
-        first, second = await chat.enter("ada"), await chat.enter("ada")
-        with slow_searches(monkeypatch) as began:
-            ack_id = await first.ask("chat:search", {"query": "slow"})
-            assert await trio.to_thread.run_sync(began.wait, HARD_LIMIT_S)
-            error = (await search(second, "late"))["error"]
-            assert (error["code"], error["retryable"]) == ("overloaded", True)
-            assert error["retryAfterMs"] == turns.RETRY_MS
-        assert contents(await first.until(ack_id)) == []
-        assert contents(await search(second, "late")) == []
+        sockets = [await chat.enter("ada") for _ in range(1 + WAITING_MAX + 1)]
+        async with trio.open_nursery() as nursery:
+            with slow_searches(monkeypatch):
+                for ada in sockets:
+                    nursery.start_soon(search_slowly, ada)
+                with trio.fail_after(WAIT_S / 2):  # at once, and not after its time in the queue
+                    error = (await answered.receive())["error"]
+                assert (error["code"], error["retryable"]) == ("overloaded", True)
+                assert error["retryAfterMs"] == RETRY_MS
+        for _ in sockets[1:]:
+            assert contents(await answered.receive()) == []
+        assert contents(await search(sockets[0], "late")) == []
 
 
 async def test_who_goes_away_gives_its_turn_to_others(

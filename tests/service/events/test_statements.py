@@ -60,7 +60,10 @@ async def asking(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answering, "McpDatabase", RecordingDatabase)
         databases = {ROOM: {"sqlite": str(file), "read_only": read_only}}
-        async with open_chat(directory, databases=databases, limits=dict(FREE)) as chat:
+        # Each statement of a corpus takes 0.1 s, and several times that on a busy machine.
+        async with open_chat(
+            directory, limit_s=270, databases=databases, limits=dict(FREE)
+        ) as chat:
             database = chat.parts.answering.databases[ROOM]
             assert isinstance(database, RecordingDatabase)
             yield await chat.enter("ada"), database, file

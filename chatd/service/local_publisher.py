@@ -1,0 +1,23 @@
+"""Committed messages become visible at once: one node commits all of them."""
+
+import attrs
+
+from chatd.chat.records import Message
+from chatd.service.timeline import Timelines
+from chatd.sockets.adapter import NAMESPACE, Adapter
+from chatd.sockets.emitter import rendered_packet
+from chatd.wire.events import PublishedMessage
+
+
+@attrs.define(eq=False, slots=False)
+class LocalPublisher:
+    """A `Publisher` where this node commits all messages, and so knows each in its order."""
+
+    _timelines: Timelines
+    _adapter: Adapter
+
+    def publish(self, message: Message) -> None:
+        body = self._timelines.render(message)
+        packet = rendered_packet(PublishedMessage.event, body)
+        self._timelines.publish(message, body)
+        self._adapter.broadcast(NAMESPACE, message.connection_id, packet)

@@ -1,0 +1,29 @@
+"""The memberships as the machine of the messages actor holds them in memory."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from chatd.chat.message_machine import MessageMachine
+from chatd.chat.queue import Gap
+from chatd.service.membership import Standing
+
+
+@attrs.define(eq=False)
+class MachineMembership:
+    """A `Membership`, as of the last batch."""
+
+    _machine: MessageMachine
+
+    def standing_now(self, user_id: str, now_ms: int) -> Standing:
+        machine = self._machine
+        unread = {room: machine.unread(room, user_id) for room in machine.rooms_of(user_id)}
+        return Standing(unread, machine.needs_trim(user_id, now_ms))
+
+    async def standing(self, user_id: str, now_ms: int) -> Standing:
+        return self.standing_now(user_id, now_ms)
+
+    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
+        if self._machine.needs_trim(user_id, now_ms):
+            return self._machine.owed_to(user_id)
+        return None
