@@ -97,6 +97,7 @@ class Listener:
             self._engine.log_refusal(caller.address, admitted)
             with contextlib.suppress(OSError):
                 sock.send(overloaded(admitted))
+            self._acceptor.close(sock)
             return
         if admitted.instead_of is not None:
             self._event_log.record(LimitHit(admitted.limit, None, caller.address))
@@ -107,10 +108,13 @@ class Listener:
             # their bytes are not kept.
             go_on = await self._requests(sock, watch, caller)
             await go_on()
+        except Exception as error:
+            self._acceptor.report(error)
         finally:
             self._idle.discard(sock)
             self._admission.close_connection(caller)
             watch.close()
+            self._acceptor.close(sock)
 
     async def _requests(self, sock: socket.socket, watch: Watch, caller: Caller) -> Continuation:
         """Serve polling requests until the connection goes on as something else, or to its end."""

@@ -24,7 +24,11 @@ SHORTAGE_LOGGED_S: Final = 60.0  # so often it is logged that there are none; me
 @attrs.define(eq=False, repr=False)
 class Acceptor:
     """Accepts from listeners and gives each connection to `serve`, as a non-blocking socket and
-    the address that the system gave for its peer. The socket is closed when that returns."""
+    the address that the system gave for its peer.
+
+    `serve` is the whole task of the connection: it gives its faults to `report` and calls `close`
+    last. A task around it would cost each idle connection a frame.
+    """
 
     _serve: Callable[[socket.socket, object], Awaitable[None]]
     _event_log: EventLog
@@ -63,6 +67,15 @@ class Acceptor:
         with contextlib.suppress(OSError):  # the peer was faster
             sock.shutdown(socket.SHUT_RDWR)
 
+    def report(self, error: Exception) -> None:
+        """Log what went wrong in one connection, which is the end of no other."""
+        self._event_log.record(InternalError.of("connection", error))
+
+    def close(self, sock: socket.socket) -> None:
+        """The connection has ended."""
+        self.open.pop(sock, None)
+        sock.close()
+
     async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
         listener.setblocking(False)
         with listener:  # when this ends, the kernel refuses peers, and keeps none waiting for ever
@@ -80,7 +93,7 @@ class Acceptor:
                         break
                     sock.setblocking(False)
                     self.open[sock] = None
-                    connections.start_soon(self._serve_one, sock, peer)
+                    connections.start_soon(self._serve, sock, peer)
 
     def _not_accepted(self, error: OSError) -> None:
         if error.errno not in (errno.EMFILE, errno.ENFILE):
@@ -88,12 +101,3 @@ class Acceptor:
         elif (now_s := trio.current_time()) >= self._shortage_logged_s + SHORTAGE_LOGGED_S:
             self._shortage_logged_s = now_s
             self._event_log.record(LimitHit("descriptors", None, None))
-
-    async def _serve_one(self, sock: socket.socket, peer: object) -> None:
-        try:
-            await self._serve(sock, peer)
-        except Exception as error:  # one connection's end is not the listener's
-            self._event_log.record(InternalError.of("connection", error))
-        finally:
-            self.open.pop(sock, None)
-            sock.close()

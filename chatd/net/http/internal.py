@@ -152,5 +152,8 @@ class InternalListener:
                 await connection.hang_up()
             else:
                 await self._http.serve(connection, head)
+        except Exception as error:
+            self._acceptor.report(error)
         finally:
             watch.close()
+            self._acceptor.close(sock)
