@@ -19,6 +19,7 @@ import orjson
 
 from chatd.auth.display import display_text
 from chatd.auth.keys import BoundKey, bound_secret
+from chatd.observe.shown import shown
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
@@ -26,6 +27,9 @@ LATEST_DATE_S: Final = 253_402_300_799
 """Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
 every accepted one is exact in milliseconds in a client's double."""
 
+
+NAMED_MAX: Final = 3
+"""Entries of a list that a reason names; a list of audiences has one or two."""
 
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -35,12 +39,15 @@ class TokenRefused(Exception):
     """A token gives no identity. `code` is for programs, `str()` is a sentence for people.
 
     `unauthorized`: there was no token; `token_expired`: it was good once, a new one helps;
-    `token_invalid`: anything else. The sentence holds nothing of the token.
+    `token_invalid`: anything else. The sentence holds nothing of the token. `reason` is a sentence
+    for the operator: it says more where more is known, with at most a few printable characters of
+    what the token names.
     """
 
-    def __init__(self, code: Code, sentence: str) -> None:
+    def __init__(self, code: Code, sentence: str, reason: str | None = None) -> None:
         super().__init__(sentence)
         self.code = code
+        self.reason = reason or sentence
 
 
 @attrs.frozen
@@ -113,7 +120,11 @@ class Verifier:
         except ValueError:  # of every step above; its text may hold the token
             raise _invalid("The token is not a JWT.") from None
         if not self._key_for(header).verifies(signing_input, signature):
-            raise _invalid("The token's signature is wrong.")
+            raise _invalid(
+                "The token's signature is wrong.",
+                "The token's signature is wrong: it was signed with another secret than "
+                f"auth.jwt_secret, or changed{_key_id(header)}.",
+            )
         try:
             claims = orjson.loads(payload)
         except ValueError:
@@ -127,7 +138,12 @@ class Verifier:
         if not isinstance(header, dict):
             raise _invalid("The token's header is not a JSON object.")
         if header.get("alg") != self._key.algorithm_name:
-            raise _invalid("The token is signed with another algorithm than the key is for.")
+            raise _invalid(
+                "The token is signed with another algorithm than the key is for.",
+                f"The token is signed with the algorithm {_named(header.get('alg'))}"
+                f"{_key_id(header)}; only {self._key.algorithm_name} is taken, with "
+                "auth.jwt_secret.",
+            )
         if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
             raise _invalid("The token asks for extensions that are not supported.")
         return self._key
@@ -136,29 +152,72 @@ class Verifier:
         audience = claims.get("aud")
         if isinstance(audience, list):
             if self._audience not in audience or not all(isinstance(a, str) for a in audience):
-                raise _invalid("The token is for another audience.")
+                raise _invalid("The token is for another audience.", self._other_audience(claims))
         elif audience != self._audience:
-            raise _invalid("The token is for another audience, or names none.")
+            raise _invalid(
+                "The token is for another audience, or names none.", self._other_audience(claims)
+            )
         if self._issuer and claims.get("iss") != self._issuer:
-            raise _invalid("The token is from another issuer, or names none.")
+            raise _invalid(
+                "The token is from another issuer, or names none.",
+                f"The token's issuer (iss) is {_named(claims.get('iss'))}; auth.issuer is "
+                f"{_named(self._issuer)}.",
+            )
         user_id = claims.get("sub")
         if not is_user_id(user_id):
-            raise _invalid(f"The token's sub is not a user id: {USER_ID_RULE}.")
+            what = "missing" if user_id is None else "not a user id"
+            raise _invalid(f"The token's sub is {what}: {USER_ID_RULE}.")
         return str(user_id)
 
+    def _other_audience(self, claims: dict[str, Any]) -> str:
+        return (
+            f"The token's audience (aud) is {_named(claims.get('aud'))}; auth.audience is "
+            f"{_named(self._audience)}."
+        )
+
     def _check_times(self, claims: dict[str, Any], now_s: float) -> float:
-        if _date_s(claims, "iat") > now_s + self._leeway_s:
-            raise _invalid("The token was issued in the future: a clock is wrong.")
-        if "nbf" in claims and _date_s(claims, "nbf") > now_s + self._leeway_s:
-            raise _invalid("The token is not valid yet.")
+        issued_s = _date_s(claims, "iat")
+        if issued_s > now_s + self._leeway_s:
+            raise _invalid(
+                "The token was issued in the future: a clock is wrong.",
+                f"The token was issued {issued_s - now_s:.0f} s in the future (iat): a clock is "
+                "wrong.",
+            )
+        valid_from_s = _date_s(claims, "nbf") if "nbf" in claims else 0
+        if valid_from_s > now_s + self._leeway_s:
+            raise _invalid(
+                "The token is not valid yet.",
+                f"The token is not valid for another {valid_from_s - now_s:.0f} s (nbf).",
+            )
         expires_s = _date_s(claims, "exp")
         if expires_s <= now_s - self._leeway_s:
-            raise TokenRefused(Code.TOKEN_EXPIRED, "The token has expired: get a new one.")
+            raise TokenRefused(
+                Code.TOKEN_EXPIRED,
+                "The token has expired: get a new one.",
+                f"The token expired {now_s - expires_s:.0f} s ago (exp).",
+            )
         return expires_s
 
 
-def _invalid(sentence: str) -> TokenRefused:
-    return TokenRefused(Code.TOKEN_INVALID, sentence)
+def _invalid(sentence: str, reason: str | None = None) -> TokenRefused:
+    return TokenRefused(Code.TOKEN_INVALID, sentence, reason)
+
+
+def _named(value: object) -> str:
+    """What a token or the configuration names, fit for the log."""
+    if value is None:
+        return "missing"
+    entries = value[:NAMED_MAX] if isinstance(value, list) else [value]
+    names = [f'"{shown(entry)}"' if isinstance(entry, str) else "no text" for entry in entries]
+    if isinstance(value, list) and len(value) > NAMED_MAX:
+        names.append("...")
+    return ", ".join(names) or "an empty list"
+
+
+def _key_id(header: dict[str, Any]) -> str:
+    """The key that a token names, where it names one: a key set has it, and a secret does not."""
+    named = header.get("kid")
+    return f" (the key that it names, kid, is {_named(named)})" if isinstance(named, str) else ""
 
 
 def _base64url(segment: bytes) -> bytes:

@@ -198,7 +198,7 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
         if loaded.config.directory.source == "claim":
             ClaimDirectory(loaded.config.directory.claim).grants_now(identity)
     except TokenRefused as error:
-        fail(f"{error.code}: {error}", EXIT_FAILURE)
+        fail(f"{error.code}: {error.reason}", EXIT_FAILURE)
     say(_goodness(identity, now_s))
 
 

@@ -250,11 +250,13 @@ class SocketDisconnected(LogEvent, name="socket.disconnected", level=Level.INFO)
 class AuthenticationFailed(
     LogEvent, name="authentication.failed", level=Level.WARNING, is_cheap=True
 ):
-    """A token was missing, expired or bad; `code` is that of the CONNECT_ERROR."""
+    """A token was missing, expired or bad; `code` is that of the CONNECT_ERROR, `reason` what
+    `chatd token check` says of it."""
 
     session_id: str
     address: str
     code: str
+    reason: str
 
 
 @attrs.frozen

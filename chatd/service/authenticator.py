@@ -83,9 +83,8 @@ class TokenAuthenticator:
     def _refuse(self, credentials: Credentials, error: TokenRefused | DirectoryFailed) -> Refusal:
         code = error.code if isinstance(error, TokenRefused) else Code.INTERNAL
         address, refusal = credentials.address, Refusal(code, str(error))
-        if credentials.is_renewal:
-            return refusal
-        if isinstance(error, TokenRefused):
+        reason = error.reason if isinstance(error, TokenRefused) else str(error)
+        if isinstance(error, TokenRefused) and not credentials.is_renewal:
             # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
             # is missing or has run out, the client still gets that code.
             now_s, source = trio.current_time(), counted_as(address)
@@ -95,5 +94,5 @@ class TokenAuthenticator:
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if wait_s == 0 and code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
-        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code))
+        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code, reason))
         return refusal

@@ -259,7 +259,10 @@ async def test_a_token_can_be_checked(house: House) -> None:
     for given, said in (
         (b" \n", "Nothing came on standard input; pipe the token in."),
         (b"\xff" * 20_000, "token_invalid: "),
-        (token_for(secret, "alice", exp=past_s - 60, iat=0).encode(), "token_expired: "),
+        (
+            token_for(secret, "alice", exp=past_s - 60, iat=0).encode(),
+            "token_expired: The token expired 6",
+        ),
         (token_for(secret, "alice", connections="demo").encode(), "token_invalid: "),
     ):
         bad = await house.run("token", "check", given=given)

@@ -243,6 +243,71 @@ def test_a_refusal_carries_nothing_of_the_token() -> None:
         assert "secret" not in str(refused)
 
 
+WEIRD = "<b>\n\x1b[31m\u202e é"
+
+
+@rows(
+    ("candidate", "said"),
+    [
+        (token(good_claims(), {"alg": "RS256"}), ['algorithm "RS256"', "HS256", "auth.jwt_secret"]),
+        (token(good_claims(), {"alg": "none"}), ['algorithm "none"']),
+        (token(good_claims(), {}), ["algorithm missing"]),
+        (token(good_claims(), {"alg": 7}), ["algorithm no text"]),
+        (token(good_claims(), {"alg": "ES256", "kid": "key-7"}), ['"ES256"', 'kid, is "key-7"']),
+        (token(good_claims(), {"alg": "HS256", "kid": "k"}, secret="x" * 32), ["signature", '"k"']),
+        (token(good_claims(aud="anon")), ['(aud) is "anon"', 'auth.audience is "authenticated"']),
+        (token(good_claims(aud=["a", "b"])), ['"a", "b"']),
+        (token(good_claims(aud=["a", 1, "c", "d"])), ['"a", no text, "c", ...']),
+        (token(good_claims(aud=[])), ["an empty list"]),
+        (token(good_claims(aud=...)), ["(aud) is missing"]),
+        (token(good_claims(iss="https://x.example")), ['"https://x.example"', "auth.issuer is"]),
+        (token(good_claims(iss=...)), ["(iss) is missing"]),
+        (token(good_claims(sub=...)), ["sub is missing"]),
+        (token(good_claims(exp=...)), ["exp is missing"]),
+        (token(good_claims(iat=...)), ["iat is missing"]),
+        (token(good_claims(exp=NOW_S - 3600)), ["expired 3600 s ago"]),
+        (token(good_claims(iat=NOW_S + 90)), ["90 s in the future"]),
+        (token(good_claims(nbf=NOW_S + 90)), ["not valid for another 90 s"]),
+    ],
+)
+def test_an_operator_hears_the_reason(candidate: str, said: list[str]) -> None:
+    reason = refusal(candidate).reason
+    for part in said:
+        assert part in reason
+    assert "\n" not in reason
+
+
+@rows(
+    "candidate",
+    [
+        token(good_claims(), {"alg": WEIRD * 50}),
+        token(good_claims(), {"alg": "ES256", "kid": WEIRD * 50}),
+        token(good_claims(aud=WEIRD * 50)),
+        token(good_claims(aud=[WEIRD * 20] * 9)),
+        token(good_claims(iss=WEIRD * 50)),
+        token(good_claims(aud=[[[[["a"]]]]])),
+    ],
+)
+def test_what_a_token_names_is_told_short_and_plain_and_to_operators_alone(candidate: str) -> None:
+    refused = refusal(candidate)
+    assert len(refused.reason) < 600
+    assert refused.reason.isascii()
+    assert refused.reason.isprintable()
+    assert "<b>" not in refused.reason
+    assert "?b?" not in str(refused)
+    for part in candidate.split("."):
+        assert part not in refused.reason
+
+
+def test_a_user_hears_a_sentence_that_names_no_claim_of_the_token() -> None:
+    assert str(refusal(token(good_claims(aud="anon")))) == (
+        "The token is for another audience, or names none."
+    )
+    assert str(refusal(token(good_claims(exp=NOW_S - 3600)))) == (
+        "The token has expired: get a new one."
+    )
+
+
 def test_the_display_name_is_the_first_that_there_is() -> None:
     table: list[tuple[dict[str, Any], str | None]] = [
         ({"user_metadata": {"full_name": "Ada Lovelace", "name": "ada"}}, "Ada Lovelace"),

@@ -1,6 +1,7 @@
 """Who comes in, and what is said first (docs/protocol, "Connecting")."""
 
 import base64
+import re
 from pathlib import Path
 
 import jwt
@@ -134,6 +135,27 @@ async def test_a_token_that_is_no_good_is_refused_with_its_code(
     assert error["data"]["retryable"] is False
     assert error["message"]
     assert [event.code for event in chat.recorder.of(AuthenticationFailed)] == [code]
+
+
+async def test_the_log_says_why_a_token_was_refused_and_the_client_hears_a_sentence(
+    chat: Chat,
+) -> None:
+    expired = token(now_s=1_700_000_000)
+    error = await refused(await chat.connect({"token": expired}))
+    assert error["message"] == "The token has expired: get a new one."
+    [event] = chat.recorder.of(AuthenticationFailed)
+    assert re.fullmatch(r"The token expired [0-9]+ s ago \(exp\)\.", event.reason)
+    error = await refused(await chat.connect({"token": token(secret=SECRET + "!")}))
+    assert error["message"] == "The token's signature is wrong."
+    assert "auth.jwt_secret" in chat.recorder.of(AuthenticationFailed)[-1].reason
+
+
+async def test_the_log_says_why_the_next_token_of_a_client_was_refused(chat: Chat) -> None:
+    peer = await chat.enter()
+    ack = await peer.call("auth:refresh", {"token": token(now_s=1_700_000_000)})
+    assert ack["error"]["code"] == "token_expired"
+    [event] = chat.recorder.of(AuthenticationFailed)
+    assert "expired" in event.reason
 
 
 async def test_who_was_refused_may_try_again_on_the_same_session(chat: Chat) -> None:
