@@ -5,6 +5,7 @@ long-polling"; the bodies of errors are the reference server's (docs/architectur
 send").
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import attrs
@@ -21,6 +22,8 @@ PREFLIGHT: Final = (
     b"Vary: Access-Control-Request-Headers\r\n"
 )
 NO_STORE: Final = b"cache-control: no-store\r\n"
+KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
+"""Said to clients of HTTP/1.0, which keep no connection unless they are told (RFC 9112, 9.3)."""
 
 
 def refused(refusal: Refusal) -> bytes:
@@ -43,7 +46,8 @@ GAVE_WAY: Final = overloaded(Overload("", RETRY_AFTER_CEILING_S))
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Exchange:
-    """One request of the polling transport. `headers` are those of CORS and of the opening.
+    """One request of the polling transport. `headers` are those of CORS and of the opening;
+    `go_on_apart` runs what is left of a request once it was answered, in a task of its own.
 
     A body that comes in chunks, or after a 100, is never dropped: until it was read the connection
     ends with the answer.
@@ -52,6 +56,7 @@ class Exchange:
     _connection: HttpConnection
     head: RequestHead
     _headers: bytes
+    go_on_apart: Callable[[Callable[[], Awaitable[None]]], None]
     is_answered: bool = attrs.field(default=False, init=False)
     _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
     _has_body: bool = attrs.field(default=False, init=False)  # it was read to its end
@@ -87,10 +92,8 @@ class Exchange:
         """200, with packets."""
         self._answer(200, body, PACKETS_TYPE, NO_STORE)
 
-    def accepted(self, *, is_last: bool = False) -> None:
-        """200, `ok`, to a POST. `is_last`: the connection serves no more requests, as its task goes
-        on with the packets."""
-        self._is_last = self._is_last or is_last
+    def accepted(self) -> None:
+        """200, `ok`, to a POST."""
         self._answer(200, b"ok", b"text/html", NO_STORE)
 
     def refused(self, refusal: Refusal) -> None:
@@ -127,7 +130,10 @@ class Exchange:
             return
         self.is_answered = True
         keep_alive = self.keeps_alive
-        data = response(status, body, content_type, headers + self._headers, keep_alive=keep_alive)
+        headers += self._headers
+        if keep_alive and self.head.version == "1.0":
+            headers += KEEP_ALIVE
+        data = response(status, body, content_type, headers, keep_alive=keep_alive)
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
         if keep_alive:

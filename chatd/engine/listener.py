@@ -139,6 +139,17 @@ class Listener:
             nursery.cancel_scope.cancel()
         return go_on
 
+    def _go_on_apart(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run what is left of a request, while its connection goes on or ends."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception as error:
+                self._acceptor.report(error)
+
+        self._acceptor.start_soon(run)
+
     async def _head(
         self, connection: HttpConnection, timeout_s: float, *, answer_late: bool
     ) -> RequestHead | None:
@@ -153,7 +164,8 @@ class Listener:
     async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
         """Serve one request of the polling transport; whether another may follow."""
         engine, timeout_s = self._engine, self._settings.head_timeout_s
-        exchange = Exchange(connection, head, engine.cors(head) + engine.opening_headers(head))
+        headers = engine.cors(head) + engine.opening_headers(head)
+        exchange = Exchange(connection, head, headers, self._go_on_apart)
         await engine.poll(exchange, peer, timeout_s)
         if not await exchange.ended(engine.sessions.settings.max_payload_bytes, timeout_s):
             engine.lost(exchange)

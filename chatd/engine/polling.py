@@ -6,11 +6,14 @@ them, whichever connection they came on. How a WebSocket takes over is a table i
 
 A POST is answered before its packets have what they wait for: a client that upgrades waits for that
 answer before it switches, and takes nothing until it has, so that work which waits for the client
-would wait for ever. The packets of later POSTs, and of the WebSocket, wait their turn.
+would wait for ever. A task of their own goes on with the packets, since what they wait for may come
+on the same connection. The packets of later POSTs, and of the WebSocket, wait their turn.
 """
 
 import contextlib
 import math
+from collections.abc import Iterator
+from functools import partial
 
 import attrs
 import trio
@@ -20,10 +23,10 @@ from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import PACKETS_PER_TURN
-from chatd.engine.transport import Transport
+from chatd.engine.transport import Transport, Work
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio.handshake import Refusal
-from chatd.engineio.packet import ProtocolError, decode_text
+from chatd.engineio.packet import Packet, ProtocolError, decode_text
 from chatd.engineio.payload import MAX_PACKETS_PER_RESPONSE, decode_payload, encode_payload
 from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, classify
 from chatd.net.backlog import Backlog
@@ -38,7 +41,7 @@ PROBE_ANSWER = Outgoing(b"3probe")
 LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PARSE_ERROR})
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
 NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
-WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn, each with its connection
+WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn
 WAITING_BYTES_MAX = 1_048_576  # of such POSTs together; beyond: they are answered in their turn
 
 
@@ -56,6 +59,8 @@ class PollingTransport:
     _probe: WebSocketTransport | None = attrs.field(default=None, init=False)
     _last_words: list[Outgoing] = attrs.field(factory=list, init=False)
     _counted: int = attrs.field(default=0, init=False)  # of what is pending: in the backlog
+    _waiting: list[tuple[bytes, Exchange | None]] = attrs.field(factory=list, init=False)
+    """Bodies of POSTs that wait their turn; with those that were not answered yet."""
     _waiting_bytes: int = attrs.field(default=0, init=False)
     backlog: Backlog = attrs.field(init=False)
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)  # of the probe
@@ -103,63 +108,106 @@ class PollingTransport:
     async def receive(self, exchange: Exchange, body: bytes) -> None:
         """The body of a POST: its packets in order, each after what the one before waited for."""
         session = self._session
-        try:
-            if session.is_over:  # while the body was under way
-                exchange.refused(Refusal.UNKNOWN_SID)
-                return
-            turn = session.turn
-            if turn is None:
-                turn = session.turn = trio.StrictFIFOLock()
-            if turn.locked():
-                await self._wait_for(turn, exchange, len(body))
-            else:
-                turn.acquire_nowait()
-            try:
-                is_sound = await self._receive(exchange, body)
-            finally:
-                turn.release()
-            if is_sound:
-                exchange.accepted()
-            else:
-                exchange.refused(Refusal.BAD_REQUEST)
-        finally:
-            self.end_post(exchange)
-
-    async def _wait_for(self, turn: trio.StrictFIFOLock, exchange: Exchange, size: int) -> None:
-        """Take the turn after the POSTs before; answered at once, unless too much waits already."""
-        waiting = turn.statistics().tasks_waiting
-        if waiting >= WAITING_POSTS_MAX or self._waiting_bytes + size > WAITING_BYTES_MAX:
-            await turn.acquire()
+        if session.is_over:  # while the body was under way
+            self._refuse_post(exchange)
             return
-        self._answer_post(exchange)
-        self._waiting_bytes += size
+        if session.posts_handled is not None:
+            self._wait(exchange, body)
+            return
+        packets = enumerate(decode_payload(body), 1)
+        work = None
         try:
-            await turn.acquire()
+            work = await self._take(packets)
         finally:
-            self._waiting_bytes -= size
+            if work is None:
+                self._end_turn()
+        if work is None:
+            self._answer_post(exchange)
+        else:
+            self._accept_post(exchange)
+            exchange.go_on_apart(partial(self._go_on, work, packets))
 
-    def _answer_post(self, exchange: Exchange) -> None:
-        """Another POST may begin, while this one goes on."""
-        exchange.accepted(is_last=True)
-        self.end_post(exchange)
+    def _wait(self, exchange: Exchange, body: bytes) -> None:
+        """Packets before these wait: so do these, answered at once unless too much waits already.
 
-    async def _receive(self, exchange: Exchange, body: bytes) -> bool:
-        """Handle the packets of a body; whether the peer kept to the protocol."""
+        One that is not answered lets no other POST begin."""
+        is_too_much = (
+            len(self._waiting) >= WAITING_POSTS_MAX
+            or self._waiting_bytes + len(body) > WAITING_BYTES_MAX
+        )
+        if not is_too_much:
+            self._accept_post(exchange)
+        self._waiting.append((body, exchange if is_too_much else None))
+        self._waiting_bytes += len(body)
+
+    async def _go_on(self, work: Work | None, packets: Iterator[tuple[int, Packet]]) -> None:
+        """Await this work, then handle these packets and those of the POSTs that wait."""
+        session = self._session
+        exchange = None
+        try:
+            while True:
+                while work is not None:
+                    await session.perform(work)
+                    work = None if session.is_over else await self._take(packets)
+                if exchange is not None:
+                    self._answer_post(exchange)
+                if not self._waiting:
+                    break
+                body, exchange = self._waiting.pop(0)
+                self._waiting_bytes -= len(body)
+                if session.is_over:
+                    continue
+                packets = enumerate(decode_payload(body), 1)
+                work = await self._take(packets)
+                if work is not None and exchange is not None:
+                    self._accept_post(exchange)
+                    exchange = None
+        finally:
+            self._end_turn()
+
+    async def _take(self, packets: Iterator[tuple[int, Packet]]) -> Work | None:
+        """Handle packets until one has to wait; what it waits for, which is awaited next. Until all
+        have been handled, what comes behind them has no turn."""
         session = self._session
         try:
-            for count, packet in enumerate(decode_payload(body), 1):
+            for count, packet in packets:
                 work = session.receive_packet(packet)
+                if session.posts_handled is None and (
+                    work is not None or count % PACKETS_PER_TURN == 0
+                ):
+                    session.posts_handled = trio.Event()
                 if work is not None:
-                    self._answer_post(exchange)
-                    await session.perform(work)
+                    return work
                 if session.is_over:
                     break
                 if count % PACKETS_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
         except ProtocolError as error:
             session.fail(error)
-            return False
-        return session.reason is not DisconnectReason.PARSE_ERROR
+        return None
+
+    def _end_turn(self) -> None:
+        """What came behind these packets may be handled."""
+        handled, self._session.posts_handled = self._session.posts_handled, None
+        if handled is not None:
+            handled.set()
+
+    def _accept_post(self, exchange: Exchange) -> None:
+        """Another POST may begin, whether or not this one's packets wait."""
+        exchange.accepted()
+        self.end_post(exchange)
+
+    def _answer_post(self, exchange: Exchange) -> None:
+        """Say whether the peer kept to the protocol, once all packets were handled."""
+        if self._session.reason is DisconnectReason.PARSE_ERROR:
+            exchange.refused(Refusal.BAD_REQUEST)
+            self.end_post(exchange)
+        else:
+            self._accept_post(exchange)
+
+    def _refuse_post(self, exchange: Exchange) -> None:
+        exchange.refused(Refusal.UNKNOWN_SID)
+        self.end_post(exchange)
 
     def lost(self, exchange: Exchange) -> None:
         """The connection of a request that was not answered is gone: so is the session."""

@@ -108,8 +108,8 @@ class Session:
     is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
     awaiting: bool = attrs.field(default=False, init=False)
     """Its input waits for work of its own: silence is not its fault."""
-    turn: trio.StrictFIFOLock | None = attrs.field(default=None, init=False)
-    """Held while a POST's packets have to wait."""
+    posts_handled: trio.Event | None = attrs.field(default=None, init=False)
+    """There while packets of POSTs wait: set once all of them were handled."""
     is_over: bool = attrs.field(default=False, init=False)
     reason: DisconnectReason | None = attrs.field(default=None, init=False)  # why it is over
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
@@ -151,8 +151,8 @@ class Session:
                 carried: str | bytes = message[1:]
             else:
                 carried = message
-            if self.turn is not None and self.turn.locked():
-                return self._receive_in_turn(self.turn, message)
+            if self.posts_handled is not None:
+                return self._receive_behind(self.posts_handled, message)
             return self.upper.receive(carried)
         except Exception as error:
             self.fail(error)
@@ -166,10 +166,9 @@ class Session:
             self.fail(error)
         return None
 
-    async def _receive_in_turn(self, turn: trio.StrictFIFOLock, message: str | bytes) -> None:
+    async def _receive_behind(self, posts: trio.Event, message: str | bytes) -> None:
         """What came by WebSocket follows on what came by POST before it."""
-        async with turn:
-            pass
+        await posts.wait()
         work = self.receive(message)
         if work is not None:
             await work

@@ -37,6 +37,7 @@ class Acceptor:
     """The oldest first; without those that were cut."""
     is_open: trio.Event = attrs.field(factory=trio.Event, init=False)  # connections are accepted
     _accepting: trio.Nursery = attrs.field(init=False)
+    _connections: trio.Nursery = attrs.field(init=False)
 
     async def run(
         self,
@@ -46,11 +47,15 @@ class Acceptor:
         """Accept from all listeners until `stop`, and serve until the last connection has ended; or
         until cancelled. The listeners are closed by then."""
         async with trio.open_nursery() as connections, trio.open_nursery() as accepting:
-            self._accepting = accepting
+            self._accepting, self._connections = accepting, connections
             for listener in listeners:
                 accepting.start_soon(self._accept, listener, connections)
             self.is_open.set()
             task_status.started()
+
+    def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that a connection leaves behind; it catches its faults itself."""
+        self._connections.start_soon(task)
 
     def stop(self) -> None:
         """Take no new connections."""

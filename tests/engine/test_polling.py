@@ -79,6 +79,46 @@ async def test_without_the_slash_it_is_not_ours(door: Door) -> None:
     assert (await ask(door, path="/socket.io")).status == 404
 
 
+# HTTP/1.0
+
+
+def by_1_0(text: bytes, connection: str = "keep-alive") -> bytes:
+    """The same request by HTTP/1.0."""
+    asks = b" HTTP/1.0\r\nConnection: %b\r\n" % connection.encode()
+    return text.replace(b" HTTP/1.1\r\n", asks, 1)
+
+
+async def test_who_asks_by_http_1_0_to_keep_the_connection_hears_that_it_is_kept(
+    door: Door,
+) -> None:
+    peer = await dial(door)
+    await peer.stream.send_all(by_1_0(request()))
+    opened = await peer.answer()
+    assert opened.headers["connection"] == "keep-alive"
+    query = f"EIO=4&transport=polling&sid={next(iter(door.sessions.by_sid))}"
+    await peer.stream.send_all(by_1_0(request("POST", query, b"40")) + by_1_0(request(query=query)))
+    posted, polled = await peer.answer(), await peer.answer()
+    assert (posted.body, polled.body[:3]) == (b"ok", b"40{")
+    assert posted.headers["connection"] == polled.headers["connection"] == "keep-alive"
+    await peer.stream.send_all(by_1_0(request("PUT", query)))
+    assert (await peer.answer()).headers["connection"] == "keep-alive"  # errors too
+    await peer.stream.send_all(by_1_0(request(query="EIO=4"), "close"))
+    assert (await peer.answer()).headers["connection"] == "close"
+    assert await peer.ended()
+
+
+async def test_who_says_nothing_by_http_1_0_is_hung_up_on(door: Door) -> None:
+    peer = await dial(door)
+    await peer.stream.send_all(request().replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert (await peer.answer()).headers["connection"] == "close"
+    assert await peer.ended()
+
+
+async def test_by_http_1_1_nothing_is_said_of_a_connection_that_is_kept(door: Door) -> None:
+    answer = await ask(door, headers=["Connection: keep-alive"])
+    assert "connection" not in answer.headers
+
+
 # Errors, in the order of the reference
 
 

@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from chatd.engine.polling import WAITING_BYTES_MAX, WAITING_POSTS_MAX
+from chatd.engine.throttle import IDLE_BURST
 from chatd.net.disconnects import DisconnectReason
 from tests.engine.listeners import Door, open_door
 from tests.engine.polls import (
@@ -15,6 +16,7 @@ from tests.engine.polls import (
     HttpPeer,
     Poller,
     ask,
+    chunked,
     dial,
     join,
     open_poller,
@@ -72,10 +74,113 @@ async def test_a_post_is_answered_before_what_its_event_waits_for(door: Door) ->
     first = await dial(door)
     answer = await first.ask("POST", poller.query, b'42["wait"]' + RS + b'42["echo","behind"]')
     assert (answer.status, answer.body) == (200, b"ok")
-    assert answer.headers["connection"] == "close"  # its task goes on with the packets
+    assert "connection" not in answer.headers  # it goes on, and another task with the packets
     assert not door.app.gate.is_set()
     door.app.gate.set()
     assert (await poller.get()).body == b'42["echo","behind"]'
+
+
+async def test_what_an_event_waits_for_may_come_on_the_same_connection(door: Door) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+    post = request("POST", poller.query, b'42["until taken"]' + RS + b'42["echo",1]')
+    await peer.stream.send_all(post + request(query=poller.query) + request(query=poller.query))
+    assert (await peer.answer()).body == b"ok"
+    assert (await peer.answer()).body == b'42["owed"]'
+    said = (await peer.answer()).body
+    if RS not in said:
+        said += RS + (await poller.get()).body
+    assert said == b'42["taken"]' + RS + b'42["echo",1]'
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_what_is_pipelined_behind_posts_that_wait_is_answered(
+    door: Door, is_chunked: bool
+) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+
+    def post(body: bytes) -> bytes:
+        if not is_chunked:
+            return request("POST", poller.query, body)
+        chunks = ["Transfer-Encoding: chunked"]
+        return request("POST", poller.query, headers=chunks) + chunked(body)
+
+    await peer.stream.send_all(
+        post(b'42["wait"]' + RS + b'42["echo",1]')
+        + post(b'42["echo",2]')
+        + request("HEAD", poller.query)
+        + request(query="EIO=3&transport=polling")
+        + request(query=poller.query)
+    )
+    assert [(await peer.answer()).body for _ in range(2)] == [b"ok", b"ok"]
+    assert (await peer.answer(to_head=True)).status == 400
+    assert (await peer.answer()).body.startswith(b'{"code":5,')
+    await door.app.waiting.wait()
+    door.app.gate.set()
+    said = (await peer.answer()).body
+    if RS not in said:
+        said += RS + (await poller.get()).body
+    assert said == b'42["echo",1]' + RS + b'42["echo",2]'
+
+
+async def test_a_post_whose_packets_wait_may_ask_before_it_sends(door: Door) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+    expects = ["Expect: 100-continue", "Content-Length: 10"]
+    await peer.send("POST", poller.query, headers=expects)
+    assert (await peer.answer()).status == 100
+    await peer.stream.send_all(b'42["wait"]')
+    answer = await peer.answer()
+    assert (answer.status, answer.headers.get("connection")) == (200, None)
+    door.app.gate.set()
+    assert (await peer.ask("POST", poller.query, b'42["echo",1]')).body == b"ok"
+    assert (await peer.ask(query=poller.query)).body == b'42["echo",1]'
+
+
+async def test_posts_of_one_connection_behind_an_event_that_waits_keep_their_order(
+    door: Door,
+) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+    numbers = range(WAITING_POSTS_MAX)
+    posts = [request("POST", poller.query, b'42["echo",%d]' % number) for number in numbers]
+    await peer.stream.send_all(
+        request("POST", poller.query, b'42["wait"]') + b"".join(posts) + request("PUT")
+    )
+    for _ in range(1 + WAITING_POSTS_MAX):
+        assert (await peer.answer()).body == b"ok"
+    assert (await peer.answer()).status == 400
+    await peer.stream.aclose()  # what was taken in is handled all the same
+    poll = await poller.poll()
+    door.app.gate.set()
+    said = (await poll.answer()).body
+    while said.count(RS) < WAITING_POSTS_MAX - 1:
+        said += RS + (await poller.get()).body
+    assert said.split(RS) == [b'42["echo",%d]' % number for number in numbers]
+
+
+async def test_a_client_that_floods_and_pipelines_is_answered_on_its_connection(
+    door: Door,
+) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+    flood = RS.join([b"3"] * (IDLE_BURST + 5))
+    await peer.stream.send_all(
+        request("POST", poller.query, flood) + request("POST", poller.query, b'42["echo",1]')
+    )
+    assert [(await peer.answer()).body for _ in range(2)] == [b"ok", b"ok"]
+    assert (await peer.ask(query=poller.query)).body == b'42["echo",1]'
+
+
+async def test_a_breach_behind_an_event_that_waits_ends_the_session(door: Door) -> None:
+    poller = await join(door)
+    peer = await dial(door)
+    await peer.send("POST", poller.query, b'42["wait"]' + RS + b"nonsense")
+    assert (await peer.answer()).body == b"ok"
+    door.app.gate.set()
+    await poller.gone()
+    assert door.reasons[-1] == "parse error"
 
 
 async def test_posts_behind_an_event_that_waits_are_taken_in_their_order(door: Door) -> None:

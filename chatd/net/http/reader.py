@@ -334,6 +334,7 @@ def _parse(raw: bytes) -> RequestHead:
     listed = headers.get(b"connection", b"").lower()
     options = [option.strip(b" \t") for option in listed.split(b",")] if listed else ()
     is_newer = version == "1.1"
+    keeps_alive = b"close" not in options and (is_newer or b"keep-alive" in options)
     asks_for_upgrade = is_newer and b"upgrade" in options and b"upgrade" in headers
     return RequestHead(
         method.decode("ascii"),
@@ -341,7 +342,7 @@ def _parse(raw: bytes) -> RequestHead:
         query,
         headers,
         version,
-        is_newer and b"close" not in options,
+        keeps_alive,
         asks_for_upgrade,
         asks_for_upgrade and headers[b"upgrade"].lower() == b"websocket",
         _is_chunked(headers, version),

@@ -212,7 +212,10 @@ def test_what_is_a_head_is_taken(sent: bytes) -> None:
         (b"GET / HTTP/1.1", b"", True),
         (b"GET / HTTP/1.1", b"Keep-Alive", True),
         (b"GET / HTTP/1.1", b"x , Close", False),
-        (b"GET / HTTP/1.0", b"keep-alive", False),
+        (b"GET / HTTP/1.0", b"keep-alive", True),
+        (b"GET / HTTP/1.0", b"x, Keep-Alive", True),
+        (b"GET / HTTP/1.0", b"keep-alive, close", False),
+        (b"GET / HTTP/1.0", b"", False),
     ],
 )
 def test_who_keeps_a_connection(start: bytes, connection: bytes, keeps_alive: bool) -> None:
