@@ -29,6 +29,7 @@ from chatd.net.deadlines import Deadlines
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import public_app
 from chatd.net.poller import make_poller
+from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.authenticator import TokenAuthenticator
@@ -243,7 +244,6 @@ class Parts:
             directory,
             readers,
             settings.cors_policy(config),
-            settings.trusted_proxies(config),
             tickets,
             self.clock,
         )
@@ -283,6 +283,7 @@ class Parts:
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""
         config, event_log = self._config, self._event_log
+        forbidden = ForbiddenNotices(event_log)
         self.poller = make_poller()
         self.admission = settings.make_admission(config, trio.current_time())
         self.sessions = Sessions(
@@ -298,10 +299,14 @@ class Parts:
             settings.cors_policy(config),
             self._make_connection,
             event_log,
-            trusted_proxies=settings.trusted_proxies(config),
+            forbidden=forbidden,
         )
         http = HypercornServer(
-            public_app(self.status.health, routes={ANSWERS_PATH: self._downloads.route()}),
+            public_app(
+                self.status.health,
+                routes={ANSWERS_PATH: self._downloads.route()},
+                turned_away=forbidden.turned_away,
+            ),
             body_timeout_s=config.server.head_timeout_s,
             report_fault=lambda fault: event_log.record(InternalError.of("http", fault)),
         )

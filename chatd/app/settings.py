@@ -57,11 +57,11 @@ def session_settings(config: Config) -> SessionSettings:
 def cors_policy(config: Config) -> CorsPolicy:
     """On loopback clients call the daemon by the names of this machine, or by the address on which
     it listens, whichever of 127.0.0.0/8 that is."""
-    server = config.server
+    server, proxies = config.server, trusted_proxies(config)
     if not is_loopback(server.host):
-        return CorsPolicy(server.origins, is_loopback=False)
+        return CorsPolicy(server.origins, is_loopback=False, trusted_proxies=proxies)
     here = f"http://{authority(server.host, server.port)}"
-    return CorsPolicy((*server.origins, here), is_loopback=True)
+    return CorsPolicy(server.origins, is_loopback=True, here=here, trusted_proxies=proxies)
 
 
 def trusted_proxies(config: Config) -> tuple[Network, ...]:

@@ -100,8 +100,9 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...] = key(
         (),
         NETWORKS,
-        "Networks whose X-Forwarded-For is believed; from others it is ignored.",
-        "Every client can send that header.",
+        "Networks whose X-Forwarded-For, -Host, -Proto, -Port or Forwarded is believed; those of "
+        "others are ignored.",
+        "Every client can send these headers.",
     )
     max_payload_bytes: int = key(
         1_000_000,

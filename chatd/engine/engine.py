@@ -5,7 +5,7 @@ of a session, and for polling the request itself. Knows no socket: the listener 
 `RequestHead`, and an `Exchange` that takes the answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -27,16 +27,28 @@ from chatd.engineio.handshake import (
     parse_query,
 )
 from chatd.engineio.packet import ProtocolError
-from chatd.net.addresses import Network, client_address, is_trusted
 from chatd.net.disconnects import DisconnectReason
+from chatd.net.http.arrival import Arrival
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
-from chatd.net.proxies import ProxyNotices
+from chatd.net.proxies import ForbiddenNotices, ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.ids import unguessable_id
 from chatd.websocket.handshake import is_valid_key, switching_protocols
 
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
+
+
+@attrs.frozen
+class Denial:
+    """Why a request goes no further, and the sentence for people."""
+
+    refusal: Refusal
+    sentence: str = attrs.field()
+
+    @sentence.default
+    def _usual(self) -> str:
+        return self.refusal.message
 
 
 @attrs.define(eq=False, repr=False)
@@ -48,28 +60,36 @@ class Engine:
     _cors: CorsPolicy
     _make_upper: Callable[[Session, Handshake], Upper]
     _event_log: EventLog
-    _trusted_proxies: Sequence[Network] = attrs.field(default=(), kw_only=True)
-    _notices: ProxyNotices = attrs.field(init=False)
+    _forbidden: ForbiddenNotices = attrs.field(kw_only=True)
+    _proxies: ProxyNotices = attrs.field(init=False)
+
+    @_forbidden.default
+    def _make_forbidden(self) -> ForbiddenNotices:
+        return ForbiddenNotices(self._event_log)
 
     def __attrs_post_init__(self) -> None:
-        self._notices = ProxyNotices(self._event_log)
+        self._proxies = ProxyNotices(self._event_log)
 
-    def judge(self, head: RequestHead, query: Query) -> Refusal | None:
+    def judge(self, head: RequestHead, query: Query, arrival: Arrival) -> Denial | None:
         """Why this request goes no further."""
+        forbidden = self._cors.forbids(head.header(b"origin"), arrival)
         refusal = check_request(
             query,
             head.method,
             is_upgrade=head.is_websocket,
             lookup=self._transport_of,
-            is_allowed=self._comes_from_friends(head) and self.is_allowed(head, query),
+            is_allowed=forbidden is None and self.is_allowed(head, query),
             origin=head.headers.get(b"origin"),
         )
         if refusal is None and head.is_websocket and not _is_websocket_handshake(head):
-            return Refusal.BAD_REQUEST
-        return refusal
-
-    def _comes_from_friends(self, head: RequestHead) -> bool:
-        return self._cors.allows(head.header(b"origin"), head.header(b"host"))
+            refusal = Refusal.BAD_REQUEST
+        if refusal is None:
+            return None
+        self.log_refusal(arrival.address, refusal)
+        if refusal is not Refusal.FORBIDDEN or forbidden is None:
+            return Denial(refusal)
+        self._forbidden.turned_away(arrival.address, forbidden)
+        return Denial(refusal, f"{refusal.message}: {forbidden.sentence}")
 
     def is_allowed(self, head: RequestHead, query: Query) -> bool:
         """A verdict of its own on a request; for applications that have one."""
@@ -79,17 +99,16 @@ class Engine:
         """Header lines for the response that opens a polling session; none here."""
         return b""
 
-    def cors(self, head: RequestHead) -> bytes:
+    def cors(self, head: RequestHead, arrival: Arrival) -> bytes:
         """The header lines that let a page of an allowed origin read the answer."""
-        return self._cors.header_lines(head.header(b"origin"), head.header(b"host"))
+        return self._cors.header_lines(head.header(b"origin"), arrival)
 
-    def address(self, head: RequestHead, peer: str) -> str:
-        """The address of the client, behind trusted proxies or not."""
-        forwarded_for = head.header(b"x-forwarded-for")
-        address = client_address(peer, forwarded_for, self._trusted_proxies)
-        if forwarded_for is not None and not is_trusted(peer, self._trusted_proxies):
-            self._notices.heard_from(address)
-        return address
+    def arrival(self, head: RequestHead, peer: str) -> Arrival:
+        """How a request came, through trusted proxies or not."""
+        arrival = self._cors.arrival(head.headers, peer)
+        if arrival.is_forwarded and not arrival.is_trusted:
+            self._proxies.heard_from(arrival.address)
+        return arrival
 
     def log_refusal(self, address: str, refusal: Refusal | Overload) -> None:
         """Log that a request was turned away."""
@@ -131,28 +150,29 @@ class Engine:
             settings.max_payload_bytes,
         )
 
-    async def poll(self, exchange: Exchange, peer: str, body_timeout_s: float) -> None:
-        """Serve one request of the polling transport. A GET may still wait for its answer when this
+    async def poll(self, exchange: Exchange, arrival: Arrival, body_timeout_s: float) -> None:
+        """Serve one request of the polling transport. It may still wait for its answer when this
         returns."""
         head = exchange.head
-        query = parse_query(head.query)
-        address = self.address(head, peer)
-        if head.method == "OPTIONS" and self.cors(head):
+        query, origin = parse_query(head.query), head.header(b"origin")
+        if head.method == "OPTIONS" and self._cors.may_read(origin, arrival):
             exchange.preflight()
             return
-        if query.sid is not None and head.method == "GET" and self._comes_from_friends(head):
-            last_words = self.sessions.last_words(query.sid)
+        if query.sid is not None and head.method == "GET":
+            last_words = self._last_words(query.sid, origin, arrival)
             if last_words is not None:
                 exchange.payload(last_words)
                 return
-        refusal = self.judge(head, query)
-        if refusal is not None:
-            self.log_refusal(address, refusal)
-            exchange.refused(refusal)
+        denial = self.judge(head, query, arrival)
+        if denial is not None:
+            exchange.refused(denial.refusal, denial.sentence)
             return
         if query.sid is None:
             opened = self.open(
-                head, query, address, lambda session: PollingTransport(self.sessions, session)
+                head,
+                query,
+                arrival.address,
+                lambda session: PollingTransport(self.sessions, session),
             )
             if isinstance(opened, Overload):
                 exchange.overloaded(opened)
@@ -165,6 +185,12 @@ class Engine:
             session.transport.get(exchange)
         else:
             await self._post(session, session.transport, exchange, body_timeout_s)
+
+    def _last_words(self, sid: str, origin: str | None, arrival: Arrival) -> bytes | None:
+        """What an ended session still has to say, to whom that may be said."""
+        if self._cors.forbids(origin, arrival) is not None:
+            return None
+        return self.sessions.last_words(sid)
 
     async def _post(
         self,

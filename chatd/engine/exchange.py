@@ -26,9 +26,9 @@ KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
 """Said to clients of HTTP/1.0, which keep no connection unless they are told (RFC 9112, 9.3)."""
 
 
-def refused(refusal: Refusal) -> bytes:
+def refused(refusal: Refusal, sentence: str) -> bytes:
     """The reference server's answer to the handshake of a WebSocket: the bare sentence."""
-    return response(refusal.status, refusal.message.encode(), b"text/html")
+    return response(refusal.status, sentence.encode(), b"text/html")
 
 
 def overloaded(overload: Overload) -> bytes:
@@ -96,9 +96,9 @@ class Exchange:
         """200, `ok`, to a POST."""
         self._answer(200, b"ok", b"text/html", NO_STORE)
 
-    def refused(self, refusal: Refusal) -> None:
-        """An error of the reference server, as JSON."""
-        self._answer(refusal.status, refusal.body(), b"application/json")
+    def refused(self, refusal: Refusal, sentence: str | None = None) -> None:
+        """An error of the reference server, as JSON; `sentence`, where more is known."""
+        self._answer(refusal.status, refusal.body(sentence), b"application/json")
 
     def overloaded(self, overload: Overload) -> None:
         """503, and after how many seconds to come back."""

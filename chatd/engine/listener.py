@@ -164,9 +164,10 @@ class Listener:
     async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
         """Serve one request of the polling transport; whether another may follow."""
         engine, timeout_s = self._engine, self._settings.head_timeout_s
-        headers = engine.cors(head) + engine.opening_headers(head)
+        arrival = engine.arrival(head, peer)
+        headers = engine.cors(head, arrival) + engine.opening_headers(head)
         exchange = Exchange(connection, head, headers, self._go_on_apart)
-        await engine.poll(exchange, peer, timeout_s)
+        await engine.poll(exchange, arrival, timeout_s)
         if not await exchange.ended(engine.sessions.settings.max_payload_bytes, timeout_s):
             engine.lost(exchange)
             return False
@@ -181,18 +182,17 @@ class Listener:
         caller.query = head.query
         if head.path.startswith(self._settings.path):
             return self._websocket(watch, connection, head, caller)
-        return partial(self._http.serve, connection, head)
+        return partial(self._http.serve, connection, head, caller.address)
 
     def _websocket(
         self, watch: Watch, connection: HttpConnection, head: RequestHead, caller: Caller
     ) -> Continuation:
         engine = self._engine
         query = parse_query(head.query)
-        address = engine.address(head, caller.address)
-        refusal = engine.judge(head, query)
-        if refusal is not None:
-            engine.log_refusal(address, refusal)
-            connection.writer.finish(refused(refusal))
+        arrival = engine.arrival(head, caller.address)
+        denial = engine.judge(head, query, arrival)
+        if denial is not None:
+            connection.writer.finish(refused(denial.refusal, denial.sentence))
             return connection.hang_up
 
         def make_transport(
@@ -202,7 +202,7 @@ class Listener:
 
         switching = switched(head)
         if query.sid is None:
-            session = engine.open(head, query, address, make_transport)
+            session = engine.open(head, query, arrival.address, make_transport)
             if isinstance(session, Overload):
                 connection.writer.finish(overloaded(session))
                 return connection.hang_up

@@ -58,6 +58,12 @@ class Refusal(enum.Enum):
     BAD_REQUEST = (3, "Bad request")
     FORBIDDEN = (4, "Forbidden")
     UNSUPPORTED_PROTOCOL_VERSION = (5, "Unsupported protocol version")
+    NO_UPGRADE = (
+        3,
+        "This WebSocket lacks the headers Upgrade and Connection; a proxy has to pass them on.",
+    )
+    """A bad request that a proxy makes of a good one; the reference server says the same as for any
+    other."""
 
     def __init__(self, code: int, message: str) -> None:
         self.code = code
@@ -69,10 +75,10 @@ class Refusal(enum.Enum):
         server answers a WebSocket with 400."""
         return 403 if self is Refusal.FORBIDDEN else 400
 
-    def body(self) -> bytes:
-        """Compact JSON for a polling request; a WebSocket's handshake gets the bare `message`, as
-        `text/html`."""
-        return orjson.dumps({"code": self.code, "message": self.message})
+    def body(self, message: str | None = None) -> bytes:
+        """Compact JSON for a polling request, with a `message` in the place of its own where more
+        is known; a WebSocket's handshake gets the bare message, as `text/html`."""
+        return orjson.dumps({"code": self.code, "message": message or self.message})
 
 
 @attrs.frozen
@@ -133,7 +139,8 @@ def check_request(
       refuses it after the 101. Methods other than GET and POST break Node (500); here they are 3.
       Node asks for no verdict on later requests, but an origin that may not open a session may
       not use one either.
-    - without a sid: method (2), WebSocket exactly when it is an upgrade (3), verdict (4),
+    - without a sid: method (2), WebSocket exactly when it is an upgrade (3; with a sentence of its
+      own where the upgrade is missing, as a proxy may have dropped its headers), verdict (4),
       `EIO` (5). Node finds the wrong `EIO` of a WebSocket only after the 101, in a broken stream.
     """
     transport = query.transport
@@ -146,7 +153,9 @@ def check_request(
     carrier = lookup(query.sid)
     if carrier is None:
         return Refusal.UNKNOWN_SID
-    if is_upgrade != (transport == WEBSOCKET) or (not is_upgrade and carrier != transport):
+    if transport == WEBSOCKET and not is_upgrade:
+        return Refusal.NO_UPGRADE
+    if (is_upgrade and transport != WEBSOCKET) or (not is_upgrade and carrier != transport):
         return Refusal.BAD_REQUEST
     if method != "GET" and (is_upgrade or method != "POST"):
         return Refusal.BAD_REQUEST
@@ -158,7 +167,9 @@ def _check_opening(
 ) -> Refusal | None:
     if method != "GET":
         return Refusal.BAD_HANDSHAKE_METHOD
-    if is_upgrade != (query.transport == WEBSOCKET):
+    if query.transport == WEBSOCKET and not is_upgrade:
+        return Refusal.NO_UPGRADE
+    if is_upgrade and query.transport != WEBSOCKET:
         return Refusal.BAD_REQUEST
     if not is_allowed:
         return Refusal.FORBIDDEN

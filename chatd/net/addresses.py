@@ -19,9 +19,6 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL: Final = "local"
-HOPS_MAX: Final = 16
-"""Entries of an X-Forwarded-For that are looked at, from its end: no request comes by more proxies.
-What stands before them is not even split."""
 ENTRY_CHARS_MAX: Final = 64
 """Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry
 is no address."""
@@ -71,28 +68,6 @@ def peer_address(peer: object) -> str:
     if ":" not in address and address:
         return address  # the system spells IPv4 in one way
     return spelled(address) or LOCAL
-
-
-def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
-    """The address of the client: the peer's, or the one that trusted proxies say they serve.
-
-    `peer` is what `peer_address` says: this runs for each request, and reads an address only where
-    a proxy may be believed.
-    `X-Forwarded-For` is read from its end, where our own proxy wrote, up to the first address that
-    is not a trusted proxy; what stands before that, anybody may have written. An entry that is no
-    address (`unknown`, garbage) ends the reading: the proxy that wrote it is all that is known.
-    """
-    if forwarded_for is None or not is_trusted(peer, trusted):
-        return peer
-    address = peer
-    for entry in reversed(forwarded_for.rsplit(",", HOPS_MAX)[-HOPS_MAX:]):
-        hop = spelled(entry.strip())
-        if hop is None:
-            break
-        address = hop
-        if not is_trusted(hop, trusted):
-            break
-    return address
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:

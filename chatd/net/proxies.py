@@ -1,18 +1,25 @@
-"""Logging a proxy that is not in `server.trusted_proxies`.
+"""What the log says of proxies that are not trusted, and of requests that are forbidden.
 
-Without it everybody behind that proxy counts as one address, and shares its limits. Anybody can
-send an X-Forwarded-For, so this is logged once for each address, and for a few of them only.
+Whoever put a proxy there finds here why it does not work. Anybody can cause both, so both are
+bounded: an address, or a host with an origin, is told once in its time, and a few of them only.
 """
 
+import math
 from typing import Final
 
 import attrs
+import trio
 
 from chatd.net.addresses import counted_as
-from chatd.observe import EventLog, ProxyNotTrusted
+from chatd.net.http.cors import Forbidden
+from chatd.observe import EventLog, ProxyNotTrusted, RequestForbidden
 
 PROXIES_LOGGED_MAX: Final = 10
 """Addresses for which it is logged; beyond: no more of them, until the next start."""
+
+FORBIDDEN_PER_MINUTE: Final = 10
+"""Hosts and origins that are told in a minute, each once; beyond: only `handshake.refused` counts
+them. A stranger that calls the server by many names writes 6 MB a day."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -23,10 +30,34 @@ class ProxyNotices:
     _logged: set[str] = attrs.field(factory=set, init=False)
 
     def heard_from(self, address: str) -> None:
-        """An X-Forwarded-For came from this address, which is not trusted."""
+        """A header of proxies came from this address, which is not trusted."""
         if len(self._logged) >= PROXIES_LOGGED_MAX:
             return
         key = counted_as(address)
         if key not in self._logged:
             self._logged.add(key)
             self._event_log.record(ProxyNotTrusted(address))
+
+
+@attrs.define(eq=False, repr=False)
+class ForbiddenNotices:
+    """The hosts and origins that were told in this minute."""
+
+    _event_log: EventLog
+    _told: set[tuple[str | None, str | None]] = attrs.field(factory=set, init=False)
+    _until_s: float = attrs.field(default=-math.inf, init=False)
+
+    def turned_away(self, address: str, forbidden: Forbidden) -> None:
+        """A request of this address was forbidden."""
+        now_s = trio.current_time()
+        if now_s >= self._until_s:
+            self._until_s = now_s + 60.0
+            self._told.clear()
+        pair = forbidden.host, forbidden.origin
+        if pair not in self._told and len(self._told) < FORBIDDEN_PER_MINUTE:
+            self._told.add(pair)
+            self._event_log.record(
+                RequestForbidden(
+                    address, forbidden.host, forbidden.origin, forbidden.key, forbidden.sentence
+                )
+            )

@@ -35,6 +35,7 @@ from chatd.observe.events import (
     ProxyNotTrusted as ProxyNotTrusted,
     ReaderLost as ReaderLost,
     ReaderReady as ReaderReady,
+    RequestForbidden as RequestForbidden,
     ReadFailed as ReadFailed,
     RowDamaged as RowDamaged,
     SessionClosed as SessionClosed,

@@ -331,9 +331,22 @@ class HandshakeRefused(LogEvent, name="handshake.refused", level=Level.INFO, is_
 
 
 @attrs.frozen
+class RequestForbidden(LogEvent, name="request.forbidden", level=Level.WARNING):
+    """The host that a request was sent to, or the origin of its page, is not allowed: 403; `key` of
+    the configuration decides, and `advice` says what to do. Told once a minute for each host and
+    origin, and for few of them (`net.proxies`)."""
+
+    address: str
+    host: str | None
+    origin: str | None
+    key: str
+    advice: str
+
+
+@attrs.frozen
 class ProxyNotTrusted(LogEvent, name="proxy.untrusted", level=Level.WARNING):
-    """An X-Forwarded-For came from an address that `key` does not list, and was ignored; `advice`
-    says what to do."""
+    """A header of proxies (X-Forwarded-For or its like) came from an address that `key` does not
+    list, and was ignored; `advice` says what to do."""
 
     address: str
     key: str = "server.trusted_proxies"

@@ -8,7 +8,7 @@ see, is not found. Bad tokens back off per address, together with those of hands
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import attrs
@@ -26,7 +26,6 @@ from chatd.auth import (
     Grant,
     pick_token,
 )
-from chatd.net.addresses import Network, client_address
 from chatd.net.http.app import (
     Headers,
     HttpRoute,
@@ -74,7 +73,6 @@ class Downloads:
     _directory: Directory
     _log: MessageReader
     _origins: CorsPolicy
-    _trusted_proxies: Sequence[Network]
     _tickets: DownloadTickets
     _clock: Clock
 
@@ -159,8 +157,7 @@ class Downloads:
             raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
 
     async def _admitted(self, request: Request) -> Admitted:
-        forwarded_for = request.header(b"x-forwarded-for")
-        address = client_address(request.peer, forwarded_for, self._trusted_proxies)
+        address = request.arrival(self._origins).address
         authorization = request.header(b"authorization")
         admitted = await self._authenticator.authenticate(
             Credentials(address, "http", authorization=authorization)

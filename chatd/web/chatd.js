@@ -1,7 +1,11 @@
-// Puts this server's address, and the token of the link's fragment, into the snippet. A fragment is
-// never sent to a server.
+// Puts this server's address, the path at which a proxy has it, and the token of the link's fragment
+// into the snippet. A fragment is never sent to a server.
 const snippet = document.getElementById("snippet");
 snippet.textContent = snippet.textContent.replace("http://127.0.0.1:8765", () => location.origin);
+if (location.pathname !== "/") {
+  const path = JSON.stringify(new URL("socket.io/", location).pathname);
+  snippet.textContent = snippet.textContent.replace("{ auth", () => `{ path: ${path}, auth`);
+}
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 // Links come from anybody: what is no token by its characters is not put into code to be copied.
 if (token && /^[\w.-]+$/.test(token)) {

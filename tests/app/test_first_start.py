@@ -206,9 +206,9 @@ async def test_the_page_is_at_the_root(house: House) -> None:
     assert status == 200
     assert headers["content-type"].startswith("text/html")
     assert b"<!doctype html>" in body[:100].lower()
-    for path in ("/chatd.js", "/chatd.css"):
-        assert path.encode() in body
-        assert (await fetch(daemon.port, path))[0] == 200
+    for path in ("chatd.js", "chatd.css"):
+        assert f'"{path}"'.encode() in body
+        assert (await fetch(daemon.port, f"/{path}"))[0] == 200
     assert (await fetch(daemon.port, "/nothing"))[0] == 404
 
 

@@ -143,7 +143,7 @@ async def test_a_proxy_that_is_not_trusted_is_told_of_once(door: Door) -> None:
 
 async def test_of_proxies_that_are_not_trusted_a_few_are_told(door: Door) -> None:
     for number in range(3 * PROXIES_LOGGED_MAX):
-        door.door._engine._notices.heard_from(f"192.0.2.{number % (2 * PROXIES_LOGGED_MAX)}")
+        door.door._engine._proxies.heard_from(f"192.0.2.{number % (2 * PROXIES_LOGGED_MAX)}")
     assert len(door.recorder.of(ProxyNotTrusted)) == PROXIES_LOGGED_MAX
 
 

@@ -9,12 +9,17 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.engineio.handshake import Refusal
 from chatd.net.acceptor import ACCEPT_PAUSE_S
+from chatd.net.addresses import as_network
 from chatd.net.http.cors import CorsPolicy
-from chatd.observe import HandshakeRefused, LimitHit
+from chatd.net.proxies import FORBIDDEN_PER_MINUTE
+from chatd.observe import HandshakeRefused, LimitHit, RequestForbidden
 from tests.engine.listeners import Door, open_door, open_websocket, opening
-from tests.engine.polls import until
+from tests.engine.polls import ask, dial, until
 from tests.net.peers import HARD_LIMIT_S, PONG, frame, read_to_end, upgrade_request
+
+NO_UPGRADE = b'{"code":3,"message":"%b"}' % Refusal.NO_UPGRADE.message.encode()
 
 
 async def answer_to(door: Door, request: bytes) -> bytes:
@@ -70,14 +75,28 @@ async def test_websocket_by_a_plain_get_is_a_bad_request(door: Door) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"\r\nContent-Type: application/json" in head
-    assert body == b'{"code":3,"message":"Bad request"}'
+    assert body == NO_UPGRADE
+
+
+@pytest.mark.parametrize("changes", [{"without": "upgrade"}, {"without": "connection"}])
+async def test_who_lost_the_headers_of_an_upgrade_hears_that_a_proxy_has_to_pass_them_on(
+    door: Door, changes: dict[str, str]
+) -> None:
+    answer = await answer_to(door, upgrade_request(headers=["Connection: close"], **changes))
+    assert answer.endswith(NO_UPGRADE)
+    assert b"Upgrade and Connection" in answer
+    by_version = upgrade_request().replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n")
+    assert (await answer_to(door, by_version)).endswith(NO_UPGRADE)
+    assert {one.reason for one in door.recorder.of(HandshakeRefused)} == {
+        Refusal.NO_UPGRADE.message
+    }
 
 
 async def test_an_upgrade_header_without_connection_upgrade_asks_for_nothing(door: Door) -> None:
     request = upgrade_request(headers=["Connection: close"])
     answer = await answer_to(door, request)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.endswith(b'{"code":3,"message":"Bad request"}')
+    assert answer.endswith(NO_UPGRADE)
 
 
 async def test_connection_may_hold_more_than_upgrade(door: Door) -> None:
@@ -113,7 +132,9 @@ async def test_a_websocket_by_another_method_is_a_bad_handshake(door: Door, meth
 async def test_a_strangers_page_is_refused(door: Door, origin: str) -> None:
     answer = await answer_to(door, upgrade_request(headers=[f"Origin: {origin}"]))
     assert answer.startswith(b"HTTP/1.1 403 ")
-    assert answer.endswith(b"Forbidden")
+    assert b"\r\n\r\nForbidden: " in answer
+    assert origin.encode() in answer
+    assert b"server.origins" in answer
 
 
 async def test_an_origin_of_bytes_that_no_header_has_is_a_bad_request(door: Door) -> None:
@@ -128,6 +149,84 @@ async def test_pages_of_localhost_and_programs_come_in(door: Door) -> None:
 async def test_by_a_strangers_name_nobody_comes_in_on_loopback(door: Door) -> None:
     request = upgrade_request(headers=["Host: evil.example", "Origin: http://evil.example"])
     assert (await answer_to(door, request)).startswith(b"HTTP/1.1 403 ")
+
+
+def forbidden(door: Door) -> list[RequestForbidden]:
+    return door.recorder.of(RequestForbidden)
+
+
+async def test_the_log_says_once_by_which_name_the_server_was_called_and_what_to_do(
+    door: Door,
+) -> None:
+    for _ in range(3):
+        await answer_to(door, upgrade_request(headers=["Host: chat.example"]))
+        await ask(door, host="chat.example")
+    [told] = forbidden(door)
+    assert (told.address, told.host, told.origin) == ("127.0.0.1", "chat.example", None)
+    assert told.key == "server.origins"
+    assert "server.trusted_proxies" in told.advice
+    assert [one.reason for one in door.recorder.of(HandshakeRefused)] == ["Forbidden"] * 6
+    await ask(door, headers=["Origin: https://evil.example"])
+    assert forbidden(door)[1].origin == "https://evil.example"
+
+
+async def test_a_stranger_with_many_names_does_not_fill_the_log(door: Door) -> None:
+    peer = await dial(door)
+    for number in range(3 * FORBIDDEN_PER_MINUTE):
+        answer = await peer.ask(host=f"evil{number}.example")
+        assert answer.status == 403
+    assert len(forbidden(door)) == FORBIDDEN_PER_MINUTE
+
+
+LOCAL_PROXY = (as_network("127.0.0.1"),)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Host: chat.example"], 200),
+        (["Host: chat.example", "Origin: https://chat.example"], 200),
+        (["Host: inside", "X-Forwarded-Host: chat.example", "Origin: https://chat.example"], 200),
+        (["Host: inside", "Forwarded: host=chat.example", "Origin: https://chat.example"], 200),
+        (["Host: chat.example", "X-Forwarded-Port: 81", "Origin: http://chat.example:81"], 200),
+        (["Host: chat.example", "Origin: https://evil.example"], 403),
+        (["Host: chat.example", "Origin: http://localhost:5173"], 403),
+        (["Host: localhost", "X-Forwarded-Host: chat.example", "Origin: http://localhost"], 403),
+        (["Host: chat.example", "X-Forwarded-Host: a@b"], 403),
+        (
+            ["Host: chat.example", "X-Forwarded-Proto: https", "Origin: http://chat.example"],
+            403,
+        ),
+    ],
+)
+async def test_what_a_trusted_proxy_passes_on_is_judged_by_the_host_that_was_called(
+    headers: list[str], status: int
+) -> None:
+    rules = CorsPolicy((), is_loopback=True, trusted_proxies=LOCAL_PROXY)
+    async with open_door(origins=rules) as door:
+        host, more = headers[0].removeprefix("Host: "), headers[1:]
+        assert (await ask(door, host=host, headers=more)).status == status
+        stream = await door.dial()
+        await stream.send_all(upgrade_request(headers=headers))
+        answer = await stream.receive_some()
+        assert answer.startswith(b"HTTP/1.1 %d " % (101 if status == 200 else status))
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "status"),
+    [
+        ("evil.example", ["X-Forwarded-Host: localhost"], 403),
+        ("evil.example", ["Forwarded: host=localhost"], 403),
+        ("localhost", ["X-Forwarded-Host: evil.example"], 200),
+        ("localhost", ["X-Forwarded-Host: evil.example", "Origin: https://evil.example"], 403),
+        ("localhost", ["X-Forwarded-For: 203.0.113.9", "Origin: http://localhost:5173"], 403),
+        ("localhost", ["Origin: http://localhost:5173"], 200),
+    ],
+)
+async def test_of_a_stranger_no_header_of_proxies_opens_the_door(
+    door: Door, host: str, headers: list[str], status: int
+) -> None:
+    assert (await ask(door, host=host, headers=headers)).status == status
 
 
 async def test_a_configured_origin_comes_in_from_afar() -> None:

@@ -45,6 +45,7 @@ async def test_the_open_packet_says_what_a_client_must_know(door: Door) -> None:
         "content-type": "text/plain; charset=UTF-8",
         "content-length": str(len(answer.body)),
         "cache-control": "no-store",
+        "vary": "Origin",
     }
     sid = next(iter(door.sessions.by_sid))
     assert (
@@ -215,6 +216,7 @@ async def test_a_post_is_answered_with_ok(door: Door) -> None:
         "content-type": "text/html",
         "content-length": "2",
         "cache-control": "no-store",
+        "vary": "Origin",
     }
 
 

@@ -131,8 +131,8 @@ def test_the_transport_is_checked_first(raw: bytes, method: str) -> None:
         (b"EIO=3&transport=polling&sid=P", "POST", False, None),
         (b"transport=polling&sid=W", "GET", False, Refusal.BAD_REQUEST),
         (b"transport=polling&sid=W", "POST", False, Refusal.BAD_REQUEST),
-        (b"transport=websocket&sid=P", "GET", False, Refusal.BAD_REQUEST),
-        (b"transport=websocket&sid=W", "GET", False, Refusal.BAD_REQUEST),
+        (b"transport=websocket&sid=P", "GET", False, Refusal.NO_UPGRADE),
+        (b"transport=websocket&sid=W", "GET", False, Refusal.NO_UPGRADE),
         (b"transport=websocket&sid=P", "GET", True, None),
         (b"transport=websocket&sid=W", "GET", True, None),
         (b"transport=polling&sid=P", "GET", True, Refusal.BAD_REQUEST),
@@ -149,7 +149,7 @@ def test_the_transport_is_checked_first(raw: bytes, method: str) -> None:
         (b"transport=polling", "OPTIONS", False, Refusal.BAD_HANDSHAKE_METHOD),
         (b"transport=websocket", "POST", False, Refusal.BAD_HANDSHAKE_METHOD),
         # upgrade
-        (b"transport=websocket", "GET", False, Refusal.BAD_REQUEST),
+        (b"transport=websocket", "GET", False, Refusal.NO_UPGRADE),
         (b"EIO=4&transport=polling", "GET", True, Refusal.BAD_REQUEST),
         # EIO
         (b"transport=polling", "GET", False, Refusal.UNSUPPORTED_PROTOCOL_VERSION),
@@ -169,7 +169,7 @@ def test_the_verdict_of_the_server_comes_after_the_form_and_before_the_version()
         return check(raw, method, is_allowed=False)
 
     assert judge(b"transport=polling", "POST") is Refusal.BAD_HANDSHAKE_METHOD
-    assert judge(b"transport=websocket") is Refusal.BAD_REQUEST
+    assert judge(b"transport=websocket") is Refusal.NO_UPGRADE
     assert judge(b"EIO=3&transport=polling") is Refusal.FORBIDDEN
     assert judge(b"transport=polling&sid=nobody") is Refusal.UNKNOWN_SID
     assert judge(b"transport=polling&sid=P") is Refusal.FORBIDDEN

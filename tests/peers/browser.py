@@ -1,9 +1,9 @@
 """The stock browser bundle of socket.io-client in Chromium, driven through pipes.
 
-`python browser.py HOST`: a page of the origin `http://HOST:some port` is served from this process,
-and Chromium, which takes HOST for this machine, opens it. A line of standard input is a command, a
-line of standard output an event, both JSON; they are described in drivers.py. Chromium gets the
-commands as an event stream of the page's own origin, and posts the events there.
+`python browser.py HOST [PORT]`: a page of the origin `http://HOST:PORT`, or of some port, is served
+from this process, and Chromium, which takes HOST for this machine, opens it. A line of standard
+input is a command, a line of standard output an event, both JSON; they are described in drivers.py.
+Chromium gets the commands as an event stream of the page's own origin, and posts the events there.
 """
 
 import contextlib
@@ -44,8 +44,8 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), PageRequest)
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), PageRequest)
         self.commands: queue.SimpleQueue[str] = queue.SimpleQueue()
 
 
@@ -90,9 +90,9 @@ class PageRequest(BaseHTTPRequestHandler):
         pass
 
 
-def run(host: str) -> None:
+def run(host: str, port: int) -> None:
     """Serve the page to a Chromium of its own until standard input ends."""
-    server = PageServer()
+    server = PageServer(port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="chatd-chromium-", ignore_cleanup_errors=True) as home:
         chromium = subprocess.Popen(
@@ -117,4 +117,4 @@ def run(host: str) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    run(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)

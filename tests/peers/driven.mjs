@@ -40,7 +40,7 @@ export function drive(Manager, write) {
     write({ client, namespace, event, args: toJson(args) });
   }
 
-  function connect({ client, url, transport, namespaces, auth }) {
+  function connect({ client, url, transport, namespaces, auth, credentials }) {
     if (clients.has(client)) {
       const { manager, sockets } = clients.get(client);
       const again = () => sockets.forEach((socket) => socket.connect());
@@ -52,6 +52,7 @@ export function drive(Manager, write) {
     const manager = new Manager(url, {
       transports: TRANSPORTS[transport],
       autoConnect: false,
+      withCredentials: credentials ?? false,
       reconnectionDelay: 50,
       reconnectionDelayMax: 200,
     });

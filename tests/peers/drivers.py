@@ -4,7 +4,8 @@ A driver process runs one library. It reads commands and writes events, one JSON
 `{"$bytes": hex}` stands for bytes. So a scenario is written once, here in Python, and every library
 is put through it. Every command names a `client`, of which a driver may have several:
 
-    connect   url, transport, namespaces, auth    again for the same client: come back
+    connect   url, transport, namespaces, auth    again for the same client: come back;
+              credentials                         only there where a browser's are sent along
     emit      namespace, args, ack, limit_ms      ack: a number for the answer, or null
     hold      namespace, event                    answer this event only when told to
     answer    namespace, args                     ack the oldest event that was not answered
@@ -44,10 +45,11 @@ COMMANDS: Final = {
     "python-asyncio": [sys.executable, "python_client.py", "asyncio"],
     "chromium": [sys.executable, "browser.py", "localhost"],
     "chromium-of-a-stranger": [sys.executable, "browser.py", "evil.test"],
+    "chromium-of-an-app": [sys.executable, "browser.py", "app.test"],
 }
 """How each kind of client is started."""
 
-KINDS: Final = tuple(kind for kind in COMMANDS if kind != "chromium-of-a-stranger")
+KINDS: Final = tuple(kind for kind in COMMANDS if not kind.startswith("chromium-of-"))
 """Those that every server lets in."""
 
 TRANSPORTS: Final = ("polling", "websocket", "upgrade")
@@ -57,15 +59,15 @@ _names = itertools.count(1)
 
 
 class Driver:
-    """A process with one client library."""
+    """A process with one client library; `more` is for its command line."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *more: str) -> None:
         self.kind = kind
         self._told = threading.Condition()
         self._events: defaultdict[tuple[str, str, str], deque[list[Any]]] = defaultdict(deque)
         self._tail: deque[str] = deque(maxlen=40)
         self._process = subprocess.Popen(
-            COMMANDS[kind],
+            [*COMMANDS[kind], *more],
             cwd=HERE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -161,7 +163,7 @@ class Client:
         self._is_closed = False
         self._carried_by: str | None = None
 
-    def connect(self, *namespaces: str, auth: Any = None) -> None:
+    def connect(self, *namespaces: str, auth: Any = None, credentials: bool = False) -> None:
         """Begin to connect, to `/` where nothing else is said."""
         self._driver.command(
             self._name,
@@ -170,11 +172,12 @@ class Client:
             transport=self._transport,
             namespaces=list(namespaces or ("/",)),
             auth=auth,
+            **({"credentials": True} if credentials else {}),
         )
 
-    def connected(self, *namespaces: str, auth: Any = None) -> "Client":
+    def connected(self, *namespaces: str, auth: Any = None, credentials: bool = False) -> "Client":
         """Connect and wait for it."""
-        self.connect(*namespaces, auth=auth)
+        self.connect(*namespaces, auth=auth, credentials=credentials)
         for namespace in namespaces or ("/",):
             self.expect("connect", namespace)
         return self

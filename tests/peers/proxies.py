@@ -1,13 +1,13 @@
 """nginx before a server, as people put it there: a process of its own, ended by its pid."""
 
 import contextlib
+import re
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Final
-
-import requests
 
 from tests.peers.servers import LIMIT_S, free_port
 
@@ -24,41 +24,48 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-    upstream chatd {{
-        server {upstream};
+    {servers}
+}}
+"""
+
+PLAIN: Final = """\
+    map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+    upstream chatd {
+        server 127.0.0.1:8765;
         keepalive 8;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
+    }
+    server {
+        listen 80;
+        location / {
             proxy_pass http://chatd;
             proxy_http_version 1.1;
             proxy_set_header Host $http_host;
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
-        }}
-    }}
-}}
+        }
+    }
 """
 """Connections to the server are kept and shared by all who come, as nginx's manual has it."""
 
+LISTEN: Final = re.compile(r"listen [^;]*?(?P<tls> ssl)?;")
+
 
 class Nginx:
-    """A proxy before `upstream`, a URL; it keeps its connections to it."""
+    """A proxy before `upstream`, a URL, whose `servers` are written for 127.0.0.1:8765; it listens
+    on a port of its own, and with TLS where they do."""
 
-    def __init__(self, upstream: str, directory: Path) -> None:
+    def __init__(self, upstream: str, directory: Path, servers: str = PLAIN) -> None:
         program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         assert program is not None, "nginx is not installed"
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = free_port()
+        found = LISTEN.search(servers)
+        assert found is not None
+        self.url = f"{'https' if found['tls'] else 'http'}://127.0.0.1:{self.port}"
+        servers = LISTEN.sub(rf"listen 127.0.0.1:{self.port}\g<tls>;", servers)
+        servers = servers.replace("127.0.0.1:8765", upstream.removeprefix("http://"))
         self._directory = directory
         file = directory / "nginx.conf"
-        file.write_text(
-            CONFIGURATION.format(
-                directory=directory, upstream=upstream.removeprefix("http://"), port=port
-            )
-        )
+        file.write_text(CONFIGURATION.format(directory=directory, servers=servers))
         self._process = subprocess.Popen(
             [program, "-p", str(directory), "-c", str(file), "-e", str(directory / "error.log")],
             stdin=subprocess.DEVNULL,
@@ -70,8 +77,8 @@ class Nginx:
     def _wait_until_it_answers(self) -> None:
         until_s = time.monotonic() + LIMIT_S
         while True:
-            with contextlib.suppress(requests.ConnectionError):
-                requests.get(f"{self.url}/api/websocket/health", timeout=LIMIT_S)
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), LIMIT_S).close()
                 return
             assert self._process.poll() is None, self.log
             assert time.monotonic() < until_s, self.log

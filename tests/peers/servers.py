@@ -112,6 +112,10 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         return self._collect()
 
+    def said(self) -> list[str]:
+        """The last lines of its output."""
+        return list(self._said)
+
     def _collect(self) -> int:
         try:
             code = self._process.wait(LIMIT_S)
@@ -149,11 +153,11 @@ def peers_app(*arguments: str) -> Server:
     return application("peers_app", "--ping-interval", str(PING_INTERVAL_S * 1000), *arguments)
 
 
-def daemon(directory: Path) -> Server:
-    """`chatd serve`, with its state in `directory`, and a file of configuration of nobody's."""
+def daemon(directory: Path, configuration: str = "") -> Server:
+    """`chatd serve`, with its state in `directory`, and a file of configuration of its own."""
     port = free_port()
     config = directory / "chatd.toml"
-    config.touch()
+    config.write_text(configuration)
     return Server(
         *("-m", "chatd", "serve", "--port", str(port), "--state-dir", str(directory / "state")),
         *("--config", str(config), "--log-format", "json"),

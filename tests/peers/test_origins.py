@@ -1,7 +1,12 @@
 """Pages of other origins in Chromium, against `chatd serve`: whose may come in."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.peers.conftest import NewClient
-from tests.peers.servers import Server, token
+from tests.peers.drivers import Driver
+from tests.peers.servers import Server, daemon, free_port, token
 
 STRANGER = "chromium-of-a-stranger"
 
@@ -34,3 +39,35 @@ def test_the_same_page_is_let_in_where_all_origins_are(
 ) -> None:
     stranger = new_client(peers_server, STRANGER).connected()
     assert stranger.call("message-with-ack", 1) == [1]
+
+
+@pytest.fixture(scope="module")
+def app_driver() -> Iterator[tuple[str, Driver]]:
+    """A browser with a page of an application, and the origin of that page."""
+    port = free_port()
+    driver = Driver("chromium-of-an-app", str(port))
+    yield f"http://app.test:{port}", driver
+    driver.stop()
+
+
+@pytest.fixture(scope="module")
+def app_server(
+    app_driver: tuple[str, Driver], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A daemon that lets this page in by its name."""
+    origin, _ = app_driver
+    server = daemon(tmp_path_factory.mktemp("app"), f'[server]\norigins = ["{origin}"]\n')
+    yield server
+    assert server.stop() == 0
+
+
+def test_a_page_of_an_allowed_origin_connects_with_the_credentials_of_its_browser(
+    app_driver: tuple[str, Driver], app_server: Server, transport: str
+) -> None:
+    client = app_driver[1].client(app_server.url, transport)
+    client.connected(auth={"token": token("ann", "room")}, credentials=True)
+    (status,) = client.expect("connection:status")
+    assert status["userId"] == "ann"
+    carriers = client.take("$transport", 2 if transport == "upgrade" else 1)
+    assert carriers[-1] == ["polling" if transport == "polling" else "websocket"]
+    client.close()

@@ -16,7 +16,8 @@ import attrs
 import orjson
 
 from chatd.net.addresses import peer_address
-from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.arrival import Arrival
+from chatd.net.http.cors import VARY, CorsPolicy, Forbidden
 from chatd.net.http.reader import RequestHead
 
 AsgiMessage = dict[str, Any]
@@ -64,6 +65,11 @@ class Request:
         values = [value for known, value in self.headers if known == name]
         return b", ".join(values).decode("latin-1") if values else None
 
+    def arrival(self, policy: CorsPolicy) -> Arrival:
+        """How it came, by the proxies that a policy trusts. The names of headers are unique here:
+        the reader of requests has joined what came twice."""
+        return policy.arrival(dict(self.headers), self.peer)
+
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -108,25 +114,31 @@ def method_not_allowed(allowed: Iterable[str]) -> Response:
 class HttpApp:
     """Routes, and nothing else, as an ASGI application."""
 
-    def __init__(self, table: Mapping[str, HttpRoute]) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, HttpRoute],
+        turned_away: Callable[[str, Forbidden], None] = lambda _address, _forbidden: None,
+    ) -> None:
+        """`turned_away` is told of each request that is forbidden, and of whose it is."""
         self._table = table
+        self._turned_away = turned_away
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer an "http" scope; no other comes from a request that was read here."""
         request = await _request_of(scope, receive)
         await _send_response(scope["method"], await self._respond(request), send)
 
-    def judge_body(self, head: RequestHead) -> int | Response:
+    def judge_body(self, head: RequestHead, peer: str) -> int | Response:
         """How many bytes of body are taken of this request, or the answer where it goes no further.
 
         For a request that says it has a body, before that is read.
         """
-        request = _request_with(head)
+        request = _request_with(head, peer)
         route = _find(self._table, request.path)
         if route is None:
             return NOT_FOUND
         most_bytes = route.max_body_bytes if request.method in BODY_METHODS else 0
-        early = _answer_early(route, request)
+        early = self._answer_early(route, request)
         if early is not None:
             return _dressed(route, request, early)
         if head.declared_length > most_bytes or (head.is_chunked and not most_bytes):
@@ -135,9 +147,9 @@ class HttpApp:
             return _dressed(route, request, too_large)
         return most_bytes
 
-    def refuse(self, head: RequestHead, response: Response) -> Response:
-        """`response`, as the route of this request answers; for bodies that cannot be read."""
-        request = _request_with(head)
+    def refuse(self, head: RequestHead, peer: str, response: Response) -> Response:
+        """`response`, as the route of this request answers; for what is not asked of it."""
+        request = _request_with(head, peer)
         route = _find(self._table, request.path)
         return response if route is None else _dressed(route, request, response)
 
@@ -145,18 +157,32 @@ class HttpApp:
         route = _find(self._table, request.path)
         if route is None:
             return NOT_FOUND
-        early = _answer_early(route, request)
+        early = self._answer_early(route, request)
         response = await route.handler(request) if early is None else early
         return _dressed(route, request, response)
+
+    def _answer_early(self, route: HttpRoute, request: Request) -> Response | None:
+        """The answer that needs no handler: to strangers' pages, preflights, other methods."""
+        if route.cors is not None:
+            arrival, origin = request.arrival(route.cors), request.header(b"origin")
+            forbidden = route.cors.forbids(origin, arrival)
+            if forbidden is not None:
+                self._turned_away(arrival.address, forbidden)
+                return refusal(403, "forbidden_origin", forbidden.sentence)
+            if request.method == "OPTIONS" and route.cors.may_read(origin, arrival):
+                return Response(204, _preflight_headers(route), b"")
+        if request.method not in route.allowed():
+            return method_not_allowed(route.allowed())
+        return None
 
 
 NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this path.")
 
 
-def _request_with(head: RequestHead) -> Request:
+def _request_with(head: RequestHead, peer: str) -> Request:
     """A request before its body; decoded as an ASGI server does."""
     path = unquote(head.path.decode("ascii"))
-    return Request(head.method, path, head.query, tuple(head.headers.items()), peer="")
+    return Request(head.method, path, head.query, tuple(head.headers.items()), peer)
 
 
 async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
@@ -177,36 +203,20 @@ async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
     )
 
 
-def _answer_early(route: HttpRoute, request: Request) -> Response | None:
-    """The answer that needs no handler: to strangers' pages, to preflights, to other methods."""
-    if not _comes_from_friends(route, request):
-        return refusal(403, "forbidden_origin", "This origin, or this host, is not answered.")
-    if request.method == "OPTIONS" and _cors(route, request):
-        return Response(204, _preflight_headers(route), b"")
-    if request.method not in route.allowed():
-        return method_not_allowed(route.allowed())
-    return None
-
-
-def _comes_from_friends(route: HttpRoute, request: Request) -> bool:
-    return route.cors is None or route.cors.allows(*_origin_and_host(request))
-
-
-def _origin_and_host(request: Request) -> tuple[str | None, str | None]:
-    return request.header(b"origin"), request.header(b"host")
-
-
 def _cors(route: HttpRoute, request: Request) -> Headers:
     """What lets a page of an allowed origin read the answer."""
-    if route.cors is None or not _comes_from_friends(route, request):
+    if route.cors is None:
         return ()
-    return route.cors.header_fields(*_origin_and_host(request))
+    arrival, origin = request.arrival(route.cors), request.header(b"origin")
+    fields = route.cors.header_fields(origin, arrival)
+    if route.cors.forbids(origin, arrival) is not None:
+        return VARY
+    return (*fields, *EXPOSED) if route.cors.may_read(origin, arrival) else fields
 
 
 def _dressed(route: HttpRoute, request: Request, response: Response) -> Response:
     """The response, with the headers of its route, and those that say which page may read it."""
-    cors = _cors(route, request)
-    more = (*cors, *(EXPOSED if cors else ()), *route.headers)
+    more = (*_cors(route, request), *route.headers)
     return attrs.evolve(response, headers=(*response.headers, *more))
 
 

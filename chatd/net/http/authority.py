@@ -18,6 +18,8 @@ PORT_MAX: Final = 65_535
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+_WEB_SCHEMES: Final = {"ws": "http", "wss": "https"}
+
 _AUTHORITY: Final = (
     r"(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -41,7 +43,8 @@ class Host:
 
 @attrs.frozen
 class WebOrigin:
-    """A scheme in lower case, and the host behind it."""
+    """A scheme in lower case, and the host behind it. The schemes of WebSockets, which some
+    programs write into an Origin, are those of the pages that open them (RFC 6455, 3)."""
 
     scheme: str
     host: Host
@@ -73,7 +76,17 @@ def parse_origin(text: str) -> WebOrigin | None:
     if found is None:
         return None
     host = _host(found)
-    return None if host is None else WebOrigin(found["scheme"].lower(), host)
+    return None if host is None else WebOrigin(web_scheme(found["scheme"]), host)
+
+
+def web_scheme(scheme: str) -> str:
+    """A scheme in lower case; that of pages for one of WebSockets.
+
+    >>> web_scheme("HTTPS"), web_scheme("wss")
+    ('https', 'https')
+    """
+    lower = scheme.lower()
+    return _WEB_SCHEMES.get(lower, lower)
 
 
 def _host(found: re.Match[str]) -> Host | None:

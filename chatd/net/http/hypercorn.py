@@ -32,6 +32,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
+from chatd.net.addresses import LOCAL
 from chatd.net.http.app import AsgiMessage, AsgiScope, HttpApp, Receive, Response, Send, refusal
 from chatd.net.http.connection import PHRASES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
@@ -85,28 +86,31 @@ class HypercornServer:
         self._config = _hypercorn_config()
         self._context = WorkerContext(None)
 
-    async def serve(self, connection: HttpConnection, head: RequestHead) -> None:
-        """Answer the request with this head, which was the last that the connection gave.
+    async def serve(self, connection: HttpConnection, head: RequestHead, peer: str = LOCAL) -> None:
+        """Answer the request with this head, which was the last that the connection gave; `peer` is
+        the address of its other end.
 
         Returns when the peer has the response and has hung up, or has gone too far. Whatever it
         does, this raises only `Cancelled`; the socket stays open, and is the caller's.
         """
         try:
-            request = await self._whole(connection, head)
+            request = await self._whole(connection, head, peer)
             if request is not None:
                 await self._answer(connection, request)
         except* Exception as faults:
             self._report_fault(faults)
         await connection.hang_up()
 
-    async def _whole(self, connection: HttpConnection, head: RequestHead) -> bytes | None:
+    async def _whole(
+        self, connection: HttpConnection, head: RequestHead, peer: str
+    ) -> bytes | None:
         """The request as Hypercorn gets it; None where it was answered, or broke off."""
         if head.asks_for_upgrade:
-            _finish(connection, head, UPGRADE_REFUSED)
+            _finish(connection, head, self._app.refuse(head, peer, UPGRADE_REFUSED))
             return None
         if not head.has_body:
             return rewritten(head, b"")
-        judged = self._app.judge_body(head)
+        judged = self._app.judge_body(head, peer)
         if not isinstance(judged, int):
             _finish(connection, head, judged)
             return None
@@ -119,7 +123,7 @@ class HypercornServer:
             if body is not None:
                 return rewritten(head, body)
             said = refusal(400, "body_incomplete", "The request ended before its body did.")
-        _finish(connection, head, self._app.refuse(head, said))
+        _finish(connection, head, self._app.refuse(head, peer, said))
         return None
 
     async def _answer(self, connection: HttpConnection, request: bytes) -> None:

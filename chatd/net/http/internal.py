@@ -73,7 +73,7 @@ def internal_app(
 
     Bound to loopback it answers to the names of this machine only, or a web page could read it.
     """
-    cors = CorsPolicy((), is_loopback)
+    cors = CorsPolicy((), is_loopback, is_internal=True)
 
     async def live(_request: Request) -> Response:
         return json_response(200, {"status": "alive"}, NO_STORE)

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import attrs
 
 from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_response
+from chatd.net.http.cors import Forbidden
 from chatd.net.http.static import page_routes
 
 HEALTH_PATH: Final = "/api/websocket/health"
@@ -22,9 +23,13 @@ class Health:
 
 
 def public_app(
-    health: Callable[[], Health], *, routes: Mapping[str, HttpRoute] = MappingProxyType({})
+    health: Callable[[], Health],
+    *,
+    routes: Mapping[str, HttpRoute] = MappingProxyType({}),
+    turned_away: Callable[[str, Forbidden], None] = lambda _address, _forbidden: None,
 ) -> HttpApp:
-    """The application. A path of `routes` that is in use already is a `ValueError`."""
+    """The application. A path of `routes` that is in use already is a `ValueError`; `turned_away`
+    is told of whom a route forbids, and why."""
 
     async def answer_health(_request: Request) -> Response:
         now = health()
@@ -41,4 +46,4 @@ def public_app(
     table = {HEALTH_PATH: HttpRoute(answer_health), **page_routes()}
     if twice := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(twice))}")
-    return HttpApp({**table, **routes})
+    return HttpApp({**table, **routes}, turned_away)

@@ -31,10 +31,10 @@ class App(HttpApp):
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
 
-    def judge_body(self, head: RequestHead) -> int | Response:
+    def judge_body(self, head: RequestHead, peer: str) -> int | Response:
         return self.max_body_bytes
 
-    def refuse(self, head: RequestHead, response: Response) -> Response:
+    def refuse(self, head: RequestHead, peer: str, response: Response) -> Response:
         return response
 
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 import trio
 
+from chatd.net.addresses import LOCAL
 from chatd.net.http.app import (
     AsgiMessage,
     HttpApp,
@@ -86,7 +87,7 @@ def judged(
 ) -> int | Answer:
     """What is said of a request that has a body, before that is read."""
     head = RequestHead(method, path.encode(), b"", dict(headers), is_chunked=chunked)
-    said = app.judge_body(head)
+    said = app.judge_body(head, LOCAL)
     if isinstance(said, int):
         return said
     assert isinstance(said.body, bytes)
@@ -231,6 +232,7 @@ async def test_a_page_of_an_allowed_origin_may_read_what_it_gets_and_errors_too(
     assert answer.status == status
     for one in (answer, too_large):
         assert one.headers[b"access-control-allow-origin"] == APP
+        assert one.headers[b"access-control-allow-credentials"] == b"true"
         assert one.headers[b"vary"] == b"Origin"
         assert one.headers[b"access-control-expose-headers"] == b"content-disposition, retry-after"
 
@@ -255,7 +257,10 @@ async def test_a_page_of_a_stranger_gets_nothing(method: str) -> None:
     headers = ((b"origin", STRANGER), (b"host", b"x"))
     answer = await ask(app_for_pages(APP.decode()), "/for/a", method, headers=headers)
     assert answer.status == 403
-    assert answer.json()["error"]["code"] == "forbidden_origin"
+    error = answer.json()["error"]
+    assert error["code"] == "forbidden_origin"
+    assert STRANGER.decode() in error["message"]
+    assert "server.origins" in error["message"]
     assert not [name for name in answer.headers if name.startswith(b"access-control-")]
 
 
@@ -355,11 +360,11 @@ def test_a_body_of_a_stranger_is_not_read() -> None:
 def test_a_body_that_cannot_be_read_is_answered_as_its_route_answers() -> None:
     head = RequestHead("POST", b"/for/a", b"", {b"origin": APP})
     broken = refusal(400, "bad_body", "No.")
-    headers = dict(app_for_pages(APP.decode()).refuse(head, broken).headers)
+    headers = dict(app_for_pages(APP.decode()).refuse(head, LOCAL, broken).headers)
     assert headers[b"access-control-allow-origin"] == APP
     assert headers[b"cache-control"] == b"no-store"
     nowhere = RequestHead("POST", b"/nothing", b"", {})
-    assert app_for_pages().refuse(nowhere, broken) == broken
+    assert app_for_pages().refuse(nowhere, LOCAL, broken) == broken
 
 
 def test_a_path_has_one_route() -> None:
@@ -383,9 +388,10 @@ async def test_the_page_needs_only_what_its_policy_lets_it_load() -> None:
     app = public_app(health)
     page = (await ask(app, "/")).body.decode()
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert {"/chatd.js", "/chatd.css"} < set(links)
+    assert {"chatd.js", "chatd.css"} < set(links)
     for link in links:
-        assert (await ask(app, link)).status == 200
+        assert not link.startswith("/"), "a proxy may have the page below a path"
+        assert (await ask(app, f"/{link}")).status == 200
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", page)
 
 

@@ -1,5 +1,6 @@
 """Which pages come in, and which headers a browser gets."""
 
+import orjson
 import pytest
 
 from chatd.net.http.cors import CorsPolicy
@@ -10,7 +11,6 @@ from tests.net.peers import read_to_end, upgrade_request
 APP = "https://app.example"
 CONFIGURED = CorsPolicy((APP,), is_loopback=False)
 ANY = CorsPolicy(("*",), is_loopback=False)
-FORBIDDEN = b'{"code":4,"message":"Forbidden"}'
 HOST = "chat.example"
 
 
@@ -23,7 +23,18 @@ def cors_of(answer: Answer) -> dict[str, str]:
 
 
 def echoed(origin: str) -> dict[str, str]:
-    return {"access-control-allow-origin": origin, "vary": "Origin"}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+        "vary": "Origin",
+    }
+
+
+def is_forbidden(answer: Answer) -> bool:
+    """Whether it is the answer of the reference server, with a sentence that helps."""
+    said = orjson.loads(answer.body)
+    is_helpful = said["message"].startswith("Forbidden: ") and "server.origins" in said["message"]
+    return (answer.status, said["code"]) == (403, 4) and is_helpful
 
 
 async def polled(door: Door, origin: str | None, host: str = HOST) -> Answer:
@@ -85,7 +96,7 @@ async def test_programs_the_same_origin_and_configured_ones_come_in(
 async def test_strangers_stay_out(origin: str) -> None:
     async with open_door(origins=CONFIGURED) as door:
         answer = await polled(door, origin)
-        assert (answer.status, answer.body) == (403, FORBIDDEN)
+        assert is_forbidden(answer)
         assert answer.headers["content-type"] == "application/json"
         assert "access-control-allow-origin" not in answer.headers
         assert await websocket_status(door, origin) == b"403"
@@ -125,7 +136,7 @@ async def test_on_loopback_strangers_and_their_names_stay_out(
     door: Door, origin: str | None, host: str
 ) -> None:
     answer = await polled(door, origin, host)
-    assert (answer.status, answer.body) == (403, FORBIDDEN)
+    assert is_forbidden(answer)
     assert await websocket_status(door, origin, host) == b"403"
 
 
@@ -133,9 +144,9 @@ async def test_an_origin_that_may_not_open_a_session_may_not_use_one(door: Door)
     poller = await join(door)
     evil = ["Origin: https://evil.example"]
     answer = await poller.post(b"1", headers=evil)
-    assert (answer.status, answer.body) == (403, FORBIDDEN)
+    assert is_forbidden(answer)
     answer = await ask(door, "GET", poller.query, headers=evil)
-    assert (answer.status, answer.body) == (403, FORBIDDEN)
+    assert is_forbidden(answer)
     await poller.echo()
 
 
@@ -197,7 +208,7 @@ async def test_overload_may_be_read_by_an_allowed_origin() -> None:
 
 async def test_who_sends_no_origin_is_told_nothing() -> None:
     async with open_door(origins=CONFIGURED) as door:
-        assert "access-control-allow-origin" not in (await polled(door, None)).headers
+        assert cors_of(await polled(door, None)) == {"vary": "Origin"}
 
 
 @pytest.mark.parametrize("origin", [None, APP, "https://evil.example", "null"])
@@ -213,6 +224,13 @@ async def test_credentials_are_never_allowed_to_all() -> None:
     async with open_door(origins=ANY) as door:
         answer = await polled(door, APP)
         assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_who_is_named_beside_all_origins_may_send_credentials() -> None:
+    async with open_door(origins=CorsPolicy(("*", APP), is_loopback=False)) as door:
+        assert cors_of(await polled(door, APP)) == echoed(APP)
+        anybody = {"access-control-allow-origin": "*", "vary": "Origin"}
+        assert cors_of(await polled(door, "https://evil.example")) == anybody
 
 
 async def test_no_cookie_is_set(door: Door) -> None:
@@ -242,6 +260,7 @@ async def test_a_preflight_is_answered_whatever_the_query(query: str) -> None:
         assert (answer.status, answer.body) == (204, b"")
         assert answer.headers["content-length"] == "0"
         assert answer.headers["access-control-allow-origin"] == APP
+        assert answer.headers["access-control-allow-credentials"] == "true"
         assert answer.headers["access-control-allow-headers"] == "authorization, x-extra"
         methods = "GET,HEAD,PUT,PATCH,POST,DELETE"
         assert answer.headers["access-control-allow-methods"] == methods

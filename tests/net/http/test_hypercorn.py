@@ -254,7 +254,7 @@ async def test_a_body_at_the_bound_is_taken() -> None:
 
 async def test_what_a_route_says_of_a_body_is_the_answer() -> None:
     class Closed(App):
-        def judge_body(self, head: RequestHead) -> int | Response:
+        def judge_body(self, head: RequestHead, peer: str) -> int | Response:
             return refusal(405, "method_not_allowed", "No.", ((b"allow", b"GET"),))
 
     for method, shown in (("POST", True), ("HEAD", False)):

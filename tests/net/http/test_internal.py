@@ -101,6 +101,9 @@ async def test_on_loopback_no_web_page_of_a_stranger_may_ask(
 ) -> None:
     answer = await ask(app_of(is_loopback=True), METRICS_PATH, headers=headers)
     assert answer.status == status
+    if status == 403:
+        assert "server.internal" in answer.json()["error"]["message"]
+        assert "server.origins" not in answer.json()["error"]["message"]
 
 
 @asynccontextmanager

@@ -1,0 +1,272 @@
+"""The proxy of docs/operations: nginx with its very lines, and what people make of them."""
+
+import json
+import re
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+import requests
+import websocket
+
+from chatd.cli.docs import documents
+from tests.peers.drivers import Driver
+from tests.peers.proxies import Nginx
+from tests.peers.servers import LIMIT_S, Server, daemon, token
+
+POLLING: Final = "EIO=4&transport=polling"
+WEBSOCKET: Final = "EIO=4&transport=websocket"
+TRUSTING: Final = '[server]\ntrusted_proxies = ["127.0.0.1"]\n'
+
+BLOCK, BELOW = re.findall(r"^```nginx\n(.*?)^```$", documents()["operations"], re.S | re.M)
+"""The server of the document, and the two lines that put it below a path."""
+
+Edit: TypeAlias = Callable[[str], str]
+
+
+def without(*words: str) -> Edit:
+    """Leave out the lines that hold one of these words."""
+    return lambda text: "".join(
+        line for line in text.splitlines(True) if not any(word in line for word in words)
+    )
+
+
+def instead(old: str, new: str) -> Edit:
+    def edit(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return edit
+
+
+def below_a_path(text: str) -> str:
+    place = "    location / {\n        proxy_pass http://chatd;\n"
+    return instead(place, BELOW)(text)
+
+
+def by_the_other_header(text: str) -> str:
+    words = '"for=$remote_addr;host=\\"$http_host\\";proto=$scheme"'
+    bare = without("X-Forwarded", "header Host")(text)
+    line = "proxy_http_version 1.1;"
+    return instead(line, f"{line} proxy_set_header Forwarded {words};")(bare)
+
+
+NO_TLS: Final = without("ssl_certificate")
+EDITS: Final[dict[str, list[Edit]]] = {
+    "as it is": [],
+    "$host": [instead(" Host $http_host", " Host $host")],
+    "only $host": [without("X-Forwarded"), instead(" Host $http_host", " Host $host")],
+    "$host and the port": [
+        without("X-Forwarded-Host"),
+        instead(" Host $http_host", " Host $host"),
+        instead("X-Forwarded-Proto $scheme", "X-Forwarded-Port $server_port"),
+    ],
+    "no TLS": [NO_TLS, instead(" ssl;", ";")],
+    "no TLS, and only $http_host": [NO_TLS, instead(" ssl;", ";"), without("X-Forwarded")],
+    "below a path": [below_a_path],
+    "Forwarded": [by_the_other_header],
+    "the name of the upstream": [without("header Host")],
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A daemon that trusts a proxy of this machine."""
+    server = daemon(tmp_path_factory.mktemp("behind"), TRUSTING)
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for chat.example, signed by itself."""
+    directory = tmp_path_factory.mktemp("certificate")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=chat.example"),
+            *("-keyout", directory / "chat.example.key", "-out", directory / "chat.example.pem"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=LIMIT_S,
+    )
+    return directory
+
+
+NewProxy: TypeAlias = Callable[..., Nginx]
+
+
+@pytest.fixture
+def proxy(certificate: Path, tmp_path: Path) -> Iterator[NewProxy]:
+    """Starts the nginx of the document before a daemon, with changes."""
+    started: list[Nginx] = []
+
+    def start(before: Server, *edits: Edit) -> Nginx:
+        servers = BLOCK
+        for edit in edits:
+            servers = edit(servers)
+        servers = servers.replace("/etc/ssl", str(certificate))
+        started.append(Nginx(before.url, tmp_path, servers))
+        return started[-1]
+
+    yield start
+    for nginx in started:
+        nginx.stop()
+
+
+def polled(
+    url: str, host: str, origin: str | None, query: str = POLLING, body: str | None = None
+) -> requests.Response:
+    headers = {"Host": host} | ({} if origin is None else {"Origin": origin})
+    method = "GET" if body is None else "POST"
+    return requests.request(
+        method, f"{url}?{query}", data=body, headers=headers, timeout=LIMIT_S, verify=False
+    )
+
+
+def dialled(url: str, host: str, origin: str | None, query: str) -> websocket.WebSocket:
+    how = {"origin": origin} if origin else {"suppress_origin": True}
+    return websocket.create_connection(
+        f"{url.replace('http', 'ws', 1)}?{query}",
+        LIMIT_S,
+        host=host,
+        sslopt={"cert_reqs": ssl.CERT_NONE},
+        **how,
+    )
+
+
+def chats(url: str, host: str, origin: str | None) -> None:
+    """A user comes in by polling, by WebSocket, and by the upgrade."""
+    credentials = "40" + json.dumps({"token": token("ann", "room")})
+    opened = polled(url, host, origin)
+    assert opened.status_code == 200, opened.text
+    assert opened.headers.get("Access-Control-Allow-Origin") == origin
+    query = f"{POLLING}&sid={json.loads(opened.text[1:])['sid']}"
+    assert polled(url, host, origin, query, credentials).text == "ok"
+    assert polled(url, host, origin, query).text.startswith("40{")
+    probe = dialled(url, host, origin, query.replace("polling", "websocket"))
+    probe.send("2probe")
+    assert probe.recv() == "3probe"
+    probe.send("5")
+    probe.close()
+    direct = dialled(url, host, origin, WEBSOCKET)
+    assert str(direct.recv()).startswith("0{")
+    direct.send(credentials)
+    assert str(direct.recv()).startswith("40{")
+    direct.close()
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("change", EDITS)
+def test_pages_of_the_proxy_and_programs_chat_and_strangers_do_not(
+    server: Server, proxy: NewProxy, change: str
+) -> None:
+    nginx = proxy(server, *EDITS[change])
+    path = "/chat/socket.io/" if change == "below a path" else "/socket.io/"
+    url, scheme = nginx.url + path, nginx.url.partition(":")[0]
+    knows_ports = change != "the name of the upstream"
+    for host in ("chat.example", f"chat.example:{nginx.port}"):
+        if change == "$host and the port" and ":" not in host:
+            continue  # no browser leaves out a port like this one
+        chats(url, host, None)
+        chats(url, host, f"{scheme}://{host}" if knows_ports else None)
+        for stranger in (
+            "https://evil.example",
+            "http://localhost:5173",
+            server.url,
+            "http://127.0.0.1",
+            "null",
+            *([] if "only" in change else [f"{scheme}://chat.example:9"]),
+        ):
+            refused = polled(url, host, stranger)
+            assert refused.status_code == 403, stranger
+            assert "server.origins" in refused.json()["message"]
+            assert "Access-Control-Allow-Origin" not in refused.headers
+            with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+                dialled(url, host, stranger, WEBSOCKET)
+            assert caught.value.status_code == 403
+    assert nginx.log == ""
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_a_page_without_tls_is_a_stranger_to_a_server_with_it(
+    server: Server, proxy: NewProxy
+) -> None:
+    nginx = proxy(server)
+    assert (
+        polled(f"{nginx.url}/socket.io/", "chat.example", "http://chat.example").status_code == 403
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_below_a_path_the_page_finds_its_files(server: Server, proxy: NewProxy) -> None:
+    nginx = proxy(server, below_a_path)
+    page = requests.get(f"{nginx.url}/chat/", timeout=LIMIT_S, verify=False)
+    assert page.status_code == 200
+    links = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(links) >= 3
+    for link in links:
+        found = requests.get(f"{nginx.url}/chat/{link}", timeout=LIMIT_S, verify=False)
+        assert found.status_code == 200, link
+
+
+def test_where_the_proxy_passes_no_upgrade_clients_stay_on_polling_and_a_websocket_hears_why(
+    server: Server, proxy: NewProxy
+) -> None:
+    plain = [NO_TLS, instead(" ssl;", ";")]
+    nginx = proxy(server, *plain, without("$http_upgrade;", "$connection_upgrade;"))
+    with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+        dialled(f"{nginx.url}/socket.io/", "chat.example", None, WEBSOCKET)
+    assert caught.value.status_code == 400
+    assert caught.value.resp_body is not None
+    assert b"Upgrade and Connection" in caught.value.resp_body
+    driver = Driver("npm-4.8")
+    client = driver.client(nginx.url, "upgrade")
+    client.connected(auth={"token": token("bob", "room")})
+    client.expect("chat:history")
+    said = {"messageId": "11111111-1111-4111-8111-111111111111", "content": "hi"}
+    assert client.call("chat:message", {**said, "connectionId": "room"})[0]["ok"]
+    assert client.close() == "polling"
+    driver.stop()
+
+
+@pytest.mark.parametrize("more", [(), (without("X-Forwarded"),)])
+def test_a_proxy_that_is_not_trusted_hears_which_host_and_which_key(
+    tmp_path: Path, proxy: NewProxy, more: tuple[Edit, ...]
+) -> None:
+    (tmp_path / "state").mkdir()
+    server = daemon(tmp_path / "state")
+    nginx = proxy(
+        server,
+        NO_TLS,
+        instead(" ssl;", ";"),
+        instead(" Host $http_host", " Host $host"),
+        *more,
+    )
+    health = requests.get(f"{nginx.url}/api/websocket/health", timeout=LIMIT_S)
+    assert health.status_code == 200
+    for _ in range(3):
+        refused = polled(f"{nginx.url}/socket.io/", "chat.example", "http://chat.example")
+        assert (refused.status_code, refused.json()["code"]) == (403, 4)
+        for named in ("chat.example", "server.trusted_proxies", "server.origins"):
+            assert named in refused.json()["message"]
+    assert server.stop() == 0
+    told = [json.loads(line) for line in server.said() if "request.forbidden" in line]
+    assert [(line["host"], line["origin"]) for line in told] == [
+        ("chat.example", "http://chat.example")
+    ]
+    assert "server.trusted_proxies" in told[0]["advice"]
+
+
+def test_a_listed_origin_comes_in_though_the_proxy_is_not_trusted(
+    tmp_path: Path, proxy: NewProxy
+) -> None:
+    (tmp_path / "state").mkdir()
+    server = daemon(tmp_path / "state", '[server]\norigins = ["http://chat.example:8080"]\n')
+    nginx = proxy(server, NO_TLS, instead(" ssl;", ";"), instead(" Host $http_host", " Host $host"))
+    chats(f"{nginx.url}/socket.io/", "chat.example:8080", "http://chat.example:8080")
+    assert server.stop() == 0
