@@ -28,6 +28,7 @@ from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import public_app
+from chatd.net.http.static import client_routes
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
@@ -301,10 +302,11 @@ class Parts:
             event_log,
             forbidden=forbidden,
         )
+        files = client_routes(SOCKET_IO_PATH.decode())
         http = HypercornServer(
             public_app(
                 self.status.health,
-                routes={ANSWERS_PATH: self._downloads.route()},
+                routes={ANSWERS_PATH: self._downloads.route(), **files},
                 turned_away=forbidden.turned_away,
             ),
             body_timeout_s=config.server.head_timeout_s,
@@ -312,7 +314,10 @@ class Parts:
         )
         self.listener = Listener(
             ListenerSettings(
-                SOCKET_IO_PATH, config.server.head_timeout_s, settings.connection_limits(config)
+                SOCKET_IO_PATH,
+                config.server.head_timeout_s,
+                settings.connection_limits(config),
+                files=frozenset(path.encode() for path in files),
             ),
             engine,
             self.poller,

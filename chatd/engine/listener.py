@@ -1,12 +1,13 @@
 """One port for all traffic: read the head of each request, route.
 
-`/socket.io/` is ours, WebSocket and polling alike. Any other request is the last of its connection:
+`/socket.io/` is ours, WebSocket and polling alike, but for the files of the client that lie there.
+Any other request is the last of its connection:
 Hypercorn answers it (`net.http.hypercorn`), and never sees a byte of the client's.
 """
 
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -41,8 +42,11 @@ class ListenerSettings:
     """Bounds of one connection. Times in seconds, sizes in bytes."""
 
     path: bytes
+    """Of Engine.IO, with a slash at its end."""
     head_timeout_s: float
     connection: ConnectionLimits
+    files: Container[bytes] = frozenset()
+    """Paths below it that are ordinary HTTP."""
     keep_alive_s: float = 15.0
     """An idle connection is closed after so long."""
 
@@ -159,7 +163,15 @@ class Listener:
         return head
 
     def _is_polling(self, head: RequestHead) -> bool:
-        return head.path.startswith(self._settings.path) and not head.is_websocket
+        return self._is_of_engine(head) and not head.is_websocket
+
+    def _is_of_engine(self, head: RequestHead) -> bool:
+        """Whether a request is Engine.IO's: below its path, with the last slash or without it; but
+        not for one of the files there."""
+        settings, path = self._settings, head.path
+        if path.startswith(settings.path):
+            return path not in settings.files
+        return path == settings.path[:-1]
 
     async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
         """Serve one request of the polling transport; whether another may follow."""
@@ -180,7 +192,7 @@ class Listener:
         if head is None:
             return connection.hang_up
         caller.query = head.query
-        if head.path.startswith(self._settings.path):
+        if self._is_of_engine(head):
             return self._websocket(watch, connection, head, caller)
         return partial(self._http.serve, connection, head, caller.address)
 

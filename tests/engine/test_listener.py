@@ -65,8 +65,11 @@ async def test_unknown_and_repeated_parameters_are_ignored(door: Door) -> None:
     await opening(await door.open(query="transport=websocket&t=abc&EIO=4&EIO=3&t=def"))
 
 
-async def test_whatever_follows_the_slash_is_ours(door: Door) -> None:
-    await opening(await door.open(path="/socket.io/anything"))
+@pytest.mark.parametrize("path", ["/socket.io/anything", "/socket.io"])
+async def test_whatever_follows_the_slash_is_ours_and_the_slash_may_be_missing(
+    door: Door, path: str
+) -> None:
+    await opening(await door.open(path=path))
 
 
 async def test_websocket_by_a_plain_get_is_a_bad_request(door: Door) -> None:
@@ -385,7 +388,7 @@ async def test_the_end_of_input_in_the_middle_of_a_head_is_a_bad_request(door: D
 async def test_everything_else_is_answered_as_http(door: Door) -> None:
     request = b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     assert (await answer_to(door, request)).startswith(b"HTTP/1.1 404 ")
-    request = request.replace(b"/nothing", b"/socket.io?EIO=4&transport=websocket")
+    request = request.replace(b"/nothing", b"/socket.iox?EIO=4&transport=websocket")
     assert (await answer_to(door, request)).startswith(b"HTTP/1.1 404 ")
 
 

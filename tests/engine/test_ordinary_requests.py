@@ -153,7 +153,7 @@ async def test_a_body_of_nothing_is_none(door: Door) -> None:
         upgrade_request(path=HEALTH),
         upgrade_request(path="/"),
         upgrade_request(path="/elsewhere/"),
-        upgrade_request(path="/socket.io"),
+        upgrade_request(path="/socket.iox"),
         upgrade_request(path="/", headers=["Sec-WebSocket-Extensions: permessage-deflate"]),
         upgrade_request(path="/", headers=["Sec-WebSocket-Extensions: \xff;;;=\t"]),
         upgrade_request(path="/", headers=["Sec-WebSocket-Version: 99"]),

@@ -76,8 +76,13 @@ async def test_whatever_follows_the_slash_is_ours(door: Door) -> None:
     await open_poller(door, path="/socket.io/anything")
 
 
-async def test_without_the_slash_it_is_not_ours(door: Door) -> None:
-    assert (await ask(door, path="/socket.io")).status == 404
+async def test_the_slash_may_be_missing(door: Door) -> None:
+    poller = await open_poller(door, path="/socket.io")
+    answer = await ask(door, "POST", poller.query, b"40", path="/socket.io")
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert (await ask(door, "GET", poller.query, path="/socket.io")).body.startswith(b"40{")
+    assert (await ask(door, path="/socket.iox")).status == 404
+    assert (await ask(door, path="/socket.i")).status == 404
 
 
 # HTTP/1.0
