@@ -29,7 +29,7 @@ from chatd.engineio.handshake import (
 from chatd.engineio.packet import ProtocolError
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.arrival import Arrival
-from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.cors import CorsPolicy, Forbidden
 from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
 from chatd.net.proxies import ForbiddenNotices, ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
@@ -72,7 +72,14 @@ class Engine:
 
     def judge(self, head: RequestHead, query: Query, arrival: Arrival) -> Denial | None:
         """Why this request goes no further."""
-        forbidden = self._cors.forbids(head.header(b"origin"), arrival)
+        return self._judge(head, query, arrival, self._forbids(head, arrival))
+
+    def _forbids(self, head: RequestHead, arrival: Arrival) -> Forbidden | None:
+        return self._cors.forbids(head.header(b"origin"), arrival)
+
+    def _judge(
+        self, head: RequestHead, query: Query, arrival: Arrival, forbidden: Forbidden | None
+    ) -> Denial | None:
         refusal = check_request(
             query,
             head.method,
@@ -154,16 +161,17 @@ class Engine:
         """Serve one request of the polling transport. It may still wait for its answer when this
         returns."""
         head = exchange.head
-        query, origin = parse_query(head.query), head.header(b"origin")
-        if head.method == "OPTIONS" and self._cors.may_read(origin, arrival):
+        query = parse_query(head.query)
+        if head.method == "OPTIONS" and self._cors.may_read(head.header(b"origin"), arrival):
             exchange.preflight()
             return
-        if query.sid is not None and head.method == "GET":
-            last_words = self._last_words(query.sid, origin, arrival)
+        forbidden = self._forbids(head, arrival)
+        if query.sid is not None and head.method == "GET" and forbidden is None:
+            last_words = self.sessions.last_words(query.sid)
             if last_words is not None:
                 exchange.payload(last_words)
                 return
-        denial = self.judge(head, query, arrival)
+        denial = self._judge(head, query, arrival, forbidden)
         if denial is not None:
             exchange.refused(denial.refusal, denial.sentence)
             return
@@ -185,12 +193,6 @@ class Engine:
             session.transport.get(exchange)
         else:
             await self._post(session, session.transport, exchange, body_timeout_s)
-
-    def _last_words(self, sid: str, origin: str | None, arrival: Arrival) -> bytes | None:
-        """What an ended session still has to say, to whom that may be said."""
-        if self._cors.forbids(origin, arrival) is not None:
-            return None
-        return self.sessions.last_words(sid)
 
     async def _post(
         self,

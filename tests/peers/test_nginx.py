@@ -16,6 +16,7 @@ from chatd.cli.docs import documents
 from tests.peers.drivers import Driver
 from tests.peers.proxies import Nginx
 from tests.peers.servers import LIMIT_S, Server, daemon, token
+from tests.peers.test_page import shown
 
 POLLING: Final = "EIO=4&transport=polling"
 WEBSOCKET: Final = "EIO=4&transport=websocket"
@@ -212,6 +213,15 @@ def test_below_a_path_the_page_finds_its_files(server: Server, proxy: NewProxy) 
     for link in links:
         found = requests.get(f"{nginx.url}/chat/{link}", timeout=LIMIT_S, verify=False)
         assert found.status_code == 200, link
+
+
+def test_below_a_path_the_page_shows_how_to_connect_there(
+    server: Server, proxy: NewProxy, tmp_path: Path
+) -> None:
+    nginx = proxy(server, below_a_path, NO_TLS, instead(" ssl;", ";"))
+    page = shown(f"{nginx.url}/chat/", tmp_path / "profile")
+    assert f'io("{nginx.url}", {{ path: "/chat/socket.io/", auth: {{ token }} }});' in page
+    assert "path:" not in shown(f"{server.url}/", tmp_path / "profile")
 
 
 def test_where_the_proxy_passes_no_upgrade_clients_stay_on_polling_and_a_websocket_hears_why(

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import trio
 
-from chatd.net.addresses import LOCAL
+from chatd.net.addresses import LOCAL, as_network
 from chatd.net.http.app import (
     AsgiMessage,
     HttpApp,
@@ -48,6 +48,7 @@ async def ask(
     *,
     headers: tuple[tuple[bytes, bytes], ...] = (),
     pieces: tuple[bytes, ...] = (),
+    peer: str | None = None,
 ) -> Answer:
     """One request, with its body in pieces."""
     events: list[AsgiMessage] = [
@@ -68,6 +69,7 @@ async def ask(
         "path": path,
         "query_string": b"",
         "headers": list(headers),
+        "client": None if peer is None else (peer, 50123),
     }
     with trio.fail_after(5):
         await app(scope, receive, send)
@@ -210,6 +212,7 @@ async def test_a_body_in_pieces_is_made_while_it_is_taken() -> None:
 
 
 APP, STRANGER = b"https://app.example", b"https://evil.example"
+PROXY = "10.0.0.1"
 
 
 def app_for_pages(*allowed: str) -> HttpApp:
@@ -277,6 +280,35 @@ async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> Non
     app = public_app(health, routes={"/for/": route})
     assert (await ask(app, "/for/a", headers=((b"host", b"evil.example"),))).status == 403
     assert (await ask(app, "/for/a", headers=((b"host", b"localhost:1"),))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (((b"host", b"inside"), (b"x-forwarded-host", b"app.example"), (b"origin", APP)), 200),
+        (((b"host", b"inside"), (b"forwarded", b"host=app.example"), (b"origin", APP)), 200),
+        (((b"host", b"app.example"), (b"origin", APP)), 200),
+        (((b"host", b"app.example"), (b"origin", STRANGER)), 403),
+        (((b"host", b"app.example"), (b"origin", b"http://localhost:5173")), 403),
+    ],
+)
+async def test_behind_a_trusted_proxy_a_page_is_judged_by_the_host_that_was_called(
+    headers: tuple[tuple[bytes, bytes], ...], status: int
+) -> None:
+    turned_away: list[tuple[str, str | None]] = []
+    rules = CorsPolicy((), is_loopback=True, trusted_proxies=(as_network(PROXY),))
+    route = HttpRoute(echo_path, cors=rules)
+    app = public_app(
+        health,
+        routes={"/for/": route},
+        turned_away=lambda address, forbidden: turned_away.append((address, forbidden.origin)),
+    )
+    answer = await ask(app, "/for/a", headers=headers, peer=PROXY)
+    assert answer.status == status
+    origin = dict(headers)[b"origin"]
+    assert turned_away == ([] if status == 200 else [(PROXY, origin.decode())])
+    echoed = origin if status == 200 else None
+    assert answer.headers.get(b"access-control-allow-origin") == echoed
 
 
 @pytest.mark.parametrize(
