@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import os
 import queue
 import random
@@ -14,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from chatd.auth.mint import mint
 
@@ -112,9 +113,17 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         return self._collect()
 
-    def said(self) -> list[str]:
-        """The last lines of its output."""
-        return list(self._said)
+    def said(self, event: str, word: str) -> list[dict[str, Any]]:
+        """The lines of this event in the last part of a daemon's log that hold a word, once there
+        is one."""
+        until_s = time.monotonic() + LIMIT_S
+        while True:
+            lines = [line for line in list(self._said) if event in line and word in line]
+            found = [one for one in map(json.loads, lines) if one["event"] == event]
+            if found:
+                return found
+            assert time.monotonic() < until_s, "\n".join(self._said)
+            time.sleep(0.01)
 
     def _collect(self) -> int:
         try:
