@@ -232,7 +232,7 @@ class Parts:
                 self._commands, readers, self._markup, page_max=config.messages.history_page
             ),
             SearchEvents(readers, rooms, self._markup),
-            AnswerEvents(self.answering.service, self._commands),
+            AnswerEvents(self.answering.service, self._commands, readers),
             TypingEvents(self.typing, self.presence),
             PresenceEvents(self.presence),
             tokens,
