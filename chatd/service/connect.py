@@ -28,11 +28,12 @@ from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.connection import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.connect import ConnectErrorData
+from chatd.wire.connect import ConnectAuth, ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.encoder import plain
 from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
+from chatd.wire.unknown import unknown_fields
 
 REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
@@ -145,7 +146,8 @@ class Connector:
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
         since = _since(auth)
         is_resumed = isinstance(since, Since) and bool(since.seqs)
-        client.send(self._status(client, standing, attempts, is_resumed=is_resumed))
+        ignored = unknown_fields(auth, ConnectAuth)
+        client.send(self._status(client, standing, attempts, ignored, is_resumed=is_resumed))
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
@@ -161,7 +163,13 @@ class Connector:
         return rooms, since
 
     def _status(
-        self, client: Client, standing: Standing, attempts: int | None, *, is_resumed: bool
+        self,
+        client: Client,
+        standing: Standing,
+        attempts: int | None,
+        ignored: tuple[str, ...] | None,
+        *,
+        is_resumed: bool,
     ) -> StatusConnected:
         welcome, identity = self._welcome, client.identity
         return StatusConnected(
@@ -182,6 +190,7 @@ class Connector:
             limits=welcome.limits,
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
+            ignored=ignored,
         )
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:

@@ -60,6 +60,7 @@ from chatd.wire.payloads import (
     TypingStart,
     TypingStop,
 )
+from chatd.wire.unknown import plain_names, unknown_fields
 
 RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
 
@@ -87,6 +88,10 @@ class Route:
     room: Literal["permitted", "joined"] | None = None
     rate: Callable[[str], Limited | None] | None = None
     is_query: bool = False
+    plain_names: frozenset[str] = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: plain_names(self.payload), takes_self=True),
+    )
 
 
 class Dispatcher:
@@ -157,6 +162,12 @@ class Dispatcher:
             refusal = limited.refusal(client.user_id, self._event_log)
             self._answer(client, name, written, ack_id, refusal)
             return socket.session.idle()
+        if (
+            ack_id is not None
+            and written.__class__ is dict
+            and not route.plain_names.issuperset(written)
+        ):
+            client.ignore(ack_id, unknown_fields(written, route.payload))
         handled = self._handle(client, route, written, ack_id)
         if handled is None:
             return None

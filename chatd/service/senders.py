@@ -48,7 +48,7 @@ class Origin:
             message.seq,
             True if is_duplicate else None,
         )
-        self.client.socket.confirm(self.ack_id, MessageAck(sent=sent))
+        self.client.confirm(self.ack_id, MessageAck(sent=sent))
 
     def refund(self, connection_id: str) -> None:
         """The message stores nothing, and does not count."""

@@ -31,6 +31,10 @@ ErrorPath: TypeAlias = Annotated[str | None, Note("The wrong field, as `context.
 ErrorSentence: TypeAlias = Annotated[str, Note("A sentence for people.")]
 IsRetryable: TypeAlias = Annotated[bool, Note("Whether the same request may succeed later.")]
 RetryAfter: TypeAlias = Annotated[int | None, Note("When a retry may succeed.", unit="ms")]
+Ignored: TypeAlias = Annotated[
+    Sequence[str] | None,
+    Note("Fields that the client sent and the server does not know, as `context.config.read`."),
+]
 UserName: TypeAlias = Annotated[str | None, Note("The user's name for people.")]
 
 NULL = orjson.Fragment(b"null")  # for an optional field that is there, and says nothing
@@ -114,6 +118,7 @@ class StatusConnected(EventPayload):
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
     )
+    ignored: Ignored = None
 
 
 @statically_frozen(kw_only=True)
