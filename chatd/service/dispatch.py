@@ -26,6 +26,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
+from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.connect import Connector, forbidden
@@ -38,7 +39,8 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.rate_limits import Limited, RateLimits
+from chatd.service.rate_limits import RateLimits
+from chatd.service.rates import Limited
 from chatd.service.rooms import Rooms
 from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
@@ -86,7 +88,7 @@ class Route:
     handler: Handler
     read: Read | None = None
     room: Literal["permitted", "joined"] | None = None
-    rate: Callable[[str], Limited | None] | None = None
+    rate: Callable[[str, Allowance], Limited | None] | None = None
     is_query: bool = False
     plain_names: frozenset[str] = attrs.field(
         init=False,
@@ -189,7 +191,7 @@ class Dispatcher:
             if room not in client.grants and room is not None:
                 return forbidden(room)
         if route.rate is not None:
-            limited = route.rate(client.user_id)
+            limited = route.rate(client.user_id, client.allowance)
             if limited is not None:
                 refusal = limited.refusal(client.user_id, self._event_log)
                 return attrs.evolve(refusal, connection_id=request.connection_id)

@@ -107,7 +107,7 @@ class Rooms:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        limited = self._limits.admit_room(client.user_id, len(client.wanted))
+        limited = self._limits.admit_room(client.allowance, len(client.wanted))
         if limited is not None:
             sentence = "You are in too many rooms; leave one first."
             refusal = limited.refusal(client.user_id, self._event_log, sentence)

@@ -54,7 +54,7 @@ class Origin:
         """The message stores nothing, and does not count."""
         if self.refund_to is not None:
             client = self.client
-            self.refund_to.refund_message(client.user_id, client.allowance.messages, connection_id)
+            self.refund_to.refund_message(client.user_id, client.allowance, connection_id)
 
     def acknowledge(self, ack: AckPayload) -> None:
         """The command was carried out."""

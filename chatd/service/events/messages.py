@@ -90,7 +90,7 @@ class MessageEvents:
             opener = self._timelines.find(thread_id, (room,))
             is_in_place = is_in_place and opener is not None and _opens_thread(opener, room)
         if not self._recent.knows(command.message_id, client.grants):
-            if not self._limits.spend_message(client.user_id, client.allowance.messages, room):
+            if not self._limits.spend_message(client.user_id, client.allowance, room):
                 return self._prepare(client, command, is_limited=True)
             command.origin.refund_to = self._limits
         if not is_in_place:
@@ -124,7 +124,7 @@ class MessageEvents:
         except StoreReadFailed:
             pass  # it counts as new
         limited = self._limits.admit_message(
-            client.user_id, client.allowance.messages, command.connection_id
+            client.user_id, client.allowance, command.connection_id
         )
         if limited is not None:
             return limited.refusal(client.user_id, self._event_log)
