@@ -117,22 +117,23 @@ class Parts:
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
         volatile = Volatile(self._adapter)
-        self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
-        self.presence = PresenceRoster(
-            self.presence_mailbox,
-            LocalPresenceStore(),
-            volatile,
-            self.clients,
-            presence.Presence.restore(self._frozen.get("presence"), now_s),
-            self._markup,
-            self.clock,
-        )
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
             self.typing_mailbox,
             LocalPresenceStore(),
             volatile,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
+            self._markup,
+            self.clock,
+        )
+        self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
+        self.presence = PresenceRoster(
+            self.presence_mailbox,
+            LocalPresenceStore(),
+            volatile,
+            self.clients,
+            self.typing,
+            presence.Presence.restore(self._frozen.get("presence"), now_s),
             self._markup,
             self.clock,
         )

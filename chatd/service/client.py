@@ -39,10 +39,11 @@ class Client:
 
     `wanted` are the rooms that it is in or about to join; for each of them it holds the timeline.
     None there says that it gets what is published, a number is the last seq that it has seen or is
-    catching up with. `declared` are the statuses that it declared by room, `missed` the rooms in
-    which presence and typing were dropped because it lagged, and whose typing that was. `ignored`
-    are unknown fields of events that wait for their ack, by its id. Each of these three is None
-    where there are none.
+    catching up with. `status` is what it declared last, in whichever room, and has at first in
+    rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
+    by room in which it declared last of all sockets of its user; `missed`, the rooms in which
+    presence and typing were dropped because it lagged, and whose typing that was; `ignored`,
+    unknown fields of events that wait for their ack, by its id.
     """
 
     socket: Socket
@@ -54,6 +55,7 @@ class Client:
         init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
     wanted: dict[str, int | None] = attrs.field(init=False, factory=dict)
+    status: PresenceStatus = attrs.field(init=False, default=PresenceStatus.ONLINE)
     declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
     missed: dict[str, set[str]] | None = attrs.field(init=False, default=None)
     ignored: dict[int, tuple[str, ...]] | None = attrs.field(init=False, default=None)

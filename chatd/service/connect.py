@@ -29,7 +29,7 @@ from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.connection import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectAuth, ConnectErrorData
-from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.converter import SAFE_INTEGER, WRONG_STATUS, presence_status
 from chatd.wire.encoder import plain
 from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
@@ -153,6 +153,7 @@ class Connector:
             since = NOTHING
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
+        self._declare(client, auth.get("status"), rooms)
         self._event_log.record(
             SocketConnected(
                 client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
@@ -161,6 +162,15 @@ class Connector:
         if attempts:
             self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
+
+    def _declare(self, client: Client, written: object, rooms: list[str]) -> None:
+        """Note the status that the handshake declares, before others can see the client."""
+        status = presence_status(written)
+        if status is not None:
+            client.status, client.declared = status, dict.fromkeys(rooms, status)
+        elif written is not None:
+            refusal = Refusal(Code.INVALID_PAYLOAD, WRONG_STATUS, path="status")
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
 
     def _status(
         self,
