@@ -186,6 +186,9 @@ class AnswerResult(Payload):
 class AnswerTable(AnswerResult):
     """How an answer has ended, and all of its table."""
 
+    statement: Annotated[
+        str | None, Note("What was run, exactly as it was written. It can hold markup.")
+    ] = None
     columns: Annotated[Sequence[AnswerColumn], Note("Its columns.")]
     rows: Annotated[Sequence[Row], Note("Its rows; a cell of bytes is `{$bytes: base64}`.")]
 
@@ -212,6 +215,10 @@ class PublishedMessage(EventPayload):
     error: Annotated[
         str | orjson.Fragment | None,
         Note("A sentence: why the answer failed, or what is damaged; null where it is lost."),
+    ] = None
+    raw: Annotated[
+        str | None,
+        Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
     ] = None
     replay: Annotated[Literal[True] | None, Note("It was owed to the user, and comes late.")] = None
 

@@ -7,8 +7,7 @@ import attrs
 import orjson
 
 from chatd.actors.fair_queue import FairQueue
-from chatd.chat.markup import Markup
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import Renderer
 from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
 from chatd.service.acks import Handled, Outcome
@@ -42,7 +41,7 @@ class SearchEvents:
 
     _messages: MessageReader
     _rooms: Rooms
-    _markup: Markup
+    _render: Renderer
     # As many at once as there are threads, so that no search waits for one.
     _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
 
@@ -101,8 +100,8 @@ class SearchEvents:
             self._turns.release(user_id)
 
     def _rendered(self, hit: SearchHit) -> FoundMessage:
-        shown = snippet(hit.message.content, hit.matches, self._markup)
-        body = message_json(hit.message, self._markup, hit.is_delivered)
+        shown = snippet(hit.message.content, hit.matches, self._render.markup)
+        body = self._render(hit.message, hit.is_delivered)
         return FoundMessage(orjson.Fragment(body), shown.text, shown.highlights)
 
 
