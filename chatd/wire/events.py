@@ -198,7 +198,7 @@ class PublishedMessage(EventPayload):
     """A message of a room, live, in a history or as a hit."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE
-    message_id: Annotated[str, Note("Its id, as its sender made it.")]
+    message_id: Annotated[str, Note("Its id, in lower case.")]
     connection_id: Annotated[str, Note("Its room.")]
     user_id: Annotated[str, Note("Its author; `db:` and the room where a database answers.")]
     content: Annotated[str, Note("Its text, with markup neutralised.")]
@@ -243,7 +243,7 @@ class SentMessage(EventPayload):
     """A message of this client is in the log."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_SENT
-    message_id: Annotated[str, Note("Its id, as the client wrote it.")]
+    message_id: Annotated[str, Note("Its id, in lower case.")]
     timestamp: Annotated[int, Note("When it was stored.", unit="ms since 1970")]
     connection_id: Annotated[str, Note("Its room.")]
     seq: Annotated[int, Note("Its number in the room.")]
@@ -258,7 +258,7 @@ class MessageError(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_ERROR
     message_id: Annotated[
-        str | None, Note("Its id as the client wrote it, null where that is no id.")
+        str | None, Note("Its id, in lower case; what was written there, null where that is no id.")
     ]
     error: ErrorSentence
     code: ErrorCode

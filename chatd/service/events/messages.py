@@ -67,7 +67,7 @@ class MessageEvents:
         if refusal is not None:
             return refusal
         return SendMessage(
-            Origin(client, _EVENT, ack_id, message.message_id),
+            Origin(client, _EVENT, ack_id, message_id),
             client.user_id,
             client.identity.name,
             message_id,
@@ -169,6 +169,9 @@ class MessageEvents:
         """Refuse a message, of which `written` is the payload."""
         fields = written if isinstance(written, dict) else {}
         message_id = echoed_id(fields.get("messageId"), WRITTEN_ID_CHARS_MAX)
+        if message_id is not None:
+            canonical = canonical_message_id(message_id)
+            message_id = message_id if isinstance(canonical, Refusal) else canonical
         client.refuse_message(message_id, ack_id, refusal)
         self._event_log.record(
             MessageRefused(
