@@ -84,7 +84,8 @@ class CatchUp:
         else:
             seen_seq = client.wanted[room]
             assert seen_seq is not None  # it is not in the live stream
-            carried_from, cursor = self._last_ones(client, room, is_reset=since is not None)
+            is_reset = since is not None or stand.is_other_log
+            carried_from, cursor = self._last_ones(client, room, is_reset=is_reset)
             if seen_seq + 1 < carried_from:  # it came since the join, and is not owed
                 owed = (*owed, Gap(seen_seq + 1, carried_from - 1, 0))
         if stand.fallen is not None:

@@ -5,6 +5,7 @@ Synchronous as long as nothing has to be waited for, so that the answer to CONNE
 `connection:status` go out in one write.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -207,11 +208,10 @@ class Connector:
         """The permitted ones of the rooms that the handshake names, or where it names none (also by
         an empty list) all that the directory gives.
 
-        Of those beyond the limit one is left, so that the client is refused one.
+        The client is told once how many are beyond the limit, and are not joined.
         """
-        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None or named == []:
-            return list(client.grants)[:most]
+            return self._as_many_as_may_be(client, list(client.grants))
         if isinstance(named, str):
             named = [named]
         if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
@@ -221,7 +221,22 @@ class Connector:
         for name in list(dict.fromkeys(named))[:NAMED_ROOMS_MAX]:
             if name not in client.grants:
                 client.refuse(ClientEvent.CONNECTION_JOIN, None, forbidden(name))
-        return [name for name in dict.fromkeys(named) if name in client.grants][:most]
+        permitted = [name for name in dict.fromkeys(named) if name in client.grants]
+        return self._as_many_as_may_be(client, permitted)
+
+    def _as_many_as_may_be(self, client: Client, rooms: list[str]) -> list[str]:
+        """The first of these rooms, as many as a socket may be in."""
+        most = math.ceil(min(self._limits.rates.rooms_per_socket, len(rooms)))
+        limited = self._limits.admit_room(client.allowance, most) if most < len(rooms) else None
+        if limited is not None:
+            sentence = (
+                f"You may be in {most} rooms at once, and are in these; {len(rooms) - most} more "
+                "were not joined. Leave one, then join another by connection:join."
+            )
+            refusal = limited.refusal(client.user_id, self._event_log, sentence)
+            refusal = attrs.evolve(refusal, connection_id=rooms[most])
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+        return rooms[:most]
 
 
 def forbidden(room: str) -> Refusal:
@@ -243,7 +258,7 @@ def _since(auth: Mapping[str, Any]) -> Since | Refusal:
     whose seq is null it says nothing."""
     written, epoch = auth.get("since"), auth.get("epoch")
     if written is None:
-        return NOTHING
+        written = {}
     if not isinstance(written, dict):
         return Refusal(Code.INVALID_PAYLOAD, path="since")
     seqs = {room: seq for room, seq in written.items() if seq is not None}

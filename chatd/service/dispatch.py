@@ -25,7 +25,7 @@ from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
-from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
+from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
@@ -81,7 +81,7 @@ class Route:
     `room`: the client has to be permitted to use the room that the payload names; where it is
     JOINED, the client joins it first, unless it is there.
     `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
-    the peer to catch up; and a refusal of the payload names the room that stands in it.
+    the peer to catch up.
     """
 
     payload: type[Any]
@@ -183,32 +183,19 @@ class Dispatcher:
         if route.read is not None and type(request) is not Refusal:
             request = route.read(client, request, ack_id)
         if type(request) is Refusal:
-            if not route.is_query or not isinstance(written, dict):
-                return request
-            return attrs.evolve(request, connection_id=echoed_id(written.get("connectionId")))
-        if route.room is not None:
-            room = request.connection_id
-            if room not in client.grants and room is not None:
-                return forbidden(room)
+            return request
+        room: str | None = None if route.room is None else request.connection_id
+        if room is not None and room not in client.grants:
+            return forbidden(room)
         if route.rate is not None:
             limited = route.rate(client.user_id, client.allowance)
             if limited is not None:
                 refusal = limited.refusal(client.user_id, self._event_log)
-                return attrs.evolve(refusal, connection_id=request.connection_id)
-        if route.room == JOINED and request.connection_id not in client.wanted:
-            return self._join_and_handle(client, route, request, ack_id)
+                return attrs.evolve(refusal, connection_id=room)
+        if route.room == JOINED and room is not None and room not in client.wanted:
+            handle = partial(route.handler, client, request, ack_id)
+            return self._rooms.enter_first(client, room, handle)
         return route.handler(client, request, ack_id)
-
-    async def _join_and_handle(
-        self, client: Client, route: Route, request: Any, ack_id: int | None
-    ) -> Outcome:
-        room = request.connection_id
-        refusal = await self._rooms.enter(client, [room])
-        if refusal is not None:
-            return attrs.evolve(refusal, connection_id=room)
-        if room not in client.wanted:
-            return None  # the client is gone
-        return await outcome_of(route.handler(client, request, ack_id))
 
     def _answer(
         self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
@@ -220,6 +207,8 @@ class Dispatcher:
         elif name == ClientEvent.CHAT_MESSAGE:
             self._messages.refuse(client, ack_id, written, outcome)
         else:
+            if outcome.connection_id is None and "connectionId" in self._routes[name].plain_names:
+                outcome = attrs.evolve(outcome, connection_id=_named_room(written))
             client.refuse(ClientEvent(name), ack_id, outcome)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
@@ -237,6 +226,11 @@ class Dispatcher:
             back_ms = jitter_ms(100, RECONNECT_SPREAD_MS)
             client.send(ServerDraining(deadline_ms, back_ms))
             client.send(StatusDraining(retry_after_ms=back_ms))
+
+
+def _named_room(written: object) -> str | None:
+    """The room that a payload names, as far as that can be repeated to the client."""
+    return echoed_id(written.get("connectionId")) if isinstance(written, dict) else None
 
 
 @attrs.define(eq=False)

@@ -134,6 +134,8 @@ def _refusal(value: Any, kind: type) -> Refusal:
         _detailed.structure(value, kind)
     except Exception as error:
         failures = list(_failures(error))
+    if type(value) is not dict:
+        return Refusal(Code.INVALID_PAYLOAD, "The payload is no JSON object; send one.")
     for path, failure in failures:
         if not isinstance(failure, WrongWordError):
             return Refusal(Code.INVALID_PAYLOAD, path=path)

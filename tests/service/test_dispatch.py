@@ -16,6 +16,7 @@ from tests.service.chats import ROOM, Chat, MemoryPeer, connected, message, open
 
 STRANGE = "another room"
 NO_ID = "no id"
+STOCK = {"connectionId": "stock"}
 FULL = {"rooms_per_socket": 1}
 
 # The event, its payload, the code, and the room that `chat:error` names. Each payload is wrong in
@@ -36,8 +37,8 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:ack", {"messageId": 1}, "invalid_payload", None),
     ("chat:ack", {"messageId": NO_ID}, "invalid_message_id", None),
     ("chat:ack", {"messageId": message()["messageId"]}, "not_found", None),
-    ("connection:join", {"connectionId": STRANGE, "since": "x"}, "invalid_payload", None),
-    ("connection:join", {"connectionId": STRANGE, "since": -1}, "invalid_payload", None),
+    ("connection:join", {"connectionId": STRANGE, "since": "x"}, "invalid_payload", STRANGE),
+    ("connection:join", {"connectionId": STRANGE, "since": -1}, "invalid_payload", STRANGE),
     ("connection:join", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
     ("connection:join", {"connectionId": "\n"}, "forbidden_room", None),
     ("connection:join", {"connectionId": "stock"}, "rate_limited", "stock"),
@@ -66,8 +67,18 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:search", {"connectionId": STRANGE, "query": 1}, "invalid_payload", STRANGE),
     ("chat:search", {"connectionId": STRANGE, "query": "", "limit": 0}, "invalid_payload", STRANGE),
     ("chat:search", {"connectionId": STRANGE, "query": ""}, "forbidden_room", STRANGE),
-    ("chat:search", {"connectionId": "stock", "query": "", "cursor": "x"}, "invalid_query", None),
-    ("chat:search", {"connectionId": "stock", "query": "x", "cursor": "x"}, "invalid_query", None),
+    (
+        "chat:search",
+        {"connectionId": "stock", "query": "", "cursor": "x"},
+        "invalid_query",
+        "stock",
+    ),
+    (
+        "chat:search",
+        {"connectionId": "stock", "query": "x", "cursor": "x"},
+        "invalid_query",
+        "stock",
+    ),
     ("chat:search", {"connectionId": "stock", "query": "x"}, "rate_limited", "stock"),
     ("answer:cancel", {}, "invalid_payload", None),
     ("answer:cancel", {"messageId": NO_ID}, "invalid_message_id", None),
@@ -77,7 +88,7 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:typing:start", {"connectionId": "stock"}, "rate_limited", "stock"),
     ("chat:typing:stop", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
     ("chat:typing:stop", {"connectionId": "stock"}, "rate_limited", "stock"),
-    ("presence:update", {"connectionId": STRANGE, "status": "x"}, "invalid_payload", None),
+    ("presence:update", {"connectionId": STRANGE, "status": "x"}, "invalid_payload", STRANGE),
     ("presence:update", {"connectionId": STRANGE, "status": "away"}, "forbidden_room", STRANGE),
     ("presence:update", {"connectionId": "stock", "status": "away"}, "rate_limited", "stock"),
     ("auth:refresh", {}, "invalid_payload", None),
@@ -105,10 +116,20 @@ async def test_the_first_thing_that_is_wrong_refuses_an_event_by_ack_and_event(
             [ack] = [orjson.loads(text[3:])[0] for text in texts if text.startswith("437")]
             events = [orjson.loads(text[2:]) for text in texts if text.startswith("42")]
             assert (ack["ok"], ack["error"]["code"]) == (False, code), (name, payload, ack)
-            told, error = events[-1]
+            [(told, error)] = events  # and no refusal of a join that nobody asked for
             assert told == ("chat:message:error" if name == "chat:message" else "chat:error")
             assert (error["code"], error.get("connectionId")) == (code, room), (name, payload)
             assert told == "chat:message:error" or error["event"] == name
+
+
+async def test_the_limit_of_events_names_the_room_that_the_event_named(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits={"socket_events_per_minute": 1}) as chat:
+        ada = await chat.enter("ada")
+        await ada.emit("chat:typing:stop", {"connectionId": ROOM})
+        for payload, room in (({"connectionId": ROOM}, ROOM), ({"connectionId": "<b>"}, None)):
+            await ada.emit("chat:typing:stop", payload)
+            error = await ada.until("chat:error")
+            assert (error["code"], error.get("connectionId")) == ("rate_limited", room)
 
 
 async def test_an_event_without_a_payload_or_an_ack_is_refused_by_its_event_alone(

@@ -1,6 +1,7 @@
 """`chat:search` from clients: only in rooms that they may use, best first."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
 from hashlib import blake2b
 
 import attrs
@@ -61,18 +62,14 @@ class SearchEvents:
             return None  # there is no event for hits
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
         wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
-        return self._search(client, asked, wanted, cursor)
+        if asked.connection_id is None:
+            return self._search(client, asked, wanted, cursor)
+        search = partial(self._search, client, asked, wanted, cursor)
+        return self._rooms.enter_first(client, asked.connection_id, search)
 
     async def _search(
         self, client: Client, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
     ) -> Outcome:
-        room = asked.connection_id
-        if room is not None and room not in client.wanted:
-            refusal = await self._rooms.enter(client, [room])
-            if refusal is not None:
-                return attrs.evolve(refusal, connection_id=room)
-            if room not in client.wanted:
-                return None  # the client is gone
         await client.drained()
         found = await self._find_in_turn(client.user_id, asked, wanted, cursor)
         if isinstance(found, Refusal):

@@ -293,12 +293,12 @@ async def test_what_others_do_is_no_sign_of_somebody(tmp_path: Path, calendar: C
         ({"connectionId": ROOM, "status": "busy"}, "invalid_payload", "status"),
         ({"connectionId": ROOM}, "invalid_payload", "status"),
         ({"connectionId": "secret", "status": "away"}, "forbidden_room", "connectionId"),
-        (None, "invalid_payload", ""),
+        (None, "invalid_payload", None),
     ],
     ids=str,
 )
 async def test_a_presence_that_cannot_be_is_refused(
-    tmp_path: Path, payload: object, code: str, path: str
+    tmp_path: Path, payload: object, code: str, path: str | None
 ) -> None:
     async with open_chat(tmp_path) as chat:
         ada = await chat.enter("ada")
