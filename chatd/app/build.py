@@ -235,10 +235,10 @@ class Parts:
             HistoryEvents(
                 self._commands, readers, self._renderer, page_max=config.messages.history_page
             ),
-            SearchEvents(readers, rooms, self._renderer),
+            SearchEvents(readers, rooms, self._renderer, self._event_log),
             AnswerEvents(self.answering.service, self._commands, readers),
             TypingEvents(self.typing, self.presence),
-            PresenceEvents(self.presence),
+            PresenceEvents(self.presence, rooms),
             tokens,
             self._event_log,
         )

@@ -333,7 +333,8 @@ class LimitHit(
     alike_by=("limit", "user_id", "address"),
 ):
     """A limit refused something, or ended what had shown no token for longest; `limit` is its key
-    in the configuration, or `descriptors`: the system gives this process no more of them."""
+    in the configuration; or `auth_failures`, bad tokens of an address; `searches`, those of a user
+    that wait; `descriptors`: the system gives this process no more of them."""
 
     limit: str
     user_id: str | None

@@ -142,7 +142,8 @@ class Dispatcher:
                 TypingStart, typing.start, room=JOINED, rate=limits.admit_typing
             ),
             ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=JOINED),
-            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=JOINED),
+            # A status joins by itself: others see the client with it, and with no other before.
+            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=PERMITTED),
             ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
         }
         self._routes = {event.value: route for event, route in routes.items()}

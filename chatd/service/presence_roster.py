@@ -60,7 +60,7 @@ class PresenceRoster:
         """The client is in the room from now on, and gets a snapshot of it."""
         declared = (client.declared or {}).get(connection_id)
         if declared is not None:  # in its handshake, or before it joins a second time
-            self._note_declared(client, connection_id, declared)
+            self.note_declared(client, connection_id, declared)
         self._mailbox.put(self._arrival(client, connection_id))
         self.sign(connection_id, client.user_id)
         client.send_catch_up(self.snapshot(client, connection_id))
@@ -93,7 +93,7 @@ class PresenceRoster:
     def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
         client.status = command.status
-        self._note_declared(client, command.connection_id, command.status)
+        self.note_declared(client, command.connection_id, command.status)
         return deliver(self._mailbox, command, command.origin)
 
     def status_of(self, client: Client, connection_id: str) -> PresenceStatus:
@@ -104,7 +104,7 @@ class PresenceRoster:
                 return one.declared[connection_id]
         return self.machine.status(connection_id, client.user_id) or client.status
 
-    def _note_declared(self, client: Client, connection_id: str, status: PresenceStatus) -> None:
+    def note_declared(self, client: Client, connection_id: str, status: PresenceStatus) -> None:
         """Of all sockets of the user this one has declared last in the room. Who is unseen from now
         on is not seen typing."""
         for one in self._clients.of(client.user_id):

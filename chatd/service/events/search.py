@@ -11,6 +11,7 @@ from chatd.actors.fair_queue import FairQueue
 from chatd.chat.rendering import Renderer
 from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
+from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import Handled, Outcome
 from chatd.service.client import Client
 from chatd.service.rendering import render_in_turns
@@ -43,6 +44,7 @@ class SearchEvents:
     _messages: MessageReader
     _rooms: Rooms
     _render: Renderer
+    _event_log: EventLog
     # As many at once as there are threads, so that no search waits for one.
     _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
 
@@ -85,6 +87,7 @@ class SearchEvents:
     ) -> SearchPage | Refusal:
         wait_ms = await self._turns.acquire(user_id)
         if wait_ms is not None:
+            self._event_log.record(LimitHit("searches", user_id, None))
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
             return await self._messages.search(wanted, asked.limit or HITS_DEFAULT, cursor)

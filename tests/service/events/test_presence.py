@@ -135,6 +135,20 @@ async def test_a_socket_begins_in_a_room_that_it_joins_later_with_what_it_declar
         assert (await ada.packet("presence:update"))[0] == "chat:message"
 
 
+async def test_who_joins_a_room_by_declaring_there_is_never_seen_otherwise(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        bob = await come(chat, "bob", connectionId=NO_ROOM)
+        unseen = {"connectionId": ROOM, "status": "offline"}
+        assert (await bob.call("presence:update", unseen))["status"] == "offline"
+        cyd = await come(chat, "cyd", connectionId=NO_ROOM)
+        await cyd.call("presence:update", {"connectionId": ROOM, "status": "away"})
+        update = await ada.until("presence:update")
+        assert (update["userId"], update["status"]) == ("cyd", "away")
+
+
 @pytest.mark.parametrize("status", ["busy", "", 7, ["away"], {"demo": "away"}])
 async def test_a_status_of_the_handshake_that_is_none_is_refused_and_not_obeyed(
     tmp_path: Path, status: object
