@@ -18,6 +18,8 @@ from chatd.wire.encoder import encode
 from chatd.wire.events import AnswerColumn, AnswerResult, AnswerTable, ErrorDetails
 from chatd.wire.names import AnswerOutcome
 
+STATEMENT_CHARS_MAX = 10_000  # code points of a statement that its answer repeats
+
 
 class AnswerState(StrEnum):
     """How far an answer is; the words are those of the wire, but for `asked`."""
@@ -87,6 +89,7 @@ class AnswerContent:
         self._max_rows = max_rows
         self._bytes_left = max_bytes
         self.state = AnswerState.ASKED
+        self.statement: str | None = None
         self.columns: tuple[Column, ...] | None = None
         self.rows: list[Row] = []
         self.is_truncated = False
@@ -100,6 +103,11 @@ class AnswerContent:
             return False
         self.state = phase
         return True
+
+    def asks(self, statement: str) -> None:
+        """It is the answer to this statement; one that is too long stands in the question alone."""
+        if 0 < len(statement) <= STATEMENT_CHARS_MAX:
+            self.statement = statement
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Its columns; the first that are told count."""
@@ -138,7 +146,9 @@ class AnswerContent:
         """The `answer` of the message that ends it: how it has ended, and its table."""
         columns = [AnswerColumn(one.name, one.type) for one in self.columns or ()]
         fields = self._result_fields(elapsed_ms)
-        return encode(AnswerTable(**fields, columns=columns, rows=self.rows))
+        return encode(
+            AnswerTable(**fields, statement=self.statement, columns=columns, rows=self.rows)
+        )
 
     def _result_fields(self, elapsed_ms: int) -> dict[str, Any]:
         ending, error = self.ending, None

@@ -23,7 +23,13 @@ from chatd.answers.answer import AnswerState, Ending
 from chatd.answers.cache import Cache
 from chatd.answers.executions import Executions, Key
 from chatd.answers.markdown import readable
-from chatd.answers.requests import Answered, DatabaseFailed, Stopped
+from chatd.answers.requests import (
+    Answered,
+    DatabaseFailed,
+    ExplainStatement,
+    RunStatement,
+    Stopped,
+)
 from chatd.answers.responder import DECIDE_S, Responder
 from chatd.answers.sql.reader import BUSY
 from chatd.answers.sql.reading import FAILED, UNAVAILABLE, Piece, Response, Talk, Unread
@@ -250,6 +256,8 @@ class AnswerLife:
         request = request_of(response, room.database, dry_run=asked.dry_run)
         if isinstance(request, Ending):
             return request
+        if isinstance(request, RunStatement | ExplainStatement):
+            one.content.asks(request.written)
         return await self._carry_out(nursery, one, (one.of.connection_id, request, asked.terms))
 
     def _start(self, one: ActiveAnswer, asked: QuestionTerms) -> None:

@@ -43,16 +43,22 @@ class SampleTable:
 
 @attrs.frozen
 class RunStatement:
-    """The rows of a statement, as written; it has passed the guard."""
+    """The rows of a statement; it has passed the guard.
+
+    `sql` is what the guard has made of it. `written` is what stood in the message, letter for
+    letter, which makes no difference to the request.
+    """
 
     sql: str
+    written: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen
 class ExplainStatement:
-    """The plan of a statement; it has passed the guard, and does not run."""
+    """The plan of a statement; it has passed the guard, and does not run. Fields as above."""
 
     sql: str
+    written: str = attrs.field(default="", eq=False)
 
 
 Request: TypeAlias = ListTables | DescribeTable | SampleTable | RunStatement | ExplainStatement

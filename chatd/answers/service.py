@@ -87,7 +87,7 @@ class AnswerService:
             return CancelOutcome(known.state)
         if user_id != one.of.user_id and not self._life.rules.anybody_cancels:
             sentence = "Only who asked may cancel this answer."
-            return Refusal(Code.NOT_FOUND, sentence, path="messageId")
+            return Refusal(Code.FORBIDDEN, sentence, path="messageId")
         one.want_end(AnswerState.CANCELLED)
         await one.ended.wait()
         if one.content.ending is None:  # it was plain talk, or is left to the next start

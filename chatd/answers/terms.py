@@ -84,7 +84,7 @@ def request_of(
                 return question
             if not database.can_explain:
                 return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED)
-            return ExplainStatement(sql)
+            return ExplainStatement(sql, question.written)
     if dry_run:
         sentence = "There is a plan for statements only; ask without dryRun."
         return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED, sentence)

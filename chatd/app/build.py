@@ -8,6 +8,7 @@ from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
+from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering
@@ -19,6 +20,7 @@ from chatd.auth import FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
+from chatd.chat.rendering import Renderer
 from chatd.config import Config
 from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
@@ -86,6 +88,7 @@ class Parts:
         self._config = config
         self._event_log = event_log
         self._markup = MARKUPS[config.messages.markup]
+        self._renderer = Renderer(self._markup, may_be_question)
         self._frozen = store.snapshot.parts if store.snapshot else {}
         self.clock = clock or Clock()
         self.store = store
@@ -108,7 +111,7 @@ class Parts:
         self.timelines = Timelines(
             recovered.rooms,
             store.readers,
-            self._markup,
+            self._renderer,
             recent_max=config.messages.history_on_join,
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
@@ -119,22 +122,23 @@ class Parts:
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
         volatile = Volatile(self._adapter)
-        self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
-        self.presence = PresenceRoster(
-            self.presence_mailbox,
-            LocalPresenceStore(),
-            volatile,
-            self.clients,
-            presence.Presence.restore(self._frozen.get("presence"), now_s),
-            self._markup,
-            self.clock,
-        )
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
             self.typing_mailbox,
             LocalPresenceStore(),
             volatile,
             typing.Typing.restore(self._frozen.get("typing"), now_s),
+            self._markup,
+            self.clock,
+        )
+        self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
+        self.presence = PresenceRoster(
+            self.presence_mailbox,
+            LocalPresenceStore(),
+            volatile,
+            self.clients,
+            self.typing,
+            presence.Presence.restore(self._frozen.get("presence"), now_s),
             self._markup,
             self.clock,
         )
@@ -170,7 +174,7 @@ class Parts:
             self.presence,
             self.typing,
             self.answering.roster,
-            self._markup,
+            self._renderer,
             history_page=config.messages.history_page,
         )
         limits = LocalRateLimits(settings.rates(config))
@@ -231,12 +235,12 @@ class Parts:
             self.acks,
             RoomEvents(rooms),
             HistoryEvents(
-                self._commands, readers, self._markup, page_max=config.messages.history_page
+                self._commands, readers, self._renderer, page_max=config.messages.history_page
             ),
-            SearchEvents(readers, rooms, self._markup),
-            AnswerEvents(self.answering.service, self._commands),
+            SearchEvents(readers, rooms, self._renderer, self._event_log),
+            AnswerEvents(self.answering.service, self._commands, readers),
             TypingEvents(self.typing, self.presence),
-            PresenceEvents(self.presence),
+            PresenceEvents(self.presence, rooms),
             tokens,
             self._event_log,
         )

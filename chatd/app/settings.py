@@ -11,7 +11,7 @@ from chatd.net.addresses import Network, as_network
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.service.connect import Welcome
-from chatd.service.rate_limits import Rates
+from chatd.service.rates import Rates
 from chatd.wire.events import ServerLimits
 
 

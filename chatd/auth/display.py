@@ -8,6 +8,8 @@ what is kept follows a change of that rule.
 import re
 from typing import Final
 
+from chatd.chat.invisible import is_blank
+
 DISPLAY_TEXT_CHARS: Final = 100
 """Code points of a name or title (our choice; a longer one is cut, not refused)."""
 
@@ -33,6 +35,6 @@ def display_text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     line = " ".join(_UNSEEN.sub("", value).split())[:DISPLAY_TEXT_CHARS].rstrip()
-    if not any(character.isprintable() for character in line.replace(" ", "")):
-        return None  # joiners alone, say: a name that does not show
+    if all(is_blank(character) or not character.isprintable() for character in line):
+        return None  # joiners or fillers alone, say: a name that does not show
     return line

@@ -1,9 +1,8 @@
 """What a message may be: its id, its length, its text (docs/protocol, "Messages")."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
 
+from chatd.chat.invisible import is_blank
 from chatd.wire.codes import Code, Refusal
 
 CONTEXT_BYTES_MAX = 16_384  # JSON of a context: 100 tables with long names have room in it
@@ -23,13 +22,13 @@ def canonical_message_id(text: str) -> str | Refusal:
 def check_content(content: str, max_chars: int) -> Refusal | None:
     """Why `content` cannot be a message: empty, longer than `max_chars` code points, with a NUL.
 
-    White space and format characters (zero-width ones) alone are empty, however mixed and however
-    many. Length is counted after trimming; the text is kept as written, so that what is trimmed has
-    a bound of its own, `PADDING_CHARS_MAX`: beyond it the message is too long.
+    What shows nothing (`chatd.chat.invisible`) is empty, however mixed and however much. Length is
+    counted after trimming; the text is kept as written, so that what is trimmed has a bound of its
+    own, `PADDING_CHARS_MAX`: beyond it the message is too long.
     """
     trimmed = content.strip()
     # The first character decides for most texts; for others each distinct character is looked at.
-    if _is_blank(trimmed[:1]) and _is_blank(set(trimmed)):
+    if is_blank(trimmed[:1]) and is_blank(set(trimmed)):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars:
         return _too_long(
@@ -55,11 +54,6 @@ def check_context(context: bytes) -> Refusal | None:
             path="context",
         )
     return None
-
-
-def _is_blank(text: Iterable[str]) -> bool:
-    """Whether none of the characters is to be seen."""
-    return all(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
 
 
 def _too_long(sentence: str) -> Refusal:

@@ -51,6 +51,11 @@ class Bucket:
         """Return a token that was spent for nothing."""
         self._tokens = min(self._burst, self._tokens + 1.0)
 
+    @property
+    def is_scarce(self) -> bool:
+        """Whether less than half of what it may hold is left, as of the last look."""
+        return self._tokens < self._burst / 2
+
     def is_full(self, now_s: float) -> bool:
         """Whether nothing is known here that a new bucket would not know."""
         self.wait_s(now_s)

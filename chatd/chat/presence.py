@@ -1,12 +1,15 @@
 """Which users are seen in a room, and how that changes (docs/protocol, "Presence").
 
-Each socket in a room declares a status, online at first; the most present of a user's sockets
-counts. Declared offline means unseen: for others it is as if the user were gone. What happens:
+A user has a status in a room, online at first. Any of the user's sockets there declares another
+one, for all of them; it stays until the next is declared, or the user is gone. Declared offline
+means unseen: for others it is as if the user were gone. What happens:
 
-    first socket arrives        the user is seen: a change, unless it was seen like that already
-    a socket declares           a change where the status that counts is another now
-    a socket departs            the same, as long as there is another
-    the last one departs        nothing for GRACE_S (a reload shows nothing), then offline
+    a socket arrives            the user is seen: a change, unless it was seen like that already;
+                                the socket may declare a status as it arrives
+    a socket declares           a change where the status is another now
+    a socket departs            nothing, as long as there is another
+    the last one departs        nothing for GRACE_S (a reload shows nothing), then offline, and
+                                what was declared is forgotten
 
 Memory is bounded by sockets and by those whose grace runs. All graces are equally long, so that the
 order in which they began is the order in which they are due. Time is given: `now_s` never goes
@@ -14,7 +17,7 @@ back and is what graces go by, `wall_ms` may, and is what people are shown.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, TypeAlias, assert_never
 
 import attrs
@@ -24,25 +27,17 @@ from chatd.wire.names import PresenceStatus
 GRACE_S = 10.0  # between the last socket's end and offline
 
 
-_RANKS = {status: rank for rank, status in enumerate(PresenceStatus)}
-
-
-def most_present(
-    statuses: Iterable[PresenceStatus], default: PresenceStatus = PresenceStatus.OFFLINE
-) -> PresenceStatus:
-    """The one that counts where a user has several."""
-    return min(statuses, key=_RANKS.__getitem__, default=default)
-
-
 @attrs.define
 class Arrive:
-    """A socket is in a room. One that has arrived there keeps what it declared."""
+    """A socket is in a room. `declared` is what it declares as it arrives, None for nothing: then
+    the user's status stays, and a user who was not there has `initial`."""
 
     socket: Hashable
     connection_id: str
     user_id: str
     name: str | None
-    status: PresenceStatus = PresenceStatus.ONLINE
+    declared: PresenceStatus | None = None
+    initial: PresenceStatus = PresenceStatus.ONLINE
 
 
 @attrs.define
@@ -98,23 +93,18 @@ Effect: TypeAlias = PresenceChanged | Declared
 
 @attrs.define(eq=False)
 class _User:
-    """A user in one room."""
+    """A user in one room, with the status that was declared there last."""
 
     user_id: str
     name: str | None
-    resting: PresenceStatus  # what counts while there is no socket
+    status: PresenceStatus
     last_seen_ms: int
-    sockets: dict[Hashable, PresenceStatus] = attrs.field(factory=dict)
-
-    @property
-    def status(self) -> PresenceStatus:
-        return most_present(self.sockets.values(), self.resting)
+    sockets: set[Hashable] = attrs.field(factory=set)
 
     @property
     def shown(self) -> tuple[PresenceStatus, str | None]:
         """What a change is a change of; the name of somebody who is unseen does not matter."""
-        status = self.status
-        return status, None if status is PresenceStatus.OFFLINE else self.name
+        return self.status, None if self.status is PresenceStatus.OFFLINE else self.name
 
     def entry(self) -> PresenceEntry:
         return PresenceEntry(self.user_id, self.name, self.status, self.last_seen_ms)
@@ -136,7 +126,7 @@ class Presence:
                 case Arrive():
                     self._arrive(command, wall_ms, effects)
                 case Depart(socket, connection_id):
-                    self._depart(socket, connection_id, now_s, wall_ms, effects)
+                    self._depart(socket, connection_id, now_s, wall_ms)
                 case Declare():
                     self._declare(command, wall_ms, effects)
                 case _:
@@ -151,8 +141,8 @@ class Presence:
             room, user_id = next(iter(self._graces))
             del self._graces[room, user_id]
             user = self._rooms[room][user_id]
-            if user.resting is not PresenceStatus.OFFLINE:
-                user.resting = PresenceStatus.OFFLINE
+            if user.status is not PresenceStatus.OFFLINE:
+                user.status = PresenceStatus.OFFLINE
                 effects.append(PresenceChanged(room, user.entry(), None))
             self._forget(room, user_id)
         return effects
@@ -173,6 +163,11 @@ class Presence:
         user = self._rooms.get(connection_id, {}).get(user_id)
         return None if user is None else user.last_seen_ms
 
+    def status(self, connection_id: str, user_id: str) -> PresenceStatus | None:
+        """The user's status in a room, unseen or not; None where the user is not there."""
+        user = self._rooms.get(connection_id, {}).get(user_id)
+        return None if user is None else user.status
+
     def room(self, connection_id: str) -> list[PresenceEntry]:
         """Who is seen in a room."""
         users = self._rooms.get(connection_id, {}).values()
@@ -183,13 +178,14 @@ class Presence:
         return iter(list(self._rooms))
 
     def freeze(self) -> dict[str, list[list[Any]]]:
-        """Who is seen where, as plain JSON, which stays as it is whatever happens here."""
+        """Who is where, unseen users too, as plain JSON, which stays as it is whatever happens
+        here."""
         return {
             room: [
-                [entry.user_id, entry.name, str(entry.status), entry.last_seen_ms]
-                for entry in self.room(room)
+                [user.user_id, user.name, str(user.status), user.last_seen_ms]
+                for user in users.values()
             ]
-            for room in self._rooms
+            for room, users in self._rooms.items()
         }
 
     @classmethod
@@ -215,31 +211,29 @@ class Presence:
         room, user_id = command.connection_id, command.user_id
         users = self._rooms.setdefault(room, {})
         user = users.get(user_id)
+        before: tuple[PresenceStatus, str | None] = PresenceStatus.OFFLINE, None
         if user is None:
-            user = users[user_id] = _User(user_id, command.name, PresenceStatus.OFFLINE, wall_ms)
-        before = user.shown
+            user = users[user_id] = _User(user_id, command.name, command.initial, wall_ms)
+        else:
+            before = user.shown
+        if command.declared is not None:
+            user.status = command.declared
         user.name = command.name
         user.last_seen_ms = wall_ms
-        user.sockets.setdefault(command.socket, command.status)
+        user.sockets.add(command.socket)
         self._users_of[command.socket, room] = user
         self._graces.pop((room, user_id), None)
         if user.shown != before:
             effects.append(PresenceChanged(room, user.entry(), command.socket))
 
-    def _depart(
-        self, socket: Hashable, room: str, now_s: float, wall_ms: int, effects: list[Effect]
-    ) -> None:
+    def _depart(self, socket: Hashable, room: str, now_s: float, wall_ms: int) -> None:
         user = self._users_of.pop((socket, room), None)
         if user is None:
             return
-        before = user.shown
         user.last_seen_ms = wall_ms
-        user.resting = user.status
-        del user.sockets[socket]
+        user.sockets.discard(socket)
         if not user.sockets:
             self._graces[room, user.user_id] = now_s + GRACE_S
-        elif user.shown != before:
-            effects.append(PresenceChanged(room, user.entry(), None))
 
     def _declare(self, command: Declare, wall_ms: int, effects: list[Effect]) -> None:
         room = command.connection_id
@@ -249,7 +243,7 @@ class Presence:
             return
         before = user.shown
         user.last_seen_ms = wall_ms
-        user.sockets[command.socket] = command.status
+        user.status = command.status
         if user.shown != before:
             effects.append(PresenceChanged(room, user.entry(), command.socket))
         effects.append(Declared(command, user.status))

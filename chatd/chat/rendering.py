@@ -1,12 +1,19 @@
 """A message in its form on the wire, rendered once for all clients that get it.
 
 What people or databases wrote goes out under the markup rule: content, name, context and the
-sentence of an error. Ids and the rows and columns of an answer are delivered as they are.
+sentence of an error. Ids and the rows, columns and statement of an answer are delivered as they
+are.
+
+The rule changes literals of SQL, which would give other rows when it is asked again. So a message
+that may hold SQL has a second field beside its content where the two differ: `raw`, exactly as it
+was written. Plain talk has none.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import attrs
 import orjson
 
 from chatd.chat.ids import WRITTEN_CHARS, written_id
@@ -27,18 +34,44 @@ _ERROR = b'"error":{'  # in the JSON of an answer that failed; text in cells has
 _PLAIN = re.compile(rb'[\w",.:{}\[\] -]*')  # a context in which no rule finds anything to change
 
 
-def message_json(message: Message, markup: Markup, delivered: bool = False) -> bytes:
+@attrs.frozen
+class Renderer:
+    """Renders the messages of a daemon. `may_hold_sql` is asked of contents that the markup rule
+    changes."""
+
+    markup: Markup
+    may_hold_sql: Callable[[str], bool]
+
+    def __call__(self, message: Message, delivered: bool = False) -> bytes:
+        """The payload of `chat:message` as JSON; see `message_json`."""
+        return message_json(message, self.markup, delivered, self.may_hold_sql)
+
+
+def _never(content: str) -> bool:
+    del content
+    return False
+
+
+def message_json(
+    message: Message,
+    markup: Markup,
+    delivered: bool = False,
+    may_hold_sql: Callable[[str], bool] = _never,
+) -> bytes:
     """The payload of `chat:message` as JSON, with the markup rule applied to its text.
 
     `delivered`: a user other than the author has acknowledged it. What is damaged is rendered as
     far as it can be read, and its `status` and `error` say so.
     """
     status = _DELIVERED if delivered else _SENT
-    user_id, answer, error = message.user_id, None, None
+    user_id, answer, error, raw = message.user_id, None, None, None
+    written, shown = message.content, markup(message.content)
     if "<" in user_id:  # of a log from before ids were held to the rule
         user_id = neutralise(user_id)
     if message.answer is not None:
         answer, error = _answer(message.answer, markup)
+    elif shown != written and may_hold_sql(written):
+        raw = written
     if message.is_damaged:
         status = _DAMAGED
         is_whole_text = message.content != DAMAGED_SENTENCE
@@ -47,7 +80,7 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
         message.message_id[:WRITTEN_CHARS],
         message.connection_id,
         user_id,
-        markup(message.content),
+        shown,
         message.timestamp_ms,
         status,
         message.seq,
@@ -57,6 +90,7 @@ def message_json(message: Message, markup: Markup, delivered: bool = False) -> b
         None if message.reply_to is None else written_id(message.reply_to),
         answer,
         error,
+        raw,
     )
 
 

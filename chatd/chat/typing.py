@@ -40,7 +40,7 @@ class StopTyping:
 
 @attrs.define
 class EndTyping:
-    """The user has sent what was typed."""
+    """The user has sent what was typed, or is not seen any more."""
 
     connection_id: str
     user_id: str

@@ -24,18 +24,26 @@ class Level(enum.IntEnum):
 
 class LogEvent:
     """The base of all events. `is_cheap`: a peer that is refused can make as many as it likes, so
-    the log writes so many a second, and how many it left out."""
+    the log writes so many a second, and how many it left out. Of those that are alike in the fields
+    `alike_by` it writes one a minute."""
 
     __slots__ = ()
     event_name: ClassVar[str]
     level: ClassVar[Level]
     is_cheap: ClassVar[bool]
+    alike_by: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(
-        cls, name: str | None = None, level: Level = Level.INFO, *, is_cheap: bool = False
+        cls,
+        name: str | None = None,
+        level: Level = Level.INFO,
+        *,
+        is_cheap: bool = False,
+        alike_by: tuple[str, ...] = (),
     ) -> None:
         if name is not None:  # attrs makes the class again, with slots, and without these
             cls.event_name, cls.level, cls.is_cheap = name, level, is_cheap
+            cls.alike_by = alike_by
 
 
 class EventLog(Protocol):
@@ -281,7 +289,13 @@ class MessageSent(LogEvent, name="message.sent", level=Level.INFO):
 
 
 @attrs.frozen
-class MessageRefused(LogEvent, name="message.refused", level=Level.INFO, is_cheap=True):
+class MessageRefused(
+    LogEvent,
+    name="message.refused",
+    level=Level.INFO,
+    is_cheap=True,
+    alike_by=("user_id", "code"),
+):
     """A message was not accepted; `code` is what the sender got."""
 
     session_id: str
@@ -313,9 +327,16 @@ class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
 
 
 @attrs.frozen
-class LimitHit(LogEvent, name="limit.hit", level=Level.INFO, is_cheap=True):
+class LimitHit(
+    LogEvent,
+    name="limit.hit",
+    level=Level.INFO,
+    is_cheap=True,
+    alike_by=("limit", "user_id", "address"),
+):
     """A limit refused something, or ended what had shown no token for longest; `limit` is its key
-    in the configuration, or `descriptors`: the system gives this process no more of them."""
+    in the configuration; or `auth_failures`, bad tokens of an address; `searches`, those of a user
+    that wait; `descriptors`: the system gives this process no more of them."""
 
     limit: str
     user_id: str | None
@@ -323,7 +344,13 @@ class LimitHit(LogEvent, name="limit.hit", level=Level.INFO, is_cheap=True):
 
 
 @attrs.frozen
-class HandshakeRefused(LogEvent, name="handshake.refused", level=Level.INFO, is_cheap=True):
+class HandshakeRefused(
+    LogEvent,
+    name="handshake.refused",
+    level=Level.INFO,
+    is_cheap=True,
+    alike_by=("address", "reason"),
+):
     """A request for a session was turned away before there was one."""
 
     address: str

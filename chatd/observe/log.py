@@ -4,8 +4,9 @@
 above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
 a few milliseconds later, so that a log that nobody reads holds nothing up. A stream that cannot
 take a line loses it, which `lost` counts and no caller notices: the daemon outlives its log. Of
-events that peers can cause without end (`LogEvent.is_cheap`) so many are written a second, and how
-many were left out stands in a line of its own, so that refused peers cannot fill a disk.
+events that peers can cause without end (`LogEvent.is_cheap`) so many are written a second, and of
+those that are alike, as of one user at one limit, one a minute. How many were left out stands in a
+line of its own, so that refused peers cannot fill a disk.
 """
 
 import os
@@ -25,13 +26,18 @@ from chatd.observe.lines import Line, json_line, logfmt_line, people_line
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
 CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they are counted
+ALIKE_S = 60  # between two lines of events that are alike
+ALIKE_MAX = 10_000  # kinds of them that are told apart; beyond it the oldest is forgotten
 LEFT_OUT = "log.left_out"
 
 
 @attrs.define(eq=False)
 class _Ration:
-    """What was written of one class of cheap events in a second, and what was not."""
+    """What was written of one class of cheap events in a second, and what was not. `alike` has the
+    events that are not to be repeated: until which second, and how many were left out."""
 
+    alike_by: Callable[[LogEvent], object] | None
+    alike: dict[object, tuple[int, int]] = attrs.field(init=False, factory=dict)
     second: float = attrs.field(init=False, default=-1)
     written: int = attrs.field(init=False, default=0)
     left_out: int = attrs.field(init=False, default=0)
@@ -83,8 +89,27 @@ class StreamLog:
         if known is None:
             known = self._known[type(event)] = _known(type(event))
         word, name, fields, ration = known
-        if ration is None or self._has_some_left(ration, word, name):
+        if ration is None or (
+            self._is_new(ration, event, word, name) and self._has_some_left(ration, word, name)
+        ):
             self._put(word, name, fields(event))
+
+    def _is_new(self, ration: _Ration, event: LogEvent, word: str, name: str) -> bool:
+        """Whether nothing like it was written for a minute; before it, how many were not since."""
+        if ration.alike_by is None:
+            return True
+        kind, second = ration.alike_by(event), self._clock_ms() // 1000
+        until, left_out = ration.alike.get(kind, (0, 0))
+        if until - ALIKE_S <= second < until:  # a clock that was put back forgets
+            ration.alike[kind] = (until, left_out + 1)
+            return False
+        ration.alike.pop(kind, None)
+        if len(ration.alike) >= ALIKE_MAX:
+            ration.alike.pop(next(iter(ration.alike)), None)
+        ration.alike[kind] = (second + ALIKE_S, 0)
+        if left_out:
+            self._put(word, LEFT_OUT, {"of": name, "count": left_out})
+        return True
 
     def _has_some_left(self, ration: _Ration, word: str, name: str) -> bool:
         """Whether one more cheap event is written; before it, how many were not until now."""
@@ -223,5 +248,8 @@ def _known(kind: type[LogEvent]) -> _Known:
         def fields(event: LogEvent) -> dict[str, object]:
             return {name: getattr(event, name) for name in names}
 
-    ration = _Ration() if kind.is_cheap else None
+    alike_by: Callable[[LogEvent], object] | None = None
+    if kind.alike_by:
+        alike_by = attrgetter(*kind.alike_by)
+    ration = _Ration(alike_by) if kind.is_cheap else None
     return kind.level.name.lower(), kind.event_name, fields, ration

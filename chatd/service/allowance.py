@@ -4,32 +4,58 @@ import math
 
 import trio
 
-from chatd.chat.limits import Bucket, Penalty
-from chatd.service.rate_limits import Limited, Rates
+from chatd.chat.limits import Bucket, Penalties, admit
+from chatd.service.rates import Limited, Rates
+
+PENALTIES_MAX = 100  # limits, and rooms that are full, that a session was refused by; each has one
 
 
 class Allowance:
-    """What one session may send, on whichever of its sockets. `__slots__`: one a session."""
+    """What one session may send, on whichever of its sockets. `__slots__`: one a session.
 
-    __slots__ = ("_events", "_penalty", "messages")
+    `messages` are the tokens of the socket. `penalties` are the waits that it was told, by limit;
+    None as long as nothing was refused, as for most.
+    """
+
+    __slots__ = ("_events", "messages", "penalties")
 
     def __init__(self, rates: Rates) -> None:
         now_s = trio.current_time()
         self.messages = Bucket(rates.socket_messages, now_s)
         self._events = Bucket(rates.socket_events, now_s)
-        self._penalty: Penalty | None = None  # most are never refused
+        self.penalties: Penalties | None = None
 
     def admit_event(self) -> Limited | None:
         """Count an event, or say what limits it."""
-        now_s, penalty = trio.current_time(), self._penalty
-        blocked_s = penalty.blocked_s(now_s) if penalty is not None else 0.0
-        wait_s = blocked_s or self._events.wait_s(now_s)
-        if wait_s == 0.0:
+        now_s = trio.current_time()
+        if self.penalties is None and self._events.wait_s(now_s) == 0.0:  # as nearly always
             self._events.spend()
-            if penalty is not None:
-                penalty.admitted()
             return None
-        if penalty is None:
-            penalty = self._penalty = Penalty()
-        wait_ms = math.ceil(penalty.refuse(wait_s, now_s) * 1000)
-        return Limited("socket_events_per_minute", wait_ms)
+        return self.admit("socket_events_per_minute", self._events, now_s)
+
+    def admit(self, limit: str, bucket: Bucket, now_s: float) -> Limited | None:
+        """Spend a token of this limit, or say for how long to wait; the session is held to that."""
+        wait_ms = admit(limit, (bucket,), self.own_penalties(), now_s)
+        return None if wait_ms is None else Limited(limit, wait_ms)
+
+    def refuse(self, limit: str, wait_s: float, now_s: float) -> Limited:
+        """Say what limits it, where the limit itself needs `wait_s`."""
+        wait_s = self.own_penalties().refuse(limit, wait_s, now_s)
+        return Limited(limit, math.ceil(wait_s * 1000))
+
+    def own_penalties(self) -> Penalties:
+        """Its penalties, made at the first refusal."""
+        if self.penalties is None:
+            self.penalties = Penalties(keys_max=PENALTIES_MAX)
+        return self.penalties
+
+    def blocked_s(self, key: str, now_s: float) -> float:
+        """Seconds that it still has to wait by what it was told."""
+        penalty = None if self.penalties is None else self.penalties.get(key)
+        return 0.0 if penalty is None else penalty.blocked_s(now_s)
+
+    def admitted(self, key: str) -> None:
+        """It was let through: the next refusal is about something new."""
+        penalty = None if self.penalties is None else self.penalties.get(key)
+        if penalty is not None:
+            penalty.admitted()

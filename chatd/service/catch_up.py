@@ -17,10 +17,9 @@ from itertools import takewhile
 import attrs
 import orjson
 
-from chatd.chat.markup import Markup
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import Renderer
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.client import Client
 from chatd.service.presence_roster import PresenceRoster
@@ -63,7 +62,7 @@ class CatchUp:
     _presence: PresenceRoster
     _typing: TypingRoster
     _answers: AnswerRoster
-    _markup: Markup
+    _render_message: Renderer
     _history_page: int = attrs.field(kw_only=True)
     _page_bytes: int = attrs.field(default=PAGE_BYTES, kw_only=True)
 
@@ -85,7 +84,8 @@ class CatchUp:
         else:
             seen_seq = client.wanted[room]
             assert seen_seq is not None  # it is not in the live stream
-            carried_from, cursor = self._last_ones(client, room, is_reset=since is not None)
+            is_reset = since is not None or stand.is_other_log
+            carried_from, cursor = self._last_ones(client, room, is_reset=is_reset)
             if seen_seq + 1 < carried_from:  # it came since the join, and is not owed
                 owed = (*owed, Gap(seen_seq + 1, carried_from - 1, 0))
         if stand.fallen is not None:
@@ -135,7 +135,7 @@ class CatchUp:
 
         def render(message: Message) -> bytes:
             nonlocal size
-            body = message_json(message, self._markup, message.seq in page.delivered)
+            body = self._render_message(message, message.seq in page.delivered)
             size += len(body)
             return body
 
@@ -163,7 +163,7 @@ class CatchUp:
 
         def replay(owed: tuple[Message, bool]) -> None:
             message, is_delivered = owed
-            body = message_json(message, self._markup, is_delivered)
+            body = self._render_message(message, is_delivered)
             _send(client, (replayed(body),))
 
         cursor = 0

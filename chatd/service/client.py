@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import attrs
 
@@ -13,10 +13,12 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.service.allowance import Allowance
 from chatd.sockets.emitter import ack_packet
 from chatd.sockets.socket import Socket
-from chatd.wire.acks import AckPayload, RefusedAck
+from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.codes import Refusal
 from chatd.wire.events import ErrorNotice, EventPayload, MessageError
 from chatd.wire.names import ClientEvent, PresenceStatus
+
+A = TypeVar("A", bound=AckPayload | RefusedAck)
 
 
 class TokenClock(Protocol):
@@ -37,9 +39,11 @@ class Client:
 
     `wanted` are the rooms that it is in or about to join; for each of them it holds the timeline.
     None there says that it gets what is published, a number is the last seq that it has seen or is
-    catching up with. `declared` are the statuses that it declared by room, `missed` the rooms in
-    which presence and typing were dropped because it lagged, and whose typing that was; both are
-    None where there are none.
+    catching up with. `status` is what it declared last, in whichever room, and has at first in
+    rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
+    by room in which it declared last of all sockets of its user; `missed`, the rooms in which
+    presence and typing were dropped because it lagged, and whose typing that was; `ignored`,
+    unknown fields of events that wait for their ack, by its id.
     """
 
     socket: Socket
@@ -51,8 +55,10 @@ class Client:
         init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
     wanted: dict[str, int | None] = attrs.field(init=False, factory=dict)
+    status: PresenceStatus = attrs.field(init=False, default=PresenceStatus.ONLINE)
     declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
     missed: dict[str, set[str]] | None = attrs.field(init=False, default=None)
+    ignored: dict[int, tuple[str, ...]] | None = attrs.field(init=False, default=None)
     deadline_entry: TimerEntry | None = attrs.field(init=False, default=None)
     expires_s: float = attrs.field(init=False, default=math.inf)  # on Trio's clock, with leeway
     is_expiry_announced: bool = attrs.field(init=False, default=False)
@@ -90,22 +96,40 @@ class Client:
         `drained` before it is sent."""
         if ack_id is None:
             return
-        packet = ack_packet(ack_id, ack)
+        packet = ack_packet(ack_id, self._complete(ack_id, ack))
         if is_page:
             self.socket.session.send_catch_up(packet)
         else:
             self.socket.session.send(packet)
 
+    def confirm(self, ack_id: int | None, ack: MessageAck) -> None:
+        """Answer a `chat:message` that is in the log, by its ack and as `chat:message:sent`."""
+        self.socket.confirm(ack_id, self._complete(ack_id, ack))
+
+    def ignore(self, ack_id: int, fields: tuple[str, ...] | None) -> None:
+        """These fields of an event, if any, were not known; its ack will say so."""
+        if fields is not None:
+            self.ignored = self.ignored or {}
+            self.ignored[ack_id] = fields
+
+    def _complete(self, ack_id: int | None, ack: A) -> A:
+        """An ack with the fields of its event that were not known."""
+        if self.ignored is None or ack_id is None:
+            return ack
+        fields = self.ignored.pop(ack_id, None)
+        self.ignored = self.ignored or None
+        return ack if fields is None else attrs.evolve(ack, ignored=fields)
+
     def refuse(self, event: ClientEvent, ack_id: int | None, refusal: Refusal) -> None:
         """Refuse an event other than `chat:message`, by its ack and as `chat:error`."""
         if ack_id is not None:
-            self.socket.answer(ack_id, RefusedAck.of(refusal))
+            self.socket.answer(ack_id, self._complete(ack_id, RefusedAck.of(refusal)))
         self.socket.send(ErrorNotice.of(event, refusal, refusal.connection_id))
 
     def refuse_message(self, message_id: str | None, ack_id: int | None, refusal: Refusal) -> None:
         """Refuse a `chat:message`, by its ack and as `chat:message:error`."""
         if ack_id is not None:
-            self.socket.answer(ack_id, RefusedAck.of(refusal))
+            self.socket.answer(ack_id, self._complete(ack_id, RefusedAck.of(refusal)))
         self.socket.send(MessageError.of(message_id, refusal))
 
     def send_packet(self, outgoing: Outgoing) -> None:

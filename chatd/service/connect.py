@@ -5,6 +5,7 @@ Synchronous as long as nothing has to be waited for, so that the answer to CONNE
 `connection:status` go out in one write.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,11 +29,12 @@ from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.connection import SocketIOConnection
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.connect import ConnectErrorData
-from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.connect import ConnectAuth, ConnectErrorData
+from chatd.wire.converter import SAFE_INTEGER, WRONG_STATUS, presence_status
 from chatd.wire.encoder import plain
 from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
+from chatd.wire.unknown import unknown_fields
 
 REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
@@ -145,12 +147,14 @@ class Connector:
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
         since = _since(auth)
         is_resumed = isinstance(since, Since) and bool(since.seqs)
-        client.send(self._status(client, standing, attempts, is_resumed=is_resumed))
+        ignored = unknown_fields(auth, ConnectAuth)
+        client.send(self._status(client, standing, attempts, ignored, is_resumed=is_resumed))
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
+        self._declare(client, auth.get("status"), rooms)
         self._event_log.record(
             SocketConnected(
                 client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
@@ -160,8 +164,23 @@ class Connector:
             self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
 
+    def _declare(self, client: Client, written: object, rooms: list[str]) -> None:
+        """Note the status that the handshake declares, before others can see the client."""
+        status = presence_status(written)
+        if status is not None:
+            client.status, client.declared = status, dict.fromkeys(rooms, status)
+        elif written is not None:
+            refusal = Refusal(Code.INVALID_PAYLOAD, WRONG_STATUS, path="status")
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+
     def _status(
-        self, client: Client, standing: Standing, attempts: int | None, *, is_resumed: bool
+        self,
+        client: Client,
+        standing: Standing,
+        attempts: int | None,
+        ignored: tuple[str, ...] | None,
+        *,
+        is_resumed: bool,
     ) -> StatusConnected:
         welcome, identity = self._welcome, client.identity
         return StatusConnected(
@@ -182,17 +201,17 @@ class Connector:
             limits=welcome.limits,
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
+            ignored=ignored,
         )
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
         """The permitted ones of the rooms that the handshake names, or where it names none (also by
         an empty list) all that the directory gives.
 
-        Of those beyond the limit one is left, so that the client is refused one.
+        The client is told once how many are beyond the limit, and are not joined.
         """
-        most = int(min(self._limits.rates.rooms_per_socket, len(client.grants))) + 1
         if named is None or named == []:
-            return list(client.grants)[:most]
+            return self._as_many_as_may_be(client, list(client.grants))
         if isinstance(named, str):
             named = [named]
         if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
@@ -202,7 +221,22 @@ class Connector:
         for name in list(dict.fromkeys(named))[:NAMED_ROOMS_MAX]:
             if name not in client.grants:
                 client.refuse(ClientEvent.CONNECTION_JOIN, None, forbidden(name))
-        return [name for name in dict.fromkeys(named) if name in client.grants][:most]
+        permitted = [name for name in dict.fromkeys(named) if name in client.grants]
+        return self._as_many_as_may_be(client, permitted)
+
+    def _as_many_as_may_be(self, client: Client, rooms: list[str]) -> list[str]:
+        """The first of these rooms, as many as a socket may be in."""
+        most = math.ceil(min(self._limits.rates.rooms_per_socket, len(rooms)))
+        limited = self._limits.admit_room(client.allowance, most) if most < len(rooms) else None
+        if limited is not None:
+            sentence = (
+                f"You may be in {most} rooms at once, and are in these; {len(rooms) - most} more "
+                "were not joined. Leave one, then join another by connection:join."
+            )
+            refusal = limited.refusal(client.user_id, self._event_log, sentence)
+            refusal = attrs.evolve(refusal, connection_id=rooms[most])
+            client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+        return rooms[:most]
 
 
 def forbidden(room: str) -> Refusal:
@@ -224,7 +258,7 @@ def _since(auth: Mapping[str, Any]) -> Since | Refusal:
     whose seq is null it says nothing."""
     written, epoch = auth.get("since"), auth.get("epoch")
     if written is None:
-        return NOTHING
+        written = {}
     if not isinstance(written, dict):
         return Refusal(Code.INVALID_PAYLOAD, path="since")
     seqs = {room: seq for room, seq in written.items() if seq is not None}

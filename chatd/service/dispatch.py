@@ -25,7 +25,8 @@ from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
-from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
+from chatd.service.acks import Handled, Outcome, echoed_id
+from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.connect import Connector, forbidden
@@ -38,7 +39,8 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
-from chatd.service.rate_limits import Limited, RateLimits
+from chatd.service.rate_limits import RateLimits
+from chatd.service.rates import Limited
 from chatd.service.rooms import Rooms
 from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
@@ -60,6 +62,7 @@ from chatd.wire.payloads import (
     TypingStart,
     TypingStop,
 )
+from chatd.wire.unknown import plain_names, unknown_fields
 
 RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
 
@@ -78,15 +81,19 @@ class Route:
     `room`: the client has to be permitted to use the room that the payload names; where it is
     JOINED, the client joins it first, unless it is there.
     `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
-    the peer to catch up; and a refusal of the payload names the room that stands in it.
+    the peer to catch up.
     """
 
     payload: type[Any]
     handler: Handler
     read: Read | None = None
     room: Literal["permitted", "joined"] | None = None
-    rate: Callable[[str], Limited | None] | None = None
+    rate: Callable[[str, Allowance], Limited | None] | None = None
     is_query: bool = False
+    plain_names: frozenset[str] = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: plain_names(self.payload), takes_self=True),
+    )
 
 
 class Dispatcher:
@@ -135,7 +142,8 @@ class Dispatcher:
                 TypingStart, typing.start, room=JOINED, rate=limits.admit_typing
             ),
             ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=JOINED),
-            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=JOINED),
+            # A status joins by itself: others see the client with it, and with no other before.
+            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=PERMITTED),
             ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
         }
         self._routes = {event.value: route for event, route in routes.items()}
@@ -157,6 +165,12 @@ class Dispatcher:
             refusal = limited.refusal(client.user_id, self._event_log)
             self._answer(client, name, written, ack_id, refusal)
             return socket.session.idle()
+        if (
+            ack_id is not None
+            and written.__class__ is dict
+            and not route.plain_names.issuperset(written)
+        ):
+            client.ignore(ack_id, unknown_fields(written, route.payload))
         handled = self._handle(client, route, written, ack_id)
         if handled is None:
             return None
@@ -170,32 +184,19 @@ class Dispatcher:
         if route.read is not None and type(request) is not Refusal:
             request = route.read(client, request, ack_id)
         if type(request) is Refusal:
-            if not route.is_query or not isinstance(written, dict):
-                return request
-            return attrs.evolve(request, connection_id=echoed_id(written.get("connectionId")))
-        if route.room is not None:
-            room = request.connection_id
-            if room not in client.grants and room is not None:
-                return forbidden(room)
+            return request
+        room: str | None = None if route.room is None else request.connection_id
+        if room is not None and room not in client.grants:
+            return forbidden(room)
         if route.rate is not None:
-            limited = route.rate(client.user_id)
+            limited = route.rate(client.user_id, client.allowance)
             if limited is not None:
                 refusal = limited.refusal(client.user_id, self._event_log)
-                return attrs.evolve(refusal, connection_id=request.connection_id)
-        if route.room == JOINED and request.connection_id not in client.wanted:
-            return self._join_and_handle(client, route, request, ack_id)
+                return attrs.evolve(refusal, connection_id=room)
+        if route.room == JOINED and room is not None and room not in client.wanted:
+            handle = partial(route.handler, client, request, ack_id)
+            return self._rooms.enter_first(client, room, handle)
         return route.handler(client, request, ack_id)
-
-    async def _join_and_handle(
-        self, client: Client, route: Route, request: Any, ack_id: int | None
-    ) -> Outcome:
-        room = request.connection_id
-        refusal = await self._rooms.enter(client, [room])
-        if refusal is not None:
-            return attrs.evolve(refusal, connection_id=room)
-        if room not in client.wanted:
-            return None  # the client is gone
-        return await outcome_of(route.handler(client, request, ack_id))
 
     def _answer(
         self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
@@ -207,6 +208,8 @@ class Dispatcher:
         elif name == ClientEvent.CHAT_MESSAGE:
             self._messages.refuse(client, ack_id, written, outcome)
         else:
+            if outcome.connection_id is None and "connectionId" in self._routes[name].plain_names:
+                outcome = attrs.evolve(outcome, connection_id=_named_room(written))
             client.refuse(ClientEvent(name), ack_id, outcome)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
@@ -224,6 +227,11 @@ class Dispatcher:
             back_ms = jitter_ms(100, RECONNECT_SPREAD_MS)
             client.send(ServerDraining(deadline_ms, back_ms))
             client.send(StatusDraining(retry_after_ms=back_ms))
+
+
+def _named_room(written: object) -> str | None:
+    """The room that a payload names, as far as that can be repeated to the client."""
+    return echoed_id(written.get("connectionId")) if isinstance(written, dict) else None
 
 
 @attrs.define(eq=False)

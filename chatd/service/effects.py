@@ -89,7 +89,7 @@ class ChatEffects:
     def _accepted(self, command: SendMessage, message: Message) -> None:
         self._stored(command, message, is_duplicate=False)
         self._publisher.publish(message)
-        self._typing.message_sent(message.connection_id, message.user_id)
+        self._typing.end(message.connection_id, message.user_id)
         if command.asks is not None:
             self._answers.begin(message, command.asks)
 

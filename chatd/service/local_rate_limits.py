@@ -2,12 +2,30 @@
 
 import math
 
+import attrs
 import trio
 
-from chatd.chat.limits import Bucket, Limiter, Penalties, acquire, admit
-from chatd.service.rate_limits import Limited, Rates
+from chatd.chat.limits import BACKOFF_FIRST_S, Bucket, Limiter, Penalties
+from chatd.service.allowance import Allowance
+from chatd.service.rates import Limited, Rates
 
 CEILING_RETRY_S = 5.0  # the first wait of a client that met a limit on a count
+OWN_SHARE = 0.25
+"""Of what a room takes in a minute: a user who sent that much has emptied the room too, and is held
+to the waits that it is told there. For any other user they do not grow."""
+
+USER = "user_messages_per_minute"
+SOCKET = "socket_messages_per_minute"
+ROOM = "room_messages_per_minute"
+
+
+@attrs.frozen
+class _Claim:
+    """A token that a message needs: of which limit, and the key of the session's penalty there."""
+
+    limit: str
+    bucket: Bucket
+    key: str
 
 
 class LocalRateLimits:
@@ -17,84 +35,86 @@ class LocalRateLimits:
         self.rates = rates
         self._users = Limiter(rates.user_messages)
         self._rooms = Limiter(rates.room_messages)
+        # By room and user, counted while less than half of the room's tokens is left.
+        self._shares = Limiter(rates.room_messages * OWN_SHARE)
         self._typing = Limiter(rates.user_typing)
-        self._penalties = Penalties()
-        self._room_penalties = Penalties()  # by user and room: a full room blocks no other room
-        self._typing_penalties = Penalties()  # of its own: too much typing blocks no message
-        self._ceilings = Penalties()  # by limit and user
+        self._ceilings = Penalties()  # of users with too many sockets
 
-    def spend_message(self, user_id: str, socket: Bucket, connection_id: str) -> bool:
-        now_s = trio.current_time()
-        buckets = self._message_buckets(user_id, socket, connection_id, now_s)
-        key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
-        return acquire(key, buckets, penalties, now_s) == 0.0
+    def spend_message(self, user_id: str, session: Allowance, connection_id: str) -> bool:
+        now_s, own = trio.current_time(), session.messages
+        user = self._users.bucket(user_id, now_s)
+        room = self._rooms.bucket(connection_id, now_s)
+        if user.wait_s(now_s) or own.wait_s(now_s) or room.wait_s(now_s):
+            return False
+        if session.penalties is not None:
+            claims = self._claims(user_id, session, connection_id, now_s)
+            if any(session.blocked_s(one.key, now_s) for one in claims):
+                return False
+            for one in claims:
+                session.admitted(one.key)
+        user.spend()
+        own.spend()
+        room.spend()
+        if room.is_scarce and not self._has_emptied(user_id, connection_id, now_s):
+            self._share(user_id, connection_id, now_s).spend()
+        return True
 
-    def admit_message(self, user_id: str, socket: Bucket, connection_id: str) -> Limited | None:
-        now_s = trio.current_time()
-        buckets = self._message_buckets(user_id, socket, connection_id, now_s)
-        key, penalties = self._held_by(user_id, connection_id, buckets, now_s)
-        wait_ms = admit(key, buckets, penalties, now_s)
-        if wait_ms is None:
+    def admit_message(self, user_id: str, session: Allowance, connection_id: str) -> Limited | None:
+        if self.spend_message(user_id, session, connection_id):
             return None
-        _, penalties = self._held_by(user_id, connection_id, buckets, now_s)
-        if penalties is self._room_penalties:
-            return Limited("room_messages_per_minute", wait_ms)
-        owner = "socket" if socket.wait_s(now_s) > buckets[0].wait_s(now_s) else "user"
-        return Limited(f"{owner}_messages_per_minute", wait_ms)
+        now_s, refused = trio.current_time(), []
+        for one in self._claims(user_id, session, connection_id, now_s):
+            blocked_s, wait_s = session.blocked_s(one.key, now_s), one.bucket.wait_s(now_s)
+            if not (blocked_s or wait_s):
+                continue
+            is_own = one.limit != ROOM or self._has_emptied(user_id, connection_id, now_s)
+            if is_own or blocked_s:
+                told_s = session.own_penalties().refuse(one.key, blocked_s or wait_s, now_s)
+            else:
+                told_s = max(BACKOFF_FIRST_S, wait_s)
+            refused.append(Limited(one.limit, math.ceil(told_s * 1000)))
+        return max(refused, key=lambda limited: limited.wait_ms)
 
-    def refund_message(self, user_id: str, socket: Bucket, connection_id: str) -> None:
+    def refund_message(self, user_id: str, session: Allowance, connection_id: str) -> None:
         now_s = trio.current_time()
-        for bucket in self._message_buckets(user_id, socket, connection_id, now_s):
+        room = self._rooms.bucket(connection_id, now_s)
+        if room.is_scarce:
+            self._share(user_id, connection_id, now_s).give_back()
+        for bucket in (self._users.bucket(user_id, now_s), session.messages, room):
             bucket.give_back()
 
-    def admit_typing(self, user_id: str) -> Limited | None:
-        now_s, penalties = trio.current_time(), self._typing_penalties
-        wait_ms = admit(user_id, (self._typing.bucket(user_id, now_s),), penalties, now_s)
-        return None if wait_ms is None else Limited("user_typing_per_minute", wait_ms)
+    def admit_typing(self, user_id: str, session: Allowance) -> Limited | None:
+        now_s = trio.current_time()
+        return session.admit("user_typing_per_minute", self._typing.bucket(user_id, now_s), now_s)
 
     def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
-        is_room = sockets < self.rates.sockets_per_user
-        return self._admit_one_more("sockets_per_user", user_id, is_room)
+        if sockets < self.rates.sockets_per_user:
+            penalty = self._ceilings.get(user_id)
+            if penalty is not None:
+                penalty.admitted()
+            return None
+        wait_s = self._ceilings.refuse(user_id, CEILING_RETRY_S, trio.current_time())
+        return Limited("sockets_per_user", math.ceil(wait_s * 1000))
 
-    def admit_room(self, user_id: str, rooms: int) -> Limited | None:
-        is_room = rooms < self.rates.rooms_per_socket
-        return self._admit_one_more("rooms_per_socket", user_id, is_room)
+    def admit_room(self, session: Allowance, rooms: int) -> Limited | None:
+        if rooms < self.rates.rooms_per_socket:
+            session.admitted("rooms_per_socket")
+            return None
+        return session.refuse("rooms_per_socket", CEILING_RETRY_S, trio.current_time())
 
-    def _admit_one_more(self, limit: str, user_id: str, is_room: bool) -> Limited | None:
-        key = f"{limit} {user_id}"
-        if not is_room:
-            wait_s = self._ceilings.refuse(key, CEILING_RETRY_S, trio.current_time())
-            return Limited(limit, math.ceil(wait_s * 1000))
-        penalty = self._ceilings.get(key)
-        if penalty is not None:
-            penalty.admitted()
-        return None
-
-    def _held_by(
-        self,
-        user_id: str,
-        connection_id: str,
-        buckets: tuple[Bucket, Bucket, Bucket],
-        now_s: float,
-    ) -> tuple[str, Penalties]:
-        """The key and the table of the penalty that a refusal counts in: the user's, for all
-        rooms, or where the room alone is full, that of the user in this room."""
-        user, socket, room = buckets
-        if not len(self._room_penalties) and room.wait_s(now_s) == 0.0:  # as nearly always
-            return user_id, self._penalties
-        key = f"{connection_id}\n{user_id}"  # no two are equal: neither holds a line break
-        own, there = self._penalties.get(user_id), self._room_penalties.get(key)
-        is_own = (own is not None and own.blocked_s(now_s) > 0.0) or (
-            user.wait_s(now_s) > 0.0 or socket.wait_s(now_s) > 0.0
+    def _claims(
+        self, user_id: str, session: Allowance, connection_id: str, now_s: float
+    ) -> tuple[_Claim, ...]:
+        return (
+            _Claim(USER, self._users.bucket(user_id, now_s), USER),
+            _Claim(SOCKET, session.messages, SOCKET),
+            _Claim(ROOM, self._rooms.bucket(connection_id, now_s), f"{ROOM}\n{connection_id}"),
         )
-        is_theirs = room.wait_s(now_s) > 0.0 or (there is not None and there.blocked_s(now_s) > 0.0)
-        if is_theirs and not is_own:
-            return key, self._room_penalties
-        if there is not None and not is_theirs and not is_own:
-            there.admitted()
-        return user_id, self._penalties
 
-    def _message_buckets(
-        self, user_id: str, socket: Bucket, connection_id: str, now_s: float
-    ) -> tuple[Bucket, Bucket, Bucket]:
-        return self._users.bucket(user_id, now_s), socket, self._rooms.bucket(connection_id, now_s)
+    def _share(self, user_id: str, connection_id: str, now_s: float) -> Bucket:
+        """What the user may still send to a room that is nearly full before it has emptied it."""
+        return self._shares.bucket(f"{connection_id}\n{user_id}", now_s)
+
+    def _has_emptied(self, user_id: str, connection_id: str, now_s: float) -> bool:
+        """Whether a room that is full is so by this user, others or not."""
+        return self._share(user_id, connection_id, now_s).wait_s(now_s) > 0.0

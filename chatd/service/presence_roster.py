@@ -24,7 +24,6 @@ from chatd.chat.presence import (
     Presence,
     PresenceChanged,
     PresenceEntry,
-    most_present,
 )
 from chatd.engine.outgoing import Outgoing
 from chatd.observe.clock import Clock
@@ -32,6 +31,7 @@ from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.commands import deliver
 from chatd.service.presence_store import PresenceStore
+from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
 from chatd.sockets.emitter import event_packet
 from chatd.wire.acks import PresenceAck
@@ -48,6 +48,7 @@ class PresenceRoster:
     _store: PresenceStore[PresenceEntry]
     _volatile: Volatile
     _clients: Clients
+    _typing: TypingRoster
     machine: Presence
     _markup: Markup
     _clock: Clock
@@ -57,9 +58,11 @@ class PresenceRoster:
 
     def enter(self, client: Client, connection_id: str) -> None:
         """The client is in the room from now on, and gets a snapshot of it."""
-        identity = client.identity
-        self._mailbox.put(Arrive(client.socket, connection_id, identity.user_id, identity.name))
-        self.sign(connection_id, identity.user_id)
+        declared = (client.declared or {}).get(connection_id)
+        if declared is not None:  # in its handshake, or before it joins a second time
+            self.note_declared(client, connection_id, declared)
+        self._mailbox.put(self._arrival(client, connection_id))
+        self.sign(connection_id, client.user_id)
         client.send_catch_up(self.snapshot(client, connection_id))
         self._volatile.join(client.socket, connection_id)
 
@@ -73,20 +76,14 @@ class PresenceRoster:
         self.machine.sign(connection_id, user_id, self._clock.wall_ms())
 
     def snapshot(self, client: Client, connection_id: str) -> Outgoing:
-        """Everybody in the room; the client itself at least as present as it declares.
-
-        What it declares counts for others once the actor has it.
-        """
+        """Everybody in the room; the client's user as the actor will have it."""
         entries = dict(self._store.room(connection_id))
-        user_id = client.user_id
-        declared = (client.declared or {}).get(connection_id, PresenceStatus.ONLINE)
-        known = entries.get(user_id)
-        if known is not None:
-            status = most_present((known.status, declared))
+        user_id, name = client.user_id, client.identity.name
+        known, status = entries.pop(user_id, None), self.status_of(client, connection_id)
+        if status is not PresenceStatus.OFFLINE:
+            if known is None:
+                known = PresenceEntry(user_id, name, status, self._clock.wall_ms())
             entries[user_id] = attrs.evolve(known, status=status)
-        elif declared is not PresenceStatus.OFFLINE:
-            now_ms = self._clock.wall_ms()
-            entries[user_id] = PresenceEntry(user_id, client.identity.name, declared, now_ms)
         users = [
             self._user(entry, self.machine.last_seen_ms(connection_id, entry.user_id))
             for entry in entries.values()
@@ -95,10 +92,33 @@ class PresenceRoster:
 
     def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
-        if client.declared is None:
-            client.declared = {}
-        client.declared[command.connection_id] = command.status
+        client.status = command.status
+        self.note_declared(client, command.connection_id, command.status)
         return deliver(self._mailbox, command, command.origin)
+
+    def status_of(self, client: Client, connection_id: str) -> PresenceStatus:
+        """The status of the client's user in a room, as declared last, whether or not the actor has
+        it already."""
+        for one in self._clients.of(client.user_id):
+            if one.declared is not None and connection_id in one.declared:
+                return one.declared[connection_id]
+        return self.machine.status(connection_id, client.user_id) or client.status
+
+    def note_declared(self, client: Client, connection_id: str, status: PresenceStatus) -> None:
+        """Of all sockets of the user this one has declared last in the room. Who is unseen from now
+        on is not seen typing."""
+        for one in self._clients.of(client.user_id):
+            if one.declared is not None:
+                one.declared.pop(connection_id, None)
+        client.declared = client.declared or {}
+        client.declared[connection_id] = status
+        if status is PresenceStatus.OFFLINE:
+            self._typing.end(connection_id, client.user_id)
+
+    def _arrival(self, client: Client, connection_id: str) -> Arrive:
+        declared = (client.declared or {}).get(connection_id)
+        name = client.identity.name
+        return Arrive(client.socket, connection_id, client.user_id, name, declared, client.status)
 
     # The actor's side
 
@@ -111,13 +131,7 @@ class PresenceRoster:
         frozen = self.machine.freeze()
         machine = self.machine = Presence.restore(frozen, now_s)
         arrivals: list[Command] = [
-            Arrive(
-                client.socket,
-                room,
-                client.user_id,
-                client.identity.name,
-                (client.declared or {}).get(room, PresenceStatus.ONLINE),
-            )
+            self._arrival(client, room)
             for client in self._clients.everybody()
             for room in client.wanted
         ]

@@ -6,12 +6,14 @@ finds it there. A user's queue in a room fills while none of the user's sockets 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeAlias
 
 import attrs
 
 from chatd.chat.messages import ClearOverflow, Joined, JoinRooms, LeaveRooms, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
 from chatd.observe import EventLog
+from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.catch_up import CatchUp, Stand
 from chatd.service.client import Client
 from chatd.service.commands import Commands
@@ -63,23 +65,48 @@ class Rooms:
         rooms: Iterable[str],
         ack_id: int | None = None,
         since: Since = NOTHING,
+    ) -> None:
+        """Let a client into permitted rooms, and return when it has caught up with them. Each room
+        is acknowledged or refused as `connection:join`."""
+        await self._enter(client, rooms, ack_id, since, _refuse_join)
+
+    async def enter_first(
+        self, client: Client, room: str, handle: Callable[[], Handled]
+    ) -> Outcome:
+        """Let a client into the room of an event, unless it is there, and carry the event out.
+        Where that fails the event is refused, and nothing else."""
+        if room not in client.wanted:
+            refusal = await self._enter(client, [room], None, NOTHING, _refuse_nothing)
+            if refusal is not None:
+                return attrs.evolve(refusal, connection_id=room)
+            if room not in client.wanted:
+                return None  # the client is gone
+        return await outcome_of(handle())
+
+    async def _enter(
+        self,
+        client: Client,
+        rooms: Iterable[str],
+        ack_id: int | None,
+        since: Since,
+        refuse: "Refuse",
     ) -> Refusal | None:
-        """Let a client into permitted rooms, and return when it has caught up with them.
+        """Let a client into rooms; returns the last refusal.
 
         Its next event waits meanwhile, so that histories do not pile up for a peer that asks for
-        many of them and reads none. Each room is acknowledged or refused as `connection:join`; the
-        last refusal is returned.
+        many of them and reads none.
         """
         await client.drained()
         refusal, admitted = None, []
         for room in rooms:
             if client.is_gone:
                 return None  # nothing would take it out again
-            too_many = self._admit(client, room, ack_id)
+            too_many = self._admit(client, room)
             if too_many is None:
                 admitted.append(room)
             else:
                 refusal = too_many
+                refuse(client, ack_id, refusal)
         if not admitted:
             return refusal
         await self.trim(client)
@@ -90,30 +117,31 @@ class Rooms:
         joined = origin.joined
         if joined is None:  # what it was in before, it is in still
             if origin.refusal is not None:
-                client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, origin.refusal)
+                refuse(client, ack_id, origin.refusal)
             self.leave(client, [room for room in admitted if client.wanted.get(room) is not None])
             return origin.refusal
         for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
             if client.wanted.get(room) is not None:
                 client.wanted[room] = last_seq
         for room, stand in _stands(joined, since, self._epoch):
-            refusal = await self._bring_in(client, room, stand, ack_id) or refusal
+            unread = await self._bring_in(client, room, stand, ack_id)
+            if unread is not None:
+                refusal = unread
+                refuse(client, ack_id, refusal)
             client.flush()
             if client.is_gone:
                 return None
         return refusal
 
-    def _admit(self, client: Client, room: str, ack_id: int | None) -> Refusal | None:
+    def _admit(self, client: Client, room: str) -> Refusal | None:
         """Count the client in, unless it is in too many rooms."""
         if room in client.wanted:
             return None
-        limited = self._limits.admit_room(client.user_id, len(client.wanted))
+        limited = self._limits.admit_room(client.allowance, len(client.wanted))
         if limited is not None:
             sentence = "You are in too many rooms; leave one first."
             refusal = limited.refusal(client.user_id, self._event_log, sentence)
-            refusal = attrs.evolve(refusal, connection_id=room)
-            client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
-            return refusal
+            return attrs.evolve(refusal, connection_id=room)
         client.wanted[room] = self._timelines.last_seq(room)
         self._timelines.hold(room)
         self._occupancy.enter(room, client.user_id)
@@ -138,9 +166,7 @@ class Rooms:
             await self._catch_up.run(client, room, stand)
         except StoreReadFailed:
             self.leave(client, [room])
-            refusal = Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
-            client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
-            return refusal
+            return Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
         client.acknowledge(ack_id, self.position(room))
         if stand.fallen is not None:
             await self._confirm_overflow(client, room, stand.fallen)
@@ -197,6 +223,18 @@ class Rooms:
         )
         if ended:
             self._commands.post(RemoveMember(user_id, ended))
+
+
+Refuse: TypeAlias = Callable[[Client, int | None, Refusal], None]
+
+
+def _refuse_join(client: Client, ack_id: int | None, refusal: Refusal) -> None:
+    """The client asked to join."""
+    client.refuse(ClientEvent.CONNECTION_JOIN, ack_id, refusal)
+
+
+def _refuse_nothing(client: Client, ack_id: int | None, refusal: Refusal) -> None:
+    """The client asked for something else, which is refused for this reason."""
 
 
 def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:

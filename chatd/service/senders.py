@@ -20,7 +20,7 @@ class Origin:
     """An event of a client that is answered once its command is carried out. `__slots__`: one for
     each command.
 
-    `written_id` is the messageId as the client wrote it, which is how the client knows the message.
+    `message_id` is that of a message, in lower case, which is how everybody gets it.
     `refund_to`: the limits that a message was counted against, which refund it where it stores
     nothing.
     """
@@ -28,7 +28,7 @@ class Origin:
     client: Client
     event: ClientEvent
     ack_id: int | None
-    written_id: str = ""
+    message_id: str = ""
     refund_to: RateLimits | None = attrs.field(init=False, default=None)
 
     @property
@@ -42,19 +42,19 @@ class Origin:
     def stored(self, message: Message, *, is_duplicate: bool) -> None:
         """The message is in the log, now or from before."""
         sent = SentMessage(
-            self.written_id,
+            self.message_id,
             message.timestamp_ms,
             message.connection_id,
             message.seq,
             True if is_duplicate else None,
         )
-        self.client.socket.confirm(self.ack_id, MessageAck(sent=sent))
+        self.client.confirm(self.ack_id, MessageAck(sent=sent))
 
     def refund(self, connection_id: str) -> None:
         """The message stores nothing, and does not count."""
         if self.refund_to is not None:
             client = self.client
-            self.refund_to.refund_message(client.user_id, client.allowance.messages, connection_id)
+            self.refund_to.refund_message(client.user_id, client.allowance, connection_id)
 
     def acknowledge(self, ack: AckPayload) -> None:
         """The command was carried out."""
@@ -62,7 +62,7 @@ class Origin:
 
     def refuse(self, refusal: Refusal) -> None:
         if self.event is ClientEvent.CHAT_MESSAGE:
-            self.client.refuse_message(self.written_id, self.ack_id, refusal)
+            self.client.refuse_message(self.message_id, self.ack_id, refusal)
         else:
             self.client.refuse(self.event, self.ack_id, refusal)
 

@@ -14,9 +14,8 @@ import attrs
 import orjson
 import trio
 
-from chatd.chat.markup import Markup
 from chatd.chat.records import Message
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import Renderer
 from chatd.engine.outgoing import Outgoing
 from chatd.sockets.emitter import event_packet
 from chatd.store import MessageReader, Page
@@ -55,7 +54,7 @@ class Timelines:
         self,
         last_seqs: Mapping[str, int],
         log: MessageReader,
-        markup: Markup,
+        render: Renderer,
         *,
         recent_max: int,
         recent_bytes_max: int = RECENT_BYTES,
@@ -63,7 +62,7 @@ class Timelines:
     ) -> None:
         self._last_seqs = dict(last_seqs)
         self._log = log
-        self._markup = markup
+        self._render = render
         self._recent_max = recent_max
         self._recent_bytes_max = recent_bytes_max
         self._idle_bytes_max = idle_bytes_max
@@ -167,7 +166,7 @@ class Timelines:
 
     def render(self, message: Message) -> bytes:
         """The message as readers get it."""
-        return message_json(message, self._markup)
+        return self._render(message)
 
     def publish(self, message: Message, body: bytes) -> None:
         """The message, rendered as `body`, is the newest of its room now."""
@@ -187,7 +186,7 @@ class Timelines:
         at = seq - self.recent_from(connection_id)
         if 0 <= at < len(timeline.recent):
             message, body = timeline.recent[at]
-            confirmed = message_json(message, self._markup, delivered=True)
+            confirmed = self._render(message, delivered=True)
             timeline.recent[at] = (message, confirmed)
             self._resize(timeline, timeline.size + len(confirmed) - len(body))
             timeline.history = None
@@ -223,9 +222,7 @@ class Timelines:
         if read and read[-1].seq < newer_from - 1:
             read = []
         delivered = page.delivered | timeline.confirmed
-        rendered = [
-            (one, message_json(one, self._markup, delivered=one.seq in delivered)) for one in read
-        ]
+        rendered = [(one, self._render(one, delivered=one.seq in delivered)) for one in read]
         timeline.recent.clear()
         timeline.by_id.clear()
         self._resize(timeline, TIMELINE_BYTES)

@@ -58,8 +58,8 @@ class TypingRoster:
             self._started[command.connection_id, command.user_id] = command
         return deliver(self._mailbox, command, command.origin)
 
-    def message_sent(self, connection_id: str, user_id: str) -> None:
-        """The user has sent a message, and does not type it any more."""
+    def end(self, connection_id: str, user_id: str) -> None:
+        """The user does not type any more: the message was sent, or the user is not seen now."""
         if (connection_id, user_id) in self._started:
             del self._started[connection_id, user_id]
             self._mailbox.put(EndTyping(connection_id, user_id))

@@ -13,6 +13,7 @@ from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Refusal
 from chatd.wire.events import (
     ErrorDetails,
+    Ignored,
     Payload,
     PublishedMessage,
     RoomHistory,
@@ -27,6 +28,7 @@ class AckPayload(Payload):
     """The event was carried out."""
 
     ok: Annotated[Literal[True], Note("The event was carried out.")] = True
+    ignored: Ignored = None
 
 
 @statically_frozen(kw_only=True)
@@ -116,6 +118,7 @@ class RefusedAck(Payload):
 
     ok: Annotated[Literal[False], Note("The event was not carried out.")] = False
     error: Annotated[ErrorDetails, Note("Why.")]
+    ignored: Ignored = None
 
     @classmethod
     def of(cls, refusal: Refusal) -> "RefusedAck":

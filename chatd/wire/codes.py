@@ -19,6 +19,7 @@ class Code(StrEnum):
     CONTENT_TOO_LONG = "content_too_long"
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
+    FORBIDDEN = "forbidden"
     UNKNOWN_THREAD = "unknown_thread"
     INVALID_QUERY = "invalid_query"
     RATE_LIMITED = "rate_limited"
@@ -63,6 +64,7 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "This messageId was already used for another message; make a new one."
     ),
     Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
+    Code.FORBIDDEN: Explanation("Only the user who began this may do that."),
     Code.UNKNOWN_THREAD: Explanation("No message of this connection opened that thread."),
     Code.INVALID_QUERY: Explanation('This cannot be searched for; write words or a "phrase".'),
     Code.RATE_LIMITED: Explanation(

@@ -9,6 +9,7 @@ from chatd.socketio.static import statically_frozen
 from chatd.wire.codes import Refusal
 from chatd.wire.events import ErrorCode, IsRetryable, Payload, RetryAfter
 from chatd.wire.fields import Note
+from chatd.wire.names import PresenceStatus
 
 
 @attrs.frozen
@@ -24,6 +25,9 @@ class ConnectAuth:
         Mapping[str, int | None] | None, Note("The last seq that the client has, by room.")
     ] = None
     epoch: Annotated[str | None, Note("The name of the log that these seqs are from.")] = None
+    status: Annotated[
+        PresenceStatus | None, Note("How present the user is from now on, in the rooms to join.")
+    ] = None
     reconnect_attempts: Annotated[int | None, Note("How often the client has tried before.")] = None
 
 

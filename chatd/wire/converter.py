@@ -26,6 +26,7 @@ T = TypeVar("T")
 SAFE_INTEGER = 2**53 - 1  # the largest whole number that every JSON peer keeps exact
 
 _CLASSES = tuple(classes_of(payloads))
+WRONG_STATUS = "status is online, away or offline."
 _STATUSES = {status.value: status for status in PresenceStatus}
 
 
@@ -57,10 +58,15 @@ def _truth(value: Any, _: Any) -> bool:
     return value
 
 
+def presence_status(value: object) -> PresenceStatus | None:
+    """The status that a word says; None where there is none of that word."""
+    return _STATUSES.get(value) if isinstance(value, str) else None
+
+
 def _presence(value: Any, kind: Any) -> PresenceStatus:
-    status = _STATUSES.get(_text(value, kind))
+    status = presence_status(_text(value, kind))
     if status is None:
-        raise WrongWordError("status is online, away or offline.")
+        raise WrongWordError(WRONG_STATUS)
     return status
 
 
@@ -128,6 +134,8 @@ def _refusal(value: Any, kind: type) -> Refusal:
         _detailed.structure(value, kind)
     except Exception as error:
         failures = list(_failures(error))
+    if type(value) is not dict:
+        return Refusal(Code.INVALID_PAYLOAD, "The payload is no JSON object; send one.")
     for path, failure in failures:
         if not isinstance(failure, WrongWordError):
             return Refusal(Code.INVALID_PAYLOAD, path=path)

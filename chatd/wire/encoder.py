@@ -37,6 +37,8 @@ def plain(payload: Payload) -> dict[str, Any]:
 def encode_with_sent(ack: acks.MessageAck) -> tuple[bytes, bytes]:
     """The JSON of an ack, and of the payload that it repeats, which is encoded once for both."""
     sent = encode(ack.sent)
+    if ack.ignored is not None:
+        return encode(ack), sent
     return _OK + sent[1:], sent
 
 

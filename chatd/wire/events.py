@@ -31,6 +31,10 @@ ErrorPath: TypeAlias = Annotated[str | None, Note("The wrong field, as `context.
 ErrorSentence: TypeAlias = Annotated[str, Note("A sentence for people.")]
 IsRetryable: TypeAlias = Annotated[bool, Note("Whether the same request may succeed later.")]
 RetryAfter: TypeAlias = Annotated[int | None, Note("When a retry may succeed.", unit="ms")]
+Ignored: TypeAlias = Annotated[
+    Sequence[str] | None,
+    Note("Fields that the client sent and the server does not know, as `context.config.read`."),
+]
 UserName: TypeAlias = Annotated[str | None, Note("The user's name for people.")]
 
 NULL = orjson.Fragment(b"null")  # for an optional field that is there, and says nothing
@@ -114,6 +118,7 @@ class StatusConnected(EventPayload):
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
     )
+    ignored: Ignored = None
 
 
 @statically_frozen(kw_only=True)
@@ -181,6 +186,9 @@ class AnswerResult(Payload):
 class AnswerTable(AnswerResult):
     """How an answer has ended, and all of its table."""
 
+    statement: Annotated[
+        str | None, Note("What was run, exactly as it was written. It can hold markup.")
+    ] = None
     columns: Annotated[Sequence[AnswerColumn], Note("Its columns.")]
     rows: Annotated[Sequence[Row], Note("Its rows; a cell of bytes is `{$bytes: base64}`.")]
 
@@ -190,7 +198,7 @@ class PublishedMessage(EventPayload):
     """A message of a room, live, in a history or as a hit."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE
-    message_id: Annotated[str, Note("Its id, as its sender made it.")]
+    message_id: Annotated[str, Note("Its id, in lower case.")]
     connection_id: Annotated[str, Note("Its room.")]
     user_id: Annotated[str, Note("Its author; `db:` and the room where a database answers.")]
     content: Annotated[str, Note("Its text, with markup neutralised.")]
@@ -207,6 +215,10 @@ class PublishedMessage(EventPayload):
     error: Annotated[
         str | orjson.Fragment | None,
         Note("A sentence: why the answer failed, or what is damaged; null where it is lost."),
+    ] = None
+    raw: Annotated[
+        str | None,
+        Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
     ] = None
     replay: Annotated[Literal[True] | None, Note("It was owed to the user, and comes late.")] = None
 
@@ -231,7 +243,7 @@ class SentMessage(EventPayload):
     """A message of this client is in the log."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_SENT
-    message_id: Annotated[str, Note("Its id, as the client wrote it.")]
+    message_id: Annotated[str, Note("Its id, in lower case.")]
     timestamp: Annotated[int, Note("When it was stored.", unit="ms since 1970")]
     connection_id: Annotated[str, Note("Its room.")]
     seq: Annotated[int, Note("Its number in the room.")]
@@ -246,7 +258,7 @@ class MessageError(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_ERROR
     message_id: Annotated[
-        str | None, Note("Its id as the client wrote it, null where that is no id.")
+        str | None, Note("Its id, in lower case; what was written there, null where that is no id.")
     ]
     error: ErrorSentence
     code: ErrorCode

@@ -68,7 +68,7 @@ class TypingStop:
 
 @attrs.frozen
 class PresenceUpdate:
-    """How present the user is in a room, at this socket."""
+    """How present the user is in a room, at whichever socket."""
 
     status: Annotated[PresenceStatus, Note("The status that the client declares.")]
     connection_id: RoomId

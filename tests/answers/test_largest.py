@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from chatd.answers.answer import AnswerContent, Ending
+from chatd.answers.answer import STATEMENT_CHARS_MAX, AnswerContent, Ending
 from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
 from chatd.answers.markdown import SENTENCE_CHARS_MAX, readable
 from chatd.answers.mcp.results import COLUMNS_MAX, Meter
@@ -61,6 +61,7 @@ def test_no_answer_is_larger_than_the_configuration_reckons_with(
     width: int, text: str, markup: str
 ) -> None:
     answer = AnswerContent(max_rows=10**6, max_bytes=MAX_BYTES)
+    answer.asks(text * STATEMENT_CHARS_MAX)
     meter = Meter(Into(answer), 10**6, MAX_BYTES)
     meter.columns([Column(text * 1_000, text * 1_000)] * width)
     while not meter.is_full:

@@ -307,7 +307,7 @@ async def test_only_who_asked_cancels_unless_everybody_may(
         question = await service.ask()
         outcome = await cancelled(service, question, "bob")
         assert isinstance(outcome, Refusal)
-        assert outcome.code is Code.NOT_FOUND
+        assert outcome.code is Code.FORBIDDEN
         assert not service.database.calls[0].stop.is_set()
     async with open_service(anybody_cancels=True) as service:
         question = await service.ask()

@@ -57,26 +57,56 @@ def test_who_arrives_is_told_once_and_seen(presence: Presence) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "effective"),
+    "script",
     [
-        ([("a1", AWAY)], [ONLINE]),
-        ([("a1", AWAY), ("a2", AWAY)], [ONLINE, AWAY]),
-        ([("a1", OFFLINE), ("a2", AWAY)], [ONLINE, AWAY]),
-        ([("a1", OFFLINE), ("a2", OFFLINE)], [ONLINE, OFFLINE]),
-        ([("a1", AWAY), ("a2", AWAY), ("a1", ONLINE)], [ONLINE, AWAY, ONLINE]),
+        [("a1", AWAY)],
+        [("a1", AWAY), ("a2", AWAY)],
+        [("a1", OFFLINE), ("a2", AWAY)],
+        [("a1", ONLINE), ("a2", OFFLINE), ("a2", OFFLINE)],
+        [("a1", AWAY), ("a2", OFFLINE), ("a1", ONLINE)],
     ],
     ids=str,
 )
-def test_the_most_present_of_the_sockets_counts(
-    presence: Presence, script: list[tuple[str, PresenceStatus]], effective: list[PresenceStatus]
+def test_what_a_socket_declares_is_the_users_until_the_next(
+    presence: Presence, script: list[tuple[str, PresenceStatus]]
 ) -> None:
     presence.decide([arrive("a1"), arrive("a2")], 0, 0)
     effects = presence.decide([declare(*step) for step in script], 0, 0)
-    assert [it.status for it in effects if type(it) is Declared] == effective
+    declared = [status for _, status in script]
+    assert [it.status for it in effects if type(it) is Declared] == declared
     changes = [
-        now for now, before in zip(effective, [ONLINE, *effective], strict=False) if now != before
+        now for now, before in zip(declared, [ONLINE, *declared], strict=False) if now != before
     ]
     assert [status for _, status in told(effects)] == changes
+    assert presence.status("demo", "a") is declared[-1]
+
+
+def test_the_socket_that_declared_may_go_and_others_come(presence: Presence) -> None:
+    presence.decide([arrive("a1"), arrive("a2"), declare("a2", OFFLINE)], 0, 0)
+    assert presence.decide([depart("a2"), arrive("a3"), depart("a1")], 1, 0) == []
+    assert presence.status("demo", "a") is OFFLINE
+
+
+@pytest.mark.parametrize("status", [AWAY, OFFLINE])
+def test_what_was_declared_is_kept_over_the_grace_and_not_beyond(
+    presence: Presence, status: PresenceStatus
+) -> None:
+    """Who was unseen was shown as online after a reload."""
+    presence.decide([arrive("a1"), declare("a1", status), depart("a1")], 0, 0)
+    assert presence.decide([arrive("a2"), depart("a2")], 9, 0) == []
+    assert presence.status("demo", "a") is status
+    presence.tick(9 + GRACE_S, 0)
+    assert presence.status("demo", "a") is None
+    assert told(presence.decide([arrive("a3")], 30, 0)) == [("a", ONLINE)]
+
+
+def test_who_arrives_may_declare_and_a_newcomer_has_what_its_socket_has(
+    presence: Presence,
+) -> None:
+    assert presence.decide([arrive("a1", declared=OFFLINE)], 0, 0) == []
+    assert presence.decide([arrive("b1", initial=OFFLINE)], 0, 0) == []
+    assert presence.decide([arrive("a2", initial=ONLINE), arrive("b2", initial=AWAY)], 0, 0) == []
+    assert told(presence.decide([arrive("a3", declared=AWAY)], 0, 0)) == [("a", AWAY)]
 
 
 def test_who_declares_without_being_there_changes_nothing(presence: Presence) -> None:
@@ -126,7 +156,7 @@ def test_a_sign_of_somebody_who_is_not_there_is_of_no_use(presence: Presence) ->
 
 
 def test_the_grace_of_somebody_unseen_ends_unseen(presence: Presence) -> None:
-    presence.decide([arrive("a1", status=OFFLINE), depart("a1")], 0, 0)
+    presence.decide([arrive("a1", declared=OFFLINE), depart("a1")], 0, 0)
     assert presence.room("demo") == []
     assert presence.tick(GRACE_S, 0) == []
     assert list(presence.rooms()) == []
@@ -148,6 +178,14 @@ def test_those_of_a_snapshot_have_their_grace_and_are_then_offline(presence: Pre
     assert told(again.tick(100 + GRACE_S, 0)) == [("b", OFFLINE)]
 
 
+def test_who_was_unseen_is_so_after_a_restart(presence: Presence) -> None:
+    presence.decide([arrive("a1", "Ann"), declare("a1", OFFLINE)], 0, 3)
+    again = Presence.restore(orjson.loads(orjson.dumps(presence.freeze())), 100)
+    assert again.decide([arrive("a2", "Ann")], 101, 9) == []
+    assert again.room("demo") == []
+    assert again.status("demo", "a") is OFFLINE
+
+
 @pytest.mark.parametrize(
     "frozen", [[1], {"demo": [1]}, {"demo": [["a", None, "busy", 0]]}, {"demo": 7}, "x"], ids=str
 )
@@ -159,7 +197,13 @@ def test_what_was_not_frozen_is_not_restored(frozen: object) -> None:
 sockets = st.sampled_from(["a1", "a2", "b1", "b2"])
 statuses = st.sampled_from(PresenceStatus)
 commands = st.one_of(
-    st.builds(arrive, sockets, st.sampled_from([None, "Ann", "Bob"])),
+    st.builds(
+        arrive,
+        sockets,
+        st.sampled_from([None, "Ann", "Bob"]),
+        declared=st.none() | statuses,
+        initial=statuses,
+    ),
     st.builds(depart, sockets),
     st.builds(declare, sockets, statuses),
 )
@@ -172,8 +216,9 @@ class Views(RuleBasedStateMachine):
         super().__init__()
         self.presence = Presence()
         self.view: dict[str, PresenceStatus] = {}
-        self.sockets: dict[str, PresenceStatus] = {}
-        self.resting: dict[str, tuple[PresenceStatus, float]] = {}
+        self.sockets: set[str] = set()
+        self.statuses: dict[str, PresenceStatus] = {}
+        self.graces: dict[str, float] = {}
         self.now_s = 0.0
 
     @rule(batch=st.lists(commands, max_size=5))
@@ -182,40 +227,35 @@ class Views(RuleBasedStateMachine):
             socket = str(command.socket)
             user = socket[0]
             match command:
-                case Arrive():
-                    self.sockets.setdefault(socket, ONLINE)
-                    self.resting.pop(user, None)
+                case Arrive(declared=declared, initial=initial):
+                    self.statuses[user] = declared or self.statuses.get(user, initial)
+                    self.sockets.add(socket)
+                    self.graces.pop(user, None)
                 case Declare(status=status):
                     if socket in self.sockets:
-                        self.sockets[socket] = status
+                        self.statuses[user] = status
                 case Depart():
                     if socket in self.sockets:
-                        before = self.of(user)
-                        del self.sockets[socket]
+                        self.sockets.remove(socket)
                         if not any(one[0] == user for one in self.sockets):
-                            self.resting[user] = (before, self.now_s + GRACE_S)
+                            self.graces[user] = self.now_s + GRACE_S
         self.take(self.presence.decide(batch, self.now_s, 0))
 
     @rule(later_s=st.sampled_from([0.0, 1.0, 5.0, GRACE_S, 30.0]))
     def tick(self, later_s: float) -> None:
         self.now_s += later_s
-        self.resting = {u: (s, due) for u, (s, due) in self.resting.items() if due > self.now_s}
+        for user in [user for user, due_s in self.graces.items() if due_s <= self.now_s]:
+            del self.graces[user], self.statuses[user]
         self.take(self.presence.tick(self.now_s, 0))
 
     @rule()
     def start_again(self) -> None:
         self.presence = Presence.restore(self.presence.freeze(), self.now_s)
-        self.resting = {user: (self.of(user), self.now_s + GRACE_S) for user in self.shown()}
-        self.sockets = {}
-
-    def of(self, user: str) -> PresenceStatus:
-        declared = [status for socket, status in self.sockets.items() if socket[0] == user]
-        return min(
-            declared, key=list(PresenceStatus).index, default=self.resting.get(user, (OFFLINE,))[0]
-        )
+        self.graces = dict.fromkeys(self.statuses, self.now_s + GRACE_S)
+        self.sockets = set()
 
     def shown(self) -> dict[str, PresenceStatus]:
-        return {user: self.of(user) for user in "ab" if self.of(user) is not OFFLINE}
+        return {user: status for user, status in self.statuses.items() if status is not OFFLINE}
 
     def take(self, effects: list[Effect]) -> None:
         for user, status in told(effects):
@@ -227,7 +267,7 @@ class Views(RuleBasedStateMachine):
     def the_view_is_what_is_and_nothing_is_overdue(self) -> None:
         seen = {entry.user_id: entry.status for entry in self.presence.room("demo")}
         assert self.view == seen == self.shown()
-        assert self.presence.next_deadline_s() > self.now_s or self.resting == {}
+        assert self.presence.next_deadline_s() > self.now_s or self.graces == {}
 
 
 TestViews = Views.TestCase

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
-from chatd.chat.markup import escape, keep, neutralise
-from chatd.chat.rendering import DAMAGED_PART_SENTENCE, DAMAGED_SENTENCE, message_json
+from chatd.chat.markup import Markup, escape, keep, neutralise
+from chatd.chat.rendering import (
+    DAMAGED_PART_SENTENCE,
+    DAMAGED_SENTENCE,
+    Renderer,
+    message_json,
+)
 from tests.chat.commands import message_id, send, stored
+from tests.rows import rows
 
 PLAIN = stored(send(1, "a <b>"), seq=7, timestamp_ms=1_700_000_000_123)
 PLAIN_ON_THE_WIRE = {
@@ -44,6 +50,38 @@ def test_a_context_goes_out_byte_for_byte() -> None:
 def test_the_markup_rule_is_applied_to_the_content(content: str) -> None:
     sent = json.loads(message_json(attrs.evolve(PLAIN, content=content), neutralise))
     assert sent == PLAIN_ON_THE_WIRE | {"content": neutralise(content)}
+
+
+def shown_raw(content: str, markup: Markup) -> tuple[str, str | None]:
+    """What is delivered of a content, and its `raw`."""
+    renderer = Renderer(markup, lambda text: text.startswith("SELECT"))
+    sent = json.loads(renderer(attrs.evolve(PLAIN, content=content)))
+    return sent["content"], sent.get("raw")
+
+
+@rows(
+    ("content", "markup", "shown", "raw"),
+    [
+        ("SELECT '<br>'", neutralise, "SELECT '< br>'", "SELECT '<br>'"),
+        ("SELECT '<br>'", escape, "SELECT &#39;&lt;br&gt;&#39;", "SELECT '<br>'"),
+        ("SELECT '\x1b\u202e'", keep, "SELECT '␛'", "SELECT '\x1b\u202e'"),
+        ("SELECT 1 < 2", neutralise, "SELECT 1 < 2", None),
+        ("SELECT '<br>'", keep, "SELECT '<br>'", None),
+        ("I like <b>", neutralise, "I like < b>", None),
+    ],
+)
+def test_what_may_be_sql_is_delivered_as_written_too_where_the_rule_changes_it(
+    content: str, markup: Markup, shown: str, raw: str | None
+) -> None:
+    assert shown_raw(content, markup) == (shown, raw)
+
+
+def test_an_answer_and_what_is_damaged_have_nothing_raw() -> None:
+    renderer = Renderer(neutralise, lambda _: True)
+    answer = attrs.evolve(PLAIN, content="<b>", reply_to=message_id(2), answer=b'{"state":"done"}')
+    damaged = attrs.evolve(PLAIN, content=DAMAGED_SENTENCE, is_damaged=True)
+    for message in (answer, damaged):
+        assert "raw" not in json.loads(renderer(message))
 
 
 def test_a_name_is_under_the_rule_be_it_from_before_there_was_one() -> None:

@@ -24,6 +24,7 @@ _SHOWN_ELSEWHERE = {
     *_SENT,
     *(name for event in _CATALOGUE["clientEvents"].values() for name in event.values()),
 }
+_IN_EACH_ACK = ("ok", "ignored")
 _WORDS = {"Code": "string, a code", "ClientEvent": "string, the name of an event"}
 
 
@@ -73,13 +74,13 @@ def _shape(sentence: str, kind: Mapping[str, Any]) -> str:
 
 
 def _ack(kind: Mapping[str, Any]) -> str:
-    fields = {name: field for name, field in kind["properties"].items() if name != "ok"}
+    fields = {name: field for name, field in kind["properties"].items() if name not in _IN_EACH_ACK}
     if not fields:
         return "Ack: nothing more."
     for shape, event in _SENT.items():
         if _TYPES[shape]["properties"] == fields:
             return f"Ack: the fields of `{event}`."
-    return f"Ack:\n\n{_table(kind)}"
+    return f"Ack:\n\n{_table({**kind, 'properties': fields})}"
 
 
 def _table(kind: Mapping[str, Any]) -> str:

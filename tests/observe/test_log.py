@@ -20,7 +20,9 @@ from chatd.observe import (
     LimitHit,
     LogEvent,
     MessageReceived,
+    MessageRefused,
     MessageSent,
+    ProtocolViolated,
     Recorder,
     SocketConnected,
     SocketDisconnected,
@@ -92,18 +94,52 @@ def test_events_that_strangers_make_are_written_so_often_and_then_counted() -> N
     stream = io.StringIO()
     log = open_log("json", "info", stream, False, clock_ms=lambda: now_ms)
     for _ in range(CHEAP_PER_S + 30):
-        log.record(LimitHit("socket_events_per_minute", "ann", None))
+        log.record(ProtocolViolated("s", "engine", "a rule"))
     for _ in range(CHEAP_PER_S + 30):
         log.record(SENT)
     now_ms += 1000
-    log.record(LimitHit("socket_events_per_minute", "ann", None))
+    log.record(ProtocolViolated("s", "engine", "a rule"))
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
     names = [line["event"] for line in written]
     assert names.count("message.sent") == CHEAP_PER_S + 30
-    assert names[:CHEAP_PER_S] == ["limit.hit"] * CHEAP_PER_S
-    assert names[-2:] == ["log.left_out", "limit.hit"]
+    assert names[:CHEAP_PER_S] == ["protocol.violated"] * CHEAP_PER_S
+    assert names[-2:] == ["log.left_out", "protocol.violated"]
     assert len(names) == 2 * CHEAP_PER_S + 32
-    assert (written[-2]["of"], written[-2]["count"]) == ("limit.hit", 30)
+    assert (written[-2]["of"], written[-2]["count"]) == ("protocol.violated", 30)
+
+
+def test_of_events_that_are_alike_one_is_written_a_minute() -> None:
+    now_ms = NOW_MS
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False, clock_ms=lambda: now_ms)
+
+    def written() -> list[tuple[str, object]]:
+        taken = [json.loads(line) for line in stream.getvalue().splitlines()]
+        stream.seek(0)
+        stream.truncate()
+        return [(it["event"], it.get("user_id", it.get("count"))) for it in taken]
+
+    for _ in range(30):
+        log.record(LimitHit("user_typing_per_minute", "ann", None))
+        log.record(LimitHit("user_messages_per_minute", "ann", None))
+        log.record(MessageRefused("s", "ann", "demo", None, "content_empty"))
+        now_ms += 1_900
+    assert written() == [("limit.hit", "ann")] * 2 + [("message.refused", "ann")]
+    log.record(LimitHit("user_typing_per_minute", "bob", None))
+    assert written() == [("limit.hit", "bob")]
+    now_ms += 60_000
+    log.record(LimitHit("user_typing_per_minute", "ann", None))
+    assert written() == [("log.left_out", 29), ("limit.hit", "ann")]
+
+
+def test_kinds_of_events_are_forgotten_beyond_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatd.observe.log.ALIKE_MAX", 3)
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False, clock_ms=lambda: NOW_MS)
+    for user in ("a", "b", "c", "d", "a", "d"):
+        log.record(LimitHit("user_typing_per_minute", user, None))
+    users = [json.loads(line)["user_id"] for line in stream.getvalue().splitlines()]
+    assert users == ["a", "b", "c", "d", "a"]
 
 
 def test_the_clock_goes_on_within_and_beyond_a_second() -> None:

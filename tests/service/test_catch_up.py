@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 from chatd.chat.markup import keep
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message
+from chatd.chat.rendering import Renderer
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
@@ -31,6 +32,8 @@ from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
 RECENT, PAGE = 2, 5  # a page may hold what was not published yet
+
+RENDERER = Renderer(keep, lambda _: False)
 
 
 class TrailingLog:
@@ -156,7 +159,7 @@ class Scene:
         self.timelines = Timelines(
             {ROOM: stored} if stored else {},
             self.log,
-            keep,
+            RENDERER,
             recent_max=RECENT,
             recent_bytes_max=1 if is_weighty else RECENT_BYTES,
         )
@@ -167,7 +170,7 @@ class Scene:
             Shown("presence"),
             Shown("typing"),
             Shown("answers"),
-            keep,
+            RENDERER,
             history_page=PAGE,
             page_bytes=page_bytes,
         )

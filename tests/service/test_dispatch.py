@@ -12,15 +12,16 @@ from chatd.service.dispatch import AnsweredLater
 from chatd.service.machine_membership import MachineMembership
 from chatd.wire.acks import AckPayload
 from chatd.wire.names import ClientEvent
-from tests.service.chats import ROOM, Chat, MemoryPeer, message, open_chat, token
+from tests.service.chats import ROOM, Chat, MemoryPeer, connected, message, open_chat, token
 
 STRANGE = "another room"
 NO_ID = "no id"
+STOCK = {"connectionId": "stock"}
 FULL = {"rooms_per_socket": 1}
 
 # The event, its payload, the code, and the room that `chat:error` names. Each payload is wrong in
 # more than one way: the first thing that is wrong is what the client hears of.
-REFUSED: list[tuple[str, object, str, str | None]] = [
+REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:message", {"messageId": NO_ID, "content": ""}, "invalid_payload", None),
     ("chat:message", message("", room=STRANGE, message_id=NO_ID), "invalid_message_id", None),
     ("chat:message", message("", room=STRANGE), "content_empty", None),
@@ -36,8 +37,8 @@ REFUSED: list[tuple[str, object, str, str | None]] = [
     ("chat:ack", {"messageId": 1}, "invalid_payload", None),
     ("chat:ack", {"messageId": NO_ID}, "invalid_message_id", None),
     ("chat:ack", {"messageId": message()["messageId"]}, "not_found", None),
-    ("connection:join", {"connectionId": STRANGE, "since": "x"}, "invalid_payload", None),
-    ("connection:join", {"connectionId": STRANGE, "since": -1}, "invalid_payload", None),
+    ("connection:join", {"connectionId": STRANGE, "since": "x"}, "invalid_payload", STRANGE),
+    ("connection:join", {"connectionId": STRANGE, "since": -1}, "invalid_payload", STRANGE),
     ("connection:join", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
     ("connection:join", {"connectionId": "\n"}, "forbidden_room", None),
     ("connection:join", {"connectionId": "stock"}, "rate_limited", "stock"),
@@ -66,8 +67,18 @@ REFUSED: list[tuple[str, object, str, str | None]] = [
     ("chat:search", {"connectionId": STRANGE, "query": 1}, "invalid_payload", STRANGE),
     ("chat:search", {"connectionId": STRANGE, "query": "", "limit": 0}, "invalid_payload", STRANGE),
     ("chat:search", {"connectionId": STRANGE, "query": ""}, "forbidden_room", STRANGE),
-    ("chat:search", {"connectionId": "stock", "query": "", "cursor": "x"}, "invalid_query", None),
-    ("chat:search", {"connectionId": "stock", "query": "x", "cursor": "x"}, "invalid_query", None),
+    (
+        "chat:search",
+        {"connectionId": "stock", "query": "", "cursor": "x"},
+        "invalid_query",
+        "stock",
+    ),
+    (
+        "chat:search",
+        {"connectionId": "stock", "query": "x", "cursor": "x"},
+        "invalid_query",
+        "stock",
+    ),
     ("chat:search", {"connectionId": "stock", "query": "x"}, "rate_limited", "stock"),
     ("answer:cancel", {}, "invalid_payload", None),
     ("answer:cancel", {"messageId": NO_ID}, "invalid_message_id", None),
@@ -77,7 +88,7 @@ REFUSED: list[tuple[str, object, str, str | None]] = [
     ("chat:typing:start", {"connectionId": "stock"}, "rate_limited", "stock"),
     ("chat:typing:stop", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
     ("chat:typing:stop", {"connectionId": "stock"}, "rate_limited", "stock"),
-    ("presence:update", {"connectionId": STRANGE, "status": "x"}, "invalid_payload", None),
+    ("presence:update", {"connectionId": STRANGE, "status": "x"}, "invalid_payload", STRANGE),
     ("presence:update", {"connectionId": STRANGE, "status": "away"}, "forbidden_room", STRANGE),
     ("presence:update", {"connectionId": "stock", "status": "away"}, "rate_limited", "stock"),
     ("auth:refresh", {}, "invalid_payload", None),
@@ -105,10 +116,20 @@ async def test_the_first_thing_that_is_wrong_refuses_an_event_by_ack_and_event(
             [ack] = [orjson.loads(text[3:])[0] for text in texts if text.startswith("437")]
             events = [orjson.loads(text[2:]) for text in texts if text.startswith("42")]
             assert (ack["ok"], ack["error"]["code"]) == (False, code), (name, payload, ack)
-            told, error = events[-1]
+            [(told, error)] = events  # and no refusal of a join that nobody asked for
             assert told == ("chat:message:error" if name == "chat:message" else "chat:error")
             assert (error["code"], error.get("connectionId")) == (code, room), (name, payload)
             assert told == "chat:message:error" or error["event"] == name
+
+
+async def test_the_limit_of_events_names_the_room_that_the_event_named(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits={"socket_events_per_minute": 1}) as chat:
+        ada = await chat.enter("ada")
+        await ada.emit("chat:typing:stop", {"connectionId": ROOM})
+        for payload, room in (({"connectionId": ROOM}, ROOM), ({"connectionId": "<b>"}, None)):
+            await ada.emit("chat:typing:stop", payload)
+            error = await ada.until("chat:error")
+            assert (error["code"], error.get("connectionId")) == ("rate_limited", room)
 
 
 async def test_an_event_without_a_payload_or_an_ack_is_refused_by_its_event_alone(
@@ -120,6 +141,47 @@ async def test_an_event_without_a_payload_or_an_ack_is_refused_by_its_event_alon
         [(told, error)] = ada.take_events()
         assert error["code"] == "invalid_payload"
         assert told == ("chat:message:error" if name == "chat:message" else "chat:error")
+
+
+async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, said = await chat.enter("ada"), message()
+        where = {"connectionId": ROOM}
+        carried_out: list[tuple[str, dict[str, object]]] = [
+            ("chat:message", said),
+            ("chat:ack", {"messageId": said["messageId"]}),
+            ("chat:typing:start", where),
+            ("chat:typing:stop", where),
+            ("presence:update", {**where, "status": "away"}),
+            ("connection:join", where),
+            ("chat:history:get", where),
+            ("chat:search", {"query": "orders"}),
+            ("auth:refresh", {"token": token("ada")}),
+            ("connection:leave", where),
+        ]
+        for name, payload in carried_out:
+            assert "ignored" not in await ada.call(name, payload)
+            ack = await ada.call(name, {**payload, "newer": 1})
+            assert (ack["ok"], ack["ignored"]) == (True, ["newer"]), name
+        for name, payload, *_ in REFUSED:
+            ack = await ada.call(name, {**payload, "newer": 1})
+            assert ack["ignored"] == ["newer"], name
+        assert {name for name, *_ in carried_out} | {"answer:cancel"} == set(ClientEvent)
+        client = next(iter(chat.parts.clients.everybody()))
+        assert client.ignored is None
+
+
+async def test_what_a_message_asks_for_in_a_misspelt_field_is_told_to_its_sender(
+    chat: Chat,
+) -> None:
+    ada = await chat.enter("ada")
+    context = {"config": {"readonly": True}, "<img src=x>": 1}
+    ack = await ada.call("chat:message", {**message(context=context), "replyTo": NO_ID})
+    assert ack["ok"] is True
+    assert ack["ignored"] == ["context.config.readonly", "context.\\x3cimg src=x>", "replyTo"]
+    peer = await chat.connect({"token": token("bob"), "rooms": ["stock"]})
+    await connected(peer)
+    assert (await peer.expect("connection:status"))["ignored"] == ["rooms"]
 
 
 def test_the_table_has_every_event_of_clients() -> None:

@@ -36,7 +36,8 @@ async def sent(peer: ChatPeer, said: dict[str, object]) -> list[Any]:
 
 
 def _bare(name: object, payload: Any, said: dict[str, object]) -> object:
-    assert payload.get("messageId", said["messageId"]) == said["messageId"]
+    message_id = str(said["messageId"]).lower()
+    assert payload.get("messageId", message_id) == message_id
     fields = {key for key in payload if key not in ("timestamp", "seq")}
     return (name if isinstance(name, str) else "ack"), fields, payload.get("error")
 

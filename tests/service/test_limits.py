@@ -138,30 +138,43 @@ async def test_who_waited_as_told_and_finds_the_room_full_again_has_violated_not
         assert waits == [1.0, 1.0, 1.0, 1.0]
 
 
-async def test_a_room_that_is_too_full_keeps_nobody_from_another(
+async def test_a_room_that_others_emptied_is_not_held_against_anybody(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
+    """Who asked again before its time was told twice as much, and refused when there was room."""
     async with limited(tmp_path, room_messages_per_minute=PER_MINUTE) as chat:
         rooms = [ROOM, "other"]
         ada = await chat.attach_and_enter(token("ada", rooms, ttl_s=100_000))
         bob = await chat.attach_and_enter(token("bob", rooms, ttl_s=100_000))
         for _ in range(PER_MINUTE):
             await ask(bob, "chat:message", message())
-        waits = [await wait_s(ada, "chat:message", message()) for _ in range(3)]
-        assert waits == [1.0, 2.0, 4.0]  # held against her there
-        mock_clock.jump(2.0)
-        assert await wait_s(ada, "chat:message", message()) == 8.0  # though there is a token
+        waits = [await wait_s(ada, "chat:message", message()) for _ in range(5)]
+        assert waits == [1.0] * 5
         assert {hit.limit for hit in chat.recorder.of(LimitHit)} == {"room_messages_per_minute"}
-        for _ in range(3):
-            ack, _ = await ask(ada, "chat:message", message(room="other"))
-            assert ack["ok"] is True
-        mock_clock.jump(8.0)
+        ack, _ = await ask(ada, "chat:message", message(room="other"))
+        assert ack["ok"] is True
+        mock_clock.jump(1.0)
         assert (await ask(ada, "chat:message", message()))[0]["ok"] is True
-        # She was let through: to be refused again, without a pause, is another violation.
+
+
+async def test_who_emptied_a_room_is_told_to_wait_there_and_nowhere_else(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with limited(tmp_path, room_messages_per_minute=PER_MINUTE) as chat:
+        rooms = [ROOM, "other"]
+        bob = await chat.attach_and_enter(token("bob", rooms, ttl_s=100_000))
         for _ in range(PER_MINUTE):
-            if not (await ask(bob, "chat:message", message()))[0]["ok"]:
-                break
-        assert await wait_s(ada, "chat:message", message()) == 16.0
+            await ask(bob, "chat:message", message())
+        waits = [await wait_s(bob, "chat:message", message()) for _ in range(3)]
+        assert waits == [1.0, 2.0, 4.0]
+        mock_clock.jump(2.0)
+        assert await wait_s(bob, "chat:message", message()) == 8.0  # though there is a token
+        assert (await ask(bob, "chat:message", message(room="other")))[0]["ok"] is True
+        mock_clock.jump(8.0)
+        for _ in range(10):
+            assert (await ask(bob, "chat:message", message()))[0]["ok"] is True
+        # Let through, and refused again without a pause: another violation.
+        assert await wait_s(bob, "chat:message", message()) == 16.0
 
 
 async def test_who_sends_too_much_is_refused_everywhere_whatever_the_rooms_hold(
@@ -181,7 +194,7 @@ async def test_who_sends_too_much_is_refused_everywhere_whatever_the_rooms_hold(
         assert {hit.limit for hit in chat.recorder.of(LimitHit)} == {"user_messages_per_minute"}
 
 
-async def test_the_sockets_of_a_user_share_its_tokens_and_its_waits(
+async def test_the_sockets_of_a_user_share_its_tokens_and_each_has_its_own_waits(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
     async with limited(tmp_path, user_messages_per_minute=PER_MINUTE) as chat:
@@ -192,8 +205,47 @@ async def test_the_sockets_of_a_user_share_its_tokens_and_its_waits(
             peer = one if number % 2 else other
             assert (await ask(peer, "chat:message", message()))[0]["ok"] is True
         waits = [await wait_s(peer, "chat:message", message()) for peer in (one, other, one)]
-        assert waits == [1.0, 2.0, 4.0]
+        assert waits == [1.0, 1.0, 2.0]
         assert (await ask(bob, "chat:message", message()))[0]["ok"] is True
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "user_messages_per_minute",
+        "socket_messages_per_minute",
+        "socket_events_per_minute",
+        "user_typing_per_minute",
+    ],
+)
+async def test_a_flood_of_one_socket_does_not_keep_another_of_the_user_waiting(
+    tmp_path: Path, mock_clock: MockClock, limit: str
+) -> None:
+    """All sockets of the user were refused for a minute, as long as that one went on."""
+    async with limited(tmp_path, **{limit: PER_MINUTE}) as chat:
+        flooding = await chat.attach_and_enter(token("ada", ttl_s=100_000))
+        other = await chat.attach_and_enter(token("ada", ttl_s=100_000))
+        for _ in range(PER_MINUTE + 20):
+            await ask(flooding, *EVENTS[limit]())
+        mock_clock.jump(1.0)  # a token comes back
+        assert await wait_s(flooding, *EVENTS[limit]()) == 60.0
+        assert (await ask(other, *EVENTS[limit]()))[0]["ok"] is True
+
+
+async def test_joins_that_are_refused_at_one_socket_are_held_against_that_socket(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    async with limited(tmp_path, rooms_per_socket=1) as chat:
+        rooms, join = [ROOM, "stock"], ("connection:join", {"connectionId": "stock"})
+        peers = []
+        for _ in range(2):
+            peer = chat.attach()
+            auth = {"token": token("ada", rooms), "connectionId": ROOM}
+            await peer.say("40" + orjson.dumps(auth).decode())
+            peers.append(peer)
+        one, other = peers
+        assert [await wait_s(one, *join) for _ in range(3)] == [5.0, 10.0, 20.0]
+        assert await wait_s(other, *join) == 5.0
 
 
 async def test_each_socket_has_tokens_of_its_own_beside_those_of_the_user(

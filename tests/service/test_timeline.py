@@ -8,11 +8,14 @@ import trio.testing
 
 from chatd.chat.markup import keep
 from chatd.chat.records import Message
+from chatd.chat.rendering import Renderer
 from chatd.service.timeline import TIMELINE_BYTES, Timelines
 from chatd.store import Page, StoreReadFailed
 from tests.store.logs import message
 
 ROOM = "sales"
+
+RENDERER = Renderer(keep, lambda _: False)
 
 
 class HeldHistory:
@@ -55,7 +58,7 @@ class HeldHistory:
 def make_timelines(log: HeldHistory, recent_max: int = 5, **bounds: int) -> Timelines:
     last_seq = len(log.stored)
     return Timelines(
-        {ROOM: last_seq} if last_seq else {}, log, keep, recent_max=recent_max, **bounds
+        {ROOM: last_seq} if last_seq else {}, log, RENDERER, recent_max=recent_max, **bounds
     )
 
 
@@ -184,7 +187,7 @@ async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room()
 
 async def test_the_longest_idle_room_goes_first_and_held_ones_never() -> None:
     log = HeldHistory(0)
-    timelines = Timelines({}, log, keep, recent_max=5, idle_bytes_max=2 * TIMELINE_BYTES)
+    timelines = Timelines({}, log, RENDERER, recent_max=5, idle_bytes_max=2 * TIMELINE_BYTES)
     for room in ("held", "a", "b", "c"):
         timelines.hold(room)
     timelines.hold("a")

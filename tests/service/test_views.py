@@ -42,7 +42,8 @@ class Device:
     peer: MemoryPeer
     view: View
     granted: tuple[str, ...] = ROOMS
-    statuses: dict[str, str] = attrs.field(factory=dict)
+    rooms: set[str] = attrs.field(factory=set)
+    status: str = "online"  # what it declared last, in whichever room
     typing_until_s: dict[str, float] = attrs.field(factory=dict)
 
 
@@ -56,7 +57,8 @@ class World:
         self.now_s = 0.0
         self.devices: list[Device] = []
         self.gone: list[View] = []  # of devices that hung up, and may come back
-        self.resting: dict[tuple[str, str], tuple[str, float]] = {}  # no socket: status, until
+        self.statuses: dict[tuple[str, str], str] = {}  # by room and user, while it is there
+        self.graces: dict[tuple[str, str], float] = {}  # who has no socket there, and until when
         self.messages: dict[str, list[dict[str, Any]]] = {room: [] for room in ROOMS}
         self.authors: dict[str, str] = {}
         self.delivered: set[str] = set()
@@ -65,7 +67,7 @@ class World:
         self.script: list[str] = []
 
     def of(self, user: str, room: str) -> list[Device]:
-        return [it for it in self.devices if it.user == user and room in it.statuses]
+        return [it for it in self.devices if it.user == user and room in it.rooms]
 
     async def step(self) -> None:
         act = self.chance.choice(
@@ -99,14 +101,16 @@ class World:
         return device
 
     def is_in(self, device: Device, room: str) -> None:
-        device.statuses.setdefault(room, "online")
-        self.resting.pop((room, device.user), None)
+        device.rooms.add(room)
+        self.statuses.setdefault((room, device.user), device.status)
+        self.graces.pop((room, device.user), None)
         self.owed.setdefault((room, device.user), set())
 
     def is_out(self, device: Device, room: str) -> None:
-        before = self.status(device.user, room)
-        if device.statuses.pop(room, None) is not None and not self.of(device.user, room):
-            self.resting[room, device.user] = (before, self.now_s + ENDS_S)
+        if room in device.rooms:
+            device.rooms.remove(room)
+            if not self.of(device.user, room):
+                self.graces[room, device.user] = self.now_s + ENDS_S
         device.typing_until_s.pop(room, None)
 
     async def hang_up(self) -> None:
@@ -148,7 +152,8 @@ class World:
         seconds = self.chance.choice([0.5, 4.0, ENDS_S + 1.0])
         self.clock.jump(seconds)
         self.now_s += seconds
-        self.resting = {it: rest for it, rest in self.resting.items() if rest[1] > self.now_s}
+        for place in [it for it, due_s in self.graces.items() if due_s <= self.now_s]:
+            del self.graces[place], self.statuses[place]
         for device in self.devices:
             typing = device.typing_until_s
             device.typing_until_s = {it: due for it, due in typing.items() if due > self.now_s}
@@ -157,7 +162,7 @@ class World:
         """Some events at once, before anything of them is answered; a user is of one mind."""
         minds = {user: self.chance.choice([self.send, self.type]) for user in USERS}
         for _ in range(self.chance.randint(1, 5)):
-            speakers = [(device, room) for device in self.devices for room in device.statuses]
+            speakers = [(device, room) for device in self.devices for room in sorted(device.rooms)]
             if speakers:
                 device, room = self.chance.choice(speakers)
                 say = self.chance.choice([self.acknowledge, self.declare, minds[device.user]])
@@ -196,19 +201,17 @@ class World:
 
     def type(self, device: Device, room: str) -> tuple[str, object]:
         if self.chance.random() < 0.6:
-            device.typing_until_s[room] = self.now_s + ENDS_S
+            if self.statuses[room, device.user] != "offline":
+                device.typing_until_s[room] = self.now_s + ENDS_S
             return "chat:typing:start", {"connectionId": room}
         device.typing_until_s.pop(room, None)
         return "chat:typing:stop", {"connectionId": room}
 
     def declare(self, device: Device, room: str) -> tuple[str, object]:
-        device.statuses[room] = self.chance.choice(STATUSES)
-        return "presence:update", {"connectionId": room, "status": device.statuses[room]}
-
-    def status(self, user: str, room: str) -> str:
-        statuses = [device.statuses[room] for device in self.of(user, room)]
-        resting = self.resting.get((room, user), ("offline", 0.0))[0]
-        return min(statuses, key=STATUSES.index, default=resting)
+        device.status = self.statuses[room, device.user] = self.chance.choice(STATUSES)
+        for own in self.of(device.user, room) if device.status == "offline" else ():
+            own.typing_until_s.pop(room, None)
+        return "presence:update", {"connectionId": room, "status": device.status}
 
     async def check(self) -> None:
         """Who comes now is shown what is true; who is there knew it, but of itself."""
@@ -221,12 +224,12 @@ class World:
             shown = newcomer.view.rooms[room]
             contents = [sent["content"] for sent in self.messages[room]]
             assert sorted(content for _, _, content in shown.messages.values()) == sorted(contents)
-            true = {user: self.status(user, room) for user in (*USERS, "zed")}
+            true = {user: status for (it, user), status in self.statuses.items() if it == room}
             assert shown.presence == {it: one for it, one in true.items() if one != "offline"}
             typing = {it.user for it in self.devices if room in it.typing_until_s}
             assert shown.typing == typing, self.script
             for device in self.devices:
-                if room not in device.statuses:
+                if room not in device.rooms:
                     continue
                 view = device.view.rooms[room]
                 assert view.messages == shown.messages
@@ -238,7 +241,7 @@ class World:
         await newcomer.peer.say("1")
         self.devices.remove(newcomer)
         for room in ROOMS:
-            self.resting.pop((room, "zed"), None)
+            self.statuses.pop((room, "zed"), None)
             self.owed.pop((room, "zed"), None)
 
     async def check_owed(self) -> None:

@@ -33,8 +33,8 @@ from tests.service.chats import ROOM, SECRET, Chat, ChatPeer, message
 from tests.service.events.test_answers import SQL, called, open_answering
 
 HOSTILE = "<img src=x onerror=alert(1)><!-- <?x \x1b[2J\x9b2J\x08\x7f \u202eb\u2066 a<"
-DATA = frozenset({"rows", "columns"})
-"""Fields of answers that are what the database gave, as it gave it."""
+DATA = frozenset({"rows", "columns", "raw", "statement"})
+"""Fields of answers that are what the database gave, as it gave it; and SQL, as it was written."""
 
 UNSEEN_HERE = {
     ServerEvent.AUTH_EXPIRING,  # they hold numbers, and ids of rooms

@@ -93,8 +93,11 @@ def test_a_payload_becomes_its_own_value_or_the_path_of_its_first_fault(
     elif path is None:
         assert type(result) is kind
         assert json.dumps(plain(result)) == json.dumps(reduced(payload, SHAPES[kind]))
-    else:
+    elif path:
         assert result == Refusal(Code.INVALID_PAYLOAD, path=path)
+    else:
+        sentence = "The payload is no JSON object; send one."
+        assert result == Refusal(Code.INVALID_PAYLOAD, sentence)
 
 
 def test_every_payload_is_in_the_catalogue() -> None:

@@ -64,7 +64,7 @@ def read(piece: Piece) -> Reading:
             verdict = check_statement(sql, piece.policy)
             if isinstance(verdict, Rejected):
                 return verdict
-            return attrs.evolve(question, sql=verdict.sql)
+            return attrs.evolve(question, sql=verdict.sql, written=sql)
         case DescribeTable(table) | SampleTable(table):
             named = check_table(table, piece.policy)
             if isinstance(named, Rejected):

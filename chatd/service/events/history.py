@@ -4,8 +4,7 @@ import attrs
 import orjson
 
 from chatd.chat.content import canonical_message_id
-from chatd.chat.markup import Markup
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import Renderer
 from chatd.service.acks import Outcome
 from chatd.service.client import Client
 from chatd.service.commands import Commands
@@ -26,7 +25,7 @@ class HistoryEvents:
 
     _commands: Commands
     _messages: MessageReader
-    _markup: Markup
+    _render: Renderer
     _page_max: int = attrs.field(kw_only=True)
 
     def read(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> HistoryGet | Refusal:
@@ -65,7 +64,7 @@ class HistoryEvents:
         except StoreReadFailed:
             return Refusal(Code.STORAGE_READ_ERROR)
         bodies = await render_in_turns(
-            page.messages, lambda one: message_json(one, self._markup, one.seq in page.delivered)
+            page.messages, lambda one: self._render(one, one.seq in page.delivered)
         )
         history = RoomHistory(
             room,

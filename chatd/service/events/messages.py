@@ -4,6 +4,8 @@ A message that is new, within the limits, in a room in which the client is and i
 whose opener is among the recent messages, is submitted at once. Any other waits first.
 """
 
+from functools import partial
+
 import attrs
 
 from chatd.answers.service import AnswerService
@@ -12,7 +14,7 @@ from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
 from chatd.observe import EventLog, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
-from chatd.service.acks import Handled, echoed_id, outcome_of
+from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.rate_limits import RateLimits
@@ -67,7 +69,7 @@ class MessageEvents:
         if refusal is not None:
             return refusal
         return SendMessage(
-            Origin(client, _EVENT, ack_id, message.message_id),
+            Origin(client, _EVENT, ack_id, message_id),
             client.user_id,
             client.identity.name,
             message_id,
@@ -90,27 +92,22 @@ class MessageEvents:
             opener = self._timelines.find(thread_id, (room,))
             is_in_place = is_in_place and opener is not None and _opens_thread(opener, room)
         if not self._recent.knows(command.message_id, client.grants):
-            if not self._limits.spend_message(client.user_id, client.allowance.messages, room):
+            if not self._limits.spend_message(client.user_id, client.allowance, room):
                 return self._prepare(client, command, is_limited=True)
             command.origin.refund_to = self._limits
         if not is_in_place:
             return self._prepare(client, command, is_limited=False)
         return self._submit(command)
 
-    async def _prepare(
-        self, client: Client, command: SendMessage, *, is_limited: bool
-    ) -> Refusal | None:
+    async def _prepare(self, client: Client, command: SendMessage, *, is_limited: bool) -> Outcome:
         """Wait for what has to be known of a message, and submit it."""
         room = command.connection_id
         refusal = await self._admit_repeated(client, command) if is_limited else None
         if refusal is None and command.thread_id is not None:
             refusal = await self._check_thread(client, command, command.thread_id)
-        if refusal is None and room not in client.wanted:
-            refusal = await self._rooms.enter(client, [room])
-        if refusal is not None or room not in client.wanted:
-            return refusal  # none: the client is gone
-        await outcome_of(self._submit(command))
-        return None
+        if refusal is not None:
+            return refusal
+        return await self._rooms.enter_first(client, room, partial(self._submit, command))
 
     async def _admit_repeated(self, client: Client, command: SendMessage) -> Refusal | None:
         """No token is left: what repeats a stored message is admitted, and does not count.
@@ -124,7 +121,7 @@ class MessageEvents:
         except StoreReadFailed:
             pass  # it counts as new
         limited = self._limits.admit_message(
-            client.user_id, client.allowance.messages, command.connection_id
+            client.user_id, client.allowance, command.connection_id
         )
         if limited is not None:
             return limited.refusal(client.user_id, self._event_log)
@@ -169,6 +166,9 @@ class MessageEvents:
         """Refuse a message, of which `written` is the payload."""
         fields = written if isinstance(written, dict) else {}
         message_id = echoed_id(fields.get("messageId"), WRITTEN_ID_CHARS_MAX)
+        if message_id is not None:
+            canonical = canonical_message_id(message_id)
+            message_id = message_id if isinstance(canonical, Refusal) else canonical
         client.refuse_message(message_id, ack_id, refusal)
         self._event_log.record(
             MessageRefused(

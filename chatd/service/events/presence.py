@@ -1,11 +1,14 @@
 """`presence:update` from clients."""
 
+from functools import partial
+
 import attrs
 
 from chatd.chat.presence import Declare
 from chatd.service.acks import Handled
 from chatd.service.client import Client
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rooms import Rooms
 from chatd.service.senders import Origin
 from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import PresenceUpdate
@@ -16,9 +19,13 @@ class PresenceEvents:
     """Hands declared statuses over to the actor of presence."""
 
     _roster: PresenceRoster
+    _rooms: Rooms
 
     def update(self, client: Client, update: PresenceUpdate, ack_id: int | None) -> Handled:
-        origin = Origin(client, ClientEvent.PRESENCE_UPDATE, ack_id)
-        return self._roster.declare(
-            client, Declare(origin, client.socket, update.connection_id, update.status)
-        )
+        """A client that is not in the room joins it with this status: nobody sees another."""
+        room, origin = update.connection_id, Origin(client, ClientEvent.PRESENCE_UPDATE, ack_id)
+        declare = Declare(origin, client.socket, room, update.status)
+        if room in client.wanted:
+            return self._roster.declare(client, declare)
+        self._roster.note_declared(client, room, update.status)
+        return self._rooms.enter_first(client, room, partial(self._roster.declare, client, declare))

@@ -4,7 +4,7 @@ import attrs
 
 from chatd.service.acks import Outcome, echoed_id
 from chatd.service.client import Client
-from chatd.service.rooms import NOTHING, Rooms, Since
+from chatd.service.rooms import Rooms, Since
 from chatd.wire.acks import LeaveAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave
@@ -26,7 +26,7 @@ class RoomEvents:
     async def join(self, client: Client, join: ConnectionJoin, ack_id: int | None) -> None:
         """`Rooms.enter` acknowledges a room as soon as the client has caught up with it."""
         room = join.connection_id
-        since = NOTHING if join.since is None else Since({room: join.since}, join.epoch)
+        since = Since({} if join.since is None else {room: join.since}, join.epoch)
         await self._rooms.enter(client, [room], ack_id, since)
 
     def leave(self, client: Client, leave: ConnectionLeave, ack_id: int | None) -> Outcome:

@@ -1,16 +1,17 @@
 """`chat:search` from clients: only in rooms that they may use, best first."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
 from hashlib import blake2b
 
 import attrs
 import orjson
 
 from chatd.actors.fair_queue import FairQueue
-from chatd.chat.markup import Markup
-from chatd.chat.rendering import message_json
+from chatd.chat.rendering import Renderer
 from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
+from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import Handled, Outcome
 from chatd.service.client import Client
 from chatd.service.rendering import render_in_turns
@@ -42,7 +43,8 @@ class SearchEvents:
 
     _messages: MessageReader
     _rooms: Rooms
-    _markup: Markup
+    _render: Renderer
+    _event_log: EventLog
     # As many at once as there are threads, so that no search waits for one.
     _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
 
@@ -62,18 +64,14 @@ class SearchEvents:
             return None  # there is no event for hits
         rooms = tuple(client.grants) if asked.connection_id is None else (asked.connection_id,)
         wanted = SearchRequest(query, rooms, asked.user_id, asked.before, asked.after)
-        return self._search(client, asked, wanted, cursor)
+        if asked.connection_id is None:
+            return self._search(client, asked, wanted, cursor)
+        search = partial(self._search, client, asked, wanted, cursor)
+        return self._rooms.enter_first(client, asked.connection_id, search)
 
     async def _search(
         self, client: Client, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None
     ) -> Outcome:
-        room = asked.connection_id
-        if room is not None and room not in client.wanted:
-            refusal = await self._rooms.enter(client, [room])
-            if refusal is not None:
-                return attrs.evolve(refusal, connection_id=room)
-            if room not in client.wanted:
-                return None  # the client is gone
         await client.drained()
         found = await self._find_in_turn(client.user_id, asked, wanted, cursor)
         if isinstance(found, Refusal):
@@ -89,6 +87,7 @@ class SearchEvents:
     ) -> SearchPage | Refusal:
         wait_ms = await self._turns.acquire(user_id)
         if wait_ms is not None:
+            self._event_log.record(LimitHit("searches", user_id, None))
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
             return await self._messages.search(wanted, asked.limit or HITS_DEFAULT, cursor)
@@ -101,8 +100,8 @@ class SearchEvents:
             self._turns.release(user_id)
 
     def _rendered(self, hit: SearchHit) -> FoundMessage:
-        shown = snippet(hit.message.content, hit.matches, self._markup)
-        body = message_json(hit.message, self._markup, hit.is_delivered)
+        shown = snippet(hit.message.content, hit.matches, self._render.markup)
+        body = self._render(hit.message, hit.is_delivered)
         return FoundMessage(orjson.Fragment(body), shown.text, shown.highlights)
 
 

@@ -8,13 +8,15 @@ from chatd.service.client import Client
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.senders import Origin
 from chatd.service.typing_roster import TypingRoster
-from chatd.wire.names import ClientEvent
+from chatd.wire.acks import AckPayload
+from chatd.wire.names import ClientEvent, PresenceStatus
 from chatd.wire.payloads import TypingStart, TypingStop
 
 
 @attrs.define(eq=False)
 class TypingEvents:
-    """Hands typing over to its actor; each is a sign that the user is there."""
+    """Hands typing over to its actor; each is a sign that the user is there. Who has declared to be
+    unseen is not shown as typing."""
 
     _roster: TypingRoster
     _presence: PresenceRoster
@@ -22,6 +24,8 @@ class TypingEvents:
     def start(self, client: Client, typing: TypingStart, ack_id: int | None) -> Handled:
         room, origin = typing.connection_id, Origin(client, ClientEvent.TYPING_START, ack_id)
         self._presence.sign(room, client.user_id)
+        if self._presence.status_of(client, room) is PresenceStatus.OFFLINE:
+            return AckPayload()
         return self._roster.submit(
             StartTyping(origin, client.socket, room, client.user_id, client.identity.name)
         )

@@ -156,7 +156,7 @@ async def test_who_asked_cancels_and_is_told_how_it_went(tmp_path: Path) -> None
         question = await ask(ada)
         await called(database)
         refused = await bob.call("answer:cancel", {"messageId": question})
-        assert refused["error"]["code"] == "not_found"
+        assert refused["error"]["code"] == "forbidden"
         ack = await ada.call("answer:cancel", {"messageId": question})
         assert ack == {"ok": True, "state": "cancelled", "confirmed": True}
         final = await bob.until("chat:answer:end")
@@ -165,6 +165,31 @@ async def test_who_asked_cancels_and_is_told_how_it_went(tmp_path: Path) -> None
         assert late == {"ok": True, "state": "cancelled"}
         stored = await ada.call("chat:history:get", {"connectionId": ROOM})
         assert stored["messages"][-1]["error"] == "The answer was cancelled."
+
+
+async def test_a_cancel_of_what_has_no_answer_says_so_to_those_who_may_read_it(
+    tmp_path: Path,
+) -> None:
+    async with open_answering(tmp_path) as (chat, database):
+        ada, eve = await chat.enter("ada"), await chat.connect({"token": token("eve", [OTHER])})
+        talk = message("Good morning!")
+        await ada.say(talk)
+        question = await ask(ada)
+        (await called(database)).end()
+        answer_id = (await ada.until("chat:answer:end"))["messageId"]
+        for message_id, words in [
+            (talk["messageId"], "has no answer"),
+            (answer_id, "name its question"),
+        ]:
+            refusals = [
+                (await peer.call("answer:cancel", {"messageId": message_id}))["error"]
+                for peer in (ada, eve)
+            ]
+            assert [it["code"] for it in refusals] == ["not_found"] * 2
+            assert [words in it["message"] for it in refusals] == [True, False]
+        bob = await chat.enter("bob")
+        late = await bob.call("answer:cancel", {"messageId": question})
+        assert late == {"ok": True, "state": "done"}
 
 
 async def test_a_cancel_right_behind_its_question_finds_it(tmp_path: Path) -> None:

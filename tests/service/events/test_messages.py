@@ -44,12 +44,35 @@ async def test_a_retry_is_told_the_original_and_nobody_else_hears_of_it(chat: Ch
     first = await ada.call("chat:message", said)
     await ada.expect("chat:message")
     upper = {**said, "messageId": str(said["messageId"]).upper()}
-    for retry in (said, upper, {**said, "context": None, "newer field": 1}):
+    for retry in (said, upper, {**said, "context": None}):
         ack = await ada.call("chat:message", retry)
-        assert ack == {**first, "duplicate": True, "messageId": retry["messageId"]}
+        assert ack == {**first, "duplicate": True}
     await ada.quiet()
     await grace.expect("chat:message")
     await grace.quiet()
+
+
+async def test_one_id_has_one_spelling_however_it_was_written(chat: Chat) -> None:
+    """The ack repeated it as written, and all else had it in lower case."""
+    ada, grace = await chat.enter("ada"), await chat.enter("grace")
+    opener, reply = message(), message()
+    ids = {"O": str(opener["messageId"]), "R": str(reply["messageId"])}
+    for said, thread in ((opener, {}), (reply, {"threadId": ids["O"].upper()})):
+        written = {**said, **thread, "messageId": str(said["messageId"]).upper()}
+        ack_id = await ada.ask("chat:message", written)
+        sent, ack = await ada.expect("chat:message:sent"), await ada.expect(ack_id)
+        own, other = await ada.expect("chat:message"), await grace.until("chat:message")
+        assert {it["messageId"] for it in (sent, ack, own, other)} == {said["messageId"]}
+        assert own.get("threadId") == (ids["O"] if thread else None)
+        conflict = await grace.call("chat:message", {**written, "content": "another"})
+        assert conflict["error"]["code"] == "message_id_conflict"
+    await grace.call("chat:ack", {"messageId": ids["R"].upper()})
+    assert (await ada.until("chat:message:status"))["messageId"] == ids["R"]
+    for wrong in ({"content": ""}, {"connectionId": 1}, {"connectionId": "none of mine"}):
+        await ada.emit("chat:message", {**opener, **wrong, "messageId": ids["O"].upper()})
+        assert (await ada.until("chat:message:error"))["messageId"] == ids["O"]
+    page = await ada.call("chat:history:get", {"connectionId": "sales"})
+    assert [it["messageId"] for it in page["messages"]] == list(ids.values())
 
 
 async def test_a_messageid_of_another_message_is_a_conflict(chat: Chat) -> None:

@@ -54,24 +54,139 @@ async def test_who_comes_is_shown_who_is_there_and_the_others_are_told(tmp_path:
         await bob.quiet()
 
 
-async def test_the_most_present_of_a_users_sockets_counts(tmp_path: Path) -> None:
+async def test_what_one_socket_declares_is_the_users(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         ada, one, other = [await chat.enter(user) for user in ("ada", "bob", "bob")]
-        away = {"connectionId": ROOM, "status": "away"}
-        assert await one.call("presence:update", away) == {"ok": True, "status": "online"}
-        assert await other.call("presence:update", away) == {"ok": True, "status": "away"}
-        updates = [await ada.until("presence:update") for _ in range(2)]
+        for peer, status in ((one, "away"), (other, "online"), (one, "offline")):
+            declared = {"connectionId": ROOM, "status": status}
+            assert await peer.call("presence:update", declared) == {"ok": True, "status": status}
+        updates = [await ada.until("presence:update") for _ in range(4)]
         assert [(it["userId"], it["status"]) for it in updates] == [
             ("bob", "online"),
             ("bob", "away"),
+            ("bob", "online"),
+            ("bob", "offline"),
         ]
-        assert (await one.until("presence:update"))["status"] == "away"
-        offline = {"connectionId": ROOM, "status": "offline"}
-        await one.call("presence:update", offline)
-        assert (await other.call("presence:update", offline))["status"] == "offline"
-        assert (await ada.until("presence:update"))["status"] == "offline"
+        assert (await other.until("presence:update"))["status"] == "offline"
         newcomer = await come(chat, "cyd")
         assert await snapshot_of(newcomer) == {"ada": "online", "cyd": "online"}
+
+
+async def test_who_is_unseen_stays_so_over_a_reconnect_and_a_second_device(
+    tmp_path: Path,
+) -> None:
+    """Others were told that the user is online, as soon as it had another socket."""
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        assert (await ada.until("presence:update"))["status"] == "online"
+        await bob.call("presence:update", {"connectionId": ROOM, "status": "offline"})
+        assert (await ada.until("presence:update"))["status"] == "offline"
+        await bob.peer.reset()
+        for _ in range(2):
+            bob = await come(chat, "bob")
+            assert await snapshot_of(bob) == {"ada": "online"}
+            assert (await bob.call("chat:typing:start", {"connectionId": ROOM})) == {"ok": True}
+            assert (await bob.call("connection:join", {"connectionId": ROOM}))["ok"]
+        assert (await bob.say(message()))["ok"]
+        told = []
+        while not told or told[-1][0] != "chat:message":
+            told.append(await ada.packet("presence:update"))
+        assert [name for name, _ in told] == ["chat:message"]
+        cyd = await come(chat, "cyd")
+        assert await snapshot_of(cyd) == {"ada": "online", "cyd": "online"}
+        shown = await bob.call("presence:update", {"connectionId": ROOM, "status": "online"})
+        assert shown["status"] == "online"
+        updates = [await ada.until("presence:update") for _ in range(2)]
+        assert [(it["userId"], it["status"]) for it in updates] == [
+            ("cyd", "online"),
+            ("bob", "online"),
+        ]
+
+
+async def test_a_handshake_declares_for_its_rooms_before_anybody_sees_the_user(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        bob = await come(chat, "bob", status="offline")
+        assert await snapshot_of(bob) == {"ada": "online"}
+        assert (await bob.say(message()))["ok"]
+        assert (await ada.packet("presence:update"))[0] == "chat:message"
+        again = await come(chat, "bob", status="away")
+        assert await snapshot_of(again) == {"ada": "online", "bob": "away"}
+        assert (await ada.until("presence:update"))["status"] == "away"
+        last = await come(chat, "bob")
+        assert await snapshot_of(last) == {"ada": "online", "bob": "away"}
+
+
+async def test_a_socket_begins_in_a_room_that_it_joins_later_with_what_it_declared(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        rooms = [ROOM, "stock"]
+        ada = await chat.enter("ada", rooms)
+        one = await chat.connect({"token": token("bob", rooms), "connectionId": ROOM})
+        await connected(one)
+        assert (await ada.until("presence:update"))["connectionId"] == ROOM
+        await one.call("presence:update", {"connectionId": ROOM, "status": "offline"})
+        assert (await ada.until("presence:update"))["status"] == "offline"
+        assert (await one.call("connection:join", {"connectionId": "stock"}))["ok"]
+        assert (await one.say(message(room="stock")))["ok"]
+        assert (await ada.packet("presence:update"))[0] == "chat:message"
+
+
+async def test_who_joins_a_room_by_declaring_there_is_never_seen_otherwise(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        bob = await come(chat, "bob", connectionId=NO_ROOM)
+        unseen = {"connectionId": ROOM, "status": "offline"}
+        assert (await bob.call("presence:update", unseen))["status"] == "offline"
+        cyd = await come(chat, "cyd", connectionId=NO_ROOM)
+        await cyd.call("presence:update", {"connectionId": ROOM, "status": "away"})
+        update = await ada.until("presence:update")
+        assert (update["userId"], update["status"]) == ("cyd", "away")
+
+
+@pytest.mark.parametrize("status", ["busy", "", 7, ["away"], {"demo": "away"}])
+async def test_a_status_of_the_handshake_that_is_none_is_refused_and_not_obeyed(
+    tmp_path: Path, status: object
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await come(chat, "ada", status=status)
+        error = await ada.expect("chat:error")
+        assert (error["event"], error["code"], error["path"]) == (
+            "connection:join",
+            "invalid_payload",
+            "status",
+        )
+        assert await snapshot_of(ada) == {"ada": "online"}
+
+
+async def test_who_declares_to_be_unseen_while_typing_types_no_more(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        where = {"connectionId": ROOM}
+        await bob.call("chat:typing:start", where)
+        assert (await ada.until("chat:typing"))["isTyping"] is True
+        await bob.call("presence:update", {**where, "status": "offline"})
+        assert (await ada.until("chat:typing"))["isTyping"] is False
+        await bob.call("chat:typing:start", where)
+        await bob.call("presence:update", {**where, "status": "away"})
+        await bob.call("chat:typing:start", where)
+        assert (await ada.until("chat:typing"))["isTyping"] is True
+
+
+async def test_an_actor_that_begins_again_shows_nobody_who_is_unseen(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        one = await come(chat, "bob", status="offline")
+        await one.until("chat:history")
+        other = await chat.enter("bob")
+        chat.parts.presence.revive(trio.current_time())
+        assert (await other.say(message()))["ok"]
+        assert (await ada.packet("presence:update"))[0] == "chat:message"
 
 
 class Calendar:
@@ -192,12 +307,12 @@ async def test_what_others_do_is_no_sign_of_somebody(tmp_path: Path, calendar: C
         ({"connectionId": ROOM, "status": "busy"}, "invalid_payload", "status"),
         ({"connectionId": ROOM}, "invalid_payload", "status"),
         ({"connectionId": "secret", "status": "away"}, "forbidden_room", "connectionId"),
-        (None, "invalid_payload", ""),
+        (None, "invalid_payload", None),
     ],
     ids=str,
 )
 async def test_a_presence_that_cannot_be_is_refused(
-    tmp_path: Path, payload: object, code: str, path: str
+    tmp_path: Path, payload: object, code: str, path: str | None
 ) -> None:
     async with open_chat(tmp_path) as chat:
         ada = await chat.enter("ada")
@@ -315,10 +430,19 @@ async def test_after_a_restart_those_who_were_there_have_ten_seconds_to_come_bac
             assert (await peer.call("presence:update", {"connectionId": ROOM, "status": "away"}))[
                 "ok"
             ]
+        eve = await come(chat, "eve", status="offline")
+        unseen = {"connectionId": ROOM, "status": "offline"}
+        assert (await eve.call("presence:update", unseen))["ok"]  # the actor has it
         await chat.parts.snapshots.write()
     async with open_chat(tmp_path) as chat:
         cyd = await come(chat, "cyd")
         assert await snapshot_of(cyd) == {"ada": "away", "bob": "away", "cyd": "online"}
+        await cyd.until("chat:history")
+        eve = await come(chat, "eve")
+        await eve.until("chat:history")
+        assert (await eve.say(message()))["ok"]
+        told = await cyd.packet("presence:update")
+        assert told[0] == "chat:message", told
 
 
 @pytest.mark.parametrize("end", ["chat:message", "connection:leave"])
@@ -337,15 +461,18 @@ async def test_who_stops_and_starts_in_one_turn_ends_with_a_message_or_a_leave(
         assert [it["isTyping"] for it in events(bob, "chat:typing")] == [False]
 
 
-async def test_who_was_away_and_comes_again_is_shown_itself_as_online(tmp_path: Path) -> None:
-    """It was shown as it had left, while all others were told that it is online."""
+async def test_who_was_away_and_comes_again_is_away_to_itself_and_to_others(
+    tmp_path: Path,
+) -> None:
     async with open_chat(tmp_path) as chat:
-        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        ada, bob = await chat.enter("ada"), await come(chat, "bob")
         away = {"connectionId": ROOM, "status": "away"}
         assert (await bob.call("presence:update", away))["ok"]
-        assert await snapshot_of(await come(chat, "bob")) == {"ada": "online", "bob": "online"}
-        updates = [await ada.until("presence:update") for _ in range(3)]
-        assert [it["status"] for it in updates] == ["online", "away", "online"]
+        again = await come(chat, "bob")
+        assert await snapshot_of(again) == {"ada": "online", "bob": "away"}
+        assert (await again.say(message()))["ok"]
+        updates = [await ada.packet("presence:update") for _ in range(3)]
+        assert [it.get("status") for _, it in updates] == ["online", "away", "sent"]
 
 
 async def test_a_second_join_shows_what_was_declared(tmp_path: Path) -> None:

@@ -171,12 +171,39 @@ async def test_a_room_of_a_past_life_is_loaded_for_the_first_who_joins(tmp_path:
         assert (await grace.call("chat:message", message()))["seq"] == 4
 
 
+async def test_another_epoch_starts_a_room_over_whatever_else_the_client_says(
+    tmp_path: Path,
+) -> None:
+    """Without a since nobody looked at it."""
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        await ada.say(message())
+        for epoch, is_reset in (("0123456789abcdef", True), (chat.store.epoch, False)):
+            await ada.ask("connection:join", {"connectionId": "sales", "epoch": epoch})
+            assert ("reset" in await ada.until("chat:history")) is is_reset
+            for since in ({}, {"since": {}}, {"since": {"sales": None}}):
+                bob = await chat.connect({"token": token("bob"), "epoch": epoch, **since})
+                await connected(bob)
+                assert (await bob.expect("connection:status"))["resumed"] is False
+                assert ("reset" in await bob.until("chat:history")) is is_reset
+        bob = await chat.connect({"token": token("bob"), "epoch": 7})
+        await connected(bob)
+        error = await bob.until("chat:error")
+        assert (error["code"], error["path"]) == ("invalid_payload", "epoch")
+
+
 async def test_a_socket_is_in_only_so_many_rooms(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits={"rooms_per_socket": 2}) as chat:
-        ada = await chat.connect({"token": token("ada", ["a", "b", "c"])})
+        ada = await chat.connect({"token": token("ada", ["a", "b", "c", "d"])})
         await connected(ada)
         await ada.expect("connection:status")
-        assert (await ada.expect("chat:error"))["connectionId"] == "c"
+        error = await ada.expect("chat:error")
+        assert (error["event"], error["code"], error["connectionId"]) == (
+            "connection:join",
+            "rate_limited",
+            "c",
+        )
+        assert "2 more were not joined" in error["message"]
         joined = [(await ada.expect("chat:history"))["connectionId"] for _ in range(2)]
         assert joined == ["a", "b"]
         ack = await ada.call("connection:join", {"connectionId": "c"})

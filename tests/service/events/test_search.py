@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from chatd.actors.fair_queue import RETRY_MS, WAIT_S, WAITING_MAX
+from chatd.observe import LimitHit
 from chatd.service.events import search as search_events
 from chatd.store import SearchPage, SearchRequest
 from chatd.store import search as store_search
@@ -204,6 +205,8 @@ async def test_a_search_of_somebody_who_has_too_many_is_refused_for_now(
                     error = (await answered.receive())["error"]
                 assert (error["code"], error["retryable"]) == ("overloaded", True)
                 assert error["retryAfterMs"] == RETRY_MS
+                [hit] = chat.recorder.of(LimitHit)
+                assert (hit.limit, hit.user_id) == ("searches", "ada")
         for _ in sockets[1:]:
             assert contents(await answered.receive()) == []
         assert contents(await search(sockets[0], "late")) == []

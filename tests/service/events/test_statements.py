@@ -119,3 +119,53 @@ async def test_what_is_for_nobody_is_refused_where_both_words_allow_to_write(
             assert end["state"] == "error", sql
             assert end["error"]["code"] in REFUSALS, (sql, end)
         assert checksum(file) == before
+
+
+CHANGED_IN_CONTENT = [
+    "SELECT '<br>' AS x",
+    "SELECT '<!-- \u202e -->' AS x",
+    "SELECT 'a\rb' AS x",
+    'SELECT 1 AS "<b>"',
+]
+KEPT_IN_CONTENT = [
+    "SELECT 1 -- one\n  , /* two */ 2",
+    "SELECT 'a\u200bb\u2060\ufeff' AS x",
+    "SELECT 'a\r\nb\tc' AS x",
+    "SELECT 1 < 2 AS x",
+]
+
+
+@pytest.mark.parametrize("form", ["{}", "/sql {}", "Look:\n```sql\n{}\n```\nthanks"])
+async def test_a_statement_is_run_and_delivered_exactly_as_it_was_written(
+    tmp_path: Path, form: str
+) -> None:
+    """It was delivered with its literals changed, and asked again gave other rows."""
+    async with asking(tmp_path, read_only=True) as (ada, database, _):
+        for sql in [*CHANGED_IN_CONTENT, *KEPT_IN_CONTENT]:
+            content, answers = form.format(sql), []
+            for _ in range(2):
+                await ada.ask("chat:message", message(content))
+                told = await ada.until("chat:message")
+                assert ("raw" in told) is (sql in CHANGED_IN_CONTENT)
+                assert "<b" not in told["content"]
+                content = told.get("raw", told["content"])
+                assert content == form.format(sql)
+                answers.append((await ada.until("chat:message"))["answer"])
+            assert [it["statement"] for it in answers] == [sql, sql]
+            assert answers[0]["rows"] == answers[1]["rows"]
+        commented = KEPT_IN_CONTENT[0]  # the guard leaves comments out of what is run
+        assert set(database.statements) >= {*CHANGED_IN_CONTENT, *KEPT_IN_CONTENT} - {commented}
+        page = await ada.call("chat:history:get", {"connectionId": ROOM})
+        found = await ada.call("chat:search", {"query": "br"})
+        written = form.format(CHANGED_IN_CONTENT[0])
+        assert page["messages"][0]["raw"] == written
+        assert written in [hit["message"].get("raw") for hit in found["hits"]]
+
+
+async def test_a_control_character_in_a_statement_is_refused_and_not_changed(
+    tmp_path: Path,
+) -> None:
+    async with asking(tmp_path, read_only=True) as (ada, database, _):
+        end = await ending(ada, "/sql SELECT '\x1b[31m' AS x")
+        assert (end["state"], end["error"]["code"]) == ("error", "db_statement_rejected")
+        assert database.statements == []

@@ -1,0 +1,31 @@
+"""Text of which nothing is to be seen: what a message or a name cannot consist of.
+
+Unicode has many characters that take no place, or an empty one. Those that have a category or a
+property of their own are found by it; the others stand here by name. White space counts too, and
+marks that combine with the character before them, as they show nothing where all is such marks.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+# Format characters (zero-width ones, marks of direction, the deprecated tags), and non-spacing and
+# enclosing marks: accents, variation selectors, the grapheme joiner.
+_UNSEEN_CATEGORIES = frozenset({"Cf", "Mn", "Me"})
+
+# "Default_Ignorable_Code_Point" of Unicode, as far as no category says it, reserved ones included;
+# then the blanks that count as signs: of Braille, of musical notes, of hieroglyphs.
+_UNSEEN = re.compile(
+    "[\u115f\u1160\u2065\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
+    "\u2800\U0001d159\U00013441\U00013442]"
+)
+
+
+def is_blank(text: Iterable[str]) -> bool:
+    """Whether none of the characters is to be seen."""
+    return all(
+        char.isspace()
+        or unicodedata.category(char) in _UNSEEN_CATEGORIES
+        or _UNSEEN.match(char) is not None
+        for char in text
+    )
