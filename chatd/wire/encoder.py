@@ -37,7 +37,7 @@ def plain(payload: Payload) -> dict[str, Any]:
 def encode_with_sent(ack: acks.MessageAck) -> tuple[bytes, bytes]:
     """The JSON of an ack, and of the payload that it repeats, which is encoded once for both."""
     sent = encode(ack.sent)
-    return _OK + sent[1:], sent
+    return (_OK_READ if ack.question else _OK_TALK) + sent[1:], sent
 
 
 def replayed(message_json: bytes) -> bytes:
@@ -92,5 +92,6 @@ def _made(source: list[str]) -> Any:
 
 _WRITERS: dict[type, Writer] = {kind: _writer(kind) for kind in PAYLOADS}
 
-_OK = encode(acks.AckPayload())[:-1] + b","
+_OK = encode(acks.AckPayload())[:-1]
+_OK_READ, _OK_TALK = _OK + b',"question":true,', _OK + b',"question":false,'
 _REPLAY = b',"replay":true}'
