@@ -9,7 +9,7 @@ from typing import Protocol
 import trio
 
 from chatd.answers.answer import AnswerContent, AnswerState, Ending
-from chatd.answers.sql.questions import Talk
+from chatd.answers.sql.talk import Talk
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds
 from chatd.chat.records import Message, OpenAnswer

@@ -16,7 +16,8 @@ import trio
 from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import AnswerState
 from chatd.answers.life import AnswerLife, AnswerLog
-from chatd.answers.sql.questions import Talk, is_like_question, may_be_question
+from chatd.answers.sql.questions import is_like_question, may_be_question
+from chatd.answers.sql.talk import Talk
 from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message, OpenAnswer

@@ -9,8 +9,8 @@ import trio.testing
 from chatd.answers import life
 from chatd.answers import service as answers_service
 from chatd.answers.service import CancelOutcome
-from chatd.answers.sql.questions import Talk
 from chatd.answers.sql.reading import Response
+from chatd.answers.sql.talk import Talk
 from chatd.chat.messages import Asked
 from chatd.observe import InternalError
 from chatd.wire.codes import HINTS, HintCode, Refusal

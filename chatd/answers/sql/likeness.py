@@ -21,6 +21,7 @@ from chatd.answers.sql.functions import names
 from chatd.answers.sql.odd_characters import is_odd, plain_characters
 
 LOOKED_AT_CHARS = 2_000  # of a text that is weighed; its marks stand at its beginning
+FORM_CHARS = 300  # of a text that is compared with the forms of other statements
 FIRST_CHARS = 12  # of a text in which an odd character may hide its first word
 HEAD_CHARS = 60  # of a text whose first word may stand in odd characters, or among them
 
@@ -189,7 +190,10 @@ def first_word(text: str) -> str | None:
     if word in READ_ALWAYS or word in SLIPS:
         return word
     form = _OTHERS.get(word)
-    return word if form is not None and form.match(text, found.start(1)) is not None else None
+    if form is None:
+        return None
+    begun = text[found.start(1) : found.start(1) + FORM_CHARS]
+    return None if form.match(begun) is None else word
 
 
 def likeness(text: str) -> Likeness:

@@ -23,20 +23,16 @@ _NAME = r"""(?:[\w$*?]+|"[^"\n]+"|`[^`\n]+`|'[^'\n]+'|\[[^\]\n]+\])"""
 _ONE_NAME = re.compile(rf"{_NAME}(?:\.{_NAME})?")
 _PATTERN = re.compile(r"[*?%]")
 
-_PROMPT = re.compile(
-    r"""
-    (?: (?:sqlite|mysql|mariadb|duckdb|sql|psql)>
-      | MariaDB[ ]\[[^\]\n]*\]>
-      | [\w.@-]+[=*!^-][>\#]        # psql: shop=# shop=> shop-#
-      | >>>
-      | In[ ]\[\d+\]:
-    )[ \t]*
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_GOES_ON = re.compile(
-    r"""^[ \t]* (?: \.\.\.> | -> | ['"`]> | \.\.\. | [\w.@-]+[-'"(*$][>\#] )[ \t]+""",
-    re.VERBOSE | re.MULTILINE,
+# The prompts of shells, and those of the lines on which a statement goes on.
+_PROMPTS = tuple(
+    (re.compile(rf"(?:{first})[ \t]*", re.IGNORECASE), re.compile(rf"^[ \t]*(?:{on})[ \t]", re.M))
+    for first, on in (
+        (r"sqlite>", r"\.\.\.>"),
+        (r"mysql>|mariadb>|MariaDB \[[^\]\n]{0,64}\]>", r"->|['\"`]>"),
+        (r"[\w.@-]{1,64}[=*!^-][>#]", r"[\w.@-]{1,64}[-'\"(*$][>#]"),  # psql: shop=# shop-#
+        (r">>>|In \[\d{1,6}\]:", r"\.\.\."),
+        (r"sql>|psql>|duckdb>", r"\d+"),
+    )
 )
 
 _SHELL = re.compile(r"(\\|\.)([A-Za-z?!]+\+?)(?:[ \t]+([^\n]*?))?[ \t]*;?")
@@ -71,14 +67,17 @@ def cleared(text: str) -> str:
 
 def without_prompts(text: str) -> str | None:
     """The text of one statement without the prompts of a shell; None where it begins with none."""
-    prompt = _PROMPT.match(text)
-    return None if prompt is None else _GOES_ON.sub("", text[prompt.end() :]).strip()
+    for first, on in _PROMPTS:
+        if (prompt := first.match(text)) is not None:
+            return on.sub("", text[prompt.end() :]).strip()
+    return None
 
 
 def begins_with_prompt(text: str) -> bool:
     """Whether a text begins with the prompt of a shell; cheap."""
     head = text[:80]
-    return (">" in head or "#" in head or ":" in head) and _PROMPT.match(head) is not None
+    may_be_one = ">" in head or "#" in head or "]:" in head
+    return may_be_one and any(first.match(head) is not None for first, _ in _PROMPTS)
 
 
 def shell_command(text: str) -> ListTables | DescribeTable | ForeignCommand | None:

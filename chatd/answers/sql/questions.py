@@ -18,7 +18,6 @@ Every message comes by. A look at its first word decides for nearly all of them 
 only then is the grammar asked, after the message is stored, in a process of its own (`reader`).
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -34,7 +33,6 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.answers.sql.blocks import SQL_INFO, fenced_blocks, has_fence
-from chatd.answers.sql.functions import names
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.likeness import (
     READ_ALWAYS,
@@ -55,10 +53,11 @@ from chatd.answers.sql.pasted import (
     without_prompts,
 )
 from chatd.answers.sql.statements import Standing, asked_otherwise, lexed_text, standing_of
-from chatd.wire.codes import HINTS, HintCode
+from chatd.answers.sql.talk import Talk
+from chatd.answers.sql.unknown_commands import no_command, said_of_other_sign, said_of_slash
 
 TEXT_CHARS_MAX = 10_000  # of what is given to the grammar; a longer message is SQL in a block only
-NEARNESS = 0.75  # of a word to a command, from 0 to 1, from where on it is taken for a slip
+LIKE_CHARS = 500  # of a message that are weighed where no grammar is asked: between other tasks
 
 
 @attrs.frozen
@@ -71,19 +70,6 @@ class Misused:
     """A question that cannot be carried out as it stands; the sentence says how to write it."""
 
     sentence: str
-
-
-@attrs.frozen
-class Talk:
-    """It asks nothing. With a sentence, it nearly did, and its sender is told."""
-
-    code: HintCode = HintCode.TALK
-    sentence: str | None = None
-
-    @classmethod
-    def near_sql(cls, sentence: str | None = None) -> "Talk":
-        """It looks like SQL, and is not taken for it."""
-        return cls(HintCode.NEAR_SQL, sentence or HINTS[HintCode.NEAR_SQL])
 
 
 Question: TypeAlias = Request | Help | Misused
@@ -109,30 +95,19 @@ COMMANDS: Mapping[str, Command] = {
     "help": Command(None, "shows this", lambda _: Help()),
 }
 
-# What others call the commands.
-_OTHER_NAMES: Mapping[str, str] = {
-    **dict.fromkeys(("list", "ls", "show", "schemas", "dt", "databases"), "tables"),
-    **dict.fromkeys(("desc", "columns", "schema", "fields", "info", "d"), "describe"),
-    **dict.fromkeys(("preview", "head", "peek", "rows", "top"), "sample"),
-    **dict.fromkeys(("query", "run", "execute", "exec", "ask", "q"), "sql"),
-    **dict.fromkeys(("select", "with", "insert", "update", "delete", "values"), "sql"),
-    **dict.fromkeys(("plan", "analyze", "analyse"), "explain"),
-    **dict.fromkeys(("commands", "usage", "man"), "help"),
+USAGES: Mapping[str, str] = {
+    name: f"/{name}" if command.argument is None else f"/{name} {command.argument}"
+    for name, command in COMMANDS.items()
 }
-# What people end a sentence with to say how it is meant; and where the paths of a system begin.
-_TONES = names("jk srs gen lh hj pos neg nm nbh hyp lyr ref")
-_DIRECTORIES = names("bin boot dev etc home lib media mnt opt proc root run srv sys tmp usr var")
+"""How each command is written."""
 
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
-_LIKE_COMMAND = re.compile(r"/([A-Za-z][A-Za-z_-]{0,31})(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
-_SLASHES = re.compile(r"/[/ ]+([A-Za-z]+)\b")
 _COMMAND_BEGINS = re.compile(r"/(?:[A-Za-z][A-Za-z_-]*(?:[;.!?]*\Z|\s)|[/ ]+[A-Za-z])")
 _SHELL_BEGINS = re.compile(r"[\\.][A-Za-z?!]")
 _TOP = re.compile(r"\s*SELECT\s+(?:DISTINCT\s+)?TOP\s*\(?\s*\d+\s*\)?\s+[\w*\"\[]", re.IGNORECASE)
-_FIRST_PART = re.compile(r"[\W_].*", re.DOTALL)
 _LETTERS = re.compile(r"[A-Za-z]+")
 _TABLE = re.compile(
-    r"""(?P<word>TABLE)\s+(?P<table>[^\s;'"`\[\]]+|"[^"]+"|`[^`]+`|\[[^\]]+\])\s*;*""",
+    r"""TABLE\s+(?P<table>[^\s;'"`\[\]]+|"[^"]+"|`[^`]+`|\[[^\]]+\])\s*;*""",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"select\s+\d+\s+[a-z]", re.IGNORECASE)  # a number of something
@@ -173,7 +148,7 @@ def is_like_question(content: str) -> bool:
         return True
     if has_fence(text):
         return any(language in SQL_INFO for language, _ in fenced_blocks(text))
-    text = without_prompts(text) or text
+    text = (without_prompts(text) or text)[:LIKE_CHARS]
     return first_word(text) is not None and likeness(text) is Likeness.SURE
 
 
@@ -181,15 +156,17 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
     """The question in the content of a message of a room whose database speaks this dialect, or
     what is said of talk. Never raises."""
     text = _begun(content).rstrip()
-    if text.startswith("/") and (slashed := _of_slash(text)) != Talk():
-        return slashed
+    if (command := _COMMAND.fullmatch(text)) is not None and command.group(1).lower() in COMMANDS:
+        return _of_command(command.group(1).lower(), (command.group(2) or "").strip())
+    if text.startswith("/") and (said := said_of_slash(text, USAGES)) != Talk():
+        return said
     if has_fence(text):
         of_blocks = _of_blocks(text, dialect)
         return _of_statement(text, dialect) if isinstance(of_blocks, Talk) else of_blocks
     if (code := _CODE.fullmatch(text)) is not None:
         return _nearly(code.group(1), dialect)
-    if (said := _SAID.match(text)) is not None:
-        return _nearly(text[said.end() :], dialect)
+    if (introduced := _SAID.match(text)) is not None:
+        return _nearly(text[introduced.end() :], dialect)
     return _of_text(text, dialect)
 
 
@@ -213,67 +190,16 @@ def _begun(content: str) -> str:
 # Commands
 
 
-def _of_slash(text: str) -> Question | Talk:
-    """What a text is that begins with a slash."""
-    if (command := _COMMAND.fullmatch(text)) is not None and command.group(1).lower() in COMMANDS:
-        return _of_command(command.group(1).lower(), (command.group(2) or "").strip())
-    if (slashes := _SLASHES.match(text)) is not None:
-        name = slashes.group(1).lower()
-        return _no_command(f"Write {_usage(name)}.") if name in COMMANDS else Talk()
-    command = _LIKE_COMMAND.fullmatch(text)
-    return Talk() if command is None else _of_unknown(command.group(1), command.group(2) or "")
-
-
 def _of_command(name: str, argument: str) -> Question:
     command = COMMANDS[name]
     if command.argument is None and argument:
-        return Misused(f"Write {_usage(name)} alone, with nothing after it.")
+        return Misused(f"Write {USAGES[name]} alone, with nothing after it.")
     blocks = fenced_blocks(argument)
     if command.argument == "SQL" and blocks:
         argument = blocks[0][1]
     if command.argument is not None and not argument:
-        return Misused(f"Say what to {name}: {_usage(name)}.")
+        return Misused(f"Say what to {name}: {USAGES[name]}.")
     return command.question(argument)
-
-
-def _of_unknown(word: str, argument: str) -> Talk:
-    """What is said of a command that there is not; nothing of a sentence that begins with a path
-    or says how it is meant."""
-    name = word.lower()
-    if (
-        name in _TONES
-        or (len(name) == 1 and name not in _OTHER_NAMES)
-        or (name in _DIRECTORIES and name not in _OTHER_NAMES)
-    ):
-        return Talk()
-    near = _nearest(name)
-    if near is None:
-        is_sentence = is_prose(argument) or len(argument.split()) > 1
-        return Talk() if is_sentence else _no_command(f"There is no /{word}.")
-    if is_prose(argument) and name not in _OTHER_NAMES:
-        return Talk()
-    return _no_command(f"There is no /{word}; did you mean {_usage(near)}?")
-
-
-def _nearest(name: str) -> str | None:
-    """The command that a word stands for, or is nearly."""
-    if name in COMMANDS:
-        return name
-    if name in _OTHER_NAMES:
-        return _OTHER_NAMES[name]
-    if (begun := re.split(r"[_-]", name)[0]) != name:
-        return _nearest(begun)
-    near = difflib.get_close_matches(name, [*COMMANDS], n=1, cutoff=NEARNESS)
-    return near[0] if near else None
-
-
-def _no_command(sentence: str) -> Talk:
-    return Talk(HintCode.UNKNOWN_COMMAND, f"{sentence} /help says what can be asked.")
-
-
-def _usage(name: str) -> str:
-    argument = COMMANDS[name].argument
-    return f"/{name}" if argument is None else f"/{name} {argument}"
 
 
 def _of_shell(asked: ListTables | DescribeTable | ForeignCommand) -> Question | Talk:
@@ -281,13 +207,7 @@ def _of_shell(asked: ListTables | DescribeTable | ForeignCommand) -> Question | 
     if not isinstance(asked, ForeignCommand):
         return asked
     shell = "psql" if asked.written.startswith("\\") else "the shell of SQLite"
-    return _no_command(f"{asked.written} is a command of {shell}, and not of this chat.")
-
-
-def _of_odd_slash(text: str) -> Talk:
-    """What is said of a command behind another sign: `\\tables`."""
-    name = _FIRST_PART.sub("", text[1:]).lower()
-    return _no_command(f"Write {_usage(name)}.") if name in COMMANDS else Talk()
+    return no_command(f"{asked.written} is a command of {shell}, and not of this chat.")
 
 
 # Statements
@@ -299,7 +219,9 @@ def _of_text(text: str, dialect: Dialect) -> Question | Talk:
     shell = shell_command(text)
     if shell is not None:
         return _of_shell(shell)
-    return _of_odd_slash(text) if text.startswith(("\\", ".")) else _of_statement(text, dialect)
+    if text.startswith(("\\", ".")):
+        return said_of_other_sign(text, USAGES)
+    return _of_statement(text, dialect)
 
 
 def _of_blocks(text: str, dialect: Dialect) -> Question | Talk:
@@ -358,8 +280,8 @@ def _of_statement(text: str, dialect: Dialect) -> Question | Talk:
 
 def _of_slip(text: str, word: str, dialect: Dialect) -> Talk:
     """What is said of a text whose first word is nearly one of SQL."""
-    meant = re.sub(word, SLIPS[word].lower(), text, count=1, flags=re.IGNORECASE)
-    if _of_statement(meant, dialect) == Talk():
+    meant = re.sub(word, SLIPS[word].lower(), plain_characters(text), flags=re.IGNORECASE)
+    if first_word(meant) in SLIPS or _of_statement(meant, dialect) == Talk():
         return Talk()
     return Talk.near_sql(f"{word} is no word of SQL; did you mean {SLIPS[word]}?")
 
@@ -369,15 +291,15 @@ def _of_other_words(text: str) -> Question | Talk:
     needs a mark of SQL, for English has these words too."""
     if is_prose(text):
         return Talk()
-    if (whole := _TABLE.fullmatch(text)) is not None:
-        is_marked = whole["word"].isupper() or has_marks(text) or names_data(text)
-        if is_marked:
-            return RunStatement(f"SELECT * FROM {whole['table']}")
-        return Talk.near_sql() if whole["word"].islower() else Talk()
     first = _LETTERS.search(text)
     is_marked = (first is not None and first.group().isupper()) or has_marks(text)
     is_marked = is_marked or names_data(text)
-    return RunStatement(text) if is_marked else Talk()
+    whole = _TABLE.fullmatch(text)
+    if whole is None:
+        return RunStatement(text) if is_marked else Talk()
+    if is_marked:
+        return RunStatement(f"SELECT * FROM {whole['table']}")
+    return Talk.near_sql() if text.islower() else Talk()
 
 
 def _nearly(text: str, dialect: Dialect) -> Talk:
