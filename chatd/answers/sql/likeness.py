@@ -25,8 +25,10 @@ FORM_CHARS = 300  # of a text that is compared with the forms of other statement
 FIRST_CHARS = 12  # of a text in which an odd character may hide its first word
 HEAD_CHARS = 60  # of a text whose first word may stand in odd characters, or among them
 
-_LEADING = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\()+", re.DOTALL)
-_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]{1,12})(?![A-Za-z0-9_'’:.!?])")
+_LEADING = re.compile(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\(|;)+", re.DOTALL)
+_FIRST_WORD = re.compile(
+    r"[\s(]*([A-Za-z]{1,12})(?![A-Za-z0-9_:.!?]|['’](?:s|t|d|m|re|ve|ll)\b(?!['’]))"
+)
 
 READ_ALWAYS = names("""
     SELECT WITH VALUES INSERT REPLACE MERGE UPDATE DELETE CREATE ALTER DROP TRUNCATE SHOW
@@ -108,7 +110,7 @@ _ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
 _MARKS: tuple[tuple[int, "re.Pattern[str]"], ...] = tuple(
     (count, re.compile(pattern, re.IGNORECASE))
     for count, pattern in (
-        (2, r"\b(?:SELECT|DELETE)\s+(?:\w+\s+|TOP\s+\d+\s+)?(?:\w+\.)?\*(?:\s*,|\s+\w|\s*\Z)"),
+        (2, r"\b(?:SELECT|DELETE)\s*(?:\w+\s+|TOP\s+\d+\s+)?(?:\w+\.)?\*(?:\s*,|\s+\w|\s*\Z)"),
         (2, r"\w\(\s*\*"),
         (1, r"\w\((?!e?s\))\w*"),
         (1, r"[\w)\]'\"]\s*(?:<=|>=|<>|!=|\|\||::|==?)\s*[\w('\":@$?-]"),

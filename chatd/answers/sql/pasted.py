@@ -35,7 +35,7 @@ _PROMPTS = tuple(
     )
 )
 
-_SHELL = re.compile(r"(\\|\.)([A-Za-z?!]+\+?)(?:[ \t]+([^\n]*?))?[ \t]*;?")
+_SHELL = re.compile(r"(\\|\.)([A-Za-z?!]+\+?)(?=[ \t;]|\Z)")
 _OF_PSQL = names("""
     d d+ dt dt+ dv dv+ dm dm+ l l+ list dn dn+ du du+ dg df df+ di di+ ds ds+ dp dx dT dT+
     db dd dy c connect conninfo x q quit timing ? h help i ir o e ef ev g gx gdesc gexec
@@ -83,12 +83,11 @@ def begins_with_prompt(text: str) -> bool:
 def shell_command(text: str) -> ListTables | DescribeTable | ForeignCommand | None:
     """What a command of psql (`\\d orders`) or of the shell of SQLite (`.tables`) asks for; None
     where the text is none."""
-    if not text.startswith(("\\", ".")):
-        return None
-    command = _SHELL.fullmatch(text)
+    command = None if "\n" in text else _SHELL.match(text)
     if command is None:
         return None
-    sign, word, argument = command.group(1), command.group(2), command.group(3) or ""
+    sign, word = command.groups()
+    argument = text[command.end() :].strip(" \t;")
     if word not in (_OF_PSQL if sign == "\\" else _OF_SQLITE):
         return None
     written = sign + word

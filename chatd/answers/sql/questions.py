@@ -104,15 +104,20 @@ USAGES: Mapping[str, str] = {
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
 _COMMAND_BEGINS = re.compile(r"/(?:[A-Za-z][A-Za-z_-]*(?:[;.!?]*\Z|\s)|[/ ]+[A-Za-z])")
 _SHELL_BEGINS = re.compile(r"[\\.][A-Za-z?!]")
-_TOP = re.compile(r"\s*SELECT\s+(?:DISTINCT\s+)?TOP\s*\(?\s*\d+\s*\)?\s+[\w*\"\[]", re.IGNORECASE)
+_TOP = re.compile(
+    r"\s*SELECT\s++(?:DISTINCT\s++)?TOP\s*+\(?\s*+\d++\s*+\)?\s*+[\w*\"\[]", re.IGNORECASE
+)
 _LETTERS = re.compile(r"[A-Za-z]+")
 _TABLE = re.compile(
     r"""TABLE\s+(?P<table>[^\s;'"`\[\]]+|"[^"]+"|`[^`]+`|\[[^\]]+\])\s*;*""",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"select\s+\d+\s+[a-z]", re.IGNORECASE)  # a number of something
-_CODE = re.compile(r"`([^`\n]+)`")
-_SAID = re.compile(r"(?:sql|query)\s*:?\s+", re.IGNORECASE)
+_QUOTED = re.compile(r"""`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”""")
+_INTRODUCED = re.compile(
+    r"(?:(?:please[ ])?(?:sql|query|q|run|execute|try)[ ]?:?|[-*•]|\d{1,3}[.)])\s{1,9}(?=\S)",
+    re.IGNORECASE,
+)
 _BYTE_ORDER_MARK = "\ufeff"  # some files begin with it, and what is copied out of them
 _TOO_LONG = (
     f"A statement of more than {TEXT_CHARS_MAX:,} characters is run only with /sql, or in a block "
@@ -129,14 +134,12 @@ def may_be_question(content: str) -> bool:
             return is_command or has_fence(text) or first_word(text) is not None
         case "\\" | ".":
             return _SHELL_BEGINS.match(text) is not None or has_fence(text)
-        case "`":
-            return has_fence(text) or _CODE.fullmatch(text.rstrip()) is not None
-    return (
-        first_word(text) is not None
-        or has_fence(text)
-        or begins_with_prompt(text)
-        or _SAID.match(text) is not None
-    )
+        case "`" | '"' | "“":
+            return has_fence(text) or _QUOTED.fullmatch(text.rstrip()) is not None
+    if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
+        return True
+    introduced = _INTRODUCED.match(text)
+    return introduced is not None and first_word(text[introduced.end() :]) is not None
 
 
 def is_like_question(content: str) -> bool:
@@ -163,9 +166,9 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
     if has_fence(text):
         of_blocks = _of_blocks(text, dialect)
         return _of_statement(text, dialect) if isinstance(of_blocks, Talk) else of_blocks
-    if (code := _CODE.fullmatch(text)) is not None:
-        return _nearly(code.group(1), dialect)
-    if (introduced := _SAID.match(text)) is not None:
+    if (quoted := _QUOTED.fullmatch(text)) is not None:
+        return _nearly(quoted[quoted.lastindex or 0], dialect)
+    if (introduced := _INTRODUCED.match(text)) is not None:
         return _nearly(text[introduced.end() :], dialect)
     return _of_text(text, dialect)
 
@@ -182,9 +185,11 @@ def help_text() -> str:
 
 
 def _begun(content: str) -> str:
-    """A text from its first character on that is seen; its slash as a plain one."""
+    """A text from its first character on that is seen; a slash there as a plain one."""
     text = content.lstrip().removeprefix(_BYTE_ORDER_MARK).lstrip()
-    return text if text[:1].isascii() else plain_characters(text[:1]).lstrip() + text[1:]
+    if text[:1].isascii() or (first := plain_characters(text[:1]).strip()) not in ("", "/"):
+        return text
+    return first + text[1:].lstrip()
 
 
 # Commands

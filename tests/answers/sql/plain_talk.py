@@ -238,6 +238,23 @@ sql people, lunch?
 Query me later
 """
 _SHELLS = """
+- select the best one
+- update the docs
+* set the table
+1. begin with a walk
+2) delete the old files, please
+run update on Monday
+run select people through security
+please try with the other key
+try select all, then copy
+execute on it
+"select a date"
+"With best regards"
+“Set the table”
+select's fine
+Select’s fine
+update'd be nice
+; with that said
 /
 //
 /s
