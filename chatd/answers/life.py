@@ -108,7 +108,7 @@ class AnswerLife:
         event_log: EventLog,
     ) -> None:
         self.databases = databases
-        self.display = display
+        self._display = display
         self._conclude = conclude
         self._note_read = note_read
         self._log = log
@@ -128,7 +128,7 @@ class AnswerLife:
 
     def opened(self, open_answer: OpenAnswer, message: Message | None) -> ActiveAnswer:
         """An answer that begins to live."""
-        return ActiveAnswer(open_answer, self.display, self.rules.bounds, message)
+        return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
 
     def _sessions_of(self, connection_id: str) -> float:
         """How many answers a database works on at once: each has a session at once, so that all
@@ -265,11 +265,15 @@ class AnswerLife:
             return request
         return await self._carry_out(nursery, one, (one.of.connection_id, request, asked.terms))
 
+    def tell(self, message: OpenAnswer, talk: Talk) -> None:
+        """Tell its sender that a message is talk."""
+        self._display.hint(message, talk.code, talk.sentence)
+
     def _hint(self, one: ActiveAnswer, talk: Talk) -> None:
-        """Tell its sender that a message is talk, and note in the log that it was read."""
+        """A message is talk: tell its sender, and note in the log that it was read."""
         one.talk = talk
         self._note_read(one.of, is_question=False)
-        self.display.hint(one.of, talk.code, talk.sentence)
+        self.tell(one.of, talk)
 
     def _start(self, one: ActiveAnswer, asked: QuestionTerms | None) -> None:
         """Show the room that a message is being answered, and note in the log that it was read.
@@ -280,7 +284,7 @@ class AnswerLife:
             AnswerStarted(one.of.answer_id, one.of.question_id, one.of.connection_id)
         )
         left_s = max(0.0, one.deadline_s - trio.current_time())
-        self.display.start(
+        self._display.start(
             one.of,
             read_only=asked is None or asked.terms.read_only,
             dry_run=asked is not None and asked.dry_run,
@@ -365,7 +369,7 @@ class AnswerLife:
         reply = Reply(one.of.question_id, content.state, content.as_json(elapsed_ms))
 
         def stored() -> None:
-            self.display.end(one.of, content.result(elapsed_ms))
+            self._display.end(one.of, content.result(elapsed_ms))
 
         backoff = Backoff(*RETRY_BACKOFF_S)
         while (

@@ -22,7 +22,7 @@ from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message, OpenAnswer
 from chatd.store import StoreClosed, StoreReadFailed
-from chatd.wire.codes import HINTS, Code, HintCode, Refusal
+from chatd.wire.codes import Code, Refusal
 
 HINTED_MAX = 1_000  # hints that are remembered for messages sent again; older ones lose sentences
 REPEATED_MAX = 1_000  # messages sent again that the log is asked about; more get no hint again
@@ -79,7 +79,7 @@ class AnswerService:
             return
         talk = self._hinted.get(one.question_id)
         if talk is not None:
-            self._life.display.hint(one, talk.code, talk.sentence)
+            self._life.tell(one, talk)
         elif len(self._repeated) < REPEATED_MAX:
             self._repeated.append(one)
             self._arrival.set()
@@ -176,7 +176,7 @@ class AnswerService:
         """Give a hint again that is not remembered: the log has no answer to the message."""
         with suppress(StoreReadFailed, StoreClosed):
             if await self._log.answer_to(one.question_id, (one.connection_id,)) is None:
-                self._life.display.hint(one, HintCode.TALK, HINTS[HintCode.TALK])
+                self._life.tell(one, Talk())
 
     def _forget(self, one: ActiveAnswer) -> None:
         if one.ended.is_set():

@@ -56,19 +56,32 @@ _OTHERS: Mapping[str, "re.Pattern[str]"] = {
         "COPY": rf"\s+(?:{_TABLE}|\()[^;]*?\b(?:FROM|TO)\s+(?:'|STDIN|STDOUT|PROGRAM)",
         "DECLARE": r"\s+(?:@\w+|\w+\s+(?:CURSOR|INT|INTEGER|TEXT|VARCHAR|DATE)\b)",
         "DETACH": rf"\s+(?:DATABASE\s+)?\w+{_END}",
-        "DO": r"\s+\$",
+        "DISCARD": rf"\s+(?:ALL|PLANS|TEMP){_END}",
+        "DO": r"\s+(?:\$|\w+\()",
         "EXEC": rf"\s+[\w.]+(?:\s+@|\s+'|{_END})",
         "EXECUTE": rf"\s+[\w.]+(?:\s*\(|{_END})",
+        "FLUSH": rf"\s+(?:TABLES|PRIVILEGES|LOGS|STATUS|HOSTS){_END}",
         "FROM": rf"\s+{_TABLE}(?:\s+SELECT\b|{_END})",
         "GRANT": r"\s+[\w\s,()*]+?\s(?:ON|TO)\s+\w",
+        "HANDLER": r"\s+\w+\s+(?:OPEN|READ|CLOSE)\b",
+        "INSTALL": r"\s+PLUGIN\s+\w",
+        "KILL": rf"\s+(?:QUERY\s+)?\d+{_END}",
+        "LISTEN": rf"\s+\w+{_END}",
+        "LOAD": r"\s+(?:DATA|XML)\s+(?:LOCAL\s+)?INFILE\b",
         "LOCK": r"\s+TABLES?\s+\w",
+        "NOTIFY": rf"\s+\w+(?:\s*,\s*'|{_END})",
+        "OPTIMIZE": r"\s+TABLE\s+\w",
+        "PREPARE": r"\s+\w+\s+(?:FROM|AS)\s+(?:'|SELECT\b)",
         "REFRESH": r"\s+MATERIALIZED\s+VIEW\s",
         "REINDEX": rf"(?:\s+(?:TABLE\s+|INDEX\s+)?{_TABLE})?{_END}",
         "RELEASE": r"\s+SAVEPOINT\s+\w",
         "RENAME": r"\s+TABLE\s+\w+\s+TO\s",
+        "REPAIR": r"\s+TABLE\s+\w",
+        "RESET": rf"\s+(?:ALL|\w+_\w+){_END}",
         "REVOKE": r"\s+[\w\s,()*]+?\s(?:ON|FROM)\s+\w",
         "ROLLBACK": rf"(?:\s+(?:TRAN|TRANSACTION|WORK|TO\s+\w+))?{_END}",
         "SAVEPOINT": rf"\s+\w+{_END}",
+        "SECURITY": r"\s+LABEL\s+ON\b",
         "SET": r"""
             \s+(?:(?:SESSION|LOCAL|GLOBAL|PERSIST)\s+)?
             (?:@{0,2}[\w.]+\s*(?::?=|\bTO\b)\s*\S|NAMES\s+\S|ROLE\s+\S|SCHEMA\s+\S|TRANSACTION\s+\S
@@ -77,7 +90,9 @@ _OTHERS: Mapping[str, "re.Pattern[str]"] = {
         "START": r"\s+TRANSACTION\b",
         "TABLE": rf"\s+{_TABLE}{_END}",
         "USE": rf"\s+{_NAME}{_END}",
-        "VACUUM": rf"(?:\s+(?:FULL\s+|ANALYZE\s+)?{_TABLE})?{_END}",
+        "UNLOCK": rf"\s+TABLES{_END}",
+        "VACUUM": rf"(?:\s+(?:INTO\s+'|(?:FULL\s+|ANALYZE\s+)?{_TABLE}{_END})|{_END})",
+        "XA": r"\s+(?:BEGIN|START|END|PREPARE|COMMIT)\s+'",
     }.items()
 }
 
@@ -152,7 +167,7 @@ _BEFORE_NO_SENTENCE = names("SELECT WITH VALUES INSERT UPDATE DELETE")
 _SMALL_WORDS = frozenset(
     """
     above an anybody anyone anything are be been before below best better both but can could did
-    do does don each every everyone everything gives had has have he hello her here hers hi him his
+    does don each every everyone everything gives had has have he hello her here hers hi him his
     how it its just let maybe me mine more most must my of one our ours out please she
     should so some somebody someone something than thank thanks that the their theirs them
     there these they this those three today tomorrow too two up us very was we well were what

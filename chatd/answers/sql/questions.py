@@ -113,7 +113,7 @@ _TABLE = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"select\s+\d+\s+[a-z]", re.IGNORECASE)  # a number of something
-_QUOTED = re.compile(r"""`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”""")
+_QUOTED = re.compile(r"""`([^`\n]+)`|'([^'\n]+)'|"([^"\n]+)"|“([^”\n]+)”""")
 _INTRODUCED = re.compile(
     r"(?:(?:please[ ])?(?:sql|query|q|run|execute|try)[ ]?:?|[-*•]|\d{1,3}[.)])\s{1,9}(?=\S)",
     re.IGNORECASE,
@@ -134,7 +134,7 @@ def may_be_question(content: str) -> bool:
             return is_command or has_fence(text) or first_word(text) is not None
         case "\\" | ".":
             return _SHELL_BEGINS.match(text) is not None or has_fence(text)
-        case "`" | '"' | "“":
+        case "`" | "'" | '"' | "“":
             return has_fence(text) or _QUOTED.fullmatch(text.rstrip()) is not None
     if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
         return True
@@ -168,7 +168,7 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
         return _of_statement(text, dialect) if isinstance(of_blocks, Talk) else of_blocks
     if (quoted := _QUOTED.fullmatch(text)) is not None:
         return _nearly(quoted[quoted.lastindex or 0], dialect)
-    if (introduced := _INTRODUCED.match(text)) is not None:
+    if first_word(text) is None and (introduced := _INTRODUCED.match(text)) is not None:
         return _nearly(text[introduced.end() :], dialect)
     return _of_text(text, dialect)
 

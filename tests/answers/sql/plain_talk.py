@@ -505,6 +505,25 @@ Query is slow since noon
 => done
 Limit 10 per person
 Where are the orders from May?
+Listen to this
+listen up
+Kill it
+kill 9 birds with one stone
+Load the dishwasher
+Handler is missing
+Reset your password
+reset everything
+Notify me
+Optimize for fun
+Prepare a table for six
+prepare slides from last year
+Security first
+Install python
+Flush it
+Discard all changes please
+Unlock the door
+Do what (you) want
+'Select a date'
 Join the call
 Order by noon
 Having fun

@@ -21,7 +21,7 @@ from chatd.answers.sql.questions import (
 from chatd.answers.sql.reader_process import PIECE_CPU_S
 from chatd.answers.sql.reading import Piece, Reading, read
 from chatd.wire.codes import Code, HintCode
-from tests.answers.sql.corpus import DIALECTS
+from tests.answers.sql.corpus import DIALECTS, bad, good
 from tests.answers.sql.plain_talk import PLAIN_TALK
 from tests.rows import rows
 
@@ -85,6 +85,9 @@ REASONS: list[tuple[str, Code, str]] = [
     ("USE shop", REJECTED, ""),
     ("GRANT SELECT ON orders TO bob", REJECTED, "GRANT"),
     ("VACUUM;", REJECTED, "VACUUM"),
+    ("EXECUTE plan", REJECTED, ""),
+    ("KILL 1;", REJECTED, ""),
+    ("LOAD DATA INFILE 'x' INTO TABLE t", REJECTED, ""),
     ("COPY orders TO '/tmp/x'", REJECTED, "COPY"),
     ("PRAGMA foreign_keys", REJECTED, "PRAGMA"),
     ("SHOW DATABASES", REJECTED, "/tables"),
@@ -240,6 +243,23 @@ def test_what_is_nearly_a_question_gets_a_hint(content: str, code: HintCode, par
         assert reading.code is code
         assert reading.sentence is not None
         assert part in reading.sentence, reading.sentence
+
+
+SILENT = {"", "   \n", "-- a comment", "()", "hello", "1", "/*! DELETE FROM t */", "\u017fELECT 1"}
+"""Statements of the corpus for the guard that nobody would take for one."""
+
+
+@rows(("dialect", "sql"), [(dialect, sql) for dialect, sql, _ in bad() if sql not in SILENT])
+def test_every_statement_that_may_not_run_ends_in_a_word(dialect: Dialect, sql: str) -> None:
+    assert may_be_question(sql)
+    reading = read_in(sql, dialect)
+    assert not isinstance(reading, Talk) or reading.sentence is not None
+
+
+@rows(("dialect", "sql"), good())
+def test_every_statement_that_may_run_is_asked(dialect: Dialect, sql: str) -> None:
+    assert may_be_question(sql)
+    assert not isinstance(read_in(sql, dialect), Talk)
 
 
 @rows("content", PLAIN_TALK)
