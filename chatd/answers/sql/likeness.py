@@ -181,6 +181,7 @@ _SMALL_WORDS = frozenset(
 )
 _SPEAKER = re.compile(r"\bI\b(?!\.)")  # who says it: in small letters it may be a table
 _WORD = re.compile(r"[^\W\d_]+")
+_BEFORE_REMARK = re.compile(r";\s|\n[ \t]*\n")  # what may end a statement that is talked about
 _SMILEY = re.compile(r"[:;]-?[()]")
 
 
@@ -222,7 +223,9 @@ def likeness(text: str) -> Likeness:
     if is_prose and first_word(text) not in _BEFORE_NO_SENTENCE | SLIPS.keys():
         return Likeness.NONE
     if is_prose and text.rstrip().endswith(_ENDS_A_SENTENCE):
-        return Likeness.NONE
+        statement, *remark = _BEFORE_REMARK.split(text[:LOOKED_AT_CHARS], maxsplit=1)
+        is_like = bool(remark) and likeness(statement) is not Likeness.NONE
+        return Likeness.NEAR if is_like else Likeness.NONE
     if count >= (4 if is_prose else 2):
         return Likeness.SURE
     return Likeness.NEAR if count >= (2 if is_prose else 1) else Likeness.NONE

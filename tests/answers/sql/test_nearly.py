@@ -208,6 +208,8 @@ HINTS: list[tuple[str, HintCode, str]] = [
     ("selct name from customers", NEAR, "mean SELECT?"),
     ("DELTE FROM orders", NEAR, "mean DELETE?"),
     ("SELECT '" + "x" * TEXT_CHARS_MAX + "'", NEAR, "10,000"),
+    ("SELECT * FROM orders LIMIT 5\n\nWhat do you think?", NEAR, "/sql"),
+    ("select count(*) from orders; is that right?", NEAR, "/sql"),
     ("-- selct\nselct name from t", NEAR, "mean SELECT?"),
     ("select * from orders gives me nothing", NEAR, "/sql"),
     ("/table", UNKNOWN, "mean /tables?"),
