@@ -9,10 +9,11 @@ from typing import Protocol
 import trio
 
 from chatd.answers.answer import AnswerContent, AnswerState, Ending
+from chatd.answers.sql.talk import Talk
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds
 from chatd.chat.records import Message, OpenAnswer
-from chatd.wire.codes import Code
+from chatd.wire.codes import Code, HintCode
 from chatd.wire.events import AnswerResult
 
 CHUNK_ROWS = 200  # rows of one `chat:answer:rows`
@@ -33,6 +34,9 @@ class Display(Protocol):
 
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None: ...
 
+    def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
+        """The message of the answer is talk, which its sender alone is told."""
+
 
 class ActiveAnswer:
     """An open answer, and how its room sees it. It attaches to an execution.
@@ -52,6 +56,7 @@ class ActiveAnswer:
         self.news = trio.Event()  # it is to end, or nothing more comes
         self.waiting: trio.CancelScope | None = None  # what a cancel or the deadline ends at once
         self.is_confirmed: bool | None = None
+        self.talk: Talk | None = None  # what it turned out to be, where it is no question
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s
         self.content = AnswerContent(bounds.max_rows, bounds.max_bytes)

@@ -1,6 +1,6 @@
 """The life of one answer: its message is read, its request carried out, its end stored, once.
 
-    to be read    plain talk                    nothing is left of it
+    to be read    plain talk                    its sender gets a hint, and nothing is left of it
                   a question                    its room is told that it is being answered
                   cannot be read                its answer ends with the reason
                   the daemon stops, or crashes  the next start reads it; a question is interrupted
@@ -47,12 +47,13 @@ from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
 from chatd.observe.ids import new_uuid
 from chatd.store import StoreClosed, StoredAnswer, StoreReadFailed
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import HINTS, Code, HintCode, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
 RETRY_BACKOFF_S = (0.5, 30.0)  # between two tries at what has to be done in the end
 RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about that soon
+NOBODY_ANSWERS = Talk(HintCode.NO_DATABASE, HINTS[HintCode.NO_DATABASE])
 LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftovers are read
 
 USER, ROOM, DATABASE = "user", "room", "database"
@@ -153,6 +154,8 @@ class AnswerLife:
             self._event_log.record(InternalError.of("answer", error))
             ending = Ending.failed(Code.INTERNAL)
         if ending is not None and not one.ended.is_set():
+            if one.is_to_read:  # whoever waits for it learns first that it was a question
+                self._start(one, None)
             await self._end(one, ending)
 
     # What a message comes to
@@ -194,22 +197,27 @@ class AnswerLife:
         async with self._left_over:
             while not one.ended.is_set():
                 try:
-                    is_question = await self._is_question(one)
+                    response = await self._read_left_over(one)
                 except (StoreReadFailed, StoreClosed):
                     return None
-                if is_question is not None:
-                    if not is_question:
-                        self._note_read(one.of, is_question=False)
-                    return Ending.interrupted() if is_question else None
+                match response:
+                    case Talk():
+                        self._hint(one, response)
+                        return None
+                    case Ending():
+                        return response
                 await trio.sleep(backoff.failed())
         return None
 
-    async def _is_question(self, one: ActiveAnswer) -> bool | None:
-        """Whether a leftover is a question; None where that cannot be told now."""
+    async def _read_left_over(self, one: ActiveAnswer) -> Talk | Ending | None:
+        """What a leftover is: talk, or a question, with its end; None where that cannot be told
+        now."""
         room = self.databases.get(one.of.connection_id)
-        message = None if room is None else await self._log.message(one.of.question_id)
-        if room is None or message is None:
-            return False  # nothing would answer it there; or retention was faster
+        if room is None:
+            return NOBODY_ANSWERS
+        message = await self._log.message(one.of.question_id)
+        if message is None:
+            return Talk()  # retention was faster
         terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
 
@@ -221,13 +229,18 @@ class AnswerLife:
         response = await self._respond(one, LEFT_OVER, piece_of(message, room, terms), accept)
         if not is_accepted and isinstance(response, Unread) and response.may_be_repeated:
             return None
-        return is_accepted or not isinstance(response, Talk)
+        if isinstance(response, Talk) and not is_accepted:
+            return response
+        return Ending.interrupted()
 
     async def _find_end(
         self, nursery: trio.Nursery, one: ActiveAnswer, message: Message, is_crowded: bool
     ) -> Ending | None:
         """The end of a message that may be a question; None where it is plain talk."""
-        room = self.databases[one.of.connection_id]
+        room = self.databases.get(one.of.connection_id)
+        if room is None:
+            self._hint(one, NOBODY_ANSWERS)
+            return None
         asked = question_terms(message.context, room, self.rules.bounds)
 
         def accept() -> bool:
@@ -244,7 +257,7 @@ class AnswerLife:
         if one.ended.is_set():
             return None
         if isinstance(response, Talk):
-            self._note_read(one.of, is_question=False)
+            self._hint(one, response)
             return None
         accept()
         if isinstance(response, Unread):
@@ -260,8 +273,19 @@ class AnswerLife:
             one.content.asks(request.written)
         return await self._carry_out(nursery, one, (one.of.connection_id, request, asked.terms))
 
-    def _start(self, one: ActiveAnswer, asked: QuestionTerms) -> None:
-        """Show the room that a message is being answered, and note in the log that it was read."""
+    def tell(self, message: OpenAnswer, talk: Talk) -> None:
+        """Tell its sender that a message is talk."""
+        self._display.hint(message, talk.code, talk.sentence)
+
+    def _hint(self, one: ActiveAnswer, talk: Talk) -> None:
+        """A message is talk: tell its sender, and note in the log that it was read."""
+        one.talk = talk
+        self._note_read(one.of, is_question=False)
+        self.tell(one.of, talk)
+
+    def _start(self, one: ActiveAnswer, asked: QuestionTerms | None) -> None:
+        """Show the room that a message is being answered, and note in the log that it was read.
+        None are the terms of what ends before they are known."""
         one.is_to_read = False
         self._note_read(one.of, is_question=True)
         self._event_log.record(
@@ -270,8 +294,8 @@ class AnswerLife:
         left_s = max(0.0, one.deadline_s - trio.current_time())
         self._display.start(
             one.of,
-            read_only=asked.terms.read_only,
-            dry_run=asked.dry_run,
+            read_only=asked is None or asked.terms.read_only,
+            dry_run=asked is not None and asked.dry_run,
             deadline_ms=self._wall_ms() + round(left_s * 1000),
         )
 

@@ -8,6 +8,7 @@ open, there and here, so that a start closes what a crash has interrupted.
 
 from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 import trio
@@ -15,11 +16,16 @@ import trio
 from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import AnswerState
 from chatd.answers.life import AnswerLife, AnswerLog
-from chatd.answers.sql.questions import may_be_question
+from chatd.answers.sql.questions import is_like_question, may_be_question
+from chatd.answers.sql.talk import Talk
 from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message, OpenAnswer
+from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
+
+HINTED_MAX = 1_000  # hints that are remembered for messages sent again; older ones lose sentences
+REPEATED_MAX = 1_000  # messages sent again that the log is asked about; more get no hint again
 
 
 @attrs.frozen
@@ -39,6 +45,8 @@ class AnswerService:
     def __init__(self, life: AnswerLife, log: AnswerLog) -> None:
         self._life = life
         self._log = log
+        self._hinted: OrderedDict[str, Talk] = OrderedDict()  # by the id of the message
+        self._repeated: list[OpenAnswer] = []
         self._open: OrderedDict[str, ActiveAnswer] = OrderedDict()  # by the id of the question
         self._arrived: list[ActiveAnswer] = []
         self._arrival = trio.Event()
@@ -51,12 +59,30 @@ class AnswerService:
         return len(self._open)
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
-        """Whether a message may be a question, in a room where it would be answered; cheap."""
-        return connection_id in self._life.databases and may_be_question(content)
+        """Whether a message is to be read for a question; cheap.
+
+        In a room that no database answers, it is one only where nobody would take it for talk.
+        """
+        if not may_be_question(content):
+            return False
+        return connection_id in self._life.databases or is_like_question(content)
 
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
         self._arrive(asked.opened_by(question), question)
+
+    def repeat(self, question: Message, asked: Asked) -> None:
+        """A message that may be a question was sent again; never waits. Where it was talk, its
+        sender is told that again. An answer is on its way to the room, or in its history."""
+        one = asked.opened_by(question)
+        if one.question_id in self._open:
+            return
+        talk = self._hinted.get(one.question_id)
+        if talk is not None:
+            self._life.tell(one, talk)
+        elif len(self._repeated) < REPEATED_MAX:
+            self._repeated.append(one)
+            self._arrival.set()
 
     def adopt(self, open_answers: Sequence[OpenAnswer]) -> None:
         """The log holds these as open; those that are not open here were interrupted."""
@@ -135,6 +161,9 @@ class AnswerService:
                     # Trio runs tasks that are started together in any order; so each gets in line
                     # before the next is there.
                     await trio.lowlevel.checkpoint()
+                if self._repeated:
+                    await self._repeat(self._repeated.pop(0))
+                    continue
                 self._arrival = trio.Event()
                 await self._arrival.wait()
 
@@ -143,10 +172,20 @@ class AnswerService:
         await self._life.live(nursery, one, is_crowded=is_crowded)
         self._forget(one)
 
+    async def _repeat(self, one: OpenAnswer) -> None:
+        """Give a hint again that is not remembered: the log has no answer to the message."""
+        with suppress(StoreReadFailed, StoreClosed):
+            if await self._log.answer_to(one.question_id, (one.connection_id,)) is None:
+                self._life.tell(one, Talk())
+
     def _forget(self, one: ActiveAnswer) -> None:
         if one.ended.is_set():
             return  # a drain was faster
         del self._open[one.of.question_id]
+        if one.talk is not None:
+            self._hinted[one.of.question_id] = one.talk
+            if len(self._hinted) > HINTED_MAX:
+                self._hinted.popitem(last=False)
         one.ended.set()
         if not self._open:
             self._none_open.set()

@@ -15,6 +15,7 @@ from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
 from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.emitter import event_packet
+from chatd.wire.codes import HintCode
 from chatd.wire.events import (
     AnswerColumn,
     AnswerEnd,
@@ -22,6 +23,7 @@ from chatd.wire.events import (
     AnswerResult,
     AnswerRows,
     AnswerStart,
+    MessageHint,
 )
 from chatd.wire.names import AnswerPhase
 
@@ -84,6 +86,16 @@ class AnswerRoster:
             error = attrs.evolve(result.error, message=self._markup(result.error.message))
             result = attrs.evolve(result, error=error)
         self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
+
+    def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
+        """The message is no question: its sender is told, on each device, and nobody else."""
+        hint = MessageHint(
+            message_id=written_id(answer.question_id),
+            connection_id=answer.connection_id,
+            code=code,
+            message=sentence,
+        )
+        self._adapter.to_user(answer.user_id, answer.connection_id, event_packet(hint))
 
     def enter(self, client: Client, connection_id: str) -> None:
         """Send a client that enters a room what the room got of its open answers."""

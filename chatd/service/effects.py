@@ -58,6 +58,8 @@ class ChatEffects:
             case Repeated(command, message):
                 command.origin.refund(command.connection_id)
                 self._stored(command, message, is_duplicate=True)
+                if command.asks is not None:
+                    self._answers.repeat(message, command.asks)
             case Conflicted(command):
                 command.origin.refund(command.connection_id)
                 self._refuse(command, Refusal(Code.MESSAGE_ID_CONFLICT))

@@ -21,6 +21,7 @@ class Origin:
     each command.
 
     `message_id` is that of a message, in lower case, which is how everybody gets it.
+    `is_read`: its message is read for a question once it is stored.
     `refund_to`: the limits that a message was counted against, which refund it where it stores
     nothing.
     """
@@ -30,6 +31,7 @@ class Origin:
     ack_id: int | None
     message_id: str = ""
     refund_to: RateLimits | None = attrs.field(init=False, default=None)
+    is_read: bool = attrs.field(init=False, default=False)
 
     @property
     def is_gone(self) -> bool:
@@ -48,7 +50,7 @@ class Origin:
             message.seq,
             True if is_duplicate else None,
         )
-        self.client.confirm(self.ack_id, MessageAck(sent=sent))
+        self.client.confirm(self.ack_id, MessageAck(question=self.is_read, sent=sent))
 
     def refund(self, connection_id: str) -> None:
         """The message stores nothing, and does not count."""

@@ -33,7 +33,12 @@ class AckPayload(Payload):
 
 @statically_frozen(kw_only=True)
 class MessageAck(AckPayload):
-    """To `chat:message`: what `chat:message:sent` says."""
+    """To `chat:message`: what `chat:message:sent` says, and whether an answer may come."""
+
+    question: Annotated[
+        bool,
+        Note("Whether it is read for a question: then `chat:answer:start` or `chat:hint` follows."),
+    ]
 
     sent: Annotated[SentMessage, Note("The message.", is_flattened=True)]
 

@@ -29,7 +29,7 @@ from chatd.wire.acks import (
     SearchAck,
     TokenAck,
 )
-from chatd.wire.codes import EXPLANATIONS, Code
+from chatd.wire.codes import EXPLANATIONS, HINTS, Code
 from chatd.wire.connect import ConnectAuth, ConnectErrorData
 from chatd.wire.encoder import PAYLOADS
 from chatd.wire.events import EventPayload
@@ -90,6 +90,7 @@ def catalogue() -> dict[str, Any]:
         "refused": _refer(RefusedAck, types),
         "connect": {"auth": _refer(ConnectAuth, types), "error": _refer(ConnectErrorData, types)},
         "codes": {code: attrs.asdict(EXPLANATIONS[code]) for code in Code},
+        "hints": HINTS,
         "types": dict(sorted(types.items())),
     }
     plain: dict[str, Any] = orjson.loads(orjson.dumps(catalogue, option=orjson.OPT_NON_STR_KEYS))

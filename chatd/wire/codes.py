@@ -1,7 +1,7 @@
-"""Every error code of the wire, with its sentence and whether a retry helps.
+"""Every error code of the wire, with its sentence and whether a retry helps; and those of hints.
 
-This table is the only home of codes (docs/protocol, "Codes"). A `Refusal` is a value: rules return
-it, the service turns it into an ack and an error event.
+These tables are the only home of codes (docs/protocol, "Codes" and "Hints"). A `Refusal` is a
+value: rules return it, the service turns it into an ack and an error event.
 """
 
 from collections.abc import Mapping
@@ -114,6 +114,24 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "The server was stopped while the database answered; ask again.", retryable=True
     ),
 }
+
+
+class HintCode(StrEnum):
+    """Why a message that was read for a question gets no answer; clients switch on it."""
+
+    TALK = "talk"
+    NEAR_SQL = "near_sql"
+    UNKNOWN_COMMAND = "unknown_command"
+    NO_DATABASE = "no_database"
+
+
+HINTS: Mapping[HintCode, str | None] = {
+    HintCode.TALK: None,
+    HintCode.NEAR_SQL: "This was taken as talk. Send it with /sql to run it.",
+    HintCode.UNKNOWN_COMMAND: "There is no such command; /help says what can be asked.",
+    HintCode.NO_DATABASE: "No database answers in this room, so this was taken as talk.",
+}
+"""What each hint says where nothing closer is known. Plain talk is left without a sentence."""
 
 
 @attrs.frozen

@@ -39,7 +39,7 @@ def encode_with_sent(ack: acks.MessageAck) -> tuple[bytes, bytes]:
     sent = encode(ack.sent)
     if ack.ignored is not None:
         return encode(ack), sent
-    return _OK + sent[1:], sent
+    return (_OK_READ if ack.question else _OK_TALK) + sent[1:], sent
 
 
 def replayed(message_json: bytes) -> bytes:
@@ -94,5 +94,6 @@ def _made(source: list[str]) -> Any:
 
 _WRITERS: dict[type, Writer] = {kind: _writer(kind) for kind in PAYLOADS}
 
-_OK = encode(acks.AckPayload())[:-1] + b","
+_OK = encode(acks.AckPayload())[:-1]
+_OK_READ, _OK_TALK = _OK + b',"question":true,', _OK + b',"question":false,'
 _REPLAY = b',"replay":true}'

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import orjson
 
 from chatd.socketio.static import statically_frozen
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import Code, HintCode, Refusal
 from chatd.wire.fields import Note
 from chatd.wire.names import (
     AnswerOutcome,
@@ -289,6 +289,19 @@ class MessageReceipt(EventPayload):
         MessageStatus.DELIVERED
     )
     by: Annotated[str, Note("The user who has acknowledged it.")]
+
+
+@statically_frozen(kw_only=True)
+class MessageHint(EventPayload):
+    """A message of this user was read for a question, and is none. Only its sender gets this."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CHAT_HINT
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+    code: Annotated[HintCode, Note("Why it gets no answer.")]
+    message: Annotated[
+        str | None, Note("A sentence for people; absent for plain talk (`talk`).")
+    ] = None
 
 
 @statically_frozen(kw_only=True)

@@ -29,6 +29,7 @@ class ServerEvent(StrEnum):
     CHAT_MESSAGE_SENT = "chat:message:sent"
     CHAT_MESSAGE_ERROR = "chat:message:error"
     CHAT_MESSAGE_STATUS = "chat:message:status"
+    CHAT_HINT = "chat:hint"
     CHAT_ANSWER_START = "chat:answer:start"
     CHAT_ANSWER_STATUS = "chat:answer:status"
     CHAT_ANSWER_ROWS = "chat:answer:rows"

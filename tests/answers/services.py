@@ -33,7 +33,7 @@ from chatd.chat.messages import Asked, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
 from chatd.store import StoredAnswer, StoreReadFailed
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import Code, HintCode, Refusal
 from chatd.wire.encoder import encode
 from chatd.wire.events import AnswerResult
 from tests.answers.sql.readers import ReaderHere
@@ -115,6 +115,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self.shown: dict[str, list[tuple[str, Any]]] = {}
+        self.hinted: list[tuple[str, str, HintCode, str | None]] = []
 
     def start(self, answer: OpenAnswer, **fields: Any) -> None:
         self._note(answer, "start", fields)
@@ -129,6 +130,9 @@ class Watcher:
 
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
         self._note(answer, "end", orjson.loads(encode(result)))
+
+    def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
+        self.hinted.append((answer.user_id, answer.question_id, code, sentence))
 
     def _note(self, answer: OpenAnswer, what: str, fields: Any) -> None:
         self.shown.setdefault(answer.question_id, []).append((what, fields))

@@ -889,9 +889,11 @@ async def test_what_was_left_to_be_read_ends_where_it_is_a_question_and_only_the
         await service.settled()
         ended = {question: end["state"] for question, (_, end) in service.shelf.stored.items()}
         assert ended == dict.fromkeys([message_id(n) for n in (500, 520, 530)], "interrupted")
-        assert service.shelf.read == dict.fromkeys(
-            [message_id(number) for number in (510, 540, 550)], False
-        )
+        assert service.shelf.read == {
+            message_id(number): number in (500, 520, 530) for number in range(500, 560, 10)
+        }
+        for question in ended:  # who waits for it learns that it was a question
+            assert [what for what, _ in service.watcher.shown[question]] == ["start", "end"]
         assert service.answers.count == 0
         assert service.database.calls == []
 

@@ -25,7 +25,7 @@ async def test_a_conversation_is_the_same_after_a_kill(house: House, nursery: tr
         1,
     )
     sent = await alice.hear("chat:message:sent", messageId=first["messageId"])
-    assert {**sent, "ok": True} == acked
+    assert {**sent, "ok": True, "question": False} == acked
     for client in (alice, bob):
         told = await client.hear("chat:message", messageId=first["messageId"])
         assert (told["userId"], told["seq"], told["timestamp"]) == ("alice", 1, acked["timestamp"])

@@ -34,6 +34,7 @@ def rewritten(text: str) -> str:
     text = _with_events(text, "Events from the server", _from_server())
     text = _with_table(text, "Connecting", _table(_TYPES[_CATALOGUE["connect"]["auth"]]))
     text = _with_table(text, "Acks and refusals", _table(_TYPES["ErrorDetails"]))
+    text = _with_table(text, "Hints", _hints())
     return _with_table(text, "Codes", _codes())
 
 
@@ -66,6 +67,11 @@ def _codes() -> str:
         for code, known in _CATALOGUE["codes"].items()
     ]
     return "\n".join(["| code | retryable | sentence |", "|---|---|---|", *rows])
+
+
+def _hints() -> str:
+    rows = [f"| `{code}` | {known or 'none'} |" for code, known in _CATALOGUE["hints"].items()]
+    return "\n".join(["| code | sentence |", "|---|---|", *rows])
 
 
 def _shape(sentence: str, kind: Mapping[str, Any]) -> str:

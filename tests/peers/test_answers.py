@@ -90,3 +90,27 @@ def test_an_answer_is_cancelled_by_who_asked(new_client: NewClient, chat_server:
         (end,) = client.expect("chat:answer:end")
         assert (end["replyTo"], end["state"]) == (question, "cancelled")
         assert end["error"]["code"] == "db_cancelled"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sender_alone_hears_what_was_nearly_a_question(
+    new_client: NewClient, chat_server: Server, kind: str
+) -> None:
+    ann, bob = new_client(chat_server, kind), new_client(chat_server, kind)
+    entered(ann, "ann", ROOM)
+    entered(bob, "bob", ROOM)
+    for content, question, code in (
+        ("good morning", False, None),
+        ("Select a date from the calendar", True, "talk"),
+        ("drop table reservations", True, "near_sql"),
+        ("/tabels", True, "unknown_command"),
+    ):
+        asked = message(ROOM, content)
+        (ack,) = ann.call("chat:message", asked)
+        assert (ack["ok"], ack["question"]) == (True, question)
+        if code is not None:
+            (hint,) = ann.expect("chat:hint")
+            assert (hint["messageId"], hint["connectionId"]) == (asked["messageId"], ROOM)
+            assert (hint["code"], "message" in hint) == (code, code != "talk")
+        assert bob.expect("chat:message")[0]["messageId"] == asked["messageId"]
+    assert (bob.came("chat:hint"), ann.came("chat:hint")) == (0, 0)

@@ -173,7 +173,7 @@ class ChatPeer:
     next_ack_id: int = 0
     asked: dict[int, str] = attrs.field(factory=dict)  # the events that wait for an ack, by its id
     # What most tests are not about, unless it is what is waited for.
-    passes_over: frozenset[str] = frozenset({"presence:update", "presence:snapshot"})
+    passes_over: frozenset[str] = frozenset({"presence:update", "presence:snapshot", "chat:hint"})
 
     async def packet(self, wanted: str | int | None = None) -> Any:
         """The next packet: `(name, payload)` of an event, `(ack id, payload)` of an ack."""

@@ -184,8 +184,13 @@ async def drive(chat: Chat, database: HeldDatabase, speaker: Listener, other: Li
         call.sink.rows([[HOSTILE]])
         call.end(None if complaint is None else DatabaseFailed(Code.DB_ERROR, complaint))
         await other.until("chat:answer:end", number + 1)
+    failed_at = -1
+    for number, nearly in enumerate((f"/tabels {HOSTILE}", f"select `{HOSTILE}` form b")):
+        await speaker.ask("chat:message", message(nearly))
+        await speaker.until("chat:hint", number + 1)
+        failed_at -= 1
     history = await other.ask("chat:history:get", {"connectionId": ROOM})
-    failed = history["messages"][-1]
+    failed = history["messages"][failed_at]
     assert failed["error"] == failed["answer"]["error"]["message"]
     assert "img" in failed["error"]
     assert failed["answer"]["rows"] == [[HOSTILE]]

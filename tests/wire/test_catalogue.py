@@ -143,8 +143,11 @@ def test_a_payload_is_written_in_declared_order_without_absent_fields(
         ("chat:ack", AckPayload(), b'{"ok":true}'),
         (
             "chat:message",
-            MessageAck(sent=SENT),
-            b'{"ok":true,"messageId":"m","timestamp":1,"connectionId":"r","seq":2}',
+            MessageAck(question=False, sent=SENT),
+            (
+                b'{"ok":true,"question":false,"messageId":"m","timestamp":1,"connectionId":"r",'
+                b'"seq":2}'
+            ),
         ),
         (
             "chat:history:get",
@@ -181,14 +184,12 @@ def test_an_ack_says_ok_first(event: str, ack: AckPayload | RefusedAck, written:
 
 
 def test_an_event_and_the_ack_that_repeats_it_are_encoded_once() -> None:
-    for sent in (SENT, ONCE_MORE):
-        event, ack = sent_packets(17, MessageAck(sent=sent))
+    for sent, question in ((SENT, True), (ONCE_MORE, False)):
+        both = MessageAck(question=question, sent=sent)
+        event, ack = sent_packets(17, both)
         assert event.text == event_packet(sent).text
-        assert ack.text == ack_packet(17, MessageAck(sent=sent)).text
-        assert encode_with_sent(MessageAck(sent=sent)) == (
-            encode(MessageAck(sent=sent)),
-            encode(sent),
-        )
+        assert ack.text == ack_packet(17, both).text
+        assert encode_with_sent(both) == (encode(both), encode(sent))
 
 
 def test_a_message_that_comes_late_is_written_as_one_with_replay() -> None:

@@ -1,4 +1,4 @@
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.codes import EXPLANATIONS, HINTS, Code, HintCode, Refusal
 from tests.rows import rows
 
 
@@ -12,6 +12,14 @@ def test_an_explanation_is_a_sentence_of_its_own(code: Code) -> None:
     assert sentence[0].isupper() or sentence.startswith("messageId")
     assert sentence.endswith(".")
     assert [explanation.sentence for explanation in EXPLANATIONS.values()].count(sentence) == 1
+
+
+def test_every_hint_but_that_of_talk_has_a_sentence_of_its_own() -> None:
+    assert set(HINTS) == set(HintCode)
+    assert [code for code, sentence in HINTS.items() if sentence is None] == [HintCode.TALK]
+    sentences = [sentence for sentence in HINTS.values() if sentence is not None]
+    assert all(one[0].isupper() and one.endswith(".") for one in sentences)
+    assert len(set(sentences)) == len(sentences)
 
 
 def test_a_refusal_says_what_the_table_says() -> None:

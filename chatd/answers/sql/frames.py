@@ -16,7 +16,7 @@ import orjson
 from cattrs.strategies import configure_tagged_union
 
 from chatd.answers.sql.reading import Piece, Reading
-from chatd.wire.codes import Code
+from chatd.wire.codes import Code, HintCode
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024  # of a frame; a message is far smaller. Beyond: a breach
 READY = b'"ready"'
@@ -98,7 +98,8 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind in (str, bool):
         converter.register_structure_hook(kind, _only(kind))
-    converter.register_structure_hook(Code, lambda value, _: Code(value))
+    for words in (Code, HintCode):
+        converter.register_structure_hook(words, lambda value, kind: kind(value))
     configure_tagged_union(Reading, converter, tag_name="is")
     return converter
 

@@ -4,10 +4,14 @@ sqlglot takes a tenth of a second to import, so that it is imported with the fir
 parsed. It is asked about the plain text of `lexer` only: no literal reaches it, so that none can
 confuse it, nor stand in a line that it logs. Nested arrays, types and joins let it try again and
 again, each level twice as often (20 nested arrays take half a minute), so that its steps are
-counted and bounded here; so is the depth of its recursion, by Python itself.
+counted and bounded here. The depth of its recursion is bounded by Python, from here on: how deep a
+text may be nested does not depend on who asks.
 """
 
 import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 STEPS_PER_TOKEN = 40  # steps of the parser for a token; honest statements take 1 to 3
 BRACKETS_MAX = 100  # opening brackets of a text: what sqlglot makes of a row of them is quadratic
+FRAMES_MAX = 1_500  # of the stack, for the parser: enough for what `guard.DEPTH_MAX` lets through
 STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a little
 
 
@@ -47,7 +52,8 @@ def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
     parser = parser_class(dialect=language)
     parser.steps_left = STEPS_MIN + STEPS_PER_TOKEN * len(lexed.tokens)
     try:
-        statements = parser.parse(language.tokenize(plain), plain)
+        with _frames_bounded():
+            statements = parser.parse(language.tokenize(plain), plain)
     except (_TooManySteps, RecursionError):
         return NotParsed(is_bounded=True)
     except SqlglotError:
@@ -56,6 +62,23 @@ def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
         # A fault of sqlglot (it has AttributeErrors and IndexErrors on odd input): not understood.
         return NotParsed()
     return tuple(statement for statement in statements if statement is not None)
+
+
+@contextmanager
+def _frames_bounded() -> Iterator[None]:
+    """Let what runs in this have `FRAMES_MAX` frames of the stack, however many are taken already.
+
+    The process that reads has one thread: the limit is that of the whole interpreter.
+    """
+    taken, frame = 0, sys._getframe()
+    while frame.f_back is not None:
+        taken, frame = taken + 1, frame.f_back
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(taken + FRAMES_MAX)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _without_replace(lexed: Lexed, dialect: Dialect) -> str:

@@ -22,6 +22,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from chatd.answers.sql.odd_characters import sentence_about
+
 Dialect: TypeAlias = Literal["sqlite", "postgres", "mysql"]
 
 STATEMENT_CHARS_MAX = 20_000  # code points; twice the longest message. A longer one is refused
@@ -309,8 +311,7 @@ class _Scan:
 
     def symbol(self, char: str) -> None:
         if char not in _SYMBOLS[self.dialect]:
-            name = unicodedata.name(char, f"U+{ord(char):04X}")
-            raise _Hidden(f"The character {name} has no place outside of quotes here.")
+            raise _Hidden(sentence_about(char))
         if self.text.startswith(("*/", "|>"), self.at):
             raise _Hidden("A comment ends that did not begin, or a pipe stands in the statement.")
         self.token(TokenKind.SYMBOL, char, char, self.at + 1)

@@ -11,7 +11,10 @@ import attrs
 from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
 from chatd.answers.sql.guard import Policy, Rejected, check_statement, check_table
 from chatd.answers.sql.questions import Question, question_in
+from chatd.answers.sql.talk import Talk
 from chatd.wire.codes import EXPLANATIONS, Code
+
+__all__ = ["FAILED", "UNAVAILABLE", "Piece", "Reading", "Response", "Talk", "Unread", "read"]
 
 
 @attrs.frozen
@@ -20,11 +23,6 @@ class Piece:
 
     content: str
     policy: Policy
-
-
-@attrs.frozen
-class Talk:
-    """It is plain talk, and asks nothing."""
 
 
 Reading: TypeAlias = Talk | Rejected | Question
@@ -58,8 +56,6 @@ def read(piece: Piece) -> Reading:
     """Read a message in the dialect of its room, and judge what it asks."""
     question = question_in(piece.content, piece.policy.dialect)
     match question:
-        case None:
-            return Talk()
         case RunStatement(sql) | ExplainStatement(sql):
             verdict = check_statement(sql, piece.policy)
             if isinstance(verdict, Rejected):

@@ -160,6 +160,7 @@ class MessageEvents:
         """Hand the message over, to be read for a question once it is stored, if it may be one."""
         if self._answers.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid())
+            command.origin.is_read = True
         return self._commands.submit(command)
 
     def refuse(self, client: Client, ack_id: int | None, written: object, refusal: Refusal) -> None:

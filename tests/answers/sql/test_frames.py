@@ -24,11 +24,13 @@ from chatd.answers.sql.frames import (
 from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reading import Piece, Reading, Talk
-from chatd.wire.codes import Code
+from chatd.wire.codes import Code, HintCode
 from tests.rows import rows
 
 READINGS: list[Reading] = [
     Talk(),
+    Talk.near_sql("Write it so."),
+    Talk(HintCode.UNKNOWN_COMMAND, "There is no /x."),
     Rejected(Code.DB_READ_ONLY, "Only reading is allowed here."),
     ListTables(),
     DescribeTable("orders"),
@@ -72,6 +74,8 @@ def test_a_piece_arrives_as_it_was(piece: Piece) -> None:
         b'"Talk"',
         b"{}",
         b'{"is":"Talk","more":1}',
+        b'{"is":"Talk","code":"strange"}',
+        b'{"is":"Talk","sentence":1}',
         b'{"is":["Talk"]}',
         b'{"is":"Piece","content":"x"}',
         b'{"is":"RunStatement"}',

@@ -27,7 +27,7 @@ async def test_a_message_is_confirmed_to_its_sender_and_told_to_all_of_the_room(
         "connectionId": "sales",
         "seq": 1,
     }
-    assert await ada.expect(ack_id) == {"ok": True, **sent}
+    assert await ada.expect(ack_id) == {"ok": True, "question": False, **sent}
     told = await ada.expect("chat:message")
     assert told == {**said, "userId": "ada", "name": "Ada", "status": "sent", "seq": 1} | {
         "timestamp": sent["timestamp"]

@@ -1,0 +1,59 @@
+"""Odd characters in the place of plain ones: no-break spaces, curly quotes, full-width signs.
+
+Word processors, chat programs and some keyboards put them there. No database takes them for the
+plain ones, so nothing is run with them replaced: the reason is said, with what to write instead.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+_SPACES = [
+    chr(code) for code in range(0x3001) if chr(code).isspace() and chr(code) not in " \t\r\n"
+]
+_PLAIN: Mapping[str, str] = {
+    **dict.fromkeys(_SPACES, " "),
+    **dict.fromkeys("\u200b\u2800\u3164", " "),
+    **dict.fromkeys("‘’‚‛′´ʼ", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("‐‑‒–—−", "-"),
+    "…": "...",
+    "。": ".",
+    "、": ",",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "<>",
+    **{chr(0xFF01 + code): chr(0x21 + code) for code in range(0x5E)},
+}
+_UNSEEN = "\u00ad\u180e\u200c\u200d\u200e\u200f\u202a\u202c\u202d\u2060\ufeff"
+_REPLACED = str.maketrans({**_PLAIN, **dict.fromkeys(_UNSEEN, "")})
+_ODD = re.compile(f"[{re.escape(''.join([*_PLAIN, _UNSEEN]))}]")
+
+
+def plain_characters(text: str) -> str:
+    """The text with plain characters in the place of odd ones, and without those that are unseen.
+
+    >>> plain_characters("count（*）\\u00a0= ‘x’")
+    "count(*) = 'x'"
+    """
+    return text if text.isascii() else text.translate(_REPLACED)
+
+
+def is_odd(text: str, chars: int) -> bool:
+    """Whether an odd character is among the first `chars` of the text; costs next to nothing."""
+    return _ODD.search(text, 0, chars) is not None
+
+
+def sentence_about(char: str) -> str:
+    """What is said of a character that has no place outside of quotes."""
+    name = unicodedata.name(char, f"U+{ord(char):04X}")
+    plain = _PLAIN.get(char)
+    if plain == " ":
+        return f"A {name} stands outside of quotes; write a plain space for it."
+    if plain in ("'", '"'):
+        return f"The character {name} is no quote of SQL; write {plain} for it."
+    if plain is not None:
+        return f"The character {name} has no place outside of quotes here; write {plain} for it."
+    if char in _UNSEEN:
+        return f"An unseen {name} stands outside of quotes; leave it out."
+    return f"The character {name} has no place outside of quotes here."
