@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
-from chatd.answers.sql.scopes import fold
+from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
 from chatd.sqlite_mcp.statement import shown
@@ -70,13 +70,14 @@ class Catalog:
         ]
 
     def find(self, name: str) -> CatalogTable:
-        """The table of that name, which may have its schema before it.
+        """The table of that name, which may be in quotes and have its schema before it.
 
         Raises `DatabaseFailed` where none is, or it is out of scope.
         """
         key = fold(name)
-        if key not in self._tables:
-            key = key.removeprefix(f"{MAIN}.")
+        written = None if key in self._tables else TableName.read(name, "sqlite")
+        if written is not None:
+            key = fold(written.as_argument("sqlite").text)
         if not self.scope.holds(key):
             raise outside(name)
         table = self._tables.get(key)

@@ -36,6 +36,7 @@ from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
     DatabaseFile,
     bound_growth,
+    bound_values,
     bytes_beside,
     forbid_writes,
     open_handle,
@@ -246,6 +247,7 @@ class _Call:
         explained = sql if first_word(sql) == "EXPLAIN" else f"EXPLAIN {sql}"
         connection.execute(explained).close()
         self._is_compiling = False
+        bound_values(connection, authorizer.calls)
 
     def _authorize(self, connection: sqlite3.Connection, authorizer: Authorizer) -> None:
         """Have what is compiled from now on asked of `authorizer`."""

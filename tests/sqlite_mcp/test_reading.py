@@ -17,6 +17,7 @@ from chatd.answers.requests import (
 from chatd.answers.table import Cell, Column
 from chatd.sqlite_mcp.arguments import ROWS_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
+from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.permissions import CALLS_MAX
 from chatd.sqlite_mcp.reading import SAMPLE_ROWS, cut_row
 from chatd.wire.codes import Code
@@ -185,11 +186,42 @@ def test_what_fails_says_why_in_one_sentence(
 
 
 def test_a_statement_calls_so_many_functions_and_no_more(database: Path) -> None:
-    calls = ["abs(1)"] * CALLS_MAX
-    assert query(database, f"SELECT {', '.join(calls)}").rows == [[1] * CALLS_MAX]
+    calls = ["abs(abs(abs(abs(abs(1)))))"] * (CALLS_MAX // 5)
+    assert query(database, f"SELECT {', '.join(calls)}").rows == [[1] * len(calls)]
     refused = failure(database, RunStatement(f"SELECT {', '.join([*calls, 'abs(1)'])}"))
     assert refused.code is Code.DB_STATEMENT_REJECTED
-    assert "more than 100 functions" in refused.sentence
+    assert "more than 5,000 functions" in refused.sentence
+
+
+def test_the_more_functions_a_statement_calls_the_shorter_its_values_may_be(database: Path) -> None:
+    def calls(count: int, chars: int) -> str:
+        value = f"(SELECT printf('%.*c', {chars}, 'x') AS v)"  # one call
+        return f"SELECT {' + '.join(['length(v)'] * (count - 1))} FROM {value}"
+
+    most = VALUE_BYTES_MAX - 100  # what stands beside it in its row
+    assert query(database, calls(CALLS_WITH_LONG_VALUES, most)).rows == [[99 * most]]
+    failed = failure(database, RunStatement(calls(4 * CALLS_WITH_LONG_VALUES, most // 3)))
+    assert "its share of that in a statement of more than 100 calls" in failed.sentence
+    query(database, calls(4 * CALLS_WITH_LONG_VALUES, most // 5))
+
+
+@rows(
+    ("sql", "sentence"),
+    [
+        ("SELECT now()", " has no now(); write datetime('now')."),
+        ("SELECT nvl(1, 2)", " has no nvl(); write coalesce(x, y)."),
+        ("SELECT concat(1, 2)", "has no concat(); write x || y."),
+        ("SELECT absent()", "no such function: absent"),
+        ("(SELECT 1)", "SQLite takes no parentheses around a statement; leave them out."),
+        (" /* x */ ( SELECT 1 )", "takes no parentheses"),
+    ],
+)
+def test_what_sqlite_does_not_have_is_told_with_what_it_has(
+    database: Path, sql: str, sentence: str
+) -> None:
+    if "concat(1" in sql and sqlite3.sqlite_version_info >= (3, 44):
+        return
+    assert sentence in failure(database, RunStatement(sql)).sentence
 
 
 def test_text_that_is_no_utf_8_does_not_break_an_answer(database: Path) -> None:

@@ -7,12 +7,13 @@ again, each level twice as often (20 nested arrays take half a minute), so that 
 counted and bounded here; so is the depth of its recursion, by Python itself.
 """
 
+import bisect
 import functools
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from chatd.answers.sql.lexer import Dialect, Lexed
+from chatd.answers.sql.lexer import Dialect, Lexed, TokenKind
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -24,9 +25,14 @@ STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a litt
 
 @attrs.frozen
 class NotParsed:
-    """It is not of the dialect as far as the grammar goes; `is_bounded`: that was not found out."""
+    """It is not of the dialect as far as the grammar goes; `is_bounded`: that was not found out.
+
+    `token` is the number of the token at which it is not understood, from 0; None where that is not
+    known. It is the number of tokens where something is missing at the end.
+    """
 
     is_bounded: bool = False
+    token: int | None = None
 
 
 class _TooManySteps(Exception):
@@ -47,11 +53,14 @@ def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
     parser = parser_class(dialect=language)
     parser.steps_left = STEPS_MIN + STEPS_PER_TOKEN * len(lexed.tokens)
     try:
-        statements = parser.parse(language.tokenize(plain), plain)
+        words = language.tokenize(plain)
+        if _names(words) != [token.text for token in lexed.tokens if token.kind is TokenKind.NAME]:
+            return NotParsed()  # the two readers disagree about what is in quotes
+        statements = parser.parse(words, plain)
     except (_TooManySteps, RecursionError):
         return NotParsed(is_bounded=True)
     except SqlglotError:
-        return NotParsed()
+        return NotParsed(token=_number_of_token(lexed, parser.failed_at))
     except Exception:
         # A fault of sqlglot (it has AttributeErrors and IndexErrors on odd input): not understood.
         return NotParsed()
@@ -67,7 +76,23 @@ def _without_replace(lexed: Lexed, dialect: Dialect) -> str:
     first = lexed.tokens[0] if lexed.tokens else None
     if dialect == "postgres" or first is None or not first.is_word("REPLACE"):
         return lexed.plain
-    return "INSERT" + lexed.plain.removeprefix(first.written)
+    return "INSERT " + lexed.plain.removeprefix(first.written)  # as long as before
+
+
+def _names(words: "list[Any]") -> list[str]:
+    """The names in quotes, as sqlglot reads them."""
+    from sqlglot.tokenizer_core import TokenType
+
+    return [word.text for word in words if word.token_type is TokenType.IDENTIFIER]
+
+
+def _number_of_token(lexed: Lexed, plain_at: int | None) -> int | None:
+    """The number of the token at a position of the plain text."""
+    if plain_at is None or not lexed.plain_starts:
+        return None
+    if plain_at >= len(lexed.plain):
+        return len(lexed.tokens)
+    return max(0, bisect.bisect_right(lexed.plain_starts, plain_at) - 1)
 
 
 @functools.cache
@@ -75,18 +100,32 @@ def _language(dialect: Dialect) -> tuple[Any, Any]:
     """The language of sqlglot, and its parser with bounds; made once, at the first use."""
     from sqlglot import Dialect as Language
     from sqlglot.errors import ParseError
+    from sqlglot.tokenizer_core import TokenType
 
     language = Language.get_or_raise(dialect)
     parser_class: Any = language.parser_class
 
     class BoundedParser(parser_class):  # type: ignore[misc]  # the class is known at run time only
+        # No `->` declares a function in these dialects: it is an operator of JSON everywhere.
+        LAMBDAS = {  # noqa: RUF012  # as in the class above
+            key: read for key, read in parser_class.LAMBDAS.items() if key is not TokenType.ARROW
+        }
         steps_left = 0
+        failed_at: int | None = None  # the position of what was not understood, in the plain text
 
         def _advance(self, times: int = 1) -> None:
             self.steps_left -= 1
             if self.steps_left < 0:
                 raise _TooManySteps
             super()._advance(times)
+
+        def _parse_term(self, parse_mod: bool = True) -> Any:
+            return super()._parse_term()  # `%` is no percent sign of LIMIT in these dialects
+
+        def raise_error(self, message: str, *token: Any) -> None:
+            at = (*token, self._curr)[0]
+            self.failed_at = at.start if at else len(self.sql)
+            super().raise_error(message, *token)
 
         def _warn_unsupported(self) -> None:
             # It would log the text and take the rest unparsed.
