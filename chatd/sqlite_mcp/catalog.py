@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.nearest import nearest, unknown_column, unknown_table, with_nearest
 from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
@@ -82,8 +83,33 @@ class Catalog:
             raise outside(name)
         table = self._tables.get(key)
         if table is None:
-            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")
+            sentence = f"There is no table {shown(name)} here."
+            near = nearest(name.rpartition(".")[2], self._names())
+            raise DatabaseFailed(Code.DB_ERROR, with_nearest(sentence, list(map(shown, near))))
         return table
+
+    def nearest(self, connection: sqlite3.Connection, complaint: str, sql: str) -> list[str]:
+        """The names in scope that are nearest to the one that SQLite says is not there.
+
+        Columns are those of the tables that the statement names. Raises `sqlite3.Error`.
+        """
+        table, column = unknown_table(complaint), unknown_column(complaint)
+        if table is not None:
+            return list(map(shown, nearest(table, self._names())))
+        if column is None:
+            return []
+        folded = fold(sql)
+        known = [
+            row[1]
+            for name in self._names()
+            if fold(name) in folded
+            for row in connection.execute(f"PRAGMA {MAIN}.table_xinfo({quoted(name)})")
+        ]
+        is_there = fold(column) in map(fold, known)  # so that what stands before it is wrong
+        return [] if is_there else list(map(shown, nearest(column, known)))
+
+    def _names(self) -> list[str]:
+        return [str(name) for name, *_ in self.tables()]
 
     def describe(self, connection: sqlite3.Connection, name: str) -> list[Values]:
         """The columns of a table. Raises `DatabaseFailed`, `sqlite3.Error`."""

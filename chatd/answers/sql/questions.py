@@ -49,6 +49,7 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.grammar import parse
 from chatd.answers.sql.lexer import Dialect, Lexed, TokenKind, lex
+from chatd.answers.sql.places import DIALECT_NAMES
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -198,14 +199,21 @@ def question_in(content: str, dialect: Dialect) -> Question | None:
     return _of_statement(text, dialect)
 
 
-def help_text() -> str:
-    """What may be asked, as lines of Markdown."""
+def help_text(dialect: Dialect) -> str:
+    """What may be asked of a database of this kind, as lines of Markdown."""
     lines = [
         f"- `/{name}{'' if command.argument is None else ' ' + command.argument}` {command.purpose}"
         for name, command in COMMANDS.items()
     ]
+    name = DIALECT_NAMES[dialect]
     return "\n".join(
-        ["You can ask this database:", "", *lines, "", "Plain SQL, or SQL in a block, is run too."]
+        [
+            f"This database is {name}. You can ask it:",
+            "",
+            *lines,
+            "",
+            f"Plain SQL as {name} has it, or SQL in a block, is run too.",
+        ]
     )
 
 

@@ -381,7 +381,7 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
     """The tables of a context. An entry that is no name of a table lets nothing through.
 
     Who makes a context writes names with quotes as a statement does, or takes them as they are from
-    a catalogue: an entry that is not in quotes means both.
+    a catalogue: an entry without quotes and without a schema means both.
     """
     for entry in tables:
         lexed = lex(entry, dialect)
@@ -389,7 +389,10 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
         named = TableName.of_tokens(tokens, dialect)
         if named is not None:
             yield named
-        if entry and not (named is not None and any(one.kind is TokenKind.NAME for one in tokens)):
+        is_told_exactly = named is not None and (
+            len(tokens) > 1 or tokens[0].kind is TokenKind.NAME
+        )
+        if entry and not is_told_exactly:
             yield TableName(entry)
 
 
