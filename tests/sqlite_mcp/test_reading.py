@@ -247,6 +247,7 @@ def test_what_sqlite_does_not_have_is_told_with_what_it_has(
         ("SELECT * FROM zzzzzz", "no such table: zzzzzz."),
         (DescribeTable("Peopel"), "There is no table Peopel here; did you mean people?"),
         (SampleTable("main.peopl"), "There is no table main.peopl here; did you mean people?"),
+        (DescribeTable("other.people"), "other.people here; did you mean people?"),
         (DescribeTable("qqqqqq"), "There is no table qqqqqq here."),
     ],
 )

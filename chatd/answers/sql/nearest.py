@@ -8,7 +8,7 @@ from typing import Final
 
 NAMES_MAX: Final = 3
 """Names that are told; more do not help."""
-NEARNESS: Final = 0.6
+NEARNESS: Final = 0.7
 """Of a name to another, from 0 to 1, from where on it may have been meant."""
 KNOWN_MAX: Final = 20_000
 """Names that are compared, for less than 0.5 s; what stands beyond is not looked at."""
@@ -61,6 +61,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
             by_folded.setdefault(one.casefold(), one)
         if len(by_folded) == KNOWN_MAX:
             break
+    if name.casefold() in by_folded:  # it was named with a schema where it is not
+        return [by_folded[name.casefold()]]
     near = difflib.get_close_matches(name.casefold(), by_folded, NAMES_MAX, NEARNESS)
     return [by_folded[one] for one in near]
 

@@ -94,6 +94,8 @@ def _slip(tokens: Sequence[Token], first: int, last: int) -> tuple[Token, str] |
             continue
         if before is not None and (before.is_word(*_BEFORE_NAMES) or before.text in (",", ".")):
             continue
+        if token.text.startswith(tuple(_KEYWORDS)):
+            continue  # a name: `orders`, `values_of_2024`
         near = difflib.get_close_matches(token.text, _KEYWORDS, 1, NEARNESS)
         if near:
             return token, near[0]

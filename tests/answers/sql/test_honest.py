@@ -233,6 +233,11 @@ def test_a_context_means_the_same_table_in_every_place(file: Path, entry: str) -
             "FORM (line 1, column 10) is not understood as SQLite; did you mean FROM?",
         ),
         (
+            "sqlite",
+            "SELECT * FORM orders",
+            "FORM (line 1, column 10) is not understood as SQLite; did you mean FROM?",
+        ),
+        (
             "postgres",
             "SELECT *\nFROM orders\nWHRE id = 1",
             "WHRE (line 3, column 1) is not understood as PostgreSQL; did you mean WHERE?",
