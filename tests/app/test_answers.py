@@ -134,8 +134,8 @@ async def test_what_analysts_send_is_answered_and_what_fails_says_where(
         ),
         (
             (
-                "WITH t AS (SELECT '{\"a\": [1, 2]}' AS j) SELECT json_array_length(j->'$.a') AS n, "
-                "coalesce(j->'k', 0.5) AS k FROM t"
+                "WITH t AS (SELECT '{\"a\": [1, 2]}' AS j) "
+                "SELECT json_array_length(j->'$.a') AS n, coalesce(j->'k', 0.5) AS k FROM t"
             ),
             [("n", "INTEGER"), ("k", "REAL")],
         ),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from sqlglot import Expr
 
 STEPS_PER_TOKEN = 40  # steps of the parser for a token; honest statements take 1 to 3
-BRACKETS_MAX = 100  # opening brackets of a text: what sqlglot makes of a row of them is quadratic
+BRACKETS_MAX = 500  # opening brackets of a text; honest pivots have 150, and these take 0.4 s
+# Of these, brackets inside of brackets and those that follow one, as in a[1][2]: what sqlglot makes
+# of a row of them is quadratic, and worse.
+CHAINED_MAX = 100
 STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a little
 
 
@@ -46,7 +49,7 @@ def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
     """
     from sqlglot.errors import SqlglotError
 
-    if sum(token.is_symbol("[") for token in lexed.tokens) > BRACKETS_MAX:
+    if not _has_modest_brackets(lexed):
         return NotParsed(is_bounded=True)
     plain = _without_replace(lexed, dialect)
     language, parser_class = _language(dialect)
@@ -65,6 +68,21 @@ def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
         # A fault of sqlglot (it has AttributeErrors and IndexErrors on odd input): not understood.
         return NotParsed()
     return tuple(statement for statement in statements if statement is not None)
+
+
+def _has_modest_brackets(lexed: Lexed) -> bool:
+    """Whether the brackets are few enough, and those in and behind others very few."""
+    count = chained = depth = 0
+    before = None
+    for token in lexed.tokens:
+        if token.is_symbol("["):
+            count += 1
+            chained += depth > 0 or (before is not None and before.is_symbol("]"))
+            depth += 1
+        elif token.is_symbol("]"):
+            depth -= 1
+        before = token
+    return count <= BRACKETS_MAX and chained <= CHAINED_MAX
 
 
 def _without_replace(lexed: Lexed, dialect: Dialect) -> str:

@@ -260,8 +260,8 @@ def _check_shape(sql: str, tokens: tuple[Token, ...], policy: Policy) -> None:
 
 def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
     """No word that writes or escapes, in the places where it is a word of the language."""
-    for token, after in zip(tokens, (*tokens[1:], None), strict=True):
-        if token.kind is not TokenKind.WORD:
+    for index, (token, after) in enumerate(zip(tokens, (*tokens[1:], None), strict=True)):
+        if token.kind is not TokenKind.WORD or _is_member(tokens, index):
             continue
         if token.text in (_ESCAPES if policy.read_only else _ESCAPES | _CREATES_ESCAPES):
             raise _Refused(
@@ -285,6 +285,14 @@ def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
         is_followed = after is not None and after.is_symbol("(")
         if policy.dialect == "sqlite" and token.is_word("IN") and not is_followed:
             raise _Refused("Put what stands after IN in parentheses.")
+
+
+def _is_member(tokens: tuple[Token, ...], at: int) -> bool:
+    """Whether the word is written as a column of a table, as in `orders.set`: in no dialect does
+    anything but a name stand there."""
+    if at < 2 or not tokens[at - 1].is_symbol(".") or not tokens[at - 2].is_name:
+        return False
+    return tokens[at - 1].at + 1 == tokens[at].at
 
 
 @attrs.frozen
