@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tests.answers.sql.honest_sqlite import QUOTED
+
 SCHEMA: Final = r'''
     CREATE TABLE customers (id int PRIMARY KEY, name text, city text, email text, born date,
         score numeric(8, 2), tags text[], is_active boolean, data jsonb, address inet);
@@ -443,22 +445,7 @@ STATEMENTS: Final = (
     "SELECT e.enumlabel, pg_typeof(1), pg_typeof(now()) FROM pg_enum e",
     "SELECT pg_client_encoding(), getdatabaseencoding(), pg_encoding_to_char(6)",
     # Names that have to be quoted.
-    'SELECT 1 AS "Price [EUR]", 2 AS "Customer\'s name"',
-    (
-        'SELECT "Price [EUR]", "Customer\'s name", "a.b", "say ""hi""", "C:\\path", "🛒 cart", '
-        '"100%" '
-        'FROM "My Table (2024)"'
-    ),
-    (
-        'SELECT t."Price [EUR]" * 2, upper(t."say ""hi"""), "x; DROP", "--", "/* no */", '
-        '"$1", " pad " '
-        'FROM "My Table (2024)" t WHERE t."Customer\'s name" LIKE \'%x%\' ORDER BY t."a.b"'
-    ),
-    (
-        'SELECT sum("Price [EUR]") AS "sum (""EUR"")", "Größe", "order", "A" FROM "My Table '
-        '(2024)" '
-        'GROUP BY "Größe", "order", "A"'
-    ),
+    *QUOTED,
     'WITH "it\'s" AS (SELECT 1 AS "x""y") SELECT "it\'s"."x""y" FROM "it\'s"',
     'SELECT "public"."My Table (2024)"."🛒 cart" FROM "public"."My Table (2024)"',
     "SELECT größe.id AS größe FROM orders AS größe",

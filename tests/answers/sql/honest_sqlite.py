@@ -27,6 +27,25 @@ line" INTEGER);
     INSERT INTO documents VALUES ('One', 'The quick brown fox'), ('Two', 'Lazy dogs');
 '''
 
+QUOTED: Final = (
+    'SELECT 1 AS "Price [EUR]", 2 AS "Customer\'s name"',
+    (
+        'SELECT "Price [EUR]", "Customer\'s name", "a.b", "say ""hi""", "C:\\path", "🛒 cart", '
+        '"100%" '
+        'FROM "My Table (2024)"'
+    ),
+    (
+        'SELECT t."Price [EUR]" * 2, upper(t."say ""hi"""), "x; DROP", "--", "/* no */", '
+        '"$1", " pad " '
+        'FROM "My Table (2024)" t WHERE t."Customer\'s name" LIKE \'%x%\' ORDER BY t."a.b"'
+    ),
+    (
+        'SELECT sum("Price [EUR]") AS "sum (""EUR"")", "Größe", "order", "A" FROM "My Table '
+        '(2024)" '
+        'GROUP BY "Größe", "order", "A"'
+    ),
+)
+"""Names of imported files, as SQLite and Postgres both quote them."""
 _MONTHS: Final = [f"{year}-{month:02}" for year in (2024, 2025, 2026) for month in range(1, 13)]
 _CASES: Final = ", ".join(
     f"round(sum(CASE WHEN strftime('%Y-%m', created_at) = '{month}' THEN coalesce(total, 0) "
@@ -223,22 +242,7 @@ STATEMENTS: Final = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     "SELECT name FROM sqlite_schema ORDER BY name",
     # Names that have to be quoted.
-    'SELECT 1 AS "Price [EUR]", 2 AS "Customer\'s name"',
-    (
-        'SELECT "Price [EUR]", "Customer\'s name", "a.b", "say ""hi""", "C:\\path", "🛒 cart", '
-        '"100%" '
-        'FROM "My Table (2024)"'
-    ),
-    (
-        'SELECT t."Price [EUR]" * 2, upper(t."say ""hi"""), "x; DROP", "--", "/* no */", '
-        '"$1", " pad " '
-        'FROM "My Table (2024)" t WHERE t."Customer\'s name" LIKE \'%x%\' ORDER BY t."a.b"'
-    ),
-    (
-        'SELECT sum("Price [EUR]") AS "sum (""EUR"")", "Größe", "order", "A" FROM "My Table '
-        '(2024)" '
-        'GROUP BY "Größe", "order", "A"'
-    ),
+    *QUOTED,
     "SELECT [Customer's name], [a.b] FROM [My Table (2024)]",
     "SELECT `Customer's name`, `Price [EUR]`, `back``tick` FROM `My Table (2024)`",
     'SELECT "back`tick", "new\nline" FROM main."My Table (2024)"',
