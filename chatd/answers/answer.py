@@ -47,7 +47,8 @@ ENDS = frozenset(AnswerState) - frozenset(_PHASES)
 @attrs.frozen
 class Ending:
     """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
-    worth asking again."""
+    worth asking again. `rows_written` are those that its statement changed, None where that is not
+    known."""
 
     state: AnswerState = AnswerState.DONE
     code: Code | None = None
@@ -56,6 +57,7 @@ class Ending:
     is_truncated: bool = False
     is_cached: bool = False
     retry_after_ms: int | None = None
+    rows_written: int | None = None
 
     @classmethod
     def failed(
@@ -162,5 +164,6 @@ class AnswerContent:
             "truncated": self.is_truncated,
             "elapsed_ms": elapsed_ms,
             "cached": ending.is_cached,
+            "rows_written": ending.rows_written,
             "error": error,
         }

@@ -266,7 +266,7 @@ class AnswerLife:
             return Ending.failed(
                 response.code, response.sentence, retry_after_ms=response.retry_after_ms
             )
-        request = request_of(response, room.database, dry_run=asked.dry_run)
+        request = request_of(response, room, dry_run=asked.dry_run)
         if isinstance(request, Ending):
             return request
         if isinstance(request, RunStatement | ExplainStatement):
@@ -349,9 +349,9 @@ class AnswerLife:
             return await self._follow(nursery, one, key, due_s)
         if execution.ended.is_set():
             match execution.outcome:
-                case Answered(is_truncated):
+                case Answered(is_truncated, rows_written):
                     one.finish_rows()
-                    return Ending(is_truncated=is_truncated)
+                    return Ending(is_truncated=is_truncated, rows_written=rows_written)
                 case DatabaseFailed(code=code, sentence=sentence):
                     return Ending.failed(code, sentence)
                 case Stopped(is_confirmed):

@@ -52,7 +52,16 @@ def readable(content: AnswerContent) -> str:
         return with_partial_table(text, content.columns, content.rows)
     if ending.text is not None:
         return ending.text
-    return table_text(content.columns or (), content.rows, is_truncated=content.is_truncated)
+    table = table_text(content.columns or (), content.rows, is_truncated=content.is_truncated)
+    if ending.rows_written is None or (content.columns and not ending.rows_written):
+        return table  # a WITH that may write, and only reads, is a table
+    done = f"Done; {written_text(ending.rows_written)}."
+    return f"{table}\n\n{done}" if content.columns else done
+
+
+def written_text(count: int) -> str:
+    """How many rows a statement changed, in words."""
+    return f"{_count(count, 'row')} {'was' if count == 1 else 'were'} changed"
 
 
 def cell_text(cell: Cell) -> str:

@@ -95,9 +95,14 @@ class Sink(Protocol):
 
 @attrs.frozen
 class Answered:
-    """All came that the terms allow; `is_truncated`: the database had more."""
+    """All came that the terms allow; `is_truncated`: the database had more.
+
+    `rows_written` counts the rows that the statement changed; None where the database does not
+    tell.
+    """
 
     is_truncated: bool = False
+    rows_written: int | None = None
 
 
 @attrs.frozen

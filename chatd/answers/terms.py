@@ -11,6 +11,7 @@ from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
+from chatd.answers.sql.scopes import schema_name
 from chatd.chat.records import Message
 from chatd.wire.codes import Code
 
@@ -48,11 +49,11 @@ def question_terms(context: bytes | None, room: RoomDatabase, bounds: Bounds) ->
     """
     wanted: dict[str, Any] = {} if context is None else orjson.loads(context)
     config: dict[str, Any] = wanted.get("config", {})
-    tables = wanted.get("tables")
+    schema, tables = wanted.get("schema"), wanted.get("tables")
     return QuestionTerms(
         Terms(
             read_only=room.read_only or config.get("readOnly") is not False,
-            schema=wanted.get("schema"),
+            schema=None if schema is None else schema_name(schema, room.dialect),
             tables=None if tables is None else tuple(tables),
             max_rows=bounds.max_rows,
             max_bytes=bounds.max_bytes,
@@ -69,20 +70,20 @@ def piece_of(message: Message, room: RoomDatabase, terms: Terms) -> Piece:
 
 
 def request_of(
-    question: Rejected | Question, database: Database, *, dry_run: bool
+    question: Rejected | Question, room: RoomDatabase, *, dry_run: bool
 ) -> Request | Ending:
     """The request that may be made of the database, or the end that needs none."""
     match question:
         case Rejected(code, sentence):
             return Ending.failed(code, sentence)
         case Help():
-            return Ending(text=help_text())
+            return Ending(text=help_text(room.dialect))
         case Misused(sentence):
             return Ending.failed(Code.DB_SYNTAX, sentence)
         case RunStatement(sql) | ExplainStatement(sql):
             if not dry_run and isinstance(question, RunStatement):
                 return question
-            if not database.can_explain:
+            if not room.database.can_explain:
                 return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED)
             return ExplainStatement(sql, question.written)
     if dry_run:

@@ -170,6 +170,7 @@ _CALL: Final = TableKind(
         "as_statement": Flag(),
         "is_quoted": Flag(),
         "wraps_values": Flag(),
+        "takes_any_name": Flag(),
         "schema_argument": _ARGUMENT,
         "fixed": _Arguments(),
     },

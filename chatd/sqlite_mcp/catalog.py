@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
-from chatd.answers.sql.scopes import fold
+from chatd.answers.sql.nearest import nearest, unknown_column, unknown_table, with_nearest
+from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
 from chatd.sqlite_mcp.statement import shown
@@ -70,19 +71,45 @@ class Catalog:
         ]
 
     def find(self, name: str) -> CatalogTable:
-        """The table of that name, which may have its schema before it.
+        """The table of that name, which may be in quotes and have its schema before it.
 
         Raises `DatabaseFailed` where none is, or it is out of scope.
         """
         key = fold(name)
-        if key not in self._tables:
-            key = key.removeprefix(f"{MAIN}.")
+        written = None if key in self._tables else TableName.read(name, "sqlite")
+        if written is not None:
+            key = fold(written.as_argument("sqlite").text)
         if not self.scope.holds(key):
             raise outside(name)
         table = self._tables.get(key)
         if table is None:
-            raise DatabaseFailed(Code.DB_ERROR, f"There is no table {shown(name)} here.")
+            sentence = f"There is no table {shown(name)} here."
+            near = nearest(name.rpartition(".")[2], self._names())
+            raise DatabaseFailed(Code.DB_ERROR, with_nearest(sentence, list(map(shown, near))))
         return table
+
+    def nearest(self, connection: sqlite3.Connection, complaint: str, sql: str) -> list[str]:
+        """The names in scope that are nearest to the one that SQLite says is not there.
+
+        Columns are those of the tables that the statement names. Raises `sqlite3.Error`.
+        """
+        table, column = unknown_table(complaint), unknown_column(complaint)
+        if table is not None:
+            return list(map(shown, nearest(table, self._names())))
+        if column is None:
+            return []
+        folded = fold(sql)
+        known = [
+            row[1]
+            for name in self._names()
+            if fold(name) in folded
+            for row in connection.execute(f"PRAGMA {MAIN}.table_xinfo({quoted(name)})")
+        ]
+        is_there = fold(column) in map(fold, known)  # so that what stands before it is wrong
+        return [] if is_there else list(map(shown, nearest(column, known)))
+
+    def _names(self) -> list[str]:
+        return [str(name) for name, *_ in self.tables()]
 
     def describe(self, connection: sqlite3.Connection, name: str) -> list[Values]:
         """The columns of a table. Raises `DatabaseFailed`, `sqlite3.Error`."""

@@ -1,6 +1,10 @@
-"""Where the rows of a call go while they are read: all into the result, or in chunks on the way."""
+"""Where the rows of a call go while they are read: all into the result, or in chunks on the way.
 
-from collections.abc import Callable, Sequence
+SQLite declares no type for a computed column. It is derived from the values: from all of them where
+the rows are kept, and from those of the first chunk where they are sent in chunks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TypeAlias
 
 from chatd.answers.mcp.contract import CHUNK_BYTES_MAX, CHUNK_ROWS_MAX, chunk_message
@@ -8,22 +12,67 @@ from chatd.answers.table import Column, Row
 
 IDLE_TICKS_MAX = 100
 """After so many ticks without a new row, what waits is sent."""
+TYPING_ROWS_MAX = 20
+"""Rows that wait for the first value of a column without a type; a tick sends them before."""
 _GROWTH = 4
+_TYPES: Mapping[type, str] = {int: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
+
+
+class ValueTypes:
+    """The types of the columns of an answer, as far as they are known so far."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._found: dict[int, set[str]] = {
+            number: set() for number, column in enumerate(columns) if column.type is None
+        }
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each column has a type, or at least a value."""
+        return all(self._found.values())
+
+    def note(self, values: Sequence[object]) -> None:
+        """The next row, as SQLite gives it; a NULL tells nothing."""
+        for number, found in self._found.items():
+            kind = _TYPES.get(type(values[number]))
+            if kind is not None:
+                found.add(kind)
+
+    def columns(self) -> Sequence[Column]:
+        """The columns. Numbers of both kinds are REAL; values of other kinds have no one type."""
+        types = {number: _common_type(found) for number, found in self._found.items()}
+        return [
+            Column(column.name, types.get(number, column.type))
+            for number, column in enumerate(self._columns)
+        ]
+
+
+def _common_type(found: Set[str]) -> str | None:
+    if found == {"INTEGER", "REAL"}:
+        return "REAL"
+    return next(iter(found)) if len(found) == 1 else None
 
 
 class KeptRows:
     """Keeps all rows of one call."""
 
     def __init__(self) -> None:
-        self.header: Sequence[Column] = ()
+        self._types = ValueTypes(())
         self.kept: list[Row] = []
+
+    @property
+    def header(self) -> Sequence[Column]:
+        """The columns."""
+        return self._types.columns()
 
     def columns(self, columns: Sequence[Column]) -> None:
         """Take the columns, once, before the first row."""
-        self.header = columns
+        self._types = ValueTypes(columns)
 
-    def row(self, row: Row, as_json: bytes) -> None:
-        """Take the next row, and the same as JSON."""
+    def row(self, row: Row, as_json: bytes, values: Sequence[object]) -> None:
+        """Take the next row, the same as JSON, and as SQLite gives it."""
+        self._types.note(values)
         self.kept.append(row)
 
     def tick(self) -> None:
@@ -39,7 +88,7 @@ class ChunkedRows:
 
     def __init__(self, send: Callable[[str], None]) -> None:
         self._send = send
-        self._columns: Sequence[Column] | None = None
+        self._types = ValueTypes(())
         self._rows: list[bytes] = []
         self._bytes = 0
         self._rows_wanted = 1
@@ -47,14 +96,18 @@ class ChunkedRows:
         self.sent = 0
 
     def columns(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
+        self._types = ValueTypes(columns)
 
-    def row(self, row: Row, as_json: bytes) -> None:
+    def row(self, row: Row, as_json: bytes, values: Sequence[object]) -> None:
         self._idle_ticks = 0
         if self._rows and self._bytes + len(as_json) > CHUNK_BYTES_MAX:
             self._flush()
         self._rows.append(as_json)
         self._bytes += len(as_json) + 1
+        if self.sent == 0:
+            self._types.note(values)
+            is_typed = self._types.is_complete or len(self._rows) >= TYPING_ROWS_MAX
+            self._rows_wanted = 1 if is_typed else TYPING_ROWS_MAX
         if len(self._rows) >= self._rows_wanted:
             self._flush()
 
@@ -69,11 +122,11 @@ class ChunkedRows:
             self._flush()
 
     def _flush(self) -> None:
-        index, rows, columns = self.sent, self._rows, self._columns
+        index, rows = self.sent, self._rows
         self.sent += 1
-        self._rows, self._bytes, self._columns = [], 0, None
+        self._rows, self._bytes = [], 0
         self._rows_wanted = min(self._rows_wanted * _GROWTH, CHUNK_ROWS_MAX)
-        self._send(chunk_message(index, columns if index == 0 else None, rows))
+        self._send(chunk_message(index, self._types.columns() if index == 0 else None, rows))
 
 
 Rows: TypeAlias = KeptRows | ChunkedRows

@@ -4,8 +4,10 @@ import re
 import sqlite3
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.elsewhere import alternative
 from chatd.observe.lines import visible
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
+from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.statement import rejected
 from chatd.wire.codes import Code
 
@@ -13,6 +15,8 @@ _SHOWN_CHARS = 200
 
 # The statement is one, and names what is not there: the same as to ask for the columns of it.
 _NOT_THERE = re.compile(r"no such (?:table|column): |table .+ has no column named ", re.DOTALL)
+
+_NO_FUNCTION = re.compile(r"no such function: (.{1,64})\Z", re.DOTALL)
 
 # SQLite's own words for these hold nothing that helps, or a word of the machine's.
 _SENTENCES = {
@@ -26,7 +30,8 @@ _SENTENCES = {
     sqlite3.SQLITE_LOCKED: "Somebody else is writing to the database; try again shortly.",
     sqlite3.SQLITE_NOMEM: "The statement needs more memory than it may have; ask for less.",
     sqlite3.SQLITE_TOOBIG: (
-        f"A text or blob is longer than {VALUE_BYTES_MAX // 1_048_576} MiB; ask for less of it."
+        f"A text or blob is longer than {VALUE_BYTES_MAX // 1_048_576} MiB, or than its share of "
+        f"that in a statement of more than {CALLS_WITH_LONG_VALUES} calls; ask for less of it."
     ),
 }
 
@@ -57,6 +62,11 @@ def as_failure(error: BaseException, is_compiling: bool) -> DatabaseFailed:
         return DatabaseFailed(Code.DB_ERROR, _SENTENCES[code])
     if not isinstance(error, sqlite3.DatabaseError):
         return DatabaseFailed(Code.DB_ERROR)
+    function = _NO_FUNCTION.match(words)
+    instead = None if function is None else alternative(function[1], "sqlite")
+    if function is not None and instead is not None:
+        name = f"SQLite {sqlite3.sqlite_version} has no {function[1].lower()}()"
+        return DatabaseFailed(Code.DB_SYNTAX, f"{name}; write {instead}.")
     shown = visible(words)
     if len(shown) > _SHOWN_CHARS:
         shown = shown[:_SHOWN_CHARS] + "…"

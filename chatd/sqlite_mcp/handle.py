@@ -16,6 +16,10 @@ from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
 
 HEAP_BYTES_MAX = 134_217_728
 """Of SQLite in the whole process, for all calls together; beyond it a statement fails."""
+CALLS_WITH_LONG_VALUES = 100
+"""Calls of functions in a statement whose values may all be of `VALUE_BYTES_MAX`. Nothing stops
+SQLite between two calls, and the slowest (`json_set`) takes 0.08 s for such a value: so that the
+calls for one row take no longer than 8 s, values are shorter where there are more."""
 LOCK_WAIT_S = 0.25
 """How long SQLite waits for a lock in one go: nothing interrupts it meanwhile."""
 
@@ -99,6 +103,13 @@ def _bound(connection: Handle, will_write: bool) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     bound_functions(connection, connection.aside)
+
+
+def bound_values(connection: sqlite3.Connection, calls: int) -> None:
+    """Bound the values of a statement with so many calls of functions."""
+    if calls > CALLS_WITH_LONG_VALUES:
+        most = VALUE_BYTES_MAX * CALLS_WITH_LONG_VALUES // calls
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
 
 
 def bound_growth(connection: sqlite3.Connection, place: DatabaseFile) -> None:

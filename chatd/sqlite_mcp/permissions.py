@@ -23,8 +23,9 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.answers.sql.elsewhere import instead_of
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
-from chatd.answers.sql.scopes import fold
+from chatd.answers.sql.scopes import argument_names, fold
 from chatd.sqlite_mcp.statement import rejected, shown
 from chatd.wire.codes import Code
 
@@ -32,9 +33,10 @@ MAIN = "main"
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMPORARY_SCHEMA = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 
-CALLS_MAX = 100
-"""Calls of functions in one statement. SQLite heeds an interrupt at jumps alone, and a statement of
-two thousand calls has none between them."""
+CALLS_MAX = 5_000
+"""Calls of functions in one statement. Each is compiled, and SQLite heeds an interrupt at jumps
+alone, of which a statement that only calls has none for a row. How long that can take is bounded by
+the length of what the calls are given (`handle.bound_values`); honest pivots have some hundreds."""
 
 ROW_SOURCES = frozenset(map(str.lower, SQLITE_ROW_SOURCES))
 """Functions that stand in FROM."""
@@ -80,8 +82,10 @@ class TableScope:
 
     @classmethod
     def of(cls, known: Mapping[str, str], tables: Iterable[str] | None) -> "TableScope":
-        """The scope for the narrowing of a call."""
-        return cls(known, None if tables is None else frozenset(map(fold, tables)))
+        """The scope for the narrowing of a call, whose names may be in quotes and have a schema."""
+        if tables is None:
+            return cls(known)
+        return cls(known, frozenset(map(fold, argument_names(tuple(tables), "sqlite"))))
 
     def holds(self, folded: str) -> bool:
         """Whether a table of that name may be touched, if there is one."""
@@ -108,7 +112,7 @@ def outside(table: str) -> DatabaseFailed:
 
 class Authorizer:
     """What SQLite asks while it compiles a statement, once; `denial` is the refusal of the first
-    action that it denied.
+    action that it denied, and `calls` counts the functions that are called.
 
     `leading_word` is the first word of the statement, in capitals. `typing_view` is the one
     temporary view that may be made, to learn the types of columns; None allows none. `is_running`:
@@ -129,7 +133,7 @@ class Authorizer:
         self._typing_view = typing_view
         self._is_running = is_running
         self._created: set[str] = set()
-        self._calls = 0
+        self.calls = 0
         self.denial: DatabaseFailed | None = None
 
     def __call__(
@@ -198,12 +202,13 @@ class Authorizer:
         return outside("sqlite_schema")
 
     def _judge_function(self, name: str) -> DatabaseFailed | None:
-        self._calls += 1
-        if self._calls > CALLS_MAX:
-            return rejected(f"The statement calls more than {CALLS_MAX} functions.")
+        self.calls += 1
+        if self.calls > CALLS_MAX:
+            return rejected(f"The statement calls more than {CALLS_MAX:,} functions.")
         if name in FUNCTIONS or (self._may_write and name in _FUNCTIONS_OF_ALTER):
             return None
-        return rejected(f"The function {shown(name)} may not be used here.")
+        instead = instead_of(name, "sqlite")
+        return rejected(instead or f"The function {shown(name)} may not be used here.")
 
     def _judge_pragma(self, name: str, argument: str) -> DatabaseFailed | None:
         if name == _DATA_VERSION and not argument:

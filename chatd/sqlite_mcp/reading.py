@@ -23,6 +23,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
+from chatd.answers.sql.nearest import with_nearest
 from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column, Row, cell
 from chatd.sqlite_mcp.catalog import (
@@ -36,6 +37,7 @@ from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
     DatabaseFile,
     bound_growth,
+    bound_values,
     bytes_beside,
     forbid_writes,
     open_handle,
@@ -90,6 +92,7 @@ class _Call:
     _terms: Terms
     _rows: Rows
     _interrupt: Interrupt
+    _catalog: Catalog | None = None
     _authorizer: Authorizer | None = None
     _is_compiling: bool = False
     _fault: BaseException | None = None  # of `rows`, or of what is written, raised within SQLite
@@ -139,7 +142,8 @@ class _Call:
                 else:
                     connection.execute("BEGIN")
                     self._patiently(connection, "SELECT 1 FROM sqlite_schema")  # takes the lock
-                return work(connection, Catalog.read(connection, self._terms.tables), subject)
+                self._catalog = Catalog.read(connection, self._terms.tables)
+                return work(connection, self._catalog, subject)
         except _ERRORS as error:
             if self._fault is not None:
                 raise self._fault from None
@@ -148,9 +152,23 @@ class _Call:
                 raise self._authorizer.denial from None
             if will_write and primary_code(error) == sqlite3.SQLITE_FULL:
                 raise self._too_large() from None
-            raise as_failure(error, self._is_compiling) from None
+            raise self._failure(error, connection, subject) from None
         finally:
             connection.close()  # what was not committed is undone
+
+    def _failure(
+        self, error: BaseException, connection: sqlite3.Connection, subject: str
+    ) -> DatabaseFailed:
+        """What to tell of an error, with the names that may have been meant."""
+        failed = as_failure(error, self._is_compiling)
+        if self._catalog is None:
+            return failed
+        connection.set_authorizer(None)
+        try:
+            names = self._catalog.nearest(connection, str(error), subject)
+        except _ERRORS:
+            return failed
+        return DatabaseFailed(failed.code, with_nearest(failed.sentence, names))
 
     def _tick(self) -> int:
         """Whether the statement is to end; SQLite asks now and then."""
@@ -246,6 +264,7 @@ class _Call:
         explained = sql if first_word(sql) == "EXPLAIN" else f"EXPLAIN {sql}"
         connection.execute(explained).close()
         self._is_compiling = False
+        bound_values(connection, authorizer.calls)
 
     def _authorize(self, connection: sqlite3.Connection, authorizer: Authorizer) -> None:
         """Have what is compiled from now on asked of `authorizer`."""
@@ -303,10 +322,10 @@ class _Call:
                 left -= len(as_json) + 1  # and the comma
                 if left < 0:
                     if count == 0 and (cut := cut_row(values, self._terms.max_bytes)) is not None:
-                        self._rows.row(cut, orjson.dumps(cut))
+                        self._rows.row(cut, orjson.dumps(cut), values)
                         count = 1
                     return Outcome(count, is_truncated=True)
-                self._rows.row(row, as_json)
+                self._rows.row(row, as_json, values)
                 count += 1
         except sqlite3.DataError as error:
             # The next row has a value that SQLite does not hand out.

@@ -70,6 +70,9 @@ def kind_of(sql: str, may_write: bool) -> StatementKind:
         raise rejected(f"The statement is longer than {SQL_BYTES_MAX:,} bytes; shorten it.")
     word = first_word(sql)
     if not word:
+        if _BLANK.sub("", sql, count=1).startswith("("):
+            sentence = "SQLite takes no parentheses around a statement; leave them out."
+            raise DatabaseFailed(Code.DB_SYNTAX, sentence)
         raise rejected("There is no statement; send one, as SELECT 1.")
     if word in _FORBIDDEN:
         raise rejected()

@@ -166,7 +166,11 @@ class AnswerColumn(Payload):
 
     name: Annotated[str, Note("Its name.")]
     type: Annotated[
-        str | None, Note("The database's own word for its type, null where it says none.")
+        str | None,
+        Note(
+            "The database's own word for its type; where it says none, what its values are; "
+            "null where they are of several kinds, or that is not known."
+        ),
     ]
 
 
@@ -179,6 +183,9 @@ class AnswerResult(Payload):
     truncated: Annotated[bool, Note("Whether rows were left out.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
     cached: Annotated[bool, Note("Whether it was known from before.")]
+    rows_written: Annotated[
+        int | None, Note("Rows that the statement changed, where it may write and that is known.")
+    ] = None
     error: Annotated[ErrorDetails | None, Note("What went wrong.")] = None
 
 

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 
 from chatd.answers.requests import (
+    Answered,
     DescribeTable,
     ExplainStatement,
     ListTables,
@@ -187,9 +188,46 @@ async def test_help_and_misused_commands_need_no_database(
         content, end = service.shelf.stored[help_asked]
         assert end["state"] == "done"
         assert "/tables" in content
+        assert "This database is SQLite." in content
         misused = await service.ask(Misused(""))
         assert service.end(misused)["error"]["message"].startswith("Say what to describe")
         assert service.database.calls == []
+
+
+async def test_the_help_of_a_room_names_the_kind_of_its_database(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(dialect="postgres") as service:
+        content, _ = service.shelf.stored[await service.ask(Help())]
+        assert "This database is PostgreSQL." in content
+
+
+@pytest.mark.parametrize(
+    ("columns", "written", "content"),
+    [
+        (0, 3, "Done; 3 rows were changed."),
+        (0, 1, "Done; 1 row was changed."),
+        (0, 0, "Done; 0 rows were changed."),
+        (1, 2, "| 2 |\n\nDone; 2 rows were changed."),
+        (1, 0, "| 2 |"),
+        (1, None, "| 2 |"),
+    ],
+)
+async def test_an_answer_says_how_many_rows_it_changed(
+    mock_clock: trio.testing.MockClock, columns: int, written: int | None, content: str
+) -> None:
+    async with open_service(read_only=False) as service:
+        question = await service.ask(config={"readOnly": False})
+        [call] = service.database.calls
+        if columns:
+            call.rows(1, 2)
+        else:
+            call.sink.columns(())
+        call.end(Answered(rows_written=written))
+        await service.settled()
+        text, end = service.shelf.stored[question]
+        assert text.endswith(content)
+        assert end.get("rowsWritten") == written
 
 
 @pytest.mark.parametrize(

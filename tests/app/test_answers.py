@@ -115,7 +115,47 @@ async def test_a_table_may_be_named_in_every_way_that_its_dialect_has(
         sampled = await answer(alice, question)
         assert [row[0] for row in sampled.get("rows", ())][:3] == [1, 2, 3], question
     missing = await answer(alice, "/describe sales.orders")
-    assert missing["error"]["message"] == "There is no table sales.orders here."
+    assert missing["error"]["message"] == (
+        "There is no table sales.orders here; did you mean orders?"
+    )
+
+
+async def test_what_analysts_send_is_answered_and_what_fails_says_where(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    pivot = ", ".join(f"sum(quantity) FILTER (WHERE product_id = {n}) AS p{n}" for n in range(101))
+    for sql, columns in (
+        ("(SELECT 1 + 1 AS two)", [("two", "INTEGER")]),
+        (
+            'SELECT 1 AS "Price [EUR]", 2 AS "Customer\'s name", \'x\' AS "say ""hi"""',
+            [("Price [EUR]", "INTEGER"), ("Customer's name", "INTEGER"), ('say "hi"', "TEXT")],
+        ),
+        (
+            (
+                "WITH t AS (SELECT '{\"a\": [1, 2]}' AS j) "
+                "SELECT json_array_length(j->'$.a') AS n, coalesce(j->'k', 0.5) AS k FROM t"
+            ),
+            [("n", "INTEGER"), ("k", "REAL")],
+        ),
+        (f"SELECT {pivot} FROM order_items", None),
+    ):
+        answered = await answer(alice, f"/sql {sql}")
+        assert answered["state"] == "done", answered
+        assert len(answered["rows"]) == 1
+        if columns is not None:
+            assert [(one["name"], one["type"]) for one in answered["columns"]] == columns
+    for question, code, sentence in (
+        ("SELECT now() FROM orders", "db_statement_rejected", "write datetime('now')."),
+        ("/sql SELECT * FORM orders", "db_syntax", "FORM (line 1, column 10) is not understood"),
+        ("SELECT * FROM ordrs", "db_error", "no such table: ordrs; did you mean orders?"),
+        ("SELECT nam FROM products", "db_error", "no such column: nam; did you mean name?"),
+        ("DELETE FROM orders", "db_read_only", "Only reading is allowed here"),
+    ):
+        error = (await answer(alice, question))["error"]
+        assert error["code"] == code, error
+        assert sentence in error["message"]
 
 
 async def test_a_context_may_name_its_tables_as_a_statement_does(

@@ -10,7 +10,7 @@ import trio
 
 from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, House
-from tests.app.questions import answer, ends
+from tests.app.questions import answer, ask, ends
 from tests.sqlite_mcp.databases import checksum
 
 pytestmark = pytest.mark.answers
@@ -101,3 +101,22 @@ async def test_a_write_needs_both_words_and_empties_the_cache_of_its_room_only(
     north = await answer(alice, QUESTION, "north")
     assert (north["cached"], north["rows"]) == (True, STOCK["north"])
     assert checksum(files["north"]) == before["north"]
+
+
+async def test_a_statement_that_writes_says_how_many_rows_it_changed(
+    house: House, nursery: trio.Nursery
+) -> None:
+    alice, _ = await shop(house, nursery)
+    writes = {"config": {"readOnly": False}}
+    question = await ask(alice, "UPDATE stock SET item = item || '!'", "south", **writes)
+    final = await alice.hear("chat:message", replyTo=question)
+    count = len(STOCK["south"])
+    assert final["content"] == f"Done; {count} rows were changed."
+    assert final["answer"]["rowsWritten"] == count
+    made = await answer(alice, "CREATE TABLE made (a int)", "south", **writes)
+    assert made["rowsWritten"] == 0
+    asked = await answer(alice, "SELECT count(*) AS n FROM stock", "south", **writes)
+    assert "rowsWritten" not in asked
+    refused = await answer(alice, "DELETE FROM stock", "north", **writes)
+    assert refused["error"]["code"] == "db_read_only"
+    assert "Only reading is allowed here" in refused["error"]["message"]

@@ -1,5 +1,7 @@
 """Rows in chunks: the first row at once, bounded, in order, and together the same table."""
 
+from collections.abc import Sequence
+
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,13 +13,13 @@ from chatd.answers.mcp.contract import (
     Chunk,
 )
 from chatd.answers.table import Column, Row
-from chatd.sqlite_mcp.collecting import IDLE_TICKS_MAX, ChunkedRows
+from chatd.sqlite_mcp.collecting import IDLE_TICKS_MAX, TYPING_ROWS_MAX, ChunkedRows
 
-COLUMNS = (Column("a", "INTEGER"), Column("b"))
+COLUMNS = (Column("a", "INTEGER"), Column("b", "TEXT"))
 
 
 def feed(chunks: ChunkedRows, row: Row) -> None:
-    chunks.row(row, orjson.dumps(row))
+    chunks.row(row, orjson.dumps(row), row)
 
 
 def sent(rows: list[Row]) -> list[Chunk]:
@@ -38,6 +40,36 @@ def test_the_first_row_goes_out_as_soon_as_it_is_there() -> None:
     assert messages == []
     feed(chunks, [1, "x"])
     assert [read_chunk(message) for message in messages] == [Chunk(0, COLUMNS, [[1, "x"]])]
+
+
+def messages_of(columns: Sequence[Column], rows: list[Row]) -> list[Chunk]:
+    messages: list[str] = []
+    chunks = ChunkedRows(messages.append)
+    chunks.columns(columns)
+    for row in rows:
+        feed(chunks, row)
+    return [read_chunk(message) for message in messages]
+
+
+def test_the_first_chunk_waits_a_little_for_the_values_that_tell_types() -> None:
+    columns = (Column("a"), Column("b", "DATE"))
+    [first] = messages_of(columns, [[None, "x"], [None, "y"], [2.5, "z"]])
+    assert first == Chunk(
+        0, (Column("a", "REAL"), Column("b", "DATE")), [[None, "x"], [None, "y"], [2.5, "z"]]
+    )
+    assert messages_of(columns, [[None, None]] * (TYPING_ROWS_MAX - 1)) == []
+    [first] = messages_of(columns, [[None, None]] * TYPING_ROWS_MAX)
+    assert first.columns == columns
+
+
+def test_rows_without_values_are_sent_when_the_next_is_late() -> None:
+    messages: list[str] = []
+    chunks = ChunkedRows(messages.append)
+    chunks.columns((Column("a"),))
+    feed(chunks, [None])
+    for _ in range(IDLE_TICKS_MAX):
+        chunks.tick()
+    assert [read_chunk(one).rows for one in messages] == [[[None]]]
 
 
 def test_without_rows_the_columns_are_sent() -> None:

@@ -11,12 +11,14 @@ from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
     ListTables,
+    Request,
     RunStatement,
     SampleTable,
 )
 from chatd.answers.table import Cell, Column
 from chatd.sqlite_mcp.arguments import ROWS_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
+from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.permissions import CALLS_MAX
 from chatd.sqlite_mcp.reading import SAMPLE_ROWS, cut_row
 from chatd.wire.codes import Code
@@ -57,7 +59,9 @@ def test_a_value_comes_exactly(database: Path, expression: str, expected: Cell) 
     assert type(row[0]) is type(expected)
 
 
-def test_a_column_has_the_type_that_its_table_declares(database: Path) -> None:
+def test_a_column_has_the_type_that_its_table_declares_or_that_of_its_values(
+    database: Path,
+) -> None:
     sql = (
         "SELECT id, name AS title, born, salary, photo, anything, id + 1, boss AS boss FROM people"
     )
@@ -68,7 +72,7 @@ def test_a_column_has_the_type_that_its_table_declares(database: Path) -> None:
         Column("salary", "DECIMAL(10, 2)"),
         Column("photo", "BLOB"),
         Column("anything", None),
-        Column("id + 1", None),
+        Column("id + 1", "INTEGER"),
         Column("boss", "INTEGER"),
     ]
 
@@ -81,8 +85,15 @@ def test_a_column_has_the_type_that_its_table_declares(database: Path) -> None:
         ("SELECT a.id, b.id FROM people a, people b", ["INTEGER", "INTEGER"]),
         ("SELECT people.rowid FROM people", ["INTEGER"]),
         ("SELECT born FROM people UNION ALL SELECT word FROM secrets", ["DATE"]),
-        ("VALUES (1, 2)", [None, None]),
-        ("SELECT body FROM notes", [None]),
+        ("VALUES (1, 2.5)", ["INTEGER", "REAL"]),
+        ("SELECT body FROM notes", ["TEXT"]),
+        (
+            "SELECT count(*), sum(salary), NULL, x'00' FROM people",
+            ["INTEGER", "REAL", None, "BLOB"],
+        ),
+        ("VALUES (1, 1), (2.5, 'x'), (NULL, NULL)", ["REAL", None]),
+        ("SELECT 1 + 1 WHERE 0", [None]),
+        ("SELECT 9007199254740993 AS big", ["INTEGER"]),
     ],
 )
 def test_a_type_is_found_behind_views_and_joins(
@@ -185,11 +196,73 @@ def test_what_fails_says_why_in_one_sentence(
 
 
 def test_a_statement_calls_so_many_functions_and_no_more(database: Path) -> None:
-    calls = ["abs(1)"] * CALLS_MAX
-    assert query(database, f"SELECT {', '.join(calls)}").rows == [[1] * CALLS_MAX]
+    calls = ["abs(abs(abs(abs(abs(1)))))"] * (CALLS_MAX // 5)
+    assert query(database, f"SELECT {', '.join(calls)}").rows == [[1] * len(calls)]
     refused = failure(database, RunStatement(f"SELECT {', '.join([*calls, 'abs(1)'])}"))
     assert refused.code is Code.DB_STATEMENT_REJECTED
-    assert "more than 100 functions" in refused.sentence
+    assert "more than 5,000 functions" in refused.sentence
+
+
+def test_the_more_functions_a_statement_calls_the_shorter_its_values_may_be(database: Path) -> None:
+    def calls(count: int, chars: int) -> str:
+        value = f"(SELECT printf('%.*c', {chars}, 'x') AS v)"  # one call
+        return f"SELECT {' + '.join(['length(v)'] * (count - 1))} FROM {value}"
+
+    most = VALUE_BYTES_MAX - 100  # what stands beside it in its row
+    assert query(database, calls(CALLS_WITH_LONG_VALUES, most)).rows == [[99 * most]]
+    failed = failure(database, RunStatement(calls(4 * CALLS_WITH_LONG_VALUES, most // 3)))
+    assert "its share of that in a statement of more than 100 calls" in failed.sentence
+    query(database, calls(4 * CALLS_WITH_LONG_VALUES, most // 5))
+
+
+@rows(
+    ("sql", "sentence"),
+    [
+        ("SELECT now()", " has no now(); write datetime('now')."),
+        ("SELECT nvl(1, 2)", " has no nvl(); write coalesce(x, y)."),
+        ("SELECT concat(1, 2)", "has no concat(); write x || y."),
+        ("SELECT absent()", "no such function: absent"),
+        ("(SELECT 1)", "SQLite takes no parentheses around a statement; leave them out."),
+        (" /* x */ ( SELECT 1 )", "takes no parentheses"),
+    ],
+)
+def test_what_sqlite_does_not_have_is_told_with_what_it_has(
+    database: Path, sql: str, sentence: str
+) -> None:
+    if "concat(1" in sql and sqlite3.sqlite_version_info >= (3, 44):
+        return
+    assert sentence in failure(database, RunStatement(sql)).sentence
+
+
+@rows(
+    ("request_", "sentence"),
+    [
+        ("SELECT * FROM peple", "The database says: no such table: peple; did you mean people?"),
+        ("SELECT * FROM main.SECRET", "no such table: main.SECRET; did you mean secrets?"),
+        ("SELECT nme FROM people", "no such column: nme; did you mean name?"),
+        ("SELECT p.salry FROM people p", "no such column: p.salry; did you mean salary?"),
+        ("SELECT wrd FROM people, secrets", "no such column: wrd; did you mean word?"),
+        ("SELECT word FROM people", "no such column: word."),  # of another table
+        ("SELECT x.name FROM people p", "no such column: x.name."),
+        ("SELECT * FROM zzzzzz", "no such table: zzzzzz."),
+        (DescribeTable("Peopel"), "There is no table Peopel here; did you mean people?"),
+        (SampleTable("main.peopl"), "There is no table main.peopl here; did you mean people?"),
+        (DescribeTable("other.people"), "other.people here; did you mean people?"),
+        (DescribeTable("qqqqqq"), "There is no table qqqqqq here."),
+    ],
+)
+def test_what_is_not_there_is_told_with_the_nearest_names(
+    database: Path, request_: Request | str, sentence: str
+) -> None:
+    asked = RunStatement(request_) if isinstance(request_, str) else request_
+    assert failure(database, asked).sentence.endswith(sentence)
+
+
+def test_no_name_outside_of_the_context_is_told(database: Path) -> None:
+    failed = failure(database, RunStatement("SELECT * FROM secret"), tables=("people", "secret"))
+    assert failed.sentence == "The database says: no such table: secret."
+    failed = failure(database, RunStatement("SELECT wor FROM people"), tables=("people",))
+    assert "word" not in failed.sentence
 
 
 def test_text_that_is_no_utf_8_does_not_break_an_answer(database: Path) -> None:

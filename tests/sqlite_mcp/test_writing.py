@@ -33,7 +33,7 @@ def test_rows_are_written_and_counted_with_those_of_triggers(database: Path) -> 
 def test_what_is_returned_are_the_rows_and_all_is_written_however_many(database: Path) -> None:
     answered = write(database, MANY, max_rows=3)
     assert answered.rows == [["1"], ["2"], ["3"]]
-    assert answered.columns == [Column("what", None)]
+    assert answered.columns == [Column("what", "TEXT")]
     assert answered.outcome.is_truncated
     assert answered.outcome.rows_written == 500
     assert query(database, "SELECT count(*) FROM audit").rows == [[500]]
@@ -98,7 +98,7 @@ class StopAtTheFirstRow(KeptRows):
         super().__init__()
         self.interrupt = interrupt
 
-    def row(self, row: object, as_json: bytes) -> None:
+    def row(self, row: object, as_json: bytes, values: object) -> None:
         self.interrupt.stop()
 
 

@@ -9,6 +9,7 @@ import attrs
 from chatd.answers.mcp.listing import Narrowing
 from chatd.answers.mcp.mapping import Call, Form, PeerMapping
 from chatd.answers.requests import (
+    DatabaseFailed,
     DescribeTable,
     ExplainStatement,
     ListTables,
@@ -19,6 +20,7 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.scopes import ContextScope, TableName, argument_names
+from chatd.wire.codes import Code
 
 SAMPLE_ROWS: Final = 10
 """Rows of a sample where the peer has no tool for it, and a statement asks for them."""
@@ -30,6 +32,7 @@ EXPLAIN: Final[Mapping[Dialect, str]] = {
 }
 """What stands before a statement so that its plan is told and it does not run, by dialect."""
 
+_PLAIN_NAME: Final = re.compile(r"[\w $-]+")
 _VALUES: Final = re.compile(r"VALUES\b", re.IGNORECASE)
 
 
@@ -52,7 +55,10 @@ class ToolCall:
 def tool_call(
     mapping: PeerMapping, dialect: Dialect, request: Request, terms: Terms
 ) -> ToolCall | None:
-    """The call that carries out a request; None where the peer has no tool for it."""
+    """The call that carries out a request; None where the peer has no tool for it.
+
+    Raises `DatabaseFailed` where its tool cannot be given the name of the table.
+    """
     call: Call | None
     subject: str | None = None
     table: TableName | None = None
@@ -84,6 +90,7 @@ def tool_call(
         return None
     arguments: dict[str, object] = dict(call.fixed)
     if table is not None:
+        _check_name(table, call)
         subject = subject or _named(table.as_argument(dialect), call, dialect)
         if _narrows(terms):  # with the schema in which the guard took it to be
             table = table.placed(dialect, terms.schema)
@@ -97,6 +104,18 @@ def tool_call(
         if values[term] is not None:
             arguments[argument] = values[term]
     return ToolCall(call.tool, arguments, call.form, call.rows, table, narrowing)
+
+
+def _check_name(table: TableName, call: Call) -> None:
+    """Raise `DatabaseFailed` where the name goes to a tool as it is, which may not take it."""
+    if call.takes_any_name or call.is_quoted or call.as_statement:
+        return
+    if not all(_PLAIN_NAME.fullmatch(part) for part in (table.name, table.schema or "x")):
+        raise DatabaseFailed(
+            Code.DB_STATEMENT_REJECTED,
+            "The server of this database takes names of letters, digits, spaces and _ $ - only; "
+            "ask for this table with SELECT.",
+        )
 
 
 def _narrows(terms: Terms) -> bool:

@@ -62,10 +62,8 @@ class Narrowed:
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
         words = [column.name.lower() for column in columns]
-        self._name_at = _first(_NAMES, words)
+        self._name_at = _place_of_names(words)
         self._schema_at = _first(_SCHEMAS, words)
-        if self._name_at is None and len(words) == 1 and words != [TEXT]:
-            self._name_at = 0
         if self._schema_at is None and not self._narrowing.holds_home:
             self._name_at = None
         self._sink.columns(columns)
@@ -89,6 +87,30 @@ class Narrowed:
         if schema is None:  # some write it before the name
             schema, _, name = name.rpartition(".")
         return self._narrowing.holds(TableName(name, schema or None))
+
+
+@attrs.define
+class ListedNames:
+    """A sink of a list of tables, of which it keeps the names, without their schemas."""
+
+    names: list[str] = attrs.field(factory=list)
+    _name_at: int | None = None
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        """The columns, once, before the first rows."""
+        self._name_at = _place_of_names([column.name.lower() for column in columns])
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """The next rows, in order."""
+        if self._name_at is not None:
+            self.names += [str(row[self._name_at]).rpartition(".")[2] for row in rows]
+
+
+def _place_of_names(words: Sequence[str]) -> int | None:
+    """Which column has the names of tables, of columns with these names."""
+    place = _first(_NAMES, words)
+    is_list = place is None and len(words) == 1 and words[0] != TEXT
+    return 0 if is_list else place
 
 
 def _first(known: Sequence[str], words: Sequence[str]) -> int | None:

@@ -47,7 +47,9 @@ class Call:
     `is_quoted`: the tool puts the name of a table into a statement as it is, so that it is quoted
     here. The schema of a table goes to `schema_argument`; where there is none, it stands before the
     name with a dot, if it was asked with it. `wraps_values`: the tool gives rows to a SELECT and
-    not to VALUES, which is put into one here. `rows` is the path to the rows in JSON:
+    not to VALUES, which is put into one here. `takes_any_name`: the tool takes the name of a table
+    as a value, whatever signs it holds; a tool that may write it into a statement is given plain
+    names alone. `rows` is the path to the rows in JSON:
     "data.results"; a number counts in a list, and "*" is the object in a list whose `name`, and
     whose `schema` where it has one, are those of the table.
     """
@@ -61,6 +63,7 @@ class Call:
     as_statement: bool = False
     is_quoted: bool = False
     wraps_values: bool = False
+    takes_any_name: bool = False
     schema_argument: str | None = None
 
 
@@ -103,8 +106,12 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
     BUNDLED: PeerMapping(
         list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
-        describe_table=Call(Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
-        sample_table=Call(Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED),
+        describe_table=Call(
+            Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED, takes_any_name=True
+        ),
+        sample_table=Call(
+            Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED, takes_any_name=True
+        ),
         query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
         explain=Call(Tool.EXPLAIN, Argument.SQL, form=Form.STRUCTURED),
         terms={
@@ -124,7 +131,9 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
     "mcp-alchemy": PeerMapping(
         list_tables=Call("all_table_names", form=Form.NAMES),
-        describe_table=Call("schema_definitions", "table_names", form=Form.TEXT, is_list=True),
+        describe_table=Call(
+            "schema_definitions", "table_names", Form.TEXT, is_list=True, takes_any_name=True
+        ),
         sample_table=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
         query=Call("execute_query", "query", form=Form.RECORDS),
         explain=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
@@ -165,6 +174,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
             rows="data.results.*.columns",
             fixed={"object_type": "table", "detail_level": "full"},
             schema_argument="schema",
+            takes_any_name=True,
         ),
         sample_table=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
         query=Call("execute_sql", "sql", rows=_SQLITE_PATH, wraps_values=True),

@@ -15,6 +15,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,16 +25,19 @@ import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
+from chatd.answers.mcp.listing import ListedNames
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
     ExplainStatement,
+    ListTables,
     Request,
     Sink,
     Stopped,
     Terms,
 )
+from chatd.answers.sql.nearest import nearest, unknown_table, with_nearest
 from chatd.answers.table import Column, Row
 from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
@@ -46,6 +50,8 @@ BACKOFF_S: Final = (1.0, 60.0)
 """Before the first and before any later attempt to open a session again; doubled between."""
 LASTING_S: Final = 10.0
 """A session that was ready for so long was of use, also where no request came."""
+LISTING_S: Final = 3.0
+"""How long a list of tables may take that a failure is told with: it comes at once, or not."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
@@ -191,6 +197,26 @@ class McpDatabase:
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
     ) -> Answered | Stopped:
         """Carry a request out; see `Database`."""
+        try:
+            return await self._carry_out(request, terms, sink, stop)
+        except DatabaseFailed as failed:
+            table = unknown_table(failed.sentence)
+            if table is None or failed.sentence.endswith("?") or stop.is_set():
+                raise
+            names = nearest(table, await self._tables(terms))
+            raise DatabaseFailed(failed.code, with_nearest(failed.sentence, names)) from failed
+
+    async def _tables(self, terms: Terms) -> list[str]:
+        """The names of the tables that the terms let be touched; none where that is not known
+        soon."""
+        listed = ListedNames()
+        with trio.move_on_after(LISTING_S), suppress(DatabaseFailed):
+            await self._carry_out(ListTables(), terms, listed, trio.Event())
+        return listed.names
+
+    async def _carry_out(
+        self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
+    ) -> Answered | Stopped:
         call = tool_call(self._mapping, self._settings.dialect, request, terms)
         if call is None:
             raise _impossible(request)

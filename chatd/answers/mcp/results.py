@@ -39,6 +39,11 @@ _PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _SYNTAX: Final = re.compile(
     r"syntax error|error in your SQL syntax|incomplete input", re.IGNORECASE
 )
+# What SQLAlchemy puts behind an error: the statement again, and an address of its manual.
+_ECHO: Final = re.compile(r"\n\[SQL: .*\Z", re.DOTALL)
+# Where Postgres shows the place of an error: a line of the statement, and a mark below it.
+_POINTER: Final = re.compile(r"\n?(LINE \d+): ([^\n]*)\n( *)\^")
+_POINTED: Final = re.compile(r"[\w.]+|\"[^\"]*\"|\S")
 _RULE: Final = re.compile(r"\s*:?-+:?\s*")
 _RECORD: Final = re.compile(r"^(\d+)\. row$", re.MULTILINE)
 _RECORDS_END: Final = re.compile(
@@ -135,7 +140,8 @@ def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int
     if text.lstrip().startswith(mapping.error_prefixes):
         raise failure(_complaint(text))
     try:
-        return _READERS[call.form](result, call, mapping.binary, max_rows + 1)
+        table = _READERS[call.form](result, call, mapping.binary, max_rows + 1)
+        return _with_types(table) if call.form in _TYPED_FORMS else table
     except (ValueError, TypeError, RecursionError, BadLiteral) as error:
         raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED) from error
 
@@ -143,15 +149,56 @@ def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int
 UNEXPECTED: Final = "The database's server answered in a form that is not the configured one."
 
 
+_TYPED_FORMS: Final = (Form.STRUCTURED, Form.JSON, Form.PYTHON)
+"""Forms in which a number is no text. A text may be anything there: a decimal, a date."""
+
+
+def _with_types(table: ResultTable) -> ResultTable:
+    """The table with types for columns of numbers, truth values or bytes that have none."""
+    columns = tuple(
+        one if one.type else Column(one.name, _type_of([row[at] for row in table.rows]))
+        for at, one in enumerate(table.columns)
+    )
+    return attrs.evolve(table, columns=columns)
+
+
+def _type_of(cells: Sequence[Cell]) -> str | None:
+    kinds = {_kind(one) for one in cells if one is not None}
+    if kinds == {"INTEGER", "REAL"}:
+        return "REAL"
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kind(value: Cell) -> str | None:
+    match value:
+        case bool():
+            return "BOOLEAN"
+        case int():
+            return "INTEGER"
+        case float():
+            return "REAL"
+        case Mapping():
+            return "BLOB"
+    return None
+
+
 def failure(complaint: str) -> DatabaseFailed:
     """The failure that a database's own words tell: cut, on one line, without passwords."""
-    cut = complaint[: 4 * SENTENCE_CHARS]
+    cut = _POINTER.sub(_pointed, _ECHO.sub("", complaint)[: 4 * SENTENCE_CHARS])
     line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
     words = _PASSWORD.sub(r"\1:***@", line)
     if len(words) > SENTENCE_CHARS:
         words = words[:SENTENCE_CHARS] + "..."
     code = Code.DB_SYNTAX if _SYNTAX.search(words) else Code.DB_ERROR
     return DatabaseFailed(code, words or "The database gave an error without words.")
+
+
+def _pointed(pointer: re.Match[str]) -> str:
+    """The line and the word at the mark; the mark alone means nothing once lines are joined."""
+    line, text, blank = pointer.groups()
+    at = len(blank) - len(f"{line}: ")
+    word = _POINTED.match(text, max(0, at))
+    return f" ({line.lower()}{'' if word is None else f', at {word.group()}'})"
 
 
 def _coded_failure(structured: object) -> DatabaseFailed | None:

@@ -139,7 +139,7 @@ class PeerSession:
                 if answer.chunks.next_index < chunks:
                     raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
                 truncated = rest.get(Field.TRUNCATED) is True
-                return Answered(is_truncated=truncated or answer.meter.is_full)
+                return Answered(truncated or answer.meter.is_full, _rows_written(rest))
         max_rows = terms.max_rows if call.narrowing is None else LISTED_MAX
         arguments = (received, call, self._mapping, max_rows)
         if len(received.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
@@ -148,7 +148,8 @@ class PeerSession:
             table = read(*arguments)
         answer.sink.columns(table.columns)
         answer.sink.rows(table.rows)
-        return Answered(is_truncated=table.is_truncated or answer.meter.is_full)
+        written = _rows_written(received.structured)
+        return Answered(table.is_truncated or answer.meter.is_full, written)
 
     def _failure(self, error: Exception) -> DatabaseFailed | Forgotten:
         """What a call that raised means for the caller, and for the session."""
@@ -168,6 +169,14 @@ class PeerSession:
                 return failure(error.error.message)
         self.is_usable = False
         return self._link.failure
+
+
+def _rows_written(result: object) -> int | None:
+    """The rows that a statement changed, where the result of a call tells them."""
+    match result:
+        case {Field.ROWS_WRITTEN: int() as count} if count >= 0 and not isinstance(count, bool):
+            return count
+    return None
 
 
 _HARMLESS: Final = (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND)

@@ -40,11 +40,13 @@ KEYWORD_TYPES = words("""
     bigint bit boolean char character dec decimal double float int integer interval national nchar
     numeric real smallint time timestamp varchar
 """)
-# Types that are looked up by their name. No `reg...` ones: they look up what text names.
+# Types that are looked up by their name. Of the `reg...` ones, which look up what text names, only
+# those that tell of tables and types.
 NAMED_TYPES = words("""
     bool bpchar bytea cidr circle box date datemultirange daterange float4 float8 inet int2 int4
     int4multirange int4range int8 int8multirange int8range json jsonb jsonpath line lseg macaddr
-    macaddr8 money name nummultirange numrange oid path pg_lsn point polygon text timestamptz timetz
+    macaddr8 money name nummultirange numrange oid path pg_lsn point polygon regclass regtype text
+    timestamptz timetz
     tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector uuid varbit xml
 """)
 _OPERATOR_SIGNS = frozenset("+-*/<>=~!@#%^&|?")

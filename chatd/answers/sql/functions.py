@@ -1,7 +1,8 @@
 """The functions that a statement may call, by dialect; all others are refused.
 
-On the lists stands what computes from its arguments and tells nothing else: no files, no settings,
-no other sessions, no waiting, no locks, no sequences, no statement as text. Where a call states the
+On the lists stands what computes from its arguments, or tells what a reader of the database may see
+in its catalogue: no files, no other sessions, no waiting, no locks, no sequences, no statement as
+text, and of the settings harmless ones alone (`SETTINGS`). Where a call states the
 size of what it makes, the size has to be small (`SIZES`, `FORMATS`); what grows with the rows and
 the texts that go in is bounded by the server. The lists of SQLite are also those of the authorizer
 in the db-mcp. A function that is missed by an honest question goes
@@ -93,7 +94,42 @@ _POSTGRES = words("""
     gen_random_uuid pg_typeof version current_schema
     current_user session_user user current_role current_catalog
     char_length
+    bit_count get_bit get_byte set_bit set_byte casefold crc32 crc32c to_bin to_oct
+    cotd atan2d erf erfc random_normal date_add date_subtract uuidv4 uuidv7 uuid_extract_timestamp
+    uuid_extract_version
+    array_reverse array_sample array_shuffle array_sort
+    json_populate_recordset jsonb_populate_record jsonb_populate_recordset
+    jsonb_path_exists_tz jsonb_path_match_tz jsonb_path_query_tz jsonb_path_query_array_tz
+    jsonb_path_query_first_tz
+    multirange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
+    datemultirange range_intersect_agg
+    set_masklen inet_merge slope diagonal isclosed isopen npoints polygon line
+    ts_delete ts_filter ts_rewrite tsquery_phrase array_to_tsvector json_to_tsvector
+    jsonb_to_tsvector get_current_ts_config
+    enum_first enum_last enum_range
+    current_database current_schemas current_setting pg_backend_pid pg_client_encoding
+    getdatabaseencoding pg_encoding_to_char pg_is_in_recovery pg_postmaster_start_time
+    pg_size_pretty pg_size_bytes pg_column_size pg_database_size
 """)
+OF_TABLES = words("""
+    pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size to_regclass to_regtype
+    pg_get_viewdef pg_get_indexdef pg_get_constraintdef pg_get_expr pg_get_userbyid
+    pg_get_serial_sequence pg_table_is_visible obj_description col_description shobj_description
+    format_type has_table_privilege has_any_column_privilege has_column_privilege
+    has_schema_privilege has_database_privilege
+""")
+"""Functions of Postgres that tell of what their arguments name, whatever the statement is about:
+as much as the catalogue tells, so that they are for questions that may touch the catalogue."""
+SETTINGS = words("""
+    timezone datestyle intervalstyle lc_collate lc_ctype lc_messages lc_monetary lc_numeric lc_time
+    server_version server_version_num server_encoding client_encoding default_text_search_config
+    search_path bytea_output extra_float_digits statement_timeout lock_timeout
+    idle_in_transaction_session_timeout transaction_isolation default_transaction_isolation
+    transaction_read_only default_transaction_read_only in_hot_standby is_superuser
+    client_connection_check_interval max_connections work_mem jit block_size
+""")
+"""Settings of Postgres that tell nothing of files, addresses, keys or other users. Those with a dot
+in their names are of extensions and applications, which keep secrets there."""
 
 _MYSQL = words("""
     log2 conv cot crc32 rand truncate
@@ -126,7 +162,7 @@ _GRAMMAR = words("cast")  # no function, but written as one
 
 FUNCTIONS: Mapping[Dialect, frozenset[str]] = {
     "sqlite": SQLITE_FUNCTIONS | SQLITE_ROW_SOURCES | _GRAMMAR,
-    "postgres": _EVERYWHERE | _POSTGRES | _GRAMMAR,
+    "postgres": _EVERYWHERE | _POSTGRES | OF_TABLES | _GRAMMAR,
     "mysql": _EVERYWHERE | _MYSQL | _GRAMMAR,
 }
 

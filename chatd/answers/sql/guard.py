@@ -45,9 +45,18 @@ from chatd.answers.sql.catalogue import (
     is_by_syntax,
     named_types,
 )
-from chatd.answers.sql.functions import FORMATS, FUNCTIONS, SIZE_MAX, SIZES, words
+from chatd.answers.sql.elsewhere import instead_of, instead_of_word
+from chatd.answers.sql.functions import (
+    FORMATS,
+    FUNCTIONS,
+    OF_TABLES,
+    SETTINGS,
+    SIZE_MAX,
+    SIZES,
+    words,
+)
 from chatd.answers.sql.grammar import NotParsed, parse
-from chatd.answers.sql.keywords import closes_distinct_on, is_grammar
+from chatd.answers.sql.keywords import SAMPLING, closes_distinct_on, is_grammar
 from chatd.answers.sql.lexer import (
     EMPTIED,
     Dialect,
@@ -58,6 +67,7 @@ from chatd.answers.sql.lexer import (
     closing_parentheses,
     lex,
 )
+from chatd.answers.sql.places import begins_like, not_understood, place, unbalanced
 from chatd.answers.sql.scopes import ContextScope, TableName, outside_table, unknown_column
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -66,7 +76,7 @@ if TYPE_CHECKING:
 
 DEPTH_MAX = 40  # parentheses and brackets inside of each other; honest statements have 5
 NODES_MAX = 20_000  # parts of the tree, four for each word; beyond it the statement is refused
-NAME_CHARS_MAX = 128  # of a table's name and of its schema's
+NAME_CHARS_MAX = 255  # of a table's name and of its schema's; MySQL has 64, Postgres 63 bytes
 
 _QUERY = frozenset({"SELECT", "WITH", "VALUES"})
 _CHANGES_TABLES = ("CREATE", "ALTER", "DROP", "TRUNCATE")
@@ -74,6 +84,12 @@ _CHANGE = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", *_CHANGES
 
 # Words that write, or stand in statements that do. In a query they have to be put in quotes.
 _WRITES = _CHANGE | frozenset({"INTO", "SET", "UPSERT"})
+# The same words are functions before a parenthesis.
+_WRITES_OR_FUNCTIONS: dict[Dialect, tuple[str, ...]] = {
+    "sqlite": ("REPLACE",),
+    "postgres": ("REPLACE",),
+    "mysql": ("REPLACE", "TRUNCATE"),
+}
 # Words that leave the tables: files, other databases, code, rights, locks. Never outside of quotes.
 _ESCAPES = words("""
     attach call copy deallocate detach dumpfile execute grant handler infile load lock outfile
@@ -133,10 +149,12 @@ def check_statement(sql: str, policy: Policy) -> Verdict:
     """Whether the statement may run under the policy. Never raises, whatever it is given."""
     try:
         lexed = _lexed(sql, policy)
-        _check_shape(lexed.tokens, policy)
+        if policy.dialect == "sqlite":
+            lexed = _without_outer_parentheses(lexed)
+        _check_shape(sql, lexed.tokens, policy)
         _check_words(lexed.tokens, policy)
         names = _check_names(lexed.tokens, policy)
-        is_reading = _check_tree(lexed, policy)
+        is_reading = _check_tree(sql, lexed, policy)
         return Allowed(names.sent(lexed), is_reading)
     except _Refused as refused:
         return refused.rejected
@@ -145,8 +163,9 @@ def check_statement(sql: str, policy: Policy) -> Verdict:
 def check_table(name: str, policy: Policy) -> TableName | Rejected:
     """The table that a name means, with its schema where it has one; or why it may not be asked.
 
-    A name is one or two parts with a dot between, each with or without quotes. What comes out holds
-    letters, digits, `_`, `$`, spaces and hyphens only, so that it can be put in quotes anywhere.
+    A name is one or two parts with a dot between, each with or without quotes; anything else that
+    has no quotes in it is taken for one name as it is. What comes out may hold any sign, so that it
+    is put in quotes, or given as a value, wherever it goes.
     """
     try:
         return _named_table(name, policy)
@@ -155,13 +174,12 @@ def check_table(name: str, policy: Policy) -> TableName | Rejected:
 
 
 def _named_table(name: str, policy: Policy) -> TableName:
-    lexed = _lexed(name, policy)
-    table = TableName.of_tokens(lexed.tokens, policy.dialect)
-    if table is None or lexed.sql != name.strip():
-        raise _Refused("Name one table, as in orders or sales.orders.")
+    table = TableName.read(name, policy.dialect)
+    if table is None:
+        raise _Refused('Name one table, as in orders, sales.orders or "my orders".')
     for part in (table.schema or "", table.name):
-        if len(part) > NAME_CHARS_MAX or re.search(r"[^\w $-]", part):
-            raise _Refused("The name of the table is too long, or holds other signs than _ $ -.")
+        if len(part) > NAME_CHARS_MAX:
+            raise _Refused(f"The name of a table has {NAME_CHARS_MAX} characters at most.")
     if not ContextScope.of(policy.dialect, policy.schema, policy.tables).holds(table):
         raise _outside(table)
     return table
@@ -169,21 +187,53 @@ def _named_table(name: str, policy: Policy) -> TableName:
 
 def _lexed(text: str, policy: Policy) -> Lexed:
     lexed = lex(text, policy.dialect)
-    if isinstance(lexed, Unclear):
+    if not isinstance(lexed, Unclear):
+        return lexed
+    if lexed.at is None:
         raise _Refused(lexed.sentence)
-    return lexed
+    for sign in (text[lexed.at : lexed.at + 2], text[lexed.at : lexed.at + 1]):
+        if (instead := instead_of_word(sign, policy.dialect)) is not None:
+            raise _Refused(f"{instead[:-1]} ({place(text, lexed.at)}).", Code.DB_SYNTAX)
+    raise _Refused(f"{lexed.sentence[:-1]} ({place(text, lexed.at)}).")
 
 
-def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> None:
+def _without_outer_parentheses(lexed: Lexed) -> Lexed:
+    """The statement without those that stand around all of it, which SQLite does not take."""
+    closing, last = dict(closing_parentheses(lexed.tokens)), len(lexed.tokens) - 1
+    count = 0
+    while count < last and closing.get(count) == last - count:
+        count += 1
+    if not count or not lexed.tokens[count].is_word(*_QUERY):
+        return lexed
+    sql, plain = lexed.sql, lexed.plain
+    for _ in range(count):  # both begin and end with them; white space alone stands between
+        sql, plain = sql[1:-1].strip(), plain[1:-1].strip()
+    within = slice(count, last + 1 - count)
+    starts = lexed.plain_starts[within]
+    return Lexed(lexed.tokens[within], sql, plain, tuple(start - starts[0] for start in starts))
+
+
+def _check_shape(sql: str, tokens: tuple[Token, ...], policy: Policy) -> None:
     """One statement, not too deep, that begins as it may."""
     first = next((token for token in tokens if not token.is_symbol("(")), None)
     if first is None:
         raise _Refused("There is no statement in it.", Code.DB_SYNTAX)
     if any(token.is_symbol(";") for token in tokens):
         raise _Refused("Send one statement at a time, with no ; in it.")
-    if not _is_balanced(tokens):
-        raise _Refused("Its parentheses do not match, or are nested too deeply.", Code.DB_SYNTAX)
+    if (odd := unbalanced(sql, tokens)) is not None:
+        raise _Refused(odd, Code.DB_SYNTAX)
+    if _depth(tokens) > DEPTH_MAX:
+        raise _Refused(
+            f"Its parentheses are nested too deeply; {DEPTH_MAX} may be open at a time.",
+            Code.DB_SYNTAX,
+        )
     if first.is_word(*_QUERY):
+        if policy.dialect == "sqlite" and first is not tokens[0]:
+            raise _Refused(
+                "SQLite takes no parentheses around a part of a UNION; write SELECT * FROM (...) "
+                "for that part.",
+                Code.DB_SYNTAX,
+            )
         return
     if first.is_word(*_CHANGE) and first is tokens[0]:
         if policy.read_only:
@@ -193,15 +243,25 @@ def _check_shape(tokens: tuple[Token, ...], policy: Policy) -> None:
         raise _Refused("Send the statement alone with /explain.")
     if first.is_word("SHOW", "DESCRIBE", "DESC"):
         raise _Refused("Ask with /tables, or /describe TABLE.")
+    if first.is_word("PRAGMA"):
+        raise _Refused("PRAGMA may not be used here; ask with /tables, or /describe TABLE.")
+    if first.is_word("TABLE"):
+        raise _Refused("Write SELECT * FROM for TABLE.")
     if first.kind is TokenKind.WORD and first.text in _ESCAPES:
         raise _Refused(f"{first.text} may not be used here.")
+    near = begins_like(first)
+    if near is not None:
+        raise _Refused(
+            f"{first.written} ({place(sql, first.at)}) begins no statement; did you mean {near}?",
+            Code.DB_SYNTAX,
+        )
     raise _Refused("A statement begins with SELECT, WITH or VALUES here.")
 
 
 def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
     """No word that writes or escapes, in the places where it is a word of the language."""
-    for token, after in zip(tokens, (*tokens[1:], None), strict=True):
-        if token.kind is not TokenKind.WORD:
+    for index, (token, after) in enumerate(zip(tokens, (*tokens[1:], None), strict=True)):
+        if token.kind is not TokenKind.WORD or _is_member(tokens, index):
             continue
         if token.text in (_ESCAPES if policy.read_only else _ESCAPES | _CREATES_ESCAPES):
             raise _Refused(
@@ -211,7 +271,8 @@ def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
             raise _Refused("Rows may not be locked; leave FOR ... out.", Code.DB_READ_ONLY)
         if token.is_word("NEXT") and after is not None and after.is_word("VALUE"):
             raise _Refused("A sequence may not be moved on.", Code.DB_READ_ONLY)
-        is_function = token.is_word("REPLACE") and after is not None and after.is_symbol("(")
+        is_called = after is not None and after.is_symbol("(")
+        is_function = is_called and token.is_word(*_WRITES_OR_FUNCTIONS[policy.dialect])
         if policy.read_only and token.text in _WRITES and not is_function:
             raise _Refused(
                 f"Only reading is allowed here, and {token.text} may write; "
@@ -224,6 +285,14 @@ def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
         is_followed = after is not None and after.is_symbol("(")
         if policy.dialect == "sqlite" and token.is_word("IN") and not is_followed:
             raise _Refused("Put what stands after IN in parentheses.")
+
+
+def _is_member(tokens: tuple[Token, ...], at: int) -> bool:
+    """Whether the word is written as a column of a table, as in `orders.set`: in no dialect does
+    anything but a name stand there."""
+    if at < 2 or not tokens[at - 1].is_symbol(".") or not tokens[at - 2].is_name:
+        return False
+    return tokens[at - 1].at + 1 == tokens[at].at
 
 
 @attrs.frozen
@@ -273,6 +342,8 @@ def _check_names(tokens: tuple[Token, ...], policy: Policy) -> _Names:
         types = frozenset(named_types(tokens, closing, aliases))
     except Unvouched as unvouched:
         raise _Refused(str(unvouched)) from None
+    if any(tokens[at].is_word("REGCLASS", "REGTYPE") for at in types) and _narrows(policy):
+        raise _Refused("A table may not be looked up by a text here; name it in FROM.")
     looked_up = {at for at in calls if not is_by_syntax(tokens, at, closing[at + 1])}
     return _Names(by_catalogue=types | looked_up)
 
@@ -295,16 +366,57 @@ def _check_call(
     name = tokens[index - 1]
     is_qualified = index >= 2 and tokens[index - 2].is_symbol(".")
     is_word = name.kind is TokenKind.WORD and not is_qualified
+    instead = instead_of(name.text, policy.dialect) if is_word else None
     if is_word and is_grammar(tokens, index - 1, policy.dialect):
+        if policy.dialect == "sqlite" and instead is not None and _is_attempt(tokens, index - 1):
+            raise _Refused(instead)
         return _Use.GRAMMAR
     if not is_qualified and _is_list_of_columns(tokens, index, closing):
         return _Use.ALIAS
     if not policy.read_only and _is_defined(tokens, index):
         return _Use.GRAMMAR
-    if is_word and name.text in FUNCTIONS[policy.dialect]:
-        _check_sizes(name, tokens[index + 1 : closing.get(index)], policy.dialect)
+    is_sampling = index >= 2 and tokens[index - 2].is_word("TABLESAMPLE")
+    if policy.dialect == "postgres" and is_sampling and name.is_word(*SAMPLING):
         return _Use.CALL
-    raise _Refused(f"The function {name.written} may not be called here.")
+    if is_word and name.text in FUNCTIONS[policy.dialect]:
+        _check_arguments(name, tokens[index + 1 : closing.get(index)], policy)
+        return _Use.CALL
+    raise _Refused(instead or f"The function {name.written} may not be called here.")
+
+
+def _is_attempt(tokens: tuple[Token, ...], at: int) -> bool:
+    """Whether a word of SQLite's grammar is written as the function that others have."""
+    if tokens[at].is_word("LEFT", "RIGHT"):
+        return True  # of joins, where no parenthesis follows them
+    return tokens[at].is_word("YEAR") and not tokens[at - 1].is_word("AS")  # of a CAST
+
+
+def _check_arguments(name: Token, inside: tuple[Token, ...], policy: Policy) -> None:
+    """What the function is given does no harm: a size, the name of a table or of a setting."""
+    _check_sizes(name, inside, policy.dialect)
+    if policy.dialect != "postgres":
+        return
+    if name.text in OF_TABLES and _narrows(policy):
+        raise _Refused(
+            f"The function {name.written} may not be called where the context names the tables "
+            "that may be touched; ask without schema and tables."
+        )
+    if name.is_word("CURRENT_SETTING") and not _is_harmless_setting(_argument(inside, 0)):
+        raise _Refused(
+            "Of the settings only harmless ones can be asked for, each as a string: "
+            "current_setting('TimeZone')."
+        )
+
+
+def _narrows(policy: Policy) -> bool:
+    return policy.schema is not None or policy.tables is not None
+
+
+def _is_harmless_setting(argument: list[Token]) -> bool:
+    match argument:
+        case [Token(kind=TokenKind.LITERAL, text=text, written=written)]:
+            return written.startswith("'") and text.upper() in SETTINGS
+    return False
 
 
 def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> None:
@@ -350,14 +462,15 @@ def _is_modest_format(argument: list[Token]) -> bool:
     return False
 
 
-def _check_tree(lexed: Lexed, policy: Policy) -> bool:
+def _check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
     """The grammar makes one statement of it, out of parts that are known; whether it only reads."""
     statements = parse(lexed, policy.dialect)
     if isinstance(statements, NotParsed):
         if statements.is_bounded:
             raise _Refused("The statement is nested too deeply; write it more simply.")
         raise _Refused(
-            f"This is not understood as {policy.dialect}; correct it, or write it more plainly.",
+            _of_others(sql, lexed.tokens, policy.dialect)
+            or not_understood(sql, lexed.tokens, statements.token, policy.dialect),
             Code.DB_SYNTAX,
         )
     if len(statements) != 1:
@@ -394,7 +507,8 @@ def _check_node(node: "Expr", name: str, policy: Policy) -> None:
     if name == "Anonymous":
         called = str(node.this).upper()
         if called not in FUNCTIONS[policy.dialect] and called not in _GRAMMAR_CALLED:
-            raise _Refused(f"The function {node.this} may not be called here.")
+            instead = instead_of(str(node.this), policy.dialect)
+            raise _Refused(instead or f"The function {node.this} may not be called here.")
     if name in ("Create", "Alter", "Drop") and node.args.get("kind") not in nodes.WRITABLE_KINDS:
         raise _Refused("Only tables and their indexes may be created or changed.")
     if name == "Drop" and node.args.get("temporary"):
@@ -407,19 +521,23 @@ def _check_node(node: "Expr", name: str, policy: Policy) -> None:
         raise _Refused("A table is named by a string; write its name without quotes.")
 
 
-def _is_balanced(tokens: tuple[Token, ...]) -> bool:
-    """Whether parentheses and brackets match, and stay within the depth."""
-    opened: list[str] = []
+def _of_others(sql: str, tokens: tuple[Token, ...], dialect: Dialect) -> str | None:
+    """What the database has for a word that only others have, and where that stands."""
     for token in tokens:
-        if token.kind is not TokenKind.SYMBOL:
-            continue
-        if token.text in "([":
-            opened.append(token.text)
-            if len(opened) > DEPTH_MAX:
-                return False
-        elif token.text in ")]" and (not opened or opened.pop() + token.text not in ("()", "[]")):
-            return False
-    return not opened
+        instead = instead_of_word(token.text, dialect) if token.kind is TokenKind.WORD else None
+        if instead is not None:
+            return f"{instead[:-1]} ({place(sql, token.at)})."
+    return None
+
+
+def _depth(tokens: tuple[Token, ...]) -> int:
+    """How many parentheses and brackets are open at most."""
+    depth = deepest = 0
+    for token in tokens:
+        if token.kind is TokenKind.SYMBOL:
+            depth += (token.text in "([") - (token.text in ")]")
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _is_list_of_columns(tokens: tuple[Token, ...], index: int, closing: dict[int, int]) -> bool:

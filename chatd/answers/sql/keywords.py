@@ -67,6 +67,8 @@ BEHIND_VALUES: Mapping[Dialect, frozenset[str]] = {
 }
 # Words of MySQL that call nothing before a query in parentheses.
 BEFORE_QUERIES = words("any some")
+# Functions of Postgres that are called after TABLESAMPLE alone, by their names.
+SAMPLING = words("bernoulli system")
 # Words of Postgres that call nothing in the list of GROUP BY.
 GROUPINGS = words("cube rollup")
 

@@ -93,19 +93,22 @@ class Token:
 class Lexed:
     """A statement in tokens. `sql` and `plain` are described above; both end with the last token.
 
-    Semicolons after the last token are in none of them.
+    Semicolons after the last token are in none of them. `plain_starts` says where each token begins
+    in `plain`.
     """
 
     tokens: tuple[Token, ...]
     sql: str
     plain: str
+    plain_starts: tuple[int, ...] = ()
 
 
 @attrs.frozen
 class Unclear:
-    """Why the text may hide something."""
+    """Why the text may hide something, and where: the position of a character, if there is one."""
 
     sentence: str
+    at: int | None = None
 
 
 class _Hidden(Exception):
@@ -118,10 +121,11 @@ def lex(text: str, dialect: Dialect) -> Lexed | Unclear:
         return Unclear(
             f"The statement has {len(text)} characters and may have {STATEMENT_CHARS_MAX}."
         )
+    scan = _Scan(text, dialect)
     try:
-        return _Scan(text, dialect).run()
+        return scan.run()
     except _Hidden as hidden:
-        return Unclear(str(hidden))
+        return Unclear(str(hidden), scan.at)
 
 
 class _Scan:
@@ -135,6 +139,8 @@ class _Scan:
         self.sql: list[str] = []  # pieces, a space for each comment
         self.plain: list[str] = []
         self.ends: list[tuple[int, int]] = []  # pieces of both, up to and with each token
+        self.plain_chars = 0  # so far
+        self.plain_starts: list[int] = []  # of each token
 
     def run(self) -> Lexed:
         text = self.text
@@ -162,20 +168,24 @@ class _Scan:
             self.tokens.pop()
             self.ends.pop()
         sql_end, plain_end = self.ends[-1] if self.ends else (0, 0)
+        first = self.plain_starts[0] if self.tokens else 0  # what stands before it is white space
         return Lexed(
             tuple(self.tokens),
             "".join(self.sql[:sql_end]).lstrip(),
             "".join(self.plain[:plain_end]).lstrip(),
+            tuple(start - first for start in self.plain_starts[: len(self.tokens)]),
         )
 
     def put(self, sql: str, plain: str, end: int) -> None:
         self.sql.append(sql)
         self.plain.append(plain)
+        self.plain_chars += len(plain)
         self.at = end
 
     def token(self, kind: TokenKind, text: str, plain: str, end: int) -> None:
         written = self.text[self.at : end]
         self.tokens.append(Token(kind, text, written, self.at))
+        self.plain_starts.append(self.plain_chars)
         self.put(written, plain, end)
         self.ends.append((len(self.sql), len(self.plain)))
 
@@ -260,16 +270,25 @@ class _Scan:
         return None
 
     def quoted_name(self, quote: str) -> None:
+        """A name, in which the closing quote stands for itself where it is doubled.
+
+        In brackets of SQLite nothing does. A backslash escapes nothing in any of the dialects.
+        """
         closing = _NAME_QUOTES[self.dialect][quote]
+        doubled = "" if closing == "]" else closing * 2
         end = self.text.find(closing, self.at + 1) + 1
+        while end and doubled and self.text[end : end + 1] == closing:
+            end = self.text.find(closing, end + 1) + 1
         if end == 0:
             raise _Hidden(f"A name in quotes has no end; a {closing} is missing.")
         name = self.text[self.at + 1 : end - 1]
+        name = name.replace(doubled, closing) if doubled else name
         self.no_control_characters(name)
-        if not name or self.text[end : end + 1] == closing or set(name) & set("\"'`\\[]"):
-            raise _Hidden("A name in quotes is empty, or holds a quote, a bracket or a backslash.")
-        quoted = f"`{name}`" if self.dialect == "mysql" else f'"{name}"'
-        self.token(TokenKind.NAME, name, quoted, end)
+        if not name and self.dialect != "sqlite":
+            raise _Hidden("A name in quotes is empty.")
+        plain_quote = "`" if self.dialect == "mysql" else '"'
+        plain = plain_quote + name.replace(plain_quote, plain_quote * 2) + plain_quote
+        self.token(TokenKind.NAME, name, plain, end)
 
     def word(self, match: re.Match[str]) -> None:
         written, end = match.group(), match.end()

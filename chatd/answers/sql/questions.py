@@ -52,6 +52,7 @@ from chatd.answers.sql.pasted import (
     shell_command,
     without_prompts,
 )
+from chatd.answers.sql.places import DIALECT_NAMES
 from chatd.answers.sql.statements import Standing, asked_otherwise, lexed_text, standing_of
 from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.unknown_commands import no_command, said_of_other_sign, said_of_slash
@@ -173,14 +174,21 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
     return _of_text(text, dialect)
 
 
-def help_text() -> str:
-    """What may be asked, as lines of Markdown."""
+def help_text(dialect: Dialect) -> str:
+    """What may be asked of a database of this kind, as lines of Markdown."""
     lines = [
         f"- `/{name}{'' if command.argument is None else ' ' + command.argument}` {command.purpose}"
         for name, command in COMMANDS.items()
     ]
+    name = DIALECT_NAMES[dialect]
     return "\n".join(
-        ["You can ask this database:", "", *lines, "", "Plain SQL, or SQL in a block, is run too."]
+        [
+            f"This database is {name}. You can ask it:",
+            "",
+            *lines,
+            "",
+            f"Plain SQL as {name} has it, or SQL in a block, is run too.",
+        ]
     )
 
 

@@ -99,6 +99,24 @@ class TableName:
         return TableName(self.name) if is_implied else self
 
     @classmethod
+    def read(cls, text: str, dialect: Dialect) -> "TableName | None":
+        """The table that a person names: `name` or `schema.name`, each with or without quotes.
+
+        Any other text that begins with no quote, and holds no dot and no semicolon, is one name as
+        it is: people write `My Table (2024)`. None where it is no name at all.
+        """
+        lexed = lex(text, dialect)
+        if isinstance(lexed, Lexed) and lexed.sql == text.strip():
+            named = cls.of_tokens(lexed.tokens, dialect)
+            if named is not None:
+                return named
+        bare = text.strip()
+        is_bare = (
+            bare.isprintable() and not set(bare) & set(".;") and bare[:1] not in {*"'\"`[", ""}
+        )
+        return cls(bare) if is_bare else None
+
+    @classmethod
     def of_tokens(cls, tokens: tuple[Token, ...], dialect: Dialect) -> "TableName | None":
         """The table that is named by `name` or `schema.name`; None where it is anything else."""
         if len(tokens) not in (1, 3) or not (tokens[0].is_name and tokens[-1].is_name):
@@ -304,7 +322,8 @@ def _columns(source: "Expr", known: tuple[str, ...], name: str) -> frozenset[str
     if offset or source.args.get("ordinality"):
         known = (*known, "ordinality")
     rest = known[len(declared) :]
-    return frozenset(_identifier(column, "postgres") for column in declared) | {
+    identifiers = (one.this if isinstance(one, exp.ColumnDef) else one for one in declared)
+    return frozenset(_identifier(column, "postgres") for column in identifiers) | {
         name if column == ITSELF else column for column in rest
     }
 
@@ -362,16 +381,28 @@ def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
     """The tables of a context. An entry that is no name of a table lets nothing through.
 
     Who makes a context writes names with quotes as a statement does, or takes them as they are from
-    a catalogue: an entry without quotes means both.
+    a catalogue: an entry without quotes and without a schema means both.
     """
     for entry in tables:
         lexed = lex(entry, dialect)
-        if isinstance(lexed, Lexed):
-            named = TableName.of_tokens(lexed.tokens, dialect)
-            if named is not None:
-                yield named
-        if not set(entry) & set(".\"'`[]"):
+        tokens = lexed.tokens if isinstance(lexed, Lexed) else ()
+        named = TableName.of_tokens(tokens, dialect)
+        if named is not None:
+            yield named
+        is_told_exactly = named is not None and (
+            len(tokens) > 1 or tokens[0].kind is TokenKind.NAME
+        )
+        if entry and not is_told_exactly:
             yield TableName(entry)
+
+
+def schema_name(schema: str, dialect: Dialect) -> str:
+    """The schema of a context: in quotes as a statement writes it, else as it is."""
+    lexed = lex(schema, dialect)
+    match lexed:
+        case Lexed(tokens=(Token(kind=TokenKind.NAME, text=text),)):
+            return text
+    return schema
 
 
 def _looked_up(name: str, dialect: Dialect, kind: TokenKind) -> str:

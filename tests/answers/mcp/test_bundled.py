@@ -77,7 +77,7 @@ async def test_every_kind_of_request_is_answered(database: Path) -> None:
         assert sampled.rows_ == [[1, "Ada", "1815-12-10", 10.5, {"$bytes": "AP8="}, None, None]]
         end, asked = await peer.ask("SELECT name, anything FROM people ORDER BY id")
         assert end == Answered()
-        assert asked.columns_ == [Column("name", "VARCHAR(40)"), Column("anything", None)]
+        assert asked.columns_ == [Column("name", "VARCHAR(40)"), Column("anything", "INTEGER")]
         assert asked.rows_ == [["Ada", None], ["Жанна 🐘", "9007199254740993"], ["<b>", "text"]]
         _, plan = await peer.ask(ExplainStatement("SELECT * FROM people WHERE name = 'Ada'"))
         assert "people_by_name" in plan.rows_[0][2]
@@ -172,5 +172,10 @@ async def test_rows_are_written_where_both_words_allow_it(database: Path) -> Non
     write = RunStatement("INSERT INTO audit VALUES ('x') RETURNING what")
     async with running(bundled(database, read_only=False)) as peer:
         assert (await failure(peer, write)).code is Code.DB_READ_ONLY
-        assert (await peer.ask(write, read_only=False))[1].rows_ == [["x"]]
+        end, plate = await peer.ask(write, read_only=False)
+        assert (end, plate.rows_) == (Answered(rows_written=1), [["x"]])
+        end, _ = await peer.ask("DELETE FROM audit WHERE 0", read_only=False)
+        assert end == Answered(rows_written=0)
+        end, _ = await peer.ask("SELECT 1", read_only=False)
+        assert end == Answered()
         assert (await peer.ask("SELECT count(*) FROM audit"))[1].rows_ == [[1]]

@@ -5,6 +5,7 @@ import pytest
 from chatd.answers.mcp.calls import ToolCall, quoted_table, tool_call
 from chatd.answers.mcp.mapping import READY, Call, Form, PeerMapping
 from chatd.answers.requests import (
+    DatabaseFailed,
     DescribeTable,
     ExplainStatement,
     ListTables,
@@ -14,6 +15,7 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.scopes import TableName
+from chatd.wire.codes import Code
 
 QUERY = Call("run", "sql", as_statement=True)
 TERMS = Terms(schema="main", tables=("a", "b"), max_rows=7, max_bytes=99, timeout_s=1.5)
@@ -181,7 +183,8 @@ def test_the_terms_go_under_the_names_of_the_peer() -> None:
     ("dialect", "context", "told"),
     [
         ("sqlite", ("orders", "Main.Items", '"main"."x"', "[a b]", "`y`"), "orders Items x a b y"),
-        ("sqlite", ("orders", '"orders"', "main.orders", "a.b.c", "'z'"), "orders"),
+        ("sqlite", ("orders", '"orders"', "main.orders", ""), "orders"),
+        ("sqlite", ("Customer's orders", "a.b c", '"a.b"'), "Customer's orders a.b c a.b"),
         ("sqlite", ("other.orders",), "other.orders"),
         ("postgres", ('"Orders"', 'sales."Items"'), "Orders sales.Items"),
         ("postgres", ("Orders",), "orders Orders"),
@@ -194,6 +197,23 @@ def test_the_tables_of_a_context_are_told_without_quotes(
     call = tool_call(READY["chatd"], dialect, RunStatement("SELECT 1"), terms)
     assert call is not None
     assert " ".join(call.arguments["tables"]) == told  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", ["a;b", 'say "hi"', "x)", "Price [EUR]", "it's"])
+def test_a_name_with_other_signs_goes_to_tools_that_take_it_as_a_value_alone(name: str) -> None:
+    def asked(call: Call) -> dict[str, object]:
+        made = tool_call(
+            PeerMapping(describe_table=call), "postgres", DescribeTable(name, "s"), Terms()
+        )
+        assert made is not None
+        return dict(made.arguments)
+
+    with pytest.raises(DatabaseFailed, match="letters, digits, spaces") as caught:
+        asked(Call("d", "table"))
+    assert caught.value.code is Code.DB_STATEMENT_REJECTED
+    assert asked(Call("d", "table", takes_any_name=True)) == {"table": f"s.{name}"}
+    doubled = name.replace('"', '""')
+    assert asked(Call("d", "table", is_quoted=True)) == {"table": f'"s"."{doubled}"'}
 
 
 def test_terms_that_do_not_narrow_are_left_out() -> None:

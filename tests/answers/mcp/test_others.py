@@ -209,6 +209,10 @@ async def explains(peer: Running, other: Other) -> None:
 async def tells_errors(peer: Running, other: Other) -> None:
     with pytest.raises(DatabaseFailed, match="no such table: nobody") as caught:
         await peer.ask("SELECT * FROM nobody")
+    with pytest.raises(DatabaseFailed, match=r"no such table: peopel; did you mean people\?$"):
+        await peer.ask("SELECT * FROM peopel")
+    with pytest.raises(DatabaseFailed, match=r"no such table: peopel\.?$"):
+        await peer.ask("SELECT * FROM peopel", tables=("peopel", "orders"))
     assert caught.value.code is Code.DB_ERROR
     with pytest.raises(DatabaseFailed) as caught:
         await peer.ask("selec")

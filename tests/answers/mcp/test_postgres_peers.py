@@ -110,6 +110,20 @@ async def test_every_kind_of_request_is_carried_out(shop: Shop) -> None:
         assert "Seq Scan on orders" in str(plate.rows_)
 
 
+async def test_what_is_not_understood_is_told_with_its_place_and_the_nearest_names(
+    shop: Shop,
+) -> None:
+    async with running(shop.configured()) as peer:
+        with pytest.raises(DatabaseFailed) as caught:
+            await peer.ask(sent("SELECT id,\n totl FROM orders"))
+        assert 'column "totl" does not exist (line 2, at totl)' in caught.value.sentence
+        assert "orders.total" in caught.value.sentence
+        assert "SQL:" not in caught.value.sentence
+        with pytest.raises(DatabaseFailed) as caught:
+            await peer.ask(sent("SELECT * FROM ordrs"))
+        assert caught.value.sentence.endswith("(line 1, at ordrs); did you mean orders?")
+
+
 async def test_a_function_that_the_guard_cannot_see_may_not_write(shop: Shop) -> None:
     sql = sent("SELECT o.purge FROM orders o")
     async with running(shop.configured()) as peer:

@@ -153,6 +153,31 @@ def test_nothing_of_a_statement_gets_into_the_log(caplog: pytest.LogCaptureFixtu
     assert [one for one in caplog.records if one.thread == threading.get_ident()] == []
 
 
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+
+
+@given(NAMES, NAMES, dialects)
+def test_every_name_in_quotes_is_the_name_that_its_database_reads(
+    name: str, column: str, dialect: Dialect
+) -> None:
+    quote = "`" if dialect == "mysql" else '"'
+    table, field = (quote + one.replace(quote, quote * 2) + quote for one in (name, column))
+    sql = f"SELECT {field}, t.{field} AS {field} FROM s.{table} t ORDER BY {field}"
+    assert allowed(sql, Policy(dialect)).sql == sql
+    assert check_table(table, Policy(dialect)) in (
+        TableName(name),
+        Rejected(Code.DB_STATEMENT_REJECTED, outside_sentence(name)),
+    )
+    inside = Policy(dialect, schema="s", tables=(f"s.{table}",))
+    is_system = TableName(name, "s").is_system(dialect)
+    assert isinstance(check_statement(sql, inside), Allowed) is not is_system
+    rejected(sql, Policy(dialect, schema="s", tables=(f"s.{quote}{quote * 2}x{quote}",)))
+
+
+def outside_sentence(name: str) -> str:
+    return f"The table {name} is outside of what this question may touch."
+
+
 def test_depth_and_length_are_bounded() -> None:
     def nested(depth: int) -> str:
         return "SELECT " + "(" * depth + "1" + ")" * depth
@@ -510,6 +535,23 @@ def test_nothing_escapes_where_writing_is_allowed(dialect: Dialect, sql: str) ->
         ("postgres", '"a-b $"', TableName("a-b $")),
         ("mysql", "`shop`.Orders", TableName("Orders", "shop")),
         ("mysql", "größe", TableName("größe")),
+        ("sqlite", '"My Table (2024)"', TableName("My Table (2024)")),
+        ("sqlite", "My Table (2024)", TableName("My Table (2024)")),
+        ("postgres", "My Table (2024)", TableName("My Table (2024)")),
+        ("postgres", '"My Table (2024)"', TableName("My Table (2024)")),
+        ("mysql", "`My Table (2024)`", TableName("My Table (2024)")),
+        ("sqlite", "Customer's orders", TableName("Customer's orders")),
+        ("sqlite", '"Customer\'s orders"', TableName("Customer's orders")),
+        ("sqlite", '"a.b"', TableName("a.b")),
+        ("sqlite", "[a.b]", TableName("a.b")),
+        ("sqlite", '"say ""hi"""', TableName('say "hi"')),
+        ("mysql", "`back``tick`", TableName("back`tick")),
+        ("postgres", 'sales."Price [EUR]"', TableName("Price [EUR]", "sales")),
+        ("postgres", '"C:\\path"', TableName("C:\\path")),
+        ("sqlite", "🛒 cart", TableName("🛒 cart")),
+        ("sqlite", "2024", TableName("2024")),
+        ("sqlite", '"a;b"', TableName("a;b")),
+        ("sqlite", "orders--", TableName("orders--")),
     ],
 )
 def test_a_name_means_a_table(dialect: Dialect, name: str, table: TableName) -> None:
@@ -520,24 +562,20 @@ def test_a_name_means_a_table(dialect: Dialect, name: str, table: TableName) -> 
     "name",
     [
         "",
-        "orders please",
+        " ",
         "orders;",
-        "orders--",
-        "orders /* x */",
+        "orders; DROP TABLE orders",
         "a.b.c",
-        "orders)",
         "'orders'",
-        "1",
         "orders.",
         ".orders",
-        '"a""b"',
-        '"a;b"',
-        '"a.b"',
-        "(SELECT 1)",
-        "orders WHERE 1",
+        '"orders',
+        "[orders",
         "x" * (NAME_CHARS_MAX + 1),
         "sqlite_dbpage",
         "pragma_table_info",
+        '"pragma_table_info"',
+        "a\nb",
     ],
 )
 def test_what_is_no_name_of_a_table_is_refused(name: str) -> None:

@@ -408,8 +408,8 @@ def test_a_command_or_a_block_that_lacks_something_is_answered_with_how_to_write
 
 def test_the_help_names_every_command() -> None:
     for name in COMMANDS:
-        assert f"`/{name}" in help_text()
-    assert "`/describe TABLE` shows the columns of a table" in help_text()
+        assert f"`/{name}" in help_text("sqlite")
+    assert "`/describe TABLE` shows the columns of a table" in help_text("sqlite")
 
 
 def test_a_long_text_is_a_question_in_a_block_only() -> None:
