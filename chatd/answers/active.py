@@ -3,6 +3,7 @@
 Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -54,6 +55,7 @@ class ActiveAnswer:
         self.is_confirmed: bool | None = None
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s
+        self.due_s = math.inf  # until then it waits for slots
         self.content = AnswerContent(bounds.max_rows, bounds.max_bytes)
         self._display = display
         self._index = 0

@@ -172,6 +172,16 @@ class McpDatabase:
         )
 
     @property
+    def is_starting(self) -> bool:
+        """Whether no session is there, and one is opened that did not fail before."""
+        return self.is_available and not any(slot.is_ready for slot in self._slots)
+
+    async def started(self) -> None:
+        """Wait until it is not starting any more: a session is there, or it failed."""
+        while self.is_starting:
+            await self._news.wait()
+
+    @property
     def why_unavailable(self) -> str | None:
         """A sentence where no session is there; None where one is, or the first is on its way."""
         return None if self.is_available or not self._is_running else self._reason
@@ -225,6 +235,7 @@ class McpDatabase:
             self._fail_waiting()
             for slot in self._slots:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
+            self._notify()
 
     async def _stop_when(self, stop: trio.Event, job: _PooledCall) -> None:
         await stop.wait()
@@ -266,6 +277,7 @@ class McpDatabase:
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
+                self._notify()
             slot.is_resting = wait_s > 0
             await trio.sleep(wait_s)
             slot.is_resting = False

@@ -215,6 +215,11 @@ def main(start: str) -> None:
         case "silent":
             sys.stderr.write("silent from now on\n")
             sys.stdin.read()
+        case "gated":  # until somebody has opened the named pipe for writing, and closed it
+            Path(f"{sys.argv[2]}.gate").read_bytes()
+        case "gated and dead":
+            Path(f"{sys.argv[2]}.gate").read_bytes()
+            sys.exit(1)
         case "greeting":
             write("Welcome!\nRunning on stdio\n")
         case "chatter":
