@@ -2,7 +2,7 @@
 
 It is asked, starting (its database is), queued, running and fetching, in this order, each of which
 may be left out, and ends. Ends are done, error, cancelled, timeout and interrupted. Rows are taken
-within the bounds, and what came before an end stays: an answer that was cancelled shows what it had.
+within the bounds, and what came before an end stays: a cancelled answer shows what it had.
 """
 
 from collections.abc import Sequence

@@ -61,11 +61,7 @@ class Narrowed:
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
-        words = [column.name.lower() for column in columns]
-        self._name_at = _first(_NAMES, words)
-        self._schema_at = _first(_SCHEMAS, words)
-        if self._name_at is None and len(words) == 1 and words != [TEXT]:
-            self._name_at = 0
+        self._name_at, self._schema_at = places([column.name for column in columns])
         if self._schema_at is None and not self._narrowing.holds_home:
             self._name_at = None
         self._sink.columns(columns)
@@ -89,6 +85,15 @@ class Narrowed:
         if schema is None:  # some write it before the name
             schema, _, name = name.rpartition(".")
         return self._narrowing.holds(TableName(name, schema or None))
+
+
+def places(columns: Sequence[str]) -> tuple[int | None, int | None]:
+    """Where in a list of tables the names stand, and where their schemas, by the columns."""
+    words = [column.lower() for column in columns]
+    name_at = _first(_NAMES, words)
+    if name_at is None and len(words) == 1 and words != [TEXT]:
+        name_at = 0
+    return name_at, _first(_SCHEMAS, words)
 
 
 def _first(known: Sequence[str], words: Sequence[str]) -> int | None:

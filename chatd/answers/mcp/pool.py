@@ -23,7 +23,9 @@ import attrs
 import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
+from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
+from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
@@ -103,6 +105,7 @@ class _SessionSlot:
     has_served: bool = False
     ready_at_s: float | None = None
     was_brief: bool = False
+    last_words: tuple[str, ...] = ()
 
     @property
     def is_about_to_open(self) -> bool:
@@ -158,6 +161,7 @@ class McpDatabase:
         self._own_environment = own_environment
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
+        self._masks = Masks(settings.secrets(own_environment))
         self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
         self._queue: deque[_PooledCall] = deque()
         self._news = trio.Event()
@@ -273,7 +277,8 @@ class McpDatabase:
                 continue
             slot.count(trio.current_time(), self._lasting_s)
             wait_s = slot.backoff.wait_s
-            self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s))
+            words = " | ".join(slot.last_words)
+            self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s, words))
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
@@ -294,6 +299,7 @@ class McpDatabase:
         """One life of a session. The reason of its end, None where it was ended here."""
         began_s = trio.current_time()
         link = Link(self._settings.max_message_bytes, self._notify)
+        words = LastWords(self._masks)
         fault: Exception | None = None
         is_closed_here = False
         start_s = self._settings.start_timeout_s
@@ -303,7 +309,7 @@ class McpDatabase:
                 module: Any = await trio.to_thread.run_sync(import_module, _SESSION)
                 variables = self._settings.variables(self._own_environment, self._passed)
                 async with module.opened(
-                    self._settings, self._command, variables, link, self._heard()
+                    self._settings, self._command, variables, link, self._heard(slot, words)
                 ) as session:
                     starting.deadline = math.inf
                     slot.is_ready, slot.ready_at_s = True, trio.current_time()
@@ -314,12 +320,14 @@ class McpDatabase:
                     is_closed_here = not link.is_lost
         except* Exception as error:  # beside it there may be a cancellation, which goes its way
             fault = error
+        slot.last_words = words.lines if slot.ready_at_s is None else ()
         if fault is None and is_closed_here:
             return None
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
 
-    def _heard(self) -> Callable[[bytes], None]:
-        """What records that a child wrote to its standard error."""
+    def _heard(self, slot: _SessionSlot, words: LastWords) -> Callable[[bytes], None]:
+        """What records that a child wrote to its standard error, and keeps it until it is ready:
+        later words may be of what somebody asked."""
         left = COMPLAINTS
 
         def hear(piece: bytes) -> None:
@@ -327,6 +335,8 @@ class McpDatabase:
             if left > 0:
                 left -= 1
                 self._event_log.record(DatabaseWrote(self._connection_id, len(piece)))
+            if slot.ready_at_s is None:
+                words.hear(piece)
             if self._on_complaint is not None:
                 self._on_complaint(piece)
 

@@ -8,6 +8,7 @@ import attrs
 from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.mapping import BUNDLED, READY, PeerMapping
+from chatd.answers.mcp.secrets import secrets_of
 from chatd.answers.sql.lexer import Dialect
 
 INHERITED: Final = ("PATH", "HOME", "LANG")
@@ -51,6 +52,11 @@ class DatabaseSettings:
         )
         names = (*INHERITED, *passed)
         return {**locks, **{name: own[name] for name in names if name in own}, **self.environment}
+
+    def secrets(self, own: Mapping[str, str]) -> frozenset[str]:
+        """What a child knows and may not be shown: see `secrets_of`."""
+        passed = {name: own[name] for name in self.pass_environment if name in own}
+        return secrets_of({**passed, **self.environment}, self.command)
 
     @property
     def peer(self) -> PeerMapping:
