@@ -110,7 +110,7 @@ async def test_the_database_of_the_documents_answers(
     done = await house.run("config", "check", "--databases", env={"PATH": path})
     assert done.code == 0, done.out + done.err
     _, line, tables = done.out.splitlines()
-    assert line.startswith("databases.sales: can be asked (1 tables, read-only transactions, ")
+    assert line.startswith("databases.sales: can be asked (1 table, read-only transactions, ")
     assert tables == "    invoices"
 
 

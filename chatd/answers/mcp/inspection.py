@@ -118,7 +118,7 @@ async def _asked(
         if settings.peer.list_tables is not None:
             listed = await _ask(database, ListTables())
             tables = names_listed(listed.names, listed.kept)
-            fine.append(f"{len(tables)} tables")
+            fine.append("1 table" if len(tables) == 1 else f"{len(tables)} tables")
         in_force = await _first_row(database, STATEMENTS[settings.dialect] or ("SELECT 1",))
     except DatabaseFailed as failed:
         if settings.dialect == "sqlite" or not fine:
