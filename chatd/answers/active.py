@@ -3,6 +3,7 @@
 Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -59,6 +60,7 @@ class ActiveAnswer:
         self.talk: Talk | None = None  # what it turned out to be, where it is no question
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s
+        self.due_s = math.inf  # until then it waits for slots
         self.content = AnswerContent(bounds.max_rows, bounds.max_bytes)
         self._display = display
         self._index = 0

@@ -1,8 +1,8 @@
 """The life of one answer: what it has come to, and its one end (docs/protocol, "Answers").
 
-It is asked, queued, running and fetching, in this order, each of which may be left out, and ends.
-Ends are done, error, cancelled, timeout and interrupted. Rows are taken within the bounds, and what
-came before an end stays: an answer that was cancelled shows what it had.
+It is asked, starting (its database is), queued, running and fetching, in this order, each of which
+may be left out, and ends. Ends are done, error, cancelled, timeout and interrupted. Rows are taken
+within the bounds, and what came before an end stays: a cancelled answer shows what it had.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ class AnswerState(StrEnum):
     """How far an answer is; the words are those of the wire, but for `asked`."""
 
     ASKED = "asked"
+    STARTING = "starting"
     QUEUED = "queued"
     RUNNING = "running"
     FETCHING = "fetching"
@@ -37,6 +38,7 @@ class AnswerState(StrEnum):
 
 _PHASES = (
     AnswerState.ASKED,
+    AnswerState.STARTING,
     AnswerState.QUEUED,
     AnswerState.RUNNING,
     AnswerState.FETCHING,

@@ -91,13 +91,14 @@ class Execution:
 
     async def carry_out(self, database: Database, event_log: EventLog) -> None:
         """Ask the database, until it has answered, failed or was stopped; never raises."""
-        self._is_running = True
-        for listener in list(self._listeners):
-            listener.status(AnswerState.RUNNING)
         self.outcome = Stopped(is_confirmed=False)
+        if not database.is_starting:
+            self._runs()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._give_up, nursery.cancel_scope)
+                if database.is_starting:
+                    nursery.start_soon(self._run_once_started, database)
                 terms = attrs.evolve(self.terms, timeout_s=self._timeout_s)
                 try:
                     self.outcome = await database.ask(self.request, terms, self, self.stop)
@@ -111,6 +112,15 @@ class Execution:
             self.ended.set()
             for listener in list(self._listeners):
                 listener.over()
+
+    def _runs(self) -> None:
+        self._is_running = True
+        for listener in list(self._listeners):
+            listener.status(AnswerState.RUNNING)
+
+    async def _run_once_started(self, database: Database) -> None:
+        await database.started()
+        self._runs()
 
     async def _give_up(self, scope: trio.CancelScope) -> None:
         """A database that does not stop when it is told to is waited for no longer."""

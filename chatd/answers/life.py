@@ -25,6 +25,7 @@ from chatd.answers.executions import Executions, Key
 from chatd.answers.markdown import readable
 from chatd.answers.requests import (
     Answered,
+    Database,
     DatabaseFailed,
     ExplainStatement,
     RunStatement,
@@ -54,6 +55,7 @@ OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
 RETRY_BACKOFF_S = (0.5, 30.0)  # between two tries at what has to be done in the end
 RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about that soon
 NOBODY_ANSWERS = Talk(HintCode.NO_DATABASE, HINTS[HintCode.NO_DATABASE])
+STILL_STARTING = "The server of this database is still being started; ask again in a moment."
 LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftovers are read
 
 USER, ROOM, DATABASE = "user", "room", "database"
@@ -308,18 +310,19 @@ class AnswerLife:
             one.rows(cached.rows)
             one.finish_rows()
             return Ending(is_truncated=cached.is_truncated, is_cached=True)
-        one.status(AnswerState.QUEUED)
+        database = self.databases[one.of.connection_id].database
+        one.status(AnswerState.STARTING if database.is_starting else AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
-        due_s = one.began_s + self.rules.wait_s
-        if not await self._acquire(slots, one, due_s):
-            return _no_slot(one)
+        one.due_s = one.began_s + self.rules.wait_s
+        if not await self._acquire(slots, one, database):
+            return _no_slot(one, database)
         try:
-            return await self._follow(nursery, one, key, due_s)
+            return await self._follow(nursery, one, key, database)
         finally:
             self._slots.release(one.of.user_id, slots)
 
     async def _follow(
-        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, due_s: float
+        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, database: Database
     ) -> Ending:
         """Be given what an execution gives: one that goes on already, or a new one.
 
@@ -330,13 +333,12 @@ class AnswerLife:
         is_joined = execution is not None
         if execution is None:
             slot = [(DATABASE, one.of.connection_id)]
-            if not await self._acquire(slot, one, due_s):
-                return _no_slot(one)
+            if not await self._acquire(slot, one, database):
+                return _no_slot(one, database)
             free = partial(self._slots.release, one.of.user_id, slot)
             execution = self.executions.joinable(key, one.deadline_s)  # begun meanwhile
             is_joined = execution is not None
             if execution is None:
-                database = self.databases[one.of.connection_id].database
                 execution = self.executions.begin(nursery, key, database, free)
             else:
                 free()
@@ -345,8 +347,8 @@ class AnswerLife:
         if not execution.ended.is_set() and execution.detach(one):
             await execution.ended.wait()  # the execution bounds it
         if is_joined and execution.is_out_of_time and one.start_over():
-            due_s = trio.current_time() + self.rules.wait_s
-            return await self._follow(nursery, one, key, due_s)
+            one.due_s = trio.current_time() + self.rules.wait_s
+            return await self._follow(nursery, one, key, database)
         if execution.ended.is_set():
             match execution.outcome:
                 case Answered(is_truncated, rows_written):
@@ -356,17 +358,40 @@ class AnswerLife:
                     return Ending.failed(code, sentence)
                 case Stopped(is_confirmed):
                     one.is_confirmed = is_confirmed
-        return one.end_as_wanted()
+        return _end_as_wanted(one, database)
 
-    async def _acquire(self, slots: list[Slot], one: ActiveAnswer, due_s: float) -> bool:
-        """Take slots, until `due_s`; False where none are free, or the answer is to end."""
+    async def _acquire(self, slots: list[Slot], one: ActiveAnswer, database: Database) -> bool:
+        """Take slots; False where none are free in time, or the answer is to end."""
+        if one.wanted_end is not None:
+            return False
+        if self._slots.acquire_nowait(one.of.user_id, slots):
+            return True
         is_acquired = False
-        with trio.move_on_at(due_s) as one.waiting:
-            if one.wanted_end is None:
-                await self._slots.acquire(one.of.user_id, slots)
-                is_acquired = True
+        async with trio.open_nursery() as nursery:
+            one.waiting = nursery.cancel_scope
+            nursery.start_soon(self._wait_until_due, one, database, nursery.cancel_scope)
+            await self._slots.acquire(one.of.user_id, slots)
+            is_acquired = True
+            nursery.cancel_scope.cancel()
         one.waiting = None
         return is_acquired
+
+    async def _wait_until_due(
+        self, one: ActiveAnswer, database: Database, scope: trio.CancelScope
+    ) -> None:
+        """End a wait for slots when it is due. While the database is being started it is never
+        due: nobody is at fault, and the deadline of the answer bounds it."""
+        is_due = False
+        while not is_due:
+            if database.is_starting:
+                one.due_s = math.inf
+                await database.started()
+            if one.due_s == math.inf:  # it has waited for a start, here or in its wait before
+                one.due_s = trio.current_time() + self.rules.wait_s
+                one.status(AnswerState.QUEUED)
+            await trio.sleep_until(one.due_s)
+            is_due = not database.is_starting
+        scope.cancel()
 
     # The end
 
@@ -406,9 +431,16 @@ async def _end_at_deadline(one: ActiveAnswer) -> None:
     one.want_end(AnswerState.TIMEOUT)
 
 
-def _no_slot(one: ActiveAnswer) -> Ending:
+def _no_slot(one: ActiveAnswer, database: Database) -> Ending:
     return (
-        one.end_as_wanted()
+        _end_as_wanted(one, database)
         if one.wanted_end is not None
         else Ending.failed(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
     )
+
+
+def _end_as_wanted(one: ActiveAnswer, database: Database) -> Ending:
+    """The end that was wished for; one that is out of time says why, where the start took it."""
+    if one.wanted_end is AnswerState.TIMEOUT and database.is_starting:
+        return Ending.failed(Code.DB_TIMEOUT, STILL_STARTING)
+    return one.end_as_wanted()

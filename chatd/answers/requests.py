@@ -131,6 +131,15 @@ class Database(Protocol):
         ...
 
     @property
+    def is_starting(self) -> bool:
+        """Whether its server is being started, so that requests wait for that."""
+        ...
+
+    async def started(self) -> None:
+        """Wait until its server is not being started any more, whatever came of it."""
+        ...
+
+    @property
     def sessions(self) -> int:
         """How many requests it carries out at once now; 1 at least."""
         ...

@@ -63,4 +63,4 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
 
 
 def _up(database: McpDatabase) -> bool:
-    return database.is_available
+    return database.is_available and not database.is_starting

@@ -22,6 +22,7 @@ DAMAGED = Reason(
     "storage_damaged",
     "Some of the log cannot be read, and is passed over; run chatd store verify to see what.",
 )
+DATABASE_STARTING = "The server of this database is being started; questions wait for it."
 NOT_READ = Reason("storage_read_error", "The disk did not give what was last read from the log.")
 
 
@@ -75,4 +76,6 @@ class DaemonStatus:
             sentence = database.why_unavailable
             if sentence is not None:
                 reasons.append(Reason("db_unavailable", sentence, room))
+            elif database.is_starting:
+                reasons.append(Reason("db_starting", DATABASE_STARTING, room))
         return reasons

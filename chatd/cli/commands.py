@@ -220,12 +220,13 @@ def config() -> None:
 
 @config.command(name="check")
 @configured
-@click.option("--databases", is_flag=True, help="Start each db-mcp, and check its locks.")
+@click.option("--databases", is_flag=True, help="Start each db-mcp; list tables, check locks.")
 def config_check(config_path: Path | None, databases: bool) -> None:
     """Check the configuration.
 
     The files and programs of databases must exist. With --databases each db-mcp is started: one
-    line for each database says what is fine, or what is wrong and what to do.
+    line for each database says what is fine, or what is wrong and what to do. Below it are its
+    tables, or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
     """
     loaded = load_config(config_path)
     check_secret(loaded.config)

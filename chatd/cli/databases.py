@@ -1,4 +1,4 @@
-"""`chatd config check --databases`: ask each database, and print a line on each."""
+"""`chatd config check --databases`: ask each database, and print what was found."""
 
 import tempfile
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ AT_ONCE: Final = 4
 
 
 def check_databases(config: Config) -> bool:
-    """Print a line for each database; whether all of them can be asked."""
+    """Print what was found of each database; whether all of them can be asked."""
     databases = configured_databases(config)
     with tempfile.TemporaryDirectory(prefix="chatd-") as directory:
         sample = Path(directory) / "sample.sqlite3"
@@ -28,7 +28,8 @@ def check_databases(config: Config) -> bool:
             make_sample(sample)
         found = trio.run(partial(_inspect_all, databases, sample))
     for one in found:
-        say(one.line)
+        for line in one.lines:
+            say(line)
     return all(one.is_usable for one in found)
 
 

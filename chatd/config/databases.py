@@ -1,14 +1,14 @@
 """The databases of rooms: `[databases.<connectionId>]`.
 
     [databases.sales]
-    command = ["uvx", "mcp-alchemy"]            # a db-mcp that is started, or
+    command = ["/opt/mcp/bin/mcp-alchemy"]      # a db-mcp that is started, or
     # url = "https://mcp.example.com/mcp"       # one that is asked by streamable HTTP, or
     # sqlite = "/srv/sales.db"                  # the one that chatd brings along, on a file, or
     # sample = true                             # the same on the sample database
     dialect = "postgres"
     mapping = "mcp-alchemy"
     credentials = "read-only"
-    environment = { DB_URL = "postgresql://reader:...@db/sales" }
+    environment = { DB_URL = "postgresql+psycopg://reader:...@db/sales" }
 
 A foreign db-mcp runs whatever it is sent. So it is asked only where the operator vouches that its
 credentials can only read, or where writing is allowed.
@@ -171,6 +171,8 @@ _CALL: Final = TableKind(
         "is_quoted": Flag(),
         "wraps_values": Flag(),
         "takes_any_name": Flag(),
+        "reads_parameters": Flag(),
+        "asks_for_json": Flag(),
         "schema_argument": _ARGUMENT,
         "fixed": _Arguments(),
     },
@@ -190,7 +192,10 @@ _OWN_MAPPING: Final = TableKind(
             make=lambda **terms: MappingProxyType(terms),
         ),
         "error_prefixes": _list_of("a list of the texts that errors begin with", bool),
+        "error_ends": _list_of("a list of the texts at which errors end", bool),
+        "chars_variable": Text("the name of a variable", empty=False),
         "binary": Choice(tuple(Binary)),
+        "server_binary": Choice(tuple(Binary)),
         "streams": Flag(),
         "confirms_stop": Flag(),
     },

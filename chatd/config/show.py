@@ -33,8 +33,8 @@ _DATABASES = """\
 # how: mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, chatd, or a table of your own.
 # They run what they are sent: vouch that their credentials can only read, or allow writing.
 # [databases.sales]
-# command = ["uvx", "mcp-alchemy"]
-# environment = { DB_URL = "postgresql://reader:password@localhost/sales" }
+# command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
+# environment = { DB_URL = "postgresql+psycopg://reader:password@localhost/sales" }
 # dialect = "postgres"
 # mapping = "mcp-alchemy"
 # credentials = "read-only"

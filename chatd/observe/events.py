@@ -418,11 +418,16 @@ class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO):
 
 @attrs.frozen
 class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING):
-    """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`."""
+    """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`.
+
+    `last_words` is the end of what it wrote to its standard error before it was ready, without the
+    secrets that it was given; empty where it was ready, as then it may know what somebody asked.
+    """
 
     connection_id: str
     reason: str
     retry_in_s: float
+    last_words: str = ""
 
 
 @attrs.frozen

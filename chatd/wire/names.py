@@ -62,6 +62,7 @@ class MessageStatus(StrEnum):
 class AnswerPhase(StrEnum):
     """How far an answer is that has not ended."""
 
+    STARTING = "starting"
     QUEUED = "queued"
     RUNNING = "running"
     FETCHING = "fetching"

@@ -73,10 +73,24 @@ class HeldDatabase:
         self.can_explain = True
         self.sessions = 64
         self.is_available = True
+        self.is_starting = False
+        self._start = trio.Event()
         self.stops = True
         self.confirms = True
         self.keeps_time = False  # it gives up by itself, as its terms say
         self.at_once: Callable[[Call], None] | None = None
+
+    def begin_start(self) -> None:
+        """Its server is being started, from now on."""
+        self.is_starting, self._start = True, trio.Event()
+
+    def end_start(self) -> None:
+        self.is_starting = False
+        self._start.set()
+
+    async def started(self) -> None:
+        if self.is_starting:
+            await self._start.wait()
 
     async def ask(
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event

@@ -208,6 +208,28 @@ async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
     assert (await alice.say("the chat goes on", room="away"))["ok"]
 
 
+@pytest.mark.answers
+async def test_a_database_that_is_being_started_is_said(house: House) -> None:
+    house.config(
+        """
+        [databases.slow]
+        command = ["sleep", "600"]
+        dialect = "sqlite"
+        mapping = "chatd"
+        credentials = "read-only"
+        start_timeout_s = 600
+        """
+    )
+    await house.start()
+    place = house.state_dir / "internal.sock"
+    status, told = await readiness(place)
+    assert (status, told["status"]) == (200, "starting")
+    assert [(one["code"], one["connectionId"]) for one in told["reasons"]] == [
+        ("db_starting", "slow")
+    ]
+    assert (await metrics(place))["chatd_database_up", "slow"] == 0
+
+
 async def test_an_end_is_clean_whatever_is_in_the_place_of_the_socket_by_then(house: House) -> None:
     daemon = await house.start()
     place = house.state_dir / "internal.sock"

@@ -289,8 +289,8 @@ def test_the_databases_of_the_sample_are_valid_once_they_are_uncommented(tmp_pat
     assert databases == {
         "demo": DatabaseSettings(sample=True),
         "sales": DatabaseSettings(
-            command=("uvx", "mcp-alchemy"),
-            environment={"DB_URL": "postgresql://reader:password@localhost/sales"},
+            command=("uvx", "--with", "psycopg[binary]", "mcp-alchemy"),
+            environment={"DB_URL": "postgresql+psycopg://reader:password@localhost/sales"},
             dialect="postgres",
             mapping="mcp-alchemy",
             credentials="read-only",

@@ -38,7 +38,7 @@ def answered(client: Client, question: str) -> dict[str, Any]:
     pieces = client.take("chat:answer:rows", client.came("chat:answer:rows"))
     for payload in (end, final, *[told for (told,) in (*statuses, *pieces)]):
         assert {key: payload[key] for key in of_the_answer} == of_the_answer
-    assert {told["phase"] for (told,) in statuses} <= {"queued", "running", "fetching"}
+    assert {told["phase"] for (told,) in statuses} <= {"starting", "queued", "running", "fetching"}
     answer: dict[str, Any] = final["answer"]
     assert [row for (told,) in pieces for row in told["rows"]] == answer["rows"]
     assert all(told["columns"] == answer["columns"] for (told,) in pieces if told["index"] == 0)

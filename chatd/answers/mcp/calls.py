@@ -8,6 +8,15 @@ import attrs
 
 from chatd.answers.mcp.listing import Narrowing
 from chatd.answers.mcp.mapping import Call, Form, PeerMapping
+from chatd.answers.mcp.statements import (
+    EXPLAIN,
+    LIST,
+    describe_statement,
+    quoted_table,
+    rows_as_json,
+    sample_statement,
+    without_parameters,
+)
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
@@ -22,16 +31,6 @@ from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.scopes import ContextScope, TableName, argument_names
 from chatd.wire.codes import Code
 
-SAMPLE_ROWS: Final = 10
-"""Rows of a sample where the peer has no tool for it, and a statement asks for them."""
-
-EXPLAIN: Final[Mapping[Dialect, str]] = {
-    "sqlite": "EXPLAIN QUERY PLAN ",
-    "postgres": "EXPLAIN ",
-    "mysql": "EXPLAIN ",
-}
-"""What stands before a statement so that its plan is told and it does not run, by dialect."""
-
 _PLAIN_NAME: Final = re.compile(r"[\w $-]+")
 _VALUES: Final = re.compile(r"VALUES\b", re.IGNORECASE)
 
@@ -41,7 +40,8 @@ class ToolCall:
     """A tool, what it is called with, and how it answers.
 
     `table` is what "*" stands for, in any schema where its own is None. `narrowing` is what of a
-    list of tables may be seen, None where that is all.
+    list of tables may be seen, None where that is all. `is_json_rows`: each row is asked for as
+    JSON. `is_description`: without rows there is no such table.
     """
 
     tool: str
@@ -50,6 +50,8 @@ class ToolCall:
     rows: str = ""
     table: TableName | None = None
     narrowing: Narrowing | None = None
+    is_json_rows: bool = False
+    is_description: bool = False
 
 
 def tool_call(
@@ -66,16 +68,20 @@ def tool_call(
     match request:
         case ListTables():
             call = mapping.list_tables
+            if call is not None and call.as_statement:
+                subject = LIST[dialect]
             if _narrows(terms):
                 home = terms.schema if "schema" in mapping.terms else None
                 narrowing = Narrowing(ContextScope.of(dialect, terms.schema, terms.tables), home)
         case DescribeTable(name, schema):
             call, table = mapping.describe_table, TableName(name, schema)
+            if call is not None and call.as_statement:
+                subject = describe_statement(TableName(name, schema or terms.schema), dialect)
         case SampleTable(name, schema):
             call, table = mapping.sample_table, TableName(name, schema)
             if call is not None and call.as_statement:
-                quoted = quoted_table(TableName(name, schema or terms.schema), dialect)
-                subject = f"SELECT * FROM {quoted} LIMIT {min(SAMPLE_ROWS, terms.max_rows)}"
+                placed = TableName(name, schema or terms.schema)
+                subject = sample_statement(placed, dialect, terms.max_rows)
         case RunStatement(sql):
             call, subject = mapping.query, sql
             if call is not None and call.wraps_values and _VALUES.match(sql):
@@ -89,6 +95,14 @@ def tool_call(
     if call is None:
         return None
     arguments: dict[str, object] = dict(call.fixed)
+    is_json_rows = False
+    takes_sql = call.as_statement or isinstance(request, RunStatement)
+    if takes_sql and subject is not None:
+        if call.asks_for_json and dialect == "postgres" and terms.read_only:
+            as_json = None if isinstance(request, ExplainStatement) else rows_as_json(subject)
+            is_json_rows, subject = as_json is not None, as_json or subject
+        if call.reads_parameters:
+            subject = without_parameters(subject)
     if table is not None:
         _check_name(table, call)
         subject = subject or _named(table.as_argument(dialect), call, dialect)
@@ -103,7 +117,17 @@ def tool_call(
     for term, argument in mapping.terms.items():
         if values[term] is not None:
             arguments[argument] = values[term]
-    return ToolCall(call.tool, arguments, call.form, call.rows, table, narrowing)
+    is_description = call.as_statement and isinstance(request, DescribeTable)
+    return ToolCall(
+        call.tool,
+        arguments,
+        call.form,
+        call.rows,
+        table,
+        narrowing,
+        is_json_rows,
+        is_description,
+    )
 
 
 def _check_name(table: TableName, call: Call) -> None:
@@ -139,10 +163,3 @@ def _term_values(terms: Terms, dialect: Dialect) -> dict[str, object]:
         "max_bytes": terms.max_bytes,
         "timeout_ms": round(terms.timeout_s * 1000),
     }
-
-
-def quoted_table(table: TableName, dialect: Dialect) -> str:
-    """The name of a table in SQL, its parts in quotes, whatever is in them."""
-    quote = "`" if dialect == "mysql" else '"'
-    parts = (table.name,) if table.schema is None else (table.schema, table.name)
-    return ".".join(quote + part.replace(quote, quote * 2) + quote for part in parts)

@@ -5,16 +5,18 @@ same db-mcp, the database is asked for its locks. All of it is bounded in time.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import attrs
 import trio
 
+from chatd.answers.mcp.last_words import LastWords
+from chatd.answers.mcp.listing import places
 from chatd.answers.mcp.locks import STATEMENTS, is_locked, is_timed, weaknesses
 from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import DatabaseFailed, ListTables, Request, RunStatement, Terms
 from chatd.answers.table import Column, Row
@@ -23,25 +25,28 @@ from chatd.observe.lines import visible
 
 ASKING_S: Final = 15.0
 """How long all questions to a database may take, once its db-mcp is ready."""
-WORDS_BYTES: Final = 2_000
-"""The last bytes of a db-mcp's standard error that are kept, and shown where it cannot be asked."""
-WORDS_LINES: Final = 5
-"""Of these, the last lines."""
-MASK: Final = "***"
+TABLES_SHOWN: Final = 100
+"""Names of tables that are listed; of more, their number is told."""
+HOME_SCHEMAS: Final = (None, "", "main", "public")
+"""Schemas whose tables need no schema before their names."""
+INDENT: Final = "    "
 
 
 @attrs.frozen
 class Inspected:
-    """What was found; `is_usable`: it can be asked. `wrong` says what to do as well."""
+    """What was found; `is_usable`: it can be asked. `wrong` says what to do as well. `words` are
+    the last lines of the db-mcp's standard error where it cannot be asked, without secrets."""
 
     connection_id: str
     is_usable: bool
     fine: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
+        """What is fine and what is wrong, in one line."""
         if not self.is_usable:
             said = "; ".join(self.wrong)
         elif self.wrong:
@@ -49,6 +54,18 @@ class Inspected:
         else:
             said = f"fine: {', '.join(self.fine)}"
         return f"databases.{self.connection_id}: {said}."
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it: that line, then the tables, or what the db-mcp wrote last."""
+        more = [visible(line) for line in self.words]
+        if self.tables:
+            left = len(self.tables) - TABLES_SHOWN
+            shown = ", ".join(self.tables[:TABLES_SHOWN])
+            more = [visible(shown) + (f" and {left} more" if left > 0 else "")]
+        if self.words:
+            more = ["Its standard error ends with:", *(INDENT + line for line in more)]
+        return (self.line, *(INDENT + line for line in more))
 
 
 @attrs.define
@@ -73,19 +90,14 @@ async def inspect(
     own_environment: Mapping[str, str] = os.environ,
 ) -> Inspected:
     """Start the db-mcp, ask it, and end it. `sample` is as for `McpDatabase`. Raises nothing."""
-    words = bytearray()
-
-    def hear(piece: bytes) -> None:
-        words.extend(piece)
-        del words[:-WORDS_BYTES]
-
+    words = LastWords(Masks(settings.secrets(own_environment)))
     database = McpDatabase(
         connection_id,
         settings,
         Recorder(),
         sample=sample,
         own_environment=own_environment,
-        on_complaint=hear,
+        on_complaint=words.hear,
     )
     found = Inspected(connection_id, False, wrong=("It did not answer in time",))
     async with trio.open_nursery() as nursery:
@@ -93,37 +105,46 @@ async def inspect(
         with trio.move_on_after(settings.start_timeout_s + ASKING_S):
             found = await _asked(connection_id, settings, database)
         nursery.cancel_scope.cancel()
-    if not found.is_usable and words:
-        passed = [own_environment.get(name, "") for name in settings.pass_environment]
-        values = [*settings.environment.values(), *passed]
-        shown = last_words(bytes(words), secrets_of(values, [*values, *settings.command]))
-        found = attrs.evolve(found, wrong=(*found.wrong, f"its last words were: {shown}"))
-    return found
+    return found if found.is_usable else attrs.evolve(found, words=words.lines)
 
 
 async def _asked(
     connection_id: str, settings: DatabaseSettings, database: McpDatabase
 ) -> Inspected:
     fine: list[str] = []
+    tables: tuple[str, ...] = ()
     in_force: dict[str, str] = {}
     try:
         if settings.peer.list_tables is not None:
-            tables = await _ask(database, ListTables())
-            fine.append(f"{len(tables.kept)} tables")
+            listed = await _ask(database, ListTables())
+            tables = names_listed(listed.names, listed.kept)
+            fine.append("1 table" if len(tables) == 1 else f"{len(tables)} tables")
         in_force = await _first_row(database, STATEMENTS[settings.dialect] or ("SELECT 1",))
     except DatabaseFailed as failed:
         if settings.dialect == "sqlite" or not fine:
             return Inspected(connection_id, False, wrong=(failed.sentence.rstrip("."),))
     if settings.dialect == "sqlite":
-        return Inspected(connection_id, True, (*fine, _of_sqlite(settings)))
+        return Inspected(connection_id, True, (*fine, _of_sqlite(settings)), tables=tables)
     if not in_force:
-        return Inspected(connection_id, True, tuple(fine), ("it does not tell its settings",))
+        wrong = ["it does not tell its settings"]
+        return Inspected(connection_id, True, tuple(fine), tuple(wrong), tables)
     if is_locked(in_force):
         fine.append("read-only transactions")
     if is_timed(in_force):
         fine.append(f"statements end after {in_force['timeout']}")
-    wrong = weaknesses(settings.dialect, in_force, read_only=settings.read_only)
-    return Inspected(connection_id, True, tuple(fine), tuple(wrong))
+    wrong = list(weaknesses(settings.dialect, in_force, read_only=settings.read_only))
+    return Inspected(connection_id, True, tuple(fine), tuple(wrong), tables)
+
+
+def names_listed(columns: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """The names of a list of tables, as a person would ask for them."""
+    name_at, schema_at = places(columns)
+    found = []
+    for row in rows:
+        name = row[0 if name_at is None else name_at]
+        schema = None if schema_at is None else row[schema_at]
+        found.append(f"{name}" if schema in HOME_SCHEMAS else f"{schema}.{name}")
+    return tuple(found)
 
 
 def _of_sqlite(settings: DatabaseSettings) -> str:
@@ -152,25 +173,3 @@ async def _ask(database: McpDatabase, request: Request) -> _Shelf:
     shelf = _Shelf()
     await database.ask(request, Terms(), shelf, trio.Event())
     return shelf
-
-
-def last_words(written: bytes, secrets: Iterable[str]) -> str:
-    """The last lines of a standard error in one line, without secrets."""
-    text = written.decode(errors="replace")
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return visible(" | ".join(lines[-WORDS_LINES:]))
-
-
-def secrets_of(values: Iterable[str], addresses: Iterable[str]) -> set[str]:
-    """What may not be shown: the values of an environment, and passwords in addresses."""
-    found = {value for value in values if value}
-    for address in addresses:
-        try:
-            password = urlsplit(address).password
-        except ValueError:
-            continue
-        if password:
-            found |= {password, unquote(password)}
-    return found

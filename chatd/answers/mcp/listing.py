@@ -61,9 +61,7 @@ class Narrowed:
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
-        words = [column.name.lower() for column in columns]
-        self._name_at = _place_of_names(words)
-        self._schema_at = _first(_SCHEMAS, words)
+        self._name_at, self._schema_at = places([column.name for column in columns])
         if self._schema_at is None and not self._narrowing.holds_home:
             self._name_at = None
         self._sink.columns(columns)
@@ -98,7 +96,7 @@ class ListedNames:
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
-        self._name_at = _place_of_names([column.name.lower() for column in columns])
+        self._name_at, _ = places([column.name for column in columns])
 
     def rows(self, rows: Sequence[Row]) -> None:
         """The next rows, in order."""
@@ -106,11 +104,13 @@ class ListedNames:
             self.names += [str(row[self._name_at]).rpartition(".")[2] for row in rows]
 
 
-def _place_of_names(words: Sequence[str]) -> int | None:
-    """Which column has the names of tables, of columns with these names."""
-    place = _first(_NAMES, words)
-    is_list = place is None and len(words) == 1 and words[0] != TEXT
-    return 0 if is_list else place
+def places(columns: Sequence[str]) -> tuple[int | None, int | None]:
+    """Where in a list of tables the names stand, and where their schemas, by the columns."""
+    words = [column.lower() for column in columns]
+    name_at = _first(_NAMES, words)
+    if name_at is None and len(words) == 1 and words != [TEXT]:
+        name_at = 0
+    return name_at, _first(_SCHEMAS, words)
 
 
 def _first(known: Sequence[str], words: Sequence[str]) -> int | None:

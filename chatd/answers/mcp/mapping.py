@@ -49,7 +49,10 @@ class Call:
     name with a dot, if it was asked with it. `wraps_values`: the tool gives rows to a SELECT and
     not to VALUES, which is put into one here. `takes_any_name`: the tool takes the name of a table
     as a value, whatever signs it holds; a tool that may write it into a statement is given plain
-    names alone. `rows` is the path to the rows in JSON:
+    names alone. `reads_parameters`: the tool takes `:name` in a statement for a parameter, so that
+    a backslash is put before it, as SQLAlchemy has it. `asks_for_json`: the tool writes values in a
+    way that loses some, so that Postgres is asked to give each row as JSON. `rows` is the path to
+    the rows in JSON:
     "data.results"; a number counts in a list, and "*" is the object in a list whose `name`, and
     whose `schema` where it has one, are those of the table.
     """
@@ -64,6 +67,8 @@ class Call:
     is_quoted: bool = False
     wraps_values: bool = False
     takes_any_name: bool = False
+    reads_parameters: bool = False
+    asks_for_json: bool = False
     schema_argument: str | None = None
 
 
@@ -73,8 +78,12 @@ class PeerMapping:
 
     `terms` says what the peer calls the arguments, of every tool, that carry `TERMS`. A result that
     begins with one of `error_prefixes` is an error; one that is flagged `isError` always is, and so
-    is JSON with `success: false`. `streams`: rows come in progress messages (`chunks`).
-    `confirms_stop`: after a cancel the peer says when nothing of the call runs on.
+    is JSON with `success: false`. An error ends where one of `error_ends` begins. `chars_variable`
+    is the variable of the peer's environment that bounds the characters of an answer; unless it is
+    configured, it is given what `max_message_bytes` allows. `server_binary` is how bytes of
+    Postgres and MySQL are written, where that is not as for SQLite. `streams`: rows come in
+    progress messages (`chunks`). `confirms_stop`: after a cancel the peer says when nothing of the
+    call runs on.
     """
 
     list_tables: Call | None = None
@@ -84,7 +93,10 @@ class PeerMapping:
     explain: Call | None = None
     terms: Mapping[str, str] = MappingProxyType({})
     error_prefixes: tuple[str, ...] = ()
+    error_ends: tuple[str, ...] = ()
     binary: Binary = Binary.NONE
+    server_binary: Binary | None = None
+    chars_variable: str = ""
     streams: bool = False
     confirms_stop: bool = False
 
@@ -100,6 +112,10 @@ BUNDLED: Final = "chatd"
 TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeout_ms")
 """The terms that a mapping may pass on."""
 
+_ALCHEMY: Final = Call(
+    "execute_query", "query", form=Form.RECORDS, reads_parameters=True, asks_for_json=True
+)
+_ALCHEMY_STATEMENT: Final = attrs.evolve(_ALCHEMY, as_statement=True)
 _SQLITE_PATH: Final = "data.statements.0.rows"
 
 READY: Final[Mapping[str, PeerMapping]] = {
@@ -125,19 +141,20 @@ READY: Final[Mapping[str, PeerMapping]] = {
         streams=True,
         confirms_stop=True,
     ),
-    # PyPI's mcp-alchemy 2026.10.15 (SQLAlchemy, any dialect). All values are text: NULL and the
-    # text "NULL" are the same, bytes are Python's notation of them, decimals of SQLite are
-    # floats, and a value with a line break can look like the next column. Integers keep every
-    # digit. It cuts an answer at 4,000 characters ($EXECUTE_QUERY_MAX_CHARS), and says so.
+    # PyPI's mcp-alchemy 2026.10.15 (SQLAlchemy, any dialect). Its text is Python's str() of each
+    # value: NULL and the text "NULL" are the same, bytes are Python's notation of them, and a value
+    # with a line break can look like the next column; so Postgres is asked for JSON. Of MySQL and
+    # SQLite all values are text. It cuts an answer after so many characters, and says so. Its own
+    # tools for tables know one schema, and no views.
     "mcp-alchemy": PeerMapping(
-        list_tables=Call("all_table_names", form=Form.NAMES),
-        describe_table=Call(
-            "schema_definitions", "table_names", Form.TEXT, is_list=True, takes_any_name=True
-        ),
-        sample_table=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
-        query=Call("execute_query", "query", form=Form.RECORDS),
-        explain=Call("execute_query", "query", form=Form.RECORDS, as_statement=True),
+        list_tables=_ALCHEMY_STATEMENT,
+        describe_table=_ALCHEMY_STATEMENT,
+        sample_table=_ALCHEMY_STATEMENT,
+        query=_ALCHEMY,
+        explain=_ALCHEMY_STATEMENT,
         error_prefixes=("Error:", "Error executing tool"),
+        error_ends=("\n[SQL: ", "\n(Background on this error at: "),
+        chars_variable="EXECUTE_QUERY_MAX_CHARS",
     ),
     # PyPI's mcp-server-sqlite 2025.4.25. Integers and bytes are exact; SQLite's decimals are
     # floats; of two columns with one name the second is lost; no rows have no columns. Only
@@ -159,9 +176,10 @@ READY: Final[Mapping[str, PeerMapping]] = {
         error_prefixes=("Error:",),
         binary=Binary.BUFFER,
     ),
-    # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity is
-    # NULL, empty bytes are an empty object; of two columns with one name the first is lost; no
-    # rows have no columns. Without a schema tables are searched in every one.
+    # npm's @bytebase/dbhub 1.4. Integers are exact, floats beyond 2^53 are rounded, infinity and
+    # NaN are NULL, numbers in JSON and in lists of Postgres are rounded to floats, empty bytes of
+    # SQLite are an empty object; of two columns with one name the first is lost; no rows have no
+    # columns. Without a schema tables are searched in every one.
     "dbhub": PeerMapping(
         list_tables=Call(
             "search_objects",
@@ -180,6 +198,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
         query=Call("execute_sql", "sql", rows=_SQLITE_PATH, wraps_values=True),
         explain=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
         binary=Binary.INDEXED,
+        server_binary=Binary.BUFFER,
     ),
 }
 """Mappings by name, each tried with the real server in tests/answers/mcp/test_others.py."""

@@ -24,8 +24,10 @@ import attrs
 import trio
 
 from chatd.answers.mcp.calls import ToolCall, tool_call
+from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import ListedNames
+from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
@@ -109,6 +111,7 @@ class _SessionSlot:
     has_served: bool = False
     ready_at_s: float | None = None
     was_brief: bool = False
+    last_words: tuple[str, ...] = ()
 
     @property
     def is_about_to_open(self) -> bool:
@@ -164,6 +167,7 @@ class McpDatabase:
         self._own_environment = own_environment
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
+        self._masks = Masks(settings.secrets(own_environment))
         self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
         self._queue: deque[_PooledCall] = deque()
         self._news = trio.Event()
@@ -176,6 +180,16 @@ class McpDatabase:
         return self._is_running and any(
             slot.is_ready or slot.is_about_to_open for slot in self._slots
         )
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether no session is there, and one is opened that did not fail before."""
+        return self.is_available and not any(slot.is_ready for slot in self._slots)
+
+    async def started(self) -> None:
+        """Wait until it is not starting any more: a session is there, or it failed."""
+        while self.is_starting:
+            await self._news.wait()
 
     @property
     def why_unavailable(self) -> str | None:
@@ -251,6 +265,7 @@ class McpDatabase:
             self._fail_waiting()
             for slot in self._slots:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
+            self._notify()
 
     async def _stop_when(self, stop: trio.Event, job: _PooledCall) -> None:
         await stop.wait()
@@ -288,10 +303,12 @@ class McpDatabase:
                 continue
             slot.count(trio.current_time(), self._lasting_s)
             wait_s = slot.backoff.wait_s
-            self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s))
+            words = " | ".join(slot.last_words)
+            self._event_log.record(DatabaseLost(self._connection_id, reason, wait_s, words))
             self._reason = f"The server of this database cannot be asked: {reason}."
             if not self.is_available:
                 self._fail_waiting()
+                self._notify()
             slot.is_resting = wait_s > 0
             await trio.sleep(wait_s)
             slot.is_resting = False
@@ -308,6 +325,7 @@ class McpDatabase:
         """One life of a session. The reason of its end, None where it was ended here."""
         began_s = trio.current_time()
         link = Link(self._settings.max_message_bytes, self._notify)
+        words = LastWords(self._masks)
         fault: Exception | None = None
         is_closed_here = False
         start_s = self._settings.start_timeout_s
@@ -317,7 +335,7 @@ class McpDatabase:
                 module: Any = await trio.to_thread.run_sync(import_module, _SESSION)
                 variables = self._settings.variables(self._own_environment, self._passed)
                 async with module.opened(
-                    self._settings, self._command, variables, link, self._heard()
+                    self._settings, self._command, variables, link, self._heard(slot, words)
                 ) as session:
                     starting.deadline = math.inf
                     slot.is_ready, slot.ready_at_s = True, trio.current_time()
@@ -328,12 +346,14 @@ class McpDatabase:
                     is_closed_here = not link.is_lost
         except* Exception as error:  # beside it there may be a cancellation, which goes its way
             fault = error
+        slot.last_words = words.lines if slot.ready_at_s is None else ()
         if fault is None and is_closed_here:
             return None
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
 
-    def _heard(self) -> Callable[[bytes], None]:
-        """What records that a child wrote to its standard error."""
+    def _heard(self, slot: _SessionSlot, words: LastWords) -> Callable[[bytes], None]:
+        """What records that a child wrote to its standard error, and keeps it until it is ready:
+        later words may be of what somebody asked."""
         left = COMPLAINTS
 
         def hear(piece: bytes) -> None:
@@ -341,6 +361,8 @@ class McpDatabase:
             if left > 0:
                 left -= 1
                 self._event_log.record(DatabaseWrote(self._connection_id, len(piece)))
+            if slot.ready_at_s is None:
+                words.hear(piece)
             if self._on_complaint is not None:
                 self._on_complaint(piece)
 

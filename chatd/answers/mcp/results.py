@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import zip_longest
 from typing import Final, NoReturn
 
 import attrs
@@ -20,6 +19,7 @@ from chatd.answers.mcp.contract import Field, columns_as_json
 from chatd.answers.mcp.listing import TEXT
 from chatd.answers.mcp.literals import BadLiteral, parse
 from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
+from chatd.answers.mcp.records import NO_ROWS, are_records, read_json_rows, read_records
 from chatd.answers.requests import DatabaseFailed, Sink
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import BYTES, Cell, Column, Row, cell
@@ -39,20 +39,10 @@ _PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _SYNTAX: Final = re.compile(
     r"syntax error|error in your SQL syntax|incomplete input", re.IGNORECASE
 )
-# What SQLAlchemy puts behind an error: the statement again, and an address of its manual.
-_ECHO: Final = re.compile(r"\n\[SQL: .*\Z", re.DOTALL)
 # Where Postgres shows the place of an error: a line of the statement, and a mark below it.
 _POINTER: Final = re.compile(r"\n?(LINE \d+): ([^\n]*)\n( *)\^")
 _POINTED: Final = re.compile(r"[\w.]+|\"[^\"]*\"|\S")
 _RULE: Final = re.compile(r"\s*:?-+:?\s*")
-_RECORD: Final = re.compile(r"^(\d+)\. row$", re.MULTILINE)
-_RECORDS_END: Final = re.compile(
-    r"Result: (?:showing first )?(\d+) rows( \(output truncated\))?\s*\Z"
-)
-_END_CHARS: Final = 100
-"""Characters at the end of records in which that end stands."""
-_NAME_CHARS: Final = 200
-"""Characters of the name of a column in records; a longer one is none."""
 
 
 @attrs.frozen
@@ -136,14 +126,16 @@ def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int
     """
     text = result.text
     if result.is_error:
-        raise _coded_failure(result.structured) or failure(_complaint(text))
+        raise _coded_failure(result.structured) or failure(_complaint(text, mapping))
     if text.lstrip().startswith(mapping.error_prefixes):
-        raise failure(_complaint(text))
+        raise failure(_complaint(text, mapping))
     try:
         table = _READERS[call.form](result, call, mapping.binary, max_rows + 1)
-        return _with_types(table) if call.form in _TYPED_FORMS else table
     except (ValueError, TypeError, RecursionError, BadLiteral) as error:
         raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED) from error
+    if call.is_description and call.table is not None and not table.rows:
+        raise _no_table(call.table)
+    return _with_types(table) if call.form in _TYPED_FORMS else table
 
 
 UNEXPECTED: Final = "The database's server answered in a form that is not the configured one."
@@ -184,7 +176,7 @@ def _kind(value: Cell) -> str | None:
 
 def failure(complaint: str) -> DatabaseFailed:
     """The failure that a database's own words tell: cut, on one line, without passwords."""
-    cut = _POINTER.sub(_pointed, _ECHO.sub("", complaint)[: 4 * SENTENCE_CHARS])
+    cut = _POINTER.sub(_pointed, complaint[: 4 * SENTENCE_CHARS])
     line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
     words = _PASSWORD.sub(r"\1:***@", line)
     if len(words) > SENTENCE_CHARS:
@@ -209,8 +201,10 @@ def _coded_failure(structured: object) -> DatabaseFailed | None:
     return None
 
 
-def _complaint(text: str) -> str:
+def _complaint(text: str, mapping: PeerMapping) -> str:
     """What an error says: the text, or `error` or `message` of the JSON that it is."""
+    for end in mapping.error_ends:
+        text = text.partition(end)[0]
     if text.lstrip().startswith("{"):
         try:
             return _said(from_json(text)) or text
@@ -307,8 +301,12 @@ def _step(document: object, step: str, call: ToolCall) -> object:
         for one in document:
             if isinstance(one, Mapping) and _is_called(one, call.table):
                 return one
-        raise DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(call.table.text)}.")
+        raise _no_table(call.table)
     return document[int(step)] if int(step) < len(document) else _refuse(f"no member {step}")
+
+
+def _no_table(table: TableName) -> DatabaseFailed:
+    return DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(table.text)}.")
 
 
 def _is_called(described: Mapping[object, object], table: TableName) -> bool:
@@ -427,59 +425,13 @@ def _tabs(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Resu
 
 
 def _records(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
-    """Records as mcp-alchemy writes them.
-
-    A value may go on over several lines, and one of these may look like "name: value". So a name
-    counts as a column only where every record has it, in the same order.
-    """
     text = result.text
-    if text.strip() == "No rows returned":
+    if text.strip() == NO_ROWS:
         return ResultTable((), ())
-    if not text.startswith("1. row"):
+    if not are_records(text):
         return _text(result, call, binary, most)
-    end = _RECORDS_END.search(text, max(0, len(text) - _END_CHARS))
-    if end is None:
-        _refuse("records without an end")
-    body = text[: end.start()].rstrip("\n")
-    starts: list[re.Match[str]] = []
-    for match in _RECORD.finditer(body):  # another number is a line of a value
-        if match.group(1) == str(len(starts) + 1):
-            starts.append(match)
-    parts: list[list[str]] = []
-    for match, following in zip_longest(starts, starts[1:]):
-        until = len(body) if following is None else following.start() - 1
-        part = body[match.end() + 1 : until]
-        parts.append((part if following is None else part.removesuffix("\n")).split("\n"))
-    names = _common_names(parts)
-    rows = [_record(lines, names) for lines in parts[:most]]
-    return _table(names, rows, is_truncated=bool(end.group(2)))
-
-
-def _common_names(records: Sequence[Sequence[str]]) -> list[str]:
-    """The names that every record has, in the order of the first."""
-    names = _starts(records[0])
-    for lines in records[1:]:
-        there = set(_starts(lines))
-        names = [name for name in names if name in there]
-    return names
-
-
-def _starts(lines: Sequence[str]) -> list[str]:
-    """What stands before a colon at the start of lines."""
-    return [line.partition(": ")[0] for line in lines if ": " in line[: _NAME_CHARS + 2]]
-
-
-def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
-    values: list[list[str]] = []
-    for line in lines:
-        if len(values) < len(names) and line.startswith(f"{names[len(values)]}: "):
-            values.append([line[len(names[len(values)]) + 2 :]])
-        elif values:
-            values[-1].append(line)
-    if len(values) != len(names):
-        _refuse("a record of another width")
-    texts = ["\n".join(parts) for parts in values]
-    return [None if text == "NULL" else text for text in texts]
+    found = (read_json_rows if call.is_json_rows else read_records)(text, most)
+    return _table(found.names, found.rows, is_truncated=found.is_truncated)
 
 
 def _names(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:

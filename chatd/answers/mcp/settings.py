@@ -8,8 +8,12 @@ import attrs
 from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.mapping import BUNDLED, READY, PeerMapping
+from chatd.answers.mcp.secrets import secrets_of
 from chatd.answers.sql.lexer import Dialect
 
+BYTES_A_CHAR: Final = 10
+"""Of a message, for a character of an answer: some db-mcps send the text twice, in the result and
+in its structured content, each with 4 bytes for a character at most."""
 INHERITED: Final = ("PATH", "HOME", "LANG")
 """What a child sees of the daemon's environment, beside what the configuration names."""
 
@@ -50,9 +54,25 @@ class DatabaseSettings:
             self.dialect, read_only=self.read_only, call_timeout_s=self.call_timeout_s
         )
         names = (*INHERITED, *passed)
-        return {**locks, **{name: own[name] for name in names if name in own}, **self.environment}
+        bounds: dict[str, str] = {}
+        if self.peer.chars_variable:
+            bounds = {self.peer.chars_variable: str(self.max_message_bytes // BYTES_A_CHAR)}
+        inherited = {name: own[name] for name in names if name in own}
+        return {**locks, **bounds, **inherited, **self.environment}
+
+    def secrets(self, own: Mapping[str, str]) -> frozenset[str]:
+        """What a child knows and may not be shown: see `secrets_of`. `HOME` and the like are none,
+        and often the reason why it does not start."""
+        passed = {name: own[name] for name in self.pass_environment if name in own}
+        given = {**passed, **self.environment}
+        return secrets_of(
+            {name: text for name, text in given.items() if name not in INHERITED}, self.command
+        )
 
     @property
     def peer(self) -> PeerMapping:
         """The mapping itself."""
-        return READY[self.mapping] if isinstance(self.mapping, str) else self.mapping
+        peer = READY[self.mapping] if isinstance(self.mapping, str) else self.mapping
+        if self.dialect != "sqlite" and peer.server_binary is not None:
+            return attrs.evolve(peer, binary=peer.server_binary)
+        return peer

@@ -33,6 +33,8 @@ GRACE_S: Final = 1.0
 """How long a child may take to end after its standard input is closed, and after each signal."""
 READ_BYTES: Final = 65_536
 """Read at once from a child."""
+PIPE_READS: Final = 16
+"""Reads that empty the pipe of a child that has ended: as many as the largest pipe needs."""
 OUTGOING: Final = 16
 """Messages that wait for a child that does not read; so that a cancel never waits for one."""
 GREETING_LINES: Final = 100
@@ -74,6 +76,7 @@ async def child_streams(
                 yield from_child, to_child
             finally:
                 await _end(process, warden, is_trusted=link.breach is None)
+                _hear_the_rest(process, on_complaint)
                 nursery.cancel_scope.cancel()
 
 
@@ -168,6 +171,16 @@ async def _listen(process: trio.Process, on_complaint: Callable[[bytes], None]) 
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         while piece := await process.stderr.receive_some(READ_BYTES):
             on_complaint(bytes(piece))
+
+
+def _hear_the_rest(process: trio.Process, on_complaint: Callable[[bytes], None]) -> None:
+    """What a child that has ended left in the pipe: why it ended is what it wrote last."""
+    assert isinstance(process.stderr, trio.lowlevel.FdStream)
+    with suppress(OSError):  # it would block: somebody else has the pipe too
+        for _ in range(PIPE_READS):
+            if not (piece := os.read(process.stderr.fileno(), READ_BYTES)):
+                break
+            on_complaint(piece)
 
 
 async def _end(process: trio.Process, warden: trio.SocketStream, *, is_trusted: bool) -> None:

@@ -51,6 +51,7 @@ class Reason:
         "storage_damaged",
         "storage_read_error",
         "db_unavailable",
+        "db_starting",
     ]
     message: str
     connection_id: str | None = None
@@ -59,6 +60,15 @@ class Reason:
 def is_ready(reasons: Sequence[Reason]) -> bool:
     """Whether clients are served; they are without a database, or some rows."""
     return {reason.code for reason in reasons}.isdisjoint(OUT_OF_SERVICE)
+
+
+def _word(reasons: Sequence[Reason]) -> str:
+    """The state in a word: `starting` where nothing is amiss but what is being started."""
+    if not is_ready(reasons):
+        return "not_ready"
+    if {reason.code for reason in reasons} == {"db_starting"}:
+        return "starting"
+    return "degraded" if reasons else "ready"
 
 
 def internal_app(
@@ -80,9 +90,7 @@ def internal_app(
 
     async def ready(_request: Request) -> Response:
         reasons = reasons_now()
-        status = "not_ready"
-        if is_ready(reasons):
-            status = "degraded" if reasons else "ready"
+        status = _word(reasons)
         shown = [
             {
                 "code": reason.code,

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from urllib.parse import quote, unquote
 
 TOOLS: Final = ("list_tables", "describe_table", "sample_table", "query", "explain")
 COLUMNS: Final = [{"name": "n", "type": "INTEGER"}]
@@ -215,6 +216,20 @@ def main(start: str) -> None:
         case "silent":
             sys.stderr.write("silent from now on\n")
             sys.stdin.read()
+        case "complaining":  # of its address, in many words, and without an end of line
+            address = os.environ["DB_URL"]
+            password = unquote(address.partition("//reader:")[2].partition("@")[0])
+            sys.stderr.write("first words\n" + MEBIBYTE)
+            sys.stderr.buffer.write(b"\xff\xfe\n")
+            sys.stderr.write(f"connect({address!r})\nquoted {quote(address, safe='')}\n")
+            sys.stderr.write(f"no such role, password {password}, {json.dumps(password)}")
+            sys.stderr.flush()
+            os._exit(1)
+        case "gated":  # until somebody has opened the named pipe for writing, and closed it
+            Path(f"{sys.argv[2]}.gate").read_bytes()
+        case "gated and dead":
+            Path(f"{sys.argv[2]}.gate").read_bytes()
+            sys.exit(1)
         case "greeting":
             write("Welcome!\nRunning on stdio\n")
         case "chatter":

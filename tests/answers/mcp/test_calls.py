@@ -2,8 +2,9 @@
 
 import pytest
 
-from chatd.answers.mcp.calls import ToolCall, quoted_table, tool_call
+from chatd.answers.mcp.calls import ToolCall, tool_call
 from chatd.answers.mcp.mapping import READY, Call, Form, PeerMapping
+from chatd.answers.mcp.statements import quoted_table
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
-from chatd.answers.mcp.inspection import WORDS_LINES, inspect, last_words, secrets_of
+from chatd.answers.mcp.inspection import TABLES_SHOWN, Inspected, inspect, names_listed
+from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.settings import DatabaseSettings
 from tests.answers.mcp.pools import fake
+from tests.rows import rows
 
 
 async def test_the_bundled_db_mcp_is_fine(tmp_path: Path) -> None:
@@ -15,6 +17,7 @@ async def test_the_bundled_db_mcp_is_fine(tmp_path: Path) -> None:
     found = await inspect("demo", DatabaseSettings(sample=True), sample=tmp_path / "sample")
     assert found.is_usable
     assert found.line == "databases.demo: fine: 7 tables, opened to read only."
+    assert "orders" in found.lines[1].split(", ")
 
 
 async def test_a_db_mcp_that_lacks_a_tool_cannot_be_asked() -> None:
@@ -27,7 +30,7 @@ async def test_a_db_mcp_that_does_not_become_ready_cannot_be_asked() -> None:
     found = await inspect("demo", fake("silent", start_timeout_s=0.5))
     assert not found.is_usable
     assert "not ready in time" in found.line
-    assert "silent from now on" in found.line
+    assert found.words == ("silent from now on",)
 
 
 async def test_a_db_mcp_that_does_not_start_is_told_with_its_last_words() -> None:
@@ -45,9 +48,13 @@ async def test_a_db_mcp_that_does_not_start_is_told_with_its_last_words() -> Non
     )
     found = await inspect("demo", configured, own_environment={"OTHER": "hidden", "PATH": ""})
     assert not found.is_usable
-    assert found.line.endswith("no \\x1b[31m*** and ******.")
-    assert "\n" not in found.line
-    assert found.line.count("first") == WORDS_LINES - 1
+    assert found.lines[0] == (
+        "databases.demo: The server of this database cannot be asked: the process ended."
+    )
+    assert found.lines[-1].strip() == "no \\x1b[31m*** and ***"  # both stand side by side
+    assert not any("\n" in line for line in found.lines)
+    assert {line.strip() for line in found.lines[3:-2]} == {"first"}
+    assert sum(len(line) for line in found.words) < WORDS_BYTES
 
 
 async def test_a_program_that_is_not_there_is_told() -> None:
@@ -59,10 +66,24 @@ async def test_a_program_that_is_not_there_is_told() -> None:
     assert "No such file or directory" in found.line
 
 
-def test_the_longest_secret_is_masked_first() -> None:
-    assert last_words(b"abc abcd", ["abc", "abcd"]) == "*** ***"
+def test_the_names_of_many_tables_are_cut_and_counted() -> None:
+    tables = tuple(f"t{number}" for number in range(TABLES_SHOWN + 5))
+    _, listed = Inspected("demo", True, tables=tables).lines
+    assert listed.startswith("    t0, t1, t2, ")
+    assert listed.endswith(f"t{TABLES_SHOWN - 1} and 5 more")
 
 
-def test_passwords_are_found_in_addresses_only() -> None:
-    found = secrets_of(["value", ""], ["--dsn", "mysql://a:b%3F@c/d", "http://[bad"])
-    assert found == {"value", "b%3F", "b?"}
+@rows(
+    ("names", "row", "name"),
+    [
+        (["name"], ["orders"], "orders"),
+        (["schema", "name"], ["public", "orders"], "orders"),
+        (["TABLE_NAME", "TABLE_SCHEMA"], ["orders", "archive"], "archive.orders"),
+        (["Tables_in_sales"], ["orders"], "orders"),
+        (["a", "b"], ["orders", 1], "orders"),
+    ],
+)
+def test_a_table_is_listed_as_it_is_asked_for(
+    names: list[str], row: list[str | int], name: str
+) -> None:
+    assert names_listed(names, [row]) == (name,)

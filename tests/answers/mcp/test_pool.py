@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trio
 
 from chatd.answers.mcp import session
+from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
 from chatd.answers.mcp.pool import BACKOFF_S
 from chatd.answers.mcp.results import UNEXPECTED
@@ -290,6 +292,37 @@ async def test_a_peer_that_does_not_become_ready_is_unavailable(start: str, reas
         assert (await failure(peer, "rows")).code is Code.DB_UNAVAILABLE
         lost = peer.recorder.of(DatabaseLost)[0]
         assert (lost.connection_id, lost.reason, lost.retry_in_s) == ("room", reason, 1.0)
+
+
+async def test_the_last_words_of_a_start_that_fails_are_logged_without_secrets() -> None:
+    password = 'p@ss/"w\u00f6rd"'
+    address = f"postgresql://reader:{quote(password, safe='')}@db/sales"
+    async with running(fake("complaining", environment={"DB_URL": address})) as peer:
+        await peer.recorder.until(DatabaseLost)
+        failed = await failure(peer, "rows")
+    words = peer.recorder.of(DatabaseLost)[0].last_words
+    assert words.endswith(
+        "x\ufffd\ufffd | connect('***') | quoted *** | no such role, password ***, \"***\""
+    )
+    assert WORDS_BYTES - 200 < len(words) < WORDS_BYTES + 200
+    assert "first words" not in words
+    assert "no such role" not in failed.sentence  # whoever asks is told less than the operator
+
+
+async def test_the_last_words_of_a_start_that_hangs_are_logged() -> None:
+    async with running(fake("silent", start_timeout_s=1.0)) as peer:
+        await peer.recorder.until(DatabaseLost)
+    [lost] = peer.recorder.of(DatabaseLost)
+    assert (lost.reason, lost.last_words) == ("not ready in time", "silent from now on")
+
+
+async def test_words_of_a_db_mcp_that_was_ready_are_kept_by_nobody() -> None:
+    async with running(fake()) as peer:
+        await peer.ask("complain")
+        with pytest.raises(DatabaseFailed):
+            await peer.ask("die")
+        await peer.recorder.until(DatabaseLost)
+    assert [lost.last_words for lost in peer.recorder.of(DatabaseLost)] == [""]
 
 
 async def test_a_session_that_rests_until_its_next_try_is_none_to_wait_for(tmp_path: Path) -> None:

@@ -102,10 +102,10 @@ async def test_every_kind_of_request_is_carried_out(shop: Shop) -> None:
         _, plate = await peer.ask(DescribeTable("orders"))
         assert "total" in str(plate.rows_)
         _, plate = await peer.ask(SampleTable("orders"))
-        assert plate.rows_ == [["1", "9.5"], ["2", "0.1"]]
+        assert plate.rows_ == [[1, 9.5], [2, 0.1]]
         sql = "SELECT count(*), sum(total)::text, date '2026-01-01' AS day FROM orders"
         _, plate = await peer.ask(sent(sql))
-        assert (plate.names, plate.rows_) == (["count", "sum", "day"], [["2", "9.6", "2026-01-01"]])
+        assert (plate.names, plate.rows_) == (["count", "sum", "day"], [[2, "9.6", "2026-01-01"]])
         _, plate = await peer.ask(ExplainStatement(sent(sql)))
         assert "Seq Scan on orders" in str(plate.rows_)
 

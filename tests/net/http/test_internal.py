@@ -29,6 +29,7 @@ from tests.net.http.test_app import ask
 from tests.service.chats import open_chat
 
 AWAY = Reason("db_unavailable", "The server of this database cannot be asked.", "sales")
+ON_ITS_WAY = Reason("db_starting", "The server of this database is being started.", "stock")
 DRAINING = Reason("draining", "The daemon is about to end.")
 TEXT = b"# HELP chatd_ready 1 where clients are served.\n"
 
@@ -48,6 +49,9 @@ async def test_who_is_asked_whether_it_lives_lives() -> None:
     [
         ([], 200, "ready"),
         ([AWAY], 200, "degraded"),
+        ([ON_ITS_WAY], 200, "starting"),
+        ([ON_ITS_WAY, AWAY], 200, "degraded"),
+        ([DRAINING, ON_ITS_WAY], 503, "not_ready"),
         ([Reason("storage_damaged", "Some of the log cannot be read.")], 200, "degraded"),
         ([Reason("storage_read_error", "The disk gave nothing.")], 200, "degraded"),
         ([DRAINING], 503, "not_ready"),

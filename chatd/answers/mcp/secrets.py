@@ -1,0 +1,169 @@
+"""The secrets that a db-mcp is started with, and how they are masked in what it writes; pure.
+
+A db-mcp that does not start says why on its standard error, often with the address of the database
+in it. What is secret there is known: the values of its environment, and the passwords in these and
+in its command. Each is found as it is and as programs write it: percent-encoded or decoded, with
+backslashes before quotes, as escapes of JSON or Python, in another encoding of text, in Base64 and
+in hexadecimal digits. What looks like a password in an address is masked in any case.
+
+What is no secret is masked too where it is the value of such a variable; a value of less than
+`VALUE_CHARS_MIN` characters is masked only where its name or its place makes it a password.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+
+MASK: Final = b"***"
+VALUE_CHARS_MIN: Final = 4
+"""A variable like `DEBUG=1` is no secret, and its mask would make all else unreadable."""
+LINE_CHARS_MIN: Final = 8
+"""Characters of a line of a secret of several lines, as a key, that is masked alone as well."""
+BASE64_BYTES_MIN: Final = 6
+"""Shorter ones are found in Base64 by chance."""
+
+_SECRET_NAME: Final = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|credentials?)"
+_NAMED: Final = re.compile(
+    rf"{_SECRET_NAME}[\"']?\s*[=:]\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"';&,}}]+))", re.IGNORECASE
+)
+_OPTION: Final = re.compile(rf"--?(?:[a-z]+[-_])*{_SECRET_NAME}", re.IGNORECASE)
+_VARIABLE: Final = re.compile(rf"(?:^|_){_SECRET_NAME}(?:_|$)|PASS|KEY$", re.IGNORECASE)
+_IN_ADDRESS: Final = re.compile(rb"(?<=://)[^/\s:@]{0,256}:([^\s@]{0,256})(?=@)")
+_ESCAPED: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\0": "0"}
+
+
+def secrets_of(variables: Mapping[str, str], command: Sequence[str] = ()) -> frozenset[str]:
+    """What may not be shown of a db-mcp with these variables of its own and this command."""
+    found: set[str] = set()
+    for name, value in variables.items():
+        if len(value) >= VALUE_CHARS_MIN or _VARIABLE.search(name):
+            found.add(value)
+        found.update(_passwords(value))
+    for before, word in zip(("", *command), command, strict=False):
+        if _OPTION.fullmatch(before):
+            found.add(word)
+        found.update(_passwords(word))
+    lines = {line for one in found for line in one.splitlines() if len(line) >= LINE_CHARS_MIN}
+    return frozenset(one for one in found | lines if one.strip())
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """The passwords in an address, or in settings such as `host=db password=...`, both as they
+    are written and decoded."""
+    for match in _NAMED.finditer(text):
+        word = next(group for group in match.groups() if group is not None)
+        yield from (word, unquote(word), unquote_plus(word))
+    try:
+        address = urlsplit(text)
+        password = address.password
+    except ValueError:
+        return
+    if password:
+        yield from (password, unquote(password))
+    for name, value in parse_qsl(address.query):
+        if _VARIABLE.search(name):
+            yield value
+
+
+class Masks:
+    """Finds secrets in bytes. `longest` is how many bytes one of them can take."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
+        self.longest = _BYTES_A_CHAR * max(map(len, self._secrets), default=0)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes] | None:
+        """All secrets in all ways; it is made when it is needed, as few ever need it."""
+        ways = [way for secret in self._secrets for way in _ways(secret)]
+        return re.compile(b"|".join(ways)) if ways else None
+
+    def spans(self, text: bytes) -> list[tuple[int, int]]:
+        """Where secrets stand in a text; none of these touches another."""
+        found = [match.span(1) for match in _IN_ADDRESS.finditer(text)]
+        at = 0
+        while self._pattern is not None and (match := self._pattern.search(text, at)) is not None:
+            found.append(match.span())
+            at = match.start() + 1  # one may begin within another
+        joined: list[tuple[int, int]] = []
+        for start, end in sorted(found):
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+            else:
+                joined.append((start, end))
+        return joined
+
+    def masked(self, text: bytes, since: int = 0) -> bytes:
+        """The text from `since` on, with a mask in the place of each secret."""
+        parts: list[bytes] = []
+        at = since
+        for start, end in self.spans(text):
+            if end <= since:
+                continue
+            parts += (text[at:start], MASK)
+            at = end
+        return b"".join((*parts, text[at:]))
+
+
+_BYTES_A_CHAR: Final = 16
+"""That a character of a secret takes at most, in the ways of `_any_way`: 4 bytes, each of them
+percent-encoded, or an escape."""
+
+
+def _ways(secret: str) -> Iterator[bytes]:
+    """Patterns for all the ways in which a secret is written."""
+    raw = secret.encode("utf-8", "surrogateescape")
+    # Backslashes that follow each other are one run, so that no pattern is tried in many ways.
+    yield b"".join(_any_way(one.group()) for one in re.finditer(r"\\+|[^\\]", secret, re.DOTALL))
+    yield b"".join(b"%%(?i:%02x)" % byte for byte in raw)
+    yield b"(?i:%s)" % raw.hex().encode()
+    for encoding in ("utf-16-le", "utf-16-be"):
+        yield re.escape(secret.encode(encoding, "surrogatepass"))
+    if len(raw) >= BASE64_BYTES_MIN:
+        for inner in _in_base64(raw):  # and a character that has bits of it and of what follows
+            yield re.escape(inner) + rb"[\w+/-]?"
+
+
+def _any_way(run: str) -> bytes:
+    """A pattern for all the ways in which a character, or a run of backslashes, is written.
+
+    No text fits two of the ways at once, or a search could take a time that grows exponentially.
+    """
+    if run.startswith("\\"):
+        most = len(run)
+        return rb"(?:\\{%d,%d}|(?:%%5[cC]){%d})" % (most, 4 * most, most)
+    raw = run.encode("utf-8", "surrogateescape")
+    if run.isascii() and run.isalnum():
+        return raw
+    ways = {rb"\\{0,3}" + re.escape(raw)}
+    ways.add(b"".join(b"%%(?i:%02x)" % byte for byte in raw))
+    number = ord(run)
+    ways.add(rb"\\{1,2}u(?i:%04x)" % number if number < 0x10000 else rb"\\{1,2}U(?i:%08x)" % number)
+    if number >= 0x10000:
+        high, low = 0xD800 + (number - 0x10000 >> 10), 0xDC00 + (number - 0x10000 & 0x3FF)
+        ways.add(rb"\\{1,2}u(?i:%04x)\\{1,2}u(?i:%04x)" % (high, low))
+    if number < 0x100:
+        ways.add(rb"\\{1,2}x(?i:%02x)" % number)
+    if len(raw) > 1:
+        if number < 0x100:
+            ways.add(re.escape(run.encode("latin-1")))
+        ways.add(b"".join(rb"\\{1,2}x(?i:%02x)" % byte for byte in raw))
+    if run == " ":
+        ways.add(rb"\+")
+    if run in _ESCAPED:
+        ways.add(rb"\\{1,2}" + _ESCAPED[run].encode())
+    return b"(?:%s)" % b"|".join(sorted(ways))
+
+
+def _in_base64(raw: bytes) -> Iterator[bytes]:
+    """What Base64 makes of these bytes, wherever they begin in a group of three: the characters
+    that depend on nothing else."""
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw)
+        bits = 8 * (before + len(raw))
+        inner = whole[-(-8 * before // 6) : bits // 6]
+        yield inner
+        yield inner.translate(bytes.maketrans(b"+/", b"-_"))

@@ -1,0 +1,126 @@
+"""Statements that chatd writes for a db-mcp, where that takes SQL and has no better tool; pure.
+
+A statement of a question is sent as the guard has left it, but for two things that a peer would
+make of it otherwise: parameters that are none, and values that are not written as they are.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.scopes import TableName
+
+SAMPLE_ROWS: Final = 10
+"""Rows of a sample where the peer has no tool for it, and a statement asks for them."""
+
+EXPLAIN: Final[Mapping[Dialect, str]] = {
+    "sqlite": "EXPLAIN QUERY PLAN ",
+    "postgres": "EXPLAIN ",
+    "mysql": "EXPLAIN ",
+}
+"""What stands before a statement so that its plan is told and it does not run, by dialect."""
+
+LIST: Final[Mapping[Dialect, str]] = {
+    "sqlite": (
+        "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') "
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+    ),
+    "postgres": (
+        "SELECT c.relname AS name, n.nspname AS schema, "
+        "CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS type "
+        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' "
+        "AND n.nspname !~ '^pg_' ORDER BY n.nspname <> 'public', n.nspname, c.relname"
+    ),
+    "mysql": (
+        "SELECT table_name AS name, table_type AS type FROM information_schema.tables "
+        "WHERE table_schema = database() ORDER BY table_name"
+    ),
+}
+"""The tables and views of a database, by dialect."""
+
+JSON_ROW: Final = "row"
+"""The one column of rows that are asked for as JSON."""
+_ANSWER: Final = '"the answer of chatd"'
+"""What such rows are called in a statement; a column of that name would be taken for them."""
+
+_ASKS_FOR_ROWS: Final = re.compile(r"[\s(]*(?:SELECT|VALUES|TABLE|WITH)\b", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r"(?<![:\w$\\]):(?=[\w$]+(?![:\w$]))|\\(?=:[\w$]*(?![:\w$]))")
+
+
+def quoted_table(table: TableName, dialect: Dialect) -> str:
+    """The name of a table in SQL, its parts in quotes, whatever is in them."""
+    quote = "`" if dialect == "mysql" else '"'
+    parts = (table.name,) if table.schema is None else (table.schema, table.name)
+    return ".".join(quote + part.replace(quote, quote * 2) + quote for part in parts)
+
+
+def sample_statement(table: TableName, dialect: Dialect, max_rows: int) -> str:
+    """Some rows of a table."""
+    return f"SELECT * FROM {quoted_table(table, dialect)} LIMIT {min(SAMPLE_ROWS, max_rows)}"
+
+
+def describe_statement(table: TableName, dialect: Dialect) -> str:
+    """The columns of a table or view: name, type, nullable, default. No rows where it is not there,
+    or an error."""
+    match dialect:
+        case "sqlite":
+            names = ", ".join(
+                _literal(part, dialect) for part in (table.name, table.schema) if part is not None
+            )
+            return (
+                'SELECT name, type, NOT "notnull" AS nullable, dflt_value AS "default" '
+                f"FROM pragma_table_info({names}) ORDER BY cid"
+            )
+        case "postgres":
+            name = _literal(quoted_table(table, dialect), dialect)
+            return (
+                "SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) "
+                "AS type, NOT a.attnotnull AS nullable, pg_catalog.pg_get_expr(d.adbin, "
+                'd.adrelid) AS "default" FROM pg_catalog.pg_attribute a LEFT JOIN '
+                "pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
+                f"WHERE a.attrelid = {name}::pg_catalog.regclass AND a.attnum > 0 "
+                "AND NOT a.attisdropped ORDER BY a.attnum"
+            )
+        case "mysql":
+            schema = "database()" if table.schema is None else _literal(table.schema, dialect)
+            return (
+                "SELECT column_name AS name, column_type AS type, is_nullable AS nullable, "
+                "column_default AS `default` FROM information_schema.columns WHERE table_schema "
+                f"= {schema} AND table_name = {_literal(table.name, dialect)} "
+                "ORDER BY ordinal_position"
+            )
+
+
+def _literal(text: str, dialect: Dialect) -> str:
+    if dialect == "mysql":
+        text = text.replace("\\", "\\\\")
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
+
+
+def rows_as_json(sql: str) -> str | None:
+    """A statement that gives each row of a statement for Postgres as JSON, in a column of text.
+    None where it does not ask for rows.
+
+    JSON keeps every digit, tells NULL from a text, has its own lists and objects, and no line
+    break. Postgres alone can make it of rows whose columns nobody knows. What writes cannot be
+    asked for like that.
+    """
+    if _ASKS_FOR_ROWS.match(sql) is None:
+        return None
+    return (
+        f"SELECT pg_catalog.row_to_json({_ANSWER})::pg_catalog.text AS {JSON_ROW} "
+        f"FROM (\n{sql}\n) AS {_ANSWER}"
+    )
+
+
+def without_parameters(sql: str) -> str:
+    """A statement in which SQLAlchemy's `text()` finds no parameters, and of which it makes the
+    statement that was meant.
+
+    To it `:name` is a parameter, in a literal too, and `\\:name` is written for what is none; it
+    takes that backslash away. So one is put before each of both.
+    """
+    return _PARAMETER.sub(lambda match: f"\\{match.group()}", sql)
