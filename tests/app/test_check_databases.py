@@ -10,7 +10,7 @@ pytestmark = pytest.mark.answers
 async def test_without_configuration_the_sample_is_asked(house: House) -> None:
     done = await house.run("config", "check", "--databases")
     assert done.code == 0, done.err
-    assert done.out.splitlines()[1:] == ["databases.demo: fine: 7 tables, opened to read only."]
+    assert done.out.splitlines()[1:] == ["databases.demo: fine: 8 tables, opened to read only."]
     assert not house.state_dir.exists()
 
 
