@@ -66,6 +66,11 @@ class LogService:
         with self._noting_displacement():
             await self._current().index_until(until_s)
 
+    async def index_older_until(self, until_s: float) -> int:
+        """As `LogWriter.index_older_until`."""
+        with self._noting_displacement():
+            return await self._current().index_older_until(until_s)
+
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
         self._is_closed = True

@@ -1,151 +1,138 @@
 """The sample database: a small shop, so that a first question has data to ask about.
 
-It is the same wherever it is made. Its rows come from plain arithmetic on their numbers, and hold
-what databases hold: NULL, whole numbers beyond 2^53, exact decimals (as text: SQLite has none),
-dates, bytes, names in several scripts, and text that looks like markup.
+Its rows are those of `chatd.answers.shop`, up to the moment in which it is made. Numbers compare
+and add up: prices and totals are REAL, and exact. What else databases hold (whole numbers beyond
+2^53, bytes, text that looks like markup) is in a table of its own, `type_examples`.
 """
 
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from chatd.answers.shop import Order, Shop, open_shop
+from chatd.answers.shop_words import SUPPLIERS
 from chatd.files import sync_directory
 
-CUSTOMERS = 240
-PRODUCTS = 60
-ORDERS = 720
-FIRST_DAY = date(2025, 1, 6)
-
-_SCHEMA = """
+_SCHEMA: Final = """
 CREATE TABLE suppliers (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     country TEXT NOT NULL,
-    rating REAL
+    rating REAL -- 1 to 5
 );
 CREATE TABLE products (
     id INTEGER PRIMARY KEY,
     supplier_id INTEGER NOT NULL REFERENCES suppliers (id),
     name TEXT NOT NULL UNIQUE,
-    description TEXT,
-    price TEXT NOT NULL, -- exact, as 19.90
-    weight_kg DECIMAL(6, 3),
-    barcode BIGINT NOT NULL,
-    thumbnail BLOB
+    category TEXT NOT NULL,
+    price REAL NOT NULL, -- euros
+    stock INTEGER NOT NULL,
+    reorder_at INTEGER NOT NULL -- ordered anew when the stock is below
 );
 CREATE TABLE customers (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
-    email VARCHAR(120) NOT NULL UNIQUE,
-    city TEXT,
-    born DATE,
-    loyalty_number BIGINT,
-    is_business BOOLEAN NOT NULL,
-    note TEXT
+    email TEXT NOT NULL UNIQUE,
+    city TEXT NOT NULL,
+    country TEXT NOT NULL,
+    joined_on DATE NOT NULL,
+    newsletter BOOLEAN NOT NULL
 );
 CREATE TABLE orders (
     id INTEGER PRIMARY KEY,
     customer_id INTEGER NOT NULL REFERENCES customers (id),
-    placed_at TIMESTAMP NOT NULL,
+    placed_at TIMESTAMP NOT NULL, -- UTC
+    status TEXT NOT NULL
+        CHECK (status IN ('placed', 'paid', 'shipped', 'delivered', 'returned')),
     shipped_on DATE,
-    status TEXT NOT NULL CHECK (status IN ('placed', 'paid', 'shipped', 'returned'))
+    total REAL NOT NULL -- euros
 );
 CREATE TABLE order_items (
     order_id INTEGER NOT NULL REFERENCES orders (id),
     line INTEGER NOT NULL,
     product_id INTEGER NOT NULL REFERENCES products (id),
     quantity INTEGER NOT NULL CHECK (quantity > 0),
-    unit_price TEXT NOT NULL,
+    unit_price REAL NOT NULL, -- on the day of the order
     PRIMARY KEY (order_id, line)
 ) WITHOUT ROWID;
 CREATE TABLE payments (
     id INTEGER PRIMARY KEY,
-    order_id INTEGER NOT NULL REFERENCES orders (id),
-    amount_cents INTEGER NOT NULL,
+    order_id INTEGER NOT NULL UNIQUE REFERENCES orders (id),
+    amount REAL NOT NULL,
     method TEXT NOT NULL,
-    paid_on DATE NOT NULL,
-    reference TEXT
+    paid_on DATE NOT NULL
+);
+CREATE TABLE type_examples (
+    id INTEGER PRIMARY KEY,
+    what TEXT NOT NULL,
+    whole BIGINT,
+    approximate REAL,
+    exact TEXT,
+    text TEXT,
+    bytes BLOB
 );
 CREATE INDEX products_by_supplier ON products (supplier_id);
-CREATE INDEX customers_by_city ON customers (city);
-CREATE INDEX orders_by_customer ON orders (customer_id, placed_at);
+CREATE INDEX orders_by_customer ON orders (customer_id);
+CREATE INDEX orders_by_time ON orders (placed_at);
 CREATE INDEX order_items_by_product ON order_items (product_id);
-CREATE INDEX payments_by_order ON payments (order_id);
-CREATE VIEW order_totals AS
+CREATE VIEW sales AS
 SELECT
     orders.id AS order_id,
-    customers.name AS customer,
     orders.placed_at,
-    orders.status,
-    count(*) AS lines,
-    sum(order_items.quantity * CAST(round(order_items.unit_price * 100) AS INTEGER)) AS total_cents
-FROM orders
+    customers.name AS customer,
+    customers.city,
+    customers.country,
+    products.name AS product,
+    products.category,
+    order_items.quantity,
+    order_items.unit_price,
+    order_items.quantity * order_items.unit_price AS amount
+FROM order_items
+JOIN orders ON orders.id = order_items.order_id
 JOIN customers ON customers.id = orders.customer_id
-JOIN order_items ON order_items.order_id = orders.id
-GROUP BY orders.id;
+JOIN products ON products.id = order_items.product_id;
 """
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """The names in a text, with commas between them."""
-    return tuple(name.strip() for name in text.split(","))
-
-
-_SUPPLIERS = (
-    ("Nordlicht Keramik", "Germany", 4.7),
-    ("Atelier Lumière", "France", 4.4),
-    ("東風製作所", "Japan", 4.9),
-    ("Καλλιτεχνία", "Greece", None),
-    ("Cooper & Sons <est. 1902>", "United Kingdom", 3.8),
-    ("Żółta Łódź", "Poland", 4.1),
-    ("أعمال الخشب", "Morocco", 4.3),
-    ("Ferreteria Sol ☀", "Mexico", 3.9),
+_PICTURE: Final = b"P6 2 2 255\n" + bytes((255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0))
+_TYPE_EXAMPLES: Final = (
+    ("nothing at all", None, None, None, None, None),
+    ("the least and the largest of 64 bits", -(2**63), -1.5e308, None, None, None),
+    ("beyond what JavaScript counts exactly", 2**53 + 1, 2.0**53, None, None, None),
+    ("a decimal, exact as text alone", None, 0.1, "0.10000000000000000001", None, None),
+    ("empty, which is not NULL", 0, 0.0, "", "", b""),
+    ("bytes: a picture of 2 by 2 pixels, PPM", None, None, None, None, _PICTURE),
+    ("looks like markup", None, None, None, "Prefers <b>e-mail</b>; asked: is 3 < 4?", None),
+    ("more than one line", None, None, None, "Ring twice.\nLeave it with the neighbour.", None),
+    ("writing from right to left", None, None, None, "فاطمة و ליאור", None),
+    ("scripts without spaces", None, None, None, "東京の田中さくら、上海的王小明", None),
+    ("emoji, one of them of several signs", None, None, None, "🌻 👩‍🚀", None),
+    ("looks like a formula", None, None, None, "=1+1", None),
 )
-_GOODS = _listed("""
-    Teapot, Mug, Notebook, Desk lamp, Oak shelf, Wool blanket, Bread knife, Picture frame,
-    Garden chair, Wall clock
-""")
-_STYLES = ("blue", "white", "striped", "small", "large", "‹edition 7›")
-_GIVEN_NAMES = _listed("""
-    Ada, José, Zoë, Łukasz, Αθηνά, Дмитрий, さくら, 小明, ליאור, فاطمة, Priya, Siobhán, Minh, Ngozi,
-    🌻 Flora
-""")
-_FAMILY_NAMES = _listed("""
-    Lovelace, García, Müller, Kowalski, Παπαδοπούλου, Иванов, 田中, 王, O'Brien, Nguyễn, Okafor,
-    Smith-Jones, d'Arc
-""")
-_CITIES = ("Berlin", "Kraków", "Αθήνα", "京都", "São Paulo", "Lagos", "Москва", "Dublin", None)
-_METHODS = ("card", "transfer", "invoice")
-_NOTES = (
-    None,
-    None,
-    None,
-    "Prefers <b>e-mail</b>; never call.",
-    "Asked: is 3 < 4? Yes, and 5 > 4.",
-    "VIP 🎉",
-    "Ring twice.\nLeave it with the neighbour.",
-)
+# Of the shop before this one, which kept prices as text; nobody could write to it.
+_EARLIER_FORM: Final = "price TEXT NOT NULL, -- exact, as 19.90"
 
 SampleRow = tuple[object, ...]
 
 
-def make_sample(path: Path) -> None:
-    """Make the sample database at `path`, where nothing is there yet; for its owner alone.
+def make_sample(path: Path, now_ms: int) -> None:
+    """Make the sample database at `path`, as of `now_ms`, for its owner alone.
 
-    It is whole or absent. Raises `OSError`, `sqlite3.Error`.
+    What is there stays as it is, unless it is a sample of an earlier form. It is whole or absent.
+    Raises `OSError`, `sqlite3.Error`.
     """
-    if path.exists():
+    if path.exists() and not _is_of_earlier_form(path):
         return
     # mkstemp: O_EXCL and mode 0600 from the first instant, whatever the umask
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     unfinished = Path(name)
+    moment = datetime.fromtimestamp(now_ms // 1000, UTC)
     try:
         with open(descriptor, "rb") as file:
-            _fill(unfinished)
+            _fill(unfinished, open_shop(moment))
             os.fsync(file.fileno())
         unfinished.rename(path)
     except BaseException:
@@ -154,7 +141,17 @@ def make_sample(path: Path) -> None:
     sync_directory(path.parent)
 
 
-def _fill(path: Path) -> None:
+def _is_of_earlier_form(path: Path) -> bool:
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            found = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'products'")
+            return any(_EARLIER_FORM in sql for (sql,) in found if isinstance(sql, str))
+    except sqlite3.Error:
+        return False  # somebody else's
+
+
+def _fill(path: Path, shop: Shop) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # No journal beside it: no one opens the file before it has its name.
         connection.execute("PRAGMA journal_mode = OFF")
@@ -162,12 +159,13 @@ def _fill(path: Path) -> None:
         connection.executescript(_SCHEMA)
         connection.execute("BEGIN")
         for table, rows in (
-            ("suppliers", ((number, *one) for number, one in enumerate(_SUPPLIERS, start=1))),
-            ("products", _products()),
-            ("customers", _customers()),
-            ("orders", _orders()),
-            ("order_items", _order_items()),
-            ("payments", _payments()),
+            ("suppliers", ((number, *one) for number, one in enumerate(SUPPLIERS, start=1))),
+            ("products", _products(shop)),
+            ("customers", _customers(shop)),
+            ("orders", map(_order, shop.orders)),
+            ("order_items", _order_items(shop)),
+            ("payments", _payments(shop)),
+            ("type_examples", ((n, *one) for n, one in enumerate(_TYPE_EXAMPLES, start=1))),
         ):
             values = list(rows)
             places = ", ".join("?" * len(values[0]))
@@ -175,114 +173,42 @@ def _fill(path: Path) -> None:
         connection.execute("COMMIT")
 
 
-def _some(number: int, salt: int, below: int) -> int:
-    """A whole number from 0 to `below` - 1 that looks as if by chance, always the same."""
-    mixed = (number * 2_654_435_761 + salt * 40_503) & 0xFFFF_FFFF
-    mixed ^= mixed >> 15
-    mixed = mixed * 2_246_822_519 & 0xFFFF_FFFF
-    return (mixed ^ mixed >> 13) % below
+def _euros(quarters: int) -> float:
+    """Exact: a quarter is a power of two."""
+    return quarters / 4
 
 
-def _one(choices: Sequence[object], number: int, salt: int) -> object:
-    return choices[_some(number, salt, len(choices))]
-
-
-def _price_cents(product: int) -> int:
-    return 490 + 10 * _some(product, 1, 1_900)
-
-
-def _decimal(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02}"
-
-
-def _products() -> Iterator[SampleRow]:
-    for number in range(1, PRODUCTS + 1):
-        goods = _GOODS[(number - 1) % len(_GOODS)]
-        style = _STYLES[(number - 1) // len(_GOODS) % len(_STYLES)]
+def _products(shop: Shop) -> Iterator[SampleRow]:
+    for one in shop.products:
         yield (
-            number,
-            1 + _some(number, 2, len(_SUPPLIERS)),
-            f"{goods}, {style}",
-            None if number % 7 == 0 else f"{goods} for every day; holds < {number} of anything.",
-            _decimal(_price_cents(number)),
-            None if number % 5 == 0 else (100 + _some(number, 3, 9_000)) / 1000,
-            # Longer than what a number of JavaScript keeps exact.
-            40_000_000_000_000_001 + number * 7_919,
-            None if number % 4 == 0 else _thumbnail(number),
+            *(one.number, one.supplier, one.name, one.category, _euros(one.quarters)),
+            *(one.stock, one.reorder_at),
         )
 
 
-def _thumbnail(number: int) -> bytes:
-    """A picture of 4 by 4 pixels in the format PPM."""
-    pixels = bytes(_some(number * 48 + at, 4, 256) for at in range(48))
-    return b"P6 4 4 255\n" + pixels
-
-
-def _customers() -> Iterator[SampleRow]:
-    for number in range(1, CUSTOMERS + 1):
-        # Numbers without a common factor: every pair of names comes once before any comes again.
-        given = _GIVEN_NAMES[number % len(_GIVEN_NAMES)]
-        family = _FAMILY_NAMES[number // len(_GIVEN_NAMES) % len(_FAMILY_NAMES)]
-        born = date(1950, 1, 1) + timedelta(days=_some(number, 5, 18_000))
+def _customers(shop: Shop) -> Iterator[SampleRow]:
+    for one in shop.customers:
         yield (
-            number,
-            f"{given} {family}",
-            f"customer{number}@shop.example",
-            _one(_CITIES, number, 6),
-            None if number % 6 == 0 else born.isoformat(),
-            None if number % 3 == 0 else 9_007_199_254_740_993 + number * 1_000_003,
-            int(number % 9 == 0),
-            _one(_NOTES, number, 7),
+            *(one.number, one.name, one.email, one.city, one.country),
+            *(one.joined_on.isoformat(), int(one.newsletter)),
         )
 
 
-def _day_of(order: int) -> date:
-    return FIRST_DAY + timedelta(days=order * 600 // ORDERS)
+def _order(order: Order) -> SampleRow:
+    placed_at = f"{order.placed_at:%Y-%m-%d %H:%M:%S}"
+    shipped_on = None if order.shipped_on is None else order.shipped_on.isoformat()
+    buyer, total = order.customer.number, _euros(order.quarters)
+    return order.number, buyer, placed_at, order.status, shipped_on, total
 
 
-def _status_of(order: int) -> str:
-    if order > ORDERS - 25:
-        return "placed"
-    if order > ORDERS - 60:
-        return "paid"
-    return "returned" if _some(order, 8, 19) == 0 else "shipped"
+def _order_items(shop: Shop) -> Iterator[SampleRow]:
+    for order in shop.orders:
+        for number, line in enumerate(order.lines, start=1):
+            product, price = line.product.number, _euros(line.quarters)
+            yield order.number, number, product, line.quantity, price
 
 
-def _orders() -> Iterator[SampleRow]:
-    for number in range(1, ORDERS + 1):
-        day, status = _day_of(number), _status_of(number)
-        minute = _some(number, 9, 1_440)
-        is_sent = status in ("shipped", "returned")
-        yield (
-            number,
-            1 + _some(number, 10, CUSTOMERS),
-            f"{day.isoformat()} {minute // 60:02}:{minute % 60:02}:00",
-            (day + timedelta(days=1 + _some(number, 11, 5))).isoformat() if is_sent else None,
-            status,
-        )
-
-
-def _items_of(order: int) -> Iterator[tuple[int, int, int]]:
-    """The items of an order: line, product, quantity."""
-    for line in range(1, 2 + _some(order, 12, 5)):
-        at = order * 8 + line
-        yield line, 1 + _some(at, 13, PRODUCTS), 1 + _some(at, 14, 4)
-
-
-def _order_items() -> Iterator[SampleRow]:
-    for order in range(1, ORDERS + 1):
-        for line, product, quantity in _items_of(order):
-            yield order, line, product, quantity, _decimal(_price_cents(product))
-
-
-def _payments() -> Iterator[SampleRow]:
-    number = 0
-    for order in range(1, ORDERS + 1):
-        if _status_of(order) == "placed":
-            continue
-        number += 1
-        cents = sum(quantity * _price_cents(product) for _, product, quantity in _items_of(order))
-        paid_on = _day_of(order) + timedelta(days=_some(order, 15, 3))
-        method = _one(_METHODS, order, 16)
-        reference = f"R-{order:06}" if method == "transfer" else None
-        yield number, order, cents, method, paid_on.isoformat(), reference
+def _payments(shop: Shop) -> Iterator[SampleRow]:
+    paid = [(order, order.paid_on) for order in shop.orders if order.paid_on is not None]
+    for number, (order, paid_on) in enumerate(paid, start=1):
+        yield number, order.number, _euros(order.quarters), order.method, paid_on.isoformat()

@@ -54,12 +54,13 @@ def build_answering(
     clock: Clock,
     event_log: EventLog,
 ) -> Answering:
-    """Build the parts; the sample database is made where a room uses it and it is not there."""
+    """Build the parts; the sample database is made where a room uses it and it is not there, or
+    is of an earlier form."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
         try:
-            make_sample(sample)
+            make_sample(sample, clock.wall_ms())
         except OSError as error:  # the chat does without
             event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
     databases = {

@@ -14,12 +14,21 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.actors.retention import Retention
 from chatd.app.ages import Ages
-from chatd.observe import EventLog, FileRenewed, LogDisplaced, LogReturned, StoreFailed
+from chatd.observe import (
+    EventLog,
+    FileRenewed,
+    LogDisplaced,
+    LogReturned,
+    SearchIndexRenewed,
+    SearchIndexRenewing,
+    StoreFailed,
+)
 from chatd.store import CommitFailed, StoreClosed, StoreLocked, StoreReadFailed
 from chatd.wire.codes import Code
 
 ROUND_S = 1.0  # between two rounds
 INDEX_S = 0.05  # of a round, for the index of the search: commits wait for it
+OLDER_S = 0.2  # of a round, for what a renewed index lacks: a million messages in ten minutes
 AGAIN_S = 60.0  # between two lines about a disk that fails in the same way
 RETENTION_S = 60.0  # between two searches for messages that are too old or too many
 
@@ -41,6 +50,8 @@ class Upkeep:
     _reported: StoreFailed | None = attrs.field(init=False, default=None)
     _reported_s: float = attrs.field(init=False, default=-math.inf)
     _displaced: str | None = attrs.field(init=False, default=None)
+    _may_lack_older: bool = attrs.field(init=False, default=True)  # the index, until looked at
+    _indexed_anew: int = attrs.field(init=False, default=0)  # messages
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -52,6 +63,8 @@ class Upkeep:
                 if self._log.is_failing:
                     await self._log.commit(())  # no commit of a client may come and notice
                 await self._log.index_until(now_s + INDEX_S)
+                if self._may_lack_older:
+                    await self._index_older()
                 for name in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
                     self._event_log.record(FileRenewed(name))
                 if now_s >= retention_s:
@@ -70,6 +83,15 @@ class Upkeep:
                 pass  # reported by the readers; or the daemon ends, or the writer starts again
             self._report_place()
             await trio.sleep(self.round_s)
+
+    async def _index_older(self) -> None:
+        indexed = await self._log.index_older_until(trio.current_time() + OLDER_S)
+        self._may_lack_older = indexed > 0
+        if indexed and not self._indexed_anew:
+            self._event_log.record(SearchIndexRenewing())
+        elif self._indexed_anew and not indexed:
+            self._event_log.record(SearchIndexRenewed(self._indexed_anew))
+        self._indexed_anew += indexed
 
     def _report(self, failed: StoreFailed, now_s: float) -> None:
         """A failure that lasts is reported now and then, not each second."""

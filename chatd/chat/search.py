@@ -1,6 +1,6 @@
 """Search queries, parsed: what has to occur in a message, and what must not.
 
-    word          occurs, in whatever case and with whatever accents
+    word          occurs, in whatever case and with whatever accents (`chatd.chat.words`)
     "two words"   occur next to each other
     begin*        a word that begins so occurs; also the last word of a phrase
     -word         does not occur; also -"a phrase"
@@ -13,6 +13,7 @@ import re
 
 import attrs
 
+from chatd.chat.words import has_word
 from chatd.wire.codes import Code, Refusal
 
 QUERY_CHARS_MAX = 200  # code points of a query; beyond: invalid_query
@@ -51,7 +52,7 @@ def parse_query(query: str) -> SearchQuery | Refusal:
         text, is_prefix = phrase or word, bool(star)
         if word.endswith("*"):
             text, is_prefix = word.rstrip("*"), True
-        if any(char.isalnum() for char in text):  # the tokenizer finds a word in it
+        if has_word(text):
             (excluded if minus else required).append(SearchTerm(text, is_prefix))
     if not required:
         return _refused("There is no word to search for; write one that has to occur.")

@@ -5,6 +5,7 @@ that is shown as a whole, and the positions are moved by what it put in or left 
 never part a `<` from the letter that the rule has to see behind it.
 """
 
+import unicodedata
 from collections.abc import Sequence
 
 import attrs
@@ -53,20 +54,27 @@ def _place(text: str, at: int, markup: Markup) -> int:
 
 
 def _word_start(content: str, at: int) -> int:
-    """A place at or a little after `at` where a word begins, if there is one."""
+    """A place at or a little after `at` where a word begins, if there is one, or a character."""
     if at == 0 or content[at - 1].isspace():
         return at
-    for place in range(at, min(at + WORD_CHARS, len(content))):
+    near = range(at, min(at + WORD_CHARS, len(content)))
+    for place in near:
         if content[place].isspace():
             return place + 1
-    return at
+    return next((place for place in near if not _is_mark(content[place])), at)
 
 
 def _word_end(content: str, at: int) -> int:
-    """A place at or a little before `at` where a word ends, if there is one."""
+    """A place at or a little before `at` where a word ends, if there is one, or a character."""
     if at >= len(content) or content[at].isspace():
         return at
-    for place in range(at, max(at - WORD_CHARS, 0), -1):
+    near = range(at, max(at - WORD_CHARS, 0), -1)
+    for place in near:
         if content[place].isspace():
             return place
-    return at
+    return next((place for place in near if not _is_mark(content[place])), at)
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it is one character with what stands before it."""
+    return unicodedata.category(character).startswith("M")

@@ -14,6 +14,7 @@ from chatd.answers.sample import make_sample
 from chatd.app.answering import configured_databases
 from chatd.cli.options import say
 from chatd.config import Config
+from chatd.observe.clock import Clock
 
 AT_ONCE: Final = 4
 """Databases that are asked at the same time."""
@@ -25,7 +26,7 @@ def check_databases(config: Config) -> bool:
     with tempfile.TemporaryDirectory(prefix="chatd-") as directory:
         sample = Path(directory) / "sample.sqlite3"
         if any(database.sample for database in databases.values()):
-            make_sample(sample)
+            make_sample(sample, Clock().wall_ms())
         found = trio.run(partial(_inspect_all, databases, sample))
     for one in found:
         for line in one.lines:

@@ -41,6 +41,8 @@ from chatd.observe.events import (
     SessionClosed as SessionClosed,
     SessionOpened as SessionOpened,
     SignalNoted as SignalNoted,
+    SearchIndexRenewed as SearchIndexRenewed,
+    SearchIndexRenewing as SearchIndexRenewing,
     SnapshotOutdated as SnapshotOutdated,
     SnapshotUnusable as SnapshotUnusable,
     SocketConnected as SocketConnected,

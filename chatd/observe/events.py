@@ -187,6 +187,19 @@ class FileRenewed(LogEvent, name="file.renewed", level=Level.WARNING):
 
 
 @attrs.frozen
+class SearchIndexRenewing(LogEvent, name="search.renewing", level=Level.INFO):
+    """The index of the search had another form, of an older chatd or Unicode, and is built anew,
+    the newest messages first. Searches find older ones as it goes on."""
+
+
+@attrs.frozen
+class SearchIndexRenewed(LogEvent, name="search.renewed", level=Level.INFO):
+    """The index of the search holds all messages again; so many were indexed anew."""
+
+    messages: int
+
+
+@attrs.frozen
 class MessagesRemoved(LogEvent, name="retention.removed", level=Level.INFO):
     """Retention removed so many messages of a room for good, `first_seq` to `last_seq`."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 
 from chatd.chat.queue import GAPS_MAX, Queue
+from chatd.chat.words import FORM, searchable
 from chatd.store.damage import BROKEN, is_unavailable, words_of
 from chatd.store.rows import (
     ID_LENGTHS,
@@ -58,12 +59,13 @@ _CHECK = "integrity-check"
 _COPY_TEXT_INDEX = (
     """
     CREATE TEMP VIEW indexed_messages AS
-    SELECT position, content FROM main.messages
-    WHERE position <= (SELECT indexed_position FROM main.meta)
+    SELECT m.position, searchable(CAST(m.content AS BLOB)) AS words
+    FROM main.messages m JOIN main.meta
+    WHERE m.position > meta.unindexed_up_to AND m.position <= meta.indexed_position
     """,
     f"""
     CREATE VIRTUAL TABLE temp.copied_text USING fts5 (
-        content, content = 'indexed_messages', content_rowid = 'position', {TEXT_OPTIONS})
+        words, content = 'indexed_messages', content_rowid = 'position', {TEXT_OPTIONS})
     """,
     *(
         statement
@@ -103,11 +105,13 @@ def _pages(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _head(connection: sqlite3.Connection) -> Iterator[str]:
     """The log has one name, and no row is beyond its position."""
-    heads = connection.execute("SELECT epoch, position, indexed_position FROM meta").fetchall()
+    heads = connection.execute(
+        "SELECT epoch, position, indexed_position, unindexed_up_to FROM meta"
+    ).fetchall()
     if len(heads) != 1:
         yield f"The log has {len(heads)} heads instead of one."
         return
-    [(epoch, position, indexed_position)] = heads
+    [(epoch, position, indexed_position, unindexed_up_to)] = heads
     if not _EPOCH.fullmatch(epoch):
         yield f"The epoch {epoch!r} is not 16 hex digits."
     for table in ("messages", "members"):
@@ -116,6 +120,8 @@ def _head(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"The log stands at position {position}, and its {table} reach {last}."
     if not 0 <= indexed_position <= position:
         yield f"The search index is said to reach {indexed_position}, and the log {position}."
+    if not 0 <= unindexed_up_to <= indexed_position:
+        yield f"The search index is said to begin behind {unindexed_up_to}, and to reach before it."
 
 
 def _rooms(connection: sqlite3.Connection) -> Iterator[str]:
@@ -211,8 +217,12 @@ def _is_range(ends: tuple[int, int], last_seq: int) -> bool:
 def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
     """What is indexed for the search are the messages up to where the index reaches, as they are.
 
-    By FTS5's own check, which needs a table that it may write to: it is given a copy.
+    By FTS5's own check, which needs a table that it may write to: it is given a copy. An index of
+    another form is not looked at: the next start builds it anew.
     """
+    if connection.execute("SELECT indexed_form FROM main.meta").fetchall() != [(FORM,)]:
+        return
+    connection.create_function("searchable", 1, _searchable, deterministic=True)
     for statement in _COPY_TEXT_INDEX:
         connection.execute(statement)
     try:
@@ -221,6 +231,10 @@ def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
         if is_unavailable(error):
             raise
         yield f"The search index is not that of the messages: {words_of(error)}."
+
+
+def _searchable(content: bytes) -> str:
+    return searchable(content.decode(errors="replace"))
 
 
 _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {

@@ -78,11 +78,13 @@ class SearchHit:
 @attrs.frozen
 class SearchPage:
     """Hits, the best first; `cursor` is None where there are no more. `unreadable` is how many more
-    there are in this place, of which nothing can be read."""
+    there are in this place, of which nothing can be read. `is_incomplete`: older messages may match
+    too, which the index lacks until it is built anew."""
 
     hits: tuple[SearchHit, ...]
     cursor: SearchCursor | None
     unreadable: int = 0
+    is_incomplete: bool = False
 
 
 class SearchTooBroad(Exception):

@@ -28,6 +28,7 @@ from chatd.store.recovery import (
     recover,
 )
 from chatd.store.replacement import put_in_place
+from chatd.store.search_index import has_form, renew_form
 from chatd.store.snapshots import (
     MEMBERS,
     FoundSnapshot,
@@ -70,6 +71,7 @@ def prepare_log(
         marked = None
     with contextlib.closing(connect()) as connection:
         schema.migrate(connection, require_known_form(connection, path))
+        _renew_index(connection)
         damaged = probe(connection)
         epoch = read_epoch(connection)
         found = newest_snapshot(directory, epoch, read_position(connection))
@@ -88,6 +90,19 @@ def prepare_log(
         loss,
         mark,
     )
+
+
+def _renew_index(connection: sqlite3.Connection) -> None:
+    if has_form(connection):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        renew_form(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _noted(directory: Path) -> tuple[Noted | None, tuple[PassedOver, ...]]:

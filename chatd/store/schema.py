@@ -19,13 +19,17 @@ How the tables are meant:
 - **answers** have a row for each question, by the id of its message; `state` is null while the
   answer is open, so that a start knows what a crash has interrupted. With `is_to_read` the message
   was not read yet for whether it is a question; where it is none, the row goes.
-- **message_text** is the index of the search, over the content that `messages` holds. It is brought
-  forward behind the commits, up to `indexed_position`.
+- **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
+  not the content. It is brought forward behind the commits, up to `indexed_position`. It has the
+  form `indexed_form`; where that changed, what was indexed before is indexed anew, from the newest
+  back to the oldest, and `unindexed_up_to` says what is still to come.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
 """
 
 import sqlite3
 from collections.abc import Sequence
+
+from chatd.chat.words import FORM
 
 APPLICATION_ID = 0x63686474  # "chdt", in the header of the file: `file(1)` and we know it by that
 
@@ -139,10 +143,19 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "ALTER TABLE answers ADD COLUMN is_to_read INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE meta ADD COLUMN has_scoped_ids INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        "ALTER TABLE meta ADD COLUMN indexed_form TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE meta ADD COLUMN unindexed_up_to INTEGER NOT NULL DEFAULT 0",
+        "DROP TABLE message_text",
+        """
+        CREATE VIRTUAL TABLE message_text USING fts5 (
+            words, content = '', tokenize = 'ascii', prefix = '2 3')
+        """,
+    ),
 )
 
 CURRENT_VERSION = len(MIGRATIONS)
-TEXT_OPTIONS = "tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'"  # of `message_text`
+TEXT_OPTIONS = "tokenize = 'ascii', prefix = '2 3'"  # of `message_text`
 
 
 def create(connection: sqlite3.Connection, created_ms: int) -> None:
@@ -150,9 +163,9 @@ def create(connection: sqlite3.Connection, created_ms: int) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrate(connection, 0)
     connection.execute(
-        "INSERT INTO meta (only_row, epoch, created_ms, position)"
-        " VALUES (1, lower(hex(randomblob(8))), ?, 0)",
-        (created_ms,),
+        "INSERT INTO meta (only_row, epoch, created_ms, position, indexed_form)"
+        " VALUES (1, lower(hex(randomblob(8))), ?, 0, ?)",
+        (created_ms, FORM),
     )
 
 

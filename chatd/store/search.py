@@ -17,7 +17,9 @@ import time
 
 import orjson
 
+from chatd.chat.matches import matches
 from chatd.chat.search import SearchQuery, SearchTerm
+from chatd.chat.words import searchable
 from chatd.store.message_reader import (
     SearchCursor,
     SearchHit,
@@ -32,21 +34,17 @@ from chatd.store.rows import (
     MisplacedRowError,
     message_from_row,
 )
-from chatd.store.search_index import INDEXED_POSITION
+from chatd.store.search_index import INDEXED_POSITION, is_renewing
 
 SEARCH_S = 1.0  # that a query may take; beyond: SearchTooBroad
 LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
 PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
 
-# Code points that no text contains: they stand where a match begins and ends.
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
-_MARKS = (_OPEN, _CLOSE)
-
 
 def _docsize(words: int) -> str:
     """A number of words as FTS5 keeps it for each content: SQLite's varint, here as a blob in SQL.
 
-    Up to 16,383, in one byte or two, they compare as numbers do. No content has so many.
+    Up to 16,383, in one byte or two, they compare as numbers do.
     """
     return f"x'{words:02x}'" if words < 128 else f"x'{words >> 7 | 128:02x}{words & 127:02x}'"
 
@@ -58,7 +56,9 @@ _LENGTH = "".join(
 # measure the contents takes the longer, the longer they are.
 _FIND = f"""
     SELECT position, length FROM (
-        SELECT t.rowid AS position, CASE {_LENGTH} ELSE {len(LENGTHS_WORDS)} END AS length
+        SELECT t.rowid AS position,
+               CASE WHEN length(d.sz) > 2 THEN {len(LENGTHS_WORDS)} {_LENGTH}
+                    ELSE {len(LENGTHS_WORDS)} END AS length
         FROM message_text t
         CROSS JOIN messages m ON m.position = t.rowid
         CROSS JOIN message_text_docsize d ON d.id = t.rowid
@@ -70,14 +70,6 @@ _FIND = f"""
           AND (?5 IS NULL OR m.timestamp_ms > ?5))
     WHERE length > ?7 OR (length = ?7 AND position < ?8)
     ORDER BY length, position DESC LIMIT ?9
-"""
-# All in one pass: FTS5 finds anew what matches for each row that is looked up by its id (hence the
-# plus), which takes long where many words have the prefix.
-_HIGHLIGHT = """
-    SELECT t.rowid, highlight(message_text, 0, ?5, ?6)
-    FROM message_text t
-    WHERE message_text MATCH ?1 AND t.rowid BETWEEN ?2 AND ?3
-      AND +t.rowid IN (SELECT value FROM json_each(?4))
 """
 _SHOW = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
@@ -94,7 +86,8 @@ def match_expression(query: SearchQuery) -> str:
 
 
 def _quoted(term: SearchTerm) -> str:
-    return f'"{term.text}" *' if term.is_prefix else f'"{term.text}"'
+    words = searchable(term.text)
+    return f'"{words}" *' if term.is_prefix else f'"{words}"'
 
 
 def is_behind(connection: sqlite3.Connection) -> bool:
@@ -137,28 +130,27 @@ def find(
             ),
         ).fetchall()
         positions = [position for position, _ in found[:limit]]
-        hits, unreadable = _show(connection, expression, positions, page_bytes)
+        hits, unreadable = _show(connection, request.query, positions, page_bytes)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
         raise
     finally:
         connection.set_progress_handler(None, 0)
+    is_incomplete = is_renewing(connection)
     seen = len(hits) + unreadable
     if len(found) == seen:
-        return SearchPage(tuple(hits), None, unreadable)
+        return SearchPage(tuple(hits), None, unreadable, is_incomplete)
     position, length = found[seen - 1]
-    return SearchPage(tuple(hits), SearchCursor(cursor.newest, length, position), unreadable)
+    next_cursor = SearchCursor(cursor.newest, length, position)
+    return SearchPage(tuple(hits), next_cursor, unreadable, is_incomplete)
 
 
 def _show(
-    connection: sqlite3.Connection, expression: str, positions: list[int], page_bytes: int
+    connection: sqlite3.Connection, query: SearchQuery, positions: list[int], page_bytes: int
 ) -> tuple[list[SearchHit], int]:
     """The messages at these positions, as far as they make a page, and how many among them could
     not be read at all."""
-    if not positions:
-        return [], 0
-    highlighted = _highlighted(connection, expression, positions)
     hits: list[SearchHit] = []
     size = unreadable = 0
     for position in positions:
@@ -174,32 +166,6 @@ def _show(
         size += content_bytes(message)
         if hits and size > page_bytes:
             break
-        matches = _matches(message.content, highlighted.get(position))
-        hits.append(SearchHit(message, bool(row[MESSAGE_WIDTH]), matches))
+        found = () if message.is_damaged else matches(message.content, query.required)
+        hits.append(SearchHit(message, bool(row[MESSAGE_WIDTH]), found))
     return hits, unreadable
-
-
-def _highlighted(
-    connection: sqlite3.Connection, expression: str, positions: list[int]
-) -> dict[int, object]:
-    """The contents at these positions with marks in them; none where one of them cannot be read."""
-    asked = orjson.dumps(positions).decode()
-    parameters = (expression, min(positions), max(positions), asked, *_MARKS)
-    try:
-        return dict(connection.execute(_HIGHLIGHT, parameters).fetchall())
-    except sqlite3.Error as error:
-        require_damage(error)
-        return {}
-
-
-def _matches(content: str, highlighted: object) -> tuple[tuple[int, int], ...]:
-    """Where the marks stand; none where the content holds such characters itself, or is broken."""
-    if not isinstance(highlighted, str) or _OPEN in content or _CLOSE in content:
-        return ()
-    before, *pieces = highlighted.split(_OPEN)
-    matches, at = [], len(before)
-    for piece in pieces:
-        match, _, rest = piece.partition(_CLOSE)
-        matches.append((at, at + len(match)))
-        at += len(match) + len(rest)
-    return tuple(matches)

@@ -26,7 +26,7 @@ from chatd.chat.records import Record
 from chatd.store.errors import FailedCommitFound
 from chatd.store.log import Log, Request
 from chatd.store.retention import Surplus, remove
-from chatd.store.search_index import STEP_ROWS, index_some
+from chatd.store.search_index import index_older, index_some
 from chatd.wire.codes import Code
 
 # Records in one transaction, at which a group is closed: bounds how long the first one waits for
@@ -134,8 +134,16 @@ class LogWriter:
     async def index_until(self, until_s: float) -> None:
         """Bring the index of the search forward, until it is up to date or `trio.current_time` is
         `until_s`. Raises as `maintain` does."""
-        while trio.current_time() < until_s and await self.maintain(index_some) == STEP_ROWS:
+        while trio.current_time() < until_s and await self.maintain(index_some) > 0:
             pass
+
+    async def index_older_until(self, until_s: float) -> int:
+        """Index what a renewed index lacks, until it lacks nothing or `trio.current_time` is
+        `until_s`; how many messages that were. Raises as `maintain` does."""
+        indexed = 0
+        while trio.current_time() < until_s and (some := await self.maintain(index_older)):
+            indexed += some
+        return indexed
 
     async def ended(self) -> None:
         """Wait until the thread has ended; raises `StoreClosed` where it did so by a fault."""

@@ -98,6 +98,10 @@ class SearchAck(AckPayload):
 
     hits: Annotated[Sequence[FoundMessage], Note("What was found, best first.")]
     cursor: Annotated[str | None, Note("Asks for the next page; absent on the last one.")] = None
+    incomplete: Annotated[
+        bool | None,
+        Note("True for a while after an upgrade: older messages are not found yet."),
+    ] = None
 
 
 @statically_frozen(kw_only=True)

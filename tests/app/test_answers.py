@@ -70,13 +70,14 @@ async def test_with_nothing_configured_every_kind_of_question_is_answered(
     tables = await answer(alice, "/tables")
     assert [column["name"] for column in tables["columns"]] == ["name", "kind", "columns"]
     assert tables["rows"] == [
-        ["customers", "table", 8],
+        ["customers", "table", 7],
         ["order_items", "table", 5],
-        ["order_totals", "view", 6],
-        ["orders", "table", 5],
-        ["payments", "table", 6],
-        ["products", "table", 8],
+        ["orders", "table", 6],
+        ["payments", "table", 5],
+        ["products", "table", 7],
+        ["sales", "view", 10],
         ["suppliers", "table", 4],
+        ["type_examples", "table", 7],
     ]
     described = await answer(alice, "/describe suppliers")
     assert described["rows"] == [
@@ -86,11 +87,19 @@ async def test_with_nothing_configured_every_kind_of_question_is_answered(
         ["rating", "REAL", True, None, None, None],
     ]
     sampled = await answer(alice, "/sample suppliers")
-    assert sampled["rows"][2:5] == [
-        [3, "東風製作所", "Japan", 4.9],
-        [4, "Καλλιτεχνία", "Greece", None],
-        [5, "Cooper & Sons <est. 1902>", "United Kingdom", 3.8],
+    assert sampled["rows"][5:] == [
+        [6, "Łódzki Len", "Poland", 4.1],
+        [7, "Cooper & Sons", "United Kingdom", 3.8],
+        [8, "Orto e Terra", "Italy", None],
     ]
+    dearest = await answer(alice, "SELECT name, price FROM products ORDER BY price DESC LIMIT 2")
+    assert dearest["rows"] == [["Writing desk", 529.0], ["Oak bookcase", 489.0]]
+    recent = await answer(
+        alice, "SELECT count(*) > 0 FROM orders WHERE placed_at >= date('now', '-7 days')"
+    )
+    assert recent["rows"] == [[1]]
+    sums = await answer(alice, "SELECT sum(total), sum(round(total * 100)) / 100 FROM orders")
+    assert sums["rows"][0][0] == sums["rows"][0][1]
     plan = await answer(alice, "/explain SELECT name FROM products WHERE supplier_id = 3")
     assert [row[2] for row in plan["rows"]] == [
         "SEARCH products USING INDEX products_by_supplier (supplier_id=?)"
@@ -179,34 +188,24 @@ async def test_a_context_may_name_its_tables_as_a_statement_does(
 async def test_values_arrive_exactly_as_they_are(house: House, nursery: trio.Nursery) -> None:
     daemon = await house.start()
     alice = await alice_of(house, daemon, nursery)
-    products = await answer(
-        alice,
-        "SELECT name, price, barcode, weight_kg, description, thumbnail FROM products "
-        "WHERE id IN (4, 35) ORDER BY id",
+    examples = await answer(
+        alice, "SELECT whole, approximate, exact, text, bytes FROM type_examples WHERE id <= 7"
     )
-    assert products["columns"] == [
-        {"name": "name", "type": "TEXT"},
-        {"name": "price", "type": "TEXT"},
-        {"name": "barcode", "type": "BIGINT"},
-        {"name": "weight_kg", "type": "DECIMAL(6, 3)"},
-        {"name": "description", "type": "TEXT"},
-        {"name": "thumbnail", "type": "BLOB"},
+    assert examples["columns"] == [
+        {"name": "whole", "type": "BIGINT"},
+        {"name": "approximate", "type": "REAL"},
+        {"name": "exact", "type": "TEXT"},
+        {"name": "text", "type": "TEXT"},
+        {"name": "bytes", "type": "BLOB"},
     ]
-    picture = {
-        "$bytes": (
-            "UDYgNCA0IDI1NQpUwevCl4DH5MCABucMCn5wpppHeZ++HCANjFConbc0o5pHPf85yAstOkjHbuWsh94="
-        )
-    }
-    assert products["rows"] == [
-        [
-            "Desk lamp, blue",
-            "135.60",
-            "40000000000031677",
-            4.746,
-            "Desk lamp for every day; holds < 4 of anything.",
-            None,
-        ],
-        ["Oak shelf, small", "64.50", "40000000000277166", None, None, picture],
+    assert examples["rows"] == [
+        [None, None, None, None, None],
+        ["-9223372036854775808", -1.5e308, None, None, None],
+        ["9007199254740993", 2.0**53, None, None, None],
+        [None, 0.1, "0.10000000000000000001", None, None],
+        [0, 0.0, "", "", {"$bytes": ""}],
+        [None, None, None, None, {"$bytes": "UDYgMiAyIDI1NQr/AAAA/wAAAP///wA="}],
+        [None, None, None, "Prefers <b>e-mail</b>; asked: is 3 < 4?", None],
     ]
     literals = await answer(
         alice,

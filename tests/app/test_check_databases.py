@@ -11,7 +11,7 @@ async def test_without_configuration_the_sample_is_asked(house: House) -> None:
     done = await house.run("config", "check", "--databases")
     assert done.code == 0, done.err
     _, line, tables = done.out.splitlines()
-    assert line == "databases.demo: fine: 7 tables, opened to read only."
+    assert line == "databases.demo: fine: 8 tables, opened to read only."
     assert {"orders", "customers"} <= set(tables.strip().split(", "))
     assert not house.state_dir.exists()
 

@@ -5,9 +5,17 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.observe import FileRenewed, LogDisplaced, LogReturned, MessagesRemoved, StoreFailed
+from chatd.observe import (
+    FileRenewed,
+    LogDisplaced,
+    LogReturned,
+    MessagesRemoved,
+    SearchIndexRenewed,
+    SearchIndexRenewing,
+    StoreFailed,
+)
 from chatd.observe.recorder import Recorder
-from chatd.store import CommitFailed, CommitOutcome
+from chatd.store import CommitFailed, CommitOutcome, search_index
 from chatd.wire.codes import Code
 from tests.service.chats import ROOM, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, write
@@ -29,6 +37,24 @@ async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
         await ada.say(message("one more"))
         await chat.parts.upkeep._retention.run()
         assert chat.recorder.of(MessagesRemoved)[1:] == [MessagesRemoved(ROOM, 1, 6, 6)]
+
+
+async def test_an_index_of_another_form_is_built_anew_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada = await chat.enter("ada")
+        await write(ada, 8)
+        assert (await ada.call("chat:search", {"query": "8"}))["ok"]
+        assert chat.recorder.of(SearchIndexRenewing) == []
+    monkeypatch.setattr(search_index, "FORM", "another")
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        chat.parts.upkeep.round_s = 0.02
+        await soon(chat.recorder, SearchIndexRenewed)
+        assert len(chat.recorder.of(SearchIndexRenewing)) == 1
+        assert chat.recorder.of(SearchIndexRenewed) == [SearchIndexRenewed(8)]
+        found = await (await chat.enter("ada")).call("chat:search", {"query": "8"})
+        assert "incomplete" not in found
 
 
 async def test_a_displaced_log_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:

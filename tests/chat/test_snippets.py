@@ -42,6 +42,17 @@ def test_text_without_a_space_is_cut_all_the_same() -> None:
     assert marked(shown) == ["x" * SNIPPET_CHARS]
 
 
+def test_a_cut_parts_no_mark_from_its_letter() -> None:
+    for before in range(3):
+        content = "x" * before + "กี่" * 100 + "ข้าว" + "กี่" * 100
+        at = content.index("ข้าว")
+        shown = snippet(content, [(at, at + 4)], keep)
+        assert marked(shown) == ["ข้าว"]
+        inside = shown.text.strip(ELLIPSIS)
+        assert inside.startswith("กี่")
+        assert inside.endswith("กี่")
+
+
 def test_without_a_match_the_beginning_is_shown() -> None:
     assert snippet("nothing of it", [], keep) == Snippet("nothing of it", ())
 

@@ -284,12 +284,15 @@ async def test_a_call_of_a_wrong_shape_is_refused_as_such(
 
 async def test_the_sample_database_answers(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
-    make_sample(path)
+    make_sample(path, 1_700_000_000_000)
     async with conversation(path) as talk:
-        assert (await talk.ask("list_tables"))["rowCount"] == 7
-        sampled = await talk.ask("sample_table", table="customers")
-        assert sampled["columns"][5] == {"name": "loyalty_number", "type": "BIGINT"}
-        assert isinstance(sampled["rows"][0][5], str)
+        assert (await talk.ask("list_tables"))["rowCount"] == 8
+        sampled = await talk.ask("sample_table", table="type_examples")
+        assert sampled["columns"][2] == {"name": "whole", "type": "BIGINT"}
+        assert [row[2] for row in sampled["rows"][1:3]] == [
+            "-9223372036854775808",
+            "9007199254740993",
+        ]
 
 
 # How it ends

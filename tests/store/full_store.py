@@ -14,6 +14,7 @@ from chatd.chat.records import (
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.opening import Store, open_store
+from chatd.store.search_index import index_some, unindex
 from chatd.store.snapshots import Snapshot
 from tests.chat.commands import message_id
 from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
@@ -35,12 +36,10 @@ def forget(store: Store, room_id: int, last_seq: int) -> None:
 
     def job(connection: sqlite3.Connection) -> None:
         below = (room_id, last_seq)
-        connection.execute(
-            "INSERT INTO message_text (message_text, rowid, content)"
-            " SELECT 'delete', position, content FROM messages WHERE room_id = ? AND seq <= ?"
-            " AND position <= (SELECT indexed_position FROM meta)",
-            below,
+        rows = connection.execute(
+            "SELECT position, content FROM messages WHERE room_id = ? AND seq <= ?", below
         )
+        unindex(connection, rows.fetchall())
         connection.execute("DELETE FROM messages WHERE room_id = ? AND seq <= ?", below)
         connection.execute("UPDATE rooms SET forgotten_seq = ? WHERE room_id = ?", below[::-1])
 
@@ -53,11 +52,10 @@ def index_up_to(store: Store, position: int) -> None:
     """Bring the index of the search, which is empty, to a position."""
 
     def job(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "INSERT INTO message_text (rowid, content)"
-            " SELECT position, content FROM messages WHERE position <= ?",
-            (position,),
+        [(messages,)] = connection.execute(
+            "SELECT count(*) FROM messages WHERE position <= ?", (position,)
         )
+        index_some(connection, messages)
         connection.execute("UPDATE meta SET indexed_position = ?", (position,))
 
     log = Log(lambda: connect_to_write(store.path, Durability.WRITE))

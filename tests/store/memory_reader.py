@@ -1,6 +1,6 @@
 """A history in memory, which keeps the contract of `MessageReader` as the one in SQLite does."""
 
-import re
+import itertools
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
@@ -35,7 +35,8 @@ from chatd.store.pages import PAGE_BYTES, content_bytes
 from chatd.store.rows import uuid_bytes
 from chatd.store.search import LENGTHS_WORDS
 
-_WORD = re.compile(r"[^\W_]+")
+_UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
+_BREAK = "/"  # between characters of these scripts that are not next to each other
 
 
 class MemoryReader(MessageReader):
@@ -198,7 +199,7 @@ class MemoryReader(MessageReader):
                 and not any(_spans(term, words) for term in request.query.excluded)
             ):
                 spans = {span for term in request.query.required for span in _spans(term, words)}
-                hit = SearchHit(one, self._is_delivered(one), tuple(sorted(spans)))
+                hit = SearchHit(one, self._is_delivered(one), tuple(_merged(spans)))
                 found.append((length, -position, hit))
         found.sort(key=lambda one: one[:2])
         count = len(self._fitting([hit.message for _, _, hit in found], limit))
@@ -236,8 +237,40 @@ def _is_in(gaps: Sequence[Gap], seq: int) -> bool:
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:
-    """The words of a text without case and accents, and where each is in it."""
-    return [(_folded(one.group()), *one.span()) for one in _WORD.finditer(text)]
+    """The words of a text without case and accents, and where each is in it; of scripts without
+    spaces, each character is one."""
+    words: list[tuple[str, int, int]] = []
+    for is_word, group in itertools.groupby(enumerate(text), lambda one: _is_in_word(one[1])):
+        characters = list(group)
+        if not is_word:
+            continue
+        for is_unspaced, part in itertools.groupby(characters, lambda one: _is_unspaced(one[1])):
+            word = list(part)
+            at = word[0][0]
+            if not is_unspaced:
+                words.append((_folded("".join(one for _, one in word)), at, at + len(word)))
+                continue
+            if words and _is_unspaced(words[-1][0]):
+                words.append((_BREAK, at, at))
+            words += [(one, place, place + 1) for place, one in word]
+    return words
+
+
+def _is_in_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LNM"
+
+
+def _is_unspaced(character: str) -> bool:
+    return unicodedata.name(character[0], "").startswith(_UNSPACED)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(spans):
+        if merged and low < merged[-1][1]:
+            low, high = merged[-1][0], max(high, merged.pop()[1])
+        merged.append((low, high))
+    return merged
 
 
 def _folded(word: str) -> str:

@@ -307,6 +307,14 @@ class ApswConnection:
         with _as_sqlite3():
             self.inner.executemany(statement, map(tuple, rows))
 
+    def create_function(
+        self, name: str, arguments: int, function: Callable[..., Any], *, deterministic: bool
+    ) -> None:
+        with _as_sqlite3():
+            self.inner.create_scalar_function(
+                name, function, arguments, deterministic=deterministic
+            )
+
     @property
     def in_transaction(self) -> bool:
         return bool(self.inner.in_transaction)

@@ -34,7 +34,9 @@ from chatd.store.mark import MARK_NAME
 from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered
 from chatd.store.restore import restore_store
+from chatd.store.retention import Surplus, remove
 from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
+from chatd.store.search_index import index_older, index_some
 from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.verify import Finding, verify_store
 from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, message, stored, stored_from
@@ -132,11 +134,7 @@ class Script:
         self._witness.acknowledged(self._witness.now, self.store)
         return results
 
-    def maintain(self, *statements: str) -> None:
-        def job(connection: sqlite3.Connection) -> None:
-            for statement in statements:
-                connection.execute(statement)
-
+    def maintain(self, job: Callable[[sqlite3.Connection], object]) -> None:
         self.log.maintain(job)
         self._witness.acknowledged(self._witness.now, self.store)
 
@@ -166,16 +164,8 @@ def life(script: Script) -> None:
     assert isinstance(refused[2], Committed)
     script.commit([Delivered(ROOM, 2, "bob", NOW_MS), MemberRemoved(ROOM, "eve")])
     script.snapshot(2)
-    script.maintain(
-        "INSERT INTO message_text (rowid, content) SELECT position, content FROM messages",
-        "UPDATE meta SET indexed_position = position",
-    )
-    script.maintain(
-        "INSERT INTO message_text (message_text, rowid, content)"
-        " SELECT 'delete', position, content FROM messages WHERE seq <= 2",
-        "DELETE FROM messages WHERE seq <= 2",
-        "UPDATE rooms SET forgotten_seq = 2 WHERE room_id = 1",
-    )
+    script.maintain(index_some)
+    script.maintain(partial(remove, surplus=[Surplus(ROOM, 3)]))
     script.commit([stored(5)], [stored(1, room="other"), kept("bob", PRESENT)])
     script.snapshot(3)
     script.close()
@@ -188,6 +178,7 @@ def coming_of_age(script: Script) -> None:
     """An older log is brought forward, and goes on."""
     script.open()
     script.commit([stored(31, room="sales"), kept("bob", room="quiet")])
+    script.maintain(index_older)
     script.close()
 
 

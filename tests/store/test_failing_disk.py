@@ -128,6 +128,8 @@ def test_whichever_operation_fails_nothing_is_lost_and_nothing_is_doubled(
             assert store.close()
         shutil.rmtree(tmp_path / str(first))
         first += step
-    assert met >= {"xWrite", "xSync", "write", "fsync", "rename"}
+    assert met >= {"xWrite", "xSync", "write", "fsync"}
+    if lasting == 1:  # of several that fail, the sync before a rename may be the first
+        assert "rename" in met
     assert total > 100
     assert refused > 10

@@ -186,6 +186,8 @@ def test_a_message_that_is_not_in_an_index_is_found(full: Path, index: str) -> N
         (["UPDATE meta SET epoch = 'no epoch'"], "'no epoch' is not 16 hex digits"),
         (["DELETE FROM meta"], "0 heads instead of one"),
         (["UPDATE meta SET indexed_position = 100000"], "search index is said to reach"),
+        (["UPDATE meta SET unindexed_up_to = 2401"], "search index is said to begin behind 2401"),
+        (["UPDATE meta SET unindexed_up_to = 100"], "index is not that of the messages"),
         (["UPDATE messages SET content = CAST(x'ff' AS TEXT) WHERE seq = 9"], "is not UTF-8"),
         (["UPDATE messages SET message_id = x'01' WHERE room_id = 1 AND seq = 2"], "is no UUID"),
         (["UPDATE messages SET thread_id = x'01' WHERE seq = 9"], "an id that is no UUID"),

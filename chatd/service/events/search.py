@@ -80,7 +80,7 @@ class SearchEvents:
         permitted = (hit for hit in found.hits if hit.message.connection_id in client.grants)
         hits = await render_in_turns(permitted, self._rendered)
         next_cursor = None if found.cursor is None else _write_cursor(asked, found.cursor)
-        return SearchAck(hits=hits, cursor=next_cursor)
+        return SearchAck(hits=hits, cursor=next_cursor, incomplete=found.is_incomplete or None)
 
     async def _find_in_turn(
         self, user_id: str, asked: ChatSearch, wanted: SearchRequest, cursor: SearchCursor | None

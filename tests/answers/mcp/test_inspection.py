@@ -13,10 +13,10 @@ from tests.rows import rows
 async def test_the_bundled_db_mcp_is_fine(tmp_path: Path) -> None:
     from chatd.answers.sample import make_sample
 
-    make_sample(tmp_path / "sample")
+    make_sample(tmp_path / "sample", 1_700_000_000_000)
     found = await inspect("demo", DatabaseSettings(sample=True), sample=tmp_path / "sample")
     assert found.is_usable
-    assert found.line == "databases.demo: fine: 7 tables, opened to read only."
+    assert found.line == "databases.demo: fine: 8 tables, opened to read only."
     assert "orders" in found.lines[1].split(", ")
 
 
