@@ -29,6 +29,7 @@ from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
     ExplainStatement,
+    PacedSink,
     Request,
     Sink,
     Stopped,
@@ -82,6 +83,10 @@ class _PooledCall:
     def rows(self, rows: Sequence[Row]) -> None:
         if self.sink is not None:
             self.sink.rows(rows)
+
+    async def caught_up(self) -> None:
+        if isinstance(self.sink, PacedSink):
+            await self.sink.caught_up()
 
     def end(self, outcome: Answered | Stopped | DatabaseFailed) -> None:
         """The first end counts."""
