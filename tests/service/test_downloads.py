@@ -201,7 +201,7 @@ async def test_a_refusal_says_how_to_ask(tmp_path: Path) -> None:
             response = await asker.ask(file, token())
             refused(response, 404, "not_found")
             assert response.json()["error"]["message"] == (
-                "An answer is exported as .csv, .json or .ndjson."
+                "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
             )
 
 
