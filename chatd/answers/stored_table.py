@@ -25,7 +25,10 @@ class StoredTable:
         """Raises `LookupError` or `TypeError` where it is JSON and no table."""
         told = orjson.loads(answer)
         columns = [Column(one["name"], one["type"]) for one in told["columns"]]
-        return cls(told["state"], columns, told["rows"], cut_of_json(told))
+        rows = told["rows"]
+        if any(len(row) != len(columns) for row in rows):
+            raise LookupError("a row of another width")
+        return cls(told["state"], columns, rows, cut_of_json(told))
 
     @property
     def refusal(self) -> Refusal | None:

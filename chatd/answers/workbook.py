@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Final
 
 import attrs
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -121,7 +122,7 @@ class WorkbookFile:
                     self._cell(self._row_count, at, cell, kind)
 
     def end(self, row_count: int, cut: Cut) -> Cut:
-        """Write the file, and say all that is missing of so many rows."""
+        """Write the file, and say all that is missing of so many rows. Raises `OSError`."""
         rows = RowsCut.MAX_ROWS if self._has_more else None
         cut = Cut(rows, self._values_cut, self._names_cut).joined(cut)
         row_count = min(row_count, self._row_count)
@@ -129,7 +130,13 @@ class WorkbookFile:
             notes = self._book.add_worksheet("Notes", worksheet_class=_Sheet)
             for at, sentence in enumerate(cut.sentences(row_count)):
                 self._text(notes, at, 0, sentence)
-        self._book.close()
+        failed: tuple[object, ...] = ()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            failed = error.args[0].args
+        if failed:  # without the frames of XlsxWriter, whose ZipFile still writes when it is freed
+            raise OSError(*failed)
         return cut
 
     def discard(self) -> None:

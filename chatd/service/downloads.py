@@ -142,14 +142,14 @@ class Downloads:
         if name not in FORMATS:
             return _refuse(404, Code.NOT_FOUND, _KINDS)
         message = await self._find(message_id, rooms)
-        _table_of(message)
+        table = _table_of(message)
         wanted = FileWanted(
             name,
             is_head=request.method == "HEAD",
             has_byte_order_mark=_is_set(request, "bom"),
             only_stored=_is_set(request, "stored"),
         )
-        outcome = await self._files.respond(wanted, message, identity.user_id, request.gone)
+        outcome = await self._files.respond(wanted, message, table, identity.user_id, request.gone)
         return _refuse_export(outcome) if isinstance(outcome, Refusal) else outcome
 
     async def _rooms(

@@ -114,16 +114,16 @@ class ExportFiles:
         self,
         wanted: FileWanted,
         message: Message,
+        table: StoredTable,
         user_id: str,
         gone: Callable[[], Awaitable[None]],
     ) -> Response | Refusal:
-        """The file of the answer in a message, for a user; `gone` returns when the client is.
+        """The file of the answer in a message, which holds this table, for a user; `gone` returns
+        when the client is.
 
-        Raises `LookupError` or `TypeError` where that is no table, StoreReadFailed, StoreClosed.
+        Raises StoreReadFailed, StoreClosed.
         """
-        assert message.answer is not None
         began_s = trio.current_time()
-        table = StoredTable.of(message.answer)
         rerun: Rerun | Refusal | None = table.refusal
         if rerun is None and not wanted.is_head and self._may_hold_more(wanted, table):
             rerun = await self._prepared(wanted, message, user_id)

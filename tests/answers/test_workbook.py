@@ -1,5 +1,7 @@
 """Workbooks, read back by a reader that did not write them."""
 
+import errno
+import gc
 import io
 import re
 import zipfile
@@ -183,6 +185,24 @@ def test_rows_beyond_a_sheet_are_left_out_and_told(monkeypatch: pytest.MonkeyPat
         found = sheets(file)
     assert [row for [row] in found["Answer"]] == ["a", 1, 2]
     assert [line for [line] in found["Notes"]] == cut.sentences(2)
+
+
+def test_a_disk_without_room_is_an_error_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = io.BytesIO()
+    book = WorkbookFile(file)
+    book.begin([Column("a")])
+    book.rows([[1]])
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        book.end(1, WHOLE)
+    assert caught.value.errno == errno.ENOSPC
+    book.discard()
+    del book, caught
+    gc.collect()
+    assert not file.closed
 
 
 def test_nothing_is_left_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
