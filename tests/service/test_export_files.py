@@ -220,6 +220,16 @@ async def test_the_question_runs_again_where_the_file_may_hold_more(
         assert SQL not in repr(event)
 
 
+async def test_a_question_with_an_id_in_capitals_runs_again(tmp_path: Path) -> None:
+    async with open_answering(tmp_path, answers={"export_rows": 9}) as (chat, database):
+        written = "0B5E5A3C-2B3E-4F0A-9A55-0D6C1E2F3A4B"
+        answer_id = await stored(chat, database, table(1), Answered(MORE), messageId=written)
+        async with downloading(Asker(chat), database, f"{answer_id}.csv") as (call, responses):
+            call.rows(1, 2)
+            call.end()
+        assert responses[0].body == b"n\r\n1\r\n2\r\n"
+
+
 async def test_what_the_export_lacks_is_said_before_it_comes(tmp_path: Path) -> None:
     async with open_cut(tmp_path, export_rows=3) as (chat, database, asker, answer_id):
         async with downloading(asker, database, f"{answer_id}.csv") as (call, responses):
