@@ -12,11 +12,12 @@ from typing import Any
 import attrs
 import orjson
 
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 from chatd.wire.encoder import encode
 from chatd.wire.events import AnswerColumn, AnswerResult, AnswerTable, ErrorDetails
-from chatd.wire.names import AnswerOutcome
+from chatd.wire.names import AnswerOutcome, RowsCut
 
 STATEMENT_CHARS_MAX = 10_000  # code points of a statement that its answer repeats
 
@@ -56,7 +57,7 @@ class Ending:
     code: Code | None = None
     sentence: str | None = None
     text: str | None = None
-    is_truncated: bool = False
+    cut: Cut = WHOLE
     is_cached: bool = False
     retry_after_ms: int | None = None
     rows_written: int | None = None
@@ -96,7 +97,7 @@ class AnswerContent:
         self.statement: str | None = None
         self.columns: tuple[Column, ...] | None = None
         self.rows: list[Row] = []
-        self.is_truncated = False
+        self.cut = WHOLE
         self.ending: Ending | None = None
 
     def go_to(self, phase: AnswerState) -> bool:
@@ -125,8 +126,11 @@ class AnswerContent:
             return taken
         for row in rows:
             size = len(orjson.dumps(row))
-            if self.is_truncated or len(self.rows) >= self._max_rows or size > self._bytes_left:
-                self.is_truncated = True
+            if self.cut.rows is not None:
+                break
+            if len(self.rows) >= self._max_rows or size > self._bytes_left:
+                is_long = len(self.rows) >= self._max_rows
+                self.cut = Cut(RowsCut.MAX_ROWS if is_long else RowsCut.MAX_BYTES)
                 break
             self._bytes_left -= size
             self.rows.append(row)
@@ -139,7 +143,7 @@ class AnswerContent:
             return False
         self.ending = ending
         self.state = ending.state
-        self.is_truncated = self.is_truncated or ending.is_truncated
+        self.cut = self.cut.joined(ending.cut)
         return True
 
     def result(self, elapsed_ms: int) -> AnswerResult:
@@ -163,9 +167,10 @@ class AnswerContent:
         return {
             "state": AnswerOutcome(self.state),
             "row_count": len(self.rows),
-            "truncated": self.is_truncated,
+            "truncated": bool(self.cut),
             "elapsed_ms": elapsed_ms,
             "cached": ending.is_cached,
             "rows_written": ending.rows_written,
+            "cut": self.cut.payload,
             "error": error,
         }

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 import attrs
 import orjson
 
+from chatd.answers.cut import Cut
 from chatd.answers.table import Column, Row
 
 RESULTS_MAX = 1_000  # results that are kept
@@ -22,7 +23,7 @@ class CachedResult:
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    is_truncated: bool
+    cut: Cut
     until_s: float
     size: int
 
@@ -60,7 +61,7 @@ class Cache:
         columns: Sequence[Column],
         rows: Sequence[Row],
         *,
-        is_truncated: bool,
+        cut: Cut,
         now_s: float,
     ) -> None:
         """Keep a result that came whole, up to the bounds of its terms."""
@@ -71,7 +72,7 @@ class Cache:
             return
         self._remove((room, key))
         until_s = now_s + self._ttl_s
-        result = CachedResult(tuple(columns), tuple(rows), is_truncated, until_s, size)
+        result = CachedResult(tuple(columns), tuple(rows), cut, until_s, size)
         self._results[room, key] = result
         self._size += size
         while len(self._results) > self._results_max or self._size > self._bytes_max:

@@ -185,7 +185,7 @@ class Executions:
                 key,
                 columns,
                 execution.came_rows,
-                is_truncated=outcome.is_truncated,
+                cut=outcome.cut,
                 now_s=trio.current_time(),
             )
 

@@ -1,60 +1,147 @@
-"""A stored answer as a file: CSV, JSON or NDJSON, in pieces of bounded size.
+"""The formats in which an answer is a file, and what each is called.
 
-CSV is RFC 4180 in UTF-8. Spreadsheets run a cell that begins like a formula (OWASP, "CSV
-injection"), so that such a cell gets an apostrophe before it; a plain number keeps its minus. Many
-split at `;` or tab, as the locale says. To them the quotes of a field do not stand at the beginning
-of one, and end nothing, so that each `;`, tab and line end within a text begins a cell. So:
+CSV is `csv_lines`, .xlsx is `workbook`; the others are here. In JSON a row is an object, cells are
+as they travel; where columns share a name, the later ones get a number. Markdown is for people.
 
-- behind each of them, what begins like a formula gets an apostrophe too;
-- where a text ends with one, a space goes behind it, or the quote that ends the field would begin
-  the next;
-- where a row begins with a negative number, its texts are in quotes, but for plain words: the whole
-  row is one cell then, and the worst that it can be is a formula of numbers, texts and words.
-
-NULL is empty, an empty text is a pair of quotes, bytes are base64. In JSON a row is an object,
-cells are as they travel; where columns share a name, the later ones get a number.
+What is cut is told by a header and in the file's name. In the file itself it stands where no
+program takes it for a row: behind the table in Markdown, on a sheet of its own in .xlsx; not in
+CSV, JSON and NDJSON.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 import attrs
 import orjson
 
-from chatd.answers.table import BYTES, Cell, Column, Row
+from chatd.answers.csv_lines import CsvLines
+from chatd.answers.cut import WHOLE, Cut
+from chatd.answers.markdown import table_line, whole_cell_text
+from chatd.answers.table import Column, Row
 
-PIECE_BYTES = 65_536  # of a piece, at most; a longer row is cut into several
+PIECE_BYTES: Final = 65_536
+"""Of a piece of a file, at most; a longer row is cut into several."""
 
-# What begins a formula, in all the widths of Unicode, behind what is trimmed or taken for quotes.
-_FORMULA = r"[\s\"\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹢﹣﹦﹫]"
-_BEGINS_FORMULA = re.compile(rf"[\t\r\n]|{_FORMULA}")
-_FORMULA_WITHIN = re.compile(rf"(?<=[;\t\r\n])(?={_FORMULA})")
-_ENDS_OPEN = re.compile(r"(?<=[;\t\r\n])(?=\"*\Z)")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"[A-Za-z0-9+/]+=*")  # base64 too
-_QUOTED = re.compile(r"[\",;\t\r\n]")
-_NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]")
+XLSX_ROWS_MAX: Final = 1_048_575
+"""Rows of a sheet, without the one that has the names."""
+
+_NOT_IN_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class LineWriter(Protocol):
+    """Makes the bytes of a file out of rows that come one after the other."""
+
+    def begin(self, columns: Sequence[Column]) -> bytes:
+        """What stands before the rows."""
+        ...
+
+    def rows(self, rows: Iterable[Row]) -> bytes:
+        """The next rows."""
+        ...
+
+    def end(self, row_count: int, cut: Cut) -> bytes:
+        """What stands behind so many rows, of which this is missing."""
+        ...
+
+
+class NdjsonLines:
+    """An object a line."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def begin(self, columns: Sequence[Column]) -> bytes:
+        self._names = distinct_names(columns)
+        return b""
+
+    def rows(self, rows: Iterable[Row]) -> bytes:
+        return b"".join(self.object(row) + b"\n" for row in rows)
+
+    def end(self, row_count: int, cut: Cut) -> bytes:
+        return b""
+
+    def object(self, row: Row) -> bytes:
+        """A row as JSON."""
+        return orjson.dumps(dict(zip(self._names, row, strict=True)))
+
+
+class JsonList(NdjsonLines):
+    """A list of objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before = b"[\n"
+
+    def rows(self, rows: Iterable[Row]) -> bytes:
+        pieces: list[bytes] = []
+        for row in rows:
+            pieces += (self._before, self.object(row))
+            self._before = b",\n"
+        return b"".join(pieces)
+
+    def end(self, row_count: int, cut: Cut) -> bytes:
+        return b"\n]\n" if self._before == b",\n" else b"[]\n"
+
+
+class MarkdownLines:
+    """A table, and below it what is cut."""
+
+    def begin(self, columns: Sequence[Column]) -> bytes:
+        names = [whole_cell_text(column.name) for column in columns]
+        return f"{table_line(names)}\n{table_line(['---'] * len(names))}\n".encode()
+
+    def rows(self, rows: Iterable[Row]) -> bytes:
+        return "".join(table_line(list(map(whole_cell_text, row))) + "\n" for row in rows).encode()
+
+    def end(self, row_count: int, cut: Cut) -> bytes:
+        return "".join(f"\n{sentence}\n" for sentence in cut.sentences(row_count)).encode()
 
 
 @attrs.frozen
-class Export:
-    """A file: what HTTP says of it, and its bytes, made while they are read."""
+class FileFormat:
+    """How a file is written; `lines` makes a writer, or is None for .xlsx, which is no lines."""
 
     media_type: str
-    file_name: str
-    pieces: Iterator[bytes]
+    lines: Callable[[], LineWriter] | None
 
 
-def export(
-    format_name: str, answer_id: str, columns: Sequence[Column], rows: Iterable[Row]
-) -> Export | None:
-    """The answer in a format of `FORMATS`; None where there is no such format."""
-    known = FORMATS.get(format_name)
-    if known is None:
-        return None
-    media_type, lines = known
-    file_name = f"answer-{_NOT_IN_FILE_NAME.sub('', answer_id)}.{format_name}"
-    return Export(media_type, file_name, _pieces(lines(columns, rows)))
+FORMATS: Final[Mapping[str, FileFormat]] = {
+    "csv": FileFormat("text/csv; charset=utf-8; header=present", CsvLines),
+    "json": FileFormat("application/json", JsonList),
+    "md": FileFormat("text/markdown; charset=utf-8; variant=GFM", MarkdownLines),
+    "ndjson": FileFormat("application/x-ndjson", NdjsonLines),
+    "xlsx": FileFormat("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", None),
+}
+"""The formats, by how the names of their files end."""
+
+WITH_BYTE_ORDER_MARK: Final = FileFormat(
+    FORMATS["csv"].media_type, lambda: CsvLines(has_byte_order_mark=True)
+)
+"""CSV as Excel reads it without being told the encoding."""
+
+
+def file_name(answer_id: str, extension: str, cut: Cut) -> str:
+    """What the file of an answer is called; that it is cut stands in it."""
+    what = "-truncated" if cut else ""
+    return f"answer-{_NOT_IN_FILE_NAME.sub('', answer_id)}{what}.{extension}"
+
+
+def pieces(
+    writer: LineWriter, columns: Sequence[Column], rows: Iterable[Row], cut: Cut = WHOLE
+) -> Iterator[bytes]:
+    """The file of these rows, in pieces of at most `PIECE_BYTES`, made while they are read."""
+    waiting = bytearray(writer.begin(columns))
+    row_count = 0
+    for row in rows:
+        waiting += writer.rows((row,))
+        row_count += 1
+        while len(waiting) >= PIECE_BYTES:
+            yield bytes(waiting[:PIECE_BYTES])
+            del waiting[:PIECE_BYTES]
+    waiting += writer.end(row_count, cut)
+    for start in range(0, len(waiting), PIECE_BYTES):
+        yield bytes(waiting[start : start + PIECE_BYTES])
 
 
 def distinct_names(columns: Sequence[Column]) -> list[str]:
@@ -74,81 +161,3 @@ def distinct_names(columns: Sequence[Column]) -> list[str]:
             seen[name] = 1
         names.append(name)
     return names
-
-
-def csv_field(cell: Cell) -> str:
-    """A cell as a field of CSV, with the quotes and the apostrophe that it needs."""
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "true" if cell else "false"
-        case int() | float():
-            return repr(cell)
-        case Mapping():
-            text = cell.get(BYTES, "")
-        case str():
-            text = cell
-    if _BEGINS_FORMULA.match(text) is not None and _NUMBER.fullmatch(text) is None:
-        text = f"'{text}"
-    if text and _QUOTED.search(text) is None:
-        return text
-    text = _FORMULA_WITHIN.sub("'", text)
-    return _in_quotes(_ENDS_OPEN.sub(" ", text))
-
-
-def _in_quotes(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _csv_line(row: Row) -> bytes:
-    fields = [csv_field(cell) for cell in row]
-    if fields and fields[0].startswith("-"):
-        fields = [one if _stands_alone(one) else _in_quotes(one) for one in fields]
-    return (",".join(fields) + "\r\n").encode()
-
-
-def _stands_alone(field: str) -> bool:
-    """Whether a field is in quotes, or nothing, a number or a word that calls nothing."""
-    if field[:1] in ("", '"'):
-        return True
-    return (_NUMBER.fullmatch(field) or _WORD.fullmatch(field)) is not None
-
-
-def _csv(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
-    yield _csv_line([column.name for column in columns])
-    for row in rows:
-        yield _csv_line(row)
-
-
-def _ndjson(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
-    names = distinct_names(columns)
-    for row in rows:
-        yield orjson.dumps(dict(zip(names, row, strict=True))) + b"\n"
-
-
-def _json(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
-    before = b"[\n"
-    for line in _ndjson(columns, rows):
-        yield before + line.rstrip(b"\n")
-        before = b",\n"
-    yield b"\n]\n" if before == b",\n" else b"[]\n"
-
-
-FORMATS: Mapping[str, tuple[str, Callable[[Sequence[Column], Iterable[Row]], Iterator[bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8; header=present", _csv),
-    "json": ("application/json", _json),
-    "ndjson": ("application/x-ndjson", _ndjson),
-}
-
-
-def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines together, in pieces of at most `PIECE_BYTES`."""
-    waiting = bytearray()
-    for line in lines:
-        waiting += line
-        while len(waiting) >= PIECE_BYTES:
-            yield bytes(waiting[:PIECE_BYTES])
-            del waiting[:PIECE_BYTES]
-    if waiting:
-        yield bytes(waiting)

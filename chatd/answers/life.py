@@ -134,6 +134,16 @@ class AnswerLife:
         )
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
 
+    @property
+    def slots(self) -> FairSlots:
+        """The places of users, rooms and databases; exports take them too."""
+        return self._slots
+
+    @property
+    def responder(self) -> Responder:
+        """What reads messages."""
+        return self._responder
+
     def opened(self, open_answer: OpenAnswer, message: Message | None) -> ActiveAnswer:
         """An answer that begins to live."""
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
@@ -309,7 +319,7 @@ class AnswerLife:
             one.columns(cached.columns)
             one.rows(cached.rows)
             one.finish_rows()
-            return Ending(is_truncated=cached.is_truncated, is_cached=True)
+            return Ending(cut=cached.cut, is_cached=True)
         database = self.databases[one.of.connection_id].database
         one.status(AnswerState.STARTING if database.is_starting else AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
@@ -351,9 +361,9 @@ class AnswerLife:
             return await self._follow(nursery, one, key, database)
         if execution.ended.is_set():
             match execution.outcome:
-                case Answered(is_truncated, rows_written):
+                case Answered(cut, rows_written):
                     one.finish_rows()
-                    return Ending(is_truncated=is_truncated, rows_written=rows_written)
+                    return Ending(cut=cut, rows_written=rows_written)
                 case DatabaseFailed(code=code, sentence=sentence):
                     return Ending.failed(code, sentence)
                 case Stopped(is_confirmed):

@@ -17,6 +17,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
 from chatd.answers.answer import AnswerContent, AnswerState
+from chatd.answers.cut import WHOLE, Cut, counted
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
 
@@ -24,6 +25,7 @@ ROWS_MAX = 50  # rows that are shown; "… 958 more rows" stands for the others
 CHARS_MAX = 8_000  # characters of the text, below the longest message; fewer rows are shown then
 CELL_CHARS_MAX = 60  # characters of a cell before escaping; a longer one ends with an ellipsis
 COLUMNS_MAX = 30  # columns that are shown; a line says how many are not
+NOTES_CHARS_MAX = 500  # characters that are kept for what stands below a table
 SENTENCE_CHARS_MAX = 1_000  # characters of what a database says of its error
 BYTES_SHOWN = 16  # bytes of a value that are shown as hexadecimal digits
 
@@ -49,10 +51,10 @@ def readable(content: AnswerContent) -> str:
     assert ending is not None
     if ending.state is not AnswerState.DONE:
         text = end_text(ending.state, ending.sentence or "")
-        return with_partial_table(text, content.columns, content.rows)
+        return with_partial_table(text, content.columns, content.rows, content.cut)
     if ending.text is not None:
         return ending.text
-    table = table_text(content.columns or (), content.rows, is_truncated=content.is_truncated)
+    table = table_text(content.columns or (), content.rows, content.cut)
     if ending.rows_written is None or (content.columns and not ending.rows_written):
         return table  # a WITH that may write, and only reads, is a table
     done = f"Done; {written_text(ending.rows_written)}."
@@ -61,7 +63,7 @@ def readable(content: AnswerContent) -> str:
 
 def written_text(count: int) -> str:
     """How many rows a statement changed, in words."""
-    return f"{_count(count, 'row')} {'was' if count == 1 else 'were'} changed"
+    return f"{counted(count, 'row')} {'was' if count == 1 else 'were'} changed"
 
 
 def cell_text(cell: Cell) -> str:
@@ -77,37 +79,66 @@ def cell_text(cell: Cell) -> str:
             return _escaped(_cut(str(cell), CELL_CHARS_MAX))
 
 
-def table_text(columns: Sequence[Column], rows: Sequence[Row], *, is_truncated: bool) -> str:
-    """The rows as a table, within the bounds above. `is_truncated`: there are more than `rows`."""
+def whole_cell_text(cell: Cell) -> str:
+    """As `cell_text`, and not cut: for a file. Bytes are base64."""
+    match cell:
+        case Mapping():
+            return _escaped(cell.get(BYTES, ""))
+        case str():
+            return _escaped(_LINE_BREAK.sub(NEW_LINE, cell))
+        case _:
+            return cell_text(cell)
+
+
+def is_shown_whole(cell: Cell) -> bool:
+    """Whether `cell_text` shows all of a cell."""
+    match cell:
+        case Mapping():
+            return ELLIPSIS not in _bytes_text(cell)
+        case str():
+            return _is_whole(cell, _line_of(cell, CELL_CHARS_MAX), CELL_CHARS_MAX)
+        case _:
+            return True
+
+
+def table_text(columns: Sequence[Column], rows: Sequence[Row], cut: Cut) -> str:
+    """The rows as a table, within the bounds above. `cut` is what these rows lack already."""
     if not rows:
-        return empty_text(columns)
+        return "\n\n".join([empty_text(columns, cut), *cut.sentences(0)])
     shown = columns[:COLUMNS_MAX]
     notes = []
     if len(columns) > len(shown):
-        notes.append(f"{ELLIPSIS} {_count(len(columns) - len(shown), 'more column')}")
-    lines = [_line([cell_text(column.name) for column in shown]), _line(["---"] * len(shown))]
+        notes.append(f"{ELLIPSIS} {counted(len(columns) - len(shown), 'more column')}")
+    lines = [
+        table_line([cell_text(column.name) for column in shown]),
+        table_line(["---"] * len(shown)),
+    ]
     # What stands below the table has room in any case.
-    left = CHARS_MAX - 200 - sum(len(line) + 1 for line in lines)
+    left = CHARS_MAX - NOTES_CHARS_MAX - sum(len(line) + 1 for line in lines)
+    parts = 0
     for row in rows[:ROWS_MAX]:
-        line = _line([cell_text(cell) for cell in row[:COLUMNS_MAX]])
+        line = table_line([cell_text(cell) for cell in row[:COLUMNS_MAX]])
         left -= len(line) + 1
         if left < 0:
             break
         lines.append(line)
+        parts += sum(not is_shown_whole(cell) for cell in row[:COLUMNS_MAX])
     hidden = len(rows) - (len(lines) - 2)
     if hidden:
-        notes.append(f"{ELLIPSIS} {_count(hidden, 'more row')}")
-    if is_truncated:
-        notes.append(f"Cut after {_count(len(rows), 'row')}; there are more in the database.")
+        notes.append(f"{ELLIPSIS} {counted(hidden, 'more row')}")
+    if parts:
+        notes.append(f"{ELLIPSIS} {counted(parts, 'value')} shown in part")
+    notes += cut.sentences(len(rows))
     return "\n".join([*lines, *(f"\n{note}" for note in notes)])
 
 
-def empty_text(columns: Sequence[Column]) -> str:
+def empty_text(columns: Sequence[Column], cut: Cut = WHOLE) -> str:
     """A result without rows; its columns are named, so that it is seen that it is one."""
     if not columns:
         return "Done; there is nothing to show."
     names = ", ".join(cell_text(column.name) for column in columns[:COLUMNS_MAX])
-    return f"No rows. Columns: {names}{', ' + ELLIPSIS if len(columns) > COLUMNS_MAX else ''}"
+    head = "No row fits." if cut.rows is not None else "No rows."
+    return f"{head} Columns: {names}{', ' + ELLIPSIS if len(columns) > COLUMNS_MAX else ''}"
 
 
 _BEFORE_SENTENCE = {
@@ -123,26 +154,31 @@ def end_text(state: AnswerState, sentence: str) -> str:
     return _BEFORE_SENTENCE[state] + _escaped(_cut(sentence, SENTENCE_CHARS_MAX))
 
 
-def with_partial_table(text: str, columns: Sequence[Column] | None, rows: Sequence[Row]) -> str:
+def with_partial_table(
+    text: str, columns: Sequence[Column] | None, rows: Sequence[Row], cut: Cut
+) -> str:
     """The text of an end, and below it the rows that had come by then."""
     if columns is None or not rows:
         return text
-    return f"{text}\n\nUntil then:\n\n{table_text(columns, rows, is_truncated=False)}"
+    return f"{text}\n\nUntil then:\n\n{table_text(columns, rows, cut)}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def table_line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _cut(text: str, chars_max: int) -> str:
+    line = _line_of(text, chars_max)
+    return line if _is_whole(text, line, chars_max) else line[: chars_max - 1] + ELLIPSIS
+
+
+def _line_of(text: str, chars_max: int) -> str:
     # No more of a long value is looked at than can be shown.
-    line = _LINE_BREAK.sub(NEW_LINE, text[: 2 * chars_max]).strip()
-    is_whole = len(line) <= chars_max and len(text) <= 2 * chars_max
-    return line if is_whole else line[: chars_max - 1] + ELLIPSIS
+    return _LINE_BREAK.sub(NEW_LINE, text[: 2 * chars_max]).strip()
+
+
+def _is_whole(text: str, line: str, chars_max: int) -> bool:
+    return len(line) <= chars_max and len(text) <= 2 * chars_max
 
 
 def _bytes_text(cell: Mapping[str, str]) -> str:

@@ -5,10 +5,11 @@ A `Database` is what answers for one room: it carries a request to a db-mcp and 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -93,16 +94,34 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class PacedSink(Sink, Protocol):
+    """A sink that takes rows no faster than it can do something with them.
+
+    A database that feeds rows while they come waits before it reads on, so that its own database
+    waits too, and few rows are held here.
+    """
+
+    async def caught_up(self) -> None:
+        """Return when it has done with what it got, or wants nothing any more."""
+        ...
+
+
 @attrs.frozen
 class Answered:
-    """All came that the terms allow; `is_truncated`: the database had more.
+    """All came that the terms allow, and what of it is cut.
 
     `rows_written` counts the rows that the statement changed; None where the database does not
     tell.
     """
 
-    is_truncated: bool = False
+    cut: Cut = WHOLE
     rows_written: int | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether anything was left out."""
+        return bool(self.cut)
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from chatd.answers.cache import Cache
 from chatd.answers.life import AnswerLife, AnswerRules
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.answers.reruns import Reruns
 from chatd.answers.sample import make_sample
 from chatd.answers.service import AnswerService
 from chatd.answers.sql.reader import StatementReader, child_command
@@ -36,6 +37,7 @@ class Answering:
     roster: AnswerRoster
     reader: StatementReader
     service: AnswerService
+    reruns: Reruns
 
 
 def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
@@ -95,4 +97,6 @@ def build_answering(
     )
     service = AnswerService(life, store.readers)
     service.adopt(store.recovered.open_answers)
-    return Answering(databases, roster, reader, service)
+    export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
+    reruns = Reruns(life, export_bounds, clock.wall_ms)
+    return Answering(databases, roster, reader, service, reruns)

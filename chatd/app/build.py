@@ -53,6 +53,7 @@ from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.export_files import ExportFiles
 from chatd.service.local_presence_store import LocalPresenceStore
 from chatd.service.local_publisher import LocalPublisher
 from chatd.service.local_rate_limits import LocalRateLimits
@@ -244,10 +245,12 @@ class Parts:
             tokens,
             self._event_log,
         )
+        self.export_files = ExportFiles(readers, self.answering.reruns, self._event_log)
         self._downloads = Downloads(
             authenticator,
             directory,
             readers,
+            self.export_files,
             settings.cors_policy(config),
             tickets,
             self.clock,

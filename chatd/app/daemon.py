@@ -102,6 +102,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     parts.admission.is_draining = True
     sessions = parts.sessions
     parts.app.drain(deadline_ms)
+    parts.export_files.drain()
     with trio.move_on_after(ANSWERS_S):
         await parts.answering.service.drain()
     parts.mailbox.close()

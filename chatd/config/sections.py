@@ -39,6 +39,11 @@ DEMO_ROOM = "demo"
 MOST_ANSWER_BYTES = 1_000_000_000
 """The longest answer: so many of it at once are still a backlog that can be written down."""
 
+MOST_EXPORT_ROWS = 10_000_000
+"""A longer file is no download of somebody who chats, but a dump."""
+MOST_EXPORT_BYTES = 1_073_741_824
+"""What the disk for temporary files has to hold for each that is under way."""
+
 
 @attrs.frozen
 class About:
@@ -400,6 +405,25 @@ class AnswersConfig:
         "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so. Twice this "
         "and 524_288 must fit into server.backlog_bytes.",
         "Two answers at once must not make a slow consumer of everybody in the room.",
+    )
+    export_rows: int = key(
+        0,
+        WholeNumber(least=0, most=MOST_EXPORT_ROWS),
+        "Rows of a download: where it may have more than the message of its answer holds, the "
+        "statement runs again, to read only. 0: none runs.",
+        "A download costs the database nothing unless the operator says so.",
+    )
+    export_bytes: int = key(
+        67_108_864,
+        WholeNumber(most=MOST_EXPORT_BYTES),
+        "Bytes of the rows of such a download, as JSON; beyond: it is truncated, and says so.",
+        "Each takes about as much of the disk while it is under way, an .xlsx some times as much.",
+    )
+    export_timeout_s: float = key(
+        50.0,
+        Seconds(),
+        "Seconds that such a download may take to be made; beyond: db_timeout.",
+        "nginx gives up after 60 s without a byte.",
     )
     timeout_s: float = key(
         30.0,

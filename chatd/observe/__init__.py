@@ -18,6 +18,7 @@ from chatd.observe.events import (
     DatabaseLost as DatabaseLost,
     DatabaseWrote as DatabaseWrote,
     EventLog as EventLog,
+    ExportEnded as ExportEnded,
     FileRenewed as FileRenewed,
     HandshakeRefused as HandshakeRefused,
     InternalError as InternalError,

@@ -340,6 +340,26 @@ class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
 
 
 @attrs.frozen
+class ExportEnded(LogEvent, name="export.ended", level=Level.INFO):
+    """An answer was downloaded as a file, or was not.
+
+    `outcome` is `sent`, `broken_off` where the client took only a part, or the code that it got.
+    `rerun`: the statement ran once more. `rows` are those of the file, `size` the bytes that left.
+    """
+
+    answer_id: str
+    connection_id: str
+    user_id: str
+    format: str
+    outcome: str
+    rerun: bool
+    truncated: bool
+    rows: int
+    size: int
+    elapsed_ms: int
+
+
+@attrs.frozen
 class LimitHit(
     LogEvent,
     name="limit.hit",

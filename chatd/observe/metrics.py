@@ -33,11 +33,16 @@ COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 @attrs.frozen
 class _Count:
-    """How a class of events is counted: the counter, what it says, the fields that are labels."""
+    """How a class of events is counted: the counter, what it says, the fields that are labels.
+
+    `field` is what is added, 1 for an event where there is none; `sums` are counted beside it.
+    """
 
     name: str
     doc: str
     labels: tuple[str, ...] = ()
+    field: str | None = None
+    sums: "tuple[_Count, ...]" = ()
 
 
 COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
@@ -68,6 +73,15 @@ COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
         "answers_started", "Questions that were begun.", ("connection_id",)
     ),
     events.AnswerEnded: _Count("answers_ended", "Answers ended.", ("connection_id", "state")),
+    events.ExportEnded: _Count(
+        "exports",
+        "Downloads of answers, by how they ended.",
+        ("format", "outcome"),
+        sums=(
+            _Count("export_rows", "Rows in the files of these.", ("format",), field="rows"),
+            _Count("export_bytes", "Bytes of these that left.", ("format",), field="size"),
+        ),
+    ),
     events.DatabaseConnected: _Count(
         "database_sessions", "Sessions with db-mcps.", ("connection_id",)
     ),
@@ -109,6 +123,25 @@ class _Series:
         child.inc()
 
 
+class _SummedSeries(_Series):
+    """A counter with others beside it, which grow by what the event says."""
+
+    __slots__ = ("_sums",)
+
+    def __init__(self, counted: _Count, registry: CollectorRegistry) -> None:
+        super().__init__(counted, registry)
+        self._sums = [
+            (Counter(f"chatd_{one.name}", one.doc, one.labels, registry=registry), one)
+            for one in counted.sums
+        ]
+
+    def count(self, event: LogEvent) -> None:
+        super().count(event)
+        for counter, one in self._sums:
+            words = [_word(getattr(event, label)) for label in one.labels]
+            counter.labels(*words).inc(getattr(event, one.field or ""))
+
+
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -120,7 +153,10 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
         self._log = log
         self._registry = CollectorRegistry()
-        self._series = {kind: _Series(counted, self._registry) for kind, counted in COUNTED.items()}
+        self._series = {
+            kind: (_SummedSeries if counted.sums else _Series)(counted, self._registry)
+            for kind, counted in COUNTED.items()
+        }
         self._commits = Histogram(
             "chatd_commit_seconds",
             "How long the log took for a batch.",

@@ -19,8 +19,10 @@ from chatd.answers.requests import (
 )
 
 ROWS_MAX = 100_000
-BYTES_MAX = 8_388_608
-"""Of the rows of an answer that comes in chunks, as JSON."""
+"""Of an answer that comes in one piece."""
+CHUNKED_ROWS_MAX = 100_000_000
+BYTES_MAX = 4_294_967_296
+"""Of an answer that comes in chunks, its rows as JSON: none is kept, the client sets the pace."""
 WHOLE_BYTES_MAX = 262_144
 """Of the rows of an answer that comes in one piece: clients take long over a longer line."""
 TIMEOUT_MS_MAX = 600_000
@@ -94,12 +96,13 @@ def read_arguments(
     `null` is the absence of an argument, and unknown ones are ignored, so that newer clients work.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
+    rows_max = CHUNKED_ROWS_MAX if in_chunks else ROWS_MAX
     bytes_max = BYTES_MAX if in_chunks else WHOLE_BYTES_MAX
     terms = Terms(
         read_only=_boolean(given, Argument.READ_ONLY, _DEFAULTS.read_only),
         schema=_name(given, Argument.SCHEMA) if Argument.SCHEMA in given else None,
         tables=_names(given, Argument.TABLES) if Argument.TABLES in given else None,
-        max_rows=min(_count(given, Argument.MAX_ROWS, _DEFAULTS.max_rows), ROWS_MAX),
+        max_rows=min(_count(given, Argument.MAX_ROWS, _DEFAULTS.max_rows), rows_max),
         max_bytes=min(_count(given, Argument.MAX_BYTES, _DEFAULTS.max_bytes), bytes_max),
         timeout_s=min(
             _count(given, Argument.TIMEOUT_MS, int(_DEFAULTS.timeout_s * 1000)), TIMEOUT_MS_MAX

@@ -19,6 +19,7 @@ from chatd.sqlite_mcp.handle import DatabaseFile
 from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import Outcome, answer
 from chatd.wire.codes import Code
+from chatd.wire.encoder import plain
 
 STATEMENTS_MAX = 12
 """How many statements run at a time; more wait their turn, on their own time."""
@@ -145,6 +146,8 @@ def _result(outcome: Outcome, rows: Rows) -> dict[str, Any]:
         result[Field.ROWS.value] = rows.kept
     result[Field.ROW_COUNT.value] = outcome.row_count
     result[Field.TRUNCATED.value] = outcome.is_truncated
+    if (cut := outcome.cut.payload) is not None:
+        result[Field.CUT.value] = plain(cut)
     if isinstance(rows, ChunkedRows):
         result[Field.CHUNKS.value] = rows.sent
     if outcome.rows_written is not None:

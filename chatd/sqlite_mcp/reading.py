@@ -13,6 +13,7 @@ from typing import TypeAlias, assert_never
 import attrs
 import orjson
 
+from chatd.answers.cut import WHOLE, Cut, shortened
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
@@ -46,6 +47,7 @@ from chatd.sqlite_mcp.interrupt import Interrupt
 from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope
 from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 
 SAMPLE_ROWS = 20
 TICK_OPERATIONS = 5_000
@@ -64,8 +66,13 @@ class Outcome:
     """How a call ended; `rows_written` where it could write, counting those of triggers."""
 
     row_count: int
-    is_truncated: bool
+    cut: Cut = WHOLE
     rows_written: int | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether anything was left out."""
+        return bool(self.cut)
 
 
 Work: TypeAlias = Callable[[sqlite3.Connection, Catalog, str], Outcome]
@@ -306,48 +313,32 @@ class _Call:
         """Rows from `source` to `rows`, as many and as long as the terms allow.
 
         A row that would be too long is not sent; where it is the first one, its texts and blobs are
-        cut, so that there is something to see.
+        shortened, so that there is something to see.
 
         `sqlite3` looks for the next row before it hands one out. So a row comes when the one after
         it is found, or there is none; and it is lost where that fails or is interrupted.
         """
-        count, left = 0, self._terms.max_bytes
+        count, left, values = 0, self._terms.max_bytes, 0
         try:
-            for values in source:
+            for read in source:
                 self._interrupt.check()
                 if count == self._terms.max_rows:
-                    return Outcome(count, is_truncated=True)
-                row = [cell(value) for value in values]
+                    return Outcome(count, Cut(RowsCut.MAX_ROWS, values))
+                row: Row = [cell(value) for value in read]
                 as_json = orjson.dumps(row)
-                left -= len(as_json) + 1  # and the comma
-                if left < 0:
-                    if count == 0 and (cut := cut_row(values, self._terms.max_bytes)) is not None:
-                        self._rows.row(cut, orjson.dumps(cut), values)
-                        count = 1
-                    return Outcome(count, is_truncated=True)
-                self._rows.row(row, as_json, values)
+                if len(as_json) + 1 > left:  # with the comma
+                    fitting = None if count else shortened(row, left)
+                    if fitting is None:
+                        return Outcome(count, Cut(RowsCut.MAX_BYTES, values))
+                    row, values = fitting
+                    as_json = orjson.dumps(row)
+                    left = 0  # and nothing beside it
+                left -= len(as_json) + 1
+                self._rows.row(row, as_json, read)
                 count += 1
         except sqlite3.DataError as error:
             # The next row has a value that SQLite does not hand out.
             if count == 0 or primary_code(error) != sqlite3.SQLITE_TOOBIG:
                 raise
-            return Outcome(count, is_truncated=True)
-        return Outcome(count, is_truncated=False)
-
-
-def cut_row(values: Sequence[object], max_bytes: int) -> Row | None:
-    """The row with its texts and blobs cut to fit into `max_bytes` as JSON; None where none fits.
-
-    All are cut to the same length, and whole where they are shorter.
-    """
-    share = max_bytes
-    while share > 0:
-        row = [cell(_cut(value, share)) for value in values]
-        if len(orjson.dumps(row)) < max_bytes:
-            return row
-        share //= 2
-    return None
-
-
-def _cut(value: object, share: int) -> object:
-    return value[:share] if isinstance(value, str | bytes) else value
+            return Outcome(count, Cut(RowsCut.LARGE_VALUE, values))
+        return Outcome(count, Cut(values=values))

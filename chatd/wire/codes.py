@@ -33,6 +33,7 @@ class Code(StrEnum):
     TOKEN_EXPIRED = "token_expired"
     TOKEN_INVALID = "token_invalid"
     NOT_FOUND = "not_found"
+    ANSWER_FAILED = "answer_failed"
     DB_UNAVAILABLE = "db_unavailable"
     DB_TIMEOUT = "db_timeout"
     DB_CANCELLED = "db_cancelled"
@@ -91,6 +92,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     Code.TOKEN_EXPIRED: Explanation("The token has expired; get a new one and connect again."),
     Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again."),
     Code.NOT_FOUND: Explanation("There is no such message in your connections."),
+    Code.ANSWER_FAILED: Explanation(
+        "This answer failed, and has no rows to download; ask the question again."
+    ),
     Code.DB_UNAVAILABLE: Explanation(
         "The database of this connection does not answer; try again shortly.", retryable=True
     ),

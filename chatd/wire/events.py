@@ -19,6 +19,7 @@ from chatd.wire.names import (
     ClientEvent,
     MessageStatus,
     PresenceStatus,
+    RowsCut,
     ServerEvent,
 )
 from chatd.wire.payloads import Context, RoomId
@@ -174,18 +175,28 @@ class AnswerColumn(Payload):
     ]
 
 
+@statically_frozen
+class AnswerCut(Payload):
+    """What of an answer was left out, so that it fits."""
+
+    rows: Annotated[RowsCut | None, Note("Rows are missing at its end, and why.")] = None
+    values: Annotated[int | None, Note("How many values are shortened.")] = None
+    names: Annotated[int | None, Note("How many columns have a shortened name or type.")] = None
+
+
 @statically_frozen(kw_only=True)
 class AnswerResult(Payload):
     """How an answer has ended."""
 
     state: Annotated[AnswerOutcome, Note("How it has ended.")]
     row_count: Annotated[int, Note("Rows that came.")]
-    truncated: Annotated[bool, Note("Whether rows were left out.")]
+    truncated: Annotated[bool, Note("Whether anything was left out; `cut` says what.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
     cached: Annotated[bool, Note("Whether it was known from before.")]
     rows_written: Annotated[
         int | None, Note("Rows that the statement changed, where it may write and that is known.")
     ] = None
+    cut: Annotated[AnswerCut | None, Note("What was left out.")] = None
     error: Annotated[ErrorDetails | None, Note("What went wrong.")] = None
 
 

@@ -68,6 +68,15 @@ class AnswerPhase(StrEnum):
     FETCHING = "fetching"
 
 
+class RowsCut(StrEnum):
+    """Why rows are missing at the end of an answer, or of its export."""
+
+    MAX_ROWS = "max_rows"  # there are more rows than it may have
+    MAX_BYTES = "max_bytes"  # they are larger than it may be
+    LARGE_VALUE = "large_value"  # the next row has a value that the database does not hand out
+    DATABASE = "database"  # the database's server has cut them, and does not say why
+
+
 class AnswerOutcome(StrEnum):
     """How an answer has ended."""
 

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chatd.answers.answer import ENDS, AnswerContent, AnswerState, Ending
+from chatd.answers.cut import Cut
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 
 COLUMNS = (Column("id", "integer"), Column("name"))
 PHASES = (AnswerState.QUEUED, AnswerState.RUNNING, AnswerState.FETCHING)
 ENDINGS = (
     Ending(),
-    Ending(is_truncated=True, is_cached=True),
+    Ending(cut=Cut(RowsCut.DATABASE), is_cached=True),
     Ending(text="Ask in SQL."),
     Ending.failed(Code.DB_ERROR, "No such table."),
     Ending.failed(Code.DB_TIMEOUT, "Too slow."),
@@ -58,10 +60,11 @@ def test_rows_are_taken_up_to_the_bound_and_the_rest_is_said_to_be_missing() -> 
     one = answer(max_rows=2)
     one.set_columns(COLUMNS)
     assert one.add_rows([[1, "a"], [2, "b"]]) == [[1, "a"], [2, "b"]]
-    assert not one.is_truncated
+    assert not one.cut
     assert one.add_rows([[3, "c"]]) == []
     one.end(Ending())
     assert (shown(one)["rowCount"], shown(one)["truncated"]) == (2, True)
+    assert shown(one)["cut"] == {"rows": "max_rows"}
 
 
 def test_a_row_that_is_too_large_ends_the_rows() -> None:
@@ -69,7 +72,7 @@ def test_a_row_that_is_too_large_ends_the_rows() -> None:
     one.set_columns(COLUMNS)
     assert one.add_rows([[1, "a"], [2, "x" * 30], [3, "b"]]) == [[1, "a"]]
     assert one.add_rows([[4, "c"]]) == []
-    assert one.is_truncated
+    assert one.cut == Cut(RowsCut.MAX_BYTES)
 
 
 def test_rows_before_columns_and_columns_twice_are_not_taken() -> None:

@@ -1,11 +1,12 @@
 from chatd.answers.cache import Cache
+from chatd.answers.cut import WHOLE
 from chatd.answers.table import Column
 
 COLUMNS = (Column("n"),)
 
 
 def put(cache: Cache, room: str, key: str, rows: list[list[int]], now_s: float = 0.0) -> None:
-    cache.put(room, key, COLUMNS, rows, is_truncated=False, now_s=now_s)
+    cache.put(room, key, COLUMNS, rows, cut=WHOLE, now_s=now_s)
 
 
 def test_a_result_is_good_for_its_time_and_no_longer() -> None:
@@ -13,7 +14,7 @@ def test_a_result_is_good_for_its_time_and_no_longer() -> None:
     put(cache, "demo", "q", [[1]], now_s=100)
     found = cache.get("demo", "q", 129.9)
     assert found is not None
-    assert (found.columns, found.rows, found.is_truncated) == (COLUMNS, ([1],), False)
+    assert (found.columns, found.rows, found.cut) == (COLUMNS, ([1],), WHOLE)
     assert cache.get("demo", "q", 130) is None
     assert len(cache) == 0
 

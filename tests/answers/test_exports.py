@@ -10,9 +10,21 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from chatd.answers.exports import FORMATS, PIECE_BYTES, csv_field, distinct_names, export
+from chatd.answers.csv_lines import BYTE_ORDER_MARK, CsvLines, csv_field
+from chatd.answers.cut import WHOLE, Cut
+from chatd.answers.exports import (
+    FORMATS,
+    PIECE_BYTES,
+    WITH_BYTE_ORDER_MARK,
+    LineWriter,
+    distinct_names,
+    file_name,
+    pieces,
+)
 from chatd.answers.table import BYTES, Cell, Column, Row
+from chatd.wire.names import RowsCut
 from tests.rows import rows
 
 OPENS_A_FORMULA = "=+-@＝＋－＠﹢﹣﹦﹫"
@@ -24,10 +36,20 @@ cells = st.one_of(
 )
 
 
-def exported(format_name: str, columns: list[Column], rows: list[Row]) -> bytes:
-    file = export(format_name, "id", columns, rows)
-    assert file is not None
-    return b"".join(file.pieces)
+LINES = {name: one.lines for name, one in FORMATS.items() if one.lines is not None}
+
+
+def writer(format_name: str) -> LineWriter:
+    return LINES[format_name]()
+
+
+def exported(format_name: str, columns: list[Column], rows: list[Row], cut: Cut = WHOLE) -> bytes:
+    """The file; rows that are written together make the same as rows that come one by one."""
+    whole = b"".join(pieces(writer(format_name), columns, rows, cut))
+    at_once = writer(format_name)
+    written = (at_once.begin(columns), at_once.rows(rows), at_once.end(len(rows), cut))
+    assert b"".join(written) == whole
+    return whole
 
 
 @rows(
@@ -96,6 +118,36 @@ def test_an_answer_without_rows_is_a_file_too() -> None:
     assert exported("csv", AB, []) == b"a,b\r\n"
     assert exported("json", AB, []) == b"[]\n"
     assert exported("ndjson", AB, []) == b""
+    assert exported("md", AB, []) == b"| a | b |\n| --- | --- |\n"
+
+
+def test_that_something_is_cut_stands_only_where_no_program_takes_it_for_a_row() -> None:
+    cut = Cut(RowsCut.MAX_ROWS, values=2)
+    for name in ("csv", "json", "ndjson"):
+        assert exported(name, AB, [[1, 2]], cut) == exported(name, AB, [[1, 2]])
+    assert exported("md", AB, [[1, 2]], cut).decode() == (
+        "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+        "\nCut after 1 row, as many as fit; there are more in the database.\n"
+        "\n2 values are shortened to fit.\n"
+    )
+
+
+def test_markdown_holds_whole_values_and_is_one_table() -> None:
+    long = "word " * 100 + "|\n*end*"
+    text = exported("md", [Column("=a|b")], [[long], [None], [{BYTES: "AP8="}], [True]]).decode()
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    assert [token.type for token in tokens].count("table_open") == 1
+    assert [token.content for token in tokens if token.type == "inline"] == [
+        *("=a|b", "word " * 100 + "|⏎\\*end\\*", "NULL", "AP8=", "true")
+    ]
+
+
+def test_a_byte_order_mark_stands_before_csv_where_it_is_asked_for() -> None:
+    assert WITH_BYTE_ORDER_MARK.lines is not None
+    marked = b"".join(pieces(WITH_BYTE_ORDER_MARK.lines(), AB, [["é", 1]]))
+    assert marked == BYTE_ORDER_MARK + exported("csv", AB, [["é", 1]])
+    assert marked.decode("utf-8-sig") == "a,b\r\né,1\r\n"
+    assert CsvLines() == writer("csv")
 
 
 @pytest.mark.parametrize(
@@ -121,16 +173,12 @@ def test_no_two_columns_have_one_name_in_a_file(names: list[str]) -> None:
         assert first == name or first.startswith(f"{name}_")
 
 
-def test_the_file_says_what_it_is() -> None:
-    file = export("csv", '../..\r\n"x"/6f1e-2', AB, [])
-    assert file is not None
-    assert file.file_name == "answer-x6f1e-2.csv"
-    assert file.media_type == "text/csv; charset=utf-8; header=present"
-    assert export("xlsx", "x", AB, []) is None
-    assert set(FORMATS) == {"csv", "json", "ndjson"}
+def test_the_name_of_a_file_holds_nothing_but_the_id_and_whether_it_is_cut() -> None:
+    assert file_name('../..\r\n"x"/6f1e-2', "csv", WHOLE) == "answer-x6f1e-2.csv"
+    assert file_name("6f1e", "xlsx", Cut(values=1)) == "answer-6f1e-truncated.xlsx"
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", LINES)
 def test_a_large_answer_comes_in_pieces_while_rows_are_taken(format_name: str) -> None:
     taken = 0
 
@@ -140,15 +188,14 @@ def test_a_large_answer_comes_in_pieces_while_rows_are_taken(format_name: str) -
             taken = number
             yield [number, "x" * 5_000]
 
-    file = export(format_name, "id", AB, rows())
-    assert file is not None
-    first = next(file.pieces)
+    coming = pieces(writer(format_name), AB, rows())
+    first = next(coming)
     assert len(first) == PIECE_BYTES
     assert taken < 20
-    pieces = [first, *file.pieces]
-    assert {len(piece) for piece in pieces[:-1]} == {PIECE_BYTES}
-    assert 0 < len(pieces[-1]) <= PIECE_BYTES
-    assert b"".join(pieces) == exported(
+    all_pieces = [first, *coming]
+    assert {len(piece) for piece in all_pieces[:-1]} == {PIECE_BYTES}
+    assert 0 < len(all_pieces[-1]) <= PIECE_BYTES
+    assert b"".join(all_pieces) == exported(
         format_name, AB, [[number, "x" * 5_000] for number in range(200)]
     )
 

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from chatd.answers.answer import AnswerState
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.markdown import (
     BYTES_SHOWN,
     CELL_CHARS_MAX,
@@ -23,7 +24,10 @@ from chatd.answers.markdown import (
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from chatd.wire.names import RowsCut
 from tests.rows import rows
+
+MORE = Cut(RowsCut.MAX_ROWS)
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 # What makes links of all that looks like one, numbers of machines included.
@@ -172,35 +176,36 @@ def test_a_cell_is_one_line_that_means_nothing_to_markdown(cell: Cell, text: str
 
 
 def test_a_table_is_one_of_markdown() -> None:
-    text = table_text(columns("id", "a|b"), [[1, None], [2, "x"]], is_truncated=False)
+    text = table_text(columns("id", "a|b"), [[1, None], [2, "x"]], WHOLE)
     assert text == "| id | a\\|b |\n| --- | --- |\n| 1 | NULL |\n| 2 | x |"
 
 
 def test_rows_beyond_the_bound_are_counted() -> None:
     rows: list[Row] = [[number] for number in range(1_008)]
-    text = table_text(columns("n"), rows, is_truncated=False)
+    text = table_text(columns("n"), rows, WHOLE)
     assert text.endswith("| 49 |\n\n… 958 more rows")
     assert len(body_cells(text)) == 1 + ROWS_MAX
-    one_more = table_text(columns("n"), rows[: ROWS_MAX + 1], is_truncated=False)
+    one_more = table_text(columns("n"), rows[: ROWS_MAX + 1], WHOLE)
     assert one_more.endswith("\n\n… 1 more row")
-    assert "more" not in table_text(columns("n"), rows[:ROWS_MAX], is_truncated=False)
+    assert "more" not in table_text(columns("n"), rows[:ROWS_MAX], WHOLE)
 
 
 def test_it_is_said_that_the_database_had_more() -> None:
-    text = table_text(columns("n"), [[1], [2]], is_truncated=True)
-    assert text.endswith("| 2 |\n\nCut after 2 rows; there are more in the database.")
+    text = table_text(columns("n"), [[1], [2]], MORE)
+    cut = "Cut after 2 rows, as many as fit; there are more in the database."
+    assert text.endswith(f"| 2 |\n\n{cut}")
 
 
 def test_columns_beyond_the_bound_are_counted() -> None:
     names = [f"c{number}" for number in range(COLUMNS_MAX + 2)]
-    text = table_text(columns(*names), [[0] * len(names)], is_truncated=False)
+    text = table_text(columns(*names), [[0] * len(names)], WHOLE)
     assert text.endswith("\n\n… 2 more columns")
     assert {len(row) for row in body_cells(text)} == {COLUMNS_MAX}
 
 
 def test_wide_rows_show_fewer_of_them() -> None:
     rows: list[Row] = [["x" * CELL_CHARS_MAX] * COLUMNS_MAX for _ in range(ROWS_MAX)]
-    text = table_text(columns(*["c"] * COLUMNS_MAX), rows, is_truncated=True)
+    text = table_text(columns(*["c"] * COLUMNS_MAX), rows, MORE)
     assert len(text) <= CHARS_MAX
     shown = len(body_cells(text)) - 1
     assert 0 < shown < ROWS_MAX
@@ -219,7 +224,7 @@ def test_no_cell_leaves_its_place_or_becomes_anything_but_text(
     table: tuple[list[str], list[Row]],
 ) -> None:
     names, rows = table
-    text = table_text(columns(*names), rows, is_truncated=False)
+    text = table_text(columns(*names), rows, WHOLE)
     seen = body_cells(text)
     assert [len(row) for row in seen] == [len(names)] * (len(rows) + 1)
     for row in seen:
@@ -228,14 +233,45 @@ def test_no_cell_leaves_its_place_or_becomes_anything_but_text(
     assert {token.type for token in parsed(text)} <= {
         *("table_open", "thead_open", "tr_open", "th_open", "inline", "th_close", "tr_close"),
         *("thead_close", "tbody_open", "td_open", "td_close", "tbody_close", "table_close"),
+        *("paragraph_open", "paragraph_close"),  # below: what is shown in part
     }
+
+
+def test_values_that_are_shown_in_part_are_counted() -> None:
+    long, large = "x" * (CELL_CHARS_MAX + 1), {BYTES: b64encode(bytes(BYTES_SHOWN + 1)).decode()}
+    text = table_text(columns("a", "b"), [[long, large], [1, "x" * CELL_CHARS_MAX]], WHOLE)
+    assert text.endswith("\n\n… 2 values shown in part")
+    assert "in part" not in table_text(columns("a"), [["x" * CELL_CHARS_MAX], [None]], WHOLE)
+
+
+@rows(
+    ("cut", "said"),
+    [
+        (Cut(RowsCut.MAX_ROWS), "Cut after 1 row, as many as fit; there are more"),
+        (Cut(RowsCut.MAX_BYTES), "Cut after 1 row, as many bytes as fit; there are more"),
+        (Cut(RowsCut.LARGE_VALUE), "Cut after 1 row: a value in the next row is too large"),
+        (Cut(RowsCut.DATABASE), "Cut after 1 row by the database's server; there are more"),
+        (Cut(values=1), "1 value is shortened to fit."),
+        (Cut(values=2), "2 values are shortened to fit."),
+        (Cut(names=1), "Names or types of 1 column are shortened to fit."),
+    ],
+)
+def test_it_is_said_what_is_cut(cut: Cut, said: str) -> None:
+    text = table_text(columns("n"), [[1]], cut)
+    assert f"\n\n{said}" in text
+    assert ("more in the database" in text) is ("there are more" in said)
+
+
+def test_a_result_of_which_no_row_fits_is_not_said_to_be_empty() -> None:
+    text = table_text(columns("n"), [], Cut(RowsCut.MAX_BYTES))
+    assert text.startswith("No row fits. Columns: n\n\nCut after 0 rows, as many bytes as fit")
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), max_size=60), st.text(max_size=30))
 def test_the_text_is_bounded_and_the_markup_rule_changes_nothing(
     rows: list[Row], name: str
 ) -> None:
-    text = table_text(columns(name, "b"), rows, is_truncated=True)
+    text = table_text(columns(name, "b"), rows, MORE)
     assert len(text) <= CHARS_MAX
     assert neutralise(text) == text
     assert "\0" not in text
@@ -243,7 +279,7 @@ def test_the_text_is_bounded_and_the_markup_rule_changes_nothing(
 
 def test_a_markdown_reader_sees_the_cell_as_it_was() -> None:
     written = "a|b `c` *d* _e_ [f](g) \\ &amp; ~h~ i_j //k.org l@m :n:"
-    text = table_text(columns("x"), [[written]], is_truncated=False)
+    text = table_text(columns("x"), [[written]], WHOLE)
     assert "".join(token.content for token in body_cells(text)[1][0]) == written
 
 
@@ -253,7 +289,7 @@ def test_no_reader_of_markdown_makes_a_link_of_a_cell_or_of_an_error(
     row: list[Cell], complaint: str
 ) -> None:
     for text in (
-        table_text(columns("a", complaint), [row], is_truncated=False),
+        table_text(columns("a", complaint), [row], WHOLE),
         end_text(AnswerState.ERROR, complaint),
     ):
         tokens = LINKING.parse(text)
@@ -278,7 +314,7 @@ def test_an_empty_result_names_its_columns() -> None:
     assert empty_text(columns("id", "a|b")) == "No rows. Columns: id, a\\|b"
     assert empty_text(columns(*["c"] * (COLUMNS_MAX + 1))).endswith("c, …")
     assert empty_text([]) == "Done; there is nothing to show."
-    assert table_text(columns("id"), [], is_truncated=False) == "No rows. Columns: id"
+    assert table_text(columns("id"), [], WHOLE) == "No rows. Columns: id"
 
 
 def test_every_other_end_has_a_sentence() -> None:
@@ -294,8 +330,8 @@ def test_every_other_end_has_a_sentence() -> None:
 
 
 def test_rows_that_had_come_stand_below_the_sentence() -> None:
-    assert with_partial_table("Cancelled.", None, []) == "Cancelled."
-    assert with_partial_table("Cancelled.", columns("a"), []) == "Cancelled."
-    text = with_partial_table("Cancelled.", columns("a"), [[1]])
+    assert with_partial_table("Cancelled.", None, [], WHOLE) == "Cancelled."
+    assert with_partial_table("Cancelled.", columns("a"), [], WHOLE) == "Cancelled."
+    text = with_partial_table("Cancelled.", columns("a"), [[1]], WHOLE)
     assert text == "Cancelled.\n\nUntil then:\n\n| a |\n| --- |\n| 1 |"
     assert len(body_cells(text)) == 2

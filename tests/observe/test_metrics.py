@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chatd.observe import (
     AnswerEnded,
     ConfigurationLoaded,
+    ExportEnded,
     Level,
     LimitHit,
     LogEvent,
@@ -76,6 +77,19 @@ def test_an_event_is_counted_and_passed_on() -> None:
     assert found["chatd_answers_ended_total", "sales", "error"] == 1
     assert found[("chatd_sockets_connected_total",)] == 1
     assert found[("chatd_sockets_reconnected_total",)] == 0
+
+
+def test_what_exports_hold_is_summed_beside_their_number() -> None:
+    metrics = Metrics(Recorder())
+    for outcome, count, size in (("sent", 1_000, 50_000), ("broken_off", 10, 7), ("db_busy", 0, 0)):
+        metrics.record(
+            ExportEnded("a1", "sales", "ada", "csv", outcome, True, False, count, size, 5)
+        )
+    found = samples(metrics)
+    for outcome in ("sent", "broken_off", "db_busy"):
+        assert found["chatd_exports_total", "csv", outcome] == 1
+    assert found["chatd_export_rows_total", "csv"] == 1_010
+    assert found["chatd_export_bytes_total", "csv"] == 50_007
 
 
 def test_a_gauge_is_read_when_somebody_asks() -> None:

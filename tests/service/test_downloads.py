@@ -201,7 +201,7 @@ async def test_a_refusal_says_how_to_ask(tmp_path: Path) -> None:
             response = await asker.ask(file, token())
             refused(response, 404, "not_found")
             assert response.json()["error"]["message"] == (
-                "An answer is exported as .csv, .json or .ndjson."
+                "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
             )
 
 
@@ -406,7 +406,15 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
             refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "internal")
 
 
-@pytest.mark.parametrize("broken", ["X'7b'", "X'7b7d'"])  # no JSON, and JSON that is no table
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "X'7b'",  # no JSON
+        "X'7b7d'",  # no table
+        """CAST('{"state":"done","columns":[],"rows":7}' AS BLOB)""",
+        """CAST('{"state":"done","columns":[],"rows":[[1]]}' AS BLOB)""",
+    ],
+)
 async def test_an_answer_that_is_damaged_is_said_to_be(tmp_path: Path, broken: str) -> None:
     async with open_export(tmp_path) as (chat, asker, answer_id):
         await chat.log._current().maintain(

@@ -14,6 +14,7 @@ from chatd.answers.requests import (
 )
 from chatd.sqlite_mcp.arguments import (
     BYTES_MAX,
+    CHUNKED_ROWS_MAX,
     ROWS_MAX,
     TIMEOUT_MS_MAX,
     WHOLE_BYTES_MAX,
@@ -62,11 +63,14 @@ def test_null_is_absence_and_no_table_is_a_narrowing() -> None:
     assert read_arguments(Tool.LIST_TABLES, {"tables": []}, True)[1].tables == ()
 
 
-@pytest.mark.parametrize(("in_chunks", "most"), [(True, BYTES_MAX), (False, WHOLE_BYTES_MAX)])
-def test_a_number_beyond_its_ceiling_is_the_ceiling(in_chunks: bool, most: int) -> None:
+@pytest.mark.parametrize(
+    ("in_chunks", "most"),
+    [(True, (CHUNKED_ROWS_MAX, BYTES_MAX)), (False, (ROWS_MAX, WHOLE_BYTES_MAX))],
+)
+def test_a_number_beyond_its_ceiling_is_the_ceiling(in_chunks: bool, most: tuple[int, int]) -> None:
     given = {"maxRows": 10**18, "maxBytes": 10**18, "timeoutMs": 10**18}
     terms = read_arguments(Tool.LIST_TABLES, given, in_chunks)[1]
-    assert (terms.max_rows, terms.max_bytes) == (ROWS_MAX, most)
+    assert (terms.max_rows, terms.max_bytes) == most
     assert terms.timeout_s == TIMEOUT_MS_MAX / 1000
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from chatd.answers.cut import Cut
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -20,8 +21,9 @@ from chatd.sqlite_mcp.arguments import ROWS_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.permissions import CALLS_MAX
-from chatd.sqlite_mcp.reading import SAMPLE_ROWS, cut_row
+from chatd.sqlite_mcp.reading import SAMPLE_ROWS
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, failure, query
 
@@ -142,6 +144,14 @@ def test_a_first_row_that_is_too_long_is_cut_and_told(database: Path) -> None:
     assert 100 < len(text) < 1_000
     assert isinstance(blob, dict)
     assert len(orjson.dumps(answered.rows[0])) < 1_000
+    assert answered.outcome.cut == Cut(values=2)  # and no row is missing
+
+
+def test_that_more_rows_follow_a_first_row_that_is_shortened_is_told_too(database: Path) -> None:
+    sql = "SELECT printf('%.*c', 3000, 'x') UNION ALL SELECT 'y'"
+    answered = query(database, sql, max_bytes=1_000)
+    assert answered.outcome.cut == Cut(RowsCut.MAX_BYTES, values=1)
+    assert answered.outcome.row_count == 1
 
 
 def test_a_later_row_that_is_too_long_is_left_out(database: Path) -> None:
@@ -157,17 +167,11 @@ def test_a_row_of_numbers_that_does_not_fit_is_left_out(database: Path) -> None:
     assert answered.rows == []
 
 
-@pytest.mark.parametrize("text", ["\0" * 500, "🐘" * 500, '"' * 500, "x" * 500])
-def test_a_cut_row_fits_however_its_text_is_escaped(text: str) -> None:
-    row = cut_row([text, text.encode(), 7, None], 200)
-    assert row is not None
-    assert len(orjson.dumps(row)) < 200
-
-
 def test_a_value_beyond_what_sqlite_hands_out_ends_the_answer(database: Path) -> None:
     too_long = f"SELECT zeroblob({VALUE_BYTES_MAX} + n * 0 + (n > 2)) FROM ({COUNTING})"
     answered = query(database, too_long, max_rows=ROWS_MAX, max_bytes=100_000_000)
     assert answered.outcome.is_truncated
+    assert answered.outcome.cut == Cut(RowsCut.LARGE_VALUE)
     assert answered.outcome.row_count == 1  # of two: `sqlite3` loses the one before a failure
     refused = failure(database, RunStatement(f"SELECT zeroblob({VALUE_BYTES_MAX} + 1)"))
     assert refused.code is Code.DB_ERROR

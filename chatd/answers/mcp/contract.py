@@ -9,7 +9,8 @@ while they are read, as progress notifications: `progress` is the index of the c
 
 `columns` are in chunk 0 only, which always comes where the call succeeds. The result then holds
 `rowCount`, `truncated` and `chunks`, how many there were; without a token it holds `columns` and
-`rows` instead. A call that wrote tells `rowsWritten`.
+`rows` instead. A result that is `truncated` says in `cut` what was left out (`chatd.answers.cut`).
+A call that wrote tells `rowsWritten`.
 
 MCP answers no request that was cancelled. So a cancelled call with a token gets a last progress
 notification when its statement has ended and its connection is closed: `{"stopped": true}`. From
@@ -66,6 +67,7 @@ class Field(StrEnum):
     ROWS = "rows"
     ROW_COUNT = "rowCount"
     TRUNCATED = "truncated"
+    CUT = "cut"
     CHUNKS = "chunks"
     ROWS_WRITTEN = "rowsWritten"
     INDEX = "index"

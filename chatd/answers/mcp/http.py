@@ -24,17 +24,19 @@ class TooMuch(httpx2.StreamError):
 
 
 class _Counted(httpx2.AsyncByteStream):
-    """The body of a response, up to a number of bytes."""
+    """The body of a response, up to a number of bytes, read as its rows are taken."""
 
-    def __init__(self, body: httpx2.AsyncByteStream, bytes_left: int) -> None:
+    def __init__(self, body: httpx2.AsyncByteStream, bytes_left: int, link: Link) -> None:
         self._body = body
         self._bytes_left = bytes_left
+        self._link = link
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._body:
             self._bytes_left -= len(piece)
             if self._bytes_left < 0:
                 raise TooMuch("more bytes than a response may have")
+            await self._link.flowing()
             yield piece
 
     async def aclose(self) -> None:
@@ -45,7 +47,8 @@ class Bounded(httpx2.AsyncBaseTransport):
     """Another transport, whose responses are bounded.
 
     A single JSON document may have the bytes of a message; a stream of events, each of which the
-    SDK bounds, some times as many. A 404 is how a server says that it does not know the session.
+    SDK bounds, some times as many, or what a call may bring. A 404 is how a server says that it
+    does not know the session.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, link: Link) -> None:
@@ -57,11 +60,14 @@ class Bounded(httpx2.AsyncBaseTransport):
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         is_events = response.headers.get("content-type", "").startswith("text/event-stream")
         is_packed = response.headers.get("content-encoding", "identity") != "identity"
-        times = SIZES_A_CALL if is_events else 1
-        most = 0 if is_packed else times * self._link.max_message_bytes
+        most = self._link.max_message_bytes
+        if is_events:
+            most = max(SIZES_A_CALL * most, self._link.bytes_left)
+        if is_packed:
+            most = 0
         if response.status_code == httpx2.codes.NOT_FOUND and self._link.is_ready:
             self._link.is_forgotten = True
-        response.stream = _Counted(response.stream, most)
+        response.stream = _Counted(response.stream, most, self._link)
         return response
 
     async def aclose(self) -> None:

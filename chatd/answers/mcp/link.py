@@ -4,10 +4,12 @@ A transport counts here what comes in, and says here why it ended. The allowance
 call; a peer that sends more than one call can need, or sends without being asked, is cut off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import attrs
+import trio
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.wire.codes import Code
@@ -19,6 +21,12 @@ REQUESTS_A_CALL: Final = 100
 cut off."""
 SIZES_A_CALL: Final = 8
 """Bytes between two calls, in times of the largest message. Beyond: the peer is cut off."""
+TIMES_AS_JSON: Final = 4
+"""As many bytes as the rows of a call may have, so many times are allowed beside that: rows travel
+as JSON in a text of JSON, which doubles each backslash and quote, and some peers add names."""
+HELD_CHARS: Final = 1_048_576
+"""Characters of messages that came and whose rows nobody has taken yet. Beyond: nothing is read
+from the peer, which has to wait, and has its database wait."""
 
 
 TOO_LONG: Final = "it sent a message that is too long"
@@ -55,12 +63,36 @@ class Link:
     _messages_left: int = MESSAGES_A_CALL
     _requests_left: int = REQUESTS_A_CALL
     _bytes_left: int = 0
+    _held: int = 0
+    _is_flowing: trio.Event = attrs.field(factory=trio.Event)
 
-    def renew(self) -> None:
-        """A call begins."""
-        self._messages_left = MESSAGES_A_CALL
+    def renew(self, max_rows: int = 0, max_bytes: int = 0) -> None:
+        """A call begins, which may bring so many rows, and so many bytes of them as JSON."""
+        self._messages_left = MESSAGES_A_CALL + max_rows
         self._requests_left = REQUESTS_A_CALL
-        self._bytes_left = SIZES_A_CALL * self.max_message_bytes
+        self._bytes_left = SIZES_A_CALL * self.max_message_bytes + TIMES_AS_JSON * max_bytes
+
+    @property
+    def bytes_left(self) -> int:
+        """What the peer may still send in this call."""
+        return self._bytes_left
+
+    @contextmanager
+    def holding(self, chars: int) -> Iterator[None]:
+        """While the block runs, somebody is at work on a message of so many characters."""
+        self._held += chars
+        try:
+            yield
+        finally:
+            self._held -= chars
+            if self._held <= HELD_CHARS:
+                self._is_flowing.set()
+
+    async def flowing(self) -> None:
+        """Return when more may be read from the peer; a transport asks before each read."""
+        while self._held > HELD_CHARS:
+            self._is_flowing = trio.Event()
+            await self._is_flowing.wait()
 
     def count(self, size: int) -> None:
         """A message came. Raises `Breach`."""

@@ -34,6 +34,7 @@ from chatd.answers.requests import (
     DatabaseFailed,
     ExplainStatement,
     ListTables,
+    PacedSink,
     Request,
     Sink,
     Stopped,
@@ -90,6 +91,10 @@ class _PooledCall:
     def rows(self, rows: Sequence[Row]) -> None:
         if self.sink is not None:
             self.sink.rows(rows)
+
+    async def caught_up(self) -> None:
+        if isinstance(self.sink, PacedSink):
+            await self.sink.caught_up()
 
     def end(self, outcome: Answered | Stopped | DatabaseFailed) -> None:
         """The first end counts."""

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 import attrs
 import orjson
 
+from chatd.answers.cut import WHOLE, Cut, shortened
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.contract import Field, columns_as_json
 from chatd.answers.mcp.listing import TEXT
@@ -24,6 +25,7 @@ from chatd.answers.requests import DatabaseFailed, Sink
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import BYTES, Cell, Column, Row, cell
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 
 COLUMNS_MAX: Final = 2_000
 """Columns of a table; SQLite's default and more than Postgres has. Beyond: unexpected form."""
@@ -56,29 +58,47 @@ class ToolResult:
 
 @attrs.frozen
 class ResultTable:
-    """A result; `is_truncated`: the peer says that it left rows out."""
+    """A result; `is_truncated`: the peer says that it left rows out. `cut_values` is how many
+    values it says that it has shortened."""
 
     columns: tuple[Column, ...]
     rows: Sequence[Row]
     is_truncated: bool = False
+    cut_values: int = 0
+
+    @property
+    def cut(self) -> Cut:
+        """What the peer has left out."""
+        return Cut(RowsCut.DATABASE if self.is_truncated else None, self.cut_values)
 
 
 class Meter:
-    """Lets pass to the sink of one answer what its terms allow; `is_full` once something did not.
+    """Lets pass to the sink of one answer what its terms allow; `cut` is what was left out.
 
-    A text with half a surrogate pair, which is no Unicode, cannot travel; it is mended here.
+    `is_full` once a row did not pass: no more is wanted. Where the first row alone is too large,
+    its values are shortened. A text with half a surrogate pair, which is no Unicode, cannot travel;
+    it is mended here.
     """
 
     def __init__(self, sink: Sink, max_rows: int, max_bytes: int) -> None:
         self._sink = sink
         self._rows_left = max_rows
         self._bytes_left = max_bytes
-        self.is_full = False
+        self._has_passed = False
+        self.cut = WHOLE
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a row was left out, and so will be all that come."""
+        return self.cut.rows is not None
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
         sound = [Column(_sound(one.name), one.type and _sound(one.type)) for one in columns]
-        self._sink.columns(_fitting(sound))
+        fitting = _fitting(sound)
+        names = sum(new != old for new, old in zip(fitting, sound, strict=True))
+        self.cut = attrs.evolve(self.cut, names=names)
+        self._sink.columns(fitting)
 
     def rows(self, rows: Sequence[Row]) -> None:
         """The next rows; the first that does not fit, and all after it, are left out."""
@@ -89,9 +109,20 @@ class Meter:
             except TypeError:
                 row = [_sound(value) if isinstance(value, str) else value for value in row]
                 size = len(orjson.dumps(row)) + 1
-            if self.is_full or self._rows_left < 1 or size > self._bytes_left:
-                self.is_full = True
+            if self.is_full:
                 break
+            if self._rows_left < 1:
+                self.cut = attrs.evolve(self.cut, rows=RowsCut.MAX_ROWS)
+                break
+            if size > self._bytes_left:
+                fitting = None if self._has_passed else shortened(row, self._bytes_left)
+                if fitting is None:
+                    self.cut = attrs.evolve(self.cut, rows=RowsCut.MAX_BYTES)
+                    break
+                row, values = fitting
+                self.cut = attrs.evolve(self.cut, values=values)
+                size = self._bytes_left
+            self._has_passed = True
             self._rows_left -= 1
             self._bytes_left -= size
             passed.append(row)

@@ -18,6 +18,7 @@ from mcp import Client, ClientSession, MCPError
 from pydantic import ValidationError
 
 from chatd import __version__
+from chatd.answers.cut import cut_of_json
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
 from chatd.answers.mcp.contract import Field
@@ -28,7 +29,7 @@ from chatd.answers.mcp.mapping import Form, PeerMapping
 from chatd.answers.mcp.results import UNEXPECTED, Meter, ToolResult, failure, read
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.mcp.stdio import child_streams
-from chatd.answers.requests import Answered, DatabaseFailed, Sink, Stopped, Terms
+from chatd.answers.requests import Answered, DatabaseFailed, PacedSink, Sink, Stopped, Terms
 from chatd.wire.codes import Code
 
 CONFIRM_S: Final = 1.0
@@ -72,9 +73,9 @@ class PeerSession:
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
         """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
-        self._link.renew()
+        self._link.renew(terms.max_rows, terms.max_bytes)
         self._stopped = trio.Event()
-        answer = _Answer(sink, terms, call.narrowing, self._threads)
+        answer = _Answer(sink, terms, call.narrowing, self._threads, self._link)
         outcome: mcp_types.CallToolResult | Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + timeout_s
@@ -116,7 +117,7 @@ class PeerSession:
             self.is_usable = False
             raise answer.failure
         if answer.meter.is_full:
-            return Answered(is_truncated=True)
+            return Answered(answer.meter.cut)
         raise DatabaseFailed(Code.DB_TIMEOUT)
 
     async def _answered(
@@ -138,8 +139,8 @@ class PeerSession:
                     raise answer.failure
                 if answer.chunks.next_index < chunks:
                     raise DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
-                truncated = rest.get(Field.TRUNCATED) is True
-                return Answered(truncated or answer.meter.is_full, _rows_written(rest))
+                cut = cut_of_json(rest).joined(answer.meter.cut)
+                return Answered(cut, _rows_written(rest))
         max_rows = terms.max_rows if call.narrowing is None else LISTED_MAX
         arguments = (received, call, self._mapping, max_rows)
         if len(received.text) > INLINE_CHARS or call.form is Form.STRUCTURED:
@@ -148,8 +149,8 @@ class PeerSession:
             table = read(*arguments)
         answer.sink.columns(table.columns)
         answer.sink.rows(table.rows)
-        written = _rows_written(received.structured)
-        return Answered(table.is_truncated or answer.meter.is_full, written)
+        cut = answer.meter.cut.joined(table.cut)
+        return Answered(cut, _rows_written(received.structured))
 
     def _failure(self, error: Exception) -> DatabaseFailed | Forgotten:
         """What a call that raised means for the caller, and for the session."""
@@ -192,7 +193,10 @@ class _Answer:
         terms: Terms,
         narrowing: Narrowing | None,
         threads: trio.CapacityLimiter,
+        link: Link,
     ) -> None:
+        self._paced = sink if isinstance(sink, PacedSink) else None
+        self._link = link
         self.meter = Meter(sink, terms.max_rows, terms.max_bytes)
         self.sink: Sink = self.meter if narrowing is None else Narrowed(self.meter, narrowing)
         self.chunks = ChunkSequence()
@@ -205,6 +209,12 @@ class _Answer:
         """A progress message came; without rows it is none of ours."""
         if message is None or self.ended.is_set():
             return
+        with self._link.holding(len(message)):
+            await self._take(message)
+            if self._paced is not None:
+                await self._paced.caught_up()
+
+    async def _take(self, message: str) -> None:
         try:
             if len(message) > INLINE_CHARS:
                 read_one = await trio.to_thread.run_sync(read_chunk, message, limiter=self._threads)

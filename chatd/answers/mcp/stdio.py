@@ -119,6 +119,7 @@ async def _read(process: trio.Process, to_session: ToSession, link: Link) -> Non
     breach: str | None = None
     try:
         while piece := await process.stdout.receive_some(READ_BYTES):
+            await link.flowing()
             for line in lines.feed(piece):
                 if not line.strip():
                     continue

@@ -8,12 +8,14 @@ CORS policy is for web pages too: its preflights are answered, pages of stranger
 each answer, an error as well, says which page may read it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 import attrs
 import orjson
+import trio
 
 from chatd.net.addresses import peer_address
 from chatd.net.http.arrival import Arrival
@@ -32,17 +34,31 @@ BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PREFLIGHT_S: Final = 600
 """Seconds for which a browser may remember the answer to a preflight."""
 
-EXPOSED: Final[Headers] = ((b"access-control-expose-headers", b"content-disposition, retry-after"),)
+EXPOSED: Final[Headers] = (
+    (
+        b"access-control-expose-headers",
+        b"content-disposition, retry-after, x-chatd-executed-at, x-chatd-truncated",
+    ),
+)
 """What a page may read of an answer, beside its body."""
+
+
+class Pieces(Protocol):
+    """A body that comes piece by piece, with waits; closed in any case, also where it was not read
+    to its end."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
 
 
 @attrs.frozen
 class Response:
-    """`body` is whole, or comes in pieces, whose sum is not known before."""
+    """`body` is whole, or comes in pieces; their sum is not known before, or is in `headers`."""
 
     status: int
     headers: Headers
-    body: bytes | Iterator[bytes]
+    body: bytes | Iterator[bytes] | Pieces
 
 
 @attrs.frozen
@@ -50,7 +66,8 @@ class Request:
     """A request, whole.
 
     `path` is decoded. `query` is raw, without its question mark; names in `headers` are lower-case.
-    `peer` is the address of the connection's other end, which may be a proxy.
+    `peer` is the address of the connection's other end, which may be a proxy. `gone` returns when
+    the client has closed its side of the connection: who takes long asks it.
     """
 
     method: str
@@ -59,6 +76,7 @@ class Request:
     headers: Headers
     peer: str
     body: bytes = b""
+    gone: Callable[[], Awaitable[None]] = trio.sleep_forever
 
     def header(self, name: bytes) -> str | None:
         """The value of a header; several of one name are one list (RFC 9110, 5.3)."""
@@ -193,6 +211,11 @@ async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
         message = await receive()
         body += message.get("body", b"")
         has_more = message.get("more_body", False)
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
     return Request(
         method=scope["method"],
         path=scope["path"],
@@ -200,6 +223,7 @@ async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
         headers=tuple(scope["headers"]),
         peer=peer_address(scope.get("client")),
         body=bytes(body),
+        gone=gone,
     )
 
 
@@ -241,6 +265,16 @@ def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
 
 async def _send_response(method: str, response: Response, send: Send) -> None:
     body, headers = response.body, list(response.headers)
+    if not isinstance(body, bytes | Iterator):
+        async with aclosing(body):
+            await send(
+                {"type": "http.response.start", "status": response.status, "headers": headers}
+            )
+            if method != "HEAD":
+                async for piece in body:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
     if isinstance(body, bytes) and response.status != 204:  # which has none (RFC 9110, 8.6)
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -22,6 +22,7 @@ some things that this module must answer for:
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -135,7 +136,7 @@ class HypercornServer:
                 lost=scope.cancel,
             )
             await TCPServer(
-                wrap_app(self._run_app, 0, "asgi"),  # type: ignore[arg-type]  # scopes are plain dicts here
+                wrap_app(partial(self._run_app, connection), 0, "asgi"),
                 self._config,
                 self._context,
                 ConnectionState({}),
@@ -146,9 +147,24 @@ class HypercornServer:
         else:
             connection.writer.finish(b"")
 
-    async def _run_app(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """The application as Hypercorn sees it: what it lets out is reported, and a 500."""
-        has_begun = False
+    async def _run_app(
+        self, connection: HttpConnection, scope: AsgiScope, receive: Receive, send: Send
+    ) -> None:
+        """The application as Hypercorn sees it: what it lets out is reported, and a 500.
+
+        Hypercorn does not see the client hang up while the application is at work; the connection
+        does, and reads on only where the application asks.
+        """
+        has_begun = is_whole = False
+
+        async def receive_more() -> AsgiMessage:
+            nonlocal is_whole
+            if is_whole:
+                await connection.until(lambda: False)
+                return {"type": "http.disconnect"}
+            message = await receive()
+            is_whole = not message.get("more_body", False)
+            return message
 
         async def send_on(message: AsgiMessage) -> None:
             nonlocal has_begun
@@ -156,7 +172,7 @@ class HypercornServer:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive_more, send_on)
         except Exception as fault:
             self._report_fault(fault)
             if not has_begun:  # else the response stays cut short

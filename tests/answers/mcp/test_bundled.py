@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.answers.cut import Cut
 from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.contract import CHUNK_ROWS_MAX, Argument, Tool
 from chatd.answers.mcp.mapping import READY
@@ -25,6 +26,7 @@ from chatd.answers.requests import (
 from chatd.answers.table import Column
 from chatd.observe import DatabaseConnected
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
 from tests.rows import rows
 from tests.sqlite_mcp.databases import checksum, make_database
@@ -94,6 +96,16 @@ async def test_rows_of_many_chunks_come_in_order(database: Path) -> None:
         assert plate.rows_ == [[number] for number in range(1, count + 1)]
 
 
+async def test_a_call_may_bring_as_many_bytes_as_its_terms_say(database: Path) -> None:
+    large = "SELECT n, printf('%.*c', 60000, '\"') AS t FROM (" + numbers(200) + ")"
+    async with running(bundled(database)) as peer:
+        end, plate = await peer.ask(large, max_bytes=100_000_000)
+        assert end == Answered()
+        assert len(plate.rows_) == 200
+        assert sum(len(text) for _, text in plate.rows_) == 12_000_000
+        assert len(peer.recorder.of(DatabaseConnected)) == 1
+
+
 @pytest.mark.parametrize(
     ("terms", "count"), [({"max_rows": 450}, 450), ({"max_bytes": 100}, 21)], ids=str
 )
@@ -102,7 +114,7 @@ async def test_more_than_the_terms_allow_is_left_out_and_said(
 ) -> None:
     async with running(bundled(database)) as peer:
         end, plate = await peer.ask(numbers(1_000), **terms)
-        assert end == Answered(is_truncated=True)
+        assert end == Answered(Cut(RowsCut(next(iter(terms)))))
         assert plate.rows_ == [[number] for number in range(1, count + 1)]
         assert (await peer.ask(numbers(450), max_rows=450))[0] == Answered()
         assert len(peer.recorder.of(DatabaseConnected)) == 1

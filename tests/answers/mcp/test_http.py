@@ -13,6 +13,7 @@ from hypercorn.trio import serve
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
+from chatd.answers.cut import Cut
 from chatd.answers.mcp.mapping import Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
@@ -25,6 +26,7 @@ from chatd.answers.requests import (
 )
 from chatd.observe import DatabaseConnected, DatabaseLost
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
 
 ReceiveSend = Callable[..., Awaitable[Any]]
@@ -118,7 +120,7 @@ async def test_a_server_of_the_sdk_answers_over_http() -> None:
     async with asked(headers={"Authorization": "Bearer secret"}) as (peer, front):
         assert (await peer.ask(ListTables()))[1].rows_ == [["a"], ["b"]]
         end, plate = await peer.ask("cut")
-        assert end == Answered(is_truncated=True)
+        assert end == Answered(Cut(RowsCut.DATABASE))
         assert plate.rows_ == [["cut"]]
         with pytest.raises(DatabaseFailed, match="no such table: x") as caught:
             await peer.ask("fail")

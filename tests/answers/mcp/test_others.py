@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from chatd.answers.cut import Cut
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     Answered,
@@ -23,6 +24,7 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import Plate, Running, running
 
 ROOT: Final = Path(__file__).parents[3]
@@ -192,7 +194,7 @@ async def queries(peer: Running, other: Other) -> None:
     end, plate = await peer.ask("SELECT * FROM people WHERE 0")
     assert (end, plate.rows_) == (Answered(), [])
     end, plate = await peer.ask("SELECT name FROM people ORDER BY id", max_rows=1)
-    assert (end, plate.rows_) == (Answered(is_truncated=True), [['Ann | "x"']])
+    assert (end, plate.rows_) == (Answered(Cut(RowsCut.MAX_ROWS)), [['Ann | "x"']])
 
 
 async def explains(peer: Running, other: Other) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 import trio
 
-from chatd.answers.mcp import session
+from chatd.answers.cut import Cut
+from chatd.answers.mcp import link, session
 from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
 from chatd.answers.mcp.pool import BACKOFF_S
@@ -31,6 +32,7 @@ from chatd.answers.requests import (
 from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import LIMIT_S, Plate, Running, fake, running
 
 
@@ -220,7 +222,7 @@ async def test_more_rows_than_the_terms_allow_stop_the_call(tmp_path: Path) -> N
     file = tmp_path / "told"
     async with running(fake(file=file)) as peer:
         end, plate = await peer.ask("endless_rows", max_rows=5)
-        assert end == Answered(is_truncated=True)
+        assert end == Answered(Cut(RowsCut.MAX_ROWS))
         assert plate.rows_ == [[0], [1], [2], [3], [4]]
         assert (await peer.ask("rows", max_bytes=5))[1].rows_ == [[1]]
 
@@ -511,7 +513,7 @@ async def test_a_large_result_is_read_off_the_loop_and_within_the_terms(
     mapping = PeerMapping(query=READY["chatd"].query)
     async with running(fake(mapping=mapping)) as peer:
         end, plate = await peer.ask("large", max_rows=300)
-        assert end == Answered(is_truncated=True)
+        assert end == Answered(Cut(RowsCut.MAX_BYTES))
         assert len(plate.rows_) == 260  # of 1,005 bytes each, in 262,144
         assert len(threads) == 1
         assert threading.main_thread().name not in threads
@@ -525,3 +527,41 @@ async def test_a_peer_that_was_cut_off_is_not_asked_to_end(tmp_path: Path) -> No
         await peer.ask("rows")
     assert not is_alive(processes(file)[0])
     assert "terminated" not in file.read_text()
+
+
+class SlowSink(Plate):
+    """A sink that is not caught up until nothing new has come for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = self.most_waiting = 0
+        self.turn = trio.Event()
+
+    async def caught_up(self) -> None:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        await self.turn.wait()
+        self.waiting -= 1
+
+    async def take_turns(self) -> None:
+        while True:
+            seen = -1
+            while seen != self.waiting:
+                seen = self.waiting
+                await trio.sleep(0.02)
+            turn, self.turn = self.turn, trio.Event()
+            turn.set()
+
+
+async def test_a_peer_that_streams_waits_for_a_sink_that_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "HELD_CHARS", 10_000)
+    async with running(fake(file=tmp_path / "told")) as peer, trio.open_nursery() as nursery:
+        sink = SlowSink()
+        nursery.start_soon(sink.take_turns)
+        end, _ = await peer.ask("endless_rows", sink, max_rows=4_000, max_bytes=10_000_000)
+        nursery.cancel_scope.cancel()
+    assert end == Answered(Cut(RowsCut.MAX_ROWS))
+    assert sink.rows_ == [[index] for index in range(4_000)]
+    assert sink.most_waiting < 1_500  # as many as are held, and as one read brings

@@ -228,7 +228,7 @@ async def rows_are_all_there(peer: Peer, asked: Running) -> None:
     assert plate.rows_[-1] == [1_000, "the text of a row"]
     if peer.name == "mcp-alchemy":
         end, plate = await asked.ask(sql.format(10_000), max_rows=9_999)
-        assert end == Answered(is_truncated=True)
+        assert isinstance(end, Answered) and end.is_truncated  # noqa: PT018
         assert column(plate, "n") == list(range(1, len(plate.rows_) + 1))
         with pytest.raises(DatabaseFailed) as caught:
             await asked.ask("SELECT repeat('x', 200000) AS t")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.contract import columns_as_json
 from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
@@ -28,6 +29,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.scopes import TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
+from chatd.wire.names import RowsCut
 from tests.rows import rows
 
 MAPPING = PeerMapping(error_prefixes=("Error:",))
@@ -331,3 +333,36 @@ def test_half_a_surrogate_pair_is_mended() -> None:
     meter.columns([Column("\ud800", "\udfff")])
     meter.rows([["a\ud800", 1]])
     assert (plate.names, plate.table) == (["?"], [["a?", 1]])
+
+
+def metered(rows: Sequence[Row], *, max_rows: int = 9, max_bytes: int = 100) -> tuple[Cut, Plate]:
+    """What a meter says is missing of these rows, and what it let pass."""
+    plate = Plate()
+    meter = Meter(plate, max_rows, max_bytes)
+    meter.columns([Column("a")])
+    meter.rows(rows)
+    return meter.cut, plate
+
+
+def test_rows_beyond_the_terms_are_left_out_and_it_is_said_by_which() -> None:
+    assert metered([[1], [2]])[0] == WHOLE
+    assert metered([[1], [2]], max_rows=1)[0] == Cut(RowsCut.MAX_ROWS)
+    assert metered([[1], ["x" * 200]])[0] == Cut(RowsCut.MAX_BYTES)
+
+
+def test_a_first_row_that_is_too_long_is_shortened_and_no_row_is_said_to_be_missing() -> None:
+    cut, plate = metered([["x" * 200]])
+    assert cut == Cut(values=1)
+    [[text]] = plate.table
+    assert isinstance(text, str)
+    assert 10 < len(text) < 100
+    cut, plate = metered([["x" * 200], [1]])
+    assert (cut, len(plate.table)) == (Cut(RowsCut.MAX_BYTES, values=1), 1)
+
+
+def test_names_that_are_shortened_are_counted() -> None:
+    meter = Meter(plate := Plate(), 9, 100)
+    meter.columns([Column("x" * COLUMNS_BYTES), Column("y")])
+    assert meter.cut == Cut(names=1)
+    assert not meter.is_full
+    assert plate.names[1] == "y"

@@ -382,6 +382,27 @@ async def test_an_exception_in_the_middle_of_a_response_cuts_it_short() -> None:
         assert len(s.faults) == 1
 
 
+async def test_an_application_is_told_when_its_client_hangs_up() -> None:
+    told: list[str] = []
+    is_whole = trio.Event()
+
+    async def app(_scope: AsgiScope, receive: Receive, send: Send) -> None:
+        while not told or told[-1] == "http.request":
+            told.append((await receive())["type"])
+            is_whole.set()
+        await answer(send, b"late")
+
+    async with serving(App(app), get("/")) as s:
+        await is_whole.wait()
+        await s.peer.send_all(b"GET /behind HTTP/1.1\r\n")  # which is no end
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        assert told == ["http.request"]
+        await s.peer.send_eof()
+        assert (await read_to_end(s.peer)).endswith(b"late")
+    assert told == ["http.request", "http.disconnect"]
+
+
 async def test_an_application_that_never_reads_a_body_holds_nothing_up() -> None:
     async def app(_scope: AsgiScope, _receive: Receive, send: Send) -> None:
         await answer(send, b"unread")
