@@ -13,8 +13,8 @@ import attrs
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.scopes import fold
 from chatd.answers.table import Column
+from chatd.db_mcp.statement import shown
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
-from chatd.sqlite_mcp.statement import shown
 from chatd.wire.codes import Code
 
 _KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}

@@ -4,9 +4,9 @@ import re
 import sqlite3
 
 from chatd.answers.requests import DatabaseFailed
+from chatd.db_mcp.statement import rejected
 from chatd.observe.lines import visible
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
-from chatd.sqlite_mcp.statement import rejected
 from chatd.wire.codes import Code
 
 _SHOWN_CHARS = 200

@@ -25,7 +25,7 @@ import attrs
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
 from chatd.answers.sql.scopes import fold
-from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.db_mcp.statement import rejected, shown
 from chatd.wire.codes import Code
 
 MAIN = "main"

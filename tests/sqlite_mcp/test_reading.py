@@ -15,10 +15,11 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.answers.table import Cell, Column
-from chatd.sqlite_mcp.arguments import ROWS_MAX
+from chatd.db_mcp.arguments import ROWS_MAX
+from chatd.db_mcp.feeding import cut_row
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.permissions import CALLS_MAX
-from chatd.sqlite_mcp.reading import SAMPLE_ROWS, cut_row
+from chatd.sqlite_mcp.reading import SAMPLE_ROWS
 from chatd.wire.codes import Code
 from tests.rows import rows
 from tests.sqlite_mcp.databases import ask, failure, query
