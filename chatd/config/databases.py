@@ -4,6 +4,7 @@
     command = ["/opt/mcp/bin/mcp-alchemy"]      # a db-mcp that is started, or
     # url = "https://mcp.example.com/mcp"       # one that is asked by streamable HTTP, or
     # sqlite = "/srv/sales.db"                  # the one that chatd brings along, on a file, or
+    # postgres = "postgresql://reader@db/sales" # the one that chatd brings along, on PostgreSQL, or
     # sample = true                             # the same on the sample database
     dialect = "postgres"
     mapping = "mcp-alchemy"
@@ -45,8 +46,12 @@ OWN_VARIABLES: Final = "CHATD_"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
-_SOURCES: Final = ("command", "url", "sqlite", "sample")
-_OF_WRITES: Final = ("max_rows_written", "max_growth_bytes")
+_SOURCES: Final = ("command", "url", "sqlite", "postgres", "sample")
+_DIALECTS_OF_OURS: Final = {"sqlite": "sqlite", "sample": "sqlite", "postgres": "postgres"}
+_OF_WRITES: Final = {
+    "max_rows_written": ("sqlite", "postgres"),
+    "max_growth_bytes": ("sqlite",),
+}
 
 
 @attrs.frozen
@@ -128,24 +133,26 @@ def _check(values: Mapping[str, Any]) -> None:
         said = " and ".join(sources) if sources else "none"
         raise InvalidValue(f"must have one of {', '.join(_SOURCES)}; it has {said}")
     (source,) = sources
-    if source in ("sqlite", "sample"):
-        unused = ["mapping", "environment", "pass_environment", "headers", "credentials"]
-    else:
-        unused = ["headers"] if source == "command" else ["environment", "pass_environment"]
-    for key in _OF_WRITES:
-        if key in values and source != "sqlite":
-            raise InvalidValue("is used with sqlite only; leave it out", f".{key}")
-    ours = source in ("sqlite", "sample")
+    own_dialect = _DIALECTS_OF_OURS.get(source)
+    unused: list[str] = [] if source == "url" else ["headers"]
+    if source in ("sqlite", "sample", "url"):
+        unused += ["environment", "pass_environment"]
+    if own_dialect is not None:
+        unused += ["mapping", "credentials"]
+    for key, those in _OF_WRITES.items():
+        if key in values and source not in those:
+            said = " and ".join(those)
+            raise InvalidValue(f"is used with {said} only; leave it out", f".{key}")
     for key, choices in (("dialect", DIALECTS), ("mapping", (*READY, "a table of your own"))):
-        if key not in values and not ours:
+        if key not in values and own_dialect is None:
             raise InvalidValue(f"is missing; write one of {', '.join(choices)}", f".{key}")
     for key in unused:
         if key in values:
             raise InvalidValue(f"is not used with {source}; leave it out", f".{key}")
     is_read_only = values.get("read_only", True)
-    if ours:
-        if values.get("dialect", "sqlite") != "sqlite":
-            raise InvalidValue(f'must be "sqlite" with {source}', ".dialect")
+    if own_dialect is not None:
+        if values.get("dialect", own_dialect) != own_dialect:
+            raise InvalidValue(f'must be "{own_dialect}" with {source}', ".dialect")
         if source == "sample" and not is_read_only:
             raise InvalidValue(
                 "must be true with sample; use sqlite and a file to write", ".read_only"
@@ -156,6 +163,13 @@ def _check(values: Mapping[str, Any]) -> None:
             "read and say so here, or allow writing by read_only = false",
             ".credentials",
         )
+
+
+def _settings(**values: Any) -> DatabaseSettings:
+    """The dialect of our own db-mcps is known."""
+    if values.get("postgres"):
+        values["dialect"] = "postgres"
+    return DatabaseSettings(**values)
 
 
 _ARGUMENT: Final = Text("the name of an argument", empty=False)
@@ -213,6 +227,7 @@ DATABASES: Final = TableOfRooms(
             ),
             "url": _Url(),
             "sqlite": Text("the path of a file", empty=False),
+            "postgres": Text("the address of a database", empty=False, secret=True),
             "sample": Flag(),
             "dialect": Choice(DIALECTS),
             "read_only": Flag(),
@@ -235,7 +250,7 @@ DATABASES: Final = TableOfRooms(
             "mapping": _MappingKind(),
         },
         made=DatabaseSettings,
-        make=DatabaseSettings,
+        make=_settings,
         check=_check,
     ),
 )
@@ -243,6 +258,8 @@ DOCS: Final[Mapping[str, str]] = {
     "command": "The program of a db-mcp that is started, and its arguments; it is asked on stdio.",
     "url": "The address of a db-mcp that is asked by streamable HTTP.",
     "sqlite": "A SQLite file, which the db-mcp that chatd brings along answers from.",
+    "postgres": "The address of a PostgreSQL database, as libpq reads it, which the db-mcp that "
+    "chatd brings along answers from; never shown.",
     "sample": "Whether the sample database answers.",
     "dialect": "The SQL of the database; needed with `command` and `url`.",
     "read_only": "Whether statements that write are refused.",
@@ -255,7 +272,8 @@ DOCS: Final[Mapping[str, str]] = {
     "start_timeout_s": "Seconds until a session is ready; beyond: it is ended and tried again.",
     "call_timeout_s": "Seconds of one call of a tool; beyond: it is cancelled.",
     "max_message_bytes": "Bytes of one message of the db-mcp; beyond: the session is ended.",
-    "max_rows_written": "Rows that one statement may write to `sqlite`; beyond: it is undone.",
+    "max_rows_written": "Rows that one statement may write to `sqlite` or `postgres`; beyond: it "
+    "is undone.",
     "max_growth_bytes": "Bytes by which one statement may make the file of `sqlite` grow; beyond: "
     "it is undone.",
     "mapping": "How the db-mcp is asked: the name of a ready mapping, or a table of one's own "
@@ -269,6 +287,8 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
     values = _not_default(database)
     if "command" in values:
         values["command"] = tuple(_PASSWORD.sub(r"\1:***@", word) for word in database.command)
+    if database.postgres:
+        values["postgres"] = f"(set, {len(database.postgres)} characters)"
     for name in ("environment", "headers"):
         if name in values:
             secrets: Mapping[str, str] = getattr(database, name)

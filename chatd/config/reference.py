@@ -30,8 +30,8 @@ _DATABASES = """
 ## [databases.<connectionId>]
 
 The database of a room, and the db-mcp that answers for it; where none is written,
-`[databases.demo]` is the sample database. One of `command`, `url`, `sqlite` and `sample` is
-written. These keys cannot be set in the environment.
+`[databases.demo]` is the sample database. One of `command`, `url`, `sqlite`, `postgres`
+and `sample` is written. These keys cannot be set in the environment.
 
 """
 

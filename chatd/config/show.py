@@ -30,7 +30,7 @@ _DATABASES = """\
 # [databases.demo]
 # sample = true
 # Other db-mcps are started (command, for stdio) or asked by HTTP (url, headers); the mapping says
-# how: mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, chatd, or a table of your own.
+# how: mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, or a table of your own.
 # They run what they are sent: vouch that their credentials can only read, or allow writing.
 # [databases.sales]
 # command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
@@ -38,7 +38,9 @@ _DATABASES = """\
 # dialect = "postgres"
 # mapping = "mcp-alchemy"
 # credentials = "read-only"
-# Or chatd's own, on a SQLite file:
+# Or chatd's own, on PostgreSQL (with the extra chatd[postgres]) or on a SQLite file:
+# [databases.orders]
+# postgres = "postgresql://reader:password@localhost/orders"
 # [databases.stock]
 # sqlite = "/srv/stock.db"
 # read_only = true

@@ -14,8 +14,8 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.nearest import nearest, unknown_column, unknown_table, with_nearest
 from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
+from chatd.db_mcp.statement import shown
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
-from chatd.sqlite_mcp.statement import shown
 from chatd.wire.codes import Code
 
 _KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}

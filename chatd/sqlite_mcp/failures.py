@@ -5,10 +5,10 @@ import sqlite3
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.elsewhere import alternative
+from chatd.db_mcp.statement import rejected
 from chatd.observe.lines import visible
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
-from chatd.sqlite_mcp.statement import rejected
 from chatd.wire.codes import Code
 
 _SHOWN_CHARS = 200

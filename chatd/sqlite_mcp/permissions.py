@@ -26,7 +26,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.elsewhere import instead_of
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES, names
 from chatd.answers.sql.scopes import argument_names, fold
-from chatd.sqlite_mcp.statement import rejected, shown
+from chatd.db_mcp.statement import rejected, shown
 from chatd.wire.codes import Code
 
 MAIN = "main"

@@ -11,9 +11,7 @@ from contextlib import closing
 from typing import TypeAlias, assert_never
 
 import attrs
-import orjson
 
-from chatd.answers.cut import WHOLE, Cut, shortened
 from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
@@ -26,14 +24,17 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.nearest import with_nearest
 from chatd.answers.sql.scopes import fold
-from chatd.answers.table import Column, Row, cell
+from chatd.answers.table import Column
+from chatd.db_mcp.collecting import Rows
+from chatd.db_mcp.feeding import Feeder, Outcome
+from chatd.db_mcp.interrupt import Interrupt
+from chatd.db_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
 from chatd.sqlite_mcp.catalog import (
     DESCRIPTION_COLUMNS,
     TABLES_COLUMNS,
     Catalog,
     quoted,
 )
-from chatd.sqlite_mcp.collecting import Rows
 from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
     DatabaseFile,
@@ -43,9 +44,8 @@ from chatd.sqlite_mcp.handle import (
     forbid_writes,
     open_handle,
 )
-from chatd.sqlite_mcp.interrupt import Interrupt
 from chatd.sqlite_mcp.permissions import MAIN, Authorizer, TableScope
-from chatd.sqlite_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
+from chatd.sqlite_mcp.statement import KINDS
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 
@@ -59,20 +59,6 @@ _TYPING_VIEW = "chatd_columns"
 # What reading from `sqlite3` raises: its errors, its warnings (before Python 3.12, of a second
 # statement), text or names that are not what Python takes, too little memory.
 _ERRORS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError)
-
-
-@attrs.frozen
-class Outcome:
-    """How a call ended; `rows_written` where it could write, counting those of triggers."""
-
-    row_count: int
-    cut: Cut = WHOLE
-    rows_written: int | None = None
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether anything was left out."""
-        return bool(self.cut)
 
 
 Work: TypeAlias = Callable[[sqlite3.Connection, Catalog, str], Outcome]
@@ -110,13 +96,13 @@ class _Call:
         subject, will_write = "", False
         match request:
             case RunStatement(subject):
-                kind = kind_of(subject, self._may_write)
+                kind = kind_of(subject, KINDS, self._may_write)
                 # WITH may write too; nothing else that reads does.
                 is_change = kind is StatementKind.WRITING or first_word(subject) == "WITH"
                 will_write = self._may_write and is_change
                 work = self._write if will_write else self._read
             case ExplainStatement(subject):
-                kind = kind_of(subject, self._may_write)
+                kind = kind_of(subject, KINDS, self._may_write)
                 if kind is StatementKind.EXPLAINING or first_word(subject) == "PRAGMA":
                     raise rejected("Only a statement that reads or writes rows has a plan.")
                 work = self._explain
@@ -142,7 +128,7 @@ class _Call:
         except _ERRORS as error:
             raise as_failure(error, is_compiling=False) from None
         try:
-            with self._interrupt.reaching(connection):
+            with self._interrupt.reaching(connection.interrupt):
                 connection.set_progress_handler(self._tick, TICK_OPERATIONS)
                 if will_write:
                     self._patiently(connection, "BEGIN IMMEDIATE")
@@ -310,35 +296,16 @@ class _Call:
             return self._feed(cursor)
 
     def _feed(self, source: Iterable[Sequence[object]]) -> Outcome:
-        """Rows from `source` to `rows`, as many and as long as the terms allow.
-
-        A row that would be too long is not sent; where it is the first one, its texts and blobs are
-        shortened, so that there is something to see.
+        """Rows from `source` to the caller, as many and as long as the terms allow.
 
         `sqlite3` looks for the next row before it hands one out. So a row comes when the one after
         it is found, or there is none; and it is lost where that fails or is interrupted.
         """
-        count, left, values = 0, self._terms.max_bytes, 0
+        feeder = Feeder(self._rows, self._terms, self._interrupt)
         try:
-            for read in source:
-                self._interrupt.check()
-                if count == self._terms.max_rows:
-                    return Outcome(count, Cut(RowsCut.MAX_ROWS, values))
-                row: Row = [cell(value) for value in read]
-                as_json = orjson.dumps(row)
-                if len(as_json) + 1 > left:  # with the comma
-                    fitting = None if count else shortened(row, left)
-                    if fitting is None:
-                        return Outcome(count, Cut(RowsCut.MAX_BYTES, values))
-                    row, values = fitting
-                    as_json = orjson.dumps(row)
-                    left = 0  # and nothing beside it
-                left -= len(as_json) + 1
-                self._rows.row(row, as_json, read)
-                count += 1
+            return feeder.feed(source)
         except sqlite3.DataError as error:
             # The next row has a value that SQLite does not hand out.
-            if count == 0 or primary_code(error) != sqlite3.SQLITE_TOOBIG:
+            if feeder.count == 0 or primary_code(error) != sqlite3.SQLITE_TOOBIG:
                 raise
-            return Outcome(count, Cut(RowsCut.LARGE_VALUE, values))
-        return Outcome(count, Cut(values=values))
+            return feeder.outcome(RowsCut.LARGE_VALUE)

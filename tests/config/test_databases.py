@@ -39,7 +39,7 @@ def test_a_file_that_may_be_written_has_its_bounds(tmp_path: Path) -> None:
     found = database(tmp_path, text)
     assert (found.max_rows_written, found.max_growth_bytes) == (5, 4096)
     assert refusal(tmp_path, f"{FOREIGN}read_only = false\nmax_rows_written = 5\n") == (
-        "databases.a.max_rows_written is used with sqlite only; leave it out."
+        "databases.a.max_rows_written is used with sqlite and postgres only; leave it out."
     )
 
 
@@ -76,6 +76,27 @@ def test_a_url_has_headers(tmp_path: Path) -> None:
     assert not found.read_only
 
 
+def test_a_postgres_address_needs_no_mapping_and_is_a_secret(tmp_path: Path) -> None:
+    text = (
+        "postgres = 'host=db user=reader password=hush'\nmax_rows_written = 5\nread_only = false\n"
+        "environment = { PGSSLMODE = 'verify-full' }\npass_environment = ['PGPASSWORD']\n"
+    )
+    found = database(tmp_path, text)
+    assert (found.dialect, found.peer) == ("postgres", READY["chatd"])
+    variables = found.variables({"PATH": "/bin", "PGPASSWORD": "x", "OTHER": "y"}, ("PGPASSWORD",))
+    assert variables == {
+        "DATABASE_URL": "host=db user=reader password=hush",
+        "PATH": "/bin",
+        "PGPASSWORD": "x",
+        "PGSSLMODE": "verify-full",
+    }
+    shown = explain(from_text(tmp_path, f"[databases.a]\n{text}"))
+    assert 'postgres = "(set, 33 characters)"\n' in shown
+    assert "hush" not in shown
+    assert "hush" not in repr(found)
+
+
+ONE_OF = "one of command, url, sqlite, postgres, sample"
 MAPPING = """\
 [databases.a.mapping]
 terms = { max_rows = "limit" }
@@ -110,11 +131,23 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     [
         (
             "",
-            "databases.a must have one of command, url, sqlite, sample; it has none.",
+            f"databases.a must have {ONE_OF}; it has none.",
         ),
         (
             "sample = true\nsqlite = 'a'",
-            "databases.a must have one of command, url, sqlite, sample; it has sqlite and sample.",
+            f"databases.a must have {ONE_OF}; it has sqlite and sample.",
+        ),
+        (
+            "postgres = 'x'\nmapping = 'dbhub'",
+            "databases.a.mapping is not used with postgres; leave it out.",
+        ),
+        (
+            "postgres = 'x'\ndialect = 'mysql'",
+            'databases.a.dialect must be "postgres" with postgres.',
+        ),
+        (
+            "postgres = 'x'\nread_only = false\nmax_growth_bytes = 5",
+            "databases.a.max_growth_bytes is used with sqlite only; leave it out.",
         ),
         (
             "sqllite = 'a'",
@@ -294,6 +327,9 @@ def test_the_databases_of_the_sample_are_valid_once_they_are_uncommented(tmp_pat
             dialect="postgres",
             mapping="mcp-alchemy",
             credentials="read-only",
+        ),
+        "orders": DatabaseSettings(
+            postgres="postgresql://reader:password@localhost/orders", dialect="postgres"
         ),
         "stock": DatabaseSettings(sqlite="/srv/stock.db"),
     }

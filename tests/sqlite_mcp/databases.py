@@ -10,10 +10,11 @@ import attrs
 
 from chatd.answers.requests import DatabaseFailed, Request, RunStatement, Terms
 from chatd.answers.table import Column, Row
-from chatd.sqlite_mcp.collecting import KeptRows
+from chatd.db_mcp.collecting import KeptRows
+from chatd.db_mcp.feeding import Outcome
+from chatd.db_mcp.interrupt import Interrupt
 from chatd.sqlite_mcp.handle import DatabaseFile
-from chatd.sqlite_mcp.interrupt import Interrupt
-from chatd.sqlite_mcp.reading import Outcome, answer
+from chatd.sqlite_mcp.reading import answer
 
 SCHEMA = """
 CREATE TABLE people (

@@ -17,7 +17,7 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.answers.table import Cell, Column
-from chatd.sqlite_mcp.arguments import ROWS_MAX
+from chatd.db_mcp.arguments import ROWS_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.permissions import CALLS_MAX
@@ -226,7 +226,7 @@ def test_the_more_functions_a_statement_calls_the_shorter_its_values_may_be(data
         ("SELECT nvl(1, 2)", " has no nvl(); write coalesce(x, y)."),
         ("SELECT concat(1, 2)", "has no concat(); write x || y."),
         ("SELECT absent()", "no such function: absent"),
-        ("(SELECT 1)", "SQLite takes no parentheses around a statement; leave them out."),
+        ("(SELECT 1)", "The database takes no parentheses around a statement; leave them out."),
         (" /* x */ ( SELECT 1 )", "takes no parentheses"),
     ],
 )

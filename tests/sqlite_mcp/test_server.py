@@ -15,9 +15,9 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 
 from chatd.answers.mcp.contract import CHUNK_BYTES_MAX, CHUNK_ROWS_MAX, Tool
 from chatd.answers.sample import make_sample
-from chatd.sqlite_mcp.calls import EXIT_STUCK
-from chatd.sqlite_mcp.collecting import TYPING_ROWS_MAX
-from chatd.sqlite_mcp.stdio import LINE_BYTES_MAX
+from chatd.db_mcp.calls import EXIT_STUCK
+from chatd.db_mcp.collecting import TYPING_ROWS_MAX
+from chatd.db_mcp.stdio import LINE_BYTES_MAX
 from tests.sqlite_mcp.databases import checksum, query
 from tests.sqlite_mcp.peers import (
     COMMAND,
@@ -340,8 +340,8 @@ async def test_it_ends_when_its_output_is_closed(database: Path) -> None:
 def command_that_is_stuck(stuck_s: float) -> list[str]:
     """The command, where no statement heeds an interrupt."""
     code = (
-        "import threading, chatd.sqlite_mcp.calls as calls, chatd.cli\n"
-        "calls.answer = lambda *_: threading.Event().wait()\n"
+        "import threading, chatd.db_mcp.calls as calls, chatd.cli, chatd.sqlite_mcp.reading\n"
+        "chatd.sqlite_mcp.reading.answer = lambda *_: threading.Event().wait()\n"
         f"calls.STUCK_S = {stuck_s}\n"
         "chatd.cli.main()"
     )

@@ -1,7 +1,8 @@
 import pytest
 
 from chatd.answers.requests import DatabaseFailed
-from chatd.sqlite_mcp.statement import SQL_BYTES_MAX, StatementKind, first_word, kind_of
+from chatd.db_mcp.statement import SQL_BYTES_MAX, StatementKind, first_word, kind_of
+from chatd.sqlite_mcp.statement import KINDS
 from chatd.wire.codes import Code
 from tests.rows import rows
 
@@ -41,7 +42,7 @@ def test_the_first_word_is_found_behind_comments(sql: str, expected: str) -> Non
     ],
 )
 def test_a_kind_goes_by_the_first_word(sql: str, kind: StatementKind) -> None:
-    assert kind_of(sql, may_write=True) is kind
+    assert kind_of(sql, KINDS, may_write=True) is kind
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,10 @@ def test_a_kind_goes_by_the_first_word(sql: str, kind: StatementKind) -> None:
 )
 def test_what_may_not_run_in_any_case_is_refused(sql: str, code: Code) -> None:
     with pytest.raises(DatabaseFailed) as refused:
-        kind_of(sql, may_write=False)
+        kind_of(sql, KINDS, may_write=False)
     assert refused.value.code is code
 
 
 def test_a_statement_of_the_longest_message_is_not_too_long() -> None:
     sql = "SELECT '" + "🐘" * 9_990 + "'"
-    assert kind_of(sql, may_write=False) is StatementKind.READING
+    assert kind_of(sql, KINDS, may_write=False) is StatementKind.READING

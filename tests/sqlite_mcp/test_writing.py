@@ -8,9 +8,9 @@ import pytest
 
 from chatd.answers.requests import DatabaseFailed, ExplainStatement, RunStatement, Terms
 from chatd.answers.table import Column
-from chatd.sqlite_mcp.collecting import KeptRows
+from chatd.db_mcp.collecting import KeptRows
+from chatd.db_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.handle import DatabaseFile
-from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
 from chatd.sqlite_mcp.reading import answer
 from chatd.wire.codes import Code
 from tests.rows import rows
@@ -157,7 +157,10 @@ def test_a_stop_that_comes_first_counts(database: Path) -> None:
 
 def test_a_stop_reaches_into_a_statement_that_is_not_looked_at() -> None:
     interrupt = Interrupt()
-    with closing(sqlite3.connect(":memory:")) as connection, interrupt.reaching(connection):
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        interrupt.reaching(connection.interrupt),
+    ):
         connection.create_function("stop", 0, interrupt.stop)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             connection.execute(f"{ENDLESS} SELECT max(n) FROM r WHERE n < 2 OR stop()")

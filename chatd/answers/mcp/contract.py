@@ -80,6 +80,9 @@ CHUNK_ROWS_MAX = 200
 CHUNK_BYTES_MAX = 65_536
 """Of the rows of a chunk, as JSON; a row that is longer is a chunk of its own."""
 
+ADDRESS_VARIABLE = "DATABASE_URL"
+"""The variable of the environment that holds the address of a PostgreSQL database, with its
+secrets: a command line can be read by other users of the machine."""
 ROWS_WRITTEN_MAX = 10_000
 """Rows that a statement may change, those of triggers included: what a person asks for in a chat
 and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is

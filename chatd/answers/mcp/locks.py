@@ -40,7 +40,7 @@ def lock_variables(
 # What tells whether the locks are in force, and what the credentials could do without them. Each
 # gives one row. A server that does not know a setting fails; then the next statement is asked.
 _POSTGRES: Final = """
-    SELECT pg_catalog.current_setting('default_transaction_read_only') AS read_only,
+    SELECT pg_catalog.current_setting('transaction_read_only') AS read_only,
         pg_catalog.current_setting('statement_timeout') AS timeout,
         pg_catalog.current_setting('client_connection_check_interval', true) AS check_interval,
         pg_catalog.current_setting('is_superuser') AS superuser,

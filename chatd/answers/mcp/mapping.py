@@ -108,7 +108,7 @@ class PeerMapping:
 
 
 BUNDLED: Final = "chatd"
-"""The name of the mapping of the db-mcp that chatd brings along."""
+"""The name of the mapping of the db-mcps that chatd brings along."""
 TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeout_ms")
 """The terms that a mapping may pass on."""
 
@@ -118,16 +118,23 @@ _ALCHEMY: Final = Call(
 _ALCHEMY_STATEMENT: Final = attrs.evolve(_ALCHEMY, as_statement=True)
 _SQLITE_PATH: Final = "data.statements.0.rows"
 
+
+def _on_table(tool: Tool) -> Call:
+    return Call(
+        tool,
+        Argument.TABLE,
+        form=Form.STRUCTURED,
+        takes_any_name=True,
+        schema_argument=Argument.SCHEMA,
+    )
+
+
 READY: Final[Mapping[str, PeerMapping]] = {
-    # The one that chatd brings along: `chatd db-mcp`. Every value is exact.
+    # Those that chatd brings along: `chatd db-mcp`. Every value is exact.
     BUNDLED: PeerMapping(
         list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
-        describe_table=Call(
-            Tool.DESCRIBE_TABLE, Argument.TABLE, form=Form.STRUCTURED, takes_any_name=True
-        ),
-        sample_table=Call(
-            Tool.SAMPLE_TABLE, Argument.TABLE, form=Form.STRUCTURED, takes_any_name=True
-        ),
+        describe_table=_on_table(Tool.DESCRIBE_TABLE),
+        sample_table=_on_table(Tool.SAMPLE_TABLE),
         query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
         explain=Call(Tool.EXPLAIN, Argument.SQL, form=Form.STRUCTURED),
         terms={

@@ -59,17 +59,15 @@ COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
 
-def bundled_command(file: Path, settings: DatabaseSettings) -> tuple[str, ...]:
-    """What starts the db-mcp that chatd brings along, on a SQLite file."""
-    command = (sys.executable, "-P", "-m", "chatd", "db-mcp", "--database", str(file))
-    if settings.read_only:
-        return command
-    return (
-        *command,
-        "--writable",
-        *("--max-rows-written", str(settings.max_rows_written)),
-        *("--max-growth-bytes", str(settings.max_growth_bytes)),
-    )
+def bundled_command(settings: DatabaseSettings, file: Path | None) -> tuple[str, ...]:
+    """What starts a db-mcp that chatd brings along: on a SQLite file, or else on PostgreSQL."""
+    command = [sys.executable, "-P", "-m", "chatd", "db-mcp"]
+    command += ["--postgres"] if file is None else ["--database", str(file)]
+    if not settings.read_only:
+        command += ["--writable", "--max-rows-written", str(settings.max_rows_written)]
+        if file is not None:
+            command += ["--max-growth-bytes", str(settings.max_growth_bytes)]
+    return tuple(command)
 
 
 @attrs.define(eq=False)
@@ -166,9 +164,10 @@ class McpDatabase:
         self._command = settings.command
         self._passed = settings.pass_environment
         file = sample if settings.sample else Path(settings.sqlite) if settings.sqlite else None
-        if file is not None:
-            self._command = bundled_command(file, settings)
-            self._passed = ("PYTHONPATH",)  # the child is to find what the daemon has found
+        if settings.is_bundled:
+            self._command = bundled_command(settings, file)
+            # The child is to find what the daemon has found.
+            self._passed = (*settings.pass_environment, "PYTHONPATH")
         self._own_environment = own_environment
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
+from chatd.answers.mcp.contract import ADDRESS_VARIABLE, GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.answers.mcp.locks import lock_variables
 from chatd.answers.mcp.mapping import BUNDLED, READY, PeerMapping
 from chatd.answers.mcp.secrets import secrets_of
@@ -22,14 +22,16 @@ INHERITED: Final = ("PATH", "HOME", "LANG")
 class DatabaseSettings:
     """The database of one room, and the db-mcp that answers for it.
 
-    Exactly one of `command`, `url`, `sqlite` and `sample` is set. `mapping` is a `PeerMapping` or
-    the name of one in `READY`. `environment` and `headers` hold secrets and are never shown.
-    `max_rows_written` and `max_growth_bytes` bound one statement that writes to `sqlite`.
+    Exactly one of `command`, `url`, `sqlite`, `postgres` and `sample` is set. `mapping` is a
+    `PeerMapping` or the name of one in `READY`. `environment`, `headers` and the address in
+    `postgres` hold secrets and are never shown. `max_rows_written` and `max_growth_bytes` bound one
+    statement that writes through a db-mcp of chatd's own, the second to `sqlite` alone.
     """
 
     command: tuple[str, ...] = ()
     url: str = ""
     sqlite: str = ""
+    postgres: str = attrs.field(default="", repr=False)
     sample: bool = False
     dialect: Dialect = "sqlite"
     mapping: str | PeerMapping = BUNDLED
@@ -50,9 +52,11 @@ class DatabaseSettings:
 
         The locks hold where the configuration neither passes nor gives a variable of that name.
         """
-        locks = lock_variables(
-            self.dialect, read_only=self.read_only, call_timeout_s=self.call_timeout_s
-        )
+        locks: Mapping[str, str] = {ADDRESS_VARIABLE: self.postgres}
+        if not self.postgres:  # else our own db-mcp locks each transaction
+            locks = lock_variables(
+                self.dialect, read_only=self.read_only, call_timeout_s=self.call_timeout_s
+            )
         names = (*INHERITED, *passed)
         bounds: dict[str, str] = {}
         if self.peer.chars_variable:
@@ -68,6 +72,11 @@ class DatabaseSettings:
         return secrets_of(
             {name: text for name, text in given.items() if name not in INHERITED}, self.command
         )
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether a db-mcp that chatd brings along answers."""
+        return bool(self.sqlite or self.sample or self.postgres)
 
     @property
     def peer(self) -> PeerMapping:

@@ -55,7 +55,13 @@ def test_what_is_neither_is_told_apart(message: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["answers.mcp.contract", "sqlite_mcp.reading", "sqlite_mcp.calls", "sqlite_mcp.arguments"],
+    [
+        "answers.mcp.contract",
+        "sqlite_mcp.reading",
+        "postgres_mcp.reading",
+        "db_mcp.calls",
+        "db_mcp.arguments",
+    ],
 )
 def test_only_the_shell_imports_the_sdk(module: str) -> None:
     code = f"import sys, chatd.{module}; sys.exit('mcp' in sys.modules)"

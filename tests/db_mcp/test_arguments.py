@@ -12,7 +12,7 @@ from chatd.answers.requests import (
     SampleTable,
     Terms,
 )
-from chatd.sqlite_mcp.arguments import (
+from chatd.db_mcp.arguments import (
     BYTES_MAX,
     CHUNKED_ROWS_MAX,
     ROWS_MAX,

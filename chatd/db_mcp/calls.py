@@ -14,10 +14,9 @@ import trio
 
 from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
 from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
-from chatd.sqlite_mcp.collecting import ChunkedRows, KeptRows, Rows
-from chatd.sqlite_mcp.handle import DatabaseFile
-from chatd.sqlite_mcp.interrupt import Interrupt, Interrupted
-from chatd.sqlite_mcp.reading import Outcome, answer
+from chatd.db_mcp.collecting import ChunkedRows, KeptRows, Rows
+from chatd.db_mcp.feeding import Outcome
+from chatd.db_mcp.interrupt import Interrupt, Interrupted
 from chatd.wire.codes import Code
 from chatd.wire.encoder import plain
 
@@ -33,13 +32,19 @@ EXIT_STUCK = 70
 
 Send = Callable[[int, str], Awaitable[None]]
 """Sends a progress notification: how far it is, and the message."""
+Answer = Callable[[Request, Terms, Rows, Interrupt], Outcome]
+"""Carries a request out in the thread that calls it, and feeds its rows to `Rows`.
+
+Raises `DatabaseFailed`; `Interrupted` where it was stopped, when nothing of it runs any more. Of
+the terms, the time is for the caller, which stops the call through the interrupt.
+"""
 
 
 @attrs.define
 class Calls:
     """Answers the calls of one client about one database."""
 
-    _place: DatabaseFile
+    _answer: Answer
     _statements: trio.CapacityLimiter = attrs.field(
         factory=lambda: trio.CapacityLimiter(STATEMENTS_MAX)
     )
@@ -71,7 +76,7 @@ class Calls:
         def read() -> Outcome | DatabaseFailed | None:
             # Failures are values here: a nursery would put them into a group.
             try:
-                outcome = answer(self._place, request, terms, rows, interrupt)
+                outcome = self._answer(request, terms, rows, interrupt)
             except DatabaseFailed as failure:
                 return failure
             except Interrupted:
@@ -125,9 +130,11 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
         try:
             await trio.sleep_forever()
         finally:
-            interrupt.stop()
             with ended:
-                await trio.sleep(STUCK_S)
+                with trio.move_on_after(STUCK_S):
+                    # In a thread: a database may be told over a connection of its own.
+                    await trio.to_thread.run_sync(interrupt.stop, abandon_on_cancel=True)
+                    await trio.sleep_forever()
                 os._exit(EXIT_STUCK)
 
     async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""`chatd db-mcp`: the tools over MCP, with the official SDK on stdio (`contract` has the wire).
+"""The tools over MCP, with the official SDK on stdio (`contract` has the wire).
 
 The SDK's low-level server, not `MCPServer`: errors with a code, arguments taken apart by us, and
 rows that are not copied through models.
@@ -20,11 +20,10 @@ from mcp.server.lowlevel.server import Server
 from chatd import __version__
 from chatd.answers.mcp.contract import Field, Tool
 from chatd.answers.requests import DatabaseFailed
+from chatd.db_mcp.arguments import WrongArgument, input_schema, read_arguments
+from chatd.db_mcp.calls import Answer, Calls, Send
+from chatd.db_mcp.stdio import standard_streams
 from chatd.observe import InternalError, StreamLog, bridge, open_log
-from chatd.sqlite_mcp.arguments import WrongArgument, input_schema, read_arguments
-from chatd.sqlite_mcp.calls import Calls, Send
-from chatd.sqlite_mcp.handle import DatabaseFile, bound_memory
-from chatd.sqlite_mcp.stdio import standard_streams
 from chatd.wire.codes import EXPLANATIONS, Code
 
 END_S = 0.8
@@ -41,22 +40,21 @@ _DESCRIPTIONS: Mapping[Tool, str] = {
 }
 
 
-def serve(place: DatabaseFile) -> None:
+def serve(answer: Answer) -> None:
     """Answer one client on standard input and output until it is gone, or a signal comes."""
-    bound_memory()
     log = open_log("auto", "error", sys.stderr, sys.stderr.isatty())
     with bridge(log):
-        trio.run(_serve, place, log)
+        trio.run(_serve, answer, log)
 
 
-async def _serve(place: DatabaseFile, log: StreamLog) -> None:
+async def _serve(answer: Answer, log: StreamLog) -> None:
     is_ending = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_in_time, is_ending)
         with trio.CancelScope() as serving:
             nursery.start_soon(_heed_signals, serving, is_ending)
             async with standard_streams(is_ending) as (inward, outward):
-                server = build_server(Calls(place), log)
+                server = build_server(Calls(answer), log)
                 await server.run(inward, outward, server.create_initialization_options())
         nursery.cancel_scope.cancel()
 
@@ -71,8 +69,8 @@ async def _heed_signals(serving: trio.CancelScope, is_ending: trio.Event) -> Non
 async def _end_in_time(is_ending: trio.Event) -> None:
     await is_ending.wait()
     await trio.sleep(END_S)
-    # Something does not heed its interrupt. Nobody waits for it, and a file of SQLite may be left
-    # like this at any time.
+    # Something does not heed its interrupt. Nobody waits for it, and a database may be left like
+    # this at any time.
     os._exit(0)
 
 

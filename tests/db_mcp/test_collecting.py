@@ -13,7 +13,7 @@ from chatd.answers.mcp.contract import (
     Chunk,
 )
 from chatd.answers.table import Column, Row
-from chatd.sqlite_mcp.collecting import IDLE_TICKS_MAX, TYPING_ROWS_MAX, ChunkedRows
+from chatd.db_mcp.collecting import IDLE_TICKS_MAX, TYPING_ROWS_MAX, ChunkedRows
 
 COLUMNS = (Column("a", "INTEGER"), Column("b", "TEXT"))
 

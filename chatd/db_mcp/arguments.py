@@ -34,7 +34,10 @@ _DEFAULTS = Terms()
 _NAME = {"type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX}
 
 _OPTIONAL: Mapping[Argument, Mapping[str, Any]] = {
-    Argument.SCHEMA: {**_NAME, "description": "The schema; SQLite has one, main."},
+    Argument.SCHEMA: {
+        **_NAME,
+        "description": "The schema of tables named without one.",
+    },
     Argument.TABLES: {
         "type": "array",
         "items": _NAME,
@@ -61,8 +64,8 @@ _DRY_RUN = {
     "description": "Give the plan, as explain does, and run nothing.",
 }
 _REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
-    Argument.SQL: {"type": "string", "description": "One statement of SQLite."},
-    Argument.TABLE: {**_NAME, "description": "A table or view: its name, or main.name."},
+    Argument.SQL: {"type": "string", "description": "One statement, in the SQL of the database."},
+    Argument.TABLE: {**_NAME, "description": "A table or view: its name, or schema.name."},
 }
 _REQUESTS: Mapping[Tool, tuple[Argument | None, Callable[[str], Request]]] = {
     Tool.LIST_TABLES: (None, lambda _: ListTables()),

@@ -1,0 +1,68 @@
+"""Rows of a database on their way to the caller: as many and as long as the terms allow."""
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+import orjson
+
+from chatd.answers.cut import WHOLE, Cut, shortened
+from chatd.answers.requests import Terms
+from chatd.answers.table import Row, cell
+from chatd.db_mcp.collecting import Rows
+from chatd.db_mcp.interrupt import Interrupt
+from chatd.wire.names import RowsCut
+
+
+@attrs.frozen
+class Outcome:
+    """How a call ended; `rows_written` where it could write, counting those of triggers."""
+
+    row_count: int
+    cut: Cut = WHOLE
+    rows_written: int | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether anything was left out."""
+        return bool(self.cut)
+
+
+@attrs.define
+class Feeder:
+    """Feeds the rows of one call; `count` is how many it has passed on, `shortened_values` how many
+    of their values are not whole."""
+
+    _rows: Rows
+    _terms: Terms
+    _interrupt: Interrupt
+    count: int = attrs.field(default=0, init=False)
+    shortened_values: int = attrs.field(default=0, init=False)
+
+    def feed(self, source: Iterable[Sequence[object]]) -> Outcome:
+        """Pass rows on from `source`. What that raises is raised; `count` holds then, too.
+
+        A row that would be too long is not sent; where it is the first one, its texts and bytes are
+        shortened, so that there is something to see.
+        """
+        left = self._terms.max_bytes
+        for read in source:
+            self._interrupt.check()
+            if self.count == self._terms.max_rows:
+                return self.outcome(RowsCut.MAX_ROWS)
+            row: Row = [cell(value) for value in read]
+            as_json = orjson.dumps(row)
+            if len(as_json) + 1 > left:  # with the comma
+                fitting = None if self.count else shortened(row, left)
+                if fitting is None:
+                    return self.outcome(RowsCut.MAX_BYTES)
+                row, self.shortened_values = fitting
+                as_json = orjson.dumps(row)
+                left = 0  # and nothing beside it
+            left -= len(as_json) + 1
+            self._rows.row(row, as_json, read)
+            self.count += 1
+        return self.outcome()
+
+    def outcome(self, rows: RowsCut | None = None) -> Outcome:
+        """The outcome as it is now; `rows`: why there are no more of them, None where all came."""
+        return Outcome(self.count, Cut(rows, self.shortened_values))

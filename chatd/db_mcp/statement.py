@@ -1,0 +1,77 @@
+"""The first look at a statement: how it begins and how long it is; the database has the other say.
+
+It is no parser. It turns away what a database has no other lock for (VACUUM, COPY), and tells a
+write by its first word, so that the refusal can say what is wrong.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from chatd.answers.requests import DatabaseFailed
+from chatd.observe.lines import visible
+from chatd.wire.codes import Code
+
+SQL_BYTES_MAX = 100_000
+"""Of one statement. A message has 10,000 characters at most, of 4 bytes at most."""
+
+_SHOWN_CHARS = 64
+
+# White space and comments as databases skip them. A comment that is not closed ends with the text.
+_BLANK = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z]+|\(")
+_PARENTHESES = "The database takes no parentheses around a statement; leave them out."
+
+
+class StatementKind(Enum):
+    """What a statement is, by its first word."""
+
+    READING = auto()
+    WRITING = auto()
+    EXPLAINING = auto()  # it does not run what it explains
+    FORBIDDEN = auto()  # for any client
+
+
+def shown(name: str) -> str:
+    """A name out of a statement, as it stands in a sentence."""
+    return visible(name[:_SHOWN_CHARS])
+
+
+def rejected(sentence: str | None = None) -> DatabaseFailed:
+    """A statement that may not run here, for any client."""
+    return DatabaseFailed(Code.DB_STATEMENT_REJECTED, sentence)
+
+
+def first_word(sql: str) -> str:
+    """The first word of a statement in capitals, or "(", or "" where it begins with neither."""
+    blank = _BLANK.match(sql)
+    word = _WORD.match(sql, blank.end() if blank else 0)
+    return word.group().upper() if word else ""
+
+
+def kind_of(sql: str, kinds: Mapping[str, StatementKind], may_write: bool) -> StatementKind:
+    """What kind of statement this is, where `kinds` has the first words of a database's statements.
+
+    Raises `DatabaseFailed` where it may not run in any case.
+    """
+    if "\0" in sql:
+        raise rejected("A statement holds no NUL character.")
+    try:
+        length = len(sql.encode())
+    except UnicodeEncodeError:
+        raise rejected("The statement holds half a character; send whole ones.") from None
+    if length > SQL_BYTES_MAX:
+        raise rejected(f"The statement is longer than {SQL_BYTES_MAX:,} bytes; shorten it.")
+    word = first_word(sql)
+    if not word:
+        raise rejected("There is no statement; send one, as SELECT 1.")
+    kind = kinds.get(word)
+    if kind is None and word == "(":
+        raise DatabaseFailed(Code.DB_SYNTAX, _PARENTHESES)
+    if kind is None:
+        raise DatabaseFailed(Code.DB_SYNTAX, f"No statement begins with {shown(word)}.")
+    if kind is StatementKind.FORBIDDEN:
+        raise rejected()
+    if kind is StatementKind.WRITING and not may_write:
+        raise DatabaseFailed(Code.DB_READ_ONLY)
+    return kind
