@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 import attrs
 import trio
@@ -46,8 +46,8 @@ def run(
     event_log: EventLog,
     invite: Callable[[Invitation], None],
     signals: Signals,
-) -> int:
-    """Run the daemon to its end; the exit code.
+) -> NoReturn:
+    """Run the daemon to its end, which is the end of the process.
 
     Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
@@ -60,10 +60,10 @@ def run(
             opened.internal.unlink()
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
-    if opened.store.is_cut:
-        event_log.settle(LAST_LINES_S)
-        os._exit(EXIT_FAILURE)  # else SQLite closes what is left of the log, and writes into it
-    return 0 if clean else EXIT_FAILURE
+    event_log.settle(LAST_LINES_S)
+    # Python's own end would take up to a second, in which a signal kills; and where the log was cut
+    # off, SQLite would close what is left of it, and write into it.
+    os._exit(0 if clean else EXIT_FAILURE)
 
 
 def _serve(
@@ -73,13 +73,15 @@ def _serve(
     # imported, which is half of their time.
     from chatd.app.daemon import BoundedEnd, serve
 
-    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log)
+    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.internal)
     signals.begin_serving(end)
     try:
         return trio.run(serve, opened, event_log, on_ready, signals, end)
     except Exception as error:
         event_log.record(InternalError.of("daemon", error))
         return False
+    finally:
+        end.over()
 
 
 def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation], None]) -> None:

@@ -48,7 +48,7 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
     sessions = [
         Child(f"database {room}", one.run) for room, one in parts.answering.databases.items()
     ]
-    databases = Supervisor("databases", sessions, on_crash=on_crash)
+    databases = Supervisor("databases", sessions, on_crash=on_crash, stops_together=True)
     return Supervisor(
         "chatd",
         [
@@ -60,7 +60,11 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
                 [
-                    Child("databases", partial(_ready, partial(_once_open, parts, databases))),
+                    Child(
+                        "databases",
+                        partial(_ready, partial(_while_needed, parts, databases)),
+                        restart=Restart.TRANSIENT,
+                    ),
                     Child("reader", partial(parts.answering.reader.run, parts.listener.is_open)),
                 ]
                 if sessions
@@ -84,10 +88,14 @@ async def _ready(
     await run()
 
 
-async def _once_open(parts: Parts, databases: Supervisor) -> None:
-    """Open the sessions with db-mcps once the port is open: no client can ask them before."""
+async def _while_needed(parts: Parts, databases: Supervisor) -> None:
+    """Have sessions with db-mcps from when the port is open, as no client can ask before, until a
+    drain has ended all answers: a db-mcp may take its time to end, beside peers that do so too."""
     await parts.listener.is_open.wait()
-    await databases.run()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(databases.run)
+        await parts.answering.is_over.wait()
+        nursery.cancel_scope.cancel()
 
 
 class _Messages:

@@ -99,8 +99,7 @@ def serve(
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     with log.in_background(), bridge(log):
-        code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
-    sys.exit(code)
+        run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
 
 
 def _mint_hint(loaded: Loaded) -> str:
