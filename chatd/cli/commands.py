@@ -22,7 +22,7 @@ from chatd import __version__
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
 from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
-from chatd.app.secret import check_secret, known_secret, make_verifier, mint_token, secret_for
+from chatd.app.secret import known_secret, make_verifier, mint_token, secret_for
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.auth import ClaimDirectory, Identity, TokenRefused
@@ -30,6 +30,7 @@ from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
 from chatd.cli.options import (
     CommandGroup,
+    check_config,
     configured,
     fail,
     hide_words_of_exceptions,
@@ -47,7 +48,6 @@ from chatd.config import (
     ConfigError,
     Loaded,
     explain,
-    missing,
     shown_path,
     state_directory,
 )
@@ -223,13 +223,11 @@ def config() -> None:
 def config_check(config_path: Path | None, databases: bool) -> None:
     """Check the configuration.
 
-    The files and programs of databases must exist. With --databases each db-mcp is started: one
+    All mistakes are told at once, those of the file in the order in which they are written. The
+    files and programs of databases must exist. With --databases each db-mcp is started: one
     line for each database says what is fine, or what is wrong and what to do.
     """
-    loaded = load_config(config_path)
-    check_secret(loaded.config)
-    for sentence in missing(loaded.config, os.environ, Path.cwd()):
-        fail(sentence, EXIT_CONFIG)
+    loaded = check_config(config_path)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
     if databases:
         from chatd.cli.databases import check_databases  # what asks them takes long to import
