@@ -46,15 +46,18 @@ async def serve(
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
     config, store = opened.config, opened.store
-    event_log = Metrics(log)
-    writer = LogService(store, event_log.committed)
+    event_log = metrics = Metrics(log)
+    writer = LogService(store, metrics.committed)
     parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
-    internal = build_internal(config, parts, event_log)
+    tree = supervise(
+        parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
+    )
+    internal = build_internal(config, parts, metrics)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
-        await nursery.start(supervise(parts, event_log).run)
+        await nursery.start(tree.run)
         await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
         on_ready()

@@ -9,7 +9,7 @@
                               port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
       answers
-      snapshots, upkeep
+      snapshots, upkeep, loop lag
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
 that has started its children too often gives up; where the root gives up, the daemon ends.
@@ -20,17 +20,35 @@ from functools import partial
 
 import trio
 
+from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
+from chatd.app.loop_lag import watch_loop
 from chatd.observe import ActorCrashed, EventLog, InternalError
+
+
+def _unobserved(_seconds: float) -> None:
+    """Where nobody measures."""
+
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
 
-def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
-    """The tree of a daemon, ready to run."""
+def supervise(
+    parts: Parts,
+    event_log: EventLog,
+    *,
+    window_s: float = WINDOW_S,
+    acknowledged: Callable[[float], None] = _unobserved,
+    lagged: Callable[[float], None] = _unobserved,
+) -> Supervisor:
+    """The tree of a daemon, ready to run.
+
+    `window_s` is that of the messages actor (`run_messages`). `acknowledged` and `lagged` are told
+    how many seconds a batch of commands took, and by how many the event loop was late.
+    """
 
     def on_crash(name: str, error: Exception) -> None:
         event_log.record(ActorCrashed(name, type(error).__name__))
@@ -40,7 +58,11 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
         "log",
         [
             Child("writer", parts.log.run),
-            Child("messages", _Messages(parts).run, restart=Restart.TRANSIENT),
+            Child(
+                "messages",
+                _Messages(parts, window_s, acknowledged).run,
+                restart=Restart.TRANSIENT,
+            ),
         ],
         strategy=Strategy.ONE_FOR_ALL,
         on_crash=on_crash,
@@ -73,6 +95,7 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
             Child("answers", parts.answering.service.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
+            Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
         ],
         on_crash=on_crash,
     )
@@ -101,8 +124,12 @@ async def _while_needed(parts: Parts, databases: Supervisor) -> None:
 class _Messages:
     """The messages actor: from its second life on it begins with what the log holds."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(
+        self, parts: Parts, window_s: float, acknowledged: Callable[[float], None]
+    ) -> None:
         self._parts = parts
+        self._window_s = window_s
+        self._acknowledged = acknowledged
         self._ledger = MachineLedger(parts.machine, parts.log)
         self._is_first = True
 
@@ -116,6 +143,8 @@ class _Messages:
             parts.mailbox,
             parts.effects,
             parts.clock,
+            window_s=self._window_s,
+            acknowledged=self._acknowledged,
             task_status=task_status,
         )
         parts.acted.set()
