@@ -5,7 +5,6 @@ deadline. A commit that hangs in the disk cannot be cut, and a loop that is stuc
 timer in a thread of its own ends the process a little later; a second signal does so at once.
 """
 
-import contextlib
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
 from chatd.app.internal import build_internal
+from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
@@ -26,7 +26,7 @@ from chatd.observe.metrics import Metrics
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
-LEFTOVER_S = 0.05  # beside that, for removing the internal socket
+REMOVAL_S = 0.05  # beside that, for removing the internal socket
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2
 """Seconds in which a second order to stop is the echo of the first: `timeout` and shells signal a
@@ -68,7 +68,8 @@ async def serve(
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
             clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
-            await _peers_gone(parts)  # one that takes its time makes no unclean end
+            if clean:  # else there are sessions that nothing has ended
+                await _peers_gone(parts)  # one that takes its time makes no unclean end
         parts.listener.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
@@ -149,12 +150,12 @@ class BoundedEnd:
     thread, wherever that is, and leaves everything else to threads.
     """
 
-    def __init__(self, bound_s: float, event_log: EventLog, leftover: Path | None = None) -> None:
-        """`bound_s` seconds after it began the process is ended by force, last line included;
-        `leftover` is removed then, where the disk does that at once."""
+    def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
+        """`bound_s` seconds after it began the process is ended by force, last line included, and
+        the socket `internal` is removed."""
         self._after_s = bound_s - _part(bound_s) * LAST_LINE_S
         self._event_log = event_log
-        self._leftover = leftover
+        self._internal = internal
         self._began_s: float | None = None
         self._timer: threading.Timer | None = None
         self._claimed = threading.Lock()  # by whoever ends the process, and for good
@@ -191,15 +192,8 @@ class BoundedEnd:
         """End now. The last line has a little time: a pipe without a reader takes none."""
         if not self._claimed.acquire(blocking=False):
             return
-        if self._leftover is not None:  # in another thread: the disk may be what hangs
-            removing = threading.Thread(target=_remove, args=[self._leftover], daemon=True)
-            removing.start()
-            removing.join(LEFTOVER_S)
+        if self._internal is not None:
+            remove_internal(self._internal, REMOVAL_S)
         self._event_log.record(DaemonStopped(clean=False))
         self._event_log.settle(LAST_LINE_S)
         os._exit(EXIT_UNCLEAN)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()

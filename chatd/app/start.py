@@ -1,11 +1,11 @@
 """From a configuration to a running daemon, and how it ends as an exit code."""
 
-import contextlib
 import gc
 import os
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Final, NoReturn
 
 import attrs
@@ -14,6 +14,7 @@ import trio
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import authority
+from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened, open_all
 from chatd.app.secret import mint_token
 from chatd.app.signals import Signals
@@ -29,7 +30,9 @@ from chatd.observe import (
 from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
-LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe without a reader takes none
+LAST_LINES_S: Final = 0.5
+"""Seconds that the last lines may take, and the removal of the internal socket: a pipe without a
+reader takes none, and a disk may hang."""
 
 
 @attrs.frozen
@@ -54,10 +57,10 @@ def run(
     signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     opened = open_all(loaded.config, environment, event_log, Clock())
+    signals.on_early_stop(partial(_record_early_stop, event_log, internal=opened.internal))
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)
     if opened.internal is not None:
-        with contextlib.suppress(OSError):  # it is gone, or something else is in its place
-            opened.internal.unlink()
+        remove_internal(opened.internal, LAST_LINES_S)
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
     event_log.settle(LAST_LINES_S)
@@ -108,8 +111,10 @@ def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation]
     invite(Invitation(f"http://{authority(server.host, server.port)}/", token))
 
 
-def _record_early_stop(event_log: EventLog, signal_name: str) -> None:
-    """The last lines of a daemon that was stopped before it served."""
+def _record_early_stop(event_log: EventLog, signal_name: str, internal: Path | None = None) -> None:
+    """The last lines of a daemon that was stopped before it served, whose socket is removed."""
+    if internal is not None:
+        remove_internal(internal, LAST_LINES_S)
     event_log.record(DaemonStopping(signal_name))
     event_log.record(DaemonStopped(clean=True))
     event_log.settle(LAST_LINES_S)
