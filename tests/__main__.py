@@ -149,8 +149,20 @@ def install_npm_packages(directory: Path, *options: str) -> None:
     if stamp.is_right():
         return
     say(f"install npm packages in {directory.relative_to(ROOT)}")
-    run("npm", "ci", "--silent", "--no-audit", "--no-fund", *options, cwd=directory)
+    quiet = ("--loglevel=error", "--no-audit", "--no-fund")
+    run("npm", "ci", *quiet, *options, cwd=directory, **node_headers())
     stamp.put()
+
+
+def node_headers() -> dict[str, str]:
+    """Where what is compiled finds the headers of this Node, which come with it: otherwise npm gets
+    them from the network."""
+    asked = subprocess.run(
+        ["node", "--print", "process.execPath"], capture_output=True, text=True, check=False
+    )
+    home = Path(asked.stdout.strip()).parent.parent
+    has_headers = (home / "include" / "node" / "node_api.h").is_file()
+    return {"npm_config_nodedir": str(home)} if has_headers else {}
 
 
 def make_peer_environment(requirements: Path) -> None:
