@@ -68,8 +68,27 @@ def sync_directory(directory: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
+def fault_of_folder(folder: str | os.PathLike[str]) -> str | None:
+    """Why nothing can be in a folder, as the end of a sentence that names what is missing of its
+    path; None where it is one. Whether this user may write into it shows when something does."""
+    path = os.path.abspath(folder)
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        above = os.path.dirname(path)
+        return fault_of_folder(above) or f"the folder {path} does not exist"
+    except OSError as error:
+        return f"the folder {path} cannot be looked at ({error.strerror})"
+    return None if stat.S_ISDIR(mode) else f"{path} is {_kind(mode)}, not a folder"
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "a file"
+    return next((name for is_one, name in _KINDS if is_one(mode)), "something else")
+
+
 def _require(path: str | os.PathLike[str], mode: int) -> None:
     if stat.S_ISREG(mode):
         return
-    what = next((name for is_one, name in _KINDS if is_one(mode)), "something else")
-    raise NotAFileError(errno.EINVAL, f"it is {what}, not a file", os.fspath(path))
+    raise NotAFileError(errno.EINVAL, f"it is {_kind(mode)}, not a file", os.fspath(path))

@@ -7,6 +7,7 @@ pytest in the first. What it cannot do without is installed or is an error; noth
 """
 
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -64,8 +65,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     # Else each of the hundreds of processes that tests start compiles all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
-    install_debian_packages([*DEBIAN_PACKAGES, *([] if has_ensurepip else ["python3-venv"])])
+    install_debian_packages([*DEBIAN_PACKAGES, *venv_packages()])
+    if venv_packages():
+        stop(f"This Python makes no virtual environments; {how_to_install(*venv_packages())}.")
     make_environment()
     install_node()
     install_npm_packages(PEERS)
@@ -81,12 +83,28 @@ def main(arguments: Sequence[str]) -> NoReturn:
     os.execv(python, [python, "-m", "pytest", *workers, *arguments])
 
 
+def venv_packages() -> list[str]:
+    """What Debian's Python is without until it is asked for: `ensurepip`, which `venv` needs. In a
+    package for each of its versions; `python3-venv` is that of the default one."""
+    importlib.invalidate_caches()
+    if importlib.util.find_spec("ensurepip") is not None:
+        return []
+    return [f"python{sys.version_info.major}.{sys.version_info.minor}-venv"]
+
+
+def how_to_install(*names: str) -> str:
+    """What somebody is to do who may not install, or is not on Debian."""
+    return f"as root on Debian: apt-get install {' '.join(names)}"
+
+
 def install_debian_packages(names: Sequence[str]) -> None:
     """Install those that are missing; elsewhere than as root on Debian they are left to you."""
-    if not names or shutil.which("dpkg-query") is None or os.geteuid() != 0:
+    if shutil.which("dpkg-query") is None:
         return
     missing = [name for name in names if not is_installed(name)]
-    if missing:
+    if missing and os.geteuid() != 0:
+        say(f"{', '.join(missing)}: not there as packages; {how_to_install(*missing)}")
+    elif missing:
         say(f"install {', '.join(missing)}")
         # As in single-user mode, where Debian starts no server that is installed: tests start it.
         apt = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
@@ -131,8 +149,20 @@ def install_npm_packages(directory: Path, *options: str) -> None:
     if stamp.is_right():
         return
     say(f"install npm packages in {directory.relative_to(ROOT)}")
-    run("npm", "ci", "--silent", "--no-audit", "--no-fund", *options, cwd=directory)
+    quiet = ("--loglevel=error", "--no-audit", "--no-fund")
+    run("npm", "ci", *quiet, *options, cwd=directory, **node_headers())
     stamp.put()
+
+
+def node_headers() -> dict[str, str]:
+    """Where what is compiled finds the headers of this Node, which come with it: otherwise npm gets
+    them from the network."""
+    asked = subprocess.run(
+        ["node", "--print", "process.execPath"], capture_output=True, text=True, check=False
+    )
+    home = Path(asked.stdout.strip()).parent.parent
+    has_headers = (home / "include" / "node" / "node_api.h").is_file()
+    return {"npm_config_nodedir": str(home)} if has_headers else {}
 
 
 def make_peer_environment(requirements: Path) -> None:

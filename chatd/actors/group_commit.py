@@ -20,7 +20,8 @@ class GroupCommit:
     one, and would never get the window back.
     """
 
-    def __init__(self, now_s: float, busy_s: float) -> None:
+    def __init__(self, now_s: float, busy_s: float, window_s: float = WINDOW_S) -> None:
+        self._window_s = window_s
         self._began_s = float("-inf")
         self._looked_s = now_s
         self._busy_s = busy_s
@@ -29,7 +30,7 @@ class GroupCommit:
 
     def due_s(self) -> float:
         """The earliest time at which the next commit may begin."""
-        return self._began_s + WINDOW_S * self._part
+        return self._began_s + self._window_s * self._part
 
     def begin(self, now_s: float, busy_s: float) -> None:
         """A commit begins."""

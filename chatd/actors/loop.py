@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from chatd.actors.group_commit import GroupCommit
+from chatd.actors.group_commit import WINDOW_S, GroupCommit
 from chatd.actors.ledger import Ledger
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import Command, Effect, NotStored
@@ -51,16 +51,24 @@ async def run_messages(
     runner: EffectRunner,
     clock: Clock,
     *,
+    window_s: float = WINDOW_S,
+    acknowledged: Callable[[float], None] = lambda _took_s: None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the mailbox until it is closed and empty."""
+    """Serve the mailbox until it is closed and empty.
+
+    `window_s` is the time between two commits while there is time to spare. `acknowledged` is told
+    of each batch how long it took, in seconds, from when its first command was in the mailbox to
+    when the last of its senders was answered: what the slowest of them waited for.
+    """
     await ledger.begin(runner.in_rooms(), clock.wall_ms())
     task_status.started()
-    pace = GroupCommit(trio.current_time(), clock.worked_s())
+    pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
     while await mailbox.filled():
         may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
         if may_wait and (due_s := pace.due_s()) > trio.current_time():
             await trio.sleep_until(due_s)
+        since_s = mailbox.waiting_since_s
         batch = await mailbox.receive(BATCH_MAX)
         pace.begin(trio.current_time(), clock.worked_s())
         effects: Sequence[Effect] | None = None
@@ -73,6 +81,7 @@ async def run_messages(
         except Exception:
             runner.failed(batch if effects is None else _commands(effects[done:]), Code.INTERNAL)
             raise
+        acknowledged(trio.current_time() - since_s)
 
 
 def _commands(effects: Sequence[Effect]) -> list[Command]:

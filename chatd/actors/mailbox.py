@@ -25,6 +25,9 @@ class Mailbox(Generic[T]):
         self._reader: trio.lowlevel.Task | None = None
         self._waiting = trio.lowlevel.ParkingLot()
         self._closed = False
+        self.waiting_since_s = 0.0
+        """When the first of the commands that wait was put in; where more waited than one batch
+        takes: when the batch before them was taken."""
 
     def __len__(self) -> int:
         return len(self._commands)
@@ -49,6 +52,8 @@ class Mailbox(Generic[T]):
         """
         if self._closed:
             return
+        if not self._commands:
+            self.waiting_since_s = trio.current_time()
         self._commands.append(command)
         if self._reader is not None:
             trio.lowlevel.reschedule(self._reader)
@@ -64,6 +69,8 @@ class Mailbox(Generic[T]):
         await self.filled()
         count = min(most, len(self._commands))
         batch = [self._commands.popleft() for _ in range(count)]
+        if self._commands:
+            self.waiting_since_s = trio.current_time()
         self._waiting.unpark_all()
         return batch
 

@@ -15,7 +15,8 @@ ones multiply.
 
 A child is shielded once it is ready: when a supervisor is cancelled it stops its children one after
 the other, each within its grace. Beyond that the next one is stopped too, but nothing can be left
-behind: the supervisor ends when all of them have.
+behind: the supervisor ends when all of them have. Children that do not need each other can be told
+at the same moment (`stops_together`): the slowest of them, not their sum, is what the end takes.
 """
 
 import enum
@@ -119,6 +120,7 @@ class Supervisor:
     _strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, kw_only=True)
     _intensity: int = attrs.field(default=3, kw_only=True)
     _period_s: float = attrs.field(default=60.0, kw_only=True)
+    _stops_together: bool = attrs.field(default=False, kw_only=True)
     _on_crash: CrashReport = attrs.field(kw_only=True)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -138,6 +140,8 @@ class Supervisor:
             except Exception as error:
                 failure = error
             finally:
+                if self._stops_together:
+                    run.tell(run.lives)
                 await run.stop(list(run.lives))
         if failure is not None:
             raise failure
@@ -171,11 +175,16 @@ class _Run:
             else:
                 self.lives.remove(ended)
 
+    def tell(self, lives: Sequence[_Life]) -> None:
+        """Tell lives to stop."""
+        for life in lives:
+            life.is_stopping = True
+            life.scope.cancel()
+
     async def stop(self, lives: Sequence[_Life]) -> None:
         """Stop lives in reverse order, each within its grace; bounded, and not cut short."""
         for life in reversed(lives):
-            life.is_stopping = True
-            life.scope.cancel()
+            self.tell([life])
             with trio.move_on_after(life.child.grace_s, shield=True):
                 await life.ended.wait()
 

@@ -6,6 +6,7 @@ Without configuration there is one database, the sample, in the room of the firs
 from collections.abc import Mapping
 
 import attrs
+import trio
 
 from chatd.answers.cache import Cache
 from chatd.answers.life import AnswerLife, AnswerRules
@@ -38,6 +39,8 @@ class Answering:
     reader: StatementReader
     service: AnswerService
     reruns: Reruns
+    is_over: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """No database is asked any more: the sessions with db-mcps end."""
 
 
 def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:

@@ -9,12 +9,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import trio
 
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
 from chatd.app.internal import build_internal
+from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
@@ -24,9 +26,13 @@ from chatd.observe.metrics import Metrics
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
 LAST_LINE_S = 0.2  # of that, for the last line of the log
+REMOVAL_S = 0.05  # beside that, for removing the internal socket
 EXIT_UNCLEAN = 1
-ECHO_S = 0.2  # `timeout` and shells signal a process and its group: one stop, two signals
+ECHO_S = 0.2
+"""Seconds in which a second order to stop is the echo of the first: `timeout` and shells signal a
+process and then its group, which is one order. A person who insists does so later."""
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
+GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
@@ -40,15 +46,18 @@ async def serve(
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
     config, store = opened.config, opened.store
-    event_log = Metrics(log)
-    writer = LogService(store, event_log.committed)
+    event_log = metrics = Metrics(log)
+    writer = LogService(store, metrics.committed)
     parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
-    internal = build_internal(config, parts, event_log)
+    tree = supervise(
+        parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
+    )
+    internal = build_internal(config, parts, metrics)
     bound_s = config.server.drain_timeout_s
     part = _part(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
-        await nursery.start(supervise(parts, event_log).run)
+        await nursery.start(tree.run)
         await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
         on_ready()
@@ -59,6 +68,8 @@ async def serve(
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
             clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
+            if clean:  # else there are sessions that nothing has ended
+                await _peers_gone(parts)  # one that takes its time makes no unclean end
         parts.listener.sever()
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
@@ -97,20 +108,38 @@ async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
 
 
 async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
-    """Announce the end to clients, finish what was accepted, then close every transport."""
+    """Announce the end to clients, finish what was accepted, then close every transport.
+
+    What serves no user's session is severed at once: nothing is owed to it. It is once more at the
+    end, as until then the port is open and says that the daemon is about to end.
+    """
     parts.status.is_draining = True
     parts.admission.is_draining = True
     sessions = parts.sessions
+    parts.listener.sever_strangers()
     parts.app.drain(deadline_ms)
     parts.export_files.drain()
     with trio.move_on_after(ANSWERS_S):
         await parts.answering.service.drain()
     parts.mailbox.close()
     await parts.acted.wait()
+    parts.answering.is_over.set()
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
+    parts.listener.sever_strangers()
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     parts.listener.stop_accepting()
+
+
+async def _peers_gone(parts: Parts) -> None:
+    """Return when every peer has taken its last bytes and hung up, or was cut off.
+
+    WebSockets see to that themselves, for as long as their peer takes anything. What is left of
+    polling, an upgrade that the client does not finish among it, has a little time.
+    """
+    with trio.move_on_after(GOODBYE_S):
+        await parts.admission.emptied()
+    parts.listener.sever_strangers()
     await parts.admission.emptied()
 
 
@@ -122,11 +151,15 @@ class BoundedEnd:
     thread, wherever that is, and leaves everything else to threads.
     """
 
-    def __init__(self, bound_s: float, event_log: EventLog) -> None:
-        """`bound_s` seconds after it began the process is ended by force, last line included."""
+    def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
+        """`bound_s` seconds after it began the process is ended by force, last line included, and
+        the socket `internal` is removed."""
         self._after_s = bound_s - _part(bound_s) * LAST_LINE_S
         self._event_log = event_log
+        self._internal = internal
         self._began_s: float | None = None
+        self._timer: threading.Timer | None = None
+        self._claimed = threading.Lock()  # by whoever ends the process, and for good
 
     @property
     def elapsed_s(self) -> float:
@@ -144,14 +177,24 @@ class BoundedEnd:
         if self.elapsed_s > ECHO_S:
             self._end_after(0.0)
 
+    def over(self) -> None:
+        """Everything has ended by itself: nothing is ended by force any more. Does not return where
+        that is under way."""
+        self._claimed.acquire()
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _end_after(self, after_s: float) -> None:
-        timer = threading.Timer(after_s, _end_process, [self._event_log])
-        timer.daemon = True
-        timer.start()
+        self._timer = threading.Timer(after_s, self._end_process)
+        self._timer.daemon = True
+        self._timer.start()
 
-
-def _end_process(event_log: EventLog) -> None:
-    """End now. The last line of the log has a little time: a pipe without a reader takes none."""
-    event_log.record(DaemonStopped(clean=False))
-    event_log.settle(LAST_LINE_S)
-    os._exit(EXIT_UNCLEAN)
+    def _end_process(self) -> None:
+        """End now. The last line has a little time: a pipe without a reader takes none."""
+        if not self._claimed.acquire(blocking=False):
+            return
+        if self._internal is not None:
+            remove_internal(self._internal, REMOVAL_S)
+        self._event_log.record(DaemonStopped(clean=False))
+        self._event_log.settle(LAST_LINE_S)
+        os._exit(EXIT_UNCLEAN)

@@ -1,6 +1,7 @@
 """The internal listener, and what the metrics read off the running parts."""
 
 from functools import partial
+from pathlib import Path
 
 from chatd import __version__
 from chatd.answers.mcp.pool import McpDatabase
@@ -51,6 +52,15 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
             "typing": lambda: len(parts.typing_mailbox),
         },
     )
+    metrics.gauges(
+        "store_bytes",
+        "Bytes of the log on the disk: the log itself, and what is not yet moved into it.",
+        "file",
+        {
+            "log": partial(_size, parts.store.path),
+            "wal": partial(_size, parts.store.path.with_name(f"{parts.store.path.name}-wal")),
+        },
+    )
     metrics.gauge(
         "answers_under_way", "Questions being answered.", lambda: parts.answering.service.count
     )
@@ -60,6 +70,14 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
         "connection_id",
         {room: partial(_up, one) for room, one in parts.answering.databases.items()},
     )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, which may not be there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _up(database: McpDatabase) -> bool:

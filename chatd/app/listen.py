@@ -1,8 +1,10 @@
 """Opening the public port and the internal listener, with errors for people."""
 
+import contextlib
 import errno
 import os
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -117,6 +119,19 @@ def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
         raise CannotListenError(
             f"The internal socket {path} cannot be opened: {why}; set server.internal."
         ) from error
+
+
+def remove_internal(path: Path, within_s: float) -> None:
+    """Remove the internal socket before the process ends; in a thread, as the disk may be what
+    hangs, for which it waits so long at most."""
+    removing = threading.Thread(target=_remove, args=[path], daemon=True)
+    removing.start()
+    removing.join(within_s)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is gone, or something else is in its place
+        path.unlink()
 
 
 def _open_unix(path: Path) -> socket.socket:

@@ -1,12 +1,12 @@
 """From a configuration to a running daemon, and how it ends as an exit code."""
 
-import contextlib
 import gc
 import os
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from pathlib import Path
+from typing import Final, NoReturn
 
 import attrs
 import trio
@@ -14,6 +14,7 @@ import trio
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import authority
+from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened, open_all
 from chatd.app.secret import mint_token
 from chatd.app.signals import Signals
@@ -29,7 +30,9 @@ from chatd.observe import (
 from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
-LAST_LINES_S: Final = 0.5  # that the last lines may take: a pipe without a reader takes none
+LAST_LINES_S: Final = 0.5
+"""Seconds that the last lines may take, and the removal of the internal socket: a pipe without a
+reader takes none, and a disk may hang."""
 
 
 @attrs.frozen
@@ -46,24 +49,24 @@ def run(
     event_log: EventLog,
     invite: Callable[[Invitation], None],
     signals: Signals,
-) -> int:
-    """Run the daemon to its end; the exit code.
+) -> NoReturn:
+    """Run the daemon to its end, which is the end of the process.
 
     Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
     signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     opened = open_all(loaded.config, environment, event_log, Clock())
+    signals.on_early_stop(partial(_record_early_stop, event_log, internal=opened.internal))
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)
     if opened.internal is not None:
-        with contextlib.suppress(OSError):  # it is gone, or something else is in its place
-            opened.internal.unlink()
+        remove_internal(opened.internal, LAST_LINES_S)
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
-    if opened.store.is_cut:
-        event_log.settle(LAST_LINES_S)
-        os._exit(EXIT_FAILURE)  # else SQLite closes what is left of the log, and writes into it
-    return 0 if clean else EXIT_FAILURE
+    event_log.settle(LAST_LINES_S)
+    # Python's own end would take up to a second, in which a signal kills; and where the log was cut
+    # off, SQLite would close what is left of it, and write into it.
+    os._exit(0 if clean else EXIT_FAILURE)
 
 
 def _serve(
@@ -73,13 +76,15 @@ def _serve(
     # imported, which is half of their time.
     from chatd.app.daemon import BoundedEnd, serve
 
-    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log)
+    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.internal)
     signals.begin_serving(end)
     try:
         return trio.run(serve, opened, event_log, on_ready, signals, end)
     except Exception as error:
         event_log.record(InternalError.of("daemon", error))
         return False
+    finally:
+        end.over()
 
 
 def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation], None]) -> None:
@@ -106,8 +111,10 @@ def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation]
     invite(Invitation(f"http://{authority(server.host, server.port)}/", token))
 
 
-def _record_early_stop(event_log: EventLog, signal_name: str) -> None:
-    """The last lines of a daemon that was stopped before it served."""
+def _record_early_stop(event_log: EventLog, signal_name: str, internal: Path | None = None) -> None:
+    """The last lines of a daemon that was stopped before it served, whose socket is removed."""
+    if internal is not None:
+        remove_internal(internal, LAST_LINES_S)
     event_log.record(DaemonStopping(signal_name))
     event_log.record(DaemonStopped(clean=True))
     event_log.settle(LAST_LINES_S)

@@ -9,7 +9,7 @@
                               port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
       answers
-      snapshots, upkeep
+      snapshots, upkeep, loop lag
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
 that has started its children too often gives up; where the root gives up, the daemon ends.
@@ -20,17 +20,35 @@ from functools import partial
 
 import trio
 
+from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
+from chatd.app.loop_lag import watch_loop
 from chatd.observe import ActorCrashed, EventLog, InternalError
+
+
+def _unobserved(_seconds: float) -> None:
+    """Where nobody measures."""
+
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
 
-def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
-    """The tree of a daemon, ready to run."""
+def supervise(
+    parts: Parts,
+    event_log: EventLog,
+    *,
+    window_s: float = WINDOW_S,
+    acknowledged: Callable[[float], None] = _unobserved,
+    lagged: Callable[[float], None] = _unobserved,
+) -> Supervisor:
+    """The tree of a daemon, ready to run.
+
+    `window_s` is that of the messages actor (`run_messages`). `acknowledged` and `lagged` are told
+    how many seconds a batch of commands took, and by how many the event loop was late.
+    """
 
     def on_crash(name: str, error: Exception) -> None:
         event_log.record(ActorCrashed(name, type(error).__name__))
@@ -40,7 +58,11 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
         "log",
         [
             Child("writer", parts.log.run),
-            Child("messages", _Messages(parts).run, restart=Restart.TRANSIENT),
+            Child(
+                "messages",
+                _Messages(parts, window_s, acknowledged).run,
+                restart=Restart.TRANSIENT,
+            ),
         ],
         strategy=Strategy.ONE_FOR_ALL,
         on_crash=on_crash,
@@ -48,7 +70,7 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
     sessions = [
         Child(f"database {room}", one.run) for room, one in parts.answering.databases.items()
     ]
-    databases = Supervisor("databases", sessions, on_crash=on_crash)
+    databases = Supervisor("databases", sessions, on_crash=on_crash, stops_together=True)
     return Supervisor(
         "chatd",
         [
@@ -60,7 +82,11 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
                 [
-                    Child("databases", partial(_ready, partial(_once_open, parts, databases))),
+                    Child(
+                        "databases",
+                        partial(_ready, partial(_while_needed, parts, databases)),
+                        restart=Restart.TRANSIENT,
+                    ),
                     Child("reader", partial(parts.answering.reader.run, parts.listener.is_open)),
                 ]
                 if sessions
@@ -69,6 +95,7 @@ def supervise(parts: Parts, event_log: EventLog) -> Supervisor:
             Child("answers", parts.answering.service.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
+            Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
         ],
         on_crash=on_crash,
     )
@@ -84,17 +111,25 @@ async def _ready(
     await run()
 
 
-async def _once_open(parts: Parts, databases: Supervisor) -> None:
-    """Open the sessions with db-mcps once the port is open: no client can ask them before."""
+async def _while_needed(parts: Parts, databases: Supervisor) -> None:
+    """Have sessions with db-mcps from when the port is open, as no client can ask before, until a
+    drain has ended all answers: a db-mcp may take its time to end, beside peers that do so too."""
     await parts.listener.is_open.wait()
-    await databases.run()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(databases.run)
+        await parts.answering.is_over.wait()
+        nursery.cancel_scope.cancel()
 
 
 class _Messages:
     """The messages actor: from its second life on it begins with what the log holds."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(
+        self, parts: Parts, window_s: float, acknowledged: Callable[[float], None]
+    ) -> None:
         self._parts = parts
+        self._window_s = window_s
+        self._acknowledged = acknowledged
         self._ledger = MachineLedger(parts.machine, parts.log)
         self._is_first = True
 
@@ -108,6 +143,8 @@ class _Messages:
             parts.mailbox,
             parts.effects,
             parts.clock,
+            window_s=self._window_s,
+            acknowledged=self._acknowledged,
             task_status=task_status,
         )
         parts.acted.set()

@@ -6,7 +6,6 @@ configuration.
 
 import contextlib
 import http.client
-import io
 import json
 import os
 import shlex
@@ -22,14 +21,13 @@ from chatd import __version__
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
 from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
-from chatd.app.secret import check_secret, known_secret, make_verifier, mint_token, secret_for
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
-from chatd.auth import ClaimDirectory, Identity, TokenRefused
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
 from chatd.cli.options import (
     CommandGroup,
+    check_config,
     configured,
     fail,
     hide_words_of_exceptions,
@@ -39,6 +37,7 @@ from chatd.cli.options import (
     state_dir_of,
 )
 from chatd.cli.store import store
+from chatd.cli.token import token
 from chatd.config import (
     DEFAULT,
     DEMO_ROOM,
@@ -47,12 +46,10 @@ from chatd.config import (
     ConfigError,
     Loaded,
     explain,
-    missing,
     shown_path,
     state_directory,
 )
 from chatd.observe import bridge, open_log
-from chatd.observe.clock import Clock
 
 HEALTH_TIMEOUT_S = 5.0
 
@@ -64,6 +61,7 @@ def main() -> None:
     hide_words_of_exceptions()
 
 
+main.add_command(token)
 main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)
@@ -99,8 +97,7 @@ def serve(
     settings = loaded.config.log
     log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
     with log.in_background(), bridge(log):
-        code = run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
-    sys.exit(code)
+        run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
 
 
 def _mint_hint(loaded: Loaded) -> str:
@@ -135,85 +132,6 @@ def _invite(loaded: Loaded, invitation: Invitation) -> None:
 
 
 @main.group()
-def token() -> None:
-    """Make and check tokens."""
-
-
-@token.command()
-@configured
-@click.option("--user", required=True, help="The user id (sub).")
-@click.option("--room", "rooms", multiple=True, help="A connectionId to grant; repeatable.")
-@click.option("--name", help="The name that others are shown.")
-@click.option("--ttl", default=86_400, show_default=True, help="Seconds until it expires.")
-@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
-def mint(
-    config_path: Path | None,
-    user: str,
-    rooms: tuple[str, ...],
-    name: str | None,
-    ttl: int,
-    state_dir: str | None,
-) -> None:
-    """Print a token for a user, signed with the daemon's secret.
-
-    Without --room it grants the room of the sample, demo.
-    """
-    if ttl < 1:
-        raise click.UsageError("--ttl must be at least 1.")
-    loaded = load_config(config_path, state__dir=state_dir)
-    secret = secret_for(loaded.config, state_dir_of(loaded.config))
-    granted, now_s = rooms or (DEMO_ROOM,), Clock().wall_s()
-    try:
-        token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    say(token)
-
-
-@token.command()
-@configured
-@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
-def check(config_path: Path | None, state_dir: str | None) -> None:
-    """Check the token on standard input.
-
-    A token is no argument, since other users of the machine can read those.
-    """
-    loaded = load_config(config_path, state__dir=state_dir)
-    directory = state_dir_of(loaded.config)
-    secret = known_secret(loaded.config, directory)
-    if secret is None:
-        fail(
-            f"There is no secret in {directory}; "
-            "is this the daemon's state directory (--state-dir)?",
-            EXIT_FAILURE,
-        )
-    verifier = make_verifier(loaded.config, secret)
-    input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    given = input_.read(loaded.config.auth.max_token_bytes + 1).decode(errors="replace").strip()
-    if not given:
-        fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
-    now_s = Clock().wall_s()
-    try:
-        identity = verifier.verify(given, now_s)
-        if loaded.config.directory.source == "claim":
-            ClaimDirectory(loaded.config.directory.claim).grants_now(identity)
-    except TokenRefused as error:
-        fail(f"{error.code}: {error.reason}", EXIT_FAILURE)
-    say(_goodness(identity, now_s))
-
-
-def _goodness(identity: Identity, now_s: float) -> str:
-    """How long a token that was accepted at `now_s` is good."""
-    left_s = identity.expires_at_ms / 1000 - now_s
-    if left_s <= 0:
-        return (
-            f"The token of user {identity.user_id!r} expired {-left_s:.0f} s ago, "
-            "and is still taken thanks to auth.leeway_s."
-        )
-    return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
-
-
-@main.group()
 def config() -> None:
     """Look at the configuration."""
 
@@ -224,14 +142,12 @@ def config() -> None:
 def config_check(config_path: Path | None, databases: bool) -> None:
     """Check the configuration.
 
-    The files and programs of databases must exist. With --databases each db-mcp is started: one
-    line for each database says what is fine, or what is wrong and what to do. Below it are its
-    tables, or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
+    All mistakes are told at once, those of the file in the order in which they are written. The
+    files and programs of databases must exist. With --databases each db-mcp is started: one line
+    for each database says what is fine, or what is wrong and what to do. Below it are its tables,
+    or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
     """
-    loaded = load_config(config_path)
-    check_secret(loaded.config)
-    for sentence in missing(loaded.config, os.environ, Path.cwd()):
-        fail(sentence, EXIT_CONFIG)
+    loaded = check_config(config_path)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
     if databases:
         from chatd.cli.databases import check_databases  # what asks them takes long to import

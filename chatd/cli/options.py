@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from chatd.app.errors import EXIT_FAILURE, StartFailedError
-from chatd.config import Config, ConfigError, Loaded, load, state_directory
+from chatd.app.secret import check_secret
+from chatd.config import Config, ConfigError, Loaded, examine, load, missing, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
 from chatd.store import StoreError
@@ -37,6 +38,24 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def check_config(path: Path | None) -> Loaded:
+    """The configuration, once nothing is wrong with it, nor with what it names on this machine.
+
+    Raises ConfigError with all mistakes.
+    """
+    examined = examine(path, os.environ, {}, Path.cwd())
+    config = examined.loaded.config
+    if examined.mistaken.isdisjoint({"auth.jwt_secret", "server.host"}):
+        try:
+            check_secret(config)
+        except StartFailedError as error:
+            examined.add("auth.jwt_secret" if config.auth.jwt_secret else "server.host", str(error))
+    for key, sentence in missing(config, os.environ, Path.cwd()):
+        examined.add(key, sentence)
+    examined.raise_any()
+    return examined.loaded
+
+
 def load_config(path: Path | None, **overrides: object) -> Loaded:
     """The configuration with flags over it, as `section__key`. Raises ConfigError."""
     named = {name.replace("__", "."): value for name, value in overrides.items()}
@@ -61,8 +80,9 @@ def say(text: str) -> None:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """End with a sentence for a person."""
-    click.echo(f"chatd: {_for_a_terminal(message)}", err=True)
+    """End with a sentence for a person, or one in each line."""
+    for sentence in message.split("\n"):
+        click.echo(f"chatd: {_for_a_terminal(sentence)}", err=True)
     sys.exit(code)
 
 

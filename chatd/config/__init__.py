@@ -1,9 +1,10 @@
 """What can be set, what is set, and where that came from."""
 
 from chatd.config.errors import ConfigError as ConfigError
+from chatd.config.examined import Loaded as Loaded
 from chatd.config.load import (
     DEFAULT as DEFAULT,
-    Loaded as Loaded,
+    examine as examine,
     load as load,
 )
 from chatd.config.outside import missing as missing

@@ -5,10 +5,11 @@ sentence goes on that begins with the first of them.
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, TypeAlias
 
-from chatd.config.errors import ConfigError
+import attrs
+
 from chatd.config.sections import Config
 
 ANSWERS_AT_ONCE: Final = 2
@@ -71,18 +72,27 @@ def _answers_fit(config: Config) -> Fault | None:
     return ("answers.max_bytes", "server.backlog_bytes"), problem
 
 
-CHECKS: Final[tuple[Callable[[Config], Fault | None], ...]] = (
-    _internal_is_not_public,
-    _rooms_are_used,
-    _answers_fit,
+@attrs.frozen
+class Check:
+    """A rule between keys. It is not asked where one of them has a mistake of its own."""
+
+    keys: frozenset[str]
+    find: Callable[[Config], Fault | None]
+
+
+CHECKS: Final = (
+    Check(frozenset({"server.internal", "server.host", "server.port"}), _internal_is_not_public),
+    Check(frozenset({"directory.connections", "directory.source"}), _rooms_are_used),
+    Check(
+        frozenset({"answers.max_bytes", "server.backlog_bytes", "answers.enabled"}), _answers_fit
+    ),
 )
 
 
-def check_together(config: Config, where: Mapping[str, str]) -> None:
-    """Raise `ConfigError` for the first fault; `where` says where each key that was set stands."""
+def faults_together(config: Config, mistaken: Collection[str]) -> Iterator[Fault]:
+    """What does not go together, but for rules about keys that have a mistake of their own."""
     for check in CHECKS:
-        fault = check(config)
-        if fault is not None:
-            keys, problem = fault
-            places = dict.fromkeys(where[key] for key in keys if key in where)
-            raise ConfigError(f"{' and '.join(places)}: {keys[0]} {problem}.")
+        if check.keys.isdisjoint(mistaken):
+            fault = check.find(config)
+            if fault is not None:
+                yield fault

@@ -25,7 +25,7 @@ import attrs
 
 from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.config.errors import InvalidValue, nearest
+from chatd.config.errors import Faults, InvalidValue, nearest
 from chatd.config.kinds import (
     Choice,
     Flag,
@@ -64,12 +64,14 @@ class _Secrets(ValueKind):
     def structure(self, value: object) -> Mapping[str, str]:
         if not isinstance(value, Mapping):
             raise self.refusal(value)
+        faults = Faults()
         for name, text in value.items():
             shown = unknown_name(str(name))
             if not isinstance(name, str) or not self.fits(name):
-                raise InvalidValue(f"must be {self.wants}; {shown} is no such name")
-            if not isinstance(text, str) or not text.isprintable():
-                raise InvalidValue("must be a text without control characters", f".{shown}")
+                faults.add(f"must be {self.wants}; {shown} is no such name")
+            elif not isinstance(text, str) or not text.isprintable():
+                faults.add("must be a text without control characters", f".{shown}")
+        faults.raise_any()
         return MappingProxyType(dict(value))
 
 
@@ -126,12 +128,14 @@ def _is_variable(name: str) -> bool:
     return _VARIABLE.fullmatch(name) is not None and not name.startswith(OWN_VARIABLES)
 
 
-def _check(values: Mapping[str, Any]) -> None:
-    """What holds between the keys of one database."""
-    sources = [key for key in _SOURCES if values.get(key)]
+def _check(values: Mapping[str, Any], faults: Faults) -> None:
+    """What holds between the keys of one database; of those that are wrong themselves, nothing."""
+    wrong = faults.keys
+    sources = [key for key in _SOURCES if values.get(key) or key in wrong]
     if len(sources) != 1:
         said = " and ".join(sources) if sources else "none"
-        raise InvalidValue(f"must have one of {', '.join(_SOURCES)}; it has {said}")
+        faults.add(f"must have one of {', '.join(_SOURCES)}; it has {said}")
+        return
     (source,) = sources
     own_dialect = _DIALECTS_OF_OURS.get(source)
     unused: list[str] = [] if source == "url" else ["headers"]
@@ -141,24 +145,30 @@ def _check(values: Mapping[str, Any]) -> None:
         unused += ["mapping", "credentials"]
     for key, those in _OF_WRITES.items():
         if key in values and source not in those:
-            said = " and ".join(those)
-            raise InvalidValue(f"is used with {said} only; leave it out", f".{key}")
+            faults.add(f"is used with {' and '.join(those)} only; leave it out", f".{key}")
     for key, choices in (("dialect", DIALECTS), ("mapping", (*READY, "a table of your own"))):
-        if key not in values and own_dialect is None:
-            raise InvalidValue(f"is missing; write one of {', '.join(choices)}", f".{key}")
+        if key not in values and key not in wrong and own_dialect is None:
+            faults.add(f"is missing; write one of {', '.join(choices)}", f".{key}")
     for key in unused:
-        if key in values:
-            raise InvalidValue(f"is not used with {source}; leave it out", f".{key}")
+        if key in values or key in wrong:
+            faults.add(f"is not used with {source}; leave it out", f".{key}")
+    if own_dialect is not None and values.get("dialect", own_dialect) != own_dialect:
+        faults.add(f'must be "{own_dialect}" with {source}', ".dialect")
+    if not wrong & {"read_only", "credentials"}:
+        _check_writing(values, source, faults)
+
+
+def _check_writing(values: Mapping[str, Any], source: str, faults: Faults) -> None:
+    """Whether what is to be written to may be, and what is only to be read cannot be."""
     is_read_only = values.get("read_only", True)
-    if own_dialect is not None:
-        if values.get("dialect", own_dialect) != own_dialect:
-            raise InvalidValue(f'must be "{own_dialect}" with {source}', ".dialect")
-        if source == "sample" and not is_read_only:
-            raise InvalidValue(
-                "must be true with sample; use sqlite and a file to write", ".read_only"
-            )
-    elif is_read_only and values.get("credentials", "unknown") != "read-only":
-        raise InvalidValue(
+    if source == "sample" and not is_read_only:
+        faults.add("must be true with sample; use sqlite and a file to write", ".read_only")
+    elif (
+        source in ("command", "url")
+        and is_read_only
+        and values.get("credentials", "unknown") != "read-only"
+    ):
+        faults.add(
             'must be "read-only" before this db-mcp is asked: give it credentials that can only '
             "read and say so here, or allow writing by read_only = false",
             ".credentials",

@@ -1,8 +1,10 @@
-"""The one error of this package, and the sentence that all refusals share."""
+"""The errors of this package, and the words that all refusals share."""
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 LONGEST_QUOTE = 60
 """Characters of a refused value that an error shows."""
@@ -11,24 +13,86 @@ LONGEST_QUOTE = 60
 class ConfigError(Exception):
     """The configuration cannot be used; the text is for the person who wrote it.
 
-    It says where the fault is (file, environment variable or command line), which key, and what to
-    write instead. It never holds the value of a secret.
+    Each of `sentences` is one mistake: it says where that is (file and line, environment variable
+    or command line), which key, and what to write instead. None ever holds the value of a secret.
     """
 
     exit_code = 78  # sysexits.h, EX_CONFIG
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
 
 
 class InvalidValue(ValueError):
     """A value that its key does not take.
 
     `problem` goes on after the name of the key ("must be ..., not ..."); `at` is what to append to
-    that name where the fault is deeper (".demo.users").
+    that name where the fault is deeper (".demo.users"). `others` are further faults of the value,
+    and `rest` is the value without what is wrong, None where nothing is left of it.
     """
 
-    def __init__(self, problem: str, at: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        at: str = "",
+        others: "Sequence[InvalidValue]" = (),
+        rest: object = None,
+    ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.at = at
+        self.others = others
+        self.rest = rest
+
+    @property
+    def faults(self) -> "list[InvalidValue]":
+        """All that is wrong with the value, in the order in which it is written."""
+        return [self, *self.others]
+
+
+class Faults:
+    """Gathers what is wrong with the parts of a value, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[InvalidValue] = []
+        self._meant: set[str] = set()
+
+    @property
+    def keys(self) -> set[str]:
+        """Those of a table that have one, or hold one, or are misspelt: they count as written."""
+        own = {re.split(r"[.\[]", fault.at[1:], maxsplit=1)[0] for fault in self._found}
+        return own | self._meant
+
+    def unknown(self, key: str, known: Collection[str], at: str) -> None:
+        """A key of a table that is none of the known ones."""
+        meant = closest(key, known)
+        if meant is not None:
+            self._meant.add(meant)
+        self.add(f"is not a key; {nearest(key, known)}", at)
+
+    def add(self, problem: str, at: str = "") -> None:
+        """One more."""
+        self._found.append(InvalidValue(problem, at))
+
+    @contextmanager
+    def gathered(self, at: str = "") -> Iterator[None]:
+        """Those of a part, which stands `at` something deeper."""
+        try:
+            yield
+        except InvalidValue as invalid:
+            self.gather(invalid, at)
+
+    def gather(self, invalid: InvalidValue, at: str = "") -> None:
+        """The same, of one that was caught."""
+        for fault in invalid.faults:
+            self.add(fault.problem, f"{at}{fault.at}")
+
+    def raise_any(self, rest: object = None) -> None:
+        """Raise `InvalidValue` where there is one; `rest` is what is left of the value."""
+        if self._found:
+            first, *others = self._found
+            raise InvalidValue(first.problem, first.at, others, rest)
 
 
 def quoted(text: str) -> str:
@@ -72,8 +136,15 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
 
     `prefix` is shown before each known name and takes no part in the comparison.
     """
-    by_lower = {candidate.lower(): f"{prefix}{candidate}" for candidate in known}
+    candidates = tuple(known)
+    meant = closest(name, candidates)
+    if meant is not None:
+        return f"did you mean {prefix}{meant}?"
+    return f"known are {', '.join(f'{prefix}{candidate}' for candidate in candidates)}."
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody who wrote `name` probably meant; None where it is like none."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {by_lower[close[0]]}?"
-    return f"known are {', '.join(by_lower.values())}."
+    return by_lower[close[0]] if close else None

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from chatd.config.errors import InvalidValue, described, kind_of, nearest, quoted
+from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
 from chatd.wire.identifiers import is_connection_id
 
 MOST_SECONDS = 1_000_000
@@ -203,11 +203,14 @@ class Texts(_Written):
         if not isinstance(value, list | tuple):
             raise self.refusal(value)
         texts: list[str] = []
+        faults = Faults()
         for index, entry in enumerate(value):
             text = self.item(entry) if isinstance(entry, str) else None
             if text is None:
-                raise self.refusal(entry, f"[{index}]")
-            texts.append(text)
+                faults.add(self.refusal(entry).problem, f"[{index}]")
+            else:
+                texts.append(text)
+        faults.raise_any(tuple(texts))
         return tuple(texts)
 
     def read(self, text: str) -> object:
@@ -238,8 +241,9 @@ NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
 class TableKind(ValueKind):
     """A table with keys of its own, from which `make` makes a `made`.
 
-    `required` are the keys that have to be written, and what to write there; `check` raises
-    `InvalidValue` for keys that do not go together.
+    `required` are the keys that have to be written, and what to write there. `check` adds the
+    faults of keys that do not go together; it is given the values that are right, and the faults
+    so far know which are not.
     """
 
     wants: str
@@ -247,7 +251,7 @@ class TableKind(ValueKind):
     made: type
     make: Callable[..., object]
     required: Mapping[str, str] = attrs.field(factory=dict)
-    check: Callable[[Mapping[str, Any]], None] = lambda _: None
+    check: Callable[[Mapping[str, Any], Faults], None] = lambda _values, _faults: None
 
     def structure(self, value: object) -> Any:
         if isinstance(value, self.made):
@@ -255,16 +259,21 @@ class TableKind(ValueKind):
         if not isinstance(value, Mapping):
             raise self.refusal(value)
         values: dict[str, Any] = {}
+        faults = Faults()
         for key, given in value.items():
             at = f".{unknown_name(str(key))}"
             if key not in self.keys:
-                raise InvalidValue(f"is not a key; {nearest(str(key), self.keys)}", at)
-            values[key] = structured(self.keys[key], given, at)
-        for key, advice in self.required.items():
-            if key not in values:
-                raise InvalidValue(f"is missing; write {advice}", f".{key}")
-        self.check(values)
-        return self.make(**values)
+                faults.unknown(str(key), self.keys, at)
+                continue
+            with faults.gathered(at):
+                values[key] = self.keys[key].structure(given)
+        for key in self.required.keys() - value.keys() - faults.keys:
+            faults.add(f"is missing; write {self.required[key]}", f".{key}")
+        self.check(values, faults)
+        can_be_made = self.required.keys() <= values.keys()
+        made = self.make(**values) if can_be_made else None
+        faults.raise_any(made)
+        return made
 
 
 @attrs.frozen
@@ -282,25 +291,25 @@ class TableOfRooms(ValueKind):
         if not isinstance(value, Mapping):
             raise self.refusal(value)
         rooms: dict[str, Any] = {}
+        faults = Faults()
         for name, table in value.items():
             if not is_connection_id(name):
-                raise InvalidValue(
+                faults.add(
                     "must have names of 1 to 128 printable ASCII characters that open no HTML tag, "
                     f"not {described(name)}"
                 )
-            rooms[name] = structured(self.table, table, f".{unknown_name(name)}")
+                continue
+            try:
+                rooms[name] = self.table.structure(table)
+            except InvalidValue as invalid:
+                faults.gather(invalid, f".{unknown_name(name)}")
+                if invalid.rest is not None:
+                    rooms[name] = invalid.rest
+        faults.raise_any(MappingProxyType(rooms))
         return MappingProxyType(rooms)
 
     def read(self, text: str) -> object:
         raise InvalidValue("cannot be set in the environment, write it in chatd.toml")
-
-
-def structured(kind: ValueKind, value: object, at: str) -> Any:
-    """The value as `kind` has it; errors say that it stands `at` something deeper."""
-    try:
-        return kind.structure(value)
-    except InvalidValue as error:
-        raise InvalidValue(error.problem, f"{at}{error.at}") from None
 
 
 def unknown_name(name: str) -> str:

@@ -16,16 +16,27 @@ from chatd.config.paths import shown_path
 from chatd.config.sections import Config
 
 
-def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[str]:
-    """A sentence for each database that could not be asked as things are here."""
+def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple[str, str]]:
+    """What is not there as things are here: the key that names it ("databases.shop.sqlite"), and a
+    sentence."""
+    place = config.server.internal
+    if place.startswith("/") and not os.path.isdir(os.path.dirname(place)):
+        folder = shown_path(Path(place).parent)
+        yield "server.internal", f"server.internal: the folder {folder} does not exist."
+    state = cwd / Path(config.state.dir).expanduser() if config.state.dir else None
+    if state is not None and state.exists() and not state.is_dir():
+        yield "state.dir", f"state.dir: {shown_path(state)} is no folder."
     if not config.answers.enabled:
         return
     for name, database in config.databases.items():
-        why = _missing_file(cwd / database.sqlite) if database.sqlite else None
+        why, key = None, "sqlite"
+        if database.sqlite:
+            why = _missing_file(cwd / database.sqlite)
         if database.command:
-            why = _missing_program(database, env, cwd)
+            why, key = _missing_program(database, env, cwd), "command"
         if why is not None:
-            yield f"databases.{unknown_name(name)}: {why}."
+            shown = f"databases.{unknown_name(name)}"
+            yield f"{shown}.{key}", f"{shown}: {why}."
 
 
 def _missing_file(path: Path) -> str | None:

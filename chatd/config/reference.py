@@ -19,11 +19,13 @@ Every key of the configuration: its default, what it accepts, what happens beyon
 The daemon reads the first of: `--config FILE`, `$CHATD_CONFIG`, `./chatd.toml`,
 `/etc/chatd/chatd.toml`. The environment overrides the file: `CHATD_SERVER__PORT=9000` sets `port`
 of `[server]`; a list is written as in TOML, or with commas. Flags of `chatd serve` override both.
-An unknown section, key or variable, or a value that a key does not take, ends the start with a
-sentence and exit code 78. A variable with `CHATD_` but no double underscore is ignored.
+An unknown section, key or variable, or a value that a key does not take, ends the start with exit
+code 78 and a sentence on each mistake, with its line. A variable with `CHATD_` but no double
+underscore is ignored.
 
-`chatd config check` tells whether the configuration is right, `chatd config show` what is in force
-and where each value came from. The file `chatd.toml` of the repository is a sample with every key.
+`chatd config check` tells the same without a start, and what is not there of the files and programs
+that the configuration names. `chatd config show` tells what is in force and where each value came
+from. The file `chatd.toml` of the repository is a sample with every key.
 """
 
 _DATABASES = """

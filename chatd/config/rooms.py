@@ -12,7 +12,7 @@ import attrs
 
 from chatd.auth import FileConnection
 from chatd.auth.directories import EVERYBODY
-from chatd.config.errors import InvalidValue, described
+from chatd.config.errors import Faults, described
 from chatd.config.kinds import TableKind, TableOfRooms, Text, ValueKind
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
@@ -24,13 +24,15 @@ class _Users(ValueKind):
     def structure(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
             raise self.refusal(value)
+        faults = Faults()
         for index, user_id in enumerate(value):
             if not is_user_id(user_id):
-                raise InvalidValue(
+                faults.add(
                     f"must be a user id ({USER_ID_RULE}), not {described(user_id)}", f"[{index}]"
                 )
         if EVERYBODY in value and len(value) > 1:
-            raise InvalidValue('must be either user ids or ["*"] alone, not both')
+            faults.add('must be either user ids or ["*"] alone, not both')
+        faults.raise_any()
         return tuple(value)
 
 

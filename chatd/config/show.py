@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chatd.auth import FileConnection
 from chatd.config.databases import shown
-from chatd.config.load import Loaded
+from chatd.config.examined import Loaded
 from chatd.config.paths import shown_path
 from chatd.config.sections import Config, about, keys_of, sections, tables
 

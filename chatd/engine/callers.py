@@ -34,12 +34,17 @@ class Caller:
     def give_way(self, answer: bytes) -> None:
         """End it: politely as far as that needs no waiting. `answer` is sent where it has not asked
         for anything yet."""
-        session = self._served()
-        with contextlib.suppress(OSError):  # the peer was faster
-            if session is not None:
-                session.end(DisconnectReason.OVERLOADED)
-            elif self.query is None:
+        if self.query is None and self.session is None:
+            with contextlib.suppress(OSError):  # the peer was faster
                 self._sock.send(answer)
+        self.sever(DisconnectReason.OVERLOADED)
+
+    def sever(self, reason: DisconnectReason) -> None:
+        """End it now, and the session that it serves; a peer that waits for packets is told."""
+        session = self._served()
+        if session is not None:
+            session.end(reason)
+        with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def _served(self) -> Session | None:

@@ -24,6 +24,7 @@ from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio.handshake import parse_query
 from chatd.net.acceptor import Acceptor
 from chatd.net.addresses import peer_address
+from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
@@ -62,7 +63,10 @@ class Listener:
     _http: HypercornServer
     _event_log: EventLog
     _acceptor: Acceptor = attrs.field(init=False)
-    _idle: set[socket.socket] = attrs.field(factory=set, init=False)  # they wait for a head
+    _callers: set[Caller] = attrs.field(factory=set, init=False)
+    _requesting: dict[socket.socket, HttpConnection] = attrs.field(factory=dict, init=False)
+    """Those that are open as HTTP, and have gone on as nothing else."""
+    _takes_requests: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._acceptor = Acceptor(self._connection, self._event_log)
@@ -83,11 +87,18 @@ class Listener:
         await self._acceptor.run(listeners, task_status)
 
     def stop_accepting(self) -> None:
-        """Take no new connections; those that have asked for something go on."""
+        """Take no new connections and no more requests: what was answered still goes out. Open
+        WebSockets, and what Hypercorn answers, go on."""
+        self._takes_requests = False
         self._acceptor.stop()
-        for sock in self._idle:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        for connection in self._requesting.values():
+            connection.end()
+
+    def sever_strangers(self) -> None:
+        """End every connection that serves no user's session, and the sessions of nobody."""
+        for caller in list(self._callers):
+            if not caller.is_known:
+                caller.sever(DisconnectReason.SERVER_SHUTDOWN)
 
     def sever(self) -> None:
         """End every connection now, politeness aside."""
@@ -95,6 +106,9 @@ class Listener:
 
     async def _connection(self, sock: socket.socket, peer: object) -> None:
         """One connection, from its first byte to its last."""
+        if not self._takes_requests:  # it was accepted just before
+            self._acceptor.close(sock)
+            return
         caller = Caller(sock, peer_address(peer), self._engine.sessions)
         admitted = self._admission.open_connection(caller)
         if isinstance(admitted, Overload):
@@ -106,6 +120,7 @@ class Listener:
         if admitted.instead_of is not None:
             self._event_log.record(LimitHit(admitted.limit, None, caller.address))
             admitted.instead_of.give_way(GAVE_WAY)
+        self._callers.add(caller)
         watch = self._poller.watch(sock)
         try:
             # The requests live in a frame of their own, which ends before the connection goes on:
@@ -115,7 +130,8 @@ class Listener:
         except Exception as error:
             self._acceptor.report(error)
         finally:
-            self._idle.discard(sock)
+            self._requesting.pop(sock, None)
+            self._callers.discard(caller)
             self._admission.close_connection(caller)
             watch.close()
             self._acceptor.close(sock)
@@ -126,7 +142,8 @@ class Listener:
         connection = HttpConnection(
             sock, watch, self._engine.sessions.deadlines, settings.connection
         )
-        head = await self._head(connection, settings.head_timeout_s, answer_late=True)
+        self._requesting[sock] = connection
+        head = await connection.head(settings.head_timeout_s, answer_late=True)
         if head is None or not self._is_polling(head):
             return self._leave(watch, connection, head, caller)
         async with trio.open_nursery() as nursery:
@@ -136,7 +153,7 @@ class Listener:
                 if not await self._poll(connection, head, caller.address):
                     head = None
                     break
-                head = await self._head(connection, settings.keep_alive_s, answer_late=False)
+                head = await connection.head(settings.keep_alive_s, answer_late=False)
             await connection.writer.drained()
             go_on = self._leave(watch, connection, head, caller)
             connection.writer.stop()
@@ -153,14 +170,6 @@ class Listener:
                 self._acceptor.report(error)
 
         self._acceptor.start_soon(run)
-
-    async def _head(
-        self, connection: HttpConnection, timeout_s: float, *, answer_late: bool
-    ) -> RequestHead | None:
-        self._idle.add(connection.sock)
-        head = await connection.head(timeout_s, answer_late=answer_late)
-        self._idle.discard(connection.sock)
-        return head
 
     def _is_polling(self, head: RequestHead) -> bool:
         return self._is_of_engine(head) and not head.is_websocket
@@ -189,6 +198,7 @@ class Listener:
         self, watch: Watch, connection: HttpConnection, head: RequestHead | None, caller: Caller
     ) -> Continuation:
         """How the connection goes on: as this request asks, or to its end where there is none."""
+        del self._requesting[connection.sock]
         if head is None:
             return connection.hang_up
         caller.query = head.query

@@ -25,6 +25,11 @@ from chatd.observe.lines import Line, json_line, logfmt_line, people_line
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 
+DIGITS = {"ms": 1, "s": 3}
+"""Digits behind the point, by the unit at the end of a field's name: a tenth of a millisecond, and
+a millisecond. More is noise."""
+MOST_DIGITS = 3  # of a figure with another unit, or none
+
 CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they are counted
 ALIKE_S = 60  # between two lines of events that are alike
 ALIKE_MAX = 10_000  # kinds of them that are told apart; beyond it the oldest is forgotten
@@ -252,4 +257,31 @@ def _known(kind: type[LogEvent]) -> _Known:
     if kind.alike_by:
         alike_by = attrgetter(*kind.alike_by)
     ration = _Ration(alike_by) if kind.is_cheap else None
-    return kind.level.name.lower(), kind.event_name, fields, ration
+    digits = _digits(kind)
+    rounded = _rounded(fields, digits) if digits else fields
+    return kind.level.name.lower(), kind.event_name, rounded, ration
+
+
+def _digits(kind: type[LogEvent]) -> dict[str, int]:
+    """The fields that may hold a fraction, with how many digits of it are written."""
+    return {
+        attribute.name: DIGITS.get(attribute.name.rpartition("_")[2], MOST_DIGITS)
+        for attribute in attrs.fields(kind)  # type: ignore[arg-type]  # as in `_known`
+        if "float" in str(attribute.type)
+    }
+
+
+def _rounded(
+    fields: Callable[[LogEvent], dict[str, object]], digits: Mapping[str, int]
+) -> Callable[[LogEvent], dict[str, object]]:
+    """The fields of an event, with its fractions rounded."""
+
+    def read(event: LogEvent) -> dict[str, object]:
+        values = fields(event)
+        for name, most in digits.items():
+            value = values[name]
+            if isinstance(value, float):
+                values[name] = round(value, most)
+        return values
+
+    return read

@@ -2,12 +2,13 @@
 (docs/operations, "Metrics").
 
 `Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
-an event, and no caller counts anything. Labels are words of the daemon's own (limits, codes,
+an event, and no caller counts anything. Times that belong to no event are told to it (`committed`,
+`acknowledged`, `loop_lagged`). Labels are words of the daemon's own (limits, codes,
 reasons, rooms of the configuration), never what a client chose, so that no client can grow the
 number of series. The library takes 50 ms to import: only what serves imports this module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
@@ -25,10 +25,18 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from chatd.observe import events
 from chatd.observe.events import EventLog, Level, LogEvent
+from chatd.observe.histograms import HistogramCollector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
 
-COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""From a disk that does not sync to one that hangs."""
+ACK_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""From a commit without a wait, over what nobody notices (0.1), to what clients give up at."""
+LAG_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""From what timers are late by anyway to what makes clients think that nobody is there."""
+ANSWER_BOUNDS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""From the cache to answers.timeout_s, and beyond where somebody has raised that."""
 
 
 @attrs.frozen
@@ -98,6 +106,30 @@ COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
 """What is counted. The name on the wire is `chatd_NAME_total`."""
 
 
+@attrs.frozen
+class _Measure:
+    """How a field of a class of events, in milliseconds, becomes a histogram of seconds."""
+
+    name: str
+    doc: str
+    field: str
+    bounds_s: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+
+MEASURED: Final[Mapping[type[LogEvent], _Measure]] = {
+    events.AnswerEnded: _Measure(
+        "answer_seconds",
+        "From a question that is stored to the end of its answer.",
+        "elapsed_ms",
+        ANSWER_BOUNDS_S,
+        ("connection_id",),
+    ),
+}
+"""What is measured of events that are counted too. The name on the wire is `chatd_NAME`, with
+`_bucket`, `_sum` and `_count`."""
+
+
 class _Series:
     """The children of one counter by the values of their labels: a child is made once."""
 
@@ -157,12 +189,21 @@ class Metrics:
             kind: (_SummedSeries if counted.sums else _Series)(counted, self._registry)
             for kind, counted in COUNTED.items()
         }
-        self._commits = Histogram(
-            "chatd_commit_seconds",
-            "How long the log took for a batch.",
-            buckets=COMMIT_BUCKETS_S,
-            registry=self._registry,
-        )
+        self._measured = {
+            kind: (one, self._histogram(one.name, one.doc, one.bounds_s, one.labels))
+            for kind, one in MEASURED.items()
+        }
+        self._commits = self._histogram(
+            "commit_seconds", "How long the log took for a batch.", COMMIT_BOUNDS_S
+        ).of()
+        self._acks = self._histogram(
+            "ack_seconds",
+            "From the first command of a batch that waits to the acks of all of them.",
+            ACK_BOUNDS_S,
+        ).of()
+        self._lags = self._histogram(
+            "loop_lag_seconds", "How late a timer of the event loop was.", LAG_BOUNDS_S
+        ).of()
         self.gauge("log_lines_lost", "Lines of the log that nothing took.", lambda: log.lost)
         ProcessCollector(registry=self._registry)
 
@@ -171,10 +212,15 @@ class Metrics:
         return self._log.wants(level)
 
     def record(self, event: LogEvent) -> None:
-        """Count, and pass on."""
-        series = self._series.get(type(event))
+        """Count, measure, and pass on."""
+        kind = type(event)
+        series = self._series.get(kind)
         if series is not None:
             series.count(event)
+            if kind in self._measured:
+                measure, histogram = self._measured[kind]
+                words = [_word(getattr(event, label)) for label in measure.labels]
+                histogram.of(*words).observe(getattr(event, measure.field) / 1000)
         self._log.record(event)
 
     def settle(self, timeout_s: float) -> None:
@@ -187,6 +233,22 @@ class Metrics:
     def committed(self, took_s: float) -> None:
         """A batch was committed, in so many seconds."""
         self._commits.observe(took_s)
+
+    def acknowledged(self, took_s: float) -> None:
+        """A batch of commands was answered, so many seconds after the first of them came."""
+        self._acks.observe(took_s)
+
+    def loop_lagged(self, late_s: float) -> None:
+        """A timer of the event loop was late by so many seconds."""
+        self._lags.observe(late_s)
+
+    def _histogram(
+        self, name: str, doc: str, bounds_s: Sequence[float], labels: tuple[str, ...] = ()
+    ) -> HistogramCollector:
+        """`chatd_NAME`: how many times took up to how many seconds."""
+        histogram = HistogramCollector(f"chatd_{name}", doc, bounds_s, labels)
+        self._registry.register(histogram)
+        return histogram
 
     def gauge(self, name: str, doc: str, read: Callable[[], float]) -> None:
         """Have `chatd_NAME` read at each scrape."""

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import attrs
 
-from chatd.files import sync_directory
+from chatd.files import fault_of_folder, sync_directory
 from chatd.store.connections import connect_to_create
 from chatd.store.damage import is_unavailable, words_of
-from chatd.store.errors import BackupFailed, StoreDamaged, StoreUnavailable
+from chatd.store.errors import BackupFailed, StoreDamaged
 from chatd.store.log_file import (
     LOG_NAME,
     explained,
     files_of,
     look,
+    no_log,
     require_known_form,
     require_whole_or_absent,
 )
@@ -54,8 +55,13 @@ def back_up_store(directory: Path, target: Path) -> BackedUp:
         require_in_place(directory)
         require_whole_or_absent(source)
     if not source.exists():
-        raise StoreUnavailable(f"There is no log in {directory}: nothing to back up.")
+        raise no_log(directory, "to back up")
     _require_free(target)
+    fault = fault_of_folder(target.parent)
+    if fault is not None:
+        raise BackupFailed(
+            f"The backup {target} was not made: {fault}; make that folder, or name another one."
+        )
     unfinished = target.with_name(target.name + _UNFINISHED_SUFFIX)
     try:
         with _reserved(unfinished):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from chatd.files import open_file, require_file
+from chatd.files import fault_of_folder, open_file, require_file
 from chatd.store import schema
 from chatd.store.connections import connect_to_read, connect_to_unused
 from chatd.store.damage import WRONG_VALUE, is_unavailable, words_of
@@ -133,6 +133,17 @@ def explained(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.Error) and is_unavailable(error):
             raise unavailable(path, error) from error
         raise StoreDamaged(path, words_of(error)) from error
+
+
+def no_log(directory: Path, wanted_for: str) -> StoreUnavailable:
+    """The sentence for a state directory without a log, which was wanted "to verify"."""
+    fault = fault_of_folder(directory)
+    if fault is None:
+        return StoreUnavailable(f"There is no log in {directory}: nothing {wanted_for}.")
+    return StoreUnavailable(
+        f"There is no log in {directory}, and nothing {wanted_for}: {fault}; name the daemon's "
+        "state directory with --state-dir."
+    )
 
 
 def unavailable(path: Path, error: Exception) -> StoreUnavailable:

@@ -1,6 +1,8 @@
 """Opening a state directory: from a path to a store that is locked, checked and up to date."""
 
 import contextlib
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -196,5 +198,7 @@ def make_directory(directory: Path) -> None:
     """Make a state directory where there is none, for its user alone. Raises `OSError`."""
     if directory.is_dir():
         return
+    if directory.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))
     directory.mkdir(mode=0o700, parents=True)
     sync_directory(directory.parent)

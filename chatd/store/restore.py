@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from chatd.files import sync_directory
+from chatd.files import fault_of_folder, require_file, sync_directory
 from chatd.store import schema
 from chatd.store.backup import copy_log, remove_log, sync_file
 from chatd.store.connections import connect_to_create
@@ -45,8 +45,10 @@ def restore_store(directory: Path, backup: Path, now_ms: int) -> Restored:
     Raises `StoreLocked` while a daemon runs in it, `BackupFailed`, `BackupDamaged` or
     `StoreTooNew`: then the directory is as it was.
     """
-    if not os.path.isfile(backup):  # where it may not be looked at, there is none either
-        raise BackupFailed(f"There is no backup at {backup}.")
+    try:
+        require_file(backup)
+    except OSError as error:
+        raise BackupFailed(f"There is no backup at {backup}: {_why_not(backup, error)}.") from error
     with explained(directory):
         make_directory(directory)
         lock = DirectoryLock.acquire(directory)
@@ -59,6 +61,12 @@ def restore_store(directory: Path, backup: Path, now_ms: int) -> Restored:
         finally:
             lock.release()
     return Restored(recovered, replaced)
+
+
+def _why_not(backup: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return fault_of_folder(backup.parent) or "that file does not exist"
+    return error.strerror or type(error).__name__
 
 
 def _prepare(unfinished: Path, backup: Path, restored: Path) -> Recovered:

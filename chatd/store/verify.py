@@ -17,12 +17,13 @@ from pathlib import Path
 import attrs
 
 from chatd.store import schema
-from chatd.store.errors import StoreDamaged, StoreTooOld, StoreUnavailable
+from chatd.store.errors import StoreDamaged, StoreTooOld
 from chatd.store.integrity import faults
 from chatd.store.log_file import (
     LOG_NAME,
     explained,
     look,
+    no_log,
     require_known_form,
     require_whole_or_absent,
 )
@@ -132,11 +133,11 @@ def _verify(connection: sqlite3.Connection, directory: Path) -> Verified:
 
 def _without_a_log(directory: Path) -> Verified:
     if not directory.is_dir():
-        raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")
+        raise no_log(directory, "to verify")
     noted, findings = _noted(directory)
     loss = find_loss(None, noted.reached if noted else None, furthest_of_any(directory))
     if loss is None:
-        raise StoreUnavailable(f"There is no log in {directory}: nothing to verify.")
+        raise no_log(directory, "to verify")
     lost = Finding(f"{loss.sentence} {_BEFORE_THE_NEXT_START}")
     return Verified((lost, *findings), None)
 

@@ -29,9 +29,18 @@ class Actor:
         self.notebook = Notebook()
 
         self.clock = SetClock(wall=NOW_MS / 1000)
+        self.window_s = WINDOW_S
+        self.took_s: list[float] = []
 
     async def run(self) -> None:
-        await run_messages(self.ledger, self.mailbox, self.notebook, self.clock)
+        await run_messages(
+            self.ledger,
+            self.mailbox,
+            self.notebook,
+            self.clock,
+            window_s=self.window_s,
+            acknowledged=self.took_s.append,
+        )
 
     async def serve(self, *batch: Command) -> None:
         """Put a batch in, close, and run to the end."""
@@ -103,6 +112,39 @@ async def test_what_comes_soon_after_a_commit_shares_the_next_one(
     mock_clock.jump(WINDOW_S)
     await wait_all_tasks_blocked()
     assert [len(records) for records in actor.log.commits] == [1, 2]
+    actor.mailbox.close()
+
+
+async def test_a_batch_is_timed_from_its_first_command_to_its_last_answer(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    actor.log.open_gate = trio.Event()
+    actor.mailbox.offer(send(1))
+    mock_clock.jump(1.0)
+    actor.mailbox.offer(send(2))
+    nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
+    mock_clock.jump(2.0)
+    assert actor.took_s == []
+    actor.log.open_gate.set()
+    await wait_all_tasks_blocked()
+    assert actor.took_s == [3.0]
+    mock_clock.jump(10.0)
+    actor.mailbox.offer(send(3))
+    await wait_all_tasks_blocked()
+    assert actor.took_s == [3.0, 0.0]
+    actor.mailbox.close()
+
+
+async def test_the_time_between_two_commits_is_an_argument(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    actor.window_s = 0.0
+    nursery.start_soon(actor.run)
+    for number in (1, 2, 3):
+        actor.mailbox.offer(send(number))
+        await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, 1, 1]
     actor.mailbox.close()
 
 

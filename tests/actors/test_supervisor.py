@@ -222,6 +222,17 @@ async def test_a_child_that_is_slow_to_stop_holds_the_next_for_its_grace_only(
     assert trio.current_time() - began_s == 31
 
 
+@pytest.mark.parametrize(("together", "took_s"), [(False, 4.0), (True, 3.0)])
+async def test_children_that_stop_together_take_as_long_as_the_slowest(
+    autojump_clock: MockClock, stage: Stage, together: bool, took_s: float
+) -> None:
+    stage.slow_end_s = {"a": 1.0, "b": 3.0}
+    supervisor = stage.supervisor(*map(stage.child, "ab"), stops_together=together)
+    await stage.run_for(supervisor, 10)
+    assert trio.current_time() == pytest.approx(10 + took_s)
+    assert set(stage.book[2:]) == {"-a1", "-b1"}
+
+
 async def test_a_supervisor_that_is_cancelled_while_it_starts_leaves_nobody(
     stage: Stage, autojump_clock: MockClock
 ) -> None:

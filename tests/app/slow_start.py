@@ -3,6 +3,7 @@
     importing   the command line is imported for ever
     reading     the log is opened for ever, in Python
     in-c        the log is opened for ever, outside of Python: no handler of it runs
+    opened      all is opened, and the daemon itself is imported for ever
     building    the parts are put together for ever
 
 It says `slow` on standard error once it is there. The rest are the arguments of chatd.
@@ -30,17 +31,22 @@ def dawdle_in_c(*_: Any, **__: Any) -> Any:
 
 
 class SlowImport:
-    """Finds no module, and takes its time for one of them."""
+    """Finds no module, and takes its time for the one that is named."""
+
+    def __init__(self, slow: str) -> None:
+        self._slow = slow
 
     def find_spec(self, name: str, *_: object) -> None:
-        if name == "chatd.cli.commands":
+        if name == self._slow:
             dawdle()
 
 
 if __name__ == "__main__":
     place = sys.argv.pop(1)
     if place == "importing":
-        sys.meta_path.insert(0, SlowImport())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, SlowImport("chatd.cli.commands"))  # type: ignore[arg-type]
+    elif place == "opened":
+        sys.meta_path.insert(0, SlowImport("chatd.app.daemon"))  # type: ignore[arg-type]
     else:
         from chatd.app import daemon, opening
 

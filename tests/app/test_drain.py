@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.app.daemon import ECHO_S
 from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.test_kill import ROOMS, SECRET, Flood, flood
@@ -137,6 +138,148 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
         await stream.aclose()
 
 
+GET = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}\r\n"
+POST = "POST /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}\r\n"
+HANDSHAKE = "/socket.io/?EIO=4&transport={transport}"
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+OF_STRANGERS = {
+    "nothing": (b"", 20),
+    "the beginning of TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 20),
+    "pages that are not read": (GET.format(path="/", more="").encode() * 3, 200),
+    "answers that are not read": (
+        GET.format(path=HANDSHAKE.format(transport="polling"), more="").encode() * 40,
+        20,
+    ),
+    "half a WebSocket's head": (
+        GET.format(path=HANDSHAKE.format(transport="websocket"), more=UPGRADE).encode()[:-2],
+        20,
+    ),
+    "half a WebSocket's frame": (
+        GET.format(path=HANDSHAKE.format(transport="websocket"), more=UPGRADE).encode()
+        + b"\x81\xfe\x01",
+        20,
+    ),
+    "half a body": (
+        POST.format(query="&sid=x", more="Content-Length: 99\r\n").encode() + b"40",
+        20,
+    ),
+    "half a chunk": (
+        POST.format(query="", more="Transfer-Encoding: chunked\r\n").encode() + b"5\r\nab",
+        20,
+    ),
+}
+"""What strangers send, and how many of them; they read nothing."""
+
+
+async def open_by_polling(port: int, token: str | None) -> tuple[trio.SocketStream, str]:
+    """A session, of a user where there is a token, and the connection that it was opened on."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    await stream.send_all(GET.format(path=HANDSHAKE.format(transport="polling"), more="").encode())
+    found = re.search(rb'"sid":"([^"]+)"', await heard_so_far(stream, b"}"))
+    assert found is not None
+    path = f"{HANDSHAKE.format(transport='polling')}&sid={found[1].decode()}"
+    if token is not None:
+        connect = f'40{{"token":"{token}"}}'.encode()
+        async with await begin_post(port, path, connect, len(connect)) as posting:
+            await heard_so_far(posting, b"ok")
+        other = await trio.open_tcp_stream("127.0.0.1", port)
+        await other.send_all(GET.format(path=path, more="").encode())
+        assert b"connection:status" in await heard_so_far(other, b"connection:status")
+        await other.aclose()
+    return stream, path
+
+
+async def heard_so_far(stream: trio.SocketStream, mark: bytes) -> bytes:
+    heard = b""
+    with trio.fail_after(SLACK_S):
+        while mark not in heard:
+            piece = await stream.receive_some()
+            assert piece, heard
+            heard += piece
+    return heard
+
+
+async def begin_post(port: int, path: str, body: bytes, length: int) -> trio.SocketStream:
+    """A POST that says how long it is."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+    await stream.send_all(head.encode() + body)
+    return stream
+
+
+async def test_strangers_hold_nothing_up_and_leave_the_end_clean(house: House) -> None:
+    """Each of these once took the whole of the drain's time, and made the exit code 1."""
+    daemon = await house.start(env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)})
+    streams = []
+    for sent, count in OF_STRANGERS.values():
+        for _ in range(count):
+            streams.append(await trio.open_tcp_stream("127.0.0.1", daemon.port))
+            await streams[-1].send_all(sent)
+    stream, path = await open_by_polling(daemon.port, None)
+    half = await begin_post(daemon.port, path, b"40{", 99)
+    streams += [stream, half]
+    for _ in range(50):  # polls that wait
+        stream, path = await open_by_polling(daemon.port, None)
+        await stream.send_all(GET.format(path=path, more="").encode())
+        streams.append(stream)
+    inside = await trio.open_unix_socket(str(house.state_dir / "internal.sock"))
+    await inside.send_all(b"GET /metr")
+    began_s = trio.current_time()
+    daemon.send_signal(signal.SIGTERM)
+    assert await daemon.ended(SLACK_S) == 0
+    assert trio.current_time() - began_s < SLACK_S
+    assert [line["clean"] for line in daemon.events("daemon.stopped")] == [True]
+    assert not (house.state_dir / "internal.sock").exists()
+    for stream in (*streams, inside):
+        await trio.aclose_forcefully(stream)
+
+
+async def test_users_who_are_slow_to_leave_are_cut_off_and_leave_the_end_clean(
+    house: House, nursery: trio.Nursery
+) -> None:
+    """By polling: half a body, a poll that waits, an upgrade that is never finished. By WebSocket:
+    one who does not say goodbye."""
+    daemon = await house.start(env={**ENV, "CHATD_SERVER__DRAIN_TIMEOUT_S": str(LONG_DRAIN_S)})
+    streams = []
+    for user in ("half", "waiting", "upgrading"):
+        stream, path = await open_by_polling(daemon.port, token_for(SECRET, user))
+        streams.append(stream)
+        match user:
+            case "half":
+                streams.append(await begin_post(daemon.port, path, b"42[", 99))
+            case "waiting":
+                await stream.send_all(GET.format(path=path, more="").encode())
+            case "upgrading":
+                path = path.replace("polling", "websocket")
+                await stream.send_all(GET.format(path=path, more=UPGRADE).encode())
+                await heard_so_far(stream, b"\r\n\r\n")
+                await stream.send_all(b"\x81\x86\0\0\0\0002probe")
+                await heard_so_far(stream, b"3probe")
+    deaf = await Client.connect(nursery, daemon.port, token_for(SECRET, "deaf"))
+    deaf.stop_reading()
+    daemon.send_signal(signal.SIGTERM)
+    assert await daemon.ended(SLACK_S) == 0
+    assert [line["clean"] for line in daemon.events("daemon.stopped")] == [True]
+    for stream in streams:
+        await trio.aclose_forcefully(stream)
+
+
+async def test_no_signal_changes_the_exit_code_once_the_daemon_has_stopped(house: House) -> None:
+    daemon = await house.start(env=ENV)
+    daemon.send_signal(signal.SIGTERM)
+    await trio.sleep(ECHO_S)
+    await daemon.event("daemon.stopped")
+    with suppress(ProcessLookupError):
+        while daemon.process.poll() is None:
+            daemon.process.send_signal(signal.SIGTERM)
+            await trio.sleep(0.001)
+    assert await daemon.ended() == 0
+    assert len(daemon.events("daemon.stopped")) == 1
+
+
 async def hang_in_the_disk(house: House, nursery: trio.Nursery, bound_s: float) -> Daemon:
     """A daemon whose disk has just taken a message and says no more."""
     daemon = await house.start(
@@ -162,7 +305,8 @@ async def test_a_disk_that_hangs_does_not_stretch_the_drain(
     await daemon.event("daemon.stopping")
     assert await daemon.ended(bound_s + SLACK_S) == 1
     assert bound_s * 0.5 < trio.current_time() - began_s < bound_s + SLACK_S
-    assert daemon.events("daemon.stopped")[0]["clean"] is False
+    assert [line["clean"] for line in daemon.events("daemon.stopped")] == [False]
+    assert not (house.state_dir / "internal.sock").exists()
     recovered = await house.start(env=ENV)
     assert (await recovered.event("store.recovered"))["messages"] == 0
 
@@ -248,6 +392,31 @@ async def main():
 Signals().begin_serving(BoundedEnd(0.5, open_log("json", "info", sys.stderr, False)))
 trio.run(main)
 """
+
+
+OVER = """
+import os, signal, sys, time
+from chatd.app.daemon import ECHO_S, BoundedEnd
+from chatd.app.signals import Signals
+from chatd.observe import open_log
+
+log = open_log("json", "info", sys.stderr, False)
+end = BoundedEnd(3 * ECHO_S, log)
+signals = Signals()
+signals.begin_serving(end)
+os.kill(os.getpid(), signal.SIGTERM)
+end.over()
+time.sleep(4 * ECHO_S)
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(2 * ECHO_S)
+print(signals.stopped_by)
+"""
+
+
+async def test_nothing_ends_a_process_by_force_once_its_end_is_over(house: House) -> None:
+    """Neither the timer of the bound, nor one who insists."""
+    done = await house.run(program=(sys.executable, "-c", OVER))
+    assert (done.code, done.out, done.err) == (0, "SIGTERM\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from chatd.net.http.internal import HEAD_S
+from chatd.observe.metrics import COUNTED, MEASURED
 from tests.app.client import Client, token_for
 from tests.app.daemon import PAUSE_S, START_S, Daemon, House, fetch, fetch_inside
+from tests.cli.test_tables import rows_of, section_of
 from tests.processes import open_files
 
 SECRET = "a secret for the tests, of more than 32 bytes"
@@ -57,6 +60,58 @@ async def test_it_is_a_private_socket_in_the_state_directory_and_not_on_the_port
         assert (await fetch(daemon.port, path))[0] == 404
     await daemon.stop()
     assert not place.exists()
+
+
+async def test_every_metric_stands_in_the_document_with_its_labels(house: House) -> None:
+    await house.start(env=QUIET)
+    _, _, body = await fetch_inside(house.state_dir / "internal.sock", "/metrics")
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(body.decode()):
+        assert family.documentation
+        if family.name.startswith("process_"):
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[f"`{name}`"] = labels
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+    by_event = {f"`chatd_{one.name}_total`": one.labels for one in COUNTED.values()}
+    by_event |= {f"`chatd_{one.name}`": one.labels for one in MEASURED.values()}
+    # A room of the configuration is a label where there is a database, which this daemon has not.
+    found |= {name: set(labels) for name, labels in by_event.items()}
+    found["`chatd_database_up`"] = {"connection_id"}
+    shown = {row[0]: row[1] for row in rows_of(section_of("operations", "Metrics"), "metric")}
+    assert {name: set(re.findall(r"`(\w+)`", shown[name])) for name in shown} == found
+
+
+async def test_times_are_histograms_of_a_daemon_at_work(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=QUIET)
+    place = house.state_dir / "internal.sock"
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    before = await metrics(place)
+    for number in range(5):
+        await alice.say(f"message {number}")
+    with trio.fail_after(START_S):
+        while (await metrics(place))[("chatd_loop_lag_seconds_count",)] < 2:  # noqa: ASYNC110 - of a process
+            await trio.sleep(PAUSE_S)
+    _, _, body = await fetch_inside(place, "/metrics")
+    after = samples(body)
+    for name in ("chatd_ack_seconds", "chatd_commit_seconds"):
+        assert after[f"{name}_count",] >= before[f"{name}_count",] + 5
+    assert after[("chatd_ack_seconds_sum",)] >= after[("chatd_commit_seconds_sum",)]
+    assert after["chatd_store_bytes", "log"] > 0
+    assert after["chatd_store_bytes", "wal"] > 0
+    for family in text_string_to_metric_families(body.decode()):
+        if family.type != "histogram":
+            continue
+        buckets = [one for one in family.samples if one.name.endswith("_bucket")]
+        counts = [one.value for one in buckets]
+        assert counts == sorted(counts)
+        if buckets:
+            assert buckets[-1].labels["le"] == "+Inf"
+            assert counts[-1] == after[f"{family.name}_count",]
 
 
 async def test_who_asks_nothing_is_soon_hung_up_on(house: House) -> None:

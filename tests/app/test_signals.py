@@ -185,6 +185,7 @@ EARLY = (
     ("reading", signal.SIGINT),
     ("reading", signal.SIGHUP),
     ("in-c", signal.SIGTERM),
+    ("opened", signal.SIGTERM),
 )
 
 
@@ -203,6 +204,7 @@ async def test_a_stop_during_the_start_ends_it_at_once_with_a_line(
     else:
         assert daemon.events("daemon.stopping")[0]["reason"] == number.name
         assert daemon.events("daemon.stopped")[0]["clean"] is True
+    assert not (house.state_dir / "internal.sock").exists()
 
 
 async def test_a_stop_while_the_parts_are_put_together_ends_within_the_bound(house: House) -> None:

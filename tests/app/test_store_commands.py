@@ -130,3 +130,43 @@ async def test_what_is_wrong_with_a_store_is_told_by_exit_code_and_sentence(hous
     empty, restore = await house.run_each(("store", "verify"), ("store", "restore", str(path)))
     assert empty.code == 74
     assert "The backup" in sentence(restore, 74)
+
+
+async def test_a_path_that_leads_nowhere_is_told_by_what_is_missing_of_it(house: House) -> None:
+    await (await house.start()).stop()
+    here = house.path
+    (here / "file").write_text("no log")
+    (here / "empty").mkdir()
+    commands = {
+        ("backup", "no/such/folder/monday"): (
+            f"The backup no/such/folder/monday was not made: the folder {here}/no does not exist; "
+            "make that folder, or name another one."
+        ),
+        ("backup", "file/monday"): (
+            f"The backup file/monday was not made: {here}/file is a file, not a folder; "
+            "make that folder, or name another one."
+        ),
+        ("backup", "empty"): "empty is there already; a backup replaces nothing.",
+        ("backup", "x", "--state-dir", "no/such"): (
+            f"There is no log in {here}/no/such, and nothing to back up: the folder {here}/no does "
+            "not exist; name the daemon's state directory with --state-dir."
+        ),
+        ("verify", "--state-dir", "file"): (
+            f"There is no log in {here}/file, and nothing to verify: {here}/file is a file, not a "
+            "folder; name the daemon's state directory with --state-dir."
+        ),
+        ("verify", "--state-dir", "empty"): f"There is no log in {here}/empty: nothing to verify.",
+        ("restore", "no/monday"): (
+            f"There is no backup at no/monday: the folder {here}/no does not exist."
+        ),
+        ("restore", "monday"): "There is no backup at monday: that file does not exist.",
+        ("restore", "empty"): "There is no backup at empty: it is a directory, not a file.",
+        ("restore", f"{house.state_dir}/log.sqlite3", "--state-dir", "file"): (
+            f"{here}/file cannot be used: Not a directory. The state directory must be a directory "
+            "that chatd may write to, on a disk with space left, and what is in it must be files."
+        ),
+    }
+    each = await house.run_each(*(("store", *command) for command in commands))
+    for done, said in zip(each, commands.values(), strict=True):
+        assert sentence(done, 1) == f"chatd: {said}"
+    assert sorted(path.name for path in here.iterdir()) == ["empty", "file", "state"]

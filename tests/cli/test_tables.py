@@ -17,7 +17,6 @@ from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
 from chatd.cli.docs import documents
 from chatd.config.sections import Config, keys_of, sections
 from chatd.observe import events
-from chatd.observe.metrics import COUNTED
 from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
@@ -49,7 +48,7 @@ FIXED: Mapping[str, float] = {
 """The limits without a key in the configuration, by what the table calls them."""
 
 
-def _section(topic: str, heading: str) -> str:
+def section_of(topic: str, heading: str) -> str:
     """The text of a section of a document, without its heading."""
     text = documents()[topic]
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
@@ -57,7 +56,7 @@ def _section(topic: str, heading: str) -> str:
     return found[1]
 
 
-def _rows(text: str, first_column: str) -> list[list[str]]:
+def rows_of(text: str, first_column: str) -> list[list[str]]:
     """The rows of the table whose first column has this title."""
     table = re.search(rf"^\| {re.escape(first_column)} \|.*\n\|[-|]+\|\n((?:\|.*\n)*)", text, re.M)
     assert table is not None
@@ -76,7 +75,7 @@ def test_the_protocol_is_that_of_the_catalogue() -> None:
 
 def test_the_limits_are_those_in_force() -> None:
     defaults = Config()
-    rows = _rows(_section("protocol", "Limits"), "what")
+    rows = rows_of(section_of("protocol", "Limits"), "what")
     fixed = {}
     for what, key, default, _ in rows:
         if key:
@@ -92,7 +91,7 @@ def test_the_limits_are_those_in_force() -> None:
 def test_the_commands_are_those_that_are_understood() -> None:
     shown = {
         row[0].strip("`").removeprefix("/").split()[0]: row
-        for row in _rows(_section("answers", "Questions"), "command")
+        for row in rows_of(section_of("answers", "Questions"), "command")
     }
     assert shown.keys() == COMMANDS.keys()
     for name, command in COMMANDS.items():
@@ -105,7 +104,7 @@ def _events() -> list[Any]:
 
 
 def test_the_events_of_the_log_are_those_that_it_writes() -> None:
-    shown = {row[0]: row[1:3] for row in _rows(_section("operations", "Events"), "event")}
+    shown = {row[0]: row[1:3] for row in rows_of(section_of("operations", "Events"), "event")}
     assert shown == {
         f"`{cls.event_name}`": [
             cls.level.name.lower(),
@@ -113,12 +112,3 @@ def test_the_events_of_the_log_are_those_that_it_writes() -> None:
         ]
         for cls in _events()
     }
-
-
-def test_counters_are_told_with_their_labels() -> None:
-    shown = {row[0]: row[1] for row in _rows(_section("operations", "Metrics"), "metric")}
-    counters = {
-        f"`chatd_{counted.name}_total`": ", ".join(f"`{label}`" for label in counted.labels)
-        for counted in COUNTED.values()
-    }
-    assert counters == {name: shown.get(name) for name in counters}

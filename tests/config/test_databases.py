@@ -1,5 +1,6 @@
 """`[databases.<connectionId>]`: what is accepted, what is refused, and what is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def database(tmp_path: Path, text: str) -> DatabaseSettings:
 def refusal(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
         from_text(tmp_path, f"[databases.a]\n{text}")
-    return str(caught.value).removeprefix(f"{tmp_path}/chatd.toml: ")
+    place = re.compile(rf"^{tmp_path}/chatd\.toml, line \d+: ", re.MULTILINE)
+    return place.sub("", str(caught.value))
 
 
 def test_a_database_that_is_written_takes_the_place_of_the_sample(tmp_path: Path) -> None:
@@ -270,7 +272,8 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_is_told_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
-    assert refusal(tmp_path, text) == sentence
+    """Beside others, where something else is wrong as well."""
+    assert sentence in refusal(tmp_path, text).split("\n")
 
 
 def test_databases_are_a_table_of_tables_with_names_of_rooms(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Layers, strictness and sentences of `load`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from chatd.config import Config, ConfigError, Loaded, ServerConfig, load
 from chatd.config.sections import keys_of, sections
 from tests.rows import rows
 
+LINE = re.compile(r"(?<=chatd\.toml), line \d+")
 SECRET = "correct-horse-battery-staple-0123456789"
 
 
@@ -27,7 +29,7 @@ def from_text(tmp_path: Path, text: str) -> Loaded:
 def refusal(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
         from_text(tmp_path, text)
-    return str(caught.value).replace(f"{tmp_path}/", "")
+    return LINE.sub("", str(caught.value).replace(f"{tmp_path}/", ""))
 
 
 def env_refusal(tmp_path: Path, **env: str) -> str:
@@ -440,7 +442,7 @@ def test_keys_that_do_not_go_together_are_named_with_where_they_stand(tmp_path: 
     with pytest.raises(ConfigError) as caught:
         load(None, {"CHATD_SERVER__BACKLOG_BYTES": "524289"}, {}, tmp_path, [Path("chatd.toml")])
     assert str(caught.value) == (
-        f"{tmp_path}/chatd.toml and environment variable CHATD_SERVER__BACKLOG_BYTES: "
+        f"{tmp_path}/chatd.toml, line 2 and environment variable CHATD_SERVER__BACKLOG_BYTES: "
         "answers.max_bytes = 6000000 is too much for server.backlog_bytes = 524289: two answers at "
         "once would cut off whoever is in the room; write server.backlog_bytes = 12524288 or more."
     )
@@ -644,7 +646,7 @@ def config_errors_only() -> Iterator[None]:
         yield
     except ConfigError as error:
         problem = str(error)
-    assert problem.isprintable()
+    assert all(sentence.isprintable() for sentence in problem.split("\n"))
 
 
 NAMES = st.sampled_from(["server", "port", "auth", "jwt_secret", "limits", "directory",

@@ -15,7 +15,8 @@ def said(
     tmp_path: Path, database: DatabaseSettings, env: dict[str, str] = HERE, **sections: Any
 ) -> str:
     config = Config(databases={"shop": database}, **sections)
-    return " ".join(missing(config, env, tmp_path)).replace(f"{tmp_path}/", "")
+    sentences = (sentence for _, sentence in missing(config, env, tmp_path))
+    return " ".join(sentences).replace(f"{tmp_path}/", "")
 
 
 def foreign(*command: str, **more: Any) -> DatabaseSettings:

@@ -12,12 +12,13 @@ import trio.testing
 from chatd.engineio.handshake import Refusal
 from chatd.net.acceptor import ACCEPT_PAUSE_S
 from chatd.net.addresses import as_network
+from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.proxies import FORBIDDEN_PER_MINUTE
 from chatd.observe import HandshakeRefused, LimitHit, RequestForbidden
 from tests.engine.listeners import Door, open_door, open_websocket, opening
-from tests.engine.polls import ask, dial, until
-from tests.net.peers import HARD_LIMIT_S, PONG, frame, read_to_end, upgrade_request
+from tests.engine.polls import ask, dial, join, open_poller, until
+from tests.net.peers import HARD_LIMIT_S, PONG, Ended, frame, read_to_end, upgrade_request
 
 NO_UPGRADE = b'{"code":3,"message":"%b"}' % Refusal.NO_UPGRADE.message.encode()
 
@@ -402,6 +403,63 @@ async def test_sever_ends_every_connection() -> None:
         await read_to_end(silent)
         with trio.fail_after(HARD_LIMIT_S):
             await door.emptied()
+
+
+POST_BROKEN_OFF = (
+    "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n"
+    "Host: 127.0.0.1\r\nContent-Length: 99\r\n\r\n40"
+)
+
+
+async def test_strangers_are_severed_and_users_are_not() -> None:
+    async with open_door() as door:
+        user, user_by_polling = await door.join(), await join(door)
+        door.identify()
+        waiting_user = await user_by_polling.poll()
+        stranger, waiting = await door.open(), await open_poller(door)
+        await opening(stranger)
+        poll = await waiting.poll()
+        poster = await open_poller(door)
+        silent = {
+            "nothing": b"",
+            "half a head": b"GET /socket.io/?EIO=4&tra",
+            "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01",
+            "a body of an unknown session": POST_BROKEN_OFF.format(sid="x").encode(),
+            "a body of nobody's session": POST_BROKEN_OFF.format(sid=poster.sid).encode(),
+            "a page": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        }
+        streams = [await door.dial() for _ in silent]
+        for stream, said in zip(streams, silent.values(), strict=True):
+            await stream.send_all(said)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+
+        door.door.sever_strangers()
+        with trio.fail_after(HARD_LIMIT_S):
+            assert (await poll.answer()).body == b"1"
+            with pytest.raises(Ended):
+                await stranger.message()
+            for stream in streams:
+                await read_to_end(stream)
+        assert set(door.reasons) == {"server shutting down"}
+        await user.echo()
+        await user_by_polling.say(b'42["echo","still here"]')
+        assert (await waiting_user.answer()).body == b'42["echo","still here"]'
+
+
+async def test_no_request_is_waited_for_after_stop_accepting() -> None:
+    """A user whose session has ended: one connection waits for the end of a body, one for the next
+    head after its last answer."""
+    async with open_door(head_timeout_s=HARD_LIMIT_S) as door:
+        poller = await join(door)
+        door.identify()
+        waiting, half = await poller.poll(), await door.dial()
+        await half.send_all(POST_BROKEN_OFF.format(sid=poller.sid).encode())
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        poller.session.end(DisconnectReason.SERVER_SHUTDOWN)
+        door.door.stop_accepting()
+        assert (await waiting.answer()).body == b"1"
+        with trio.fail_after(HARD_LIMIT_S / 2):
+            await door.admission.emptied()
 
 
 async def test_after_stop_accepting_open_sessions_go_on_and_heads_do_not(door: Door) -> None:

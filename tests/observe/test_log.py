@@ -1,5 +1,6 @@
 """Lines: their form, what a hostile value can do (nothing), and broken streams."""
 
+import inspect
 import io
 import json
 import logging
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ from chatd.observe import (
     SocketConnected,
     SocketDisconnected,
     bridge,
+    events,
     library_logger,
     open_log,
 )
@@ -54,6 +57,35 @@ def test_a_json_line_has_time_level_event_and_fields_in_this_order() -> None:
 
 def test_a_json_line_of_one_field_is_whole() -> None:
     assert json.loads(lines("json", DaemonStopped(True)))["clean"] is True
+
+
+FRACTION = 1234.56789
+WITH_FRACTIONS = [
+    kind
+    for _, kind in inspect.getmembers(events, attrs.has)
+    if any("float" in str(field.type) for field in attrs.fields(kind))
+]
+
+
+@pytest.mark.parametrize("kind", WITH_FRACTIONS)
+def test_every_fraction_of_every_event_is_rounded(kind: type[LogEvent]) -> None:
+    """To what its unit is worth: callers give what a clock gave them."""
+    fields = attrs.fields(kind)  # type: ignore[arg-type]
+    event = kind(*(FRACTION if "float" in str(field.type) else "x" for field in fields))
+    told = json.loads(lines("json", event))
+    for field in fields:
+        if field.name.endswith("_ms") and "float" in str(field.type):
+            assert told[field.name] == 1234.6
+        elif "float" in str(field.type):
+            assert told[field.name] == 1234.568
+        else:
+            assert told[field.name] == "x"
+    for format in ("logfmt", "people"):  # noqa: A001
+        assert "1234.56789" not in lines(format, event)
+
+
+def test_there_are_events_with_fractions() -> None:
+    assert {kind.event_name for kind in WITH_FRACTIONS} >= {"database.connected", "database.lost"}
 
 
 def test_a_logfmt_line_is_pairs() -> None:

@@ -15,7 +15,7 @@ from chatd.observe import (
     Recorder,
     SocketConnected,
 )
-from chatd.observe.metrics import COUNTED, Metrics
+from chatd.observe.metrics import COUNTED, MEASURED, Metrics
 from tests.rows import rows
 
 OF_CLIENTS = {
@@ -114,6 +114,40 @@ def test_commits_are_a_histogram_of_seconds() -> None:
     assert found["chatd_commit_seconds_bucket", "+Inf"] == 3
     assert found[("chatd_commit_seconds_count",)] == 3
     assert found[("chatd_commit_seconds_sum",)] == pytest.approx(7.0034)
+
+
+def test_the_batches_and_the_loop_are_histograms_too() -> None:
+    metrics = Metrics(Recorder())
+    metrics.acknowledged(0.03)
+    metrics.loop_lagged(0.0)
+    found = samples(metrics)
+    assert found["chatd_ack_seconds_bucket", "0.025"] == 0
+    assert found["chatd_ack_seconds_bucket", "0.05"] == 1
+    assert found["chatd_loop_lag_seconds_bucket", "0.001"] == 1
+
+
+@rows("kind", MEASURED)
+def test_an_event_that_is_measured_is_counted_and_has_its_field(kind: type[LogEvent]) -> None:
+    measure = MEASURED[kind]
+    names = {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]
+    assert kind in COUNTED
+    assert {measure.field, *measure.labels} <= names
+    assert measure.field.endswith("_ms")
+    assert measure.name.endswith("_seconds")
+    assert list(measure.bounds_s) == sorted(set(measure.bounds_s))
+
+
+def test_answers_are_measured_by_room() -> None:
+    metrics = Metrics(Recorder())
+    for elapsed_ms, state in ((7, "done"), (700, "error"), (700_000, "timeout")):
+        metrics.record(AnswerEnded("a1", "sales", state, None, 0, elapsed_ms))
+    found = samples(metrics)
+    assert found["chatd_answer_seconds_bucket", "sales", "0.01"] == 1
+    assert found["chatd_answer_seconds_bucket", "sales", "1.0"] == 2
+    assert found["chatd_answer_seconds_bucket", "sales", "60.0"] == 2
+    assert found["chatd_answer_seconds_bucket", "sales", "+Inf"] == 3
+    assert found["chatd_answer_seconds_count", "sales"] == 3
+    assert found["chatd_answer_seconds_sum", "sales"] == pytest.approx(700.707)
 
 
 def test_two_daemons_in_a_process_count_for_themselves() -> None:

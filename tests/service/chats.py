@@ -11,11 +11,10 @@ from uuid import uuid4
 
 import attrs
 import orjson
-import pytest
 import trio
 import trio.testing
 
-from chatd.actors import group_commit
+from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
 from chatd.app.tree import supervise
@@ -404,14 +403,13 @@ async def open_chat(
     limit_s = 1e9 if in_memory else limit_s
     with (
         judged_packets(),
-        pytest.MonkeyPatch.context() as patch,
         listen() as listener,
         trio.fail_after(limit_s),
     ):
-        if in_memory:  # commits come at once, whatever the clock of the test says
-            patch.setattr(group_commit, "WINDOW_S", 0.0)
+        # In memory commits come at once, whatever the clock of the test says.
+        tree = supervise(parts, recorder, window_s=0.0 if in_memory else WINDOW_S)
         async with trio.open_nursery() as nursery:
-            await nursery.start(supervise(parts, recorder).run)
+            await nursery.start(tree.run)
             await nursery.start(parts.listener.serve, [listener])
             chat = Chat(parts, store, log, recorder, listener.getsockname())
             try:

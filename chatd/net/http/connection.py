@@ -203,6 +203,13 @@ class HttpConnection:
         """End at once, without an answer."""
         self.writer.abort(DisconnectReason.FORCED_CLOSE)
 
+    def end(self) -> None:
+        """Take nothing more from the peer, whatever it is about to send: what it is owed goes out,
+        and the connection ends."""
+        self.writer.finish(b"")
+        self.is_over = True
+        self._watch.wake()
+
     async def hang_up(self) -> None:
         """Read and drop what still comes after the last response, until the peer hangs up too.
 

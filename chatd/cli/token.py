@@ -1,0 +1,120 @@
+"""`chatd token`: make tokens, and check them."""
+
+import datetime
+import io
+import sys
+from pathlib import Path
+
+import click
+
+from chatd.app.errors import EXIT_FAILURE
+from chatd.app.secret import known_secret, make_verifier, mint_token, secret_for
+from chatd.auth import ClaimDirectory, FileDirectory, Identity, TokenRefused
+from chatd.cli.options import configured, fail, load_config, say, state_dir_of
+from chatd.config import DEMO_ROOM, DirectoryConfig
+from chatd.observe.clock import Clock
+
+
+@click.group()
+def token() -> None:
+    """Make and check tokens."""
+
+
+@token.command()
+@configured
+@click.option("--user", required=True, help="The user id (sub).")
+@click.option("--room", "rooms", multiple=True, help="A connectionId to grant; repeatable.")
+@click.option("--name", help="The name that others are shown.")
+@click.option("--ttl", default=86_400, show_default=True, help="Seconds until it expires.")
+@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
+def mint(
+    config_path: Path | None,
+    user: str,
+    rooms: tuple[str, ...],
+    name: str | None,
+    ttl: int,
+    state_dir: str | None,
+) -> None:
+    """Print a token for a user, signed with the daemon's secret.
+
+    Without --room it grants the room of the sample, demo.
+    """
+    if ttl < 1:
+        raise click.UsageError("--ttl must be at least 1.")
+    loaded = load_config(config_path, state__dir=state_dir)
+    secret = secret_for(loaded.config, state_dir_of(loaded.config))
+    granted, now_s = rooms or (DEMO_ROOM,), Clock().wall_s()
+    try:
+        token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    say(token)
+
+
+@token.command()
+@configured
+@click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
+def check(config_path: Path | None, state_dir: str | None) -> None:
+    """Check the token on standard input.
+
+    It tells what chatd reads in the token: the user, the name, the rooms, and when it expires.
+    A token is no argument, since other users of the machine can read those.
+    """
+    loaded = load_config(config_path, state__dir=state_dir)
+    directory = state_dir_of(loaded.config)
+    secret = known_secret(loaded.config, directory)
+    if secret is None:
+        fail(
+            f"There is no secret in {directory}; "
+            "is this the daemon's state directory (--state-dir)?",
+            EXIT_FAILURE,
+        )
+    verifier = make_verifier(loaded.config, secret)
+    input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    given = input_.read(loaded.config.auth.max_token_bytes + 1).decode(errors="replace").strip()
+    if not given:
+        fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
+    now_s = Clock().wall_s()
+    try:
+        identity = verifier.verify(given, now_s)
+        rooms = _rooms(loaded.config.directory, identity)
+    except TokenRefused as error:
+        fail(f"{error.code}: {error.reason}", EXIT_FAILURE)
+    say(_goodness(identity, now_s))
+    say(f"name: {identity.name or 'none; others see the user id'}")
+    say(f"rooms: {rooms}")
+    say(f"issued: {_moment(identity.issued_at_s)}")
+    say(f"expires: {_moment(identity.expires_at_ms / 1000)}")
+
+
+def _goodness(identity: Identity, now_s: float) -> str:
+    """How long a token that was accepted at `now_s` is good."""
+    left_s = identity.expires_at_ms / 1000 - now_s
+    if left_s <= 0:
+        return (
+            f"The token of user {identity.user_id!r} expired {-left_s:.0f} s ago, "
+            "and is still taken thanks to auth.leeway_s."
+        )
+    return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
+
+
+def _rooms(directory: DirectoryConfig, identity: Identity) -> str:
+    """The rooms that the user gets with this token. Raises TokenRefused."""
+    if directory.source == "claim":
+        grants = ClaimDirectory(directory.claim).grants_now(identity)
+        nothing = f"the token lists none in its claim {directory.claim}"
+    else:
+        grants = FileDirectory(directory.connections).grants_now(identity)
+        nothing = "[directory.connections] gives this user none"
+    if not grants:
+        return f"none; {nothing}"
+    shown = ", ".join(
+        grant.connection_id if grant.title is None else f"{grant.connection_id} ({grant.title})"
+        for grant in grants.values()
+    )
+    is_all = directory.source == "file" and len(grants) == len(directory.connections)
+    return f"all: {shown}" if is_all else shown
+
+
+def _moment(at_s: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(int(at_s), datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
