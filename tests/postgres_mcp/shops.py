@@ -80,9 +80,9 @@ class Shop:
         """The answer to a request, or to a statement."""
         return call(self.reading, request, Terms(**terms))
 
-    def write(self, sql: str, **terms: Any) -> Answer:
-        """The answer to a statement that may write."""
-        return call(self.writing, sql, Terms(read_only=False, **terms))
+    def write(self, request: Request | str, **terms: Any) -> Answer:
+        """The answer to a request, or to a statement, that may write."""
+        return call(self.writing, request, Terms(read_only=False, **terms))
 
     def failure(self, request: Request | str, **terms: Any) -> DatabaseFailed:
         """Why a request fails."""
@@ -90,10 +90,10 @@ class Shop:
             self.ask(request, **terms)
         return failed.value
 
-    def write_failure(self, sql: str) -> DatabaseFailed:
-        """Why a statement that may write fails."""
+    def write_failure(self, request: Request | str) -> DatabaseFailed:
+        """Why a request that may write fails."""
         with pytest.raises(DatabaseFailed) as failed:
-            self.write(sql)
+            self.write(request)
         return failed.value
 
 
