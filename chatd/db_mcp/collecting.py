@@ -1,7 +1,8 @@
 """Where the rows of a call go while they are read: all into the result, or in chunks on the way.
 
-SQLite declares no type for a computed column. It is derived from the values: from all of them where
-the rows are kept, and from those of the first chunk where they are sent in chunks.
+A database may declare no type for a column, as SQLite does for a computed one. Then it is derived
+from the values: from all of them where the rows are kept, and from those of the first chunk where
+they are sent in chunks.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -33,7 +34,7 @@ class ValueTypes:
         return all(self._found.values())
 
     def note(self, values: Sequence[object]) -> None:
-        """The next row, as SQLite gives it; a NULL tells nothing."""
+        """The next row, as the database gives it; a NULL tells nothing."""
         for number, found in self._found.items():
             kind = _TYPES.get(type(values[number]))
             if kind is not None:
@@ -71,7 +72,7 @@ class KeptRows:
         self._types = ValueTypes(columns)
 
     def row(self, row: Row, as_json: bytes, values: Sequence[object]) -> None:
-        """Take the next row, the same as JSON, and as SQLite gives it."""
+        """Take the next row, the same as JSON, and as the database gives it."""
         self._types.note(values)
         self.kept.append(row)
 
@@ -82,8 +83,8 @@ class KeptRows:
 class ChunkedRows:
     """Sends rows on in chunks: the first row at once, then more and more of them together.
 
-    `send` gets the message of a chunk, and may wait until it is on its way. Rows
-    that come slowly are not held back for others: see `tick`.
+    `send` gets the message of a chunk, and may wait until it is on its way. Rows that come slowly
+    are not held back for others: see `tick`.
     """
 
     def __init__(self, send: Callable[[str], None]) -> None:

@@ -1,4 +1,5 @@
 """The first look at a statement: how it begins and how long it is; the database has the other say.
+Also the words that both databases are asked, and people are told, alike.
 
 It is no parser. It turns away what a database has no other lock for (VACUUM, COPY), and tells a
 write by its first word, so that the refusal can say what is wrong.
@@ -14,6 +15,9 @@ from chatd.wire.codes import Code
 
 SQL_BYTES_MAX = 100_000
 """Of one statement. A message has 10,000 characters at most, of 4 bytes at most."""
+
+SAMPLE_ROWS = 20
+"""Rows of a table that a sample shows, at most: a page of a screen."""
 
 _SHOWN_CHARS = 64
 
@@ -37,9 +41,23 @@ def shown(name: str) -> str:
     return visible(name[:_SHOWN_CHARS])
 
 
+def quoted(name: str) -> str:
+    """A name as it stands in a statement, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def rejected(sentence: str | None = None) -> DatabaseFailed:
     """A statement that may not run here, for any client."""
     return DatabaseFailed(Code.DB_STATEMENT_REJECTED, sentence)
+
+
+def check_rows_written(rows_written: int, rows_max: int) -> None:
+    """Raise `DatabaseFailed` where a statement has changed more rows than it may."""
+    if rows_written > rows_max:
+        raise rejected(
+            f"The statement changes {rows_written:,} rows and may change {rows_max:,}; "
+            "change fewer."
+        )
 
 
 def first_word(sql: str) -> str:
@@ -75,3 +93,9 @@ def kind_of(sql: str, kinds: Mapping[str, StatementKind], may_write: bool) -> St
     if kind is StatementKind.WRITING and not may_write:
         raise DatabaseFailed(Code.DB_READ_ONLY)
     return kind
+
+
+def may_change(sql: str, kind: StatementKind) -> bool:
+    """Whether a statement of this kind may change anything: WITH may, nothing else that reads
+    does."""
+    return kind is StatementKind.WRITING or first_word(sql) == "WITH"

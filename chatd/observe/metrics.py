@@ -3,9 +3,9 @@
 
 `Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
 an event, and no caller counts anything. Times that belong to no event are told to it (`committed`,
-`acknowledged`, `loop_lagged`). Labels are words of the daemon's own (limits, codes,
-reasons, rooms of the configuration), never what a client chose, so that no client can grow the
-number of series. The library takes 50 ms to import: only what serves imports this module.
+`acknowledged`, `loop_lagged`). Labels are words of the daemon's own (limits, codes, reasons, rooms
+of the configuration), never what a client chose, so that no client can grow the number of series.
+The library takes 50 ms to import: only what serves imports this module.
 """
 
 from collections.abc import Callable, Mapping, Sequence

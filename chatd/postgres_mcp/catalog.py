@@ -8,7 +8,7 @@ from typing import Final
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column
-from chatd.db_mcp.statement import shown
+from chatd.db_mcp.statement import quoted, shown
 from chatd.postgres_mcp.server import Connection
 from chatd.wire.codes import Code
 
@@ -131,8 +131,3 @@ def type_names(connection: Connection, types: Sequence[tuple[int, int]]) -> list
 
 def _array(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
-
-
-def quoted(name: str) -> str:
-    """A name as it stands in a statement."""
-    return '"' + name.replace('"', '""') + '"'

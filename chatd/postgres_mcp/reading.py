@@ -30,13 +30,18 @@ from chatd.answers.table import Column
 from chatd.db_mcp.collecting import Rows
 from chatd.db_mcp.feeding import Feeder, Outcome
 from chatd.db_mcp.interrupt import Interrupt
-from chatd.db_mcp.statement import StatementKind, first_word, kind_of, rejected
+from chatd.db_mcp.statement import (
+    SAMPLE_ROWS,
+    check_rows_written,
+    kind_of,
+    may_change,
+    quoted,
+)
 from chatd.postgres_mcp import catalog
 from chatd.postgres_mcp.failures import as_failure
 from chatd.postgres_mcp.server import Connection, PostgresServer, cancel
 from chatd.postgres_mcp.statement import KINDS
 
-SAMPLE_ROWS: Final = 20
 CURSOR: Final = "chatd_rows"
 EXPLAIN: Final = "EXPLAIN (ANALYZE FALSE) "
 """With its options written, so that a statement cannot bring some of its own."""
@@ -87,9 +92,8 @@ class _Call:
         will_write = False
         if isinstance(request, RunStatement | ExplainStatement):
             kind = kind_of(request.sql, KINDS, self._may_write)
-            # WITH may write too; nothing else that reads does.
-            is_change = kind is StatementKind.WRITING or first_word(request.sql) == "WITH"
-            will_write = self._may_write and is_change and isinstance(request, RunStatement)
+            is_change = isinstance(request, RunStatement) and may_change(request.sql, kind)
+            will_write = self._may_write and is_change
         with self._transaction(will_write) as connection:
             match request:
                 case RunStatement(sql):
@@ -139,7 +143,7 @@ class _Call:
         access = SQL("" if will_write else "READ ONLY")
         begin = _BEGIN.format(access=access, timeout_ms=timeout_ms)
         if self._terms.schema is not None:
-            path = Literal(catalog.quoted(self._terms.schema))
+            path = Literal(quoted(self._terms.schema))
             begin += _SEARCH_PATH.format(path=path)
         connection.execute(begin)
 
@@ -167,11 +171,7 @@ class _Call:
                     returned.append(row)
         outcome = self._feed(self._columns(connection, result), returned)
         changed = _changed(connection) - before
-        most = self._server.max_rows_written
-        if changed > most:
-            raise rejected(
-                f"The statement changes {changed:,} rows and may change {most:,}; change fewer."
-            )
+        check_rows_written(changed, self._server.max_rows_written)
         return attrs.evolve(outcome, rows_written=changed)
 
     def _explain(self, connection: Connection, sql: str) -> Outcome:

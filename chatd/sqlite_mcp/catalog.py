@@ -14,7 +14,7 @@ from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.nearest import nearest, unknown_column, unknown_table, with_nearest
 from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
-from chatd.db_mcp.statement import shown
+from chatd.db_mcp.statement import quoted, shown
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
 from chatd.wire.codes import Code
 
@@ -134,8 +134,3 @@ class Catalog:
             )
             if hidden != 1  # a column of a virtual table that only serves to ask it
         ]
-
-
-def quoted(name: str) -> str:
-    """A name as it stands in a statement."""
-    return '"' + name.replace('"', '""') + '"'

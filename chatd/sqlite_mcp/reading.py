@@ -28,13 +28,18 @@ from chatd.answers.table import Column
 from chatd.db_mcp.collecting import Rows
 from chatd.db_mcp.feeding import Feeder, Outcome
 from chatd.db_mcp.interrupt import Interrupt
-from chatd.db_mcp.statement import StatementKind, first_word, kind_of, rejected, shown
-from chatd.sqlite_mcp.catalog import (
-    DESCRIPTION_COLUMNS,
-    TABLES_COLUMNS,
-    Catalog,
+from chatd.db_mcp.statement import (
+    SAMPLE_ROWS,
+    StatementKind,
+    check_rows_written,
+    first_word,
+    kind_of,
+    may_change,
     quoted,
+    rejected,
+    shown,
 )
+from chatd.sqlite_mcp.catalog import DESCRIPTION_COLUMNS, TABLES_COLUMNS, Catalog
 from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
     DatabaseFile,
@@ -49,7 +54,6 @@ from chatd.sqlite_mcp.statement import KINDS
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 
-SAMPLE_ROWS = 20
 TICK_OPERATIONS = 5_000
 """Operations of SQLite's machine between two looks at whether to go on: less than a millisecond."""
 
@@ -97,9 +101,7 @@ class _Call:
         match request:
             case RunStatement(subject):
                 kind = kind_of(subject, KINDS, self._may_write)
-                # WITH may write too; nothing else that reads does.
-                is_change = kind is StatementKind.WRITING or first_word(subject) == "WITH"
-                will_write = self._may_write and is_change
+                will_write = self._may_write and may_change(subject, kind)
                 work = self._write if will_write else self._read
             case ExplainStatement(subject):
                 kind = kind_of(subject, KINDS, self._may_write)
@@ -214,11 +216,8 @@ class _Call:
         self._authorize(connection, Authorizer(catalog.scope, True, word, is_running=True))
         outcome = self._run(connection, sql, ())
         connection.set_authorizer(None)
-        written, most = connection.total_changes, self._place.max_rows_written
-        if written > most:
-            raise rejected(
-                f"The statement changes {written:,} rows and may change {most:,}; change fewer."
-            )
+        written = connection.total_changes
+        check_rows_written(written, self._place.max_rows_written)
         self._patiently(connection, "COMMIT")
         return attrs.evolve(outcome, rows_written=written)
 

@@ -18,10 +18,10 @@ from chatd.answers.requests import (
 )
 from chatd.answers.table import Cell, Column
 from chatd.db_mcp.arguments import ROWS_MAX
+from chatd.db_mcp.statement import SAMPLE_ROWS
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX
 from chatd.sqlite_mcp.handle import CALLS_WITH_LONG_VALUES
 from chatd.sqlite_mcp.permissions import CALLS_MAX
-from chatd.sqlite_mcp.reading import SAMPLE_ROWS
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 from tests.rows import rows
