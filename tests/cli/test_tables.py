@@ -21,6 +21,8 @@ from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
 from chatd.service.events.search import HITS_MAX
+from chatd.service.export_files import FILES_MAX, FILES_PER_USER
+from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
 from chatd.store.search import SEARCH_S
 from chatd.wire.payloads import TABLES_MAX
 from tests.cli import field_tables
@@ -42,6 +44,9 @@ FIXED: Mapping[str, float] = {
     "rooms in the list of a token": CLAIMED_ROOMS,
     "refused CONNECTs of a session": REFUSALS_MAX,
     "bad tokens of an address that are free": FailureBackoff().free_failures,
+    "downloads that are made whole first, at once": FILES_MAX,
+    "of these, of a user": FILES_PER_USER,
+    "seconds that such a download waits": EXPORT_WAIT_S,
     "seconds that a download ticket is good": TICKET_S,
     "download tickets of a user": TICKETS_PER_USER,
 }
@@ -86,6 +91,8 @@ def test_the_limits_are_those_in_force() -> None:
     assert fixed == {what: _number(value) for what, value in FIXED.items()}
     told = {key.strip("`") for _, key, *_ in rows}
     assert {f"limits.{name}" for name in keys_of(sections()["limits"])} <= told
+    bounds = {name for name in keys_of(sections()["answers"]) if name.endswith(("_rows", "_bytes"))}
+    assert {f"answers.{name}" for name in bounds} <= told
 
 
 def test_the_commands_are_those_that_are_understood() -> None:
