@@ -7,7 +7,8 @@ import orjson
 from chatd.answers.answer import STATEMENT_CHARS_MAX, AnswerContent, Ending
 from chatd.answers.markdown import COLUMNS_MAX as COLUMNS_SHOWN
 from chatd.answers.markdown import SENTENCE_CHARS_MAX, readable
-from chatd.answers.mcp.results import COLUMNS_MAX, Meter
+from chatd.answers.mcp.documents import COLUMNS_MAX
+from chatd.answers.mcp.meter import Meter
 from chatd.answers.table import Column, Row
 from chatd.chat.markup import MARKUPS
 from chatd.chat.records import Message

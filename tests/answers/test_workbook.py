@@ -20,7 +20,7 @@ from openpyxl.utils.escape import unescape
 from chatd.answers import workbook
 from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.exports import XLSX_ROWS_MAX
-from chatd.answers.mcp.results import COLUMNS_MAX
+from chatd.answers.mcp.documents import COLUMNS_MAX
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.answers.workbook import CELL_UNITS_MAX, WorkbookFile
 from chatd.wire.names import RowsCut

@@ -9,8 +9,9 @@ turn, within bounds; what comes twice counts once.
 from typing import Final
 
 from chatd.answers.mcp.contract import Chunk, Field
+from chatd.answers.mcp.documents import COLUMNS_MAX, named_column
+from chatd.answers.mcp.exact_json import from_json, json_cell
 from chatd.answers.mcp.mapping import Binary
-from chatd.answers.mcp.results import COLUMNS_MAX, from_json, json_cell, named_column
 from chatd.answers.table import Column
 
 MESSAGE_CHARS_MAX: Final = 1_048_576

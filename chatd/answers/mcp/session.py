@@ -21,12 +21,14 @@ from chatd import __version__
 from chatd.answers.cut import cut_of_json
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
+from chatd.answers.mcp.complaints import failure
 from chatd.answers.mcp.contract import Field
 from chatd.answers.mcp.http import http_streams
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing
 from chatd.answers.mcp.mapping import Form, PeerMapping
-from chatd.answers.mcp.results import UNEXPECTED, Meter, ToolResult, failure, read
+from chatd.answers.mcp.meter import Meter
+from chatd.answers.mcp.results import UNEXPECTED, ToolResult, read
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.mcp.stdio import child_streams
 from chatd.answers.requests import Answered, DatabaseFailed, PacedSink, Sink, Stopped, Terms
