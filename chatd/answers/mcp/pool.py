@@ -12,131 +12,46 @@ thread.
 
 import math
 import os
-import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import trio
 
-from chatd.answers.mcp.calls import ToolCall, tool_call
+from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import ListedNames
+from chatd.answers.mcp.pooled_call import PooledCall
 from chatd.answers.mcp.secrets import Masks
-from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.answers.mcp.session_slot import SessionSlot
+from chatd.answers.mcp.settings import DatabaseSettings, bundled_command
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
     ExplainStatement,
     ListTables,
-    PacedSink,
     Request,
     Sink,
     Stopped,
     Terms,
 )
 from chatd.answers.sql.nearest import nearest, unknown_table, with_nearest
-from chatd.answers.table import Column, Row
-from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
     from chatd.answers.mcp.session import PeerSession
 
-BACKOFF_S: Final = (1.0, 60.0)
-"""Before the first and before any later attempt to open a session again; doubled between."""
 LASTING_S: Final = 10.0
 """A session that was ready for so long was of use, also where no request came."""
 LISTING_S: Final = 3.0
 """How long a list of tables may take that a failure is told with: it comes at once, or not."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
-
-
-def bundled_command(settings: DatabaseSettings, file: Path | None) -> tuple[str, ...]:
-    """What starts a db-mcp that chatd brings along: on a SQLite file, or else on PostgreSQL."""
-    command = [sys.executable, "-P", "-m", "chatd", "db-mcp"]
-    command += ["--postgres"] if file is None else ["--database", str(file)]
-    if not settings.read_only:
-        command += ["--writable", "--max-rows-written", str(settings.max_rows_written)]
-        if file is not None:
-            command += ["--max-growth-bytes", str(settings.max_growth_bytes)]
-    return tuple(command)
-
-
-@attrs.define(eq=False)
-class _PooledCall:
-    """A call that waits or runs. It is the sink of its rows until the caller has gone."""
-
-    call: ToolCall
-    terms: Terms
-    sink: Sink | None
-    stop: trio.Event = attrs.field(factory=trio.Event)
-    done: trio.Event = attrs.field(factory=trio.Event)
-    outcome: Answered | Stopped | DatabaseFailed | None = None
-    is_repeated: bool = False
-
-    def columns(self, columns: Sequence[Column]) -> None:
-        if self.sink is not None:
-            self.sink.columns(columns)
-
-    def rows(self, rows: Sequence[Row]) -> None:
-        if self.sink is not None:
-            self.sink.rows(rows)
-
-    async def caught_up(self) -> None:
-        if isinstance(self.sink, PacedSink):
-            await self.sink.caught_up()
-
-    def end(self, outcome: Answered | Stopped | DatabaseFailed) -> None:
-        """The first end counts."""
-        if self.outcome is None:
-            self.outcome = outcome
-            self.done.set()
-
-
-@attrs.define(eq=False)
-class _SessionSlot:
-    """A session: whether it is there, or is opened, or waits for its next try."""
-
-    is_warm: bool
-    is_ready: bool = False
-    is_busy: bool = False
-    is_opening: bool = False
-    is_resting: bool = False
-    backoff: Backoff = attrs.field(factory=lambda: Backoff(*BACKOFF_S))
-    has_served: bool = False
-    ready_at_s: float | None = None
-    was_brief: bool = False
-    last_words: tuple[str, ...] = ()
-
-    @property
-    def is_about_to_open(self) -> bool:
-        """Whether it is opened without being asked for, and did not fail before."""
-        return self.is_warm and not self.backoff.wait_s
-
-    def count(self, now_s: float, lasting_s: float) -> None:
-        """Count a life that has ended, as one that failed or not.
-
-        One that served or lasted was of use. The first that was ready and ended before that is no
-        failure yet, so that one crash does not fail the next request; one more of them is, so that
-        a peer that ends as soon as it is ready is not started in a loop.
-        """
-        has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= lasting_s
-        if self.has_served or has_lasted:
-            self.was_brief = False
-            self.backoff.succeeded()
-        elif self.ready_at_s is not None and not self.was_brief:
-            self.was_brief = True
-            self.backoff.succeeded()
-        else:
-            self.backoff.failed()
 
 
 class McpDatabase:
@@ -172,8 +87,8 @@ class McpDatabase:
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
         self._masks = Masks(settings.secrets(own_environment))
-        self._slots = [_SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
-        self._queue: deque[_PooledCall] = deque()
+        self._slots = [SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
+        self._queue: deque[PooledCall] = deque()
         self._news = trio.Event()
         self._is_running = False
         self._reason = EXPLANATIONS[Code.DB_UNAVAILABLE].sentence
@@ -240,7 +155,7 @@ class McpDatabase:
             raise _impossible(request)
         if not self.is_available:
             raise self._unavailable()
-        job = _PooledCall(call, terms, sink)
+        job = PooledCall(call, terms, sink)
         self._queue.append(job)
         self._notify()
         try:
@@ -271,11 +186,11 @@ class McpDatabase:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
             self._notify()
 
-    async def _stop_when(self, stop: trio.Event, job: _PooledCall) -> None:
+    async def _stop_when(self, stop: trio.Event, job: PooledCall) -> None:
         await stop.wait()
         self._withdraw(job)
 
-    def _withdraw(self, job: _PooledCall) -> None:
+    def _withdraw(self, job: PooledCall) -> None:
         """Give a job up: one that waits is taken out, one that runs is stopped."""
         if job in self._queue:
             self._queue.remove(job)
@@ -294,7 +209,7 @@ class McpDatabase:
         while self._queue:
             self._queue.popleft().end(self._unavailable())
 
-    async def _keep(self, slot: _SessionSlot) -> None:
+    async def _keep(self, slot: SessionSlot) -> None:
         """Keep one slot filled: open a session, serve with it, and again."""
         while True:
             while not slot.is_warm and not self._is_wanted():
@@ -325,7 +240,7 @@ class McpDatabase:
         )
         return len(self._queue) > sum(coming)
 
-    async def _live(self, slot: _SessionSlot) -> str | None:
+    async def _live(self, slot: SessionSlot) -> str | None:
         """One life of a session. The reason of its end, None where it was ended here."""
         began_s = trio.current_time()
         link = Link(self._settings.max_message_bytes, self._notify)
@@ -355,7 +270,7 @@ class McpDatabase:
             return None
         return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
 
-    def _heard(self, slot: _SessionSlot, words: LastWords) -> Callable[[bytes], None]:
+    def _heard(self, slot: SessionSlot, words: LastWords) -> Callable[[bytes], None]:
         """What records that a child wrote to its standard error, and keeps it until it is ready:
         later words may be of what somebody asked."""
         left = COMPLAINTS
@@ -372,7 +287,7 @@ class McpDatabase:
 
         return hear
 
-    async def _serve(self, slot: _SessionSlot, session: "PeerSession", link: Link) -> None:
+    async def _serve(self, slot: SessionSlot, session: "PeerSession", link: Link) -> None:
         """Carry out one job after the other, until the session is of no more use."""
         while session.is_usable and not link.is_lost:
             if not self._queue:

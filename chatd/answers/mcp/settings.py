@@ -1,6 +1,8 @@
 """How the db-mcp of one database is started, reached and bounded."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -85,3 +87,14 @@ class DatabaseSettings:
         if self.dialect != "sqlite" and peer.server_binary is not None:
             return attrs.evolve(peer, binary=peer.server_binary)
         return peer
+
+
+def bundled_command(settings: DatabaseSettings, file: Path | None) -> tuple[str, ...]:
+    """What starts a db-mcp that chatd brings along: on a SQLite file, or else on PostgreSQL."""
+    command = [sys.executable, "-P", "-m", "chatd", "db-mcp"]
+    command += ["--postgres"] if file is None else ["--database", str(file)]
+    if not settings.read_only:
+        command += ["--writable", "--max-rows-written", str(settings.max_rows_written)]
+        if file is not None:
+            command += ["--max-growth-bytes", str(settings.max_growth_bytes)]
+    return tuple(command)

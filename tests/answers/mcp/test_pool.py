@@ -16,8 +16,8 @@ from chatd.answers.cut import Cut
 from chatd.answers.mcp import link, session
 from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
-from chatd.answers.mcp.pool import BACKOFF_S
 from chatd.answers.mcp.results import UNEXPECTED
+from chatd.answers.mcp.session_slot import BACKOFF_S
 from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
