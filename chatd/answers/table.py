@@ -6,6 +6,7 @@ NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON is its te
 
 import math
 from base64 import b64encode
+from collections.abc import Set
 from datetime import date, datetime, time
 
 import attrs
@@ -13,14 +14,15 @@ import attrs
 from chatd.wire.converter import SAFE_INTEGER
 from chatd.wire.events import Cell, Row
 
-__all__ = ["BYTES", "Cell", "Column", "Row", "cell"]
+__all__ = ["BYTES", "Cell", "Column", "Row", "cell", "common_type"]
 
 BYTES = "$bytes"  # the one key of the object that bytes travel as
 
 
 @attrs.frozen
 class Column:
-    """A column of a result; `type` is the database's own word for it, None where it says none."""
+    """A column of a result; `type` is the database's own word for it, or what its values are where
+    it says none; None where these are of several kinds, or that is not known."""
 
     name: str
     type: str | None = None
@@ -41,3 +43,14 @@ def cell(value: object) -> Cell:
             return value.isoformat()
         case _:
             return str(value)
+
+
+def common_type(kinds: Set[str | None]) -> str | None:
+    """The one type of values of these kinds; None is a kind that has no type.
+
+    >>> common_type({"INTEGER", "REAL"}), common_type({"INTEGER", "TEXT"})
+    ('REAL', None)
+    """
+    if kinds == {"INTEGER", "REAL"}:
+        return "REAL"
+    return next(iter(kinds)) if len(kinds) == 1 else None

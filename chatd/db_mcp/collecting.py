@@ -5,11 +5,11 @@ from the values: from all of them where the rows are kept, and from those of the
 they are sent in chunks.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from chatd.answers.mcp.contract import CHUNK_BYTES_MAX, CHUNK_ROWS_MAX, chunk_message
-from chatd.answers.table import Column, Row
+from chatd.answers.table import Column, Row, common_type
 
 IDLE_TICKS_MAX = 100
 """After so many ticks without a new row, what waits is sent."""
@@ -42,17 +42,11 @@ class ValueTypes:
 
     def columns(self) -> Sequence[Column]:
         """The columns. Numbers of both kinds are REAL; values of other kinds have no one type."""
-        types = {number: _common_type(found) for number, found in self._found.items()}
+        types = {number: common_type(found) for number, found in self._found.items()}
         return [
             Column(column.name, types.get(number, column.type))
             for number, column in enumerate(self._columns)
         ]
-
-
-def _common_type(found: Set[str]) -> str | None:
-    if found == {"INTEGER", "REAL"}:
-        return "REAL"
-    return next(iter(found)) if len(found) == 1 else None
 
 
 class KeptRows:

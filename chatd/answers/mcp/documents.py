@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 import attrs
 
-from chatd.answers.cut import Cut
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.complaints import failure, sentence_in
 from chatd.answers.mcp.exact_json import json_cell
@@ -29,18 +29,16 @@ VALUE: Final = "value"
 
 @attrs.frozen
 class ResultTable:
-    """A result; `is_truncated`: the peer says that it left rows out. `cut_values` is how many
-    values it says that it has shortened."""
+    """A result; `is_truncated`: the peer says that it left rows out."""
 
     columns: tuple[Column, ...]
     rows: Sequence[Row]
     is_truncated: bool = False
-    cut_values: int = 0
 
     @property
     def cut(self) -> Cut:
         """What the peer has left out."""
-        return Cut(RowsCut.DATABASE if self.is_truncated else None, self.cut_values)
+        return Cut(RowsCut.DATABASE) if self.is_truncated else WHOLE
 
 
 def document_table(document: object, call: ToolCall, binary: Binary, most: int) -> ResultTable:

@@ -27,7 +27,7 @@ from chatd.answers.mcp.literals import BadLiteral, parse
 from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
 from chatd.answers.mcp.records import NO_ROWS, are_records, read_json_rows, read_records
 from chatd.answers.requests import DatabaseFailed
-from chatd.answers.table import Cell, Column, Row
+from chatd.answers.table import Cell, Column, Row, common_type
 from chatd.wire.codes import Code
 
 _RULE: Final = re.compile(r"\s*:?-+:?\s*")
@@ -76,10 +76,7 @@ def _with_types(table: ResultTable) -> ResultTable:
 
 
 def _type_of(cells: Sequence[Cell]) -> str | None:
-    kinds = {_kind(one) for one in cells if one is not None}
-    if kinds == {"INTEGER", "REAL"}:
-        return "REAL"
-    return kinds.pop() if len(kinds) == 1 else None
+    return common_type({_kind(one) for one in cells if one is not None})
 
 
 def _kind(value: Cell) -> str | None:
