@@ -17,7 +17,6 @@ from typing import Protocol
 import attrs
 import trio
 
-from chatd.actors.fair_queue import FairSlots, Limit, Slot
 from chatd.answers.active import ActiveAnswer, Display
 from chatd.answers.answer import AnswerState, Ending
 from chatd.answers.cache import Cache
@@ -32,6 +31,7 @@ from chatd.answers.requests import (
     Stopped,
 )
 from chatd.answers.responder import DECIDE_S, Responder
+from chatd.answers.slots import DATABASE, ROOM, USER, AnswerSlots
 from chatd.answers.sql.reader import BUSY
 from chatd.answers.sql.reading import FAILED, UNAVAILABLE, Piece, Response, Talk, Unread
 from chatd.answers.terms import (
@@ -57,8 +57,6 @@ RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about 
 NOBODY_ANSWERS = Talk(HintCode.NO_DATABASE, HINTS[HintCode.NO_DATABASE])
 STILL_STARTING = "The server of this database is still being started; ask again in a moment."
 LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftovers are read
-
-USER, ROOM, DATABASE = "user", "room", "database"
 
 
 Conclude = Callable[[OpenAnswer, str, Reply, Callable[[], None]], Awaitable[Refusal | None]]
@@ -125,19 +123,8 @@ class AnswerLife:
         self.rules = rules
         self._wall_ms = wall_ms
         self._event_log = event_log
-        self._slots = FairSlots(
-            {
-                USER: Limit(lambda _: rules.per_user),
-                ROOM: Limit(lambda _: rules.per_room, is_shared=True),
-                DATABASE: Limit(self._sessions_of, is_shared=True),
-            }
-        )
+        self.slots = AnswerSlots(rules.per_user, rules.per_room, self._sessions_of, rules.wait_s)
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
-
-    @property
-    def slots(self) -> FairSlots:
-        """The places of users, rooms and databases; exports take them too."""
-        return self._slots
 
     @property
     def responder(self) -> Responder:
@@ -149,8 +136,7 @@ class AnswerLife:
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
 
     def _sessions_of(self, connection_id: str) -> float:
-        """How many answers a database works on at once: each has a session at once, so that all
-        waiting for sessions is done here."""
+        """How many answers a database works on at once: each has a session."""
         sessions = self.databases[connection_id].database.sessions
         return min(self.rules.per_database, sessions)
 
@@ -324,12 +310,12 @@ class AnswerLife:
         one.status(AnswerState.STARTING if database.is_starting else AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
         one.due_s = one.began_s + self.rules.wait_s
-        if not await self._acquire(slots, one, database):
+        if not await self.slots.acquire(slots, one, database):
             return _no_slot(one, database)
         try:
             return await self._follow(nursery, one, key, database)
         finally:
-            self._slots.release(one.of.user_id, slots)
+            self.slots.release(one.of.user_id, slots)
 
     async def _follow(
         self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, database: Database
@@ -343,9 +329,9 @@ class AnswerLife:
         is_joined = execution is not None
         if execution is None:
             slot = [(DATABASE, one.of.connection_id)]
-            if not await self._acquire(slot, one, database):
+            if not await self.slots.acquire(slot, one, database):
                 return _no_slot(one, database)
-            free = partial(self._slots.release, one.of.user_id, slot)
+            free = partial(self.slots.release, one.of.user_id, slot)
             execution = self.executions.joinable(key, one.deadline_s)  # begun meanwhile
             is_joined = execution is not None
             if execution is None:
@@ -369,39 +355,6 @@ class AnswerLife:
                 case Stopped(is_confirmed):
                     one.is_confirmed = is_confirmed
         return _end_as_wanted(one, database)
-
-    async def _acquire(self, slots: list[Slot], one: ActiveAnswer, database: Database) -> bool:
-        """Take slots; False where none are free in time, or the answer is to end."""
-        if one.wanted_end is not None:
-            return False
-        if self._slots.acquire_nowait(one.of.user_id, slots):
-            return True
-        is_acquired = False
-        async with trio.open_nursery() as nursery:
-            one.waiting = nursery.cancel_scope
-            nursery.start_soon(self._wait_until_due, one, database, nursery.cancel_scope)
-            await self._slots.acquire(one.of.user_id, slots)
-            is_acquired = True
-            nursery.cancel_scope.cancel()
-        one.waiting = None
-        return is_acquired
-
-    async def _wait_until_due(
-        self, one: ActiveAnswer, database: Database, scope: trio.CancelScope
-    ) -> None:
-        """End a wait for slots when it is due. While the database is being started it is never
-        due: nobody is at fault, and the deadline of the answer bounds it."""
-        is_due = False
-        while not is_due:
-            if database.is_starting:
-                one.due_s = math.inf
-                await database.started()
-            if one.due_s == math.inf:  # it has waited for a start, here or in its wait before
-                one.due_s = trio.current_time() + self.rules.wait_s
-                one.status(AnswerState.QUEUED)
-            await trio.sleep_until(one.due_s)
-            is_due = not database.is_starting
-        scope.cancel()
 
     # The end
 

@@ -13,8 +13,9 @@ import trio
 
 from chatd.answers.answer import Ending
 from chatd.answers.cut import Cut
-from chatd.answers.life import DATABASE, RETRY_BUSY_MS, ROOM, USER, AnswerLife
+from chatd.answers.life import RETRY_BUSY_MS, AnswerLife
 from chatd.answers.requests import Answered, DatabaseFailed, Request, Sink, Stopped, Terms
+from chatd.answers.slots import DATABASE, ROOM, USER
 from chatd.answers.sql.guard import Rejected
 from chatd.answers.sql.reading import Talk, Unread
 from chatd.answers.terms import Bounds, RoomDatabase, piece_of, question_terms, request_of
@@ -83,9 +84,7 @@ class Reruns:
         slots = [(kind, rerun.connection_id) for kind in (ROOM, DATABASE)]
         slots.append((USER, user_id))
         with trio.move_on_after(self._bounds.timeout_s):
-            with trio.move_on_after(self._life.rules.wait_s) as waiting:
-                await self._life.slots.acquire(user_id, slots)
-            if waiting.cancelled_caught:
+            if not await self._life.slots.acquire_in_time(user_id, slots):
                 return Refusal(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
             executed_ms = self._wall_ms()
             try:
