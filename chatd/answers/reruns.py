@@ -16,8 +16,8 @@ from chatd.answers.cut import Cut
 from chatd.answers.life import RETRY_BUSY_MS, AnswerLife
 from chatd.answers.requests import Answered, DatabaseFailed, Request, Sink, Stopped, Terms
 from chatd.answers.slots import DATABASE, ROOM, USER
-from chatd.answers.sql.guard import Rejected
 from chatd.answers.sql.reading import Talk, Unread
+from chatd.answers.sql.verdicts import Rejected
 from chatd.answers.terms import Bounds, RoomDatabase, piece_of, question_terms, request_of
 from chatd.chat.records import Message
 from chatd.wire.codes import Code, Refusal

@@ -7,11 +7,11 @@ import orjson
 
 from chatd.answers.answer import Ending
 from chatd.answers.requests import Database, ExplainStatement, Request, RunStatement, Terms
-from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.scopes import schema_name
+from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.chat.records import Message
 from chatd.wire.codes import Code
 

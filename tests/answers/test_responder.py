@@ -7,8 +7,8 @@ import trio.testing
 
 from chatd.answers.requests import RunStatement
 from chatd.answers.service import CancelOutcome
-from chatd.answers.sql.guard import Rejected
 from chatd.answers.sql.reading import Piece, Response, Talk
+from chatd.answers.sql.verdicts import Rejected
 from chatd.chat.records import OpenAnswer
 from chatd.observe import InternalError
 from chatd.wire.codes import Code, Refusal

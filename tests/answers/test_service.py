@@ -14,10 +14,10 @@ from chatd.answers.requests import (
     Stopped,
 )
 from chatd.answers.service import CancelOutcome
-from chatd.answers.sql.guard import Policy
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
+from chatd.answers.sql.verdicts import Policy
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
 from chatd.wire.codes import Code, Refusal

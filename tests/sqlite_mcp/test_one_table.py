@@ -7,7 +7,8 @@ from typing import Final
 import apsw
 
 from chatd.answers.sql.functions import SQLITE_FUNCTIONS, SQLITE_ROW_SOURCES
-from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement
+from chatd.answers.sql.guard import check_statement
+from chatd.answers.sql.verdicts import Allowed, Policy, Rejected
 from chatd.sqlite_mcp.catalog import Catalog
 from chatd.sqlite_mcp.permissions import FUNCTIONS as OF_DB_MCP
 from chatd.sqlite_mcp.permissions import ROW_SOURCES, Authorizer, TableScope

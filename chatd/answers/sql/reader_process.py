@@ -30,9 +30,9 @@ from chatd.answers.sql.frames import (
     piece_from_json,
     reading_to_json,
 )
-from chatd.answers.sql.guard import Policy
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.reading import Piece, read
+from chatd.answers.sql.verdicts import Policy
 
 PIECE_CPU_S: Final = 2.0
 """Seconds of the processor that a piece may take. The worst that honest people send takes 0.3: a

@@ -9,9 +9,10 @@ from typing import Final, TypeAlias
 import attrs
 
 from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
-from chatd.answers.sql.guard import Policy, Rejected, check_statement, check_table
+from chatd.answers.sql.guard import check_statement, check_table
 from chatd.answers.sql.questions import Question, question_in
 from chatd.answers.sql.talk import Talk
+from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import EXPLANATIONS, Code
 
 __all__ = ["FAILED", "UNAVAILABLE", "Piece", "Reading", "Response", "Talk", "Unread", "read"]

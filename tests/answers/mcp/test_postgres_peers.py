@@ -23,7 +23,8 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
-from chatd.answers.sql.guard import Allowed, Policy, check_statement
+from chatd.answers.sql.guard import check_statement
+from chatd.answers.sql.verdicts import Allowed, Policy
 from tests.answers.mcp.pools import LIMIT_S, Plate, running
 from tests.answers.mcp.test_others import venv
 from tests.app.questions import children

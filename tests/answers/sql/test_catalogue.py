@@ -13,7 +13,8 @@ from pglast.visitors import Visitor
 
 from chatd.answers.sql.catalogue import KEYWORD_TYPES, NAMED_TYPES, OPERATORS, SYNTAX
 from chatd.answers.sql.functions import FUNCTIONS, words
-from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement
+from chatd.answers.sql.guard import check_statement
+from chatd.answers.sql.verdicts import Allowed, Policy, Rejected
 from tests.answers.sql import traps
 from tests.answers.sql.corpus import bad, good
 from tests.postgres import Postgres

@@ -11,8 +11,9 @@ import pytest
 
 from chatd.answers.sql.elsewhere import _ELSEWHERE, alternative
 from chatd.answers.sql.functions import FUNCTIONS
-from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement
+from chatd.answers.sql.guard import check_statement
 from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.verdicts import Allowed, Policy, Rejected
 from tests.answers.sql.corpus import DIALECTS
 from tests.postgres import Postgres
 from tests.rows import rows

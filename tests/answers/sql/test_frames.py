@@ -21,9 +21,9 @@ from chatd.answers.sql.frames import (
     reading_from_json,
     reading_to_json,
 )
-from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reading import Piece, Reading, Talk
+from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import Code, HintCode
 from tests.rows import rows
 

@@ -9,19 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.answers.sql.functions import FUNCTIONS, words
-from chatd.answers.sql.guard import (
-    DEPTH_MAX,
-    NAME_CHARS_MAX,
-    Allowed,
-    Policy,
-    Rejected,
-    check_statement,
-    check_table,
-)
+from chatd.answers.sql.guard import DEPTH_MAX, NAME_CHARS_MAX, check_statement, check_table
 from chatd.answers.sql.keywords import BEFORE_PARENTHESES
 from chatd.answers.sql.lexer import STATEMENT_CHARS_MAX, Dialect
 from chatd.answers.sql.questions import question_in
 from chatd.answers.sql.scopes import TableName
+from chatd.answers.sql.verdicts import Allowed, Policy, Rejected
 from chatd.wire.codes import Code
 from tests.answers.sql.corpus import DIALECTS, bad, good
 from tests.rows import rows

@@ -11,9 +11,10 @@ import pytest
 
 from chatd.answers.requests import DatabaseFailed, DescribeTable, RunStatement, SampleTable
 from chatd.answers.sql.functions import FUNCTIONS
-from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement, check_table
+from chatd.answers.sql.guard import check_statement, check_table
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.scopes import TableName
+from chatd.answers.sql.verdicts import Allowed, Policy, Rejected
 from chatd.wire.codes import Code
 from tests.answers.sql import honest_postgres, honest_sqlite
 from tests.answers.sql.corpus import DIALECTS

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
-from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.lexer import STATEMENT_CHARS_MAX, Dialect, Unclear, lex
 from chatd.answers.sql.questions import (
     TEXT_CHARS_MAX,
@@ -20,6 +19,7 @@ from chatd.answers.sql.questions import (
 )
 from chatd.answers.sql.reader_process import PIECE_CPU_S
 from chatd.answers.sql.reading import Piece, Reading, read
+from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import Code, HintCode
 from tests.answers.sql.corpus import DIALECTS, bad, good
 from tests.answers.sql.plain_talk import PLAIN_TALK

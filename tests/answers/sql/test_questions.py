@@ -15,7 +15,6 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
-from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.questions import (
     COMMANDS,
@@ -29,6 +28,7 @@ from chatd.answers.sql.questions import (
     question_in,
 )
 from chatd.answers.sql.reading import Piece, read
+from chatd.answers.sql.verdicts import Policy, Rejected
 from tests.rows import rows
 
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres", "mysql")

@@ -15,7 +15,6 @@ import trio.lowlevel
 import trio.testing
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
-from chatd.answers.sql.guard import Policy, Rejected
 from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import (
     BUSY,
@@ -26,6 +25,7 @@ from chatd.answers.sql.reader import (
     child_command,
 )
 from chatd.answers.sql.reading import UNAVAILABLE, Piece, Reading, Response, Talk, Unread
+from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.observe import LogEvent, ReaderLost, ReaderReady
 from chatd.observe.recorder import Recorder
 from chatd.wire.codes import Code

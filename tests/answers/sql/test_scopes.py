@@ -1,7 +1,8 @@
 """What a context lets be touched: every reference to a table is resolved in its scope."""
 
-from chatd.answers.sql.guard import Allowed, Policy, check_statement
+from chatd.answers.sql.guard import check_statement
 from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.verdicts import Allowed, Policy
 from tests.rows import rows
 
 INSIDE: list[tuple[Dialect, str]] = [
