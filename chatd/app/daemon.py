@@ -2,39 +2,29 @@
 
 The end is bounded twice. Inside of Trio everything that still hangs on a peer is cut at the
 deadline. A commit that hangs in the disk cannot be cut, and a loop that is stuck cuts nothing, so a
-timer in a thread of its own ends the process a little later; a second signal does so at once.
+timer in a thread of its own (`bounded_end`) ends the process a little later; a second signal does
+so at once.
 """
 
-import os
-import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import trio
 
 from chatd.actors.log_service import LogService
+from chatd.app.bounded_end import LAST_LINE_S, BoundedEnd, part_of
 from chatd.app.build import Parts
 from chatd.app.internal import build_internal
-from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import DaemonStopped, DaemonStopping, EventLog, InternalError, SignalNoted
+from chatd.observe import DaemonStopping, EventLog, InternalError, SignalNoted
 from chatd.observe.metrics import Metrics
 
-HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force
-LAST_LINE_S = 0.2  # of that, for the last line of the log
-REMOVAL_S = 0.05  # beside that, for removing the internal socket
-EXIT_UNCLEAN = 1
-ECHO_S = 0.2
-"""Seconds in which a second order to stop is the echo of the first: `timeout` and shells signal a
-process and then its group, which is one order. A person who insists does so later."""
+HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before LAST_LINE_S
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
-SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 
 
 async def serve(
@@ -42,7 +32,7 @@ async def serve(
     log: EventLog,
     on_ready: Callable[[], None],
     signals: Signals,
-    end: "BoundedEnd",
+    end: BoundedEnd,
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
     config, store = opened.config, opened.store
@@ -54,7 +44,7 @@ async def serve(
     )
     internal = build_internal(config, parts, metrics)
     bound_s = config.server.drain_timeout_s
-    part = _part(bound_s)
+    part = part_of(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(tree.run)
@@ -77,11 +67,6 @@ async def serve(
         nursery.cancel_scope.cancel()
     store.close()
     return clean
-
-
-def _part(bound_s: float) -> float:
-    """Of the times that a drain keeps for its end: a short one spends its time on draining too."""
-    return min(1.0, bound_s / SHORT_S)
 
 
 async def _stopped(signals: Signals, event_log: EventLog) -> str:
@@ -141,60 +126,3 @@ async def _peers_gone(parts: Parts) -> None:
         await parts.admission.emptied()
     parts.listener.sever_strangers()
     await parts.admission.emptied()
-
-
-class BoundedEnd:
-    """The end of the process, in time whatever hangs: the disk, a peer, the event loop itself.
-
-    The time runs from the signal, not from when a task notices it: a loop that is late, or stuck,
-    must not stretch it. So a handler starts the clock; it runs between two bytecodes of the main
-    thread, wherever that is, and leaves everything else to threads.
-    """
-
-    def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
-        """`bound_s` seconds after it began the process is ended by force, last line included, and
-        the socket `internal` is removed."""
-        self._after_s = bound_s - _part(bound_s) * LAST_LINE_S
-        self._event_log = event_log
-        self._internal = internal
-        self._began_s: float | None = None
-        self._timer: threading.Timer | None = None
-        self._claimed = threading.Lock()  # by whoever ends the process, and for good
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since it began."""
-        return 0.0 if self._began_s is None else time.perf_counter() - self._began_s
-
-    def begin(self) -> None:
-        """In a handler: the time runs."""
-        if self._began_s is None:
-            self._began_s = time.perf_counter()
-            self._end_after(self._after_s)
-
-    def now(self) -> None:
-        """In a handler: end at once, unless the signal is the echo of the first one."""
-        if self.elapsed_s > ECHO_S:
-            self._end_after(0.0)
-
-    def over(self) -> None:
-        """Everything has ended by itself: nothing is ended by force any more. Does not return where
-        that is under way."""
-        self._claimed.acquire()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _end_after(self, after_s: float) -> None:
-        self._timer = threading.Timer(after_s, self._end_process)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _end_process(self) -> None:
-        """End now. The last line has a little time: a pipe without a reader takes none."""
-        if not self._claimed.acquire(blocking=False):
-            return
-        if self._internal is not None:
-            remove_internal(self._internal, REMOVAL_S)
-        self._event_log.record(DaemonStopped(clean=False))
-        self._event_log.settle(LAST_LINE_S)
-        os._exit(EXIT_UNCLEAN)

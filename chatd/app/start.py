@@ -74,7 +74,8 @@ def _serve(
 ) -> bool:
     # Not above: the other commands, and a start that fails, would wait for the whole daemon to be
     # imported, which is half of their time.
-    from chatd.app.daemon import BoundedEnd, serve
+    from chatd.app.bounded_end import BoundedEnd
+    from chatd.app.daemon import serve
 
     end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.internal)
     signals.begin_serving(end)

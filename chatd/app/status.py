@@ -13,7 +13,7 @@ from chatd.net.http.internal import Reason
 from chatd.net.http.public import Health
 from chatd.service.clients import Clients
 
-STARTING = Reason("starting", "The door is not open yet.")
+STARTING = Reason("starting", "The port is not open yet.")
 DRAINING = Reason("draining", "The daemon is about to end and takes nobody in.")
 NOT_STORED = Reason(
     "storage_error", "The disk took nothing of the last commit: no message is accepted."

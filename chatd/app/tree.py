@@ -28,12 +28,11 @@ from chatd.app.build import Parts
 from chatd.app.loop_lag import watch_loop
 from chatd.observe import ActorCrashed, EventLog, InternalError
 
+PAGE = 200  # messages that are read at once where a crash has left them unpublished
+
 
 def _unobserved(_seconds: float) -> None:
     """Where nobody measures."""
-
-
-PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
 
 def supervise(

@@ -1,8 +1,8 @@
 """One port for all traffic: read the head of each request, route.
 
 `/socket.io/` is ours, WebSocket and polling alike, but for the files of the client that lie there.
-Any other request is the last of its connection:
-Hypercorn answers it (`net.http.hypercorn`), and never sees a byte of the client's.
+Any other request is the last of its connection: Hypercorn answers it (`net.http.hypercorn`), and
+never sees a byte of the client's.
 """
 
 import contextlib

@@ -9,7 +9,6 @@ those that are alike, as of one user at one limit, one a minute. How many were l
 line of its own, so that refused peers cannot fill a disk.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,14 +21,13 @@ from chatd.observe.clock import Clock
 from chatd.observe.events import Level, LogEvent
 from chatd.observe.line_writer import LineWriter
 from chatd.observe.lines import Line, json_line, logfmt_line, people_line
+from chatd.observe.streams import write_to
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
-
 DIGITS = {"ms": 1, "s": 3}
 """Digits behind the point, by the unit at the end of a field's name: a tenth of a millisecond, and
 a millisecond. More is noise."""
 MOST_DIGITS = 3  # of a figure with another unit, or none
-
 CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they are counted
 ALIKE_S = 60  # between two lines of events that are alike
 ALIKE_MAX = 10_000  # kinds of them that are told apart; beyond it the oldest is forgotten
@@ -195,48 +193,7 @@ def open_log(
             line = json_line
         case _:
             raise ValueError(f"no log format is called {format!r}")
-    return StreamLog(line, Level[level.upper()], _write_to(stream), clock_ms or Clock().wall_ms)
-
-
-def _write_to(stream: TextIO) -> Callable[[bytes], None]:
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError, AttributeError):  # StringIO, a captured or closed stream
-        return _TextWriter(stream).write
-    return _DescriptorWriter(stream, descriptor).write
-
-
-@attrs.define(eq=False)
-class _DescriptorWriter:
-    """Whole lines to a file descriptor, past the buffers of its stream."""
-
-    _stream: TextIO
-    _descriptor: int
-    _torn: bool = attrs.field(init=False, default=False)
-
-    def write(self, line: bytes) -> None:
-        if self._stream.closed:  # the number may be a socket's by now
-            raise ValueError("the stream of the log is closed")
-        if self._torn:  # the last line was cut short: do not go on in it
-            line = b"\n" + line
-        written = os.write(self._descriptor, line)
-        while written < len(line):
-            self._torn = True
-            written += os.write(self._descriptor, line[written:])
-        self._torn = False
-
-
-class _TextWriter:
-    """Whole lines to a stream without a descriptor."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, line: bytes) -> None:
-        self._stream.write(line.decode("utf-8"))
-        self._stream.flush()
+    return StreamLog(line, Level[level.upper()], write_to(stream), clock_ms or Clock().wall_ms)
 
 
 def _known(kind: type[LogEvent]) -> _Known:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from chatd.app.daemon import ECHO_S
+from chatd.app.bounded_end import ECHO_S
 from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.test_kill import ROOMS, SECRET, Flood, flood
@@ -381,7 +381,7 @@ async def test_a_log_that_nobody_reads_does_not_stretch_the_drain(
 
 STUCK = """
 import sys, time, trio
-from chatd.app.daemon import BoundedEnd
+from chatd.app.bounded_end import BoundedEnd
 from chatd.app.signals import Signals
 from chatd.observe import open_log
 
@@ -396,7 +396,7 @@ trio.run(main)
 
 OVER = """
 import os, signal, sys, time
-from chatd.app.daemon import ECHO_S, BoundedEnd
+from chatd.app.bounded_end import ECHO_S, BoundedEnd
 from chatd.app.signals import Signals
 from chatd.observe import open_log
 

@@ -57,7 +57,7 @@ async def test_who_is_asked_whether_it_lives_lives() -> None:
         ([DRAINING], 503, "not_ready"),
         ([DRAINING, AWAY], 503, "not_ready"),
         ([Reason("storage_error", "The disk took nothing.")], 503, "not_ready"),
-        ([Reason("starting", "The door is not open yet.")], 503, "not_ready"),
+        ([Reason("starting", "The port is not open yet.")], 503, "not_ready"),
     ],
 )
 async def test_readiness_has_a_word_and_reasons(

@@ -1,0 +1,79 @@
+"""The end of the process by force, where it does not end by itself in time."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from chatd.app.listen import remove_internal
+from chatd.observe import DaemonStopped, EventLog
+
+LAST_LINE_S = 0.2  # of the drain's time, for the last line of the log
+REMOVAL_S = 0.05  # beside that, for removing the internal socket
+SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
+EXIT_UNCLEAN = 1
+ECHO_S = 0.2
+"""Seconds in which a second order to stop is the echo of the first: `timeout` and shells signal a
+process and then its group, which is one order. A person who insists does so later."""
+
+
+def part_of(bound_s: float) -> float:
+    """Of the times that a drain keeps for its end: a short one spends its time on draining too."""
+    return min(1.0, bound_s / SHORT_S)
+
+
+class BoundedEnd:
+    """The end of the process, in time whatever hangs: the disk, a peer, the event loop itself.
+
+    The time runs from the signal, not from when a task notices it: a loop that is late, or stuck,
+    must not stretch it. So a handler starts the clock; it runs between two bytecodes of the main
+    thread, wherever that is, and leaves everything else to threads.
+    """
+
+    def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
+        """`bound_s` seconds after it began the process is ended by force, last line included, and
+        the socket `internal` is removed."""
+        self._after_s = bound_s - part_of(bound_s) * LAST_LINE_S
+        self._event_log = event_log
+        self._internal = internal
+        self._began_s: float | None = None
+        self._timer: threading.Timer | None = None
+        self._claimed = threading.Lock()  # by whoever ends the process, and for good
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return 0.0 if self._began_s is None else time.perf_counter() - self._began_s
+
+    def begin(self) -> None:
+        """In a handler: the time runs."""
+        if self._began_s is None:
+            self._began_s = time.perf_counter()
+            self._end_after(self._after_s)
+
+    def now(self) -> None:
+        """In a handler: end at once, unless the signal is the echo of the first one."""
+        if self.elapsed_s > ECHO_S:
+            self._end_after(0.0)
+
+    def over(self) -> None:
+        """Everything has ended by itself: nothing is ended by force any more. Does not return where
+        that is under way."""
+        self._claimed.acquire()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end_after(self, after_s: float) -> None:
+        self._timer = threading.Timer(after_s, self._end_process)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_process(self) -> None:
+        """End now. The last line has a little time: a pipe without a reader takes none."""
+        if not self._claimed.acquire(blocking=False):
+            return
+        if self._internal is not None:
+            remove_internal(self._internal, REMOVAL_S)
+        self._event_log.record(DaemonStopped(clean=False))
+        self._event_log.settle(LAST_LINE_S)
+        os._exit(EXIT_UNCLEAN)
