@@ -62,6 +62,13 @@ async def test_a_context_narrows_what_is_listed_and_described(shop: Shop) -> Non
         assert asked.rows_ == [[2]]
 
 
+async def test_a_table_that_is_not_there_is_told_with_the_nearest_one(shop: Shop) -> None:
+    async with running(configured(shop)) as peer:
+        for request in (DescribeTable("orderz", "sales"), SampleTable("orderz"), "TABLE orderz"):
+            with pytest.raises(DatabaseFailed, match=r"orderz.*; did you mean orders\?$"):
+                await peer.ask(request)
+
+
 async def test_rows_of_many_chunks_come_in_order(shop: Shop) -> None:
     count = 12 * CHUNK_ROWS_MAX + 7
     async with running(configured(shop)) as peer:

@@ -22,7 +22,8 @@ _UNKNOWN_TABLES: Final = tuple(
         rf"no such table: {_NAME}[.;]?$",  # SQLite
         rf"relation {_NAME} does not exist",  # Postgres
         rf"Table {_NAME} doesn't exist",  # MySQL
-        rf"There is no table {_NAME}\.$",  # chatd, of a description (`mcp.results`)
+        # chatd, of a description: `mcp.documents`, and its own db-mcps.
+        rf"There is no table {_NAME}(?: here(?: in the schema .+)?)?\.$",
     )
 )
 _UNKNOWN_COLUMNS: Final = tuple(
