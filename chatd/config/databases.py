@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form, PeerMapping
+from chatd.answers.mcp.secrets import without_passwords
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.errors import Faults, InvalidValue, nearest
 from chatd.config.kinds import (
@@ -45,7 +46,6 @@ OWN_VARIABLES: Final = "CHATD_"
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _SOURCES: Final = ("command", "url", "sqlite", "postgres", "sample")
 _DIALECTS_OF_OURS: Final = {"sqlite": "sqlite", "sample": "sqlite", "postgres": "postgres"}
 _OF_WRITES: Final = {
@@ -296,7 +296,7 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
     """What may be shown of a database: the keys that are not at their default, without secrets."""
     values = _not_default(database)
     if "command" in values:
-        values["command"] = tuple(_PASSWORD.sub(r"\1:***@", word) for word in database.command)
+        values["command"] = tuple(map(without_passwords, database.command))
     if database.postgres:
         values["postgres"] = f"(set, {len(database.postgres)} characters)"
     for name in ("environment", "headers"):

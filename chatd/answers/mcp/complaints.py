@@ -10,13 +10,13 @@ from typing import Final
 from chatd.answers.mcp.contract import Field
 from chatd.answers.mcp.exact_json import from_json
 from chatd.answers.mcp.mapping import PeerMapping
+from chatd.answers.mcp.secrets import without_passwords
 from chatd.answers.requests import DatabaseFailed
 from chatd.wire.codes import Code
 
 SENTENCE_CHARS: Final = 500
 """Characters of a database's own error that are passed on; the rest is cut."""
 _CODES: Final = frozenset(code for code in Code if code.startswith("db_"))
-_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _SYNTAX: Final = re.compile(
     r"syntax error|error in your SQL syntax|incomplete input", re.IGNORECASE
 )
@@ -29,7 +29,7 @@ def failure(complaint: str) -> DatabaseFailed:
     """The failure that a database's own words tell: cut, on one line, without passwords."""
     cut = _POINTER.sub(_pointed, complaint[: 4 * SENTENCE_CHARS])
     line = " ".join("".join(char if char.isprintable() else " " for char in cut).split())
-    words = _PASSWORD.sub(r"\1:***@", line)
+    words = without_passwords(line)
     if len(words) > SENTENCE_CHARS:
         words = words[:SENTENCE_CHARS] + "..."
     code = Code.DB_SYNTAX if _SYNTAX.search(words) else Code.DB_ERROR

@@ -31,6 +31,7 @@ _NAMED: Final = re.compile(
 )
 _OPTION: Final = re.compile(rf"--?(?:[a-z]+[-_])*{_SECRET_NAME}", re.IGNORECASE)
 _VARIABLE: Final = re.compile(rf"(?:^|_){_SECRET_NAME}(?:_|$)|PASS|KEY$", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
 _IN_ADDRESS: Final = re.compile(rb"(?<=://)[^/\s:@]{0,256}:([^\s@]{0,256})(?=@)")
 _ESCAPED: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\0": "0"}
 
@@ -66,6 +67,15 @@ def _passwords(text: str) -> Iterator[str]:
     for name, value in parse_qsl(address.query):
         if _VARIABLE.search(name):
             yield value
+
+
+def without_passwords(text: str) -> str:
+    """The text with a mask in the place of the password of each address.
+
+    >>> without_passwords("postgresql://reader:hunter2@db/shop")
+    'postgresql://reader:***@db/shop'
+    """
+    return _PASSWORD.sub(rf"\1:{MASK.decode()}@", text)
 
 
 class Masks:
