@@ -43,8 +43,8 @@ _UNAVAILABLE: Final[Mapping[str, str]] = {
 """By class of SQLSTATE: nothing is wrong with the statement."""
 
 _HOW_WRITTEN: Final = (
-    "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with signs such as @ : / ? # % of the "
-    "password percent-encoded (%40 for @)"
+    "it begins with postgresql://, and the signs @ : / ? # % of a password are percent-encoded "
+    "(%40 for @)"
 )
 
 
