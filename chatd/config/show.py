@@ -29,18 +29,9 @@ _ROOMS = """\
 _DATABASES = """\
 # [databases.demo]
 # sample = true
-# Other db-mcps are started (command, for stdio) or asked by HTTP (url, headers); the mapping says
-# how: mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, or a table of your own.
-# They run what they are sent: vouch that their credentials can only read, or allow writing.
-# [databases.sales]
-# command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
-# environment = { DB_URL = "postgresql+psycopg://reader:password@localhost/sales" }
-# dialect = "postgres"
-# mapping = "mcp-alchemy"
-# credentials = "read-only"
-# Or chatd's own, on PostgreSQL (with the extra chatd[postgres]) or on a SQLite file:
-# [databases.orders]
-# postgres = "postgresql://reader:password@localhost/orders"
+# chatd brings a db-mcp for PostgreSQL (with the extra chatd[postgres]) and one for SQLite files:
+# [databases.shop]
+# postgres = "postgresql://reader:password@localhost/shop"
 # [databases.stock]
 # sqlite = "/srv/stock.db"
 # read_only = true
@@ -50,6 +41,15 @@ _DATABASES = """\
 # Where that may be written: rows and bytes that one statement may write; beyond: it is undone.
 # max_rows_written = 10_000
 # max_growth_bytes = 67_108_864
+# Others are started (command, for stdio) or asked by HTTP (url, headers); the mapping says how:
+# mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, or a table of your own.
+# They run what they are sent: vouch that their credentials can only read, or allow writing.
+# [databases.sales]
+# command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
+# environment = { DB_URL = "postgresql+psycopg://reader:password@localhost/sales" }
+# dialect = "postgres"
+# mapping = "mcp-alchemy"
+# credentials = "read-only"
 """
 
 

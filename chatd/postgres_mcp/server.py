@@ -17,6 +17,7 @@ import psycopg
 
 from chatd.answers.mcp.contract import ROWS_WRITTEN_MAX
 from chatd.answers.requests import DatabaseFailed
+from chatd.postgres_mcp.failures import why_unreached
 from chatd.postgres_mcp.values import exact_values
 
 CONNECT_S: Final = 4
@@ -126,5 +127,4 @@ def check_reached(server: PostgresServer) -> None:
         with server.connection():
             pass
     except psycopg.Error as error:
-        # libpq's own words name the host, the user and the cause; they hold no password.
-        sys.exit(f"The database cannot be reached: {' '.join(str(error).split())}")
+        sys.exit(why_unreached(server.address, error))

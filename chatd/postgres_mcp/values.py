@@ -1,10 +1,12 @@
 """The values of Postgres as cells, each exactly as the server tells it.
 
 Postgres sends text, which is exact for every type. Here it becomes a number, a boolean or bytes
-where those hold the same, an ISO 8601 text where it is a date or a time, and stays as it is in all
-other types: numeric, interval, arrays, ranges, JSON, and whatever an extension brings.
+where those hold the same, an ISO 8601 text where it is a date or a time, and stays as it is where
+JSON has no form for it: NaN and Infinity, and all other types, as numeric, interval, arrays,
+ranges, JSON, and whatever an extension brings.
 """
 
+import math
 import re
 
 import psycopg
@@ -12,7 +14,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.bool import BoolLoader
 from psycopg.types.none import NoneDumper
-from psycopg.types.numeric import FloatLoader, IntDumper, IntLoader
+from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import StrDumper
 
 # What Postgres writes with DateStyle ISO. A year of more than four digits, BC and infinity have no
@@ -31,6 +33,15 @@ class _Text(Loader):
 
     def load(self, data: Buffer) -> str:
         return bytes(data).decode()
+
+
+class _Float(Loader):
+    """A float; what is no number is text, as Postgres writes and reads it."""
+
+    def load(self, data: Buffer) -> float | str:
+        text = bytes(data).decode()
+        number = float(text)
+        return number if math.isfinite(number) else text
 
 
 class _Bytes(Loader):
@@ -83,7 +94,7 @@ def exact_values() -> _Context:
     for name in _WHOLE_NUMBERS:
         adapters.register_loader(name, IntLoader)
     for name in _FLOATS:
-        adapters.register_loader(name, FloatLoader)
+        adapters.register_loader(name, _Float)
     for name in ("timestamp", "timestamptz"):
         adapters.register_loader(name, _Timestamp)
     adapters.register_loader("timetz", _TimeWithZone)

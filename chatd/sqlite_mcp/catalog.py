@@ -95,7 +95,7 @@ class Catalog:
         """
         table, column = unknown_table(complaint), unknown_column(complaint)
         if table is not None:
-            return list(map(shown, nearest(table, self._names())))
+            return list(map(shown, nearest(table.rpartition(".")[2], self._names())))
         if column is None:
             return []
         folded = fold(sql)

@@ -91,8 +91,14 @@ def test_every_database_of_the_documents_is_valid(tmp_path: Path) -> None:
 
 def test_the_sample_of_the_configuration_has_the_same_database() -> None:
     lines = [line.removeprefix("# ") for line in SAMPLE.read_text("utf-8").splitlines()]
-    section = "\n".join(lines).partition("[databases.sales]\n")[2].partition("\nOr ")[0]
+    section = "\n".join(lines).partition("[databases.sales]\n")[2]
     assert tomllib.loads(section) == sales()
+
+
+def test_the_sample_of_the_configuration_names_the_db_mcps_of_chatd_first() -> None:
+    sample = SAMPLE.read_text("utf-8")
+    ours = [sample.index(f"\n# {kind} = ") for kind in ("postgres", "sqlite")]
+    assert max(ours) < sample.index("\n# command = ")
 
 
 async def test_the_database_of_the_documents_answers(

@@ -331,8 +331,8 @@ def test_the_databases_of_the_sample_are_valid_once_they_are_uncommented(tmp_pat
             mapping="mcp-alchemy",
             credentials="read-only",
         ),
-        "orders": DatabaseSettings(
-            postgres="postgresql://reader:password@localhost/orders", dialect="postgres"
+        "shop": DatabaseSettings(
+            postgres="postgresql://reader:password@localhost/shop", dialect="postgres"
         ),
         "stock": DatabaseSettings(sqlite="/srv/stock.db"),
     }

@@ -32,7 +32,9 @@ from tests.rows import rows
         ("7::smallint", 7, "smallint"),
         ("0.1::float8", 0.1, "double precision"),
         ("0.1::float4", 0.1, "real"),
-        ("'-Infinity'::float8", "-inf", "double precision"),
+        ("'-Infinity'::float8", "-Infinity", "double precision"),
+        ("'NaN'::float4", "NaN", "real"),
+        ("'-0'::float8", -0.0, "double precision"),
         ("NULL::int", None, "integer"),
         ("'NULL'", "NULL", "text"),
         ("true", True, "boolean"),
@@ -193,7 +195,8 @@ def test_a_plan_is_told_and_nothing_runs(shop: Shop) -> None:
     for sql in ("ANALYZE SELECT 1", "SELECT 1; SELECT 2"):
         assert shop.failure(ExplainStatement(sql)).code is Code.DB_STATEMENT_REJECTED
     # The options are written already, so that Postgres takes none from the statement.
-    assert shop.failure(ExplainStatement("(ANALYZE) SELECT 1")).code is Code.DB_SYNTAX
+    options = ExplainStatement("(ANALYZE) SELECT nextval('sales.orders_id_seq')")
+    assert shop.failure(options).code is Code.DB_SYNTAX
     deletes = ExplainStatement("(ANALYZE) DELETE FROM customers")
     assert shop.write_failure(deletes).code is Code.DB_SYNTAX
     assert shop.ask("SELECT count(*) > 0 FROM customers").rows == [[True]]

@@ -7,10 +7,13 @@ import psycopg
 import pytest
 
 from chatd.answers.requests import DatabaseFailed, Terms
-from chatd.postgres_mcp.server import KEPT_MAX, PostgresServer
+from chatd.postgres_mcp.server import KEPT_MAX, PostgresServer, check_reached
 from chatd.wire.codes import Code
 from tests.postgres_mcp.shops import Shop, call
+from tests.rows import rows
 
+UNREAD = "The address of the database cannot be read"
+MISREAD = "The address of the database is not read as it is meant"
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'chatd' AND datname = %s"
 
 
@@ -83,6 +86,30 @@ def test_a_process_that_reaches_no_server_says_so_and_ends() -> None:
     assert ended.stderr.startswith("The database cannot be reached: ")
     assert "s3cret" not in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+@rows(
+    ("address", "beginning"),
+    [
+        ("postgresql://reader:s3cret@127.0.0.1:1/shop", "The database cannot be reached: "),
+        ("host=127.0.0.1 port=1 user=reader password=s3cret", "The database cannot be reached: "),
+        ("postgres//reader:s3cret@127.0.0.1:1/shop", UNREAD),
+        ("host=127.0.0.1 port=1 password=a s3cret", UNREAD),
+        ("host=127.0.0.1 port=1 password='s3cret", UNREAD),
+        ("postgresql://reader:s3cret%zz@127.0.0.1:1/shop", UNREAD),
+        ("postgresql://reader@127.0.0.1:1/shop?password=a&s3cret", UNREAD),
+        ("postgresql://reader:s3cret/a@127.0.0.1:1/shop", MISREAD),
+        ("postgresql://reader:1/s3cret@127.0.0.1:1/shop", MISREAD),
+        ("postgresql://reader:a@s3cret@127.0.0.1:1/shop", MISREAD),
+    ],
+)
+def test_no_part_of_a_password_is_told_however_its_address_is_misread(
+    address: str, beginning: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check_reached(PostgresServer(address))
+    assert str(ended.value.code).startswith(beginning)
+    assert "s3cret" not in str(ended.value.code)
 
 
 def test_psycopg_is_no_part_of_what_imports_the_daemon() -> None:

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from chatd.answers.mcp.last_words import LastWords
-from chatd.answers.mcp.listing import places
+from chatd.answers.mcp.listing import HOME_SCHEMAS, places
 from chatd.answers.mcp.locks import STATEMENTS, is_locked, is_timed, weaknesses
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.secrets import Masks
@@ -27,8 +27,6 @@ ASKING_S: Final = 15.0
 """How long all questions to a database may take, once its db-mcp is ready."""
 TABLES_SHOWN: Final = 100
 """Names of tables that are listed; of more, their number is told."""
-HOME_SCHEMAS: Final = (None, "", "main", "public")
-"""Schemas whose tables need no schema before their names."""
 INDENT: Final = "    "
 
 

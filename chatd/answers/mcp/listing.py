@@ -5,12 +5,16 @@ statement is that names its table (`scopes`). The columns of the table's name an
 found by the words that the catalogues of databases have for them.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
+from chatd.answers.mcp.statements import quoted_table
 from chatd.answers.requests import DatabaseFailed, Sink
+from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.nearest import NAMES_MAX, nearest
 from chatd.answers.sql.scopes import ContextScope, TableName
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
@@ -22,6 +26,11 @@ _NAMES: Final = ("name", "table_name", "tablename", "table")
 _SCHEMAS: Final = ("schema", "table_schema", "schemaname", "schema_name")
 
 
+HOME_SCHEMAS: Final = (None, "", "main", "public")
+"""Schemas whose tables need no schema before their names."""
+_PLAIN: Final = re.compile(r"[^\W\d]\w*")
+_PLAIN_FOLDED: Final = re.compile(r"[a-z_][a-z0-9_]*")
+"""Names that need no quotes; Postgres takes others for their small letters."""
 LISTED_MAX: Final = 10_000
 """Rows that are looked through at once, for less than 0.1 s; a longer list is refused."""
 
@@ -88,20 +97,51 @@ class Narrowed:
 
 
 @attrs.define
-class ListedNames:
-    """A sink of a list of tables, of which it keeps the names, without their schemas."""
+class ListedTables:
+    """A sink of a list of tables, which it keeps."""
 
-    names: list[str] = attrs.field(factory=list)
+    tables: list[TableName] = attrs.field(factory=list)
     _name_at: int | None = None
+    _schema_at: int | None = None
 
     def columns(self, columns: Sequence[Column]) -> None:
         """The columns, once, before the first rows."""
-        self._name_at, _ = places([column.name for column in columns])
+        self._name_at, self._schema_at = places([column.name for column in columns])
 
     def rows(self, rows: Sequence[Row]) -> None:
         """The next rows, in order."""
         if self._name_at is not None:
-            self.names += [str(row[self._name_at]).rpartition(".")[2] for row in rows]
+            self.tables += [_listed(row, self._name_at, self._schema_at) for row in rows]
+
+    def nearest(self, missing: str, dialect: Dialect) -> list[str]:
+        """The tables that may have been meant by one that is not there, as a statement names them.
+
+        Of those that are equally near, the ones in the schema that stands before `missing` are told
+        alone, where there are any.
+        """
+        schema, _, name = missing.rpartition(".")
+        near = [one.casefold() for one in nearest(name, [table.name for table in self.tables])]
+        found = [table for table in self.tables if table.name.casefold() in near]
+        found = [table for table in found if table.schema == (schema or None)] or found
+        found.sort(key=lambda table: near.index(table.name.casefold()))
+        return [_as_named(table, dialect) for table in found[:NAMES_MAX]]
+
+
+def _listed(row: Row, name_at: int, schema_at: int | None) -> TableName:
+    name = str(row[name_at])
+    if schema_at is None:  # some write it before the name
+        schema, _, name = name.rpartition(".")
+        return TableName(name, schema or None)
+    return TableName(name, None if row[schema_at] is None else str(row[schema_at]))
+
+
+def _as_named(table: TableName, dialect: Dialect) -> str:
+    schema = None if table.schema in HOME_SCHEMAS else table.schema
+    parts = [table.name] if schema is None else [schema, table.name]
+    plain = _PLAIN_FOLDED if dialect == "postgres" else _PLAIN
+    return ".".join(
+        part if plain.fullmatch(part) else quoted_table(TableName(part), dialect) for part in parts
+    )
 
 
 def places(columns: Sequence[str]) -> tuple[int | None, int | None]:

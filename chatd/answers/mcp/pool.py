@@ -24,7 +24,7 @@ import trio
 from chatd.answers.mcp.calls import tool_call
 from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
-from chatd.answers.mcp.listing import ListedNames
+from chatd.answers.mcp.listing import ListedTables
 from chatd.answers.mcp.pooled_call import PooledCall
 from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.session_slot import SessionSlot
@@ -35,11 +35,13 @@ from chatd.answers.requests import (
     ExplainStatement,
     ListTables,
     Request,
+    RunStatement,
     Sink,
     Stopped,
     Terms,
 )
-from chatd.answers.sql.nearest import nearest, unknown_table, with_nearest
+from chatd.answers.sql.elsewhere import stumble
+from chatd.answers.sql.nearest import unknown_table, with_nearest
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -133,19 +135,23 @@ class McpDatabase:
         try:
             return await self._carry_out(request, terms, sink, stop)
         except DatabaseFailed as failed:
-            table = unknown_table(failed.sentence)
-            if table is None or failed.sentence.endswith("?") or stop.is_set():
+            if stop.is_set():
                 raise
-            names = nearest(table, await self._tables(terms))
-            raise DatabaseFailed(failed.code, with_nearest(failed.sentence, names)) from failed
+            sentence = await self._explained(failed.sentence, request, terms)
+            raise DatabaseFailed(failed.code, sentence) from failed
 
-    async def _tables(self, terms: Terms) -> list[str]:
-        """The names of the tables that the terms let be touched; none where that is not known
-        soon."""
-        listed = ListedNames()
+    async def _explained(self, complaint: str, request: Request, terms: Terms) -> str:
+        """What the database says, with the place that it means, or the tables that may be meant."""
+        dialect = self._settings.dialect
+        if isinstance(request, RunStatement | ExplainStatement):
+            complaint = stumble(complaint, request.written, dialect)
+        table = unknown_table(complaint)
+        if table is None or complaint.endswith("?"):
+            return complaint
+        listed = ListedTables()
         with trio.move_on_after(LISTING_S), suppress(DatabaseFailed):
             await self._carry_out(ListTables(), terms, listed, trio.Event())
-        return listed.names
+        return with_nearest(complaint, listed.nearest(table, dialect))
 
     async def _carry_out(
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event

@@ -70,7 +70,7 @@ class DatabaseSettings:
         """What a child knows and may not be shown: see `secrets_of`. `HOME` and the like are none,
         and often the reason why it does not start."""
         passed = {name: own[name] for name in self.pass_environment if name in own}
-        given = {**passed, **self.environment}
+        given = {ADDRESS_VARIABLE: self.postgres, **passed, **self.environment}
         return secrets_of(
             {name: text for name, text in given.items() if name not in INHERITED}, self.command
         )

@@ -5,11 +5,12 @@ called, so the refusal says what to write instead. Each of these answers was tri
 itself (tests/answers/sql/test_elsewhere.py).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.places import DIALECT_NAMES
+from chatd.answers.sql.places import DIALECT_NAMES, place
 
 _SQLITE: Final = {
     "now": "datetime('now')",
@@ -351,6 +352,8 @@ _MYSQL_WORDS: Final = {
     "TOP": "LIMIT 10 at the end for TOP 10",
     "GLOB": "LIKE or REGEXP for GLOB",
 }
+_STUMBLED: Final = re.compile(r'near "(?P<word>[^"]+)"(?! \(line)')
+"""How SQLite and Postgres name the word at which they gave up."""
 _WORDS_ELSEWHERE: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "sqlite": _SQLITE_WORDS,
     "postgres": _POSTGRES_WORDS,
@@ -374,3 +377,25 @@ def instead_of_word(word: str, dialect: Dialect) -> str | None:
     None where that is not known."""
     here = _WORDS_ELSEWHERE[dialect].get(word)
     return here and f"{DIALECT_NAMES[dialect]} has no {word}; write {here}."
+
+
+def stumble(complaint: str, written: str, dialect: Dialect) -> str:
+    """What a database says of a statement that it does not understand, told so that the place is
+    found: with the place of the word that it names, or with what to write instead of that word.
+
+    It is as the database says it where the word stands in the statement more than once: the
+    database knows the place, but in the statement that it was sent, which can differ.
+    """
+    match = _STUMBLED.search(complaint)
+    if match is None:
+        return complaint
+    word = match["word"]
+    here = instead_of_word(word.upper(), dialect)
+    if here is not None:
+        return here
+    pattern = rf"(?<!\w){re.escape(word)}(?!\w)" if word[0].isalnum() else re.escape(word)
+    found = list(re.finditer(pattern, written, re.IGNORECASE))
+    if len(found) != 1:
+        return complaint
+    end = match.end()
+    return f"{complaint[:end]} ({place(written, found[0].start())}){complaint[end:]}"

@@ -36,19 +36,20 @@ _UNKNOWN_COLUMNS: Final = tuple(
 
 
 def unknown_table(complaint: str) -> str | None:
-    """The table that a database says is not there, without its schema; None where it says not."""
+    """The table that a database says is not there, as it says it; None where it says not."""
     return _unknown(complaint, _UNKNOWN_TABLES)
 
 
 def unknown_column(complaint: str) -> str | None:
     """The column that SQLite says is not there, without its table; None where it says not."""
-    return _unknown(complaint, _UNKNOWN_COLUMNS)
+    column = _unknown(complaint, _UNKNOWN_COLUMNS)
+    return column and column.rpartition(".")[2]
 
 
 def _unknown(complaint: str, patterns: "Iterable[re.Pattern[str]]") -> str | None:
     for pattern in patterns:
         if (match := pattern.search(complaint)) is not None:
-            return match["name"].rpartition(".")[2]
+            return match["name"]
     return None
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chatd.answers.mcp.calls import tool_call
-from chatd.answers.mcp.listing import LISTED_MAX, TEXT, Narrowed, Narrowing
+from chatd.answers.mcp.listing import LISTED_MAX, TEXT, ListedTables, Narrowed, Narrowing
 from chatd.answers.mcp.mapping import Call, PeerMapping
 from chatd.answers.requests import DatabaseFailed, ListTables, Terms
 from chatd.answers.sql.lexer import Dialect
@@ -112,3 +112,34 @@ def test_a_question_without_a_context_sees_everything() -> None:
     call = tool_call(PeerMapping(list_tables=Call("list")), "sqlite", ListTables(), Terms())
     assert call is not None
     assert call.narrowing is None
+
+
+@rows(
+    ("dialect", "missing", "told"),
+    [
+        ("postgres", "order", ["orders", '"Orders"', "sales.orders"]),
+        ("postgres", "sales.order", ["sales.orders"]),
+        ("postgres", "sales.customrs", ["customers"]),
+        ("postgres", "sales.customers", ["customers"]),
+        ("postgres", "Price Lst", ['sales."Price List"']),
+        ("postgres", "nothing", []),
+        ("mysql", "price lst", ["sales.`Price List`"]),
+        ("mysql", "Order", ["orders", "Orders", "sales.orders"]),
+    ],
+)
+def test_tables_that_may_have_been_meant_are_told_as_a_statement_names_them(
+    dialect: Dialect, missing: str, told: list[str]
+) -> None:
+    listed = ListedTables()
+    listed.columns([Column("name"), Column("schema")])
+    listed.rows([["orders", "public"], ["Orders", "public"], ["customers", "public"]])
+    listed.rows([["orders", "sales"], ["Price List", "sales"]])
+    assert listed.nearest(missing, dialect) == told
+
+
+def test_a_schema_that_is_listed_before_the_name_is_told_with_it() -> None:
+    listed = ListedTables()
+    listed.columns([Column("table")])
+    listed.rows([["sales.orders"], ["customers"]])
+    assert listed.nearest("ordrs", "postgres") == ["sales.orders"]
+    assert listed.nearest("custmers", "postgres") == ["customers"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.answers.mcp.secrets import BASE64_BYTES_MIN, Masks, secrets_of
+from chatd.answers.mcp.settings import DatabaseSettings
 from tests.rows import rows
 
 PASSWORD: Final = "p@s \"w'/\u00f6\U0001f600\\x%\u00e9 \n1"
@@ -115,3 +116,8 @@ def test_what_is_none_is_not(variables: dict[str, str], command: list[str]) -> N
 )
 def test_no_text_makes_the_search_long(secret: str, text: bytes) -> None:
     assert Masks([secret]).masked(text) is not None
+
+
+def test_the_address_of_a_database_is_a_secret_of_its_db_mcp() -> None:
+    settings = DatabaseSettings(postgres="postgresql://reader:s3%40cret@db/shop")
+    assert {settings.postgres, "s3%40cret", "s3@cret"} <= settings.secrets({})

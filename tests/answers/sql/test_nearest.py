@@ -8,9 +8,9 @@ from tests.rows import rows
     ("complaint", "table"),
     [
         ("no such table: ordrs", "ordrs"),
-        ("The database says: no such table: main.ordrs.", "ordrs"),
-        ('The database says: relation "sales.ordrs" does not exist.', "ordrs"),
-        ("Table 'shop.ordrs' doesn't exist", "ordrs"),
+        ("The database says: no such table: main.ordrs.", "main.ordrs"),
+        ('The database says: relation "sales.ordrs" does not exist.', "sales.ordrs"),
+        ("Table 'shop.ordrs' doesn't exist", "shop.ordrs"),
         ('There is no table "ordrs".', "ordrs"),
         ("There is no table ordrs here.", "ordrs"),
         ("There is no table My Ordrs here.", "My Ordrs"),
