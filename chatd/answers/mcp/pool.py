@@ -36,10 +36,12 @@ from chatd.answers.requests import (
     ListTables,
     PacedSink,
     Request,
+    RunStatement,
     Sink,
     Stopped,
     Terms,
 )
+from chatd.answers.sql.complaints import located
 from chatd.answers.sql.nearest import nearest, unknown_table, with_nearest
 from chatd.answers.table import Column, Row
 from chatd.chat.backoff import Backoff
@@ -218,6 +220,11 @@ class McpDatabase:
         try:
             return await self._carry_out(request, terms, sink, stop)
         except DatabaseFailed as failed:
+            if isinstance(request, RunStatement | ExplainStatement):
+                statement = request.written or request.sql
+                sentence = located(failed.sentence, statement, self._settings.dialect)
+                if sentence != failed.sentence:
+                    raise DatabaseFailed(failed.code, sentence) from failed
             table = unknown_table(failed.sentence)
             if table is None or failed.sentence.endswith("?") or stop.is_set():
                 raise

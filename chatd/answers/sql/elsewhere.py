@@ -5,6 +5,7 @@ called, so the refusal says what to write instead. Each of these answers was tri
 itself (tests/answers/sql/test_elsewhere.py).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -275,6 +276,7 @@ _POSTGRES: Final = {
     "sha1": "sha256(x::bytea)",
     "sha2": "sha256(x::bytea)",
     "uuid": "gen_random_uuid()",
+    "uuid_generate_v4": "gen_random_uuid()",
     "newid": "gen_random_uuid()",
     "database": "current_database()",
     "sqlite_version": "version()",
@@ -358,6 +360,13 @@ _WORDS_ELSEWHERE: Final[Mapping[Dialect, Mapping[str, str]]] = {
 }
 
 
+_CATALOGUES: Final = ("information_schema", "pg_catalog", "sys")
+_OF_CATALOGUES: Final = re.compile(
+    r"(?:pg|all|user|dba)_(?:tables|views|class|attribute|indexes|namespace|columns|tab_columns)"
+)
+_SQLITE_CATALOGUE: Final = frozenset({"sqlite_master", "sqlite_schema"})
+
+
 def alternative(function: str, dialect: Dialect) -> str | None:
     """What a database has for a function of others; None where that is not known."""
     return _ELSEWHERE[dialect].get(function.lower())
@@ -374,3 +383,16 @@ def instead_of_word(word: str, dialect: Dialect) -> str | None:
     None where that is not known."""
     here = _WORDS_ELSEWHERE[dialect].get(word)
     return here and f"{DIALECT_NAMES[dialect]} has no {word}; write {here}."
+
+
+def instead_of_table(table: str, dialect: Dialect) -> str | None:
+    """What to do where a table that only other databases bring along is not there; None where that
+    is not known."""
+    schema, _, name = table.lower().rpartition(".")
+    if name == "dual":
+        return "leave FROM DUAL out"
+    if dialect == "sqlite" and (schema in _CATALOGUES or _OF_CATALOGUES.fullmatch(name)):
+        return "ask with /tables, or SELECT name FROM sqlite_schema"
+    if dialect == "postgres" and name in _SQLITE_CATALOGUE:
+        return "ask with /tables, or SELECT table_name FROM information_schema.tables"
+    return None

@@ -67,7 +67,7 @@ from chatd.answers.sql.lexer import (
     closing_parentheses,
     lex,
 )
-from chatd.answers.sql.places import begins_like, not_understood, place, unbalanced
+from chatd.answers.sql.places import begins_like, not_understood, place, to_be_filled_in, unbalanced
 from chatd.answers.sql.scopes import ContextScope, TableName, outside_table, unknown_column
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -470,6 +470,7 @@ def _check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
             raise _Refused("The statement is nested too deeply; write it more simply.")
         raise _Refused(
             _of_others(sql, lexed.tokens, policy.dialect)
+            or to_be_filled_in(sql, lexed.tokens)
             or not_understood(sql, lexed.tokens, statements.token, policy.dialect),
             Code.DB_SYNTAX,
         )
@@ -486,6 +487,9 @@ def _check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
         if name in nodes.WRITES and policy.read_only:
             raise _Refused(_WRITING, Code.DB_READ_ONLY)
         if name not in known:
+            filled_in = to_be_filled_in(sql, lexed.tokens)
+            if name in nodes.FILLED_IN and filled_in is not None:
+                raise _Refused(filled_in)
             raise _Refused(f"A part of the statement is not allowed here ({name}).")
         _check_node(node, name, policy)
     if type(root).__name__ not in nodes.QUERIES | nodes.WRITES:

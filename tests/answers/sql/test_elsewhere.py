@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from chatd.answers.sql.elsewhere import _ELSEWHERE, alternative
+from chatd.answers.sql.elsewhere import _ELSEWHERE, alternative, instead_of_table
 from chatd.answers.sql.functions import FUNCTIONS
 from chatd.answers.sql.guard import Allowed, Policy, Rejected, check_statement
 from chatd.answers.sql.lexer import Dialect
@@ -143,6 +143,26 @@ def test_what_nobody_has_is_only_refused(sql: str) -> None:
     verdict = check_statement(sql, Policy("sqlite"))
     assert isinstance(verdict, Rejected)
     assert "may not be called here" in verdict.sentence
+
+
+@rows(
+    ("dialect", "table", "instead"),
+    [
+        ("sqlite", "information_schema.tables", "/tables"),
+        ("sqlite", "pg_tables", "/tables"),
+        ("sqlite", "sys.tables", "/tables"),
+        ("sqlite", "DUAL", "leave FROM DUAL out"),
+        ("sqlite", "pg_orders", None),
+        ("sqlite", "tables", None),
+        ("postgres", "sqlite_master", "information_schema.tables"),
+        ("postgres", "orders", None),
+    ],
+)
+def test_a_table_of_other_databases_has_something_in_its_place(
+    dialect: Dialect, table: str, instead: str | None
+) -> None:
+    said = instead_of_table(table, dialect)
+    assert said is None if instead is None else instead in (said or "")
 
 
 def test_a_join_from_the_left_stays_one() -> None:
