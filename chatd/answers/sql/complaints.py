@@ -19,10 +19,12 @@ _AT_WORD: Final[tuple["re.Pattern[str]", ...]] = (
     re.compile(r"syntax error at or near \"(?P<word>.+)\"", re.DOTALL),  # Postgres
 )
 _AT_END: Final = re.compile(r"incomplete input(?=\.)|syntax error at end of input")
+_TAIL: Final = r"(?:\.|; did you mean [^?]{0,999}\?)\Z"
 _NO_TABLE: Final[tuple["re.Pattern[str]", ...]] = (
-    re.compile(r"no such table: (?P<name>[\w.]+)\.\Z"),
-    re.compile(r"relation \"(?P<name>[\w.]+)\" does not exist\.\Z"),
+    re.compile(rf"no such table: (?P<name>[\w.]+){_TAIL}"),
+    re.compile(rf"relation \"(?P<name>[\w.]+)\" does not exist{_TAIL}"),
 )
+_HAS_PLACE: Final = re.compile(r"\(line \d")  # a foreign db-mcp may tell it in its own words
 
 
 def located(complaint: str, statement: str, dialect: Dialect) -> str:
@@ -31,7 +33,10 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
     for pattern in _NO_TABLE:
         if (missing := pattern.search(complaint)) is not None:
             instead = instead_of_table(missing["name"], dialect)
-            return complaint if instead is None else f"{complaint[:-1]}; {instead}."
+            told = complaint.partition("; did you mean ")[0].rstrip(".")
+            return complaint if instead is None else f"{told}; {instead}."
+    if _HAS_PLACE.search(complaint) is not None:
+        return complaint
     lexed = lex(statement, dialect)
     if not isinstance(lexed, Lexed) or not lexed.tokens:
         return complaint

@@ -80,3 +80,10 @@ def test_what_names_no_place_stays_as_it_was(dialect: Dialect) -> None:
     for complaint in ("", "The database says: division by zero.", 'near "": syntax error.'):
         assert located(complaint, "SELECT 1 / 0", dialect) == complaint
         assert located(complaint, "SELECT '", dialect) == complaint
+    told = 'syntax error at or near "," (line 1, at ,)'
+    assert located(told, "SELECT 1,, 2", dialect) == told
+
+
+def test_a_table_of_another_database_has_no_nearest_name() -> None:
+    told = located("no such table: pg_tables; did you mean stables?", "SELECT 1", "sqlite")
+    assert told.startswith("no such table: pg_tables; ask with /tables")
