@@ -65,7 +65,7 @@ async def test_a_context_narrows_what_is_listed_and_described(shop: Shop) -> Non
 async def test_a_table_that_is_not_there_is_told_with_the_nearest_one(shop: Shop) -> None:
     async with running(configured(shop)) as peer:
         for request in (DescribeTable("orderz", "sales"), SampleTable("orderz"), "TABLE orderz"):
-            with pytest.raises(DatabaseFailed, match=r"orderz.*; did you mean orders\?$"):
+            with pytest.raises(DatabaseFailed, match=r"orderz.*; did you mean sales.orders\?$"):
                 await peer.ask(request)
 
 

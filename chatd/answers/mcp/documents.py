@@ -12,8 +12,8 @@ import attrs
 
 from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.mcp.calls import ToolCall
-from chatd.answers.mcp.complaints import failure, sentence_in
 from chatd.answers.mcp.exact_json import json_cell
+from chatd.answers.mcp.failures import failure, sentence_in
 from chatd.answers.mcp.mapping import Binary
 from chatd.answers.requests import DatabaseFailed
 from chatd.answers.sql.scopes import TableName

@@ -40,7 +40,7 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
-from chatd.answers.sql.elsewhere import stumble
+from chatd.answers.sql.complaints import located
 from chatd.answers.sql.nearest import unknown_table, with_nearest
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
@@ -144,7 +144,9 @@ class McpDatabase:
         """What the database says, with the place that it means, or the tables that may be meant."""
         dialect = self._settings.dialect
         if isinstance(request, RunStatement | ExplainStatement):
-            complaint = stumble(complaint, request.written, dialect)
+            told = located(complaint, request.written or request.sql, dialect)
+            if told != complaint:
+                return told
         table = unknown_table(complaint)
         if table is None or complaint.endswith("?"):
             return complaint

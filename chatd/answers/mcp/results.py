@@ -12,7 +12,6 @@ from typing import Final
 import attrs
 
 from chatd.answers.mcp.calls import ToolCall
-from chatd.answers.mcp.complaints import coded_failure, complaint_of, failure
 from chatd.answers.mcp.documents import (
     ResultTable,
     document_table,
@@ -22,6 +21,7 @@ from chatd.answers.mcp.documents import (
     table_of,
 )
 from chatd.answers.mcp.exact_json import from_json
+from chatd.answers.mcp.failures import coded_failure, complaint_of, failure
 from chatd.answers.mcp.listing import TEXT
 from chatd.answers.mcp.literals import BadLiteral, parse
 from chatd.answers.mcp.mapping import Binary, Form, PeerMapping

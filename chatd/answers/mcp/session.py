@@ -21,8 +21,8 @@ from chatd import __version__
 from chatd.answers.cut import cut_of_json
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
-from chatd.answers.mcp.complaints import failure
 from chatd.answers.mcp.contract import Field
+from chatd.answers.mcp.failures import failure
 from chatd.answers.mcp.http import http_streams
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing

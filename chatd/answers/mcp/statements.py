@@ -112,7 +112,7 @@ def rows_as_json(sql: str) -> str | None:
         return None
     return (
         f"SELECT pg_catalog.row_to_json({_ANSWER})::pg_catalog.text AS {JSON_ROW} "
-        f"FROM ({sql}\n) AS {_ANSWER}"
+        f"FROM ({sql}\n) AS {_ANSWER}"  # its lines keep their numbers
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.places import DIALECT_NAMES, place
+from chatd.answers.sql.places import DIALECT_NAMES
 
 _SQLITE: Final = {
     "now": "datetime('now')",
@@ -276,6 +276,7 @@ _POSTGRES: Final = {
     "sha1": "sha256(x::bytea)",
     "sha2": "sha256(x::bytea)",
     "uuid": "gen_random_uuid()",
+    "uuid_generate_v4": "gen_random_uuid()",
     "newid": "gen_random_uuid()",
     "database": "current_database()",
     "sqlite_version": "version()",
@@ -352,13 +353,18 @@ _MYSQL_WORDS: Final = {
     "TOP": "LIMIT 10 at the end for TOP 10",
     "GLOB": "LIKE or REGEXP for GLOB",
 }
-_STUMBLED: Final = re.compile(r'near "(?P<word>[^"]+)"(?! \(line)')
-"""How SQLite and Postgres name the word at which they gave up."""
 _WORDS_ELSEWHERE: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "sqlite": _SQLITE_WORDS,
     "postgres": _POSTGRES_WORDS,
     "mysql": _MYSQL_WORDS,
 }
+
+
+_CATALOGUES: Final = ("information_schema", "pg_catalog", "sys")
+_OF_CATALOGUES: Final = re.compile(
+    r"(?:pg|all|user|dba)_(?:tables|views|class|attribute|indexes|namespace|columns|tab_columns)"
+)
+_SQLITE_CATALOGUE: Final = frozenset({"sqlite_master", "sqlite_schema"})
 
 
 def alternative(function: str, dialect: Dialect) -> str | None:
@@ -379,23 +385,14 @@ def instead_of_word(word: str, dialect: Dialect) -> str | None:
     return here and f"{DIALECT_NAMES[dialect]} has no {word}; write {here}."
 
 
-def stumble(complaint: str, written: str, dialect: Dialect) -> str:
-    """What a database says of a statement that it does not understand, told so that the place is
-    found: with the place of the word that it names, or with what to write instead of that word.
-
-    It is as the database says it where the word stands in the statement more than once: the
-    database knows the place, but in the statement that it was sent, which can differ.
-    """
-    match = _STUMBLED.search(complaint)
-    if match is None:
-        return complaint
-    word = match["word"]
-    here = instead_of_word(word.upper(), dialect)
-    if here is not None:
-        return here
-    pattern = rf"(?<!\w){re.escape(word)}(?!\w)" if word[0].isalnum() else re.escape(word)
-    found = list(re.finditer(pattern, written, re.IGNORECASE))
-    if len(found) != 1:
-        return complaint
-    end = match.end()
-    return f"{complaint[:end]} ({place(written, found[0].start())}){complaint[end:]}"
+def instead_of_table(table: str, dialect: Dialect) -> str | None:
+    """What to do where a table that only other databases bring along is not there; None where that
+    is not known."""
+    schema, _, name = table.lower().rpartition(".")
+    if name == "dual":
+        return "leave FROM DUAL out"
+    if dialect == "sqlite" and (schema in _CATALOGUES or _OF_CATALOGUES.fullmatch(name)):
+        return "ask with /tables, or SELECT name FROM sqlite_schema"
+    if dialect == "postgres" and name in _SQLITE_CATALOGUE:
+        return "ask with /tables, or SELECT table_name FROM information_schema.tables"
+    return None

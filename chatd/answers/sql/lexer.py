@@ -318,7 +318,7 @@ class _Scan:
     def dollar(self) -> None:
         opening = _DOLLAR_QUOTE.match(self.text, self.at)
         if self.dialect != "postgres" or opening is None:
-            raise _Hidden("A $ stands where nothing can be put in its place.")
+            raise _Hidden(sentence_about("$"))
         tag = opening.group()
         content_at = opening.end()
         end = self.text.find(tag, content_at)

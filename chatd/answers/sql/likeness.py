@@ -48,18 +48,27 @@ _OTHERS: Mapping[str, "re.Pattern[str]"] = {
         "ATTACH": r"\s+(?:DATABASE\s+)?'",
         "BEGIN": r"""
             (?:\s+(?:TRAN|TRANSACTION|WORK|IMMEDIATE|DEFERRED|EXCLUSIVE|ISOLATION\s+LEVEL[\w\s]+))?
-            \s*(?:;|\Z|\n\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|SET|WITH)\b)
+            \s*(?:;|\Z|\n\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|SET|WITH)\b
+            |\n(?s:.*)\bEND\s*\w*\s*;\s*\Z)
         """,
+        "CHECKPOINT": _END,
+        "CLOSE": rf"\s+\w+{_END}",
+        "CLUSTER": rf"(?:\s+{_TABLE})?{_END}",
         "CALL": r"\s+[\w.]+\(",
         "COMMENT": r"\s+ON\s+(?:TABLE|COLUMN|VIEW|INDEX|SCHEMA|DATABASE)\s",
         "COMMIT": rf"(?:\s+(?:TRAN|TRANSACTION|WORK))?{_END}",
         "COPY": rf"\s+(?:{_TABLE}|\()[^;]*?\b(?:FROM|TO)\s+(?:'|STDIN|STDOUT|PROGRAM)",
         "DECLARE": r"\s+(?:@\w+|\w+\s+(?:CURSOR|INT|INTEGER|TEXT|VARCHAR|DATE)\b)",
+        "DEALLOCATE": rf"\s+(?:PREPARE\s+)?\w+{_END}",
         "DETACH": rf"\s+(?:DATABASE\s+)?\w+{_END}",
         "DISCARD": rf"\s+(?:ALL|PLANS|TEMP){_END}",
-        "DO": r"\s+(?:\$|\w+\()",
+        "DO": r"\s+(?:\$|'|\w+\()",
+        "END": rf"(?:\s+(?:TRAN|TRANSACTION|WORK))?{_END}",
         "EXEC": rf"\s+[\w.]+(?:\s+@|\s+'|{_END})",
         "EXECUTE": rf"\s+[\w.]+(?:\s*\(|{_END})",
+        "FETCH": rf"""
+            \s+(?:(?:NEXT|PRIOR|FIRST|LAST|ALL|FORWARD|BACKWARD|\d+)\s+)*(?:FROM|IN)\s+\w+{_END}
+        """,
         "FLUSH": rf"\s+(?:TABLES|PRIVILEGES|LOGS|STATUS|HOSTS){_END}",
         "FROM": rf"\s+{_TABLE}(?:\s+SELECT\b|{_END})",
         "GRANT": r"\s+[\w\s,()*]+?\s(?:ON|TO)\s+\w",
@@ -119,6 +128,11 @@ _QUOTED = re.compile(
     r"""'(?:[^'\n]|'')*'|"[^"\n]*"|`[^`\n]*`|--[^\n]*|/\*.*?\*/""",
     re.DOTALL,
 )
+_TYPES = "text|varchar|int|integer|bigint|numeric|decimal|float|date|timestamp|timestamptz|jsonb?"
+_OBJECTS = (
+    "DATABASE|DOMAIN|EXTENSION|FUNCTION|MATERIALIZED|POLICY|PROCEDURE|ROLE|RULE|SCHEMA|SEQUENCE|"
+    "SERVER|TABLESPACE|TRIGGER|TYPE|USER"
+)
 _ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
 
 # A mark and what it counts; each counts once.
@@ -141,6 +155,9 @@ _MARKS: tuple[tuple[int, "re.Pattern[str]"], ...] = tuple(
         (1, r"\b(?:SELECT|FROM|JOIN)\s*[\[{]|\bCASE\s+WHEN\b|^\W*WITH\s+\w+\s+AS\s*\(?\s*SELECT\b"),
         (1, r"^\W*(?:MERGE\s+\w+\s+USING|TRUNCATE\s+TABLE|SHOW\s+COLUMNS|VALUES\s+\d+\s*,)"),
         (1, r"^\W*SELECT\s+\d+\s*(?:\Z|[-+*/%,]|\d)"),
+        (2, rf"\bSELECT\s.*?\w\s*::\s*(?:{_TYPES})\b"),
+        (1, rf"^\W*(?-i:CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:{_OBJECTS})\s+\w"),
+        (1, r"\b(?:PASSWORD|LIKE|ENCODING)\s+''"),
         (
             1,
             r"\bSELECT\s+(?:DISTINCT\s+)?\w+(?:\s*,\s*\w+)*\s+(?:FORM|FRON|FRM|FROMM|FOM|FRMO|RFOM)\s+\w+\s*\Z",
@@ -178,6 +195,16 @@ _SMALL_WORDS = frozenset(
     que qui sur un une vous
     como con de del el ella en esta este hay las lo los mi muy nos para pero por sin su una
     """.split()  # noqa: SIM905 - prose
+)
+_SAYS = re.compile(  # a sentence says of a statement what it is; in SQL other words follow
+    r"\b(?:is|was)\s+(?!(?:null|not|true|false|unknown|distinct|json|document|of|nfk?[cd]"
+    r"|normalized)\b)\w",
+    re.IGNORECASE,
+)
+# A `with` of Python, and calls and members of other languages: SQL has no such beginnings.
+_CODE = re.compile(
+    r"with\s[^\n;]*:[ \t]*(?:\n|\Z|\w)|(?:select|insert|update|delete|replace|drop|show)\("
+    r"|select\s*\{|delete\s+\w+(?:\.\w+)+\s*;"
 )
 _SPEAKER = re.compile(r"\bI\b(?!\.)")  # who says it: in small letters it may be a table
 _WORD = re.compile(r"[^\W\d_]+")
@@ -220,6 +247,8 @@ def likeness(text: str) -> Likeness:
     count = sum(count for count, mark in _MARKS if mark.search(outside) is not None)
     count += sum(mark.search(outside) is not None for mark in _NAMES_OF_DATA)
     count += _capitals(outside) + (outside.count("(") > outside.count(")"))
+    if _CODE.match(outside) is not None:
+        return Likeness.NEAR
     if is_prose and first_word(text) not in _BEFORE_NO_SENTENCE | SLIPS.keys():
         return Likeness.NONE
     if is_prose and text.rstrip().endswith(_ENDS_A_SENTENCE):
@@ -253,6 +282,7 @@ def _looked_at(text: str) -> tuple[str, bool]:
     outside = _QUOTED.sub(" '' ", plain_characters(text[:LOOKED_AT_CHARS]))
     outside = _SMILEY.sub(" ", outside).strip()
     is_prose = any(word.lower() in _SMALL_WORDS for word in _WORD.findall(outside))
+    is_prose = is_prose or _SAYS.search(outside) is not None
     return outside, is_prose or (_SPEAKER.search(outside) is not None and not outside.isupper())
 
 

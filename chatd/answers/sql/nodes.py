@@ -78,3 +78,6 @@ WRITING = (
 )
 
 WRITABLE_KINDS = frozenset({"TABLE", "INDEX", "COLUMN", "CONSTRAINT"})
+
+# What a program puts a value in for: `?`, `:id`, `%s`, `@id`.
+FILLED_IN = frozenset({"Parameter", "Placeholder"})

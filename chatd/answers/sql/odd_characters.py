@@ -26,6 +26,7 @@ _PLAIN: Mapping[str, str] = {
     **{chr(0xFF01 + code): chr(0x21 + code) for code in range(0x5E)},
 }
 _UNSEEN = "\u00ad\u180e\u200c\u200d\u200e\u200f\u202a\u202c\u202d\u2060\ufeff"
+_VALUE_SIGNS = "?:@#${"
 _REPLACED = str.maketrans({**_PLAIN, **dict.fromkeys(_UNSEEN, "")})
 _ODD = re.compile(f"[{re.escape(''.join([*_PLAIN, _UNSEEN]))}]")
 
@@ -44,8 +45,17 @@ def is_odd(text: str, chars: int) -> bool:
     return _ODD.search(text, 0, chars) is not None
 
 
+def nothing_is_put_in(sign: str) -> str:
+    """What is said of a sign for which programs put values into their statements."""
+    return f"No value is put in for a {sign} here; write the value itself, or leave the sign out."
+
+
 def sentence_about(char: str) -> str:
     """What is said of a character that has no place outside of quotes."""
+    if char in _VALUE_SIGNS:
+        return nothing_is_put_in(char)
+    if char.isascii() and char.isprintable():
+        return f"The sign {char} has no place outside of quotes here."
     name = unicodedata.name(char, f"U+{ord(char):04X}")
     plain = _PLAIN.get(char)
     if plain == " ":

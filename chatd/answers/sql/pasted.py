@@ -49,6 +49,7 @@ _OF_SQLITE = names("""
     progress prompt quit read recover restore save scanstats schema separator session
     sha3sum shell show stats system tables timeout timer trace vfsinfo vfslist vfsname width
 """)
+_BEFORE_WORDS = frozenset({"\\copy", "\\crosstabview", "\\pset", "\\set", "\\watch", ".import"})
 _LISTS = frozenset({"\\d", "\\d+", "\\dt", "\\dt+", "\\dv", "\\dv+", ".tables", ".schema"})
 _DESCRIBES = frozenset({"\\d", "\\d+", "\\dt", "\\dt+", ".schema", ".indexes", ".indices"})
 
@@ -96,7 +97,8 @@ def shell_command(text: str) -> ListTables | DescribeTable | ForeignCommand | No
         return ListTables()
     if written in _DESCRIBES and is_one_name:
         return DescribeTable(argument.replace("'", '"'))
-    return None if len(argument.split()) > 2 else ForeignCommand(written)
+    is_sentence = len(argument.split()) > 2 and written not in _BEFORE_WORDS
+    return None if is_sentence else ForeignCommand(written)
 
 
 def _plainer(hidden: "re.Match[str]") -> str:

@@ -7,10 +7,12 @@ than what follows it: in `SELECT * FORM t` the grammar stumbles over `t`.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from chatd.answers.sql.functions import words
 from chatd.answers.sql.lexer import Dialect, Token, TokenKind
+from chatd.answers.sql.odd_characters import nothing_is_put_in
 
 DIALECT_NAMES: Final[Mapping[Dialect, str]] = {
     "sqlite": "SQLite",
@@ -27,6 +29,11 @@ _KEYWORDS: Final = words("""
     select from where group order having limit offset join inner outer left right cross union
     between distinct values with
 """)
+_EXPECTANT: Final = words("""
+    select distinct from where and or not on by having join set as in like between limit offset
+    values
+""")
+_VALUE_SIGNS: Final = ("?", ":", "@", "%")
 _BEFORE_NAMES: Final = ("FROM", "JOIN", "INTO", "UPDATE", "AS")
 
 
@@ -76,6 +83,24 @@ def unbalanced(text: str, tokens: Sequence[Token]) -> str | None:
             return f"The {token.text} at {place(text, token.at)} closes nothing; remove it."
     if opened:
         return f"The {opened[-1].text} at {place(text, opened[-1].at)} is not closed; close it."
+    return None
+
+
+def is_expectant(token: Token) -> bool:
+    """Whether a value or a name has to follow the token."""
+    if token.kind is TokenKind.SYMBOL:
+        return token.text not in ")]*;"
+    return token.is_word(*_EXPECTANT)
+
+
+def to_be_filled_in(text: str, tokens: Sequence[Token]) -> str | None:
+    """Which sign of a statement stands for a value that a program puts in (`?`, `:id`, `%s`); None
+    where none surely does."""
+    for before, token in pairwise(tokens):
+        if token.kind is not TokenKind.SYMBOL or token.text not in _VALUE_SIGNS:
+            continue
+        if is_expectant(before) and before.text != token.text:
+            return f"{nothing_is_put_in(token.text)[:-1]} ({place(text, token.at)})."
     return None
 
 

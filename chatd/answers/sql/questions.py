@@ -102,8 +102,8 @@ USAGES: Mapping[str, str] = {
 }
 """How each command is written."""
 
-_COMMAND = re.compile(r"/([A-Za-z]+)(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
-_COMMAND_BEGINS = re.compile(r"/(?:[A-Za-z][A-Za-z_-]*(?:[;.!?]*\Z|\s)|[/ ]+[A-Za-z])")
+_COMMAND = re.compile(r"/([A-Za-z]+):?(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
+_COMMAND_BEGINS = re.compile(r"/(?:[A-Za-z][A-Za-z_-]*(?::?[;.!?]*\Z|:?\s)|[/ ]+[A-Za-z]|\?\Z)")
 _SHELL_BEGINS = re.compile(r"[\\.][A-Za-z?!]")
 _TOP = re.compile(
     r"\s*SELECT\s++(?:DISTINCT\s++)?TOP\s*+\(?\s*+\d++\s*+\)?\s*+[\w*\"\[]", re.IGNORECASE
@@ -114,11 +114,18 @@ _TABLE = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"select\s+\d+\s+[a-z]", re.IGNORECASE)  # a number of something
-_QUOTED = re.compile(r"""`([^`\n]+)`|'([^'\n]+)'|"([^"\n]+)"|“([^”\n]+)”""")
+_QUOTED = re.compile(
+    r"""(?P<fence>`{1,3})(?P<code>[^`]+)(?P=fence)|'([^'\n]+)'|"([^"\n]+)"|“([^”\n]+)”"""
+)
 _INTRODUCED = re.compile(
-    r"(?:(?:please[ ])?(?:sql|query|q|run|execute|try)[ ]?:?|[-*•]|\d{1,3}[.)])\s{1,9}(?=\S)",
+    r"(?:(?:please[ ])?[%!]{0,2}(?:sql|query|q|run|execute|try)[ ]?:?|[-*•$#]|\d{1,3}[.)>])"
+    r"\s{1,9}(?=\S)",
     re.IGNORECASE,
 )
+_LINE_BEGINS = re.compile(  # a statement below an introduction
+    r"\n[ \t]*(?=SELECT\s|WITH\s+\w+(?:\s+\w+)?\s*(?:\([^()\n]*\)\s*)?AS\s*\()", re.IGNORECASE
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _BYTE_ORDER_MARK = "\ufeff"  # some files begin with it, and what is copied out of them
 _TOO_LONG = (
     f"A statement of more than {TEXT_CHARS_MAX:,} characters is run only with /sql, or in a block "
@@ -140,7 +147,9 @@ def may_be_question(content: str) -> bool:
     if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
         return True
     introduced = _INTRODUCED.match(text)
-    return introduced is not None and first_word(text[introduced.end() :]) is not None
+    if introduced is not None and first_word(text[introduced.end() :]) is not None:
+        return True
+    return _LINE_BEGINS.search(text) is not None
 
 
 def is_like_question(content: str) -> bool:
@@ -164,14 +173,16 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
         return _of_command(command.group(1).lower(), (command.group(2) or "").strip())
     if text.startswith("/") and (said := said_of_slash(text, USAGES)) != Talk():
         return said
+    quoted = _QUOTED.fullmatch(text)
     if has_fence(text):
         of_blocks = _of_blocks(text, dialect)
-        return _of_statement(text, dialect) if isinstance(of_blocks, Talk) else of_blocks
-    if (quoted := _QUOTED.fullmatch(text)) is not None:
-        return _nearly(quoted[quoted.lastindex or 0], dialect)
-    if first_word(text) is None and (introduced := _INTRODUCED.match(text)) is not None:
-        return _nearly(text[introduced.end() :], dialect)
-    return _of_text(text, dialect)
+        if not isinstance(of_blocks, Talk):
+            return of_blocks
+        return _of_statement(text, dialect) if quoted is None else _nearly(quoted["code"], dialect)
+    if quoted is not None:
+        return _nearly(quoted["code"] or quoted[quoted.lastindex or 0], dialect)
+    question = _of_text(text, dialect)
+    return _introduced(text, dialect) if question == Talk() else question
 
 
 def help_text(dialect: Dialect) -> str:
@@ -313,6 +324,20 @@ def _of_other_words(text: str) -> Question | Talk:
     if is_marked:
         return RunStatement(f"SELECT * FROM {whole['table']}")
     return Talk.near_sql() if text.islower() else Talk()
+
+
+def _introduced(text: str, dialect: Dialect) -> Talk:
+    """What is said of a statement behind a sign or a word, or below lines of talk."""
+    if first_word(text) is not None:
+        return Talk()
+    for introduction in (_INTRODUCED.match(text), _LINE_BEGINS.search(text)):
+        if introduction is None:
+            continue
+        statement = text[introduction.end() :]
+        for part in (statement, _BLANK_LINE.split(statement, maxsplit=1)[0]):
+            if (said := _nearly(part, dialect)) != Talk():
+                return said
+    return Talk()
 
 
 def _nearly(text: str, dialect: Dialect) -> Talk:

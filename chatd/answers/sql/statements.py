@@ -95,13 +95,16 @@ _ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
 
 _NAME = r"(?:\w+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
 _TABLE = rf"(?P<table>{_NAME}(?:\.{_NAME})?)"
-_SHOW_TABLES = re.compile(  # all tables are an answer to LIKE, and to the name of a schema too
+# All tables are an answer to LIKE, and to the name of a schema; so are all columns to LIKE.
+_SHOW_TABLES = re.compile(
     rf"SHOW\s+(?:FULL\s+)?TABLES(?:\s+(?:FROM|IN)\s+{_NAME})?"
     r"(?:\s+LIKE\s*(?:'[^']*'|\"[^\"]*\"))?",
     re.IGNORECASE,
 )
 _SHOW_COLUMNS = re.compile(
-    rf"SHOW\s+(?:FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_TABLE}", re.IGNORECASE
+    rf"SHOW\s+(?:FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_TABLE}"
+    r"(?:\s+LIKE\s*(?:'[^']*'|\"[^\"]*\"))?",
+    re.IGNORECASE,
 )
 _SHOW_OTHER = re.compile(
     rf"SHOW\s+(?:DATABASES|SCHEMAS|GRANTS|VARIABLES|STATUS|PROCESSLIST|ENGINES"

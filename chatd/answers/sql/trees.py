@@ -7,7 +7,7 @@ from chatd.answers.sql.elsewhere import instead_of, instead_of_word
 from chatd.answers.sql.functions import FUNCTIONS
 from chatd.answers.sql.grammar import NotParsed, parse
 from chatd.answers.sql.lexer import EMPTIED, Dialect, Lexed, Token, TokenKind
-from chatd.answers.sql.places import not_understood, place
+from chatd.answers.sql.places import not_understood, place, to_be_filled_in
 from chatd.answers.sql.scopes import outside_table, unknown_column
 from chatd.answers.sql.verdicts import ONLY_READING, Policy, Refused, outside
 from chatd.wire.codes import Code
@@ -29,6 +29,7 @@ def check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
             raise Refused("The statement is nested too deeply; write it more simply.")
         raise Refused(
             _of_others(sql, lexed.tokens, policy.dialect)
+            or to_be_filled_in(sql, lexed.tokens)
             or not_understood(sql, lexed.tokens, statements.token, policy.dialect),
             Code.DB_SYNTAX,
         )
@@ -45,6 +46,9 @@ def check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
         if name in nodes.WRITES and policy.read_only:
             raise Refused(ONLY_READING, Code.DB_READ_ONLY)
         if name not in known:
+            filled_in = to_be_filled_in(sql, lexed.tokens)
+            if name in nodes.FILLED_IN and filled_in is not None:
+                raise Refused(filled_in)
             raise Refused(f"A part of the statement is not allowed here ({name}).")
         _check_node(node, name, policy)
     if type(root).__name__ not in nodes.QUERIES | nodes.WRITES:

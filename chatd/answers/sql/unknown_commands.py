@@ -29,7 +29,7 @@ _OTHER_NAMES: Mapping[str, str] = {
 _TONES = names("jk srs gen lh hj pos neg nm nbh hyp lyr ref")
 _DIRECTORIES = names("bin boot dev etc home lib media mnt opt proc root run srv sys tmp usr var")
 
-_LIKE_COMMAND = re.compile(r"/([A-Za-z][A-Za-z_-]{0,31})(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
+_LIKE_COMMAND = re.compile(r"/([A-Za-z][A-Za-z_-]{0,31}):?(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
 _SLASHES = re.compile(r"/[/ ]+([A-Za-z]+)\b")
 _FIRST_PART = re.compile(r"[\W_].*", re.DOTALL)
 
@@ -39,6 +39,8 @@ def said_of_slash(text: str, usages: Mapping[str, str]) -> Talk:
     if (slashes := _SLASHES.match(text)) is not None:
         usage = usages.get(slashes.group(1).lower())
         return Talk() if usage is None else no_command(f"Write {usage}.")
+    if text == "/?":
+        return no_command("There is no /?.")
     command = _LIKE_COMMAND.fullmatch(text)
     if command is None:
         return Talk()

@@ -88,6 +88,18 @@ async def test_every_kind_of_request_is_answered(database: Path) -> None:
         assert len(peer.recorder.of(DatabaseConnected)) == 1
 
 
+async def test_what_the_database_does_not_understand_is_told_with_its_place(database: Path) -> None:
+    async with running(bundled(database)) as peer:
+        asked = RunStatement("SELECT name, FROM people", "/* all\nof */ SELECT name, FROM people")
+        failed = await failure(peer, asked)
+        assert failed.code is Code.DB_SYNTAX
+        assert failed.sentence.endswith('near "FROM" (line 2, column 20): syntax error.')
+        failed = await failure(peer, "SELECT name FROM people WHERE name ILIKE 'a'")
+        assert failed.sentence == (
+            "SQLite has no ILIKE; write LIKE, which does not look at case (line 1, column 36)."
+        )
+
+
 async def test_rows_of_many_chunks_come_in_order(database: Path) -> None:
     count = 12 * CHUNK_ROWS_MAX + 7
     async with running(bundled(database)) as peer:

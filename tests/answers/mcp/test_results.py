@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.answers.mcp.calls import ToolCall
-from chatd.answers.mcp.complaints import SENTENCE_CHARS
 from chatd.answers.mcp.documents import ResultTable
 from chatd.answers.mcp.exact_json import from_json
+from chatd.answers.mcp.failures import SENTENCE_CHARS
 from chatd.answers.mcp.mapping import Binary, Form, PeerMapping
 from chatd.answers.mcp.meter import Meter
 from chatd.answers.mcp.results import UNEXPECTED, ToolResult, read

@@ -15,6 +15,9 @@ Select your seats before Friday
 Select dishes and order by phone
 Select all the files from last week and archive them
 Select people carefully
+Create user stories for the next sprint
+Drop schema changes into this thread
+Close it
 Selecting the right table is hard
 Select one from each group, by the way
 Select none if you are unsure

@@ -291,9 +291,23 @@ def test_a_context_means_the_same_table_in_every_place(file: Path, entry: str) -
             "postgres",
             "SELECT a FROM t\nWHERE b = {x}",
             (
-                "The character LEFT CURLY BRACKET has no place "
-                "outside of quotes here (line 2, column 11)."
+                "No value is put in for a { here; write the value itself, or leave the sign out "
+                "(line 2, column 11)."
             ),
+        ),
+        *(
+            (
+                dialect,
+                f"SELECT a FROM t WHERE b = {sign}",
+                (
+                    f"No value is put in for a {sign[0]} here; write the value itself, or leave "
+                    "the sign out (line 1, column 27)."
+                ),
+            )
+            for dialect, sign in (
+                *(("sqlite", sign) for sign in ("?", "$1", ":id", "@id", "%s", "#{id}")),
+                *(("postgres", sign) for sign in ("?", "$1", ":id", "@id", "%s", "%(id)s")),
+            )
         ),
         (
             "sqlite",
