@@ -68,7 +68,13 @@ from chatd.answers.sql.lexer import (
     lex,
 )
 from chatd.answers.sql.places import begins_like, not_understood, place, to_be_filled_in, unbalanced
-from chatd.answers.sql.scopes import ContextScope, TableName, outside_table, unknown_column
+from chatd.answers.sql.scopes import (
+    ContextScope,
+    TableName,
+    outside_table,
+    said_of_unknown,
+    unknown_column,
+)
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
@@ -499,10 +505,7 @@ def _check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
         raise _outside(table)
     column = unknown_column(root) if policy.dialect == "postgres" else None
     if column is not None:
-        raise _Refused(
-            f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
-            "function its columns, as in f(x) AS t(a)."
-        )
+        raise _Refused(said_of_unknown(column, root))
     return is_reading
 
 
