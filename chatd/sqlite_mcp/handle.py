@@ -20,6 +20,12 @@ CALLS_WITH_LONG_VALUES = 100
 """Calls of functions in a statement whose values may all be of `VALUE_BYTES_MAX`. Nothing stops
 SQLite between two calls, and the slowest (`json_set`) takes 0.08 s for such a value: so that the
 calls for one row take no longer than 8 s, values are shorter where there are more."""
+EXPRESSION_DEPTH_MAX = 1_000
+"""Parts of an expression that are inside of each other: `a OR b OR c` has three. SQLite's own."""
+COMPOUND_TERMS_MAX = 500
+"""SELECTs that UNION and the like put together. SQLite's own."""
+PATTERN_BYTES_MAX = 100
+"""Of a pattern of LIKE or GLOB; see below."""
 LOCK_WAIT_S = 0.25
 """How long SQLite waits for a lock in one go: nothing interrupts it meanwhile."""
 
@@ -27,12 +33,12 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES_MAX,
     # More than a statement may have: SQLite reads the statements that made the tables as well.
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 100,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: EXPRESSION_DEPTH_MAX,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: COMPOUND_TERMS_MAX,
     sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     # The time of LIKE and GLOB grows with the length of the pattern, and nothing stops them.
-    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: PATTERN_BYTES_MAX,
     sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 100,  # full-text search has statements with some
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 50,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,

@@ -248,6 +248,22 @@ def unknown_column(root: "Expr") -> str | None:
     return None
 
 
+def said_of_unknown(column: str, root: "Expr") -> str:
+    """What to do about a `t.f` that `unknown_column` found: `t` may be a table with another name
+    in the statement."""
+    from sqlglot import exp
+
+    qualifier, _, name = column.partition(".")
+    for table in root.find_all(exp.Table):
+        if table.alias and table.name.lower() == qualifier.lower():
+            alias = table.alias
+            return f"{qualifier} is called {alias} in this statement; write {alias}.{name}."
+    return (
+        f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
+        "function its columns, as in f(x) AS t(a)."
+    )
+
+
 def _names_in_from(root: "Expr") -> tuple[set[str], dict[str | None, frozenset[str]]]:
     """The names of tables and queries, and those of functions with their columns.
 

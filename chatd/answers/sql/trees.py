@@ -8,7 +8,7 @@ from chatd.answers.sql.functions import FUNCTIONS
 from chatd.answers.sql.grammar import NotParsed, parse
 from chatd.answers.sql.lexer import EMPTIED, Dialect, Lexed, Token, TokenKind
 from chatd.answers.sql.places import not_understood, place, to_be_filled_in
-from chatd.answers.sql.scopes import outside_table, unknown_column
+from chatd.answers.sql.scopes import outside_table, said_of_unknown, unknown_column
 from chatd.answers.sql.verdicts import ONLY_READING, Policy, Refused, outside
 from chatd.wire.codes import Code
 
@@ -58,10 +58,7 @@ def check_tree(sql: str, lexed: Lexed, policy: Policy) -> bool:
         raise outside(table)
     column = unknown_column(root) if policy.dialect == "postgres" else None
     if column is not None:
-        raise Refused(
-            f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
-            "function its columns, as in f(x) AS t(a)."
-        )
+        raise Refused(said_of_unknown(column, root))
     return is_reading
 
 

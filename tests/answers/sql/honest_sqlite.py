@@ -252,6 +252,9 @@ STATEMENTS: Final = (
     'SELECT main."My Table (2024)"."🛒 cart" FROM main."My Table (2024)"',
     "SELECT größe.id AS größe FROM orders AS größe",
     'SELECT total AS "" FROM orders',
+    # What programs write: long lists and long unions.
+    " UNION ALL ".join(f"SELECT {number} AS n" for number in range(500)),
+    f"SELECT id FROM orders WHERE {' OR '.join(f'id = {number}' for number in range(900))}",
     # Comments, cases and odd layout.
     "select\n\tid, -- the id\n\ttotal /* in EUR */\nfrom\n\torders\nwhere\n\ttotal > 1\n;",
     (

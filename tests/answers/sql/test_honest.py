@@ -341,6 +341,11 @@ def test_a_context_means_the_same_table_in_every_place(file: Path, entry: str) -
             ),
         ),
         ("sqlite", "TABLE products", "Write SELECT * FROM for TABLE."),
+        (
+            "postgres",
+            "SELECT * FROM orders o JOIN t ON t.id = orders.t_id",
+            "orders is called o in this statement; write o.t_id.",
+        ),
     ],
 )
 def test_an_error_of_syntax_names_the_place(dialect: Dialect, sql: str, sentence: str) -> None:
