@@ -13,6 +13,12 @@ from collections.abc import Iterable
 # enclosing marks: accents, variation selectors, the grapheme joiner.
 _UNSEEN_CATEGORIES = frozenset({"Cf", "Mn", "Me"})
 
+# "Prepended_Concatenation_Mark" of Unicode: format characters that are signs, as that of a year or
+# of the end of a verse.
+_SIGNS = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+
 # "Default_Ignorable_Code_Point" of Unicode, as far as no category says it, reserved ones included;
 # then the blanks that count as signs: of Braille, of musical notes, of hieroglyphs.
 _UNSEEN = re.compile(
@@ -25,7 +31,7 @@ def is_blank(text: Iterable[str]) -> bool:
     """Whether none of the characters is to be seen."""
     return all(
         char.isspace()
-        or unicodedata.category(char) in _UNSEEN_CATEGORIES
+        or (unicodedata.category(char) in _UNSEEN_CATEGORIES and char not in _SIGNS)
         or _UNSEEN.match(char) is not None
         for char in text
     )

@@ -293,18 +293,19 @@ class TableOfRooms(ValueKind):
         rooms: dict[str, Any] = {}
         faults = Faults()
         for name, table in value.items():
-            if not is_connection_id(name):
+            at, has_name = f".{unknown_name(name)}", is_connection_id(name)
+            if not has_name:
                 faults.add(
-                    "must have names of 1 to 128 printable ASCII characters that open no HTML tag, "
-                    f"not {described(name)}"
+                    "must have a name of 1 to 128 printable ASCII characters that open no HTML tag",
+                    at,
                 )
-                continue
             try:
-                rooms[name] = self.table.structure(table)
+                room = self.table.structure(table)
             except InvalidValue as invalid:
-                faults.gather(invalid, f".{unknown_name(name)}")
-                if invalid.rest is not None:
-                    rooms[name] = invalid.rest
+                faults.gather(invalid, at)
+                room = invalid.rest
+            if has_name and room is not None:
+                rooms[name] = room
         faults.raise_any(MappingProxyType(rooms))
         return MappingProxyType(rooms)
 

@@ -269,7 +269,11 @@ class SocketDisconnected(LogEvent, name="socket.disconnected", level=Level.INFO)
 
 @attrs.frozen
 class AuthenticationFailed(
-    LogEvent, name="authentication.failed", level=Level.WARNING, is_cheap=True
+    LogEvent,
+    name="authentication.failed",
+    level=Level.WARNING,
+    is_cheap=True,
+    alike_by=("address", "code", "reason"),
 ):
     """A token was missing, expired or bad; `code` is that of the CONNECT_ERROR, `reason` what
     `chatd token check` says of it."""

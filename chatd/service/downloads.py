@@ -47,8 +47,8 @@ from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 ANSWERS_PATH = "/api/answers/"
 QUERY_BYTES_MAX = 4_096  # of a request; beyond: nothing in it counts, and it has no ticket
 
-_FILE = re.compile(r"/api/answers/([0-9a-f-]{36})\.([a-z]+)")
-_TICKET = re.compile(r"/api/answers/([0-9a-f-]{36})/ticket")
+_FILE = re.compile(r"/api/answers/([0-9A-Fa-f-]{36})\.([a-z]+)")
+_TICKET = re.compile(r"/api/answers/([0-9A-Fa-f-]{36})/ticket")
 _GUARDED: Headers = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -111,11 +111,11 @@ class Downloads:
             if ticket := _TICKET.fullmatch(request.path):
                 if request.method != "POST":
                     return method_not_allowed(["POST"])
-                return await self._give_ticket(request, ticket[1])
+                return await self._give_ticket(request, ticket[1].lower())
             if file := _FILE.fullmatch(request.path):
                 if request.method == "POST":
                     return method_not_allowed(["GET", "HEAD"])
-                return await self._send_file(request, *file.groups())
+                return await self._send_file(request, file[1].lower(), file[2])
         except _Refused as refused:
             return refused.response
         except (StoreReadFailed, StoreClosed):

@@ -387,7 +387,7 @@ class UserPresence(Payload):
     """A user in a room."""
 
     user_id: Annotated[str, Note("The user.")]
-    status: Annotated[PresenceStatus, Note("The most present status of the user's sockets.")]
+    status: Annotated[PresenceStatus, Note("What was declared last, by any of the user's sockets.")]
     last_seen: Annotated[int, Note("The last sign of the user.", unit="ms since 1970")]
     name: UserName = None
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Final
 
@@ -108,6 +109,15 @@ async def client(
 async def token(house: House, user: str, *more: str) -> str:
     minted = await house.run("token", "mint", "--user", user, *more)
     return minted.out.strip()
+
+
+def test_the_extras_that_a_reader_installs_are_spelt_as_their_package_spells_them() -> None:
+    # A pip before 23.3 installs nothing for an extra in another spelling (`_` for `-`), and warns.
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    installed = re.findall(r"pip install .*?([\w-]+)\[([\w,-]+)\]", text)
+    assert installed
+    for package, extras in installed:
+        assert set(extras.split(",")) <= set(metadata(package).get_all("Provides-Extra", []))
 
 
 @pytest.mark.parametrize("name", CLIENTS)

@@ -141,7 +141,7 @@ async def test_a_database_that_is_not_there_is_told_by_the_check_and_stops_no_st
 @pytest.mark.answers
 async def test_the_check_tells_all_mistakes_at_once_each_with_its_line(house: House) -> None:
     path = house.config(
-        "[server]\nport = 99999\ninternal = '/nowhere/internal.sock'\n[databases.demo]\n"
+        "[server]\nport = 99999\nhost = 5\ninternal = '/nowhere/internal.sock'\n[databases.demo]\n"
         "sqlite = '/nope.db'\nconections = 1\n[databases.other]\ncommand = ['no-such-program']\n"
     )
     env = {"CHATD_AUTH__JWT_SECRET": "short", "CHATD_LOG__LEVEL": "loud"}
@@ -152,13 +152,14 @@ async def test_the_check_tells_all_mistakes_at_once_each_with_its_line(house: Ho
             f"chatd: {path}, line {place}"
             for place in (
                 "2: server.port must be",
-                "3: server.internal: the folder /nowhere does not exist.",
-                "5: databases.demo: the file /nope.db does not exist.",
-                "6: databases.demo.conections is not a key; did you mean connections?",
-                "7: databases.other.dialect is missing",
-                "7: databases.other.mapping is missing",
-                "7: databases.other.credentials must be",
-                "8: databases.other: the program no-such-program is not in PATH.",
+                "3: server.host must be",
+                "4: server.internal: the folder /nowhere does not exist.",
+                "6: databases.demo: the file /nope.db does not exist.",
+                "7: databases.demo.conections is not a key; did you mean connections?",
+                "8: databases.other.dialect is missing",
+                "8: databases.other.mapping is missing",
+                "8: databases.other.credentials must be",
+                "9: databases.other: the program no-such-program is not in PATH.",
             )
         ),
         "chatd: environment variable CHATD_LOG__LEVEL: log.level must be",
@@ -170,7 +171,7 @@ async def test_the_check_tells_all_mistakes_at_once_each_with_its_line(house: Ho
         assert line.startswith(beginning)
     # A start tells the mistakes of the configuration itself.
     done = await house.run("serve", env=env)
-    assert (done.code, len(done.err.splitlines())) == (78, 6)
+    assert (done.code, len(done.err.splitlines())) == (78, 7)
 
 
 async def test_a_secret_that_others_can_read_is_refused(house: House) -> None:

@@ -48,6 +48,7 @@ def test_what_is_no_uuid_is_no_message_id(text: str) -> None:
         "\u0301e",
         "1\ufe0f\u20e3",
         "\u0e01\u0e33",
+        "\u06dd",
         "\x1b",
     ],
 )

@@ -280,7 +280,11 @@ def test_databases_are_a_table_of_tables_with_names_of_rooms(tmp_path: Path) -> 
     for text, sentence in [
         ("databases = 1", "databases must be tables [databases.<connectionId>], not 1."),
         ("[databases]\na = 1", "databases.a must be a table with one of command, url, sqlite, "),
-        ("[databases.'é']", "databases must have names of 1 to 128 printable ASCII characters"),
+        (
+            "[databases.'é']",
+            'line 1: databases."\\u00e9" must have a name of 1 to 128 printable ASCII characters',
+        ),
+        ("[databases.'é']", 'line 1: databases."\\u00e9" must have one of command, url, sqlite'),
     ]:
         with pytest.raises(ConfigError) as caught:
             from_text(tmp_path, text)

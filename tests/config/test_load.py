@@ -399,15 +399,15 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[directory.connections.'é']\nusers = []",
             (
-                "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
-                'characters that open no HTML tag, not the text "\\u00e9".'
+                'chatd.toml: directory.connections."\\u00e9" must have a name of 1 to 128 '
+                "printable ASCII characters that open no HTML tag."
             ),
         ),
         (
             "[directory.connections.'a<b']\nusers = []",
             (
-                "chatd.toml: directory.connections must have names of 1 to 128 printable ASCII "
-                'characters that open no HTML tag, not the text "a<b".'
+                'chatd.toml: directory.connections."a<b" must have a name of 1 to 128 '
+                "printable ASCII characters that open no HTML tag."
             ),
         ),
     ],

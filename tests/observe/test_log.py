@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.observe import (
+    AuthenticationFailed,
     DaemonStopped,
     EventLog,
     InternalError,
@@ -159,6 +160,10 @@ def test_of_events_that_are_alike_one_is_written_a_minute() -> None:
     assert written() == [("limit.hit", "ann")] * 2 + [("message.refused", "ann")]
     log.record(LimitHit("user_typing_per_minute", "bob", None))
     assert written() == [("limit.hit", "bob")]
+    for session in range(30):
+        for reason in ("The token is not a JWT.", "There is no token."):
+            log.record(AuthenticationFailed(str(session), "::1", "token_invalid", reason))
+    assert written() == [("authentication.failed", None)] * 2
     now_ms += 60_000
     log.record(LimitHit("user_typing_per_minute", "ann", None))
     assert written() == [("log.left_out", 29), ("limit.hit", "ann")]

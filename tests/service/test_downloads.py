@@ -182,6 +182,16 @@ async def test_head_says_what_get_would_and_sends_nothing(tmp_path: Path) -> Non
         assert (await asker.ask(f"{answer_id}.csv", token())).body == CSV.encode()
 
 
+async def test_the_id_of_an_answer_is_taken_in_any_case_and_said_in_lower_case(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path) as (_, asker, answer_id):
+        ticket = await asker.ticket(answer_id.upper(), token())
+        response = await asker.ask(f"{answer_id.title()}.csv", ticket=ticket)
+        assert response.status == 200
+        assert answer_id in response.headers["content-disposition"]
+
+
 async def test_a_ticket_is_good_for_one_download(tmp_path: Path) -> None:
     async with open_export(tmp_path) as (_, asker, answer_id):
         ticket = await asker.ticket(answer_id, token("bob"))
@@ -360,7 +370,7 @@ async def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
             f"{answer_id}.xls",
             f"{answer_id}.",
             answer_id,
-            f"{answer_id.upper()}.csv",
+            f"{answer_id}.CSV",
             f"{'-' * 36}.csv",
             f"{answer_id}.csv/",
             f"{answer_id}.csv/ticket",
