@@ -207,6 +207,7 @@ class Engine:
         """The packets of a client: the body first, in time and within `maxPayload`."""
         if not transport.begin_post(exchange):
             return
+        await transport.until_it_may_come(exchange.head)
         try:
             body = await exchange.body(self.sessions.settings.max_payload_bytes, body_timeout_s)
         except BadRequestError as error:
