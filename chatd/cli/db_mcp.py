@@ -22,7 +22,7 @@ from chatd.cli.options import open_missing_streams
     "--postgres",
     is_flag=True,
     help=f"Answer from the PostgreSQL database that ${ADDRESS_VARIABLE}, or else the variables of "
-    "libpq (PGHOST, PGPASSWORD, ...) name.",
+    "libpq (as PGHOST and PGPASSWORD) name.",
 )
 @click.option("--writable", is_flag=True, help="Allow writes to calls that ask for them.")
 @click.option(

@@ -124,9 +124,7 @@ async def test_a_table_may_be_named_in_every_way_that_its_dialect_has(
         sampled = await answer(alice, question)
         assert [row[0] for row in sampled.get("rows", ())][:3] == [1, 2, 3], question
     missing = await answer(alice, "/describe sales.orders")
-    assert missing["error"]["message"] == (
-        "There is no table sales.orders here; did you mean orders?"
-    )
+    assert missing["error"]["message"] == "There is no schema sales here; the only one is main."
 
 
 async def test_what_analysts_send_is_answered_and_what_fails_says_where(

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from chatd.app.daemon import ECHO_S
-from tests.app.client import Client, message, token_for
+from tests.app.client import Client, Gone, message, token_for
 from tests.app.daemon import NO_LIMITS, Daemon, House
 from tests.app.test_kill import ROOMS, SECRET, Flood, flood
 
@@ -112,7 +112,7 @@ async def test_peers_that_take_nothing_hold_nobody_up(house: House, nursery: tri
     flooding = trio.CancelScope()
 
     async def send() -> None:
-        with flooding:
+        with flooding, suppress(Gone):  # the daemon ends its connection, too
             while not sender.is_gone:
                 await sender.emit("chat:message", message("x" * 10_000))
 

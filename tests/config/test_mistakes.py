@@ -75,7 +75,7 @@ def test_every_mistake_of_every_layer_is_told_in_the_order_of_the_file(tmp_path:
         '19: databases."my shop".credentials must be "read-only"',
         '20: databases."my shop".command[1] must be a list of a program',
         '21: databases."my shop".dialct is not a key; did you mean dialect?',
-        "23: databases.stock must have one of command, url, sqlite, sample; it has none.",
+        "23: databases.stock must have one of command, url, sqlite, postgres, sample; it has none.",
         '24: databases.stock.dialect must be one of "sqlite", "postgres", "mysql"',
         "29: directory.connections.demo.title must be a text",
         "30: directory.connections.demo.users[0] must be a user id",

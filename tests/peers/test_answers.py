@@ -83,7 +83,7 @@ def test_an_answer_is_cancelled_by_who_asked(new_client: NewClient, chat_server:
     question = ask(asker, ENDLESS)
     asker.expect("chat:answer:start")
     (refused,) = other.call("answer:cancel", {"messageId": question})
-    assert refused["error"]["code"] == "not_found"
+    assert refused["error"]["code"] == "forbidden"
     (ack,) = asker.call("answer:cancel", {"messageId": question})
     assert (ack["ok"], ack["state"]) == (True, "cancelled")
     for client in (asker, other):
