@@ -313,6 +313,7 @@ class Parts:
         http = HypercornServer(
             public_app(
                 self.status.health,
+                cors=settings.cors_policy(config),
                 routes={ANSWERS_PATH: self._downloads.route(), **files},
                 turned_away=forbidden.turned_away,
             ),

@@ -140,9 +140,8 @@ class Verifier:
         if header.get("alg") != self._key.algorithm_name:
             raise _invalid(
                 "The token is signed with another algorithm than the key is for.",
-                f"The token is signed with the algorithm {_named(header.get('alg'))}"
-                f"{_key_id(header)}; only {self._key.algorithm_name} is taken, with "
-                "auth.jwt_secret.",
+                f"The token's algorithm (alg) is {_named(header.get('alg'))}{_key_id(header)}; "
+                f"only {self._key.algorithm_name} is taken, with auth.jwt_secret.",
             )
         if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
             raise _invalid("The token asks for extensions that are not supported.")

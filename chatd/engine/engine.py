@@ -80,14 +80,17 @@ class Engine:
     def _judge(
         self, head: RequestHead, query: Query, arrival: Arrival, forbidden: Forbidden | None
     ) -> Denial | None:
-        refusal = check_request(
-            query,
-            head.method,
-            is_upgrade=head.is_websocket,
-            lookup=self._transport_of,
-            is_allowed=forbidden is None and self.is_allowed(head, query),
-            origin=head.headers.get(b"origin"),
-        )
+        if head.method == "OPTIONS" and forbidden is not None:
+            refusal: Refusal | None = Refusal.FORBIDDEN  # as the request that a browser asks about
+        else:
+            refusal = check_request(
+                query,
+                head.method,
+                is_upgrade=head.is_websocket,
+                lookup=self._transport_of,
+                is_allowed=forbidden is None and self.is_allowed(head, query),
+                origin=head.headers.get(b"origin"),
+            )
         if refusal is None and head.is_websocket and not _is_websocket_handshake(head):
             refusal = Refusal.BAD_REQUEST
         if refusal is None:
@@ -204,6 +207,7 @@ class Engine:
         """The packets of a client: the body first, in time and within `maxPayload`."""
         if not transport.begin_post(exchange):
             return
+        await transport.until_it_may_come(exchange.head)
         try:
             body = await exchange.body(self.sessions.settings.max_payload_bytes, body_timeout_s)
         except BadRequestError as error:

@@ -7,7 +7,8 @@ them, whichever connection they came on. How a WebSocket takes over is a table i
 A POST is answered before its packets have what they wait for: a client that upgrades waits for that
 answer before it switches, and takes nothing until it has, so that work which waits for the client
 would wait for ever. A task of their own goes on with the packets, since what they wait for may come
-on the same connection. The packets of later POSTs, and of the WebSocket, wait their turn.
+on the same connection. The packets of later POSTs, and of the WebSocket, wait their turn; a POST
+that is too large to wait here is not read before its turn, so that the peer keeps it.
 """
 
 import contextlib
@@ -32,6 +33,7 @@ from chatd.engineio.upgrade import Upgrade, UpgradeAction, UpgradeInput, classif
 from chatd.net.backlog import Backlog
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
+from chatd.net.http.reader import RequestHead
 
 NOOP = b"6"
 CLOSE = b"1"
@@ -41,8 +43,8 @@ PROBE_ANSWER = Outgoing(b"3probe")
 LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PARSE_ERROR})
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
 NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
-WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn
-WAITING_BYTES_MAX = 1_048_576  # of such POSTs together; beyond: they are answered in their turn
+WAITING_POSTS_MAX = 16  # POSTs that were answered and wait their turn; beyond: read in their turn
+WAITING_BYTES_MAX = 65_536  # of such POSTs together, as many long messages; beyond: likewise
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
@@ -59,8 +61,7 @@ class PollingTransport:
     _probe: WebSocketTransport | None = attrs.field(default=None, init=False)
     _last_words: list[Outgoing] = attrs.field(factory=list, init=False)
     _counted: int = attrs.field(default=0, init=False)  # of what is pending: in the backlog
-    _waiting: list[tuple[bytes, Exchange | None]] = attrs.field(factory=list, init=False)
-    """Bodies of POSTs that wait their turn; with those that were not answered yet."""
+    _waiting: list[bytes] = attrs.field(factory=list, init=False)  # bodies that wait their turn
     _waiting_bytes: int = attrs.field(default=0, init=False)
     backlog: Backlog = attrs.field(init=False)
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)  # of the probe
@@ -105,6 +106,18 @@ class PollingTransport:
         if self._post is exchange:
             self._post = None
 
+    async def until_it_may_come(self, head: RequestHead) -> None:
+        """Return when the body of the POST that has begun may be read: now, unless packets before
+        it wait and it is too much to wait behind them."""
+        handled = self._session.posts_handled
+        has_room = (
+            not head.is_chunked
+            and len(self._waiting) < WAITING_POSTS_MAX
+            and self._waiting_bytes + head.declared_length <= WAITING_BYTES_MAX
+        )
+        if handled is not None and not has_room:
+            await handled.wait()
+
     async def receive(self, exchange: Exchange, body: bytes) -> None:
         """The body of a POST: its packets in order, each after what the one before waited for."""
         session = self._session
@@ -112,7 +125,9 @@ class PollingTransport:
             self._refuse_post(exchange)
             return
         if session.posts_handled is not None:
-            self._wait(exchange, body)
+            self._waiting.append(body)
+            self._waiting_bytes += len(body)
+            self._accept_post(exchange)
             return
         packets = enumerate(decode_payload(body), 1)
         work = None
@@ -127,42 +142,23 @@ class PollingTransport:
             self._accept_post(exchange)
             exchange.go_on_apart(partial(self._go_on, work, packets))
 
-    def _wait(self, exchange: Exchange, body: bytes) -> None:
-        """Packets before these wait: so do these, answered at once unless too much waits already.
-
-        One that is not answered lets no other POST begin."""
-        is_too_much = (
-            len(self._waiting) >= WAITING_POSTS_MAX
-            or self._waiting_bytes + len(body) > WAITING_BYTES_MAX
-        )
-        if not is_too_much:
-            self._accept_post(exchange)
-        self._waiting.append((body, exchange if is_too_much else None))
-        self._waiting_bytes += len(body)
-
     async def _go_on(self, work: Work | None, packets: Iterator[tuple[int, Packet]]) -> None:
         """Await this work, then handle these packets and those of the POSTs that wait."""
         session = self._session
-        exchange = None
         try:
             while True:
                 while work is not None:
                     await session.perform(work)
                     work = None if session.is_over else await self._take(packets)
-                if exchange is not None:
-                    self._answer_post(exchange)
-                if not self._waiting:
+                if session.is_over or not self._waiting:
                     break
-                body, exchange = self._waiting.pop(0)
+                body = self._waiting.pop(0)
                 self._waiting_bytes -= len(body)
-                if session.is_over:
-                    continue
                 packets = enumerate(decode_payload(body), 1)
                 work = await self._take(packets)
-                if work is not None and exchange is not None:
-                    self._accept_post(exchange)
-                    exchange = None
         finally:
+            self._waiting.clear()
+            self._waiting_bytes = 0
             self._end_turn()
 
     async def _take(self, packets: Iterator[tuple[int, Packet]]) -> Work | None:

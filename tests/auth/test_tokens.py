@@ -249,10 +249,10 @@ WEIRD = "<b>\n\x1b[31m\u202e é"
 @rows(
     ("candidate", "said"),
     [
-        (token(good_claims(), {"alg": "RS256"}), ['algorithm "RS256"', "HS256", "auth.jwt_secret"]),
-        (token(good_claims(), {"alg": "none"}), ['algorithm "none"']),
-        (token(good_claims(), {}), ["algorithm missing"]),
-        (token(good_claims(), {"alg": 7}), ["algorithm no text"]),
+        (token(good_claims(), {"alg": "RS256"}), ['(alg) is "RS256"', "HS256", "auth.jwt_secret"]),
+        (token(good_claims(), {"alg": "none"}), ['(alg) is "none"']),
+        (token(good_claims(), {}), ["(alg) is missing"]),
+        (token(good_claims(), {"alg": 7}), ["(alg) is no text"]),
         (token(good_claims(), {"alg": "ES256", "kid": "key-7"}), ['"ES256"', 'kid, is "key-7"']),
         (token(good_claims(), {"alg": "HS256", "kid": "k"}, secret="x" * 32), ["signature", '"k"']),
         (token(good_claims(aud="anon")), ['(aud) is "anon"', 'auth.audience is "authenticated"']),

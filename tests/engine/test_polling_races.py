@@ -5,6 +5,7 @@ import struct
 
 import pytest
 import trio
+import trio.testing
 
 from chatd.engine.polling import WAITING_BYTES_MAX, WAITING_POSTS_MAX
 from chatd.engine.throttle import IDLE_BURST
@@ -100,15 +101,15 @@ async def test_what_is_pipelined_behind_posts_that_wait_is_answered(
     poller = await join(door)
     peer = await dial(door)
 
-    def post(body: bytes) -> bytes:
-        if not is_chunked:
-            return request("POST", poller.query, body)
-        chunks = ["Transfer-Encoding: chunked"]
-        return request("POST", poller.query, headers=chunks) + chunked(body)
-
+    first = b'42["wait"]' + RS + b'42["echo",1]'
+    chunks = ["Transfer-Encoding: chunked"]
     await peer.stream.send_all(
-        post(b'42["wait"]' + RS + b'42["echo",1]')
-        + post(b'42["echo",2]')
+        request("POST", poller.query, headers=chunks) + chunked(first)
+        if is_chunked
+        else request("POST", poller.query, first)
+    )
+    await peer.stream.send_all(
+        request("POST", poller.query, b'42["echo",2]')
         + request("HEAD", poller.query)
         + request(query="EIO=3&transport=polling")
         + request(query=poller.query)
@@ -196,7 +197,30 @@ async def test_posts_behind_an_event_that_waits_are_taken_in_their_order(door: D
     assert said.split(RS) == [b'42["echo",1]', b'42["echo",2]', b'42["echo",3]']
 
 
-async def test_too_much_behind_an_event_that_waits_is_answered_in_its_turn(door: Door) -> None:
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_too_much_behind_an_event_that_waits_is_read_in_its_turn(
+    door: Door, is_chunked: bool
+) -> None:
+    poller = await join(door)
+    await poller.say(b'42["wait"]')
+    large = b'42["echo","%b"]' % (b"x" * WAITING_BYTES_MAX)
+    last = await dial(door)
+    if is_chunked:
+        await last.send("POST", poller.query, headers=["Transfer-Encoding: chunked"])
+        large = b"%x\r\n%b\r\n0\r\n\r\n" % (len(large), large)
+    else:
+        await last.send("POST", poller.query, headers=[f"Content-Length: {len(large)}"])
+    await until(lambda: poller.transport._post is not None)
+    await last.stream.send_all(large)
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    assert poller.transport._waiting == []
+    assert max(one._reader.waiting_bytes for one in door.door._requesting.values()) == 0
+    door.app.gate.set()
+    assert (await last.answer()).body == b"ok"
+    assert (await poller.get()).body.startswith(b'42["echo","xxx')
+
+
+async def test_a_post_beside_one_that_waits_to_be_read_ends_both(door: Door) -> None:
     poller = await join(door)
     await poller.say(b'42["wait"]')
     large = b'42["echo","%b"]' % (b"x" * (WAITING_BYTES_MAX // 2))

@@ -27,7 +27,7 @@ _PROTO: Final = b"x-forwarded-proto"
 _PORT: Final = b"x-forwarded-port"
 _FORWARDED: Final = b"forwarded"
 _FAMILY: Final = frozenset({_FOR, _HOST, _PROTO, _PORT})
-FORWARDING: Final = _FAMILY | {_FORWARDED, b"x-real-ip"}
+FORWARDING: Final = _FAMILY | {_FORWARDED, b"via", b"x-real-ip"}
 """Headers by which a proxy shows that it is one; names in lower case."""
 
 _USUAL_PORTS: Final = frozenset({"80", "443"})

@@ -46,13 +46,15 @@ class Forbidden:
 class CorsPolicy:
     """`allowed`: origins (`https://chat.example.org`, or `*` for all) of the configuration.
     `here`: the origin at which the server listens, where that is known. `is_internal`: it listens
-    for operators, whom no other key lets in."""
+    for operators, whom no other key lets in. `is_for_all`: every page may read these answers, by
+    whichever name it called the server."""
 
     allowed: Collection[str]
     is_loopback: bool
     here: str | None = None
     trusted_proxies: Sequence[Network] = ()
     is_internal: bool = False
+    is_for_all: bool = False
     _known: frozenset[WebOrigin] = attrs.field(init=False)
     _own: WebOrigin | None = attrs.field(init=False)
 
@@ -70,6 +72,8 @@ class CorsPolicy:
 
     def forbids(self, origin: str | None, arrival: Arrival) -> Forbidden | None:
         """Why a request with this Origin may not go on; None where it may."""
+        if self.is_for_all:
+            return None
         is_called = self.allows_host(arrival)
         if is_called and self.allows_origin(origin, arrival):
             return None
@@ -81,7 +85,11 @@ class CorsPolicy:
 
     def allows_origin(self, origin: str | None, arrival: Arrival) -> bool:
         """Whether a request with this Origin, sent to this host, may go on."""
-        return origin is None or "*" in self.allowed or self._is_friend(origin, arrival)
+        return origin is None or self._lets_all_in or self._is_friend(origin, arrival)
+
+    @property
+    def _lets_all_in(self) -> bool:
+        return "*" in self.allowed
 
     def _is_friend(self, origin: str, arrival: Arrival) -> bool:
         """Whether it is an origin that is listed, the server's own, or one of this machine."""
@@ -115,8 +123,8 @@ class CorsPolicy:
         A friend's origin is echoed, and may send the credentials of its browser along (cookies of a
         proxy before us). Where all pages may read, strangers' may do so without.
         """
-        is_open = "*" in self.allowed
-        is_any = is_open and len(self.allowed) == 1
+        is_any = self._lets_all_in and len(self.allowed) == 1
+        is_open = self._lets_all_in or self.is_for_all
         if origin is not None and not is_any and self._is_friend(origin, arrival):
             return (
                 (b"access-control-allow-origin", origin.encode("latin-1")),
@@ -128,8 +136,10 @@ class CorsPolicy:
 
     def may_read(self, origin: str | None, arrival: Arrival) -> bool:
         """Whether a page of this origin may read answers."""
+        if self.is_for_all:
+            return True
         if origin is None:
-            return "*" in self.allowed
+            return self._lets_all_in
         return self.allows_origin(origin, arrival)
 
     def allows_host(self, arrival: Arrival) -> bool:

@@ -7,10 +7,12 @@ from typing import Final, Literal
 import attrs
 
 from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_response
-from chatd.net.http.cors import Forbidden
+from chatd.net.http.cors import CorsPolicy, Forbidden
 from chatd.net.http.static import page_routes
 
 HEALTH_PATH: Final = "/api/websocket/health"
+STRANGERS: Final = CorsPolicy((), is_loopback=False)
+"""No page is known."""
 
 
 @attrs.frozen
@@ -25,11 +27,13 @@ class Health:
 def public_app(
     health: Callable[[], Health],
     *,
+    cors: CorsPolicy = STRANGERS,
     routes: Mapping[str, HttpRoute] = MappingProxyType({}),
     turned_away: Callable[[str, Forbidden], None] = lambda _address, _forbidden: None,
 ) -> HttpApp:
-    """The application. A path of `routes` that is in use already is a `ValueError`; `turned_away`
-    is told of whom a route forbids, and why."""
+    """The application. Every page may read the health, those of `cors` with their credentials. A
+    path of `routes` that is in use already is a `ValueError`; `turned_away` is told of whom a route
+    forbids, and why."""
 
     async def answer_health(_request: Request) -> Response:
         now = health()
@@ -40,10 +44,11 @@ def public_app(
                 "connectedClients": now.connected_clients,
                 "uptime": now.uptime_s,
             },
-            ((b"cache-control", b"no-store"), (b"access-control-allow-origin", b"*")),
+            ((b"cache-control", b"no-store"),),
         )
 
-    table = {HEALTH_PATH: HttpRoute(answer_health), **page_routes()}
+    for_all = attrs.evolve(cors, is_for_all=True)
+    table = {HEALTH_PATH: HttpRoute(answer_health, cors=for_all), **page_routes()}
     if twice := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(twice))}")
     return HttpApp({**table, **routes}, turned_away)

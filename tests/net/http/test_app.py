@@ -114,8 +114,28 @@ async def test_health_is_public_json_that_nobody_stores() -> None:
         b"content-type": b"application/json",
         b"cache-control": b"no-store",
         b"access-control-allow-origin": b"*",
+        b"vary": b"Origin",
+        b"access-control-expose-headers": EXPOSED[0][1],
         b"content-length": b"%d" % len(answer.body),
     }
+
+
+async def test_the_health_may_be_read_by_all_and_with_credentials_by_friends() -> None:
+    cors = CorsPolicy(("https://friend.example",), is_loopback=True)
+    app = public_app(health, cors=cors)
+    friend, stranger = (
+        ((b"host", b"chat.example"), (b"origin", b"https://" + name))
+        for name in (b"friend.example", b"evil.example")
+    )
+    for method, status in (("GET", 200), ("HEAD", 200), ("OPTIONS", 204), ("POST", 405)):
+        told = await ask(app, HEALTH_PATH, method, headers=friend)
+        assert told.status == status
+        assert told.headers[b"access-control-allow-origin"] == b"https://friend.example"
+        assert told.headers[b"access-control-allow-credentials"] == b"true"
+        told = await ask(app, HEALTH_PATH, method, headers=stranger)
+        assert told.status == status
+        assert told.headers[b"access-control-allow-origin"] == b"*"
+        assert b"access-control-allow-credentials" not in told.headers
 
 
 @pytest.mark.parametrize("status", ["draining", "degraded"])
@@ -142,7 +162,7 @@ async def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [HEALTH_PATH, *PAGE_FILES])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "BREW"])
 async def test_another_method_is_405_and_learns_which_are_allowed(path: str, method: str) -> None:
     answer = await ask(public_app(health), path, method)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"GET, HEAD")

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from chatd.net.http.cors import CorsPolicy
+from chatd.observe import RequestForbidden
 from tests.engine.listeners import Door, open_door, opening
 from tests.engine.polls import Answer, ask, dial, join, open_poller
 from tests.net.peers import read_to_end, upgrade_request
@@ -268,15 +269,25 @@ async def test_a_preflight_is_answered_whatever_the_query(query: str) -> None:
         assert sorted(vary) == ["Access-Control-Request-Headers", "Origin"]
 
 
-async def test_a_preflight_of_a_stranger_is_an_opening_by_the_wrong_method() -> None:
+@pytest.mark.parametrize("query", ["EIO=4&transport=polling", "sid=nobody&transport=polling", ""])
+async def test_a_preflight_of_a_stranger_says_why_it_is_forbidden(query: str) -> None:
     async with open_door(origins=CONFIGURED) as door:
         headers = ["Origin: https://evil.example", "Access-Control-Request-Method: POST"]
-        answer = await ask(door, "OPTIONS", headers=headers, host=HOST)
+        answer = await ask(door, "OPTIONS", query, headers=headers, host=HOST)
+        assert is_forbidden(answer)
+        assert "access-control-allow-origin" not in answer.headers
+        assert [one.origin for one in door.recorder.of(RequestForbidden)] == [
+            "https://evil.example"
+        ]
+
+
+async def test_a_request_for_options_that_no_page_sends_is_an_opening_by_the_wrong_method() -> None:
+    async with open_door(origins=CONFIGURED) as door:
+        answer = await ask(door, "OPTIONS", host=HOST)
         assert (answer.status, answer.body) == (
             400,
             b'{"code":2,"message":"Bad handshake method"}',
         )
-        assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_the_connection_of_a_preflight_goes_on(door: Door) -> None:
