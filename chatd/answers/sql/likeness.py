@@ -133,7 +133,8 @@ _OBJECTS = (
     "DATABASE|DOMAIN|EXTENSION|FUNCTION|MATERIALIZED|POLICY|PROCEDURE|ROLE|RULE|SCHEMA|SEQUENCE|"
     "SERVER|TABLESPACE|TRIGGER|TYPE|USER"
 )
-_ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
+ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
+"""With one of these a sentence ends, or its part before SQL; no statement does."""
 
 # A mark and what it counts; each counts once.
 _MARKS: tuple[tuple[int, "re.Pattern[str]"], ...] = tuple(
@@ -251,7 +252,7 @@ def likeness(text: str) -> Likeness:
         return Likeness.NEAR
     if is_prose and first_word(text) not in _BEFORE_NO_SENTENCE | SLIPS.keys():
         return Likeness.NONE
-    if is_prose and text.rstrip().endswith(_ENDS_A_SENTENCE):
+    if is_prose and text.rstrip().endswith(ENDS_A_SENTENCE):
         statement, *remark = _BEFORE_REMARK.split(text[:LOOKED_AT_CHARS], maxsplit=1)
         is_like = bool(remark) and likeness(statement) is not Likeness.NONE
         return Likeness.NEAR if is_like else Likeness.NONE

@@ -31,7 +31,7 @@ from chatd.answers.requests import DescribeTable, ExplainStatement, ListTables
 from chatd.answers.sql.functions import names
 from chatd.answers.sql.grammar import NotParsed, parse
 from chatd.answers.sql.lexer import Dialect, Lexed, TokenKind, lex
-from chatd.answers.sql.likeness import first_word, has_marks
+from chatd.answers.sql.likeness import ENDS_A_SENTENCE, first_word, has_marks
 
 if TYPE_CHECKING:
     from sqlglot import Expr
@@ -67,7 +67,7 @@ def standing_of(reading: LexedText) -> Standing:
     """Whether the text is SQL from its first word to its last."""
     word = first_word(reading.text)
     reads = None if word is None else _BY_FIRST_WORD.get(word)
-    if reads is None or reading.lexed.sql.endswith(_ENDS_A_SENTENCE):
+    if reads is None or reading.lexed.sql.endswith(ENDS_A_SENTENCE):
         return Standing.NOTHING
     standing = reads(reading)
     if standing is Standing.STATEMENT and _is_sentence(reading):
@@ -90,8 +90,6 @@ def asked_otherwise(
     explained = _explained(reading, _EXPLAIN)
     return None if explained is None else ExplainStatement(explained.text.rstrip("; \t\r\n"))
 
-
-_ENDS_A_SENTENCE = (".", "?", "!", "…", ",", ":")
 
 _NAME = r"(?:\w+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
 _TABLE = rf"(?P<table>{_NAME}(?:\.{_NAME})?)"
