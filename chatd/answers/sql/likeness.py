@@ -63,7 +63,7 @@ _OTHERS: Mapping[str, "re.Pattern[str]"] = {
         "DETACH": rf"\s+(?:DATABASE\s+)?\w+{_END}",
         "DISCARD": rf"\s+(?:ALL|PLANS|TEMP){_END}",
         "DO": r"\s+(?:\$|'|\w+\()",
-        "END": rf"(?:\s+(?:TRAN|TRANSACTION|WORK))?{_END}",
+        "END": r"(?:\s+(?:TRAN|TRANSACTION|WORK))?\s*;",
         "EXEC": rf"\s+[\w.]+(?:\s+@|\s+'|{_END})",
         "EXECUTE": rf"\s+[\w.]+(?:\s*\(|{_END})",
         "FETCH": rf"""
@@ -248,8 +248,6 @@ def likeness(text: str) -> Likeness:
     count = sum(count for count, mark in _MARKS if mark.search(outside) is not None)
     count += sum(mark.search(outside) is not None for mark in _NAMES_OF_DATA)
     count += _capitals(outside) + (outside.count("(") > outside.count(")"))
-    if _CODE.match(outside) is not None:
-        return Likeness.NEAR
     if is_prose and first_word(text) not in _BEFORE_NO_SENTENCE | SLIPS.keys():
         return Likeness.NONE
     if is_prose and text.rstrip().endswith(ENDS_A_SENTENCE):
@@ -257,7 +255,7 @@ def likeness(text: str) -> Likeness:
         is_like = bool(remark) and likeness(statement) is not Likeness.NONE
         return Likeness.NEAR if is_like else Likeness.NONE
     if count >= (4 if is_prose else 2):
-        return Likeness.SURE
+        return Likeness.SURE if _CODE.match(outside) is None else Likeness.NEAR
     return Likeness.NEAR if count >= (2 if is_prose else 1) else Likeness.NONE
 
 

@@ -18,6 +18,10 @@ Select people carefully
 Create user stories for the next sprint
 Drop schema changes into this thread
 Close it
+END
+End of story
+Cluster analysis
+with this: a dessert
 Selecting the right table is hard
 Select one from each group, by the way
 Select none if you are unsure
