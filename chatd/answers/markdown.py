@@ -195,8 +195,10 @@ def _bytes_text(cell: Mapping[str, str]) -> str:
 
 def _escaped(text: str) -> str:
     """The text without meaning in Markdown or HTML, and without characters that cannot be seen."""
-    seen = "".join(
-        "\ufffd" if char in _TURNING or unicodedata.category(char) in ("Cc", "Cs") else char
-        for char in text.replace("\t", " ")
-    )
+    seen = text.replace("\t", " ")
+    if not (seen.isascii() and seen.isprintable()):
+        seen = "".join(
+            "\ufffd" if char in _TURNING or unicodedata.category(char) in ("Cc", "Cs") else char
+            for char in seen
+        )
     return _MARKDOWN.sub(lambda match: f"\\{match.group()}", neutralise(seen))

@@ -30,13 +30,14 @@ class Outcome:
 @attrs.define
 class Feeder:
     """Feeds the rows of one call; `count` is how many it has passed on, `shortened_values` how many
-    of their values are not whole."""
+    of their values are not whole. `largest_row_bytes`: of a row that was too long, at least."""
 
     _rows: Rows
     _terms: Terms
     _interrupt: Interrupt
     count: int = attrs.field(default=0, init=False)
     shortened_values: int = attrs.field(default=0, init=False)
+    largest_row_bytes: int = attrs.field(default=0, init=False)
 
     def feed(self, source: Iterable[Sequence[object]]) -> Outcome:
         """Pass rows on from `source`. What that raises is raised; `count` holds then, too.
@@ -49,6 +50,12 @@ class Feeder:
             self._interrupt.check()
             if self.count == self._terms.max_rows:
                 return self.outcome(RowsCut.MAX_ROWS)
+            if (least := _least_bytes(read)) > left:
+                # Not all of it is written as JSON: one value may have a gigabyte.
+                self.largest_row_bytes = max(self.largest_row_bytes, least)
+                if self.count:
+                    return self.outcome(RowsCut.MAX_BYTES)
+                read = [_beginning(value, left) for value in read]
             row: Row = [cell(value) for value in read]
             as_json = orjson.dumps(row)
             if len(as_json) + 1 > left:  # with the comma
@@ -66,3 +73,13 @@ class Feeder:
     def outcome(self, rows: RowsCut | None = None) -> Outcome:
         """The outcome as it is now; `rows`: why there are no more of them, None where all came."""
         return Outcome(self.count, Cut(rows, self.shortened_values))
+
+
+def _least_bytes(row: Sequence[object]) -> int:
+    """How many bytes the texts and bytes of a row take as JSON, at least."""
+    return sum(len(value) for value in row if isinstance(value, str | bytes))
+
+
+def _beginning(value: object, length: int) -> object:
+    """What of a value is looked at; a shorter one is whole, a longer one will be shortened."""
+    return value[:length] if isinstance(value, str | bytes) else value

@@ -48,6 +48,8 @@ EXPLAIN: Final = "EXPLAIN (ANALYZE FALSE) "
 PLAN_COLUMNS: Final = (Column("plan", "text"),)
 LATER_S: Final = 1.0
 """After the time of a call, in which it is cancelled, the server gives the statement up itself."""
+LARGE_ROW_BYTES: Final = 16_777_216
+"""A row that was longer leaves its size in the buffer of the connection, which is then closed."""
 _GROWTH: Final = 4
 """The first row is fetched alone, so that it is there at once, then more and more of them."""
 
@@ -150,7 +152,11 @@ class _Call:
     def _read(self, connection: Connection, sql: str) -> Outcome:
         with connection.cursor(name=CURSOR, scrollable=False) as cursor:
             cursor.execute(sql)
-            return self._feed(self._columns(connection, cursor.pgresult), self._fetched(cursor))
+            feeder = self._feeder(self._columns(connection, cursor.pgresult))
+            outcome = feeder.feed(self._fetched(cursor))
+        if feeder.largest_row_bytes > LARGE_ROW_BYTES:
+            connection.close()
+        return outcome
 
     def _fetched(self, cursor: psycopg.ServerCursor[tuple[Any, ...]]) -> Iterator[Sequence[object]]:
         count = 1
@@ -190,8 +196,11 @@ class _Call:
         ]
 
     def _feed(self, columns: Sequence[Column], source: Iterable[Sequence[object]]) -> Outcome:
+        return self._feeder(columns).feed(source)
+
+    def _feeder(self, columns: Sequence[Column]) -> Feeder:
         self._rows.columns(columns)
-        return Feeder(self._rows, self._terms, self._interrupt).feed(source)
+        return Feeder(self._rows, self._terms, self._interrupt)
 
 
 def _changed(connection: Connection) -> int:

@@ -53,8 +53,11 @@ class PostgresServer:
         connection = self._take() or self._open()
         try:
             yield connection
-        except (psycopg.Error, DatabaseFailed):
-            self._give_back(connection)
+        except (psycopg.Error, DatabaseFailed) as error:
+            if isinstance(error, psycopg.Error) and error.sqlstate is None:
+                connection.close()  # an error of its own: it is broken, or out of memory
+            else:
+                self._give_back(connection)
             raise
         except BaseException:  # it was told to stop: a request to cancel may still be on its way
             connection.close()
@@ -88,6 +91,8 @@ class PostgresServer:
                 return connection
 
     def _give_back(self, connection: Connection) -> None:
+        if connection.closed:
+            return
         try:
             connection.execute("ROLLBACK")
             connection.execute("DISCARD ALL")

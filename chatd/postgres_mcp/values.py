@@ -8,6 +8,7 @@ ranges, JSON, and whatever an extension brings.
 
 import math
 import re
+from binascii import unhexlify
 
 import psycopg
 from psycopg.abc import Buffer
@@ -48,7 +49,7 @@ class _Bytes(Loader):
     """A bytea, in its notation `hex`."""
 
     def load(self, data: Buffer) -> bytes:
-        return bytes.fromhex(bytes(data[2:]).decode())
+        return unhexlify(memoryview(data)[2:])
 
 
 class _Timestamp(_Text):

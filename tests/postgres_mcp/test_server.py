@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from chatd.answers.requests import DatabaseFailed, Terms
+from chatd.postgres_mcp.reading import LARGE_ROW_BYTES
 from chatd.postgres_mcp.server import KEPT_MAX, PostgresServer, check_reached
 from chatd.wire.codes import Code
 from tests.postgres_mcp.shops import Shop, call
@@ -50,6 +51,14 @@ def test_a_connection_that_is_ended_within_a_call_fails_that_call_alone(shop: Sh
     failure = shop.failure("SELECT pg_terminate_backend(pg_backend_pid())")
     assert failure.code is Code.DB_UNAVAILABLE
     assert shop.ask("SELECT 1").rows == [[1]]
+
+
+def test_a_connection_that_has_held_a_large_row_is_not_kept(shop: Shop) -> None:
+    (first,) = shop.ask("SELECT pg_backend_pid()").rows[0]
+    got = shop.ask(f"SELECT repeat('x', {2 * LARGE_ROW_BYTES})")
+    assert got.outcome.cut.values == 1
+    assert shop.reading._kept == []
+    assert shop.ask("SELECT pg_backend_pid()").rows != [[first]]
 
 
 def test_few_connections_are_kept(shop: Shop) -> None:
