@@ -14,7 +14,7 @@ second is the grammar of the dialect (`grammar`), whose tree may hold only what 
    that the server brings (`catalogue`);
 5. the grammar makes one query of it, out of parts that read;
 6. where the context narrows, every table is inside of it (`scopes`);
-7. in Postgres, where `t.f` may call `f`, it is known to be a column (`scopes`).
+7. in Postgres, where `t.f` may call `f`, it is known to be a column (`columns`).
 
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
 through, and nothing else: no files, no other databases, no code, no rights, nothing that the server

@@ -1,12 +1,8 @@
-"""What the names of a statement mean: its tables, and in Postgres its columns.
+"""What the names of tables in a statement mean, and which of them a context lets be touched.
 
 A table without a schema is one of a CTE where that is visible, else it is taken to be in the schema
 that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is whatever
 database the connection has open, so that where a schema narrows, tables have to be named with it.
-
-Postgres calls `f(t)` for `t.f` where `t` has no such column ("Using Composite Types in Queries").
-Of a table or a query `t` is a row, which no function of the server takes that does harm. Of a
-function in FROM it may be a number or a text, so that only columns that are known may be named.
 """
 
 import string
@@ -15,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from chatd.answers.sql.functions import CALLED_BY_WORD, COLUMNS, ITSELF, names
+from chatd.answers.sql.functions import names
 from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, lex
 
 if TYPE_CHECKING:
     from sqlglot import Expr
-
 
 _FIRST_SCHEMA: dict[Dialect, str | None] = {"sqlite": "main", "postgres": "public", "mysql": None}
 
@@ -35,6 +30,7 @@ _SYSTEM_SCHEMAS: dict[Dialect, frozenset[str]] = {
     "postgres": frozenset({"information_schema"}),
     "mysql": frozenset({"mysql", "information_schema", "performance_schema", "sys"}),
 }
+
 # Tables that tell secrets or read files, refused whether the context narrows or not.
 _CLOSED: dict[Dialect, frozenset[str]] = {
     "sqlite": names("""
@@ -51,6 +47,7 @@ _CLOSED: dict[Dialect, frozenset[str]] = {
     """),
     "mysql": frozenset(),
 }
+
 # The same, in information_schema; without a schema too, for it may be the one that is open.
 _CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
@@ -68,10 +65,6 @@ _CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
     "postgres": frozenset({"pg_toast"}),
     "mysql": frozenset({"mysql", "performance_schema", "sys"}),
 }
-
-# What sqlglot makes of functions of `COLUMNS`.
-_TREE_NAMES = {"Unnest": "unnest", "ExplodingGenerateSeries": "generate_series"}
-_NAME_BYTES = 63  # of a name, in Postgres; the rest is cut off
 
 # All that databases fold: SQLite always, Postgres (in UTF-8) what stands without quotes.
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -212,8 +205,8 @@ def outside_table(
         if not isinstance(schema_name, exp.Identifier | None):  # of two dots, an empty text
             return TableName(table.name, "")
         named = TableName(
-            _identifier(table.this, dialect),
-            None if schema_name is None else _identifier(schema_name, dialect),
+            identifier_of(table.this, dialect),
+            None if schema_name is None else identifier_of(schema_name, dialect),
         )
         if table.args.get("catalog") is not None:
             return TableName(named.name, f"{table.catalog}.{named.schema}")
@@ -224,129 +217,6 @@ def outside_table(
         if not scope.holds(named) or (is_written and named.is_system(dialect)):
             return named
     return None
-
-
-def unknown_column(root: "Expr") -> str | None:
-    """A `t.f` of a statement of Postgres that may call `f`; None where all of them are columns.
-
-    No scopes are told apart: where two functions have one name, both have to have the column.
-    """
-    from sqlglot import exp
-
-    rows, functions = _names_in_from(root)
-    for column in root.find_all(exp.Column):
-        qualifier = column.args.get("table")
-        if qualifier is None or isinstance(column.this, exp.Star):
-            continue
-        name = _shortened(_identifier(qualifier, "postgres"))
-        if name in functions:
-            is_known = _identifier(column.this, "postgres") in functions[name]
-        else:
-            is_known = name in rows
-        if not is_known or None in functions:
-            return f"{qualifier.name}.{column.name}"
-    return None
-
-
-def said_of_unknown(column: str, root: "Expr") -> str:
-    """What to do about a `t.f` that `unknown_column` found: `t` may be a table with another name
-    in the statement."""
-    from sqlglot import exp
-
-    qualifier, _, name = column.partition(".")
-    for table in root.find_all(exp.Table):
-        if table.alias and table.name.lower() == qualifier.lower():
-            alias = table.alias
-            return f"{qualifier} is called {alias} in this statement; write {alias}.{name}."
-    return (
-        f"It is not known that {column} is a column; give what stands in FROM an alias, and a "
-        "function its columns, as in f(x) AS t(a)."
-    )
-
-
-def _names_in_from(root: "Expr") -> tuple[set[str], dict[str | None, frozenset[str]]]:
-    """The names of tables and queries, and those of functions with their columns.
-
-    The name None is that of a function that has no alias and is not in `COLUMNS`: Postgres names it
-    after a type or a part, so that it may be any.
-    """
-    from sqlglot import exp
-
-    rows = {"excluded"}  # the row that ON CONFLICT kept out
-    functions: dict[str | None, frozenset[str]] = {}
-    for source in root.walk():
-        alias = source.args.get("alias")
-        if isinstance(alias, exp.TableAlias) and alias.this is not None:
-            name = _identifier(alias.this, "postgres")
-        elif _is_in_from(source):
-            name = None
-        else:
-            continue
-        if not _is_function(source):
-            if name is None and isinstance(source, exp.Table):
-                name = _identifier(source.this, "postgres")
-            rows.add(_shortened(name or ""))
-            continue
-        called = _name_of_function(source)
-        name = name or called
-        columns = _columns(source, COLUMNS.get(called or "", ()), name or "")
-        key = None if name is None else _shortened(name)
-        functions[key] = functions.get(key, columns) & columns
-    return rows, functions
-
-
-def _is_in_from(node: "Expr") -> bool:
-    """Whether a node without an alias is what FROM, JOIN or a change names."""
-    from sqlglot import exp
-
-    if node.arg_key == "rows_from" or isinstance(node.parent, exp.Lateral):
-        return False  # the parent is
-    return isinstance(node, exp.Table | exp.Unnest | exp.Lateral) or (
-        isinstance(node.parent, exp.From | exp.Join) and node.arg_key == "this"
-    )
-
-
-def _is_function(source: "Expr") -> bool:
-    """Whether what stands in FROM is a call, or nothing that is known: no table and no query."""
-    from sqlglot import exp
-
-    if isinstance(source, exp.Lateral):
-        source = source.this
-    if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
-        return not source.this.args.get("quoted") and source.name.upper() in CALLED_BY_WORD
-    return not isinstance(source, exp.Subquery | exp.CTE | exp.Values)
-
-
-def _name_of_function(source: "Expr") -> str | None:
-    """The name of the function in FROM, where it is in `COLUMNS`."""
-    from sqlglot import exp
-
-    call = source if isinstance(source, exp.Unnest) else source.this
-    name = call.name.lower() if isinstance(call, exp.Anonymous) else type(call).__name__
-    name = _TREE_NAMES.get(name, name)
-    return name if name in COLUMNS else None
-
-
-def _columns(source: "Expr", known: tuple[str, ...], name: str) -> frozenset[str]:
-    """The columns of a function in FROM: those of its alias, then those that have no other name."""
-    from sqlglot import exp
-
-    alias, offset = source.args.get("alias"), source.args.get("offset")
-    declared = [] if alias is None else [*(alias.args.get("columns") or ())]
-    if isinstance(offset, exp.Identifier):  # WITH ORDINALITY; the last of the alias
-        declared.append(offset)
-    if offset or source.args.get("ordinality"):
-        known = (*known, "ordinality")
-    rest = known[len(declared) :]
-    identifiers = (one.this if isinstance(one, exp.ColumnDef) else one for one in declared)
-    return frozenset(_identifier(column, "postgres") for column in identifiers) | {
-        name if column == ITSELF else column for column in rest
-    }
-
-
-def _shortened(name: str) -> str:
-    """What two names have in common that Postgres may take for one, whatever its encoding."""
-    return name.encode(errors="surrogatepass")[:_NAME_BYTES].decode(errors="ignore").casefold()
 
 
 def _is_written(table: "Expr") -> bool:
@@ -385,10 +255,11 @@ def _visible_ctes(table: "Expr", dialect: Dialect) -> Iterator[str]:
 
 
 def _cte_name(cte: "Expr", dialect: Dialect) -> str:
-    return _compared(_identifier(cte.args["alias"].this, dialect), dialect)
+    return _compared(identifier_of(cte.args["alias"].this, dialect), dialect)
 
 
-def _identifier(identifier: "Expr", dialect: Dialect) -> str:
+def identifier_of(identifier: "Expr", dialect: Dialect) -> str:
+    """The name that an identifier of the tree stands for."""
     kind = TokenKind.NAME if identifier.args.get("quoted") else TokenKind.WORD
     return _looked_up(identifier.name, dialect, kind)
 

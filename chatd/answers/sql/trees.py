@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from chatd.answers.sql import nodes
+from chatd.answers.sql.columns import said_of_unknown, unknown_column
 from chatd.answers.sql.elsewhere import instead_of, instead_of_word
 from chatd.answers.sql.functions import FUNCTIONS
 from chatd.answers.sql.grammar import NotParsed, parse
 from chatd.answers.sql.lexer import EMPTIED, Dialect, Lexed, Token, TokenKind
 from chatd.answers.sql.places import not_understood, place, to_be_filled_in
-from chatd.answers.sql.scopes import outside_table, said_of_unknown, unknown_column
+from chatd.answers.sql.scopes import outside_table
 from chatd.answers.sql.verdicts import ONLY_READING, Policy, Refused, outside
 from chatd.wire.codes import Code
 
