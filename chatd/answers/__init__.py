@@ -1,9 +1,16 @@
 """Answers: from a question in a room to rows from its database, streamed (docs/answers).
 
-`service` holds the open answers, `life` is the life of one of them, `executions` what equal
-requests share. `sql` reads statements and judges them, `mcp` carries requests to a db-mcp (a Model
-Context Protocol server), `responder` is the port between a message and its request. `requests`
-and `table` are what a database is asked and answers, `answer` what an answer comes to, `markdown`
-and `exports` how it is read, `sample` a database to begin with. The MCP SDK takes a second to
-import, so that only `mcp.session` and the transports beside it import it, late.
+`service` holds the open answers, `life` is the life of one of them (as rooms see it: `active`),
+`slots` the places that answers wait for, `executions` and `cache` what equal requests share. `sql`
+reads statements and judges them, `mcp` carries requests to a db-mcp (a Model Context Protocol
+server), `responder` is the port between a message and its request, on the `terms` of its context.
+`requests` and `table` are what a database is asked and answers, `answer` what an answer comes to,
+`cut` what of it is missing, `markdown` how it is read.
+
+A download: `exports` has the formats (`csv_lines`, `workbook`), `stored_table` the rows that a
+message holds; `reruns` asks a question again, and `spool` makes the file. `sample` is a database to
+begin with; its rows are those of `shop`, in the words of `shop_words`.
+
+The MCP SDK takes a second to import, so that only `mcp.session` and the transports beside it import
+it, late.
 """

@@ -1,8 +1,16 @@
 """Sessions with db-mcps: how a request becomes a tool call, and its result rows.
 
-`mapping`, `results` and `chunks` are pure: which tool serves which request, and what its answer
-means. `lines` and `stdio` carry messages to a child process, `http` to a URL, `session` speaks MCP
-over either by the official SDK, and `pool` keeps the sessions of one database and is its
-`Database`. The SDK is imported by `stdio`, `http` and `session` alone, and `pool` imports these
-late: see there.
+There, pure: `mapping` says which tool serves which request, `calls` makes the call, `statements`
+writes SQL for those that take it. And back: `results` reads what a tool answers in any form
+(`documents` of JSON, `exact_json`, `literals` of Python, `records`), `chunks` what comes in
+progress messages, `failures` an error. `meter` lets pass what the terms allow, `listing` what a
+context does. `contract` is what chatd's own db-mcps know too.
+
+A session: `settings` says how a db-mcp is started, `secrets` and `last_words` what may be shown of
+one that does not start, `locks` what keeps it from writing. `lines` and `stdio` carry messages to a
+child process (below `warden`), `http` to a URL; `link` is what is known of the connection.
+`session` speaks MCP over either by the official SDK, and `pool` keeps the sessions of one database
+(each in a `session_slot`, with a `pooled_call` at a time) and is its `Database`; `inspection` looks
+at one for `chatd config check`. The SDK is imported by `stdio`, `http` and `session` alone, and
+`pool` imports these late: see there.
 """
