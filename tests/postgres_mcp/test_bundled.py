@@ -116,3 +116,16 @@ async def test_an_inspection_finds_its_locks_in_force(shop: Shop) -> None:
     assert found.is_usable
     assert found.wrong == ()
     assert "read-only transactions" in found.fine
+
+
+async def test_an_inspection_tells_what_may_be_written_and_that_no_table_is_seen(
+    shop: Shop,
+) -> None:
+    with shop.postgres.connect(shop.database) as connection:
+        connection.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public, sales FROM shopper")
+    with trio.fail_after(LIMIT_S):
+        found = await inspect("shop", configured(shop, read_only=False))
+    assert found.line.startswith(
+        "databases.shop: can be asked (0 tables, written where a message asks for it, "
+    )
+    assert "it shows no table: let its role" in found.line

@@ -126,11 +126,15 @@ async def _asked(
     if not in_force:
         wrong = ["it does not tell its settings"]
         return Inspected(connection_id, True, tuple(fine), tuple(wrong), tables)
-    if is_locked(in_force):
+    if settings.is_bundled and not settings.read_only:
+        fine.append("written where a message asks for it")
+    elif is_locked(in_force):
         fine.append("read-only transactions")
     if is_timed(in_force):
         fine.append(f"statements end after {in_force['timeout']}")
     wrong = list(weaknesses(settings.dialect, in_force, read_only=settings.read_only))
+    if settings.peer.list_tables is not None and not tables:
+        wrong.insert(0, "it shows no table: let its role use their schema and SELECT from them")
     return Inspected(connection_id, True, tuple(fine), tuple(wrong), tables)
 
 
