@@ -293,7 +293,7 @@ class TableOfRooms(ValueKind):
         rooms: dict[str, Any] = {}
         faults = Faults()
         for name, table in value.items():
-            at, has_name = f".{unknown_name(name)}", is_connection_id(name)
+            at, has_name = f".{unknown_name(str(name))}", is_connection_id(name)
             if not has_name:
                 faults.add(
                     "must have a name of 1 to 128 printable ASCII characters that open no HTML tag",
