@@ -4,6 +4,7 @@ Without configuration there is one database, the sample, in the room of the firs
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 import trio
@@ -43,6 +44,12 @@ class Answering:
     """No database is asked any more: the sessions with db-mcps end."""
 
 
+FIRST_STARTS_MAX: Final = 8
+"""Db-mcps that are started at the same moment when the daemon starts: each takes a second or two of
+a processor, and all of many at once would not be ready in time. One that hangs has a place for
+`start_timeout_s`, and none when it is tried again."""
+
+
 def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     """The databases by room: those of the configuration, or the sample, or none."""
     if not config.answers.enabled:
@@ -68,8 +75,10 @@ def build_answering(
             make_sample(sample, clock.wall_ms())
         except OSError as error:  # the chat does without
             event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
+    first_starts = trio.CapacityLimiter(FIRST_STARTS_MAX)
     databases = {
-        room: McpDatabase(room, one, event_log, sample=sample) for room, one in configured.items()
+        room: McpDatabase(room, one, event_log, sample=sample, first_starts=first_starts)
+        for room, one in configured.items()
     }
     roster = AnswerRoster(adapter, markup)
     reader = StatementReader(

@@ -13,8 +13,8 @@ thread.
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,10 +69,12 @@ class McpDatabase:
         own_environment: Mapping[str, str] = os.environ,
         on_complaint: Callable[[bytes], None] | None = None,
         lasting_s: float = LASTING_S,
+        first_starts: trio.CapacityLimiter | None = None,
     ) -> None:
         """`sample` is the file of the sample database, where the settings name it.
 
-        `on_complaint` alone is given what the db-mcp writes to its standard error.
+        `on_complaint` alone is given what the db-mcp writes to its standard error. `first_starts`
+        has a place for each database that may be started for the first time at the same moment.
         """
         self._connection_id = connection_id
         self._settings = settings
@@ -88,6 +90,7 @@ class McpDatabase:
         self._own_environment = own_environment
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
+        self._first_starts = first_starts or trio.CapacityLimiter(1)
         self._masks = Masks(settings.secrets(own_environment))
         self._slots = [SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
         self._queue: deque[PooledCall] = deque()
@@ -249,7 +252,19 @@ class McpDatabase:
         return len(self._queue) > sum(coming)
 
     async def _live(self, slot: SessionSlot) -> str | None:
-        """One life of a session. The reason of its end, None where it was ended here."""
+        """One life of a session. The reason of its end, None where it was ended here.
+
+        The time of a start counts from its turn.
+        """
+        async with AsyncExitStack() as turn:
+            if slot.is_about_to_open:
+                await turn.enter_async_context(self._first_starts)
+            return await self._lived(slot, turn.aclose)
+
+    async def _lived(
+        self, slot: SessionSlot, end_turn: Callable[[], Awaitable[None]]
+    ) -> str | None:
+        """As `_live`, when it is its turn, which ends as soon as the session is ready."""
         began_s = trio.current_time()
         link = Link(self._settings.max_message_bytes, self._notify)
         words = LastWords(self._masks)
@@ -265,6 +280,7 @@ class McpDatabase:
                     self._settings, self._command, variables, link, self._heard(slot, words)
                 ) as session:
                     starting.deadline = math.inf
+                    await end_turn()
                     slot.is_ready, slot.ready_at_s = True, trio.current_time()
                     took_ms = (slot.ready_at_s - began_s) * 1000
                     self._event_log.record(DatabaseConnected(self._connection_id, took_ms))

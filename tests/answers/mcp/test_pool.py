@@ -16,6 +16,7 @@ from chatd.answers.cut import Cut
 from chatd.answers.mcp import link, session
 from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
+from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.results import UNEXPECTED
 from chatd.answers.mcp.session_slot import BACKOFF_S
 from chatd.answers.requests import (
@@ -33,7 +34,7 @@ from chatd.chat.backoff import Backoff
 from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
-from tests.answers.mcp.pools import LIMIT_S, Plate, Running, fake, running
+from tests.answers.mcp.pools import LIMIT_S, Listening, Plate, Running, fake, running
 
 
 async def failure(peer: Running, sql: str) -> DatabaseFailed:
@@ -565,3 +566,20 @@ async def test_a_peer_that_streams_waits_for_a_sink_that_is_slow(
     assert end == Answered(Cut(RowsCut.MAX_ROWS))
     assert sink.rows_ == [[index] for index in range(4_000)]
     assert sink.most_waiting < 1_500  # as many as are held, and as one read brings
+
+
+async def test_databases_are_started_for_the_first_time_in_turns(nursery: trio.Nursery) -> None:
+    turns = trio.CapacityLimiter(1)
+    recorder = Listening()
+    for room, configured in (
+        ("hanging", fake("silent", start_timeout_s=0.5)),
+        ("well", fake("well")),
+        ("last", fake("well")),
+    ):
+        database = McpDatabase(room, configured, recorder, first_starts=turns)
+        await nursery.start(database.run)
+    await recorder.until(DatabaseConnected, 2)
+    ends = [one for one in recorder.events if isinstance(one, DatabaseLost | DatabaseConnected)]
+    assert isinstance(ends[0], DatabaseLost)
+    assert turns.borrowed_tokens == 0
+    nursery.cancel_scope.cancel()
