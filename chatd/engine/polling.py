@@ -213,7 +213,8 @@ class PollingTransport:
             self._fail()
 
     def _fail(self) -> None:
-        self._session.lost(DisconnectReason.TRANSPORT_ERROR)
+        if self._session.transport is self:  # else a WebSocket carries it, and is unharmed
+            self._session.lost(DisconnectReason.TRANSPORT_ERROR)
         self._client_gone()
         self._answer(CLOSE)  # a poll that waits elsewhere would wait for ever
 

@@ -446,6 +446,20 @@ async def test_after_the_upgrade_the_session_cannot_be_polled(door: Door) -> Non
     await peer.echo()
 
 
+async def test_a_post_that_breaks_off_after_the_upgrade_harms_nobody(door: Door) -> None:
+    poller = await join(door)
+    http, transport = await dial(door), poller.transport
+    await http.send("POST", poller.query, headers=["Content-Length: 12"])
+    await until(lambda: transport._post is not None)
+    peer = await upgraded(poller)
+    await until(lambda: isinstance(poller.session.transport, WebSocketTransport))
+    before = door.admission.connections
+    await http.stream.aclose()
+    await until(lambda: door.admission.connections < before)
+    assert poller.is_alive
+    await peer.echo()
+
+
 async def test_after_the_upgrade_the_websocket_is_the_session(door: Door) -> None:
     poller = await join(door)
     peer = await upgraded(poller)
