@@ -63,7 +63,7 @@ _BEGIN: Final = SQL("""
         ('bytea_output', 'hex'), ('DateStyle', 'ISO'), ('IntervalStyle', 'postgres'),
         ('cursor_tuple_fraction', '1'), ('client_connection_check_interval', '2000')
     ) AS s(name, value)
-    WHERE s.name IN (SELECT p.name FROM pg_catalog.pg_settings p)
+    WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL
 """)
 _SEARCH_PATH: Final = SQL("; SELECT pg_catalog.set_config('search_path', {path}, true)")
 # Rows that the session has changed lately, those of triggers included.
