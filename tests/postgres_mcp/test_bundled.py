@@ -12,14 +12,12 @@ from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
     ListTables,
-    RunStatement,
     SampleTable,
     Stopped,
-    Terms,
 )
 from chatd.answers.table import Column
 from chatd.wire.codes import Code
-from tests.answers.mcp.pools import LIMIT_S, Plate, running
+from tests.answers.mcp.pools import LIMIT_S, running
 from tests.postgres_mcp.shops import Shop
 
 RUNNING = (
@@ -81,17 +79,8 @@ async def test_rows_of_many_chunks_come_in_order(shop: Shop) -> None:
 async def test_a_stop_is_confirmed_and_nothing_runs_on(shop: Shop) -> None:
     endless = "SELECT n, pg_sleep(CASE WHEN n > 2 THEN 100 ELSE 0 END) FROM generate_series(1, 9) n"
     async with running(configured(shop)) as peer:
-        stop, plate, ends = trio.Event(), Plate(), []
-
-        async def ask() -> None:
-            ends.append(await peer.database.ask(RunStatement(endless), Terms(), plate, stop))
-
-        with trio.fail_after(LIMIT_S):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(ask)
-                await plate.news.wait()
-                stop.set()
-        assert ends == [Stopped(is_confirmed=True)]
+        end, _ = await peer.ask_and_stop(endless)
+        assert end == Stopped(is_confirmed=True)
         with shop.postgres.connect("postgres") as connection:
             assert connection.execute(RUNNING).fetchone() == (0,)
         assert (await peer.ask("SELECT 1"))[1].rows_ == [[1]]

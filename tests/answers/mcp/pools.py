@@ -76,6 +76,21 @@ class Running:
             end = await self.database.ask(asked, Terms(**terms), plate, trio.Event())
         return end, plate
 
+    async def ask_and_stop(self, sql: str) -> tuple[Answered | Stopped, Plate]:
+        """Ask, stop it once the first rows are there, and give the end and what came."""
+        stop, plate, ends = trio.Event(), Plate(), []
+
+        async def ask() -> None:
+            ends.append(await self.database.ask(RunStatement(sql), Terms(), plate, stop))
+
+        with trio.fail_after(LIMIT_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                await plate.news.wait()
+                stop.set()
+        (end,) = ends
+        return end, plate
+
 
 def fake(start: str = "well", file: Path | None = None, **configured: Any) -> DatabaseSettings:
     """The configuration of a fake peer."""

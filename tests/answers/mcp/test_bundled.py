@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trio
 
 from chatd.answers.cut import Cut
 from chatd.answers.mcp.calls import tool_call
@@ -27,7 +26,7 @@ from chatd.answers.table import Column
 from chatd.observe import DatabaseConnected
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
-from tests.answers.mcp.pools import LIMIT_S, Plate, Running, running
+from tests.answers.mcp.pools import Running, running
 from tests.rows import rows
 from tests.sqlite_mcp.databases import checksum, make_database
 from tests.sqlite_mcp.peers import ENDLESS, ENDLESS_AFTER_TWO_ROWS
@@ -134,18 +133,8 @@ async def test_more_than_the_terms_allow_is_left_out_and_said(
 
 async def test_a_stop_is_confirmed_and_the_session_serves_on(database: Path) -> None:
     async with running(bundled(database)) as peer:
-        stop, plate, ends = trio.Event(), Plate(), []
-
-        async def ask() -> None:
-            request = RunStatement(ENDLESS_AFTER_TWO_ROWS)
-            ends.append(await peer.database.ask(request, Terms(), plate, stop))
-
-        with trio.fail_after(LIMIT_S):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(ask)
-                await plate.news.wait()
-                stop.set()
-        assert ends == [Stopped(is_confirmed=True)]
+        end, plate = await peer.ask_and_stop(ENDLESS_AFTER_TWO_ROWS)
+        assert end == Stopped(is_confirmed=True)
         assert plate.rows_[0] == [1]
         assert (await peer.ask("SELECT 7"))[1].rows_ == [[7]]
         assert len(peer.recorder.of(DatabaseConnected)) == 1

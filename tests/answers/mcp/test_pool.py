@@ -167,18 +167,8 @@ async def test_a_hanging_statement_is_given_up_and_its_process_replaced(tmp_path
 
 
 async def stopped(peer: Running, sql: str) -> Stopped:
-    """Ask, stop once the first rows are there, and give the end."""
-    stop, plate, ends = trio.Event(), Plate(), []
-
-    async def ask() -> None:
-        ends.append(await peer.database.ask(RunStatement(sql), Terms(), plate, stop))
-
-    with trio.fail_after(LIMIT_S):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask)
-            await plate.news.wait()
-            stop.set()
-    (end,) = ends
+    """Ask, stop once the first row is there, and give the end."""
+    end, plate = await peer.ask_and_stop(sql)
     assert isinstance(end, Stopped)
     assert plate.rows_ == [[1]]
     return end
