@@ -1,5 +1,7 @@
 """`McpDatabase` over the real `chatd db-mcp --postgres`, as a room asks it."""
 
+from typing import Any
+
 import pytest
 import trio
 
@@ -25,12 +27,12 @@ RUNNING = (
 )
 
 
-def configured(shop: Shop, **more: object) -> DatabaseSettings:
+def configured(shop: Shop, **more: Any) -> DatabaseSettings:
     return DatabaseSettings(
         postgres=shop.postgres.url(shop.database, "shopper"),
         dialect="postgres",
         connections=1,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,9 +46,9 @@ def database(tmp_path: Path) -> Path:
     return make_database(tmp_path / "people.db")
 
 
-def bundled(file: Path, **configured: object) -> DatabaseSettings:
+def bundled(file: Path, **configured: Any) -> DatabaseSettings:
     """The configuration of the db-mcp that chatd brings along."""
-    return DatabaseSettings(sqlite=str(file), connections=1, **configured)  # type: ignore[arg-type]
+    return DatabaseSettings(sqlite=str(file), connections=1, **configured)
 
 
 def numbers(count: int) -> str:
