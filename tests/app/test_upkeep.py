@@ -1,10 +1,12 @@
 """Upkeep over a real store: what is removed is told, and what lasts is not told each second."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 
+from chatd.app.upkeep import Upkeep
 from chatd.observe import (
     FileRenewed,
     LogDisplaced,
@@ -25,6 +27,21 @@ async def soon(recorder: Recorder, kind: type) -> None:
     with trio.fail_after(20):
         while not recorder.of(kind):
             await trio.lowlevel.checkpoint()
+
+
+async def between_commits(upkeep: Upkeep, step: Callable[[], object]) -> None:
+    """Run `step` while upkeep renews its files: it is the log's only caller then, and waits."""
+    renew, ran = upkeep._renew, trio.Event()
+
+    def run_instead() -> list[str]:
+        upkeep._renew = renew
+        step()
+        trio.from_thread.run_sync(ran.set)
+        return []
+
+    upkeep._renew = run_instead
+    with trio.fail_after(20):
+        await ran.wait()
 
 
 async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
@@ -62,7 +79,7 @@ async def test_a_displaced_log_is_told_once_and_so_is_its_return(tmp_path: Path)
         chat.parts.upkeep.round_s = 0.02
         recorder, directory = chat.recorder, chat.parts.store.path.parent
         away = directory.with_name("away")
-        directory.rename(away)
+        await between_commits(chat.parts.upkeep, lambda: directory.rename(away))
         await soon(recorder, LogDisplaced)
         away.rename(directory)
         await soon(recorder, LogReturned)

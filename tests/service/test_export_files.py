@@ -211,11 +211,8 @@ async def test_the_question_runs_again_where_the_file_may_hold_more(
         assert response.headers["x-chatd-executed-at"] > of_message.headers["x-chatd-executed-at"]
         if name == "ndjson":
             assert objects(response) == [{"n": n, "t": text} for n, text in table(3_000)]
-        event = (await ended(chat, 2))[0]
-        assert (event.user_id, event.outcome, event.rerun, event.truncated) == (
-            *("bob", "sent"),
-            *(True, False),
-        )
+        [event] = [event for event in await ended(chat, 2) if event.user_id == "bob"]
+        assert (event.outcome, event.rerun, event.truncated) == ("sent", True, False)
         assert (event.rows, event.size) == (3_000, len(response.body))
         assert SQL not in repr(event)
 
