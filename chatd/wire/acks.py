@@ -115,6 +115,63 @@ class CancelAck(AckPayload):
 
 
 @statically_frozen(kw_only=True)
+class ReadAck(AckPayload):
+    """To `chat:read`: where the user stands in the room now."""
+
+    connection_id: Annotated[str, Note("The room.")]
+    read_seq: Annotated[int, Note("Up to where the user has read it.")]
+    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
+
+
+@statically_frozen(kw_only=True)
+class MessageGetAck(AckPayload):
+    """To `chat:message:get`."""
+
+    message: Annotated[orjson.Fragment, Note("The message.", rendered=PublishedMessage)]
+
+
+@statically_frozen(kw_only=True)
+class ChangeAck(AckPayload):
+    """To `chat:message:edit`, `chat:message:delete` and `chat:message:react`."""
+
+    message_id: Annotated[str, Note("The message, in lower case.")]
+    connection_id: Annotated[str, Note("Its room.")]
+    rev: Annotated[int, Note("The rev of the message now.")]
+    timestamp: Annotated[int, Note("When the change was stored.", unit="ms since 1970")]
+    duplicate: Annotated[Literal[True] | None, Note("It was so before; nothing was changed.")] = (
+        None
+    )
+
+
+@statically_frozen
+class SchemaColumn(Payload):
+    """A column of a table."""
+
+    name: Annotated[str, Note("Its name.")]
+    type: Annotated[str | None, Note("The database's own word for its type, where it has one.")]
+
+
+@statically_frozen(kw_only=True)
+class SchemaTable(Payload):
+    """A table of a database, or a view."""
+
+    name: Annotated[str, Note("Its name.")]
+    schema: Annotated[str | None, Note("Its schema, where the database has several.")] = None
+    kind: Annotated[str, Note("`table`, `view`, or the database's own word.")]
+    columns: Annotated[Sequence[SchemaColumn], Note("Its columns, in their order.")]
+
+
+@statically_frozen(kw_only=True)
+class SchemaAck(AckPayload):
+    """To `schema:get`."""
+
+    connection_id: Annotated[str, Note("The room.")]
+    tables: Annotated[Sequence[SchemaTable], Note("The tables, by name.")]
+    truncated: Annotated[bool, Note("Whether tables or columns were left out.")]
+
+
+@statically_frozen(kw_only=True)
 class TokenAck(AckPayload):
     """To `auth:refresh`."""
 

@@ -20,6 +20,9 @@ class Code(StrEnum):
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
     FORBIDDEN = "forbidden"
+    MESSAGE_DELETED = "message_deleted"
+    EDIT_CONFLICT = "edit_conflict"
+    TOO_MANY_REACTIONS = "too_many_reactions"
     UNKNOWN_THREAD = "unknown_thread"
     INVALID_QUERY = "invalid_query"
     RATE_LIMITED = "rate_limited"
@@ -66,6 +69,11 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     ),
     Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
     Code.FORBIDDEN: Explanation("Only the user who began this may do that."),
+    Code.MESSAGE_DELETED: Explanation("This message was deleted, and does not change any more."),
+    Code.EDIT_CONFLICT: Explanation(
+        "This message was changed meanwhile; look at it, and edit it again."
+    ),
+    Code.TOO_MANY_REACTIONS: Explanation("This message has as many reactions as it may have."),
     Code.UNKNOWN_THREAD: Explanation("No message of this connection opened that thread."),
     Code.INVALID_QUERY: Explanation('This cannot be searched for; write words or a "phrase".'),
     Code.RATE_LIMITED: Explanation(

@@ -10,6 +10,7 @@ from chatd.wire.codes import Refusal
 from chatd.wire.events import ErrorCode, IsRetryable, Payload, RetryAfter
 from chatd.wire.fields import Note
 from chatd.wire.names import PresenceStatus
+from chatd.wire.payloads import AnswerRowsWanted
 
 
 @attrs.frozen
@@ -25,6 +26,7 @@ class ConnectAuth:
         Mapping[str, int | None] | None, Note("The last seq that the client has, by room.")
     ] = None
     epoch: Annotated[str | None, Note("The name of the log that these seqs are from.")] = None
+    answer_rows: AnswerRowsWanted = None
     status: Annotated[
         PresenceStatus | None, Note("How present the user is from now on, in the rooms to join.")
     ] = None

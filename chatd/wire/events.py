@@ -17,6 +17,8 @@ from chatd.wire.names import (
     AnswerOutcome,
     AnswerPhase,
     ClientEvent,
+    DatabaseKind,
+    Feature,
     MessageStatus,
     PresenceStatus,
     RowsCut,
@@ -75,14 +77,52 @@ class ErrorDetails(Payload):
         )
 
 
-@statically_frozen
+@statically_frozen(kw_only=True)
+class RoomDatabase(Payload):
+    """The database that answers in a room."""
+
+    kind: Annotated[DatabaseKind, Note("Which db-mcp answers.")]
+    dialect: Annotated[str | None, Note("Its SQL: `sqlite`, `postgres` or `mysql`.")] = None
+    read_only: Annotated[bool, Note("Whether nothing may be written, whatever a message says.")]
+    dry_run: Annotated[bool, Note("Whether it can tell a plan without running it.")]
+    commands: Annotated[Sequence[str], Note("The commands that it answers, as `/tables`.")]
+
+
+@statically_frozen(kw_only=True)
 class RoomStanding(Payload):
     """A room that the user may use."""
 
     connection_id: RoomId
     last_seq: Annotated[int, Note("The seq of its newest message; 0 where it has none.")]
-    unread: Annotated[int, Note("Messages that the room's queue holds for the user.")]
+    last_rev: Annotated[int, Note("The rev of its newest change; 0 where nothing was changed.")]
+    read_seq: Annotated[int, Note("Up to where the user has read it.")]
+    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
+    owed: Annotated[
+        int, Note("Messages that the room's queue holds for the user.", unit="messages")
+    ]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
+    database: Annotated[
+        RoomDatabase | None, Note("The database that answers there; absent where none does.")
+    ] = None
+
+
+@statically_frozen
+class CommandHelp(Payload):
+    """A command that a message can begin with."""
+
+    name: Annotated[str, Note("How it is written, as `/describe`.")]
+    argument: Annotated[str | None, Note("What follows it, as `TABLE`.")]
+    purpose: Annotated[str, Note("What it does, in words for people.")]
+
+
+@statically_frozen(kw_only=True)
+class ServerInfo(Payload):
+    """Which server this is."""
+
+    version: Annotated[str, Note("Its version.")]
+    features: Annotated[Sequence[Feature], Note("What it can do; more may come.")]
+    commands: Annotated[Sequence[CommandHelp], Note("All commands; a room may have fewer.")]
 
 
 @statically_frozen
@@ -115,6 +155,7 @@ class StatusConnected(EventPayload):
     resumed: Annotated[bool, Note("Whether the client has said in `since` what it has.")]
     rooms: Annotated[Sequence[RoomStanding], Note("All rooms that the user may use.")]
     limits: Annotated[ServerLimits, Note("The limits that a client can keep to by itself.")]
+    server: Annotated[ServerInfo, Note("Which server this is, and what it can do.")]
     name: UserName = None
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
@@ -209,6 +250,27 @@ class AnswerTable(AnswerResult):
     ] = None
     columns: Annotated[Sequence[AnswerColumn], Note("Its columns.")]
     rows: Annotated[Sequence[Row], Note("Its rows; a cell of bytes is `{$bytes: base64}`.")]
+    rows_omitted: Annotated[
+        int | None,
+        Note("How many of the stored rows this copy leaves out, by `answerRows`.", unit="rows"),
+    ] = None
+
+
+@statically_frozen
+class Reaction(Payload):
+    """A reaction to a message, and whose it is."""
+
+    emoji: Annotated[str, Note("The reaction.")]
+    users: Annotated[Sequence[str], Note("The users who have put it there, the first one first.")]
+
+
+@statically_frozen(kw_only=True)
+class ThreadReplies(Payload):
+    """What a thread holds behind its opener."""
+
+    count: Annotated[int, Note("How many replies.", unit="messages")]
+    last_seq: Annotated[int, Note("The seq of the newest one.")]
+    users: Annotated[Sequence[str], Note("Who wrote the newest ones, 3 at most, newest first.")]
 
 
 @statically_frozen
@@ -238,6 +300,24 @@ class PublishedMessage(EventPayload):
         str | None,
         Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
     ] = None
+    mentions: Annotated[
+        Sequence[str] | None, Note("The users whom it mentions, by `@name`; at most 50.")
+    ] = None
+    rev: Annotated[
+        int | None,
+        Note("The number of its newest change among those of its room; absent where it has none."),
+    ] = None
+    edited_at: Annotated[
+        int | None, Note("When its author last edited it.", unit="ms since 1970")
+    ] = None
+    deleted_at: Annotated[
+        int | None,
+        Note("When its author deleted it; its content is empty.", unit="ms since 1970"),
+    ] = None
+    reactions: Annotated[Sequence[Reaction] | None, Note("The reactions to it.")] = None
+    replies: Annotated[
+        ThreadReplies | None, Note("The replies in the thread that it opened, as of this page.")
+    ] = None
     replay: Annotated[Literal[True] | None, Note("It was owed to the user, and comes late.")] = None
 
 
@@ -251,8 +331,16 @@ class RoomHistory(EventPayload):
     has_more: Annotated[bool, Note("Whether there are more in the direction of the page.")]
     first_seq: Annotated[int, Note("The oldest seq that the room has; 0 where it has none.")]
     last_seq: Annotated[int, Note("The newest seq of the room; 0 where it has none.")]
+    last_rev: Annotated[int, Note("The rev of the room's newest change; 0 where it has none.")]
     reset: Annotated[
         Literal[True] | None, Note("What the client has of the room is of no use.")
+    ] = None
+    root: Annotated[
+        orjson.Fragment | None,
+        Note(
+            "The message that opened the thread, where one was asked for.",
+            rendered=PublishedMessage,
+        ),
     ] = None
 
 
@@ -310,6 +398,59 @@ class MessageReceipt(EventPayload):
 
 
 @statically_frozen(kw_only=True)
+class MessageChange(EventPayload):
+    """Something of a message was changed. Changes of a room are numbered by `rev`, from 1."""
+
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+    seq: Annotated[int, Note("Its number in the room.")]
+    rev: Annotated[int, Note("The number of this change in the room.")]
+
+
+@statically_frozen(kw_only=True)
+class MessageEdited(MessageChange):
+    """The author of a message has given it another text."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_EDITED
+    content: Annotated[str, Note("Its text now, with markup neutralised.")]
+    raw: Annotated[
+        str | None,
+        Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
+    ] = None
+    mentions: Annotated[Sequence[str] | None, Note("The users whom it mentions now.")] = None
+    edited_at: Annotated[int, Note("When.", unit="ms since 1970")]
+
+
+@statically_frozen(kw_only=True)
+class MessageDeleted(MessageChange):
+    """The author of a message has deleted it: its place stays, without content."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_DELETED
+    deleted_at: Annotated[int, Note("When.", unit="ms since 1970")]
+
+
+@statically_frozen(kw_only=True)
+class MessageReaction(MessageChange):
+    """A user has put a reaction to a message, or taken it off."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_REACTION
+    user_id: Annotated[str, Note("The user.")]
+    emoji: Annotated[str, Note("The reaction.")]
+    is_on: Annotated[bool, Note("Whether it is there now.", name="on")]
+
+
+@statically_frozen(kw_only=True)
+class ReadMarker(EventPayload):
+    """Up to where this user has read a room, told to the user's other sockets."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CHAT_READ
+    connection_id: RoomId
+    read_seq: Annotated[int, Note("Up to where.")]
+    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
+
+
+@statically_frozen(kw_only=True)
 class MessageHint(EventPayload):
     """A message of this user was read for a question, and is none. Only its sender gets this."""
 
@@ -339,6 +480,8 @@ class AnswerStart(AnswerEvent):
     read_only: Annotated[bool, Note("Whether the statement may only read.")]
     dry_run: Annotated[bool, Note("Whether only its plan is asked for.")]
     deadline: Annotated[int, Note("When it ends at the latest.", unit="ms since 1970")]
+    started_at: Annotated[int, Note("When the question was stored.", unit="ms since 1970")]
+    asked_by: Annotated[str, Note("The user who asks.")]
 
 
 @statically_frozen(kw_only=True)

@@ -11,11 +11,17 @@ class ClientEvent(StrEnum):
     TYPING_STOP = "chat:typing:stop"
     PRESENCE_UPDATE = "presence:update"
     CHAT_ACK = "chat:ack"
+    CHAT_READ = "chat:read"
+    MESSAGE_GET = "chat:message:get"
+    MESSAGE_EDIT = "chat:message:edit"
+    MESSAGE_DELETE = "chat:message:delete"
+    MESSAGE_REACT = "chat:message:react"
     CONNECTION_JOIN = "connection:join"
     CONNECTION_LEAVE = "connection:leave"
     HISTORY_GET = "chat:history:get"
     SEARCH = "chat:search"
     ANSWER_CANCEL = "answer:cancel"
+    SCHEMA_GET = "schema:get"
     AUTH_REFRESH = "auth:refresh"
 
 
@@ -29,6 +35,10 @@ class ServerEvent(StrEnum):
     CHAT_MESSAGE_SENT = "chat:message:sent"
     CHAT_MESSAGE_ERROR = "chat:message:error"
     CHAT_MESSAGE_STATUS = "chat:message:status"
+    CHAT_MESSAGE_EDITED = "chat:message:edited"
+    CHAT_MESSAGE_DELETED = "chat:message:deleted"
+    CHAT_MESSAGE_REACTION = "chat:message:reaction"
+    CHAT_READ = "chat:read"
     CHAT_HINT = "chat:hint"
     CHAT_ANSWER_START = "chat:answer:start"
     CHAT_ANSWER_STATUS = "chat:answer:status"
@@ -41,6 +51,29 @@ class ServerEvent(StrEnum):
     CHAT_ERROR = "chat:error"
     AUTH_EXPIRING = "auth:expiring"
     SERVER_DRAINING = "server:draining"
+
+
+class Feature(StrEnum):
+    """What this server can do beyond its first version; a client hides what its server lacks."""
+
+    QUESTIONS = "questions"  # the ack says `question`, and `chat:hint` follows where none is asked
+    READ = "read"  # chat:read, readSeq and unread
+    MESSAGE_GET = "message_get"
+    EDIT = "edit"  # chat:message:edit and chat:message:delete
+    REACTIONS = "reactions"
+    MENTIONS = "mentions"
+    THREADS = "threads"  # `root` with a thread, `replies` with its opener
+    ANSWER_ROWS = "answer_rows"
+    SCHEMA = "schema"
+    CHANGES = "changes"  # `changedAfter` of chat:history:get, and `rev`
+
+
+class DatabaseKind(StrEnum):
+    """Which db-mcp answers in a room."""
+
+    SQLITE = "sqlite"  # chatd's own
+    POSTGRES = "postgres"  # chatd's own
+    MCP = "mcp"  # another one
 
 
 class PresenceStatus(StrEnum):

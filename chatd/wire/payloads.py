@@ -14,6 +14,14 @@ from chatd.wire.names import PresenceStatus
 TABLES_MAX = 100  # entries of context.tables; more is invalid_payload
 
 RoomId: TypeAlias = Annotated[str, Note("The room.")]
+AnswerRowsWanted: TypeAlias = Annotated[
+    int | None,
+    Note(
+        "How many rows each answer in it may hold; absent for all. `answer.rowsOmitted` says what "
+        "was left out.",
+        unit="rows",
+    ),
+]
 
 
 @attrs.frozen
@@ -53,6 +61,61 @@ class ChatAck:
 
 
 @attrs.frozen
+class ChatRead:
+    """The user has read a room up to a message. What was read before stays read."""
+
+    connection_id: RoomId
+    seq: Annotated[int, Note("The last seq that the user has read.")]
+
+
+@attrs.frozen
+class MessageGet:
+    """One message."""
+
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+    answer_rows: AnswerRowsWanted = None
+
+
+@attrs.frozen
+class MessageEdit:
+    """Another text for a message of the user's own. It is not asked anew where it is a question."""
+
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+    content: Annotated[str, Note("The new text.")]
+    rev: Annotated[
+        int | None,
+        Note("The rev that the client has seen, 0 for none; a newer one is `edit_conflict`."),
+    ] = None
+
+
+@attrs.frozen
+class MessageDelete:
+    """The user takes a message of its own back. Its place stays, and says so."""
+
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+
+
+@attrs.frozen
+class MessageReact:
+    """The user puts a reaction to a message, or takes it off."""
+
+    message_id: Annotated[str, Note("The message.")]
+    connection_id: RoomId
+    emoji: Annotated[str, Note("The reaction, 16 code points at most.")]
+    is_on: Annotated[bool, Note("Whether it is put there; false takes it off.", name="on")]
+
+
+@attrs.frozen
+class SchemaGet:
+    """The tables and columns of a room's database, for completion; no message of the room."""
+
+    connection_id: RoomId
+
+
+@attrs.frozen
 class TypingStart:
     """The user has begun to type, or types on: without a new start it ends after 10 s."""
 
@@ -81,6 +144,7 @@ class ConnectionJoin:
     connection_id: RoomId
     since: Annotated[int | None, Note("The last seq that the client has.")] = None
     epoch: Annotated[str | None, Note("The name of the log that the seq is from.")] = None
+    answer_rows: AnswerRowsWanted = None
 
 
 @attrs.frozen
@@ -92,12 +156,17 @@ class ConnectionLeave:
 
 @attrs.frozen
 class HistoryGet:
-    """A page of a room: before a seq, after one, or the newest."""
+    """A page of a room: before a seq, after one, the newest, or what was changed."""
 
     connection_id: RoomId
     before: Annotated[int | None, Note("The page ends below this seq.")] = None
     after: Annotated[int | None, Note("The page begins above this seq.")] = None
+    changed_after: Annotated[
+        int | None,
+        Note("Messages whose rev is above this one, by rev; with no other bound beside it."),
+    ] = None
     limit: Annotated[int | None, Note("How many at most.", unit="messages")] = None
+    answer_rows: AnswerRowsWanted = None
     thread_id: Annotated[str | None, Note("Only the thread that this message opened.")] = None
 
 
@@ -111,6 +180,7 @@ class ChatSearch:
     before: Annotated[int | None, Note("Only earlier ones.", unit="ms since 1970")] = None
     after: Annotated[int | None, Note("Only later ones.", unit="ms since 1970")] = None
     limit: Annotated[int | None, Note("How many at most.", unit="hits")] = None
+    answer_rows: AnswerRowsWanted = None
     cursor: Annotated[str | None, Note("The cursor of the page before.")] = None
 
 
