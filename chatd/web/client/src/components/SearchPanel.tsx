@@ -1,0 +1,4 @@
+/** The search, in the panel. */
+export function SearchPanel() {
+  return null;
+}

@@ -1,0 +1,194 @@
+/**
+ * The state of a chat, and what can be done with it: the contract between the store and all that
+ * shows it. `createChat` makes one; components read it by `useChatStore` and act by its functions.
+ */
+import type {
+  ChatMessage,
+  Connection,
+  FoundMessage,
+  MessageContext,
+  Pacing,
+  PresenceStatus,
+  Room,
+  SchemaTable,
+  ServerInfo,
+  ServerLimits,
+  TypingUser,
+} from "../websocket/types";
+
+export interface Me {
+  userId: string;
+  name?: string;
+}
+
+/**
+ * The stretch of a room that the page holds, by seq; what this browser still sends stands last.
+ * At `tail` it ends with the newest message and grows with each one. `around` is a stretch
+ * elsewhere, after a jump; new messages are counted then, and not added.
+ */
+export interface RoomView {
+  mode: "tail" | "around";
+  /** The ids in their order. At most `WINDOW_MAX`. */
+  ids: readonly string[];
+  /** The seqs at both ends of what is held; 0 where nothing is. */
+  oldest: number;
+  newest: number;
+  /** The oldest and the newest seq that the room has. */
+  firstSeq: number;
+  lastSeq: number;
+  hasOlder: boolean;
+  hasNewer: boolean;
+  isLoading: boolean;
+  /** Whether the first page has come. */
+  isReady: boolean;
+  /** The first message that was unread when the room was opened; the line stands above it. */
+  firstUnread?: number;
+  /** How many others have written since, below the stretch. */
+  newBelow: number;
+}
+
+/** A thread, whose messages are read by themselves: a room's window may not hold them. */
+export interface ThreadView {
+  threadId: string;
+  root?: ChatMessage;
+  ids: readonly string[];
+  hasOlder: boolean;
+  isLoading: boolean;
+  /** Why it could not be read. */
+  failure?: string;
+}
+
+export interface SearchView {
+  query: string;
+  /** The room that is searched; absent for all. */
+  connectionId?: string;
+  hits: readonly FoundMessage[];
+  cursor?: string;
+  isLoading: boolean;
+  incomplete: boolean;
+  failure?: string;
+}
+
+export interface SchemaView {
+  tables: readonly SchemaTable[];
+  truncated: boolean;
+  /** On this browser's clock. Unit: ms since 1970. */
+  readAt: number;
+}
+
+/** One sentence above the composer. */
+export interface Notice {
+  id: number;
+  kind: "info" | "error";
+  text: string;
+  /** Text that could not be sent, and is not lost. */
+  kept?: string;
+}
+
+export interface SendOptions {
+  context?: MessageContext;
+  threadId?: string;
+  /** The room; the open one where nothing is said. */
+  room?: string;
+}
+
+/** Where in a room to look. */
+export interface Place {
+  seq?: number;
+  messageId?: string;
+}
+
+export type ExportFormat = "csv" | "json" | "ndjson" | "md" | "xlsx";
+
+export interface ChatState {
+  // What a host application may rely on.
+  readonly isConnected: boolean;
+  readonly reconnectAttempts: number;
+  readonly messages: ReadonlyMap<string, ChatMessage>;
+  /** Messages of this user that the server has not stored yet. */
+  readonly pendingMessages: ReadonlySet<string>;
+  /** Who types, by room and user, as `typingKey` says. */
+  readonly typingUsers: ReadonlyMap<string, TypingUser>;
+  /** Who is in the open room. */
+  readonly presence: ReadonlyMap<string, PresenceStatus>;
+  /**
+   * Write a message into the outbox, from where it is sent: its id. Rejects with `OutboxFull`, and
+   * with `OutboxUnwritable` where the browser stores nothing; the text is the caller's to keep.
+   */
+  sendMessage(content: string, options?: SendOptions): Promise<string>;
+  /** Try a message again that was given up. */
+  retryMessage(messageId: string): Promise<void>;
+  /** The user has seen a message, and so all before it in its room. */
+  markAsRead(messageId: string): void;
+
+  readonly connection: Connection;
+  readonly pacing: Pacing | undefined;
+  readonly me: Me | undefined;
+  readonly server: ServerInfo | undefined;
+  readonly limits: ServerLimits | undefined;
+  readonly epoch: string | undefined;
+  /** When the token runs out, once the server has said that it is soon. Unit: ms since 1970. */
+  readonly expiringAt: number | undefined;
+  readonly rooms: readonly Room[];
+  /** The open room; "" while there is none. */
+  readonly room: string;
+  readonly views: ReadonlyMap<string, RoomView>;
+  /** The names of users, as last heard. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly thread: ThreadView | undefined;
+  readonly search: SearchView | undefined;
+  readonly schemas: ReadonlyMap<string, SchemaView>;
+  readonly notices: readonly Notice[];
+  /** Messages of this user that wait in the outbox, by room. */
+  readonly waiting: ReadonlyMap<string, number>;
+  /** A message to bring into view, once; `serial` grows with each wish. */
+  readonly target: { room: string; messageId: string; serial: number } | undefined;
+
+  /** Whether the server can do something; a page hides what an older server lacks. */
+  can(feature: string): boolean;
+  openRoom(room: string, place?: Place): Promise<void>;
+  loadOlder(room: string): Promise<void>;
+  loadNewer(room: string): Promise<void>;
+  /** Bring a message into view, with what surrounds it; false where it is not there any more. */
+  jumpTo(room: string, place: Place): Promise<boolean>;
+  jumpToEnd(room: string): Promise<void>;
+  /** Take a message that was not sent out of the outbox: its text. */
+  discardMessage(messageId: string): Promise<string | undefined>;
+  editMessage(messageId: string, content: string): Promise<boolean>;
+  deleteMessage(messageId: string): Promise<boolean>;
+  react(messageId: string, emoji: string, on: boolean): Promise<boolean>;
+  /** Stop the answer to a question. */
+  cancelAnswer(questionId: string): Promise<void>;
+  /** Read an answer again that seems lost, or whose rows are not held any more. */
+  fetchAnswer(messageId: string, room: string): Promise<void>;
+  /** A link that downloads an answer once; undefined, and a notice, where there is none. */
+  exportLink(answerId: string, format: ExportFormat): Promise<string | undefined>;
+  openThread(threadId: string): Promise<void>;
+  loadOlderInThread(): Promise<void>;
+  closeThread(): void;
+  /** Search, or read the next page where `more` is said. */
+  runSearch(query: string, options?: { room?: string; more?: boolean }): Promise<void>;
+  closeSearch(): void;
+  /** Read the tables of a room's database, unless they are known and fresh. */
+  loadSchema(room: string): Promise<void>;
+  /** The user types in a room, or does not any more. */
+  setTyping(room: string, isTyping: boolean): void;
+  /** How present the user is, in all rooms. */
+  setPresence(status: PresenceStatus): void;
+  /** Try to connect now. */
+  retryNow(): void;
+  /** Give the connection a new token for the same user. */
+  refreshToken(token: string): Promise<boolean>;
+  notify(notice: Omit<Notice, "id">): void;
+  dismissNotice(id: number): void;
+}
+
+/** The most messages of a room that are held; what is further away is read again. */
+export const WINDOW_MAX = 5_000;
+/** How many messages a page has. */
+export const PAGE_SIZE = 50;
+
+/** The key of `typingUsers`. */
+export function typingKey(room: string, userId: string): string {
+  return `${room}\n${userId}`;
+}
