@@ -1,0 +1,150 @@
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import { ChatProvider, useChatStore, useUi } from "../hooks/useChat";
+import { NARROW, useMedia } from "../hooks/useMedia";
+import { useAnnouncer } from "../hooks/useAnnouncer";
+import { useKeys } from "../hooks/useKeys";
+import { useTabPresence } from "../hooks/useTabPresence";
+import type { Chat, ChatOptions } from "../stores/chat";
+import { createChat } from "../stores/createChat";
+import { Announcer } from "./Announcer";
+import { Banner, PacingLine } from "./Banner";
+import { Composer } from "./Composer";
+import { ExpiringNotice } from "./ExpiringNotice";
+import { KeysDialog } from "./KeysDialog";
+import { MessageList } from "./MessageList";
+import { ModalDialog } from "./ModalDialog";
+import { Notices } from "./Notices";
+import { People } from "./People";
+import { RoomHeader } from "./RoomHeader";
+import { RoomList } from "./RoomList";
+import { SidePanel } from "./SidePanel";
+import { SwitchDialog } from "./SwitchDialog";
+import { TypingLine } from "./TypingLine";
+
+export type Theme = "system" | "light" | "dark";
+
+export interface ChatInterfaceProps extends Pick<
+  ChatOptions,
+  "url" | "room" | "place" | "onSignedOut"
+> {
+  /** The token; or `getToken`, which is asked at each connection and before a token runs out. */
+  token?: string;
+  getToken?: ChatOptions["getToken"];
+  /** Where to sign in again before a token runs out, where `getToken` has no newer one. */
+  loginUrl?: string;
+  /** Told of a token that the user put in, and the server has taken. */
+  onToken?: (token: string) => void;
+  theme?: Theme;
+  /** What stands above the rooms. */
+  title?: string;
+  /** What stands below the rooms, as a menu for the account. */
+  account?: ReactNode;
+  /** What watches the chat, as who keeps the address of the page in step with it. */
+  children?: ReactNode;
+}
+
+/**
+ * A whole chat: rooms, messages, answers, panels. It fills its container, connects while it is
+ * mounted, and needs `style.css`. Another `url` or another user needs another `key`.
+ */
+export function ChatInterface(props: ChatInterfaceProps) {
+  const { theme = "system", title = "chatd", account, children, loginUrl, onToken } = props;
+  const chat = useOwnChat(props);
+  const root = useRef<HTMLDivElement>(null);
+  const isNarrow = useMedia(NARROW);
+  useKeys(chat, root);
+  useAnnouncer(chat);
+  useTabPresence(chat);
+  return (
+    <ChatProvider chat={chat}>
+      <div className="chatd app" data-theme={theme} ref={root}>
+        {!isNarrow && (
+          <nav className="rooms" data-region="rooms" aria-label="Rooms">
+            <h1>{title}</h1>
+            <RoomList />
+            <h2 className="rooms-title">Here now</h2>
+            <People />
+            {account}
+          </nav>
+        )}
+        <Room isNarrow={isNarrow} loginUrl={loginUrl} onToken={onToken} />
+        <OpenPanel />
+        <OpenDialog title={title} account={account} />
+        <Announcer />
+        {children}
+      </div>
+    </ChatProvider>
+  );
+}
+
+function useOwnChat(props: ChatInterfaceProps): Chat {
+  const latest = useRef(props);
+  useEffect(() => {
+    latest.current = props;
+  });
+  const [chat] = useState(() =>
+    createChat({
+      ...(props.url === undefined ? {} : { url: props.url }),
+      ...(props.room === undefined ? {} : { room: props.room }),
+      ...(props.place === undefined ? {} : { place: props.place }),
+      getToken: () => latest.current.getToken?.() ?? latest.current.token,
+      onSignedOut: (why) => latest.current.onSignedOut?.(why),
+    }),
+  );
+  useEffect(() => {
+    chat.start();
+    return () => chat.stop();
+  }, [chat]);
+  return chat;
+}
+
+interface RoomProps {
+  isNarrow: boolean;
+  loginUrl: string | undefined;
+  onToken: ((token: string) => void) | undefined;
+}
+
+function Room({ isNarrow, loginUrl, onToken }: RoomProps) {
+  const room = useChatStore((state) => state.room);
+  return (
+    <main className="room">
+      <RoomHeader room={room} isNarrow={isNarrow} />
+      <Banner />
+      <div className="room-list" data-region="list">
+        <MessageList key={room} room={room} />
+      </div>
+      <TypingLine room={room} />
+      <PacingLine />
+      <ExpiringNotice loginUrl={loginUrl} onToken={onToken} />
+      <Notices />
+      <div data-region="composer">{room !== "" && <Composer key={room} room={room} />}</div>
+    </main>
+  );
+}
+
+function OpenPanel() {
+  const room = useChatStore((state) => state.room);
+  return <SidePanel room={room} />;
+}
+
+function OpenDialog({ title, account }: { title: string; account: ReactNode }) {
+  const dialog = useUi((state) => state.dialog);
+  const close = useUi((state) => state.closeDialog);
+  switch (dialog) {
+    case "switch":
+      return <SwitchDialog />;
+    case "keys":
+      return <KeysDialog />;
+    case "rooms":
+      return (
+        <ModalDialog title={title} className="rooms-dialog" close={close}>
+          <RoomList opened={close} />
+          <h2 className="rooms-title">Here now</h2>
+          <People />
+          {account}
+        </ModalDialog>
+      );
+    default:
+      return null;
+  }
+}

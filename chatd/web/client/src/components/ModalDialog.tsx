@@ -1,0 +1,46 @@
+import { useEffect, useId, useRef, type ReactNode } from "react";
+import { Icon } from "./Icon";
+
+interface ModalDialogProps {
+  title: string;
+  close(): void;
+  className?: string;
+  children: ReactNode;
+}
+
+/** The browser's own modal dialog: it keeps the focus, and Esc or a click beside it closes it. */
+export function ModalDialog({ title, close, className = "", children }: ModalDialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    if (element !== null && !element.open) element.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    // A click on the backdrop is one on the dialog itself; the keyboard has Esc.
+    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions
+    <dialog
+      ref={dialog}
+      className={`dialog ${className}`}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+      onClick={(event) => {
+        if (event.target === dialog.current) close();
+      }}
+    >
+      <div className="dialog-frame">
+        <header className="panel-header">
+          <h2 id={heading}>{title}</h2>
+          <button type="button" aria-label={`Close ${title}`} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </header>
+        <div className="panel-content">{children}</div>
+      </div>
+    </dialog>
+  );
+}

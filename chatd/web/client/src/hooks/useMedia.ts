@@ -1,0 +1,19 @@
+import { useSyncExternalStore } from "react";
+
+/** Whether a media query holds; on a server none does. */
+export function useMedia(query: string): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      const list = window.matchMedia(query);
+      list.addEventListener("change", changed);
+      return () => list.removeEventListener("change", changed);
+    },
+    () => window.matchMedia(query).matches,
+    () => false,
+  );
+}
+
+/** Below this width there is one column, and rooms and panels are dialogs. */
+export const NARROW = "(max-width: 639px)";
+/** Below this width the panel stands over the messages. */
+export const MEDIUM = "(max-width: 999px)";

@@ -1,0 +1,31 @@
+import { useEffect } from "react";
+import type { Chat } from "../stores/chat";
+
+/** A tab that nobody looks at for this long makes its user away. Unit: ms. */
+const AWAY_MS = 5 * 60_000;
+
+/** Declare the user away while the tab is hidden for long, and online when it is seen again. */
+export function useTabPresence(chat: Chat): void {
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isAway = false;
+    function look() {
+      clearTimeout(timer);
+      if (document.visibilityState === "hidden") {
+        timer = setTimeout(() => {
+          isAway = true;
+          chat.store.getState().setPresence("away");
+        }, AWAY_MS);
+      } else if (isAway) {
+        isAway = false;
+        chat.store.getState().setPresence("online");
+      }
+    }
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [chat]);
+}

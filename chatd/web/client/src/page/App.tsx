@@ -1,0 +1,139 @@
+import { useEffect, useState } from "react";
+import { ChatInterface } from "../components/ChatInterface";
+import { useChat } from "../hooks/useChat";
+import type { SignedOut } from "../stores/chat";
+import { AccountMenu } from "./AccountMenu";
+import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
+import { Notifications } from "./Notifications";
+import { placeOf, Places, useFirstThread } from "./places";
+import { usePreferences } from "./preferences";
+import { claimsOf, decideOnLink, type Session } from "./session";
+import { AskAboutLink, SignIn } from "./SignIn";
+import { read, write } from "./storage";
+import { TitleBadge } from "./TitleBadge";
+
+/** How often at most the page sends somebody to sign in by itself. Unit: ms. */
+const REDIRECT_EVERY_MS = 60_000;
+const REDIRECTED = "chatd.redirected";
+
+interface AppProps {
+  session: Session;
+  /** The token that the page's link has brought. */
+  link: string | undefined;
+}
+
+/** The page: who is signed in, and the chat. */
+export function App({ session, link }: AppProps) {
+  const [token, setToken] = useState(() => session.token());
+  const [asked, setAsked] = useState(() => undecided(link, session.token()));
+  const [why, setWhy] = useState<SignedOut>({});
+  const config = useConfig();
+  const preferences = usePreferences();
+  const userId = token === undefined ? undefined : (claimsOf(token).userId ?? "");
+
+  function signIn(next: string | undefined, reason: SignedOut = {}) {
+    session.keep(next);
+    setToken(next);
+    setWhy(reason);
+  }
+
+  useEffect(() => session.onChangeElsewhere(setToken), [session]);
+
+  function onSignedOut(reason: SignedOut) {
+    signIn(undefined, reason);
+    if (config.loginUrl !== undefined && mayRedirect())
+      location.assign(signInLink(config.loginUrl));
+  }
+
+  if (asked !== undefined && token !== undefined) {
+    return (
+      <AskAboutLink
+        title={config.title}
+        link={asked}
+        stored={token}
+        use={() => {
+          setAsked(undefined);
+          signIn(asked);
+        }}
+        ignore={() => setAsked(undefined)}
+      />
+    );
+  }
+  const loginLink = config.loginUrl === undefined ? undefined : signInLink(config.loginUrl);
+  if (token === undefined) {
+    return (
+      <SignIn
+        title={config.title}
+        code={why.code}
+        reason={why.reason}
+        loginLink={loginLink}
+        signIn={signIn}
+      />
+    );
+  }
+  const place = placeOf(location.search);
+  return (
+    <ChatInterface
+      key={userId}
+      getToken={() => session.token()}
+      onSignedOut={onSignedOut}
+      onToken={(next) => session.keep(next)}
+      theme={preferences.theme}
+      title={config.title}
+      {...(loginLink === undefined ? {} : { loginUrl: loginLink })}
+      {...(place.room === undefined ? {} : { room: place.room })}
+      place={{
+        ...(place.at === undefined ? {} : { seq: place.at }),
+        ...(place.message === undefined ? {} : { messageId: place.message }),
+      }}
+      account={<AccountMenu preferences={preferences} signedOut={() => signIn(undefined)} />}
+    >
+      <Places />
+      <FirstThread thread={place.thread} />
+      <TitleBadge title={config.title} />
+      <Notifications notify={preferences.notify} />
+      <FreshToken token={token} />
+    </ChatInterface>
+  );
+}
+
+function FirstThread({ thread }: { thread: string | undefined }) {
+  const [first] = useState(thread);
+  useFirstThread(useChat(), first);
+  return null;
+}
+
+/** A token that another tab, or the sign-in page, has put here renews this tab's connection. */
+function FreshToken({ token }: { token: string }) {
+  const chat = useChat();
+  const [first] = useState(token);
+  useEffect(() => {
+    if (token !== first) void chat.store.getState().refreshToken(token);
+  }, [chat, token, first]);
+  return null;
+}
+
+function useConfig(): PageConfig {
+  const [config, setConfig] = useState(DEFAULT_CONFIG);
+  useEffect(() => {
+    let isWanted = true;
+    void readConfig().then((known) => isWanted && setConfig(known));
+    return () => {
+      isWanted = false;
+    };
+  }, []);
+  return config;
+}
+
+/** The token of a link about which the user has to be asked; one that needs no question is kept. */
+function undecided(link: string | undefined, stored: string | undefined): string | undefined {
+  if (link === undefined) return undefined;
+  return decideOnLink(link, stored, Date.now()) === "ask" ? link : undefined;
+}
+
+function mayRedirect(): boolean {
+  const last = Number(read(REDIRECTED) ?? 0);
+  const now = Date.now();
+  if (now - last < REDIRECT_EVERY_MS && now >= last) return false;
+  return write(REDIRECTED, String(now)); // where nothing is kept, it could go round for ever
+}

@@ -1,0 +1,44 @@
+/** What the server says of its page, before anybody is signed in. */
+
+export interface PageConfig {
+  title: string;
+  /** Where to sign in; undefined where only tokens are known. */
+  loginUrl?: string;
+}
+
+export const DEFAULT_CONFIG: PageConfig = { title: "chatd" };
+
+/** Ask the server; what it does not say is as it is by default. Never rejects. */
+export async function readConfig(): Promise<PageConfig> {
+  try {
+    const response = await fetch("api/web/config", { cache: "no-store" });
+    if (!response.ok) return DEFAULT_CONFIG;
+    return configOf(await response.json());
+  } catch {
+    return DEFAULT_CONFIG;
+  }
+}
+
+/** A configuration out of what came; a link to elsewhere than a web page is none. */
+export function configOf(answer: unknown): PageConfig {
+  const { title, loginUrl } = (answer ?? {}) as Record<string, unknown>;
+  return {
+    title: typeof title === "string" && title !== "" ? title : DEFAULT_CONFIG.title,
+    ...(typeof loginUrl === "string" && isWebLink(loginUrl) ? { loginUrl } : {}),
+  };
+}
+
+function isWebLink(link: string): boolean {
+  try {
+    return /^https?:$/.test(new URL(link, location.href).protocol);
+  } catch {
+    return false;
+  }
+}
+
+/** The link to sign in at, which leads back to this page. */
+export function signInLink(loginUrl: string): string {
+  const link = new URL(loginUrl, location.href);
+  link.searchParams.set("return_to", new URL(".", location.href).href);
+  return link.href;
+}
