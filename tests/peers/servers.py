@@ -162,8 +162,10 @@ def peers_app(*arguments: str) -> Server:
     return application("peers_app", "--ping-interval", str(PING_INTERVAL_S * 1000), *arguments)
 
 
-def daemon(directory: Path, configuration: str = "") -> Server:
-    """`chatd serve`, with its state in `directory`, and a file of configuration of its own."""
+def daemon(directory: Path, configuration: str = "", **environment: str) -> Server:
+    """`chatd serve`, with its state in `directory`, and a file of configuration of its own.
+
+    Limits are out of the way, unless the `environment` says otherwise."""
     port = free_port()
     config = directory / "chatd.toml"
     config.write_text(configuration)
@@ -177,18 +179,19 @@ def daemon(directory: Path, configuration: str = "") -> Server:
             "CHATD_AUTH__JWT_SECRET": SECRET,
             "CHATD_SERVER__PING_INTERVAL_S": str(PING_INTERVAL_S),
             **{f"CHATD_LIMITS__{name}": "1000000000" for name in LIMITS},
+            **environment,
         },
     )
 
 
-def token(user_id: str, *rooms: str, secret: str = SECRET) -> str:
+def token(user_id: str, *rooms: str, secret: str = SECRET, ttl_s: int = 600) -> str:
     """A token that the daemon takes, unless it is signed with another secret."""
     return mint(
         secret,
         user_id=user_id,
         rooms=rooms,
         name=user_id.title(),
-        ttl_s=600,
+        ttl_s=ttl_s,
         now_s=time.time(),
         audience="authenticated",
         issuer="",

@@ -1,0 +1,28 @@
+"""Chromium, and daemons of their own, for the tests of the page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.page.browser.people import House
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of a worker; each person has a context of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def house(chromium: Browser, tmp_path: Path) -> Iterator[House]:
+    """A place for a daemon and the people who use its page."""
+    house = House(chromium, tmp_path)
+    yield house
+    house.close()

@@ -1,0 +1,209 @@
+"""People at the page, each in a browser profile of its own, and the daemon that they use.
+
+What a person sees is found by role and words, as a person finds it. After each test every page is
+asked what it must not have done: broken the policy, thrown an error, or asked another host.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+
+from tests.peers.servers import Server, daemon, token
+
+LIMIT_S: Final = 30.0
+expect.set_options(timeout=LIMIT_S * 1_000)
+
+HARMLESS: Final = ("Failed to load resource", "WebSocket connection to")
+"""What Chromium itself writes to the console where a server is away."""
+
+WATCH_POLICY: Final = """
+addEventListener("securitypolicyviolation", (event) => {
+  (globalThis.violations ??= []).push(`${event.effectiveDirective} ${event.blockedURI}`);
+});
+"""
+
+
+class House:
+    """A daemon, and whoever uses its page."""
+
+    def __init__(self, browser: Browser, directory: Path) -> None:
+        self._browser = browser
+        self._directory = directory
+        self._server: Server | None = None
+        self._profiles: list[Profile] = []
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = daemon(self._directory)
+        return self._server
+
+    def start(self, configuration: str = "", **environment: str) -> Server:
+        """Start the daemon with a configuration of its own."""
+        self._server = daemon(self._directory, configuration, **environment)
+        return self._server
+
+    def profile(self, **options: Any) -> "Profile":
+        """A fresh profile of the browser; `options` are those of Playwright's contexts."""
+        profile = Profile(self._browser.new_context(**options))
+        self._profiles.append(profile)
+        return profile
+
+    def person(self, user_id: str, *rooms: str, **options: Any) -> "Person":
+        """Somebody who opens the page by a link with a token, in a profile of its own."""
+        link = f"{self.server.url}/#token={token(user_id, *(rooms or ('demo',)))}"
+        return self.profile(**options).open(link)
+
+    def close(self) -> None:
+        faults = [fault for profile in self._profiles for fault in profile.close()]
+        if self._server is not None:
+            self._server.kill()
+        assert faults == []
+
+
+class Profile:
+    """A profile of the browser, with its pages and what they must not have done."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.people: list[Person] = []
+        self.faults: list[str] = []
+        context.add_init_script(WATCH_POLICY)
+        context.on("request", self._note_request)
+
+    def open(self, link: str) -> "Person":
+        """A page of this profile."""
+        page = self.context.new_page()
+        page.set_default_timeout(LIMIT_S * 1_000)
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("console", lambda line: self._note_line(line.type, line.text))
+        person = Person(page, urlsplit(link).netloc)
+        self.people.append(person)
+        page.goto(link)
+        return person
+
+    def close(self) -> list[str]:
+        """End the profile: what its pages should not have done."""
+        for person in self.people:
+            if not person.page.is_closed() and not person.is_crashed:
+                self.faults += person.page.evaluate("globalThis.violations ?? []")
+        self.context.close()
+        return self.faults
+
+    def _note_line(self, kind: str, text: str) -> None:
+        if kind == "error" and not text.startswith(HARMLESS):
+            self.faults.append(f"console: {text}")
+
+    def _note_request(self, request: Request) -> None:
+        host = urlsplit(request.url).hostname
+        if request.url.startswith(("blob:", "data:", "about:")) or host is None:
+            return
+        if host not in ("127.0.0.1", "localhost") and not host.endswith(".test"):
+            self.faults.append(f"a request to {host}")
+        if "token=" in request.url:
+            self.faults.append(f"a token in the address of a request: {request.url[:80]}")
+
+
+class Person:
+    """Somebody in front of a page."""
+
+    def __init__(self, page: Page, netloc: str) -> None:
+        self.page = page
+        self.netloc = netloc
+        self.is_crashed = False
+        page.on("crash", lambda _: setattr(self, "is_crashed", True))
+
+    # What is on the page
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.locator("[data-region=composer]").get_by_role("textbox")
+
+    @property
+    def log(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    @property
+    def banner(self) -> Locator:
+        return self.page.locator(".banner")
+
+    def message(self, text: str | re.Pattern[str]) -> Locator:
+        """The messages of the room that hold a text, oldest first."""
+        return self.log.get_by_role("article").filter(has_text=text)
+
+    def answers(self) -> Locator:
+        """The cards of answers, oldest first."""
+        return self.log.get_by_role("group", name=re.compile("^Answer"))
+
+    # What a person does
+
+    def is_in(self) -> "Person":
+        """Wait until the page is connected and shows its room."""
+        expect(self.page.locator(".room-header .dot")).to_have_attribute("data-phase", "connected")
+        expect(self.composer).to_be_visible()
+        return self
+
+    def write(self, text: str) -> None:
+        """Type a message, without sending it."""
+        self.composer.fill(text)
+
+    def say(self, text: str) -> None:
+        """Write a message and send it."""
+        self.composer.fill(text)
+        self.composer.press("Enter")
+        expect(self.composer).to_have_value("")
+
+    def reload(self) -> None:
+        self.page.reload()
+
+    # What a person sees
+
+    def sees(self, *texts: str) -> None:
+        """Each of these messages stands there once, in this order."""
+        for text in texts:
+            expect(self.message(text)).to_have_count(1)
+        shown = self.log.get_by_role("article").all_inner_texts()
+        places = [next(at for at, one in enumerate(shown) if text in one) for text in texts]
+        assert places == sorted(places), list(zip(texts, places, strict=True))
+
+    @contextmanager
+    def offline(self) -> Iterator[None]:
+        """The network is gone."""
+        self.page.context.set_offline(True)
+        yield
+        self.page.context.set_offline(False)
+
+    def axe(self, axe_source: str) -> list[str]:
+        """What axe finds wrong, from an isolated world: the policy lets no script in."""
+        session = self.page.context.new_cdp_session(self.page)
+        frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = session.send("Page.createIsolatedWorld", {"frameId": frame})
+        where = {"contextId": world["executionContextId"]}
+        session.send("Runtime.evaluate", {"expression": axe_source, **where})
+        ended = session.send(
+            "Runtime.evaluate",
+            {
+                "expression": AXE_RUN,
+                "awaitPromise": True,
+                "returnByValue": True,
+                **where,
+            },
+        )
+        session.detach()
+        assert "exceptionDetails" not in ended, ended["exceptionDetails"]
+        found: list[str] = ended["result"]["value"]
+        return found
+
+
+AXE_RUN: Final = """
+axe.run({ resultTypes: ["violations"] }).then((result) =>
+  result.violations.map((one) =>
+    `${one.id} (${one.impact}): ` +
+    one.nodes.slice(0, 3).map((node) =>
+      `${node.target.join(" ")} ${node.any[0]?.message ?? ""}`).join(" | ")))
+"""
