@@ -58,6 +58,9 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   const presences = new Presences();
   let session: Session | undefined;
   let isRunning = false;
+  let isOpen = false;
+  /** Whether the place that was asked for has been shown. */
+  let isPlaced = false;
   let declared: PresenceStatus | undefined;
   let lastNotice = 0;
   /** The server's clock less the one that never goes back. */
@@ -138,6 +141,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
       receipts.put(room, { messageId, seq });
     },
     inThread: (draft, message) => threads.place(draft, message),
+    changed: (draft, message) => threads.changed(draft, message),
     remember: keep,
   });
 
@@ -264,7 +268,8 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   }
 
   function connectionChanged(connection: Connection): void {
-    const wasConnected = store.getState().isConnected;
+    const wasOpen = isOpen;
+    isOpen = connection.phase === "connected";
     batch.later((draft) =>
       draft.set({
         connection,
@@ -272,8 +277,8 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
         reconnectAttempts: connection.attempt,
       }),
     );
-    if (connection.phase !== "connected") typing.clear();
-    else if (!wasConnected) queueMicrotask(afterWelcome);
+    if (!isOpen) typing.clear();
+    else if (!wasOpen) queueMicrotask(afterWelcome);
   }
 
   function afterWelcome(): void {
@@ -289,7 +294,6 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     isPlaced = true;
     void rooms.jumpTo(room, place);
   }
-  let isPlaced = false;
 
   function keep(): void {
     if (session !== undefined) remember(storage, session.prefix, store.getState());
@@ -298,7 +302,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   /** A token runs out. Who gives tokens may have a newer one already. */
   async function expiring(at: number): Promise<void> {
     batch.later((draft) => draft.set({ expiringAt: at }));
-    const fresh = await Promise.resolve(options.getToken()).catch(() => undefined);
+    const fresh = await askToken().catch(() => undefined);
     if (fresh !== undefined && fresh !== connector.token && isRunning) {
       await store.getState().refreshToken(fresh);
     }

@@ -42,7 +42,6 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
       batch.later((draft) => {
         rooms.live(draft, stored(message));
         typing.stopped(message.connectionId, message.userId);
-        answers.forget(message.messageId);
       }),
     "chat:message:status": ({ messageId, status }) =>
       batch.later((draft) =>

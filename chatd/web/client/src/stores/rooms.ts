@@ -3,9 +3,9 @@
  * Only the open room is joined with its history. The others are joined from their newest message on,
  * so that what comes live counts as unread, and nothing else is transferred.
  */
-import type { Room } from "../websocket/types";
+import type { ChatMessage, Room } from "../websocket/types";
 import type { HistoryGet, RoomHistory, StatusConnected } from "../websocket/wire.gen";
-import { replied } from "./changes";
+import { merged, replied } from "./changes";
 import { ANSWER_ROWS, type Core } from "./core";
 import type { Draft } from "./batch";
 import { type HeldRows, placeholder, stored, type StoredMessage } from "./messages";
@@ -47,6 +47,8 @@ export interface RoomsParts {
   received(message: StoredMessage): void;
   /** A message of a thread was placed. */
   inThread(draft: Draft, message: StoredMessage): void;
+  /** A message that is held has changed. */
+  changed(draft: Draft, message: ChatMessage): void;
   /** The open room is another one, or the rooms are. */
   remember(): void;
 }
@@ -63,6 +65,8 @@ export class Rooms {
   #unmarked = new Set<string>();
   /** Messages of this user that are stored, and have not come yet. */
   #sent = new Map<string, { room: string; seq: number }>();
+  /** Pages that are being read, by room. */
+  #loading = new Map<string, Promise<boolean>>();
   #connection = 0;
 
   constructor(private readonly parts: RoomsParts) {}
@@ -203,12 +207,12 @@ export class Rooms {
   /** A message that was asked for by itself. */
   found(draft: Draft, message: StoredMessage): void {
     this.live(draft, message);
-    this.#core.answers.forget(message.messageId);
   }
 
   /** What each message tells of its room, wherever it comes from. */
   #heard(draft: Draft, message: StoredMessage | Page["messages"][number]): void {
-    const { connectionId, userId, name, threadId, seq } = message;
+    const { connectionId, userId, name, threadId, seq, messageId, replyTo } = message;
+    if (replyTo !== undefined) this.#core.answers.forget(messageId);
     const { rooms, me, names, messages } = draft.state;
     const index = rooms.findIndex((room) => room.connectionId === connectionId);
     const room = rooms[index];
@@ -219,7 +223,9 @@ export class Rooms {
     const opener = threadId === undefined ? undefined : messages.get(threadId);
     if (opener === undefined || !this.#state.can("threads")) return;
     const counted = replied(opener, { seq, userId });
-    if (counted !== opener) draft.map("messages").set(opener.messageId, counted);
+    if (counted === opener) return;
+    draft.map("messages").set(opener.messageId, counted);
+    this.parts.changed(draft, counted);
   }
 
   /** An answer is under way: its place in the room, where that is held up to its end. */
@@ -326,6 +332,7 @@ export class Rooms {
     this.#core.batch.now((draft) => this.#show(draft, room));
     const held = this.#heldAt(room, place);
     if (held !== undefined) return this.#aim(room, held);
+    await this.#loading.get(room);
     const seq = place.seq ?? (await this.#seqOf(room, place.messageId));
     if (seq === undefined || !this.#begin(room)) return false;
     if (!this.#joined.has(room)) await this.#beIn(room, undefined);
@@ -441,8 +448,10 @@ export class Rooms {
     for (const message of page.messages) {
       if (!draft.state.messages.has(message.messageId)) continue;
       const messages = draft.map("messages");
-      // The new form as it is: a reaction that was taken off is not in it.
-      messages.set(message.messageId, { ...keptOf(messages.get(message.messageId)), ...message });
+      const held = messages.get(message.messageId);
+      const next = held === undefined ? message : merged(held, message);
+      messages.set(message.messageId, next);
+      this.parts.changed(draft, next);
     }
   }
 
@@ -477,10 +486,7 @@ export class Rooms {
   /** A page was placed: its rows, its place among the unread, and what is under way. */
   #placed(draft: Draft, room: string, page: Page): void {
     const messages = draft.map("messages");
-    for (const { messageId, answer } of page.messages) {
-      this.parts.rows.came(messages, messageId);
-      if (answer !== undefined) this.#core.answers.forget(messageId);
-    }
+    for (const { messageId } of page.messages) this.parts.rows.came(messages, messageId);
     for (const answer of this.#core.answers.in(room))
       this.placeAnswer(draft, room, answer.answerId);
     this.#settleSent(draft, room);
@@ -508,6 +514,18 @@ export class Rooms {
 
   /** Ask for a page and place it. Ends the loading that was begun. False where none came. */
   async #read(
+    room: string,
+    which: Omit<HistoryGet, "connectionId">,
+    place: (draft: Draft, page: Page) => void,
+  ): Promise<boolean> {
+    const reading = this.#readPage(room, which, place);
+    this.#loading.set(room, reading);
+    const isRead = await reading;
+    if (this.#loading.get(room) === reading) this.#loading.delete(room);
+    return isRead;
+  }
+
+  async #readPage(
     room: string,
     which: Omit<HistoryGet, "connectionId">,
     place: (draft: Draft, page: Page) => void,
@@ -637,9 +655,4 @@ function sinceOf(view: RoomView | undefined): number | undefined {
 function pageOf(page: RoomHistory): Page {
   const { messages, hasMore, firstSeq, lastSeq } = page;
   return { messages: messages.map(stored), hasMore, firstSeq, lastSeq };
-}
-
-/** What only this browser knows of a message. */
-function keptOf(message: { hint?: unknown } | undefined): object {
-  return message?.hint === undefined ? {} : { hint: message.hint };
 }

@@ -196,6 +196,10 @@ export class Connector {
 
   #lost(reason: string): void {
     if (!this.#isRunning) return;
+    if (this.#isTrying) {
+      this.#failed({ message: reason }); // lost before the server has let us in
+      return;
+    }
     this.parts.metrics.note("lost", { reason });
     this.#stopWelcome();
     this.#stopSteady();

@@ -83,9 +83,19 @@ export function createTurns({ clock, random, database, locks }: TurnsParts): Tur
   }
 
   return {
-    exclusively(name, work) {
-      if (locks !== undefined) return locks.request(name, work);
-      return inThisTab(name, () => underLease(name, work));
+    async exclusively(name, work) {
+      if (locks === undefined) return inThisTab(name, () => underLease(name, work));
+      let hasBegun = false;
+      try {
+        return await locks.request(name, () => {
+          hasBegun = true;
+          return work();
+        });
+      } catch (error) {
+        // A page without an origin has locks and may not use them.
+        if (hasBegun) throw error;
+        return inThisTab(name, () => underLease(name, work));
+      }
     },
   };
 }

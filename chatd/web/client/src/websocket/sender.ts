@@ -58,6 +58,9 @@ export class Sender {
         this.#isWanted = false;
         await this.#drain();
       }
+    } catch (error) {
+      this.parts.metrics.note("send_failed", { error: String(error).slice(0, 200) });
+      this.#later(RETRY_MS);
     } finally {
       this.#isDraining = false;
     }
