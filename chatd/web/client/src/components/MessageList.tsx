@@ -1,4 +1,69 @@
+import { useMemo, useState } from "react";
+import { counted } from "../format";
+import { useChat, useChatStore } from "../hooks/useChat";
+import { firstUnreadIn, useRoomGoal } from "../hooks/useRoomGoal";
+import type { RoomView } from "../stores/state";
+import { EmptyRoom } from "./EmptyRoom";
+import { MessageStretch } from "./MessageStretch";
+
 /** The messages of a room, as a virtual list. */
-export function MessageList(_: { room: string }) {
-  return null;
+export function MessageList({ room }: { room: string }) {
+  const view = useChatStore((state) => state.views.get(room));
+  if (room === "") return <EmptyRoom room={room} />;
+  if (view?.isReady !== true) {
+    return <p className="message-waiting soft">Reading the messages…</p>;
+  }
+  if (view.ids.length === 0) return <EmptyRoom room={room} />;
+  return <RoomMessages key={room} room={room} view={view} />;
+}
+
+function RoomMessages({ room, view }: { room: string; view: RoomView }) {
+  const loadOlder = useChatStore((state) => state.loadOlder);
+  const loadNewer = useChatStore((state) => state.loadNewer);
+  const title = useChatStore(
+    (state) => state.rooms.find((one) => one.connectionId === room)?.title ?? room,
+  );
+  const unread = useChatStore(
+    (state) => state.rooms.find((one) => one.connectionId === room)?.unread ?? 0,
+  );
+  const { goal, marked, toEnd } = useRoomGoal(room, view);
+  const line = useUnreadLine(view, unread);
+  const older = useMemo(() => () => void loadOlder(room), [loadOlder, room]);
+  const newer = useMemo(() => () => void loadNewer(room), [loadNewer, room]);
+  return (
+    <MessageStretch
+      label={`Messages of ${title}`}
+      ids={view.ids}
+      goal={goal}
+      hasOlder={view.hasOlder}
+      hasNewer={view.hasNewer}
+      isLoading={view.isLoading}
+      loadOlder={older}
+      loadNewer={newer}
+      toEnd={toEnd}
+      setSize={view.lastSeq}
+      line={line}
+      marked={marked}
+      unreadBelow={Math.max(unread, view.newBelow)}
+      room={room}
+    />
+  );
+}
+
+/** The line above the first message that was unread when the room was opened. */
+function useUnreadLine(view: RoomView, unread: number) {
+  const chat = useChat();
+  const [unreadAtOpening] = useState(unread);
+  const messageId = firstUnreadIn(view, chat.store.getState());
+  return useMemo(
+    () =>
+      messageId === undefined
+        ? undefined
+        : {
+            messageId,
+            words: unreadAtOpening > 0 ? counted(unreadAtOpening, "new message") : "New messages",
+            look: "new" as const,
+          },
+    [messageId, unreadAtOpening],
+  );
 }

@@ -1,0 +1,98 @@
+import { useMemo, useState } from "react";
+import { count } from "../format";
+import { useChatStore } from "../hooks/useChat";
+import { useRowMemory } from "../hooks/useRowMemory";
+import { CODE_LINES, folded, TEXT_CHARS, TEXT_LINES } from "../messages/folding";
+import { mentionsIn, type Mentioned } from "../messages/mentions";
+import { partsOf, type Part } from "../messages/parts";
+import type { ChatMessage } from "../websocket/types";
+import { Sql } from "./Sql";
+
+/** The content of a message: text as it was written, and blocks of code and SQL. */
+export function MessageBody({ message }: { message: ChatMessage }) {
+  const { content } = message;
+  const parts = useMemo(() => partsOf(content), [content]);
+  return (
+    <div className="message-body">
+      {parts.map((part, at) => (
+        // Parts have no names of their own; an edit makes them all anew.
+        // oxlint-disable-next-line react/no-array-index-key
+        <Foldable key={at} id={`${message.messageId} ${at}`} part={part} message={message} />
+      ))}
+    </div>
+  );
+}
+
+interface FoldableProps {
+  id: string;
+  part: Part;
+  message: ChatMessage;
+}
+
+function Foldable({ id, part, message }: FoldableProps) {
+  const memory = useRowMemory();
+  const [isOpen, setOpen] = useState(memory.unfolded.has(id));
+  const linesMax = part.kind === "text" ? TEXT_LINES : CODE_LINES;
+  const { head, lines, isLong } = useMemo(
+    () => folded(part.text, linesMax, TEXT_CHARS),
+    [part.text, linesMax],
+  );
+  function toggle() {
+    if (isOpen) memory.unfolded.delete(id);
+    else memory.unfolded.add(id);
+    memory.holdStill();
+    setOpen(!isOpen);
+  }
+  const text = isLong && !isOpen ? head : part.text;
+  return (
+    <>
+      {part.kind === "text" ? (
+        <p className="message-text">
+          <MentioningText text={isLong && !isOpen ? `${text}…` : text} message={message} />
+        </p>
+      ) : (
+        <pre className="message-code">{part.kind === "sql" ? <Sql text={text} /> : text}</pre>
+      )}
+      {isLong && (
+        <button type="button" className="message-fold" aria-expanded={isOpen} onClick={toggle}>
+          {isOpen ? "Show less" : unfoldWords(lines, linesMax)}
+        </button>
+      )}
+    </>
+  );
+}
+
+function unfoldWords(lines: number, linesMax: number): string {
+  return lines > linesMax ? `Show all ${count(lines)} lines` : "Show the whole message";
+}
+
+function MentioningText({ text, message }: { text: string; message: ChatMessage }) {
+  const { mentions } = message;
+  if (mentions === undefined || mentions.length === 0) return text;
+  return <MarkedText text={text} mentions={mentions} />;
+}
+
+function MarkedText({ text, mentions }: { text: string; mentions: readonly string[] }) {
+  const names = useChatStore((state) => state.names);
+  const me = useChatStore((state) => state.me);
+  const segments = useMemo(() => {
+    const mentioned: Mentioned[] = mentions.map((userId) => {
+      const name = names.get(userId) ?? (userId === me?.userId ? me.name : undefined);
+      return { userId, names: name === undefined ? [] : [name] };
+    });
+    return mentionsIn(text, mentioned);
+  }, [text, mentions, names, me]);
+  return segments.map((segment, at) =>
+    segment.userId === undefined ? (
+      segment.text
+    ) : (
+      <span
+        // oxlint-disable-next-line react/no-array-index-key
+        key={at}
+        className={segment.userId === me?.userId ? "message-mention is-me" : "message-mention"}
+      >
+        {segment.text}
+      </span>
+    ),
+  );
+}

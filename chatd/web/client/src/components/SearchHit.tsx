@@ -1,0 +1,41 @@
+import { useMemo } from "react";
+import { moment } from "../format";
+import { useName } from "../hooks/useMessage";
+import { isDatabase } from "../messages/authors";
+import { highlighted } from "../messages/highlights";
+import type { FoundMessage } from "../websocket/types";
+
+interface SearchHitProps {
+  hit: FoundMessage;
+  /** The room’s name, where several are searched. */
+  roomTitle: string | undefined;
+  open(): void;
+}
+
+/** What was found: who wrote it, when, and the text around the match. */
+export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
+  const { message, snippet, highlights } = hit;
+  const name = useName(message.userId, message.name);
+  const stretches = useMemo(() => highlighted(snippet, highlights), [snippet, highlights]);
+  return (
+    <button type="button" className="search-hit" onClick={open}>
+      <span className="search-hit-head">
+        <strong>{isDatabase(message.userId) ? "Answer" : name}</strong>
+        {roomTitle !== undefined && <span className="soft">{roomTitle}</span>}
+        <time className="soft" dateTime={new Date(message.timestamp).toISOString()}>
+          {moment(message.timestamp)}
+        </time>
+      </span>
+      <span className="search-snippet">
+        {stretches.map((stretch, at) =>
+          stretch.isHit ? (
+            // oxlint-disable-next-line react/no-array-index-key
+            <mark key={at}>{stretch.text}</mark>
+          ) : (
+            stretch.text
+          ),
+        )}
+      </span>
+    </button>
+  );
+}

@@ -1,0 +1,58 @@
+import { counted } from "../format";
+import { useChatStore, useUi } from "../hooks/useChat";
+import { useMessage } from "../hooks/useMessage";
+import { initialsOf, lookOf } from "../messages/authors";
+import type { ChatMessage, ThreadReplies } from "../websocket/types";
+import { MessageIcon } from "./MessageIcon";
+
+const QUOTED_CHARS = 80;
+
+/** Below a message that opened a thread: how many replies it has, and from whom. */
+export function RepliesButton({ threadId, replies }: { threadId: string; replies: ThreadReplies }) {
+  const open = useUi((state) => state.openPanel);
+  const names = useChatStore((state) => state.names);
+  const people = replies.users.map((userId) => ({ userId, name: names.get(userId) ?? userId }));
+  const words = counted(replies.count, "reply", "replies");
+  return (
+    <button
+      type="button"
+      className="message-replies"
+      aria-label={`${words}, from ${people.map(({ name }) => name).join(", ")}. Open the thread.`}
+      onClick={() => open({ kind: "thread", threadId })}
+    >
+      {people.map(({ userId, name }) => (
+        <span
+          key={userId}
+          className={`message-picture is-small look-${lookOf(userId)}`}
+          aria-hidden="true"
+        >
+          {initialsOf(name)}
+        </span>
+      ))}
+      <span>{words}</span>
+    </button>
+  );
+}
+
+/** Above a message that replies in a thread: to what, as far as that is known. */
+export function InThreadLink({ threadId }: { threadId: string }) {
+  const open = useUi((state) => state.openPanel);
+  const root = useMessage(threadId);
+  return (
+    <button
+      type="button"
+      className="message-in-thread"
+      onClick={() => open({ kind: "thread", threadId })}
+    >
+      <MessageIcon name="reply" />
+      <span>{wordsOf(root)}</span>
+    </button>
+  );
+}
+
+function wordsOf(root: ChatMessage | undefined): string {
+  const line = (root?.content ?? "").replace(/\s+/g, " ").trim();
+  if (line === "") return "In a thread";
+  const quoted = line.length > QUOTED_CHARS ? `${line.slice(0, QUOTED_CHARS)}…` : line;
+  return `In the thread of “${quoted}”`;
+}
