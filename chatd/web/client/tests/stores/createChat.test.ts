@@ -5,6 +5,7 @@ import { createChat } from "../../src/stores/createChat";
 import type { Surroundings } from "../../src/stores/surroundings";
 import type { KeyStore } from "../../src/websocket/storage";
 import { FakeClock, settled } from "../clock";
+import { memoryStore } from "../memory";
 import { FakeServer, idOf, tokenOf } from "../server";
 
 const URL = "http://chat.test/";
@@ -23,16 +24,6 @@ beforeEach(() => {
   isOnline = true;
   signs = undefined;
 });
-
-function memoryStore(): KeyStore {
-  const kept = new Map<string, string>();
-  return {
-    read: (key) => kept.get(key),
-    write: (key, value) => (kept.set(key, value), true),
-    remove: (key) => void kept.delete(key),
-    keys: (prefix) => [...kept.keys()].filter((key) => key.startsWith(prefix)),
-  };
-}
 
 function makeChat(over: Partial<ChatOptions> = {}, around: Partial<Surroundings> = {}): Chat {
   return createChat(
