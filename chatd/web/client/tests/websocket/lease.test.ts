@@ -13,18 +13,29 @@ beforeEach(() => {
   seed = 0;
 });
 
+function random(): number {
+  seed = (seed + 0.618) % 1;
+  return seed;
+}
+
+/** A browser's locks that do as this says. */
+function locksOf(request: (name: string, run: () => Promise<unknown>) => unknown): LockManager {
+  return { request } as unknown as LockManager;
+}
+
 /** A tab. */
 function tab(locks?: LockManager): Turns {
-  const random = () => (seed = (seed + 0.618) % 1);
   return createTurns({ clock, random, database: new Database(clock), locks });
 }
 
 /** Work that ends when the test says so. */
 function work(name: string, log: string[]) {
-  let end = () => {};
-  const ended = new Promise<void>((done) => (end = done));
+  let end: (() => void) | undefined;
+  const ended = new Promise<void>((done) => {
+    end = done;
+  });
   return {
-    end: () => end(),
+    end: () => end?.(),
     run: async () => {
       log.push(`${name} begins`);
       await ended;
@@ -111,20 +122,19 @@ describe("without locks, on plain http", () => {
 describe("with locks", () => {
   test("the browser's locks decide", async () => {
     const request = vi.fn((_name: string, run: () => Promise<unknown>) => run());
-    const turns = tab({ request } as unknown as LockManager);
+    const turns = tab(locksOf(request));
     expect(await turns.exclusively("x", async () => "done")).toBe("done");
     expect(request).toHaveBeenCalledWith("x", expect.any(Function));
   });
 
   test("locks that may not be used here are done without", async () => {
-    const request = () => Promise.reject(new DOMException("No origin.", "SecurityError"));
-    const turns = tab({ request } as unknown as LockManager);
+    const noOrigin = new DOMException("No origin.", "SecurityError");
+    const turns = tab(locksOf(() => Promise.reject(noOrigin)));
     expect(await turns.exclusively("x", async () => "done")).toBe("done");
   });
 
   test("work that fails is not done twice", async () => {
-    const request = (_name: string, run: () => Promise<unknown>) => run();
-    const turns = tab({ request } as unknown as LockManager);
+    const turns = tab(locksOf((_name, run) => run()));
     const fails = vi.fn(() => Promise.reject(new RangeError()));
     await expect(turns.exclusively("x", fails)).rejects.toThrow(RangeError);
     expect(fails).toHaveBeenCalledTimes(1);

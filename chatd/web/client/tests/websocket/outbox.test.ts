@@ -47,11 +47,12 @@ const message = (messageId: string) => ({
 
 const ids = async (outbox: Outbox) => (await outbox.all()).map((entry) => entry.messageId);
 
+function broken(): never {
+  throw new DOMException("The disk is full.", "QuotaExceededError");
+}
+
 /** The disk takes no new entry. */
 function fillDisk(): void {
-  const broken = () => {
-    throw new DOMException("The disk is full.", "QuotaExceededError");
-  };
   vi.spyOn(IDBObjectStore.prototype, "add").mockImplementation(broken);
   vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(broken);
 }

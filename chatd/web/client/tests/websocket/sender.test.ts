@@ -29,7 +29,7 @@ beforeEach(() => {
   answer = stores;
 });
 afterEach(() => {
-  for (const tab of tabs) tab.close();
+  for (const made of tabs) made.close();
 });
 
 interface Tab {

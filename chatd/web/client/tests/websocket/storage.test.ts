@@ -1,6 +1,10 @@
 import { expect, test, vi } from "vitest";
 import { browserStorage, ownedPrefix } from "../../src/websocket/storage";
 
+function broken(): never {
+  throw new DOMException("full", "QuotaExceededError");
+}
+
 test("what is written is read again by the next page", () => {
   expect(browserStorage().write("chatd.a", "1")).toBe(true);
   expect(browserStorage().read("chatd.a")).toBe("1");
@@ -9,9 +13,6 @@ test("what is written is read again by the next page", () => {
 });
 
 test("a storage that is full, forbidden or missing keeps it as long as the page lives", () => {
-  const broken = () => {
-    throw new DOMException("full", "QuotaExceededError");
-  };
   for (const storage of [undefined, { getItem: broken, setItem: broken, removeItem: broken }]) {
     vi.stubGlobal("localStorage", storage);
     const store = browserStorage();
