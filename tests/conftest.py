@@ -40,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often the daemon is killed in the middle of a flood (default: 4)",
     )
     parser.addoption(
+        "--next",
+        action="store_true",
+        help="build an application of Next.js with the parts of the page: minutes, from npm",
+    )
+    parser.addoption(
         "--every-crash",
         action="store_true",
         help="try whatever a crash may leave on the disk, not one in four by a fixed seed",
@@ -51,7 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("many" if config.getoption("--many-examples") else "few")
 
 
-LONGEST: Final = ("tooling", "app", "peers", "conformance", "answers", "store", "sqlite_mcp")
+LONGEST: Final = (
+    "tooling",
+    "page",
+    "app",
+    "peers",
+    "conformance",
+    "answers",
+    "store",
+    "sqlite_mcp",
+)
 """Folders whose files take longest. They begin, so that the workers end at about the same time."""
 
 

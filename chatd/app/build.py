@@ -4,6 +4,7 @@ from typing import Final
 
 import trio
 
+from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.retention import Retention
@@ -29,8 +30,9 @@ from chatd.engine.session import Handshake, Session
 from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.hypercorn import HypercornServer
+from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
 from chatd.net.http.public import public_app
-from chatd.net.http.static import client_routes
+from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
@@ -309,12 +311,20 @@ class Parts:
             event_log,
             forbidden=forbidden,
         )
-        files = client_routes(SOCKET_IO_PATH.decode())
+        web, cors = config.web, settings.cors_policy(config)
+        page = read_page() if web.enabled else read_page().switched_off()
+        self.page_state = page.state
+        client = read_client(SOCKET_IO_PATH.decode())
         http = HypercornServer(
             public_app(
                 self.status.health,
-                cors=settings.cors_policy(config),
-                routes={ANSWERS_PATH: self._downloads.route(), **files},
+                cors=cors,
+                routes={
+                    ANSWERS_PATH: self._downloads.route(),
+                    CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
+                    **page.routes,
+                    **client.routes,
+                },
                 turned_away=forbidden.turned_away,
             ),
             body_timeout_s=config.server.head_timeout_s,
@@ -325,13 +335,14 @@ class Parts:
                 SOCKET_IO_PATH,
                 config.server.head_timeout_s,
                 settings.connection_limits(config),
-                files=frozenset(path.encode() for path in files),
+                files=frozenset(path.encode() for path in client.routes),
             ),
             engine,
             self.poller,
             self.admission,
             http,
             event_log,
+            static=StaticFiles({**page.files.by_path, **client.files.by_path}),
         )
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:

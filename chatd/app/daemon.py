@@ -18,23 +18,29 @@ from chatd.app.opening import Opened
 from chatd.app.signals import Signals
 from chatd.app.tree import supervise
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import DaemonStopping, EventLog, InternalError, SignalNoted
+from chatd.net.http.page import PageState
+from chatd.observe import DaemonStopping, EventLog, InternalError, PageMissing, SignalNoted
 from chatd.observe.metrics import Metrics
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before LAST_LINE_S
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
+HOW_TO_BUILD = (
+    "The package was built where the npm registry could not be reached; install it again where it "
+    "can (pip install --force-reinstall), with CHATD_WEB=required to see what is wrong."
+)
 
 
 async def serve(
     opened: Opened,
     log: EventLog,
-    on_ready: Callable[[], None],
+    on_ready: Callable[[str], None],
     signals: Signals,
     end: BoundedEnd,
 ) -> bool:
-    """Serve until a signal ends it; whether everything ended by itself within the drain's time."""
+    """Serve until a signal ends it; whether everything ended by itself within the drain's time.
+    `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(log)
     writer = LogService(store, metrics.committed)
@@ -50,7 +56,9 @@ async def serve(
         await nursery.start(tree.run)
         await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
-        on_ready()
+        if parts.page_state is PageState.MISSING:
+            event_log.record(PageMissing(HOW_TO_BUILD))
+        on_ready(parts.page_state)
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
         began_s = trio.current_time() - end.elapsed_s
         deadline_s = began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)

@@ -70,7 +70,7 @@ def run(
 
 
 def _serve(
-    opened: Opened, event_log: EventLog, on_ready: Callable[[], None], signals: Signals
+    opened: Opened, event_log: EventLog, on_ready: Callable[[str], None], signals: Signals
 ) -> bool:
     # Not above: the other commands, and a start that fails, would wait for the whole daemon to be
     # imported, which is half of their time.
@@ -88,7 +88,9 @@ def _serve(
         end.over()
 
 
-def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation], None]) -> None:
+def _on_ready(
+    opened: Opened, event_log: EventLog, invite: Callable[[Invitation], None], page: str
+) -> None:
     # What start-up left behind lives for ever: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -102,6 +104,7 @@ def _on_ready(opened: Opened, event_log: EventLog, invite: Callable[[Invitation]
             __version__,
             str(opened.state_dir),
             server.max_connections,
+            page,
         )
     )
     token = None

@@ -35,6 +35,9 @@ LEAST_RATE = 1e-6
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,]+")
 _HOST_AND_PORT = re.compile(r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_LINK = re.compile(
+    r"(?:https?://[A-Za-z0-9.\[\]:_-]+(?:[/?#][!-\[\]^-~]*)?|/(?![/\\])[!-\[\]^-~]*)"
+)
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -107,6 +110,18 @@ class ListenAddress(ValueKind):
             found = _HOST_AND_PORT.fullmatch(value)
             if found and int(found[1]) <= MOST_PORT:
                 return value
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class Link(ValueKind):
+    """Where a browser goes: a URL of http or https, a path of the same server, or empty."""
+
+    wants: str = 'a URL as "https://example.com/login", or a path as "/login"'
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and (not value or _LINK.fullmatch(value)):
+            return value
         raise self.refusal(value)
 
 

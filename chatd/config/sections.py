@@ -22,6 +22,7 @@ from chatd.config.kinds import (
     ORIGINS,
     Choice,
     Flag,
+    Link,
     ListenAddress,
     Rate,
     Seconds,
@@ -471,6 +472,30 @@ class AnswersConfig:
 
 
 @attrs.frozen
+class WebConfig:
+    """The page at `/`."""
+
+    enabled: bool = key(
+        True,
+        Flag(),
+        "Whether the page is served; otherwise / is 404.",
+        "The link of a first start opens it.",
+    )
+    title: str = key(
+        "chatd",
+        Text("a text of at least one character", empty=False),
+        "Title of the page.",
+        "Whoever has several of them open tells them apart.",
+    )
+    login_url: str = key(
+        "",
+        Link(),
+        "Where the page sends somebody who has to sign in; empty: it asks for a token.",
+        "Tokens come from an identity provider, whose page only the operator knows.",
+    )
+
+
+@attrs.frozen
 class LogConfig:
     """What is written to standard error."""
 
@@ -505,6 +530,7 @@ class Config:
         "The database of each room, and who answers for it; where none is written, this one:",
         "A first start has something to ask.",
     )
+    web: WebConfig = attrs.field(factory=WebConfig)
     log: LogConfig = attrs.field(factory=LogConfig)
 
 

@@ -1,8 +1,9 @@
 """One port for all traffic: read the head of each request, route.
 
 `/socket.io/` is ours, WebSocket and polling alike, but for the files of the client that lie there.
-Any other request is the last of its connection: Hypercorn answers it (`net.http.hypercorn`), and
-never sees a byte of the client's.
+Files (`net.http.static`) are answered here too, and the connection is kept. Any other request is
+the last of its connection: Hypercorn answers it (`net.http.hypercorn`), and never sees a byte of
+the client's.
 """
 
 import contextlib
@@ -28,6 +29,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
+from chatd.net.http.static import StaticFile, StaticFiles, encoded
 from chatd.net.poller import Poller, Watch
 from chatd.observe import EventLog, LimitHit
 from chatd.websocket.frames import encode_close, encode_text
@@ -50,6 +52,8 @@ class ListenerSettings:
     """Paths below it that are ordinary HTTP."""
     keep_alive_s: float = 15.0
     """An idle connection is closed after so long."""
+    send_timeout_s: float = 30.0
+    """In which a peer takes no 64 KiB of a file; beyond: closed."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -62,6 +66,7 @@ class Listener:
     _admission: Admission
     _http: HypercornServer
     _event_log: EventLog
+    _static: StaticFiles = attrs.field(factory=StaticFiles, kw_only=True)
     _acceptor: Acceptor = attrs.field(init=False)
     _callers: set[Caller] = attrs.field(factory=set, init=False)
     _requesting: dict[socket.socket, HttpConnection] = attrs.field(factory=dict, init=False)
@@ -137,28 +142,56 @@ class Listener:
             self._acceptor.close(sock)
 
     async def _requests(self, sock: socket.socket, watch: Watch, caller: Caller) -> Continuation:
-        """Serve polling requests until the connection goes on as something else, or to its end."""
+        """Serve files and polling requests until the connection goes on as something else, or to
+        its end."""
         settings = self._settings
         connection = HttpConnection(
             sock, watch, self._engine.sessions.deadlines, settings.connection
         )
         self._requesting[sock] = connection
         head = await connection.head(settings.head_timeout_s, answer_late=True)
+        while head is not None and (file := self._static.find(head)) is not None:
+            head = await self._after_file(connection, head, file, caller)
         if head is None or not self._is_polling(head):
             return self._leave(watch, connection, head, caller)
         async with trio.open_nursery() as nursery:
             connection.writer.start(nursery)
-            while head is not None and self._is_polling(head):
-                caller.query = head.query
-                if not await self._poll(connection, head, caller.address):
-                    head = None
+            while head is not None:
+                if self._is_polling(head):
+                    head = await self._after_poll(connection, head, caller)
+                elif (file := self._static.find(head)) is not None:
+                    await connection.writer.drained()
+                    head = await self._after_file(connection, head, file, caller)
+                else:
                     break
-                head = await connection.head(settings.keep_alive_s, answer_late=False)
             await connection.writer.drained()
             go_on = self._leave(watch, connection, head, caller)
             connection.writer.stop()
             nursery.cancel_scope.cancel()
         return go_on
+
+    async def _after_poll(
+        self, connection: HttpConnection, head: RequestHead, caller: Caller
+    ) -> RequestHead | None:
+        """Serve a request of the polling transport; the head that follows it."""
+        caller.query = head.query
+        if not await self._poll(connection, head, caller.address):
+            return None
+        return await connection.head(self._settings.keep_alive_s, answer_late=False)
+
+    async def _after_file(
+        self, connection: HttpConnection, head: RequestHead, file: StaticFile, caller: Caller
+    ) -> RequestHead | None:
+        """Serve a file; the head that follows it."""
+        settings = self._settings
+        caller.query = caller.query or b""  # it has asked for something, and is still who it was
+        answer = encoded(head, file.answer(head), keeps_alive=head.keeps_alive)
+        if connection.is_finished or not await connection.send(answer, settings.send_timeout_s):
+            return None
+        if not head.keeps_alive:
+            connection.writer.finish(b"")
+            return None
+        return await connection.head(settings.keep_alive_s, answer_late=False)
 
     def _go_on_apart(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run what is left of a request, while its connection goes on or ends."""

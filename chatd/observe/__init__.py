@@ -32,6 +32,7 @@ from chatd.observe.events import (
     MessageRefused as MessageRefused,
     MessageSent as MessageSent,
     MessagesRemoved as MessagesRemoved,
+    PageMissing as PageMissing,
     ProtocolViolated as ProtocolViolated,
     ProxyNotTrusted as ProxyNotTrusted,
     ReaderLost as ReaderLost,

@@ -77,6 +77,7 @@ class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
     """The port is open; `port` is the real one where 0 was configured. `internal` is where the
     internal listener is: the path of a socket, or HOST:PORT. `connections` is how many may
     come: server.max_connections, or fewer where the system grants fewer descriptors (`ulimit -n`).
+    `page` is `built`, `missing` or `off`.
     """
 
     host: str
@@ -86,6 +87,14 @@ class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
     version: str
     state_dir: str
     connections: int
+    page: str
+
+
+@attrs.frozen
+class PageMissing(LogEvent, name="page.missing", level=Level.WARNING):
+    """The package was built without its page: a plain one stands in for it."""
+
+    detail: str
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ import pytest
 import trio
 from click.testing import CliRunner
 
+from chatd import __version__
 from chatd.cli.commands import main
 from tests.app.client import Client, Refused, token_for
 from tests.app.daemon import END_S, House, fetch
@@ -206,10 +207,22 @@ async def test_the_page_is_at_the_root(house: House) -> None:
     assert status == 200
     assert headers["content-type"].startswith("text/html")
     assert b"<!doctype html>" in body[:100].lower()
-    for path in ("chatd.js", "chatd.css"):
-        assert f'"{path}"'.encode() in body
-        assert (await fetch(daemon.port, f"/{path}"))[0] == 200
+    links = [link.decode() for link in re.findall(rb'(?:src|href)="\./([^"]+)"', body)]
+    assert any(link.endswith(".js") for link in links)
+    for link in links:
+        assert (await fetch(daemon.port, f"/{link}"))[0] == 200
     assert (await fetch(daemon.port, "/nothing"))[0] == 404
+    status, _, body = await fetch(daemon.port, "/api/web/config")
+    assert (status, json.loads(body)) == (200, {"title": "chatd", "version": __version__})
+    assert daemon.events("daemon.started")[0]["page"] == "built"
+
+
+async def test_the_page_can_be_switched_off(house: House) -> None:
+    daemon = await house.start(env={"CHATD_WEB__ENABLED": "false"})
+    for path in ("/", "/assets/a.js", "/sw.js"):
+        status, _, body = await fetch(daemon.port, path)
+        assert (status, json.loads(body)["error"]["code"]) == (404, "page_off")
+    assert daemon.events("daemon.started")[0]["page"] == "off"
 
 
 async def test_the_state_is_for_its_owner_only_and_a_second_start_keeps_the_secret(

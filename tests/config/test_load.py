@@ -117,6 +117,9 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "answers.wait_s": 5.0,
         "answers.cache_ttl_s": 30.0,
         "answers.cancel": "asker",
+        "web.enabled": True,
+        "web.title": "chatd",
+        "web.login_url": "",
         "log.format": "auto",
         "log.level": "info",
     }
@@ -188,7 +191,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "port = 1",
             (
                 "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
-                "messages, limits, answers, log, databases."
+                "messages, limits, answers, web, log, databases."
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),
@@ -699,3 +702,46 @@ def test_garbage_in_the_flags_ends_in_a_config_error_and_nothing_else(
 ) -> None:
     with config_errors_only():
         load(None, {}, overrides, tmp_path, places=())
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "/login",
+        "/",
+        "/a?b=c#d",
+        "https://example.com",
+        "https://example.com/in?to=%20",
+        "http://[::1]:8080/",
+    ],
+)
+def test_the_page_sends_people_to_a_url_or_a_path_to_sign_in(tmp_path: Path, link: str) -> None:
+    assert from_text(tmp_path, f"[web]\nlogin_url = '{link}'").config.web.login_url == link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "login",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "ftp://a/",
+        "https://",
+        "https:///a",
+        "https://user@evil.example/",
+        "https://a b/",
+        "https://a/ b",
+        "/\u00e4",
+        "HTTPS://A/",
+    ],
+)
+def test_nothing_else_is_a_place_to_sign_in(tmp_path: Path, link: str) -> None:
+    told = refusal(tmp_path, f"[web]\nlogin_url = '{link}'\n")
+    assert 'web.login_url must be a URL as "https://example.com/login", or a path' in told
+
+
+def test_the_page_has_a_title(tmp_path: Path) -> None:
+    assert from_text(tmp_path, "[web]\ntitle = 'Sälés'").config.web.title == "Sälés"
+    assert "web.title must be a text of at least" in refusal(tmp_path, "[web]\ntitle = ''")

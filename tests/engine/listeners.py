@@ -30,6 +30,7 @@ from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.public import Health, public_app
+from chatd.net.http.static import StaticFile, StaticFiles
 from chatd.net.poller import Poller, make_poller
 from chatd.observe import InternalError, SessionClosed
 from chatd.observe.recorder import Recorder
@@ -185,6 +186,13 @@ async def opening(peer: Peer) -> dict[str, Any]:
     return orjson.loads(message[1:])  # type: ignore[no-any-return]
 
 
+def file_of(body: bytes, **coded: bytes) -> StaticFile:
+    """A file as the page has them, with codings of it."""
+    return StaticFile(
+        b"text/plain", ((b"cache-control", b"no-cache"),), {**coded, "identity": body}
+    )
+
+
 def listen(send_buffer: int = SEND_BUFFER_BYTES) -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
@@ -215,6 +223,9 @@ async def open_door(
     readiness: Callable[[], Poller] = make_poller,
     make_app: Callable[[LocalAdapter], EchoApp] = EchoApp,
     attachments_due_s: float = ATTACHMENTS_DUE_S,
+    files: StaticFiles | None = None,
+    keep_alive_s: float = 15.0,
+    send_timeout_s: float = 30.0,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
@@ -251,8 +262,9 @@ async def open_door(
         return SocketIOConnection(session, handshake, application, adapter, attachments_due_s)
 
     engine = Engine(sessions, admission, origins, make_upper, recorder)
+    files = files or StaticFiles({"/": file_of(b"<!doctype html>")})
     http = HypercornServer(
-        public_app(lambda: Health("ok", 0, 0.0)),
+        public_app(lambda: Health("ok", 0, 0.0), routes=files.routes()),
         body_timeout_s=head_timeout_s,
         report_fault=lambda fault: recorder.record(InternalError.of("http", fault)),
     )
@@ -266,12 +278,15 @@ async def open_door(
                 linger_s=linger_s,
                 pipelined_bytes=pipelined_bytes,
             ),
+            keep_alive_s=keep_alive_s,
+            send_timeout_s=send_timeout_s,
         ),
         engine,
         waits,
         admission,
         http,
         recorder,
+        static=files,
     )
     with listen() as listener, trio.fail_after(HARD_LIMIT_S):
         async with trio.open_nursery() as nursery:

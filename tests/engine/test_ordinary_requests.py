@@ -1,4 +1,5 @@
-"""What is not `/socket.io/`, on the public port: one answer, and the end of the connection."""
+"""What is neither `/socket.io/` nor a file, on the public port: one answer, and the end of the
+connection."""
 
 import re
 from base64 import b64encode
@@ -34,7 +35,7 @@ def statuses(answers: bytes) -> list[int]:
 # One request, and no second
 
 
-@pytest.mark.parametrize("path", [HEALTH, "/", "/chatd.js", "/nothing"])
+@pytest.mark.parametrize("path", [HEALTH, "/nothing"])
 @pytest.mark.parametrize("asked", ["Connection: keep-alive", "Connection: close", "X: y"])
 async def test_each_answer_says_that_it_is_the_last(door: Door, path: str, asked: str) -> None:
     answer = await exchange(door, ordinary(asked, path=path))
@@ -106,7 +107,8 @@ async def test_while_a_poll_waits_a_request_behind_it_waits_too(door: Door) -> N
 
 
 async def test_a_page_then_polling_then_a_websocket_each_on_its_connection(door: Door) -> None:
-    assert statuses(await exchange(door, ordinary(path="/"))) == [200]
+    page = ordinary("Connection: close", path="/")
+    assert statuses(await exchange(door, page)) == [200]
     poller = await join(door)
     peer = await poller.probe()
     await peer.send("2probe")

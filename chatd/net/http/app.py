@@ -31,6 +31,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods whose requests may have a body, where their route takes one; others have none."""
 
+LENGTHLESS: Final = frozenset({204, 304})
+"""Statuses of answers that have no body, and do not say the length of one (RFC 9110, 8.6)."""
+
 PREFLIGHT_S: Final = 600
 """Seconds for which a browser may remember the answer to a preflight."""
 
@@ -275,7 +278,7 @@ async def _send_response(method: str, response: Response, send: Send) -> None:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
-    if isinstance(body, bytes) and response.status != 204:  # which has none (RFC 9110, 8.6)
+    if isinstance(body, bytes) and response.status not in LENGTHLESS:
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if method == "HEAD":

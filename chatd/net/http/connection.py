@@ -8,7 +8,7 @@ goes on reading meanwhile, so that it sees the end of a connection while its pol
 
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -22,9 +22,13 @@ from chatd.net.writer import SocketWriter
 
 READ_BYTES: Final = 65_536  # one read; more waits in the kernel
 
+SEND_PIECE_BYTES: Final = 64 * 1024
+"""Bytes that must leave within a send timeout: so slow links with long responses live on."""
+
 PHRASES: Final = {
     200: b"OK",
     204: b"No Content",
+    304: b"Not Modified",
     400: b"Bad Request",
     403: b"Forbidden",
     404: b"Not Found",
@@ -79,6 +83,8 @@ class HttpConnection:
     _reader: RequestReader = attrs.field(init=False)
     writer: SocketWriter = attrs.field(init=False)
     _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
+    _is_sending: bool = attrs.field(default=False, init=False)
+    _ends_then: bool = attrs.field(default=False, init=False)  # once that was sent
     _timeout_answer: bytes = attrs.field(default=b"", init=False)
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
     is_over: bool = attrs.field(default=False, init=False)
@@ -161,6 +167,38 @@ class HttpConnection:
             self._deadlines.schedule(self, math.inf)
         return None
 
+    async def send(self, pieces: Sequence[bytes], timeout_s: float) -> bool:
+        """Write a response as fast as the peer takes it, without a copy of it; whether it took all.
+
+        Nothing is read meanwhile. A peer that does not take `SEND_PIECE_BYTES` in `timeout_s` is
+        cut off. What the writer owes comes first: call it when that is nothing.
+        """
+        left = [memoryview(piece) for piece in pieces if piece]
+        self._is_sending = True
+        self._begin_timeout(timeout_s, b"")
+        timed_bytes = 0
+        try:
+            while left and not self.is_over:
+                try:
+                    sent = self.sock.sendmsg(left)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self.sock.fileno())
+                    continue
+                except OSError:
+                    self.is_over = True
+                    break
+                left = _without(left, sent)
+                timed_bytes += sent
+                if timed_bytes >= SEND_PIECE_BYTES:
+                    timed_bytes = 0
+                    self._begin_timeout(timeout_s, b"")
+        finally:
+            self._is_sending = False
+            self._deadlines.schedule(self, math.inf)
+        if self._ends_then:
+            self.end()
+        return not left
+
     async def until(self, is_answered: Callable[[], bool]) -> bool:
         """Return when the request is answered; False where the peer is gone before."""
         while not is_answered():
@@ -206,6 +244,9 @@ class HttpConnection:
     def end(self) -> None:
         """Take nothing more from the peer, whatever it is about to send: what it is owed goes out,
         and the connection ends."""
+        if self._is_sending:
+            self._ends_then = True
+            return
         self.writer.finish(b"")
         self.is_over = True
         self._watch.wake()
@@ -234,3 +275,12 @@ class HttpConnection:
 
     def _failed(self, reason: DisconnectReason) -> None:
         self.is_over = True
+
+
+def _without(pieces: list[memoryview], size: int) -> list[memoryview]:
+    """What is left of these pieces behind their first `size` bytes."""
+    for number, piece in enumerate(pieces):
+        if size < len(piece):
+            return [piece[size:], *pieces[number + 1 :]]
+        size -= len(piece)
+    return []

@@ -35,11 +35,8 @@ from hypercorn.utils import wrap_app
 
 from chatd.net.addresses import LOCAL
 from chatd.net.http.app import AsgiMessage, AsgiScope, HttpApp, Receive, Response, Send, refusal
-from chatd.net.http.connection import PHRASES, HttpConnection
+from chatd.net.http.connection import PHRASES, SEND_PIECE_BYTES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
-
-SEND_PIECE_BYTES: Final = 64 * 1024
-"""Bytes that must leave within the send timeout: so slow links with long responses live on."""
 
 HOP_BY_HOP: Final = frozenset(
     {

@@ -1,4 +1,4 @@
-"""What the public port answers by ordinary HTTP: health, the page, and the routes of the chat."""
+"""What the public port answers by ordinary HTTP: health, and the routes of page and chat."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -8,7 +8,6 @@ import attrs
 
 from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_response
 from chatd.net.http.cors import CorsPolicy, Forbidden
-from chatd.net.http.static import page_routes
 
 HEALTH_PATH: Final = "/api/websocket/health"
 STRANGERS: Final = CorsPolicy((), is_loopback=False)
@@ -48,7 +47,7 @@ def public_app(
         )
 
     for_all = attrs.evolve(cors, is_for_all=True)
-    table = {HEALTH_PATH: HttpRoute(answer_health, cors=for_all), **page_routes()}
+    table = {HEALTH_PATH: HttpRoute(answer_health, cors=for_all)}
     if twice := table.keys() & routes.keys():
         raise ValueError(f"routes given twice: {', '.join(sorted(twice))}")
     return HttpApp({**table, **routes}, turned_away)

@@ -1,103 +1,114 @@
-"""Files, read once: the page at `/` with strict headers, and the client's bundle for any page."""
+"""Files that are the same for everybody: held in memory, answered from the head of a request alone.
 
-from collections.abc import Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
-from types import MappingProxyType
-from typing import Final
+Pure: from a request's headers to a `Response`, and to its bytes. Who reads files is `page`; who
+writes the bytes is the listener, which answers here what asks for a file and nothing else, and
+keeps the connection. Anything odd (another method, a body, an upgrade, a path that is
+percent-encoded) goes on to the application, which has a route for each file too.
+"""
 
-from chatd.net.http.app import Headers, HttpRoute, Request, Response, refusal
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Protocol
 
-PAGE_HEADERS: Final[Headers] = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; "
-            b"form-action 'none'; frame-ancestors 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-cache"),
-)
-PAGE_FILES: Final = MappingProxyType(
-    {
-        "/": ("index.html", b"text/html; charset=utf-8"),
-        "/chatd.js": ("chatd.js", b"text/javascript; charset=utf-8"),
-        "/chatd.css": ("chatd.css", b"text/css; charset=utf-8"),
-    }
-)
+import attrs
+
+from chatd.net.http.app import Headers, HttpRoute, Request, Response
+from chatd.net.http.connection import PHRASES
+from chatd.net.http.encodings import IDENTITY, preferred
+from chatd.net.http.reader import RequestHead
+
+READING_METHODS: Final = frozenset({"GET", "HEAD"})
+VARY: Final[Headers] = ((b"vary", b"Accept-Encoding"),)
+KEEP_ALIVE: Final[Headers] = ((b"connection", b"keep-alive"),)
+"""Said to clients of HTTP/1.0, which keep no connection unless they are told (RFC 9112, 9.3)."""
+CLOSE: Final[Headers] = ((b"connection", b"close"),)
 
 
-def page_routes() -> dict[str, HttpRoute]:
-    """A route for each file of the page."""
-    return {path: _file_route(*file) for path, file in PAGE_FILES.items()}
+class Asked(Protocol):
+    """A request, as far as it matters here."""
+
+    def header(self, name: bytes) -> str | None: ...
 
 
-def _file_route(name: str, content_type: bytes) -> HttpRoute:
-    content = resources.files("chatd").joinpath("web", name).read_bytes()
-    response = Response(200, ((b"content-type", content_type), *PAGE_HEADERS), content)
+@attrs.frozen
+class StaticFile:
+    """A file with its codings: `bodies` by the name of the coding, the best one first, `identity`
+    always among them. `headers` are those of every answer, a 304 as well."""
 
-    async def file(_request: Request) -> Response:
-        return response
+    content_type: bytes
+    headers: Headers
+    bodies: Mapping[str, bytes]
+    _tags: Mapping[str, bytes] = attrs.field(init=False)
 
-    return HttpRoute(file)
+    @_tags.default
+    def _digests(self) -> Mapping[str, bytes]:
+        """A strong tag for each coding, as its bytes are others (RFC 9110, 8.8.3.3)."""
+        return {
+            coding: b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
+            for coding, body in self.bodies.items()
+        }
 
-
-CLIENT_VERSION: Final = "4.8.1"
-"""Of socket.io-client, that people without a copy of it are sent to."""
-
-CLIENT_FILES: Final = (
-    "socket.io.js",
-    "socket.io.min.js",
-    "socket.io.esm.min.js",
-    "socket.io.msgpack.min.js",
-)
-"""Bundles of socket.io-client by the names that the reference server gives them. Those that lie in
-`chatd/web` are served, each with the `.map` beside it."""
-
-NO_CLIENT: Final = refusal(
-    404,
-    "no_client_bundle",
-    "This server has no copy of this file of socket.io-client; install it with npm, or load "
-    f"https://cdn.socket.io/{CLIENT_VERSION}/socket.io.min.js.",
-)
-
-CLIENT_HEADERS: Final[Headers] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"access-control-allow-origin", b"*"),
-    (b"cache-control", b"no-cache"),
-)
-"""Any page may load the client: it is public, and the same for all."""
+    def answer(self, asked: Asked) -> Response:
+        """200 with the body in the coding that the client takes best, or 304 where it has that."""
+        coding = preferred(asked.header(b"accept-encoding"), tuple(self.bodies))
+        tag = self._tags[coding]
+        varies = VARY if len(self.bodies) > 1 else ()
+        about = (*self.headers, *varies, (b"etag", tag))
+        if _is_known(asked.header(b"if-none-match"), tag):
+            return Response(304, about, b"")
+        coded = () if coding == IDENTITY else ((b"content-encoding", coding.encode()),)
+        headers = ((b"content-type", self.content_type), *coded, *about)
+        return Response(200, headers, self.bodies[coding])
 
 
-def client_routes(path: str, directory: Traversable | None = None) -> dict[str, HttpRoute]:
-    """A route below `path` for each file of the client that pages ask for.
-
-    `directory` has the files, `chatd/web` where nothing else is said. The small bundle stands in
-    for the readable one.
-    """
-    directory = directory or resources.files("chatd").joinpath("web")
-    routes = {}
-    for name in CLIENT_FILES:
-        stands_in = ("socket.io.min.js",) if name == "socket.io.js" else ()
-        script = _client_route((name, *stands_in), b"text/javascript; charset=utf-8", directory)
-        routes[path + name] = script
-        maps = tuple(f"{known}.map" for known in (name, *stands_in))
-        routes[f"{path}{name}.map"] = _client_route(maps, b"application/json", directory)
-    return routes
+def _is_known(known: str | None, tag: bytes) -> bool:
+    """Whether a client has these bytes already; compared weakly (RFC 9110, 13.1.2), as proxies that
+    code anew weaken a tag."""
+    if known is None:
+        return False
+    tags = {one.strip(" \t").removeprefix("W/") for one in known.split(",")}
+    return "*" in tags or tag.decode() in tags
 
 
-def _client_route(names: Sequence[str], content_type: bytes, directory: Traversable) -> HttpRoute:
-    """The first of these files that is there."""
-    files = (directory.joinpath(name) for name in names)
-    found = next((file.read_bytes() for file in files if file.is_file()), None)
-    response = (
-        NO_CLIENT if found is None else Response(200, ((b"content-type", content_type),), found)
-    )
+@attrs.frozen
+class StaticFiles:
+    """Files by their path, as a request names it."""
 
-    async def file(_request: Request) -> Response:
-        return response
+    by_path: Mapping[str, StaticFile] = attrs.field(factory=dict)
+    _by_raw: Mapping[bytes, StaticFile] = attrs.field(init=False)
 
-    return HttpRoute(file, headers=CLIENT_HEADERS)
+    @_by_raw.default
+    def _raw(self) -> Mapping[bytes, StaticFile]:
+        return {path.encode("ascii"): file for path, file in self.by_path.items()}
+
+    def find(self, head: RequestHead) -> StaticFile | None:
+        """The file that is answered to this request; None where it asks for none, or for more."""
+        if head.method not in READING_METHODS or head.has_body or head.asks_for_upgrade:
+            return None
+        return self._by_raw.get(head.path)
+
+    def routes(self) -> dict[str, HttpRoute]:
+        """The same as routes, which also say what is wrong with a request."""
+        return {path: _route(file) for path, file in self.by_path.items()}
+
+
+def _route(file: StaticFile) -> HttpRoute:
+    async def answer(request: Request) -> Response:
+        return file.answer(request)
+
+    return HttpRoute(answer)
+
+
+def encoded(head: RequestHead, answer: Response, *, keeps_alive: bool) -> tuple[bytes, bytes]:
+    """The head and the body of an answer to this request. The body is no copy."""
+    assert isinstance(answer.body, bytes)
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, PHRASES[answer.status])]
+    lines += [b"%b: %b" % field for field in answer.headers]
+    if answer.status != 304:  # which would have to say the length of a 200 (RFC 9110, 8.6)
+        lines.append(b"content-length: %d" % len(answer.body))
+    if not keeps_alive:
+        lines += [b"%b: %b" % field for field in CLOSE]
+    elif head.version == "1.0":
+        lines += [b"%b: %b" % field for field in KEEP_ALIVE]
+    body = b"" if head.method == "HEAD" else answer.body
+    return b"\r\n".join([*lines, b"", b""]), body

@@ -1,8 +1,10 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
+import { WORKER_ENTRY, WORKER_FILE, workerBuild } from "./workerBuild.ts";
 
 /** The page. Its links are relative, so that a proxy may have it below any path. */
 export default defineConfig({
   base: "./",
+  plugins: [workerBuild()],
   build: {
     outDir: process.env["CHATD_WEB_OUT"] ?? "dist",
     emptyOutDir: true,
@@ -11,12 +13,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     manifest: true,
     sourcemap: false,
-  },
-  test: {
-    environment: "happy-dom",
-    include: ["tests/**/*.test.{ts,tsx}"],
-    setupFiles: ["tests/setup.ts"],
-    restoreMocks: true,
-    unstubGlobals: true,
+    rolldownOptions: {
+      input: { index: "index.html", [WORKER_ENTRY]: "src/worker/main.ts" },
+      output: {
+        entryFileNames: (chunk) =>
+          chunk.name === WORKER_ENTRY ? WORKER_FILE : "assets/[name]-[hash].js",
+      },
+    },
   },
 });

@@ -10,7 +10,7 @@ import { Announcer } from "./Announcer";
 import { Banner, PacingLine } from "./Banner";
 import { Composer } from "./Composer";
 import { ExpiringNotice } from "./ExpiringNotice";
-import { KeysDialog } from "./KeysDialog";
+import { KeysDialog, loadParts, SwitchDialog } from "./LazyParts";
 import { MessageList } from "./MessageList";
 import { ModalDialog } from "./ModalDialog";
 import { Notices } from "./Notices";
@@ -18,7 +18,6 @@ import { People } from "./People";
 import { RoomHeader } from "./RoomHeader";
 import { RoomList } from "./RoomList";
 import { SidePanel } from "./SidePanel";
-import { SwitchDialog } from "./SwitchDialog";
 import { TypingLine } from "./TypingLine";
 
 export type Theme = "system" | "light" | "dark";
@@ -55,6 +54,7 @@ export function ChatInterface(props: ChatInterfaceProps) {
   useKeys(chat, root);
   useAnnouncer(chat);
   useTabPresence(chat);
+  useEffect(() => whenIdle(() => void loadParts()), []);
   return (
     <ChatProvider chat={chat}>
       <div className="chatd app" data-theme={theme} ref={root}>
@@ -96,6 +96,16 @@ function useOwnChat(props: ChatInterfaceProps): Chat {
     return () => chat.stop();
   }, [chat]);
   return chat;
+}
+
+/** Call something when the browser has nothing else to do; returns how not to. */
+function whenIdle(call: () => void): () => void {
+  if (typeof requestIdleCallback === "undefined") {
+    const timer = setTimeout(call, 2_000);
+    return () => clearTimeout(timer);
+  }
+  const id = requestIdleCallback(call, { timeout: 10_000 });
+  return () => cancelIdleCallback(id);
 }
 
 interface RoomProps {

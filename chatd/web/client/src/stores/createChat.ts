@@ -1,0 +1,376 @@
+/** Puts a chat together: its connection, its outbox, its rooms, and the state that shows them. */
+import { createStore } from "zustand/vanilla";
+import { Connector } from "../websocket/connection";
+import { Database } from "../websocket/database";
+import { Gate } from "../websocket/gate";
+import { createTurns } from "../websocket/lease";
+import { Metrics } from "../websocket/metrics";
+import { OutboxUnwritable, outboxOwner } from "../websocket/outbox";
+import { ownedPrefix } from "../websocket/storage";
+import { subjectOf } from "../websocket/token";
+import type { Connection, PresenceStatus } from "../websocket/types";
+import { serverUrl } from "../websocket/url";
+import type { ConnectAuth, StatusConnected } from "../websocket/wire.gen";
+import { RunningAnswers } from "./answers";
+import { Batch, type Draft } from "./batch";
+import type { Chat, ChatOptions } from "./chat";
+import { ANSWER_ROWS, askOver, type Core } from "./core";
+import { createActions } from "./actions";
+import { createIncoming } from "./incoming";
+import { initialFacts, nobodysFacts } from "./initial";
+import { HeldRows } from "./messages";
+import { Presences } from "./presence";
+import { LocalMarkers, Told } from "./reads";
+import { recall, remember } from "./remembered";
+import { Rooms } from "./rooms";
+import { Schemas } from "./schemas";
+import { Searching } from "./search";
+import { Sending } from "./sending";
+import type { ChatState, Notice, SendOptions } from "./state";
+import { browserSurroundings, type Surroundings } from "./surroundings";
+import { Threads } from "./threads";
+import { Typing } from "./typing";
+import { createUi } from "./ui";
+
+/** The most sentences that stand above the composer. */
+const NOTICES_MAX = 5;
+
+/** What belongs to the user of the token. */
+interface Session {
+  userId: string;
+  prefix: string;
+  sending: Sending;
+  markers: LocalMarkers;
+}
+
+/**
+ * A chat. Nothing happens before `start`: it can be made while a page is rendered, also on a server.
+ */
+export function createChat(options: ChatOptions, given: Partial<Surroundings> = {}): Chat {
+  const around: Surroundings = { ...browserSurroundings(), ...given };
+  const { clock, storage } = around;
+  const url = () => serverUrl(options.url);
+  const metrics = new Metrics(clock);
+  const ui = createUi();
+  const database = new Database(clock);
+  const turns = createTurns({ clock, random: around.random, database, locks: around.locks });
+  const rows = new HeldRows();
+  const presences = new Presences();
+  let session: Session | undefined;
+  let isRunning = false;
+  let isOpen = false;
+  /** Whether the place that was asked for has been shown. */
+  let isPlaced = false;
+  let declared: PresenceStatus | undefined;
+  let lastNotice = 0;
+  /** The server's clock less the one that never goes back. */
+  let serverAhead = clock.now() - clock.passed();
+  let firstRoom = options.room;
+
+  const connector = new Connector({
+    url,
+    openWire: around.openWire,
+    clock,
+    random: around.random,
+    signs: around.signs,
+    fetcher: around.fetcher,
+    metrics,
+    token: askToken,
+    auth,
+    changed: connectionChanged,
+    event: (name, payload) => incoming(name, payload),
+    signedOut: (why) => options.onSignedOut?.(why),
+  });
+
+  const answers: RunningAnswers = new RunningAnswers({
+    clock,
+    nextFrame: around.nextFrame,
+    lost: (answer) => void actions.findLost(answer),
+    counted: (room) =>
+      batch.later((draft) => {
+        const running = answers.countIn(room);
+        const index = draft.state.rooms.findIndex((it) => it.connectionId === room);
+        const known = draft.state.rooms[index];
+        if (known === undefined || known.running === running) return;
+        draft.set({ rooms: draft.state.rooms.with(index, { ...known, running }) });
+      }),
+  });
+
+  const reads = new Told<number>(clock, (room, seq) => {
+    if (connector.open === undefined) return false;
+    if (store.getState().can("read")) void actions.tellRead(room, seq);
+    return true;
+  });
+  const receipts = new Told<{ messageId: string; seq: number }>(clock, (_room, { messageId }) => {
+    connector.open?.emit("chat:ack", { messageId, upTo: true });
+    return connector.open !== undefined;
+  });
+  /** Up to where messages were acknowledged, by room. */
+  const received = new Map<string, number>();
+
+  const typing = new Typing(clock, (typingUsers) =>
+    batch.later((draft) => draft.set({ typingUsers })),
+  );
+
+  const core: Core = {
+    get batch() {
+      return batch;
+    },
+    clock,
+    metrics,
+    answers,
+    get: () => store.getState(),
+    wire: () => connector.open,
+    ask: (event, payload) => askOver(connector.open, event, payload),
+    notify,
+    serverNow: () => clock.passed() + serverAhead,
+  };
+
+  const threads = new Threads({ core, rows });
+  const rooms = new Rooms({
+    core,
+    rows,
+    presences,
+    first: () => firstRoom,
+    markers: () => session?.markers,
+    isHeld: (messageId) => threads.isHeld(messageId),
+    received(message) {
+      const { connectionId: room, messageId, seq, userId } = message;
+      if (userId === session?.userId || seq <= (received.get(room) ?? 0)) return;
+      received.set(room, seq);
+      receipts.put(room, { messageId, seq });
+    },
+    inThread: (draft, message) => threads.place(draft, message),
+    changed: (draft, message) => threads.changed(draft, message),
+    remember: keep,
+  });
+
+  const actions = createActions({
+    core,
+    rooms,
+    threads,
+    reads,
+    searching: new Searching(core),
+    schemas: new Schemas(core),
+    markers: () => session?.markers,
+    sending: () => session?.sending,
+    token: () => connector.token,
+    url,
+    fetcher: around.fetcher,
+    refreshed(token) {
+      connector.token = token;
+    },
+    declare(status) {
+      declared = status;
+    },
+    retryNow() {
+      if (store.getState().connection.phase === "signedOut") chat.start();
+      else connector.retryNow();
+    },
+  });
+
+  const store = createStore<ChatState>()(() => ({
+    ...initialFacts(),
+    ...actions.state,
+    notify,
+    dismissNotice: (id) =>
+      batch.now((draft) =>
+        draft.set({ notices: draft.state.notices.filter((notice) => notice.id !== id) }),
+      ),
+    sendMessage,
+  }));
+  const batch = new Batch(store, (error) =>
+    metrics.note("change_failed", { error: String(error).slice(0, 200) }),
+  );
+  const incoming = createIncoming({
+    core,
+    rooms,
+    threads,
+    presences,
+    typing,
+    welcomed,
+    expiring: (at) => void expiring(at),
+  });
+
+  /** The token of now, and so whose outbox it is, before the server says so. */
+  async function askToken(): Promise<string | undefined> {
+    const token = await options.getToken();
+    const userId = token === undefined ? undefined : subjectOf(token);
+    if (userId !== undefined && isRunning) batch.now((draft) => beUser(draft, userId));
+    return token;
+  }
+
+  function auth(token: string, attempt: number): ConnectAuth {
+    return {
+      token,
+      ...rooms.joinFirst(),
+      answerRows: ANSWER_ROWS,
+      reconnectAttempts: attempt,
+      ...(declared === undefined ? {} : { status: declared }),
+    };
+  }
+
+  /** The user of the connection. What another user of this browser had shows no more. */
+  function beUser(draft: Draft, userId: string): void {
+    if (session?.userId === userId) return;
+    const prefix = ownedPrefix(url(), userId);
+    const isOther = draft.state.me?.userId !== userId;
+    endSession();
+    if (isOther) {
+      forgetAll(draft);
+      const known = recall(storage, prefix, userId);
+      draft.set({ me: { userId }, ...(known === undefined ? {} : known) });
+      if (firstRoom !== undefined) draft.set({ room: firstRoom });
+    }
+    database.reopen();
+    const gate = new Gate(`${prefix}gate`, storage, clock);
+    const sending = new Sending(outboxOwner(url(), userId), {
+      core,
+      database,
+      gate,
+      turns,
+      sent: (changing, room, messageId, seq) => rooms.sent(changing, room, messageId, seq),
+      inThread: (changing, message) => threads.place(changing, message),
+    });
+    session = { userId, prefix, sending, markers: new LocalMarkers(storage, prefix) };
+    void sending.look();
+  }
+
+  function endSession(): void {
+    session?.sending.close();
+    session = undefined;
+  }
+
+  function forgetAll(draft: Draft): void {
+    draft.set(nobodysFacts());
+    answers.clear();
+    rooms.clear();
+    presences.clear();
+    typing.clear();
+    reads.clear();
+    receipts.clear();
+    received.clear();
+  }
+
+  function welcomed(draft: Draft, status: StatusConnected): void {
+    beUser(draft, status.userId);
+    serverAhead = (status.serverTime ?? clock.now()) - clock.passed();
+    if (draft.state.epoch !== status.epoch) received.clear();
+    const { userId, name, server, limits } = status;
+    draft.set({
+      me: name === undefined ? { userId } : { userId, name },
+      server,
+      limits,
+      expiringAt: undefined,
+    });
+    rooms.welcomed(draft, status);
+    if (draft.state.rooms.some((room) => room.connectionId === firstRoom)) firstRoom = undefined;
+  }
+
+  function connectionChanged(connection: Connection): void {
+    const wasOpen = isOpen;
+    isOpen = connection.phase === "connected";
+    batch.later((draft) =>
+      draft.set({
+        connection,
+        isConnected: connection.phase === "connected",
+        reconnectAttempts: connection.attempt,
+      }),
+    );
+    if (!isOpen) typing.clear();
+    else if (!wasOpen) queueMicrotask(afterWelcome);
+  }
+
+  function afterWelcome(): void {
+    batch.flush();
+    if (connector.open === undefined) return;
+    reads.retry();
+    receipts.retry();
+    session?.sending.connected();
+    keep();
+    const { place } = options;
+    const { room } = store.getState();
+    if (place === undefined || isPlaced || room === "") return;
+    isPlaced = true;
+    void rooms.jumpTo(room, place);
+  }
+
+  function keep(): void {
+    if (session !== undefined) remember(storage, session.prefix, store.getState());
+  }
+
+  /** A token runs out. Who gives tokens may have a newer one already. */
+  async function expiring(at: number): Promise<void> {
+    batch.later((draft) => draft.set({ expiringAt: at }));
+    const fresh = await askToken().catch(() => undefined);
+    if (fresh !== undefined && fresh !== connector.token && isRunning) {
+      await store.getState().refreshToken(fresh);
+    }
+  }
+
+  function notify(notice: Omit<Notice, "id">): void {
+    lastNotice += 1;
+    const next: Notice = { ...notice, id: lastNotice };
+    batch.later((draft) => {
+      const others = draft.state.notices.filter(
+        ({ text, kept }) => text !== notice.text || kept !== notice.kept,
+      );
+      draft.set({ notices: [...others, next].slice(-NOTICES_MAX) });
+    });
+  }
+
+  async function sendMessage(content: string, how: SendOptions = {}): Promise<string> {
+    if (session === undefined) {
+      throw new OutboxUnwritable("You are not signed in yet. Your text is kept here.");
+    }
+    const room = how.room ?? store.getState().room;
+    const id = await session.sending.send(content, how);
+    void rooms.jumpToEnd(room);
+    return id;
+  }
+
+  /** The browser asks before it throws away what is stored nowhere. */
+  function guard(event: BeforeUnloadEvent): void {
+    if (session?.sending.isVolatile === true) event.preventDefault();
+  }
+
+  const chat: Chat = {
+    store,
+    ui,
+    answers,
+    log: metrics,
+    get url() {
+      return url();
+    },
+    start() {
+      if (isRunning && store.getState().connection.phase !== "signedOut") return;
+      isRunning = true;
+      if (typeof window !== "undefined") window.addEventListener("beforeunload", guard);
+      connector.start();
+      batch.flush();
+    },
+    stop() {
+      isRunning = false;
+      if (typeof window !== "undefined") window.removeEventListener("beforeunload", guard);
+      connector.stop();
+      endSession();
+      typing.clear();
+      answers.stop();
+      database.close();
+      batch.flush();
+    },
+    async signOut({ discard = false } = {}) {
+      if (discard && session !== undefined) {
+        const { sending, prefix } = session;
+        await sending.clear();
+        for (const key of storage.keys(prefix)) storage.remove(key);
+      }
+      chat.stop();
+      batch.now((draft) => {
+        forgetAll(draft);
+        draft.set({ connection: { phase: "signedOut", attempt: 0 } });
+      });
+    },
+  };
+  return chat;
+}

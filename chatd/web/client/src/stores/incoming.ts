@@ -1,0 +1,167 @@
+/** What each event of the server changes. Events of a newer server have no entry, and change nothing. */
+import type { Typing } from "./typing";
+import type { ServerEvents, StatusConnected } from "../websocket/wire.gen";
+import type { Draft } from "./batch";
+import { deleted, edited, hitsAfter, reacted } from "./changes";
+import type { Core } from "./core";
+import { stored } from "./messages";
+import type { Presences } from "./presence";
+import { roomAfterDeletion, roomTold } from "./reads";
+import type { Rooms } from "./rooms";
+import type { Threads } from "./threads";
+import type { ChatMessage, Room } from "../websocket/types";
+
+export interface IncomingParts {
+  core: Core;
+  rooms: Rooms;
+  threads: Threads;
+  presences: Presences;
+  typing: Typing;
+  welcomed(draft: Draft, status: StatusConnected): void;
+  expiring(at: number): void;
+}
+
+type Handlers = { [E in keyof ServerEvents]?: (payload: ServerEvents[E]) => void };
+
+/** What takes an event. Each is taken as part of its turn's one change. */
+export function createIncoming(parts: IncomingParts): (name: string, payload: unknown) => void {
+  const { core, rooms, threads, presences, typing } = parts;
+  const { answers, batch } = core;
+
+  const handlers: Handlers = {
+    "connection:status": (status) => {
+      if (status.status === "connected") batch.later((draft) => parts.welcomed(draft, status));
+    },
+    "connection:left": ({ connectionId }) =>
+      batch.later((draft) => {
+        rooms.left(draft, connectionId);
+        core.notify({ kind: "error", text: `You may not use ${connectionId} any more.` });
+      }),
+    "chat:history": (page) => batch.later((draft) => rooms.history(draft, page)),
+    "chat:message": (message) =>
+      batch.later((draft) => {
+        rooms.live(draft, stored(message));
+        typing.stopped(message.connectionId, message.userId);
+      }),
+    "chat:message:status": ({ messageId, status }) =>
+      batch.later((draft) =>
+        changeMessage(draft, threads, messageId, (message) =>
+          message.status === "sent" ? { ...message, status } : message,
+        ),
+      ),
+    "chat:message:edited": (change) =>
+      batch.later((draft) => {
+        changeMessage(draft, threads, change.messageId, (message) => edited(message, change));
+        changeHits(draft, change.messageId, { content: change.content });
+        rooms.changed(draft, change.connectionId, change.rev);
+      }),
+    "chat:message:deleted": (change) =>
+      batch.later((draft) => {
+        const message = draft.state.messages.get(change.messageId);
+        const me = draft.state.me?.userId;
+        if (message !== undefined) {
+          changeRoom(draft, change.connectionId, (room) => roomAfterDeletion(room, message, me));
+        }
+        changeMessage(draft, threads, change.messageId, (held) => deleted(held, change));
+        changeHits(draft, change.messageId, { isDeleted: true });
+        rooms.changed(draft, change.connectionId, change.rev);
+      }),
+    "chat:message:reaction": (change) =>
+      batch.later((draft) => {
+        changeMessage(draft, threads, change.messageId, (message) => reacted(message, change));
+        rooms.changed(draft, change.connectionId, change.rev);
+      }),
+    "chat:read": (marker) =>
+      batch.later((draft) =>
+        changeRoom(draft, marker.connectionId, (room) => roomTold(room, marker)),
+      ),
+    "chat:hint": ({ messageId, code, message: sentence }) =>
+      batch.later((draft) =>
+        changeMessage(draft, threads, messageId, (message) => ({
+          ...message,
+          hint: sentence === undefined ? { code } : { code, message: sentence },
+        })),
+      ),
+    "chat:answer:start": (event) => {
+      answers.started(event, core.serverNow());
+      batch.later((draft) => rooms.placeAnswer(draft, event.connectionId, event.messageId));
+    },
+    "chat:answer:status": (event) => answers.progressed(event),
+    "chat:answer:rows": (event) => answers.rowsCame(event),
+    "chat:answer:end": (event) => answers.ended(event),
+    "chat:typing": (notice) => {
+      if (notice.userId !== core.get().me?.userId) typing.heard(notice);
+    },
+    "presence:snapshot": (snapshot) =>
+      batch.later((draft) => {
+        presences.snapshot(snapshot);
+        for (const { userId, name } of snapshot.users) named(draft, userId, name);
+        showPresence(draft, snapshot.connectionId, presences);
+      }),
+    "presence:update": (notice) =>
+      batch.later((draft) => {
+        presences.changed(notice);
+        named(draft, notice.userId, notice.name);
+        showPresence(draft, notice.connectionId, presences);
+      }),
+    "queue:overflow": ({ connectionId, fromSeq, toSeq }) =>
+      core.metrics.note("queue_overflow", { room: connectionId, fromSeq, toSeq }),
+    // Whoever asked has the refusal in its ack, and shows it.
+    "chat:error": ({ event, code, connectionId }) =>
+      core.metrics.note("refused", { event, code, room: connectionId }),
+    "auth:expiring": ({ expiresAt }) => parts.expiring(expiresAt),
+  };
+
+  return (name, payload) => {
+    if (!Object.hasOwn(handlers, name) || typeof payload !== "object" || payload === null) return;
+    const handle = handlers[name as keyof Handlers] as ((payload: unknown) => void) | undefined;
+    try {
+      handle?.(payload);
+    } catch (error) {
+      core.metrics.note("event_failed", { event: name, error: String(error).slice(0, 200) });
+    }
+  };
+}
+
+function changeMessage(
+  draft: Draft,
+  threads: Threads,
+  messageId: string,
+  change: (message: ChatMessage) => ChatMessage,
+): void {
+  const message = draft.state.messages.get(messageId);
+  if (message === undefined) return;
+  const next = change(message);
+  if (next === message) return;
+  draft.map("messages").set(messageId, next);
+  threads.changed(draft, next);
+}
+
+function changeRoom(draft: Draft, connectionId: string, change: (room: Room) => Room): void {
+  const { rooms } = draft.state;
+  const index = rooms.findIndex((room) => room.connectionId === connectionId);
+  const room = rooms[index];
+  if (room === undefined) return;
+  const next = change(room);
+  if (next !== room) draft.set({ rooms: rooms.with(index, next) });
+}
+
+function changeHits(
+  draft: Draft,
+  messageId: string,
+  change: { content?: string; isDeleted?: boolean },
+): void {
+  const { search } = draft.state;
+  if (search === undefined) return;
+  const hits = hitsAfter(search.hits, messageId, change);
+  if (hits !== search.hits) draft.set({ search: { ...search, hits } });
+}
+
+function named(draft: Draft, userId: string, name: string | undefined): void {
+  if (name === undefined || draft.state.names.get(userId) === name) return;
+  draft.map("names").set(userId, name);
+}
+
+function showPresence(draft: Draft, room: string, presences: Presences): void {
+  if (room === draft.state.room) draft.set({ presence: presences.of(room) });
+}

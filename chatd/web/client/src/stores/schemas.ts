@@ -1,0 +1,38 @@
+/** The tables of rooms' databases, read once in a while, and once for all who want them at a time. */
+import type { Core } from "./core";
+
+/** How long a schema counts as fresh; the server keeps it as long. Unit: ms. */
+export const FRESH_MS = 60_000;
+
+export class Schemas {
+  #reading = new Map<string, Promise<void>>();
+
+  constructor(private readonly core: Core) {}
+
+  async load(room: string): Promise<void> {
+    const { can, rooms, schemas } = this.core.get();
+    const hasDatabase = rooms.some((it) => it.connectionId === room && it.database !== undefined);
+    if (!can("schema") || !hasDatabase) return;
+    const age = this.core.clock.now() - (schemas.get(room)?.readAt ?? -Infinity);
+    if (age >= 0 && age < FRESH_MS) return;
+    const reading = this.#reading.get(room) ?? this.#read(room);
+    this.#reading.set(room, reading);
+    await reading;
+  }
+
+  async #read(room: string): Promise<void> {
+    const ack = await this.core.ask("schema:get", { connectionId: room });
+    this.#reading.delete(room);
+    this.core.batch.now((draft) => {
+      const schemas = draft.map("schemas");
+      if (ack.ok) {
+        const { tables, truncated } = ack;
+        schemas.set(room, { tables, truncated, readAt: this.core.clock.now() });
+        return;
+      }
+      // What was known stays of use; it is not fresh, so that the next wish reads again.
+      const { tables, truncated } = schemas.get(room) ?? { tables: [], truncated: false };
+      schemas.set(room, { tables, truncated, readAt: 0, failure: ack.error.message });
+    });
+  }
+}

@@ -1,0 +1,36 @@
+/** At most one call in a while: the first at once, the last one of the rest when it is time. */
+import type { Clock } from "../websocket/clock";
+
+export interface Throttle {
+  (): void;
+  stop(): void;
+}
+
+export function throttle(clock: Clock, ms: number, act: () => void): Throttle {
+  let isWaiting = false;
+  let isWanted = false;
+  let stopTimer: (() => void) | undefined;
+
+  function call(): void {
+    if (isWaiting) {
+      isWanted = true;
+      return;
+    }
+    isWaiting = true;
+    stopTimer = clock.after(ms, () => {
+      isWaiting = false;
+      if (!isWanted) return;
+      isWanted = false;
+      call();
+    });
+    act();
+  }
+
+  return Object.assign(call, {
+    stop() {
+      stopTimer?.();
+      isWaiting = false;
+      isWanted = false;
+    },
+  });
+}

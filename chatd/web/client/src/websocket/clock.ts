@@ -1,0 +1,25 @@
+/** Time, as a thing that is passed in: tests bring their own, and nothing sleeps. */
+
+export interface Clock {
+  /** Unit: ms since 1970. The user can set it back. */
+  now(): number;
+  /** Never goes back. Unit: ms since some moment. */
+  passed(): number;
+  /** Run something later; returns how to stop that. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** The browser's own clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  passed: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A promise that is kept after a time. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((done) => void clock.after(ms, done));
+}

@@ -1,0 +1,141 @@
+/**
+ * The browser's database, which may be missing, full, blocked, closed by another tab or cleared by
+ * the user while it is open. It is opened at the first use, and again when it has gone.
+ */
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
+import type { Clock } from "./clock";
+import type { OutboxEntry } from "./outbox";
+
+export interface Lease {
+  name: string;
+  owner: string;
+  /** Unit: ms since 1970. */
+  until: number;
+}
+
+export interface ChatSchema extends DBSchema {
+  outbox: { key: number; value: OutboxEntry; indexes: { owner: string } };
+  leases: { key: string; value: Lease };
+}
+
+export type StoreName = "outbox" | "leases";
+export type Writing = IDBPTransaction<ChatSchema, StoreName[], "readwrite">;
+
+/** The browser gives no database at all. */
+export class DatabaseMissing extends Error {
+  override name = "DatabaseMissing";
+}
+
+const NAME = "chatd";
+const VERSION = 1;
+/** Another tab may hold an older version open; it is asked to close, and this waits so long. */
+const OPEN_MS = 5_000;
+
+export class Database {
+  #opening: Promise<IDBPDatabase<ChatSchema>> | undefined;
+  #isClosed = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /**
+   * Work in one transaction, which is on disk when this has ended. Work that a closed database has
+   * cut off is done once more. Rejects with `DatabaseMissing`, or with what the browser says.
+   */
+  async write<T>(work: (transaction: Writing) => Promise<T>): Promise<T> {
+    const run = async () => {
+      const db = await this.#open();
+      const transaction = db.transaction(["outbox", "leases"], "readwrite", {
+        durability: "strict",
+      });
+      const done = transaction.done;
+      done.catch(() => {}); // the work's own error is the one to tell
+      const result = await work(transaction);
+      await done;
+      return result;
+    };
+    return this.#twice(run);
+  }
+
+  async entriesOf(owner: string): Promise<OutboxEntry[]> {
+    return this.#twice(async () => (await this.#open()).getAllFromIndex("outbox", "owner", owner));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#forget(this.#opening);
+  }
+
+  /** A database that was closed before is opened again. */
+  reopen(): void {
+    this.#isClosed = false;
+  }
+
+  async #twice<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!wasCutOff(error)) throw error;
+      this.#forget(this.#opening);
+      return run();
+    }
+  }
+
+  #open(): Promise<IDBPDatabase<ChatSchema>> {
+    if (this.#isClosed) return Promise.reject(new DatabaseMissing("The chat has ended."));
+    this.#opening ??= this.#opened();
+    return this.#opening;
+  }
+
+  async #opened(): Promise<IDBPDatabase<ChatSchema>> {
+    let stop: (() => void) | undefined;
+    const late = new Promise<never>((_, reject) => {
+      stop = this.clock.after(OPEN_MS, () => reject(new Error("It does not open.")));
+    });
+    try {
+      if (typeof indexedDB === "undefined") throw new Error("There is no IndexedDB.");
+      return await Promise.race([this.#openNow(), late]);
+    } catch (error) {
+      this.#opening = undefined;
+      throw new DatabaseMissing("This browser has no database for this page.", { cause: error });
+    } finally {
+      stop?.();
+    }
+  }
+
+  async #openNow(): Promise<IDBPDatabase<ChatSchema>> {
+    const db = await openDB<ChatSchema>(NAME, VERSION, {
+      upgrade(fresh) {
+        fresh
+          .createObjectStore("outbox", { keyPath: "key", autoIncrement: true })
+          .createIndex("owner", "owner");
+        fresh.createObjectStore("leases", { keyPath: "name" });
+      },
+      blocking: (_current, _wanted, event) => {
+        this.#opening = undefined;
+        (event.target as IDBDatabase | null)?.close();
+      },
+      terminated: () => {
+        this.#opening = undefined;
+      },
+    });
+    if (this.#isClosed) db.close();
+    return db;
+  }
+
+  #forget(opening: Promise<IDBPDatabase<ChatSchema>> | undefined): void {
+    if (opening === undefined) return;
+    if (this.#opening === opening) this.#opening = undefined;
+    opening.then(
+      (db) => db.close(),
+      () => {},
+    );
+  }
+}
+
+/** The database went away beneath the work: closed by another tab, or cleared by the user. */
+function wasCutOff(error: unknown): boolean {
+  return (
+    error instanceof DOMException &&
+    ["InvalidStateError", "NotFoundError", "AbortError"].includes(error.name)
+  );
+}

@@ -1,0 +1,187 @@
+/**
+ * What is to be sent, on this browser's disk, for all tabs of one user at one server. The key of an
+ * entry gives the order. Where the disk takes nothing, an entry is kept in the memory of this tab:
+ * it is still sent, in its order, and only leaving the page would lose it.
+ */
+import type { Database } from "./database";
+import type { ErrorDetails, MessageContext } from "./types";
+
+/** The most messages that wait, over all tabs. */
+export const OUTBOX_MAX = 100;
+/** Keys of entries in memory: behind all those on disk. */
+const MEMORY_KEYS_FROM = 2 ** 50;
+
+export interface OutboxEntry {
+  /** Given by the database. */
+  key?: number;
+  /** The server and the user, as `outboxOwner` joins them. */
+  owner: string;
+  messageId: string;
+  connectionId: string;
+  content: string;
+  context?: MessageContext;
+  threadId?: string;
+  /** Unit: ms since 1970. */
+  createdAt: number;
+  /** How often no answer came to it in time. */
+  tries: number;
+  /** Why it was given up. It stays until its user decides. */
+  failed?: ErrorDetails;
+}
+
+export type NewEntry = Omit<OutboxEntry, "key" | "owner" | "tries" | "failed">;
+/** An entry that is in the outbox. */
+export type Kept = OutboxEntry & { key: number };
+
+/** So many messages wait already; the text is the caller's to keep. */
+export class OutboxFull extends Error {
+  override name = "OutboxFull";
+  constructor() {
+    super(`${OUTBOX_MAX} messages wait already. Yours is kept here; send it when some have left.`);
+  }
+}
+
+/** There is nobody yet whose message this could be; the text is the caller's to keep. */
+export class OutboxUnwritable extends Error {
+  override name = "OutboxUnwritable";
+}
+
+/** What one tab tells the others. */
+export type OutboxNews =
+  | { kind: "changed" }
+  | { kind: "sent"; messageId: string; timestamp: number }
+  | { kind: "removed"; messageId: string };
+
+/** Whose outbox: a user of one server is another one at another server. */
+export function outboxOwner(url: string, userId: string): string {
+  return `${url}\n${userId}`;
+}
+
+export class Outbox {
+  /** Entries that the disk did not take. */
+  #memory = new Map<number, Kept>();
+  /** Changes of entries on disk that the disk did not take. */
+  #overlay = new Map<number, Kept>();
+  /** Entries that were removed, whatever the disk says. */
+  #gone = new Set<number>();
+  #nextMemoryKey = MEMORY_KEYS_FROM;
+  #channel: BroadcastChannel | undefined;
+
+  /**
+   * @param changed somebody has changed the outbox: this tab, or another one
+   * @param unwritable the disk did not take an entry, which is in memory now
+   */
+  constructor(
+    readonly owner: string,
+    private readonly database: Database,
+    private readonly changed: (news: OutboxNews) => void,
+    private readonly unwritable: () => void,
+  ) {
+    try {
+      this.#channel = new BroadcastChannel(`chatd:outbox:${owner}`);
+      this.#channel.addEventListener("message", (event: MessageEvent<OutboxNews>) =>
+        this.changed(event.data),
+      );
+    } catch {
+      // Tabs hear of each other's messages when they look the next time.
+    }
+  }
+
+  /** Whether entries are in memory alone. */
+  get isVolatile(): boolean {
+    return this.#memory.size > 0;
+  }
+
+  /** All entries in their order. */
+  async all(): Promise<Kept[]> {
+    const stored = await this.database.entriesOf(this.owner).catch(() => []);
+    const kept = stored.flatMap((entry): Kept[] => {
+      const { key } = entry;
+      if (key === undefined || this.#gone.has(key)) return [];
+      return [this.#overlay.get(key) ?? { ...entry, key }];
+    });
+    return [...kept.toSorted((a, b) => a.key - b.key), ...this.#memory.values()];
+  }
+
+  /** The next one that has not been given up. */
+  async next(): Promise<Kept | undefined> {
+    return (await this.all()).find((entry) => entry.failed === undefined);
+  }
+
+  async find(messageId: string): Promise<Kept | undefined> {
+    return (await this.all()).find((entry) => entry.messageId === messageId);
+  }
+
+  /** Rejects with `OutboxFull` where as many wait as may. */
+  async add(entry: NewEntry): Promise<void> {
+    const whole: OutboxEntry = { ...entry, owner: this.owner, tries: 0 };
+    try {
+      await this.database.write(async (transaction) => {
+        const store = transaction.objectStore("outbox");
+        // Counted in the transaction: two tabs cannot both take the last place.
+        const count = await store.index("owner").count(this.owner);
+        if (count - this.#gone.size + this.#memory.size >= OUTBOX_MAX) throw new OutboxFull();
+        await store.add(whole);
+      });
+    } catch (error) {
+      if (error instanceof OutboxFull) throw error;
+      if (this.#memory.size >= OUTBOX_MAX) throw new OutboxFull();
+      const key = this.#nextMemoryKey++;
+      this.#memory.set(key, { ...whole, key });
+      this.unwritable();
+    }
+    this.#tell({ kind: "changed" });
+  }
+
+  async update(entry: Kept): Promise<void> {
+    if (this.#memory.has(entry.key)) this.#memory.set(entry.key, entry);
+    else {
+      try {
+        await this.database.write(async (transaction) => {
+          const store = transaction.objectStore("outbox");
+          // Another tab may have removed it meanwhile: it is not to come back.
+          if ((await store.getKey(entry.key)) !== undefined) await store.put(entry);
+        });
+        this.#overlay.delete(entry.key);
+      } catch {
+        this.#overlay.set(entry.key, entry);
+      }
+    }
+    this.#tell({ kind: "changed" });
+  }
+
+  async remove(entry: Kept, news: OutboxNews): Promise<void> {
+    if (!this.#memory.delete(entry.key)) {
+      try {
+        await this.database.write((transaction) =>
+          transaction.objectStore("outbox").delete(entry.key),
+        );
+        this.#overlay.delete(entry.key);
+      } catch {
+        this.#gone.add(entry.key);
+      }
+    }
+    this.#tell(news);
+  }
+
+  /** Forget all that waits. */
+  async clear(): Promise<void> {
+    for (const entry of await this.all()) {
+      await this.remove(entry, { kind: "removed", messageId: entry.messageId });
+    }
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  #tell(news: OutboxNews): void {
+    try {
+      this.#channel?.postMessage(news);
+    } catch {
+      // The channel is closed: the chat has ended meanwhile.
+    }
+    this.changed(news);
+  }
+}

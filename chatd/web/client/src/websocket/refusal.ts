@@ -1,0 +1,54 @@
+/**
+ * Why a server cannot be reached, asked by plain HTTP. A browser does not tell a page why a socket
+ * failed; a server that runs and turns this address away says so in the body of a poll.
+ */
+
+export interface Refusal {
+  code: string;
+  reason: string;
+}
+
+/** The code of a server that runs, and does not accept the address it was called by. */
+export const ADDRESS_REFUSED = "address_refused";
+/** The code of a server that answers, and takes nobody in at the moment. */
+export const SERVER_BUSY = "server_busy";
+
+const HEALTH_PATH = "api/websocket/health";
+const POLL_PATH = "socket.io/?EIO=4&transport=polling";
+const WAIT_MS = 5_000;
+
+/** Undefined where the server does not answer, or gives no reason. Never rejects. */
+export async function whyRefused(url: string, fetcher: typeof fetch): Promise<Refusal | undefined> {
+  try {
+    const health = await fetcher(url + HEALTH_PATH, request());
+    if (health.status === 503) return { code: SERVER_BUSY, reason: "The server is restarting." };
+    const poll = await fetcher(url + POLL_PATH, request());
+    if (poll.ok) return undefined;
+    const sentence = sentenceOf(await poll.text());
+    if (poll.status === 503) {
+      return { code: SERVER_BUSY, reason: sentence ?? "The server takes nobody in now." };
+    }
+    return {
+      code: ADDRESS_REFUSED,
+      reason: `The server runs, but does not accept this address: ${sentence ?? `it answers ${poll.status}.`}`,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function request(): RequestInit {
+  return { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS) };
+}
+
+/** The sentence of `{code, message}`, without the word that says "forbidden" again. */
+function sentenceOf(body: string): string | undefined {
+  try {
+    const told: unknown = JSON.parse(body);
+    if (typeof told !== "object" || told === null || !("message" in told)) return undefined;
+    if (typeof told.message !== "string") return undefined;
+    return told.message.replace(/^Forbidden: /, "").slice(0, 500);
+  } catch {
+    return undefined;
+  }
+}

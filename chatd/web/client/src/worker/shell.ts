@@ -1,0 +1,115 @@
+/**
+ * What a service worker keeps of the page: the files of one build, so that a reload while the server
+ * is away shows the page, and nothing else.
+ *
+ * Files come into a cache when their build is installed, all or none, and never later. So no answer
+ * of the API, no Socket.IO and no address with a query is ever kept; a token stands in neither.
+ * A build has a cache of its own: the page that is opened from it is whole. The cache of the build
+ * before it stays, as a page of then may still load a part of itself.
+ */
+
+/** A build: what tells it from others, and its files, relative to the page. */
+export interface Build {
+  readonly id: string;
+  readonly files: readonly string[];
+}
+
+/** What is used of the browser; the globals of a worker. */
+export interface Surroundings {
+  readonly caches: Pick<CacheStorage, "open" | "keys" | "delete" | "match">;
+  fetch(request: Request): Promise<Response>;
+}
+
+const PREFIX = "chatd";
+/** Builds that are kept, the present one among them. */
+const BUILDS_KEPT = 2;
+const HASHED = "assets/";
+
+export class Shell {
+  readonly #build: Build;
+  readonly #scope: URL;
+  readonly #around: Surroundings;
+
+  /** `scope` is the address of the page, with a slash at its end. */
+  constructor(build: Build, scope: string, around: Surroundings) {
+    this.#build = build;
+    this.#scope = new URL(scope);
+    this.#around = around;
+  }
+
+  /** Fetch every file of the build. Rejects where one does not come: the build before stays. */
+  async install(): Promise<void> {
+    const cache = await this.#around.caches.open(this.#name);
+    await Promise.all(
+      this.#build.files.map(async (file) => {
+        // An unhashed file that a browser still holds may be of the build before.
+        const cached = file.startsWith(HASHED) ? "default" : "no-cache";
+        const request = new Request(new URL(file, this.#scope), { cache: cached });
+        const response = await this.#around.fetch(request);
+        if (!response.ok || response.redirected) throw new Error(`${file} is not there`);
+        await cache.put(request.url, response);
+      }),
+    );
+  }
+
+  /** Forget builds that no page can be of any more. */
+  async activate(): Promise<void> {
+    const ours = `${PREFIX}:${this.#scope.pathname}:`;
+    const names = await this.#around.caches.keys();
+    const others = names.filter((name) => name.startsWith(ours) && name !== this.#name);
+    const old = others.slice(0, Math.max(0, others.length - (BUILDS_KEPT - 1)));
+    await Promise.all(old.map((name) => this.#around.caches.delete(name)));
+  }
+
+  /** The answer to a request of the page; undefined for what is the server's alone. */
+  answer(request: Request): Promise<Response> | undefined {
+    const url = new URL(request.url);
+    if (request.method !== "GET" || url.origin !== this.#scope.origin) return undefined;
+    if (request.mode === "navigate") {
+      return url.pathname === this.#scope.pathname ? this.#page(request) : undefined;
+    }
+    const file = url.pathname.slice(this.#scope.pathname.length);
+    const isBelow = url.pathname.startsWith(this.#scope.pathname) && url.search === "";
+    if (!isBelow) return undefined;
+    if (file.startsWith(HASHED)) return this.#hashed(request);
+    return file !== "" && this.#build.files.includes(file) ? this.#plain(request) : undefined;
+  }
+
+  /** The page of the server, which may be newer; this build's where the server is away. */
+  async #page(request: Request): Promise<Response> {
+    return this.#fromServer(request, new URL("./", this.#scope).href);
+  }
+
+  /** A file whose content never changes: of any build that is kept. */
+  async #hashed(request: Request): Promise<Response> {
+    const kept = await this.#around.caches.match(request.url, { ignoreVary: true });
+    return kept ?? this.#around.fetch(request);
+  }
+
+  async #plain(request: Request): Promise<Response> {
+    return this.#fromServer(request, request.url);
+  }
+
+  /** What the server says, or what is kept where it does not answer, or a proxy says so for it. */
+  async #fromServer(request: Request, key: string): Promise<Response> {
+    let answered: Response | undefined;
+    try {
+      answered = await this.#around.fetch(request);
+      if (answered.status < 500) return answered;
+    } catch (error) {
+      const kept = await this.#kept(key);
+      if (kept === undefined) throw error;
+      return kept;
+    }
+    return (await this.#kept(key)) ?? answered;
+  }
+
+  async #kept(key: string): Promise<Response | undefined> {
+    const cache = await this.#around.caches.open(this.#name);
+    return cache.match(key, { ignoreVary: true });
+  }
+
+  get #name(): string {
+    return `${PREFIX}:${this.#scope.pathname}:${this.#build.id}`;
+  }
+}
