@@ -1,5 +1,5 @@
-import { useMemo, useState } from "react";
-import { count } from "../format";
+import { useMemo, useState, type ReactNode } from "react";
+import { count, moment } from "../format";
 import { useChatStore } from "../hooks/useChat";
 import { useRowMemory } from "../hooks/useRowMemory";
 import { CODE_LINES, folded, TEXT_CHARS, TEXT_LINES } from "../messages/folding";
@@ -12,13 +12,21 @@ import { Sql } from "./Sql";
 export function MessageBody({ message }: { message: ChatMessage }) {
   const { content } = message;
   const parts = useMemo(() => partsOf(content), [content]);
+  const edited = message.editedAt !== undefined && <EditedMark at={message.editedAt} />;
   return (
     <div className="message-body">
       {parts.map((part, at) => (
-        // Parts have no names of their own; an edit makes them all anew.
-        // oxlint-disable-next-line react/no-array-index-key
-        <Foldable key={at} id={`${message.messageId} ${at}`} part={part} message={message} />
+        <Foldable
+          // Parts have no names of their own; an edit makes them all anew.
+          // oxlint-disable-next-line react/no-array-index-key
+          key={at}
+          id={`${message.messageId} ${at}`}
+          part={part}
+          message={message}
+          edited={at === parts.length - 1 && part.kind === "text" ? edited : undefined}
+        />
       ))}
+      {parts.at(-1)?.kind !== "text" && edited}
     </div>
   );
 }
@@ -27,9 +35,19 @@ interface FoldableProps {
   id: string;
   part: Part;
   message: ChatMessage;
+  /** What stands behind the text. */
+  edited: ReactNode;
 }
 
-function Foldable({ id, part, message }: FoldableProps) {
+function EditedMark({ at }: { at: number }) {
+  return (
+    <span className="message-edited" title={`Edited ${moment(at)}`}>
+      (edited)
+    </span>
+  );
+}
+
+function Foldable({ id, part, message, edited }: FoldableProps) {
   const memory = useRowMemory();
   const [isOpen, setOpen] = useState(memory.unfolded.has(id));
   const linesMax = part.kind === "text" ? TEXT_LINES : CODE_LINES;
@@ -49,6 +67,7 @@ function Foldable({ id, part, message }: FoldableProps) {
       {part.kind === "text" ? (
         <p className="message-text">
           <MentioningText text={isLong && !isOpen ? `${text}…` : text} message={message} />
+          {edited}
         </p>
       ) : (
         <pre className="message-code">{part.kind === "sql" ? <Sql text={text} /> : text}</pre>

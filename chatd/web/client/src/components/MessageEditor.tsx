@@ -23,9 +23,16 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
 
   useEffect(() => {
     const element = box.current;
-    element?.focus({ preventScroll: true });
-    element?.setSelectionRange(element.value.length, element.value.length);
-  }, []);
+    // A row that comes back into sight with its draft takes no focus.
+    if (!memory.drafts.has(messageId)) {
+      element?.focus({ preventScroll: true });
+      element?.setSelectionRange(element.value.length, element.value.length);
+    }
+    memory.drafts.set(messageId, draft);
+    return () => {
+      if (chat.ui.getState().editing !== messageId) memory.drafts.delete(messageId);
+    };
+  }, [chat, memory, messageId, draft]);
 
   function write(written: string) {
     memory.drafts.set(messageId, { text: written, rev: draft.rev });

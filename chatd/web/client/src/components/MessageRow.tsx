@@ -145,16 +145,7 @@ function contentOf(message: ChatMessage) {
   if (message.answer !== undefined || isDatabase(message.userId)) {
     return <AnswerCard message={message} />;
   }
-  return (
-    <>
-      <MessageBody message={message} />
-      {message.editedAt !== undefined && (
-        <span className="message-edited" title={`Edited ${moment(message.editedAt)}`}>
-          (edited)
-        </span>
-      )}
-    </>
-  );
+  return <MessageBody message={message} />;
 }
 
 interface HeadProps {

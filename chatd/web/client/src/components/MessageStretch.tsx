@@ -53,7 +53,7 @@ export function MessageStretch(props: MessageStretchProps) {
   });
   const items = virtualizer.getVirtualItems();
   usePaging({ ...props, ids, first: items[0]?.index ?? -1, last: items.at(-1)?.index ?? -1 });
-  useReading({ room, ids, scroller, virtualizer });
+  useReading({ room, ids, goal, scroller, virtualizer });
   useRememberedPlace(room, scroller, virtualizer);
   const roving = useRoving({ ids, scroller, virtualizer, hasNewer, toEnd });
   return (

@@ -33,13 +33,13 @@ function ReactionButton({ reaction, actions }: { reaction: Reaction; actions: Me
       type="button"
       className="reaction"
       aria-pressed={isMine}
-      aria-label={`${reaction.emoji} ${who}`}
       title={who}
       disabled={!actions.canReact}
       onClick={() => actions.react(reaction.emoji, !isMine)}
     >
-      <span aria-hidden="true">{reaction.emoji}</span>
+      <span>{reaction.emoji}</span>
       <span className="reaction-count">{reaction.users.length}</span>
+      <span className="sr">, {who}</span>
     </button>
   );
 }

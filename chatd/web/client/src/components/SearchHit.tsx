@@ -22,8 +22,12 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
       <span className="search-hit-head">
         <strong>{isDatabase(message.userId) ? "Answer" : name}</strong>
         {roomTitle !== undefined && <span className="soft">{roomTitle}</span>}
-        <time className="soft" dateTime={new Date(message.timestamp).toISOString()}>
-          {moment(message.timestamp)}
+        <time
+          className="soft"
+          dateTime={new Date(message.timestamp).toISOString()}
+          title={moment(message.timestamp)}
+        >
+          {shortMoment(message.timestamp)}
         </time>
       </span>
       <span className="search-snippet">
@@ -38,4 +42,8 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
       </span>
     </button>
   );
+}
+
+function shortMoment(at: number): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -17,7 +17,6 @@ export function RepliesButton({ threadId, replies }: { threadId: string; replies
     <button
       type="button"
       className="message-replies"
-      aria-label={`${words}, from ${people.map(({ name }) => name).join(", ")}. Open the thread.`}
       onClick={() => open({ kind: "thread", threadId })}
     >
       {people.map(({ userId, name }) => (
@@ -30,6 +29,9 @@ export function RepliesButton({ threadId, replies }: { threadId: string; replies
         </span>
       ))}
       <span>{words}</span>
+      <span className="sr">
+        , from {people.map(({ name }) => name).join(", ")}. Open the thread.
+      </span>
     </button>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef, type RefObject } from "react";
+import type { ChatState } from "../stores/state";
 import { useChat } from "./useChat";
-import { END_PX, type Scroller } from "./useStretch";
+import { END_PX, type Goal, type Scroller } from "./useStretch";
 
 /** A list that is only passed through on the way to another room is not read. Unit: ms. */
 const LOOKED_AT_MS = 500;
@@ -9,15 +10,18 @@ interface ReadingOptions {
   /** Absent where nothing is noted: in a thread. */
   readonly room: string | undefined;
   readonly ids: readonly string[];
+  /** Where the list was sent last: what it skips on the way was not seen. */
+  readonly goal: Goal;
   readonly scroller: RefObject<HTMLDivElement | null>;
   readonly virtualizer: Scroller;
 }
 
 /**
- * Mark messages as read: those that the reader has scrolled past, and all when the end is in view.
- * Only while the tab is seen and has the focus, and never because a room was opened.
+ * Mark messages as read: all when the end of the room is in view, and those that the reader has
+ * scrolled past from the first unread one on. Only while the tab is seen and has the focus, and
+ * never because a room was opened or a message jumped to.
  */
-export function useReading({ room, ids, scroller, virtualizer }: ReadingOptions): void {
+export function useReading({ room, ids, goal, scroller, virtualizer }: ReadingOptions): void {
   const chat = useChat();
   const held = useRef(ids);
   useEffect(() => {
@@ -28,57 +32,72 @@ export function useReading({ room, ids, scroller, virtualizer }: ReadingOptions)
     if (element === null || room === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let marked = 0;
+    // The oldest message that stood at the top since the list was sent somewhere.
+    let seenFrom = Infinity;
     const look = () => {
       timer = undefined;
       if (!isLookedAt()) return;
       const state = chat.store.getState();
-      const last = lastPassed(element, virtualizer, held.current.length, isWhole(room));
-      const newest = newestStored(last);
-      if (newest === undefined || newest.seq <= marked) return;
-      marked = newest.seq;
-      if (newest.seq > readSeqOf(room)) state.markAsRead(newest.messageId);
+      const isAtEnd = isEndOf(element, state, room);
+      const last = isAtEnd ? held.current.length - 1 : topOf(element, virtualizer) - 1;
+      const read = storedAt(state, held.current, last);
+      if (read === undefined || read.seq <= Math.max(marked, readSeqOf(state, room))) return;
+      if (!isAtEnd && seenFrom > firstUnreadOf(state, room)) return;
+      marked = read.seq;
+      state.markAsRead(read.messageId);
     };
-    const isWhole = (name: string) => chat.store.getState().views.get(name)?.hasNewer === false;
-    const readSeqOf = (name: string) =>
-      chat.store.getState().rooms.find((one) => one.connectionId === name)?.readSeq ?? 0;
-    const newestStored = (from: number) => {
-      const { messages } = chat.store.getState();
-      for (let at = from; at >= 0; at--) {
-        const message = messages.get(held.current[at] ?? "");
-        if (message?.seq !== undefined) return { messageId: message.messageId, seq: message.seq };
-      }
-      return undefined;
-    };
-    const soon = () => {
+    const note = () => {
+      const top = topOf(element, virtualizer);
+      const seq = storedAt(chat.store.getState(), held.current, top)?.seq;
+      seenFrom = Math.min(seenFrom, seq ?? Infinity);
       timer ??= setTimeout(look, LOOKED_AT_MS);
     };
-    soon();
-    const stop = listen(element, soon);
+    note();
+    const stop = listen(element, note);
     const unsubscribe = chat.store.subscribe((now, before) => {
-      if (now.views.get(room) !== before.views.get(room)) soon();
+      if (now.views.get(room) !== before.views.get(room)) note();
     });
     return () => {
       stop();
       unsubscribe();
       clearTimeout(timer);
     };
-  }, [chat, room, scroller, virtualizer]);
+    // With each goal it begins anew: what the list skips on the way there was not seen.
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies
+  }, [chat, room, goal, scroller, virtualizer]);
 }
 
 function isLookedAt(): boolean {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
-/** The place of the last message that counts as read; -1 for none. */
-function lastPassed(
-  element: HTMLElement,
-  virtualizer: Scroller,
-  count: number,
-  isWhole: boolean,
-): number {
+/** Whether the end of the room is in view, and not only the end of what is held. */
+function isEndOf(element: HTMLElement, { views }: ChatState, room: string): boolean {
   const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-  if (isWhole && below <= END_PX) return count - 1;
-  return (virtualizer.getVirtualItemForOffset(element.scrollTop)?.index ?? 0) - 1;
+  return below <= END_PX && views.get(room)?.hasNewer === false;
+}
+
+/** The place of the message at the top. */
+function topOf(element: HTMLElement, virtualizer: Scroller): number {
+  return virtualizer.getVirtualItemForOffset(element.scrollTop)?.index ?? 0;
+}
+
+/** The message at a place, or the nearest above it that the server has stored. */
+function storedAt({ messages }: ChatState, ids: readonly string[], from: number) {
+  for (let at = from; at >= 0; at--) {
+    const message = messages.get(ids[at] ?? "");
+    if (message?.seq !== undefined) return { messageId: message.messageId, seq: message.seq };
+  }
+  return undefined;
+}
+
+function readSeqOf({ rooms }: ChatState, room: string): number {
+  return rooms.find((one) => one.connectionId === room)?.readSeq ?? 0;
+}
+
+/** The first message that can be unread: older ones may be gone from the server. */
+function firstUnreadOf(state: ChatState, room: string): number {
+  return Math.max(readSeqOf(state, room) + 1, state.views.get(room)?.firstSeq ?? 0);
 }
 
 function listen(element: HTMLElement, heard: () => void): () => void {

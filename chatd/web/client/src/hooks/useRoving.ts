@@ -36,7 +36,7 @@ export function useRoving(options: RovingOptions): Roving {
   const wished = useRef<string | undefined>(undefined);
 
   useLayoutEffect(() => {
-    const row = wished.current === undefined ? null : rowOf(scroller.current, wished.current);
+    const row = rowOf(scroller.current, wished.current);
     if (row === null) return;
     wished.current = undefined;
     show(row);
@@ -62,15 +62,18 @@ export function useRoving(options: RovingOptions): Roving {
     const target = event.target as HTMLElement;
     if (target !== scroller.current && target.dataset["messageId"] === undefined) return;
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const from = placeToMoveFrom(ids, active, virtualizer);
+    const at = active === undefined ? -1 : ids.indexOf(active);
+    const isDrawn =
+      at >= 0 && (wished.current === active || rowOf(scroller.current, active) !== null);
+    const last = virtualizer.range?.endIndex ?? ids.length - 1;
     switch (event.key) {
       case "ArrowUp":
       case "k":
-        moveTo(from.isSeen ? from.at - 1 : from.last);
+        moveTo(isDrawn ? at - 1 : last);
         break;
       case "ArrowDown":
       case "j":
-        moveTo(from.isSeen ? from.at + 1 : from.last);
+        moveTo(isDrawn ? at + 1 : last);
         break;
       case "Home":
         moveTo(0);
@@ -130,18 +133,12 @@ function keepFocus(left: Element, scroller: HTMLElement | null): void {
   scroller?.focus({ preventScroll: true });
 }
 
-function rowOf(scroller: HTMLElement | null, id: string): HTMLElement | null {
+function rowOf(scroller: HTMLElement | null, id: string | undefined): HTMLElement | null {
+  if (id === undefined) return null;
   return scroller?.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(id)}"]`) ?? null;
 }
 
 function show(row: HTMLElement): void {
   row.focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
-}
-
-/** The place of the active message; where that is out of sight, the last one that is seen. */
-function placeToMoveFrom(ids: readonly string[], active: string | undefined, list: Scroller) {
-  const at = active === undefined ? -1 : ids.indexOf(active);
-  const { startIndex, endIndex } = list.range ?? { startIndex: 0, endIndex: ids.length - 1 };
-  return { at, last: endIndex, isSeen: at >= startIndex && at <= endIndex };
 }

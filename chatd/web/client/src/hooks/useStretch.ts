@@ -7,6 +7,8 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObje
 
 /** Who is so near to the end is at it. Unit: px. */
 export const END_PX = 80;
+/** Nothing is so near to the end: then nothing is pinned to it. Unit: px. */
+const NOWHERE = -1;
 const OVERSCAN = 8;
 const PADDING_PX = 12;
 
@@ -40,6 +42,7 @@ interface StretchOptions {
 export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): Stretch {
   const scroller = useRef<HTMLDivElement>(null);
   const hadNewer = useRef(hasNewer);
+  const isHeld = useRef(false);
   const [third, setThird] = useState(200);
   const keyOf = useCallback((at: number) => ids[at] ?? "", [ids]);
   // Its functions are stable, and no compiler memoizes anything here.
@@ -51,7 +54,7 @@ export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): S
     getItemKey: keyOf,
     anchorTo: "end",
     followOnAppend: !hasNewer && !hadNewer.current,
-    scrollEndThreshold: END_PX,
+    scrollEndThreshold: isHeld.current ? NOWHERE : END_PX,
     overscan: OVERSCAN,
     paddingStart: PADDING_PX,
     paddingEnd: PADDING_PX,
@@ -67,10 +70,15 @@ export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): S
   usePinOnResize(scroller, virtualizer);
   useGoal(virtualizer, ids, goal, third);
   const holdStill = useCallback(() => {
-    virtualizer.options.scrollEndThreshold = -1;
-    requestAnimationFrame(() => {
-      virtualizer.options.scrollEndThreshold = END_PX;
-    });
+    isHeld.current = true;
+    virtualizer.options.scrollEndThreshold = NOWHERE;
+    // The growth is measured at the end of the next frame.
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        isHeld.current = false;
+        virtualizer.options.scrollEndThreshold = END_PX;
+      }),
+    );
   }, [virtualizer]);
   const measure = useCallback(
     (row: HTMLElement | null) => measureAtOnce(virtualizer, row),

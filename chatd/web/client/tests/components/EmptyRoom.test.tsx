@@ -1,0 +1,82 @@
+import { act } from "react";
+import { expect, test, vi } from "vitest";
+import { EmptyRoom } from "../../src/components/EmptyRoom";
+import type { ChatState } from "../../src/stores/state";
+import type { SchemaTable } from "../../src/websocket/types";
+import { fakeChat, fakeRoom } from "../fakes";
+import { click, draw } from "./rendering";
+
+const DATABASE = {
+  kind: "sqlite",
+  readOnly: true,
+  dryRun: true,
+  commands: ["/tables", "/sample", "/help"],
+} as const;
+const database = { ...DATABASE, commands: [...DATABASE.commands] };
+const table = (name: string, ...columns: string[]): SchemaTable => ({
+  name,
+  kind: "table",
+  columns: columns.map((column) => ({ name: column, type: "TEXT" })),
+});
+
+function drawn(state: Partial<ChatState>, room = "demo") {
+  const chat = fakeChat([], state);
+  const host = draw(chat, <EmptyRoom room={room} />);
+  const questions = [...host.querySelectorAll("button")];
+  return { chat, host, questions };
+}
+
+test("the sample shop offers three questions, and each is sent", async () => {
+  const tables = [table("customers", "name"), table("orders", "id", "status")];
+  const { chat, host, questions } = drawn({
+    rooms: [fakeRoom("demo", { title: "Sample database", database })],
+    schemas: new Map([["demo", { tables, truncated: false, readAt: 0 }]]),
+  });
+  expect(host.querySelector("h2")?.textContent).toBe("Ask Sample database");
+  const asked = [
+    "/tables",
+    "SELECT status, count(*) AS orders FROM orders GROUP BY status",
+    "/sample customers",
+  ];
+  expect(questions.map((one) => one.textContent)).toEqual(asked);
+  for (const one of questions) await click(one);
+  const { sendMessage } = chat.store.getState();
+  expect(vi.mocked(sendMessage).mock.calls.map(([content]) => content)).toEqual(asked);
+});
+
+test("another database offers what every one answers, as far as it does", () => {
+  const rooms = [fakeRoom("demo", { database })];
+  expect(drawn({ rooms }).questions.map((one) => one.textContent)).toEqual(["/tables", "/help"]);
+  const fewer = [fakeRoom("demo", { database: { ...database, commands: ["/help"] } })];
+  expect(drawn({ rooms: fewer }).questions.map((one) => one.textContent)).toEqual(["/help"]);
+});
+
+test("the schema is read only from a server that has it", () => {
+  const rooms = [fakeRoom("demo", { database })];
+  expect(drawn({ rooms }).chat.store.getState().loadSchema).toHaveBeenCalledWith("demo");
+  const older = drawn({ rooms, can: () => false });
+  expect(older.chat.store.getState().loadSchema).not.toHaveBeenCalled();
+});
+
+test("a question that cannot be kept is told, and not lost", async () => {
+  const { chat, questions } = drawn({
+    rooms: [fakeRoom("demo", { database })],
+    sendMessage: vi.fn().mockRejectedValue(new Error("full")),
+  });
+  await act(async () => questions[0]?.click());
+  expect(chat.store.getState().notify).toHaveBeenCalledWith(
+    expect.objectContaining({ kind: "error", kept: "/tables" }),
+  );
+});
+
+test("a room without a database says that nobody has written", () => {
+  const { host, questions } = drawn({ rooms: [fakeRoom("demo")] });
+  expect(host.textContent).toContain("Nobody has written here yet.");
+  expect(questions).toEqual([]);
+});
+
+test("without a room it says what to do", () => {
+  expect(drawn({ rooms: [], room: "" }, "").host.textContent).toContain("--room");
+  expect(drawn({ room: "" }, "").host.textContent).toContain("Ctrl+K");
+  expect(drawn({ rooms: [], room: "", isConnected: false }, "").host.textContent).toBe("");
+});

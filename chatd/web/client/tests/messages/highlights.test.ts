@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { highlighted } from "../../src/messages/highlights";
+
+const marked = (snippet: string, places: number[][]) =>
+  highlighted(snippet, places)
+    .map(({ text, isHit }) => (isHit ? `[${text}]` : text))
+    .join("");
+
+const cases: [snippet: string, places: number[][], shown: string][] = [
+  ["late orders", [[0, 4]], "[late] orders"],
+  [
+    "late orders",
+    [
+      [0, 4],
+      [5, 11],
+    ],
+    "[late] [orders]",
+  ],
+  ["🙂🙂 late", [[3, 7]], "🙂🙂 [late]"],
+  ["👨‍👩‍👧 a", [[6, 7]], "👨‍👩‍👧 [a]"],
+  ["late", [], "late"],
+  ["late", [[2, 2]], "late"],
+  ["late", [[3, 1]], "late"],
+  [
+    "late",
+    [
+      [-5, 2],
+      [3, 99],
+    ],
+    "[la]t[e]",
+  ],
+  [
+    "late",
+    [
+      [1, 3],
+      [2, 4],
+    ],
+    "l[at][e]",
+  ],
+  [
+    "late",
+    [
+      [2, 4],
+      [0, 1],
+    ],
+    "[l]a[te]",
+  ],
+  ["late", [[Number.NaN, 2], [], [1.7, 2.2]], "[la]te"],
+  ["", [[0, 1]], ""],
+];
+
+test.each(cases)("%j with %j", (snippet, places, shown) => {
+  expect(marked(snippet, places)).toBe(shown);
+});

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { partsOf, type Part } from "../../src/messages/parts";
+
+const cases: [content: string, parts: [Part["kind"], string][]][] = [
+  ["hello", [["text", "hello"]]],
+  ["SELECT 1", [["sql", "SELECT 1"]]],
+  ["```sql\nx\n```", [["sql", "x"]]],
+  ["```\nSELECT 1\n```", [["sql", "SELECT 1"]]],
+  ["```\nplain\n\ncode\n```", [["code", "plain\n\ncode"]]],
+  ["```python\nSELECT 1\n```", [["code", "SELECT 1"]]],
+  ["```SELECT 1```", [["sql", "SELECT 1"]]],
+  [
+    "look:\n\n```sql\nSELECT 1\n```\n\nis it right?",
+    [
+      ["text", "look:"],
+      ["sql", "SELECT 1"],
+      ["text", "is it right?"],
+    ],
+  ],
+  ["```sql\nnever ends", [["sql", "never ends"]]],
+  ["inside a ``` line", [["text", "inside a ``` line"]]],
+  ["```", [["code", ""]]],
+];
+
+test.each(cases)("%j has its parts", (content, parts) => {
+  expect(partsOf(content).map(({ kind, text }) => [kind, text])).toEqual(parts);
+});
+
+test("a message of very many blocks has a bounded number of parts", () => {
+  const content = "a\n```\nb\n```\n".repeat(3_000);
+  expect(partsOf(content).length).toBeLessThan(100);
+});
