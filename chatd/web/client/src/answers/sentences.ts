@@ -1,7 +1,6 @@
 /** What is said of an answer: how far it is, how it has ended, and what of it is missing. */
 import { count, counted, duration } from "../format";
 import type { Answer, AnswerCut, AnswerOutcome, AnswerPhase } from "../websocket/types";
-import { beginning, oneLine } from "./values";
 
 /** From when on it is told when an answer ends at the latest. Unit: ms. */
 export const LATE_MS = 5_000;
@@ -81,13 +80,6 @@ export function cutBadge(answer: Pick<Answer, "cut" | "truncated" | "rowCount">)
   const isOther = Boolean(answer.cut?.values || answer.cut?.names);
   const isCut = answer.cut?.rows !== undefined || (answer.truncated && !isOther);
   return isCut ? `first ${count(answer.rowCount)} only` : "";
-}
-
-/** What a screen reader is told when an answer to a question has ended. */
-export function spokenEnd(answer: Answer, question: string): string {
-  const asked = oneLine(beginning(question, 120));
-  const told = answer.error?.message ?? `${outcomeText(answer)} in ${duration(answer.elapsedMs)}`;
-  return `Answer to ${asked}: ${told}`;
 }
 
 function doneText(answer: Answer): string {

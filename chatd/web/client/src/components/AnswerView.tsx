@@ -1,4 +1,4 @@
-import { useCallback, useMemo } from "react";
+import { useCallback, useMemo, useRef } from "react";
 import { chartPlan } from "../answers/chartable";
 import type { CardTab } from "../answers/cardStates";
 import { kindsOf } from "../answers/kinds";
@@ -10,6 +10,7 @@ import { useAnswer, useLoss } from "../hooks/useAnswer";
 import { useAnswerActions } from "../hooks/useAnswerActions";
 import { useCardState } from "../hooks/useCardState";
 import { useChatStore } from "../hooks/useChat";
+import { useKeepFocus } from "../hooks/useKeepFocus";
 import type { Answer, ChatMessage } from "../websocket/types";
 import { AnswerBar } from "./AnswerBar";
 import { AnswerFailure } from "./AnswerFailure";
@@ -58,6 +59,9 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
     [change, tab],
   );
 
+  const frame = useRef<HTMLDivElement>(null);
+  const keepFocus = useKeepFocus(frame);
+
   if (view.kind === "text") return <AnswerText text={view.text} />;
   const label = labelOf(asked);
   const modes = modesOf(question, live);
@@ -69,6 +73,9 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
   const select = (next: CardTab) => change({ tab: next });
   return (
     <div
+      ref={frame}
+      tabIndex={-1}
+      {...keepFocus}
       className={isWhole ? "answer is-whole" : "answer"}
       role="group"
       aria-label={answer === undefined ? "Answer under way" : `Answer: ${outcomeText(answer)}`}

@@ -7,7 +7,6 @@ import {
   outcomeText,
   partialText,
   phaseText,
-  spokenEnd,
   writtenText,
 } from "../../src/answers/sentences";
 import type { Answer } from "../../src/websocket/types";
@@ -103,12 +102,4 @@ describe("what is cut is said in words", () => {
     expect(cutSentences(answer(over))).toEqual(sentences);
     expect(cutBadge(answer(over))).toBe(badge);
   });
-});
-
-test("the end is spoken with the question", () => {
-  expect(spokenEnd(answer(), "SELECT *\nFROM t")).toBe(
-    "Answer to SELECT *⏎FROM t: 191 rows in 145 ms",
-  );
-  const error = { code: "db_busy", message: "Too many.", retryable: true } as const;
-  expect(spokenEnd(answer({ state: "error", error }), "x")).toBe("Answer to x: Too many.");
 });

@@ -92,6 +92,17 @@ describe("an answer under way", () => {
     expect(page.querySelector("table")).toBe(table);
   });
 
+  test("keeps the focus when the button that had it goes away", async () => {
+    const { page, chat } = await underWay({});
+    await act(async () => button(page, "Stop the question of Bob").focus());
+    await act(async () => {
+      const message = answered({ columns, rows });
+      const messages = new Map(chat.store.getState().messages).set(message.messageId, message);
+      chat.store.setState({ messages });
+    });
+    expect(document.activeElement).toBe(page.querySelector(".answer"));
+  });
+
   test("does not spin for ever: it is asked for again, and then said to be lost", async () => {
     vi.useFakeTimers();
     let found = () => {};
