@@ -13,8 +13,8 @@ export interface TypeWidths {
   wide: number;
   digit: number;
   capital: number;
-  /** How much wider it is where it is bold, as a factor. */
-  bold: number;
+  /** How wide a short text is where it is bold; exact, where it can be measured. */
+  bold(text: string): number;
 }
 
 /** A wide type of 13 px, for as long as the reader's own is not measured. */
@@ -24,7 +24,7 @@ export const USUAL_TYPE: TypeWidths = {
   wide: 11.6,
   digit: 8.3,
   capital: 9.1,
-  bold: 1.12,
+  bold: (text) => textPx(text) * 1.12,
 };
 
 /** Both sides of a cell and its line. Unit: px. */
@@ -38,6 +38,8 @@ const WIDTH_MAX_OF_FEW_PX = 560;
 const FEW_COLUMNS = 3;
 /** The name alone makes no column wider. Unit: px. */
 const NAME_MAX_PX = 200;
+/** Of a name, characters that are looked at. */
+const NAME_CHARS = 60;
 /** A text may be wider than its signs are on average. */
 const SLACK = 1.05;
 /** Rows that are looked at. */
@@ -65,7 +67,7 @@ export function widthsOf(
   const apart = rowCount / Math.max(1, looked);
   return columns.map((column, index) => {
     const max = kinds[index] === "number" ? WIDTH_MAX_OF_FEW_PX : most;
-    let width = Math.min(NAME_MAX_PX, textPx(column.name, type) * type.bold + SORT_PX);
+    let width = Math.min(NAME_MAX_PX, type.bold(column.name.slice(0, NAME_CHARS)) + SORT_PX);
     for (let at = 0; at < looked && width < max; at++) {
       width = Math.max(width, textPx(shownCell(rows[Math.floor(at * apart)]?.[index]).text, type));
     }
@@ -87,20 +89,18 @@ export function textPx(text: string, type: TypeWidths = USUAL_TYPE): number {
 
 /** Measure a type, by what gives the width of a text in it. */
 export function measuredType(measure: (text: string, isBold: boolean) => number): TypeWidths {
-  const average = (text: string, isBold = false) => measure(text, isBold) / text.length;
-  const normal = average(NORMAL);
-  const type = {
+  const average = (text: string) => measure(text, false) / text.length;
+  const widths = {
     narrow: average("fijlrt I.,:;|"),
-    normal,
+    normal: average("abcdeghknopqsuvxyz_-+="),
     wide: average("mwMW@%"),
     digit: average("0123456789"),
     capital: average("ABCDEFGHJKLNOPQRSTUVXYZ"),
-    bold: average(NORMAL, true) / normal,
   };
-  return Object.values(type).every((width) => width > 0 && width < 100) ? type : USUAL_TYPE;
+  const isSound = Object.values(widths).every((width) => width > 0 && width < 100);
+  return isSound ? { ...widths, bold: (text) => measure(text, true) } : USUAL_TYPE;
 }
 
-const NORMAL = "abcdeghknopqsuvxyz_-+=";
 const NARROW = new Set("fijlrtI.,:;|!'`\"()[]{}/ ");
 const WIDE = new Set("mwMW@%…⏎");
 

@@ -20,7 +20,7 @@ import { AnswerLoss, AnswerProgress } from "./AnswerProgress";
 import { AnswerSummary } from "./AnswerSummary";
 import { AnswerTable } from "./AnswerTable";
 import { AnswerText } from "./AnswerText";
-import { Chart } from "./Chart";
+import { LaterChart, useChartAtHand } from "./LaterChart";
 import { Statement } from "./Statement";
 
 /** Rows by which the kinds of columns are told while more come. */
@@ -59,6 +59,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
     [change, tab],
   );
 
+  useChartAtHand(plan !== undefined);
   const frame = useRef<HTMLDivElement>(null);
   const keepFocus = useKeepFocus(frame);
 
@@ -94,7 +95,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
         <AnswerFailure answer={answer} asked={asked} hideStatement={tab === "statement"} />
       )}
       {tab === "chart" && plan !== undefined ? (
-        <Chart
+        <LaterChart
           columns={columns}
           rows={rows}
           plan={plan}

@@ -1,5 +1,5 @@
 import { act } from "react";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Answer } from "../../src/websocket/types";
 import { answered, button, click, names, press, question, showCard } from "./cards";
 import type { Shown } from "./cards";
@@ -23,6 +23,7 @@ const rows: Answer["rows"] = [
 async function chart(of: Answer["rows"] = rows, heads = columns): Promise<HTMLElement> {
   shown = await showCard([question("SELECT 1"), answered({ columns: heads, rows: of })]);
   await click(button(shown.page, "Chart"));
+  await act(async () => vi.dynamicImportSettled());
   return shown.page;
 }
 
