@@ -72,8 +72,10 @@ export interface SearchView {
 export interface SchemaView {
   tables: readonly SchemaTable[];
   truncated: boolean;
-  /** On this browser's clock. Unit: ms since 1970. */
+  /** On this browser's clock; 0 where it could not be read. Unit: ms since 1970. */
   readAt: number;
+  /** Why it could not be read; what was known before stays. */
+  failure?: string;
 }
 
 /** One sentence above the composer. */
