@@ -1,0 +1,27 @@
+import { useEffect, type RefObject } from "react";
+import { useLatest } from "./useLatest";
+
+/**
+ * Keys of an element, heard on the element itself, so before anything around it: a key that is
+ * taken here goes no further.
+ */
+export function useKeyDown(
+  element: RefObject<HTMLElement | null>,
+  onKey: (event: KeyboardEvent) => boolean,
+): void {
+  const latest = useLatest(onKey);
+  useEffect(() => {
+    const target = element.current;
+    function onKeyDown(event: KeyboardEvent) {
+      if (latest.current(event)) takeKey(event);
+    }
+    target?.addEventListener("keydown", onKeyDown);
+    return () => target?.removeEventListener("keydown", onKeyDown);
+  }, [element, latest]);
+}
+
+/** Nobody else is to act on it. */
+export function takeKey(event: KeyboardEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
