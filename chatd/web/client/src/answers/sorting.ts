@@ -6,7 +6,7 @@ import type { Cell, Row } from "../websocket/types";
 import { compareNumbers, isNumeric } from "./decimals";
 import type { ColumnKind } from "./kinds";
 import { compareInstants, instantOf, type Instant } from "./times";
-import { isBytes, wholeText } from "./values";
+import { wholeText } from "./values";
 
 export interface Sort {
   column: number;
@@ -39,7 +39,7 @@ type Key =
   | { rank: 1; instant: Instant }
   | { rank: 2; text: string }
   | { rank: 3; flag: number }
-  | { rank: 4; bytes: string }
+  | { rank: 4; digits: string }
   | { rank: 5 };
 
 // In the reader's own language, and with the numbers in it counted: "part 9" before "part 10".
@@ -49,7 +49,7 @@ function keyOf(cell: Cell | undefined, kind: ColumnKind | undefined): Key {
   if (cell === null || cell === undefined) return { rank: 5 };
   if (typeof cell === "number") return { rank: 0, number: cell };
   if (typeof cell === "boolean") return { rank: 3, flag: Number(cell) };
-  if (typeof cell !== "string") return { rank: 4, bytes: isBytes(cell) ? cell.$bytes : "" };
+  if (typeof cell !== "string") return { rank: 4, digits: wholeText(cell) };
   if (kind === "number" && isNumeric(cell)) return { rank: 0, number: cell };
   const instant = kind === "time" ? instantOf(cell) : undefined;
   return instant === undefined ? { rank: 2, text: cell } : { rank: 1, instant };
@@ -65,12 +65,6 @@ function compareSame(a: Key, b: Key): number {
   if (a.rank === 1 && b.rank === 1) return compareInstants(a.instant, b.instant);
   if (a.rank === 2 && b.rank === 2) return COLLATOR.compare(a.text, b.text);
   if (a.rank === 3 && b.rank === 3) return a.flag - b.flag;
-  if (a.rank === 4 && b.rank === 4) return compareBytes(a.bytes, b.bytes);
+  if (a.rank === 4 && b.rank === 4) return a.digits < b.digits ? -1 : Number(a.digits > b.digits);
   return a.rank - b.rank;
-}
-
-function compareBytes(a: string, b: string): number {
-  const x = wholeText({ $bytes: a });
-  const y = wholeText({ $bytes: b });
-  return x < y ? -1 : x > y ? 1 : 0;
 }

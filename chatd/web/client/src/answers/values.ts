@@ -8,6 +8,8 @@ import type { Cell } from "../websocket/types";
 export const CELL_CHARS = 200;
 /** Characters of a value that are shown whole at once; more of them would hold up the page. */
 export const WHOLE_CHARS = 100_000;
+/** Characters that are laid out together. */
+const PIECE_CHARS = 5_000;
 /** Bytes that a table shows as hexadecimal digits. */
 const BYTES_SHOWN = 16;
 /** Levels of JSON that are set in; deeper ones stand where this one does. */
@@ -66,6 +68,24 @@ export function beginning(text: string, chars: number): string {
   const last = text.charCodeAt(chars - 1);
   const isHalf = text.length > chars && last >= 0xd800 && last <= 0xdbff;
   return text.slice(0, isHalf ? chars - 1 : chars);
+}
+
+/**
+ * A text in pieces that are laid out one by one, at the ends of its lines where that is possible: a
+ * browser takes seconds for one line of a megabyte. A piece stands on lines of its own, so the line
+ * break at its end is left out.
+ */
+export function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  while (text.length - from > PIECE_CHARS) {
+    const most = beginning(text.slice(from, from + PIECE_CHARS + 1), PIECE_CHARS);
+    const lineEnd = most.lastIndexOf("\n");
+    pieces.push(lineEnd < 0 ? most : most.slice(0, lineEnd));
+    from += lineEnd < 0 ? most.length : lineEnd + 1;
+  }
+  pieces.push(text.slice(from));
+  return pieces;
 }
 
 /**

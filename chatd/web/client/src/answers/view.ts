@@ -50,16 +50,20 @@ export function heldOf(view: AnswerView): Held {
   }
 }
 
-/** Whether a question asked for a plan alone, and whether it was allowed to write. */
+/**
+ * Whether a question asked for a plan alone, and whether it was allowed to write; nothing is where
+ * the room's database can only be read.
+ */
 export function modesOf(
   question: ChatMessage | undefined,
   live: RunningAnswer | undefined,
+  isReadOnly = false,
 ): { isPlan: boolean; mayWrite: boolean } {
   const config = question?.context?.config;
   const text = question === undefined ? "" : written(question);
   return {
     isPlan: live?.dryRun === true || config?.dryRun === true || EXPLAIN.test(text),
-    mayWrite: live === undefined ? config?.readOnly === false : !live.readOnly,
+    mayWrite: live === undefined ? config?.readOnly === false && !isReadOnly : !live.readOnly,
   };
 }
 

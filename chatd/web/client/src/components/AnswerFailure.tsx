@@ -1,9 +1,12 @@
 import { correctionsOf, placeOf } from "../answers/corrections";
 import { adviceText, partialText } from "../answers/sentences";
-import { readable } from "../answers/values";
+import { beginning, readable } from "../answers/values";
 import { useUi } from "../hooks/useChat";
 import type { Answer } from "../websocket/types";
 import { Statement } from "./Statement";
+
+/** Characters of a corrected statement that a pointer at its button shows. */
+const TITLE_CHARS = 500;
 
 /** Why an answer is not done: a sentence, the place in the statement, and what was meant. */
 export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailureProps) {
@@ -38,7 +41,7 @@ export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailurePro
               key={correction.name}
               type="button"
               className="plain"
-              title={correction.statement}
+              title={beginning(correction.statement, TITLE_CHARS)}
               onClick={() => compose(correction.statement)}
             >
               Use <code>{correction.name}</code>

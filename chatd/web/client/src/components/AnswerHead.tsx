@@ -39,7 +39,10 @@ export const AnswerHead = memo(function AnswerHead(props: AnswerHeadProps) {
         </span>
       ))}
       {tables.length > TABLES_SHOWN && (
-        <span className="answer-chip" title={tables.slice(TABLES_SHOWN, 40).join(", ")}>
+        <span
+          className="answer-chip"
+          title={oneLine(beginning(tables.slice(TABLES_SHOWN).join(", "), LINE_CHARS))}
+        >
           and {tables.length - TABLES_SHOWN} more
         </span>
       )}

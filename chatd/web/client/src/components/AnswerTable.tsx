@@ -1,12 +1,9 @@
-import { memo, useCallback, useId, useMemo, useRef, useState } from "react";
-import type { KeyboardEvent, MouseEvent, RefObject } from "react";
-import { copyText } from "../answers/clipboard";
-import { kept, movedCursor, type Cursor } from "../answers/gridKeys";
+import { memo, useCallback, useId, useMemo, useRef } from "react";
+import type { Cursor } from "../answers/gridKeys";
 import type { ColumnKind } from "../answers/kinds";
 import type { Sort } from "../answers/sorting";
-import { wholeText } from "../answers/values";
 import { widthsOf } from "../answers/widths";
-import { useUi } from "../hooks/useChat";
+import { useGrid } from "../hooks/useGrid";
 import { ROW_PX, useScrollWindow, type ScrollWindow } from "../hooks/useScrollWindow";
 import { useType } from "../hooks/useType";
 import type { AnswerColumn, Row } from "../websocket/types";
@@ -31,7 +28,8 @@ export const AnswerTable = memo(function AnswerTable(props: AnswerTableProps) {
   const offsets = useMemo(() => offsetsOf(widths), [widths]);
   const seen = useScrollWindow(box, rowCount, offsets);
   const rowAt = useCallback((at: number) => rows[order?.[at] ?? at], [rows, order]);
-  const grid = useGrid(props, box, offsets, rowAt);
+  const { onSort } = props;
+  const grid = useGrid({ columns, rowCount, onSort, isGrowing, box, offsets, rowAt });
   const { cursor, opened } = grid;
   const shownRows = [];
   for (let at = seen.rowFrom; at < seen.rowTo; at++) {
@@ -118,68 +116,6 @@ export interface AnswerTableProps {
   isWhole: boolean;
 }
 
-/** The cursor of a table, what it opens, and what keys and clicks do. */
-function useGrid(
-  { columns, rowCount, onSort, isGrowing }: AnswerTableProps,
-  box: RefObject<HTMLDivElement | null>,
-  offsets: readonly number[],
-  rowAt: (at: number) => Row | undefined,
-) {
-  const announce = useUi((state) => state.announce);
-  const [place, setCursor] = useState<Cursor>();
-  const [opened, setOpened] = useState<Cursor>();
-  const size = { rows: rowCount, columns: columns.length };
-  const cursor = place === undefined ? undefined : kept(place, size);
-
-  const act = (at: Cursor) => {
-    if (at.row >= 0) setOpened(at);
-    else if (!isGrowing) onSort(at.column);
-  };
-  const copy = async (at: Cursor) => {
-    const text = at.row < 0 ? columns[at.column]?.name : wholeText(rowAt(at.row)?.[at.column]);
-    announce((await copyText(text ?? "")) ? "Copied the value." : "The value was not copied.");
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.altKey || cursor === undefined) return;
-    const isControl = event.ctrlKey || event.metaKey;
-    const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / ROW_PX) - 2);
-    const moved = movedCursor(cursor, event.key, isControl, { ...size, page });
-    if (moved !== undefined) {
-      setCursor(moved);
-      if (box.current !== null) bringIntoView(box.current, moved, offsets);
-    } else if (event.key === "Enter" || event.key === " ") {
-      act(cursor);
-    } else if (isControl && event.key.toLowerCase() === "c" && !hasSelection()) {
-      void copy(cursor);
-    } else {
-      return;
-    }
-    // The list around the table has keys of its own.
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const onClick = (event: MouseEvent) => {
-    const at = cursorOf(event);
-    if (at === undefined) return;
-    setCursor(at);
-    const isButton = (event.target as Element).closest("button") !== null;
-    if (isButton) act(at);
-  };
-  const onDoubleClick = (event: MouseEvent) => {
-    const at = cursorOf(event);
-    if (at !== undefined && at.row >= 0) setOpened(at);
-  };
-  return {
-    cursor,
-    opened,
-    onKeyDown,
-    onClick,
-    onDoubleClick,
-    onFocus: () => setCursor((before) => before ?? { row: rowCount > 0 ? 0 : -1, column: 0 }),
-    close: () => setOpened(undefined),
-  };
-}
-
 /** The columns by their widths; one stands for all that are not made at each side. */
 function Widths({ widths, offsets, seen }: WidthsProps) {
   const before = offsets[seen.columnFrom] ?? 0;
@@ -225,29 +161,4 @@ function isMade(cursor: Cursor | undefined, seen: ScrollWindow): cursor is Curso
   if (cursor === undefined) return false;
   const isRow = cursor.row === -1 || (cursor.row >= seen.rowFrom && cursor.row < seen.rowTo);
   return isRow && cursor.column >= seen.columnFrom && cursor.column < seen.columnTo;
-}
-
-function cursorOf(event: MouseEvent): Cursor | undefined {
-  const cell = (event.target as Element).closest<HTMLElement>("[data-column]");
-  const row = cell?.closest<HTMLElement>("[data-row]");
-  if (cell === null || row === null || row === undefined) return undefined;
-  return { row: Number(row.dataset["row"]), column: Number(cell.dataset["column"]) };
-}
-
-/** Whether the reader has selected text, which is then what is copied. */
-function hasSelection(): boolean {
-  return (document.getSelection()?.toString() ?? "") !== "";
-}
-
-/** Scroll a table, and nothing around it, so that a cell is seen below the head. */
-function bringIntoView(box: HTMLElement, { row, column }: Cursor, offsets: readonly number[]) {
-  const top = row * ROW_PX;
-  const room = box.clientHeight - 2 * ROW_PX;
-  if (row >= 0 && top < box.scrollTop) box.scrollTop = top;
-  else if (top > box.scrollTop + room) box.scrollTop = top - room;
-  const [left, right] = [offsets[column] ?? 0, offsets[column + 1] ?? 0];
-  if (left < box.scrollLeft) box.scrollLeft = left;
-  else if (right > box.scrollLeft + box.clientWidth) {
-    box.scrollLeft = Math.min(left, right - box.clientWidth);
-  }
 }

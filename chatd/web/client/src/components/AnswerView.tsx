@@ -11,7 +11,7 @@ import { useAnswerActions } from "../hooks/useAnswerActions";
 import { useCardState } from "../hooks/useCardState";
 import { useChatStore } from "../hooks/useChat";
 import { useKeepFocus } from "../hooks/useKeepFocus";
-import type { Answer, ChatMessage } from "../websocket/types";
+import type { Answer, ChatMessage, Room } from "../websocket/types";
 import { AnswerBar } from "./AnswerBar";
 import { AnswerFailure } from "./AnswerFailure";
 import { AnswerHead } from "./AnswerHead";
@@ -36,6 +36,9 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
   const answer = view.kind === "ended" ? view.answer : undefined;
   const asked = askedText(answer, question);
   const actions = useAnswerActions(message, question, asked);
+  const isReadOnly = useChatStore((state) =>
+    state.rooms.some((room) => room.connectionId === message.connectionId && isLocked(room)),
+  );
   const asker = useAsker(question?.userId ?? live?.askedBy, question?.name);
   const { columns, rows, rowCount } = held;
   const isGrowing = view.kind !== "ended";
@@ -65,7 +68,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
 
   if (view.kind === "text") return <AnswerText text={view.text} />;
   const label = labelOf(asked);
-  const modes = modesOf(question, live);
+  const modes = modesOf(question, live, isReadOnly);
   const onSort = (column: number) => {
     change({ sort: nextSort(card.sort, column) });
     // Rows that this copy leaves out belong into the order, too.
@@ -147,6 +150,11 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
       </footer>
     </div>
   );
+}
+
+/** Whether nothing can be written there, whatever a message allows. */
+function isLocked(room: Room): boolean {
+  return room.database?.readOnly === true;
 }
 
 /** Who asked, as it is shown; and who it is where it is not the reader. */

@@ -4,6 +4,7 @@ import {
   WHOLE_CHARS,
   beginning,
   isBytes,
+  piecesOf,
   prettyJson,
   readable,
   wholeText,
@@ -87,7 +88,13 @@ function WholeValue({ cell }: { cell: Cell }) {
         tabIndex={0}
         aria-label="Value"
       >
-        {text}
+        {piecesOf(text).map((piece, at) => (
+          // Pieces have nothing but their place.
+          // oxlint-disable-next-line react/no-array-index-key
+          <div key={at} className="answer-piece">
+            {piece}
+          </div>
+        ))}
       </pre>
       <footer className="soft">
         {sizeText(cell, whole)}

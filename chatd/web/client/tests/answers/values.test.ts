@@ -3,6 +3,7 @@ import {
   CELL_CHARS,
   beginning,
   oneLine,
+  piecesOf,
   prettyJson,
   readable,
   shownCell,
@@ -74,6 +75,34 @@ test("a beginning has no half character at its end", () => {
 test("a readable text keeps its lines, and shows what cannot be seen", () => {
   expect(readable("a\n\tb\u0007\u2066")).toBe("a\n\tb␇\ufffd");
   expect(oneLine("a\n\tb")).toBe("a⏎ b");
+});
+
+describe("a long text is cut into pieces", () => {
+  const joined = (text: string) => piecesOf(text).join("");
+
+  test("that hold all of it", () => {
+    const text = "x".repeat(12_345);
+    expect(joined(text)).toBe(text);
+    expect(piecesOf(text).map((piece) => piece.length)).toEqual([5_000, 5_000, 2_345]);
+  });
+
+  test("at the ends of its lines, where it has some", () => {
+    const text = Array.from({ length: 3_000 }, (_, at) => `line ${at}`).join("\n");
+    const pieces = piecesOf(text);
+    expect(pieces.join("\n")).toBe(text);
+    expect(pieces.length).toBeGreaterThan(3);
+  });
+
+  test("and not within a character", () => {
+    const text = "😀".repeat(6_000);
+    expect(joined(`x${text}`)).toBe(`x${text}`);
+    for (const piece of piecesOf(`x${text}`)) expect(piece).not.toMatch(/[\ud800-\udbff]$/);
+  });
+
+  test("of which a short one is one", () => {
+    expect(piecesOf("")).toEqual([""]);
+    expect(piecesOf("a\n")).toEqual(["a\n"]);
+  });
 });
 
 describe("JSON is set in", () => {

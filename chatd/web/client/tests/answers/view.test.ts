@@ -100,6 +100,7 @@ test("a plan and a write are known from the question, and from the answer under 
   const explain = fakeMessage(1, { content: " /EXPLAIN SELECT 1" });
   expect(modesOf(plan, undefined)).toEqual({ isPlan: true, mayWrite: false });
   expect(modesOf(write, undefined)).toEqual({ isPlan: false, mayWrite: true });
+  expect(modesOf(write, undefined, true).mayWrite).toBe(false);
   expect(modesOf(explain, undefined).isPlan).toBe(true);
   expect(modesOf(undefined, undefined)).toEqual({ isPlan: false, mayWrite: false });
   expect(modesOf(write, runningAnswer({ readOnly: true })).mayWrite).toBe(false);
