@@ -268,10 +268,7 @@ export class Rooms {
     }
     this.#core.batch.now((draft) => this.#show(draft, room));
     this.parts.remember();
-    if (place !== undefined) {
-      await this.jumpTo(room, place);
-      return;
-    }
+    if (isPlace(place) && (await this.jumpTo(room, place))) return;
     if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
   }
 
@@ -644,6 +641,11 @@ export class Rooms {
   get #state() {
     return this.parts.core.get();
   }
+}
+
+/** Whether a place names anything. */
+export function isPlace(place: Place | undefined): place is Place {
+  return place?.seq !== undefined || place?.messageId !== undefined;
 }
 
 /** The last seq that a room's stretch has; undefined where nothing is held. */

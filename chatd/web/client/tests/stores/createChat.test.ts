@@ -396,6 +396,16 @@ describe("a room", () => {
     expect(view(chat, "sales")).not.toHaveProperty("firstUnread");
   });
 
+  test("is opened at its end, where a place is named and is nothing, or not there", async () => {
+    server.wrote("sales", 9);
+    server.room("stock").wrote("stock", 3);
+    const chat = await browser.connected();
+    await state(chat).openRoom("sales", {});
+    expect(seqs(chat, "sales")).toEqual(from(1, 9));
+    await state(chat).openRoom("stock", { seq: 40 });
+    expect(seqs(chat, "stock")).toEqual([1, 2, 3]);
+  });
+
   test("says that it could not be read, and can be read later", async () => {
     server.wrote("sales", 3);
     const chat = await browser.connected();
