@@ -302,8 +302,14 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   /** A token runs out. Who gives tokens may have a newer one already. */
   async function expiring(at: number): Promise<void> {
     batch.later((draft) => draft.set({ expiringAt: at }));
-    const fresh = await askToken().catch(() => undefined);
-    if (fresh !== undefined && fresh !== connector.token && isRunning) {
+    let fresh: string | undefined;
+    try {
+      fresh = await options.getToken();
+    } catch {
+      return; // the next CONNECT asks again
+    }
+    if (fresh === undefined || fresh === connector.token || !isRunning) return;
+    if (subjectOf(fresh) === session?.userId) {
       await store.getState().refreshToken(fresh);
     }
   }

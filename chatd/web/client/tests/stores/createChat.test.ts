@@ -396,6 +396,18 @@ describe("a room", () => {
     expect(view(chat, "sales")).not.toHaveProperty("firstUnread");
   });
 
+  test("that was opened long ago is not held any more, and read again", async () => {
+    const names = from(1, 25).map((n) => `room ${n}`);
+    for (const name of names) server.room(name).wrote(name, 2);
+    const chat = await browser.connected();
+    for (const name of names) await state(chat).openRoom(name);
+    const held = [...state(chat).views.values()].filter((it) => it.isReady);
+    expect(held).toHaveLength(20);
+    expect(state(chat).messages.size).toBe(40);
+    await state(chat).openRoom("room 1");
+    expect(seqs(chat, "room 1")).toEqual([1, 2]);
+  });
+
   test("is opened at its end, where a place is named and is nothing, or not there", async () => {
     server.wrote("sales", 9);
     server.room("stock").wrote("stock", 3);
