@@ -22,7 +22,7 @@ import { HeldRows } from "./messages";
 import { Presences } from "./presence";
 import { LocalMarkers, Told } from "./reads";
 import { recall, remember } from "./remembered";
-import { Rooms } from "./rooms";
+import { isPlace, Rooms } from "./rooms";
 import { Schemas } from "./schemas";
 import { Searching } from "./search";
 import { Sending } from "./sending";
@@ -290,7 +290,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     keep();
     const { place } = options;
     const { room } = store.getState();
-    if (place === undefined || isPlaced || room === "") return;
+    if (!isPlace(place) || isPlaced || room === "") return;
     isPlaced = true;
     void rooms.jumpTo(room, place);
   }
@@ -302,8 +302,14 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   /** A token runs out. Who gives tokens may have a newer one already. */
   async function expiring(at: number): Promise<void> {
     batch.later((draft) => draft.set({ expiringAt: at }));
-    const fresh = await askToken().catch(() => undefined);
-    if (fresh !== undefined && fresh !== connector.token && isRunning) {
+    let fresh: string | undefined;
+    try {
+      fresh = await options.getToken();
+    } catch {
+      return; // the next CONNECT asks again
+    }
+    if (fresh === undefined || fresh === connector.token || !isRunning) return;
+    if (subjectOf(fresh) === session?.userId) {
       await store.getState().refreshToken(fresh);
     }
   }

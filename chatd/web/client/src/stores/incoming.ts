@@ -5,6 +5,7 @@ import type { Draft } from "./batch";
 import { deleted, edited, hitsAfter, reacted } from "./changes";
 import type { Core } from "./core";
 import { stored } from "./messages";
+import { heardName } from "./names";
 import type { Presences } from "./presence";
 import { roomAfterDeletion, roomTold } from "./reads";
 import type { Rooms } from "./rooms";
@@ -97,13 +98,13 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
     "presence:snapshot": (snapshot) =>
       batch.later((draft) => {
         presences.snapshot(snapshot);
-        for (const { userId, name } of snapshot.users) named(draft, userId, name);
+        for (const { userId, name } of snapshot.users) heardName(draft, userId, name);
         showPresence(draft, snapshot.connectionId, presences);
       }),
     "presence:update": (notice) =>
       batch.later((draft) => {
         presences.changed(notice);
-        named(draft, notice.userId, notice.name);
+        heardName(draft, notice.userId, notice.name);
         showPresence(draft, notice.connectionId, presences);
       }),
     "queue:overflow": ({ connectionId, fromSeq, toSeq }) =>
@@ -157,11 +158,6 @@ function changeHits(
   if (search === undefined) return;
   const hits = hitsAfter(search.hits, messageId, change);
   if (hits !== search.hits) draft.set({ search: { ...search, hits } });
-}
-
-function named(draft: Draft, userId: string, name: string | undefined): void {
-  if (name === undefined || draft.state.names.get(userId) === name) return;
-  draft.map("names").set(userId, name);
 }
 
 function showPresence(draft: Draft, room: string, presences: Presences): void {

@@ -9,6 +9,7 @@ import { merged, replied } from "./changes";
 import { ANSWER_ROWS, type Core } from "./core";
 import type { Draft } from "./batch";
 import { type HeldRows, placeholder, stored, type StoredMessage } from "./messages";
+import { heardName } from "./names";
 import type { Presences } from "./presence";
 import { roomAfter, roomOf, roomReadTo, type LocalMarkers } from "./reads";
 import { PAGE_SIZE, type Place, type RoomView } from "./state";
@@ -30,6 +31,8 @@ import {
 const HOLE_MAX = 500;
 /** How many messages a page shows behind the one that was jumped to. */
 const BEHIND_TARGET = 25;
+/** The most rooms whose messages are held: those that were opened last. */
+export const ROOMS_HELD_MAX = 20;
 /** A room that does not exist: who joins nothing else joins no room at a CONNECT. */
 export const NO_ROOM = "-";
 
@@ -63,6 +66,8 @@ export class Rooms {
   #catchingUp = new Set<string>();
   /** Rooms that were opened, and whose first unread message is to be found with their first page. */
   #unmarked = new Set<string>();
+  /** Rooms that were opened, the last one last. */
+  #opened = new Set<string>();
   /** Messages of this user that are stored, and have not come yet. */
   #sent = new Map<string, { room: string; seq: number }>();
   /** Pages that are being read, by room. */
@@ -97,6 +102,7 @@ export class Rooms {
     const room = [state.room, this.parts.first() ?? ""].find((name) => permitted.has(name));
     const open = room ?? rooms[0]?.connectionId ?? "";
     if (!(state.views.get(open)?.isReady ?? false)) this.#unmarked.add(open);
+    if (open !== "") this.#letGo(draft, open);
     draft.set({ rooms, room: open, epoch: status.epoch, presence: this.parts.presences.of(open) });
     for (const joined of this.#joined.keys())
       if (!permitted.has(joined)) this.#joined.delete(joined);
@@ -213,10 +219,10 @@ export class Rooms {
   #heard(draft: Draft, message: StoredMessage | Page["messages"][number]): void {
     const { connectionId, userId, name, threadId, seq, messageId, replyTo } = message;
     if (replyTo !== undefined) this.#core.answers.forget(messageId);
-    const { rooms, me, names, messages } = draft.state;
+    const { rooms, me, messages } = draft.state;
     const index = rooms.findIndex((room) => room.connectionId === connectionId);
     const room = rooms[index];
-    if (name !== undefined && names.get(userId) !== name) draft.map("names").set(userId, name);
+    heardName(draft, userId, name);
     if (room === undefined || seq === undefined) return;
     const next = roomAfter(room, message, me?.userId);
     if (next !== room) draft.set({ rooms: rooms.with(index, next) });
@@ -268,10 +274,7 @@ export class Rooms {
     }
     this.#core.batch.now((draft) => this.#show(draft, room));
     this.parts.remember();
-    if (place !== undefined) {
-      await this.jumpTo(room, place);
-      return;
-    }
+    if (isPlace(place) && (await this.jumpTo(room, place))) return;
     if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
   }
 
@@ -284,10 +287,24 @@ export class Rooms {
       this.#setView(draft, before, rest);
     }
     draft.set({ room, presence: this.parts.presences.of(room) });
+    this.#letGo(draft, room);
     const view = views.get(room);
     if (view?.isReady === true)
       this.#setView(draft, room, this.#withFirstUnread(draft, room, view));
     else this.#unmarked.add(room);
+  }
+
+  /** Hold the messages of a few rooms: who opens a hundred does not hold them all. */
+  #letGo(draft: Draft, room: string): void {
+    this.#opened.delete(room);
+    this.#opened.add(room);
+    const [oldest] = this.#opened;
+    if (this.#opened.size <= ROOMS_HELD_MAX || oldest === undefined) return;
+    this.#opened.delete(oldest);
+    const view = draft.state.views.get(oldest);
+    if (view === undefined) return;
+    this.#setView(draft, oldest, dropped(view, draft.map("messages")));
+    this.#revs.delete(oldest);
   }
 
   /** The newest page of a room that is not held. */
@@ -388,6 +405,7 @@ export class Rooms {
     this.#joined.clear();
     this.#revs.clear();
     this.#unmarked.clear();
+    this.#opened.clear();
     this.#sent.clear();
   }
 
@@ -644,6 +662,11 @@ export class Rooms {
   get #state() {
     return this.parts.core.get();
   }
+}
+
+/** Whether a place names anything. */
+export function isPlace(place: Place | undefined): place is Place {
+  return place?.seq !== undefined || place?.messageId !== undefined;
 }
 
 /** The last seq that a room's stretch has; undefined where nothing is held. */

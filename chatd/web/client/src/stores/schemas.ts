@@ -3,6 +3,8 @@ import type { Core } from "./core";
 
 /** How long a schema counts as fresh; the server keeps it as long. Unit: ms. */
 export const FRESH_MS = 60_000;
+/** The most schemas that are kept; each can have 256 kB. */
+export const SCHEMAS_MAX = 20;
 
 export class Schemas {
   #reading = new Map<string, Promise<void>>();
@@ -27,7 +29,10 @@ export class Schemas {
       const schemas = draft.map("schemas");
       if (ack.ok) {
         const { tables, truncated } = ack;
+        schemas.delete(room);
         schemas.set(room, { tables, truncated, readAt: this.core.clock.now() });
+        const [oldest] = schemas.keys();
+        if (schemas.size > SCHEMAS_MAX && oldest !== undefined) schemas.delete(oldest);
         return;
       }
       // What was known stays of use; it is not fresh, so that the next wish reads again.

@@ -163,7 +163,9 @@ export class Sending {
       if (!known.has(messageId)) this.#leave(draft, room, messageId);
     }
     this.#known = known;
-    draft.set({ pendingMessages: pending, waiting });
+    const { pendingMessages, waiting: waitedBefore } = draft.state;
+    if (!isSameSet(pending, pendingMessages)) draft.set({ pendingMessages: pending });
+    if (!isSameMap(waiting, waitedBefore)) draft.set({ waiting });
     this.#setPacing(draft);
   }
 
@@ -268,6 +270,14 @@ export class Sending {
     this.#isVolatileTold = true;
     this.parts.core.notify({ kind: "error", text: VOLATILE });
   }
+}
+
+function isSameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((value) => other.has(value));
+}
+
+function isSameMap(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
 }
 
 /** A message that is not stored, as the room shows it. */

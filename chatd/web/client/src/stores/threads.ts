@@ -3,7 +3,7 @@ import type { ChatMessage } from "../websocket/types";
 import type { Draft } from "./batch";
 import { ANSWER_ROWS, type Core } from "./core";
 import { stored, type HeldRows, type StoredMessage } from "./messages";
-import { PAGE_SIZE } from "./state";
+import { PAGE_SIZE, WINDOW_MAX } from "./state";
 import { merged } from "./changes";
 
 export interface ThreadsParts {
@@ -116,7 +116,7 @@ export class Threads {
         thread: {
           ...rest,
           ids,
-          hasOlder: hasMore,
+          hasOlder: hasMore && ids.length < WINDOW_MAX,
           isLoading: false,
           ...(root === undefined ? {} : { root: draft.state.messages.get(threadId) ?? root }),
         },

@@ -16,15 +16,19 @@ export const SERVER_BUSY = "server_busy";
 const HEALTH_PATH = "api/websocket/health";
 const POLL_PATH = "socket.io/?EIO=4&transport=polling";
 const WAIT_MS = 5_000;
+/** The most of a sentence that is shown. Unit: UTF-16 code units. */
+const TEXT_MAX = 500;
 
 /** Undefined where the server does not answer, or gives no reason. Never rejects. */
 export async function whyRefused(url: string, fetcher: typeof fetch): Promise<Refusal | undefined> {
   try {
     const health = await fetcher(url + HEALTH_PATH, request());
-    if (health.status === 503) return { code: SERVER_BUSY, reason: "The server is restarting." };
+    if (textIn(await health.text(), "status") === "draining") {
+      return { code: SERVER_BUSY, reason: "The server is restarting." };
+    }
     const poll = await fetcher(url + POLL_PATH, request());
     if (poll.ok) return undefined;
-    const sentence = sentenceOf(await poll.text());
+    const sentence = textIn(await poll.text(), "message")?.replace(/^Forbidden: /, "");
     if (poll.status === 503) {
       return { code: SERVER_BUSY, reason: sentence ?? "The server takes nobody in now." };
     }
@@ -41,13 +45,13 @@ function request(): RequestInit {
   return { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS) };
 }
 
-/** The sentence of `{code, message}`, without the word that says "forbidden" again. */
-function sentenceOf(body: string): string | undefined {
+/** A text of a JSON object, where it is one. */
+function textIn(body: string, name: string): string | undefined {
   try {
     const told: unknown = JSON.parse(body);
-    if (typeof told !== "object" || told === null || !("message" in told)) return undefined;
-    if (typeof told.message !== "string") return undefined;
-    return told.message.replace(/^Forbidden: /, "").slice(0, 500);
+    if (typeof told !== "object" || told === null || !Object.hasOwn(told, name)) return undefined;
+    const value = (told as Record<string, unknown>)[name];
+    return typeof value === "string" ? value.slice(0, TEXT_MAX) : undefined;
   } catch {
     return undefined;
   }

@@ -102,6 +102,7 @@ describe("an answer under way", () => {
     rows(0, 3);
     rows(1, 3);
     start();
+    expect(answers.get("a")?.rowCount).toBe(6);
     rows(0, 3);
     rows(1, 3);
     rows(2, 3);

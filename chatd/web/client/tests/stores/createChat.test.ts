@@ -127,9 +127,12 @@ describe("sending", () => {
 
   test("goes from pending over sending to sent, and on to delivered", async () => {
     const chat = await browser.connected();
-    const states = new Set<string | undefined>();
+    const states: string[] = [];
     let id = "";
-    chat.store.subscribe((now) => states.add(now.messages.get(id)?.status));
+    chat.store.subscribe((now) => {
+      const status = now.messages.get(id)?.status;
+      if (status !== undefined && status !== states.at(-1)) states.push(status);
+    });
     server.isUp = false;
     server.wire.lose();
     id = await state(chat).sendMessage("hello");
@@ -140,8 +143,7 @@ describe("sending", () => {
     await browser.clock.pass(1_500);
     server.wire.say("chat:message:status", { messageId: id, status: "delivered", by: "bob" });
     await settled();
-    states.delete(undefined);
-    expect([...states]).toEqual(["pending", "sending", "sent", "delivered"]);
+    expect(states).toEqual(["pending", "sending", "sent", "delivered"]);
   });
 
   test("says why a message was refused for good, and gives its text back", async () => {
@@ -322,6 +324,21 @@ describe("a room", () => {
     expect(chat.log.figures().gapsFilled).toBe(1);
   });
 
+  test("whose first page is older than what came live reads the rest", async () => {
+    server.wrote("sales", 5);
+    const chat = await browser.connected();
+    const read = server.answers["chat:history:get"] as (asked: never) => unknown;
+    server.answers["chat:history:get"] = (asked: never) => {
+      server.answers["chat:history:get"] = read;
+      const page = read(asked);
+      server.writes("sales");
+      return page;
+    };
+    await state(chat).openRoom("sales");
+    await settled();
+    expect(seqs(chat, "sales")).toEqual(from(1, 6));
+  });
+
   test("with a hole of thousands reads its newest page", async () => {
     server.wrote("demo", 3);
     const chat = await browser.connected();
@@ -396,6 +413,28 @@ describe("a room", () => {
     expect(view(chat, "sales")).not.toHaveProperty("firstUnread");
   });
 
+  test("that was opened long ago is not held any more, and read again", async () => {
+    const names = from(1, 25).map((n) => `room ${n}`);
+    for (const name of names) server.room(name).wrote(name, 2);
+    const chat = await browser.connected();
+    for (const name of names) await state(chat).openRoom(name);
+    const held = [...state(chat).views.values()].filter((it) => it.isReady);
+    expect(held).toHaveLength(20);
+    expect(state(chat).messages.size).toBe(40);
+    await state(chat).openRoom("room 1");
+    expect(seqs(chat, "room 1")).toEqual([1, 2]);
+  });
+
+  test("is opened at its end, where a place is named and is nothing, or not there", async () => {
+    server.wrote("sales", 9);
+    server.room("stock").wrote("stock", 3);
+    const chat = await browser.connected();
+    await state(chat).openRoom("sales", {});
+    expect(seqs(chat, "sales")).toEqual(from(1, 9));
+    await state(chat).openRoom("stock", { seq: 40 });
+    expect(seqs(chat, "stock")).toEqual([1, 2, 3]);
+  });
+
   test("says that it could not be read, and can be read later", async () => {
     server.wrote("sales", 3);
     const chat = await browser.connected();
@@ -438,6 +477,9 @@ describe("coming back", () => {
   test("to another log drops what is held, and keeps what waits", async () => {
     server.wrote("demo", 3);
     const chat = await browser.connected();
+    await state(chat).openThread(idOf("demo", 1));
+    await state(chat).openRoom("sales");
+    await state(chat).openRoom("demo");
     server.isUp = false;
     server.wire.lose();
     await state(chat).sendMessage("waits");
@@ -447,7 +489,8 @@ describe("coming back", () => {
     server.isUp = true;
     await browser.clock.pass(2_000);
     expect(texts(chat)).toEqual(["of another log", "waits"]);
-    expect(state(chat).epoch).toBe("e2");
+    expect(state(chat)).toMatchObject({ epoch: "e2", thread: undefined });
+    expect(view(chat, "sales")?.isReady).toBe(false);
     expect(state(chat).messages.size).toBe(2);
   });
 
@@ -522,13 +565,21 @@ describe("coming back", () => {
     server.wrote("demo", 3);
     let user = "ada";
     const chat = await browser.connected({ getToken: () => tokenOf(user) });
-    user = "bob";
-    server.status.userId = "bob";
-    server.status.rooms = server.status.rooms.slice(1);
+    state(chat).notify({ kind: "info", text: "for ada" });
+    server.isUp = false;
     server.wire.lose();
+    await state(chat).sendMessage("by ada");
+    await settled();
+    user = "bob";
+    server.isUp = true;
+    server.status.userId = "bob";
+    server.log.clear();
+    server.wrote("sales", 1);
     await browser.clock.pass(1_000);
-    expect(state(chat)).toMatchObject({ me: { userId: "bob" }, room: "sales" });
-    expect(state(chat).messages.size).toBe(0);
+    expect(server.wire.auths.at(-1)).not.toHaveProperty("since");
+    expect(state(chat)).toMatchObject({ me: { userId: "bob" }, isConnected: true, notices: [] });
+    expect([...state(chat).messages.values()]).toEqual([]);
+    expect(state(chat).waiting.size).toBe(0);
   });
 
   test("gives the server a newer token, where there is one, before the old one runs out", async () => {
@@ -561,6 +612,16 @@ describe("reading", () => {
     expect(acks).toEqual([idOf("demo", 3), idOf("demo", 8)]);
     state(chat).markAsRead(idOf("demo", 2));
     expect(room(chat)?.readSeq).toBe(8);
+  });
+
+  test("what came just before a loss is acknowledged after it", async () => {
+    await browser.connected();
+    server.writes("demo");
+    server.writes("demo");
+    server.wire.lose();
+    await browser.clock.pass(5_000);
+    const acks = server.asked("chat:ack").map((it) => it.messageId);
+    expect(acks).toEqual([idOf("demo", 2)]);
   });
 
   test("on another device counts here too", async () => {

@@ -29,7 +29,13 @@ test("a proxy that turns it away has no sentence, and its number is told", async
 test.each([
   ["nobody answers", GONE, GONE, undefined],
   ["the poll gets through", OK(), new Response("0{}"), undefined],
-  ["the server restarts", Response.json({}, { status: 503 }), GONE, SERVER_BUSY],
+  [
+    "the server restarts",
+    Response.json({ status: "draining" }, { status: 503 }),
+    GONE,
+    SERVER_BUSY,
+  ],
+  ["its disk fails", Response.json({ status: "degraded" }, { status: 503 }), GONE, undefined],
   ["the server is full", OK(), new Response("", { status: 503 }), SERVER_BUSY],
 ])("where %s it says so, or nothing", async (_case, health, poll, code) => {
   expect((await whyRefused("http://x/", answering(health, poll)))?.code).toBe(code);
