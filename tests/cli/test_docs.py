@@ -12,8 +12,8 @@ from chatd.cli.docs import documents
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "chatd" / "docs"
-TOPICS = {"answers", "architecture", "configuration", "operations", "protocol"}
-SKIPPED = {"node_modules", "__pycache__"}  # and what begins with a dot
+TOPICS = {"answers", "architecture", "configuration", "operations", "page", "protocol"}
+SKIPPED = {"node_modules", "__pycache__", "dist", "dist-package"}  # and what begins with a dot
 
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -1,16 +1,54 @@
-"""The page at `/` in Chromium: what its script makes of the token in a link."""
+"""The plain page, which stands in for the built one, in Chromium: what its script makes of a link's
+token."""
 
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jwt
 import pytest
 
 from chatd.auth.mint import mint
+from chatd.net.addresses import LOCAL
+from chatd.net.http.app import Request
+from chatd.net.http.page import STAND_INS, read_page, web_directory
 from tests.peers.browser import FLAGS
-from tests.peers.servers import LIMIT_S, SECRET, Server
+from tests.peers.servers import LIMIT_S, SECRET
+
+
+@pytest.fixture(scope="module")
+def plain_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is as a daemon without a built one serves it, headers and all."""
+    web = tmp_path_factory.mktemp("web")
+    for name in STAND_INS:
+        (web / name).write_bytes(web_directory().joinpath(name).read_bytes())
+    files = read_page(web).files.by_path
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            file = files.get(self.path.partition("?")[0])
+            if file is None:
+                self.send_error(404)
+                return
+            answer = file.answer(Request("GET", self.path, b"", (), LOCAL))
+            assert isinstance(answer.body, bytes)
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                self.send_header(name.decode(), value.decode())
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def shown(url: str, profile: Path) -> str:
@@ -44,49 +82,47 @@ def minted(user_id: str, ttl_s: int, now_s: float) -> str:
 
 
 def test_the_page_says_whose_the_token_of_the_link_is_and_for_how_long(
-    chat_server: Server, tmp_path: Path
+    plain_page: str, tmp_path: Path
 ) -> None:
     token = jwt.encode({"sub": "<b>ann</b>", "exp": int(time.time()) + 86_400}, SECRET, "HS256")
-    page = shown(f"{chat_server.url}/#token={token}", tmp_path)
+    page = shown(f"{plain_page}/#token={token}", tmp_path)
     assert f'const token = "{token}";' in page
-    assert f'io("{chat_server.url}"' in page
+    assert f'io("{plain_page}"' in page
     assert re.fullmatch(
         r"The snippet holds the token of this link, for the user “&lt;b&gt;ann&lt;/b&gt;”\. "
         r"It is good until [^<]*\d\d[^<]*\. Keep it to yourself\.",
         note(page),
     )
     late = minted("ann", 60, time.time() - 3600)
-    assert " “ann”. It has expired: " in note(shown(f"{chat_server.url}/#token={late}", tmp_path))
+    assert " “ann”. It has expired: " in note(shown(f"{plain_page}/#token={late}", tmp_path))
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "a.bnVsbA.c", "a.eyJleHAiOjFlOTl9.c"])
 def test_the_page_says_nothing_of_a_token_that_it_cannot_read(
-    chat_server: Server, tmp_path: Path, token: str
+    plain_page: str, tmp_path: Path, token: str
 ) -> None:
-    page = shown(f"{chat_server.url}/#token={token}", tmp_path)
+    page = shown(f"{plain_page}/#token={token}", tmp_path)
     assert note(page) == "The snippet holds the token of this link. Keep it to yourself."
     assert f'const token = "{token}";' in page
 
 
 def test_a_link_puts_nothing_into_the_code_that_is_no_token(
-    chat_server: Server, tmp_path: Path
+    plain_page: str, tmp_path: Path
 ) -> None:
-    page = shown(f'{chat_server.url}/#token=x"%E2%80%AE;alert(1)//', tmp_path)
+    page = shown(f'{plain_page}/#token=x"%E2%80%AE;alert(1)//', tmp_path)
     assert 'const token = "…";' in page
     assert "alert(1)" not in page
 
 
-def test_the_page_names_no_user_by_what_turns_text_around(
-    chat_server: Server, tmp_path: Path
-) -> None:
+def test_the_page_names_no_user_by_what_turns_text_around(plain_page: str, tmp_path: Path) -> None:
     token = jwt.encode({"sub": "\u202eann"}, SECRET, "HS256")
-    page = shown(f"{chat_server.url}/#token={token}", tmp_path)
+    page = shown(f"{plain_page}/#token={token}", tmp_path)
     assert note(page) == "The snippet holds the token of this link. Keep it to yourself."
 
 
 def test_without_a_token_the_page_says_where_one_comes_from(
-    chat_server: Server, tmp_path: Path
+    plain_page: str, tmp_path: Path
 ) -> None:
-    page = shown(f"{chat_server.url}/", tmp_path)
+    page = shown(f"{plain_page}/", tmp_path)
     assert note(page) == "Put a token in the place of the dots."
     assert "chatd token mint --user alice" in page

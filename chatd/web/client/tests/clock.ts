@@ -51,5 +51,5 @@ export class FakeClock implements Clock {
 
 /** Everything that waits for nothing but its turn has had it: promises, and the database. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 12; turn += 1) await new Promise((done) => setImmediate(done));
+  for (let turn = 0; turn < 80; turn += 1) await new Promise((done) => setImmediate(done));
 }

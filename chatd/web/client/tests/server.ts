@@ -68,6 +68,7 @@ export class FakeWire implements Wire {
 
   /** The server, or the network, ends the connection. */
   lose(reason = "transport close"): void {
+    if (!this.isConnected) return;
     this.isConnected = false;
     this.listener.lost(reason);
     this.#drop();

@@ -22,25 +22,25 @@ function part<P extends object>(load: Load<P>): ComponentType<P> {
   };
 }
 
-export const AnswerPanel = part(() =>
+export const AnswerPanel = part<{ answerId: string }>(() =>
   import("./AnswerPanel").then((module) => ({ default: module.AnswerPanel })),
 );
-export const ConnectionPanel = part(() =>
+export const ConnectionPanel = part<object>(() =>
   import("./ConnectionPanel").then((module) => ({ default: module.ConnectionPanel })),
 );
-export const KeysDialog = part(() =>
+export const KeysDialog = part<object>(() =>
   import("./KeysDialog").then((module) => ({ default: module.KeysDialog })),
 );
-export const SchemaPanel = part(() =>
+export const SchemaPanel = part<{ room: string }>(() =>
   import("./SchemaPanel").then((module) => ({ default: module.SchemaPanel })),
 );
-export const SearchPanel = part(() =>
+export const SearchPanel = part<object>(() =>
   import("./SearchPanel").then((module) => ({ default: module.SearchPanel })),
 );
-export const SwitchDialog = part(() =>
+export const SwitchDialog = part<object>(() =>
   import("./SwitchDialog").then((module) => ({ default: module.SwitchDialog })),
 );
-export const ThreadPanel = part(() =>
+export const ThreadPanel = part<{ threadId: string }>(() =>
   import("./ThreadPanel").then((module) => ({ default: module.ThreadPanel })),
 );
 

@@ -38,11 +38,13 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
         core.notify({ kind: "error", text: `You may not use ${connectionId} any more.` });
       }),
     "chat:history": (page) => batch.later((draft) => rooms.history(draft, page)),
-    "chat:message": (message) =>
+    "chat:message": (message) => {
+      if (typeof message.messageId !== "string" || !Number.isSafeInteger(message.seq)) return;
       batch.later((draft) => {
         rooms.live(draft, stored(message));
         typing.stopped(message.connectionId, message.userId);
-      }),
+      });
+    },
     "chat:message:status": ({ messageId, status }) =>
       batch.later((draft) =>
         changeMessage(draft, threads, messageId, (message) =>

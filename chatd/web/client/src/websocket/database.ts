@@ -82,8 +82,13 @@ export class Database {
 
   #open(): Promise<IDBPDatabase<ChatSchema>> {
     if (this.#isClosed) return Promise.reject(new DatabaseMissing("The chat has ended."));
-    this.#opening ??= this.#opened();
-    return this.#opening;
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#opened();
+    this.#opening = opening;
+    opening.catch(() => {
+      if (this.#opening === opening) this.#opening = undefined; // the next use tries again
+    });
+    return opening;
   }
 
   async #opened(): Promise<IDBPDatabase<ChatSchema>> {
@@ -95,7 +100,6 @@ export class Database {
       if (typeof indexedDB === "undefined") throw new Error("There is no IndexedDB.");
       return await Promise.race([this.#openNow(), late]);
     } catch (error) {
-      this.#opening = undefined;
       throw new DatabaseMissing("This browser has no database for this page.", { cause: error });
     } finally {
       stop?.();

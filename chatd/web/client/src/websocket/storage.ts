@@ -43,7 +43,7 @@ export function browserStorage(): KeyStore {
  * two servers behind one page.
  */
 export function ownedPrefix(url: string, userId: string): string {
-  return `chatd.${encodeURIComponent(url)}.${encodeURIComponent(userId)}.`;
+  return `chatd.${encodeURIComponent(url)}/${encodeURIComponent(userId)}/`;
 }
 
 function attempt<T>(act: () => T): T | undefined {

@@ -1,0 +1,123 @@
+/**
+ * What the sentence of an error tells of the statement: the place, and what may have been meant. The
+ * sentences are those of the server; one that is written otherwise tells nothing, and is only shown.
+ */
+
+/** A word of a statement, by where it begins and ends in it. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** A name that may have been meant, and the statement with it in its place. */
+export interface Correction {
+  name: string;
+  statement: string;
+}
+
+/** Names that are offered at most. */
+const NAMES_MAX = 3;
+const PLACE = /\b(?:line (\d{1,6}), column (\d{1,6}))\b/;
+const WORD = /"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\p{L}\p{N}_$]+|[^\s]/uy;
+const NAMES = /; did you mean ([^?]{1,999})\?\s*$/;
+const MISSING = [
+  /no such (?:table|column): ["'`]?([^"'`;]+?)["'`]?(?:;|\.? \(|\. |\.?$)/,
+  /has no column named ["'`]?([^"'`;]+?)["'`]?(?:;|\.? \(|\. |\.?$)/,
+  /relation ["'`]?([^"'`]+?)["'`]? does not exist/,
+  /column ["'`]?([^"'`]+?)["'`]? does not exist/,
+  /Table ["'`]?([^"'`]+?)["'`]? doesn't exist/,
+  /There is no table ["'`]?([^"'`]+?)["'`]?(?: here|\.|;)/,
+];
+
+/** The word of the statement at the place that an error names; undefined where it names none. */
+export function placeOf(message: string, statement: string): Span | undefined {
+  const match = PLACE.exec(message);
+  if (match === null) return undefined;
+  const line = statement.split("\n")[Number(match[1]) - 1];
+  if (line === undefined) return undefined;
+  const before = statement.split("\n", Number(match[1]) - 1).join("\n").length;
+  const start = before + (Number(match[1]) > 1 ? 1 : 0);
+  // The server counts characters, and a string of JavaScript halves of some of them.
+  const column = Array.from(line)
+    .slice(0, Number(match[2]) - 1)
+    .join("").length;
+  if (column >= line.length) return undefined;
+  return wordAt(statement, start + column);
+}
+
+/** What may have been meant, nearest first, where the error says so and the word is found. */
+export function correctionsOf(message: string, statement: string): Correction[] {
+  const names = namesOf(message);
+  if (names.length === 0) return [];
+  const spans = wrongSpans(message, statement);
+  return spans.length === 0
+    ? []
+    : names.map((name) => ({ name, statement: replaced(statement, spans, name) }));
+}
+
+/** The names at the end of "...; did you mean a, b or c?". */
+function namesOf(message: string): string[] {
+  const match = NAMES.exec(message);
+  if (match?.[1] === undefined) return [];
+  const names = match[1].split(/, | or (?=(?:[^"]*"[^"]*")*[^"]*$)/).map((name) => name.trim());
+  return names.filter((name) => name !== "").slice(0, NAMES_MAX);
+}
+
+/** Where the statement has what the error complains of. */
+function wrongSpans(message: string, statement: string): Span[] {
+  const place = placeOf(message, statement);
+  const missing = missingName(message);
+  if (place !== undefined && missing === undefined) return [place];
+  if (missing === undefined) return [];
+  return spansOf(statement, missing);
+}
+
+function missingName(message: string): string | undefined {
+  for (const pattern of MISSING) {
+    const match = pattern.exec(message);
+    if (match?.[1] !== undefined) return match[1];
+  }
+  return undefined;
+}
+
+/**
+ * Each place where a name stands outside of strings and comments. Of a name with dots in it the last
+ * part alone counts: the table or the schema before it is right, or is said otherwise.
+ */
+function spansOf(statement: string, name: string): Span[] {
+  const last = name.split(".").at(-1)?.toLowerCase() ?? "";
+  const spans: Span[] = [];
+  for (const match of statement.matchAll(PARTS)) {
+    const [text, skipped] = match;
+    if (skipped !== undefined) continue;
+    const plain = text.replace(/^["`[]|["`\]]$/g, "").toLowerCase();
+    if (plain === last) spans.push({ from: match.index, to: match.index + text.length });
+  }
+  return spans;
+}
+
+const PARTS =
+  /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*'?)|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\p{L}_][\p{L}\p{N}_$]*/gu;
+
+function replaced(statement: string, spans: readonly Span[], name: string): string {
+  let text = "";
+  let from = 0;
+  for (const span of spans) {
+    // A name with its schema replaces the schema that stands there too.
+    text += statement.slice(from, span.from) + bare(name, statement, span);
+    from = span.to;
+  }
+  return text + statement.slice(from);
+}
+
+/** The name without its schema where one stands before the place already. */
+function bare(name: string, statement: string, span: Span): string {
+  const hasSchema = /^[\w$]+\.[\w$]+$/.test(name);
+  return hasSchema && statement[span.from - 1] === "." ? (name.split(".")[1] ?? name) : name;
+}
+
+function wordAt(statement: string, at: number): Span {
+  WORD.lastIndex = at;
+  const match = WORD.exec(statement);
+  return { from: at, to: at + (match?.[0].length ?? 1) };
+}

@@ -1,0 +1,166 @@
+import {
+  history,
+  historyKeymap,
+  insertNewlineKeepIndent,
+  standardKeymap,
+} from "@codemirror/commands";
+import { MySQL, PostgreSQL, SQLite } from "@codemirror/lang-sql";
+import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
+import { EditorView, keymap, placeholder } from "@codemirror/view";
+import { useImperativeHandle, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { flushSync } from "react-dom";
+import { changeOf, EditorField } from "../composer/editorField";
+import { editorColours, editorTheme } from "../composer/editorLook";
+import type { Change, FieldProps } from "../composer/field";
+import type { Dialect } from "../composer/names";
+import { takeKey } from "../hooks/useKeyDown";
+import { useLatest } from "../hooks/useLatest";
+
+const DIALECTS = { sqlite: SQLite, postgres: PostgreSQL, mysql: MySQL };
+
+/**
+ * The box where there is a mouse and a keyboard: it knows the dialect of the room's database. Its
+ * completions, its history and its keys are those of the textarea; it has no list of its own.
+ *
+ * It lives in a shadow root, where its styles are adopted sheets, which a strict policy allows. So
+ * what it says to screen readers about elements outside goes by references, and not by ids.
+ */
+export function SqlEditor(props: FieldProps) {
+  const { ref, isSql, dialect, label } = props;
+  const host = useRef<HTMLDivElement>(null);
+  const latest = useLatest(props);
+  const [field] = useState(() => new EditorField());
+  const [parts] = useState(() => ({ language: new Compartment(), words: new Compartment() }));
+  useImperativeHandle(ref, () => field, [field]);
+
+  useLayoutEffect(() => {
+    const element = host.current as HTMLDivElement;
+    const root = element.shadowRoot ?? element.attachShadow({ mode: "open", delegatesFocus: true });
+    const { text } = latest.current;
+    const view = new EditorView({
+      parent: root,
+      root,
+      state: EditorState.create({
+        doc: text,
+        selection: { anchor: text.length },
+        extensions: [
+          heard(latest),
+          keys,
+          history(),
+          parts.language.of([]),
+          parts.words.of([]),
+          EditorView.lineWrapping,
+          editorTheme,
+        ],
+      }),
+    });
+    field.attach(view);
+    return () => {
+      field.attach(undefined);
+      view.destroy();
+    };
+  }, [field, latest, parts]);
+
+  useLayoutEffect(() => {
+    const language = isSql ? sqlLanguage(dialect) : [];
+    field.apply(parts.language.reconfigure(language));
+  }, [dialect, field, isSql, parts]);
+
+  const shown = props.placeholder;
+  useLayoutEffect(() => {
+    field.apply(parts.words.reconfigure(wordsOf(label, shown, isSql)));
+  }, [field, isSql, label, parts, shown]);
+
+  const { listId, pickedId, problemId } = props;
+  useLayoutEffect(() => {
+    const content = field.element();
+    // At each render: an option of the same place can be another element.
+    if (content !== undefined) refer(content, pickedId && listId, pickedId, problemId);
+  });
+
+  return (
+    <div
+      ref={host}
+      className={isSql ? "composer-editor composer-sql" : "composer-editor"}
+      data-focus-first=""
+    />
+  );
+}
+
+const keys = keymap.of([
+  { key: "Shift-Enter", run: insertNewlineKeepIndent },
+  ...historyKeymap,
+  ...standardKeymap,
+]);
+
+function heard(latest: RefObject<FieldProps>): Extension {
+  function changed(change: Change): void {
+    // What we put in ourselves is told while React is at work.
+    if (change.isTyped) atOnce(() => latest.current.onChange(change));
+    else latest.current.onChange(change);
+  }
+  return [
+    Prec.highest(
+      EditorView.domEventHandlers({
+        keydown(event) {
+          const isTaken = atOnce(() => latest.current.onKey(event));
+          if (isTaken) takeKey(event);
+          return isTaken;
+        },
+        focus: () => latest.current.onFocus(),
+        blur: () => latest.current.onBlur(),
+      }),
+    ),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) changed(changeOf(update));
+      else if (update.selectionSet) latest.current.onMove();
+    }),
+  ];
+}
+
+/**
+ * React takes what comes out of a shadow root for something that can wait; the next key is to find
+ * it done.
+ */
+function atOnce<T>(act: () => T): T {
+  return flushSync(act);
+}
+
+function sqlLanguage(dialect: Dialect): Extension {
+  return [DIALECTS[dialect].language, syntaxHighlighting(editorColours), bracketMatching()];
+}
+
+function wordsOf(label: string, shown: string, isSql: boolean): Extension {
+  return [
+    placeholder(shown),
+    EditorView.contentAttributes.of({
+      "aria-label": label,
+      // Said, so that it is plain to all that the keyboard comes here, and can scroll.
+      tabindex: "0",
+      "aria-autocomplete": "list",
+      enterkeyhint: "send",
+      spellcheck: String(!isSql),
+      autocapitalize: isSql ? "off" : "sentences",
+    }),
+  ];
+}
+
+/** Tell of elements outside of the shadow root. */
+function refer(
+  content: HTMLElement,
+  listId: string | undefined,
+  pickedId: string | undefined,
+  problemId: string | undefined,
+): void {
+  const list = byId(listId);
+  const problem = byId(problemId);
+  content.ariaControlsElements = list === null ? null : [list];
+  content.ariaActiveDescendantElement = byId(pickedId);
+  content.ariaDescribedByElements = problem === null ? null : [problem];
+  content.ariaInvalid = problem === null ? null : "true";
+}
+
+function byId(id: string | undefined): HTMLElement | null {
+  return id === undefined ? null : document.getElementById(id);
+}

@@ -1,0 +1,8 @@
+/** Words of SQL that are offered while one writes, and never replaced by a name that begins so. */
+export const KEYWORDS: readonly string[] = (
+  "select from where group by order having limit offset join left right inner outer full cross on " +
+  "using as and or not in is null like ilike between case when then else end with recursive union " +
+  "intersect except all distinct insert into values update set delete create table view index drop " +
+  "alter explain desc asc nulls first last exists true false cast over partition returning count " +
+  "sum avg min max coalesce round lower upper length substr date extract"
+).split(" ");

@@ -1,0 +1,43 @@
+/** What is offered while one writes, and from what. */
+import type { CommandHelp, SchemaTable } from "../websocket/wire.gen";
+import type { Dialect } from "./names";
+import type { Person } from "./people";
+
+/** How many things are offered at most. */
+export const OPTIONS_MAX = 50;
+
+export type OptionKind = "command" | "table" | "column" | "alias" | "schema" | "keyword" | "person";
+
+export interface Option {
+  kind: OptionKind;
+  label: string;
+  /** Beside it: what a command does, the type of a column, how present somebody is. */
+  detail?: string;
+  /** What takes the place of what was typed. */
+  insert: string;
+}
+
+export interface Completion {
+  /** What is replaced. */
+  from: number;
+  to: number;
+  options: readonly Option[];
+  /** What was typed is whole: it names something already, and Enter is to send. */
+  isWhole: boolean;
+}
+
+export interface Sources {
+  commands: readonly CommandHelp[];
+  tables: readonly SchemaTable[];
+  dialect: Dialect;
+  people: readonly Person[];
+  /** Whether a database answers in the room. */
+  hasDatabase: boolean;
+}
+
+export interface Place {
+  text: string;
+  cursor: number;
+  /** It was asked for by a key: show what there is, though nothing was typed. */
+  isAsked: boolean;
+}

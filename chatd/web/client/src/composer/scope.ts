@@ -1,0 +1,165 @@
+/** Which tables a statement names, by which aliases, and whether a table is expected somewhere. */
+import type { Token } from "./lexer";
+import { unquoted } from "./names";
+
+/** A table of a statement: `FROM shop.orders AS o`. */
+export interface NamedTable {
+  /** The name, and the schema before it where there is one, without quotes. */
+  path: readonly string[];
+  alias?: string;
+}
+
+export interface Scope {
+  tables: readonly NamedTable[];
+  /** Names that the statement makes itself: of WITH, and of queries in FROM. */
+  own: readonly string[];
+}
+
+/** A table follows one of these. */
+const BEFORE_TABLE = new Set(["from", "join", "into", "update", "table", "describe"]);
+/** These end the tables of a FROM. */
+const AFTER_TABLES = new Set(
+  (
+    "select where on using set group order having limit offset values union intersect except " +
+    "returning window fetch for"
+  ).split(" "),
+);
+/** These may stand between a table and the next one, and are no aliases. */
+const NO_ALIAS = new Set([
+  ...BEFORE_TABLE,
+  ...AFTER_TABLES,
+  ..."as inner left right full outer cross natural lateral only indexed not tablesample default".split(
+    " ",
+  ),
+]);
+
+/** The tokens of the statement in which a place is. */
+export function statementAt(tokens: readonly Token[], place: number): Token[] {
+  const before = tokens.findLastIndex((token) => isEnd(token) && token.to <= place);
+  const after = tokens.findIndex((token) => isEnd(token) && token.from >= place);
+  return tokens
+    .slice(before + 1, after < 0 ? undefined : after)
+    .filter((token) => token.kind !== "comment");
+}
+
+function isEnd({ kind, text }: Token): boolean {
+  return kind === "sign" && text === ";";
+}
+
+/** Whether a table is expected behind these tokens of one statement. */
+export function expectsTable(before: readonly Token[]): boolean {
+  return new Reader(before).read().expects;
+}
+
+/** What a statement names. */
+export function scopeOf(statement: readonly Token[]): Scope {
+  const { tables, own } = new Reader(statement).read();
+  return { tables, own };
+}
+
+/** One level of parentheses. */
+interface Frame {
+  inTables: boolean;
+  expects: boolean;
+}
+
+/** Walks a statement from its beginning to its end. */
+class Reader {
+  private readonly tables: NamedTable[] = [];
+  private readonly own: string[] = [];
+  private readonly frames: Frame[] = [{ inTables: false, expects: false }];
+  private at = 0;
+
+  constructor(private readonly tokens: readonly Token[]) {}
+
+  read(): Scope & { expects: boolean } {
+    for (; this.at < this.tokens.length; this.at++) this.take(this.tokens[this.at] as Token);
+    return { tables: this.tables, own: this.own, expects: this.frame.expects };
+  }
+
+  private get frame(): Frame {
+    return this.frames.at(-1) ?? { inTables: false, expects: false };
+  }
+
+  private take(token: Token): void {
+    if (token.kind === "sign") this.takeSign(token.text);
+    else if (token.kind === "quoted") this.takeName(token);
+    else if (token.kind === "word") this.takeWord(token);
+  }
+
+  private takeSign(sign: string): void {
+    if (sign === "(") this.frames.push({ inTables: false, expects: false });
+    if (sign === ")") this.leave();
+    if (sign === "," && this.frame.inTables) this.frame.expects = true;
+  }
+
+  private leave(): void {
+    if (this.frames.length > 1) this.frames.pop();
+    if (!this.frame.expects) return;
+    // A query stood where a table is expected: only its alias is known.
+    this.frame.expects = false;
+    const alias = this.alias();
+    if (alias !== undefined) this.own.push(alias);
+  }
+
+  private takeWord(token: Token): void {
+    const word = token.text.toLowerCase();
+    if (BEFORE_TABLE.has(word)) Object.assign(this.frame, { inTables: true, expects: true });
+    else if (AFTER_TABLES.has(word)) Object.assign(this.frame, { inTables: false, expects: false });
+    else if (word === "lateral" || word === "only") return;
+    else this.takeName(token);
+  }
+
+  private takeName(token: Token): void {
+    if (!this.frame.expects) {
+      if (this.isOwn()) this.own.push(unquoted(token.text));
+      return;
+    }
+    this.frame.expects = false;
+    const path = [unquoted(token.text)];
+    while (this.isSign(1, ".") && this.isName(2)) {
+      path.push(unquoted((this.tokens[this.at + 2] as Token).text));
+      this.at += 2;
+    }
+    // A name that ends with a dot is still being written: the table is expected behind it.
+    if (this.isSign(1, ".")) {
+      this.frame.expects = this.at + 2 >= this.tokens.length;
+      return;
+    }
+    const alias = this.alias();
+    this.tables.push(alias === undefined ? { path } : { path, alias });
+  }
+
+  /** Whether a name of WITH stands here: `name AS (`, or `name (columns) AS (`. */
+  private isOwn(): boolean {
+    if (this.isWord(1, "as") && this.isSign(2, "(")) return true;
+    if (!this.isSign(1, "(")) return false;
+    const rest = this.tokens.slice(this.at + 2);
+    const close = rest.findIndex((token) => token.text === ")");
+    const next = 2 + close + 1;
+    return close >= 0 && this.isWord(next, "as") && this.isSign(next + 1, "(");
+  }
+
+  private alias(): string | undefined {
+    const step = this.isWord(1, "as") ? 2 : 1;
+    if (!this.isName(step)) return undefined;
+    const { text } = this.tokens[this.at + step] as Token;
+    if (NO_ALIAS.has(text.toLowerCase())) return undefined;
+    this.at += step;
+    return unquoted(text);
+  }
+
+  private isName(step: number): boolean {
+    const kind = this.tokens[this.at + step]?.kind;
+    return kind === "word" || kind === "quoted";
+  }
+
+  private isSign(step: number, sign: string): boolean {
+    const token = this.tokens[this.at + step];
+    return token?.kind === "sign" && token.text === sign;
+  }
+
+  private isWord(step: number, word: string): boolean {
+    return this.tokens[this.at + step]?.text.toLowerCase() === word;
+  }
+}

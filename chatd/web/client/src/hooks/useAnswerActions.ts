@@ -1,0 +1,106 @@
+/** What can be done with an answer that has ended. */
+import { useCallback } from "react";
+import { copyText } from "../answers/clipboard";
+import { htmlOf, tsvOf } from "../answers/copying";
+import { kindsOf } from "../answers/kinds";
+import { sortedOrder, type Sort } from "../answers/sorting";
+import { counted } from "../format";
+import type { ExportFormat } from "../stores/state";
+import type { Answer, ChatMessage } from "../websocket/types";
+import { useChat } from "./useChat";
+
+export interface AnswerActions {
+  /** All of the answer: rows that were left out are read first. */
+  whole(): Promise<Answer | undefined>;
+  /** Copy its rows in the order that is shown; whether that worked. */
+  copy(sort: Sort | undefined): Promise<boolean>;
+  download(format: ExportFormat): Promise<void>;
+  /** Ask the same again, in the same room and thread. */
+  runAgain(): Promise<void>;
+  edit(): void;
+  reply(): void;
+  openInPanel(): void;
+}
+
+/** `asked`: what to ask again, as `askedText` says it. */
+export function useAnswerActions(
+  message: ChatMessage,
+  question: ChatMessage | undefined,
+  asked: string | undefined,
+): AnswerActions {
+  const chat = useChat();
+  const { messageId, connectionId } = message;
+
+  const whole = useCallback(async () => {
+    const held = () => chat.store.getState().messages.get(messageId)?.answer ?? message.answer;
+    if ((held()?.rowsOmitted ?? 0) > 0) {
+      await chat.store.getState().fetchAnswer(messageId, connectionId);
+    }
+    return held();
+  }, [chat, messageId, connectionId, message.answer]);
+
+  const copy = async (sort: Sort | undefined) => {
+    const { announce } = chat.ui.getState();
+    const answer = await whole().catch(() => undefined);
+    if (answer === undefined || (answer.rowsOmitted ?? 0) > 0) {
+      announce("The rows could not be read.", "assertive");
+      return false;
+    }
+    const { columns, rows } = answer;
+    const order = sort && sortedOrder(rows, sort, kindsOf(columns, rows)[sort.column]);
+    const shown = order?.map((index) => rows[index] ?? []) ?? rows;
+    const isCopied = await copyText(tsvOf(columns, shown), htmlOf(columns, shown));
+    announce(isCopied ? `Copied ${counted(rows.length, "row")}.` : "The rows were not copied.");
+    return isCopied;
+  };
+
+  const download = async (format: ExportFormat) => {
+    const link = await chat.store
+      .getState()
+      .exportLink(messageId, format)
+      .catch(() => undefined);
+    if (link !== undefined) follow(link);
+  };
+
+  const runAgain = async () => {
+    if (asked === undefined) return;
+    const { sendMessage, notify } = chat.store.getState();
+    const threadId = question?.threadId ?? message.threadId;
+    try {
+      await sendMessage(asked, {
+        room: connectionId,
+        ...(question?.context === undefined ? {} : { context: question.context }),
+        ...(threadId === undefined ? {} : { threadId }),
+      });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : "This could not be sent.";
+      notify({ kind: "error", text, kept: asked });
+    }
+  };
+
+  const reply = () => {
+    const threadId = message.threadId ?? messageId;
+    chat.ui.getState().openPanel({ kind: "thread", threadId });
+  };
+
+  return {
+    whole,
+    copy,
+    download,
+    runAgain,
+    reply,
+    edit: () => asked !== undefined && chat.ui.getState().compose(asked),
+    openInPanel: () => chat.ui.getState().openPanel({ kind: "answer", answerId: messageId }),
+  };
+}
+
+/** Have the browser download what a link of the server gives. */
+function follow(link: string): void {
+  const anchor = document.createElement("a");
+  anchor.href = link;
+  anchor.download = "";
+  anchor.rel = "noopener";
+  document.body.append(anchor);
+  anchor.click();
+  anchor.remove();
+}

@@ -1,0 +1,148 @@
+import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
+import { commandsOf } from "../composer/commands";
+import { completionAt, takesEnter } from "../composer/completion";
+import { sqlAround } from "../composer/draftedSql";
+import type { Change, Field } from "../composer/field";
+import { dialectOf } from "../composer/names";
+import type { Completion, Place, Sources } from "../composer/options";
+import { peopleOf } from "../composer/people";
+import type { ChatState } from "../stores/state";
+import { useChat, useChatStore } from "./useChat";
+
+/** How long after it was asked for a schema is asked for again, where it did not come. Unit: ms. */
+const SCHEMA_AGAIN_MS = 10_000;
+
+export interface OpenCompletion extends Completion {
+  picked: number;
+  isMoved: boolean;
+  takesEnter: boolean;
+}
+
+export interface Completing {
+  open: OpenCompletion | undefined;
+  changed(change: Change): void;
+  /** The cursor was moved by something else than typing. */
+  moved(): void;
+  /** Show what fits, though nothing was typed. */
+  ask(): void;
+  step(by: 1 | -1): void;
+  accept(at?: number): void;
+  close(): void;
+}
+
+interface Open {
+  place: Place;
+  completion: Completion;
+  picked: number;
+  isMoved: boolean;
+}
+
+/** The completion of what is written in a box of a room. */
+export function useCompletion(field: RefObject<Field | null>, room: string): Completing {
+  const chat = useChat();
+  const [open, setOpen] = useState<Open | undefined>(undefined);
+  const last = useRef<Place | undefined>(undefined);
+  /** Where a word begins whose list was closed: it stays closed for that word. */
+  const closedAt = useRef<number | undefined>(undefined);
+
+  const readAt = useRef(-Infinity);
+
+  const show = useCallback(
+    (place: Place) => {
+      const state = chat.store.getState();
+      if (needsSchema(state, room, place) && performance.now() - readAt.current > SCHEMA_AGAIN_MS) {
+        readAt.current = performance.now();
+        // Where it fails there is nothing to complete; the panel of tables says why.
+        void state.loadSchema(room);
+      }
+      const completion = completionAt(place, sourcesOf(state, room));
+      last.current = place;
+      if (completion?.from !== closedAt.current || place.isAsked) closedAt.current = undefined;
+      const isShown = completion !== undefined && closedAt.current === undefined;
+      setOpen(isShown ? { place, completion, picked: 0, isMoved: false } : undefined);
+    },
+    [chat, room],
+  );
+
+  const close = useCallback(() => {
+    last.current = undefined;
+    setOpen(undefined);
+  }, []);
+
+  // What was read of the schema meanwhile belongs to the list that is open, or waits to be.
+  const schema = useChatStore((state) => state.schemas.get(room));
+  useEffect(() => {
+    if (schema !== undefined && last.current !== undefined) show(last.current);
+  }, [schema, show]);
+
+  function changed({ text, cursor, isTyped }: Change): void {
+    if (!isTyped || cursor === undefined) close();
+    else show({ text, cursor, isAsked: false });
+  }
+
+  function moved(): void {
+    const { from, to } = field.current?.selection() ?? { from: 0, to: 0 };
+    if (last.current === undefined || (from === to && from === last.current.cursor)) return;
+    close();
+  }
+
+  function ask(): void {
+    const { from, to } = field.current?.selection() ?? { from: 0, to: 0 };
+    if (from === to) show({ text: field.current?.text() ?? "", cursor: from, isAsked: true });
+  }
+
+  function step(by: 1 | -1): void {
+    setOpen((now) => {
+      if (now === undefined) return undefined;
+      const count = now.completion.options.length;
+      return { ...now, picked: (now.picked + by + count) % count, isMoved: true };
+    });
+  }
+
+  function accept(at = open?.picked ?? 0): void {
+    const option = open?.completion.options[at];
+    if (open === undefined || option === undefined) return;
+    close();
+    const { from, to } = open.completion;
+    field.current?.replace(from, to, option.insert);
+    field.current?.focus();
+    // What follows can be completed at once: the table of a command, the tables of a schema.
+    if (option.kind !== "command" && option.kind !== "schema") return;
+    const cursor = from + option.insert.length;
+    show({ text: field.current?.text() ?? "", cursor, isAsked: false });
+  }
+
+  function dismiss(): void {
+    closedAt.current = open?.completion.from;
+    close();
+  }
+
+  return { open: shownOf(open), changed, moved, ask, step, accept, close: dismiss };
+}
+
+function shownOf(open: Open | undefined): OpenCompletion | undefined {
+  if (open === undefined) return undefined;
+  const { completion, picked, isMoved } = open;
+  return { ...completion, picked, isMoved, takesEnter: takesEnter(completion, picked, isMoved) };
+}
+
+/** Whether tables may be completed at a place, and so have to be known, and fresh. */
+function needsSchema(state: ChatState, room: string, { text, cursor }: Place): boolean {
+  if (databaseOf(state, room) === undefined || !state.can("schema")) return false;
+  return text.trimStart().startsWith("/") || sqlAround(text, cursor) !== undefined;
+}
+
+function sourcesOf(state: ChatState, room: string): Sources {
+  const database = databaseOf(state, room);
+  return {
+    commands: commandsOf(state.server, database),
+    tables: state.schemas.get(room)?.tables ?? [],
+    dialect: dialectOf(database),
+    people: state.can("mentions") ? peopleOf(state, room) : [],
+    hasDatabase: database !== undefined,
+  };
+}
+
+function databaseOf(state: ChatState, room: string) {
+  return state.rooms.find(({ connectionId }) => connectionId === room)?.database;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { correctionsOf, placeOf } from "../../src/answers/corrections";
+
+/** The word of the statement at the place that the message names. */
+function wordAt(message: string, statement: string): string | undefined {
+  const place = placeOf(message, statement);
+  return place && statement.slice(place.from, place.to);
+}
+
+describe("the place of an error is found in the statement", () => {
+  test.each<[string, string, string | undefined]>([
+    ["FORM (line 1, column 10) is not understood", "SELECT * FORM t", "FORM"],
+    ["x (line 3, column 1) is not", "SELECT *\nFROM t\nWHRE a", "WHRE"],
+    ["x (line 2, column 3) is not", "SELECT 1\r\n, =2", "="],
+    ["x (line 1, column 11) is not", "SELECT '😀', x1 FROM t", ","],
+    ["x (line 1, column 8) is not", 'SELECT "My ""col" FROM t', '"My ""col"'],
+    ["The ( at line 1, column 7 is not closed; close it.", "SELECT(1", "("],
+    ["x (line 9, column 1) is not", "SELECT 1", undefined],
+    ["x (line 1, column 99) is not", "SELECT 1", undefined],
+    ["x (line 0, column 0) is not", "SELECT 1", undefined],
+    ["something else", "SELECT 1", undefined],
+  ])("%s", (message, statement, word) => expect(wordAt(message, statement)).toBe(word));
+});
+
+describe("what may have been meant is put into the statement", () => {
+  test.each<[string, string, string[]]>([
+    [
+      "FORM (line 1, column 10) is not understood as SQLite; did you mean FROM?",
+      "SELECT * FORM products",
+      ["SELECT * FROM products"],
+    ],
+    ["SELEC (line 1, column 1) begins no statement; did you mean SELECT?", "SELEC 1", ["SELECT 1"]],
+    [
+      "no such table: ordrs; did you mean orders?",
+      "SELECT ordrs.id FROM ordrs -- ordrs\nWHERE x = 'ordrs'",
+      ["SELECT orders.id FROM orders -- ordrs\nWHERE x = 'ordrs'"],
+    ],
+    [
+      "no such column: o.nme; did you mean name or names?",
+      "SELECT o.nme FROM orders o",
+      ["SELECT o.name FROM orders o", "SELECT o.names FROM orders o"],
+    ],
+    [
+      'relation "ordrs" does not exist (line 1, at ordrs); did you mean orders, "My orders" or x?',
+      'SELECT * FROM "ordrs"',
+      ["SELECT * FROM orders", 'SELECT * FROM "My orders"', "SELECT * FROM x"],
+    ],
+    [
+      "There is no table orderz here; did you mean sales.orders?",
+      "/describe orderz",
+      ["/describe sales.orders"],
+    ],
+    [
+      'The database says: relation "sales.orderz" does not exist; did you mean sales.orders?',
+      "SELECT * FROM sales.orderz",
+      ["SELECT * FROM sales.orders"],
+    ],
+    [
+      "no such table: ordrs; did you mean $& or $1?",
+      "SELECT * FROM ordrs",
+      ["SELECT * FROM $&", "SELECT * FROM $1"],
+    ],
+    ["no such table: ordrs; did you mean orders?", "SELECT 1", []],
+    ["no such table: ordrs.", "SELECT * FROM ordrs", []],
+    ["did you mean x?", "SELECT 1", []],
+    ["x; did you mean y?", "SELECT 1", []],
+  ])("%s", (message, statement, statements) => {
+    expect(correctionsOf(message, statement).map((one) => one.statement)).toEqual(statements);
+  });
+
+  test("no more than three names are offered", () => {
+    const message = "no such table: t; did you mean a, b, c, d or e?";
+    expect(correctionsOf(message, "SELECT * FROM t")).toHaveLength(3);
+  });
+
+  test("a message made to hold up the page does not", () => {
+    const begun = performance.now();
+    const hostile = `no such table: ${"a ".repeat(50_000)}; did you mean ${"b or ".repeat(190)}?`;
+    correctionsOf(hostile, "x ".repeat(5_000));
+    correctionsOf(`${"; did you mean ".repeat(20_000)}?`, "x");
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
+});

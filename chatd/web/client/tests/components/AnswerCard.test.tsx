@@ -1,0 +1,414 @@
+import { act } from "react";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { ChatState } from "../../src/stores/state";
+import type { Answer, ChatMessage } from "../../src/websocket/types";
+import { runningAnswer } from "../answerFakes";
+import { answered, button, cells, click, names, placeholder, question, showCard } from "./cards";
+import type { Shown } from "./cards";
+
+let shown: Shown | undefined;
+afterEach(async () => {
+  vi.useRealTimers();
+  await shown?.close();
+  shown = undefined;
+});
+
+const columns = [
+  { name: "name", type: "TEXT" },
+  { name: "n", type: null },
+];
+const rows: Answer["rows"] = [
+  ["ten", 10],
+  ["nine", 9],
+];
+
+/** The card of an answer to a question. */
+async function card(
+  answer: Partial<Answer>,
+  asked: ChatMessage = question("SELECT 1"),
+  over: Partial<ChatState> = {},
+) {
+  shown = await showCard([asked, answered(answer)], over);
+  return shown;
+}
+
+/** The card of an answer under way. */
+async function underWay(live: Parameters<typeof runningAnswer>[0], over: Partial<ChatState> = {}) {
+  shown = await showCard([question("SELECT 1"), placeholder()], over, (chat) =>
+    chat.answers.put(runningAnswer(live)),
+  );
+  return shown;
+}
+
+describe("an answer under way", () => {
+  test.each<[Parameters<typeof runningAnswer>[0], string]>([
+    [{ phase: "queued" }, "Waiting for a free place"],
+    [{ phase: "starting" }, "Starting the database"],
+    [{ phase: "running" }, "Running"],
+    [{ phase: "fetching", columns, rows, rowCount: 2 }, "2 rows so far"],
+  ])("says how far it is, and can be stopped: %j", async (live, text) => {
+    const { page, chat } = await underWay(live);
+    expect(page.textContent).toContain("Bob asked");
+    expect(page.textContent).toContain("SELECT 1");
+    expect(page.textContent).toContain(text);
+    await click(button(page, "Stop the question of Bob"));
+    expect(chat.store.getState().cancelAnswer).toHaveBeenCalledWith(question("").messageId);
+  });
+
+  test("says when it ends, after five seconds", async () => {
+    const startedAt = performance.now() - 6_000;
+    const { page } = await underWay({ startedAt, deadline: startedAt + 30_000 });
+    expect(page.textContent).toContain("6.0 s · ends at 30 s");
+  });
+
+  test("tells why it could not be stopped, and can be stopped again", async () => {
+    const { page } = await underWay(
+      {},
+      { cancelAnswer: vi.fn(() => Promise.reject(new Error("Only the asker may do that."))) },
+    );
+    await click(button(page, "Stop the question of Bob"));
+    expect(page.textContent).toContain("Only the asker may do that.");
+    expect(button(page, "Stop the question of Bob").disabled).toBe(false);
+  });
+
+  test("is one's own by its words", async () => {
+    shown = await showCard([question("SELECT 1", { userId: "ada" }), placeholder()], {}, (chat) =>
+      chat.answers.put(runningAnswer()),
+    );
+    expect(shown.page.textContent).toContain("You asked");
+    expect(names(shown.page)).toContain("Stop");
+  });
+
+  test("goes over into the answer in its place", async () => {
+    const { page, chat } = await underWay({ phase: "fetching", columns, rows, rowCount: 2 });
+    const table = page.querySelector("table");
+    const message = answered({ columns, rows, statement: "SELECT 1" });
+    await act(async () => {
+      const messages = new Map(chat.store.getState().messages).set(message.messageId, message);
+      chat.store.setState({ messages });
+    });
+    expect(page.textContent).toContain("2 rows");
+    expect(page.textContent).not.toContain("Stop");
+    expect(page.querySelector("table")).toBe(table);
+  });
+
+  test("keeps the focus when the button that had it goes away", async () => {
+    const { page, chat } = await underWay({});
+    await act(async () => button(page, "Stop the question of Bob").focus());
+    await act(async () => {
+      const message = answered({ columns, rows });
+      const messages = new Map(chat.store.getState().messages).set(message.messageId, message);
+      chat.store.setState({ messages });
+    });
+    expect(document.activeElement).toBe(page.querySelector(".answer"));
+  });
+
+  test("does not spin for ever: it is asked for again, and then said to be lost", async () => {
+    vi.useFakeTimers();
+    let found = () => {};
+    const fetchAnswer = vi.fn(() => new Promise<void>((resolve) => (found = resolve)));
+    const { page } = await underWay({ deadline: performance.now() + 1_000 }, { fetchAnswer });
+    await act(async () => vi.advanceTimersByTime(10_900));
+    expect(page.textContent).toContain("Running");
+    await act(async () => vi.advanceTimersByTime(200));
+    expect(page.textContent).toContain("No end was heard; asking again.");
+    expect(page.textContent).not.toContain("Running");
+    expect(fetchAnswer).toHaveBeenCalledTimes(1);
+    await act(async () => found());
+    expect(page.textContent).toContain("No end was heard of this answer.");
+    await click(button(page, "Look again"));
+    expect(fetchAnswer).toHaveBeenCalledTimes(2);
+  });
+
+  test("does not spin without a connection either", async () => {
+    vi.useFakeTimers();
+    const { page, chat } = await underWay({ deadline: performance.now() }, { isConnected: false });
+    await act(async () => vi.advanceTimersByTime(10_100));
+    expect(page.textContent).toContain("It is asked for once there is a connection.");
+    await act(async () => chat.store.setState({ isConnected: true }));
+    await act(async () => vi.advanceTimersByTime(1));
+    expect(chat.store.getState().fetchAnswer).toHaveBeenCalledTimes(1);
+  });
+
+  test("is asked for where nothing is known of it", async () => {
+    vi.useFakeTimers();
+    shown = await showCard([question("SELECT 1"), placeholder()]);
+    await act(async () => vi.advanceTimersByTime(1));
+    expect(shown.chat.store.getState().fetchAnswer).toHaveBeenCalledTimes(1);
+    expect(shown.page.textContent).toContain("No end was heard");
+  });
+});
+
+describe("an answer that has ended", () => {
+  test.each<[string, Partial<Answer>, string[]]>([
+    ["done", { columns, rows }, ["2 rows", "145 ms"]],
+    ["cached", { columns, rows, cached: true }, ["cached"]],
+    [
+      "cut",
+      { columns, rows, truncated: true, cut: { rows: "max_rows", values: 1, names: 2 } },
+      [
+        "first 2 only",
+        "Cut after 2 rows, as many as fit; there are more in the database.",
+        "1 value is shortened to fit.",
+        "Names or types of 2 columns are shortened.",
+      ],
+    ],
+    ["no rows", { columns, rows: [] }, ["No rows.", "name", "0 rows"]],
+    ["a write", { rowsWritten: 3 }, ["3 rows were changed"]],
+    ["cancelled", { state: "cancelled", columns, rows }, ["Stopped after", "2 rows had come"]],
+    [
+      "timeout",
+      { state: "timeout", elapsedMs: 30_000 },
+      ["Took longer than 30 s", "Ask for less: add WHERE or LIMIT."],
+    ],
+    [
+      "interrupted",
+      { state: "interrupted" },
+      ["The server was stopped while the database answered"],
+    ],
+    [
+      "busy",
+      { state: "error", error: { code: "db_busy", message: "Too many.", retryable: true } },
+      ["Too many.", "db_busy", "Failed"],
+    ],
+  ])("says so in words: %s", async (_, answer, texts) => {
+    const { page } = await card(answer);
+    for (const text of texts) expect(page.textContent).toContain(text);
+    expect(names(page)).toContain("Run again");
+    expect(names(page)).toContain("Edit and run");
+  });
+
+  test("shows the rows that came before it was stopped", async () => {
+    const { page } = await card({ state: "cancelled", columns, rows });
+    expect(cells(page)).toEqual([
+      ["ten", "10"],
+      ["nine", "9"],
+    ]);
+  });
+
+  test("shows the words of an answer without a table", async () => {
+    shown = await showCard([question("/help"), answered({}, { content: "- `/tables` lists" })]);
+    expect(shown.page.querySelector("code")).not.toBeNull();
+    expect(shown.page.textContent).toContain("/tables lists");
+  });
+
+  test("tells what it was allowed, and what it was about", async () => {
+    const { page } = await card(
+      { columns, rows },
+      question("SELECT 1", {
+        context: {
+          schema: "main",
+          tables: ["a", "b", "c", "d", "e", "f"],
+          config: { dryRun: true, readOnly: false },
+        },
+      }),
+    );
+    for (const text of ["plan", "write", "schema main", "and 2 more"]) {
+      expect(page.textContent).toContain(text);
+    }
+  });
+
+  test("can be looked at where its question is not held", async () => {
+    shown = await showCard([answered({ columns, rows, statement: "SELECT 7" })]);
+    expect(shown.page.textContent).toContain("SELECT 7");
+    expect(shown.page.textContent).not.toContain("asked");
+    await click(button(shown.page, "Edit and run"));
+    expect(shown.chat.ui.getState().composerText?.text).toBe("SELECT 7");
+  });
+});
+
+describe("what can be done with an answer", () => {
+  test("run it again, with its context and in its thread", async () => {
+    const context = { schema: "main", config: { dryRun: true } };
+    const { page, chat } = await card(
+      { columns, rows },
+      question("SELECT 1", { context, threadId: "t" }),
+    );
+    await click(button(page, "Run again"));
+    expect(chat.store.getState().sendMessage).toHaveBeenCalledWith("SELECT 1", {
+      room: "demo",
+      context,
+      threadId: "t",
+    });
+  });
+
+  test("a write is run again only when that is said twice", async () => {
+    const context = { config: { readOnly: false } };
+    const { page, chat } = await card({ rowsWritten: 1 }, question("DELETE FROM t", { context }));
+    const { sendMessage } = chat.store.getState();
+    await click(button(page, "Run again"));
+    expect(sendMessage).not.toHaveBeenCalled();
+    await click(button(page, "It may write. Run again?"));
+    expect(sendMessage).toHaveBeenCalledTimes(1);
+  });
+
+  test("what cannot be sent again is kept, and a sentence says why", async () => {
+    const sendMessage = vi.fn(() => Promise.reject(new Error("100 messages wait already.")));
+    const { page, chat } = await card({ columns, rows }, question("SELECT 1"), { sendMessage });
+    await click(button(page, "Run again"));
+    expect(chat.store.getState().notify).toHaveBeenCalledWith({
+      kind: "error",
+      text: "100 messages wait already.",
+      kept: "SELECT 1",
+    });
+  });
+
+  test.each(["CSV", "JSON", "XLSX", "Download as NDJSON", "Download as Markdown"])(
+    "download it as %s",
+    async (name) => {
+      const followed: string[] = [];
+      vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+        this: HTMLAnchorElement,
+      ) {
+        followed.push(this.href);
+      });
+      const exportLink = vi.fn(
+        async (id: string, format: string) => `http://x.test/${id}.${format}`,
+      );
+      const { page } = await card({ columns, rows }, question("SELECT 1"), { exportLink });
+      await click(button(page, name));
+      const format = { Markdown: "md" }[name.split(" ").at(-1) ?? ""] ?? name.split(" ").at(-1);
+      expect(followed).toEqual([
+        `http://x.test/${answered({}).messageId}.${format?.toLowerCase()}`,
+      ]);
+      expect(document.querySelector("a")).toBeNull();
+    },
+  );
+
+  test("not download what has failed", async () => {
+    const { page } = await card({ state: "timeout", columns, rows });
+    expect(names(page)).not.toContain("CSV");
+    expect(names(page)).toContain("Copy");
+  });
+
+  test("open it in the panel, and reply to it", async () => {
+    const { page, chat } = await card({ columns, rows });
+    const answerId = answered({}).messageId;
+    await click(button(page, "Open in panel"));
+    expect(chat.ui.getState().panel).toEqual({ kind: "answer", answerId });
+    await click(button(page, "Reply in thread"));
+    expect(chat.ui.getState().panel).toEqual({ kind: "thread", threadId: answerId });
+  });
+
+  test("see its statement, in whole", async () => {
+    const statement = `SELECT ${"1, ".repeat(300)}1`;
+    const { page } = await card({ columns, rows, statement }, question(statement));
+    expect(page.querySelector(".answer-statement")).toBeNull();
+    await click(button(page, "SQL"));
+    expect(page.querySelector(".answer-statement")?.textContent).toBe(statement);
+    await click(button(page, "Table"));
+    expect(cells(page)).toHaveLength(2);
+  });
+
+  test("show rows that this copy leaves out", async () => {
+    const { page, chat } = await card(
+      { columns, rows, rowCount: 3, rowsOmitted: 1 },
+      question("SELECT 1"),
+      {
+        fetchAnswer: vi.fn(async (id: string) => {
+          const message = answered({ columns, rows: [...rows, ["one", 1]] });
+          chat.store.setState({
+            messages: new Map(chat.store.getState().messages).set(id, message),
+          });
+        }),
+      },
+    );
+    expect(page.textContent).toContain("2 rows shown here.");
+    await click(button(page, "Show the 3 rows"));
+    expect(cells(page)).toHaveLength(3);
+    expect(page.textContent).not.toContain("shown here");
+  });
+
+  test("be told where rows cannot be read", async () => {
+    const fetchAnswer = vi.fn(() => Promise.reject(new Error("gone")));
+    const { page } = await card(
+      { columns, rows, rowCount: 3, rowsOmitted: 1 },
+      question("SELECT 1"),
+      { fetchAnswer },
+    );
+    await click(button(page, "Show the 3 rows"));
+    expect(page.textContent).toContain("The rows could not be read.");
+  });
+
+  test("sorting reads rows that this copy leaves out", async () => {
+    const { page, chat } = await card({ columns, rows, rowCount: 3, rowsOmitted: 1 });
+    await click(button(page, "n"));
+    expect(chat.store.getState().fetchAnswer).toHaveBeenCalledTimes(1);
+  });
+
+  test("copy it in the order that is shown", async () => {
+    const { page } = await card({ columns, rows });
+    const copied: Record<string, string> = {};
+    vi.stubGlobal("ClipboardEvent", Event);
+    document.execCommand = vi.fn(() => {
+      const event = new Event("copy", { cancelable: true });
+      const clipboardData = { setData: (type: string, text: string) => (copied[type] = text) };
+      document.dispatchEvent(Object.assign(event, { clipboardData }));
+      return true;
+    });
+    await click(button(page, "n"));
+    await click(button(page, "Copy"));
+    expect(copied["text/plain"]).toBe("name\tn\nnine\t9\nten\t10");
+    expect(copied["text/html"]).toContain("<td>9</td>");
+    expect(names(page)).toContain("Copied");
+  });
+});
+
+describe("an error", () => {
+  const syntax = (message: string, statement: string): Partial<Answer> => ({
+    state: "error",
+    statement,
+    error: { code: "db_syntax", message, retryable: false },
+  });
+
+  test("points at its place, and corrects what it knows", async () => {
+    const message = "FORM (line 2, column 1) is not understood; did you mean FROM?";
+    const { page, chat } = await card(syntax(message, "SELECT *\nFORM t"));
+    expect(page.querySelector("mark")?.textContent).toBe("FORM");
+    await click(button(page, "Use FROM"));
+    expect(chat.ui.getState().composerText?.text).toBe("SELECT *\nFROM t");
+  });
+
+  test("offers first to edit the statement", async () => {
+    const { page } = await card(syntax("It is wrong.", "SELECT"));
+    const bar = page.querySelector(".answer-bar") as Element;
+    expect(names(bar)[0]).toBe("Edit and run");
+  });
+
+  test("of a busy server offers first to run it again", async () => {
+    const error = { code: "db_busy", message: "Too many.", retryable: true } as const;
+    const { page } = await card({ state: "error", error });
+    const bar = page.querySelector(".answer-bar") as Element;
+    expect(names(bar)[0]).toBe("Run again");
+  });
+});
+
+test("what a database, a user or a server has written stays text", async () => {
+  const evil = '<img src=x onerror="alert(1)"><script>alert(1)</script>';
+  const { page } = await card(
+    { columns: [{ name: evil, type: evil }], rows: [[evil]], statement: evil },
+    question(evil, { name: evil, context: { schema: evil, tables: [evil] } }),
+  );
+  await click(button(page, "SQL"));
+  for (const tag of ["img", "script", "a"]) expect(page.querySelector(tag)).toBeNull();
+  expect(page.querySelector(".answer-statement")?.textContent).toBe(evil);
+});
+
+test("a card that was scrolled away comes back as it was", async () => {
+  const messages = [question("SELECT 1"), answered({ columns, rows })];
+  shown = await showCard(messages);
+  await click(button(shown.page, "n"));
+  const id = messages[1]?.messageId ?? "";
+  await act(async () => {
+    const without = new Map(shown?.chat.store.getState().messages);
+    without.delete(id);
+    shown?.chat.store.setState({ messages: without });
+  });
+  expect(shown.page.textContent).toBe("");
+  await act(async () => {
+    const { chat } = shown as Shown;
+    const message = messages[1] as ChatMessage;
+    chat.store.setState({ messages: new Map(chat.store.getState().messages).set(id, message) });
+  });
+  expect(cells(shown.page).map((row) => row[1])).toEqual(["9", "10"]);
+});

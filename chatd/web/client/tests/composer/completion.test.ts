@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import { completionAt, takesEnter } from "../../src/composer/completion";
+import { OPTIONS_MAX, type Sources } from "../../src/composer/options";
+
+function table(name: string, columns: string[], schema?: string) {
+  return {
+    name,
+    kind: "table",
+    columns: columns.map((column) => ({ name: column, type: "TEXT" })),
+    ...(schema === undefined ? {} : { schema }),
+  };
+}
+
+const SOURCES: Sources = {
+  commands: [
+    { name: "/tables", argument: null, purpose: "lists the tables" },
+    { name: "/describe", argument: "TABLE", purpose: "shows the columns of a table" },
+    { name: "/sql", argument: "SQL", purpose: "runs a statement" },
+  ],
+  tables: [
+    table("orders", ["id", "customer_id", "status"]),
+    table("customers", ["id", "name", "City"]),
+    table("Order Items", ["id", "product"]),
+  ],
+  dialect: "sqlite",
+  people: [
+    { userId: "bob", name: "Bob", status: "online" },
+    { userId: "carol", name: "Carol Jones" },
+    { userId: "bob-2", name: "bob" },
+  ],
+  hasDatabase: true,
+};
+
+/** The text has `|` at its cursor: what is offered, and what accepting the first one makes of it. */
+function offered(marked: string, sources: Partial<Sources> = {}, isAsked = false) {
+  const cursor = marked.indexOf("|");
+  const text = marked.replace("|", "");
+  const completion = completionAt({ text, cursor, isAsked }, { ...SOURCES, ...sources });
+  const labels = completion?.options.map(({ label }) => label) ?? [];
+  const first = completion?.options[0];
+  const accepted =
+    completion === undefined || first === undefined
+      ? undefined
+      : text.slice(0, completion.from) + first.insert + text.slice(completion.to);
+  return { labels, accepted, completion };
+}
+
+describe("commands", () => {
+  test.each([
+    ["/|", ["/tables", "/describe TABLE", "/sql SQL"], "/tables"],
+    ["/de|", ["/describe TABLE"], "/describe "],
+    ["/DE|", ["/describe TABLE"], "/describe "],
+    ["/describe|", ["/describe TABLE"], "/describe "],
+    ["/nothing|", [], undefined],
+    ["say /de|", [], undefined],
+    ["/ta|bles", [], undefined],
+    ["/tables|", [], undefined],
+  ])("%s", (marked, labels, accepted) => {
+    expect(offered(marked)).toMatchObject({ labels, accepted });
+  });
+
+  test("are none where the server names none", () => {
+    expect(offered("/|", { commands: [] }).labels).toEqual([]);
+  });
+
+  test.each([
+    ["/describe |", "/describe orders"],
+    ["/describe cu|", "/describe customers"],
+    ["/describe ite|", '/describe "Order Items"'],
+    ['/describe "Order I|', '/describe "Order Items"'],
+  ])("complete their table: %s", (marked, accepted) => {
+    expect(offered(marked).accepted).toBe(accepted);
+  });
+
+  test.each(["/tables or|", "/describe orders cu|", "/nothing or|"])(
+    "take no more than they say: %s",
+    (marked) => expect(offered(marked).labels).toEqual([]),
+  );
+
+  test("complete a statement behind /sql", () => {
+    expect(offered("/sql select * from cust|").accepted).toBe("/sql select * from customers");
+  });
+});
+
+describe("names in SQL", () => {
+  test.each([
+    ["SELECT * FROM or|", "SELECT * FROM orders"],
+    ["SELECT * FROM items|", 'SELECT * FROM "Order Items"'],
+    ['SELECT * FROM "Order |', 'SELECT * FROM "Order Items"'],
+    ["SELECT o.| FROM orders o", "SELECT o.id FROM orders o"],
+    ["SELECT o.st| FROM orders AS o", "SELECT o.status FROM orders AS o"],
+    ["SELECT orders.cu| FROM orders", "SELECT orders.customer_id FROM orders"],
+    ["SELECT sta| FROM orders", "SELECT status FROM orders"],
+    ["SELECT na|", "SELECT name"],
+    ["SELECT * FROM orders WHERE sta|", "SELECT * FROM orders WHERE status"],
+    ["SELECT 1; SELECT * FROM cust|", "SELECT 1; SELECT * FROM customers"],
+    ["```sql\nSELECT * FROM cu|\n```", "```sql\nSELECT * FROM customers\n```"],
+    ["WITH mine AS (SELECT 1) SELECT * FROM mi|", "WITH mine AS (SELECT 1) SELECT * FROM mine"],
+  ])("%s", (marked, accepted) => expect(offered(marked).accepted).toBe(accepted));
+
+  test.each([
+    "SELECT 'or|'",
+    "SELECT 1 -- or|",
+    "SELECT 1 /* or|",
+    "SELECT 12|",
+    "SELECT or|ders",
+    "SELECT x.| FROM orders o",
+    "SELECT |",
+    "which or|",
+    "the orders from cu|",
+    "talk\n```\ncode\n```\nor|",
+  ])("nothing is offered for %s", (marked) => expect(offered(marked).labels).toEqual([]));
+
+  test("are shown without a letter where a key asks for them", () => {
+    const { labels } = offered("SELECT * FROM |", {}, true);
+    expect(labels).toEqual(["orders", "customers", "Order Items"]);
+  });
+
+  test("columns of the statement's own tables come first, then tables, then words", () => {
+    expect(offered("SELECT cu| FROM orders").labels).toEqual(["customer_id", "customers"]);
+    expect(offered("SELECT cou| FROM orders").labels).toEqual(["count"]);
+    expect(offered("SELECT COU| FROM orders").labels).toEqual(["COUNT"]);
+  });
+
+  test("are quoted as the dialect wants it", () => {
+    expect(offered("SELECT ci| FROM customers", { dialect: "postgres" }).accepted).toBe(
+      'SELECT "City" FROM customers',
+    );
+    expect(offered("SELECT * FROM items|", { dialect: "mysql" }).accepted).toBe(
+      "SELECT * FROM `Order Items`",
+    );
+  });
+
+  test("tables of several schemas are told apart", () => {
+    const tables = [table("orders", ["a"], "public"), table("orders", ["b"], "old")];
+    const sources = { tables, dialect: "postgres" as const };
+    expect(offered("SELECT * FROM ol|", sources).accepted).toBe("SELECT * FROM old.");
+    expect(offered("SELECT * FROM old.|", sources).accepted).toBe("SELECT * FROM old.orders");
+    expect(offered("SELECT o.| FROM old.orders o", sources).labels).toEqual(["b"]);
+    expect(offered("SELECT old.orders.| FROM old.orders", sources).labels).toEqual(["b"]);
+  });
+
+  test("are bounded in number", () => {
+    const tables = Array.from({ length: 400 }, (_, at) => table(`t${at}`, []));
+    expect(offered("SELECT * FROM t|", { tables }).labels).toHaveLength(OPTIONS_MAX);
+  });
+
+  test("are none in a room without a database", () => {
+    expect(offered("SELECT * FROM or|", { hasDatabase: false }).labels).toEqual([]);
+  });
+});
+
+describe("people", () => {
+  test.each([
+    ["hi @ca|", ["Carol Jones"], "hi @Carol Jones "],
+    ["@jon|", ["Carol Jones"], "@Carol Jones "],
+    ["(@carol jo|", ["Carol Jones"], "(@Carol Jones "],
+    ["@|", ["Bob", "Carol Jones", "bob"], "@bob "],
+  ])("%s", (marked, labels, accepted) => {
+    expect(offered(marked)).toMatchObject({ labels, accepted });
+  });
+
+  test("of one name are told apart by their ids", () => {
+    const inserts = offered("@bo|").completion?.options.map(({ insert }) => insert);
+    expect(inserts).toEqual(["@bob ", "@bob-2 "]);
+  });
+
+  test.each(["mail@ca|", "meet @ ca|", "SELECT @ca|", "@nobody|"])(
+    "are not meant by %s",
+    (marked) => {
+      expect(offered(marked).labels).toEqual([]);
+    },
+  );
+});
+
+describe("Enter", () => {
+  test.each([
+    ["/de|", true],
+    ["/describe|", false],
+    ["/describe |", true],
+    ["SELECT * FROM or|", true],
+    ["SELECT * FROM orders ORDER BY cou|", false],
+    ["SELECT * FROM orders ORDER BY id as|", false],
+    ["SELECT id| FROM orders", false],
+    ["hi @ca|", true],
+    ["hi @Bob|", false],
+  ])("behind %s takes what is offered: %s", (marked, expected) => {
+    const { completion } = offered(marked);
+    expect(completion !== undefined && takesEnter(completion, 0, false)).toBe(expected);
+  });
+
+  test("takes what was picked by arrows, whatever it is", () => {
+    const { completion } = offered("SELECT * FROM orders ORDER BY cou|");
+    expect(completion !== undefined && takesEnter(completion, 0, true)).toBe(true);
+  });
+});
