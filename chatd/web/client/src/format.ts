@@ -27,12 +27,32 @@ export function counted(n: number, one: string, many = `${one}s`): string {
 
 /** The time of day. */
 export function timeOfDay(at: number): string {
-  return new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  return formatted("time", at, { hour: "2-digit", minute: "2-digit" });
 }
 
 /** Date and time, whole. */
 export function moment(at: number): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" });
+  return formatted("moment", at, { dateStyle: "full", timeStyle: "medium" });
+}
+
+/** Date and time, in a few characters. */
+export function shortMoment(at: number): string {
+  return formatted("short", at, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/**
+ * Making a format takes fifty times as long as using it, and a list of messages uses three for each
+ * row: so they are kept, as long as the reader stays in one time zone.
+ */
+const FORMATS = new Map<string, Intl.DateTimeFormat>();
+
+function formatted(name: string, at: number, options: Intl.DateTimeFormatOptions): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "";
+  const zone = date.getTimezoneOffset();
+  const known = FORMATS.get(`${name} ${zone}`) ?? new Intl.DateTimeFormat(undefined, options);
+  FORMATS.set(`${name} ${zone}`, known);
+  return known.format(date);
 }
 
 /** The day, as a line between messages says it: "Today", "Yesterday", or its name and date. */

@@ -14,6 +14,7 @@ import { FailedNote, GoneNote, HintNote } from "./MessageNotes";
 import { MessageState } from "./MessageState";
 import { MessageToolbar } from "./MessageToolbar";
 import { Reactions } from "./Reactions";
+import { RowBoundary } from "./RowBoundary";
 import { InThreadLink, RepliesButton } from "./ThreadLinks";
 
 export interface MessageRowProps {
@@ -116,7 +117,13 @@ function Message(props: MessageProps) {
         {message.threadId !== undefined && !isInThread && (
           <InThreadLink threadId={message.threadId} />
         )}
-        {isEditing && actions.canEdit ? <MessageEditor message={message} /> : contentOf(message)}
+        <RowBoundary message={message}>
+          {isEditing && actions.canEdit ? (
+            <MessageEditor message={message} />
+          ) : (
+            <Content message={message} />
+          )}
+        </RowBoundary>
         {message.status === "error" && <FailedNote message={message} />}
         {message.hint !== undefined && <HintNote message={message} hint={message.hint} />}
         {message.reactions !== undefined && message.reactions.length > 0 && (
@@ -138,7 +145,7 @@ function Message(props: MessageProps) {
   );
 }
 
-function contentOf(message: ChatMessage) {
+function Content({ message }: { message: ChatMessage }) {
   if (message.deletedAt !== undefined || message.status === "damaged") {
     return <GoneNote message={message} />;
   }

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { moment } from "../format";
+import { moment, shortMoment } from "../format";
 import { useName } from "../hooks/useMessage";
 import { isDatabase } from "../messages/authors";
 import { highlighted } from "../messages/highlights";
@@ -42,8 +42,4 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
       </span>
     </button>
   );
-}
-
-function shortMoment(at: number): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

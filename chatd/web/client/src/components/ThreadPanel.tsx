@@ -35,20 +35,22 @@ interface ThreadContentProps {
 }
 
 function ThreadContent({ threadId, thread, retry }: ThreadContentProps) {
-  if (thread?.failure !== undefined) {
-    return (
-      <div className="thread-failure">
-        <p className="bad">{thread.failure}</p>
-        <button type="button" className="plain" onClick={retry}>
-          Try again
-        </button>
-      </div>
-    );
-  }
-  if (thread === undefined || (thread.root === undefined && thread.ids.length === 0)) {
-    return <p className="message-waiting soft">Reading the thread…</p>;
-  }
-  return <ThreadMessages key={threadId} thread={thread} />;
+  const isHeld = thread !== undefined && (thread.root !== undefined || thread.ids.length > 0);
+  return (
+    <>
+      {isHeld && <ThreadMessages key={threadId} thread={thread} />}
+      {thread?.failure !== undefined ? (
+        <div className="thread-failure">
+          <span className="bad">{thread.failure}</span>
+          <button type="button" className="plain" onClick={retry}>
+            Try again
+          </button>
+        </div>
+      ) : (
+        !isHeld && <p className="message-waiting soft">Reading the thread…</p>
+      )}
+    </>
+  );
 }
 
 function ThreadMessages({ thread }: { thread: ThreadView }) {

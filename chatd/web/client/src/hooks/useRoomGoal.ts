@@ -27,6 +27,7 @@ export function useRoomGoal(room: string, view: RoomView): RoomGoal {
     firstGoal(room, view, chat.store.getState(), places),
   );
   const [marked, setMarked] = useState<string>();
+  // Before the wish of the store is carried out, which then is open no more.
   useFarUnread(room, view);
 
   useEffect(() => {
@@ -81,13 +82,20 @@ export function firstUnreadIn(view: RoomView, { messages }: ChatState): string |
   return view.ids.find((id) => (messages.get(id)?.seq ?? 0) >= firstUnread);
 }
 
-/** Unread messages that begin above what is held are gone to, when the room is opened. */
+/**
+ * Unread messages that begin above what is held are gone to when the room is opened, unless it was
+ * opened at another place, whose surroundings are being read or are there.
+ */
 function useFarUnread(room: string, { firstUnread, oldest, hasOlder }: RoomView): void {
-  const jumpTo = useChatStore((state) => state.jumpTo);
+  const chat = useChat();
+  const places = usePlaces(chat);
   const [far] = useState(
     firstUnread !== undefined && hasOlder && firstUnread < oldest ? firstUnread : undefined,
   );
   useEffect(() => {
-    if (far !== undefined) void jumpTo(room, { seq: far });
-  }, [far, room, jumpTo]);
+    const { jumpTo, views, target } = chat.store.getState();
+    const isSent = target?.room === room && places.isOpen(target.serial);
+    if (far === undefined || isSent || views.get(room)?.isLoading === true) return;
+    void jumpTo(room, { seq: far });
+  }, [chat, places, far, room]);
 }

@@ -51,6 +51,7 @@ test("reads older replies as they come near", () => {
 test("says why a thread cannot be read, and tries again", async () => {
   const { chat, host } = drawn({ failure: "No message of this connection opened that thread." });
   expect(host.textContent).toContain("No message of this connection opened that thread.");
+  expect(host.querySelectorAll("article")).toHaveLength(3);
   await click(button(host, "Try again"));
   expect(chat.store.getState().openThread).toHaveBeenCalledTimes(2);
 });
