@@ -4,7 +4,14 @@
  */
 import type { CommandHelp } from "../websocket/wire.gen";
 import { sqlAround } from "./draftedSql";
-import { OPTIONS_MAX, type Completion, type Option, type Place, type Sources } from "./options";
+import {
+  COMPLETED_MAX,
+  OPTIONS_MAX,
+  type Completion,
+  type Option,
+  type Place,
+  type Sources,
+} from "./options";
 import { isMeant, mentionOf, type Person } from "./people";
 import { sqlCompletion, tableCompletion } from "./sqlCompletion";
 
@@ -15,6 +22,7 @@ const MENTION = /(?:^|[\s(])@([^\s@](?:[^\n@]{0,39}))?$/u;
 /** What to offer; undefined where nothing is known that would fit. */
 export function completionAt(place: Place, sources: Sources): Completion | undefined {
   const { text, cursor } = place;
+  if (text.length > COMPLETED_MAX) return undefined;
   // In the middle of a word nothing is known: its rest would be left over.
   if (/^[\p{L}\p{N}_$]/u.test(text.slice(cursor, cursor + 2))) return undefined;
   const completion = foundAt(place, sources);

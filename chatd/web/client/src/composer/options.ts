@@ -3,6 +3,8 @@ import type { CommandHelp, SchemaTable } from "../websocket/wire.gen";
 import type { Dialect } from "./names";
 import type { Person } from "./people";
 
+/** In longer texts nothing is completed, so that no text makes a key slow. Unit: UTF-16 code units. */
+export const COMPLETED_MAX = 20_000;
 /** How many things are offered at most. */
 export const OPTIONS_MAX = 50;
 

@@ -55,7 +55,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
         // Where it fails there is nothing to complete; the panel of tables says why.
         void state.loadSchema(room);
       }
-      const completion = completionAt(place, sourcesOf(state, room));
+      const completion = completionAt(place, sourcesOf(state, room, place));
       last.current = place;
       if (completion?.from !== closedAt.current || place.isAsked) closedAt.current = undefined;
       const isShown = completion !== undefined && closedAt.current === undefined;
@@ -132,13 +132,13 @@ function needsSchema(state: ChatState, room: string, { text, cursor }: Place): b
   return text.trimStart().startsWith("/") || sqlAround(text, cursor) !== undefined;
 }
 
-function sourcesOf(state: ChatState, room: string): Sources {
+function sourcesOf(state: ChatState, room: string, { text }: Place): Sources {
   const database = databaseOf(state, room);
   return {
     commands: commandsOf(state.server, database),
     tables: state.schemas.get(room)?.tables ?? [],
     dialect: dialectOf(database),
-    people: state.can("mentions") ? peopleOf(state, room) : [],
+    people: text.includes("@") && state.can("mentions") ? peopleOf(state, room) : [],
     hasDatabase: database !== undefined,
   };
 }

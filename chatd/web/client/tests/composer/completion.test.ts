@@ -145,6 +145,11 @@ describe("names in SQL", () => {
     expect(offered("SELECT * FROM t|", { tables }).labels).toHaveLength(OPTIONS_MAX);
   });
 
+  test("are none in a text that is too long to be looked at with each key", () => {
+    const long = `SELECT '${"x".repeat(20_000)}' FROM or|`;
+    expect(offered(long).labels).toEqual([]);
+  });
+
   test("are none in a room without a database", () => {
     expect(offered("SELECT * FROM or|", { hasDatabase: false }).labels).toEqual([]);
   });
