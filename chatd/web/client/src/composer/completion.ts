@@ -13,7 +13,6 @@ import {
   type Sources,
 } from "./options";
 import { isMeant, mentionOf, type Person } from "./people";
-import { sqlCompletion, tableCompletion } from "./sqlCompletion";
 
 const COMMAND = /^\s*(\/[A-Za-z]*)$/;
 const ARGUMENT = /^\s*(\/[A-Za-z]+)\s+/;
@@ -37,9 +36,9 @@ function foundAt(place: Place, sources: Sources): Completion | undefined {
   const command = COMMAND.exec(before);
   if (command !== null) return commandCompletion(command[1] ?? "", place.cursor, sources.commands);
   const table = tableArgument(before, sources.commands);
-  if (table !== undefined) return tableCompletion(before, table, sources);
+  if (table !== undefined) return sources.sql?.tableCompletion(before, table, sources);
   const sql = sources.hasDatabase ? sqlAround(place.text, place.cursor) : undefined;
-  if (sql !== undefined) return sqlCompletion(place, sql, sources);
+  if (sql !== undefined) return sources.sql?.sqlCompletion(place, sql, sources);
   return mentionCompletion(before, sources.people);
 }
 

@@ -35,7 +35,11 @@ export interface Sources {
   people: readonly Person[];
   /** Whether a database answers in the room. */
   hasDatabase: boolean;
+  /** What knows SQL; it is loaded apart, and absent until then. */
+  sql: SqlCompleter | undefined;
 }
+
+export type SqlCompleter = typeof import("./sqlCompletion");
 
 export interface Place {
   text: string;
