@@ -25,12 +25,16 @@ interface QuestionBarProps {
 /** How the next message is to be asked: what it may do, and what it may touch. */
 export function QuestionBar({ room, database, question, ask, focusBox }: QuestionBarProps) {
   const lockId = useId();
+  const mayWrite = !question.readOnly && !database.readOnly;
   return (
     <fieldset className="composer-question" aria-label="For the next question">
-      <label title={database.readOnly ? READ_ONLY : undefined}>
+      <label
+        title={database.readOnly ? READ_ONLY : undefined}
+        className={mayWrite ? "composer-writes" : undefined}
+      >
         <input
           type="checkbox"
-          checked={question.readOnly || database.readOnly}
+          checked={!mayWrite}
           // Not disabled: who comes by with the keyboard is to hear the reason.
           aria-disabled={database.readOnly}
           aria-describedby={database.readOnly ? lockId : undefined}

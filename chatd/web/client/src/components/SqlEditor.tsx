@@ -55,6 +55,8 @@ export function SqlEditor(props: FieldProps) {
         ],
       }),
     });
+    // The focus that the host is given goes to the first element that can have it: to the text.
+    view.scrollDOM.removeAttribute("tabindex");
     field.attach(view);
     return () => {
       field.attach(undefined);

@@ -4,9 +4,15 @@
  */
 import type { CommandHelp } from "../websocket/wire.gen";
 import { sqlAround } from "./draftedSql";
-import { OPTIONS_MAX, type Completion, type Option, type Place, type Sources } from "./options";
+import {
+  COMPLETED_MAX,
+  OPTIONS_MAX,
+  type Completion,
+  type Option,
+  type Place,
+  type Sources,
+} from "./options";
 import { isMeant, mentionOf, type Person } from "./people";
-import { sqlCompletion, tableCompletion } from "./sqlCompletion";
 
 const COMMAND = /^\s*(\/[A-Za-z]*)$/;
 const ARGUMENT = /^\s*(\/[A-Za-z]+)\s+/;
@@ -15,6 +21,7 @@ const MENTION = /(?:^|[\s(])@([^\s@](?:[^\n@]{0,39}))?$/u;
 /** What to offer; undefined where nothing is known that would fit. */
 export function completionAt(place: Place, sources: Sources): Completion | undefined {
   const { text, cursor } = place;
+  if (text.length > COMPLETED_MAX) return undefined;
   // In the middle of a word nothing is known: its rest would be left over.
   if (/^[\p{L}\p{N}_$]/u.test(text.slice(cursor, cursor + 2))) return undefined;
   const completion = foundAt(place, sources);
@@ -29,9 +36,9 @@ function foundAt(place: Place, sources: Sources): Completion | undefined {
   const command = COMMAND.exec(before);
   if (command !== null) return commandCompletion(command[1] ?? "", place.cursor, sources.commands);
   const table = tableArgument(before, sources.commands);
-  if (table !== undefined) return tableCompletion(before, table, sources);
+  if (table !== undefined) return sources.sql?.tableCompletion(before, table, sources);
   const sql = sources.hasDatabase ? sqlAround(place.text, place.cursor) : undefined;
-  if (sql !== undefined) return sqlCompletion(place, sql, sources);
+  if (sql !== undefined) return sources.sql?.sqlCompletion(place, sql, sources);
   return mentionCompletion(before, sources.people);
 }
 

@@ -16,7 +16,15 @@ export const editorTheme = EditorView.theme({
   ".cm-scroller": { overflow: "auto", font: "inherit", lineHeight: "inherit" },
   ".cm-content": { padding: "8px 0", caretColor: "var(--ink)" },
   ".cm-line": { padding: "0 10px" },
-  ".cm-placeholder": { color: "var(--soft)" },
+  ".cm-placeholder": {
+    display: "inline-block",
+    maxWidth: "100%",
+    overflow: "hidden",
+    textOverflow: "ellipsis",
+    whiteSpace: "nowrap",
+    verticalAlign: "bottom",
+    color: "var(--soft)",
+  },
   "&.cm-focused .cm-matchingBracket": {
     backgroundColor: "var(--hover)",
     outline: "1px solid var(--line)",

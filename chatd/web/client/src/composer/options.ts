@@ -3,6 +3,8 @@ import type { CommandHelp, SchemaTable } from "../websocket/wire.gen";
 import type { Dialect } from "./names";
 import type { Person } from "./people";
 
+/** In longer texts nothing is completed, so that no text makes a key slow. Unit: UTF-16 code units. */
+export const COMPLETED_MAX = 20_000;
 /** How many things are offered at most. */
 export const OPTIONS_MAX = 50;
 
@@ -33,7 +35,11 @@ export interface Sources {
   people: readonly Person[];
   /** Whether a database answers in the room. */
   hasDatabase: boolean;
+  /** What knows SQL; it is loaded apart, and absent until then. */
+  sql: SqlCompleter | undefined;
 }
+
+export type SqlCompleter = typeof import("./sqlCompletion");
 
 export interface Place {
   text: string;

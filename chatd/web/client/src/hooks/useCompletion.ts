@@ -4,7 +4,7 @@ import { completionAt, takesEnter } from "../composer/completion";
 import { sqlAround } from "../composer/draftedSql";
 import type { Change, Field } from "../composer/field";
 import { dialectOf } from "../composer/names";
-import type { Completion, Place, Sources } from "../composer/options";
+import type { Completion, Place, Sources, SqlCompleter } from "../composer/options";
 import { peopleOf } from "../composer/people";
 import type { ChatState } from "../stores/state";
 import { useChat, useChatStore } from "./useChat";
@@ -46,22 +46,25 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
   const closedAt = useRef<number | undefined>(undefined);
 
   const readAt = useRef(-Infinity);
+  const [sql, loadSql] = useSqlCompleter();
 
   const show = useCallback(
     (place: Place) => {
       const state = chat.store.getState();
-      if (needsSchema(state, room, place) && performance.now() - readAt.current > SCHEMA_AGAIN_MS) {
+      const needsTables = needsSql(state, room, place);
+      if (needsTables) loadSql();
+      if (needsTables && isDue(readAt.current) && state.can("schema")) {
         readAt.current = performance.now();
         // Where it fails there is nothing to complete; the panel of tables says why.
         void state.loadSchema(room);
       }
-      const completion = completionAt(place, sourcesOf(state, room));
+      const completion = completionAt(place, sourcesOf(state, room, place, sql));
       last.current = place;
       if (completion?.from !== closedAt.current || place.isAsked) closedAt.current = undefined;
       const isShown = completion !== undefined && closedAt.current === undefined;
-      setOpen(isShown ? { place, completion, picked: 0, isMoved: false } : undefined);
+      setOpen((now) => (isShown ? opened(place, completion, now) : undefined));
     },
-    [chat, room],
+    [chat, loadSql, room, sql],
   );
 
   const close = useCallback(() => {
@@ -69,11 +72,12 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
     setOpen(undefined);
   }, []);
 
-  // What was read of the schema meanwhile belongs to the list that is open, or waits to be.
+  // What came meanwhile belongs to the list that is open, or waits to be.
   const schema = useChatStore((state) => state.schemas.get(room));
   useEffect(() => {
-    if (schema !== undefined && last.current !== undefined) show(last.current);
-  }, [schema, show]);
+    if ((schema !== undefined || sql !== undefined) && last.current !== undefined)
+      show(last.current);
+  }, [schema, show, sql]);
 
   function changed({ text, cursor, isTyped }: Change): void {
     if (!isTyped || cursor === undefined) close();
@@ -126,20 +130,47 @@ function shownOf(open: Open | undefined): OpenCompletion | undefined {
   return { ...completion, picked, isMoved, takesEnter: takesEnter(completion, picked, isMoved) };
 }
 
+/** Loads what knows SQL, once it is of use; where it cannot be loaded, SQL is not completed. */
+function useSqlCompleter(): [SqlCompleter | undefined, () => void] {
+  const [sql, setSql] = useState<SqlCompleter>();
+  const load = useCallback(() => {
+    import("../composer/sqlCompletion").then(setSql, () => {});
+  }, []);
+  return [sql, load];
+}
+
+/** A list of the same place keeps what was picked by arrows. */
+function opened(place: Place, completion: Completion, now: Open | undefined): Open {
+  const isSame = now?.isMoved === true && now.place.text === place.text;
+  const label = isSame ? now.completion.options[now.picked]?.label : undefined;
+  const kept = completion.options.findIndex((option) => option.label === label);
+  return { place, completion, picked: Math.max(0, kept), isMoved: kept >= 0 };
+}
+
+function isDue(readAt: number): boolean {
+  return performance.now() - readAt > SCHEMA_AGAIN_MS;
+}
+
 /** Whether tables may be completed at a place, and so have to be known, and fresh. */
-function needsSchema(state: ChatState, room: string, { text, cursor }: Place): boolean {
-  if (databaseOf(state, room) === undefined || !state.can("schema")) return false;
+function needsSql(state: ChatState, room: string, { text, cursor }: Place): boolean {
+  if (databaseOf(state, room) === undefined) return false;
   return text.trimStart().startsWith("/") || sqlAround(text, cursor) !== undefined;
 }
 
-function sourcesOf(state: ChatState, room: string): Sources {
+function sourcesOf(
+  state: ChatState,
+  room: string,
+  { text }: Place,
+  sql: SqlCompleter | undefined,
+): Sources {
   const database = databaseOf(state, room);
   return {
     commands: commandsOf(state.server, database),
     tables: state.schemas.get(room)?.tables ?? [],
     dialect: dialectOf(database),
-    people: state.can("mentions") ? peopleOf(state, room) : [],
+    people: text.includes("@") && state.can("mentions") ? peopleOf(state, room) : [],
     hasDatabase: database !== undefined,
+    sql,
   };
 }
 

@@ -327,6 +327,7 @@ describe("completions", () => {
     expect(box().getAttribute("aria-activedescendant")).toBe(picked?.id);
     expect(box().getAttribute("role")).toBeNull();
     await press(box(), "Tab");
+    await act(() => vi.dynamicImportSettled());
     expect(box().value).toBe("/describe ");
     expect(options()).toEqual(["orders", "customers"]);
     await press(box(), "ArrowDown");
@@ -357,7 +358,7 @@ describe("completions", () => {
     expect(sentBy(chat).map(([text]) => text)).toEqual(["/d"]);
   });
 
-  test("read the schema once it is of use, and show it as it comes", () => {
+  test("read the schema once it is of use, and show it as it comes", async () => {
     const loadSchema = vi.fn(async () => {});
     const chat = open({ loadSchema });
     write(box(), "hello");
@@ -366,6 +367,7 @@ describe("completions", () => {
     write(box(), "r");
     expect(loadSchema).toHaveBeenCalledTimes(1);
     expect(options()).toEqual([]);
+    await act(() => vi.dynamicImportSettled());
     const view = { tables: TABLES, truncated: false, readAt: 1 };
     act(() => chat.store.setState({ schemas: new Map([["demo", view]]) }));
     expect(options()).toEqual(["orders"]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { completionAt, takesEnter } from "../../src/composer/completion";
 import { OPTIONS_MAX, type Sources } from "../../src/composer/options";
+import * as sql from "../../src/composer/sqlCompletion";
 
 function table(name: string, columns: string[], schema?: string) {
   return {
@@ -29,6 +30,7 @@ const SOURCES: Sources = {
     { userId: "bob-2", name: "bob" },
   ],
   hasDatabase: true,
+  sql,
 };
 
 /** The text has `|` at its cursor: what is offered, and what accepting the first one makes of it. */
@@ -143,6 +145,17 @@ describe("names in SQL", () => {
   test("are bounded in number", () => {
     const tables = Array.from({ length: 400 }, (_, at) => table(`t${at}`, []));
     expect(offered("SELECT * FROM t|", { tables }).labels).toHaveLength(OPTIONS_MAX);
+  });
+
+  test("are none in a text that is too long to be looked at with each key", () => {
+    const long = `SELECT '${"x".repeat(20_000)}' FROM or|`;
+    expect(offered(long).labels).toEqual([]);
+  });
+
+  test("are none before what knows SQL is there", () => {
+    expect(offered("SELECT * FROM or|", { sql: undefined }).labels).toEqual([]);
+    expect(offered("/describe or|", { sql: undefined }).labels).toEqual([]);
+    expect(offered("/de|", { sql: undefined }).labels).toEqual(["/describe TABLE"]);
   });
 
   test("are none in a room without a database", () => {
