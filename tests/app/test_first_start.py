@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from chatd import __version__
 from chatd.cli.commands import main
 from tests.app.client import Client, Refused, token_for
-from tests.app.daemon import END_S, House, fetch
+from tests.app.daemon import END_S, REPOSITORY, House, fetch
 
 LINK = r"http://127\.0\.0\.1:(\d+)/#token=(\S+)"
 
@@ -215,6 +216,21 @@ async def test_the_page_is_at_the_root(house: House) -> None:
     status, _, body = await fetch(daemon.port, "/api/web/config")
     assert (status, json.loads(body)) == (200, {"title": "chatd", "version": __version__})
     assert daemon.events("daemon.started")[0]["page"] == "built"
+
+
+async def test_where_the_page_was_not_built_a_plain_one_stands_in_and_the_log_says_so_once(
+    house: House,
+) -> None:
+    package = house.path / "installed" / "chatd"
+    leave_out = shutil.ignore_patterns("client", "dist", "__pycache__")
+    shutil.copytree(REPOSITORY / "chatd", package, ignore=leave_out)
+    daemon = await house.start(env={"PYTHONPATH": str(package.parent)})
+    status, _, body = await fetch(daemon.port, "/")
+    assert status == 200
+    assert b"pip install --force-reinstall" in body
+    assert daemon.events("daemon.started")[0]["page"] == "missing"
+    (told,) = daemon.events("page.missing")
+    assert "CHATD_WEB=required" in told["detail"]
 
 
 async def test_the_page_can_be_switched_off(house: House) -> None:

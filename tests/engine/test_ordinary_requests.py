@@ -266,6 +266,8 @@ async def test_hosts_and_origins_are_judged_alike_by_polling_and_by_websocket(
 
 SEEDS = [
     ordinary(),
+    ordinary("Accept-Encoding: br;q=0.5, gzip", 'If-None-Match: "a", W/"b"', path="/"),
+    ordinary(path="/") + ordinary(method="HEAD", path="/") + request() + ordinary(path="/"),
     ordinary("Content-Length: 5", method="POST", body=b"hello"),
     ordinary("Transfer-Encoding: chunked", method="POST", body=b"5;a=b\r\nhello\r\n0\r\n\r\n"),
     request(),
