@@ -11,7 +11,7 @@ from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
-from chatd.app.answering import build_answering
+from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
@@ -210,7 +210,9 @@ class Parts:
         self.app = Dispatcher(
             Connector(
                 authenticator,
-                settings.welcome(config, self.store.epoch, self._markup),
+                settings.welcome(
+                    config, self.store.epoch, self._markup, configured_databases(config)
+                ),
                 self.clients,
                 self.timelines,
                 rooms,

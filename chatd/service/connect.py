@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import orjson
 
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
@@ -42,11 +43,14 @@ NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells all clients alike."""
+    """What `connection:status` tells all clients alike. What does not change while the daemon runs
+    is JSON already: `server`, and the `databases` that answer, by room."""
 
     epoch: str
     limits: ServerLimits
     markup: Markup
+    server: orjson.Fragment
+    databases: Mapping[str, orjson.Fragment]
 
     def rendered(self, text: str | None) -> str | None:
         """A name or a title as clients get it."""
@@ -191,14 +195,20 @@ class Connector:
             resumed=is_resumed,
             rooms=[
                 RoomStanding(
-                    room,
-                    self._timelines.last_seq(room),
-                    standing.unread.get(room, 0),
-                    welcome.rendered(grant.title),
+                    connection_id=room,
+                    last_seq=self._timelines.last_seq(room),
+                    last_rev=0,
+                    read_seq=0,
+                    unread=0,
+                    mentions=0,
+                    owed=standing.unread.get(room, 0),
+                    title=welcome.rendered(grant.title),
+                    database=welcome.databases.get(room),
                 )
                 for room, grant in client.grants.items()
             ],
             limits=welcome.limits,
+            server=welcome.server,
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
             ignored=ignored,

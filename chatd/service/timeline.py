@@ -145,7 +145,8 @@ class Timelines:
                 bool(recent) and recent[0][0].seq > timeline.first_seq,
                 timeline.first_seq,
                 self.last_seq(room),
-                True if is_reset else None,
+                last_rev=0,
+                reset=True if is_reset else None,
             )
         )
 

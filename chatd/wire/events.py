@@ -103,7 +103,8 @@ class RoomStanding(Payload):
     ]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
     database: Annotated[
-        RoomDatabase | None, Note("The database that answers there; absent where none does.")
+        orjson.Fragment | None,
+        Note("The database that answers there; absent where none does.", rendered=RoomDatabase),
     ] = None
 
 
@@ -155,7 +156,10 @@ class StatusConnected(EventPayload):
     resumed: Annotated[bool, Note("Whether the client has said in `since` what it has.")]
     rooms: Annotated[Sequence[RoomStanding], Note("All rooms that the user may use.")]
     limits: Annotated[ServerLimits, Note("The limits that a client can keep to by itself.")]
-    server: Annotated[ServerInfo, Note("Which server this is, and what it can do.")]
+    server: Annotated[
+        orjson.Fragment,
+        Note("Which server this is, and what it can do.", rendered=ServerInfo),
+    ]
     name: UserName = None
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
