@@ -20,6 +20,7 @@ from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.acks import echoed_id
 from chatd.service.allowance import Allowance
+from chatd.service.answer_rows import WRONG_ANSWER_ROWS
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.events.token import TokenLife
@@ -156,6 +157,7 @@ class Connector:
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
+        client.answer_rows = self._answer_rows(client, auth.get("answerRows"))
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._declare(client, auth.get("status"), rooms)
@@ -167,6 +169,14 @@ class Connector:
         if attempts:
             self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
+
+    def _answer_rows(self, client: Client, written: object) -> int | None:
+        """How many rows of answers the handshake asks for."""
+        if written is None or (type(written) is int and 0 <= written <= SAFE_INTEGER):
+            return written
+        refusal = Refusal(Code.INVALID_PAYLOAD, WRONG_ANSWER_ROWS, path="answerRows")
+        client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+        return None
 
     def _declare(self, client: Client, written: object, rooms: list[str]) -> None:
         """Note the status that the handshake declares, before others can see the client."""

@@ -58,6 +58,7 @@ from chatd.wire.payloads import (
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,
+    MessageGet,
     PresenceUpdate,
     TypingStart,
     TypingStop,
@@ -132,6 +133,9 @@ class Dispatcher:
             ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, room_events.leave),
             ClientEvent.HISTORY_GET: Route(
                 HistoryGet, history.page, history.read, JOINED, is_query=True
+            ),
+            ClientEvent.MESSAGE_GET: Route(
+                MessageGet, history.message, history.read_message, PERMITTED, is_query=True
             ),
             # A search joins by itself, once its query has been read.
             ClientEvent.SEARCH: Route(

@@ -272,7 +272,7 @@ class Reaction(Payload):
 class ThreadReplies(Payload):
     """What a thread holds behind its opener."""
 
-    count: Annotated[int, Note("How many replies.", unit="messages")]
+    count: Annotated[int, Note("How many replies, 1000 at most.", unit="messages")]
     last_seq: Annotated[int, Note("The seq of the newest one.")]
     users: Annotated[Sequence[str], Note("Who wrote the newest ones, 3 at most, newest first.")]
 
