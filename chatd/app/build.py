@@ -50,6 +50,7 @@ from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
@@ -242,6 +243,7 @@ class Parts:
             ),
             SearchEvents(readers, rooms, self._renderer, self._event_log),
             AnswerEvents(self.answering.service, self._commands, readers),
+            SchemaEvents(self.answering.schemas),
             TypingEvents(self.typing, self.presence),
             PresenceEvents(self.presence, rooms),
             tokens,
