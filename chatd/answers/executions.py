@@ -142,6 +142,10 @@ class Executions:
         """None of them goes on any more."""
         self._joinable.clear()
 
+    def writes(self, connection_id: str) -> int:
+        """How often a room was written to so far: what was read before the last time is old."""
+        return self._writes[connection_id]
+
     def cached(self, key: Key) -> CachedResult | None:
         """The result of an equal request a short time ago."""
         connection_id, _, terms = key

@@ -23,6 +23,11 @@ class ListTables:
 
 
 @attrs.frozen
+class ListColumns:
+    """The columns of all tables that may be asked about, each with its table; no question."""
+
+
+@attrs.frozen
 class DescribeTable:
     """The columns of a table.
 
@@ -62,7 +67,9 @@ class ExplainStatement:
     written: str = attrs.field(default="", eq=False)
 
 
-Request: TypeAlias = ListTables | DescribeTable | SampleTable | RunStatement | ExplainStatement
+Request: TypeAlias = (
+    ListTables | ListColumns | DescribeTable | SampleTable | RunStatement | ExplainStatement
+)
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.reruns import Reruns
 from chatd.answers.sample import make_sample
+from chatd.answers.schemas import Schemas
 from chatd.answers.service import AnswerService
 from chatd.answers.sql.reader import StatementReader, child_command
 from chatd.answers.terms import Bounds, RoomDatabase
@@ -40,6 +41,7 @@ class Answering:
     reader: StatementReader
     service: AnswerService
     reruns: Reruns
+    schemas: Schemas
     is_over: trio.Event = attrs.field(factory=trio.Event, init=False)
     """No database is asked any more: the sessions with db-mcps end."""
 
@@ -111,4 +113,5 @@ def build_answering(
     service.adopt(store.recovered.open_answers)
     export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
     reruns = Reruns(life, export_bounds, clock.wall_ms)
-    return Answering(databases, roster, reader, service, reruns)
+    schemas = Schemas(life, event_log)
+    return Answering(databases, roster, reader, service, reruns, schemas)

@@ -12,7 +12,7 @@ from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
-from chatd.app.answering import build_answering
+from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
@@ -52,6 +52,7 @@ from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
@@ -212,7 +213,9 @@ class Parts:
         self.app = Dispatcher(
             Connector(
                 authenticator,
-                settings.welcome(config, self.store.epoch, self._markup),
+                settings.welcome(
+                    config, self.store.epoch, self._markup, configured_databases(config)
+                ),
                 self.clients,
                 self.timelines,
                 rooms,
@@ -242,6 +245,7 @@ class Parts:
             ),
             SearchEvents(readers, rooms, self._renderer, self._event_log),
             AnswerEvents(self.answering.service, self._commands, readers),
+            SchemaEvents(self.answering.schemas),
             TypingEvents(self.typing, self.presence),
             PresenceEvents(self.presence, rooms),
             tokens,

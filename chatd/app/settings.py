@@ -1,5 +1,12 @@
 """From the configuration to what the parts of the daemon take."""
 
+from collections.abc import Mapping
+
+import orjson
+
+from chatd import __version__
+from chatd.answers.mcp.described import command_help, described
+from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.app.hosts import authority, is_loopback
 from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
@@ -12,7 +19,9 @@ from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.service.connect import Welcome
 from chatd.service.rates import Rates
-from chatd.wire.events import ServerLimits
+from chatd.wire.encoder import encode
+from chatd.wire.events import ServerInfo, ServerLimits
+from chatd.wire.names import Feature
 
 
 def make_directory(config: Config) -> Directory:
@@ -81,7 +90,21 @@ def rates(config: Config) -> Rates:
     )
 
 
-def welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
+def server_info(*, has_databases: bool) -> ServerInfo:
+    """What this server is and can do. Where no database answers in any room, clients are to offer
+    nothing that needs one."""
+    needs_database = () if has_databases else (Feature.SCHEMA,)
+    return ServerInfo(
+        version=__version__,
+        features=[feature for feature in Feature if feature not in needs_database],
+        commands=command_help() if has_databases else [],
+    )
+
+
+def welcome(
+    config: Config, epoch: str, markup: Markup, databases: Mapping[str, DatabaseSettings]
+) -> Welcome:
+    """`databases` are those that answer, by room."""
     limits = ServerLimits(
         content_chars=config.messages.content_chars,
         history_page=config.messages.history_page,
@@ -89,4 +112,11 @@ def welcome(config: Config, epoch: str, markup: Markup) -> Welcome:
         typing_per_minute=config.limits.user_typing_per_minute,
         max_payload=config.server.max_payload_bytes,
     )
-    return Welcome(epoch, limits, markup)
+    server = server_info(has_databases=bool(databases))
+    return Welcome(
+        epoch,
+        limits,
+        markup,
+        orjson.Fragment(encode(server)),
+        {room: orjson.Fragment(encode(described(one))) for room, one in databases.items()},
+    )

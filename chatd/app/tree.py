@@ -8,7 +8,7 @@
       databases               one for one: the sessions with the db-mcp of each room, once the
                               port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
-      answers
+      answers, schemas
       snapshots, upkeep, loop lag
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
@@ -92,6 +92,7 @@ def supervise(
                 else []
             ),
             Child("answers", parts.answering.service.run),
+            Child("schemas", parts.answering.schemas.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
             Child("loop lag", partial(_ready, partial(watch_loop, lagged))),

@@ -64,10 +64,8 @@ def message_json(
     far as it can be read, and its `status` and `error` say so.
     """
     status = _DELIVERED if delivered else _SENT
-    user_id, answer, error, raw = message.user_id, None, None, None
+    user_id, answer, error, raw = shown_user(message.user_id), None, None, None
     written, shown = message.content, markup(message.content)
-    if "<" in user_id:  # of a log from before ids were held to the rule
-        user_id = neutralise(user_id)
     if message.answer is not None:
         answer, error = _answer(message.answer, markup)
     elif shown != written and may_hold_sql(written):
@@ -92,6 +90,11 @@ def message_json(
         error,
         raw,
     )
+
+
+def shown_user(user_id: str) -> str:
+    """The id of a user as clients get it; a log may be from before ids were held to the rule."""
+    return neutralise(user_id) if "<" in user_id else user_id
 
 
 def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.Fragment | None]:

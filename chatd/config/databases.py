@@ -204,7 +204,14 @@ _CALL: Final = TableKind(
     make=Call,
     required={"tool": "the name of the tool"},
 )
-_REQUESTS: Final = ("list_tables", "describe_table", "sample_table", "query", "explain")
+_REQUESTS: Final = (
+    "list_tables",
+    "list_columns",
+    "describe_table",
+    "sample_table",
+    "query",
+    "explain",
+)
 _OWN_MAPPING: Final = TableKind(
     "a name or a table",
     {

@@ -11,6 +11,7 @@ from chatd.answers.mcp.contract import Argument, Tool
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -69,6 +70,7 @@ _REQUIRED: Mapping[Argument, Mapping[str, Any]] = {
 }
 _REQUESTS: Mapping[Tool, tuple[Argument | None, Callable[[str], Request]]] = {
     Tool.LIST_TABLES: (None, lambda _: ListTables()),
+    Tool.LIST_COLUMNS: (None, lambda _: ListColumns()),
     Tool.DESCRIBE_TABLE: (Argument.TABLE, DescribeTable),
     Tool.SAMPLE_TABLE: (Argument.TABLE, SampleTable),
     Tool.QUERY: (Argument.SQL, RunStatement),

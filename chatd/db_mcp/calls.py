@@ -13,7 +13,14 @@ import attrs
 import trio
 
 from chatd.answers.mcp.contract import STOPPED_MESSAGE, Field, columns_as_json
-from chatd.answers.requests import DatabaseFailed, DescribeTable, ListTables, Request, Terms
+from chatd.answers.requests import (
+    DatabaseFailed,
+    DescribeTable,
+    ListColumns,
+    ListTables,
+    Request,
+    Terms,
+)
 from chatd.db_mcp.collecting import ChunkedRows, KeptRows, Rows
 from chatd.db_mcp.feeding import Outcome
 from chatd.db_mcp.interrupt import Interrupt, Interrupted
@@ -69,7 +76,7 @@ class Calls:
         return result
 
     async def _run(self, request: Request, terms: Terms, progress: "_Progress") -> dict[str, Any]:
-        is_look = isinstance(request, ListTables | DescribeTable)
+        is_look = isinstance(request, ListTables | ListColumns | DescribeTable)
         rows = KeptRows() if progress.send is None else ChunkedRows(progress.send_from_thread)
         interrupt = Interrupt()
 

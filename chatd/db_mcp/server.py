@@ -33,6 +33,7 @@ TEXT_BYTES_MAX = 65_536
 
 _DESCRIPTIONS: Mapping[Tool, str] = {
     Tool.LIST_TABLES: "The tables and views of the database.",
+    Tool.LIST_COLUMNS: "The columns of all tables and views, each with its table.",
     Tool.DESCRIBE_TABLE: "The columns of a table or view.",
     Tool.SAMPLE_TABLE: "Some rows of a table or view.",
     Tool.QUERY: "The rows of one statement. It may only read, unless writes were allowed.",
@@ -75,7 +76,7 @@ async def _end_in_time(is_ending: trio.Event) -> None:
 
 
 def build_server(calls: Calls, log: StreamLog) -> Server[Any]:
-    """The MCP server with the five tools."""
+    """The MCP server with its tools."""
 
     async def list_tools(
         context: ServerRequestContext[Any, Any], params: mcp_types.PaginatedRequestParams | None

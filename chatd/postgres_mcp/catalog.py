@@ -18,6 +18,13 @@ TABLES_COLUMNS: Final = (
     Column("kind", "text"),
     Column("columns", "bigint"),
 )
+ALL_COLUMNS_COLUMNS: Final = (
+    Column("name", "text"),
+    Column("schema", "text"),
+    Column("kind", "text"),
+    Column("column_name", "text"),
+    Column("column_type", "text"),
+)
 DESCRIPTION_COLUMNS: Final = (
     Column("name", "text"),
     Column("type", "text"),
@@ -40,14 +47,29 @@ _READABLE: Final = """
 _NOT_OF_THE_SYSTEM: Final = """
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%'
 """
-_TABLES: Final = f"""
-    SELECT c.relname::text, n.nspname::text,
+_KIND: Final = """
         CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-            WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+            WHEN 'f' THEN 'foreign table' ELSE 'table' END
+"""
+_TABLES: Final = f"""
+    SELECT c.relname::text, n.nspname::text, {_KIND},
         (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
     {_READABLE} {_NOT_OF_THE_SYSTEM} AND (%(schema)s::text IS NULL OR n.nspname = %(schema)s)
     ORDER BY NOT pg_catalog.pg_table_is_visible(c.oid), 2, 1
+"""
+# A table without columns is there all the same.
+_ALL_COLUMNS: Final = f"""
+    SELECT t.name, t.schema, t.kind, a.attname::text,
+        pg_catalog.format_type(a.atttypid, a.atttypmod)
+    FROM (
+        SELECT c.oid, c.relname::text AS name, n.nspname::text AS schema, {_KIND} AS kind,
+            NOT pg_catalog.pg_table_is_visible(c.oid) AS is_elsewhere
+        {_READABLE} {_NOT_OF_THE_SYSTEM} AND (%(schema)s::text IS NULL OR n.nspname = %(schema)s)
+    ) AS t
+    LEFT JOIN pg_catalog.pg_attribute a
+        ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY t.is_elsewhere, 2, 1, a.attnum LIMIT %(most)s
 """
 # What is written exactly so comes before what differs in case, and what needs no schema before what
 # does. Those of the system are found where their schema is named.
@@ -91,6 +113,12 @@ _TYPES: Final = """
 def tables(connection: Connection, schema: str | None) -> list[Values]:
     """The tables and views that the role may read, those in its search path first."""
     return connection.execute(_TABLES, {"schema": schema}).fetchall()
+
+
+def columns(connection: Connection, schema: str | None, most: int) -> list[Values]:
+    """The first `most` columns of the tables and views that the role may read, in the same order,
+    each with its table."""
+    return connection.execute(_ALL_COLUMNS, {"schema": schema, "most": most}).fetchall()
 
 
 def describe(connection: Connection, name: str, schema: str | None) -> list[Values]:

@@ -20,6 +20,7 @@ from chatd.answers.mcp.contract import CHUNK_ROWS_MAX
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -106,6 +107,10 @@ class _Call:
                 case ListTables():
                     found = catalog.tables(connection, self._terms.schema)
                     return self._feed(catalog.TABLES_COLUMNS, found)
+                case ListColumns():
+                    most = self._terms.max_rows + 1  # and one more, which tells that there are more
+                    listed = catalog.columns(connection, self._terms.schema, most)
+                    return self._feed(catalog.ALL_COLUMNS_COLUMNS, listed)
                 case DescribeTable(table):
                     described = catalog.describe(connection, table, self._terms.schema)
                     return self._feed(catalog.DESCRIPTION_COLUMNS, described)

@@ -4,13 +4,16 @@ A client that enters a room gets the packets of its open answers that the room g
 """
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import attrs
+import trio
 
 from chatd.answers.table import Column, Row
 from chatd.chat.ids import written_id
 from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
+from chatd.chat.rendering import shown_user
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
 from chatd.sockets.adapter import NAMESPACE, Adapter
@@ -30,10 +33,12 @@ from chatd.wire.names import AnswerPhase
 
 @attrs.define
 class _Sent:
-    """What the room got of an open answer."""
+    """What the room got of an open answer: how far it is, and when it began, on Trio's clock."""
 
+    ids: "_Ids"
     start: Outgoing
-    status: Outgoing | None = None
+    phase: AnswerPhase | None = None
+    began_s: float = 0.0
     rows: list[Outgoing] = attrs.field(factory=list)
 
 
@@ -50,20 +55,26 @@ class AnswerRoster:
     ) -> None:
         """A question is being answered, until `deadline_ms` at the latest."""
         packet = event_packet(
-            AnswerStart(**_ids(answer), read_only=read_only, dry_run=dry_run, deadline=deadline_ms)
+            AnswerStart(
+                **_ids(answer),
+                read_only=read_only,
+                dry_run=dry_run,
+                deadline=deadline_ms,
+                started_at=answer.opened_ms,
+                asked_by=shown_user(answer.user_id),
+            )
         )
-        self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(packet)
+        self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(
+            _ids(answer), packet
+        )
         self._broadcast(answer, packet)
 
     def status(self, answer: OpenAnswer, phase: str, elapsed_ms: int) -> None:
         """How far it is."""
-        packet = event_packet(
-            AnswerProgress(**_ids(answer), phase=AnswerPhase(phase), elapsed_ms=elapsed_ms)
-        )
-        sent = self._sent(answer)
+        reached, sent = AnswerPhase(phase), self._sent(answer)
         if sent is not None:
-            sent.status = packet
-        self._broadcast(answer, packet)
+            sent.phase, sent.began_s = reached, trio.current_time() - elapsed_ms / 1000
+        self._broadcast(answer, _progress(_ids(answer), reached, elapsed_ms))
 
     def rows(
         self, answer: OpenAnswer, index: int, columns: Sequence[Column] | None, rows: Sequence[Row]
@@ -98,11 +109,13 @@ class AnswerRoster:
         self._adapter.to_user(answer.user_id, answer.connection_id, event_packet(hint))
 
     def enter(self, client: Client, connection_id: str) -> None:
-        """Send a client that enters a room what the room got of its open answers."""
+        """Send a client that enters a room what the room got of its open answers, with the time
+        that they have taken by now."""
         for sent in self._rooms.get(connection_id, {}).values():
             client.send_catch_up(sent.start)
-            if sent.status is not None:
-                client.send_catch_up(sent.status)
+            if sent.phase is not None:
+                elapsed_ms = round((trio.current_time() - sent.began_s) * 1000)
+                client.send_catch_up(_progress(sent.ids, sent.phase, elapsed_ms))
             for packet in sent.rows:
                 client.send_catch_up(packet)
 
@@ -113,7 +126,19 @@ class AnswerRoster:
         self._adapter.broadcast(NAMESPACE, answer.connection_id, packet)
 
 
-def _ids(answer: OpenAnswer) -> dict[str, str]:
+class _Ids(TypedDict):
+    """Which answer an event is of."""
+
+    message_id: str
+    reply_to: str
+    connection_id: str
+
+
+def _progress(ids: _Ids, phase: AnswerPhase, elapsed_ms: int) -> Outgoing:
+    return event_packet(AnswerProgress(**ids, phase=phase, elapsed_ms=elapsed_ms))
+
+
+def _ids(answer: OpenAnswer) -> _Ids:
     return {
         "message_id": answer.answer_id,
         "reply_to": written_id(answer.question_id),

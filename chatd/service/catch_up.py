@@ -23,7 +23,7 @@ from chatd.chat.rendering import Renderer
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.client import Client
 from chatd.service.presence_roster import PresenceRoster
-from chatd.service.rendering import render_in_turns
+from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
@@ -43,12 +43,14 @@ class Stand:
 
     `since` is the last seq that it has, None where it names none; `is_other_log` says that its seq
     is of another log. `owed` is what its queue holds, `fallen` the seqs that fell out of it.
+    `answer_rows` is how many rows it wants of each answer, None for all.
     """
 
     since: int | None = None
     is_other_log: bool = False
     owed: tuple[Gap, ...] = ()
     fallen: tuple[int, int] | None = None
+    answer_rows: int | None = None
 
 
 @attrs.define(eq=False)
@@ -78,20 +80,21 @@ class CatchUp:
             return
         self._go_back(client, room)
         self._presence.enter(client, room)
-        since, owed = stand.since, stand.owed
+        since, owed, answer_rows = stand.since, stand.owed, stand.answer_rows
         if since is not None and not stand.is_other_log and since <= timelines.last_seq(room):
-            carried_from, cursor = since + 1, await self._pages(client, room, since)
+            cursor = await self._pages(client, room, since, answer_rows)
+            carried_from = since + 1
         else:
             seen_seq = client.wanted[room]
             assert seen_seq is not None  # it is not in the live stream
             is_reset = since is not None or stand.is_other_log
-            carried_from, cursor = self._last_ones(client, room, is_reset=is_reset)
+            carried_from, cursor = self._last_ones(client, room, answer_rows, is_reset=is_reset)
             if seen_seq + 1 < carried_from:  # it came since the join, and is not owed
                 owed = (*owed, Gap(seen_seq + 1, carried_from - 1, 0))
         if stand.fallen is not None:
             client.socket.send(QueueOverflow(room, *stand.fallen))
-        await self._replay(client, room, owed, below=carried_from)
-        await self._follow(client, room, cursor)
+        await self._replay(client, room, owed, answer_rows, below=carried_from)
+        await self._follow(client, room, cursor, answer_rows)
 
     def _go_back(self, client: Client, room: str) -> None:
         """A socket that is in the room already gets the history again, nothing live meanwhile."""
@@ -99,23 +102,30 @@ class CatchUp:
             client.wanted[room] = self._timelines.last_seq(room)
             self._adapter.leave(client.socket, room)
 
-    def _last_ones(self, client: Client, room: str, *, is_reset: bool) -> tuple[int, int]:
+    def _last_ones(
+        self, client: Client, room: str, answer_rows: int | None, *, is_reset: bool
+    ) -> tuple[int, int]:
         """Send the recent messages; returns the first seq that they carry, and the last."""
         timelines = self._timelines
-        history = timelines.reset_history(room) if is_reset else timelines.history(room)
-        client.send_catch_up(history)
+        encoded = timelines.reset_history if is_reset else timelines.history
+        client.send_catch_up(encoded(room, answer_rows))
         return timelines.recent_from(room), timelines.last_seq(room)
 
-    async def _pages(self, client: Client, room: str, cursor: int) -> int:
+    async def _pages(self, client: Client, room: str, cursor: int, answer_rows: int | None) -> int:
         """Send all after `cursor`, in pages; returns the last seq that they carry."""
         timelines = self._timelines
         while _wants(client, room):
             if cursor + 1 >= timelines.recent_from(room):
-                bodies = timelines.recent_after(room, cursor)[: self._history_page]
+                bodies = timelines.page_after(room, cursor, answer_rows)[: self._history_page]
                 cursor += len(bodies)
             else:
                 page = await self._log.page(
-                    room, before=None, after=cursor, limit=self._history_page, thread_id=None
+                    room,
+                    before=None,
+                    after=cursor,
+                    limit=self._history_page,
+                    thread_id=None,
+                    answer_rows=answer_rows,
                 )
                 if not page.messages:  # retention was faster: what there is, is newer
                     cursor = timelines.recent_from(room) - 1
@@ -136,6 +146,7 @@ class CatchUp:
         def render(message: Message) -> bytes:
             nonlocal size
             body = self._render_message(message, message.seq in page.delivered)
+            body = telling_replies(body, page.replies.get(message.seq))
             size += len(body)
             return body
 
@@ -152,10 +163,19 @@ class CatchUp:
             has_more,
             self._timelines.first_seq(room),
             self._timelines.last_seq(room),
+            last_rev=0,
         )
         client.send_catch_up(event_packet(history))
 
-    async def _replay(self, client: Client, room: str, owed: Sequence[Gap], *, below: int) -> None:
+    async def _replay(
+        self,
+        client: Client,
+        room: str,
+        owed: Sequence[Gap],
+        answer_rows: int | None,
+        *,
+        below: int,
+    ) -> None:
         """Send what the queue owes and the history did not carry, marked as such."""
         gaps = [
             attrs.evolve(gap, last=min(gap.last, below - 1)) for gap in owed if gap.first < below
@@ -168,26 +188,33 @@ class CatchUp:
 
         cursor = 0
         while gaps and _wants(client, room):
-            messages = await self._log.owed(room, gaps, cursor, REPLAY_MESSAGES)
+            messages = await self._log.owed(room, gaps, cursor, REPLAY_MESSAGES, answer_rows)
             if not messages:
                 break
             await render_in_turns(messages, replay)
             cursor = messages[-1][0].seq
             await _flushed(client)
 
-    async def _follow(self, client: Client, room: str, cursor: int) -> None:
+    async def _follow(
+        self, client: Client, room: str, cursor: int, answer_rows: int | None
+    ) -> None:
         """Send what was published while the client caught up, and put it into the live stream."""
         timelines = self._timelines
         while _wants(client, room):
             if cursor + 1 >= timelines.recent_from(room):
-                _send(client, timelines.recent_after(room, cursor))
+                _send(client, timelines.recent_after(room, cursor, answer_rows))
                 self._adapter.join(client.socket, room)
                 client.wanted[room] = None
                 self._typing.enter(client, room)
                 self._answers.enter(client, room)
                 return
             page = await self._log.page(
-                room, before=None, after=cursor, limit=REPLAY_MESSAGES, thread_id=None
+                room,
+                before=None,
+                after=cursor,
+                limit=REPLAY_MESSAGES,
+                thread_id=None,
+                answer_rows=answer_rows,
             )
             bodies, last = await self._render(page, cursor, timelines.last_seq(room))
             _send(client, bodies)

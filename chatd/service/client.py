@@ -39,7 +39,8 @@ class Client:
 
     `wanted` are the rooms that it is in or about to join; for each of them it holds the timeline.
     None there says that it gets what is published, a number is the last seq that it has seen or is
-    catching up with. `status` is what it declared last, in whichever room, and has at first in
+    catching up with. `answer_rows` is how many rows of answers it wants in rooms that it joins, all
+    where it is None. `status` is what it declared last, in whichever room, and has at first in
     rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
     by room in which it declared last of all sockets of its user; `missed`, the rooms in which
     presence and typing were dropped because it lagged, and whose typing that was; `ignored`,
@@ -55,6 +56,7 @@ class Client:
         init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
     wanted: dict[str, int | None] = attrs.field(init=False, factory=dict)
+    answer_rows: int | None = attrs.field(init=False, default=None)
     status: PresenceStatus = attrs.field(init=False, default=PresenceStatus.ONLINE)
     declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
     missed: dict[str, set[str]] | None = attrs.field(init=False, default=None)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import orjson
 
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
@@ -19,6 +20,7 @@ from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.acks import echoed_id
 from chatd.service.allowance import Allowance
+from chatd.service.answer_rows import WRONG_ANSWER_ROWS
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.events.token import TokenLife
@@ -42,11 +44,14 @@ NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells all clients alike."""
+    """What `connection:status` tells all clients alike. What does not change while the daemon runs
+    is JSON already: `server`, and the `databases` that answer, by room."""
 
     epoch: str
     limits: ServerLimits
     markup: Markup
+    server: orjson.Fragment
+    databases: Mapping[str, orjson.Fragment]
 
     def rendered(self, text: str | None) -> str | None:
         """A name or a title as clients get it."""
@@ -152,6 +157,7 @@ class Connector:
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
+        client.answer_rows = self._answer_rows(client, auth.get("answerRows"))
         self._rooms.end_memberships(client, standing)
         rooms = self._rooms_to_join(client, auth.get("connectionId"))
         self._declare(client, auth.get("status"), rooms)
@@ -163,6 +169,14 @@ class Connector:
         if attempts:
             self._event_log.record(SocketReconnected(client.log_id, client.user_id, attempts))
         return rooms, since
+
+    def _answer_rows(self, client: Client, written: object) -> int | None:
+        """How many rows of answers the handshake asks for."""
+        if written is None or (type(written) is int and 0 <= written <= SAFE_INTEGER):
+            return written
+        refusal = Refusal(Code.INVALID_PAYLOAD, WRONG_ANSWER_ROWS, path="answerRows")
+        client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
+        return None
 
     def _declare(self, client: Client, written: object, rooms: list[str]) -> None:
         """Note the status that the handshake declares, before others can see the client."""
@@ -191,14 +205,20 @@ class Connector:
             resumed=is_resumed,
             rooms=[
                 RoomStanding(
-                    room,
-                    self._timelines.last_seq(room),
-                    standing.unread.get(room, 0),
-                    welcome.rendered(grant.title),
+                    connection_id=room,
+                    last_seq=self._timelines.last_seq(room),
+                    last_rev=0,
+                    read_seq=0,
+                    unread=0,
+                    mentions=0,
+                    owed=standing.unread.get(room, 0),
+                    title=welcome.rendered(grant.title),
+                    database=welcome.databases.get(room),
                 )
                 for room, grant in client.grants.items()
             ],
             limits=welcome.limits,
+            server=welcome.server,
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
             ignored=ignored,

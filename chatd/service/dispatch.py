@@ -36,6 +36,7 @@ from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
 from chatd.service.events.rooms import RoomEvents
+from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
@@ -58,7 +59,9 @@ from chatd.wire.payloads import (
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,
+    MessageGet,
     PresenceUpdate,
+    SchemaGet,
     TypingStart,
     TypingStop,
 )
@@ -111,6 +114,7 @@ class Dispatcher:
         history: HistoryEvents,
         search: SearchEvents,
         answers: AnswerEvents,
+        schema: SchemaEvents,
         typing: TypingEvents,
         presence: PresenceEvents,
         tokens: TokenLife,
@@ -120,6 +124,7 @@ class Dispatcher:
         self._clients = clients
         self._rooms = rooms
         self._messages = messages
+        self._schema = schema
         self._tokens = tokens
         self._event_log = event_log
         routes = {
@@ -133,11 +138,15 @@ class Dispatcher:
             ClientEvent.HISTORY_GET: Route(
                 HistoryGet, history.page, history.read, JOINED, is_query=True
             ),
+            ClientEvent.MESSAGE_GET: Route(
+                MessageGet, history.message, history.read_message, PERMITTED, is_query=True
+            ),
             # A search joins by itself, once its query has been read.
             ClientEvent.SEARCH: Route(
                 ChatSearch, search.search, search.read, PERMITTED, is_query=True
             ),
             ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
+            ClientEvent.SCHEMA_GET: Route(SchemaGet, schema.get, room=PERMITTED, is_query=True),
             ClientEvent.TYPING_START: Route(
                 TypingStart, typing.start, room=JOINED, rate=limits.admit_typing
             ),
@@ -217,6 +226,7 @@ class Dispatcher:
         self._rooms.leave(client, list(client.wanted))
         self._clients.remove(client)
         self._tokens.stop(client)
+        self._schema.leave(client)
         self._event_log.record(
             SocketDisconnected(client.log_id, socket.id, client.user_id, reason.value)
         )

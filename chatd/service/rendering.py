@@ -1,9 +1,14 @@
-"""Many messages are rendered without holding up other tasks."""
+"""Messages of pages: many are rendered without holding up other tasks, and threads are told."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import trio
+
+from chatd.chat.rendering import shown_user
+from chatd.store import Replies
+from chatd.wire.encoder import with_replies
+from chatd.wire.events import ThreadReplies
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,3 +24,12 @@ async def render_in_turns(items: Iterable[T], render: Callable[[T], R]) -> list[
         if len(made) % RENDERED_PER_TURN == 0:
             await trio.lowlevel.checkpoint()
     return made
+
+
+def telling_replies(body: bytes, replies: Replies | None) -> bytes:
+    """A rendered message with what was replied to it, if anything."""
+    if replies is None:
+        return body
+    users = list(map(shown_user, replies.user_ids))
+    told = ThreadReplies(count=replies.count, last_seq=replies.last_seq, users=users)
+    return with_replies(body, told)

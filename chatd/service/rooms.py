@@ -33,10 +33,12 @@ from chatd.wire.names import ClientEvent
 
 @attrs.frozen
 class Since:
-    """What a client has already: the last seq of each room, in the log of that epoch."""
+    """What a client has already: the last seq of each room, in the log of that epoch; and how many
+    rows it wants of each answer that it has not, None where it does not say."""
 
     seqs: Mapping[str, int] = MappingProxyType({})
     epoch: str | None = None
+    answer_rows: int | None = None
 
 
 NOTHING = Since()
@@ -123,7 +125,8 @@ class Rooms:
         for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
             if client.wanted.get(room) is not None:
                 client.wanted[room] = last_seq
-        for room, stand in _stands(joined, since, self._epoch):
+        answer_rows = client.answer_rows if since.answer_rows is None else since.answer_rows
+        for room, stand in _stands(joined, since, self._epoch, answer_rows):
             unread = await self._bring_in(client, room, stand, ack_id)
             if unread is not None:
                 refusal = unread
@@ -237,10 +240,12 @@ def _refuse_nothing(client: Client, ack_id: int | None, refusal: Refusal) -> Non
     """The client asked for something else, which is refused for this reason."""
 
 
-def _stands(joined: Joined, since: Since, epoch: str) -> Iterator[tuple[str, Stand]]:
+def _stands(
+    joined: Joined, since: Since, epoch: str, answer_rows: int | None
+) -> Iterator[tuple[str, Stand]]:
     """Each room that was joined, and where the client stands in it."""
     is_other_log = since.epoch not in (None, epoch)
     for room, owed, fallen in zip(
         joined.command.connection_ids, joined.owed, joined.fallen, strict=True
     ):
-        yield room, Stand(since.seqs.get(room), is_other_log, owed, fallen)
+        yield room, Stand(since.seqs.get(room), is_other_log, owed, fallen, answer_rows)

@@ -6,7 +6,7 @@ timeline of a room that no client was in since the start is loaded from the log 
 published meanwhile is merged by seq, so that nothing is missing and nothing is there twice.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
@@ -14,21 +14,26 @@ import attrs
 import orjson
 import trio
 
+from chatd.chat.answer_rows import message_with_rows
+from chatd.chat.ids import written_id
 from chatd.chat.records import Message
 from chatd.chat.rendering import Renderer
 from chatd.engine.outgoing import Outgoing
+from chatd.service.rendering import telling_replies
 from chatd.sockets.emitter import event_packet
-from chatd.store import MessageReader, Page
+from chatd.store import MessageReader, Page, Replies
 from chatd.wire.events import RoomHistory
 
 IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that no client is in
 RECENT_BYTES = 2 * 1024 * 1024  # of a room, rendered; its newest message stays at any size
+HISTORIES_MAX = 4  # of a room, encoded: one for each `answerRows` that clients ask for
 TIMELINE_BYTES = 1024  # what a timeline costs beside its messages, roughly
 
 
 @attrs.define(eq=False)
 class Timeline:
-    """One room. `recent` holds messages with their rendered form, oldest first."""
+    """One room. `recent` holds messages with their rendered form, oldest first; `history` is what
+    clients that join get, by the rows that they want of answers, None where it has changed."""
 
     connection_id: str
     is_loaded: bool
@@ -38,7 +43,7 @@ class Timeline:
     holders: int = 0
     size: int = TIMELINE_BYTES
     loading: trio.Event | None = None
-    history: Outgoing | None = None
+    history: dict[int | None, Outgoing] | None = None
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
     kept_from: int = 0  # retention removed what is below, and a read may still give it
 
@@ -125,27 +130,36 @@ class Timelines:
                 timeline.loading.set()
                 timeline.loading = None
 
-    def history(self, connection_id: str) -> Outgoing:
-        """The recent messages of a room that is held, as `chat:history`, encoded once."""
+    def history(self, connection_id: str, answer_rows: int | None = None) -> Outgoing:
+        """The recent messages of a room that is held, as `chat:history`, encoded once; their
+        answers with so many rows, all where it is None."""
         timeline = self._timelines[connection_id]
         if timeline.history is None:
-            timeline.history = self._history_of(timeline)
-        return timeline.history
+            timeline.history = {}
+        encoded = timeline.history.get(answer_rows)
+        if encoded is None:
+            if len(timeline.history) == HISTORIES_MAX:
+                del timeline.history[next(iter(timeline.history))]
+            encoded = timeline.history[answer_rows] = self._history_of(timeline, answer_rows)
+        return encoded
 
-    def reset_history(self, connection_id: str) -> Outgoing:
+    def reset_history(self, connection_id: str, answer_rows: int | None = None) -> Outgoing:
         """The same for a client that starts over, since what it has is of no use."""
-        return self._history_of(self._timelines[connection_id], is_reset=True)
+        return self._history_of(self._timelines[connection_id], answer_rows, is_reset=True)
 
-    def _history_of(self, timeline: Timeline, *, is_reset: bool = False) -> Outgoing:
+    def _history_of(
+        self, timeline: Timeline, answer_rows: int | None, *, is_reset: bool = False
+    ) -> Outgoing:
         recent, room = timeline.recent, timeline.connection_id
         return event_packet(
             RoomHistory(
                 room,
-                [orjson.Fragment(body) for _, body in recent],
+                [orjson.Fragment(body) for body in _on_page(timeline, 0, answer_rows)],
                 bool(recent) and recent[0][0].seq > timeline.first_seq,
                 timeline.first_seq,
                 self.last_seq(room),
-                True if is_reset else None,
+                last_rev=0,
+                reset=True if is_reset else None,
             )
         )
 
@@ -158,11 +172,24 @@ class Timelines:
         recent = self._timelines[connection_id].recent
         return recent[0][0].seq if recent else self.last_seq(connection_id) + 1
 
-    def recent_after(self, connection_id: str, seq: int) -> list[bytes]:
-        """The rendered messages above `seq`, which is not below those that lie here."""
-        recent = self._timelines[connection_id].recent
+    def recent_after(
+        self, connection_id: str, seq: int, answer_rows: int | None = None
+    ) -> list[bytes]:
+        """The rendered messages above `seq`, which is not below those that lie here; their answers
+        with so many rows."""
+        timeline = self._timelines[connection_id]
         skipped = max(0, seq + 1 - self.recent_from(connection_id))
-        return [body for _, body in islice(recent, skipped, None)]
+        return [
+            message_with_rows(body, message.answer, answer_rows)
+            for message, body in islice(timeline.recent, skipped, None)
+        ]
+
+    def page_after(
+        self, connection_id: str, seq: int, answer_rows: int | None = None
+    ) -> list[bytes]:
+        """The same as a page has them: those that opened threads tell what was replied."""
+        skipped = max(0, seq + 1 - self.recent_from(connection_id))
+        return _on_page(self._timelines[connection_id], skipped, answer_rows)
 
     def render(self, message: Message) -> bytes:
         """The message as readers get it."""
@@ -251,3 +278,27 @@ class Timelines:
         if self._idle.get(timeline.connection_id) is timeline:  # one that was let go counts no more
             self._idle_bytes += size - timeline.size
         timeline.size = size
+
+
+def _on_page(timeline: Timeline, skipped: int, answer_rows: int | None) -> list[bytes]:
+    """The recent messages behind the first ones, as a page has them."""
+    replies = _replies_among(timeline.recent)
+    return [
+        telling_replies(
+            message_with_rows(body, message.answer, answer_rows),
+            None if message.thread_id else replies.get(written_id(message.message_id)),
+        )
+        for message, body in islice(timeline.recent, skipped, None)
+    ]
+
+
+def _replies_among(recent: Iterable[tuple[Message, bytes]]) -> Mapping[str, Replies]:
+    """What was replied in each thread, by its id. Of a thread whose opener is recent these are all
+    replies: they came after it."""
+    threads: defaultdict[str, list[tuple[int, str | None]]] = defaultdict(list)
+    for message, _ in recent:
+        if message.thread_id is not None:
+            threads[message.thread_id].append((message.seq, message.user_id))
+    return {
+        thread_id: Replies.of(len(replies), replies[::-1]) for thread_id, replies in threads.items()
+    }

@@ -6,7 +6,7 @@ table, which it may not do under one.
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -15,12 +15,19 @@ from chatd.answers.sql.nearest import nearest, unknown_column, unknown_table, wi
 from chatd.answers.sql.scopes import TableName, fold
 from chatd.answers.table import Column
 from chatd.db_mcp.statement import quoted, shown
+from chatd.sqlite_mcp.failures import primary_code
 from chatd.sqlite_mcp.permissions import MAIN, ROW_SOURCES, TableScope, outside
 from chatd.wire.codes import Code
 
 _KINDS_SHOWN = {"table": "table", "view": "view", "virtual": "table"}
 
 TABLES_COLUMNS = (Column("name", "TEXT"), Column("kind", "TEXT"), Column("columns", "INTEGER"))
+ALL_COLUMNS_COLUMNS = (
+    Column("name", "TEXT"),
+    Column("kind", "TEXT"),
+    Column("column_name", "TEXT"),
+    Column("column_type", "TEXT"),
+)
 DESCRIPTION_COLUMNS = (
     Column("name", "TEXT"),
     Column("type", "TEXT"),
@@ -69,6 +76,21 @@ class Catalog:
             and not key.startswith("sqlite_")
             and self.scope.holds(key)
         ]
+
+    def columns(self, connection: sqlite3.Connection) -> Iterator[Values]:
+        """The columns of all tables and views in scope, each with its table. A view that cannot be
+        read any more has none, and is there all the same. Raises `sqlite3.Error`."""
+        for name, kind, _ in self.tables():
+            statement = f"PRAGMA {MAIN}.table_xinfo({quoted(str(name))})"
+            try:
+                columns = connection.execute(statement).fetchall()
+            except sqlite3.OperationalError as error:
+                if primary_code(error) != sqlite3.SQLITE_ERROR:
+                    raise
+                columns = []
+            shown = [(column, type_) for _, column, type_, *_, hidden in columns if hidden != 1]
+            for column, type_ in shown or [(None, None)]:
+                yield name, kind, column, type_ or None
 
     def find(self, name: str) -> CatalogTable:
         """The table of that name, which may be in quotes and have its schema before it.

@@ -16,6 +16,7 @@ from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -39,7 +40,12 @@ from chatd.db_mcp.statement import (
     rejected,
     shown,
 )
-from chatd.sqlite_mcp.catalog import DESCRIPTION_COLUMNS, TABLES_COLUMNS, Catalog
+from chatd.sqlite_mcp.catalog import (
+    ALL_COLUMNS_COLUMNS,
+    DESCRIPTION_COLUMNS,
+    TABLES_COLUMNS,
+    Catalog,
+)
 from chatd.sqlite_mcp.failures import as_failure, primary_code
 from chatd.sqlite_mcp.handle import (
     DatabaseFile,
@@ -110,6 +116,8 @@ class _Call:
                 work = self._explain
             case ListTables():
                 work = self._list
+            case ListColumns():
+                work = self._list_columns
             case DescribeTable(subject):
                 work = self._describe
             case SampleTable(subject):
@@ -241,6 +249,10 @@ class _Call:
     def _list(self, connection: sqlite3.Connection, catalog: Catalog, _: str) -> Outcome:
         self._rows.columns(TABLES_COLUMNS)
         return self._feed(catalog.tables())
+
+    def _list_columns(self, connection: sqlite3.Connection, catalog: Catalog, _: str) -> Outcome:
+        self._rows.columns(ALL_COLUMNS_COLUMNS)
+        return self._feed(catalog.columns(connection))
 
     def _describe(self, connection: sqlite3.Connection, catalog: Catalog, table: str) -> Outcome:
         described = catalog.describe(connection, table)

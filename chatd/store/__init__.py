@@ -22,8 +22,13 @@ from chatd.store.errors import (
     StoreLocked as StoreLocked,
 )
 from chatd.store.message_reader import (
+    REPLIES_MAX as REPLIES_MAX,
+    REPLY_USERS_AMONG as REPLY_USERS_AMONG,
+    REPLY_USERS_MAX as REPLY_USERS_MAX,
+    KnownMessage as KnownMessage,
     MessageReader as MessageReader,
     Page as Page,
+    Replies as Replies,
     SearchCursor as SearchCursor,
     SearchHit as SearchHit,
     SearchPage as SearchPage,

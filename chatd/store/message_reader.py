@@ -2,7 +2,8 @@
 
 Every read may raise `StoreReadFailed` where the history cannot be read, and `StoreClosed` once the
 store is closed. Ids are UUIDs in lower-case text (`ValueError` for others). `rooms` are those in
-which an id is looked for, all where it is None.
+which an id is looked for, all where it is None. `answer_rows` is how many rows each answer is read
+with, all where it is None; the size of a page counts what is read.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -14,6 +15,38 @@ from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Message, MessagePlace
 from chatd.chat.search import SearchQuery
 
+REPLIES_MAX = 1_000  # of a thread that are counted; `Replies.count` says no more
+REPLY_USERS_MAX = 3  # who wrote the newest replies
+REPLY_USERS_AMONG = 20  # of the newest replies are looked through for that
+
+
+@attrs.frozen
+class Replies:
+    """What a thread holds behind its opener: how many replies, `REPLIES_MAX` at most; the seq of
+    the newest; who wrote the newest ones, the newest first."""
+
+    count: int
+    last_seq: int
+    user_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, count: int, newest: Sequence[tuple[int, str | None]]) -> "Replies":
+        """From the number of all, and seq and author of the newest, which comes first."""
+        known = dict.fromkeys(
+            user_id for _, user_id in newest[:REPLY_USERS_AMONG] if user_id is not None
+        )
+        return cls(min(count, REPLIES_MAX), newest[0][0], tuple(known)[:REPLY_USERS_MAX])
+
+
+@attrs.frozen
+class KnownMessage:
+    """A message, whether somebody else than its author has acknowledged it, and the replies to it,
+    None where there are none."""
+
+    message: Message
+    is_delivered: bool
+    replies: Replies | None = None
+
 
 @attrs.frozen
 class Page:
@@ -22,7 +55,8 @@ class Page:
     `has_more`: there are more in the direction of the request: older ones for a page before a seq
     or at the end, newer ones for a page after a seq. `first_seq` and `last_seq` are those of the
     room, 0 where it has no message. `delivered` are the seqs on this page that somebody else than
-    the author has acknowledged.
+    the author has acknowledged, `replies` what was replied to messages on it, by their seq. `root`
+    is the message that opened the thread which was asked for, where it is still there.
     """
 
     messages: tuple[Message, ...]
@@ -30,6 +64,8 @@ class Page:
     first_seq: int
     last_seq: int
     delivered: frozenset[int] = frozenset()
+    replies: Mapping[int, Replies] = attrs.field(factory=dict)
+    root: KnownMessage | None = None
 
 
 @attrs.frozen
@@ -73,6 +109,7 @@ class SearchHit:
     message: Message
     is_delivered: bool
     matches: tuple[tuple[int, int], ...]
+    replies: Replies | None = None
 
 
 @attrs.frozen
@@ -102,11 +139,12 @@ class MessageReader(Protocol):
         after: int | None,
         limit: int,
         thread_id: str | None,
+        answer_rows: int | None = None,
     ) -> Page:
         """`limit` messages of a room: the nearest ones before a seq, or after one, or the last.
 
         Fewer, but one at least, where they hold more bytes than a page does; `has_more` then says
-        so. With `thread_id` those of that thread only, without the message that opened it. A room
+        so. With `thread_id` those of that thread only; the one that opened it is `root`. A room
         or thread without messages gives an empty page. `ValueError` for `before` and `after`
         together, and for a `limit` below 1.
         """
@@ -114,6 +152,12 @@ class MessageReader(Protocol):
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         """The message with this id in one of these rooms."""
+        ...
+
+    async def shown(
+        self, message_id: str, connection_id: str, answer_rows: int | None = None
+    ) -> KnownMessage | None:
+        """The message with this id in a room, as pages show it."""
         ...
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
@@ -128,7 +172,12 @@ class MessageReader(Protocol):
         ...
 
     async def owed(
-        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+        self,
+        connection_id: str,
+        gaps: Sequence[Gap],
+        after_seq: int,
+        limit: int,
+        answer_rows: int | None = None,
     ) -> tuple[tuple[Message, bool], ...]:
         """The next `limit` messages, oldest first, that lie in `gaps` and above `after_seq`, each
         with whether somebody else than the author has acknowledged it.
@@ -158,7 +207,11 @@ class MessageReader(Protocol):
         ...
 
     async def search(
-        self, request: SearchRequest, limit: int, cursor: SearchCursor | None = None
+        self,
+        request: SearchRequest,
+        limit: int,
+        cursor: SearchCursor | None = None,
+        answer_rows: int | None = None,
     ) -> SearchPage:
         """A page of hits; fewer than `limit`, but one at least, where they hold more bytes than a
         page does. The shorter a message the better, in classes, and within a class the newer. What

@@ -71,8 +71,10 @@ def read_page(
     limit: int,
     thread: bytes | None,
     page_bytes: int,
+    answer_rows: int | None,
 ) -> Page:
-    """The page of `MessageReader.page`; `thread` is the key of a thread's id."""
+    """The page of `MessageReader.page`, without what is said of threads; `thread` is the key of a
+    thread's id."""
     room = connection.execute(_ROOM, (connection_id,)).fetchone()
     if room is None:
         return Page((), has_more=False, first_seq=0, last_seq=0)
@@ -86,7 +88,7 @@ def read_page(
     statement = page_statement(backward=backward, of_thread=thread is not None)
 
     def by_index() -> Iterator[tuple[Message, bool]]:
-        return _in_rows(connection.execute(statement, parameters))
+        return _in_rows(connection.execute(statement, parameters), answer_rows)
 
     def by_seq() -> Iterator[tuple[Message, bool]]:
         seqs: Sequence[int] = range(forgotten_seq + 1, last_seq + 1)
@@ -96,7 +98,7 @@ def read_page(
             nearest: Iterable[int] = reversed(seqs[: bisect_left(seqs, bound)])
         else:
             nearest = seqs[bisect_right(seqs, bound) :]
-        return _one_by_one(connection, (room_id, connection_id), nearest)
+        return _one_by_one(connection, (room_id, connection_id), nearest, answer_rows)
 
     found, has_more = _fitting(by_index, by_seq, limit, page_bytes)
     if backward:
@@ -113,6 +115,7 @@ def read_owed(
     after_seq: int,
     limit: int,
     page_bytes: int,
+    answer_rows: int | None,
 ) -> tuple[tuple[Message, bool], ...]:
     """The messages of `MessageReader.owed`."""
     room_id, forgotten_seq = find_room(connection, connection_id)
@@ -121,11 +124,12 @@ def read_owed(
 
     def by_index() -> Iterator[tuple[Message, bool]]:
         rows = (connection.execute(OWED, (room_id, *bounds, limit)) for bounds in ranges)
-        return islice(_in_rows(chain.from_iterable(rows)), limit)
+        return islice(_in_rows(chain.from_iterable(rows), answer_rows), limit)
 
     def by_seq() -> Iterator[tuple[Message, bool]]:
         seqs = chain.from_iterable(range(first, last + 1) for first, last in ranges)
-        return islice(_one_by_one(connection, (room_id, connection_id), seqs), limit)
+        room = room_id, connection_id
+        return islice(_one_by_one(connection, room, seqs, answer_rows), limit)
 
     found, _ = _fitting(by_index, by_seq, limit, page_bytes)
     return tuple(found)
@@ -136,7 +140,7 @@ def read_at(connection: sqlite3.Connection, connection_id: str, seq: int) -> Mes
     room_id, forgotten_seq = find_room(connection, connection_id)
     if seq <= forgotten_seq:
         return None
-    [(message, _)] = _one_by_one(connection, (room_id, connection_id), [seq])
+    [(message, _)] = _one_by_one(connection, (room_id, connection_id), [seq], None)
     return message
 
 
@@ -196,13 +200,18 @@ def _as_far_as_it_fits(
     return found, False
 
 
-def _in_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Message, bool]]:
+def _in_rows(
+    rows: Iterable[Sequence[Any]], answer_rows: int | None
+) -> Iterator[tuple[Message, bool]]:
     for row in rows:
-        yield message_from_row(row), bool(row[MESSAGE_WIDTH])
+        yield message_from_row(row, answer_rows), bool(row[MESSAGE_WIDTH])
 
 
 def _one_by_one(
-    connection: sqlite3.Connection, room: tuple[int, str], seqs: Iterable[int]
+    connection: sqlite3.Connection,
+    room: tuple[int, str],
+    seqs: Iterable[int],
+    answer_rows: int | None,
 ) -> Iterator[tuple[Message, bool]]:
     """The messages of a room, by its number and name, each looked up by itself: one that cannot be
     read is damaged."""
@@ -211,7 +220,7 @@ def _one_by_one(
         try:
             row = connection.execute(_ONE, (number, seq)).fetchone()
             if row is not None:  # else it has dropped out of a broken index
-                yield from _in_rows([row])
+                yield from _in_rows([row], answer_rows)
                 continue
         except (sqlite3.Error, MisplacedRowError) as error:
             require_damage(error)

@@ -11,9 +11,10 @@ from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Message, MessagePlace
-from chatd.store import lookups, pages, search
+from chatd.store import lookups, pages, search, threads
 from chatd.store.damage import Damaged
 from chatd.store.message_reader import (
+    KnownMessage,
     MessageReader,
     Page,
     SearchCursor,
@@ -63,21 +64,23 @@ class LogReaders(MessageReader):
         after: int | None,
         limit: int,
         thread_id: str | None,
+        answer_rows: int | None = None,
     ) -> Page:
         if before is not None and after is not None:
             raise ValueError("a page lies before a seq or after one, not both")
         if limit < 1:
             raise ValueError(f"a page has room for a message at least, not for {limit}")
         page = await self._pool.read(
-            pages.read_page,
+            threads.read_page,
             connection_id,
             before=before,
             after=after,
             limit=limit,
-            thread=None if thread_id is None else uuid_bytes(thread_id),
+            thread=None if thread_id is None else _opener_keys(thread_id, connection_id),
             page_bytes=self._page_bytes,
+            answer_rows=answer_rows,
         )
-        self._report(page.messages)
+        self._report(page.messages if page.root is None else (*page.messages, page.root.message))
         return page
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
@@ -90,9 +93,22 @@ class LogReaders(MessageReader):
             self._report((message,))
         return message
 
+    async def shown(
+        self, message_id: str, connection_id: str, answer_rows: int | None = None
+    ) -> KnownMessage | None:
+        """A damaged one has the id that it was shown with."""
+        known = await self._pool.read(
+            threads.read_shown, uuid_bytes(message_id), connection_id, answer_rows
+        )
+        if known is not None:
+            self._report((known.message,))
+        elif (damaged := await self.message(message_id, (connection_id,))) is not None:
+            return KnownMessage(damaged, is_delivered=False)
+        return known
+
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
-        ids = uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))
-        return await self._pool.read(lookups.read_has_thread, connection_id, *ids)
+        keys = _opener_keys(thread_id, connection_id)
+        return await self._pool.read(lookups.read_has_thread, connection_id, *keys)
 
     async def answer_to(
         self, question_id: str, rooms: Container[str] | None = None
@@ -100,10 +116,15 @@ class LogReaders(MessageReader):
         return await self._pool.read(lookups.read_answer, uuid_bytes(question_id), rooms)
 
     async def owed(
-        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+        self,
+        connection_id: str,
+        gaps: Sequence[Gap],
+        after_seq: int,
+        limit: int,
+        answer_rows: int | None = None,
     ) -> tuple[tuple[Message, bool], ...]:
         owed = await self._pool.read(
-            pages.read_owed, connection_id, gaps, after_seq, limit, self._page_bytes
+            pages.read_owed, connection_id, gaps, after_seq, limit, self._page_bytes, answer_rows
         )
         self._report([message for message, _ in owed])
         return owed
@@ -121,14 +142,18 @@ class LogReaders(MessageReader):
         return await self._pool.read(lookups.read_cuts, owed, most, oldest_ms)
 
     async def search(
-        self, request: SearchRequest, limit: int, cursor: SearchCursor | None = None
+        self,
+        request: SearchRequest,
+        limit: int,
+        cursor: SearchCursor | None = None,
+        answer_rows: int | None = None,
     ) -> SearchPage:
         """Where the disk does not let the index grow, what is in it is searched."""
         if await self._search_pool.read(search.is_behind):
             with contextlib.suppress(CommitFailed):
                 await self._index_until(trio.current_time() + CATCH_UP_S)
         found = await self._search_pool.read(
-            search.find, request, limit, cursor, self._page_bytes, self._search_s
+            search.find, request, limit, cursor, self._page_bytes, self._search_s, answer_rows
         )
         self._report([hit.message for hit in found.hits])
         if found.unreadable and self.witness is not None:
@@ -154,3 +179,8 @@ class LogReaders(MessageReader):
                 self._shown_damaged.popitem(last=False)
             if self.witness is not None:
                 self.witness.damaged(Damaged("messages", message.connection_id, message.seq))
+
+
+def _opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
+    """The keys that the message may have which opened a thread of a room."""
+    return uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))

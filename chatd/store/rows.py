@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
+from chatd.chat.answer_rows import with_rows
 from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
 from chatd.chat.records import Message
@@ -16,6 +17,7 @@ MESSAGE_COLUMNS = (
     " m.timestamp_ms, m.reply_to, m.answer"
 )
 MESSAGE_WIDTH = 11  # how many columns these are
+_ANSWER_AT = MESSAGE_COLUMNS.split(", ").index("m.answer")
 # Those of one id, the one without a scope first: between the two of `ids_from`.
 SELECT_MESSAGES = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
@@ -58,11 +60,14 @@ def ids_from(key: bytes) -> tuple[bytes, bytes]:
     return key, key + b"\xff" * SCOPE_BYTES
 
 
-def message_from_row(row: Sequence[Any]) -> Message:
+def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Message:
     """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at.
 
+    Of an answer only `answer_rows` rows are read, all where it is None: the rest may be anything.
     One that is broken is damaged, as far as its room and seq can be read: `MisplacedRowError` else.
     """
+    if answer_rows is not None:
+        row = _with_answer_rows(row, answer_rows)
     message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
         row[:MESSAGE_WIDTH]
     )
@@ -93,6 +98,13 @@ def message_from_row(row: Sequence[Any]) -> Message:
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
     )
+
+
+def _with_answer_rows(row: Sequence[Any], most: int) -> Sequence[Any]:
+    answer = row[_ANSWER_AT]
+    if answer.__class__ is not bytes:
+        return row
+    return *row[:_ANSWER_AT], with_rows(answer, most), *row[_ANSWER_AT + 1 :]
 
 
 class MisplacedRowError(ValueError):

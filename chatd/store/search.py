@@ -15,6 +15,7 @@ A query is bounded in time, as a common word may match all that was ever said.
 import sqlite3
 import time
 
+import attrs
 import orjson
 
 from chatd.chat.matches import matches
@@ -35,6 +36,7 @@ from chatd.store.rows import (
     message_from_row,
 )
 from chatd.store.search_index import INDEXED_POSITION, is_renewing
+from chatd.store.threads import read_replies
 
 SEARCH_S = 1.0  # that a query may take; beyond: SearchTooBroad
 LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
@@ -106,6 +108,7 @@ def find(
     cursor: SearchCursor | None,
     page_bytes: int,
     search_s: float,
+    answer_rows: int | None = None,
 ) -> SearchPage:
     """The page of `MessageReader.search`."""
     expression = match_expression(request.query)
@@ -130,7 +133,7 @@ def find(
             ),
         ).fetchall()
         positions = [position for position, _ in found[:limit]]
-        hits, unreadable = _show(connection, request.query, positions, page_bytes)
+        hits, unreadable = _show(connection, request.query, positions, page_bytes, answer_rows)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
@@ -147,7 +150,11 @@ def find(
 
 
 def _show(
-    connection: sqlite3.Connection, query: SearchQuery, positions: list[int], page_bytes: int
+    connection: sqlite3.Connection,
+    query: SearchQuery,
+    positions: list[int],
+    page_bytes: int,
+    answer_rows: int | None,
 ) -> tuple[list[SearchHit], int]:
     """The messages at these positions, as far as they make a page, and how many among them could
     not be read at all."""
@@ -156,7 +163,7 @@ def _show(
     for position in positions:
         try:
             row = connection.execute(_SHOW, (position,)).fetchone()
-            message = None if row is None else message_from_row(row)
+            message = None if row is None else message_from_row(row, answer_rows)
         except (sqlite3.Error, MisplacedRowError) as error:
             require_damage(error)
             message = None
@@ -168,4 +175,9 @@ def _show(
             break
         found = () if message.is_damaged else matches(message.content, query.required)
         hits.append(SearchHit(message, bool(row[MESSAGE_WIDTH]), found))
-    return hits, unreadable
+    replies = read_replies(connection, [hit.message for hit in hits])
+    told = [
+        attrs.evolve(hit, replies=replies.get((hit.message.connection_id, hit.message.seq)))
+        for hit in hits
+    ]
+    return told, unreadable

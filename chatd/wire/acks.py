@@ -148,7 +148,7 @@ class ChangeAck(AckPayload):
 class SchemaColumn(Payload):
     """A column of a table."""
 
-    name: Annotated[str, Note("Its name.")]
+    name: Annotated[str, Note("Its name, exactly. It can hold markup.")]
     type: Annotated[str | None, Note("The database's own word for its type, where it has one.")]
 
 
@@ -156,7 +156,7 @@ class SchemaColumn(Payload):
 class SchemaTable(Payload):
     """A table of a database, or a view."""
 
-    name: Annotated[str, Note("Its name.")]
+    name: Annotated[str, Note("Its name, exactly. It can hold markup.")]
     schema: Annotated[str | None, Note("Its schema, where the database has several.")] = None
     kind: Annotated[str, Note("`table`, `view`, or the database's own word.")]
     columns: Annotated[Sequence[SchemaColumn], Note("Its columns, in their order.")]
@@ -167,7 +167,10 @@ class SchemaAck(AckPayload):
     """To `schema:get`."""
 
     connection_id: Annotated[str, Note("The room.")]
-    tables: Annotated[Sequence[SchemaTable], Note("The tables, by name.")]
+    tables: Annotated[
+        Sequence[orjson.Fragment],
+        Note("The tables, in the order of the database.", rendered=SchemaTable),
+    ]
     truncated: Annotated[bool, Note("Whether tables or columns were left out.")]
 
 

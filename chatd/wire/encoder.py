@@ -51,6 +51,15 @@ def replayed(message_json: bytes) -> bytes:
     return message_json[:-1] + _REPLAY
 
 
+def with_replies(message_json: bytes, replies: events.ThreadReplies) -> bytes:
+    """The JSON of a `PublishedMessage` that has no `replay`, with `replies`, which stand before it.
+
+    >>> with_replies(b'{"messageId":"m"}', events.ThreadReplies(count=1, last_seq=2, users=["u"]))
+    b'{"messageId":"m","replies":{"count":1,"lastSeq":2,"users":["u"]}}'
+    """
+    return b'%b,"replies":%b}' % (message_json[:-1], encode(replies))
+
+
 def encoder_of(kind: Callable[P, Payload]) -> Callable[P, bytes]:
     """What makes the JSON of a payload of this class straight from its fields, on the hot path: a
     payload that is made only to be encoded costs as much as its encoding. Nothing in it is

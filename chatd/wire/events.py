@@ -103,7 +103,8 @@ class RoomStanding(Payload):
     ]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
     database: Annotated[
-        RoomDatabase | None, Note("The database that answers there; absent where none does.")
+        orjson.Fragment | None,
+        Note("The database that answers there; absent where none does.", rendered=RoomDatabase),
     ] = None
 
 
@@ -155,7 +156,10 @@ class StatusConnected(EventPayload):
     resumed: Annotated[bool, Note("Whether the client has said in `since` what it has.")]
     rooms: Annotated[Sequence[RoomStanding], Note("All rooms that the user may use.")]
     limits: Annotated[ServerLimits, Note("The limits that a client can keep to by itself.")]
-    server: Annotated[ServerInfo, Note("Which server this is, and what it can do.")]
+    server: Annotated[
+        orjson.Fragment,
+        Note("Which server this is, and what it can do.", rendered=ServerInfo),
+    ]
     name: UserName = None
     reconnect_attempts: Annotated[int | None, Note("As the client has said in its handshake.")] = (
         None
@@ -268,7 +272,7 @@ class Reaction(Payload):
 class ThreadReplies(Payload):
     """What a thread holds behind its opener."""
 
-    count: Annotated[int, Note("How many replies.", unit="messages")]
+    count: Annotated[int, Note("How many replies, 1000 at most.", unit="messages")]
     last_seq: Annotated[int, Note("The seq of the newest one.")]
     users: Annotated[Sequence[str], Note("Who wrote the newest ones, 3 at most, newest first.")]
 

@@ -111,6 +111,34 @@ async def test_tables_and_exact_values_come_and_failures_say_why(room: Room) -> 
         assert words in failed["error"]["message"]
 
 
+async def test_tables_and_columns_are_there_for_completion(room: Room) -> None:
+    schema = await room.alice.ask("schema:get", {"connectionId": "demo"})
+    assert schema["ok"], schema
+    assert schema["tables"] == [
+        {
+            "name": "Price List",
+            "schema": "public",
+            "kind": "table",
+            "columns": [
+                {"name": "Price [EUR]", "type": "numeric"},
+                {"name": "at", "type": "timestamp with time zone"},
+                {"name": "raw", "type": "bytea"},
+            ],
+        },
+        {
+            "name": "orders",
+            "schema": "sales",
+            "kind": "table",
+            "columns": [
+                {"name": "id", "type": "integer"},
+                {"name": "total", "type": "numeric(10,2)"},
+                {"name": "note", "type": "text"},
+            ],
+        },
+    ]
+    assert not schema["truncated"]
+
+
 async def test_a_download_has_what_the_message_lacks(room: Room) -> None:
     question = await ask(room.alice, "SELECT id, total, note FROM sales.orders ORDER BY id")
     shown = await answer_to(room.alice, question)

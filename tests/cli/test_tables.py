@@ -8,6 +8,9 @@ from typing import Any
 import attrs
 
 from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
+from chatd.answers.schema import BYTES_MAX as SCHEMA_BYTES_MAX
+from chatd.answers.schema import TABLES_MAX as SCHEMA_TABLES_MAX
+from chatd.answers.schemas import KEPT_S
 from chatd.answers.sql.questions import COMMANDS
 from chatd.auth import FailureBackoff
 from chatd.auth.directories import CLAIMED_ROOMS
@@ -20,9 +23,11 @@ from chatd.observe import events
 from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
+from chatd.service.events.schema import WAITS_MAX
 from chatd.service.events.search import HITS_MAX
 from chatd.service.export_files import FILES_MAX, FILES_PER_USER
 from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
+from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
 from chatd.wire.payloads import TABLES_MAX
 from tests.cli import field_tables
@@ -31,6 +36,11 @@ FIXED: Mapping[str, float] = {
     "code points of white space around a message": PADDING_CHARS_MAX,
     "bytes of a context, as JSON": CONTEXT_BYTES_MAX,
     "entries of `context.tables`": TABLES_MAX,
+    "replies of a thread that are counted": REPLIES_MAX,
+    "tables of a schema (`schema:get`)": SCHEMA_TABLES_MAX,
+    "bytes of a schema, as JSON": SCHEMA_BYTES_MAX,
+    "seconds that a schema is kept": KEPT_S,
+    "schemas that a client waits for at once": WAITS_MAX,
     "code points of a search": QUERY_CHARS_MAX,
     "words and phrases of a search": TERMS_MAX,
     "hits of a page (`limit`)": HITS_MAX,

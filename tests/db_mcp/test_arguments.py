@@ -6,6 +6,7 @@ from chatd.answers.mcp.contract import Argument, Tool
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -29,6 +30,7 @@ from tests.rows import rows
     ("tool", "arguments", "request_"),
     [
         (Tool.LIST_TABLES, {}, ListTables()),
+        (Tool.LIST_COLUMNS, {}, ListColumns()),
         (Tool.DESCRIBE_TABLE, {"table": "x"}, DescribeTable("x")),
         (Tool.SAMPLE_TABLE, {"table": "x"}, SampleTable("x")),
         (Tool.QUERY, {"sql": "SELECT 1"}, RunStatement("SELECT 1")),
@@ -111,7 +113,7 @@ def test_a_wrong_argument_is_refused_by_name(
 def test_a_schema_names_what_the_tool_takes(tool: Tool) -> None:
     schema = input_schema(tool)
     assert set(schema["required"]) == {"sql", "table"} & set(schema["properties"])
-    assert len(schema["required"]) == (0 if tool is Tool.LIST_TABLES else 1)
+    assert len(schema["required"]) == (0 if tool in (Tool.LIST_TABLES, Tool.LIST_COLUMNS) else 1)
     assert ("dryRun" in schema["properties"]) is (tool is Tool.QUERY)
     assert {"schema", "tables", "maxRows", "maxBytes", "timeoutMs", "readOnly"} <= set(
         schema["properties"]

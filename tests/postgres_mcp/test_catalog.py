@@ -1,6 +1,6 @@
 """The tables of a database, and the columns of one of them."""
 
-from chatd.answers.requests import DescribeTable, ListTables, SampleTable
+from chatd.answers.requests import DescribeTable, ListColumns, ListTables, SampleTable
 from tests.postgres_mcp.shops import Shop
 from tests.rows import rows
 
@@ -20,6 +20,20 @@ def test_tables_are_listed_with_their_schema_and_without_partitions_and_secrets(
     ]
     of_sales = shop.ask(ListTables(), schema="sales")
     assert [row[:2] for row in of_sales.rows] == [["orders", "sales"], ["twins", "sales"]]
+
+
+def test_columns_of_all_tables_are_listed_with_them_in_the_same_order(shop: Shop) -> None:
+    listed = shop.ask(ListColumns())
+    assert [name for name, _ in listed.columns] == [
+        *("name", "schema", "kind", "column_name", "column_type")
+    ]
+    tables = [tuple(row[:3]) for row in shop.ask(ListTables()).rows]
+    assert list(dict.fromkeys(tuple(row[:3]) for row in listed.rows)) == tables
+    orders = [row[3:] for row in listed.rows if row[:2] == ["orders", "sales"]]
+    assert orders == [row[:2] for row in shop.ask(DescribeTable("orders"), schema="sales").rows]
+    of_sales = shop.ask(ListColumns(), schema="sales")
+    assert {row[1] for row in of_sales.rows} == {"sales"}
+    assert shop.ask(ListColumns(), max_rows=3).rows == listed.rows[:3]
 
 
 def test_a_table_is_described_with_keys_defaults_and_references(shop: Shop) -> None:

@@ -55,6 +55,7 @@ class TrailingLog:
         after: int | None,
         limit: int,
         thread_id: str | None,
+        answer_rows: int | None = None,
     ) -> Page:
         assert thread_id is None
         limit = min(limit, self.most)
@@ -66,7 +67,12 @@ class TrailingLog:
         return await self._answer(newer[:limit], has_more=len(newer) > limit)
 
     async def owed(
-        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+        self,
+        connection_id: str,
+        gaps: Sequence[Gap],
+        after_seq: int,
+        limit: int,
+        answer_rows: int | None,
     ) -> tuple[tuple[Message, bool], ...]:
         wanted = [seq for gap in gaps for seq in range(gap.first, gap.last + 1) if seq > after_seq]
         owed = [self.stored[seq - 1] for seq in wanted[: min(limit, self.most)]]

@@ -37,6 +37,7 @@ class HeldHistory:
         after: int | None,
         limit: int,
         thread_id: str | None,
+        answer_rows: int | None = None,
     ) -> Page:
         assert before is not None
         assert (after, thread_id) == (None, None)

@@ -11,6 +11,7 @@ from chatd.answers.cut import Cut
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -290,6 +291,22 @@ def test_tables_are_listed_by_name(database: Path) -> None:
         ["secrets", "table"],
     ]
     assert answered.rows[3] == ["people", "table", 7]
+
+
+def test_columns_of_all_tables_are_listed_with_them(database: Path) -> None:
+    answered = ask(database, ListColumns())
+    assert [column.name for column in answered.columns] == [
+        *("name", "kind", "column_name", "column_type")
+    ]
+    tables = [tuple(row[:2]) for row in ask(database, ListTables()).rows]
+    assert list(dict.fromkeys(tuple(row[:2]) for row in answered.rows)) == tables
+    assert [row[2:] for row in answered.rows if row[0] == "people"][:2] == [
+        ["id", "INTEGER"],
+        ["name", "VARCHAR(40)"],
+    ]
+    narrowed = ask(database, ListColumns(), tables=("names",)).rows
+    assert {row[0] for row in narrowed} == {"names"}
+    assert len(ask(database, ListColumns(), max_rows=1).rows) == 1
 
 
 def test_a_table_is_described(database: Path) -> None:

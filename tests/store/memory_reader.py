@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import attrs
+import orjson
 import trio
 
-from chatd.chat.ids import scoped_id
+from chatd.chat.ids import scoped_id, written_id
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import (
     AnswerClosed,
@@ -23,8 +24,10 @@ from chatd.chat.records import (
 from chatd.chat.search import SearchTerm
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.message_reader import (
+    KnownMessage,
     MessageReader,
     Page,
+    Replies,
     SearchCursor,
     SearchHit,
     SearchPage,
@@ -91,6 +94,7 @@ class MemoryReader(MessageReader):
         after: int | None,
         limit: int,
         thread_id: str | None,
+        answer_rows: int | None = None,
     ) -> Page:
         if before is not None and after is not None:
             raise ValueError("a page lies before a seq or after one, not both")
@@ -101,7 +105,7 @@ class MemoryReader(MessageReader):
         await trio.lowlevel.checkpoint()
         room = self._room(connection_id)
         inside = [
-            one
+            cut(one, answer_rows)
             for one in room
             if (thread_id is None or one.thread_id == thread_id)
             and (before is None or one.seq < before)
@@ -115,6 +119,8 @@ class MemoryReader(MessageReader):
             room[0].seq if room else 0,
             self._last_seqs.get(connection_id, 0),
             frozenset(one.seq for one in found if self._is_delivered(one)),
+            {one.seq: told for one in found if (told := self._replies(one)) is not None},
+            None if thread_id is None else self._opener(thread_id, connection_id, answer_rows),
         )
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
@@ -122,6 +128,36 @@ class MemoryReader(MessageReader):
         by_id = {one.message_id: one for one in self._messages.values()}
         found = (by_id[one] for one in _with_scopes(message_id, by_id))
         return next((one for one in found if rooms is None or one.connection_id in rooms), None)
+
+    async def shown(
+        self, message_id: str, connection_id: str, answer_rows: int | None = None
+    ) -> KnownMessage | None:
+        found = await self.message(message_id, (connection_id,))
+        return None if found is None else self._known(found, answer_rows)
+
+    def _opener(
+        self, thread_id: str, connection_id: str, answer_rows: int | None
+    ) -> KnownMessage | None:
+        openers = (thread_id, scoped_id(thread_id, connection_id))
+        return next(
+            (
+                self._known(one, answer_rows)
+                for one in self._room(connection_id)
+                if one.message_id in openers and one.thread_id is None
+            ),
+            None,
+        )
+
+    def _known(self, one: Message, answer_rows: int | None) -> KnownMessage:
+        return KnownMessage(cut(one, answer_rows), self._is_delivered(one), self._replies(one))
+
+    def _replies(self, opener: Message) -> Replies | None:
+        if opener.thread_id is not None:
+            return None
+        written = written_id(opener.message_id)
+        room = self._room(opener.connection_id)
+        newest = [(one.seq, one.user_id) for one in room[::-1] if one.thread_id == written]
+        return Replies.of(len(newest), newest) if newest else None
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
         uuid_bytes(thread_id)
@@ -140,10 +176,16 @@ class MemoryReader(MessageReader):
         return next((one for one in found if rooms is None or one.connection_id in rooms), None)
 
     async def owed(
-        self, connection_id: str, gaps: Sequence[Gap], after_seq: int, limit: int
+        self,
+        connection_id: str,
+        gaps: Sequence[Gap],
+        after_seq: int,
+        limit: int,
+        answer_rows: int | None = None,
     ) -> tuple[tuple[Message, bool], ...]:
         await trio.lowlevel.checkpoint()
-        owed = [one for one in self._room(connection_id) if _is_in(gaps, one.seq)]
+        room = [cut(one, answer_rows) for one in self._room(connection_id)]
+        owed = [one for one in room if _is_in(gaps, one.seq)]
         above = [one for one in owed if one.seq > after_seq]
         return tuple((one, self._is_delivered(one)) for one in self._fitting(above, limit))
 
@@ -177,7 +219,11 @@ class MemoryReader(MessageReader):
         return cuts
 
     async def search(
-        self, request: SearchRequest, limit: int, cursor: SearchCursor | None = None
+        self,
+        request: SearchRequest,
+        limit: int,
+        cursor: SearchCursor | None = None,
+        answer_rows: int | None = None,
     ) -> SearchPage:
         await trio.lowlevel.checkpoint()
         begin = cursor or SearchCursor(self._position, -1, 0)
@@ -199,7 +245,10 @@ class MemoryReader(MessageReader):
                 and not any(_spans(term, words) for term in request.query.excluded)
             ):
                 spans = {span for term in request.query.required for span in _spans(term, words)}
-                hit = SearchHit(one, self._is_delivered(one), tuple(_merged(spans)))
+                shown = self._known(one, answer_rows)
+                hit = SearchHit(
+                    shown.message, shown.is_delivered, tuple(_merged(spans)), shown.replies
+                )
                 found.append((length, -position, hit))
         found.sort(key=lambda one: one[:2])
         count = len(self._fitting([hit.message for _, _, hit in found], limit))
@@ -224,6 +273,18 @@ class MemoryReader(MessageReader):
                 break
             found.append(one)
         return found
+
+
+def cut(one: Message, answer_rows: int | None) -> Message:
+    """The message with so many rows in its answer."""
+    if one.answer is None or answer_rows is None:
+        return one
+    answer = orjson.loads(one.answer)
+    rows = answer.get("rows", [])
+    if not isinstance(rows, list) or len(rows) <= answer_rows:
+        return one
+    answer |= {"rows": rows[:answer_rows], "rowsOmitted": len(rows) - answer_rows}
+    return attrs.evolve(one, answer=orjson.dumps(answer))
 
 
 def _with_scopes(message_id: str, known: Iterable[str]) -> list[str]:

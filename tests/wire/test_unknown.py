@@ -45,4 +45,4 @@ def test_those_of_a_handshake(name: str) -> None:
 def test_a_payload_of_plain_names_alone_needs_no_closer_look() -> None:
     assert plain_names(ChatMessage) == {"messageId", "content", "connectionId", "threadId"}
     assert plain_names(Context) == {"schema", "tables"}
-    assert plain_names(ConnectionJoin) == {"connectionId", "since", "epoch"}
+    assert plain_names(ConnectionJoin) == {"connectionId", "since", "epoch", "answerRows"}

@@ -11,6 +11,6 @@ one that does not start, `locks` what keeps it from writing. `lines` and `stdio`
 child process (below `warden`), `http` to a URL; `link` is what is known of the connection.
 `session` speaks MCP over either by the official SDK, and `pool` keeps the sessions of one database
 (each in a `session_slot`, with a `pooled_call` at a time) and is its `Database`; `inspection` looks
-at one for `chatd config check`. The SDK is imported by `stdio`, `http` and `session` alone, and
-`pool` imports these late: see there.
+at one for `chatd config check`, and `described` is what clients are told of one. The SDK is
+imported by `stdio`, `http` and `session` alone, and `pool` imports these late: see there.
 """

@@ -9,6 +9,7 @@ import attrs
 from chatd.answers.mcp.listing import Narrowing
 from chatd.answers.mcp.mapping import Call, Form, PeerMapping
 from chatd.answers.mcp.statements import (
+    COLUMNS,
     EXPLAIN,
     LIST,
     describe_statement,
@@ -21,6 +22,7 @@ from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -70,9 +72,12 @@ def tool_call(
             call = mapping.list_tables
             if call is not None and call.as_statement:
                 subject = LIST[dialect]
-            if _narrows(terms):
-                home = terms.schema if "schema" in mapping.terms else None
-                narrowing = Narrowing(ContextScope.of(dialect, terms.schema, terms.tables), home)
+            narrowing = _narrowing(mapping, dialect, terms)
+        case ListColumns():
+            call = mapping.list_columns
+            if call is not None and call.as_statement:
+                subject = f"{COLUMNS[dialect]} LIMIT {terms.max_rows + 1}"
+            narrowing = _narrowing(mapping, dialect, terms)
         case DescribeTable(name, schema):
             call, table = mapping.describe_table, TableName(name, schema)
             if call is not None and call.as_statement:
@@ -140,6 +145,14 @@ def _check_name(table: TableName, call: Call) -> None:
             "The server of this database takes names of letters, digits, spaces and _ $ - only; "
             "ask for this table with SELECT.",
         )
+
+
+def _narrowing(mapping: PeerMapping, dialect: Dialect, terms: Terms) -> Narrowing | None:
+    """What of a list of tables the terms let be seen; None where that is all."""
+    if not _narrows(terms):
+        return None
+    home = terms.schema if "schema" in mapping.terms else None
+    return Narrowing(ContextScope.of(dialect, terms.schema, terms.tables), home)
 
 
 def _narrows(terms: Terms) -> bool:

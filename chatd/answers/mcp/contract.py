@@ -34,6 +34,7 @@ class Tool(StrEnum):
     """The tools, by their names."""
 
     LIST_TABLES = "list_tables"
+    LIST_COLUMNS = "list_columns"
     DESCRIBE_TABLE = "describe_table"
     SAMPLE_TABLE = "sample_table"
     QUERY = "query"

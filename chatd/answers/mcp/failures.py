@@ -16,6 +16,7 @@ from chatd.wire.codes import Code
 
 SENTENCE_CHARS: Final = 500
 """Characters of a database's own error that are passed on; the rest is cut."""
+NO_TOOL: Final = "The server of this database has no tool for that; ask with a statement."
 _CODES: Final = frozenset(code for code in Code if code.startswith("db_"))
 _SYNTAX: Final = re.compile(
     r"syntax error|error in your SQL syntax|incomplete input", re.IGNORECASE

@@ -87,6 +87,7 @@ class PeerMapping:
     """
 
     list_tables: Call | None = None
+    list_columns: Call | None = None
     describe_table: Call | None = None
     sample_table: Call | None = None
     query: Call | None = None
@@ -102,9 +103,15 @@ class PeerMapping:
 
     @property
     def tools(self) -> frozenset[str]:
-        """The tools that may be called; no other one ever is."""
+        """The tools that a question may need; beside them only `optional_tools` are ever
+        called."""
         calls = (self.list_tables, self.describe_table, self.sample_table, self.query, self.explain)
         return frozenset(call.tool for call in calls if call is not None)
+
+    @property
+    def optional_tools(self) -> frozenset[str]:
+        """The tools that are called where the peer has them."""
+        return frozenset() if self.list_columns is None else frozenset({self.list_columns.tool})
 
 
 BUNDLED: Final = "chatd"
@@ -133,6 +140,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # Those that chatd brings along: `chatd db-mcp`. Every value is exact.
     BUNDLED: PeerMapping(
         list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
+        list_columns=Call(Tool.LIST_COLUMNS, form=Form.STRUCTURED),
         describe_table=_on_table(Tool.DESCRIBE_TABLE),
         sample_table=_on_table(Tool.SAMPLE_TABLE),
         query=Call(Tool.QUERY, Argument.SQL, form=Form.STRUCTURED),
@@ -155,6 +163,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # tools for tables know one schema, and no views.
     "mcp-alchemy": PeerMapping(
         list_tables=_ALCHEMY_STATEMENT,
+        list_columns=_ALCHEMY_STATEMENT,
         describe_table=_ALCHEMY_STATEMENT,
         sample_table=_ALCHEMY_STATEMENT,
         query=_ALCHEMY,
@@ -168,6 +177,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # statements that begin with SELECT are taken, so that there is no plan, and no WITH.
     "mcp-server-sqlite": PeerMapping(
         list_tables=Call("list_tables", form=Form.PYTHON),
+        list_columns=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
         describe_table=Call("describe_table", "table_name", Form.PYTHON, is_quoted=True),
         sample_table=Call("read_query", "query", form=Form.PYTHON, as_statement=True),
         query=Call("read_query", "query", form=Form.PYTHON, wraps_values=True),
@@ -177,6 +187,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
     # 2^53 are rounded, infinity is NULL. Bytes are exact. Otherwise as mcp-server-sqlite.
     "mcp-server-sqlite-npx": PeerMapping(
         list_tables=Call("list_tables"),
+        list_columns=Call("read_query", "query", as_statement=True),
         describe_table=Call("describe_table", "table_name", is_quoted=True),
         sample_table=Call("read_query", "query", as_statement=True),
         query=Call("read_query", "query", wraps_values=True),
@@ -193,6 +204,7 @@ READY: Final[Mapping[str, PeerMapping]] = {
             rows="data.results",
             fixed={"object_type": "table", "pattern": "%"},
         ),
+        list_columns=Call("execute_sql", "sql", rows=_SQLITE_PATH, as_statement=True),
         describe_table=Call(
             "search_objects",
             "pattern",

@@ -19,9 +19,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import trio
 
 from chatd.answers.mcp.calls import tool_call
+from chatd.answers.mcp.failures import NO_TOOL
 from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import ListedTables
@@ -33,6 +35,7 @@ from chatd.answers.requests import (
     Answered,
     DatabaseFailed,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -52,6 +55,9 @@ LASTING_S: Final = 10.0
 """A session that was ready for so long was of use, also where no request came."""
 LISTING_S: Final = 3.0
 """How long a list of tables may take that a failure is told with: it comes at once, or not."""
+WHOLE_COLUMNS_MAX: Final = 2_000
+"""Columns of all tables that are asked of a db-mcp which sends them in one message: of 500 bytes
+each, as some send them, these are as long as a message may be."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
 
@@ -161,6 +167,8 @@ class McpDatabase:
     async def _carry_out(
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
     ) -> Answered | Stopped:
+        if isinstance(request, ListColumns) and not self._mapping.streams:
+            terms = attrs.evolve(terms, max_rows=min(terms.max_rows, WHOLE_COLUMNS_MAX))
         call = tool_call(self._mapping, self._settings.dialect, request, terms)
         if call is None:
             raise _impossible(request)
@@ -343,9 +351,7 @@ _SESSION: Final = "chatd.answers.mcp.session"
 def _impossible(request: Request) -> DatabaseFailed:
     if isinstance(request, ExplainStatement):
         return DatabaseFailed(Code.DB_DRY_RUN_UNSUPPORTED)
-    return DatabaseFailed(
-        Code.DB_ERROR, "The server of this database has no tool for that; ask with a statement."
-    )
+    return DatabaseFailed(Code.DB_ERROR, NO_TOOL)
 
 
 def _reason(link: Link, fault: Exception | None) -> str:

@@ -22,7 +22,7 @@ from chatd.answers.cut import cut_of_json
 from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import BadChunk, ChunkSequence, is_stopped_notice, read_chunk
 from chatd.answers.mcp.contract import Field
-from chatd.answers.mcp.failures import failure
+from chatd.answers.mcp.failures import NO_TOOL, failure
 from chatd.answers.mcp.http import http_streams
 from chatd.answers.mcp.link import Forgotten, Link, MissingTools
 from chatd.answers.mcp.listing import LISTED_MAX, Narrowed, Narrowing
@@ -52,6 +52,7 @@ class PeerSession:
         self._stopped = trio.Event()
         # Of its own, so that a peer that sends much to read keeps no thread from other users.
         self._threads = trio.CapacityLimiter(1)
+        self._tools: frozenset[str] = frozenset()
         self.is_usable = True
 
     async def check_tools(self) -> None:
@@ -69,12 +70,15 @@ class PeerSession:
         missing = sorted(self._mapping.tools - names)
         if missing:
             raise MissingTools(", ".join(missing))
+        self._tools = frozenset(names & self._mapping.optional_tools) | self._mapping.tools
         self._link.is_ready = True
 
     async def ask(
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
         """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
+        if call.tool not in self._tools:
+            raise DatabaseFailed(Code.DB_ERROR, NO_TOOL)
         self._link.renew(terms.max_rows, terms.max_bytes)
         self._stopped = trio.Event()
         answer = _Answer(sink, terms, call.narrowing, self._threads, self._link)

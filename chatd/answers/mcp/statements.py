@@ -40,6 +40,34 @@ LIST: Final[Mapping[Dialect, str]] = {
 }
 """The tables and views of a database, by dialect."""
 
+COLUMNS: Final[Mapping[Dialect, str]] = {
+    "sqlite": (
+        "SELECT m.name AS name, m.type AS kind, p.name AS column_name, p.type AS column_type "
+        "FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p "
+        "WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "ORDER BY m.name, p.cid"
+    ),
+    "postgres": (
+        "SELECT c.relname AS name, n.nspname AS schema, "
+        "CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind, "
+        "a.attname AS column_name, "
+        "pg_catalog.format_type(a.atttypid, a.atttypmod) AS column_type "
+        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' "
+        "AND n.nspname !~ '^pg_' AND a.attnum > 0 AND NOT a.attisdropped "
+        "ORDER BY n.nspname <> 'public', n.nspname, c.relname, a.attnum"
+    ),
+    "mysql": (
+        "SELECT c.table_name AS name, t.table_type AS kind, c.column_name AS column_name, "
+        "c.column_type AS column_type FROM information_schema.columns c "
+        "JOIN information_schema.tables t "
+        "ON t.table_schema = c.table_schema AND t.table_name = c.table_name "
+        "WHERE c.table_schema = database() ORDER BY c.table_name, c.ordinal_position"
+    ),
+}
+"""The columns of all tables and views of a database, by dialect; a limit follows."""
+
 JSON_ROW: Final = "row"
 """The one column of rows that are asked for as JSON."""
 _ANSWER: Final = '"the answer of chatd"'

@@ -1,27 +1,31 @@
-"""`chat:history:get` from clients: pages of a room."""
+"""`chat:history:get` and `chat:message:get` from clients: pages of a room, and its messages."""
+
+from functools import partial
 
 import attrs
 import orjson
 
 from chatd.chat.content import canonical_message_id
+from chatd.chat.records import Message
 from chatd.chat.rendering import Renderer
 from chatd.service.acks import Outcome
+from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
 from chatd.service.commands import Commands
-from chatd.service.rendering import render_in_turns
+from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.sockets.emitter import event_packet
-from chatd.store import MessageReader, StoreReadFailed
-from chatd.wire.acks import HistoryAck
+from chatd.store import KnownMessage, MessageReader, Page, StoreReadFailed
+from chatd.wire.acks import HistoryAck, MessageGetAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomHistory
-from chatd.wire.payloads import HistoryGet
+from chatd.wire.payloads import HistoryGet, MessageGet
 
 PAGE_DEFAULT = 50  # messages of a page whose request names no limit
 
 
 @attrs.define(eq=False)
 class HistoryEvents:
-    """Pages for clients. `page_max`: the most messages of one page."""
+    """Pages and messages for clients. `page_max`: the most messages of one page."""
 
     _commands: Commands
     _messages: MessageReader
@@ -42,7 +46,7 @@ class HistoryEvents:
             canonical_message_id(wanted.thread_id), Refusal
         ):
             return Refusal(Code.UNKNOWN_THREAD, path="threadId")
-        return wanted
+        return check_answer_rows(wanted.answer_rows) or wanted
 
     async def page(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> Outcome:
         """The page as the ack; a client that asked for no ack gets it as `chat:history`."""
@@ -56,6 +60,7 @@ class HistoryEvents:
                 after=wanted.after,
                 limit=wanted.limit or min(PAGE_DEFAULT, self._page_max),
                 thread_id=thread_id,
+                answer_rows=wanted.answer_rows,
             )
             if thread_id is not None and not page.messages:
                 await self._commands.barrier(client)  # its opener may be on its way into the log
@@ -63,17 +68,52 @@ class HistoryEvents:
                     return Refusal(Code.UNKNOWN_THREAD, path="threadId", connection_id=room)
         except StoreReadFailed:
             return Refusal(Code.STORAGE_READ_ERROR)
-        bodies = await render_in_turns(
-            page.messages, lambda one: self._render(one, one.seq in page.delivered)
-        )
+        bodies = await render_in_turns(page.messages, partial(self._on_page, page))
         history = RoomHistory(
             room,
             list(map(orjson.Fragment, bodies)),
             page.has_more,
             page.first_seq,
             page.last_seq,
+            last_rev=0,
+            root=None if page.root is None else self._known(page.root),
         )
         if ack_id is not None:
             return HistoryAck(history=history)
         client.send_catch_up(event_packet(history))
         return None
+
+    def _on_page(self, page: Page, message: Message) -> bytes:
+        body = self._render(message, message.seq in page.delivered)
+        return telling_replies(body, page.replies.get(message.seq))
+
+    def _known(self, known: KnownMessage) -> orjson.Fragment:
+        body = self._render(known.message, known.is_delivered)
+        return orjson.Fragment(telling_replies(body, known.replies))
+
+    def read_message(
+        self, client: Client, wanted: MessageGet, ack_id: int | None
+    ) -> MessageGet | Refusal:
+        message_id = canonical_message_id(wanted.message_id)
+        if isinstance(message_id, Refusal):
+            return message_id
+        return check_answer_rows(wanted.answer_rows) or attrs.evolve(wanted, message_id=message_id)
+
+    async def message(self, client: Client, wanted: MessageGet, ack_id: int | None) -> Outcome:
+        """One message as the ack; there is no event for it."""
+        await client.drained()
+        try:
+            known = await self._look_up(wanted)
+            if known is None:
+                await self._commands.barrier(client)  # it may be on its way into the log
+                known = await self._look_up(wanted)
+        except StoreReadFailed:
+            return Refusal(Code.STORAGE_READ_ERROR)
+        if known is None:
+            return Refusal(Code.NOT_FOUND, path="messageId")
+        return MessageGetAck(message=self._known(known))
+
+    async def _look_up(self, wanted: MessageGet) -> KnownMessage | None:
+        return await self._messages.shown(
+            wanted.message_id, wanted.connection_id, wanted.answer_rows
+        )

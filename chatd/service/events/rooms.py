@@ -3,6 +3,7 @@
 import attrs
 
 from chatd.service.acks import Outcome, echoed_id
+from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
 from chatd.service.rooms import Rooms, Since
 from chatd.wire.acks import LeaveAck
@@ -21,12 +22,13 @@ class RoomEvents:
     ) -> ConnectionJoin | Refusal:
         if join.since is not None and join.since < 0:
             return Refusal(Code.INVALID_PAYLOAD, path="since")
-        return join
+        return check_answer_rows(join.answer_rows) or join
 
     async def join(self, client: Client, join: ConnectionJoin, ack_id: int | None) -> None:
         """`Rooms.enter` acknowledges a room as soon as the client has caught up with it."""
         room = join.connection_id
-        since = Since({} if join.since is None else {room: join.since}, join.epoch)
+        seqs = {} if join.since is None else {room: join.since}
+        since = Since(seqs, join.epoch, join.answer_rows)
         await self._rooms.enter(client, [room], ack_id, since)
 
     def leave(self, client: Client, leave: ConnectionLeave, ack_id: int | None) -> Outcome:

@@ -13,8 +13,9 @@ from chatd.chat.search import parse_query
 from chatd.chat.snippets import snippet
 from chatd.observe import EventLog, LimitHit
 from chatd.service.acks import Handled, Outcome
+from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
-from chatd.service.rendering import render_in_turns
+from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.service.rooms import Rooms
 from chatd.store import (
     MessageReader,
@@ -51,7 +52,7 @@ class SearchEvents:
     def read(self, client: Client, asked: ChatSearch, ack_id: int | None) -> ChatSearch | Refusal:
         if asked.limit is not None and not 1 <= asked.limit <= HITS_MAX:
             return Refusal(Code.INVALID_PAYLOAD, f"limit is 1 to {HITS_MAX}.", path="limit")
-        return asked
+        return check_answer_rows(asked.answer_rows) or asked
 
     def search(self, client: Client, asked: ChatSearch, ack_id: int | None) -> Handled:
         query = parse_query(asked.query)
@@ -90,7 +91,9 @@ class SearchEvents:
             self._event_log.record(LimitHit("searches", user_id, None))
             return Refusal(Code.OVERLOADED, retry_after_ms=wait_ms)
         try:
-            return await self._messages.search(wanted, asked.limit or HITS_DEFAULT, cursor)
+            return await self._messages.search(
+                wanted, asked.limit or HITS_DEFAULT, cursor, asked.answer_rows
+            )
         except SearchTooBroad:
             sentence = "Too much matches this to be put in order; use rarer words."
             return Refusal(Code.OVERLOADED, sentence)
@@ -101,7 +104,7 @@ class SearchEvents:
 
     def _rendered(self, hit: SearchHit) -> FoundMessage:
         shown = snippet(hit.message.content, hit.matches, self._render.markup)
-        body = self._render(hit.message, hit.is_delivered)
+        body = telling_replies(self._render(hit.message, hit.is_delivered), hit.replies)
         return FoundMessage(orjson.Fragment(body), shown.text, shown.highlights)
 
 

@@ -2,9 +2,10 @@
 
     python fake_peer.py START [FILE]
 
-START says how it begins: `well`, or one of the faults of `main`. What it does with a call stands in
-the statement that it is asked to run: the name of a function of `Calls`, alone or between the first
-quotes. FILE gets a line for each process that starts, and for each cancel that is heard.
+START says how it begins: `well`, one of the faults of `main`, or `columns=NAME`: then it has the
+tool `list_columns`, which does what the function of that name does. What it does with another call
+stands in the statement that it is asked to run: the name of a function of `Calls`, alone or between
+the first quotes. FILE gets a line for each process that starts, and for each cancel that is heard.
 """
 
 import json
@@ -203,6 +204,32 @@ class Calls:
         note(f"child {child.pid}")
         self.rows()
 
+    def listed(self, *rows: Any) -> None:
+        names = ("name", "schema", "kind", "column_name", "column_type")
+        columns = [{"name": name, "type": None} for name in names]
+        self.result("", {"columns": columns, "rows": rows})
+
+    def two_tables(self) -> None:
+        one = ("shop", "BASE TABLE")
+        self.listed(["a", *one, "x", "int"], ["a", *one, "y", None], ["b", None, "view", "x", "t"])
+
+    def many_tables(self) -> None:
+        self.listed(*([f"t{number}", None, "table", "x", "int"] for number in range(2_000)))
+
+    def endless_tables(self) -> None:
+        names = ("name", "kind", "column_name", "column_type")
+        columns = [{"name": name, "type": None} for name in names]
+        for index in range(10_000):
+            rows = [[f"t{index}", "table", f"c{number}", "int"] for number in range(90)]
+            self.chunk(index, *rows, columns=columns)
+
+    def strange_names(self) -> None:
+        names = ("a\nb", "\u0000", "\u001b[31m", "x" * 256, "", 7, None, "<b>")
+        self.listed(
+            *([name, None, "table", "x", "int"] for name in names),
+            *(["t", None, "a\nkind" * 50, name, "in\nt" * 50] for name in names),
+        )
+
     def who(self) -> None:
         self.chunk(0, [os.getpid()])
         self.done(1)
@@ -247,6 +274,7 @@ def main(start: str) -> None:
                 send(id=message["id"], result={**result, "serverInfo": info})
             case "tools/list":
                 names = TOOLS[:2] if start == "toolless" else TOOLS
+                names = (*names, "list_columns") if start.startswith("columns=") else names
                 tools = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
                 send(id=message["id"], result={"tools": tools})
                 if start == "fleeting":
@@ -255,6 +283,8 @@ def main(start: str) -> None:
             case "tools/call":
                 calls.id = message["id"]
                 sql = message["params"]["arguments"].get("sql", "rows")
+                if message["params"]["name"] == "list_columns":
+                    sql = start.removeprefix("columns=")
                 getattr(calls, sql.split("'")[1] if "'" in sql else sql)()
             case "notifications/cancelled":
                 note("cancelled")

@@ -16,6 +16,7 @@ from chatd.answers.requests import (
     DatabaseFailed,
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
@@ -34,6 +35,7 @@ from tests.sqlite_mcp.peers import ENDLESS, ENDLESS_AFTER_TWO_ROWS
 
 REQUESTS = (
     ListTables(),
+    ListColumns(),
     DescribeTable("people"),
     SampleTable("people"),
     RunStatement("SELECT 1"),

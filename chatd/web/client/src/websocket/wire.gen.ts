@@ -863,7 +863,7 @@ export interface SchemaAck {
   ignored?: string[];
   /** The room. */
   connectionId: string;
-  /** The tables, by name. */
+  /** The tables, in the order of the database. */
   tables: SchemaTable[];
   /** Whether tables or columns were left out. */
   truncated: boolean;
@@ -871,7 +871,7 @@ export interface SchemaAck {
 
 /** A column of a table. */
 export interface SchemaColumn {
-  /** Its name. */
+  /** Its name, exactly. It can hold markup. */
   name: string;
   /** The database's own word for its type, where it has one. */
   type: string | null;
@@ -885,7 +885,7 @@ export interface SchemaGet {
 
 /** A table of a database, or a view. */
 export interface SchemaTable {
-  /** Its name. */
+  /** Its name, exactly. It can hold markup. */
   name: string;
   /** Its schema, where the database has several. */
   schema?: string;
@@ -1013,7 +1013,7 @@ export interface StatusLagging {
 
 /** What a thread holds behind its opener. */
 export interface ThreadReplies {
-  /** How many replies. Unit: messages. */
+  /** How many replies, 1000 at most. Unit: messages. */
   count: number;
   /** The seq of the newest one. */
   lastSeq: number;
