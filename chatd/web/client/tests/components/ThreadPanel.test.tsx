@@ -1,5 +1,5 @@
 import { act } from "react";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { ThreadPanel } from "../../src/components/ThreadPanel";
 import type { ChatState, ThreadView } from "../../src/stores/state";
 import { fakeChat, fakeMessage } from "../fakes";
@@ -28,6 +28,22 @@ test("reads the thread when it is opened", () => {
   const { chat, host } = drawn(undefined);
   expect(chat.store.getState().openThread).toHaveBeenCalledWith(root.messageId);
   expect(host.textContent).toContain("Reading the thread…");
+});
+
+test.each([
+  ["a mouse", true],
+  ["a finger", false],
+])("where %s points, its box has the focus: %s", (_, isFine) => {
+  const [addEventListener, removeEventListener] = [vi.fn(), vi.fn()];
+  vi.stubGlobal("matchMedia", () => ({
+    matches: isFine,
+    addEventListener,
+    removeEventListener,
+  }));
+  const { host } = drawn({});
+  const box = host.querySelector("textarea");
+  expect(box).not.toBeNull();
+  expect(document.activeElement === box).toBe(isFine);
 });
 
 test("shows the opener, how many replies there are, and the replies", () => {
