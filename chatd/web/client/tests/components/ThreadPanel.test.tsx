@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { ThreadPanel } from "../../src/components/ThreadPanel";
 import type { ChatState, ThreadView } from "../../src/stores/state";
 import { fakeChat, fakeMessage } from "../fakes";
-import { button, click, draw, withSizes } from "./rendering";
+import { button, click, draw, enter, withSizes } from "./rendering";
 
 beforeEach(() => withSizes());
 
@@ -52,6 +52,16 @@ test("shows the opener, how many replies there are, and the replies", () => {
   expect(rows).toEqual(["1", "2", "3"]);
   expect(host.querySelector(".is-replies")?.textContent).toBe("2 replies");
   expect(host.textContent).not.toContain("In the thread of");
+});
+
+test("does not offer to open itself once more", async () => {
+  const { host } = drawn({});
+  const row = host.querySelector("article") as HTMLElement;
+  await enter(row);
+  const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
+    one.getAttribute("aria-label"),
+  );
+  expect(names).toEqual(["React", "Copy", "Copy link"]);
 });
 
 test("tells how many replies there are in all, where older ones are not read yet", () => {
