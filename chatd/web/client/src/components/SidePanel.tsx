@@ -2,10 +2,14 @@ import { useEffect, useRef, type ReactNode } from "react";
 import { useUi } from "../hooks/useChat";
 import { MEDIUM, useMedia } from "../hooks/useMedia";
 import type { Panel } from "../stores/ui";
+import { AnswerPanel } from "./AnswerPanel";
+import { ConnectionPanel } from "./ConnectionPanel";
 import { Icon } from "./Icon";
-import { AnswerPanel, ConnectionPanel, SchemaPanel, SearchPanel, ThreadPanel } from "./LazyParts";
 import { ModalDialog } from "./ModalDialog";
 import { PeoplePanel } from "./People";
+import { SchemaPanel } from "./SchemaPanel";
+import { SearchPanel } from "./SearchPanel";
+import { ThreadPanel } from "./ThreadPanel";
 
 const TITLES: Record<Panel["kind"], string> = {
   thread: "Thread",

@@ -4,17 +4,20 @@ import { useChat } from "../hooks/useChat";
 import type { SignedOut } from "../stores/chat";
 import { AccountMenu } from "./AccountMenu";
 import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
-import { Notifications } from "./Notifications";
+import { AskAboutLink, loadPages, Notifications, SignIn } from "./LazyPages";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
 import { claimsOf, decideOnLink, type Session } from "./session";
-import { AskAboutLink, SignIn } from "./SignIn";
 import { read, write } from "./storage";
 import { TitleBadge } from "./TitleBadge";
+import { whenIdle } from "../whenIdle";
 
 /** How often at most the page sends somebody to sign in by itself. Unit: ms. */
 const REDIRECT_EVERY_MS = 60_000;
 const REDIRECTED = "chatd.redirected";
+
+/** How late at most what is shown only at times is read. Unit: ms. */
+const PAGES_LATEST_MS = 8_000;
 
 interface AppProps {
   session: Session;
@@ -38,6 +41,7 @@ export function App({ session, link }: AppProps) {
   }
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
+  useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
 
   function onSignedOut(reason: SignedOut) {
     signIn(undefined, reason);
