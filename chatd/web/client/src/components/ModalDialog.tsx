@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useWayBack } from "../hooks/useWayBack";
 import { Icon } from "./Icon";
 
 interface ModalDialogProps {
@@ -12,6 +13,7 @@ interface ModalDialogProps {
 export function ModalDialog({ title, close, className = "", children }: ModalDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
+  useWayBack();
   useEffect(() => {
     const element = dialog.current;
     if (element !== null && !element.open) element.showModal();
@@ -27,6 +29,10 @@ export function ModalDialog({ title, close, className = "", children }: ModalDia
       onCancel={(event) => {
         event.preventDefault();
         close();
+      }}
+      // The browser may close it without asking first.
+      onClose={(event) => {
+        if (!event.currentTarget.open) close();
       }}
       onClick={(event) => {
         if (event.target === dialog.current) close();
