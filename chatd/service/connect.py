@@ -32,7 +32,7 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectAuth, ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER, WRONG_STATUS, presence_status
 from chatd.wire.encoder import plain
-from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
+from chatd.wire.events import RoomStanding, ServerInfo, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
 from chatd.wire.unknown import unknown_fields
 
@@ -191,14 +191,19 @@ class Connector:
             resumed=is_resumed,
             rooms=[
                 RoomStanding(
-                    room,
-                    self._timelines.last_seq(room),
-                    standing.unread.get(room, 0),
-                    welcome.rendered(grant.title),
+                    connection_id=room,
+                    last_seq=self._timelines.last_seq(room),
+                    last_rev=self._timelines.last_rev(room),
+                    read_seq=0,
+                    unread=standing.unread.get(room, 0),
+                    mentions=0,
+                    owed=standing.unread.get(room, 0),
+                    title=welcome.rendered(grant.title),
                 )
                 for room, grant in client.grants.items()
             ],
             limits=welcome.limits,
+            server=ServerInfo(version="0", features=[], commands=[]),
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
             ignored=ignored,
