@@ -12,6 +12,7 @@ from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     Message,
     MessageDeleted,
@@ -51,6 +52,7 @@ class MemoryReader(MessageReader):
         self._first: dict[int, Message] = {}  # as they were first written
         self._last_seqs: dict[str, int] = {}
         self._last_revs: dict[str, int] = {}
+        self._changes: list[Change] = []
         self._open: dict[str, OpenAnswer] = {}
         self._answers: dict[str, StoredAnswer] = {}
         self.add(records)
@@ -72,6 +74,7 @@ class MemoryReader(MessageReader):
                     ]
                     self._messages[position] = message
                     self._last_revs[message.connection_id] = message.rev
+                    self._changes.append(record)
                 case Delivered(connection_id, seq):
                     self._delivered.add((connection_id, seq))
                 case AnswerOpened(one):
@@ -149,6 +152,27 @@ class MemoryReader(MessageReader):
             frozenset(one.seq for one in found if self._is_delivered(one)),
             self._last_revs.get(connection_id, 0),
         )
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        await trio.lowlevel.checkpoint()
+        now = {one.seq: one for one in self._room(connection_id)}
+        found: list[Change] = []
+        for one in self._changes:
+            seq, room = one.message.seq, one.message.connection_id
+            if room != connection_id or seq not in now or not after_rev < one.rev <= up_to_rev:
+                continue
+            if isinstance(one, MessageEdited):
+                assert now[seq].changes is not None
+                changes = attrs.evolve(
+                    now[seq].changes, rev=one.rev, edited_ms=one.at_ms, deleted_ms=None
+                )
+                message = attrs.evolve(now[seq], content=one.message.content, changes=changes)
+                found.append(attrs.evolve(one, message=message))
+            else:
+                found.append(attrs.evolve(one, message=now[seq]))
+        return tuple(found)
 
     async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         await trio.lowlevel.checkpoint()

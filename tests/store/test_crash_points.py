@@ -73,7 +73,8 @@ class Held:
 def held_by(store: Store) -> Held:
     connection = connect_to_write(store.path, DURABILITY)
     rows = connection.execute(
-        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED} ORDER BY m.position"
+        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED}"
+        " ORDER BY m.position"
     ).fetchall()
     connection.close()
     return Held(store.epoch, store.reread(), tuple(map(message_from_row, rows)))
