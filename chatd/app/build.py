@@ -46,6 +46,7 @@ from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -115,11 +116,16 @@ class Parts:
             store.readers,
             self._renderer,
             recent_max=config.messages.history_on_join,
+            last_revs=recovered.revs,
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
         self.machine = MessageMachine(
-            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+            recovered.rooms,
+            recovered.members,
+            recovered.position,
+            recovered.open_answers,
+            recovered.revs,
         )
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
@@ -232,6 +238,14 @@ class Parts:
                 readers,
                 self.machine,
                 self.answering.service,
+                limits,
+                self._event_log,
+                content_chars=config.messages.content_chars,
+            ),
+            ChangeEvents(
+                self._commands,
+                self.timelines,
+                readers,
                 limits,
                 self._event_log,
                 content_chars=config.messages.content_chars,

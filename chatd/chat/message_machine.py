@@ -11,27 +11,38 @@ A decision that is never applied leaves no trace: a failed commit simply drops i
 no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
 bounded memory of recent messages, for retries and receipts; the unique index in the log has the
 last word on a messageId. How far each room was acknowledged is known from the start on only
-(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
+(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked. Changes of
+messages (`chatd.chat.changes`) are numbered here, and decided on what each message was last
+(`chatd.chat.known_changes`).
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
 The caller counts the sockets, and says what the last of them had seen.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import assert_never
 
 import attrs
 
+from chatd.chat.changes import change
 from chatd.chat.ids import scoped_id
+from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
     Barrier,
+    ChangeCommand,
+    ChangeKept,
+    ChangeRefused,
+    ChangeRepeated,
     ClearOverflow,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     ForgetMessages,
     Joined,
@@ -39,6 +50,7 @@ from chatd.chat.messages import (
     LeaveRooms,
     NoteRead,
     PlainCommand,
+    PutReaction,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -54,22 +66,27 @@ from chatd.chat.records import (
     MemberKept,
     MemberRemoved,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessagePlace,
     MessageRead,
     MessageStored,
     OpenAnswer,
+    ReactionChanged,
     Record,
 )
+from chatd.wire.codes import Code
 
 
 @attrs.define
 class Decision:
     """What a batch comes to: the records to commit, then one effect for each command, in order;
-    and how far rooms are acknowledged then."""
+    how far rooms are acknowledged then, and from which seq on they have messages."""
 
     records: list[Record]
     effects: list[Effect]
     frontiers: dict[str, Frontier] = attrs.field(factory=dict)
+    kept_from: dict[str, int] = attrs.field(factory=dict)
 
 
 class _Overlay:
@@ -85,6 +102,9 @@ class _Overlay:
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
+        self.revs: dict[str, int] = {}
+        self.changed: dict[tuple[str, int], Message] = {}
+        self.kept_from: dict[str, int] = {}
 
 
 class MessageMachine:
@@ -96,13 +116,18 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int = 0,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
+        changed_max: int = CHANGED_MAX,
     ) -> None:
         """As `restore`."""
         self._bounds = recent_max, recent_chars_max
-        self.restore(last_seqs, members, position, open_answers)
+        self._changed_max = changed_max
+        # What retention has removed since the process began is removed for every life of the actor.
+        self._kept_from: dict[str, int] = {}
+        self.restore(last_seqs, members, position, open_answers, last_revs)
 
     def restore(
         self,
@@ -110,9 +135,11 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
-        queues of members by connectionId, then by userId, and the answers that are open."""
+        queues of members by connectionId, then by userId, the answers that are open, and the
+        newest revs by connectionId."""
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
@@ -124,12 +151,17 @@ class MessageMachine:
                 self._rooms_of.setdefault(user_id, set()).add(room)
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
+        self._changes = KnownChanges(last_revs, self._changed_max)
 
     # What others may look at between two batches
 
     def last_seq(self, connection_id: str) -> int:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev of a room; 0 where nothing was ever changed."""
+        return self._changes.last_rev(connection_id)
 
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
         """Whether a message of this id is among the recent ones, for a user who may read these
@@ -207,10 +239,12 @@ class MessageMachine:
                     effects.append(self._join(command, over))
                 case Acknowledge():
                     effects.append(self._acknowledge(command, over))
+                case EditMessage() | DeleteMessage() | PutReaction():
+                    effects.append(self._change(command, over))
                 case _:
                     self._settle(command, over)
                     effects.append(Settled(command))
-        return Decision(over.records, effects, over.frontiers)
+        return Decision(over.records, effects, over.frontiers, over.kept_from)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
         """Make the users in `in_rooms`, as (connectionId, userId), those that are in their rooms.
@@ -317,6 +351,7 @@ class MessageMachine:
                 ids = answer.connection_id, answer.question_id, answer.answer_id
                 over.records.append(MessageRead(*ids, is_question))
             case ForgetMessages(room, first_seq):
+                over.kept_from[room] = max(first_seq, over.kept_from.get(room, 0))
                 for user_id in self._queues.get(room, ()):
                     self._cut(room, user_id, first_seq, None, over)
             case Barrier():
@@ -364,6 +399,27 @@ class MessageMachine:
             frontier = over.frontiers.get(room) or self._frontiers.get(room, Frontier())
             over.frontiers[room] = frontier.moved(user_id, command.settles_to)
         return AcknowledgementKept(command, tuple(delivered))
+
+    def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
+        message = command.message
+        room, seq = message.connection_id, message.seq
+        if seq < max(over.kept_from.get(room, 0), self._kept_from.get(room, 0)):
+            return ChangeRefused(command, Code.NOT_FOUND)
+        known = over.changed.get((room, seq)) or self._changes.newest(room, seq)
+        if known is not None:
+            message = known
+        elif not self._changes.has_all_since(room, command.as_of_rev):
+            return ChangeRefused(command, Code.OVERLOADED)  # it is to be looked up again
+        rev = (over.revs.get(room) or self._changes.last_rev(room)) + 1
+        made = change(command, message, rev, over.now_ms)
+        if made is None:
+            return ChangeRepeated(command, message)
+        if isinstance(made, Code):
+            return ChangeRefused(command, made)
+        over.revs[room] = rev
+        over.changed[room, seq] = made.message
+        over.records.append(made)
+        return ChangeKept(command, made)
 
     def _cut(
         self, room: str, user_id: str, first_seq: int, since_ms: int | None, over: _Overlay
@@ -426,9 +482,13 @@ class MessageMachine:
                         self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
+                case MessageEdited() | MessageDeleted() | ReactionChanged():
+                    self._changes.keep(record.message)
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)
+        for room, first_seq in decision.kept_from.items():
+            self._kept_from[room] = max(first_seq, self._kept_from.get(room, 0))
         self.forget_surplus()
 
     def remember(self, messages: Iterable[Message]) -> None:

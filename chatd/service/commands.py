@@ -11,6 +11,7 @@ from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
     Barrier,
+    ChangeCommand,
     ClearOverflow,
     Command,
     ForgetMessages,
@@ -60,7 +61,9 @@ class Commands:
     def __init__(self, mailbox: Mailbox[Command]) -> None:
         self._mailbox = mailbox
 
-    def submit(self, command: SendMessage | Acknowledge) -> Coroutine[Any, Any, None] | None:
+    def submit(
+        self, command: SendMessage | Acknowledge | ChangeCommand
+    ) -> Coroutine[Any, Any, None] | None:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 
