@@ -147,10 +147,10 @@ class MessageMachine:
         """The rooms that the user is a member of."""
         return self._rooms_of.get(user_id, ())
 
-    def unread(self, connection_id: str, user_id: str) -> int:
+    def owed_count(self, connection_id: str, user_id: str) -> int:
         """How many messages of a room are owed to the user."""
         queue = self._queues.get(connection_id, {}).get(user_id)
-        return 0 if queue is None else queue.unread(self.last_seq(connection_id))
+        return 0 if queue is None else queue.owed_count(self.last_seq(connection_id))
 
     def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
         """All that is owed to the user, by room."""
@@ -165,7 +165,7 @@ class MessageMachine:
         total, oldest_ms = 0, None
         for room in self.rooms_of(user_id):
             queue, last_seq = self._queues[room][user_id], self.last_seq(room)
-            total += queue.unread(last_seq)
+            total += queue.owed_count(last_seq)
             since_ms = queue.oldest_ms(last_seq)
             if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
                 oldest_ms = since_ms

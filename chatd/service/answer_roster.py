@@ -50,7 +50,14 @@ class AnswerRoster:
     ) -> None:
         """A question is being answered, until `deadline_ms` at the latest."""
         packet = event_packet(
-            AnswerStart(**_ids(answer), read_only=read_only, dry_run=dry_run, deadline=deadline_ms)
+            AnswerStart(
+                **_ids(answer),
+                read_only=read_only,
+                dry_run=dry_run,
+                deadline=deadline_ms,
+                started_at=answer.opened_ms,
+                asked_by=answer.user_id,
+            )
         )
         self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(packet)
         self._broadcast(answer, packet)

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from chatd import __version__
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
 from chatd.engine.transport import Work
@@ -32,7 +33,7 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.connect import ConnectAuth, ConnectErrorData
 from chatd.wire.converter import SAFE_INTEGER, WRONG_STATUS, presence_status
 from chatd.wire.encoder import plain
-from chatd.wire.events import RoomStanding, ServerLimits, StatusConnected
+from chatd.wire.events import RoomStanding, ServerInfo, ServerLimits, StatusConnected
 from chatd.wire.names import ClientEvent
 from chatd.wire.unknown import unknown_fields
 
@@ -191,14 +192,19 @@ class Connector:
             resumed=is_resumed,
             rooms=[
                 RoomStanding(
-                    room,
-                    self._timelines.last_seq(room),
-                    standing.unread.get(room, 0),
-                    welcome.rendered(grant.title),
+                    connection_id=room,
+                    last_seq=self._timelines.last_seq(room),
+                    last_rev=0,
+                    read_seq=0,
+                    unread=0,
+                    mentions=0,
+                    owed=standing.owed.get(room, 0),
+                    title=welcome.rendered(grant.title),
                 )
                 for room, grant in client.grants.items()
             ],
             limits=welcome.limits,
+            server=ServerInfo(version=__version__, features=(), commands=()),
             name=welcome.rendered(identity.name),
             reconnect_attempts=attempts,
             ignored=ignored,

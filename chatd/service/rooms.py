@@ -218,7 +218,7 @@ class Rooms:
         user_id, there = client.user_id, self._occupancy.pairs()
         ended = tuple(
             room
-            for room in standing.unread
+            for room in standing.owed
             if room not in client.grants and (room, user_id) not in there
         )
         if ended:

@@ -145,6 +145,7 @@ class Timelines:
                 bool(recent) and recent[0][0].seq > timeline.first_seq,
                 timeline.first_seq,
                 self.last_seq(room),
+                0,
                 True if is_reset else None,
             )
         )

@@ -145,13 +145,13 @@ def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(
 ) -> None:
     carry_out(machine, join("demo", user_id="bob"), send(1), leave(("demo", 1), user_id="bob"))
     carry_out(machine, send(2), send(3))
-    assert machine.unread("demo", "bob") == 2
+    assert machine.owed_count("demo", "bob") == 2
     [joined] = carry_out(machine, join("demo", user_id="bob")).effects
     assert type(joined) is Joined
     assert joined.owed == ((Gap(2, 3, NOW_MS),),)
     assert machine.owed_to("bob") == {"demo": (Gap(2, 3, NOW_MS),)}
     carry_out(machine, send(4))
-    assert machine.unread("demo", "bob") == 2
+    assert machine.owed_count("demo", "bob") == 2
 
 
 def test_what_was_stored_before_a_leave_and_not_seen_is_owed(machine: MessageMachine) -> None:
@@ -174,7 +174,7 @@ def test_an_acknowledgement_takes_messages_out_of_the_queue(machine: MessageMach
     carry_out(machine, join("demo", user_id="bob"), leave(("demo", 0), user_id="bob"))
     sent = accept(machine, 1, 2, 3, 4)
     carry_out(machine, acknowledge(sent[2]))
-    assert machine.unread("demo", "bob") == 3
+    assert machine.owed_count("demo", "bob") == 3
     carry_out(machine, acknowledge(sent[1], up_to=True))
     assert machine.owed_to("bob") == {"demo": (Gap(4, 4, NOW_MS),)}
 
@@ -254,8 +254,8 @@ def test_what_retention_removed_is_owed_to_nobody(machine: MessageMachine) -> No
     carry_out(machine, *joins, leave(("demo", 0), user_id="bob"))
     accept(machine, 1, 2, 3)
     carry_out(machine, ForgetMessages("demo", 3), ForgetMessages("never heard of", 3))
-    assert machine.unread("demo", "bob") == 1
-    assert machine.unread("demo", "cyd") == 0
+    assert machine.owed_count("demo", "bob") == 1
+    assert machine.owed_count("demo", "cyd") == 0
 
 
 def test_who_is_removed_is_no_member_until_it_joins_again(machine: MessageMachine) -> None:
@@ -282,7 +282,7 @@ def test_after_a_start_members_whom_the_log_has_in_a_room_are_away() -> None:
     assert decision.records == [MemberKept("demo", "ann", Queue(4, NOW_MS), NOW_MS)]
     machine.apply(decision)
     accept(machine, 1)
-    assert [machine.unread("demo", user) for user in ("ann", "bob", "cyd")] == [0, 0, 4]
+    assert [machine.owed_count("demo", user) for user in ("ann", "bob", "cyd")] == [0, 0, 4]
     assert machine.reconcile({("demo", "bob")}, NOW_MS).records == []
 
 

@@ -271,7 +271,7 @@ class WholeLog(RuleBasedStateMachine):
             for user in ("ann", "bob"):
                 owed = self.owed.get((room, user))
                 assert self.machine.is_member(room, user) is (owed is not None)
-                assert self.machine.unread(room, user) == len(owed or ())
+                assert self.machine.owed_count(room, user) == len(owed or ())
         for user in ("ann", "bob"):
             assert set(self.machine.rooms_of(user)) == {it for it, who in self.owed if who == user}
 
