@@ -33,6 +33,7 @@ class SendMessage:
     asks: "Asked | None" = None
     reply: "Reply | None" = None
     rooms: Collection[str] | None = None
+    mentions: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -66,11 +67,13 @@ class Reply:
 
 @attrs.define
 class JoinRooms:
-    """A socket of the user is in these rooms; the user becomes a member where it is none yet."""
+    """A socket of the user is in these rooms; the user becomes a member where it is none yet, and
+    has read what is there. `name` is its name, where the socket's token says one."""
 
     origin: Any
     user_id: str
     connection_ids: tuple[str, ...]
+    name: str | None = None
 
 
 @attrs.define
@@ -98,6 +101,17 @@ class Acknowledge:
     up_to: bool
     receipts: tuple[MessagePlace, ...] = ()
     settles_to: int = 0
+
+
+@attrs.define
+class MarkRead:
+    """The user has read the room up to `seq`. Nothing comes of it where it has read further, or is
+    no member; beyond the newest message nothing can be read."""
+
+    origin: Any
+    user_id: str
+    connection_id: str
+    seq: int
 
 
 @attrs.define
@@ -158,7 +172,7 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | PlainCommand
+Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | PlainCommand
 
 
 @attrs.define
@@ -207,6 +221,14 @@ class AcknowledgementKept:
 
 
 @attrs.define
+class Marked:
+    """The user's marker is in the log; `has_moved`: by this command."""
+
+    command: MarkRead
+    has_moved: bool
+
+
+@attrs.define
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
@@ -222,5 +244,5 @@ class NotStored:
 
 
 Effect: TypeAlias = (
-    Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled | NotStored
+    Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Marked | Settled | NotStored
 )
