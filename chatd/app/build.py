@@ -114,11 +114,16 @@ class Parts:
             store.readers,
             self._renderer,
             recent_max=config.messages.history_on_join,
+            last_revs=recovered.revs,
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
         self.machine = MessageMachine(
-            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+            recovered.rooms,
+            recovered.members,
+            recovered.position,
+            recovered.open_answers,
+            recovered.revs,
         )
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)

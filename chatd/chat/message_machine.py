@@ -11,7 +11,9 @@ A decision that is never applied leaves no trace: a failed commit simply drops i
 no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
 bounded memory of recent messages, for retries and receipts; the unique index in the log has the
 last word on a messageId. How far each room was acknowledged is known from the start on only
-(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
+(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked. Changes of
+messages (`chatd.chat.changes`) are numbered here, and decided on what each message was last
+(`chatd.chat.known_changes`).
 
 A member has a marker, up to where it has read the room, which never goes back; its own messages do
 not move it. Who becomes a member has read what is there. What lies behind the marker is counted by
@@ -27,7 +29,9 @@ from typing import assert_never
 
 import attrs
 
+from chatd.chat.changes import change
 from chatd.chat.ids import scoped_id
+from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
 from chatd.chat.mentions import Names
 from chatd.chat.messages import (
@@ -35,9 +39,15 @@ from chatd.chat.messages import (
     Acknowledge,
     AcknowledgementKept,
     Barrier,
+    ChangeCommand,
+    ChangeKept,
+    ChangeRefused,
+    ChangeRepeated,
     ClearOverflow,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     ForgetMessages,
     Joined,
@@ -47,6 +57,7 @@ from chatd.chat.messages import (
     MarkRead,
     NoteRead,
     PlainCommand,
+    PutReaction,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -63,13 +74,17 @@ from chatd.chat.records import (
     MemberKept,
     MemberRemoved,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessagePlace,
     MessageRead,
     MessageStored,
     OpenAnswer,
+    ReactionChanged,
     ReadMarked,
     Record,
 )
+from chatd.wire.codes import Code
 
 NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
 
@@ -77,11 +92,12 @@ NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms 
 @attrs.define
 class Decision:
     """What a batch comes to: the records to commit, then one effect for each command, in order;
-    and how far rooms are acknowledged then."""
+    how far rooms are acknowledged then, and from which seq on they have messages."""
 
     records: list[Record]
     effects: list[Effect]
     frontiers: dict[str, Frontier] = attrs.field(factory=dict)
+    kept_from: dict[str, int] = attrs.field(factory=dict)
 
 
 class _Overlay:
@@ -99,6 +115,9 @@ class _Overlay:
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
+        self.revs: dict[str, int] = {}
+        self.changed: dict[tuple[str, int], Message] = {}
+        self.kept_from: dict[str, int] = {}
 
 
 class MessageMachine:
@@ -110,15 +129,20 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int = 0,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
         read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
         names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
+        changed_max: int = CHANGED_MAX,
     ) -> None:
         """As `restore`."""
         self._bounds = recent_max, recent_chars_max
-        self.restore(last_seqs, members, position, open_answers, read_seqs, names)
+        self._changed_max = changed_max
+        # What retention has removed since the process began is removed for every life of the actor.
+        self._kept_from: dict[str, int] = {}
+        self.restore(last_seqs, members, position, open_answers, last_revs, read_seqs, names)
 
     def restore(
         self,
@@ -126,12 +150,14 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
         read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
         names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
         """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
-        queues of members by connectionId, then by userId, and the answers that are open; of the
-        members in the same way their markers, and the names that are known."""
+        queues of members by connectionId, then by userId, the answers that are open, and the
+        newest revs by connectionId; of the members in the same way their markers, and the names
+        that are known."""
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
@@ -153,12 +179,17 @@ class MessageMachine:
         self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
+        self._changes = KnownChanges(last_revs, self._changed_max)
 
     # What others may look at between two batches
 
     def last_seq(self, connection_id: str) -> int:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev of a room; 0 where nothing was ever changed."""
+        return self._changes.last_rev(connection_id)
 
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
         """Whether a message of this id is among the recent ones, for a user who may read these
@@ -281,10 +312,12 @@ class MessageMachine:
                     effects.append(self._acknowledge(command, over))
                 case MarkRead():
                     effects.append(self._mark_read(command, over))
+                case EditMessage() | DeleteMessage() | PutReaction():
+                    effects.append(self._change(command, over))
                 case _:
                     self._settle(command, over)
                     effects.append(Settled(command))
-        return Decision(over.records, effects, over.frontiers)
+        return Decision(over.records, effects, over.frontiers, over.kept_from)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
         """Make the users in `in_rooms`, as (connectionId, userId), those that are in their rooms.
@@ -395,6 +428,7 @@ class MessageMachine:
                 ids = answer.connection_id, answer.question_id, answer.answer_id
                 over.records.append(MessageRead(*ids, is_question))
             case ForgetMessages(room, first_seq):
+                over.kept_from[room] = max(first_seq, over.kept_from.get(room, 0))
                 for user_id in self._queues.get(room, ()):
                     self._cut(room, user_id, first_seq, None, over)
             case Barrier():
@@ -452,6 +486,27 @@ class MessageMachine:
             over.read_seqs[room, user_id] = seq
             over.records.append(ReadMarked(room, user_id, seq))
         return Marked(command, has_moved)
+
+    def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
+        message = command.message
+        room, seq = message.connection_id, message.seq
+        if seq < max(over.kept_from.get(room, 0), self._kept_from.get(room, 0)):
+            return ChangeRefused(command, Code.NOT_FOUND)
+        known = over.changed.get((room, seq)) or self._changes.newest(room, seq)
+        if known is not None:
+            message = known
+        elif not self._changes.has_all_since(room, command.as_of_rev):
+            return ChangeRefused(command, Code.OVERLOADED)  # it is to be looked up again
+        rev = (over.revs.get(room) or self._changes.last_rev(room)) + 1
+        made = change(command, message, rev, over.now_ms)
+        if made is None:
+            return ChangeRepeated(command, message)
+        if isinstance(made, Code):
+            return ChangeRefused(command, made)
+        over.revs[room] = rev
+        over.changed[room, seq] = made.message
+        over.records.append(made)
+        return ChangeKept(command, made)
 
     def _cut(
         self, room: str, user_id: str, first_seq: int, since_ms: int | None, over: _Overlay
@@ -541,9 +596,13 @@ class MessageMachine:
                         self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
+                case MessageEdited() | MessageDeleted() | ReactionChanged():
+                    self._changes.keep(record.message)
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)
+        for room, first_seq in decision.kept_from.items():
+            self._kept_from[room] = max(first_seq, self._kept_from.get(room, 0))
         self.forget_surplus()
 
     def _apply_kept(self, kept: MemberKept) -> None:

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace, OpenAnswer
+from chatd.chat.records import Change, Message, MessagePlace, OpenAnswer
+from chatd.wire.codes import Code
 
 
 @attrs.define
@@ -115,6 +116,41 @@ class MarkRead:
 
 
 @attrs.define
+class ChangeMessage:
+    """Change a message, which was looked up as `message` when the newest rev of its room was
+    `as_of_rev`. Access, authorship and what is written were checked by the sender."""
+
+    origin: Any
+    user_id: str
+    message: Message
+    as_of_rev: int
+
+
+@attrs.define
+class EditMessage(ChangeMessage):
+    """Give it another text, unless it was edited since `seen_rev`, where that is said."""
+
+    content: str
+    seen_rev: int | None = None
+
+
+@attrs.define
+class DeleteMessage(ChangeMessage):
+    """Take it back."""
+
+
+@attrs.define
+class PutReaction(ChangeMessage):
+    """Put a reaction to it, or take it off."""
+
+    emoji: str
+    is_on: bool
+
+
+ChangeCommand: TypeAlias = EditMessage | DeleteMessage | PutReaction
+
+
+@attrs.define
 class TrimQueues:
     """What stays of the user's queues, by connectionId."""
 
@@ -172,7 +208,9 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | PlainCommand
+Command: TypeAlias = (
+    SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
+)
 
 
 @attrs.define
@@ -229,6 +267,30 @@ class Marked:
 
 
 @attrs.define
+class ChangeKept:
+    """The change is in the log."""
+
+    command: ChangeCommand
+    change: Change
+
+
+@attrs.define
+class ChangeRepeated:
+    """It was so before, and nothing was changed; `message` is what it is."""
+
+    command: ChangeCommand
+    message: Message
+
+
+@attrs.define
+class ChangeRefused:
+    """The message may not be changed like this."""
+
+    command: ChangeCommand
+    code: Code
+
+
+@attrs.define
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
@@ -244,5 +306,15 @@ class NotStored:
 
 
 Effect: TypeAlias = (
-    Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Marked | Settled | NotStored
+    Accepted
+    | Repeated
+    | Conflicted
+    | Joined
+    | AcknowledgementKept
+    | Marked
+    | ChangeKept
+    | ChangeRepeated
+    | ChangeRefused
+    | Settled
+    | NotStored
 )

@@ -152,7 +152,7 @@ class CatchUp:
             has_more,
             self._timelines.first_seq(room),
             self._timelines.last_seq(room),
-            0,
+            self._timelines.last_rev(room),
         )
         client.send_catch_up(event_packet(history))
 

@@ -194,7 +194,7 @@ class Connector:
                 RoomStanding(
                     connection_id=room,
                     last_seq=self._timelines.last_seq(room),
-                    last_rev=0,
+                    last_rev=self._timelines.last_rev(room),
                     read_seq=0,
                     unread=0,
                     mentions=0,

@@ -9,6 +9,7 @@ published meanwhile is merged by seq, so that nothing is missing and nothing is 
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 import attrs
 import orjson
@@ -59,8 +60,10 @@ class Timelines:
         recent_max: int,
         recent_bytes_max: int = RECENT_BYTES,
         idle_bytes_max: int = IDLE_BYTES_MAX,
+        last_revs: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._last_seqs = dict(last_seqs)
+        self._last_revs = dict(last_revs)
         self._log = log
         self._render = render
         self._recent_max = recent_max
@@ -73,6 +76,10 @@ class Timelines:
     def last_seq(self, connection_id: str) -> int:
         """The newest seq that was published in a room; 0 where there is none."""
         return self._last_seqs.get(connection_id, 0)
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev that was published in a room; 0 where there is none."""
+        return self._last_revs.get(connection_id, 0)
 
     def hold(self, connection_id: str) -> None:
         """Keep the room's timeline in memory until `release`; holds are counted.
@@ -145,7 +152,7 @@ class Timelines:
                 bool(recent) and recent[0][0].seq > timeline.first_seq,
                 timeline.first_seq,
                 self.last_seq(room),
-                0,
+                self.last_rev(room),
                 True if is_reset else None,
             )
         )

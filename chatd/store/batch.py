@@ -2,7 +2,8 @@
 
 A `Batch` collects the rows of many records by statement, so that each is run by one `executemany`;
 what becomes of a member in one batch is written once, as its last record has it. Messages go first,
-as a `Delivered` may mark one of the same batch; the order of the others does not matter.
+as a `Delivered` may mark one of the same batch, or a change be of one; the order of the others does
+not matter.
 """
 
 import sqlite3
@@ -18,15 +19,25 @@ from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     MemberKept,
     MemberRemoved,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessageRead,
     MessageStored,
+    ReactionChanged,
     Record,
 )
-from chatd.store.rows import ID_LENGTHS, SELECT_HEADS, queue_fields, uuid_bytes
+from chatd.store.rows import (
+    ID_LENGTHS,
+    SELECT_HEADS,
+    queue_fields,
+    reactions_as_json,
+    uuid_bytes,
+)
 
 _INSERT_ROOM = "INSERT INTO rooms (connection_id, room_id) VALUES (?, ?)"
 _INSERT_MESSAGE = """
@@ -58,12 +69,32 @@ _MARK_DELIVERED = """
     UPDATE messages SET delivered_by = ?, delivered_ms = ?
     WHERE room_id = ? AND seq = ? AND delivered_by IS NULL
 """
+# A change of a message that is not there fails: `message` is never null.
+_ADD_CHANGE = """
+    INSERT INTO changes (position, room_id, rev, message, kind, user_id, at_ms, written)
+    VALUES (?1, ?2, ?3, (SELECT m.position FROM messages m WHERE m.room_id = ?2 AND m.seq = ?4),
+            ?5, ?6, ?7, ?8)
+"""
+_PUT_CHANGED = """
+    INSERT INTO changed (message, room_id, seq, rev, at_ms, edited_rev, edited_ms, content,
+                         deleted_ms, reactions)
+    SELECT m.position, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    FROM messages m WHERE m.room_id = ?1 AND m.seq = ?2
+    ON CONFLICT DO UPDATE SET
+        rev = excluded.rev, at_ms = excluded.at_ms, edited_rev = excluded.edited_rev,
+        edited_ms = excluded.edited_ms, content = excluded.content,
+        deleted_ms = excluded.deleted_ms, reactions = excluded.reactions
+"""
+_SET_LAST_REV = "UPDATE rooms SET last_rev = ? WHERE room_id = ?"
 _SET_POSITION = "UPDATE meta SET position = ?"
 
 _SET_HAS_SCOPED = "UPDATE meta SET has_scoped_ids = 1"
 _HAS_ID = "SELECT 1 FROM messages WHERE message_id = ?"
 _IN_ORDER = (
     _INSERT_MESSAGE,
+    _ADD_CHANGE,
+    _PUT_CHANGED,
+    _SET_LAST_REV,
     _MARK_DELIVERED,
     _OPEN_ANSWER,
     _KEEP_QUESTION,
@@ -74,7 +105,8 @@ _IN_ORDER = (
 
 @attrs.define
 class Heads:
-    """Where the log ends: the last position, the number of each room and its last seq.
+    """Where the log ends: the last position, the number of each room, its last seq and its last
+    rev, where it has one.
 
     `messages` is how many were ever stored: the sum of those.
     `has_scoped`: a message has, or had, an id with a scope (`chatd.chat.ids`).
@@ -85,6 +117,7 @@ class Heads:
     last_seqs: dict[str, int]
     messages: int
     has_scoped: bool
+    last_revs: dict[str, int] = attrs.field(factory=dict)
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "Heads":
@@ -92,10 +125,13 @@ class Heads:
         [(position, has_scoped)] = connection.execute("SELECT position, has_scoped_ids FROM meta")
         room_ids: dict[str, int] = {}
         last_seqs: dict[str, int] = {}
-        for connection_id, room_id, last_seq, _ in connection.execute(SELECT_HEADS):
+        last_revs: dict[str, int] = {}
+        for connection_id, room_id, last_seq, _, last_rev in connection.execute(SELECT_HEADS):
             room_ids[connection_id] = room_id
             last_seqs[connection_id] = last_seq
-        return cls(position, room_ids, last_seqs, sum(last_seqs.values()), bool(has_scoped))
+            last_revs[connection_id] = last_rev
+        messages = sum(last_seqs.values())
+        return cls(position, room_ids, last_seqs, messages, bool(has_scoped), last_revs)
 
     def advance(self, batch: "Batch") -> None:
         """Take over what `batch` has written."""
@@ -104,6 +140,7 @@ class Heads:
         for room, seq in batch.last_seqs.items():
             self.messages += seq - self.last_seqs.get(room, 0)
         self.last_seqs.update(batch.last_seqs)
+        self.last_revs.update(batch.last_revs)
         self.has_scoped = self.has_scoped or batch.has_scoped
 
 
@@ -145,6 +182,7 @@ class Batch:
         self.position = heads.position
         self.new_rooms: dict[str, int] = {}
         self.last_seqs: dict[str, int] = {}
+        self.last_revs: dict[str, int] = {}
         self.has_scoped = False
         self._twins: list[bytes] = []  # ids that would make two of one in a room
         self._members: dict[tuple[int, str], _MemberRow] = {}
@@ -183,6 +221,8 @@ class Batch:
                 case AnswerClosed(_, question_id, answer_id, state):
                     ids = uuid_bytes(answer_id), uuid_bytes(question_id)
                     self._rows[_CLOSE_ANSWER].append((state, *ids))
+                case MessageEdited() | MessageDeleted() | ReactionChanged():
+                    self._add_change(record)
                 case _:
                     assert_never(record)
 
@@ -249,6 +289,46 @@ class Batch:
             )
         )
 
+    def _add_change(self, change: Change) -> None:
+        message, changes = change.message, change.message.changes
+        room, room_id = message.connection_id, self._room_id(message.connection_id)
+        last_rev = self.last_revs.get(room)
+        if last_rev is None:
+            last_rev = self._heads.last_revs.get(room, 0)
+        if changes is None or not changes.rev == change.rev == last_rev + 1:
+            raise RecordRefused(
+                f"A change with rev {change.rev} does not follow on rev {last_rev} of its room."
+            )
+        self.last_revs[room] = change.rev
+        kind, written = _kind_and_text(change)
+        self._rows[_ADD_CHANGE].append(
+            (
+                self.position,
+                room_id,
+                change.rev,
+                message.seq,
+                kind,
+                change.by,
+                change.at_ms,
+                written,
+            )
+        )
+        is_edited = changes.edited_rev > 0 and changes.deleted_ms is None
+        self._rows[_PUT_CHANGED].append(
+            (
+                room_id,
+                message.seq,
+                changes.rev,
+                changes.at_ms,
+                changes.edited_rev,
+                changes.edited_ms,
+                message.content if is_edited else None,
+                changes.deleted_ms,
+                reactions_as_json(changes.reactions),
+            )
+        )
+        self._rows[_SET_LAST_REV].append((change.rev, room_id))
+
     def _room_id(self, connection_id: str) -> int:
         room_id = self._heads.room_ids.get(connection_id)
         if room_id is None:
@@ -258,3 +338,15 @@ class Batch:
             room_id = len(self._heads.room_ids) + len(self.new_rooms) + 1
             self.new_rooms[connection_id] = room_id
         return room_id
+
+
+def _kind_and_text(change: Change) -> tuple[str, str | None]:
+    match change:
+        case MessageEdited(message):
+            return "edit", message.content
+        case MessageDeleted():
+            return "delete", None
+        case ReactionChanged(emoji=emoji, is_on=is_on):
+            return "react" if is_on else "unreact", emoji
+        case _:
+            assert_never(change)

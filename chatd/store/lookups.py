@@ -6,12 +6,29 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import attrs
+
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace
+from chatd.chat.records import (
+    Change,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessagePlace,
+    ReactionChanged,
+)
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.store.message_reader import StoredAnswer
 from chatd.store.pages import find_room, require_damage
-from chatd.store.rows import MESSAGE_COLUMNS, ids_from, is_uuid, message_from_row, uuid_text
+from chatd.store.rows import (
+    CHANGED,
+    FIRST_COLUMNS,
+    MESSAGE_COLUMNS,
+    ids_from,
+    is_uuid,
+    message_from_row,
+    uuid_text,
+)
 
 # A thread of a room by its id: there is a reply to it, or the message that may open it.
 _HAS_THREAD = """
@@ -40,7 +57,17 @@ _PLACES = """
     WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
 """
 _MESSAGE_AT = f"""
-    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED}
+    WHERE m.position = ?
+"""
+_FIRST_AT = f"""
+    SELECT {FIRST_COLUMNS} FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+"""
+_CHANGES = """
+    SELECT ch.message, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written
+    FROM rooms r CROSS JOIN changes ch INDEXED BY changes_by_rev
+    WHERE r.connection_id = ?1 AND ch.room_id = r.room_id AND ch.rev > ?2 AND ch.rev <= ?3
+    ORDER BY ch.rev
 """
 _ANSWERS = """
     SELECT a.answer_id, r.connection_id, a.user_id, a.state
@@ -52,10 +79,58 @@ _ANSWERS = """
 def read_message(
     connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
 ) -> Message | None:
+    return _read_one(connection, _MESSAGE_AT, key, rooms)
+
+
+def read_written(
+    connection: sqlite3.Connection, key: bytes, rooms: Container[str] | None
+) -> Message | None:
+    return _read_one(connection, _FIRST_AT, key, rooms)
+
+
+def _read_one(
+    connection: sqlite3.Connection, statement: str, key: bytes, rooms: Container[str] | None
+) -> Message | None:
     for position, room in connection.execute(_PLACES, ids_from(key)).fetchall():
         if rooms is None or room in rooms:
-            return message_from_row(connection.execute(_MESSAGE_AT, (position,)).fetchone())
+            return message_from_row(connection.execute(statement, (position,)).fetchone())
     return None
+
+
+def read_changes(
+    connection: sqlite3.Connection, connection_id: str, after_rev: int, up_to_rev: int
+) -> tuple[Change, ...]:
+    rows = connection.execute(_CHANGES, (connection_id, after_rev, up_to_rev)).fetchall()
+    return tuple(one for row in rows if (one := _change_from_row(connection, *row)) is not None)
+
+
+def _change_from_row(
+    connection: sqlite3.Connection,
+    position: int,
+    rev: int,
+    kind: object,
+    by: object,
+    at_ms: object,
+    written: object,
+) -> Change | None:
+    """The change in a row; None where it is broken, as its message then says."""
+    row = connection.execute(_MESSAGE_AT, (position,)).fetchone()
+    message = None if row is None else message_from_row(row)
+    if message is None or message.changes is None:
+        return None
+    if not (isinstance(by, str) and isinstance(at_ms, int)):
+        return None
+    match kind, written:
+        case "edit", str():
+            changes = attrs.evolve(message.changes, rev=rev, edited_ms=at_ms, deleted_ms=None)
+            message = attrs.evolve(message, content=written, changes=changes)
+            return MessageEdited(message, rev, by, at_ms)
+        case "delete", _:
+            return MessageDeleted(message, rev, by, at_ms)
+        case "react" | "unreact", str():
+            return ReactionChanged(message, rev, by, at_ms, written, kind == "react")
+        case _:
+            return None
 
 
 def read_has_thread(

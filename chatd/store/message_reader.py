@@ -1,5 +1,7 @@
 """The port through which the history is read, past the actors, whatever keeps it.
 
+Messages are as of their newest change, where nothing else is said.
+
 Every read may raise `StoreReadFailed` where the history cannot be read, and `StoreClosed` once the
 store is closed. Ids are UUIDs in lower-case text (`ValueError` for others). `rooms` are those in
 which an id is looked for, all where it is None.
@@ -22,7 +24,7 @@ class Page:
     `has_more`: there are more in the direction of the request: older ones for a page before a seq
     or at the end, newer ones for a page after a seq. `first_seq` and `last_seq` are those of the
     room, 0 where it has no message. `delivered` are the seqs on this page that somebody else than
-    the author has acknowledged.
+    the author has acknowledged. `last_rev` is the newest rev of the room, 0 where it has none.
     """
 
     messages: tuple[Message, ...]
@@ -30,6 +32,7 @@ class Page:
     first_seq: int
     last_seq: int
     delivered: frozenset[int] = frozenset()
+    last_rev: int = 0
 
 
 @attrs.frozen
@@ -110,6 +113,18 @@ class MessageReader(Protocol):
         or thread without messages gives an empty page. `ValueError` for `before` and `after`
         together, and for a `limit` below 1.
         """
+        ...
+
+    async def changed(self, connection_id: str, after_rev: int, limit: int) -> Page:
+        """`limit` messages of a room whose newest change has a rev above this one, by that rev.
+
+        Fewer, but one at least, where they hold more bytes than a page does; `has_more` then says
+        so. All that was changed up to `last_rev` is on it, or on those that follow.
+        """
+        ...
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        """As `message`, but as it was first written, whatever became of it."""
         ...
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:

@@ -10,7 +10,7 @@ import trio
 from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace
+from chatd.chat.records import Change, Message, MessagePlace
 from chatd.store import lookups, pages, search
 from chatd.store.damage import Damaged
 from chatd.store.message_reader import (
@@ -79,6 +79,26 @@ class LogReaders(MessageReader):
         )
         self._report(page.messages)
         return page
+
+    async def changed(self, connection_id: str, after_rev: int, limit: int) -> Page:
+        if limit < 1:
+            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        page = await self._pool.read(
+            pages.read_changed, connection_id, after_rev, limit, self._page_bytes
+        )
+        self._report(page.messages)
+        return page
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        """The changes of a room above a rev, up to another one, in their order: for an actor that
+        recovers. Of messages that are gone there are none. Each has its message as of today, but
+        for the text of an edit and the rev, which are its own."""
+        return await self._pool.read(lookups.read_changes, connection_id, after_rev, up_to_rev)
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        return await self._pool.read(lookups.read_written, uuid_bytes(message_id), rooms)
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         """A damaged one has the id that it was shown with."""

@@ -17,6 +17,7 @@ from chatd.chat.records import OpenAnswer
 from chatd.store.damage import BROKEN, Damaged
 from chatd.store.mark import Reached
 from chatd.store.rows import (
+    CHANGED,
     MESSAGE_COLUMNS,
     QUEUE_COLUMNS,
     SELECT_HEADS,
@@ -31,7 +32,7 @@ from chatd.store.snapshots import MEMBERS, Snapshot
 SAMPLES = 64  # places, evenly over the log, that are read at a start: a cut or zeroed part shows
 
 _MESSAGE_AT = f"""
-    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED}
     WHERE m.position >= ? ORDER BY m.position LIMIT 1
 """
 _ALL_MEMBERS = f"""
@@ -63,7 +64,8 @@ class Recovered:
     in the log, without counting them. `members`: what each is owed, by connection id, then by user
     id; a room without members is not in it. `open_answers`: questions whose answer has not ended,
     and messages that are to be read for one. `damaged`: rows among these that could not be read.
-    `newest_ms`: the time of the last message.
+    `newest_ms`: the time of the last message. `revs`: the last rev by connection id, of rooms in
+    which something was changed.
     """
 
     rooms: dict[str, int]
@@ -73,6 +75,7 @@ class Recovered:
     open_answers: tuple[OpenAnswer, ...] = ()
     damaged: tuple[Damaged, ...] = attrs.field(default=(), eq=False)
     newest_ms: int | None = None
+    revs: dict[str, int] = attrs.field(factory=dict)
 
     def reached(self, epoch: str) -> Reached:
         """How far the log `epoch` has come."""
@@ -104,10 +107,13 @@ def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Rec
         position = read_position(connection)
         rooms: dict[str, int] = {}
         message_count = 0
-        for room, _, last_seq, forgotten_seq in connection.execute(SELECT_HEADS):
+        revs: dict[str, int] = {}
+        for room, _, last_seq, forgotten_seq, last_rev in connection.execute(SELECT_HEADS):
             if room is BROKEN:
                 raise ValueError("a room does not say its name")
             rooms[room] = last_seq
+            if last_rev:
+                revs[room] = last_rev
             message_count += last_seq - forgotten_seq  # what is there of a room is dense
         newest = connection.execute(_NEWEST_TIME).fetchone()
         damaged: list[Damaged] = []
@@ -127,6 +133,7 @@ def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Rec
         tuple(open_answers),
         tuple(damaged),
         newest[0] if newest is not None and isinstance(newest[0], int) else None,
+        revs,
     )
 
 

@@ -37,9 +37,9 @@ def forget(store: Store, room_id: int, last_seq: int) -> None:
     def job(connection: sqlite3.Connection) -> None:
         below = (room_id, last_seq)
         rows = connection.execute(
-            "SELECT position, content FROM messages WHERE room_id = ? AND seq <= ?", below
+            "SELECT position FROM messages WHERE room_id = ? AND seq <= ?", below
         )
-        unindex(connection, rows.fetchall())
+        unindex(connection, [position for (position,) in rows.fetchall()])
         connection.execute("DELETE FROM messages WHERE room_id = ? AND seq <= ?", below)
         connection.execute("UPDATE rooms SET forgotten_seq = ? WHERE room_id = ?", below[::-1])
 

@@ -14,10 +14,13 @@ from chatd.chat.records import (
     AnswerOpened,
     Delivered,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessagePlace,
     MessageRead,
     MessageStored,
     OpenAnswer,
+    ReactionChanged,
     Record,
 )
 from chatd.chat.search import SearchTerm
@@ -45,7 +48,9 @@ class MemoryReader(MessageReader):
         self._position = 0
         self._messages: dict[int, Message] = {}  # by position
         self._delivered: set[tuple[str, int]] = set()
+        self._first: dict[int, Message] = {}  # as they were first written
         self._last_seqs: dict[str, int] = {}
+        self._last_revs: dict[str, int] = {}
         self._open: dict[str, OpenAnswer] = {}
         self._answers: dict[str, StoredAnswer] = {}
         self.add(records)
@@ -56,7 +61,17 @@ class MemoryReader(MessageReader):
             match record:
                 case MessageStored(message):
                     self._messages[self._position] = message
+                    self._first[self._position] = message
                     self._last_seqs[message.connection_id] = message.seq
+                case MessageEdited(message) | MessageDeleted(message) | ReactionChanged(message):
+                    place = message.connection_id, message.seq
+                    [position] = [
+                        position
+                        for position, one in self._messages.items()
+                        if (one.connection_id, one.seq) == place
+                    ]
+                    self._messages[position] = message
+                    self._last_revs[message.connection_id] = message.rev
                 case Delivered(connection_id, seq):
                     self._delivered.add((connection_id, seq))
                 case AnswerOpened(one):
@@ -80,7 +95,7 @@ class MemoryReader(MessageReader):
     def remove(self, connection_id: str, first_kept: int) -> None:
         for position, one in list(self._messages.items()):
             if one.connection_id == connection_id and one.seq < first_kept:
-                del self._messages[position]
+                del self._messages[position], self._first[position]
                 self._answers.pop(one.message_id, None)
 
     async def page(
@@ -115,11 +130,38 @@ class MemoryReader(MessageReader):
             room[0].seq if room else 0,
             self._last_seqs.get(connection_id, 0),
             frozenset(one.seq for one in found if self._is_delivered(one)),
+            self._last_revs.get(connection_id, 0),
         )
+
+    async def changed(self, connection_id: str, after_rev: int, limit: int) -> Page:
+        if limit < 1:
+            raise ValueError(f"not for {limit}")
+        await trio.lowlevel.checkpoint()
+        room = self._room(connection_id)
+        changed = [one for one in room if one.rev > after_rev]
+        changed.sort(key=lambda one: one.rev)
+        found = self._fitting(changed, limit)
+        return Page(
+            tuple(found),
+            len(found) < len(changed),
+            room[0].seq if room else 0,
+            self._last_seqs.get(connection_id, 0),
+            frozenset(one.seq for one in found if self._is_delivered(one)),
+            self._last_revs.get(connection_id, 0),
+        )
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        return self._find(message_id, rooms, self._first.values())
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         await trio.lowlevel.checkpoint()
-        by_id = {one.message_id: one for one in self._messages.values()}
+        return self._find(message_id, rooms, self._messages.values())
+
+    def _find(
+        self, message_id: str, rooms: Container[str] | None, messages: Iterable[Message]
+    ) -> Message | None:
+        by_id = {one.message_id: one for one in messages}
         found = (by_id[one] for one in _with_scopes(message_id, by_id))
         return next((one for one in found if rooms is None or one.connection_id in rooms), None)
 
@@ -189,7 +231,8 @@ class MemoryReader(MessageReader):
                 length == begin.length and position < begin.position
             )
             if (
-                position <= begin.newest
+                not one.is_deleted
+                and position <= begin.newest
                 and is_behind
                 and one.connection_id in request.rooms
                 and request.user_id in (None, one.user_id)

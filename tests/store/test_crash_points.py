@@ -35,7 +35,7 @@ from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered
 from chatd.store.restore import restore_store
 from chatd.store.retention import Surplus, remove
-from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
+from chatd.store.rows import CHANGED, MESSAGE_COLUMNS, message_from_row
 from chatd.store.search_index import index_older, index_some
 from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.verify import Finding, verify_store
@@ -73,7 +73,7 @@ class Held:
 def held_by(store: Store) -> Held:
     connection = connect_to_write(store.path, DURABILITY)
     rows = connection.execute(
-        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) ORDER BY m.position"
+        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED} ORDER BY m.position"
     ).fetchall()
     connection.close()
     return Held(store.epoch, store.reread(), tuple(map(message_from_row, rows)))

@@ -118,12 +118,13 @@ def test_every_field_has_a_sentence(kind: type[Any]) -> None:
                 False,
                 1,
                 1,
+                0,
                 True,
             ),
             (
                 b'{"connectionId":"r","messages":[{"messageId":"m","connectionId":"r","userId":"u",'
                 b'"content":"c","timestamp":1,"status":"sent","seq":1}],"hasMore":false,'
-                b'"firstSeq":1,"lastSeq":1,"reset":true}'
+                b'"firstSeq":1,"lastSeq":1,"lastRev":0,"reset":true}'
             ),
         ),
     ],
@@ -151,7 +152,7 @@ def test_a_payload_is_written_in_declared_order_without_absent_fields(
         ),
         (
             "chat:history:get",
-            HistoryAck(history=RoomHistory("r", [], False, 0, 0)),
+            HistoryAck(history=RoomHistory("r", [], False, 0, 0, 0)),
             b'{"ok":true,"connectionId":"r","messages":[],"hasMore":false,"firstSeq":0,"lastSeq":0}',
         ),
         ("connection:leave", LeaveAck(), b'{"ok":true}'),

@@ -72,7 +72,7 @@ class HistoryEvents:
             page.has_more,
             page.first_seq,
             page.last_seq,
-            0,
+            page.last_rev,
         )
         if ack_id is not None:
             return HistoryAck(history=history)
