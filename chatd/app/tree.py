@@ -153,7 +153,13 @@ class _Messages:
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
         parts.machine.restore(
-            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+            recovered.rooms,
+            recovered.members,
+            recovered.position,
+            recovered.open_answers,
+            recovered.revs,
+            recovered.read_seqs,
+            recovered.names,
         )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():

@@ -31,7 +31,9 @@ _BEFORE_NO_MENTION: Final = frozenset("@-+/\\%=&#$'\"`")  # in addresses, paths 
 _INSIDE_OF_NAMES: Final = frozenset("-.@")  # behind a name, with a word behind it: another name
 
 # Marks of direction, joiners and the like: they are not seen, and names hold none of them.
-_UNSEEN: Final = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def _is_no_statement(_: str) -> bool:

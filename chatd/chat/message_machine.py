@@ -70,6 +70,7 @@ from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     MemberKept,
     MemberRemoved,
@@ -256,19 +257,17 @@ class MessageMachine:
         read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
         return self._tails.reading(connection_id, user_id, read_seq, last_seq)
 
-    def lacking(self, connection_id: str, user_id: str) -> Lack | None:
-        """What has to be learnt of the log next, for `reading` to be right."""
+    def lacking(self, connection_id: str, user_id: str, at_least: int = 0) -> Lack | None:
+        """What has to be learnt of the log next, for `reading` to be right, were the user to have
+        read up to `at_least`."""
         last_seq = self.last_seq(connection_id)
         read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        read_seq = max(read_seq, at_least)
         return self._tails.lacking(connection_id, user_id, read_seq, last_seq)
 
     def learn(self, lack: Lack, stretch: Stretch) -> None:
         """What the log has of it."""
         self._tails.learn(lack, stretch)
-
-    def forget(self, connection_id: str, first_seq: int) -> None:
-        """Retention removed what is below `first_seq`: nothing of it is unread."""
-        self._tails.forget(connection_id, first_seq)
 
     def names_in(self, connection_id: str) -> Names:
         """What the members of the room are called."""
@@ -598,12 +597,29 @@ class MessageMachine:
                     self._promised.pop(answer_id, None)
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._changes.keep(record.message)
+                    self._count_anew(record)
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)
         for room, first_seq in decision.kept_from.items():
             self._kept_from[room] = max(first_seq, self._kept_from.get(room, 0))
+            self._tails.forget(room, first_seq)
         self.forget_surplus()
+
+    def _count_anew(self, changed: Change) -> None:
+        """What was deleted is unread no more, and what was edited mentions whom it says now."""
+        message = changed.message
+        match changed:
+            case MessageDeleted():
+                self._tails.delete(message.connection_id, message.seq, message.user_id)
+            case MessageEdited():
+                self._tails.mention_anew(
+                    message.connection_id, message.seq, message.user_id, message.mentions
+                )
+            case ReactionChanged():
+                pass
+            case _:
+                assert_never(changed)
 
     def _apply_kept(self, kept: MemberKept) -> None:
         room, user_id = kept.connection_id, kept.user_id

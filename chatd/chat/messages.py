@@ -132,6 +132,7 @@ class EditMessage(ChangeMessage):
 
     content: str
     seen_rev: int | None = None
+    mentions: tuple[str, ...] = ()
 
 
 @attrs.define
@@ -208,9 +209,7 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = (
-    SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
-)
+Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
 
 
 @attrs.define

@@ -1,5 +1,5 @@
-"""What the durable log holds: messages and their changes, members, what they are owed and have read,
-receipts, open answers.
+"""What the durable log holds: messages and their changes, members with what they are owed and have
+read, receipts, open answers.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, and a start reads what they left.

@@ -91,7 +91,15 @@ def message_json(
         answer,
         error,
         raw,
+        _mentions(message.mentions),
     )
+
+
+def _mentions(mentions: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The users whom a message mentions, their ids under the rule as those of authors are."""
+    if not mentions:
+        return None
+    return tuple(neutralise(user_id) if "<" in user_id else user_id for user_id in mentions)
 
 
 def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.Fragment | None]:

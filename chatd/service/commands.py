@@ -16,6 +16,7 @@ from chatd.chat.messages import (
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
+    MarkRead,
     NoteRead,
     RemoveMember,
     Reply,
@@ -60,7 +61,9 @@ class Commands:
     def __init__(self, mailbox: Mailbox[Command]) -> None:
         self._mailbox = mailbox
 
-    def submit(self, command: SendMessage | Acknowledge) -> Coroutine[Any, Any, None] | None:
+    def submit(
+        self, command: SendMessage | Acknowledge | MarkRead
+    ) -> Coroutine[Any, Any, None] | None:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 

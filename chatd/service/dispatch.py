@@ -35,6 +35,7 @@ from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
+from chatd.service.events.reads import ReadEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
@@ -54,6 +55,7 @@ from chatd.wire.payloads import (
     AuthRefresh,
     ChatAck,
     ChatMessage,
+    ChatRead,
     ChatSearch,
     ConnectionJoin,
     ConnectionLeave,
@@ -107,6 +109,7 @@ class Dispatcher:
         limits: RateLimits,
         messages: MessageEvents,
         acks: AckEvents,
+        reads: ReadEvents,
         room_events: RoomEvents,
         history: HistoryEvents,
         search: SearchEvents,
@@ -126,6 +129,7 @@ class Dispatcher:
             # A message is limited, and joins, by itself: one that is repeated does not count.
             ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, PERMITTED),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
+            ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
             ClientEvent.CONNECTION_JOIN: Route(
                 ConnectionJoin, room_events.join, room_events.read_join, PERMITTED
             ),
