@@ -10,8 +10,8 @@ of each room the newest messages are known by their authors alone, the **tail** 
   than half of them, older ones count as messages of others.
 - Mentions are rare, and are known further back: those of the newest `MENTIONING_MAX` messages that
   mention anybody.
-- All tails together hold `TAILS_MAX` entries; beyond, the room that was asked for the longest ago is
-  forgotten, and read again when it is asked for.
+- All tails together hold `TAILS_MAX` entries; beyond, the room that was asked for the longest ago
+  is forgotten, and read again when it is asked for.
 """
 
 from array import array
@@ -63,9 +63,12 @@ class Mentioning:
 
 @attrs.frozen
 class Stretch:
-    """A part of a room as the log has it: the seqs by their authors, ascending, and those of deleted
-    messages; the oldest seq that the room still has; and the newest `MENTIONING_MAX` messages of
-    the whole room that mention somebody, oldest first."""
+    """A part of a room as the log has it.
+
+    The seqs by their authors, ascending, and those of deleted messages; the oldest seq that the
+    room still has; and the newest `MENTIONING_MAX` messages of the whole room that mention
+    somebody, oldest first.
+    """
 
     by_author: Mapping[str, Seqs]
     deleted: Seqs
@@ -208,7 +211,7 @@ class Tails:
     def __init__(self, tails_max: int = TAILS_MAX) -> None:
         self._tails_max = tails_max
         self._tails: dict[str, _Tail] = {}  # the one that was asked for the longest ago first
-        self._size = 0
+        self.size = 0
 
     def add(self, connection_id: str, seq: int, author: str, mentions: Sequence[str]) -> None:
         """A message was stored."""
@@ -281,10 +284,10 @@ class Tails:
             self._resize(tail.size - before)
 
     def _resize(self, change: int) -> None:
-        self._size += change
-        while self._size > self._tails_max and len(self._tails) > 1:
+        self.size += change
+        while self.size > self._tails_max and len(self._tails) > 1:
             oldest = self._tails.pop(next(iter(self._tails)))
-            self._size -= oldest.size
+            self.size -= oldest.size
 
 
 def seqs_of(seqs: Iterable[int] = ()) -> Seqs:
@@ -292,7 +295,7 @@ def seqs_of(seqs: Iterable[int] = ()) -> Seqs:
     return array("Q", seqs)
 
 
-def _discard(seqs: Seqs | None, seq: int) -> bool:
+def _discard(seqs: "Seqs | None", seq: int) -> bool:
     """Take a seq out; whether it was there."""
     if seqs is None:
         return False
