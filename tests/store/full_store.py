@@ -17,7 +17,7 @@ from chatd.store.opening import Store, open_store
 from chatd.store.search_index import index_some, unindex
 from chatd.store.snapshots import Snapshot
 from tests.chat.commands import message_id
-from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, member_parts, stored, stored_from
 
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 5, 20)), (2, 2))
 WORDS = ("ordinary", "Ünïcode 🐘", "select 1 from orders", "!!!", "the quick brown fox")
@@ -66,7 +66,7 @@ def index_up_to(store: Store, position: int) -> None:
 def write_snapshot_of(store: Store) -> Path:
     """A snapshot as the daemon takes it."""
     now = store.reread()
-    parts = {"members": now.members, "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
+    parts = {**member_parts(now), "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
     return store.write_snapshot(Snapshot(store.epoch, now.position, NOW_MS + now.position, parts))
 
 
