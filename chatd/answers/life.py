@@ -214,8 +214,8 @@ class AnswerLife:
         if room is None:
             return NOBODY_ANSWERS
         message = await self._log.message(one.of.question_id)
-        if message is None:
-            return Talk()  # retention was faster
+        if message is None or message.is_deleted:
+            return Talk()  # retention was faster, or its author
         terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
 

@@ -46,6 +46,7 @@ from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -219,6 +220,7 @@ class Parts:
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
+        mentions = Mentions(self.readings)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
         self.app = Dispatcher(
             Connector(
@@ -243,7 +245,16 @@ class Parts:
                 readers,
                 self.machine,
                 self.answering.service,
-                Mentions(self.readings),
+                mentions,
+                limits,
+                self._event_log,
+                content_chars=config.messages.content_chars,
+            ),
+            ChangeEvents(
+                self._commands,
+                self.timelines,
+                readers,
+                mentions,
                 limits,
                 self._event_log,
                 content_chars=config.messages.content_chars,

@@ -169,6 +169,11 @@ class _Messages:
                 )
                 for message in page.messages:
                     parts.publisher.publish(message)
+        for room, last_rev in recovered.revs.items():
+            known = parts.timelines.last_rev(room)
+            if known < last_rev:
+                for change in await parts.store.readers.changes(room, known, last_rev):
+                    parts.publisher.publish_change(change)
 
 
 async def _presence(parts: Parts) -> None:

@@ -1,6 +1,6 @@
 """Whom a message mentions: `@` and behind it the id or the name of somebody in its room.
 
-    hello @Ada Lovelace, ask @bob     the users who are called so, in any case; the longest name wins
+    hello @Ada Lovelace, ask @bob     who is called so, in any case; the longest name wins
     (@bob) @bob: @bob. @bob's         signs may stand around a mention
     ada@bob.example  @bobby  @bob-x   none: a word goes on before it, or behind it
     `@bob`, a fenced block            none: code is quoted; and so are statements of SQL

@@ -11,6 +11,7 @@ from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
     Barrier,
+    ChangeCommand,
     ClearOverflow,
     Command,
     ForgetMessages,
@@ -62,7 +63,7 @@ class Commands:
         self._mailbox = mailbox
 
     def submit(
-        self, command: SendMessage | Acknowledge | MarkRead
+        self, command: SendMessage | Acknowledge | MarkRead | ChangeCommand
     ) -> Coroutine[Any, Any, None] | None:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)

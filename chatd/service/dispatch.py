@@ -32,6 +32,7 @@ from chatd.service.clients import Clients
 from chatd.service.connect import Connector, forbidden
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
@@ -60,6 +61,9 @@ from chatd.wire.payloads import (
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,
+    MessageDelete,
+    MessageEdit,
+    MessageReact,
     PresenceUpdate,
     TypingStart,
     TypingStop,
@@ -108,6 +112,7 @@ class Dispatcher:
         rooms: Rooms,
         limits: RateLimits,
         messages: MessageEvents,
+        changes: ChangeEvents,
         acks: AckEvents,
         reads: ReadEvents,
         room_events: RoomEvents,
@@ -128,6 +133,14 @@ class Dispatcher:
         routes = {
             # A message is limited, and joins, by itself: one that is repeated does not count.
             ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, PERMITTED),
+            # An edit is limited by itself, as a message is.
+            ClientEvent.MESSAGE_EDIT: Route(MessageEdit, changes.edit, changes.read_edit, JOINED),
+            ClientEvent.MESSAGE_DELETE: Route(
+                MessageDelete, changes.delete, changes.read_delete, JOINED, limits.admit_change
+            ),
+            ClientEvent.MESSAGE_REACT: Route(
+                MessageReact, changes.react, changes.read_react, JOINED, limits.admit_change
+            ),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
             ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
             ClientEvent.CONNECTION_JOIN: Route(

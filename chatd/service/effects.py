@@ -11,20 +11,37 @@ from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
+    ChangeCommand,
+    ChangeKept,
+    ChangeRefused,
+    ChangeRepeated,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     Joined,
     JoinRooms,
     Marked,
     MarkRead,
     NotStored,
+    PutReaction,
     Repeated,
     SendMessage,
     Settled,
 )
-from chatd.chat.records import Message, MessagePlace
-from chatd.observe import EventLog, InternalError, MessageRefused, MessageSent, StoreFailed
+from chatd.chat.records import Change, Message, MessageDeleted, MessagePlace
+from chatd.observe import (
+    ChangeRefused as ChangeNotMade,
+)
+from chatd.observe import (
+    EventLog,
+    InternalError,
+    MessageChanged,
+    MessageRefused,
+    MessageSent,
+    StoreFailed,
+)
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
@@ -33,7 +50,7 @@ from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.wire.acks import AckPayload, ReadAck
+from chatd.wire.acks import AckPayload, ChangeAck, ReadAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import MessageReceipt, ReadMarker
 
@@ -76,6 +93,14 @@ class ChatEffects:
                     self._delivered(place, command.user_id)
             case Marked(command, has_moved):
                 self._marked(command, has_moved=has_moved)
+            case ChangeKept(command, change):
+                self._changed(command, change)
+            case ChangeRepeated(command, message):
+                command.origin.refund(message.connection_id)
+                self._acknowledge_change(command, message, is_duplicate=True)
+            case ChangeRefused(command, code):
+                command.origin.refund(command.message.connection_id)
+                self._refuse(command, Refusal(code, path=_path_of(code)))
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()
@@ -100,6 +125,39 @@ class ChatEffects:
         self._typing.end(message.connection_id, message.user_id)
         if command.asks is not None:
             self._answers.begin(message, command.asks)
+
+    def _changed(self, command: ChangeCommand, change: Change) -> None:
+        """A message was changed: the room gets it, and a question that is gone is not answered."""
+        self._acknowledge_change(command, change.message, is_duplicate=False)
+        self._publisher.publish_change(change)
+        if isinstance(change, MessageDeleted):
+            self._answers.withdraw(change.message.message_id)
+
+    def _acknowledge_change(
+        self, command: ChangeCommand, message: Message, *, is_duplicate: bool
+    ) -> None:
+        changes, room = message.changes, message.connection_id
+        command.origin.acknowledge(
+            ChangeAck(
+                message_id=written_id(message.message_id),
+                connection_id=room,
+                rev=message.rev,
+                timestamp=message.timestamp_ms if changes is None else changes.at_ms,
+                duplicate=True if is_duplicate else None,
+            )
+        )
+        self._presence.sign(room, command.user_id)
+        self._event_log.record(
+            MessageChanged(
+                message.message_id,
+                room,
+                message.seq,
+                command.user_id,
+                _word_for(command),
+                message.rev,
+                is_duplicate,
+            )
+        )
 
     def _delivered(self, place: MessagePlace, by: str) -> None:
         """The first acknowledgement of a message: its author gets it, on each device."""
@@ -158,3 +216,38 @@ class ChatEffects:
                     refusal.code,
                 )
             )
+        elif isinstance(command, EditMessage | DeleteMessage | PutReaction):
+            self._event_log.record(
+                ChangeNotMade(
+                    command.origin.log_id,
+                    command.user_id,
+                    command.message.connection_id,
+                    command.message.message_id,
+                    refusal.code,
+                )
+            )
+
+
+def _path_of(code: Code) -> str | None:
+    """The field that is wrong where a change is refused for this reason."""
+    match code:
+        case Code.EDIT_CONFLICT:
+            return "rev"
+        case Code.TOO_MANY_REACTIONS:
+            return "emoji"
+        case Code.NOT_FOUND | Code.MESSAGE_DELETED:
+            return "messageId"
+        case _:
+            return None
+
+
+def _word_for(command: ChangeCommand) -> str:
+    match command:
+        case EditMessage():
+            return "edit"
+        case DeleteMessage():
+            return "delete"
+        case PutReaction(is_on=is_on):
+            return "react" if is_on else "unreact"
+        case _:
+            assert_never(command)

@@ -14,7 +14,7 @@ import attrs
 
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.reading import Lack, Stretch
-from chatd.chat.records import Message, MessagePlace
+from chatd.chat.records import Change, Message, MessagePlace
 from chatd.chat.search import SearchQuery
 
 
@@ -122,6 +122,14 @@ class MessageReader(Protocol):
         Fewer, but one at least, where they hold more bytes than a page does; `has_more` then says
         so. All that was changed up to `last_rev` is on it, or on those that follow.
         """
+        ...
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        """The changes of a room above a rev, up to another one, in their order; of messages that
+        are gone there are none. Each has its message as it is today, but for the text of an edit
+        and its rev, which are its own."""
         ...
 
     async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:

@@ -93,9 +93,6 @@ class LogReaders(MessageReader):
     async def changes(
         self, connection_id: str, after_rev: int, up_to_rev: int
     ) -> tuple[Change, ...]:
-        """The changes of a room above a rev, up to another one, in their order: for an actor that
-        recovers. Of messages that are gone there are none. Each has its message as of today, but
-        for the text of an edit and the rev, which are its own."""
         return await self._pool.read(lookups.read_changes, connection_id, after_rev, up_to_rev)
 
     async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:

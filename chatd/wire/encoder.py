@@ -13,7 +13,7 @@ import orjson
 
 from chatd.wire import acks, connect, events
 from chatd.wire.events import Payload
-from chatd.wire.fields import classes_of, name_of, note_of
+from chatd.wire.fields import classes_of, name_of, note_of, wire_name
 
 P = ParamSpec("P")
 Writer: TypeAlias = Callable[[Payload], dict[str, Any]]
@@ -49,6 +49,16 @@ def replayed(message_json: bytes) -> bytes:
     b'{"messageId":"m","replay":true}'
     """
     return message_json[:-1] + _REPLAY
+
+
+def with_fields(payload_json: bytes, **fields: object) -> bytes:
+    """The JSON of a payload, with those of its last fields that are not None behind it.
+
+    >>> with_fields(b'{"messageId":"m"}', rev=3, edited_at=None)
+    b'{"messageId":"m","rev":3}'
+    """
+    more = {wire_name(name): value for name, value in fields.items() if value is not None}
+    return payload_json[:-1] + b"," + orjson.dumps(more, plain)[1:]
 
 
 def encoder_of(kind: Callable[P, Payload]) -> Callable[P, bytes]:

@@ -79,7 +79,13 @@ async def test_a_room_without_messages_needs_no_load() -> None:
     timelines = make_timelines(HeldHistory(0))
     timelines.hold(ROOM)
     assert timelines.is_loaded(ROOM)
-    assert shown(timelines) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 0}
+    assert shown(timelines) == {
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 0,
+        "lastRev": 0,
+    }
 
 
 async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
@@ -99,6 +105,7 @@ async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
         "hasMore": True,
         "firstSeq": 1,
         "lastSeq": 7,
+        "lastRev": 0,
     }
 
 
@@ -171,7 +178,13 @@ async def test_the_history_is_encoded_once_between_two_messages() -> None:
     assert first.frame is first.frame
     publish(timelines, message(1))
     assert timelines.history(ROOM) is not first
-    assert shown(timelines) == {"messages": [1], "hasMore": False, "firstSeq": 1, "lastSeq": 1}
+    assert shown(timelines) == {
+        "messages": [1],
+        "hasMore": False,
+        "firstSeq": 1,
+        "lastSeq": 1,
+        "lastRev": 0,
+    }
 
 
 async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room() -> None:
@@ -247,7 +260,13 @@ async def test_what_is_removed_while_a_room_is_read_is_not_shown() -> None:
         await log.reading.wait()
         timelines.forget(ROOM, 4)
         log.released.set()
-    assert shown(timelines) == {"messages": [4], "hasMore": False, "firstSeq": 4, "lastSeq": 4}
+    assert shown(timelines) == {
+        "messages": [4],
+        "hasMore": False,
+        "firstSeq": 4,
+        "lastSeq": 4,
+        "lastRev": 0,
+    }
 
 
 async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() -> None:
@@ -256,9 +275,21 @@ async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() 
     timelines.hold(ROOM)
     await timelines.load(ROOM)
     timelines.forget(ROOM, 3)
-    assert shown(timelines) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 2}
+    assert shown(timelines) == {
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 2,
+        "lastRev": 0,
+    }
     publish(timelines, message(3))
-    assert shown(timelines) == {"messages": [3], "hasMore": False, "firstSeq": 3, "lastSeq": 3}
+    assert shown(timelines) == {
+        "messages": [3],
+        "hasMore": False,
+        "firstSeq": 3,
+        "lastSeq": 3,
+        "lastRev": 0,
+    }
 
 
 def body_bytes(timelines: Timelines) -> int:
@@ -271,13 +302,25 @@ async def test_a_joiner_is_shown_so_many_bytes_and_that_there_is_more() -> None:
     timelines = make_timelines(log, recent_bytes_max=bound)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
-    assert shown(timelines) == {"messages": [3, 4], "hasMore": True, "firstSeq": 1, "lastSeq": 4}
+    assert shown(timelines) == {
+        "messages": [3, 4],
+        "hasMore": True,
+        "firstSeq": 1,
+        "lastSeq": 4,
+        "lastRev": 0,
+    }
     publish(timelines, log.store(5))
     assert shown(timelines)["messages"] == [4, 5]
     assert timelines.recent_from(ROOM) == 4
     assert set(timelines._timelines[ROOM].by_id) == {one.message_id for one in log.stored[3:]}
     publish(timelines, message(6, content="x" * bound))
-    assert shown(timelines) == {"messages": [6], "hasMore": True, "firstSeq": 1, "lastSeq": 6}
+    assert shown(timelines) == {
+        "messages": [6],
+        "hasMore": True,
+        "firstSeq": 1,
+        "lastSeq": 6,
+        "lastRev": 0,
+    }
 
 
 @pytest.mark.parametrize("room_for", range(1, 10))

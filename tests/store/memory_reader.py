@@ -9,9 +9,11 @@ import trio
 
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import MENTIONING_MAX, Lack, Mentioning, Stretch, seqs_of
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     Message,
     MessageDeleted,
@@ -51,6 +53,7 @@ class MemoryReader(MessageReader):
         self._first: dict[int, Message] = {}  # as they were first written
         self._last_seqs: dict[str, int] = {}
         self._last_revs: dict[str, int] = {}
+        self._changes: list[Change] = []
         self._open: dict[str, OpenAnswer] = {}
         self._answers: dict[str, StoredAnswer] = {}
         self.add(records)
@@ -72,6 +75,7 @@ class MemoryReader(MessageReader):
                     ]
                     self._messages[position] = message
                     self._last_revs[message.connection_id] = message.rev
+                    self._changes.append(record)
                 case Delivered(connection_id, seq):
                     self._delivered.add((connection_id, seq))
                 case AnswerOpened(one):
@@ -150,6 +154,27 @@ class MemoryReader(MessageReader):
             self._last_revs.get(connection_id, 0),
         )
 
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        await trio.lowlevel.checkpoint()
+        now = {one.seq: one for one in self._room(connection_id)}
+        found: list[Change] = []
+        for one in self._changes:
+            seq, room = one.message.seq, one.message.connection_id
+            if room != connection_id or seq not in now or not after_rev < one.rev <= up_to_rev:
+                continue
+            if isinstance(one, MessageEdited):
+                assert now[seq].changes is not None
+                changes = attrs.evolve(
+                    now[seq].changes, rev=one.rev, edited_ms=one.at_ms, deleted_ms=None
+                )
+                message = attrs.evolve(now[seq], content=one.message.content, changes=changes)
+                found.append(attrs.evolve(one, message=message))
+            else:
+                found.append(attrs.evolve(one, message=now[seq]))
+        return tuple(found)
+
     async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         await trio.lowlevel.checkpoint()
         return self._find(message_id, rooms, self._first.values())
@@ -201,6 +226,29 @@ class MemoryReader(MessageReader):
             and not self._is_delivered(one)
         ]
         return tuple(found[-limit:])
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        await trio.lowlevel.checkpoint()
+        return tuple(map(self._stretch, lacks))
+
+    def _stretch(self, lack: Lack) -> Stretch:
+        room = self._room(lack.connection_id)
+        inside = [one for one in room if lack.first_seq <= one.seq <= lack.last_seq]
+        authors = {one.user_id for one in inside if not one.is_deleted}
+        last_seq = self._last_seqs.get(lack.connection_id, 0)
+        return Stretch(
+            {
+                author: seqs_of(
+                    one.seq for one in inside if one.user_id == author and not one.is_deleted
+                )
+                for author in authors
+            },
+            seqs_of(one.seq for one in inside if one.is_deleted),
+            room[0].seq if room else last_seq + 1,
+            [Mentioning(one.seq, one.user_id, one.mentions) for one in room if one.mentions][
+                -MENTIONING_MAX:
+            ],
+        )
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int

@@ -153,7 +153,10 @@ def test_a_payload_is_written_in_declared_order_without_absent_fields(
         (
             "chat:history:get",
             HistoryAck(history=RoomHistory("r", [], False, 0, 0, 0)),
-            b'{"ok":true,"connectionId":"r","messages":[],"hasMore":false,"firstSeq":0,"lastSeq":0}',
+            (
+                b'{"ok":true,"connectionId":"r","messages":[],"hasMore":false,"firstSeq":0,'
+                b'"lastSeq":0,"lastRev":0}'
+            ),
         ),
         ("connection:leave", LeaveAck(), b'{"ok":true}'),
         (

@@ -10,7 +10,7 @@ from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.rendering import render_in_turns
 from chatd.sockets.emitter import event_packet
-from chatd.store import MessageReader, StoreReadFailed
+from chatd.store import MessageReader, Page, StoreReadFailed
 from chatd.wire.acks import HistoryAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomHistory
@@ -32,8 +32,17 @@ class HistoryEvents:
         if wanted.before is not None and wanted.after is not None:
             sentence = "A page is before a seq or after one, not both."
             return Refusal(Code.INVALID_PAYLOAD, sentence, path="after")
-        for name, seq in (("before", wanted.before), ("after", wanted.after)):
-            if seq is not None and seq < 0:
+        bounds = {"before": wanted.before, "after": wanted.after, "threadId": wanted.thread_id}
+        if wanted.changed_after is not None and set(bounds.values()) != {None}:
+            sentence = "A page of what was changed has no other bound, and is of no thread."
+            return Refusal(Code.INVALID_PAYLOAD, sentence, path="changedAfter")
+        numbers = (
+            ("before", wanted.before),
+            ("after", wanted.after),
+            ("changedAfter", wanted.changed_after),
+        )
+        for name, number in numbers:
+            if number is not None and number < 0:
                 return Refusal(Code.INVALID_PAYLOAD, path=name)
         if wanted.limit is not None and not 1 <= wanted.limit <= self._page_max:
             sentence = f"limit is 1 to {self._page_max}."
@@ -50,13 +59,7 @@ class HistoryEvents:
         thread_id = None if wanted.thread_id is None else wanted.thread_id.lower()
         await client.drained()
         try:
-            page = await self._messages.page(
-                room,
-                before=wanted.before,
-                after=wanted.after,
-                limit=wanted.limit or min(PAGE_DEFAULT, self._page_max),
-                thread_id=thread_id,
-            )
+            page = await self._read_page(wanted, thread_id)
             if thread_id is not None and not page.messages:
                 await self._commands.barrier(client)  # its opener may be on its way into the log
                 if not await self._messages.has_thread(room, thread_id):
@@ -78,3 +81,15 @@ class HistoryEvents:
             return HistoryAck(history=history)
         client.send_catch_up(event_packet(history))
         return None
+
+    async def _read_page(self, wanted: HistoryGet, thread_id: str | None) -> Page:
+        limit = wanted.limit or min(PAGE_DEFAULT, self._page_max)
+        if wanted.changed_after is not None:
+            return await self._messages.changed(wanted.connection_id, wanted.changed_after, limit)
+        return await self._messages.page(
+            wanted.connection_id,
+            before=wanted.before,
+            after=wanted.after,
+            limit=limit,
+            thread_id=thread_id,
+        )
