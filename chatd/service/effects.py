@@ -45,12 +45,12 @@ from chatd.observe import (
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
-from chatd.service.readings import Readings
+from chatd.service.readings import Readings, read_ack
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.wire.acks import AckPayload, ChangeAck, ReadAck
+from chatd.wire.acks import AckPayload, ChangeAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import MessageReceipt, ReadMarker
 
@@ -171,13 +171,7 @@ class ChatEffects:
         marker has moved."""
         room, user_id = command.connection_id, command.user_id
         now = self._readings.reading(user_id, room)
-        ack = ReadAck(
-            connection_id=room,
-            read_seq=now.read_seq,
-            unread=now.unread,
-            mentions=now.mentions,
-        )
-        command.origin.acknowledge(ack)
+        command.origin.acknowledge(read_ack(room, now))
         if has_moved:
             marker = ReadMarker(
                 connection_id=room,

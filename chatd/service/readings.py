@@ -6,6 +6,7 @@ from typing import Protocol
 
 from chatd.chat.mentions import Names
 from chatd.chat.reading import Reading
+from chatd.wire.acks import ReadAck
 
 
 class Readings(Protocol):
@@ -31,3 +32,13 @@ class Readings(Protocol):
     def names_in(self, room: str) -> Names:
         """What the members of the room are called."""
         ...
+
+
+def read_ack(connection_id: str, now: Reading) -> ReadAck:
+    """The ack that tells a user where it stands in a room now."""
+    return ReadAck(
+        connection_id=connection_id,
+        read_seq=now.read_seq,
+        unread=now.unread,
+        mentions=now.mentions,
+    )

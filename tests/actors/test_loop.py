@@ -8,9 +8,17 @@ from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.commits import CommitFailed, RecordRefused, StoreClosed
 from chatd.chat.message_machine import MessageMachine
-from chatd.chat.messages import Accepted, Command, Conflicted, Joined, RemoveMember, Repeated
+from chatd.chat.messages import (
+    Accepted,
+    Command,
+    Conflicted,
+    Joined,
+    MarkRead,
+    RemoveMember,
+    Repeated,
+)
 from chatd.chat.queue import PRESENT, Queue
-from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
+from chatd.chat.records import MemberKept, MemberRemoved, MessageStored, ReadMarked
 from chatd.wire.codes import Code
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
@@ -333,3 +341,25 @@ async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() ->
     assert actor.machine.is_member("demo", "eve")
     assert actor.machine.owed_count("demo", "bob") == 2  # what came before stays owed
     assert not actor.machine.freeze()["demo"]["bob"].is_away
+
+
+async def test_a_patient_command_shares_the_commit_of_the_next_message(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(actor.run)
+    actor.mailbox.offer(join("demo", user_id="bob"))
+    actor.mailbox.offer(send(1))
+    await wait_all_tasks_blocked()
+    actor.mailbox.offer(MarkRead(None, "bob", "demo", 1), 1.0)
+    mock_clock.jump(2 * WINDOW_S)
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [2]
+    actor.mailbox.offer(send(2))
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [2, 2]
+    actor.mailbox.offer(MarkRead(None, "bob", "demo", 2), 1.0)
+    mock_clock.jump(1.1)
+    await wait_all_tasks_blocked()
+    assert actor.log.commits[-1] == [ReadMarked("demo", "bob", 2)]
+    assert actor.took_s[-1] == pytest.approx(0.1)
+    actor.mailbox.close()

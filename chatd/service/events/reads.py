@@ -1,7 +1,8 @@
 """`chat:read` from clients: up to where a user has read a room (docs/protocol, "Reading").
 
-The marker is kept like a message: the ack says that it is in the log. A marker that does not move
-writes nothing. What the count behind it lacks is read first, so that the ack can tell it.
+The marker is kept like a message: the ack says that it is in the log. One that does not move is
+answered at once, and writes nothing. What the count behind it lacks is read first, so that the ack
+can tell it.
 """
 
 import attrs
@@ -10,7 +11,7 @@ from chatd.chat.messages import MarkRead
 from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
-from chatd.service.readings import Readings
+from chatd.service.readings import Readings, read_ack
 from chatd.service.senders import Origin
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
@@ -33,11 +34,17 @@ class ReadEvents:
         return MarkRead(origin, client.user_id, marker.connection_id, marker.seq)
 
     def mark(self, client: Client, command: MarkRead, ack_id: int | None) -> Handled:
-        """Submit it."""
+        """Submit it, or say where the user stands, where that is further."""
         if self._readings.is_known(client.user_id, command.connection_id, command.seq):
-            return self._commands.submit(command)
+            return self._mark(client, command)
         return self._mark_later(client, command)
 
     async def _mark_later(self, client: Client, command: MarkRead) -> Outcome:
         await self._readings.readings(client.user_id, (command.connection_id,))
-        return None if client.is_gone else await outcome_of(self._commands.submit(command))
+        return None if client.is_gone else await outcome_of(self._mark(client, command))
+
+    def _mark(self, client: Client, command: MarkRead) -> Handled:
+        now = self._readings.reading(client.user_id, command.connection_id)
+        if command.seq <= now.read_seq:
+            return read_ack(command.connection_id, now)
+        return self._commands.mark_read(command)
