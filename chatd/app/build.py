@@ -50,6 +50,7 @@ from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
+from chatd.service.events.reads import ReadEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
@@ -60,6 +61,8 @@ from chatd.service.local_presence_store import LocalPresenceStore
 from chatd.service.local_publisher import LocalPublisher
 from chatd.service.local_rate_limits import LocalRateLimits
 from chatd.service.machine_membership import MachineMembership
+from chatd.service.machine_readings import MachineReadings
+from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.rooms import Rooms
@@ -69,6 +72,7 @@ from chatd.service.volatile import Volatile
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Store
+from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
@@ -126,7 +130,10 @@ class Parts:
             recovered.position,
             recovered.open_answers,
             recovered.revs,
+            recovered.read_seqs,
+            recovered.names,
         )
+        self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
         volatile = Volatile(self._adapter)
@@ -167,6 +174,7 @@ class Parts:
             self.presence,
             self.typing,
             self.answering.service,
+            self.readings,
             self._event_log,
         )
         kept_time = self._frozen.get("clock")
@@ -213,6 +221,7 @@ class Parts:
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
+        mentions = Mentions(self.readings)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
         self.app = Dispatcher(
             Connector(
@@ -223,6 +232,7 @@ class Parts:
                 self.clients,
                 self.timelines,
                 rooms,
+                self.readings,
                 tokens,
                 limits,
                 self.clock,
@@ -238,6 +248,7 @@ class Parts:
                 readers,
                 self.machine,
                 self.answering.service,
+                mentions,
                 limits,
                 self._event_log,
                 content_chars=config.messages.content_chars,
@@ -246,11 +257,13 @@ class Parts:
                 self._commands,
                 self.timelines,
                 readers,
+                mentions,
                 limits,
                 self._event_log,
                 content_chars=config.messages.content_chars,
             ),
             self.acks,
+            ReadEvents(self._commands, self.readings),
             RoomEvents(rooms),
             HistoryEvents(
                 self._commands, readers, self._renderer, page_max=config.messages.history_page
@@ -294,7 +307,9 @@ class Parts:
             store,
             lambda: self.machine.position,
             {
-                "members": self.machine.freeze,
+                MEMBERS: self.machine.freeze,
+                READ_SEQS: self.machine.freeze_read_seqs,
+                NAMES: self.machine.freeze_names,
                 "presence": lambda: self.presence.machine.freeze(),
                 "typing": lambda: self.typing.machine.freeze(),
                 "clock": self._ages.freeze,

@@ -159,6 +159,8 @@ class _Messages:
             recovered.position,
             recovered.open_answers,
             recovered.revs,
+            recovered.read_seqs,
+            recovered.names,
         )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():

@@ -35,7 +35,8 @@ def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> C
                 return None
             if seen_rev is not None and seen_rev < _changes(message).edited_rev:
                 return Code.EDIT_CONFLICT
-            return MessageEdited(edited(message, content, rev, now_ms), rev, by, now_ms)
+            text = edited(message, content, command.mentions, rev, now_ms)
+            return MessageEdited(text, rev, by, now_ms)
         case DeleteMessage():
             return MessageDeleted(deleted(message, rev, now_ms), rev, by, now_ms)
         case PutReaction(emoji=emoji, is_on=is_on):
@@ -49,16 +50,18 @@ def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> C
             assert_never(command)
 
 
-def edited(message: Message, content: str, rev: int, at_ms: int) -> Message:
-    """The message with another text."""
+def edited(
+    message: Message, content: str, mentions: tuple[str, ...], rev: int, at_ms: int
+) -> Message:
+    """The message with another text, and with those whom it mentions."""
     changes = attrs.evolve(_changes(message), rev=rev, at_ms=at_ms, edited_rev=rev, edited_ms=at_ms)
-    return attrs.evolve(message, content=content, changes=changes)
+    return attrs.evolve(message, content=content, mentions=mentions, changes=changes)
 
 
 def deleted(message: Message, rev: int, at_ms: int) -> Message:
     """The message that was taken back: its place, and nothing in it."""
     changes = attrs.evolve(_changes(message), rev=rev, at_ms=at_ms, deleted_ms=at_ms, reactions=())
-    return attrs.evolve(message, content="", context=None, changes=changes)
+    return attrs.evolve(message, content="", context=None, mentions=(), changes=changes)
 
 
 def reacted(

@@ -15,6 +15,10 @@ last word on a messageId. How far each room was acknowledged is known from the s
 messages (`chatd.chat.changes`) are numbered here, and decided on what each message was last
 (`chatd.chat.known_changes`).
 
+A member has a marker, up to where it has read the room, which never goes back; its own messages do
+not move it. Who becomes a member has read what is there. What lies behind the marker is counted by
+`chatd.chat.reading`. Members are known by name too, the newest that a socket of theirs had.
+
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
 The caller counts the sockets, and says what the last of them had seen.
 """
@@ -29,6 +33,7 @@ from chatd.chat.changes import change
 from chatd.chat.ids import scoped_id
 from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
+from chatd.chat.mentions import Names
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,
@@ -48,6 +53,8 @@ from chatd.chat.messages import (
     Joined,
     JoinRooms,
     LeaveRooms,
+    Marked,
+    MarkRead,
     NoteRead,
     PlainCommand,
     PutReaction,
@@ -58,10 +65,12 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.queue import PRESENT, Gap, Queue, QueuesByRoom, needs_trim
+from chatd.chat.reading import Lack, Reading, Stretch, Tails
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     MemberKept,
     MemberRemoved,
@@ -73,9 +82,12 @@ from chatd.chat.records import (
     MessageStored,
     OpenAnswer,
     ReactionChanged,
+    ReadMarked,
     Record,
 )
 from chatd.wire.codes import Code
+
+NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
 
 
 @attrs.define
@@ -99,6 +111,8 @@ class _Overlay:
         self.fresh: dict[str, Message] = {}
         self.has_scoped = False
         self.queues: dict[tuple[str, str], Queue | None] = {}
+        self.read_seqs: dict[tuple[str, str], int] = {}
+        self.names: dict[tuple[str, str], str] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
@@ -117,6 +131,8 @@ class MessageMachine:
         position: int = 0,
         open_answers: Iterable[OpenAnswer] = (),
         last_revs: Mapping[str, int] = MappingProxyType({}),
+        read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+        names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
@@ -127,7 +143,7 @@ class MessageMachine:
         self._changed_max = changed_max
         # What retention has removed since the process began is removed for every life of the actor.
         self._kept_from: dict[str, int] = {}
-        self.restore(last_seqs, members, position, open_answers, last_revs)
+        self.restore(last_seqs, members, position, open_answers, last_revs, read_seqs, names)
 
     def restore(
         self,
@@ -136,10 +152,13 @@ class MessageMachine:
         position: int,
         open_answers: Iterable[OpenAnswer] = (),
         last_revs: Mapping[str, int] = MappingProxyType({}),
+        read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+        names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
         """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
         queues of members by connectionId, then by userId, the answers that are open, and the
-        newest revs by connectionId."""
+        newest revs by connectionId; of the members in the same way their markers, and the names
+        that are known."""
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
@@ -149,6 +168,16 @@ class MessageMachine:
         for room, queues in members.items():
             for user_id in queues:
                 self._rooms_of.setdefault(user_id, set()).add(room)
+        self._read_seqs = {
+            room: {
+                user_id: read_seqs.get(room, {}).get(user_id, self.last_seq(room))
+                for user_id in queues
+            }
+            for room, queues in members.items()
+        }
+        self._names = {room: dict(called) for room, called in names.items()}
+        self._directories: dict[str, Names] = {}  # the one that was looked into last at the end
+        self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
         self._changes = KnownChanges(last_revs, self._changed_max)
@@ -179,10 +208,10 @@ class MessageMachine:
         """The rooms that the user is a member of."""
         return self._rooms_of.get(user_id, ())
 
-    def unread(self, connection_id: str, user_id: str) -> int:
+    def owed_count(self, connection_id: str, user_id: str) -> int:
         """How many messages of a room are owed to the user."""
         queue = self._queues.get(connection_id, {}).get(user_id)
-        return 0 if queue is None else queue.unread(self.last_seq(connection_id))
+        return 0 if queue is None else queue.owed_count(self.last_seq(connection_id))
 
     def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
         """All that is owed to the user, by room."""
@@ -197,7 +226,7 @@ class MessageMachine:
         total, oldest_ms = 0, None
         for room in self.rooms_of(user_id):
             queue, last_seq = self._queues[room][user_id], self.last_seq(room)
-            total += queue.unread(last_seq)
+            total += queue.owed_count(last_seq)
             since_ms = queue.oldest_ms(last_seq)
             if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
                 oldest_ms = since_ms
@@ -221,6 +250,47 @@ class MessageMachine:
         others than `user_id` wrote and that nobody has acknowledged."""
         return self._recent.undelivered(connection_id, user_id, first_seq, last_seq, limit)
 
+    def reading(self, connection_id: str, user_id: str) -> Reading:
+        """Where the user stands in the room; who is no member has read all. Right where nothing is
+        `lacking`, and too much otherwise."""
+        last_seq = self.last_seq(connection_id)
+        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        return self._tails.reading(connection_id, user_id, read_seq, last_seq)
+
+    def lacking(self, connection_id: str, user_id: str, at_least: int = 0) -> Lack | None:
+        """What has to be learnt of the log next, for `reading` to be right, were the user to have
+        read up to `at_least`."""
+        last_seq = self.last_seq(connection_id)
+        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        read_seq = max(read_seq, at_least)
+        return self._tails.lacking(connection_id, user_id, read_seq, last_seq)
+
+    def learn(self, lack: Lack, stretch: Stretch) -> None:
+        """What the log has of it."""
+        self._tails.learn(lack, stretch)
+
+    def names_in(self, connection_id: str) -> Names:
+        """What the members of the room are called."""
+        directories = self._directories
+        names = directories.pop(connection_id, None)
+        if names is None:
+            known = self._names.get(connection_id, {})
+            members = self._queues.get(connection_id, ())
+            names = Names((user_id, known.get(user_id)) for user_id in members)
+        directories[connection_id] = names
+        held = sum(map(len, directories.values()))
+        while held > NAMES_MAX and len(directories) > 1:
+            held -= len(directories.pop(next(iter(directories))))
+        return names
+
+    def freeze_read_seqs(self) -> dict[str, dict[str, int]]:
+        """The markers of members, as `freeze` gives their queues."""
+        return {room: dict(seqs) for room, seqs in self._read_seqs.items()}
+
+    def freeze_names(self) -> dict[str, dict[str, str]]:
+        """The names of members, as `freeze` gives their queues."""
+        return {room: dict(names) for room, names in self._names.items()}
+
     def freeze(self) -> dict[str, dict[str, Queue]]:
         """The members and their queues, which stay as they are whatever happens here."""
         return {room: dict(queues) for room, queues in self._queues.items()}
@@ -239,6 +309,8 @@ class MessageMachine:
                     effects.append(self._join(command, over))
                 case Acknowledge():
                     effects.append(self._acknowledge(command, over))
+                case MarkRead():
+                    effects.append(self._mark_read(command, over))
                 case EditMessage() | DeleteMessage() | PutReaction():
                     effects.append(self._change(command, over))
                 case _:
@@ -292,6 +364,7 @@ class MessageMachine:
             command.context,
             command.thread_id,
             over.now_ms,
+            mentions=command.mentions,
         )
         reply = command.reply
         if reply is not None:
@@ -306,8 +379,10 @@ class MessageMachine:
             over.promised[command.asks.answer_id] = room
             over.records.append(AnswerOpened(command.asks.opened_by(message)))
         queue = self._queue(room, user_id, over)
-        if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
-            self._keep_member(room, user_id, queue, queue.without(seq), over)
+        if queue is not None:
+            # Where it is gone, it is not owed its own message.
+            left = queue.without(seq) if queue.is_away else queue
+            self._keep_member(room, user_id, queue, left, over, command.name)
         return Accepted(command, message)
 
     def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
@@ -324,7 +399,7 @@ class MessageMachine:
             last_seq = self._last_seq(room, over)
             queue = self._queue(room, command.user_id, over)
             joined = PRESENT if queue is None else queue.returned(last_seq)
-            self._keep_member(room, command.user_id, queue, joined, over)
+            self._keep_member(room, command.user_id, queue, joined, over, command.name)
             last_seqs.append(last_seq)
             owed.append(joined.owed(last_seq))
             fallen.append(None if queue is None else queue.fallen)
@@ -346,6 +421,7 @@ class MessageMachine:
                 for room in command.connection_ids:
                     if self._queue(room, command.user_id, over) is not None:
                         over.queues[room, command.user_id] = None
+                        over.names.pop((room, command.user_id), None)
                         over.records.append(MemberRemoved(room, command.user_id))
             case NoteRead(answer, is_question):
                 ids = answer.connection_id, answer.question_id, answer.answer_id
@@ -400,6 +476,16 @@ class MessageMachine:
             over.frontiers[room] = frontier.moved(user_id, command.settles_to)
         return AcknowledgementKept(command, tuple(delivered))
 
+    def _mark_read(self, command: MarkRead, over: _Overlay) -> Effect:
+        room, user_id = command.connection_id, command.user_id
+        seq = min(command.seq, self._last_seq(room, over))
+        is_member = self._queue(room, user_id, over) is not None
+        has_moved = is_member and seq > self._read_seq(room, user_id, over)
+        if has_moved:
+            over.read_seqs[room, user_id] = seq
+            over.records.append(ReadMarked(room, user_id, seq))
+        return Marked(command, has_moved)
+
     def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
         message = command.message
         room, seq = message.connection_id, message.seq
@@ -452,10 +538,37 @@ class MessageMachine:
         before: Queue | None,
         queue: Queue,
         over: _Overlay,
+        name: str | None = None,
     ) -> None:
-        if queue is not before:
-            over.queues[room, user_id] = queue
-            over.records.append(MemberKept(room, user_id, queue, over.now_ms))
+        """What a member is owed is `queue` now, and `before` was; where it was no member, it has
+        read what is there. `name` is a newer name of it."""
+        known = self._name(room, user_id, over) if before is not None else None
+        name = known if name is None else name
+        if queue is before and name == known:
+            return
+        key = (room, user_id)
+        if before is None:
+            over.read_seqs[key] = self._last_seq(room, over)
+        if name is not None:
+            over.names[key] = name
+        over.queues[key] = queue
+        read_seq = self._read_seq(room, user_id, over)
+        over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name))
+
+    def _read_seq(self, room: str, user_id: str, over: _Overlay) -> int:
+        """Up to where a member has read the room."""
+        decided = over.read_seqs.get((room, user_id)) if over.read_seqs else None
+        if decided is not None:
+            return decided
+        return self._read_seqs.get(room, {}).get(user_id, 0)
+
+    def _name(self, room: str, user_id: str, over: _Overlay) -> str | None:
+        """The name of a member, where one is known."""
+        decided = over.names.get((room, user_id)) if over.names else None
+        if decided is not None:
+            return decided
+        names = self._names.get(room)
+        return None if names is None else names.get(user_id)
 
     def apply(self, decision: Decision) -> None:
         """Bring the state up to records that the log now holds."""
@@ -464,15 +577,15 @@ class MessageMachine:
                 case MessageStored(message):
                     self._last_seqs[message.connection_id] = message.seq
                     self._recent.add_stored(message)
-                case MemberKept(connection_id, user_id, queue):
-                    self._queues.setdefault(connection_id, {})[user_id] = queue
-                    self._rooms_of.setdefault(user_id, set()).add(connection_id)
+                    self._tails.add(
+                        message.connection_id, message.seq, message.user_id, message.mentions
+                    )
+                case MemberKept():
+                    self._apply_kept(record)
                 case MemberRemoved(connection_id, user_id):
-                    del self._queues[connection_id][user_id]
-                    rooms = self._rooms_of[user_id]
-                    rooms.discard(connection_id)
-                    if not rooms:
-                        del self._rooms_of[user_id]
+                    self._apply_removed(connection_id, user_id)
+                case ReadMarked(connection_id, user_id, read_seq):
+                    self._read_seqs[connection_id][user_id] = read_seq
                 case Delivered(connection_id, seq):
                     self._recent.confirm(connection_id, seq)
                 case AnswerOpened(answer):
@@ -484,12 +597,52 @@ class MessageMachine:
                     self._promised.pop(answer_id, None)
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._changes.keep(record.message)
+                    self._count_anew(record)
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)
         for room, first_seq in decision.kept_from.items():
             self._kept_from[room] = max(first_seq, self._kept_from.get(room, 0))
+            self._tails.forget(room, first_seq)
         self.forget_surplus()
+
+    def _count_anew(self, changed: Change) -> None:
+        """What was deleted is unread no more, and what was edited mentions whom it says now."""
+        message = changed.message
+        match changed:
+            case MessageDeleted():
+                self._tails.delete(message.connection_id, message.seq, message.user_id)
+            case MessageEdited():
+                self._tails.mention_anew(
+                    message.connection_id, message.seq, message.user_id, message.mentions
+                )
+            case ReactionChanged():
+                pass
+            case _:
+                assert_never(changed)
+
+    def _apply_kept(self, kept: MemberKept) -> None:
+        room, user_id = kept.connection_id, kept.user_id
+        self._queues.setdefault(room, {})[user_id] = kept.queue
+        self._read_seqs.setdefault(room, {})[user_id] = kept.read_seq
+        self._rooms_of.setdefault(user_id, set()).add(room)
+        if kept.name is not None:
+            self._names.setdefault(room, {})[user_id] = kept.name
+        directory = self._directories.get(room)
+        if directory is not None:
+            directory.put(user_id, kept.name)
+
+    def _apply_removed(self, room: str, user_id: str) -> None:
+        del self._queues[room][user_id]
+        del self._read_seqs[room][user_id]
+        self._names.get(room, {}).pop(user_id, None)
+        rooms = self._rooms_of[user_id]
+        rooms.discard(room)
+        if not rooms:
+            del self._rooms_of[user_id]
+        directory = self._directories.get(room)
+        if directory is not None:
+            directory.remove(user_id)
 
     def remember(self, messages: Iterable[Message]) -> None:
         """Learn of messages that the log holds, so that the next decision knows their ids.

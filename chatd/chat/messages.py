@@ -34,6 +34,7 @@ class SendMessage:
     asks: "Asked | None" = None
     reply: "Reply | None" = None
     rooms: Collection[str] | None = None
+    mentions: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -67,11 +68,13 @@ class Reply:
 
 @attrs.define
 class JoinRooms:
-    """A socket of the user is in these rooms; the user becomes a member where it is none yet."""
+    """A socket of the user is in these rooms; the user becomes a member where it is none yet, and
+    has read what is there. `name` is its name, where the socket's token says one."""
 
     origin: Any
     user_id: str
     connection_ids: tuple[str, ...]
+    name: str | None = None
 
 
 @attrs.define
@@ -102,6 +105,17 @@ class Acknowledge:
 
 
 @attrs.define
+class MarkRead:
+    """The user has read the room up to `seq`. Nothing comes of it where it has read further, or is
+    no member; beyond the newest message nothing can be read."""
+
+    origin: Any
+    user_id: str
+    connection_id: str
+    seq: int
+
+
+@attrs.define
 class ChangeMessage:
     """Change a message, which was looked up as `message` when the newest rev of its room was
     `as_of_rev`. Access, authorship and what is written were checked by the sender."""
@@ -118,6 +132,7 @@ class EditMessage(ChangeMessage):
 
     content: str
     seen_rev: int | None = None
+    mentions: tuple[str, ...] = ()
 
 
 @attrs.define
@@ -194,7 +209,7 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | ChangeCommand | PlainCommand
+Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
 
 
 @attrs.define
@@ -243,6 +258,14 @@ class AcknowledgementKept:
 
 
 @attrs.define
+class Marked:
+    """The user's marker is in the log; `has_moved`: by this command."""
+
+    command: MarkRead
+    has_moved: bool
+
+
+@attrs.define
 class ChangeKept:
     """The change is in the log."""
 
@@ -287,6 +310,7 @@ Effect: TypeAlias = (
     | Conflicted
     | Joined
     | AcknowledgementKept
+    | Marked
     | ChangeKept
     | ChangeRepeated
     | ChangeRefused

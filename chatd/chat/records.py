@@ -1,5 +1,5 @@
-"""What the durable log holds: messages and their changes, members and what they are owed, receipts,
-open answers.
+"""What the durable log holds: messages and their changes, members with what they are owed and have
+read, receipts, open answers.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, and a start reads what they left.
@@ -45,7 +45,8 @@ class Message:
     room has one of the same (`chatd.chat.ids`). `seq` is dense in the room and starts
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
     of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
-    has the id of its question in `reply_to`, and its table as JSON in `answer`.
+    has the id of its question in `reply_to`, and its table as JSON in `answer`. `mentions` are the
+    ids of the users whom it mentions.
 
     `changes` is None as long as nothing was changed, as for most. `content` and `context` are those
     of today; a message that was deleted has none.
@@ -66,6 +67,7 @@ class Message:
     reply_to: str | None = None
     answer: bytes | None = None
     is_damaged: bool = False
+    mentions: tuple[str, ...] = ()
     changes: Changes | None = None
 
     @property
@@ -145,12 +147,24 @@ class ReactionChanged(MessageChange):
 
 @attrs.frozen
 class MemberKept:
-    """A user is a member of a room, and this is what it is owed there from now on."""
+    """A user is a member of a room, and this is what it is owed there from now on; up to where it
+    has read the room, and its name, None where none is known."""
 
     connection_id: str
     user_id: str
     queue: Queue
     at_ms: int
+    read_seq: int = 0
+    name: str | None = None
+
+
+@attrs.frozen
+class ReadMarked:
+    """A member has read its room up to a seq, further than before."""
+
+    connection_id: str
+    user_id: str
+    read_seq: int
 
 
 @attrs.frozen
@@ -206,6 +220,7 @@ Record: TypeAlias = (
     | Change
     | MemberKept
     | MemberRemoved
+    | ReadMarked
     | Delivered
     | AnswerOpened
     | MessageRead

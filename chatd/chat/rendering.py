@@ -69,7 +69,13 @@ class Renderer:
             case MessageEdited():
                 shown, written = self.markup(message.content), message.content
                 raw = written if shown != written and self.may_hold_sql(written) else None
-                return named(events.MessageEdited, content=shown, raw=raw, edited_at=change.at_ms)
+                return named(
+                    events.MessageEdited,
+                    content=shown,
+                    raw=raw,
+                    mentions=_mentions(message.mentions),
+                    edited_at=change.at_ms,
+                )
             case MessageDeleted():
                 return named(events.MessageDeleted, deleted_at=change.at_ms)
             case ReactionChanged(by=by, emoji=emoji, is_on=is_on):
@@ -125,6 +131,7 @@ def message_json(
         answer,
         error,
         raw,
+        _mentions(message.mentions),
     )
     return body if message.changes is None else _with_changes(body, message.changes)
 
@@ -144,6 +151,11 @@ def _with_changes(body: bytes, changes: Changes) -> bytes:
 def shown_user(user_id: str) -> str:
     """The id of a user as clients get it; a log may be from before ids were held to the rule."""
     return neutralise(user_id) if "<" in user_id else user_id
+
+
+def _mentions(mentions: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The users whom a message mentions, their ids under the rule as those of authors are."""
+    return tuple(map(shown_user, mentions)) if mentions else None
 
 
 def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.Fragment | None]:

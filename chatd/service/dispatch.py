@@ -36,6 +36,7 @@ from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
+from chatd.service.events.reads import ReadEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
@@ -56,6 +57,7 @@ from chatd.wire.payloads import (
     AuthRefresh,
     ChatAck,
     ChatMessage,
+    ChatRead,
     ChatSearch,
     ConnectionJoin,
     ConnectionLeave,
@@ -115,6 +117,7 @@ class Dispatcher:
         messages: MessageEvents,
         changes: ChangeEvents,
         acks: AckEvents,
+        reads: ReadEvents,
         room_events: RoomEvents,
         history: HistoryEvents,
         search: SearchEvents,
@@ -144,6 +147,7 @@ class Dispatcher:
                 MessageReact, changes.react, changes.read_react, JOINED, limits.admit_change
             ),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
+            ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
             ClientEvent.CONNECTION_JOIN: Route(
                 ConnectionJoin, room_events.join, room_events.read_join, PERMITTED
             ),

@@ -22,6 +22,8 @@ from chatd.chat.messages import (
     Effect,
     Joined,
     JoinRooms,
+    Marked,
+    MarkRead,
     NotStored,
     PutReaction,
     Repeated,
@@ -43,13 +45,14 @@ from chatd.observe import (
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
+from chatd.service.readings import Readings, read_ack
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
 from chatd.wire.acks import AckPayload, ChangeAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import MessageReceipt
+from chatd.wire.events import MessageReceipt, ReadMarker
 
 
 @attrs.define(eq=False, slots=False)
@@ -63,6 +66,7 @@ class ChatEffects:
     _presence: PresenceRoster
     _typing: TypingRoster
     _answers: AnswerService
+    _readings: Readings
     _event_log: EventLog
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
@@ -87,6 +91,8 @@ class ChatEffects:
                 command.origin.acknowledge(AckPayload())
                 for place in delivered:
                     self._delivered(place, command.user_id)
+            case Marked(command, has_moved):
+                self._marked(command, has_moved=has_moved)
             case ChangeKept(command, change):
                 self._changed(command, change)
             case ChangeRepeated(command, message):
@@ -159,6 +165,23 @@ class ChatEffects:
         self._timelines.confirm(room, place.seq)
         receipt = MessageReceipt(message_id=written_id(place.message_id), connection_id=room, by=by)
         self._adapter.to_user(place.user_id, room, event_packet(receipt))
+
+    def _marked(self, command: MarkRead, *, has_moved: bool) -> None:
+        """The user gets where it stands now: the socket that asked by its ack, the others where the
+        marker has moved."""
+        room, user_id = command.connection_id, command.user_id
+        now = self._readings.reading(user_id, room)
+        command.origin.acknowledge(read_ack(room, now))
+        if has_moved:
+            marker = ReadMarker(
+                connection_id=room,
+                read_seq=now.read_seq,
+                unread=now.unread,
+                mentions=now.mentions,
+            )
+            self._adapter.to_user(
+                user_id, room, event_packet(marker), but=command.origin.client.socket
+            )
 
     def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
         command.origin.stored(message, is_duplicate=is_duplicate)

@@ -7,7 +7,7 @@ not matter.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import attrs
@@ -29,11 +29,13 @@ from chatd.chat.records import (
     MessageRead,
     MessageStored,
     ReactionChanged,
+    ReadMarked,
     Record,
 )
 from chatd.store.rows import (
     ID_LENGTHS,
     SELECT_HEADS,
+    mentions_as_json,
     queue_fields,
     reactions_as_json,
     uuid_bytes,
@@ -57,14 +59,22 @@ _CLOSE_ANSWER = """
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
-                         away_seq, away_ms, gaps, fallen)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                         away_seq, away_ms, gaps, fallen, read_seq, name)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?12)
     ON CONFLICT DO UPDATE SET
         joined_ms = CASE WHEN is_member AND NOT ?10 THEN joined_ms ELSE excluded.joined_ms END,
         position = excluded.position, is_member = excluded.is_member,
         away_seq = excluded.away_seq, away_ms = excluded.away_ms,
-        gaps = excluded.gaps, fallen = excluded.fallen
+        gaps = excluded.gaps, fallen = excluded.fallen,
+        read_seq = excluded.read_seq, name = excluded.name
 """
+_MARK_READ = "UPDATE members SET read_seq = ?, position = ? WHERE room_id = ? AND user_id = ?"
+_PUT_MENTIONS = """
+    INSERT INTO mentions (message, room_id, seq, author, users)
+    SELECT m.position, ?1, ?2, m.user_id, ?3 FROM messages m WHERE m.room_id = ?1 AND m.seq = ?2
+    ON CONFLICT DO UPDATE SET users = excluded.users
+"""
+_DROP_MENTIONS = "DELETE FROM mentions WHERE room_id = ? AND seq = ?"
 _MARK_DELIVERED = """
     UPDATE messages SET delivered_by = ?, delivered_ms = ?
     WHERE room_id = ? AND seq = ? AND delivered_by IS NULL
@@ -155,6 +165,8 @@ class _MemberRow:
     queue: Queue | None
     joined_ms: int
     joined_anew: bool
+    read_seq: int = 0
+    name: str | None = None
 
     def parameters(self, room_id: int, user_id: str) -> tuple[object, ...]:
         queue = PRESENT if self.queue is None else self.queue
@@ -170,6 +182,8 @@ class _MemberRow:
             orjson.dumps(gaps).decode() if gaps else "[]",
             None if fallen is None else orjson.dumps(fallen).decode(),
             self.joined_anew,
+            self.read_seq,
+            self.name,
         )
 
 
@@ -186,6 +200,9 @@ class Batch:
         self.has_scoped = False
         self._twins: list[bytes] = []  # ids that would make two of one in a room
         self._members: dict[tuple[int, str], _MemberRow] = {}
+        # Where nothing else of a member is to be written: the seq, and the position of the record.
+        self._read: dict[tuple[int, str], tuple[int, int]] = {}
+        self._mentions: dict[tuple[int, int], Sequence[str]] = {}  # by room and seq
         self._rows: dict[str, list[tuple[object, ...]]] = {one: [] for one in _IN_ORDER}
 
     def add(self, records: Iterable[Record]) -> None:
@@ -195,11 +212,14 @@ class Batch:
             match record:
                 case MessageStored():
                     self._add_message(record.message)
-                case MemberKept(connection_id, user_id, queue, at_ms):
-                    self._keep_member((self._room_id(connection_id), user_id), queue, at_ms)
+                case MemberKept():
+                    self._keep_member(record)
                 case MemberRemoved(connection_id, user_id):
                     key = (self._room_id(connection_id), user_id)
                     self._members[key] = _MemberRow(self.position, None, 0, joined_anew=False)
+                    self._read.pop(key, None)
+                case ReadMarked(connection_id, user_id, read_seq):
+                    self._mark_read((self._room_id(connection_id), user_id), read_seq)
                 case Delivered(connection_id, seq, by, at_ms):
                     room_id = self._room_id(connection_id)
                     self._rows[_MARK_DELIVERED].append((by, at_ms, room_id, seq))
@@ -236,8 +256,18 @@ class Batch:
             connection.execute(_SET_HAS_SCOPED)
         if self.new_rooms:
             connection.executemany(_INSERT_ROOM, self.new_rooms.items())
-        members = [row.parameters(*key) for key, row in self._members.items()]
-        for statement, rows in (*self._rows.items(), (_PUT_MEMBER, members)):
+        put = [
+            (*place, mentions_as_json(users)) for place, users in self._mentions.items() if users
+        ]
+        dropped = [place for place, users in self._mentions.items() if not users]
+        written: list[tuple[str, Sequence[tuple[object, ...]]]] = [
+            *self._rows.items(),
+            (_PUT_MEMBER, [row.parameters(*key) for key, row in self._members.items()]),
+            (_MARK_READ, [(*marker, *key) for key, marker in self._read.items()]),
+            (_PUT_MENTIONS, put),
+            (_DROP_MENTIONS, dropped),
+        ]
+        for statement, rows in written:
             if rows:
                 connection.executemany(statement, rows)
         if self.position == self._heads.position:
@@ -246,14 +276,22 @@ class Batch:
             connection.execute(_SET_POSITION, (self.position + 1,))
         connection.execute(_SET_POSITION, (self.position,))
 
-    def _keep_member(self, key: tuple[int, str], queue: Queue, at_ms: int) -> None:
+    def _keep_member(self, kept: MemberKept) -> None:
+        key = (self._room_id(kept.connection_id), kept.user_id)
+        self._read.pop(key, None)
+        known = self._members.get(key)
+        if known is None or known.queue is None:
+            row = _MemberRow(self.position, kept.queue, kept.at_ms, joined_anew=known is not None)
+            known = self._members[key] = row
+        known.position, known.queue = self.position, kept.queue
+        known.read_seq, known.name = kept.read_seq, kept.name
+
+    def _mark_read(self, key: tuple[int, str], read_seq: int) -> None:
         known = self._members.get(key)
         if known is None:
-            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=False)
-        elif known.queue is None:
-            self._members[key] = _MemberRow(self.position, queue, at_ms, joined_anew=True)
+            self._read[key] = (read_seq, self.position)
         else:
-            known.position, known.queue = self.position, queue
+            known.position, known.read_seq = self.position, read_seq
 
     def _add_message(self, message: Message) -> None:
         connection_id = message.connection_id
@@ -266,6 +304,8 @@ class Batch:
                 f"A message with seq {message.seq} does not follow on seq {last_seq} of its room."
             )
         self.last_seqs[connection_id] = message.seq
+        if message.mentions:
+            self._mentions[room_id, message.seq] = message.mentions
         thread_id, reply_to = message.thread_id, message.reply_to
         message_key = uuid_bytes(message.message_id)
         if len(message_key) > ID_LENGTHS[0]:
@@ -300,6 +340,8 @@ class Batch:
                 f"A change with rev {change.rev} does not follow on rev {last_rev} of its room."
             )
         self.last_revs[room] = change.rev
+        if not isinstance(change, ReactionChanged):
+            self._mentions[room_id, message.seq] = message.mentions
         kind, written = _kind_and_text(change)
         self._rows[_ADD_CHANGE].append(
             (

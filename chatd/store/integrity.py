@@ -24,6 +24,7 @@ from chatd.store.rows import (
     SELECT_HEADS,
     is_answer,
     is_document,
+    mentions_from_json,
     queue_from_row,
     reactions_as_json,
     reactions_from_json,
@@ -59,7 +60,15 @@ _ANSWERS = """
     LEFT JOIN messages f ON f.message_id = a.answer_id
 """
 _MEMBERS = f"""
-    SELECT m.room_id, m.user_id, m.is_member, {QUEUE_COLUMNS} FROM members m ORDER BY 1, 2
+    SELECT m.room_id, m.user_id, m.is_member, m.read_seq, m.name, {QUEUE_COLUMNS}
+    FROM members m ORDER BY 1, 2
+"""
+_MENTIONS = """
+    SELECT n.room_id, n.seq, n.author, n.users, m.room_id IS n.room_id AND m.seq = n.seq,
+           m.user_id, c.deleted_ms IS NOT NULL
+    FROM mentions n
+    LEFT JOIN messages m ON m.position = n.message LEFT JOIN changed c ON c.message = n.message
+    ORDER BY n.message
 """
 _CHANGES = """
     SELECT ch.message, ch.room_id, ch.position, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written,
@@ -252,10 +261,11 @@ def _answers(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _members(connection: sqlite3.Connection) -> Iterator[str]:
-    """The queue of every member has its form, and owes nothing that was never said."""
+    """The queue of every member has its form, and owes nothing that was never said; and nobody has
+    read what was never said."""
     heads = connection.execute(SELECT_HEADS)
     rooms = {number: (room, last) for room, number, last, _, _ in heads}
-    for number, user, is_member, *columns in connection.execute(_MEMBERS):
+    for number, user, is_member, read_seq, name, *columns in connection.execute(_MEMBERS):
         if number not in rooms:
             yield f"User {user!r} is a member of room number {number}, which is not there."
             continue
@@ -268,6 +278,27 @@ def _members(connection: sqlite3.Connection) -> Iterator[str]:
             fault = f"is_member is {is_member}"
         if fault is not None:
             yield f"Room {room!r}: the queue of user {user!r} is wrong: {fault}."
+        if not 0 <= read_seq <= last_seq:
+            yield (
+                f"Room {room!r}: user {user!r} is said to have read up to {read_seq}, and the "
+                f"room's last is {last_seq}."
+            )
+        if name is BROKEN:
+            yield f"Room {room!r}: the name of user {user!r} is not UTF-8."
+
+
+def _mentions(connection: sqlite3.Connection) -> Iterator[str]:
+    """Who is mentioned is so in a message that is there, and says whose it is."""
+    for number, seq, author, users, is_there, written_by, is_deleted in connection.execute(
+        _MENTIONS
+    ):
+        place = f"Room number {number}: the mentions of message {seq}"
+        if not is_there or is_deleted:
+            yield f"{place} are of a message that is not there."
+        elif author != written_by:
+            yield f"{place} are said to be by {author!r}, and the message is by {written_by!r}."
+        elif mentions_from_json(users) is None:
+            yield f"{place} are no JSON list of users."
 
 
 def _queue_fault(queue: Queue, last_seq: int) -> str | None:
@@ -325,5 +356,6 @@ _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
     "changes": _changes,
     "answers": _answers,
     "members": _members,
+    "mentions": _mentions,
     "search index": _text_index,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import MENTIONING_MAX, Lack, Mentioning, Seqs, Stretch, seqs_of
 from chatd.chat.records import (
     Change,
     Message,
@@ -26,6 +27,7 @@ from chatd.store.rows import (
     MESSAGE_COLUMNS,
     ids_from,
     is_uuid,
+    mentions_from_json,
     message_from_row,
     uuid_text,
 )
@@ -45,6 +47,15 @@ UNDELIVERED = """
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3
       AND m.delivered_by IS NULL AND m.user_id <> ?4
     ORDER BY m.seq DESC LIMIT ?5
+"""
+STRETCH = """
+    SELECT m.seq, m.user_id, c.deleted_ms IS NOT NULL
+    FROM messages m INDEXED BY messages_by_seq LEFT JOIN changed c ON c.message = m.position
+    WHERE m.room_id = ? AND m.seq BETWEEN ? AND ? ORDER BY m.seq
+"""
+MENTIONING = """
+    SELECT n.seq, n.author, n.users FROM mentions n INDEXED BY mentions_by_seq
+    WHERE n.room_id = ? ORDER BY n.seq DESC LIMIT ?
 """
 NEWEST = """
     SELECT m.position, m.seq, m.timestamp_ms FROM messages m INDEXED BY messages_by_seq
@@ -186,6 +197,52 @@ def read_undelivered(
         if is_uuid(message_id) and isinstance(author, str)  # else its delivery is not known
     ]
     return tuple(places[::-1])
+
+
+def read_stretches(connection: sqlite3.Connection, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+    return tuple(_read_stretch(connection, lack) for lack in lacks)
+
+
+def _read_stretch(connection: sqlite3.Connection, lack: Lack) -> Stretch:
+    room_id, forgotten_seq = find_room(connection, lack.connection_id)
+    by_author: dict[str, Seqs] = {}
+    deleted = seqs_of()
+    for seq, author, is_deleted in _rows_of_stretch(connection, room_id, lack):
+        if is_deleted:
+            deleted.append(seq)
+        elif isinstance(author, str):  # else it is nobody's own
+            seqs = by_author.get(author)
+            if seqs is None:
+                seqs = by_author[author] = seqs_of()
+            seqs.append(seq)
+    rows = connection.execute(MENTIONING, (room_id, MENTIONING_MAX)).fetchall()
+    mentioning = [
+        Mentioning(seq, author, users)
+        for seq, author, written in reversed(rows)
+        if isinstance(author, str) and (users := mentions_from_json(written)) is not None
+    ]
+    return Stretch(by_author, deleted, forgotten_seq + 1, mentioning)
+
+
+def _rows_of_stretch(
+    connection: sqlite3.Connection, room_id: int, lack: Lack
+) -> list[tuple[Any, ...]]:
+    """Seq, author and whether it was deleted, of each message that can be read."""
+
+    def read(first: int, last: int) -> list[tuple[Any, ...]]:
+        return connection.execute(STRETCH, (room_id, first, last)).fetchall()
+
+    try:
+        return read(lack.first_seq, lack.last_seq)
+    except sqlite3.Error as error:
+        require_damage(error)
+    rows: list[tuple[Any, ...]] = []
+    for seq in range(lack.first_seq, lack.last_seq + 1):
+        try:
+            rows += read(seq, seq)
+        except sqlite3.Error as error:
+            require_damage(error)
+    return rows
 
 
 def read_cuts(

@@ -14,6 +14,7 @@ from typing import Protocol
 import attrs
 
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import Lack, Stretch
 from chatd.chat.records import Change, Message, MessagePlace
 from chatd.chat.search import SearchQuery
 
@@ -218,6 +219,10 @@ class MessageReader(Protocol):
     ) -> tuple[MessagePlace, ...]:
         """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
         than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
+        ...
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        """What counts of unread messages lack, each in turn. What cannot be read is nobody's."""
         ...
 
     async def newest_owed(

@@ -10,6 +10,7 @@ import trio
 from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import Lack, Stretch
 from chatd.chat.records import Change, Message, MessagePlace
 from chatd.store import lookups, pages, search, threads
 from chatd.store.damage import Damaged
@@ -154,6 +155,9 @@ class LogReaders(MessageReader):
         return await self._pool.read(
             lookups.read_undelivered, connection_id, user_id, first_seq, last_seq, limit
         )
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        return await self._pool.read(lookups.read_stretches, lacks)
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int

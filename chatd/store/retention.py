@@ -42,6 +42,7 @@ _REMOVED_FROM = (
     ("messages", "position", 0),
     ("changes", "message", 0),
     ("changed", "message", 0),
+    ("mentions", "message", 0),
     ("answers", "question_id", 1),
 )
 

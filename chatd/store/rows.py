@@ -18,15 +18,18 @@ _WRITTEN_COLUMNS = (
     " m.timestamp_ms, m.reply_to, m.answer"
 )
 _WRITTEN_WIDTH = 11  # how many columns these are
-_CHANGED_WIDTH = 8  # how many more say what became of it
+_CHANGED_WIDTH = 9  # how many more say what became of it, and whom it mentions today
 _ANSWER_AT = _WRITTEN_COLUMNS.split(", ").index("m.answer")
-# A message as it is today, from messages `m`, their rooms `r` and, by `CHANGED`, their changes `c`.
+# A message as it is today, from messages `m`, their rooms `r` and, by `CHANGED`, their changes `c`
+# and mentions `n`.
 MESSAGE_COLUMNS = (
     f"{_WRITTEN_COLUMNS}, c.message, c.rev, c.at_ms, c.edited_rev, c.edited_ms, c.content,"
-    " c.deleted_ms, c.reactions"
+    " c.deleted_ms, c.reactions, n.users"
 )
 MESSAGE_WIDTH = _WRITTEN_WIDTH + _CHANGED_WIDTH
-CHANGED = "LEFT JOIN changed c ON c.message = m.position"
+CHANGED = (
+    "LEFT JOIN changed c ON c.message = m.position LEFT JOIN mentions n ON n.message = m.position"
+)
 # The same as it was first written, whatever became of it.
 FIRST_COLUMNS = _WRITTEN_COLUMNS + ", NULL" * _CHANGED_WIDTH
 # Those of one id, the one without a scope first: between the two of `ids_from`. What a client sends
@@ -44,6 +47,7 @@ SELECT_HEADS = f"""
     SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq, r.last_rev FROM rooms r
 """
 QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
+QUEUE_WIDTH = 4
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
@@ -99,6 +103,8 @@ def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Mess
         and (answer is None or is_answer(answer))
     ):
         return _damaged_message(row)
+    users = row[MESSAGE_WIDTH - 1]
+    mentions = () if users is None else mentions_from_json(users)
     message = Message(
         message_id=uuid_text(message_id),
         connection_id=room,
@@ -111,6 +117,8 @@ def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Mess
         timestamp_ms=at_ms,
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
+        is_damaged=mentions is None,
+        mentions=mentions or (),
     )
     return message if row[_WRITTEN_WIDTH] is None else _changed_message(message, row)
 
@@ -154,7 +162,7 @@ def _changed_message(message: Message, row: Sequence[Any]) -> Message:
     """The message of today. Where it cannot be read what became of it, nothing of its text is
     shown: it may have been taken back."""
     _, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions = row[
-        _WRITTEN_WIDTH:MESSAGE_WIDTH
+        _WRITTEN_WIDTH : MESSAGE_WIDTH - 1
     ]
     read = reactions_from_json(reactions)
     if read is None or not (
@@ -171,7 +179,7 @@ def _changed_message(message: Message, row: Sequence[Any]) -> Message:
         )
     changes = Changes(rev, at_ms, edited_rev, edited_ms, deleted_ms, read)
     if deleted_ms is not None:
-        return attrs.evolve(message, content="", context=None, changes=changes)
+        return attrs.evolve(message, content="", context=None, mentions=(), changes=changes)
     if content is None:
         return attrs.evolve(message, changes=changes)
     return attrs.evolve(message, content=content, changes=changes)
@@ -195,6 +203,24 @@ def reactions_from_json(written: object) -> tuple[Reaction, ...] | None:
     if not all(isinstance(text, str) for emoji, users in read for text in (emoji, *users)):
         return None
     return tuple(Reaction(emoji, users) for emoji, users in read)
+
+
+def mentions_as_json(mentions: Sequence[str]) -> str:
+    """The users whom a message mentions, as a row has them."""
+    return orjson.dumps(mentions).decode()
+
+
+def mentions_from_json(written: object) -> tuple[str, ...] | None:
+    """The users in a row; None where they are broken, or nobody."""
+    if not isinstance(written, str):
+        return None
+    try:
+        users = orjson.loads(written)
+    except ValueError:
+        return None
+    if not (isinstance(users, list) and users and all(isinstance(user, str) for user in users)):
+        return None
+    return tuple(users)
 
 
 def damaged_message(connection_id: str, seq: int) -> Message:

@@ -25,6 +25,9 @@ How the tables are meant:
 - **answers** have a row for each question, by the id of its message; `state` is null while the
   answer is open, so that a start knows what a crash has interrupted. With `is_to_read` the message
   was not read yet for whether it is a question; where it is none, the row goes.
+- **read_seq** of a member is up to where it has read its room, **name** its newest name.
+- **mentions** has a row for each message that mentions users, as it is today: `users` is a JSON
+  list of their ids, `author` that of its author. A message without a row mentions nobody.
 - **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
   not the content. It is brought forward behind the commits, message by message and change by
   change, up to `indexed_position`: it holds the messages as of then. It has the
@@ -190,6 +193,27 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) STRICT
         """,
         "CREATE UNIQUE INDEX changed_by_rev ON changed (room_id, rev)",
+    ),
+    (
+        "ALTER TABLE members ADD COLUMN read_seq INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE members ADD COLUMN name TEXT",
+        # Nothing was unread before there were markers: they begin where their rooms stand now.
+        """
+        UPDATE members SET read_seq = (
+            SELECT max(r.forgotten_seq, coalesce(
+                (SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
+            FROM rooms r WHERE r.room_id = members.room_id)
+        """,
+        """
+        CREATE TABLE mentions (
+            message INTEGER PRIMARY KEY REFERENCES messages,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            seq INTEGER NOT NULL,
+            author TEXT NOT NULL,
+            users TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX mentions_by_seq ON mentions (room_id, seq)",
     ),
 )
 

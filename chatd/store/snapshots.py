@@ -34,7 +34,9 @@ from chatd.files import open_file, sync_directory
 from chatd.store.rows import queue_fields, queue_from_fields
 
 KEPT = 2  # snapshots of this log; as many again that are not
-MEMBERS = "members"  # the part that recovery brings forward
+MEMBERS = "members"  # the parts that recovery brings forward
+READ_SEQS = "read"
+NAMES = "names"
 SLICE = 500  # entries and gaps that are encoded in one step
 # Between two steps others run. Giving the interpreter's lock up for an instant (`hashlib` does it)
 # is worse than never: a thread that waits for it is woken too late, again and again (60 ms).
@@ -53,7 +55,8 @@ class Snapshot:
     """The state of the actors at one position of the log `epoch`, taken at `at_ms`.
 
     `parts` go by the actor's name. That of the members is {connection id: {user id: Queue}}; each
-    other one is a plain JSON value.
+    other one is a plain JSON value. Those of the markers and the names of members are made alike:
+    {connection id: {user id: seq}}.
     """
 
     epoch: str
@@ -65,6 +68,16 @@ class Snapshot:
     def members(self) -> QueuesByRoom:
         """The part of the members; empty where there is none."""
         return cast(QueuesByRoom, self.parts.get(MEMBERS, {}))
+
+    @property
+    def read_seqs(self) -> Mapping[str, Mapping[str, int]]:
+        """The part of the markers; empty where there is none."""
+        return cast(Mapping[str, Mapping[str, int]], self.parts.get(READ_SEQS, {}))
+
+    @property
+    def names(self) -> Mapping[str, Mapping[str, str]]:
+        """The part of the names of members; empty where there is none."""
+        return cast(Mapping[str, Mapping[str, str]], self.parts.get(NAMES, {}))
 
 
 class PassedOverFor(enum.StrEnum):

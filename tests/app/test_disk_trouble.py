@@ -160,7 +160,7 @@ async def test_who_comes_and_goes_while_the_disk_takes_nothing_misses_nothing(
     daemon = await house.start(program=TROUBLED, env=disk.env)
     bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
     [room] = (await bob.hear("connection:status"))["rooms"]
-    assert room["unread"] == 60
+    assert room["owed"] == 60
     await bob.hear("chat:message", seq=11, replay=True)
     replayed = [told["seq"] for told in bob.said("chat:message") if told.get("replay")]
     assert replayed == list(range(2, 12))

@@ -110,10 +110,10 @@ class Absent:
         status = await client.hear("connection:status")
         for room in ROOMS:
             owed = [*self.owed[room], *range(self.left_at[room] + 1, len(kept[room]) + 1)]
-            [unread] = [it["unread"] for it in status["rooms"] if it["connectionId"] == room]
-            if unread != len(owed):
+            [count] = [it["owed"] for it in status["rooms"] if it["connectionId"] == room]
+            if count != len(owed):
                 owed = [seq for seq in owed if (room, seq) not in self.under_way]
-            assert unread == len(owed)
+            assert count == len(owed)
             history = await client.hear("chat:history", connectionId=room)
             first = history["messages"][0]["seq"] if history["messages"] else 1
             replayed = [
@@ -154,8 +154,8 @@ class Witness:
         status = await client.hear("connection:status")
         await client.caught_up(ROOMS)
         for room in ROOMS:
-            [unread] = [it["unread"] for it in status["rooms"] if it["connectionId"] == room]
-            assert unread == (0 if self.seen is None else len(kept[room]) - self.seen[room])
+            [count] = [it["owed"] for it in status["rooms"] if it["connectionId"] == room]
+            assert count == (0 if self.seen is None else len(kept[room]) - self.seen[room])
             if kept[room]:
                 last = {"messageId": kept[room][-1], "upTo": True}
                 assert await client.ask("chat:ack", last) == {"ok": True}
@@ -167,7 +167,7 @@ class Witness:
         token = token_for(SECRET, self.user, ROOMS)
         client = await Client.connect(nursery, port, token, connectionId=NO_ROOM)
         status = await client.hear("connection:status")
-        assert [room["unread"] for room in status["rooms"]] == [0] * len(ROOMS)
+        assert [room["owed"] for room in status["rooms"]] == [0] * len(ROOMS)
         await client.close()
         self.seen = {room: len(kept[room]) for room in ROOMS}
 

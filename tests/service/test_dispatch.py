@@ -58,6 +58,19 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:message:react", {**OLD, **THUMB, "connectionId": STRANGE}, "forbidden_room", STRANGE),
     ("chat:message:react", {**OLD, **THUMB, "connectionId": "stock"}, "rate_limited", "stock"),
     ("chat:message:react", {**OLD, **THUMB}, "not_found", ROOM),
+    ("chat:message:get", {**OLD, "answerRows": "x"}, "invalid_payload", ROOM),
+    ("chat:message:get", {**OLD, "messageId": NO_ID, "answerRows": -1}, "invalid_message_id", ROOM),
+    (
+        "chat:message:get",
+        {**OLD, "connectionId": STRANGE, "answerRows": -1},
+        "invalid_payload",
+        STRANGE,
+    ),
+    ("chat:message:get", {**OLD, "connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:message:get", OLD, "not_found", ROOM),
+    ("schema:get", {}, "invalid_payload", None),
+    ("schema:get", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("schema:get", {"connectionId": ROOM}, "not_found", ROOM),
     ("chat:history:get", {"connectionId": ROOM, "changedAfter": -1}, "invalid_payload", ROOM),
     (
         "chat:history:get",
@@ -183,6 +196,7 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
             ("chat:ack", {"messageId": said["messageId"]}),
             ("chat:message:react", {**where, **THUMB, "messageId": said["messageId"]}),
             ("chat:message:edit", {**where, "messageId": said["messageId"], "content": "again"}),
+            ("chat:message:get", {**where, "messageId": said["messageId"]}),
             ("chat:message:delete", {**where, "messageId": said["messageId"]}),
             ("chat:typing:start", where),
             ("chat:typing:stop", where),
@@ -200,7 +214,9 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
         for name, payload, *_ in REFUSED:
             ack = await ada.call(name, {**payload, "newer": 1})
             assert ack["ignored"] == ["newer"], name
-        assert {name for name, *_ in carried_out} | {"answer:cancel"} == set(ClientEvent)
+        assert {name for name, *_ in carried_out} | {"answer:cancel", "schema:get"} == set(
+            ClientEvent
+        )
         client = next(iter(chat.parts.clients.everybody()))
         assert client.ignored is None
 

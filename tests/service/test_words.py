@@ -151,6 +151,8 @@ GOOD: dict[ClientEvent, dict[str, object]] = {
         "emoji": "\N{THUMBS UP SIGN}",
         "on": True,
     },
+    ClientEvent.MESSAGE_GET: {"messageId": str(uuid4()), "connectionId": ROOM},
+    ClientEvent.SCHEMA_GET: {"connectionId": "elsewhere"},
     ClientEvent.CONNECTION_JOIN: {"connectionId": ROOM},
     ClientEvent.CONNECTION_LEAVE: {"connectionId": "elsewhere"},
     ClientEvent.HISTORY_GET: {"connectionId": ROOM},

@@ -24,6 +24,7 @@ from tests.store.logs import (
     deleted,
     edited,
     kept,
+    member_parts,
     message,
     reacted,
     stored,
@@ -77,7 +78,7 @@ def index_up_to(store: Store, position: int) -> None:
 def write_snapshot_of(store: Store) -> Path:
     """A snapshot as the daemon takes it."""
     now = store.reread()
-    parts = {"members": now.members, "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
+    parts = {**member_parts(now), "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
     return store.write_snapshot(Snapshot(store.epoch, now.position, NOW_MS + now.position, parts))
 
 

@@ -10,6 +10,7 @@ import trio
 
 from chatd.chat.ids import scoped_id, written_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import MENTIONING_MAX, Lack, Mentioning, Stretch, seqs_of
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -270,6 +271,29 @@ class MemoryReader(MessageReader):
             and not self._is_delivered(one)
         ]
         return tuple(found[-limit:])
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        await trio.lowlevel.checkpoint()
+        return tuple(map(self._stretch, lacks))
+
+    def _stretch(self, lack: Lack) -> Stretch:
+        room = self._room(lack.connection_id)
+        inside = [one for one in room if lack.first_seq <= one.seq <= lack.last_seq]
+        authors = {one.user_id for one in inside if not one.is_deleted}
+        last_seq = self._last_seqs.get(lack.connection_id, 0)
+        return Stretch(
+            {
+                author: seqs_of(
+                    one.seq for one in inside if one.user_id == author and not one.is_deleted
+                )
+                for author in authors
+            },
+            seqs_of(one.seq for one in inside if one.is_deleted),
+            room[0].seq if room else last_seq + 1,
+            [Mentioning(one.seq, one.user_id, one.mentions) for one in room if one.mentions][
+                -MENTIONING_MAX:
+            ],
+        )
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int

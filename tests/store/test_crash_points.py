@@ -39,7 +39,16 @@ from chatd.store.rows import CHANGED, MESSAGE_COLUMNS, message_from_row
 from chatd.store.search_index import index_older, index_some
 from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.verify import Finding, verify_store
-from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, message, stored, stored_from
+from tests.store.logs import (
+    NOW_MS,
+    ROOM,
+    connect_spilling,
+    kept,
+    member_parts,
+    message,
+    stored,
+    stored_from,
+)
 from tests.store.recorded_disk import (
     Operation,
     Recording,
@@ -141,7 +150,7 @@ class Script:
 
     def snapshot(self, number: int) -> None:
         now = self.store.reread()
-        parts = {"members": now.members, "typing": [number]}
+        parts = {**member_parts(now), "typing": [number]}
         snapshot = Snapshot(self.store.epoch, now.position, NOW_MS + number, parts)
         self.store.write_snapshot(snapshot)
         without = attrs.evolve(snapshot, parts={"typing": [number]})
@@ -385,7 +394,7 @@ def small_store(directory: Path, room: str) -> Held:
     log = Log(lambda: connect_to_write(store.path, DURABILITY))
     log.commit([stored_from(1, 3, room=room), [kept("ada", room=room)]])
     store.write_snapshot(
-        Snapshot(store.epoch, 4, NOW_MS, {"members": store.reread().members, "typing": []})
+        Snapshot(store.epoch, 4, NOW_MS, {**member_parts(store.reread()), "typing": []})
     )
     log.commit([[stored(4, room=room), kept("bob", Queue(4, 7), room=room)]])
     held = held_by(store)

@@ -30,7 +30,7 @@ from chatd.store.snapshots import (
     put_aside,
     write_snapshot,
 )
-from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, member_parts, stored, stored_from
 
 EPOCH = "0123456789abcdef"
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 2**40, 2**41)), (2, 2))
@@ -384,7 +384,7 @@ def committed(store: Store, *records: Record) -> int:
 def of_store(store: Store, **parts: object) -> Snapshot:
     state = store.reread()
     return Snapshot(
-        store.epoch, state.position, NOW_MS + state.position, {"members": state.members, **parts}
+        store.epoch, state.position, NOW_MS + state.position, {**member_parts(state), **parts}
     )
 
 

@@ -18,7 +18,7 @@ from chatd.store.opening import open_store
 from chatd.store.snapshots import Snapshot, write_snapshot
 from chatd.store.verify import Verified, verify_store
 from tests.store.full_store import asked, fill, write_snapshot_of, write_to
-from tests.store.logs import NOW_MS, ROOM, kept, stored
+from tests.store.logs import NOW_MS, ROOM, kept, member_parts, stored
 from tests.store.test_migration import write_version_1
 
 
@@ -352,7 +352,10 @@ def test_each_snapshot_is_told_with_what_is_wrong(full: Path) -> None:
         named(5, 1): Snapshot("f" * 16, 5, 1, {}),
         named(6, 1): Snapshot(epoch, 6, 1, {"typing": []}),
         named(state.position, 9): Snapshot(
-            epoch, state.position, 9, {"members": {ROOM: {"ada": Queue(1, 1)}}}
+            epoch,
+            state.position,
+            9,
+            member_parts(state) | {"members": {ROOM: {"ada": Queue(1, 1)}}},
         ),
     }.items():
         elsewhere.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ from chatd.observe import ChangeRefused, EventLog
 from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
@@ -41,6 +42,7 @@ class ChangeEvents:
     _commands: Commands
     _timelines: Timelines
     _messages: MessageReader
+    _mentions: Mentions
     _limits: RateLimits
     _event_log: EventLog
     _content_chars: int = attrs.field(kw_only=True)
@@ -82,8 +84,15 @@ class ChangeEvents:
         origin.refund_to = self._limits
 
         def make(message: Message, as_of_rev: int) -> ChangeCommand:
-            user_id = client.user_id
-            return EditMessage(origin, user_id, message, as_of_rev, asked.content, asked.rev)
+            return EditMessage(
+                origin,
+                client.user_id,
+                message,
+                as_of_rev,
+                asked.content,
+                asked.rev,
+                self._mentions.of(room, asked.content),
+            )
 
         return self._change(client, asked, make)
 

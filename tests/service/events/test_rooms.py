@@ -303,7 +303,7 @@ async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes
     monkeypatch.undo()
     ada = await chat.enter("ada")
     await ada.say(message())
-    assert chat.parts.machine.unread("sales", "grace") == 1
+    assert chat.parts.machine.owed_count("sales", "grace") == 1
 
 
 EVENTS_THAT_JOIN = [
