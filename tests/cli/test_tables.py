@@ -13,6 +13,7 @@ from chatd.auth import FailureBackoff
 from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
+from chatd.chat.reactions import EMOJI_CHARS_MAX, KINDS_MAX, REACTIONS_MAX
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
 from chatd.cli.docs import documents
 from chatd.config.sections import Config, keys_of, sections
@@ -31,6 +32,9 @@ FIXED: Mapping[str, float] = {
     "code points of white space around a message": PADDING_CHARS_MAX,
     "bytes of a context, as JSON": CONTEXT_BYTES_MAX,
     "entries of `context.tables`": TABLES_MAX,
+    "code points of a reaction": EMOJI_CHARS_MAX,
+    "different reactions to a message": KINDS_MAX,
+    "reactions to a message, of all users": REACTIONS_MAX,
     "code points of a search": QUERY_CHARS_MAX,
     "words and phrases of a search": TERMS_MAX,
     "hits of a page (`limit`)": HITS_MAX,

@@ -16,6 +16,7 @@ FREE = {
     "user_messages_per_minute": 1e9,
     "socket_messages_per_minute": 1e9,
     "room_messages_per_minute": 1e9,
+    "user_changes_per_minute": 1e9,
     "socket_events_per_minute": 1e9,
 }
 SMALL = {"history_on_join": 2, "history_page": 3}

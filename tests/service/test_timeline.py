@@ -7,11 +7,11 @@ import trio
 import trio.testing
 
 from chatd.chat.markup import keep
-from chatd.chat.records import Message
+from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
-from chatd.service.timeline import TIMELINE_BYTES, Timelines
+from chatd.service.timeline import CHANGES_KEPT, TIMELINE_BYTES, Timelines
 from chatd.store import Page, StoreReadFailed
-from tests.store.logs import message
+from tests.store.logs import NOW_MS, deleted, edited, message
 
 ROOM = "sales"
 
@@ -348,3 +348,106 @@ async def test_what_went_again_while_a_room_is_loaded_leaves_no_hole(
     assert timelines._timelines[ROOM].size == TIMELINE_BYTES + sum(
         len(body) for _, body in timelines._timelines[ROOM].recent
     )
+
+
+def bodies(timelines: Timelines) -> list[dict[str, object]]:
+    packet = orjson.loads(timelines.history(ROOM).text[2:])
+    return packet[1]["messages"]  # type: ignore[no-any-return]
+
+
+def change(timelines: Timelines, made: Change) -> None:
+    timelines.change(made, timelines.render_change(made))
+
+
+async def test_a_changed_message_lies_there_as_it_is_and_delivered_as_it_was() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    timelines.confirm(ROOM, 2)
+    edit = edited(log.stored[1], "other", 1)
+    change(timelines, edit)
+    assert [(one["content"], one["status"]) for one in bodies(timelines)][1] == (
+        "other",
+        "delivered",
+    )
+    change(timelines, deleted(log.stored[2], 2))
+    timelines.confirm(ROOM, 3)
+    assert [(one.get("deletedAt"), one["status"]) for one in bodies(timelines)][2] == (
+        NOW_MS,
+        "delivered",
+    )
+    assert timelines.last_rev(ROOM) == 2
+    assert timelines.find(edit.message.message_id, [ROOM]) == edit.message
+    packet = orjson.loads(timelines.history(ROOM).text[2:])
+    assert packet[1]["lastRev"] == 2
+
+
+async def test_a_change_while_a_room_is_loaded_is_in_what_was_read_before() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timelines.load, ROOM)
+        await log.reading.wait()
+        change(timelines, edited(log.stored[0], "other", 1))
+        log.released.set()
+    assert next(one["content"] for one in bodies(timelines)) == "other"
+
+
+async def test_what_was_read_as_of_a_newer_change_is_not_put_back() -> None:
+    log = HeldHistory(1)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    before = log.stored[0]
+    log.stored[0] = edited(before, "newer", 2).message
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timelines.load, ROOM)
+        await log.reading.wait()
+        change(timelines, edited(before, "older", 1))
+        log.released.set()
+    assert [one["content"] for one in bodies(timelines)] == ["newer"]
+
+
+async def test_an_edit_that_makes_a_room_too_large_lets_the_oldest_go() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log, recent_bytes_max=1_000)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    assert len(bodies(timelines)) == 3
+    change(timelines, edited(log.stored[2], "x" * 900, 1))
+    assert [one["seq"] for one in bodies(timelines)] == [3]
+    change(timelines, edited(log.stored[2], "x" * 2_000, 2))
+    assert [one["seq"] for one in bodies(timelines)] == [3], "the newest stays"
+
+
+async def test_changes_are_kept_for_those_who_catch_up_and_for_nobody_else() -> None:
+    log = HeldHistory(1)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    made = [edited(log.stored[0], f"text {rev}", rev) for rev in range(1, CHANGES_KEPT + 3)]
+    for one in made:
+        change(timelines, one)
+    assert timelines.changes_after(ROOM, 1) is None
+    kept = timelines.changes_after(ROOM, 2)
+    assert kept is not None
+    assert len(kept) == CHANGES_KEPT
+    assert kept[-1] == (1, kept[-1][1])
+    assert timelines.changes_after(ROOM, len(made)) == []
+    timelines.release(ROOM)
+    timelines.hold(ROOM)
+    assert timelines.changes_after(ROOM, len(made) - 1) is None
+    assert timelines.changes_after(ROOM, len(made)) == []
+
+
+async def test_receipts_that_a_room_remembers_are_bounded() -> None:
+    log = HeldHistory(0)
+    timelines = make_timelines(log, recent_max=3)
+    timelines.hold(ROOM)
+    for seq in range(1, 50):
+        publish(timelines, log.store(seq))
+        timelines.confirm(ROOM, seq)
+    assert len(timelines._timelines[ROOM].delivered) <= 7
+    assert [one["status"] for one in bodies(timelines)] == ["delivered"] * 3

@@ -191,7 +191,12 @@ async def drive(chat: Chat, database: HeldDatabase, speaker: Listener, other: Li
     await other.ask("chat:ack", {"messageId": said["messageId"]})
     place = {"messageId": said["messageId"], "connectionId": ROOM}
     await speaker.ask("chat:message:edit", {**place, "content": f"again {HOSTILE}"})
-    await speaker.ask("chat:message:react", {**place, "emoji": "<b>", "on": True})
+    for emoji in (HOSTILE, "<b>", ":done:"):
+        await speaker.ask("chat:message:react", {**place, "emoji": emoji, "on": True})
+    gone = message(f"gone {HOSTILE}")
+    await speaker.ask("chat:message", gone)
+    where = {"messageId": gone["messageId"], "connectionId": ROOM}
+    await speaker.ask("chat:message:delete", where)
     await speaker.ask("chat:typing:start", {"connectionId": ROOM})
     for number, complaint in enumerate((None, HOSTILE)):
         await speaker.ask("chat:message", message(SQL if complaint is None else f"{SQL} LIMIT 9"))

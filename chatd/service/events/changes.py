@@ -18,7 +18,6 @@ from chatd.observe import ChangeRefused, EventLog
 from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
-from chatd.service.connect import forbidden
 from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
@@ -142,7 +141,8 @@ class ChangeEvents:
         self, client: Client, asked: Asked, message: Message, command: ChangeCommand
     ) -> Handled:
         if message.connection_id not in client.grants:  # its token was renewed meanwhile
-            return forbidden(message.connection_id)
+            room = message.connection_id
+            return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=room)
         if message.is_damaged:
             return self._refused(client, asked, Refusal(Code.NOT_FOUND, DAMAGED, path="messageId"))
         if not isinstance(command, PutReaction) and message.user_id != client.user_id:

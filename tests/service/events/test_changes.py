@@ -22,7 +22,7 @@ SMALL = {"history_on_join": 2, "history_page": 3}
 
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
-    async with open_chat(tmp_path, limits={**FREE, "user_changes_per_minute": 1e9}) as chat:
+    async with open_chat(tmp_path, limits=FREE) as chat:
         yield chat
 
 
