@@ -35,7 +35,7 @@ def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> C
                 return None
             if seen_rev is not None and seen_rev < _changes(message).edited_rev:
                 return Code.EDIT_CONFLICT
-            text = edited(message, content, command.mentions, rev, now_ms)
+            text = edited(message, content, rev, now_ms, command.mentions)
             return MessageEdited(text, rev, by, now_ms)
         case DeleteMessage():
             return MessageDeleted(deleted(message, rev, now_ms), rev, by, now_ms)
@@ -51,7 +51,7 @@ def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> C
 
 
 def edited(
-    message: Message, content: str, mentions: tuple[str, ...], rev: int, at_ms: int
+    message: Message, content: str, rev: int, at_ms: int, mentions: tuple[str, ...] = ()
 ) -> Message:
     """The message with another text, and with those whom it mentions."""
     changes = attrs.evolve(_changes(message), rev=rev, at_ms=at_ms, edited_rev=rev, edited_ms=at_ms)

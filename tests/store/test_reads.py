@@ -177,8 +177,8 @@ async def test_an_edit_mentions_anew_and_a_deleted_message_nobody(history: Histo
     messages = [message(seq, mentions=("bob",)) for seq in range(1, 4)]
     await history.commit([MessageStored(one) for one in messages])
     first, second, third = (
-        edited(messages[0], "@cyd", ("cyd",), 1, NOW_MS),
-        edited(messages[1], "nobody", (), 2, NOW_MS),
+        edited(messages[0], "@cyd", 1, NOW_MS, ("cyd",)),
+        edited(messages[1], "nobody", 2, NOW_MS, ()),
         deleted(messages[2], 3, NOW_MS),
     )
     await history.commit(
@@ -287,7 +287,7 @@ async def test_an_author_that_cannot_be_read_is_somebody_else(
 def test_an_edit_of_a_message_of_the_same_commit_leaves_its_mentions(directory: Path) -> None:
     store = open_store(directory, "write")
     first = message(1, mentions=("bob",))
-    again = edited(first, "@cyd", ("cyd",), 1, NOW_MS)
+    again = edited(first, "@cyd", 1, NOW_MS, ("cyd",))
     write_to(store, [MessageStored(first), MessageEdited(again, 1, "ada", NOW_MS)])
     assert attrs.asdict(store.reread())["rooms"] == {ROOM: 1}
     store.close()
