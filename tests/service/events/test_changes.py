@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -199,6 +200,22 @@ async def test_a_message_of_another_room_is_not_found_and_one_without_access_for
     bob = await chat.enter("bob", ["stock"])
     payload = {**said, "emoji": THUMB, "on": True}
     assert await refused(bob, "chat:message:react", payload) == ("forbidden_room", "connectionId")
+
+
+async def test_of_two_messages_of_one_id_each_user_changes_the_one_that_it_can_read(
+    chat: Chat,
+) -> None:
+    ada, bob = await chat.enter("ada", ["stock"]), await chat.enter("bob")
+    cyd = await chat.enter("cyd")
+    one = str(uuid4())
+    await say(ada, "ada's", room="stock", message_id=one)
+    said = await say(bob, "bob's", message_id=one)
+    assert (await edit(bob, said, "bob's own"))["messageId"] == one
+    assert (await react(cyd, said))["rev"] == 2
+    shown = await only(cyd)
+    assert (shown["messageId"], shown["content"], shown["rev"]) == (one, "bob's own", 2)
+    [theirs] = (await ada.call("chat:history:get", {"connectionId": "stock"}))["messages"]
+    assert (theirs["content"], "rev" in theirs) == ("ada's", False)
 
 
 async def test_an_edit_that_has_not_seen_the_last_one_conflicts(chat: Chat) -> None:
