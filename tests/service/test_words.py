@@ -151,6 +151,7 @@ GOOD: dict[ClientEvent, dict[str, object]] = {
         "emoji": "\N{THUMBS UP SIGN}",
         "on": True,
     },
+    ClientEvent.CHAT_READ: {"connectionId": ROOM, "seq": 1},
     ClientEvent.MESSAGE_GET: {"messageId": str(uuid4()), "connectionId": ROOM},
     ClientEvent.SCHEMA_GET: {"connectionId": "elsewhere"},
     ClientEvent.CONNECTION_JOIN: {"connectionId": ROOM},
