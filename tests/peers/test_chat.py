@@ -44,7 +44,9 @@ def test_a_good_token_lets_in_and_tells_who_one_is(
     client.expect("connect")
     (status,) = client.expect("connection:status")
     assert (status["status"], status["userId"], status["name"]) == ("connected", "ann", "Ann")
-    assert status["rooms"] == [{"connectionId": room, "lastSeq": 0, "unread": 0}]
+    counts = dict.fromkeys(("lastSeq", "lastRev", "readSeq", "unread", "mentions", "owed"), 0)
+    assert status["rooms"] == [{"connectionId": room, **counts}]
+    assert "message_get" in status["server"]["features"]
     (history,) = client.expect("chat:history")
     assert (history["connectionId"], history["messages"]) == (room, [])
 

@@ -14,6 +14,7 @@ from chatd.chat.records import Message
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged
 from chatd.store.log_file import LOG_NAME
+from chatd.store.message_reader import KnownMessage
 from chatd.store.opening import Store, open_store
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
@@ -319,6 +320,8 @@ async def test_a_broken_page_of_the_file_costs_the_messages_in_it(broken_page: P
     found = await store.readers.message(shown.message_id)
     assert found is not None
     assert (found.seq, found.is_damaged) == (shown.seq, True)
+    assert await store.readers.shown(shown.message_id, ROOM) == KnownMessage(found, False)
+    assert await store.readers.shown(shown.message_id, "other") is None
     undelivered = await store.readers.undelivered(ROOM, "bob", lost[0] - 3, lost[-1] + 3, 500)
     assert {one.seq for one in undelivered} >= {lost[0] - 3, lost[-1] + 3}
     assert not {one.seq for one in undelivered} & set(lost)
