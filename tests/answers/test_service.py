@@ -18,7 +18,7 @@ from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.verdicts import Policy
-from chatd.chat.changes import deleted
+from chatd.chat.changes import deleted, edited
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
 from chatd.wire.codes import Code, Refusal
@@ -948,6 +948,20 @@ async def test_what_was_left_and_was_deleted_is_no_question(
         await service.settled()
         assert service.shelf.stored == {}
         assert service.shelf.read == {one.question_id: False}
+
+
+async def test_what_was_left_and_was_edited_is_read_as_it_was_sent(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        asked, said = left_over(service, 500, "SELECT 1"), left_over(service, 510, "talk")
+        shelf = service.shelf
+        for one, other in ((asked, "talk"), (said, "SELECT 1")):
+            shelf.first[one.question_id] = message = shelf.messages[one.question_id]
+            shelf.messages[one.question_id] = edited(message, other, 1, 9)
+        service.answers.adopt([asked, said])
+        await service.settled()
+        assert shelf.read == {asked.question_id: True, said.question_id: False}
 
 
 @pytest.mark.parametrize("when", ["read", "running", "ended", "never asked"])
