@@ -10,13 +10,11 @@ pages have no checksum.
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import groupby, islice, pairwise
-from operator import itemgetter
-from typing import Any
+from itertools import islice, pairwise
 
 from chatd.chat.queue import GAPS_MAX, Queue
-from chatd.chat.reactions import with_reaction, without_reaction
 from chatd.chat.words import FORM, searchable
+from chatd.store.changes import faults_of_changes
 from chatd.store.damage import BROKEN, is_unavailable, words_of
 from chatd.store.rows import (
     ID_LENGTHS,
@@ -26,8 +24,6 @@ from chatd.store.rows import (
     is_document,
     mentions_from_json,
     queue_from_row,
-    reactions_as_json,
-    reactions_from_json,
 )
 from chatd.store.schema import TEXT_OPTIONS
 from chatd.store.search_index import TEXT_AT
@@ -69,23 +65,6 @@ _MENTIONS = """
     FROM mentions n
     LEFT JOIN messages m ON m.position = n.message LEFT JOIN changed c ON c.message = n.message
     ORDER BY n.message
-"""
-_CHANGES = """
-    SELECT ch.message, ch.room_id, ch.position, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written,
-           r.connection_id, r.last_rev, m.room_id, m.seq
-    FROM changes ch
-    LEFT JOIN rooms r USING (room_id) LEFT JOIN messages m ON m.position = ch.message
-    ORDER BY ch.message, ch.position
-"""
-_CHANGED = """
-    SELECT message, room_id, seq, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions
-    FROM changed ORDER BY message
-"""
-_OUT_OF_ORDER = """
-    SELECT room_id, rev FROM (
-        SELECT room_id, rev, position, lag(position) OVER (PARTITION BY room_id ORDER BY rev) AS low
-        FROM changes)
-    WHERE position <= low
 """
 _CHECK = "integrity-check"
 _COPY_TEXT_INDEX = (
@@ -191,60 +170,6 @@ def _messages(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"The message at position {position} has a context that is no JSON object."
         if answer is not None and not is_answer(answer):
             yield f"The message at position {position} has an answer that is no JSON of one."
-
-
-def _changes(connection: sqlite3.Connection) -> Iterator[str]:
-    """Revs go up with positions; each change is of a message that is there, and what is said of a
-    message is what its changes come to."""
-    for number, rev in connection.execute(_OUT_OF_ORDER):
-        yield f"Room number {number}: rev {rev} was committed before the one below it."
-    told = {row[0]: row for row in connection.execute(_CHANGED)}
-    rows = connection.execute(_CHANGES)
-    for position, changes in groupby(rows, key=itemgetter(0)):
-        replayed: tuple[object, ...] | None = None
-        for change in changes:
-            fault, replayed = _replayed(replayed, *change)
-            if fault is not None:
-                yield f"The change at position {change[2]} {fault}."
-        if replayed != told.pop(position, None):
-            yield f"The message at position {position} is not what its changes come to."
-    for position in told:
-        yield f"The message at position {position} is said to be changed, and never was."
-
-
-def _replayed(
-    before: tuple[object, ...] | None, *row: Any
-) -> tuple[str | None, tuple[object, ...] | None]:
-    """What is wrong with a change, if anything, and the row of `changed` behind it."""
-    position, number, _, rev, kind, user, at_ms, written = row[:8]
-    room, last_rev, room_of_message, seq = row[8:]
-    if room_of_message != number or room is None:
-        return "is of a message that is not in its room", before
-    if not 1 <= rev <= last_rev:
-        return f"has rev {rev}, and its room has come to {last_rev}", before
-    if not all(isinstance(one, str) for one in (user, kind)):
-        return "has text that is not UTF-8", before
-    *_, edited_rev, edited_ms, content, deleted_ms, reactions = before or (
-        0,
-        None,
-        None,
-        None,
-        "[]",
-    )
-    shown = reactions_from_json(reactions) or ()
-    match kind, written:
-        case "edit", str():
-            edited_rev, edited_ms, content = rev, at_ms, written
-        case "delete", None:
-            deleted_ms, content, shown = at_ms, None, ()
-        case "react", str():
-            shown = with_reaction(shown, written, user) or shown
-        case "unreact", str():
-            shown = without_reaction(shown, written, user)
-        case _:
-            return f"is of a kind {kind!r} that is none", before
-    changes = edited_rev, edited_ms, content, deleted_ms, reactions_as_json(shown)
-    return None, (position, number, seq, rev, at_ms, *changes)
 
 
 def _answers(connection: sqlite3.Connection) -> Iterator[str]:
@@ -353,7 +278,7 @@ _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
     "rooms": _rooms,
     "order of messages": _seqs,
     "messages": _messages,
-    "changes": _changes,
+    "changes": faults_of_changes,
     "answers": _answers,
     "members": _members,
     "mentions": _mentions,

@@ -43,9 +43,12 @@ from tests.store.logs import (
     NOW_MS,
     ROOM,
     connect_spilling,
+    deleted,
+    edited,
     kept,
     member_parts,
     message,
+    reacted,
     stored,
     stored_from,
 )
@@ -174,13 +177,18 @@ def life(script: Script) -> None:
     assert isinstance(refused[2], Committed)
     script.commit([Delivered(ROOM, 2, "bob", NOW_MS), MemberRemoved(ROOM, "eve")])
     script.snapshot(2)
+    edit = edited(first, "other", 1)
+    script.commit([edit], [reacted(edit.message, 2)])
     script.maintain(index_some)
     script.maintain(partial(remove, surplus=[Surplus(ROOM, 3)]))
-    script.commit([stored(5)], [stored(1, room="other"), kept("bob", PRESENT)])
+    fifth = message(5)
+    script.commit([MessageStored(fifth)], [stored(1, room="other"), kept("bob", PRESENT)])
     script.snapshot(3)
     script.close()
     script.open()
     script.commit(stored_from(6, 9))  # type: ignore[arg-type]
+    again = edited(fifth, "again", 3)
+    script.commit([again, deleted(again.message, 4)])
     script.close()
 
 
@@ -324,7 +332,7 @@ def test_a_crash_at_any_point_of_a_life_loses_nothing(
     require = partial(require_recovery, witness)
     each_crash(noted, witness.acknowledgements, crashed, require, every_crash)
     # That it was a whole life: the log was written to by checkpoints, and every kind was met.
-    assert len(witness.states) == 12
+    assert len(witness.states) == 14
     assert {type(operation) for operation in noted.operations} == set(get_args(Operation))
     checkpoints = [at for at, one in enumerate(noted.operations) if is_of_the_log(noted, one)]
     assert len({at for at, _ in witness.states if at < checkpoints[-1]}) > 5

@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import trio
 
 from chatd.chat.reactions import KINDS_MAX
+from chatd.chat.records import Message
 from chatd.observe import ChangeRefused, LimitHit, MessageChanged
-from chatd.store import CommitFailed
+from chatd.store import CommitFailed, StoreReadFailed
+from chatd.store.rows import damaged_message
 from chatd.wire.codes import Code
 from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
 from tests.service.events.test_answers import ask, called, heard, open_answering
@@ -199,6 +203,22 @@ async def test_a_message_of_another_room_is_not_found_and_one_without_access_for
     bob = await chat.enter("bob", ["stock"])
     payload = {**said, "emoji": THUMB, "on": True}
     assert await refused(bob, "chat:message:react", payload) == ("forbidden_room", "connectionId")
+
+
+async def test_of_two_messages_of_one_id_each_user_changes_the_one_that_it_can_read(
+    chat: Chat,
+) -> None:
+    ada, bob = await chat.enter("ada", ["stock"]), await chat.enter("bob")
+    cyd = await chat.enter("cyd")
+    one = str(uuid4())
+    await say(ada, "ada's", room="stock", message_id=one)
+    said = await say(bob, "bob's", message_id=one)
+    assert (await edit(bob, said, "bob's own"))["messageId"] == one
+    assert (await react(cyd, said))["rev"] == 2
+    shown = await only(cyd)
+    assert (shown["messageId"], shown["content"], shown["rev"]) == (one, "bob's own", 2)
+    [theirs] = (await ada.call("chat:history:get", {"connectionId": "stock"}))["messages"]
+    assert (theirs["content"], "rev" in theirs) == ("ada's", False)
 
 
 async def test_an_edit_that_has_not_seen_the_last_one_conflicts(chat: Chat) -> None:
@@ -404,6 +424,52 @@ async def test_a_message_that_retention_removed_is_not_found(tmp_path: Path) -> 
         assert [one["seq"] for one in page["messages"]] == [3]
         assert page["lastRev"] == 2
         assert (await edit(ada, said[2], "once more"))["rev"] == 3
+
+
+async def test_a_message_that_cannot_be_looked_up_is_not_changed_and_it_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
+        ada = await chat.enter("ada")
+        said = [await say(ada, f"message {number}") for number in range(4)]
+        reader = type(chat.store.readers)
+
+        async def broken(*_: object) -> None:
+            raise StoreReadFailed("The disk is away.")
+
+        async def damaged(*_: object) -> Message:
+            return damaged_message(ROOM, 1)
+
+        monkeypatch.setattr(reader, "message", broken)
+        assert await refused(ada, "chat:message:delete", said[0]) == ("storage_read_error", None)
+        monkeypatch.setattr(reader, "message", damaged)
+        ack = await react(ada, said[0])
+        assert (ack["error"]["code"], ack["error"]["retryable"]) == ("not_found", False)
+        assert "damaged" in ack["error"]["message"]
+        monkeypatch.undo()
+        assert (await delete(ada, said[0]))["rev"] == 1
+
+
+async def test_who_loses_the_room_while_a_message_is_looked_up_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        said = [await say(ada, f"message {number}") for number in range(4)]
+        chat.log.held = trio.Event()
+        waiting = await bob.ask("chat:message", message("held"))
+        while chat.log.held.statistics().tasks_waiting == 0:
+            await trio.lowlevel.checkpoint()
+        asked = await ada.ask("chat:message:delete", said[0])
+        while len(chat.parts.mailbox) == 0:
+            await trio.lowlevel.checkpoint()
+        [client] = chat.parts.clients.of("ada")
+        client.grants = {}
+        chat.log.held.set()
+        ack = await ada.until(asked)
+        assert ack["error"]["code"] == "forbidden_room"
+        assert (await bob.until(waiting))["ok"]
+        assert "rev" not in await only(bob, after=0, limit=1)
 
 
 async def test_deleting_a_question_cancels_its_answer(tmp_path: Path) -> None:
