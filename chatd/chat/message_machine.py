@@ -271,16 +271,15 @@ class MessageMachine:
 
     def names_in(self, connection_id: str) -> Names:
         """What the members of the room are called."""
-        directories = self._directories
-        names = directories.pop(connection_id, None)
+        names = self._directories.pop(connection_id, None)
         if names is None:
             known = self._names.get(connection_id, {})
             members = self._queues.get(connection_id, ())
             names = Names((user_id, known.get(user_id)) for user_id in members)
-        directories[connection_id] = names
-        held = sum(map(len, directories.values()))
-        while held > NAMES_MAX and len(directories) > 1:
-            held -= len(directories.pop(next(iter(directories))))
+            held = len(names) + sum(map(len, self._directories.values()))
+            while held > NAMES_MAX and self._directories:
+                held -= len(self._directories.pop(next(iter(self._directories))))
+        self._directories[connection_id] = names
         return names
 
     def freeze_read_seqs(self) -> dict[str, dict[str, int]]:

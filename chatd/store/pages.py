@@ -21,6 +21,7 @@ from chatd.store.message_reader import Page
 from chatd.store.rows import (
     CHANGED,
     LAST_SEQ,
+    MENTIONED,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
     MisplacedRowError,
@@ -60,7 +61,7 @@ _ONE = f"""
 """
 CHANGED_AFTER = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM rooms r CROSS JOIN changed c INDEXED BY changed_by_rev CROSS JOIN messages m
+    FROM rooms r CROSS JOIN changed c INDEXED BY changed_by_rev CROSS JOIN messages m {MENTIONED}
     WHERE r.room_id = ?1 AND c.room_id = ?1 AND c.rev > ?2 AND m.position = c.message
     ORDER BY c.rev LIMIT ?3
 """

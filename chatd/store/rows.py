@@ -21,15 +21,14 @@ _WRITTEN_WIDTH = 11  # how many columns these are
 _CHANGED_WIDTH = 9  # how many more say what became of it, and whom it mentions today
 _ANSWER_AT = _WRITTEN_COLUMNS.split(", ").index("m.answer")
 # A message as it is today, from messages `m`, their rooms `r` and, by `CHANGED`, their changes `c`
-# and mentions `n`.
+# and by `MENTIONED`, which is in it, their mentions `n`.
 MESSAGE_COLUMNS = (
     f"{_WRITTEN_COLUMNS}, c.message, c.rev, c.at_ms, c.edited_rev, c.edited_ms, c.content,"
     " c.deleted_ms, c.reactions, n.users"
 )
 MESSAGE_WIDTH = _WRITTEN_WIDTH + _CHANGED_WIDTH
-CHANGED = (
-    "LEFT JOIN changed c ON c.message = m.position LEFT JOIN mentions n ON n.message = m.position"
-)
+MENTIONED = "LEFT JOIN mentions n ON n.message = m.position"
+CHANGED = f"LEFT JOIN changed c ON c.message = m.position {MENTIONED}"
 # The same as it was first written, whatever became of it.
 FIRST_COLUMNS = _WRITTEN_COLUMNS + ", NULL" * _CHANGED_WIDTH
 # Those of one id, the one without a scope first: between the two of `ids_from`. What a client sends

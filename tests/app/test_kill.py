@@ -1,8 +1,9 @@
 """SIGKILL in the middle of a flood.
 
 What was acknowledged is there, nothing is there twice, the seqs are dense, and the queue of who was
-away holds exactly what came meanwhile and was not acknowledged. It has read what it was told it has. The moment of the kill is drawn
-from the number of the round. More rounds: --kill-rounds 500.
+away holds exactly what came meanwhile and was not acknowledged. Markers stand where they were said
+to stand. The moment of the kill is drawn from the number of the round. More rounds: --kill-rounds
+500.
 """
 
 import random

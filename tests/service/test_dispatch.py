@@ -80,6 +80,8 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
         "invalid_payload",
         ROOM,
     ),
+    ("chat:read", {"connectionId": ROOM, "seq": -1}, "invalid_payload", ROOM),
+    ("chat:read", {"connectionId": STRANGE, "seq": 0}, "forbidden_room", STRANGE),
     ("chat:ack", {"messageId": 1}, "invalid_payload", None),
     ("chat:ack", {"messageId": NO_ID}, "invalid_message_id", None),
     ("chat:ack", {"messageId": message()["messageId"]}, "not_found", None),
@@ -196,6 +198,7 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
         carried_out: list[tuple[str, dict[str, object]]] = [
             ("chat:message", said),
             ("chat:ack", {"messageId": said["messageId"]}),
+            ("chat:read", {**where, "seq": 1}),
             ("chat:message:react", {**where, **THUMB, "messageId": said["messageId"]}),
             ("chat:message:edit", {**where, "messageId": said["messageId"], "content": "again"}),
             ("chat:message:get", {**where, "messageId": said["messageId"]}),

@@ -38,6 +38,7 @@ DATA = frozenset({"rows", "columns", "raw", "statement"})
 
 UNSEEN_HERE = {
     ServerEvent.AUTH_EXPIRING,  # they hold numbers, and ids of rooms
+    ServerEvent.CHAT_READ,
     ServerEvent.QUEUE_OVERFLOW,
 }
 
@@ -138,6 +139,7 @@ GOOD: dict[ClientEvent, dict[str, object]] = {
     ClientEvent.TYPING_STOP: {"connectionId": ROOM},
     ClientEvent.PRESENCE_UPDATE: {"connectionId": ROOM, "status": "away"},
     ClientEvent.CHAT_ACK: {"messageId": str(uuid4())},
+    ClientEvent.CHAT_READ: {"connectionId": ROOM, "seq": 0},
     ClientEvent.MESSAGE_EDIT: {
         "messageId": str(uuid4()),
         "connectionId": ROOM,

@@ -42,6 +42,8 @@ PARTS: dict[str, object] = {
     "members": MEMBERS,
     "presence": {"sales": {"ada": ["online", NOW_MS]}, "empty": {}},
     "typing": [["sales", "bob", 1], []],
+    "read": {"sales": {"ada": 7, "bob": 0}, "Ünïcode 🐘": {"ada": 2**40}},
+    "names": {"sales": {"ada": "Ünïcode 🐘"}},
     "later": None,
 }
 
@@ -85,9 +87,10 @@ def test_a_snapshot_comes_back_as_it_was_written(place: Path) -> None:
         {"members": {}},
         {"presence": {}, "typing": []},
         {"presence": 7},
+        {"read": {}, "names": {"sales": {f"user {n}": "a name" for n in range(2_000)}}},
         {"presence": {str(n): list(range(n)) for n in range(100)}, "typing": list(range(5_000))},
     ],
-    ids=["nobody", "empty parts", "a number", "many"],
+    ids=["nobody", "empty parts", "a number", "names", "many"],
 )
 def test_parts_of_any_size_come_back(place: Path, parts: dict[str, object]) -> None:
     write_snapshot(place, taken_with(5, parts))
