@@ -23,7 +23,7 @@ from chatd.store.recovery import Recovered
 from chatd.store.snapshots import Snapshot
 from chatd.store.verify import verify_store
 from tests.store.failing_disk import failing_disk
-from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, stored
+from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, member_parts, stored
 
 LASTING = (1, 4)  # operations that fail one after the other
 REQUESTS: tuple[Request, ...] = (
@@ -93,7 +93,7 @@ def live_with(directory: Path, failing: Failing) -> tuple[Recovered, int]:
         for request in REQUESTS:
             held, refused = commit_until_taken(store, log, request)
             times += refused
-            snapshot = Snapshot(store.epoch, held.position, NOW_MS, {"members": held.members})
+            snapshot = Snapshot(store.epoch, held.position, NOW_MS, member_parts(held))
             try:
                 store.write_snapshot(snapshot)
             except OSError:
