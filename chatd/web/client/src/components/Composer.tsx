@@ -93,7 +93,7 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
       case "previous":
         return completing.step(-1);
       case "close":
-        return completing.close();
+        return completing.dismiss();
       case "complete":
         return completing.ask();
       case "older":
