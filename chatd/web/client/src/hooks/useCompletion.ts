@@ -28,6 +28,8 @@ export interface Completing {
   step(by: 1 | -1): void;
   accept(at?: number): void;
   close(): void;
+  /** Close it, and keep it closed for the word that is being written. */
+  dismiss(): void;
 }
 
 interface Open {
@@ -121,7 +123,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
     close();
   }
 
-  return { open: shownOf(open), changed, moved, ask, step, accept, close: dismiss };
+  return { open: shownOf(open), changed, moved, ask, step, accept, close, dismiss };
 }
 
 function shownOf(open: Open | undefined): OpenCompletion | undefined {

@@ -351,6 +351,15 @@ describe("completions", () => {
     expect(options()).toEqual(["/describe TABLE"]);
   });
 
+  test("close when the focus goes, and come back with the next letter", () => {
+    open();
+    write(box(), "/d");
+    act(() => box().blur());
+    expect(options()).toEqual([]);
+    write(box(), "e");
+    expect(options()).toEqual(["/describe TABLE"]);
+  });
+
   test("never hold back Ctrl+Enter", async () => {
     const chat = open();
     write(box(), "/d");
