@@ -23,7 +23,7 @@ import pytest
 
 from chatd.chat.commits import Committed
 from chatd.chat.queue import PRESENT, Gap, Queue
-from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored
+from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored, ReadMarked
 from chatd.store.backup import back_up_store
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreTooOld
@@ -182,7 +182,9 @@ def life(script: Script) -> None:
     script.maintain(index_some)
     script.maintain(partial(remove, surplus=[Surplus(ROOM, 3)]))
     fifth = message(5)
-    script.commit([MessageStored(fifth)], [stored(1, room="other"), kept("bob", PRESENT)])
+    mentioning = stored(1, room="other", mentions=("bob", "eve"))
+    script.commit([MessageStored(fifth)], [mentioning, kept("bob", PRESENT, name="Bob")])
+    script.commit([ReadMarked(ROOM, "bob", 4)])
     script.snapshot(3)
     script.close()
     script.open()

@@ -14,7 +14,7 @@ import pytest
 
 from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Queue
-from chatd.chat.records import Delivered, MemberRemoved
+from chatd.chat.records import Delivered, MemberRemoved, ReadMarked
 from chatd.store.connections import Durability
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log import Log, Request
@@ -31,7 +31,7 @@ REQUESTS: tuple[Request, ...] = (
     (stored(2, content="long " * 3_000), kept("bob", Queue(1, 9))),
     (stored(1, room="other"), Delivered(ROOM, 1, "bob", NOW_MS)),
     (MemberRemoved(ROOM, "ada"), kept("bob")),
-    (stored(3), stored(4)),
+    (stored(3, mentions=("bob",)), stored(4), ReadMarked(ROOM, "bob", 4)),
 )
 
 

@@ -7,13 +7,19 @@ from typing import Any
 import pytest
 
 from chatd.chat.reading import Lack, Stretch
-from chatd.service import machine_readings
+from chatd.service import commands, machine_readings
 from chatd.store import CommitFailed, StoreReadFailed
 from chatd.wire.codes import Code
 from tests.service.chats import NO_ROOM, ROOM, Chat, ChatPeer, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, all_told, come, go, write
 
 STOCK = "stock"
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No marker waits for a commit to share."""
+    monkeypatch.setattr(commands, "MARKERS_WAIT_S", 0.0)
 
 
 async def read_up_to(peer: ChatPeer, seq: object, room: str = ROOM) -> Any:
@@ -402,3 +408,16 @@ async def test_what_retention_removed_is_not_unread(tmp_path: Path) -> None:
         assert await read_up_to(bob, 1) == {"ok": True, **stand(1, 2)}
     async with open_chat(tmp_path, limits=FREE) as chat:
         assert await told_at_connect(chat, "bob") == [stand(1, 2)]
+
+
+async def test_a_marker_waits_for_a_commit_to_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "MARKERS_WAIT_S", 1e9)
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        await write(ada, 2)
+        ack_id = await bob.ask("chat:read", {"connectionId": ROOM, "seq": 2})
+        assert ack_id not in [name for name, _ in await all_told(bob)]
+        await write(ada, 1)
+        assert await bob.until(ack_id) == {"ok": True, **stand(2, 1)}
