@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from chatd.chat.records import Message
 
 CHANGED_MAX = 20_000  # messages kept as of their last change: more than commands that can wait
-CHANGED_CHARS_MAX = 8_000_000  # characters of content that these may hold together
+CHANGED_CHARS_MAX = 8_000_000  # characters of all that these may hold together
 
 
 class KnownChanges:
@@ -49,10 +49,17 @@ class KnownChanges:
         place = message.connection_id, message.seq
         before = self._changed.pop(place, None)
         if before is not None:
-            self._chars -= len(before.content)
+            self._chars -= _weight(before)
         self._changed[place] = message
-        self._chars += len(message.content)
+        self._chars += _weight(message)
         while len(self._changed) > self._changed_max or self._chars > self._chars_max:
             _, oldest = self._changed.popitem(last=False)
-            self._chars -= len(oldest.content)
+            self._chars -= _weight(oldest)
             self._all_since[oldest.connection_id] = oldest.rev
+
+
+def _weight(message: Message) -> int:
+    """What a message counts against `CHANGED_CHARS_MAX`."""
+    held = len(message.content) + len(message.context or b"") + len(message.answer or b"")
+    reactions = () if message.changes is None else message.changes.reactions
+    return held + sum(len(user) for one in reactions for user in (one.emoji, *one.users))

@@ -223,10 +223,32 @@ def test_a_decision_that_is_not_applied_leaves_no_trace(room: Room) -> None:
     assert room.change(react(message)).rev == 1
 
 
-def test_the_memory_of_changes_is_bounded_by_characters_too() -> None:
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        {"content": "x" * 6},
+        {"context": b"x" * 6},
+        {"answer": b"x" * 6},
+        {"reactions": (Reaction("x", ("ann", "bo")),)},
+    ],
+    ids=lambda heavy: next(iter(heavy)),
+)
+def test_the_memory_of_changes_is_bounded_by_characters_too(heavy: dict[str, Any]) -> None:
     known = KnownChanges({}, chars_max=10)
+    reactions = heavy.pop("reactions", ())
+    fields = {"content": "", "context": None, "answer": None, **heavy}
     stored = [
-        Message("m", "demo", seq, "ann", None, "x" * 6, None, None, 0, changes=Changes(seq, 0))
+        Message(
+            message_id="m",
+            connection_id="demo",
+            seq=seq,
+            user_id="ann",
+            name=None,
+            thread_id=None,
+            timestamp_ms=0,
+            changes=Changes(seq, 0, reactions=reactions),
+            **fields,
+        )
         for seq in (1, 2)
     ]
     for one in stored:
