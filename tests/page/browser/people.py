@@ -125,6 +125,16 @@ class Person:
         return self.page.locator("[data-region=composer]").get_by_role("textbox")
 
     @property
+    def box(self) -> Locator:
+        """Around the text of the composer: a textarea, or the editor that takes its place."""
+        return self.page.locator("[data-region=composer] .composer-box")
+
+    @property
+    def options(self) -> Locator:
+        """What is offered for completion."""
+        return self.page.get_by_role("option")
+
+    @property
     def log(self) -> Locator:
         return self.page.get_by_role("log")
 
@@ -156,12 +166,16 @@ class Person:
         """Write a message and send it."""
         self.composer.fill(text)
         self.composer.press("Enter")
-        expect(self.composer).to_have_value("")
+        self.has_written("")
 
     def reload(self) -> None:
         self.page.reload()
 
     # What a person sees
+
+    def has_written(self, text: str) -> None:
+        """The box holds this text, of one line or none, and nothing else."""
+        self.page.wait_for_function(BOX_HOLDS, arg=text)
 
     def sees(self, *texts: str) -> None:
         """Each of these messages stands there once, in this order."""
@@ -199,6 +213,16 @@ class Person:
         found: list[str] = ended["result"]["value"]
         return found
 
+
+BOX_HOLDS: Final = """
+(text) => {
+  const box = document.querySelector("[data-region=composer] .composer-box");
+  const editor = box?.querySelector(".composer-editor")?.shadowRoot;
+  if (!editor) return box?.querySelector("textarea")?.value === text;
+  if (editor.querySelector(".cm-placeholder")) return text === "";
+  return editor.querySelector(".cm-content")?.innerText === text;
+}
+"""
 
 AXE_RUN: Final = """
 axe.run({ resultTypes: ["violations"] }).then((result) =>
