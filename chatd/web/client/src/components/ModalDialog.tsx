@@ -6,11 +6,19 @@ interface ModalDialogProps {
   title: string;
   close(): void;
   className?: string;
+  /** It holds nothing but text: the keyboard comes to it, so that it can be scrolled. */
+  isText?: boolean;
   children: ReactNode;
 }
 
 /** The browser's own modal dialog: it keeps the focus, and Esc or a click beside it closes it. */
-export function ModalDialog({ title, close, className = "", children }: ModalDialogProps) {
+export function ModalDialog({
+  title,
+  close,
+  className = "",
+  isText = false,
+  children,
+}: ModalDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useWayBack();
@@ -45,7 +53,12 @@ export function ModalDialog({ title, close, className = "", children }: ModalDia
             <Icon name="close" />
           </button>
         </header>
-        <div className="panel-content">{children}</div>
+        <div
+          className="panel-content"
+          {...(isText ? { tabIndex: 0, role: "group", "aria-labelledby": heading } : {})}
+        >
+          {children}
+        </div>
       </div>
     </dialog>
   );
