@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
@@ -193,26 +193,30 @@ class Person:
         self.page.context.set_offline(False)
 
     def axe(self, axe_source: str) -> list[str]:
-        """What axe finds wrong, from an isolated world: the policy lets no script in."""
+        """What axe finds wrong in light and in dark, from an isolated world: the policy lets no
+        script in."""
         session = self.page.context.new_cdp_session(self.page)
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         world = session.send("Page.createIsolatedWorld", {"frameId": frame})
         where = {"contextId": world["executionContextId"]}
         session.send("Runtime.evaluate", {"expression": axe_source, **where})
-        ended = session.send(
-            "Runtime.evaluate",
-            {
-                "expression": AXE_RUN,
-                "awaitPromise": True,
-                "returnByValue": True,
-                **where,
-            },
-        )
+        found: list[str] = []
+        for scheme in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            run = AXE_RUN % ("" if scheme == SCHEMES[0] else COLOURS_ALONE)
+            ended = session.send(
+                "Runtime.evaluate",
+                {"expression": run, "awaitPromise": True, "returnByValue": True, **where},
+            )
+            assert "exceptionDetails" not in ended, ended["exceptionDetails"]
+            found += [f"{scheme}: {fault}" for fault in ended["result"]["value"]]
         session.detach()
-        assert "exceptionDetails" not in ended, ended["exceptionDetails"]
-        found: list[str] = ended["result"]["value"]
         return found
 
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+COLOURS_ALONE: Final = "runOnly: ['color-contrast'],"
+"""All else is the same in the second one."""
 
 BOX_HOLDS: Final = """
 (text) => {
@@ -225,7 +229,7 @@ BOX_HOLDS: Final = """
 """
 
 AXE_RUN: Final = """
-axe.run({ resultTypes: ["violations"] }).then((result) =>
+axe.run({ %s resultTypes: ["violations"] }).then((result) =>
   result.violations.map((one) =>
     `${one.id} (${one.impact}): ` +
     one.nodes.slice(0, 3).map((node) =>

@@ -24,7 +24,11 @@ export function ModalDialog({
   useWayBack();
   useEffect(() => {
     const element = dialog.current;
-    if (element !== null && !element.open) element.showModal();
+    if (element !== null && !element.open) {
+      element.showModal();
+      // What asks for the focus itself has asked in vain, while the dialog was not open yet.
+      element.querySelector<HTMLElement>("[data-focus-first]")?.focus();
+    }
     return () => element?.close();
   }, []);
   return (
