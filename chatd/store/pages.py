@@ -117,9 +117,7 @@ def read_page(
     found, has_more = _fitting(by_index, by_seq, limit, page_bytes)
     if backward:
         found.reverse()
-    delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
-    messages = tuple(message for message, _ in found)
-    return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)
+    return _page(found, has_more, first_seq, last_seq, last_rev)
 
 
 def read_changed(
@@ -149,6 +147,17 @@ def read_changed(
             yield message, is_delivered
 
     found, has_more = _fitting(by_index, one_by_one, limit, page_bytes)
+    return _page(found, has_more, first_seq, last_seq, last_rev)
+
+
+def _page(
+    found: Sequence[tuple[Message, bool]],
+    has_more: bool,
+    first_seq: int,
+    last_seq: int,
+    last_rev: int,
+) -> Page:
+    """The page of these messages, each with whether it was delivered."""
     delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
     messages = tuple(message for message, _ in found)
     return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)

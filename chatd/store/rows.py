@@ -46,7 +46,6 @@ SELECT_HEADS = f"""
     SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq, r.last_rev FROM rooms r
 """
 QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
-QUEUE_WIDTH = 4
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
