@@ -313,6 +313,41 @@ async def test_what_changed_behind_the_index_is_not_shown_by_what_it_said_before
     await ended(store, writer)
 
 
+def steps_of_indexing(connection: sqlite3.Connection) -> int:
+    """Index what is new; how many steps of SQLite's machine that took."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    try:
+        index_some(connection)
+    finally:
+        connection.set_progress_handler(None, 0)
+    return steps
+
+
+async def test_an_edit_costs_the_index_the_same_after_many_reactions(directory: Path) -> None:
+    store, writer = await started(directory)
+    first = message(1)
+    await writer.commit([MessageStored(first)])
+    await index(store, writer)
+    await writer.commit([edited(first, "few", 1)])
+    few = await writer.maintain(steps_of_indexing)
+    changed, rev = first, 1
+    for rev in range(2, 1_002):
+        toggled = reacted(changed, rev, is_on=rev % 2 == 0)
+        await writer.commit([toggled])
+        changed = toggled.message
+    await index(store, writer)
+    await writer.commit([edited(changed, "many", rev + 1)])
+    assert await writer.maintain(steps_of_indexing) < 2 * few
+    await ended(store, writer)
+
+
 @pytest.mark.parametrize(
     "what",
     [
