@@ -192,6 +192,21 @@ async def test_revs_and_messages_are_there_again_after_a_restart(directory: Path
     assert texts(directory) == []
 
 
+async def test_a_room_whose_last_rev_was_lost_goes_on_behind_its_changes(directory: Path) -> None:
+    store, writer = await started(directory)
+    first = message(1)
+    edit = edited(first, "other", 1)
+    await writer.commit([MessageStored(first), edit])
+    await ended(store, writer)
+    harm(directory, "UPDATE rooms SET last_rev = 0")
+    store, writer = await started(directory)
+    assert store.recovered.revs == {ROOM: 1}
+    assert (await last_page(store.readers, ROOM, 9)).last_rev == 1
+    await writer.commit([reacted(edit.message, 2)])
+    await ended(store, writer)
+    assert texts(directory) == []
+
+
 @pytest.mark.parametrize("rev", [1, 3])
 async def test_a_rev_that_does_not_follow_is_refused(writer: LogWriter, rev: int) -> None:
     first = message(1)
