@@ -27,6 +27,7 @@ export function App({ session, link }: AppProps) {
   const [token, setToken] = useState(() => session.token());
   const [asked, setAsked] = useState(() => undecided(link, session.token()));
   const [why, setWhy] = useState<SignedOut>({});
+  const [takenBack, setTakenBack] = useState(0);
   const config = useConfig();
   const preferences = usePreferences();
   const userId = token === undefined ? undefined : (claimsOf(token).userId ?? "");
@@ -40,6 +41,12 @@ export function App({ session, link }: AppProps) {
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
 
   function onSignedOut(reason: SignedOut) {
+    const before = session.takeBack(Date.now());
+    if (before !== undefined) {
+      setToken(before);
+      setTakenBack((count) => count + 1);
+      return;
+    }
     signIn(undefined, reason);
     if (config.loginUrl !== undefined && mayRedirect())
       location.assign(signInLink(config.loginUrl));
@@ -53,7 +60,8 @@ export function App({ session, link }: AppProps) {
         stored={token}
         use={() => {
           setAsked(undefined);
-          signIn(asked);
+          session.takeLink(asked);
+          setToken(asked);
         }}
         ignore={() => setAsked(undefined)}
       />
@@ -74,7 +82,7 @@ export function App({ session, link }: AppProps) {
   const place = placeOf(location.search);
   return (
     <ChatInterface
-      key={userId}
+      key={`${takenBack} ${userId}`}
       getToken={() => session.token()}
       onSignedOut={onSignedOut}
       onToken={(next) => session.keep(next)}
