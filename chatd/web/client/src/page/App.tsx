@@ -30,6 +30,7 @@ export function App({ session, link }: AppProps) {
   const [token, setToken] = useState(() => session.token());
   const [asked, setAsked] = useState(() => undecided(link, session.token()));
   const [why, setWhy] = useState<SignedOut>({});
+  const [takenBack, setTakenBack] = useState(0);
   const config = useConfig();
   const preferences = usePreferences();
   const userId = token === undefined ? undefined : (claimsOf(token).userId ?? "");
@@ -44,6 +45,12 @@ export function App({ session, link }: AppProps) {
   useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
 
   function onSignedOut(reason: SignedOut) {
+    const before = session.takeBack(Date.now());
+    if (before !== undefined) {
+      setToken(before);
+      setTakenBack((count) => count + 1);
+      return;
+    }
     signIn(undefined, reason);
     if (config.loginUrl !== undefined && mayRedirect())
       location.assign(signInLink(config.loginUrl));
@@ -57,7 +64,8 @@ export function App({ session, link }: AppProps) {
         stored={token}
         use={() => {
           setAsked(undefined);
-          signIn(asked);
+          session.takeLink(asked);
+          setToken(asked);
         }}
         ignore={() => setAsked(undefined)}
       />
@@ -78,7 +86,7 @@ export function App({ session, link }: AppProps) {
   const place = placeOf(location.search);
   return (
     <ChatInterface
-      key={userId}
+      key={`${takenBack} ${userId}`}
       getToken={() => session.token()}
       onSignedOut={onSignedOut}
       onToken={(next) => session.keep(next)}
