@@ -113,6 +113,14 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         return self._collect()
 
+    def pause(self) -> None:
+        """SIGSTOP: it answers nobody, and its connections stand."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
     def said(self, event: str, word: str) -> list[dict[str, Any]]:
         """The lines of this event in the last part of a daemon's log that hold a word, once there
         is one."""
