@@ -48,6 +48,10 @@ class House:
         self._server = daemon(self._directory, configuration, **environment)
         return self._server
 
+    def configure(self, configuration: str) -> None:
+        """What the daemon reads when it starts the next time."""
+        (self._directory / "chatd.toml").write_text(configuration)
+
     def profile(self, **options: Any) -> "Profile":
         """A fresh profile of the browser; `options` are those of Playwright's contexts."""
         profile = Profile(self._browser.new_context(**options))

@@ -51,7 +51,8 @@ export function bannerWords(
 }
 
 function reconnecting(connection: Connection, kept: string, now: number): BannerWords | undefined {
-  const isShort = now - (connection.since ?? 0) < QUIET_MS;
+  const goneMs = now - (connection.since ?? 0);
+  const isShort = goneMs >= 0 && goneMs < QUIET_MS; // below 0: the clock was set back meanwhile
   if (connection.reason !== undefined && !isShort) {
     return {
       tone: "bad",

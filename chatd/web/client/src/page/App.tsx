@@ -39,11 +39,7 @@ export function App({ session, link }: AppProps) {
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
 
-  function onSignedOut(reason: SignedOut) {
-    signIn(undefined, reason);
-    if (config.loginUrl !== undefined && mayRedirect())
-      location.assign(signInLink(config.loginUrl));
-  }
+  useRedirect(token === undefined && why.code !== undefined ? config.loginUrl : undefined);
 
   if (asked !== undefined && token !== undefined) {
     return (
@@ -76,7 +72,7 @@ export function App({ session, link }: AppProps) {
     <ChatInterface
       key={userId}
       getToken={() => session.token()}
-      onSignedOut={onSignedOut}
+      onSignedOut={(reason) => signIn(undefined, reason)}
       onToken={(next) => session.keep(next)}
       theme={preferences.theme}
       title={config.title}
@@ -129,6 +125,13 @@ function useConfig(): PageConfig {
 function undecided(link: string | undefined, stored: string | undefined): string | undefined {
   if (link === undefined) return undefined;
   return decideOnLink(link, stored, Date.now()) === "ask" ? link : undefined;
+}
+
+/** Who was signed out is led to where to sign in, as soon as it is known where that is. */
+function useRedirect(loginUrl: string | undefined) {
+  useEffect(() => {
+    if (loginUrl !== undefined && mayRedirect()) location.assign(signInLink(loginUrl));
+  }, [loginUrl]);
 }
 
 function mayRedirect(): boolean {
