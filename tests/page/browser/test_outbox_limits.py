@@ -70,7 +70,9 @@ def test_a_message_that_is_too_long_by_now_is_given_back(house: House) -> None:
     ada.say("short")
     house.configure("[messages]\ncontent_chars = 10\n")
     house.server.start()
-    message = failed(ada, "far too long", "The message has 19 characters and may have 10; shorten it.")
+    message = failed(
+        ada, "far too long", "The message has 19 characters and may have 10; shorten it."
+    )
     is_stored(ada, "short")
     message.get_by_role("button", name="Edit").click()
     expect(ada.message("far too long")).to_have_count(0)

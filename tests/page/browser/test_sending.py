@@ -141,7 +141,9 @@ def test_what_is_written_offline_outlives_a_reload_and_is_sent_later(house: Hous
     is_at_rest(ada.page)
     texts = words(5)
     with ada.offline():
-        expect(ada.banner).to_contain_text("You are offline. What you write is kept and sent later.")
+        expect(ada.banner).to_contain_text(
+            "You are offline. What you write is kept and sent later."
+        )
         for text in texts:
             ada.say(text)
         ada.reload()
