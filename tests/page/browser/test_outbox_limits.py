@@ -1,13 +1,12 @@
 """What waits to be sent, where something has an end: the outbox, the browser's disk, the rules."""
 
-from typing import Any, Final
+from typing import Final
 
 from playwright.sync_api import Locator, expect
 
 from tests.page.browser.people import House, Person
 from tests.peers.servers import token
 
-TALL: Final[dict[str, Any]] = {"viewport": {"width": 1_000, "height": 2_000}}
 OUTBOX_MAX: Final = 100
 
 NO_DATABASE: Final = """

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.page.browser.people import House, Person, Profile
-from tests.peers.servers import token
+from tests.peers.servers import SECRET, token
 
 ENTRIES: Final = "navigation.entries().map((entry) => entry.url)"
 KEPT_TOKEN: Final = "localStorage.getItem('chatd.token')"
@@ -21,9 +21,8 @@ EXACT: Final = {"CHATD_AUTH__LEEWAY_S": "0"}
 NOT_TAKEN: Final = "This server does not take that token. What you wrote is kept here."
 
 
-def link(house: House, user_id: str, *, secret: str | None = None, ttl_s: int = 600) -> str:
-    known = {} if secret is None else {"secret": secret}
-    return f"{house.server.url}/#token={token(user_id, 'demo', ttl_s=ttl_s, **known)}"
+def link(house: House, user_id: str, *, secret: str = SECRET, ttl_s: int = 600) -> str:
+    return f"{house.server.url}/#token={token(user_id, 'demo', ttl_s=ttl_s, secret=secret)}"
 
 
 def says(person: Person, words: str) -> None:
