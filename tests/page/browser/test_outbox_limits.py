@@ -12,6 +12,12 @@ OUTBOX_MAX: Final = 100
 NO_DATABASE: Final = """
 IDBFactory.prototype.open = () => { throw new DOMException("Not here.", "SecurityError"); };
 """
+NOTHING_KEPT: Final = f"""{NO_DATABASE}
+Object.defineProperty(globalThis, "localStorage", {{
+  get() {{ throw new DOMException("Not here.", "SecurityError"); }},
+}});
+delete globalThis.BroadcastChannel;
+"""
 FULL_DISK: Final = """
 () => {
   const full = () => { throw new DOMException("The disk is full.", "QuotaExceededError"); };
@@ -106,6 +112,20 @@ def test_a_browser_without_a_database_still_sends(house: House) -> None:
     house.server.start()
     is_stored(ada, "third")
     expect(ada.texts).to_have_text(["first", "second", "third"])
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_works(house: House) -> None:
+    profile = house.profile()
+    profile.context.add_init_script(NOTHING_KEPT)
+    ada = profile.open(f"{house.server.url}/#token={token('ada', 'demo')}").is_in()
+    ada.write("a draft")
+    expect(ada.page.get_by_text("This browser does not keep what you write")).to_be_visible()
+    house.server.kill()
+    ada.say("first")
+    ada.say("second")
+    house.server.start()
+    is_stored(ada, "second")
+    expect(ada.texts).to_have_text(["first", "second"])
 
 
 def test_a_full_disk_is_told_and_loses_nothing(house: House) -> None:

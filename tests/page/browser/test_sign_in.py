@@ -64,6 +64,15 @@ def test_a_token_that_the_server_does_not_take_is_told_and_forgotten(house: Hous
     ada.is_in()
 
 
+def test_a_link_can_be_put_into_the_address_bar_of_the_page(house: House) -> None:
+    ada = house.profile().open(house.server.url)
+    expect(ada.page.get_by_role("button", name="Connect")).to_be_visible()
+    ada.page.goto(link(house, "ada"))
+    ada.is_in()
+    assert "token" not in ada.page.url
+    assert [entry for entry in ada.page.evaluate(ENTRIES) if "token" in entry] == []
+
+
 def test_what_waits_goes_out_when_its_user_has_signed_in_again(house: House) -> None:
     ada, bob = house.person("ada").is_in(), house.person("bob").is_in()
     house.server.kill()

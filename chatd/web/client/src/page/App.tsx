@@ -1,13 +1,14 @@
 import { useEffect, useState } from "react";
 import { ChatInterface } from "../components/ChatInterface";
 import { useChat } from "../hooks/useChat";
+import { useLatest } from "../hooks/useLatest";
 import type { SignedOut } from "../stores/chat";
 import { AccountMenu } from "./AccountMenu";
 import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
 import { Notifications } from "./Notifications";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
-import { claimsOf, decideOnLink, type Session } from "./session";
+import { claimsOf, decideOnLink, takeTokenOfLink, type Session } from "./session";
 import { AskAboutLink, SignIn } from "./SignIn";
 import { read, write } from "./storage";
 import { TitleBadge } from "./TitleBadge";
@@ -38,6 +39,11 @@ export function App({ session, link }: AppProps) {
   }
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
+  useLinks((come) => {
+    const decision = decideOnLink(come, session.token(), Date.now());
+    if (decision === "use") signIn(come);
+    else if (decision === "ask") setAsked(come);
+  });
 
   useRedirect(token === undefined && why.code !== undefined ? config.loginUrl : undefined);
 
@@ -125,6 +131,19 @@ function useConfig(): PageConfig {
 function undecided(link: string | undefined, stored: string | undefined): string | undefined {
   if (link === undefined) return undefined;
   return decideOnLink(link, stored, Date.now()) === "ask" ? link : undefined;
+}
+
+/** A link that is put into the address bar of this page loads nothing; its token comes so. */
+function useLinks(come: (link: string) => void) {
+  const latest = useLatest(come);
+  useEffect(() => {
+    function look() {
+      const link = takeTokenOfLink();
+      if (link !== undefined) latest.current(link);
+    }
+    window.addEventListener("hashchange", look);
+    return () => window.removeEventListener("hashchange", look);
+  }, [latest]);
 }
 
 /** Who was signed out is led to where to sign in, as soon as it is known where that is. */
