@@ -81,7 +81,7 @@ async def run_messages(
         except Exception:
             runner.failed(batch if effects is None else _commands(effects[done:]), Code.INTERNAL)
             raise
-        acknowledged(trio.current_time() - since_s)
+        acknowledged(max(0.0, trio.current_time() - since_s))
 
 
 def _commands(effects: Sequence[Effect]) -> list[Command]:

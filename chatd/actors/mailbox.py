@@ -2,8 +2,12 @@
 
 One reader takes everything that is there as one batch, which is what makes group commit and
 decisions over a batch cheap: under load the batches grow by themselves.
+
+A command may be patient: it is taken with the first one that is not, or when its patience is at an
+end. So it causes no batch of its own for a while, and holds back none; the order stays.
 """
 
+import math
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -25,9 +29,10 @@ class Mailbox(Generic[T]):
         self._reader: trio.lowlevel.Task | None = None
         self._waiting = trio.lowlevel.ParkingLot()
         self._closed = False
+        self._due_s = math.inf  # when the commands that wait are to be taken
         self.waiting_since_s = 0.0
-        """When the first of the commands that wait was put in; where more waited than one batch
-        takes: when the batch before them was taken."""
+        """When the first of the commands that wait was put in, or its patience ends; where more
+        waited than one batch takes: when the batch before them was taken."""
 
     def __len__(self) -> int:
         return len(self._commands)
@@ -37,11 +42,14 @@ class Mailbox(Generic[T]):
         """Whether the actor takes nothing more."""
         return self._closed
 
-    def offer(self, command: T) -> bool:
+    def offer(self, command: T, patience_s: float = 0.0) -> bool:
         """Put a command in, or say False where the mailbox is full or closed."""
         if self._closed or len(self._commands) >= self._capacity:
             return False
-        self.put(command)
+        if patience_s > 0.0:
+            self._put(command, trio.current_time() + patience_s)
+        else:
+            self.put(command)
         return True
 
     def put(self, command: T) -> None:
@@ -50,11 +58,17 @@ class Mailbox(Generic[T]):
         For commands that follow on offered ones, which bound their number: a socket that leaves a
         room has joined it.
         """
-        if self._closed:
-            return
-        if not self._commands:
-            self.waiting_since_s = trio.current_time()
+        if not self._closed:
+            self._put(command, -math.inf)
+
+    def _put(self, command: T, due_s: float) -> None:
         self._commands.append(command)
+        if due_s < self._due_s:
+            self._due_s = due_s
+            self.waiting_since_s = max(due_s, trio.current_time())
+            self._wake()
+
+    def _wake(self) -> None:
         if self._reader is not None:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
@@ -65,33 +79,41 @@ class Mailbox(Generic[T]):
             await self._waiting.park()
 
     async def receive(self, most: int) -> list[T]:
-        """Up to `most` commands, as soon as there is one; none once it is closed and empty."""
+        """Up to `most` commands, once one is to be taken; none once it is closed and empty."""
         await self.filled()
         count = min(most, len(self._commands))
         batch = [self._commands.popleft() for _ in range(count)]
+        self._due_s = math.inf
         if self._commands:
+            self._due_s = -math.inf
             self.waiting_since_s = trio.current_time()
         self._waiting.unpark_all()
         return batch
 
     async def filled(self) -> bool:
-        """Wait until there is a command; False once it is closed and empty."""
-        while not self._commands:
-            if self._closed:
-                return False
-            self._reader = trio.lowlevel.current_task()
+        """Wait until there is a command that is to be taken; False once it is closed and empty."""
+        while not self._closed:
+            if not self._commands:
+                await self._put_in()
+            elif self._due_s == -math.inf or self._due_s <= trio.current_time():
+                return True
+            else:
+                with trio.move_on_at(self._due_s):
+                    await self._put_in()
+        return bool(self._commands)
 
-            def abort(_: object) -> trio.lowlevel.Abort:
-                self._reader = None
-                return trio.lowlevel.Abort.SUCCEEDED
+    async def _put_in(self) -> None:
+        """Wait until something that is due sooner is put in, or the mailbox is closed."""
+        self._reader = trio.lowlevel.current_task()
 
-            await trio.lowlevel.wait_task_rescheduled(abort)
-        return True
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._reader = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
 
     def close(self) -> None:
         """Take nothing more; the reader gets what is left, and then nothing."""
         self._closed = True
         self._waiting.unpark_all()
-        if self._reader is not None:
-            trio.lowlevel.reschedule(self._reader)
-            self._reader = None
+        self._wake()

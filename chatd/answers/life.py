@@ -79,7 +79,11 @@ class AnswerLog(Protocol):
         ...
 
     async def message(self, message_id: str) -> Message | None:
-        """A message by its id."""
+        """A message by its id, as it is now."""
+        ...
+
+    async def written(self, message_id: str) -> Message | None:
+        """The same as it was first written."""
         ...
 
 
@@ -214,8 +218,10 @@ class AnswerLife:
         if room is None:
             return NOBODY_ANSWERS
         message = await self._log.message(one.of.question_id)
-        if message is None:
-            return Talk()  # retention was faster
+        if message is None or message.is_deleted:
+            return Talk()  # retention was faster, or its author
+        if message.rev > 0:  # it is read for what was sent, as it would have been before the crash
+            message = await self._log.written(one.of.question_id) or message
         terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
 

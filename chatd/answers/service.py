@@ -121,6 +121,13 @@ class AnswerService:
             return Refusal(code, path="messageId")
         return CancelOutcome(one.content.state, one.is_confirmed)
 
+    def withdraw(self, question_id: str) -> None:
+        """A message was deleted. Where it is read for a question, or being answered, that ends as
+        if who asked had cancelled it; never waits."""
+        one = self._open.get(question_id)
+        if one is not None:
+            one.want_end(AnswerState.CANCELLED)
+
     def _open_in(self, question_id: str, rooms: Container[str]) -> ActiveAnswer | None:
         """The open answer to the question that is known by this id in these rooms. One in another
         room is looked up like one that is not open, so that both take as long."""

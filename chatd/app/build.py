@@ -48,9 +48,11 @@ from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
+from chatd.service.events.reads import ReadEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
@@ -61,6 +63,8 @@ from chatd.service.local_presence_store import LocalPresenceStore
 from chatd.service.local_publisher import LocalPublisher
 from chatd.service.local_rate_limits import LocalRateLimits
 from chatd.service.machine_membership import MachineMembership
+from chatd.service.machine_readings import MachineReadings
+from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.rooms import Rooms
@@ -70,6 +74,7 @@ from chatd.service.volatile import Volatile
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Store
+from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS
 from chatd.wire.codes import Code
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
@@ -117,12 +122,20 @@ class Parts:
             store.readers,
             self._renderer,
             recent_max=config.messages.history_on_join,
+            last_revs=recovered.revs,
         )
         self.publisher = LocalPublisher(self.timelines, self._adapter)
         self.occupancy = Occupancy()
         self.machine = MessageMachine(
-            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+            recovered.rooms,
+            recovered.members,
+            recovered.position,
+            recovered.open_answers,
+            recovered.revs,
+            recovered.read_seqs,
+            recovered.names,
         )
+        self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
         volatile = Volatile(self._adapter)
@@ -163,6 +176,7 @@ class Parts:
             self.presence,
             self.typing,
             self.answering.service,
+            self.readings,
             self._event_log,
         )
         kept_time = self._frozen.get("clock")
@@ -209,6 +223,7 @@ class Parts:
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
+        mentions = Mentions(self.readings)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
         self.app = Dispatcher(
             Connector(
@@ -219,6 +234,7 @@ class Parts:
                 self.clients,
                 self.timelines,
                 rooms,
+                self.readings,
                 tokens,
                 limits,
                 self.clock,
@@ -234,11 +250,22 @@ class Parts:
                 readers,
                 self.machine,
                 self.answering.service,
+                mentions,
+                limits,
+                self._event_log,
+                content_chars=config.messages.content_chars,
+            ),
+            ChangeEvents(
+                self._commands,
+                self.timelines,
+                readers,
+                mentions,
                 limits,
                 self._event_log,
                 content_chars=config.messages.content_chars,
             ),
             self.acks,
+            ReadEvents(self._commands, self.readings),
             RoomEvents(rooms),
             HistoryEvents(
                 self._commands, readers, self._renderer, page_max=config.messages.history_page
@@ -282,7 +309,9 @@ class Parts:
             store,
             lambda: self.machine.position,
             {
-                "members": self.machine.freeze,
+                MEMBERS: self.machine.freeze,
+                READ_SEQS: self.machine.freeze_read_seqs,
+                NAMES: self.machine.freeze_names,
                 "presence": lambda: self.presence.machine.freeze(),
                 "typing": lambda: self.typing.machine.freeze(),
                 "clock": self._ages.freeze,

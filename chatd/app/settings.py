@@ -84,6 +84,7 @@ def rates(config: Config) -> Rates:
         socket_messages=limits.socket_messages_per_minute,
         room_messages=limits.room_messages_per_minute,
         user_typing=limits.user_typing_per_minute,
+        user_changes=limits.user_changes_per_minute,
         socket_events=limits.socket_events_per_minute,
         sockets_per_user=limits.sockets_per_user,
         rooms_per_socket=limits.rooms_per_socket,

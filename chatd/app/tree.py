@@ -154,7 +154,13 @@ class _Messages:
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
         parts.machine.restore(
-            recovered.rooms, recovered.members, recovered.position, recovered.open_answers
+            recovered.rooms,
+            recovered.members,
+            recovered.position,
+            recovered.open_answers,
+            recovered.revs,
+            recovered.read_seqs,
+            recovered.names,
         )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():
@@ -164,6 +170,11 @@ class _Messages:
                 )
                 for message in page.messages:
                     parts.publisher.publish(message)
+        for room, last_rev in recovered.revs.items():
+            known = parts.timelines.last_rev(room)
+            if known < last_rev:
+                for change in await parts.store.readers.changes(room, known, last_rev):
+                    parts.publisher.publish_change(change)
 
 
 async def _presence(parts: Parts) -> None:

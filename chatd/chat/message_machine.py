@@ -11,34 +11,53 @@ A decision that is never applied leaves no trace: a failed commit simply drops i
 no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
 bounded memory of recent messages, for retries and receipts; the unique index in the log has the
 last word on a messageId. How far each room was acknowledged is known from the start on only
-(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked.
+(`chatd.chat.receipts`): below that, and below the recent messages, the log is asked. Changes of
+messages (`chatd.chat.changes`) are numbered here, and decided on what each message was last
+(`chatd.chat.known_changes`).
+
+A member has a marker, up to where it has read the room, which never goes back; its own messages do
+not move it. Who becomes a member has read what is there. What lies behind the marker is counted by
+`chatd.chat.reading`. Members are known by name too, the newest that a socket of theirs had.
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
 The caller counts the sockets, and says what the last of them had seen.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import assert_never
 
 import attrs
 
+from chatd.chat.changes import change
 from chatd.chat.ids import scoped_id
+from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
+from chatd.chat.mentions import Names
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
     Barrier,
+    ChangeCommand,
+    ChangeKept,
+    ChangeRefused,
+    ChangeRepeated,
     ClearOverflow,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     ForgetMessages,
     Joined,
     JoinRooms,
     LeaveRooms,
+    Marked,
+    MarkRead,
     NoteRead,
     PlainCommand,
+    PutReaction,
     RemoveMember,
     Repeated,
     SendMessage,
@@ -46,30 +65,40 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.queue import PRESENT, Gap, Queue, QueuesByRoom, needs_trim
+from chatd.chat.reading import Lack, Reading, Stretch, Tails
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     MemberKept,
     MemberRemoved,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessagePlace,
     MessageRead,
     MessageStored,
     OpenAnswer,
+    ReactionChanged,
+    ReadMarked,
     Record,
 )
+from chatd.wire.codes import Code
+
+NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
 
 
 @attrs.define
 class Decision:
     """What a batch comes to: the records to commit, then one effect for each command, in order;
-    and how far rooms are acknowledged then."""
+    how far rooms are acknowledged then, and from which seq on they have messages."""
 
     records: list[Record]
     effects: list[Effect]
     frontiers: dict[str, Frontier] = attrs.field(factory=dict)
+    kept_from: dict[str, int] = attrs.field(factory=dict)
 
 
 class _Overlay:
@@ -82,9 +111,14 @@ class _Overlay:
         self.fresh: dict[str, Message] = {}
         self.has_scoped = False
         self.queues: dict[tuple[str, str], Queue | None] = {}
+        self.read_seqs: dict[tuple[str, str], int] = {}
+        self.names: dict[tuple[str, str], str] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
+        self.revs: dict[str, int] = {}
+        self.changed: dict[tuple[str, int], Message] = {}
+        self.kept_from: dict[str, int] = {}
 
 
 class MessageMachine:
@@ -96,13 +130,20 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int = 0,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
+        read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+        names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
+        changed_max: int = CHANGED_MAX,
     ) -> None:
         """As `restore`."""
         self._bounds = recent_max, recent_chars_max
-        self.restore(last_seqs, members, position, open_answers)
+        self._changed_max = changed_max
+        # What retention has removed since the process began is removed for every life of the actor.
+        self._kept_from: dict[str, int] = {}
+        self.restore(last_seqs, members, position, open_answers, last_revs, read_seqs, names)
 
     def restore(
         self,
@@ -110,9 +151,14 @@ class MessageMachine:
         members: QueuesByRoom,
         position: int,
         open_answers: Iterable[OpenAnswer] = (),
+        last_revs: Mapping[str, int] = MappingProxyType({}),
+        read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+        names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
         """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
-        queues of members by connectionId, then by userId, and the answers that are open."""
+        queues of members by connectionId, then by userId, the answers that are open, and the
+        newest revs by connectionId; of the members in the same way their markers, and the names
+        that are known."""
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
@@ -122,14 +168,29 @@ class MessageMachine:
         for room, queues in members.items():
             for user_id in queues:
                 self._rooms_of.setdefault(user_id, set()).add(room)
+        self._read_seqs = {
+            room: {
+                user_id: read_seqs.get(room, {}).get(user_id, self.last_seq(room))
+                for user_id in queues
+            }
+            for room, queues in members.items()
+        }
+        self._names = {room: dict(called) for room, called in names.items()}
+        self._directories: dict[str, Names] = {}  # the one that was looked into last at the end
+        self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
+        self._changes = KnownChanges(last_revs, self._changed_max)
 
     # What others may look at between two batches
 
     def last_seq(self, connection_id: str) -> int:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev of a room; 0 where nothing was ever changed."""
+        return self._changes.last_rev(connection_id)
 
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
         """Whether a message of this id is among the recent ones, for a user who may read these
@@ -147,10 +208,10 @@ class MessageMachine:
         """The rooms that the user is a member of."""
         return self._rooms_of.get(user_id, ())
 
-    def unread(self, connection_id: str, user_id: str) -> int:
+    def owed_count(self, connection_id: str, user_id: str) -> int:
         """How many messages of a room are owed to the user."""
         queue = self._queues.get(connection_id, {}).get(user_id)
-        return 0 if queue is None else queue.unread(self.last_seq(connection_id))
+        return 0 if queue is None else queue.owed_count(self.last_seq(connection_id))
 
     def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
         """All that is owed to the user, by room."""
@@ -165,7 +226,7 @@ class MessageMachine:
         total, oldest_ms = 0, None
         for room in self.rooms_of(user_id):
             queue, last_seq = self._queues[room][user_id], self.last_seq(room)
-            total += queue.unread(last_seq)
+            total += queue.owed_count(last_seq)
             since_ms = queue.oldest_ms(last_seq)
             if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
                 oldest_ms = since_ms
@@ -189,6 +250,46 @@ class MessageMachine:
         others than `user_id` wrote and that nobody has acknowledged."""
         return self._recent.undelivered(connection_id, user_id, first_seq, last_seq, limit)
 
+    def reading(self, connection_id: str, user_id: str) -> Reading:
+        """Where the user stands in the room; who is no member has read all. Right where nothing is
+        `lacking`, and too much otherwise."""
+        last_seq = self.last_seq(connection_id)
+        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        return self._tails.reading(connection_id, user_id, read_seq, last_seq)
+
+    def lacking(self, connection_id: str, user_id: str, at_least: int = 0) -> Lack | None:
+        """What has to be learnt of the log next, for `reading` to be right, were the user to have
+        read up to `at_least`."""
+        last_seq = self.last_seq(connection_id)
+        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        read_seq = max(read_seq, at_least)
+        return self._tails.lacking(connection_id, user_id, read_seq, last_seq)
+
+    def learn(self, lack: Lack, stretch: Stretch) -> None:
+        """What the log has of it."""
+        self._tails.learn(lack, stretch)
+
+    def names_in(self, connection_id: str) -> Names:
+        """What the members of the room are called."""
+        names = self._directories.pop(connection_id, None)
+        if names is None:
+            known = self._names.get(connection_id, {})
+            members = self._queues.get(connection_id, ())
+            names = Names((user_id, known.get(user_id)) for user_id in members)
+            held = len(names) + sum(map(len, self._directories.values()))
+            while held > NAMES_MAX and self._directories:
+                held -= len(self._directories.pop(next(iter(self._directories))))
+        self._directories[connection_id] = names
+        return names
+
+    def freeze_read_seqs(self) -> dict[str, dict[str, int]]:
+        """The markers of members, as `freeze` gives their queues."""
+        return {room: dict(seqs) for room, seqs in self._read_seqs.items()}
+
+    def freeze_names(self) -> dict[str, dict[str, str]]:
+        """The names of members, as `freeze` gives their queues."""
+        return {room: dict(names) for room, names in self._names.items()}
+
     def freeze(self) -> dict[str, dict[str, Queue]]:
         """The members and their queues, which stay as they are whatever happens here."""
         return {room: dict(queues) for room, queues in self._queues.items()}
@@ -207,10 +308,14 @@ class MessageMachine:
                     effects.append(self._join(command, over))
                 case Acknowledge():
                     effects.append(self._acknowledge(command, over))
+                case MarkRead():
+                    effects.append(self._mark_read(command, over))
+                case EditMessage() | DeleteMessage() | PutReaction():
+                    effects.append(self._change(command, over))
                 case _:
                     self._settle(command, over)
                     effects.append(Settled(command))
-        return Decision(over.records, effects, over.frontiers)
+        return Decision(over.records, effects, over.frontiers, over.kept_from)
 
     def reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> Decision:
         """Make the users in `in_rooms`, as (connectionId, userId), those that are in their rooms.
@@ -258,6 +363,7 @@ class MessageMachine:
             command.context,
             command.thread_id,
             over.now_ms,
+            mentions=command.mentions,
         )
         reply = command.reply
         if reply is not None:
@@ -272,8 +378,10 @@ class MessageMachine:
             over.promised[command.asks.answer_id] = room
             over.records.append(AnswerOpened(command.asks.opened_by(message)))
         queue = self._queue(room, user_id, over)
-        if queue is not None and queue.is_away:  # it is gone, and is not owed its own message
-            self._keep_member(room, user_id, queue, queue.without(seq), over)
+        if queue is not None:
+            # Where it is gone, it is not owed its own message.
+            left = queue.without(seq) if queue.is_away else queue
+            self._keep_member(room, user_id, queue, left, over, command.name)
         return Accepted(command, message)
 
     def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
@@ -290,7 +398,7 @@ class MessageMachine:
             last_seq = self._last_seq(room, over)
             queue = self._queue(room, command.user_id, over)
             joined = PRESENT if queue is None else queue.returned(last_seq)
-            self._keep_member(room, command.user_id, queue, joined, over)
+            self._keep_member(room, command.user_id, queue, joined, over, command.name)
             last_seqs.append(last_seq)
             owed.append(joined.owed(last_seq))
             fallen.append(None if queue is None else queue.fallen)
@@ -312,11 +420,13 @@ class MessageMachine:
                 for room in command.connection_ids:
                     if self._queue(room, command.user_id, over) is not None:
                         over.queues[room, command.user_id] = None
+                        over.names.pop((room, command.user_id), None)
                         over.records.append(MemberRemoved(room, command.user_id))
             case NoteRead(answer, is_question):
                 ids = answer.connection_id, answer.question_id, answer.answer_id
                 over.records.append(MessageRead(*ids, is_question))
             case ForgetMessages(room, first_seq):
+                over.kept_from[room] = max(first_seq, over.kept_from.get(room, 0))
                 for user_id in self._queues.get(room, ()):
                     self._cut(room, user_id, first_seq, None, over)
             case Barrier():
@@ -365,6 +475,37 @@ class MessageMachine:
             over.frontiers[room] = frontier.moved(user_id, command.settles_to)
         return AcknowledgementKept(command, tuple(delivered))
 
+    def _mark_read(self, command: MarkRead, over: _Overlay) -> Effect:
+        room, user_id = command.connection_id, command.user_id
+        seq = min(command.seq, self._last_seq(room, over))
+        is_member = self._queue(room, user_id, over) is not None
+        has_moved = is_member and seq > self._read_seq(room, user_id, over)
+        if has_moved:
+            over.read_seqs[room, user_id] = seq
+            over.records.append(ReadMarked(room, user_id, seq))
+        return Marked(command, has_moved)
+
+    def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
+        message = command.message
+        room, seq = message.connection_id, message.seq
+        if seq < max(over.kept_from.get(room, 0), self._kept_from.get(room, 0)):
+            return ChangeRefused(command, Code.NOT_FOUND)
+        known = over.changed.get((room, seq)) or self._changes.newest(room, seq)
+        if known is not None:
+            message = known
+        elif not self._changes.has_all_since(room, command.as_of_rev):
+            return ChangeRefused(command, Code.OVERLOADED)  # it is to be looked up again
+        rev = (over.revs.get(room) or self._changes.last_rev(room)) + 1
+        made = change(command, message, rev, over.now_ms)
+        if made is None:
+            return ChangeRepeated(command, message)
+        if isinstance(made, Code):
+            return ChangeRefused(command, made)
+        over.revs[room] = rev
+        over.changed[room, seq] = made.message
+        over.records.append(made)
+        return ChangeKept(command, made)
+
     def _cut(
         self, room: str, user_id: str, first_seq: int, since_ms: int | None, over: _Overlay
     ) -> None:
@@ -396,10 +537,37 @@ class MessageMachine:
         before: Queue | None,
         queue: Queue,
         over: _Overlay,
+        name: str | None = None,
     ) -> None:
-        if queue is not before:
-            over.queues[room, user_id] = queue
-            over.records.append(MemberKept(room, user_id, queue, over.now_ms))
+        """What a member is owed is `queue` now, and `before` was; where it was no member, it has
+        read what is there. `name` is a newer name of it."""
+        known = self._name(room, user_id, over) if before is not None else None
+        name = known if name is None else name
+        if queue is before and name == known:
+            return
+        key = (room, user_id)
+        if before is None:
+            over.read_seqs[key] = self._last_seq(room, over)
+        if name is not None:
+            over.names[key] = name
+        over.queues[key] = queue
+        read_seq = self._read_seq(room, user_id, over)
+        over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name))
+
+    def _read_seq(self, room: str, user_id: str, over: _Overlay) -> int:
+        """Up to where a member has read the room."""
+        decided = over.read_seqs.get((room, user_id)) if over.read_seqs else None
+        if decided is not None:
+            return decided
+        return self._read_seqs.get(room, {}).get(user_id, 0)
+
+    def _name(self, room: str, user_id: str, over: _Overlay) -> str | None:
+        """The name of a member, where one is known."""
+        decided = over.names.get((room, user_id)) if over.names else None
+        if decided is not None:
+            return decided
+        names = self._names.get(room)
+        return None if names is None else names.get(user_id)
 
     def apply(self, decision: Decision) -> None:
         """Bring the state up to records that the log now holds."""
@@ -408,15 +576,15 @@ class MessageMachine:
                 case MessageStored(message):
                     self._last_seqs[message.connection_id] = message.seq
                     self._recent.add_stored(message)
-                case MemberKept(connection_id, user_id, queue):
-                    self._queues.setdefault(connection_id, {})[user_id] = queue
-                    self._rooms_of.setdefault(user_id, set()).add(connection_id)
+                    self._tails.add(
+                        message.connection_id, message.seq, message.user_id, message.mentions
+                    )
+                case MemberKept():
+                    self._apply_kept(record)
                 case MemberRemoved(connection_id, user_id):
-                    del self._queues[connection_id][user_id]
-                    rooms = self._rooms_of[user_id]
-                    rooms.discard(connection_id)
-                    if not rooms:
-                        del self._rooms_of[user_id]
+                    self._apply_removed(connection_id, user_id)
+                case ReadMarked(connection_id, user_id, read_seq):
+                    self._read_seqs[connection_id][user_id] = read_seq
                 case Delivered(connection_id, seq):
                     self._recent.confirm(connection_id, seq)
                 case AnswerOpened(answer):
@@ -426,10 +594,54 @@ class MessageMachine:
                         self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
+                case MessageEdited() | MessageDeleted() | ReactionChanged():
+                    self._changes.keep(record.message)
+                    self._count_anew(record)
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)
+        for room, first_seq in decision.kept_from.items():
+            self._kept_from[room] = max(first_seq, self._kept_from.get(room, 0))
+            self._tails.forget(room, first_seq)
         self.forget_surplus()
+
+    def _count_anew(self, changed: Change) -> None:
+        """What was deleted is unread no more, and what was edited mentions whom it says now."""
+        message = changed.message
+        match changed:
+            case MessageDeleted():
+                self._tails.delete(message.connection_id, message.seq, message.user_id)
+            case MessageEdited():
+                self._tails.mention_anew(
+                    message.connection_id, message.seq, message.user_id, message.mentions
+                )
+            case ReactionChanged():
+                pass
+            case _:
+                assert_never(changed)
+
+    def _apply_kept(self, kept: MemberKept) -> None:
+        room, user_id = kept.connection_id, kept.user_id
+        self._queues.setdefault(room, {})[user_id] = kept.queue
+        self._read_seqs.setdefault(room, {})[user_id] = kept.read_seq
+        self._rooms_of.setdefault(user_id, set()).add(room)
+        if kept.name is not None:
+            self._names.setdefault(room, {})[user_id] = kept.name
+        directory = self._directories.get(room)
+        if directory is not None:
+            directory.put(user_id, kept.name)
+
+    def _apply_removed(self, room: str, user_id: str) -> None:
+        del self._queues[room][user_id]
+        del self._read_seqs[room][user_id]
+        self._names.get(room, {}).pop(user_id, None)
+        rooms = self._rooms_of[user_id]
+        rooms.discard(room)
+        if not rooms:
+            del self._rooms_of[user_id]
+        directory = self._directories.get(room)
+        if directory is not None:
+            directory.remove(user_id)
 
     def remember(self, messages: Iterable[Message]) -> None:
         """Learn of messages that the log holds, so that the next decision knows their ids.

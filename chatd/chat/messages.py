@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace, OpenAnswer
+from chatd.chat.records import Change, Message, MessagePlace, OpenAnswer
+from chatd.wire.codes import Code
 
 
 @attrs.define
@@ -33,6 +34,7 @@ class SendMessage:
     asks: "Asked | None" = None
     reply: "Reply | None" = None
     rooms: Collection[str] | None = None
+    mentions: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -66,11 +68,13 @@ class Reply:
 
 @attrs.define
 class JoinRooms:
-    """A socket of the user is in these rooms; the user becomes a member where it is none yet."""
+    """A socket of the user is in these rooms; the user becomes a member where it is none yet, and
+    has read what is there. `name` is its name, where the socket's token says one."""
 
     origin: Any
     user_id: str
     connection_ids: tuple[str, ...]
+    name: str | None = None
 
 
 @attrs.define
@@ -98,6 +102,53 @@ class Acknowledge:
     up_to: bool
     receipts: tuple[MessagePlace, ...] = ()
     settles_to: int = 0
+
+
+@attrs.define
+class MarkRead:
+    """The user has read the room up to `seq`. Nothing comes of it where it has read further, or is
+    no member; beyond the newest message nothing can be read."""
+
+    origin: Any
+    user_id: str
+    connection_id: str
+    seq: int
+
+
+@attrs.define
+class ChangeMessage:
+    """Change a message, which was looked up as `message` when the newest rev of its room was
+    `as_of_rev`. Access, authorship and what is written were checked by the sender."""
+
+    origin: Any
+    user_id: str
+    message: Message
+    as_of_rev: int
+
+
+@attrs.define
+class EditMessage(ChangeMessage):
+    """Give it another text, unless it was edited since `seen_rev`, where that is said."""
+
+    content: str
+    seen_rev: int | None = None
+    mentions: tuple[str, ...] = ()
+
+
+@attrs.define
+class DeleteMessage(ChangeMessage):
+    """Take it back."""
+
+
+@attrs.define
+class PutReaction(ChangeMessage):
+    """Put a reaction to it, or take it off."""
+
+    emoji: str
+    is_on: bool
+
+
+ChangeCommand: TypeAlias = EditMessage | DeleteMessage | PutReaction
 
 
 @attrs.define
@@ -158,7 +209,7 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | PlainCommand
+Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
 
 
 @attrs.define
@@ -207,6 +258,38 @@ class AcknowledgementKept:
 
 
 @attrs.define
+class Marked:
+    """The user's marker is in the log; `has_moved`: by this command."""
+
+    command: MarkRead
+    has_moved: bool
+
+
+@attrs.define
+class ChangeKept:
+    """The change is in the log."""
+
+    command: ChangeCommand
+    change: Change
+
+
+@attrs.define
+class ChangeRepeated:
+    """It was so before, and nothing was changed; `message` is what it is."""
+
+    command: ChangeCommand
+    message: Message
+
+
+@attrs.define
+class ChangeRefused:
+    """The message may not be changed like this."""
+
+    command: ChangeCommand
+    code: Code
+
+
+@attrs.define
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
@@ -222,5 +305,15 @@ class NotStored:
 
 
 Effect: TypeAlias = (
-    Accepted | Repeated | Conflicted | Joined | AcknowledgementKept | Settled | NotStored
+    Accepted
+    | Repeated
+    | Conflicted
+    | Joined
+    | AcknowledgementKept
+    | Marked
+    | ChangeKept
+    | ChangeRepeated
+    | ChangeRefused
+    | Settled
+    | NotStored
 )

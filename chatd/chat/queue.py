@@ -99,7 +99,7 @@ class Queue:
             return self.gaps
         return self.gaps + _gap(self.away_seq + 1, last_seq, self.away_ms)
 
-    def unread(self, last_seq: int) -> int:
+    def owed_count(self, last_seq: int) -> int:
         """How many messages are owed."""
         return sum(gap.last - gap.first + 1 for gap in self.owed(last_seq))
 

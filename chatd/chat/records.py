@@ -1,4 +1,5 @@
-"""What the durable log holds: messages, members and what they are owed, receipts, open answers.
+"""What the durable log holds: messages and their changes, members with what they are owed and have
+read, receipts, open answers.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, and a start reads what they left.
@@ -13,6 +14,30 @@ from chatd.chat.queue import Queue
 
 
 @attrs.frozen
+class Reaction:
+    """A reaction to a message, and the users who have put it there, the first one first."""
+
+    emoji: str
+    users: tuple[str, ...]
+
+
+@attrs.frozen
+class Changes:
+    """What became of a message since it was stored.
+
+    `rev` numbers its newest change among those of its room, from 1; `at_ms` is the time of that.
+    `edited_rev` and `edited_ms` are those of its last edit, 0 and None where it has none.
+    """
+
+    rev: int
+    at_ms: int
+    edited_rev: int = 0
+    edited_ms: int | None = None
+    deleted_ms: int | None = None
+    reactions: tuple[Reaction, ...] = ()
+
+
+@attrs.frozen
 class Message:
     """One message of a room, as it is kept.
 
@@ -20,7 +45,11 @@ class Message:
     room has one of the same (`chatd.chat.ids`). `seq` is dense in the room and starts
     at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
     of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
-    has the id of its question in `reply_to`, and its table as JSON in `answer`.
+    has the id of its question in `reply_to`, and its table as JSON in `answer`. `mentions` are the
+    ids of the users whom it mentions.
+
+    `changes` is None as long as nothing was changed, as for most. `content` and `context` are those
+    of today; a message that was deleted has none.
 
     `is_damaged`: the log gave no more than this of it. It keeps its place, so that seqs stay dense;
     what cannot be read is empty, but for the `content`, which then says so.
@@ -38,6 +67,18 @@ class Message:
     reply_to: str | None = None
     answer: bytes | None = None
     is_damaged: bool = False
+    mentions: tuple[str, ...] = ()
+    changes: Changes | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether its author has taken it back."""
+        return self.changes is not None and self.changes.deleted_ms is not None
+
+    @property
+    def rev(self) -> int:
+        """The rev of its newest change; 0 where it has none."""
+        return 0 if self.changes is None else self.changes.rev
 
 
 @attrs.frozen
@@ -74,13 +115,56 @@ class MessageStored:
 
 
 @attrs.frozen
+class MessageChange:
+    """A user has changed a message at `at_ms`, which is `message` from then on.
+
+    `rev` is the number of this change in its room. What the message was before stays in the log.
+    """
+
+    message: Message
+    rev: int
+    by: str
+    at_ms: int
+
+
+@attrs.frozen
+class MessageEdited(MessageChange):
+    """Its author has given it another text."""
+
+
+@attrs.frozen
+class MessageDeleted(MessageChange):
+    """Its author has taken it back: its place stays."""
+
+
+@attrs.frozen
+class ReactionChanged(MessageChange):
+    """A user has put a reaction to it, or taken it off."""
+
+    emoji: str
+    is_on: bool
+
+
+@attrs.frozen
 class MemberKept:
-    """A user is a member of a room, and this is what it is owed there from now on."""
+    """A user is a member of a room, and this is what it is owed there from now on; up to where it
+    has read the room, and its name, None where none is known."""
 
     connection_id: str
     user_id: str
     queue: Queue
     at_ms: int
+    read_seq: int = 0
+    name: str | None = None
+
+
+@attrs.frozen
+class ReadMarked:
+    """A member has read its room up to a seq, further than before."""
+
+    connection_id: str
+    user_id: str
+    read_seq: int
 
 
 @attrs.frozen
@@ -129,10 +213,14 @@ class AnswerClosed:
     state: str
 
 
+Change: TypeAlias = MessageEdited | MessageDeleted | ReactionChanged
+
 Record: TypeAlias = (
     MessageStored
+    | Change
     | MemberKept
     | MemberRemoved
+    | ReadMarked
     | Delivered
     | AnswerOpened
     | MessageRead

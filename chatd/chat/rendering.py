@@ -11,15 +11,24 @@ was written. Plain talk has none.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, assert_never
 
 import attrs
 import orjson
 
 from chatd.chat.ids import WRITTEN_CHARS, written_id
 from chatd.chat.markup import Markup, in_all, neutralise
-from chatd.chat.records import Message
-from chatd.wire.encoder import encoder_of
+from chatd.chat.records import (
+    Change,
+    Changes,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    ReactionChanged,
+)
+from chatd.wire import events
+from chatd.wire.encoder import encoder_of, with_fields
 from chatd.wire.events import NULL, PublishedMessage
 from chatd.wire.names import MessageStatus
 
@@ -45,6 +54,39 @@ class Renderer:
     def __call__(self, message: Message, delivered: bool = False) -> bytes:
         """The payload of `chat:message` as JSON; see `message_json`."""
         return message_json(message, self.markup, delivered, self.may_hold_sql)
+
+    def change(self, change: Change) -> events.MessageChange:
+        """What clients in the room get of a change."""
+        message = change.message
+        named = partial(
+            _named,
+            message_id=written_id(message.message_id),
+            connection_id=message.connection_id,
+            seq=message.seq,
+            rev=change.rev,
+        )
+        match change:
+            case MessageEdited():
+                shown, written = self.markup(message.content), message.content
+                raw = written if shown != written and self.may_hold_sql(written) else None
+                return named(
+                    events.MessageEdited,
+                    content=shown,
+                    raw=raw,
+                    mentions=_mentions(message.mentions),
+                    edited_at=change.at_ms,
+                )
+            case MessageDeleted():
+                return named(events.MessageDeleted, deleted_at=change.at_ms)
+            case ReactionChanged(by=by, emoji=emoji, is_on=is_on):
+                return named(events.MessageReaction, user_id=by, emoji=emoji, is_on=is_on)
+            case _:
+                assert_never(change)
+
+
+def _named(kind: Callable[..., events.MessageChange], **fields: Any) -> events.MessageChange:
+    """A change of this kind, whichever fields it has beside those of all."""
+    return kind(**fields)
 
 
 def _never(content: str) -> bool:
@@ -74,7 +116,7 @@ def message_json(
         status = _DAMAGED
         is_whole_text = message.content != DAMAGED_SENTENCE
         error = DAMAGED_PART_SENTENCE if is_whole_text else DAMAGED_SENTENCE
-    return _encode(
+    body = _encode(
         message.message_id[:WRITTEN_CHARS],
         message.connection_id,
         user_id,
@@ -89,12 +131,31 @@ def message_json(
         answer,
         error,
         raw,
+        _mentions(message.mentions),
+    )
+    return body if message.changes is None else _with_changes(body, message.changes)
+
+
+def _with_changes(body: bytes, changes: Changes) -> bytes:
+    """The JSON of a message, with what became of it."""
+    reactions = [events.Reaction(one.emoji, one.users) for one in changes.reactions]
+    return with_fields(
+        body,
+        rev=changes.rev,
+        edited_at=None if changes.deleted_ms is not None else changes.edited_ms,
+        deleted_at=changes.deleted_ms,
+        reactions=reactions or None,
     )
 
 
 def shown_user(user_id: str) -> str:
     """The id of a user as clients get it; a log may be from before ids were held to the rule."""
     return neutralise(user_id) if "<" in user_id else user_id
+
+
+def _mentions(mentions: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The users whom a message mentions, their ids under the rule as those of authors are."""
+    return tuple(map(shown_user, mentions)) if mentions else None
 
 
 def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.Fragment | None]:

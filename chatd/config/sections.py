@@ -339,6 +339,12 @@ class LimitsConfig:
         "Typing starts a minute of a user; beyond: rate_limited.",
         "Each goes to everybody in the room.",
     )
+    user_changes_per_minute: float = key(
+        60,
+        Rate(),
+        "Deletions and reactions a minute of a user; beyond: rate_limited. An edit is a message.",
+        "They are quicker than typing.",
+    )
     socket_events_per_minute: float = key(
         600,
         Rate(),

@@ -332,6 +332,37 @@ class MessageRefused(
 
 
 @attrs.frozen
+class MessageChanged(LogEvent, name="message.changed", level=Level.INFO):
+    """A message was edited or deleted, or a reaction to it was put or taken off, as number `rev` of
+    its room; `duplicate` says that it was so before."""
+
+    message_id: str
+    connection_id: str
+    seq: int
+    user_id: str
+    change: str
+    rev: int
+    duplicate: bool
+
+
+@attrs.frozen
+class ChangeRefused(
+    LogEvent,
+    name="change.refused",
+    level=Level.INFO,
+    is_cheap=True,
+    alike_by=("user_id", "code"),
+):
+    """A message was not changed; `code` is what the client got."""
+
+    session_id: str
+    user_id: str
+    connection_id: str
+    message_id: str
+    code: str
+
+
+@attrs.frozen
 class AnswerStarted(LogEvent, name="answer.started", level=Level.INFO):
     """A question is being answered."""
 

@@ -74,6 +74,10 @@ COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
         "messages", "Messages acknowledged, by whether before.", ("duplicate",)
     ),
     events.MessageRefused: _Count("messages_refused", "Messages not accepted.", ("code",)),
+    events.MessageChanged: _Count(
+        "changes", "Changes of messages acknowledged, by whether before.", ("change", "duplicate")
+    ),
+    events.ChangeRefused: _Count("changes_refused", "Changes not accepted.", ("code",)),
     events.LimitHit: _Count(
         "limits_hit", "What limits refused or ended, by their key.", ("limit",)
     ),

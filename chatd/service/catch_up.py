@@ -6,6 +6,10 @@ nothing comes twice between them. All of it is sent at the speed at which the pe
 task that owns its input; none of it counts as backlog. What was published between the join and the
 history, and is too old for the history by then, is sent as what is owed.
 
+What is changed meanwhile of messages before that, it gets in the step in which it joins the live
+stream, as the room got it. All that it was sent is at least as of the rev of the history, which is
+the newest at the beginning.
+
 A cursor goes through the room. While it is behind the messages in memory (`Timelines`), pages are
 read from the log; once it is not, the rest is sent and the socket joins the live stream in one
 step. What is in the log and not published yet is left to the live stream.
@@ -80,9 +84,10 @@ class CatchUp:
             return
         self._go_back(client, room)
         self._presence.enter(client, room)
+        as_of_rev = timelines.last_rev(room)
         since, owed, answer_rows = stand.since, stand.owed, stand.answer_rows
         if since is not None and not stand.is_other_log and since <= timelines.last_seq(room):
-            cursor = await self._pages(client, room, since, answer_rows)
+            cursor = await self._pages(client, room, since, as_of_rev, answer_rows)
             carried_from = since + 1
         else:
             seen_seq = client.wanted[room]
@@ -94,7 +99,7 @@ class CatchUp:
         if stand.fallen is not None:
             client.socket.send(QueueOverflow(room, *stand.fallen))
         await self._replay(client, room, owed, answer_rows, below=carried_from)
-        await self._follow(client, room, cursor, answer_rows)
+        await self._follow(client, room, cursor, as_of_rev, answer_rows)
 
     def _go_back(self, client: Client, room: str) -> None:
         """A socket that is in the room already gets the history again, nothing live meanwhile."""
@@ -111,7 +116,9 @@ class CatchUp:
         client.send_catch_up(encoded(room, answer_rows))
         return timelines.recent_from(room), timelines.last_seq(room)
 
-    async def _pages(self, client: Client, room: str, cursor: int, answer_rows: int | None) -> int:
+    async def _pages(
+        self, client: Client, room: str, cursor: int, as_of_rev: int, answer_rows: int | None
+    ) -> int:
         """Send all after `cursor`, in pages; returns the last seq that they carry."""
         timelines = self._timelines
         while _wants(client, room):
@@ -132,7 +139,7 @@ class CatchUp:
                     continue
                 bodies, cursor = await self._render(page, cursor, timelines.last_seq(room))
             is_last = cursor >= timelines.last_seq(room)
-            self._send_page(client, room, bodies, has_more=not is_last)
+            self._send_page(client, room, bodies, as_of_rev, has_more=not is_last)
             if is_last:
                 break
             await _flushed(client)
@@ -156,14 +163,16 @@ class CatchUp:
         )
         return bodies, page.messages[len(bodies) - 1].seq if bodies else cursor
 
-    def _send_page(self, client: Client, room: str, bodies: list[bytes], *, has_more: bool) -> None:
+    def _send_page(
+        self, client: Client, room: str, bodies: list[bytes], as_of_rev: int, *, has_more: bool
+    ) -> None:
         history = RoomHistory(
             room,
             [orjson.Fragment(body) for body in bodies],
             has_more,
             self._timelines.first_seq(room),
             self._timelines.last_seq(room),
-            last_rev=0,
+            as_of_rev,
         )
         client.send_catch_up(event_packet(history))
 
@@ -196,12 +205,19 @@ class CatchUp:
             await _flushed(client)
 
     async def _follow(
-        self, client: Client, room: str, cursor: int, answer_rows: int | None
+        self, client: Client, room: str, cursor: int, as_of_rev: int, answer_rows: int | None
     ) -> None:
         """Send what was published while the client caught up, and put it into the live stream."""
         timelines = self._timelines
         while _wants(client, room):
+            changes = timelines.changes_after(room, as_of_rev)
+            if changes is None:
+                as_of_rev = await self._send_changes(client, room, cursor, as_of_rev)
+                continue
             if cursor + 1 >= timelines.recent_from(room):
+                for seq, packet in changes:
+                    if seq <= cursor:
+                        client.send_catch_up(packet)
                 _send(client, timelines.recent_after(room, cursor, answer_rows))
                 self._adapter.join(client.socket, room)
                 client.wanted[room] = None
@@ -220,6 +236,16 @@ class CatchUp:
             _send(client, bodies)
             cursor = last if bodies else timelines.recent_from(room) - 1
             await _flushed(client)
+
+    async def _send_changes(self, client: Client, room: str, cursor: int, as_of_rev: int) -> int:
+        """Send changes that do not lie in memory any more, as far as they are of messages up to
+        `cursor`; returns the rev of the last of them."""
+        up_to = min(as_of_rev + REPLAY_MESSAGES, self._timelines.last_rev(room))
+        for change in await self._log.changes(room, as_of_rev, up_to):
+            if change.message.seq <= cursor:
+                client.send_catch_up(self._timelines.render_change(change))
+        await _flushed(client)
+        return up_to
 
 
 def _send(client: Client, bodies: Iterable[bytes]) -> None:

@@ -11,11 +11,13 @@ from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
     Barrier,
+    ChangeCommand,
     ClearOverflow,
     Command,
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
+    MarkRead,
     NoteRead,
     RemoveMember,
     Reply,
@@ -34,11 +36,14 @@ T = TypeVar("T")
 Settling: TypeAlias = SendMessage | JoinRooms | Acknowledge | TrimQueues | Barrier
 
 
+MARKERS_WAIT_S = 0.2  # for a commit that they can share, so that messages seldom wait for theirs
+
+
 def deliver(
-    mailbox: Mailbox[T], command: T, origin: Origin | TaskOrigin
+    mailbox: Mailbox[T], command: T, origin: Origin | TaskOrigin, patience_s: float = 0.0
 ) -> Coroutine[Any, Any, None] | None:
     """Give a command to an actor; where its mailbox is full, the coroutine waits for space."""
-    if mailbox.offer(command):
+    if mailbox.offer(command, patience_s):
         return None
     return _deliver_later(mailbox, command, origin)
 
@@ -60,7 +65,13 @@ class Commands:
     def __init__(self, mailbox: Mailbox[Command]) -> None:
         self._mailbox = mailbox
 
-    def submit(self, command: SendMessage | Acknowledge) -> Coroutine[Any, Any, None] | None:
+    def mark_read(self, command: MarkRead) -> Coroutine[Any, Any, None] | None:
+        """As `submit`; it may wait for `MARKERS_WAIT_S`."""
+        return deliver(self._mailbox, command, command.origin, MARKERS_WAIT_S)
+
+    def submit(
+        self, command: SendMessage | Acknowledge | ChangeCommand
+    ) -> Coroutine[Any, Any, None] | None:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 

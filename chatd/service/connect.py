@@ -14,6 +14,7 @@ import orjson
 
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
+from chatd.chat.reading import Reading
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketConnected, SocketReconnected
@@ -26,6 +27,7 @@ from chatd.service.clients import Clients
 from chatd.service.events.token import TokenLife
 from chatd.service.membership import Standing
 from chatd.service.rate_limits import RateLimits
+from chatd.service.readings import Readings
 from chatd.service.rooms import NOTHING, Rooms, Since
 from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
@@ -67,6 +69,7 @@ class Connector:
     _clients: Clients
     _timelines: Timelines
     _rooms: Rooms
+    _readings: Readings
     _tokens: TokenLife
     _limits: RateLimits
     _clock: Clock
@@ -87,9 +90,10 @@ class Connector:
         if client is None:
             return None
         standing = self._rooms.standing_now(client)
-        if standing is None or standing.is_overdue:
+        readings = self._readings.readings_now(client.user_id, client.grants)
+        if standing is None or standing.is_overdue or readings is None:
             return self._greet_later(client, auth or {})
-        rooms, since = self._greet(client, auth or {}, standing)
+        rooms, since = self._greet(client, auth or {}, standing, readings)
         return self._rooms.enter(client, rooms, None, since) if rooms else None
 
     async def _connect_later(
@@ -103,10 +107,11 @@ class Connector:
             await self._greet_later(client, auth)
 
     async def _greet_later(self, client: Client, auth: dict[str, Any]) -> None:
+        readings = await self._readings.readings(client.user_id, client.grants)
         standing = await self._rooms.trimmed_standing(client)
         if client.is_gone:
             return
-        rooms, since = self._greet(client, auth, standing)
+        rooms, since = self._greet(client, auth, standing, readings)
         if rooms:
             await self._rooms.enter(client, rooms, None, since)
 
@@ -145,7 +150,11 @@ class Connector:
             connection.session.end(DisconnectReason.FORCED_CLOSE)
 
     def _greet(
-        self, client: Client, auth: dict[str, Any], standing: Standing
+        self,
+        client: Client,
+        auth: dict[str, Any],
+        standing: Standing,
+        readings: Mapping[str, Reading],
     ) -> tuple[list[str], Since]:
         """Send `connection:status`; returns the rooms to join, and what the client has of them."""
         attempts = auth.get("reconnectAttempts")
@@ -153,7 +162,9 @@ class Connector:
         since = _since(auth)
         is_resumed = isinstance(since, Since) and bool(since.seqs)
         ignored = unknown_fields(auth, ConnectAuth)
-        client.send(self._status(client, standing, attempts, ignored, is_resumed=is_resumed))
+        client.send(
+            self._status(client, standing, readings, attempts, ignored, is_resumed=is_resumed)
+        )
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING
@@ -191,6 +202,7 @@ class Connector:
         self,
         client: Client,
         standing: Standing,
+        readings: Mapping[str, Reading],
         attempts: int | None,
         ignored: tuple[str, ...] | None,
         *,
@@ -207,11 +219,11 @@ class Connector:
                 RoomStanding(
                     connection_id=room,
                     last_seq=self._timelines.last_seq(room),
-                    last_rev=0,
-                    read_seq=0,
-                    unread=0,
-                    mentions=0,
-                    owed=standing.unread.get(room, 0),
+                    last_rev=self._timelines.last_rev(room),
+                    read_seq=readings[room].read_seq,
+                    unread=readings[room].unread,
+                    mentions=readings[room].mentions,
+                    owed=standing.owed.get(room, 0),
                     title=welcome.rendered(grant.title),
                     database=welcome.databases.get(room),
                 )

@@ -32,9 +32,11 @@ from chatd.service.clients import Clients
 from chatd.service.connect import Connector, forbidden
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
+from chatd.service.events.changes import ChangeEvents
 from chatd.service.events.history import HistoryEvents
 from chatd.service.events.messages import MessageEvents
 from chatd.service.events.presence import PresenceEvents
+from chatd.service.events.reads import ReadEvents
 from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
@@ -55,11 +57,15 @@ from chatd.wire.payloads import (
     AuthRefresh,
     ChatAck,
     ChatMessage,
+    ChatRead,
     ChatSearch,
     ConnectionJoin,
     ConnectionLeave,
     HistoryGet,
+    MessageDelete,
+    MessageEdit,
     MessageGet,
+    MessageReact,
     PresenceUpdate,
     SchemaGet,
     TypingStart,
@@ -109,7 +115,9 @@ class Dispatcher:
         rooms: Rooms,
         limits: RateLimits,
         messages: MessageEvents,
+        changes: ChangeEvents,
         acks: AckEvents,
+        reads: ReadEvents,
         room_events: RoomEvents,
         history: HistoryEvents,
         search: SearchEvents,
@@ -130,7 +138,16 @@ class Dispatcher:
         routes = {
             # A message is limited, and joins, by itself: one that is repeated does not count.
             ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, PERMITTED),
+            # An edit is limited by itself, as a message is.
+            ClientEvent.MESSAGE_EDIT: Route(MessageEdit, changes.edit, changes.read_edit, JOINED),
+            ClientEvent.MESSAGE_DELETE: Route(
+                MessageDelete, changes.delete, changes.read_delete, JOINED, limits.admit_change
+            ),
+            ClientEvent.MESSAGE_REACT: Route(
+                MessageReact, changes.react, changes.read_react, JOINED, limits.admit_change
+            ),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
+            ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
             ClientEvent.CONNECTION_JOIN: Route(
                 ConnectionJoin, room_events.join, room_events.read_join, PERMITTED
             ),

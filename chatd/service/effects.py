@@ -11,28 +11,48 @@ from chatd.chat.ids import written_id
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
+    ChangeCommand,
+    ChangeKept,
+    ChangeRefused,
+    ChangeRepeated,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     Joined,
     JoinRooms,
+    Marked,
+    MarkRead,
     NotStored,
+    PutReaction,
     Repeated,
     SendMessage,
     Settled,
 )
-from chatd.chat.records import Message, MessagePlace
-from chatd.observe import EventLog, InternalError, MessageRefused, MessageSent, StoreFailed
+from chatd.chat.records import Change, Message, MessageDeleted, MessagePlace
+from chatd.observe import (
+    ChangeRefused as ChangeNotMade,
+)
+from chatd.observe import (
+    EventLog,
+    InternalError,
+    MessageChanged,
+    MessageRefused,
+    MessageSent,
+    StoreFailed,
+)
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
+from chatd.service.readings import Readings, read_ack
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
-from chatd.wire.acks import AckPayload
+from chatd.wire.acks import AckPayload, ChangeAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import MessageReceipt
+from chatd.wire.events import MessageReceipt, ReadMarker
 
 
 @attrs.define(eq=False, slots=False)
@@ -46,6 +66,7 @@ class ChatEffects:
     _presence: PresenceRoster
     _typing: TypingRoster
     _answers: AnswerService
+    _readings: Readings
     _event_log: EventLog
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
@@ -70,6 +91,16 @@ class ChatEffects:
                 command.origin.acknowledge(AckPayload())
                 for place in delivered:
                     self._delivered(place, command.user_id)
+            case Marked(command, has_moved):
+                self._marked(command, has_moved=has_moved)
+            case ChangeKept(command, change):
+                self._changed(command, change)
+            case ChangeRepeated(command, message):
+                command.origin.refund(message.connection_id)
+                self._acknowledge_change(command, message, is_duplicate=True)
+            case ChangeRefused(command, code):
+                command.origin.refund(command.message.connection_id)
+                self._refuse(command, Refusal(code, path=_path_of(code)))
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()
@@ -95,12 +126,62 @@ class ChatEffects:
         if command.asks is not None:
             self._answers.begin(message, command.asks)
 
+    def _changed(self, command: ChangeCommand, change: Change) -> None:
+        """A message was changed: the room gets it, and a question that is gone is not answered."""
+        self._acknowledge_change(command, change.message, is_duplicate=False)
+        self._publisher.publish_change(change)
+        if isinstance(change, MessageDeleted):
+            self._answers.withdraw(change.message.message_id)
+
+    def _acknowledge_change(
+        self, command: ChangeCommand, message: Message, *, is_duplicate: bool
+    ) -> None:
+        changes, room = message.changes, message.connection_id
+        command.origin.acknowledge(
+            ChangeAck(
+                message_id=written_id(message.message_id),
+                connection_id=room,
+                rev=message.rev,
+                timestamp=message.timestamp_ms if changes is None else changes.at_ms,
+                duplicate=True if is_duplicate else None,
+            )
+        )
+        self._presence.sign(room, command.user_id)
+        self._event_log.record(
+            MessageChanged(
+                message.message_id,
+                room,
+                message.seq,
+                command.user_id,
+                _word_for(command),
+                message.rev,
+                is_duplicate,
+            )
+        )
+
     def _delivered(self, place: MessagePlace, by: str) -> None:
         """The first acknowledgement of a message: its author gets it, on each device."""
         room = place.connection_id
         self._timelines.confirm(room, place.seq)
         receipt = MessageReceipt(message_id=written_id(place.message_id), connection_id=room, by=by)
         self._adapter.to_user(place.user_id, room, event_packet(receipt))
+
+    def _marked(self, command: MarkRead, *, has_moved: bool) -> None:
+        """The user gets where it stands now: the socket that asked by its ack, the others where the
+        marker has moved."""
+        room, user_id = command.connection_id, command.user_id
+        now = self._readings.reading(user_id, room)
+        command.origin.acknowledge(read_ack(room, now))
+        if has_moved:
+            marker = ReadMarker(
+                connection_id=room,
+                read_seq=now.read_seq,
+                unread=now.unread,
+                mentions=now.mentions,
+            )
+            self._adapter.to_user(
+                user_id, room, event_packet(marker), but=command.origin.client.socket
+            )
 
     def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
         command.origin.stored(message, is_duplicate=is_duplicate)
@@ -129,3 +210,38 @@ class ChatEffects:
                     refusal.code,
                 )
             )
+        elif isinstance(command, EditMessage | DeleteMessage | PutReaction):
+            self._event_log.record(
+                ChangeNotMade(
+                    command.origin.log_id,
+                    command.user_id,
+                    command.message.connection_id,
+                    command.message.message_id,
+                    refusal.code,
+                )
+            )
+
+
+def _path_of(code: Code) -> str | None:
+    """The field that is wrong where a change is refused for this reason."""
+    match code:
+        case Code.EDIT_CONFLICT:
+            return "rev"
+        case Code.TOO_MANY_REACTIONS:
+            return "emoji"
+        case Code.NOT_FOUND | Code.MESSAGE_DELETED:
+            return "messageId"
+        case _:
+            return None
+
+
+def _word_for(command: ChangeCommand) -> str:
+    match command:
+        case EditMessage():
+            return "edit"
+        case DeleteMessage():
+            return "delete"
+        case PutReaction(is_on=is_on):
+            return "react" if is_on else "unreact"
+        case _:
+            assert_never(command)

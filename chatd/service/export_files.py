@@ -191,7 +191,7 @@ class ExportFiles:
         """What of the question of an answer runs once more; None where nothing does."""
         question = None
         if message.reply_to is not None:
-            question = await self._log.message(message.reply_to)
+            question = await self._log.written(message.reply_to)  # what it was the answer to
         if question is None or question.is_damaged:  # retention was faster
             return None
         most = XLSX_ROWS_MAX if wanted.extension == "xlsx" else self._reruns.max_rows

@@ -2,7 +2,7 @@
 
 import attrs
 
-from chatd.chat.records import Message
+from chatd.chat.records import Change, Message
 from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE, Adapter
 from chatd.sockets.emitter import rendered_packet
@@ -21,3 +21,8 @@ class LocalPublisher:
         packet = rendered_packet(PublishedMessage.event, body)
         self._timelines.publish(message, body)
         self._adapter.broadcast(NAMESPACE, message.connection_id, packet)
+
+    def publish_change(self, change: Change) -> None:
+        packet = self._timelines.render_change(change)
+        self._timelines.change(change, packet)
+        self._adapter.broadcast(NAMESPACE, change.message.connection_id, packet)

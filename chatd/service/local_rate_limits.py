@@ -38,6 +38,7 @@ class LocalRateLimits:
         # By room and user, counted while less than half of the room's tokens is left.
         self._shares = Limiter(rates.room_messages * OWN_SHARE)
         self._typing = Limiter(rates.user_typing)
+        self._changes = Limiter(rates.user_changes)
         self._ceilings = Penalties()  # of users with too many sockets
 
     def spend_message(self, user_id: str, session: Allowance, connection_id: str) -> bool:
@@ -86,6 +87,11 @@ class LocalRateLimits:
     def admit_typing(self, user_id: str, session: Allowance) -> Limited | None:
         now_s = trio.current_time()
         return session.admit("user_typing_per_minute", self._typing.bucket(user_id, now_s), now_s)
+
+    def admit_change(self, user_id: str, session: Allowance) -> Limited | None:
+        now_s = trio.current_time()
+        bucket = self._changes.bucket(user_id, now_s)
+        return session.admit("user_changes_per_minute", bucket, now_s)
 
     def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
         if sockets < self.rates.sockets_per_user:

@@ -17,8 +17,8 @@ class MachineMembership:
 
     def standing_now(self, user_id: str, now_ms: int) -> Standing:
         machine = self._machine
-        unread = {room: machine.unread(room, user_id) for room in machine.rooms_of(user_id)}
-        return Standing(unread, machine.needs_trim(user_id, now_ms))
+        owed = {room: machine.owed_count(room, user_id) for room in machine.rooms_of(user_id)}
+        return Standing(owed, machine.needs_trim(user_id, now_ms))
 
     async def standing(self, user_id: str, now_ms: int) -> Standing:
         return self.standing_now(user_id, now_ms)

@@ -10,12 +10,12 @@ from chatd.chat.queue import Gap
 
 @attrs.frozen
 class Standing:
-    """A user's rooms at one moment: `unread` is how many messages the queue of each holds.
+    """A user's rooms at one moment: `owed` is how many messages the queue of each holds.
 
     `is_overdue`: together the queues hold too many or too old messages.
     """
 
-    unread: Mapping[str, int]
+    owed: Mapping[str, int]
     is_overdue: bool
 
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from chatd.chat.records import Message
+from chatd.chat.records import Change, Message
 
 
 class Publisher(Protocol):
@@ -11,4 +11,9 @@ class Publisher(Protocol):
     def publish(self, message: Message) -> None:
         """The message is committed. The clients in its room get it once, after all that are before
         it there: at once, or when those are known."""
+        ...
+
+    def publish_change(self, change: Change) -> None:
+        """A change of a message is committed: likewise, after all messages and changes before it in
+        its room."""
         ...

@@ -39,6 +39,10 @@ class RateLimits(Protocol):
         """Count a start of typing, or say what limits it."""
         ...
 
+    def admit_change(self, user_id: str, session: Allowance) -> Limited | None:
+        """Count a deletion or a reaction, or say what limits it."""
+        ...
+
     def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
         """Whether a user with so many sockets may have one more."""
         ...

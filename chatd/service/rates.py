@@ -14,6 +14,7 @@ class Rates:
     socket_messages: float
     room_messages: float
     user_typing: float
+    user_changes: float
     socket_events: float
     sockets_per_user: float
     rooms_per_socket: float

@@ -7,7 +7,7 @@ import trio
 
 from chatd.chat.rendering import shown_user
 from chatd.store import Replies
-from chatd.wire.encoder import with_replies
+from chatd.wire.encoder import with_fields
 from chatd.wire.events import ThreadReplies
 
 T = TypeVar("T")
@@ -32,4 +32,4 @@ def telling_replies(body: bytes, replies: Replies | None) -> bytes:
         return body
     users = list(map(shown_user, replies.user_ids))
     told = ThreadReplies(count=replies.count, last_seq=replies.last_seq, users=users)
-    return with_replies(body, told)
+    return with_fields(body, replies=told)

@@ -115,7 +115,8 @@ class Rooms:
         if client.is_gone:
             return None  # it was taken out: a join behind that would be for good
         origin = TaskOrigin(client)
-        await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted)))
+        name = client.identity.name
+        await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted), name))
         joined = origin.joined
         if joined is None:  # what it was in before, it is in still
             if origin.refusal is not None:
@@ -221,7 +222,7 @@ class Rooms:
         user_id, there = client.user_id, self._occupancy.pairs()
         ended = tuple(
             room
-            for room in standing.unread
+            for room in standing.owed
             if room not in client.grants and (room, user_id) not in there
         )
         if ended:

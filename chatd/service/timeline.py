@@ -9,6 +9,7 @@ published meanwhile is merged by seq, so that nothing is missing and nothing is 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 import attrs
 import orjson
@@ -16,7 +17,7 @@ import trio
 
 from chatd.chat.answer_rows import message_with_rows
 from chatd.chat.ids import written_id
-from chatd.chat.records import Message
+from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
 from chatd.engine.outgoing import Outgoing
 from chatd.service.rendering import telling_replies
@@ -27,6 +28,7 @@ from chatd.wire.events import RoomHistory
 IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that no client is in
 RECENT_BYTES = 2 * 1024 * 1024  # of a room, rendered; its newest message stays at any size
 HISTORIES_MAX = 4  # of a room, encoded: one for each `answerRows` that clients ask for
+CHANGES_KEPT = 100  # changes kept of a room for those who catch up with it; older ones are read
 TIMELINE_BYTES = 1024  # what a timeline costs beside its messages, roughly
 
 
@@ -44,7 +46,13 @@ class Timeline:
     size: int = TIMELINE_BYTES
     loading: trio.Event | None = None
     history: dict[int | None, Outgoing] | None = None
+    delivered: set[int] = attrs.field(factory=set)  # of the recent ones those that are, and older
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
+    changed: dict[int, Message] = attrs.field(factory=dict)  # while it is loaded: changed meanwhile
+    # The last changes as they went out, with rev and seq, while somebody holds it.
+    changes: deque[tuple[int, int, Outgoing]] = attrs.field(
+        factory=lambda: deque(maxlen=CHANGES_KEPT)
+    )
     kept_from: int = 0  # retention removed what is below, and a read may still give it
 
 
@@ -64,8 +72,10 @@ class Timelines:
         recent_max: int,
         recent_bytes_max: int = RECENT_BYTES,
         idle_bytes_max: int = IDLE_BYTES_MAX,
+        last_revs: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._last_seqs = dict(last_seqs)
+        self._last_revs = dict(last_revs)
         self._log = log
         self._render = render
         self._recent_max = recent_max
@@ -78,6 +88,10 @@ class Timelines:
     def last_seq(self, connection_id: str) -> int:
         """The newest seq that was published in a room; 0 where there is none."""
         return self._last_seqs.get(connection_id, 0)
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev that was published in a room; 0 where there is none."""
+        return self._last_revs.get(connection_id, 0)
 
     def hold(self, connection_id: str) -> None:
         """Keep the room's timeline in memory until `release`; holds are counted.
@@ -101,6 +115,7 @@ class Timelines:
         timeline = self._timelines[connection_id]
         timeline.holders -= 1
         if timeline.holders == 0:
+            timeline.changes.clear()
             self._idle[connection_id] = timeline
             self._idle_bytes += timeline.size
             while self._idle_bytes > self._idle_bytes_max:
@@ -158,8 +173,8 @@ class Timelines:
                 bool(recent) and recent[0][0].seq > timeline.first_seq,
                 timeline.first_seq,
                 self.last_seq(room),
-                last_rev=0,
-                reset=True if is_reset else None,
+                self.last_rev(room),
+                True if is_reset else None,
             )
         )
 
@@ -212,11 +227,42 @@ class Timelines:
             timeline.confirmed.add(seq)
         at = seq - self.recent_from(connection_id)
         if 0 <= at < len(timeline.recent):
-            message, body = timeline.recent[at]
-            confirmed = self._render(message, delivered=True)
-            timeline.recent[at] = (message, confirmed)
-            self._resize(timeline, timeline.size + len(confirmed) - len(body))
+            self._note_delivered(timeline, seq)
+            self._put(timeline, at, timeline.recent[at][0])
             timeline.history = None
+
+    def render_change(self, change: Change) -> Outgoing:
+        """The change as readers get it."""
+        return event_packet(self._render.change(change))
+
+    def changes_after(self, connection_id: str, rev: int) -> list[tuple[int, Outgoing]] | None:
+        """What was published of changes after `rev` in a room that is held, each with the seq of
+        its message; None where not all of it lies here."""
+        missed = self.last_rev(connection_id) - rev
+        kept = self._timelines[connection_id].changes
+        if missed > len(kept):
+            return None
+        return [(seq, packet) for of, seq, packet in kept if of > rev]
+
+    def change(self, change: Change, packet: Outgoing) -> None:
+        """A message was changed, which `packet` says: clients that join from now on get it as it
+        is."""
+        message = change.message
+        room, seq = message.connection_id, message.seq
+        self._last_revs[room] = change.rev
+        timeline = self._timelines.get(room)
+        if timeline is None:
+            return
+        if timeline.holders > 0:
+            timeline.changes.append((change.rev, seq, packet))
+        if not timeline.is_loaded:
+            timeline.changed[seq] = message
+        at = seq - self.recent_from(room)
+        if 0 <= at < len(timeline.recent):
+            timeline.by_id[message.message_id] = message
+            self._put(timeline, at, message)
+            self._drop_surplus(timeline)
+        timeline.history = None
 
     def forget(self, connection_id: str, first_seq: int) -> None:
         """Retention removed what is below `first_seq`."""
@@ -249,7 +295,9 @@ class Timelines:
         if read and read[-1].seq < newer_from - 1:
             read = []
         delivered = page.delivered | timeline.confirmed
-        rendered = [(one, self._render(one, delivered=one.seq in delivered)) for one in read]
+        newest = [_newer(one, timeline.changed.get(one.seq)) for one in read]
+        rendered = [(one, self._render(one, delivered=one.seq in delivered)) for one in newest]
+        timeline.delivered |= delivered
         timeline.recent.clear()
         timeline.by_id.clear()
         self._resize(timeline, TIMELINE_BYTES)
@@ -258,6 +306,7 @@ class Timelines:
         first_seq = max(page.first_seq, timeline.kept_from) or timeline.first_seq
         timeline.first_seq = first_seq if first_seq <= self.last_seq(timeline.connection_id) else 0
         timeline.confirmed.clear()
+        timeline.changed.clear()
         timeline.is_loaded = True
 
     def _append(self, timeline: Timeline, message: Message, body: bytes) -> None:
@@ -274,10 +323,37 @@ class Timelines:
         self._resize(timeline, size)
         timeline.history = None
 
+    def _put(self, timeline: Timeline, at: int, message: Message) -> None:
+        """A message in the place of what it was before."""
+        body = self._render(message, delivered=message.seq in timeline.delivered)
+        _, before = timeline.recent[at]
+        timeline.recent[at] = (message, body)
+        self._resize(timeline, timeline.size + len(body) - len(before))
+
+    def _drop_surplus(self, timeline: Timeline) -> None:
+        """Drop the oldest messages beyond the bytes of a room, after one of them has grown."""
+        bytes_max = TIMELINE_BYTES + self._recent_bytes_max
+        while timeline.size > bytes_max and len(timeline.recent) > 1:
+            oldest, body = timeline.recent.popleft()
+            del timeline.by_id[oldest.message_id]
+            self._resize(timeline, timeline.size - len(body))
+
+    def _note_delivered(self, timeline: Timeline, seq: int) -> None:
+        """Note a receipt; those of messages that lie here no more are forgotten now and then."""
+        timeline.delivered.add(seq)
+        if len(timeline.delivered) > 2 * self._recent_max:
+            oldest = self.recent_from(timeline.connection_id)
+            timeline.delivered = {one for one in timeline.delivered if one >= oldest}
+
     def _resize(self, timeline: Timeline, size: int) -> None:
         if self._idle.get(timeline.connection_id) is timeline:  # one that was let go counts no more
             self._idle_bytes += size - timeline.size
         timeline.size = size
+
+
+def _newer(read: Message, changed: Message | None) -> Message:
+    """What was read of a message, or what it was changed to meanwhile."""
+    return read if changed is None or changed.rev <= read.rev else changed
 
 
 def _on_page(timeline: Timeline, skipped: int, answer_rows: int | None) -> list[bytes]:

@@ -60,6 +60,9 @@ class Adapter(Protocol):
         """Have `deliver` decide for each socket of this node that is offered a volatile packet."""
         ...
 
-    def to_user(self, user_id: str, room: str, outgoing: Outgoing) -> None:
-        """Send to every socket of a user that may use the room, whether it is there or not."""
+    def to_user(
+        self, user_id: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
+    ) -> None:
+        """Send to every socket of a user that may use the room, whether it is there or not, `but`
+        one of this node."""
         ...

@@ -62,9 +62,12 @@ class LocalAdapter:
     def on_volatile(self, deliver: DeliverVolatile) -> None:
         self._deliver_volatile = deliver
 
-    def to_user(self, user_id: str, room: str, outgoing: Outgoing) -> None:
+    def to_user(
+        self, user_id: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
+    ) -> None:
         for socket in self._sockets_of(user_id, room):
-            socket.session.send(outgoing)
+            if socket is not but:
+                socket.session.send(outgoing)
 
     def _discard(self, socket: Socket, room: str) -> None:
         key = (socket.namespace, room)

@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 
 from chatd.chat.queue import GAPS_MAX, Queue
 from chatd.chat.words import FORM, searchable
+from chatd.store.changes import faults_of_changes
 from chatd.store.damage import BROKEN, is_unavailable, words_of
 from chatd.store.rows import (
     ID_LENGTHS,
@@ -21,9 +22,11 @@ from chatd.store.rows import (
     SELECT_HEADS,
     is_answer,
     is_document,
+    mentions_from_json,
     queue_from_row,
 )
 from chatd.store.schema import TEXT_OPTIONS
+from chatd.store.search_index import TEXT_AT
 
 FAULTS_MAX = 20  # that one rule reports
 _EPOCH = re.compile(r"[0-9a-f]{16}")
@@ -53,16 +56,25 @@ _ANSWERS = """
     LEFT JOIN messages f ON f.message_id = a.answer_id
 """
 _MEMBERS = f"""
-    SELECT m.room_id, m.user_id, m.is_member, {QUEUE_COLUMNS} FROM members m ORDER BY 1, 2
+    SELECT m.room_id, m.user_id, m.is_member, m.read_seq, m.name, {QUEUE_COLUMNS}
+    FROM members m ORDER BY 1, 2
+"""
+_MENTIONS = """
+    SELECT n.room_id, n.seq, n.author, n.users, m.room_id IS n.room_id AND m.seq = n.seq,
+           m.user_id, c.deleted_ms IS NOT NULL
+    FROM mentions n
+    LEFT JOIN messages m ON m.position = n.message LEFT JOIN changed c ON c.message = n.message
+    ORDER BY n.message
 """
 _CHECK = "integrity-check"
 _COPY_TEXT_INDEX = (
     """
     CREATE TEMP VIEW indexed_messages AS
-    SELECT m.position, searchable(CAST(m.content AS BLOB)) AS words
-    FROM main.messages m JOIN main.meta
-    WHERE m.position > meta.unindexed_up_to AND m.position <= meta.indexed_position
-    """,
+    SELECT position, searchable(CAST(text AS BLOB)) AS words
+    FROM (SELECT m.position, TEXT_AT AS text FROM main.messages m JOIN main.meta
+          WHERE m.position > meta.unindexed_up_to AND m.position <= meta.indexed_position)
+    WHERE text IS NOT NULL
+    """.replace("TEXT_AT", TEXT_AT.format(position="meta.indexed_position")),
     f"""
     CREATE VIRTUAL TABLE temp.copied_text USING fts5 (
         words, content = 'indexed_messages', content_rowid = 'position', {TEXT_OPTIONS})
@@ -114,7 +126,7 @@ def _head(connection: sqlite3.Connection) -> Iterator[str]:
     [(epoch, position, indexed_position, unindexed_up_to)] = heads
     if not _EPOCH.fullmatch(epoch):
         yield f"The epoch {epoch!r} is not 16 hex digits."
-    for table in ("messages", "members"):
+    for table in ("messages", "members", "changes"):
         [(last,)] = connection.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
         if last > position:
             yield f"The log stands at position {position}, and its {table} reach {last}."
@@ -174,9 +186,11 @@ def _answers(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _members(connection: sqlite3.Connection) -> Iterator[str]:
-    """The queue of every member has its form, and owes nothing that was never said."""
-    rooms = {number: (room, last) for room, number, last, _ in connection.execute(SELECT_HEADS)}
-    for number, user, is_member, *columns in connection.execute(_MEMBERS):
+    """The queue of every member has its form, and owes nothing that was never said; and nobody has
+    read what was never said."""
+    heads = connection.execute(SELECT_HEADS)
+    rooms = {number: (room, last) for room, number, last, _, _ in heads}
+    for number, user, is_member, read_seq, name, *columns in connection.execute(_MEMBERS):
         if number not in rooms:
             yield f"User {user!r} is a member of room number {number}, which is not there."
             continue
@@ -189,6 +203,27 @@ def _members(connection: sqlite3.Connection) -> Iterator[str]:
             fault = f"is_member is {is_member}"
         if fault is not None:
             yield f"Room {room!r}: the queue of user {user!r} is wrong: {fault}."
+        if not 0 <= read_seq <= last_seq:
+            yield (
+                f"Room {room!r}: user {user!r} is said to have read up to {read_seq}, and the "
+                f"room's last is {last_seq}."
+            )
+        if name is BROKEN:
+            yield f"Room {room!r}: the name of user {user!r} is not UTF-8."
+
+
+def _mentions(connection: sqlite3.Connection) -> Iterator[str]:
+    """Who is mentioned is so in a message that is there, and says whose it is."""
+    for number, seq, author, users, is_there, written_by, is_deleted in connection.execute(
+        _MENTIONS
+    ):
+        place = f"Room number {number}: the mentions of message {seq}"
+        if not is_there or is_deleted:
+            yield f"{place} are of a message that is not there."
+        elif author != written_by:
+            yield f"{place} are said to be by {author!r}, and the message is by {written_by!r}."
+        elif mentions_from_json(users) is None:
+            yield f"{place} are no JSON list of users."
 
 
 def _queue_fault(queue: Queue, last_seq: int) -> str | None:
@@ -243,7 +278,9 @@ _RULES: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
     "rooms": _rooms,
     "order of messages": _seqs,
     "messages": _messages,
+    "changes": faults_of_changes,
     "answers": _answers,
     "members": _members,
+    "mentions": _mentions,
     "search index": _text_index,
 }

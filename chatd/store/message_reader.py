@@ -1,5 +1,7 @@
 """The port through which the history is read, past the actors, whatever keeps it.
 
+Messages are as of their newest change, where nothing else is said.
+
 Every read may raise `StoreReadFailed` where the history cannot be read, and `StoreClosed` once the
 store is closed. Ids are UUIDs in lower-case text (`ValueError` for others). `rooms` are those in
 which an id is looked for, all where it is None. `answer_rows` is how many rows each answer is read
@@ -12,7 +14,8 @@ from typing import Protocol
 import attrs
 
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace
+from chatd.chat.reading import Lack, Stretch
+from chatd.chat.records import Change, Message, MessagePlace
 from chatd.chat.search import SearchQuery
 
 REPLIES_MAX = 1_000  # of a thread that are counted; `Replies.count` says no more
@@ -56,7 +59,8 @@ class Page:
     or at the end, newer ones for a page after a seq. `first_seq` and `last_seq` are those of the
     room, 0 where it has no message. `delivered` are the seqs on this page that somebody else than
     the author has acknowledged, `replies` what was replied to messages on it, by their seq. `root`
-    is the message that opened the thread which was asked for, where it is still there.
+    is the message that opened the thread which was asked for, where it is still there. `last_rev`
+    is the newest rev of the room, 0 where it has none.
     """
 
     messages: tuple[Message, ...]
@@ -64,6 +68,7 @@ class Page:
     first_seq: int
     last_seq: int
     delivered: frozenset[int] = frozenset()
+    last_rev: int = 0
     replies: Mapping[int, Replies] = attrs.field(factory=dict)
     root: KnownMessage | None = None
 
@@ -150,6 +155,28 @@ class MessageReader(Protocol):
         """
         ...
 
+    async def changed(
+        self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
+    ) -> Page:
+        """`limit` messages of a room whose newest change has a rev above this one, by that rev.
+
+        Fewer, but one at least, where they hold more bytes than a page does; `has_more` then says
+        so. All that was changed up to `last_rev` is on it, or on those that follow.
+        """
+        ...
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        """The changes of a room above a rev, up to another one, in their order; of messages that
+        are gone there are none. Each has its message as it is today, but for the text of an edit
+        and its rev, which are its own."""
+        ...
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        """As `message`, but as it was first written, whatever became of it."""
+        ...
+
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         """The message with this id in one of these rooms."""
         ...
@@ -192,6 +219,10 @@ class MessageReader(Protocol):
     ) -> tuple[MessagePlace, ...]:
         """Of the messages `first_seq` to `last_seq` the newest `limit`, oldest first, that others
         than `user_id` wrote and that nobody has acknowledged. Reads at most the range."""
+        ...
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        """What counts of unread messages lack, each in turn. What cannot be read is nobody's."""
         ...
 
     async def newest_owed(

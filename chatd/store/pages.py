@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+import attrs
+
 from chatd.chat.queue import Gap
-from chatd.chat.records import Message
+from chatd.chat.records import Changes, Message
 from chatd.store.damage import is_corrupt
 from chatd.store.message_reader import Page
 from chatd.store.rows import (
+    CHANGED,
     LAST_SEQ,
+    MENTIONED,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
     MisplacedRowError,
@@ -30,14 +34,14 @@ PAGE_BYTES = 2 * 1024 * 1024  # of content and answers on a page; beyond, the re
 _ROOM = f"""
     SELECT r.room_id,
            coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
-           {LAST_SEQ}, r.forgotten_seq
+           {LAST_SEQ}, r.forgotten_seq, r.last_rev
     FROM rooms r WHERE r.connection_id = ?
 """
 _ROOM_AND_FORGOTTEN = "SELECT room_id, forgotten_seq FROM rooms WHERE connection_id = ?"
 # CROSS JOIN fixes the order: the one room first, then its messages by the index that is named.
 _PAGE = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM rooms r CROSS JOIN messages m {{index}}
+    FROM rooms r CROSS JOIN messages m {{index}} {CHANGED}
     WHERE r.room_id = ?1 AND m.room_id = ?1 {{thread}} AND m.seq {{bound}} ?2
     ORDER BY m.seq {{order}} LIMIT ?3
 """
@@ -47,13 +51,23 @@ _BACKWARD = {"bound": "<", "order": "DESC"}
 _FORWARD = {"bound": ">", "order": "ASC"}
 OWED = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq {CHANGED}
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq BETWEEN ?2 AND ?3 ORDER BY m.seq LIMIT ?4
 """
 _ONE = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq
+    FROM rooms r CROSS JOIN messages m INDEXED BY messages_by_seq {CHANGED}
     WHERE r.room_id = ?1 AND m.room_id = ?1 AND m.seq = ?2
+"""
+CHANGED_AFTER = f"""
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
+    FROM rooms r CROSS JOIN changed c INDEXED BY changed_by_rev CROSS JOIN messages m {MENTIONED}
+    WHERE r.room_id = ?1 AND c.room_id = ?1 AND c.rev > ?2 AND m.position = c.message
+    ORDER BY c.rev LIMIT ?3
+"""
+_PLACES_CHANGED_AFTER = """
+    SELECT c.seq, c.rev FROM changed c INDEXED BY changed_by_rev
+    WHERE c.room_id = ? AND c.rev > ? ORDER BY c.rev LIMIT ?
 """
 _SEQS_OF_THREAD = """
     SELECT m.seq FROM messages m INDEXED BY messages_by_thread
@@ -78,7 +92,7 @@ def read_page(
     room = connection.execute(_ROOM, (connection_id,)).fetchone()
     if room is None:
         return Page((), has_more=False, first_seq=0, last_seq=0)
-    room_id, first_seq, last_seq, forgotten_seq = room
+    room_id, first_seq, last_seq, forgotten_seq, last_rev = room
     backward = after is None
     bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
     # One more than asked for: whether it is there is `has_more`.
@@ -105,7 +119,39 @@ def read_page(
         found.reverse()
     delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
     messages = tuple(message for message, _ in found)
-    return Page(messages, has_more, first_seq, last_seq, delivered)
+    return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)
+
+
+def read_changed(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    after_rev: int,
+    limit: int,
+    page_bytes: int,
+    answer_rows: int | None,
+) -> Page:
+    """The page of `MessageReader.changed`, without what is said of threads."""
+    room = connection.execute(_ROOM, (connection_id,)).fetchone()
+    if room is None:
+        return Page((), has_more=False, first_seq=0, last_seq=0)
+    room_id, first_seq, last_seq, _, last_rev = room
+    asked = (room_id, after_rev, limit + 1)
+
+    def by_index() -> Iterator[tuple[Message, bool]]:
+        return _in_rows(connection.execute(CHANGED_AFTER, asked), answer_rows)
+
+    def one_by_one() -> Iterator[tuple[Message, bool]]:
+        for seq, rev in connection.execute(_PLACES_CHANGED_AFTER, asked).fetchall():
+            room = room_id, connection_id
+            [(message, is_delivered)] = _one_by_one(connection, room, [seq], answer_rows)
+            if message.changes is None:  # nothing of it can be read: its place among the others is
+                message = attrs.evolve(message, changes=Changes(rev, at_ms=0))
+            yield message, is_delivered
+
+    found, has_more = _fitting(by_index, one_by_one, limit, page_bytes)
+    delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
+    messages = tuple(message for message, _ in found)
+    return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)
 
 
 def read_owed(

@@ -31,6 +31,8 @@ from chatd.store.replacement import put_in_place
 from chatd.store.search_index import has_form, renew_form
 from chatd.store.snapshots import (
     MEMBERS,
+    NAMES,
+    READ_SEQS,
     FoundSnapshot,
     PassedOver,
     PassedOverFor,
@@ -154,7 +156,8 @@ def _for_actors(found: FoundSnapshot, passed_over: tuple[PassedOver, ...]) -> Fo
     found = attrs.evolve(found, passed_over=(*passed_over, *found.passed_over))
     if found.snapshot is None:
         return found
-    parts = {name: part for name, part in found.snapshot.parts.items() if name != MEMBERS}
+    of_members = {MEMBERS, READ_SEQS, NAMES}
+    parts = {name: part for name, part in found.snapshot.parts.items() if name not in of_members}
     return attrs.evolve(found, snapshot=attrs.evolve(found.snapshot, parts=parts))
 
 

@@ -10,7 +10,8 @@ import trio
 from chatd.chat.commits import CommitFailed
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Message, MessagePlace
+from chatd.chat.reading import Lack, Stretch
+from chatd.chat.records import Change, Message, MessagePlace
 from chatd.store import lookups, pages, search, threads
 from chatd.store.damage import Damaged
 from chatd.store.message_reader import (
@@ -83,6 +84,25 @@ class LogReaders(MessageReader):
         self._report(page.messages if page.root is None else (*page.messages, page.root.message))
         return page
 
+    async def changed(
+        self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
+    ) -> Page:
+        if limit < 1:
+            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        page = await self._pool.read(
+            threads.read_changed, connection_id, after_rev, limit, self._page_bytes, answer_rows
+        )
+        self._report(page.messages)
+        return page
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        return await self._pool.read(lookups.read_changes, connection_id, after_rev, up_to_rev)
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        return await self._pool.read(lookups.read_written, uuid_bytes(message_id), rooms)
+
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         """A damaged one has the id that it was shown with."""
         message = await self._pool.read(lookups.read_message, uuid_bytes(message_id), rooms)
@@ -135,6 +155,9 @@ class LogReaders(MessageReader):
         return await self._pool.read(
             lookups.read_undelivered, connection_id, user_id, first_seq, last_seq, limit
         )
+
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        return await self._pool.read(lookups.read_stretches, lacks)
 
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int

@@ -17,6 +17,7 @@ from chatd.chat.records import OpenAnswer
 from chatd.store.damage import BROKEN, Damaged
 from chatd.store.mark import Reached
 from chatd.store.rows import (
+    CHANGED,
     MESSAGE_COLUMNS,
     QUEUE_COLUMNS,
     SELECT_HEADS,
@@ -26,21 +27,21 @@ from chatd.store.rows import (
     queue_from_row,
     uuid_text,
 )
-from chatd.store.snapshots import MEMBERS, Snapshot
+from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS, Snapshot
 
 SAMPLES = 64  # places, evenly over the log, that are read at a start: a cut or zeroed part shows
 
 _MESSAGE_AT = f"""
-    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
+    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED}
     WHERE m.position >= ? ORDER BY m.position LIMIT 1
 """
 _ALL_MEMBERS = f"""
-    SELECT r.connection_id, m.user_id, m.is_member, {QUEUE_COLUMNS}
+    SELECT r.connection_id, m.user_id, m.is_member, m.read_seq, m.name, {QUEUE_COLUMNS}
     FROM members m JOIN rooms r USING (room_id) WHERE m.is_member
 """
 # CROSS JOIN fixes the order: the members that changed first, then the room of each.
 _MEMBERS_SINCE = f"""
-    SELECT r.connection_id, m.user_id, m.is_member, {QUEUE_COLUMNS}
+    SELECT r.connection_id, m.user_id, m.is_member, m.read_seq, m.name, {QUEUE_COLUMNS}
     FROM members m INDEXED BY members_by_position CROSS JOIN rooms r USING (room_id)
     WHERE m.position > ?
 """
@@ -61,9 +62,12 @@ class Recovered:
     `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
     with members and no message ever. `position`: that of the last record. `message_count`: messages
     in the log, without counting them. `members`: what each is owed, by connection id, then by user
-    id; a room without members is not in it. `open_answers`: questions whose answer has not ended,
-    and messages that are to be read for one. `damaged`: rows among these that could not be read.
-    `newest_ms`: the time of the last message.
+    id; a room without members is not in it. In the same way `read_seqs`, up to where each has read
+    the room, and `names`, of those whose name is known. `open_answers`: questions whose answer has
+    not ended, and messages that are to be read for one. `damaged`: rows among these that could not
+    be read.
+    `newest_ms`: the time of the last message. `revs`: the last rev by connection id, of rooms in
+    which something was changed.
     """
 
     rooms: dict[str, int]
@@ -73,6 +77,9 @@ class Recovered:
     open_answers: tuple[OpenAnswer, ...] = ()
     damaged: tuple[Damaged, ...] = attrs.field(default=(), eq=False)
     newest_ms: int | None = None
+    revs: dict[str, int] = attrs.field(factory=dict)
+    read_seqs: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    names: dict[str, dict[str, str]] = attrs.field(factory=dict)
 
     def reached(self, epoch: str) -> Reached:
         """How far the log `epoch` has come."""
@@ -104,10 +111,13 @@ def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Rec
         position = read_position(connection)
         rooms: dict[str, int] = {}
         message_count = 0
-        for room, _, last_seq, forgotten_seq in connection.execute(SELECT_HEADS):
+        revs: dict[str, int] = {}
+        for room, _, last_seq, forgotten_seq, last_rev in connection.execute(SELECT_HEADS):
             if room is BROKEN:
                 raise ValueError("a room does not say its name")
             rooms[room] = last_seq
+            if last_rev:
+                revs[room] = last_rev
             message_count += last_seq - forgotten_seq  # what is there of a room is dense
         newest = connection.execute(_NEWEST_TIME).fetchone()
         damaged: list[Damaged] = []
@@ -123,10 +133,13 @@ def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Rec
         rooms,
         position,
         message_count,
-        members,
+        members.queues,
         tuple(open_answers),
         tuple(damaged),
         newest[0] if newest is not None and isinstance(newest[0], int) else None,
+        revs,
+        members.read_seqs,
+        members.names,
     )
 
 
@@ -153,31 +166,79 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer | None:
     )
 
 
+@attrs.define
+class _Members:
+    """What is known of members: each by connection id, then by user id."""
+
+    queues: dict[str, dict[str, Queue]] = attrs.field(factory=dict)
+    read_seqs: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    names: dict[str, dict[str, str]] = attrs.field(factory=dict)
+
+    @classmethod
+    def of(cls, base: Snapshot) -> "_Members":
+        """The members of a snapshot, to be brought forward."""
+        return cls(
+            {room: dict(queues) for room, queues in base.members.items()},
+            {room: dict(seqs) for room, seqs in base.read_seqs.items()},
+            {room: dict(names) for room, names in base.names.items()},
+        )
+
+    def keep(self, room: str, user: str, queue: Queue, read_seq: int, name: str | None) -> None:
+        self.queues.setdefault(room, {})[user] = queue
+        self.read_seqs.setdefault(room, {})[user] = read_seq
+        if name is None:
+            self.names.get(room, {}).pop(user, None)
+        else:
+            self.names.setdefault(room, {})[user] = name
+
+    def remove(self, room: str, user: str) -> None:
+        for known in (self.queues, self.read_seqs, self.names):
+            known.get(room, {}).pop(user, None)
+
+    def without_empty_rooms(self) -> "_Members":
+        return _Members(
+            {room: queues for room, queues in self.queues.items() if queues},
+            {room: seqs for room, seqs in self.read_seqs.items() if seqs},
+            {room: names for room, names in self.names.items() if names},
+        )
+
+
 def _read_members(
     connection: sqlite3.Connection,
     base: Snapshot | None,
     last_seqs: Mapping[str, int],
     damaged: list[Damaged],
-) -> dict[str, dict[str, Queue]]:
-    if base is None or MEMBERS not in base.parts:
-        members: dict[str, dict[str, Queue]] = {}
+) -> _Members:
+    if base is None or not {MEMBERS, READ_SEQS, NAMES} <= base.parts.keys():
+        members = _Members()
         rows = connection.execute(_ALL_MEMBERS)
     else:
-        members = {room: dict(queues) for room, queues in base.members.items()}
+        members = _Members.of(base)
         rows = connection.execute(_MEMBERS_SINCE, (base.position,))
-    for room, user, is_member, *columns in rows:
+    called: dict[str, str] = {}  # one text for the name of a user in all rooms
+    for room, user, is_member, read_seq, name, *columns in rows:
         if not isinstance(user, str):
             damaged.append(Damaged("members", room))
-        elif is_member:
-            try:
-                queue = queue_from_row(*columns)
-            except (ValueError, TypeError):
-                damaged.append(Damaged("members", room))
-                queue = _fallen_out(columns[0], last_seqs[room])
-            members.setdefault(room, {})[user] = queue
-        else:
-            members.get(room, {}).pop(user, None)
-    return {room: queues for room, queues in members.items() if queues}
+            continue
+        if not is_member:
+            members.remove(room, user)
+            continue
+        last_seq = last_seqs[room]
+        try:
+            queue = queue_from_row(*columns)
+        except (ValueError, TypeError):
+            damaged.append(Damaged("members", room))
+            queue = _fallen_out(columns[0], last_seq)
+        if not (isinstance(read_seq, int) and 0 <= read_seq <= last_seq):
+            damaged.append(Damaged("members", room))
+            read_seq = last_seq
+        if not isinstance(name, str | None):
+            damaged.append(Damaged("members", room))
+            name = None
+        if name is not None:
+            name = called.setdefault(name, name)
+        members.keep(room, user, queue, read_seq, name)
+    return members.without_empty_rooms()
 
 
 def _fallen_out(away_seq: object, last_seq: int) -> Queue:

@@ -33,9 +33,18 @@ _FIRST_YOUNG_BEFORE = """
     WHERE m.position BETWEEN ?1 - ?4 AND ?1 - 1 AND m.timestamp_ms BETWEEN ?2 AND ?3
 """
 _BELOW = """
-    SELECT m.position, m.content, m.message_id FROM messages m INDEXED BY messages_by_seq
+    SELECT m.position, m.message_id FROM messages m INDEXED BY messages_by_seq
     WHERE m.room_id = ? AND m.seq < ?
 """
+
+# What goes with a message: table, its column, and which of those of `_BELOW` that is.
+_REMOVED_FROM = (
+    ("messages", "position", 0),
+    ("changes", "message", 0),
+    ("changed", "message", 0),
+    ("mentions", "message", 0),
+    ("answers", "question_id", 1),
+)
 
 
 @attrs.frozen
@@ -117,8 +126,8 @@ def remove(connection: sqlite3.Connection, surplus: Sequence[Surplus]) -> int:
             "SELECT room_id FROM rooms WHERE connection_id = ?", (one.connection_id,)
         )
         rows = connection.execute(_BELOW, (room_id, one.first_kept)).fetchall()
-        unindex(connection, [(position, content) for position, content, _ in rows])
-        for table, key, column in (("messages", "position", 0), ("answers", "question_id", 2)):
+        unindex(connection, [position for position, _ in rows])
+        for table, key, column in _REMOVED_FROM:
             connection.executemany(
                 f"DELETE FROM {table} WHERE {key} = ?", [(row[column],) for row in rows]
             )

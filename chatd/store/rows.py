@@ -4,23 +4,37 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, TypeAlias, TypeVar
 
+import attrs
 import orjson
 
 from chatd.chat.answer_rows import with_rows
 from chatd.chat.ids import SCOPE_BYTES, WRITTEN_CHARS
 from chatd.chat.queue import PRESENT, Gap, Queue
-from chatd.chat.records import Message
+from chatd.chat.records import Changes, Message, Reaction
 from chatd.chat.rendering import DAMAGED_SENTENCE
 
-MESSAGE_COLUMNS = (
+_WRITTEN_COLUMNS = (
     "m.message_id, r.connection_id, m.seq, m.user_id, m.name, m.content, m.context, m.thread_id,"
     " m.timestamp_ms, m.reply_to, m.answer"
 )
-MESSAGE_WIDTH = 11  # how many columns these are
-_ANSWER_AT = MESSAGE_COLUMNS.split(", ").index("m.answer")
-# Those of one id, the one without a scope first: between the two of `ids_from`.
+_WRITTEN_WIDTH = 11  # how many columns these are
+_CHANGED_WIDTH = 9  # how many more say what became of it, and whom it mentions today
+_ANSWER_AT = _WRITTEN_COLUMNS.split(", ").index("m.answer")
+# A message as it is today, from messages `m`, their rooms `r` and, by `CHANGED`, their changes `c`
+# and by `MENTIONED`, which is in it, their mentions `n`.
+MESSAGE_COLUMNS = (
+    f"{_WRITTEN_COLUMNS}, c.message, c.rev, c.at_ms, c.edited_rev, c.edited_ms, c.content,"
+    " c.deleted_ms, c.reactions, n.users"
+)
+MESSAGE_WIDTH = _WRITTEN_WIDTH + _CHANGED_WIDTH
+MENTIONED = "LEFT JOIN mentions n ON n.message = m.position"
+CHANGED = f"LEFT JOIN changed c ON c.message = m.position {MENTIONED}"
+# The same as it was first written, whatever became of it.
+FIRST_COLUMNS = _WRITTEN_COLUMNS + ", NULL" * _CHANGED_WIDTH
+# Those of one id, the one without a scope first: between the two of `ids_from`. What a client sends
+# again is compared with what was first written.
 SELECT_MESSAGES = f"""
-    SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
+    SELECT {FIRST_COLUMNS} FROM messages m JOIN rooms r USING (room_id)
     WHERE m.message_id BETWEEN ? AND ? ORDER BY m.message_id
 """
 # The last seq of a room `r` that was ever given, whether its message is still there or not.
@@ -28,8 +42,11 @@ LAST_SEQ = """
     max(r.forgotten_seq,
         coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
 """
-SELECT_HEADS = f"SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq FROM rooms r"
+SELECT_HEADS = f"""
+    SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq, r.last_rev FROM rooms r
+"""
 QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
+QUEUE_WIDTH = 4
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 
@@ -69,7 +86,7 @@ def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Mess
     if answer_rows is not None:
         row = _with_answer_rows(row, answer_rows)
     message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
-        row[:MESSAGE_WIDTH]
+        row[:_WRITTEN_WIDTH]
     )
     if not (
         content.__class__ is str
@@ -85,7 +102,9 @@ def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Mess
         and (answer is None or is_answer(answer))
     ):
         return _damaged_message(row)
-    return Message(
+    users = row[MESSAGE_WIDTH - 1]
+    mentions = () if users is None else mentions_from_json(users)
+    message = Message(
         message_id=uuid_text(message_id),
         connection_id=room,
         seq=seq,
@@ -97,7 +116,10 @@ def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Mess
         timestamp_ms=at_ms,
         reply_to=None if reply_to is None else uuid_text(reply_to),
         answer=answer,
+        is_damaged=mentions is None,
+        mentions=mentions or (),
     )
+    return message if row[_WRITTEN_WIDTH] is None else _changed_message(message, row)
 
 
 def _with_answer_rows(row: Sequence[Any], most: int) -> Sequence[Any]:
@@ -114,11 +136,11 @@ class MisplacedRowError(ValueError):
 def _damaged_message(row: Sequence[Any]) -> Message:
     """What can be read of a broken row."""
     message_id, room, seq, user_id, name, content, context, thread_id, at_ms, reply_to, answer = (
-        row[:MESSAGE_WIDTH]
+        row[:_WRITTEN_WIDTH]
     )
     if not (isinstance(room, str) and isinstance(seq, int)):
         raise MisplacedRowError("a message does not say where it belongs")
-    return Message(
+    message = Message(
         message_id=uuid_text(message_id) if is_uuid(message_id) else _stand_in_id(room, seq),
         connection_id=room,
         seq=seq,
@@ -132,6 +154,72 @@ def _damaged_message(row: Sequence[Any]) -> Message:
         answer=answer if is_answer(answer) else None,
         is_damaged=True,
     )
+    return message if row[_WRITTEN_WIDTH] is None else _changed_message(message, row)
+
+
+def _changed_message(message: Message, row: Sequence[Any]) -> Message:
+    """The message of today. Where it cannot be read what became of it, nothing of its text is
+    shown: it may have been taken back."""
+    _, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions = row[
+        _WRITTEN_WIDTH : MESSAGE_WIDTH - 1
+    ]
+    read = reactions_from_json(reactions)
+    if read is None or not (
+        rev.__class__ is int
+        and at_ms.__class__ is int
+        and edited_rev.__class__ is int
+        and (edited_ms is None or edited_ms.__class__ is int)
+        and (content is None or content.__class__ is str)
+        and (deleted_ms is None or deleted_ms.__class__ is int)
+    ):
+        changes = Changes(rev=_if_is(int, rev) or 0, at_ms=0)
+        return attrs.evolve(
+            message, content=DAMAGED_SENTENCE, context=None, is_damaged=True, changes=changes
+        )
+    changes = Changes(rev, at_ms, edited_rev, edited_ms, deleted_ms, read)
+    if deleted_ms is not None:
+        return attrs.evolve(message, content="", context=None, mentions=(), changes=changes)
+    if content is None:
+        return attrs.evolve(message, changes=changes)
+    return attrs.evolve(message, content=content, changes=changes)
+
+
+def reactions_as_json(reactions: Sequence[Reaction]) -> str:
+    """Reactions as a row has them: [[emoji, [user, ...]], ...]."""
+    return orjson.dumps([[one.emoji, one.users] for one in reactions]).decode()
+
+
+def reactions_from_json(written: object) -> tuple[Reaction, ...] | None:
+    """The reactions in a row; None where they are broken."""
+    if written == "[]":
+        return ()
+    if not isinstance(written, str):
+        return None
+    try:
+        read = [(emoji, tuple(users)) for emoji, users in orjson.loads(written)]
+    except (ValueError, TypeError):
+        return None
+    if not all(isinstance(text, str) for emoji, users in read for text in (emoji, *users)):
+        return None
+    return tuple(Reaction(emoji, users) for emoji, users in read)
+
+
+def mentions_as_json(mentions: Sequence[str]) -> str:
+    """The users whom a message mentions, as a row has them."""
+    return orjson.dumps(mentions).decode()
+
+
+def mentions_from_json(written: object) -> tuple[str, ...] | None:
+    """The users in a row; None where they are broken, or nobody."""
+    if not isinstance(written, str):
+        return None
+    try:
+        users = orjson.loads(written)
+    except ValueError:
+        return None
+    if not (isinstance(users, list) and users and all(isinstance(user, str) for user in users)):
+        return None
+    return tuple(users)
 
 
 def damaged_message(connection_id: str, seq: int) -> Message:

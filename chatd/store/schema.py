@@ -16,11 +16,21 @@ How the tables are meant:
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
 - **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
   none had, and then none is looked for.
+- **changes** are what was done to messages, each with who and when, and are only ever appended to.
+  `kind` is "edit", "delete", "react" or "unreact"; `written` is the text of an edit, the emoji of a
+  reaction. `message` is the position of the message, whose own row stays as it was first written.
+- **changed** has a row for each message that was changed, with what these changes come to: its text
+  where it was edited, its reactions as JSON. `rev` is that of the newest change. `last_rev` of a
+  room is its newest, of which the message may be gone.
 - **answers** have a row for each question, by the id of its message; `state` is null while the
   answer is open, so that a start knows what a crash has interrupted. With `is_to_read` the message
   was not read yet for whether it is a question; where it is none, the row goes.
+- **read_seq** of a member is up to where it has read its room, **name** its newest name.
+- **mentions** has a row for each message that mentions users, as it is today: `users` is a JSON
+  list of their ids, `author` that of its author. A message without a row mentions nobody.
 - **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
-  not the content. It is brought forward behind the commits, up to `indexed_position`. It has the
+  not the content. It is brought forward behind the commits, message by message and change by
+  change, up to `indexed_position`: it holds the messages as of then. It has the
   form `indexed_form`; where that changed, what was indexed before is indexed anew, from the newest
   back to the oldest, and `unindexed_up_to` says what is still to come.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
@@ -151,6 +161,59 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         CREATE VIRTUAL TABLE message_text USING fts5 (
             words, content = '', tokenize = 'ascii', prefix = '2 3')
         """,
+    ),
+    (
+        "ALTER TABLE rooms ADD COLUMN last_rev INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE changes (
+            position INTEGER PRIMARY KEY,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            rev INTEGER NOT NULL,
+            message INTEGER NOT NULL REFERENCES messages,
+            kind TEXT NOT NULL,
+            user_id TEXT NOT NULL,
+            at_ms INTEGER NOT NULL,
+            written TEXT
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX changes_by_rev ON changes (room_id, rev)",
+        "CREATE INDEX changes_by_message ON changes (message, position)",
+        """
+        CREATE TABLE changed (
+            message INTEGER PRIMARY KEY REFERENCES messages,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            seq INTEGER NOT NULL,
+            rev INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            edited_rev INTEGER NOT NULL,
+            edited_ms INTEGER,
+            content TEXT,
+            deleted_ms INTEGER,
+            reactions TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX changed_by_rev ON changed (room_id, rev)",
+    ),
+    (
+        "ALTER TABLE members ADD COLUMN read_seq INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE members ADD COLUMN name TEXT",
+        # Nothing was unread before there were markers: they begin where their rooms stand now.
+        """
+        UPDATE members SET read_seq = (
+            SELECT max(r.forgotten_seq, coalesce(
+                (SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
+            FROM rooms r WHERE r.room_id = members.room_id)
+        """,
+        """
+        CREATE TABLE mentions (
+            message INTEGER PRIMARY KEY REFERENCES messages,
+            room_id INTEGER NOT NULL REFERENCES rooms,
+            seq INTEGER NOT NULL,
+            author TEXT NOT NULL,
+            users TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX mentions_by_seq ON mentions (room_id, seq)",
     ),
 )
 

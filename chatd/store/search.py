@@ -3,7 +3,8 @@
 Every hit has all that was searched for. The best are those that say little else: the shorter a
 message, the better, in classes (`LENGTHS_WORDS`), and within a class the newer. That depends on the
 message alone, so the pages of a search hold whatever matched when the first of them was made, each
-once, in one order. What was committed since is left out, what was removed since is missing.
+once, in one order. What was committed since is left out, what was removed or deleted since is
+missing, and what was edited since is where its new text puts it.
 
 Tried before: FTS5's own rank (bm25). It weighs a word by all that was ever said, so each commit
 moves the ranks of all hits: a page behind a rank missed some, or had some again. How often a word
@@ -30,6 +31,7 @@ from chatd.store.message_reader import (
 )
 from chatd.store.pages import content_bytes, require_damage
 from chatd.store.rows import (
+    CHANGED,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
     MisplacedRowError,
@@ -74,8 +76,10 @@ _FIND = f"""
     ORDER BY length, position DESC LIMIT ?9
 """
 _SHOW = f"""
-    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM messages m JOIN rooms r USING (room_id) WHERE m.position = ?
+    SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, EXISTS (
+        SELECT 1 FROM changes ch WHERE ch.message = m.position AND ch.kind IN ('edit', 'delete')
+        AND ch.position > (SELECT indexed_position FROM meta))
+    FROM messages m JOIN rooms r USING (room_id) {CHANGED} WHERE m.position = ?
 """
 _BEFORE_ALL = -1  # a class of lengths, for where a search begins
 
@@ -93,10 +97,10 @@ def _quoted(term: SearchTerm) -> str:
 
 
 def is_behind(connection: sqlite3.Connection) -> bool:
-    """Whether there are messages that are not in the index."""
+    """Whether there are messages or changes that are not in the index."""
     [(is_behind,)] = connection.execute(
-        "SELECT coalesce((SELECT max(position) FROM messages), 0) >"
-        " (SELECT indexed_position FROM meta)"
+        "SELECT max(coalesce((SELECT max(position) FROM messages), 0),"
+        " coalesce((SELECT max(position) FROM changes), 0)) > (SELECT indexed_position FROM meta)"
     )
     return bool(is_behind)
 
@@ -133,7 +137,9 @@ def find(
             ),
         ).fetchall()
         positions = [position for position, _ in found[:limit]]
-        hits, unreadable = _show(connection, request.query, positions, page_bytes, answer_rows)
+        hits, unreadable, changed = _show(
+            connection, request.query, positions, page_bytes, answer_rows
+        )
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             raise SearchTooBroad from error
@@ -141,7 +147,7 @@ def find(
     finally:
         connection.set_progress_handler(None, 0)
     is_incomplete = is_renewing(connection)
-    seen = len(hits) + unreadable
+    seen = len(hits) + unreadable + changed
     if len(found) == seen:
         return SearchPage(tuple(hits), None, unreadable, is_incomplete)
     position, length = found[seen - 1]
@@ -155,11 +161,12 @@ def _show(
     positions: list[int],
     page_bytes: int,
     answer_rows: int | None,
-) -> tuple[list[SearchHit], int]:
-    """The messages at these positions, as far as they make a page, and how many among them could
-    not be read at all."""
+) -> tuple[list[SearchHit], int, int]:
+    """The messages at these positions, as far as they make a page; how many among them could not
+    be read at all; and how many were edited or deleted since the index came forward, which the
+    next search finds as they are, if it does."""
     hits: list[SearchHit] = []
-    size = unreadable = 0
+    size = unreadable = changed = 0
     for position in positions:
         try:
             row = connection.execute(_SHOW, (position,)).fetchone()
@@ -169,6 +176,9 @@ def _show(
             message = None
         if message is None:
             unreadable += 1
+            continue
+        if row[MESSAGE_WIDTH + 1]:
+            changed += 1
             continue
         size += content_bytes(message)
         if hits and size > page_bytes:
@@ -180,4 +190,4 @@ def _show(
         attrs.evolve(hit, replies=replies.get((hit.message.connection_id, hit.message.seq)))
         for hit in hits
     ]
-    return told, unreadable
+    return told, unreadable, changed

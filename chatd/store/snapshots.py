@@ -24,7 +24,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import attrs
 import orjson
@@ -34,11 +34,18 @@ from chatd.files import open_file, sync_directory
 from chatd.store.rows import queue_fields, queue_from_fields
 
 KEPT = 2  # snapshots of this log; as many again that are not
-MEMBERS = "members"  # the part that recovery brings forward
+MEMBERS = "members"  # the parts that recovery brings forward
+READ_SEQS = "read"
+NAMES = "names"
 SLICE = 500  # entries and gaps that are encoded in one step
 # Between two steps others run. Giving the interpreter's lock up for an instant (`hashlib` does it)
 # is worse than never: a thread that waits for it is woken too late, again and again (60 ms).
 PAUSE_S = 0.000_5
+
+_OF_MEMBERS = frozenset({READ_SEQS, NAMES})
+
+ByMember: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Values of members, by connection id, then by user id."""
 
 _FORM = 2
 _FIRST_LINE = re.compile(rb"chatd snapshot (\d+) ([0-9a-f]{64})\n")
@@ -53,7 +60,8 @@ class Snapshot:
     """The state of the actors at one position of the log `epoch`, taken at `at_ms`.
 
     `parts` go by the actor's name. That of the members is {connection id: {user id: Queue}}; each
-    other one is a plain JSON value.
+    other one is a plain JSON value. Those of the markers and the names of members are made alike,
+    {connection id: {user id: seq}}, without empty rooms.
     """
 
     epoch: str
@@ -65,6 +73,16 @@ class Snapshot:
     def members(self) -> QueuesByRoom:
         """The part of the members; empty where there is none."""
         return cast(QueuesByRoom, self.parts.get(MEMBERS, {}))
+
+    @property
+    def read_seqs(self) -> Mapping[str, Mapping[str, int]]:
+        """The part of the markers; empty where there is none."""
+        return cast(Mapping[str, Mapping[str, int]], self.parts.get(READ_SEQS, {}))
+
+    @property
+    def names(self) -> Mapping[str, Mapping[str, str]]:
+        """The part of the names of members; empty where there is none."""
+        return cast(Mapping[str, Mapping[str, str]], self.parts.get(NAMES, {}))
 
 
 class PassedOverFor(enum.StrEnum):
@@ -219,6 +237,9 @@ def _values(snapshot: Snapshot) -> Iterator[list[object]]:
             entries = _member_entries(cast(QueuesByRoom, part))
             for chunk in _chunks(entries, lambda entry: len(entry[4]) if len(entry) > 2 else 0):
                 yield [name, chunk]
+        elif name in _OF_MEMBERS:
+            for chunk in _chunks(_entries(cast(ByMember, part)), lambda _: 0):
+                yield [name, chunk]
         elif isinstance(part, dict):
             for chunk in _chunks(part.items(), lambda item: _size(item[1])):
                 yield [name, dict(chunk)]
@@ -251,6 +272,13 @@ def _member_entries(members: QueuesByRoom) -> Iterator[list[Any]]:
     for room, queues in members.items():
         for user, queue in queues.items():
             yield [room, user, *(() if queue == PRESENT else queue_fields(queue))]
+
+
+def _entries(part: ByMember) -> Iterator[list[object]]:
+    """[connection id, user id, value]."""
+    for room, values in part.items():
+        for user, value in values.items():
+            yield [room, user, value]
 
 
 # Reading
@@ -299,7 +327,16 @@ def _joined(values: Iterable[Any]) -> dict[str, object]:
             parts[name].extend(value)
     if MEMBERS in parts:
         parts[MEMBERS] = _members(parts[MEMBERS])
+    for name in _OF_MEMBERS & parts.keys():
+        parts[name] = _by_member(parts[name])
     return parts
+
+
+def _by_member(entries: list[list[Any]]) -> ByMember:
+    values: dict[str, dict[str, object]] = {}
+    for room, user, value in entries:
+        values.setdefault(room, {})[user] = value
+    return values
 
 
 def _members(entries: list[list[Any]]) -> dict[str, dict[str, Queue]]:

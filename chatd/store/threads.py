@@ -22,6 +22,7 @@ from chatd.store.message_reader import (
     Replies,
 )
 from chatd.store.rows import (
+    CHANGED,
     MESSAGE_COLUMNS,
     MESSAGE_WIDTH,
     MisplacedRowError,
@@ -52,7 +53,7 @@ _HAS_THREADS = """
 """
 _SHOWN = f"""
     SELECT {MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL
-    FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id)
+    FROM messages m INDEXED BY messages_by_id JOIN rooms r USING (room_id) {CHANGED}
     WHERE m.message_id {{ids}} AND r.connection_id = ?3 {{which}} ORDER BY m.message_id LIMIT 1
 """
 _BY_ID = _SHOWN.format(ids="BETWEEN ?1 AND ?2", which="")
@@ -85,6 +86,23 @@ def read_page(
     if thread is not None:
         root = _read_one(connection, _OPENER, (*thread, connection_id), answer_rows)
         return attrs.evolve(page, root=root)
+    return _with_replies(connection, page)
+
+
+def read_changed(
+    connection: sqlite3.Connection,
+    connection_id: str,
+    after_rev: int,
+    limit: int,
+    page_bytes: int,
+    answer_rows: int | None,
+) -> Page:
+    """The page of `MessageReader.changed`."""
+    page = pages.read_changed(connection, connection_id, after_rev, limit, page_bytes, answer_rows)
+    return _with_replies(connection, page)
+
+
+def _with_replies(connection: sqlite3.Connection, page: Page) -> Page:
     replies = read_replies(connection, page.messages)
     return attrs.evolve(page, replies={seq: found for (_, seq), found in replies.items()})
 

@@ -156,13 +156,17 @@ class PageBuild:
     def digest(self) -> str:
         """Of all that the page is built from, and by: two trees with one digest have one page."""
         found = hashlib.sha256(Path(__file__).read_bytes())
-        for file in sorted(self.sources.rglob("*")):
-            name = file.relative_to(self.sources)
-            if file.is_file() and name.parts[0] not in NO_SOURCES:
-                content = file.read_bytes()
-                found.update(b"%b\0%d\0" % (name.as_posix().encode(), len(content)))
-                found.update(content)
+        for file in self._files():
+            name, content = file.relative_to(self.sources).as_posix(), file.read_bytes()
+            found.update(b"%b\0%d\0" % (name.encode(), len(content)))
+            found.update(content)
         return found.hexdigest()
+
+    def _files(self) -> list[Path]:
+        """All sources in order, without a look at the thousands of files of installed packages."""
+        tops = [top for top in self.sources.iterdir() if top.name not in NO_SOURCES]
+        found = [file for top in tops for file in (top, *top.rglob("*"))]
+        return sorted(file for file in found if file.is_file())
 
     def is_current(self) -> bool:
         """Whether what is built is of these sources."""

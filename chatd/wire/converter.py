@@ -147,8 +147,9 @@ def _refusal(value: Any, kind: type) -> Refusal:
 def _failures(error: BaseException, path: str = "") -> Iterator[tuple[str, BaseException]]:
     """Every error inside of one of the detailed converter, and the wire path of its field."""
     if isinstance(error, ClassValidationError):
+        names = {one.name: name_of(one) for one in attrs.fields(error.cl)}
         for inner, field in error.group_exceptions()[0]:
-            name = wire_name(field.name)
+            name = names[field.name]
             yield from _failures(inner, f"{path}.{name}" if path else name)
     elif isinstance(error, IterableValidationError):
         for inner, item in error.group_exceptions()[0]:

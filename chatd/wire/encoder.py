@@ -13,7 +13,7 @@ import orjson
 
 from chatd.wire import acks, connect, events
 from chatd.wire.events import Payload
-from chatd.wire.fields import classes_of, name_of, note_of
+from chatd.wire.fields import classes_of, name_of, note_of, wire_name
 
 P = ParamSpec("P")
 Writer: TypeAlias = Callable[[Payload], dict[str, Any]]
@@ -51,13 +51,14 @@ def replayed(message_json: bytes) -> bytes:
     return message_json[:-1] + _REPLAY
 
 
-def with_replies(message_json: bytes, replies: events.ThreadReplies) -> bytes:
-    """The JSON of a `PublishedMessage` that has no `replay`, with `replies`, which stand before it.
+def with_fields(payload_json: bytes, **fields: object) -> bytes:
+    """The JSON of a payload, with those of its last fields that are not None behind it.
 
-    >>> with_replies(b'{"messageId":"m"}', events.ThreadReplies(count=1, last_seq=2, users=["u"]))
-    b'{"messageId":"m","replies":{"count":1,"lastSeq":2,"users":["u"]}}'
+    >>> with_fields(b'{"messageId":"m"}', rev=3, edited_at=None)
+    b'{"messageId":"m","rev":3}'
     """
-    return b'%b,"replies":%b}' % (message_json[:-1], encode(replies))
+    more = {wire_name(name): value for name, value in fields.items() if value is not None}
+    return payload_json[:-1] + b"," + orjson.dumps(more, plain)[1:]
 
 
 def encoder_of(kind: Callable[P, Payload]) -> Callable[P, bytes]:

@@ -8,9 +8,17 @@ from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.commits import CommitFailed, RecordRefused, StoreClosed
 from chatd.chat.message_machine import MessageMachine
-from chatd.chat.messages import Accepted, Command, Conflicted, Joined, RemoveMember, Repeated
+from chatd.chat.messages import (
+    Accepted,
+    Command,
+    Conflicted,
+    Joined,
+    MarkRead,
+    RemoveMember,
+    Repeated,
+)
 from chatd.chat.queue import PRESENT, Queue
-from chatd.chat.records import MemberKept, MemberRemoved, MessageStored
+from chatd.chat.records import MemberKept, MemberRemoved, MessageStored, ReadMarked
 from chatd.wire.codes import Code
 from tests.actors.fakes import MemoryLog, Notebook
 from tests.chat.commands import join, leave, send, stored
@@ -283,7 +291,7 @@ async def test_who_is_not_there_at_the_start_is_away_before_anything_is_served()
     actor.notebook.there.add(("demo", "bob"))
     await actor.serve(send(1))
     assert actor.log.commits[0] == [MemberKept("demo", "ann", Queue(0, NOW_MS), NOW_MS)]
-    assert actor.machine.unread("demo", "bob") == 0
+    assert actor.machine.owed_count("demo", "bob") == 0
 
 
 async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch() -> None:
@@ -293,7 +301,7 @@ async def test_a_disk_that_fails_at_the_start_is_tried_again_with_the_next_batch
     [records] = actor.log.commits
     assert records[0] == MemberKept("demo", "bob", Queue(0, NOW_MS), NOW_MS)
     assert [type(record) for record in records] == [MemberKept, MessageStored]
-    assert actor.machine.unread("demo", "bob") == 1
+    assert actor.machine.owed_count("demo", "bob") == 1
 
 
 async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_message(
@@ -319,7 +327,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
     eve = Joined(join("demo", user_id="eve"), (1,), ((),), (None,))
     assert ([send(2)], "storage_full") in actor.notebook.lines
     assert eve in actor.notebook.lines
-    assert [actor.machine.unread("demo", name) for name in ("ann", "bob", "eve")] == [0, 2, 2]
+    assert [actor.machine.owed_count("demo", name) for name in ("ann", "bob", "eve")] == [0, 2, 2]
     assert not actor.machine.is_member("demo", "dan")
     [records] = actor.log.commits
     kept = {(one.user_id, type(one)) for one in records if not isinstance(one, MessageStored)}
@@ -331,5 +339,27 @@ async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() ->
     actor.notebook.there |= {("demo", "bob"), ("demo", "eve")}
     await actor.serve(send(1, user_id="bob", connection_id="other"))
     assert actor.machine.is_member("demo", "eve")
-    assert actor.machine.unread("demo", "bob") == 2  # what came before stays owed
+    assert actor.machine.owed_count("demo", "bob") == 2  # what came before stays owed
     assert not actor.machine.freeze()["demo"]["bob"].is_away
+
+
+async def test_a_patient_command_shares_the_commit_of_the_next_message(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(actor.run)
+    actor.mailbox.offer(join("demo", user_id="bob"))
+    actor.mailbox.offer(send(1))
+    await wait_all_tasks_blocked()
+    actor.mailbox.offer(MarkRead(None, "bob", "demo", 1), 1.0)
+    mock_clock.jump(2 * WINDOW_S)
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [2]
+    actor.mailbox.offer(send(2))
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [2, 2]
+    actor.mailbox.offer(MarkRead(None, "bob", "demo", 2), 1.0)
+    mock_clock.jump(1.1)
+    await wait_all_tasks_blocked()
+    assert actor.log.commits[-1] == [ReadMarked("demo", "bob", 2)]
+    assert actor.took_s[-1] == pytest.approx(0.1)
+    actor.mailbox.close()

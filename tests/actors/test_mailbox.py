@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.actors.mailbox import Mailbox
 
@@ -164,3 +164,58 @@ async def test_closing_wakes_those_who_wait_for_space(
     await wait_all_tasks_blocked()
     assert not nursery.child_tasks
     assert await ends(mailbox.space)
+
+
+async def test_a_patient_command_waits_until_its_patience_ends(
+    mailbox: Mailbox[int], nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    began_s = trio.current_time()
+    assert mailbox.offer(1, 0.2)
+    assert mailbox.offer(2, 5.0)
+    assert await mailbox.receive(9) == [1, 2]
+    assert trio.current_time() - began_s == pytest.approx(0.2)
+    assert mailbox.waiting_since_s - began_s == pytest.approx(0.2)
+
+
+async def test_a_patient_command_goes_with_the_first_that_is_not(
+    mailbox: Mailbox[int], nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    taken: list[list[int]] = []
+
+    async def take() -> None:
+        taken.append(await mailbox.receive(9))
+
+    nursery.start_soon(take)
+    await wait_all_tasks_blocked()
+    mailbox.offer(1, 5.0)
+    mailbox.offer(2, 0.5)
+    await wait_all_tasks_blocked()
+    assert taken == []
+    mock_clock.jump(0.25)
+    mailbox.offer(3)
+    await wait_all_tasks_blocked()
+    assert taken == [[1, 2, 3]]
+    assert mailbox.waiting_since_s == trio.current_time()
+
+
+async def test_what_one_batch_leaves_is_patient_no_more(mailbox: Mailbox[int]) -> None:
+    for number in (1, 2):
+        mailbox.offer(number, 1e9)
+    mailbox.offer(3)
+    with trio.fail_after(5):
+        assert await mailbox.receive(1) == [1]
+        assert await mailbox.receive(2) == [2, 3]
+
+
+async def test_a_mailbox_that_is_closed_has_no_patience(mailbox: Mailbox[int]) -> None:
+    mailbox.offer(1, 1e9)
+    mailbox.close()
+    assert not mailbox.offer(2, 1e9)
+    with trio.fail_after(5):
+        assert await mailbox.receive(9) == [1]
+        assert await mailbox.receive(9) == []
+
+
+async def test_patient_commands_fill_a_mailbox_too(mailbox: Mailbox[int]) -> None:
+    offered = [mailbox.offer(number, 1e9) for number in range(4)]
+    assert offered == [True, True, True, False]

@@ -158,6 +158,7 @@ class Shelf:
     def __init__(self, watcher: Watcher) -> None:
         self.refusals: list[Refusal] = []
         self.messages: dict[str, Message] = {}
+        self.first: dict[str, Message] = {}  # those that were changed, as they were first written
         self.read: dict[str, bool] = {}  # whether it was a question
         self.is_readable = True
         self.stored: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -190,6 +191,10 @@ class Shelf:
         if not self.is_readable:
             raise StoreReadFailed("for the test")
         return self.messages.get(message_id)
+
+    async def written(self, message_id: str) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        return self.first.get(message_id)
 
     async def answer_to(self, question_id: str, rooms: Container[str]) -> StoredAnswer | None:
         if question_id not in self.stored or ROOM not in rooms:

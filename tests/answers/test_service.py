@@ -18,6 +18,7 @@ from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.verdicts import Policy
+from chatd.chat.changes import deleted, edited
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
 from chatd.wire.codes import Code, Refusal
@@ -934,6 +935,56 @@ async def test_what_was_left_to_be_read_ends_where_it_is_a_question_and_only_the
             assert [what for what, _ in service.watcher.shown[question]] == ["start", "end"]
         assert service.answers.count == 0
         assert service.database.calls == []
+
+
+async def test_what_was_left_and_was_deleted_is_no_question(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        one = left_over(service, 500, "SELECT 1")
+        message = service.shelf.messages[one.question_id]
+        service.shelf.messages[one.question_id] = deleted(message, 1, 9)
+        service.answers.adopt([one])
+        await service.settled()
+        assert service.shelf.stored == {}
+        assert service.shelf.read == {one.question_id: False}
+
+
+async def test_what_was_left_and_was_edited_is_read_as_it_was_sent(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        asked, said = left_over(service, 500, "SELECT 1"), left_over(service, 510, "talk")
+        shelf = service.shelf
+        for one, other in ((asked, "talk"), (said, "SELECT 1")):
+            shelf.first[one.question_id] = message = shelf.messages[one.question_id]
+            shelf.messages[one.question_id] = edited(message, other, 1, 9)
+        service.answers.adopt([asked, said])
+        await service.settled()
+        assert shelf.read == {asked.question_id: True, said.question_id: False}
+
+
+@pytest.mark.parametrize("when", ["read", "running", "ended", "never asked"])
+async def test_a_question_that_is_withdrawn_ends_as_if_it_was_cancelled(
+    mock_clock: trio.testing.MockClock, when: str
+) -> None:
+    async with open_service() as service:
+        if when == "read":
+            service.reader.hold()
+        question = await service.ask()
+        if when == "running":
+            service.database.calls[0].rows(1)
+        elif when == "ended":
+            service.database.calls[0].end()
+            await service.settled()
+        service.answers.withdraw(message_id(999) if when == "never asked" else question)
+        service.reader.release()
+        await service.settled()
+        if when == "never asked":
+            assert service.answers.count == 1
+            return
+        assert service.end(question)["state"] == ("done" if when == "ended" else "cancelled")
+        assert len(service.database.calls) == (0 if when == "read" else 1)
 
 
 async def test_what_was_left_is_read_one_at_a_time_beside_what_comes(

@@ -112,6 +112,14 @@ async def test_a_disk_that_takes_nothing_costs_no_message_and_passes_by_itself(
     refused = await bob.ask("chat:ack", {"messageId": first["messageId"]})
     assert refused["error"]["code"] == code
     assert not alice.said("chat:message:status")
+    place = {"messageId": first["messageId"], "connectionId": "demo"}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("chat:message:edit", {**place, "content": "again"}),
+        ("chat:message:react", {**place, "emoji": ":done:", "on": True}),
+        ("chat:message:delete", place),
+    ]
+    for event, change in changes:
+        assert (await alice.ask(event, change))["error"]["code"] == code
     # Reading goes on, and says nothing of what was refused.
     for client in (alice, bob):
         assert [shown["content"] for shown in await client.whole_room()] == ["before"]
@@ -129,6 +137,10 @@ async def test_a_disk_that_takes_nothing_costs_no_message_and_passes_by_itself(
     assert (await bob.ask("chat:ack", {"messageId": first["messageId"]}))["ok"]
     await alice.hear("chat:message:status", messageId=first["messageId"])
     assert len(bob.said("chat:message")) == 4
+    for rev, (event, change) in enumerate(changes, 1):
+        assert (await alice.ask(event, change))["rev"] == rev
+    gone = await bob.hear("chat:message:deleted", messageId=first["messageId"])
+    assert gone["rev"] == len(changes)
     expected = [first["messageId"], *(one["messageId"] for one in written)]
     await require_no_loss(house, nursery, daemon, disk, expected)
 
@@ -160,7 +172,7 @@ async def test_who_comes_and_goes_while_the_disk_takes_nothing_misses_nothing(
     daemon = await house.start(program=TROUBLED, env=disk.env)
     bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
     [room] = (await bob.hear("connection:status"))["rooms"]
-    assert room["unread"] == 60
+    assert room["owed"] == 60
     await bob.hear("chat:message", seq=11, replay=True)
     replayed = [told["seq"] for told in bob.said("chat:message") if told.get("replay")]
     assert replayed == list(range(2, 12))

@@ -1,15 +1,18 @@
 """SIGKILL in the middle of a flood.
 
 What was acknowledged is there, nothing is there twice, the seqs are dense, and the queue of who was
-away holds exactly what came meanwhile and was not acknowledged. The moment of the kill is drawn
-from the number of the round. More rounds: --kill-rounds 500.
+away holds exactly what came meanwhile and was not acknowledged. Markers stand where they were said
+to stand. The moment of the kill is drawn from the number of the round. More rounds: --kill-rounds
+500.
 """
 
 import random
 import uuid
+from typing import Any
 
 import trio
 
+from chatd.chat.reading import UNREAD_MAX
 from tests.app.client import Client, Gone, message, token_for
 from tests.app.daemon import NO_LIMITS, House
 
@@ -60,7 +63,8 @@ class Flood:
 
 
 class Absent:
-    """Somebody who is a member, is away during the flood, and acknowledges from elsewhere."""
+    """Somebody who is a member, is away during the flood, and acknowledges and reads from
+    elsewhere."""
 
     user = "absent"
 
@@ -69,6 +73,8 @@ class Absent:
         self.ids: dict[str, dict[int, str]] = {room: {} for room in ROOMS}
         self.left_at: dict[str, int] = dict.fromkeys(ROOMS, 0)
         self.under_way: set[tuple[str, int]] = set()
+        self.read: dict[str, int] = {}
+        self.marking: dict[str, int] = {}  # up to where it was about to have read
 
     async def come_and_go(
         self, port: int, nursery: trio.Nursery, kept: dict[str, list[str]]
@@ -81,6 +87,7 @@ class Absent:
             self.owed[room] += range(self.left_at[room] + 1, len(kept[room]) + 1)
             self.left_at[room] = len(kept[room])
             self.ids[room] = dict(enumerate(kept[room], start=1))
+            self.read.setdefault(room, len(kept[room]))
         for room, part in zip(ROOMS, (1, 2), strict=True):
             if acked := self.owed[room][: len(self.owed[room]) // part]:
                 last = {"messageId": self.ids[room][acked[-1]], "upTo": True}
@@ -101,6 +108,18 @@ class Absent:
                 self.under_way.remove((room, seq))
                 self.owed[room].remove(seq)
 
+    async def mark(self, client: Client) -> None:
+        """Read on from a device that is in no room, until the daemon is gone."""
+        for room in ROOMS:
+            for seq in range(self.read[room] + 1, self.left_at[room] + 1, 7):
+                self.marking[room] = seq
+                try:
+                    marked = await client.ask("chat:read", {"connectionId": room, "seq": seq})
+                except Gone:
+                    return
+                assert marked["readSeq"] == seq
+                self.read[room] = self.marking.pop(room)
+
     async def check(self, client: Client, kept: dict[str, list[str]]) -> None:
         """What the daemon says is owed now is what the model says, message by message.
 
@@ -110,10 +129,11 @@ class Absent:
         status = await client.hear("connection:status")
         for room in ROOMS:
             owed = [*self.owed[room], *range(self.left_at[room] + 1, len(kept[room]) + 1)]
-            [unread] = [it["unread"] for it in status["rooms"] if it["connectionId"] == room]
-            if unread != len(owed):
+            [count] = [it["owed"] for it in status["rooms"] if it["connectionId"] == room]
+            if count != len(owed):
                 owed = [seq for seq in owed if (room, seq) not in self.under_way]
-            assert unread == len(owed)
+            assert count == len(owed)
+            self.check_read(room, status, len(kept[room]))
             history = await client.hear("chat:history", connectionId=room)
             first = history["messages"][0]["seq"] if history["messages"] else 1
             replayed = [
@@ -126,6 +146,13 @@ class Absent:
             self.ids[room] = dict(enumerate(kept[room], start=1))
             self.left_at[room] = len(kept[room])
         self.under_way.clear()
+        self.marking.clear()
+
+    def check_read(self, room: str, status: dict[str, Any], last_seq: int) -> None:
+        [stand] = [it for it in status["rooms"] if it["connectionId"] == room]
+        assert stand["readSeq"] in (self.read[room], self.marking.get(room))
+        self.read[room] = stand["readSeq"]
+        assert stand["unread"] == min(last_seq - self.read[room], UNREAD_MAX)
 
 
 async def flood(port: int, what: Flood, nursery: trio.Nursery) -> list[Client]:
@@ -154,8 +181,8 @@ class Witness:
         status = await client.hear("connection:status")
         await client.caught_up(ROOMS)
         for room in ROOMS:
-            [unread] = [it["unread"] for it in status["rooms"] if it["connectionId"] == room]
-            assert unread == (0 if self.seen is None else len(kept[room]) - self.seen[room])
+            [count] = [it["owed"] for it in status["rooms"] if it["connectionId"] == room]
+            assert count == (0 if self.seen is None else len(kept[room]) - self.seen[room])
             if kept[room]:
                 last = {"messageId": kept[room][-1], "upTo": True}
                 assert await client.ask("chat:ack", last) == {"ok": True}
@@ -167,7 +194,7 @@ class Witness:
         token = token_for(SECRET, self.user, ROOMS)
         client = await Client.connect(nursery, port, token, connectionId=NO_ROOM)
         status = await client.hear("connection:status")
-        assert [room["unread"] for room in status["rooms"]] == [0] * len(ROOMS)
+        assert [room["owed"] for room in status["rooms"]] == [0] * len(ROOMS)
         await client.close()
         self.seen = {room: len(kept[room]) for room in ROOMS}
 
@@ -191,6 +218,7 @@ async def test_a_kill_in_the_middle_of_a_flood_loses_nothing_and_doubles_nothing
                 await witness.come(daemon.port, flooding, known)
                 clients = await flood(daemon.port, what, flooding)
                 flooding.start_soon(absent.acknowledge, elsewhere)
+                flooding.start_soon(absent.mark, elsewhere)
                 await what.reached(chance.randint(1, 600))
                 await trio.sleep(chance.random() / 100)  # the moment itself, not a wait
                 await daemon.kill()

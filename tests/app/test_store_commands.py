@@ -103,7 +103,7 @@ async def test_what_is_wrong_with_a_store_is_told_by_exit_code_and_sentence(hous
     await (await house.start(env=ENV)).stop()
     path = house.state_dir / "log.sqlite3"
     connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO rooms VALUES (1, 'demo', 0)")
+    connection.execute("INSERT INTO rooms (room_id, connection_id) VALUES (1, 'demo')")
     connection.execute("UPDATE rooms SET forgotten_seq = -4")
     connection.commit()
     connection.close()

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
+from chatd.chat import message_machine
+from chatd.chat.mentions import mentioned
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
     Accepted,
@@ -12,16 +15,28 @@ from chatd.chat.messages import (
     ClearOverflow,
     Command,
     Conflicted,
+    DeleteMessage,
+    EditMessage,
     Effect,
     ForgetMessages,
     Joined,
+    Marked,
+    MarkRead,
     RemoveMember,
     Repeated,
     Settled,
     TrimQueues,
 )
 from chatd.chat.queue import PRESENT, Gap, Queue, QueueCut
-from chatd.chat.records import Delivered, MemberKept, MemberRemoved, Message, MessageStored
+from chatd.chat.reading import Reading
+from chatd.chat.records import (
+    Delivered,
+    MemberKept,
+    MemberRemoved,
+    Message,
+    MessageStored,
+    ReadMarked,
+)
 from tests.chat.commands import acknowledge, join, leave, message_id, place, send, stored
 
 NOW_MS = 5_000
@@ -145,13 +160,13 @@ def test_what_comes_while_nobody_of_a_member_is_there_is_owed_to_it(
 ) -> None:
     carry_out(machine, join("demo", user_id="bob"), send(1), leave(("demo", 1), user_id="bob"))
     carry_out(machine, send(2), send(3))
-    assert machine.unread("demo", "bob") == 2
+    assert machine.owed_count("demo", "bob") == 2
     [joined] = carry_out(machine, join("demo", user_id="bob")).effects
     assert type(joined) is Joined
     assert joined.owed == ((Gap(2, 3, NOW_MS),),)
     assert machine.owed_to("bob") == {"demo": (Gap(2, 3, NOW_MS),)}
     carry_out(machine, send(4))
-    assert machine.unread("demo", "bob") == 2
+    assert machine.owed_count("demo", "bob") == 2
 
 
 def test_what_was_stored_before_a_leave_and_not_seen_is_owed(machine: MessageMachine) -> None:
@@ -174,7 +189,7 @@ def test_an_acknowledgement_takes_messages_out_of_the_queue(machine: MessageMach
     carry_out(machine, join("demo", user_id="bob"), leave(("demo", 0), user_id="bob"))
     sent = accept(machine, 1, 2, 3, 4)
     carry_out(machine, acknowledge(sent[2]))
-    assert machine.unread("demo", "bob") == 3
+    assert machine.owed_count("demo", "bob") == 3
     carry_out(machine, acknowledge(sent[1], up_to=True))
     assert machine.owed_to("bob") == {"demo": (Gap(4, 4, NOW_MS),)}
 
@@ -254,8 +269,8 @@ def test_what_retention_removed_is_owed_to_nobody(machine: MessageMachine) -> No
     carry_out(machine, *joins, leave(("demo", 0), user_id="bob"))
     accept(machine, 1, 2, 3)
     carry_out(machine, ForgetMessages("demo", 3), ForgetMessages("never heard of", 3))
-    assert machine.unread("demo", "bob") == 1
-    assert machine.unread("demo", "cyd") == 0
+    assert machine.owed_count("demo", "bob") == 1
+    assert machine.owed_count("demo", "cyd") == 0
 
 
 def test_who_is_removed_is_no_member_until_it_joins_again(machine: MessageMachine) -> None:
@@ -279,10 +294,10 @@ def test_after_a_start_members_whom_the_log_has_in_a_room_are_away() -> None:
     members = {"demo": {"ann": PRESENT, "bob": PRESENT, "cyd": Queue(1, 5)}}
     machine = MessageMachine({"demo": 4}, members)
     decision = machine.reconcile({("demo", "bob")}, NOW_MS)
-    assert decision.records == [MemberKept("demo", "ann", Queue(4, NOW_MS), NOW_MS)]
+    assert decision.records == [MemberKept("demo", "ann", Queue(4, NOW_MS), NOW_MS, read_seq=4)]
     machine.apply(decision)
     accept(machine, 1)
-    assert [machine.unread("demo", user) for user in ("ann", "bob", "cyd")] == [0, 0, 4]
+    assert [machine.owed_count("demo", user) for user in ("ann", "bob", "cyd")] == [0, 0, 4]
     assert machine.reconcile({("demo", "bob")}, NOW_MS).records == []
 
 
@@ -331,3 +346,134 @@ def test_all_that_the_log_knows_of_a_batch_is_remembered_until_it_is_decided(
     assert kinds(again) == [Repeated] * 3
     machine.apply(again)
     assert kinds(machine.decide(batch, NOW_MS)) == [Accepted, Accepted, Repeated]
+
+
+def mark(seq: int, *, user_id: str = "bob", room: str = "demo") -> MarkRead:
+    return MarkRead(None, user_id, room, seq)
+
+
+def test_who_becomes_a_member_has_read_what_is_there(machine: MessageMachine) -> None:
+    carry_out(machine, send(1), send(2), join("demo", user_id="bob"), send(3))
+    assert machine.reading("demo", "bob") == Reading(2, 1, 0)
+
+
+def test_a_marker_moves_to_the_newest_message_at_most_and_never_back(
+    machine: MessageMachine,
+) -> None:
+    carry_out(machine, join("demo", user_id="bob"), send(1), send(2), send(3))
+    assert carry_out(machine, mark(2)).records == [ReadMarked("demo", "bob", 2)]
+    assert machine.reading("demo", "bob") == Reading(2, 1, 0)
+    for seq in (0, 1, 2):
+        assert carry_out(machine, mark(seq)) == Decision([], [Marked(mark(seq), has_moved=False)])
+    assert carry_out(machine, mark(99)).records == [ReadMarked("demo", "bob", 3)]
+    assert carry_out(machine, mark(99)).records == []
+    assert machine.reading("demo", "bob") == Reading(3, 0, 0)
+
+
+def test_markers_of_one_batch_move_one_after_the_other(machine: MessageMachine) -> None:
+    carry_out(machine, join("demo", user_id="bob"))
+    decision = carry_out(machine, send(1), mark(1), send(2), mark(1), mark(2), mark(9))
+    moved = [one.has_moved for one in decision.effects if type(one) is Marked]
+    assert moved == [True, False, True, False]
+    assert machine.reading("demo", "bob") == Reading(2, 0, 0)
+
+
+def test_a_marker_of_no_member_is_none(machine: MessageMachine) -> None:
+    carry_out(machine, send(1))
+    assert carry_out(machine, mark(1)).records == []
+    assert machine.reading("demo", "bob") == Reading(1, 0, 0)
+
+
+def test_a_marker_goes_with_the_membership(machine: MessageMachine) -> None:
+    carry_out(machine, join("demo", user_id="bob"), send(1), send(2))
+    carry_out(machine, RemoveMember("bob", ("demo",)))
+    assert machine.reading("demo", "bob") == Reading(2, 0, 0)
+    carry_out(machine, send(3), join("demo", user_id="bob"), send(4))
+    assert machine.reading("demo", "bob") == Reading(3, 1, 0)
+
+
+def test_a_marker_stays_while_its_user_comes_and_goes(machine: MessageMachine) -> None:
+    carry_out(machine, join("demo", user_id="bob"), send(1), send(2), mark(1))
+    [gone] = carry_out(machine, leave(("demo", 2), user_id="bob")).records
+    assert gone == MemberKept("demo", "bob", Queue(2, NOW_MS), NOW_MS, read_seq=1)
+    [back] = carry_out(machine, join("demo", user_id="bob")).records
+    assert back == MemberKept("demo", "bob", PRESENT, NOW_MS, read_seq=1)
+
+
+def test_an_acknowledgement_moves_no_marker_and_ones_own_message_neither(
+    machine: MessageMachine,
+) -> None:
+    carry_out(machine, join("demo", user_id="bob"))
+    [accepted] = carry_out(machine, send(1)).effects
+    assert type(accepted) is Accepted
+    carry_out(machine, acknowledge(accepted.message, accepted.message, up_to=True))
+    carry_out(machine, send(2, user_id="bob"))
+    assert machine.reading("demo", "bob") == Reading(0, 1, 0)
+
+
+def test_what_mentions_a_user_is_counted(machine: MessageMachine) -> None:
+    carry_out(machine, join("demo", user_id="bob"))
+    decision = carry_out(
+        machine, send(1, mentions=("bob",)), send(2), send(3, user_id="bob", mentions=("bob",))
+    )
+    [stored_message, *_] = decision.effects
+    assert type(stored_message) is Accepted
+    assert stored_message.message.mentions == ("bob",)
+    assert machine.reading("demo", "bob") == Reading(0, 2, 1)
+    carry_out(machine, mark(1))
+    assert machine.reading("demo", "bob") == Reading(1, 1, 0)
+
+
+def test_what_was_deleted_is_not_unread_and_an_edit_mentions_anew(
+    machine: MessageMachine,
+) -> None:
+    carry_out(machine, join("demo", user_id="bob"))
+    first, second = (
+        effect.message
+        for effect in carry_out(machine, send(1, mentions=("bob",)), send(2)).effects
+        if type(effect) is Accepted
+    )
+    carry_out(machine, EditMessage(None, "ann", second, 0, "@bob", mentions=("bob", "cyd")))
+    assert machine.reading("demo", "bob") == Reading(0, 2, 2)
+    carry_out(machine, DeleteMessage(None, "ann", first, 1))
+    assert machine.reading("demo", "bob") == Reading(0, 1, 1)
+    carry_out(machine, EditMessage(None, "ann", second, 1, "hello"))
+    assert machine.reading("demo", "bob") == Reading(0, 1, 0)
+
+
+def test_what_retention_removed_is_not_unread(machine: MessageMachine) -> None:
+    carry_out(machine, join("demo", user_id="bob"), send(1), send(2), send(3))
+    carry_out(machine, ForgetMessages("demo", 3))
+    assert machine.reading("demo", "bob") == Reading(0, 1, 0)
+    carry_out(machine, ForgetMessages("demo", 4))
+    assert machine.reading("demo", "bob") == Reading(0, 0, 0)
+
+
+def test_members_are_known_by_their_newest_name(machine: MessageMachine) -> None:
+    def mentioned_in_demo(content: str) -> tuple[str, ...]:
+        return mentioned(content, machine.names_in("demo"))
+
+    named = attrs.evolve(join("demo", user_id="bob"), name="Bob Smith")
+    [kept] = carry_out(machine, named).records
+    assert kept == MemberKept("demo", "bob", PRESENT, NOW_MS, name="Bob Smith")
+    assert mentioned_in_demo("@bob smith") == ("bob",)
+    assert carry_out(machine, named, join("demo", user_id="bob")).records == []
+    [_, renamed] = carry_out(machine, send(1, user_id="bob", name="Bobby")).records
+    assert renamed == MemberKept("demo", "bob", PRESENT, NOW_MS, name="Bobby")
+    assert mentioned_in_demo("@bob smith @bobby") == ("bob",)
+    assert len([*carry_out(machine, send(2, user_id="bob", name="Bobby")).records]) == 1
+    carry_out(machine, join("demo"), RemoveMember("bob", ("demo",)))
+    assert mentioned_in_demo("@bob @bobby @ann") == ("ann",)
+    carry_out(machine, join("demo", user_id="bob"))
+    assert mentioned_in_demo("@bob @bobby") == ("bob",)
+
+
+def test_names_of_many_rooms_are_not_held_together(
+    machine: MessageMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_machine, "NAMES_MAX", 2)
+    for room in ("a", "b", "c"):
+        carry_out(machine, join(room), join(room, user_id="bob"))
+        assert mentioned("@bob", machine.names_in(room)) == ("bob",)
+    assert list(machine._directories) == ["c"]
+    assert mentioned("@ann", machine.names_in("a")) == ("ann",)

@@ -26,7 +26,7 @@ def test_owed_are_the_gaps_and_all_since_the_member_left(
     queue: Queue, last_seq: int, owed: list[Gap]
 ) -> None:
     assert list(queue.owed(last_seq)) == owed
-    assert queue.unread(last_seq) == sum(gap.last - gap.first + 1 for gap in owed)
+    assert queue.owed_count(last_seq) == sum(gap.last - gap.first + 1 for gap in owed)
     assert queue.oldest_ms(last_seq) == (owed[0].since_ms if owed else None)
 
 
@@ -136,7 +136,7 @@ class Owed(RuleBasedStateMachine):
     def the_queue_is_the_set(self) -> None:
         gaps = self.queue.owed(self.last_seq)
         assert [seq for gap in gaps for seq in range(gap.first, gap.last + 1)] == sorted(self.owed)
-        assert self.queue.unread(self.last_seq) == len(self.owed)
+        assert self.queue.owed_count(self.last_seq) == len(self.owed)
         assert self.queue.is_away is self.is_away
         span = (min(self.fallen), max(self.fallen)) if self.fallen else None
         assert self.queue.fallen == span

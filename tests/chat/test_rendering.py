@@ -5,14 +5,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.chat.changes import deleted, edited
 from chatd.chat.ids import scoped_id
 from chatd.chat.markup import Markup, escape, keep, neutralise
+from chatd.chat.records import (
+    Changes,
+    MessageDeleted,
+    MessageEdited,
+    Reaction,
+    ReactionChanged,
+)
 from chatd.chat.rendering import (
     DAMAGED_PART_SENTENCE,
     DAMAGED_SENTENCE,
     Renderer,
     message_json,
 )
+from chatd.wire import events
+from chatd.wire.events import PublishedMessage
+from chatd.wire.fields import name_of
 from tests.chat.commands import message_id, send, stored
 from tests.rows import rows
 
@@ -158,3 +169,64 @@ def test_an_error_without_words_is_delivered_without_them(error: bytes) -> None:
 def test_an_error_of_an_answer_that_has_no_form_breaks_nothing(error: bytes) -> None:
     answer = attrs.evolve(PLAIN, answer=b'{"error":{"x":' + error + b"}}")
     assert json.loads(message_json(answer, keep))["seq"] == PLAIN.seq
+
+
+LIKED = Changes(4, 9, reactions=(Reaction(":a:", ("ann", "bob")), Reaction(":b:", ("ann",))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        (Changes(3, 9), {"rev": 3}),
+        (Changes(3, 9, edited_rev=3, edited_ms=9), {"rev": 3, "editedAt": 9}),
+        (
+            LIKED,
+            {
+                "rev": 4,
+                "reactions": [
+                    {"emoji": ":a:", "users": ["ann", "bob"]},
+                    {"emoji": ":b:", "users": ["ann"]},
+                ],
+            },
+        ),
+        (Changes(5, 9, edited_rev=3, edited_ms=7, deleted_ms=9), {"rev": 5, "deletedAt": 9}),
+    ],
+)
+def test_what_became_of_a_message_stands_behind_it(
+    changes: Changes, fields: dict[str, object]
+) -> None:
+    body = message_json(attrs.evolve(PLAIN, changes=changes), keep)
+    assert json.loads(body) == PLAIN_ON_THE_WIRE | fields
+    # As the encoder would have it: in the order of the fields.
+    names = list(json.loads(body))
+    declared = [name_of(one) for one in attrs.fields(PublishedMessage)]
+    assert names == [name for name in declared if name in names]
+
+
+def test_a_change_goes_out_with_its_ids_and_by_the_rules_of_markup() -> None:
+    renderer = Renderer(neutralise, lambda text: text.startswith("SELECT"))
+    scoped = attrs.evolve(PLAIN, message_id=scoped_id(message_id(1), "demo"))
+    ids = {"message_id": message_id(1), "connection_id": "demo", "seq": 7, "rev": 2}
+    sql = edited(scoped, "SELECT '<b>'", 2, 9)
+    assert renderer.change(MessageEdited(sql, 2, "ann", 9)) == events.MessageEdited(
+        **ids,  # type: ignore[arg-type]
+        content="SELECT '< b>'",
+        raw="SELECT '<b>'",
+        edited_at=9,
+    )
+    talk = edited(scoped, "talk <b>", 2, 9)
+    shown = renderer.change(MessageEdited(talk, 2, "ann", 9))
+    assert isinstance(shown, events.MessageEdited)
+    assert (shown.content, shown.raw) == ("talk < b>", None)
+    gone = deleted(scoped, 2, 9)
+    assert renderer.change(MessageDeleted(gone, 2, "ann", 9)) == events.MessageDeleted(
+        **ids,  # type: ignore[arg-type]
+        deleted_at=9,
+    )
+    off = renderer.change(ReactionChanged(scoped, 2, "bob", 9, ":a:", False))
+    assert off == events.MessageReaction(
+        **ids,  # type: ignore[arg-type]
+        user_id="bob",
+        emoji=":a:",
+        is_on=False,
+    )

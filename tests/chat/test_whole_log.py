@@ -21,13 +21,23 @@ from chatd.chat.messages import (
     Joined,
     JoinRooms,
     LeaveRooms,
+    Marked,
+    MarkRead,
     RemoveMember,
     Repeated,
     SendMessage,
     TrimQueues,
 )
 from chatd.chat.queue import Queue, QueueCut
-from chatd.chat.records import MemberKept, MemberRemoved, Message, MessageStored, Record
+from chatd.chat.reading import Lack, Reading, Stretch, seqs_of
+from chatd.chat.records import (
+    MemberKept,
+    MemberRemoved,
+    Message,
+    MessageStored,
+    ReadMarked,
+    Record,
+)
 from tests.chat.commands import acknowledge, message_id, send, stored
 
 numbers, users, rooms = st.integers(1, 6), st.sampled_from(["ann", "bob"]), st.sampled_from("abc")
@@ -46,6 +56,8 @@ class WholeLog(RuleBasedStateMachine):
         self.away: dict[tuple[str, str], bool] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.fallen: dict[tuple[str, str], set[int]] = {}  # and not told yet
+        self.read: dict[tuple[str, str], int] = {}
+        self.kept_from: dict[str, int] = {}
         self.log: list[Record] = []
         self.now_ms = 0
         self.tried: list[Command] = []
@@ -63,6 +75,7 @@ class WholeLog(RuleBasedStateMachine):
         st.builds(JoinRooms, st.none(), users, st.lists(rooms, max_size=3).map(tuple)),
         st.tuples(users, rooms, SEEN),
         st.tuples(users, rooms, st.integers(1, 9), st.booleans()),
+        st.builds(MarkRead, st.none(), users, rooms, st.integers(0, 12)),
     )
 
     @rule(batch=st.lists(commands, max_size=8))
@@ -152,6 +165,8 @@ class WholeLog(RuleBasedStateMachine):
 
     @rule(room=rooms, first_seq=st.integers(1, 9))
     def forget(self, room: str, first_seq: int) -> None:
+        first_seq = min(first_seq, len(self.by_room[room]) + 1)
+        self.kept_from[room] = max(first_seq, self.kept_from.get(room, 1))
         self.keep(self.machine.decide([ForgetMessages(room, first_seq)], self.now_ms))
         for user in ("ann", "bob"):
             self.fall((room, user), first_seq)
@@ -174,7 +189,7 @@ class WholeLog(RuleBasedStateMachine):
         assert len(decision.records) == len({(room, user) for room in gone} & self.owed.keys())
         self.keep(decision)
         for room in gone:
-            for of_members in (self.owed, self.away, self.fallen):
+            for of_members in (self.owed, self.away, self.fallen, self.read):
                 of_members.pop((room, user), None)  # type: ignore[attr-defined]
 
     @rule(is_daemon=st.booleans())
@@ -183,16 +198,21 @@ class WholeLog(RuleBasedStateMachine):
         what the records of the log come to, one after the other."""
         last_seqs: dict[str, int] = {}
         members: dict[str, dict[str, Queue]] = defaultdict(dict)
+        read_seqs: dict[str, dict[str, int]] = defaultdict(dict)
         for record in self.log:
             match record:
                 case MessageStored(message):
                     assert message.seq == last_seqs.get(message.connection_id, 0) + 1
                     last_seqs[message.connection_id] = message.seq
-                case MemberKept(room, user, queue):
+                case MemberKept(room, user, queue, read_seq=read_seq):
                     members[room][user] = queue
+                    read_seqs[room][user] = read_seq
                 case MemberRemoved(room, user):
                     del members[room][user]
-        self.machine.restore(last_seqs, members, len(self.log))
+                case ReadMarked(room, user, read_seq):
+                    assert read_seq > read_seqs[room][user]
+                    read_seqs[room][user] = read_seq
+        self.machine.restore(last_seqs, members, len(self.log), read_seqs=read_seqs)
         there = {member for member, is_away in self.away.items() if not is_away}
         self.keep(self.machine.reconcile(() if is_daemon else there, self.now_ms))
         if is_daemon:
@@ -221,6 +241,7 @@ class WholeLog(RuleBasedStateMachine):
                 rooms = zip(command.connection_ids, effect.owed, effect.fallen, strict=True)
                 for room, gaps, fallen in rooms:
                     member = (room, command.user_id)
+                    self.read.setdefault(member, len(self.by_room[room]))
                     fell = self.fallen.get(member)
                     assert fallen == ((min(fell), max(fell)) if fell else None)
                     self.away[member] = False
@@ -236,6 +257,13 @@ class WholeLog(RuleBasedStateMachine):
                     unseen = self.by_room[room][floor:]
                     self.owed[member] |= {x.seq for x in unseen if x.user_id != command.user_id}
                     self.away[member] = True
+            case MarkRead(_, user, room, seq):
+                seq = min(seq, len(self.by_room[room]))
+                before = self.read.get((room, user))
+                has_moved = before is not None and seq > before
+                assert effect == Marked(command, has_moved)
+                if has_moved:
+                    self.read[room, user] = seq
             case Acknowledge(_, user, message, up_to):
                 room = message.connection_id
                 first = 1 if up_to else message.seq
@@ -264,6 +292,26 @@ class WholeLog(RuleBasedStateMachine):
         same = attrs.evolve(message, seq=known.seq, timestamp_ms=known.timestamp_ms)
         return Repeated(command, known) if same == known else Conflicted(command)
 
+    def reading(self, room: str, user: str) -> Reading:
+        """What the machine counts, once it has learnt what that lacks."""
+        while (lack := self.machine.lacking(room, user)) is not None:
+            self.machine.learn(lack, self.stretch(lack))
+        return self.machine.reading(room, user)
+
+    def stretch(self, lack: Lack) -> Stretch:
+        by_author = defaultdict(seqs_of)
+        first_kept = self.kept_from.get(lack.connection_id, 1)
+        for message in self.by_room[lack.connection_id]:
+            if max(first_kept, lack.first_seq) <= message.seq <= lack.last_seq:
+                by_author[message.user_id].append(message.seq)
+        return Stretch(by_author, seqs_of(), first_kept, ())
+
+    def expected_reading(self, room: str, user: str) -> Reading:
+        messages, first_kept = self.by_room[room], self.kept_from.get(room, 1)
+        read_seq = self.read.get((room, user), len(messages))
+        behind = [one for one in messages if one.seq > read_seq and one.seq >= first_kept]
+        return Reading(read_seq, sum(one.user_id != user for one in behind), 0)
+
     @invariant()
     def the_machine_stands_where_the_log_stands(self) -> None:
         for room in "abc":
@@ -271,7 +319,8 @@ class WholeLog(RuleBasedStateMachine):
             for user in ("ann", "bob"):
                 owed = self.owed.get((room, user))
                 assert self.machine.is_member(room, user) is (owed is not None)
-                assert self.machine.unread(room, user) == len(owed or ())
+                assert self.machine.owed_count(room, user) == len(owed or ())
+                assert self.reading(room, user) == self.expected_reading(room, user)
         for user in ("ann", "bob"):
             assert set(self.machine.rooms_of(user)) == {it for it, who in self.owed if who == user}
 

@@ -15,7 +15,10 @@ from chatd.answers.sql.questions import COMMANDS
 from chatd.auth import FailureBackoff
 from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
+from chatd.chat.mentions import MENTIONS_MAX, TRIED_MAX
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
+from chatd.chat.reactions import EMOJI_CHARS_MAX, KINDS_MAX, REACTIONS_MAX
+from chatd.chat.reading import UNREAD_MAX
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
 from chatd.cli.docs import documents
 from chatd.config.sections import Config, keys_of, sections
@@ -36,6 +39,9 @@ FIXED: Mapping[str, float] = {
     "code points of white space around a message": PADDING_CHARS_MAX,
     "bytes of a context, as JSON": CONTEXT_BYTES_MAX,
     "entries of `context.tables`": TABLES_MAX,
+    "code points of a reaction": EMOJI_CHARS_MAX,
+    "different reactions to a message": KINDS_MAX,
+    "reactions to a message, of all users": REACTIONS_MAX,
     "replies of a thread that are counted": REPLIES_MAX,
     "tables of a schema (`schema:get`)": SCHEMA_TABLES_MAX,
     "bytes of a schema, as JSON": SCHEMA_BYTES_MAX,
@@ -48,6 +54,9 @@ FIXED: Mapping[str, float] = {
     "seconds that a search waits for its turn": WAIT_S,
     "seconds that a search takes": SEARCH_S,
     "messages that one `chat:ack` is the first to acknowledge": RECEIPTS_PER_ACK,
+    "messages that count as unread in a room": UNREAD_MAX,
+    "users that a message mentions": MENTIONS_MAX,
+    "places of a message where a mention may begin": TRIED_MAX,
     "messages owed to a user, all rooms together": QUEUE_MAX,
     "days that a message is owed": QUEUE_MAX_MS / 86_400_000,
     "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,

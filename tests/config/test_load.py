@@ -97,6 +97,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.socket_messages_per_minute": 60,
         "limits.room_messages_per_minute": 600,
         "limits.user_typing_per_minute": 10,
+        "limits.user_changes_per_minute": 60,
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
         "limits.sessions_per_address": 500,

@@ -16,6 +16,7 @@ FREE = {
     "user_messages_per_minute": 1e9,
     "socket_messages_per_minute": 1e9,
     "room_messages_per_minute": 1e9,
+    "user_changes_per_minute": 1e9,
     "socket_events_per_minute": 1e9,
 }
 SMALL = {"history_on_join": 2, "history_page": 3}
@@ -69,7 +70,7 @@ async def test_what_came_while_nobody_was_there_is_owed_and_replayed_in_order(
         await write(ada, 5)
         bob, status = await come(chat)
         [room] = status["rooms"]
-        assert (room["connectionId"], room["lastSeq"], room["unread"]) == (ROOM, 5, 5)
+        assert (room["connectionId"], room["lastSeq"], room["owed"]) == (ROOM, 5, 5)
         told = await all_told(bob)
         assert [name for name, _ in told] == [
             "presence:snapshot",
@@ -93,7 +94,7 @@ async def test_who_was_there_is_owed_nothing(tmp_path: Path) -> None:
         await write(ada, 3)
         await go(bob)
         _, status = await come(chat)
-        assert status["rooms"][0]["unread"] == 0
+        assert status["rooms"][0]["owed"] == 0
 
 
 async def test_an_acknowledgement_counts_for_the_user_on_every_device_and_after_a_restart(
@@ -106,10 +107,10 @@ async def test_an_acknowledgement_counts_for_the_user_on_every_device_and_after_
         assert await bob.call("chat:ack", {"messageId": ids[1]}) == {"ok": True}
         assert await bob.call("chat:ack", {"messageId": ids[3], "upTo": True}) == {"ok": True}
         _, status = await come(chat)
-        assert status["rooms"][0]["unread"] == 2
+        assert status["rooms"][0]["owed"] == 2
     async with open_chat(tmp_path, limits=FREE, messages=SMALL) as chat:
         bob, status = await come(chat)
-        assert status["rooms"][0]["unread"] == 2
+        assert status["rooms"][0]["owed"] == 2
         told = await all_told(bob)
         assert [name for name, _ in told] == ["presence:snapshot", "chat:history"]
 
@@ -125,7 +126,7 @@ async def test_one_device_in_the_room_is_enough_for_a_user_to_be_owed_nothing(
         await go(other)
         await write(ada, 1)
         _, status = await come(chat)
-        assert status["rooms"][0]["unread"] == 1
+        assert status["rooms"][0]["owed"] == 1
 
 
 async def test_the_author_is_told_once_that_a_message_was_delivered(tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ async def test_what_is_too_much_falls_out_of_the_queue_and_is_told_once(tmp_path
         while (await ada.until("chat:message"))["seq"] < QUEUE_MAX + 5:
             pass
         bob, status = await come(chat)
-        assert status["rooms"][0]["unread"] == QUEUE_MAX
+        assert status["rooms"][0]["owed"] == QUEUE_MAX
         told = await all_told(bob)
         assert [name for name, _ in told[:3]] == [
             "presence:snapshot",
@@ -361,7 +362,7 @@ async def test_a_member_that_the_directory_gives_the_room_no_more_is_owed_nothin
         await go(without)
         await write(await chat.enter("ada"), 2)
         _, status = await come(chat)
-        assert status["rooms"][0]["unread"] == 0
+        assert status["rooms"][0]["owed"] == 0
 
 
 async def test_a_second_join_of_the_same_socket_gives_the_room_once_more_and_no_gap(

@@ -18,6 +18,13 @@ STRANGE = "another room"
 NO_ID = "no id"
 STOCK = {"connectionId": "stock"}
 FULL = {"rooms_per_socket": 1}
+OLD = {"messageId": str(message()["messageId"]), "connectionId": ROOM}  # of no message
+THUMB = {"emoji": "\N{THUMBS UP SIGN}", "on": True}
+
+
+def edit(room: str, **fields: object) -> dict[str, object]:
+    return {**OLD, "connectionId": room, "content": "again", **fields}
+
 
 # The event, its payload, the code, and the room that `chat:error` names. Each payload is wrong in
 # more than one way: the first thing that is wrong is what the client hears of.
@@ -34,6 +41,47 @@ REFUSED: list[tuple[str, dict[str, object], str, str | None]] = [
     ("chat:message", message(room=STRANGE, threadId=NO_ID), "forbidden_room", None),
     ("chat:message", message(room="stock", threadId=NO_ID), "unknown_thread", None),
     ("chat:message", message(room="stock"), "rate_limited", None),
+    ("chat:message:edit", {"messageId": 1}, "invalid_payload", None),
+    ("chat:message:edit", edit(STRANGE, messageId=NO_ID), "invalid_message_id", STRANGE),
+    ("chat:message:edit", edit(STRANGE, content=" "), "content_empty", STRANGE),
+    ("chat:message:edit", edit(STRANGE, rev=-1), "invalid_payload", STRANGE),
+    ("chat:message:edit", edit(STRANGE), "forbidden_room", STRANGE),
+    ("chat:message:edit", edit("stock"), "rate_limited", "stock"),
+    ("chat:message:edit", edit(ROOM), "not_found", ROOM),
+    ("chat:message:delete", {**OLD, "messageId": NO_ID}, "invalid_message_id", ROOM),
+    ("chat:message:delete", {**OLD, "connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:message:delete", {**OLD, "connectionId": "stock"}, "rate_limited", "stock"),
+    ("chat:message:delete", OLD, "not_found", ROOM),
+    ("chat:message:react", {**OLD, "emoji": "x", "on": 1}, "invalid_payload", ROOM),
+    ("chat:message:react", {**OLD, "emoji": "x", "on": True}, "invalid_payload", ROOM),
+    ("chat:message:react", {**OLD, **THUMB, "messageId": NO_ID}, "invalid_message_id", ROOM),
+    ("chat:message:react", {**OLD, **THUMB, "connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:message:react", {**OLD, **THUMB, "connectionId": "stock"}, "rate_limited", "stock"),
+    ("chat:message:react", {**OLD, **THUMB}, "not_found", ROOM),
+    ("chat:message:get", {**OLD, "answerRows": "x"}, "invalid_payload", ROOM),
+    ("chat:message:get", {**OLD, "messageId": NO_ID, "answerRows": -1}, "invalid_message_id", ROOM),
+    (
+        "chat:message:get",
+        {**OLD, "connectionId": STRANGE, "answerRows": -1},
+        "invalid_payload",
+        STRANGE,
+    ),
+    ("chat:message:get", {**OLD, "connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("chat:message:get", OLD, "not_found", ROOM),
+    ("chat:read", {"connectionId": ROOM, "seq": -1}, "invalid_payload", ROOM),
+    ("chat:read", {"connectionId": STRANGE, "seq": 1}, "forbidden_room", STRANGE),
+    ("schema:get", {}, "invalid_payload", None),
+    ("schema:get", {"connectionId": STRANGE}, "forbidden_room", STRANGE),
+    ("schema:get", {"connectionId": ROOM}, "not_found", ROOM),
+    ("chat:history:get", {"connectionId": ROOM, "changedAfter": -1}, "invalid_payload", ROOM),
+    (
+        "chat:history:get",
+        {"connectionId": ROOM, "changedAfter": 0, "after": 0},
+        "invalid_payload",
+        ROOM,
+    ),
+    ("chat:read", {"connectionId": ROOM, "seq": -1}, "invalid_payload", ROOM),
+    ("chat:read", {"connectionId": STRANGE, "seq": 0}, "forbidden_room", STRANGE),
     ("chat:ack", {"messageId": 1}, "invalid_payload", None),
     ("chat:ack", {"messageId": NO_ID}, "invalid_message_id", None),
     ("chat:ack", {"messageId": message()["messageId"]}, "not_found", None),
@@ -150,6 +198,12 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
         carried_out: list[tuple[str, dict[str, object]]] = [
             ("chat:message", said),
             ("chat:ack", {"messageId": said["messageId"]}),
+            ("chat:read", {**where, "seq": 1}),
+            ("chat:message:react", {**where, **THUMB, "messageId": said["messageId"]}),
+            ("chat:message:edit", {**where, "messageId": said["messageId"], "content": "again"}),
+            ("chat:message:get", {**where, "messageId": said["messageId"]}),
+            ("chat:message:delete", {**where, "messageId": said["messageId"]}),
+            ("chat:read", {**where, "seq": 1}),
             ("chat:typing:start", where),
             ("chat:typing:stop", where),
             ("presence:update", {**where, "status": "away"}),
@@ -166,7 +220,9 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
         for name, payload, *_ in REFUSED:
             ack = await ada.call(name, {**payload, "newer": 1})
             assert ack["ignored"] == ["newer"], name
-        assert {name for name, *_ in carried_out} | {"answer:cancel"} == set(ClientEvent)
+        assert {name for name, *_ in carried_out} | {"answer:cancel", "schema:get"} == set(
+            ClientEvent
+        )
         client = next(iter(chat.parts.clients.everybody()))
         assert client.ignored is None
 

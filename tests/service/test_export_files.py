@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -215,6 +216,24 @@ async def test_the_question_runs_again_where_the_file_may_hold_more(
         assert (event.outcome, event.rerun, event.truncated) == ("sent", True, False)
         assert (event.rows, event.size) == (3_000, len(response.body))
         assert SQL not in repr(event)
+
+
+@rows("event", ["chat:message:edit", "chat:message:delete"])
+async def test_a_question_that_was_changed_since_runs_again_as_it_was_asked(
+    tmp_path: Path, event: str
+) -> None:
+    async with open_answering(tmp_path, answers={"export_rows": 9}) as (chat, database):
+        asked = str(uuid4())
+        answer_id = await stored(chat, database, table(1), Answered(MORE), messageId=asked)
+        ada = await chat.enter("ada")
+        place = {"messageId": asked, "connectionId": ROOM}
+        more = {"content": "SELECT m FROM others"} if event.endswith("edit") else {}
+        assert (await ada.call(event, {**place, **more}))["ok"]
+        async with downloading(Asker(chat), database, f"{answer_id}.csv") as (call, responses):
+            assert call.request == database.calls[0].request
+            call.rows(1, 2)
+            call.end()
+        assert responses[0].body == b"n\r\n1\r\n2\r\n"
 
 
 async def test_a_question_with_an_id_in_capitals_runs_again(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ class NothingStored:
 @asynccontextmanager
 async def limited(directory: Path, **limits: object) -> AsyncIterator[Chat]:
     """A chat in which nothing is limited but this."""
-    everything: dict[str, object] = {**dict.fromkeys(RATES, 1e9), **limits}
+    rates = (*RATES, "user_changes_per_minute")
+    everything: dict[str, object] = {**dict.fromkeys(rates, 1e9), **limits}
     server: dict[str, object] = {"ping_timeout_s": 1e6}
     async with open_chat(directory, in_memory=True, limits=everything, server=server) as chat:
         chat.parts.app._messages._messages = NothingStored()

@@ -89,7 +89,7 @@ async def test_what_was_removed_falls_out_of_the_queue_and_is_told_so(tmp_path: 
         await write(await chat.enter("ada"), 8)
         await removed(chat)
         bob, status = await come(chat)
-        assert status["rooms"][0]["unread"] == KEPT
+        assert status["rooms"][0]["owed"] == KEPT
         told = await all_told(bob)
         assert [name for name, _ in told] == ["presence:snapshot", "chat:history", "queue:overflow"]
         overflow = told[2][1]

@@ -21,6 +21,7 @@ FREE = {
     "user_messages_per_minute": 1e9,
     "socket_messages_per_minute": 1e9,
     "room_messages_per_minute": 1e9,
+    "user_changes_per_minute": 1e9,
 }
 
 

@@ -7,11 +7,11 @@ import trio
 import trio.testing
 
 from chatd.chat.markup import keep
-from chatd.chat.records import Message
+from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
-from chatd.service.timeline import TIMELINE_BYTES, Timelines
+from chatd.service.timeline import CHANGES_KEPT, TIMELINE_BYTES, Timelines
 from chatd.store import Page, StoreReadFailed
-from tests.store.logs import message
+from tests.store.logs import NOW_MS, deleted, edited, message
 
 ROOM = "sales"
 
@@ -80,7 +80,13 @@ async def test_a_room_without_messages_needs_no_load() -> None:
     timelines = make_timelines(HeldHistory(0))
     timelines.hold(ROOM)
     assert timelines.is_loaded(ROOM)
-    assert shown(timelines) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 0}
+    assert shown(timelines) == {
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 0,
+        "lastRev": 0,
+    }
 
 
 async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
@@ -100,6 +106,7 @@ async def test_a_room_is_loaded_once_for_all_who_wait() -> None:
         "hasMore": True,
         "firstSeq": 1,
         "lastSeq": 7,
+        "lastRev": 0,
     }
 
 
@@ -172,7 +179,13 @@ async def test_the_history_is_encoded_once_between_two_messages() -> None:
     assert first.frame is first.frame
     publish(timelines, message(1))
     assert timelines.history(ROOM) is not first
-    assert shown(timelines) == {"messages": [1], "hasMore": False, "firstSeq": 1, "lastSeq": 1}
+    assert shown(timelines) == {
+        "messages": [1],
+        "hasMore": False,
+        "firstSeq": 1,
+        "lastSeq": 1,
+        "lastRev": 0,
+    }
 
 
 async def test_a_recent_message_is_found_by_its_id_and_forgotten_with_its_room() -> None:
@@ -248,7 +261,13 @@ async def test_what_is_removed_while_a_room_is_read_is_not_shown() -> None:
         await log.reading.wait()
         timelines.forget(ROOM, 4)
         log.released.set()
-    assert shown(timelines) == {"messages": [4], "hasMore": False, "firstSeq": 4, "lastSeq": 4}
+    assert shown(timelines) == {
+        "messages": [4],
+        "hasMore": False,
+        "firstSeq": 4,
+        "lastSeq": 4,
+        "lastRev": 0,
+    }
 
 
 async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() -> None:
@@ -257,9 +276,21 @@ async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() 
     timelines.hold(ROOM)
     await timelines.load(ROOM)
     timelines.forget(ROOM, 3)
-    assert shown(timelines) == {"messages": [], "hasMore": False, "firstSeq": 0, "lastSeq": 2}
+    assert shown(timelines) == {
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 2,
+        "lastRev": 0,
+    }
     publish(timelines, message(3))
-    assert shown(timelines) == {"messages": [3], "hasMore": False, "firstSeq": 3, "lastSeq": 3}
+    assert shown(timelines) == {
+        "messages": [3],
+        "hasMore": False,
+        "firstSeq": 3,
+        "lastSeq": 3,
+        "lastRev": 0,
+    }
 
 
 def body_bytes(timelines: Timelines) -> int:
@@ -272,13 +303,25 @@ async def test_a_joiner_is_shown_so_many_bytes_and_that_there_is_more() -> None:
     timelines = make_timelines(log, recent_bytes_max=bound)
     timelines.hold(ROOM)
     await timelines.load(ROOM)
-    assert shown(timelines) == {"messages": [3, 4], "hasMore": True, "firstSeq": 1, "lastSeq": 4}
+    assert shown(timelines) == {
+        "messages": [3, 4],
+        "hasMore": True,
+        "firstSeq": 1,
+        "lastSeq": 4,
+        "lastRev": 0,
+    }
     publish(timelines, log.store(5))
     assert shown(timelines)["messages"] == [4, 5]
     assert timelines.recent_from(ROOM) == 4
     assert set(timelines._timelines[ROOM].by_id) == {one.message_id for one in log.stored[3:]}
     publish(timelines, message(6, content="x" * bound))
-    assert shown(timelines) == {"messages": [6], "hasMore": True, "firstSeq": 1, "lastSeq": 6}
+    assert shown(timelines) == {
+        "messages": [6],
+        "hasMore": True,
+        "firstSeq": 1,
+        "lastSeq": 6,
+        "lastRev": 0,
+    }
 
 
 @pytest.mark.parametrize("room_for", range(1, 10))
@@ -306,3 +349,106 @@ async def test_what_went_again_while_a_room_is_loaded_leaves_no_hole(
     assert timelines._timelines[ROOM].size == TIMELINE_BYTES + sum(
         len(body) for _, body in timelines._timelines[ROOM].recent
     )
+
+
+def bodies(timelines: Timelines) -> list[dict[str, object]]:
+    packet = orjson.loads(timelines.history(ROOM).text[2:])
+    return packet[1]["messages"]  # type: ignore[no-any-return]
+
+
+def change(timelines: Timelines, made: Change) -> None:
+    timelines.change(made, timelines.render_change(made))
+
+
+async def test_a_changed_message_lies_there_as_it_is_and_delivered_as_it_was() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    timelines.confirm(ROOM, 2)
+    edit = edited(log.stored[1], "other", 1)
+    change(timelines, edit)
+    assert [(one["content"], one["status"]) for one in bodies(timelines)][1] == (
+        "other",
+        "delivered",
+    )
+    change(timelines, deleted(log.stored[2], 2))
+    timelines.confirm(ROOM, 3)
+    assert [(one.get("deletedAt"), one["status"]) for one in bodies(timelines)][2] == (
+        NOW_MS,
+        "delivered",
+    )
+    assert timelines.last_rev(ROOM) == 2
+    assert timelines.find(edit.message.message_id, [ROOM]) == edit.message
+    packet = orjson.loads(timelines.history(ROOM).text[2:])
+    assert packet[1]["lastRev"] == 2
+
+
+async def test_a_change_while_a_room_is_loaded_is_in_what_was_read_before() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timelines.load, ROOM)
+        await log.reading.wait()
+        change(timelines, edited(log.stored[0], "other", 1))
+        log.released.set()
+    assert next(one["content"] for one in bodies(timelines)) == "other"
+
+
+async def test_what_was_read_as_of_a_newer_change_is_not_put_back() -> None:
+    log = HeldHistory(1)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    before = log.stored[0]
+    log.stored[0] = edited(before, "newer", 2).message
+    log.released = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timelines.load, ROOM)
+        await log.reading.wait()
+        change(timelines, edited(before, "older", 1))
+        log.released.set()
+    assert [one["content"] for one in bodies(timelines)] == ["newer"]
+
+
+async def test_an_edit_that_makes_a_room_too_large_lets_the_oldest_go() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log, recent_bytes_max=1_000)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    assert len(bodies(timelines)) == 3
+    change(timelines, edited(log.stored[2], "x" * 900, 1))
+    assert [one["seq"] for one in bodies(timelines)] == [3]
+    change(timelines, edited(log.stored[2], "x" * 2_000, 2))
+    assert [one["seq"] for one in bodies(timelines)] == [3], "the newest stays"
+
+
+async def test_changes_are_kept_for_those_who_catch_up_and_for_nobody_else() -> None:
+    log = HeldHistory(1)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    made = [edited(log.stored[0], f"text {rev}", rev) for rev in range(1, CHANGES_KEPT + 3)]
+    for one in made:
+        change(timelines, one)
+    assert timelines.changes_after(ROOM, 1) is None
+    kept = timelines.changes_after(ROOM, 2)
+    assert kept is not None
+    assert len(kept) == CHANGES_KEPT
+    assert kept[-1] == (1, kept[-1][1])
+    assert timelines.changes_after(ROOM, len(made)) == []
+    timelines.release(ROOM)
+    timelines.hold(ROOM)
+    assert timelines.changes_after(ROOM, len(made) - 1) is None
+    assert timelines.changes_after(ROOM, len(made)) == []
+
+
+async def test_receipts_that_a_room_remembers_are_bounded() -> None:
+    log = HeldHistory(0)
+    timelines = make_timelines(log, recent_max=3)
+    timelines.hold(ROOM)
+    for seq in range(1, 50):
+        publish(timelines, log.store(seq))
+        timelines.confirm(ROOM, seq)
+    assert len(timelines._timelines[ROOM].delivered) <= 7
+    assert [one["status"] for one in bodies(timelines)] == ["delivered"] * 3

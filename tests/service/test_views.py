@@ -250,7 +250,7 @@ class World:
             await wait_all_tasks_blocked()
             looking.view.take(looking.peer)
             owed = {room: len(self.owed.get((room, user), ())) for room in ROOMS}
-            assert looking.view.unread == owed, self.script
+            assert looking.view.owed == owed, self.script
             await looking.peer.say("1")
             self.devices.remove(looking)
 

@@ -38,6 +38,7 @@ DATA = frozenset({"rows", "columns", "raw", "statement"})
 
 UNSEEN_HERE = {
     ServerEvent.AUTH_EXPIRING,  # they hold numbers, and ids of rooms
+    ServerEvent.CHAT_READ,
     ServerEvent.QUEUE_OVERFLOW,
 }
 
@@ -138,6 +139,23 @@ GOOD: dict[ClientEvent, dict[str, object]] = {
     ClientEvent.TYPING_STOP: {"connectionId": ROOM},
     ClientEvent.PRESENCE_UPDATE: {"connectionId": ROOM, "status": "away"},
     ClientEvent.CHAT_ACK: {"messageId": str(uuid4())},
+    ClientEvent.CHAT_READ: {"connectionId": ROOM, "seq": 0},
+    ClientEvent.MESSAGE_EDIT: {
+        "messageId": str(uuid4()),
+        "connectionId": ROOM,
+        "content": "hi",
+        "rev": 0,
+    },
+    ClientEvent.MESSAGE_DELETE: {"messageId": str(uuid4()), "connectionId": ROOM},
+    ClientEvent.MESSAGE_REACT: {
+        "messageId": str(uuid4()),
+        "connectionId": ROOM,
+        "emoji": "\N{THUMBS UP SIGN}",
+        "on": True,
+    },
+    ClientEvent.CHAT_READ: {"connectionId": ROOM, "seq": 1},
+    ClientEvent.MESSAGE_GET: {"messageId": str(uuid4()), "connectionId": ROOM},
+    ClientEvent.SCHEMA_GET: {"connectionId": "elsewhere"},
     ClientEvent.CONNECTION_JOIN: {"connectionId": ROOM},
     ClientEvent.CONNECTION_LEAVE: {"connectionId": "elsewhere"},
     ClientEvent.HISTORY_GET: {"connectionId": ROOM},
@@ -147,7 +165,7 @@ GOOD: dict[ClientEvent, dict[str, object]] = {
 }
 FIELDS = (
     *("messageId", "content", "connectionId", "context", "threadId", "status", "upTo", "since"),
-    *("epoch", "before", "after", "limit", "query", "userId", "cursor", "token"),
+    *("epoch", "before", "after", "limit", "query", "userId", "cursor", "token", "emoji", "rev"),
 )
 SHAPES: tuple[object, ...] = (
     HOSTILE,
@@ -176,6 +194,14 @@ async def drive(chat: Chat, database: HeldDatabase, speaker: Listener, other: Li
     assert hit["hits"]
     said = next(payload for name, payload in speaker.heard if name == "chat:message")
     await other.ask("chat:ack", {"messageId": said["messageId"]})
+    place = {"messageId": said["messageId"], "connectionId": ROOM}
+    await speaker.ask("chat:message:edit", {**place, "content": f"again {HOSTILE}"})
+    for emoji in (HOSTILE, "<b>", ":done:"):
+        await speaker.ask("chat:message:react", {**place, "emoji": emoji, "on": True})
+    gone = message(f"gone {HOSTILE}")
+    await speaker.ask("chat:message", gone)
+    where = {"messageId": gone["messageId"], "connectionId": ROOM}
+    await speaker.ask("chat:message:delete", where)
     await speaker.ask("chat:typing:start", {"connectionId": ROOM})
     for number, complaint in enumerate((None, HOSTILE)):
         await speaker.ask("chat:message", message(SQL if complaint is None else f"{SQL} LIMIT 9"))

@@ -30,7 +30,7 @@ class View:
     user_id: str
     rooms: dict[str, RoomView] = attrs.field(factory=dict)
     delivered: set[str] = attrs.field(factory=set)
-    unread: dict[str, int] = attrs.field(factory=dict)
+    owed: dict[str, int] = attrs.field(factory=dict)
     last_seqs: dict[str, int] = attrs.field(factory=dict)
     epoch: str | None = None
     errors: list[Any] = attrs.field(factory=list)
@@ -52,7 +52,7 @@ class View:
             case "connection:status":
                 if payload["status"] == "connected":
                     self.epoch = payload["epoch"]
-                    self.unread = {it["connectionId"]: it["unread"] for it in payload["rooms"]}
+                    self.owed = {it["connectionId"]: it["owed"] for it in payload["rooms"]}
             case "presence:snapshot":
                 room = self.rooms.setdefault(payload["connectionId"], RoomView())
                 room.presence = {it["userId"]: it["status"] for it in payload["users"]}

@@ -9,6 +9,7 @@ from chatd.chat.records import (
     AnswerOpened,
     Delivered,
     MemberRemoved,
+    MessageStored,
     OpenAnswer,
 )
 from chatd.store.connections import Durability, connect_to_write
@@ -17,7 +18,18 @@ from chatd.store.opening import Store, open_store
 from chatd.store.search_index import index_some, unindex
 from chatd.store.snapshots import Snapshot
 from tests.chat.commands import message_id
-from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
+from tests.store.logs import (
+    NOW_MS,
+    ROOM,
+    deleted,
+    edited,
+    kept,
+    member_parts,
+    message,
+    reacted,
+    stored,
+    stored_from,
+)
 
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 5, 20)), (2, 2))
 WORDS = ("ordinary", "Ünïcode 🐘", "select 1 from orders", "!!!", "the quick brown fox")
@@ -37,9 +49,9 @@ def forget(store: Store, room_id: int, last_seq: int) -> None:
     def job(connection: sqlite3.Connection) -> None:
         below = (room_id, last_seq)
         rows = connection.execute(
-            "SELECT position, content FROM messages WHERE room_id = ? AND seq <= ?", below
+            "SELECT position FROM messages WHERE room_id = ? AND seq <= ?", below
         )
-        unindex(connection, rows.fetchall())
+        unindex(connection, [position for (position,) in rows.fetchall()])
         connection.execute("DELETE FROM messages WHERE room_id = ? AND seq <= ?", below)
         connection.execute("UPDATE rooms SET forgotten_seq = ? WHERE room_id = ?", below[::-1])
 
@@ -66,7 +78,7 @@ def index_up_to(store: Store, position: int) -> None:
 def write_snapshot_of(store: Store) -> Path:
     """A snapshot as the daemon takes it."""
     now = store.reread()
-    parts = {"members": now.members, "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
+    parts = {**member_parts(now), "presence": {ROOM: {"ada": ["online", NOW_MS]}}}
     return store.write_snapshot(Snapshot(store.epoch, now.position, NOW_MS + now.position, parts))
 
 
@@ -97,6 +109,15 @@ def fill(directory: Path) -> None:
     index_up_to(store, 2_400)
     write_snapshot_of(store)
     forget(store, 2, 40)
-    write_to(store, [stored(9), kept("joe", Queue(0, 0, (), (1, 4)), room="other")])
+    nine = message(9)
+    twice = edited(edited(nine, "again", 1).message, "once more", 2)
+    liked = reacted(twice.message, 3)
+    write_to(
+        store,
+        [MessageStored(nine), kept("joe", Queue(0, 0, (), (1, 4)), room="other")],
+        [edited(nine, "again", 1), twice, liked],
+        [reacted(liked.message, 4, user_id="joe"), deleted(message(8), 5)],
+        [reacted(message(7), 6), reacted(reacted(message(7), 6).message, 7, is_on=False)],
+    )
     write_snapshot_of(store)
     assert store.close()

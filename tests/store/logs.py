@@ -9,13 +9,23 @@ from typing import TypeVar
 
 import trio
 
+from chatd.chat import changes
 from chatd.chat.commits import CommitOutcome, RecordRefused
 from chatd.chat.queue import PRESENT, Queue
-from chatd.chat.records import MemberKept, Message, MessageStored
+from chatd.chat.records import (
+    MemberKept,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessageStored,
+    ReactionChanged,
+)
 from chatd.chat.search import SearchQuery, parse_query
 from chatd.store.connections import connect_to_write
 from chatd.store.log import Log, Request
 from chatd.store.message_reader import MessageReader, Page, SearchPage, SearchRequest
+from chatd.store.recovery import Recovered
+from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS
 
 ROOM = "sales"
 NOW_MS = 1_700_000_000_000
@@ -39,6 +49,7 @@ def message(
     thread_id: str | None = None,
     reply_to: str | None = None,
     answer: bytes | None = None,
+    mentions: tuple[str, ...] = (),
 ) -> Message:
     return Message(
         message_id=message_id or str(uuid.uuid4()),
@@ -52,6 +63,7 @@ def message(
         timestamp_ms=NOW_MS + seq if timestamp_ms is None else timestamp_ms,
         reply_to=reply_to,
         answer=answer,
+        mentions=mentions,
     )
 
 
@@ -64,9 +76,46 @@ def stored_from(first: int, last: int, **fields: object) -> list[MessageStored]:
 
 
 def kept(
-    user_id: str, queue: Queue = PRESENT, *, room: str = ROOM, at_ms: int = NOW_MS
+    user_id: str,
+    queue: Queue = PRESENT,
+    *,
+    room: str = ROOM,
+    at_ms: int = NOW_MS,
+    read_seq: int = 0,
+    name: str | None = None,
 ) -> MemberKept:
-    return MemberKept(room, user_id, queue, at_ms)
+    return MemberKept(room, user_id, queue, at_ms, read_seq, name)
+
+
+def member_parts(state: Recovered) -> dict[str, object]:
+    """The parts of a snapshot that are about members."""
+    return {MEMBERS: state.members, READ_SEQS: state.read_seqs, NAMES: state.names}
+
+
+def edited(message: Message, content: str, rev: int, *, at_ms: int = NOW_MS) -> MessageEdited:
+    """The author of a message gives it another text."""
+    now = changes.edited(message, content, rev, at_ms)
+    return MessageEdited(now, rev, message.user_id, at_ms)
+
+
+def deleted(message: Message, rev: int, *, at_ms: int = NOW_MS) -> MessageDeleted:
+    """The author of a message takes it back."""
+    return MessageDeleted(changes.deleted(message, rev, at_ms), rev, message.user_id, at_ms)
+
+
+def reacted(
+    message: Message,
+    rev: int,
+    *,
+    emoji: str = "\N{THUMBS UP SIGN}",
+    user_id: str = "bob",
+    is_on: bool = True,
+    at_ms: int = NOW_MS,
+) -> ReactionChanged:
+    """A user puts a reaction to a message, or takes it off."""
+    now = changes.reacted(message, emoji, user_id, rev, at_ms, is_on=is_on)
+    assert now is not None
+    return ReactionChanged(now, rev, user_id, at_ms, emoji, is_on)
 
 
 async def last_page(reader: MessageReader, room: str, limit: int) -> Page:

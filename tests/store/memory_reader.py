@@ -10,15 +10,20 @@ import trio
 
 from chatd.chat.ids import scoped_id, written_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import MENTIONING_MAX, Lack, Mentioning, Stretch, seqs_of
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Change,
     Delivered,
     Message,
+    MessageDeleted,
+    MessageEdited,
     MessagePlace,
     MessageRead,
     MessageStored,
     OpenAnswer,
+    ReactionChanged,
     Record,
 )
 from chatd.chat.search import SearchTerm
@@ -48,7 +53,10 @@ class MemoryReader(MessageReader):
         self._position = 0
         self._messages: dict[int, Message] = {}  # by position
         self._delivered: set[tuple[str, int]] = set()
+        self._first: dict[int, Message] = {}  # as they were first written
         self._last_seqs: dict[str, int] = {}
+        self._last_revs: dict[str, int] = {}
+        self._changes: list[Change] = []
         self._open: dict[str, OpenAnswer] = {}
         self._answers: dict[str, StoredAnswer] = {}
         self.add(records)
@@ -59,7 +67,18 @@ class MemoryReader(MessageReader):
             match record:
                 case MessageStored(message):
                     self._messages[self._position] = message
+                    self._first[self._position] = message
                     self._last_seqs[message.connection_id] = message.seq
+                case MessageEdited(message) | MessageDeleted(message) | ReactionChanged(message):
+                    place = message.connection_id, message.seq
+                    [position] = [
+                        position
+                        for position, one in self._messages.items()
+                        if (one.connection_id, one.seq) == place
+                    ]
+                    self._messages[position] = message
+                    self._last_revs[message.connection_id] = message.rev
+                    self._changes.append(record)
                 case Delivered(connection_id, seq):
                     self._delivered.add((connection_id, seq))
                 case AnswerOpened(one):
@@ -83,7 +102,7 @@ class MemoryReader(MessageReader):
     def remove(self, connection_id: str, first_kept: int) -> None:
         for position, one in list(self._messages.items()):
             if one.connection_id == connection_id and one.seq < first_kept:
-                del self._messages[position]
+                del self._messages[position], self._first[position]
                 self._answers.pop(one.message_id, None)
 
     async def page(
@@ -119,13 +138,64 @@ class MemoryReader(MessageReader):
             room[0].seq if room else 0,
             self._last_seqs.get(connection_id, 0),
             frozenset(one.seq for one in found if self._is_delivered(one)),
+            self._last_revs.get(connection_id, 0),
             {one.seq: told for one in found if (told := self._replies(one)) is not None},
             None if thread_id is None else self._opener(thread_id, connection_id, answer_rows),
         )
 
+    async def changed(
+        self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
+    ) -> Page:
+        if limit < 1:
+            raise ValueError(f"not for {limit}")
+        await trio.lowlevel.checkpoint()
+        room = self._room(connection_id)
+        changed = [cut(one, answer_rows) for one in room if one.rev > after_rev]
+        changed.sort(key=lambda one: one.rev)
+        found = self._fitting(changed, limit)
+        return Page(
+            tuple(found),
+            len(found) < len(changed),
+            room[0].seq if room else 0,
+            self._last_seqs.get(connection_id, 0),
+            frozenset(one.seq for one in found if self._is_delivered(one)),
+            self._last_revs.get(connection_id, 0),
+            {one.seq: told for one in found if (told := self._replies(one)) is not None},
+        )
+
+    async def changes(
+        self, connection_id: str, after_rev: int, up_to_rev: int
+    ) -> tuple[Change, ...]:
+        await trio.lowlevel.checkpoint()
+        now = {one.seq: one for one in self._room(connection_id)}
+        found: list[Change] = []
+        for one in self._changes:
+            seq, room = one.message.seq, one.message.connection_id
+            if room != connection_id or seq not in now or not after_rev < one.rev <= up_to_rev:
+                continue
+            if isinstance(one, MessageEdited):
+                assert now[seq].changes is not None
+                changes = attrs.evolve(
+                    now[seq].changes, rev=one.rev, edited_ms=one.at_ms, deleted_ms=None
+                )
+                message = attrs.evolve(now[seq], content=one.message.content, changes=changes)
+                found.append(attrs.evolve(one, message=message))
+            else:
+                found.append(attrs.evolve(one, message=now[seq]))
+        return tuple(found)
+
+    async def written(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        return self._find(message_id, rooms, self._first.values())
+
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
         await trio.lowlevel.checkpoint()
-        by_id = {one.message_id: one for one in self._messages.values()}
+        return self._find(message_id, rooms, self._messages.values())
+
+    def _find(
+        self, message_id: str, rooms: Container[str] | None, messages: Iterable[Message]
+    ) -> Message | None:
+        by_id = {one.message_id: one for one in messages}
         found = (by_id[one] for one in _with_scopes(message_id, by_id))
         return next((one for one in found if rooms is None or one.connection_id in rooms), None)
 
@@ -202,6 +272,29 @@ class MemoryReader(MessageReader):
         ]
         return tuple(found[-limit:])
 
+    async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
+        await trio.lowlevel.checkpoint()
+        return tuple(map(self._stretch, lacks))
+
+    def _stretch(self, lack: Lack) -> Stretch:
+        room = self._room(lack.connection_id)
+        inside = [one for one in room if lack.first_seq <= one.seq <= lack.last_seq]
+        authors = {one.user_id for one in inside if not one.is_deleted}
+        last_seq = self._last_seqs.get(lack.connection_id, 0)
+        return Stretch(
+            {
+                author: seqs_of(
+                    one.seq for one in inside if one.user_id == author and not one.is_deleted
+                )
+                for author in authors
+            },
+            seqs_of(one.seq for one in inside if one.is_deleted),
+            room[0].seq if room else last_seq + 1,
+            [Mentioning(one.seq, one.user_id, one.mentions) for one in room if one.mentions][
+                -MENTIONING_MAX:
+            ],
+        )
+
     async def newest_owed(
         self, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
     ) -> dict[str, QueueCut]:
@@ -235,7 +328,8 @@ class MemoryReader(MessageReader):
                 length == begin.length and position < begin.position
             )
             if (
-                position <= begin.newest
+                not one.is_deleted
+                and position <= begin.newest
                 and is_behind
                 and one.connection_id in request.rooms
                 and request.user_id in (None, one.user_id)

@@ -23,7 +23,7 @@ import pytest
 
 from chatd.chat.commits import Committed
 from chatd.chat.queue import PRESENT, Gap, Queue
-from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored
+from chatd.chat.records import Delivered, MemberRemoved, Message, MessageStored, ReadMarked
 from chatd.store.backup import back_up_store
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreTooOld
@@ -35,11 +35,23 @@ from chatd.store.opening import Store, open_store
 from chatd.store.recovery import Recovered
 from chatd.store.restore import restore_store
 from chatd.store.retention import Surplus, remove
-from chatd.store.rows import MESSAGE_COLUMNS, message_from_row
+from chatd.store.rows import CHANGED, MESSAGE_COLUMNS, message_from_row
 from chatd.store.search_index import index_older, index_some
 from chatd.store.snapshots import PassedOverFor, Snapshot
 from chatd.store.verify import Finding, verify_store
-from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, message, stored, stored_from
+from tests.store.logs import (
+    NOW_MS,
+    ROOM,
+    connect_spilling,
+    deleted,
+    edited,
+    kept,
+    member_parts,
+    message,
+    reacted,
+    stored,
+    stored_from,
+)
 from tests.store.recorded_disk import (
     Operation,
     Recording,
@@ -73,7 +85,8 @@ class Held:
 def held_by(store: Store) -> Held:
     connection = connect_to_write(store.path, DURABILITY)
     rows = connection.execute(
-        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) ORDER BY m.position"
+        f"SELECT {MESSAGE_COLUMNS} FROM messages m JOIN rooms r USING (room_id) {CHANGED}"
+        " ORDER BY m.position"
     ).fetchall()
     connection.close()
     return Held(store.epoch, store.reread(), tuple(map(message_from_row, rows)))
@@ -140,7 +153,7 @@ class Script:
 
     def snapshot(self, number: int) -> None:
         now = self.store.reread()
-        parts = {"members": now.members, "typing": [number]}
+        parts = {**member_parts(now), "typing": [number]}
         snapshot = Snapshot(self.store.epoch, now.position, NOW_MS + number, parts)
         self.store.write_snapshot(snapshot)
         without = attrs.evolve(snapshot, parts={"typing": [number]})
@@ -164,13 +177,20 @@ def life(script: Script) -> None:
     assert isinstance(refused[2], Committed)
     script.commit([Delivered(ROOM, 2, "bob", NOW_MS), MemberRemoved(ROOM, "eve")])
     script.snapshot(2)
+    edit = edited(first, "other", 1)
+    script.commit([edit], [reacted(edit.message, 2)])
     script.maintain(index_some)
     script.maintain(partial(remove, surplus=[Surplus(ROOM, 3)]))
-    script.commit([stored(5)], [stored(1, room="other"), kept("bob", PRESENT)])
+    fifth = message(5)
+    mentioning = stored(1, room="other", mentions=("bob", "eve"))
+    script.commit([MessageStored(fifth)], [mentioning, kept("bob", PRESENT, name="Bob")])
+    script.commit([ReadMarked(ROOM, "bob", 4)])
     script.snapshot(3)
     script.close()
     script.open()
     script.commit(stored_from(6, 9))  # type: ignore[arg-type]
+    again = edited(fifth, "again", 3)
+    script.commit([again, deleted(again.message, 4)])
     script.close()
 
 
@@ -314,7 +334,7 @@ def test_a_crash_at_any_point_of_a_life_loses_nothing(
     require = partial(require_recovery, witness)
     each_crash(noted, witness.acknowledgements, crashed, require, every_crash)
     # That it was a whole life: the log was written to by checkpoints, and every kind was met.
-    assert len(witness.states) == 12
+    assert len(witness.states) == 15
     assert {type(operation) for operation in noted.operations} == set(get_args(Operation))
     checkpoints = [at for at, one in enumerate(noted.operations) if is_of_the_log(noted, one)]
     assert len({at for at, _ in witness.states if at < checkpoints[-1]}) > 5
@@ -384,7 +404,7 @@ def small_store(directory: Path, room: str) -> Held:
     log = Log(lambda: connect_to_write(store.path, DURABILITY))
     log.commit([stored_from(1, 3, room=room), [kept("ada", room=room)]])
     store.write_snapshot(
-        Snapshot(store.epoch, 4, NOW_MS, {"members": store.reread().members, "typing": []})
+        Snapshot(store.epoch, 4, NOW_MS, {**member_parts(store.reread()), "typing": []})
     )
     log.commit([[stored(4, room=room), kept("bob", Queue(4, 7), room=room)]])
     held = held_by(store)

@@ -9,6 +9,7 @@ import pytest
 
 from chatd.chat.commits import StoreReadFailed
 from chatd.chat.queue import Gap, Queue, QueueCut
+from chatd.chat.reading import Lack
 from chatd.chat.records import Message
 from chatd.store.damage import BROKEN, Damaged, text_or_broken, words_of
 from chatd.store.errors import StoreDamaged
@@ -324,6 +325,8 @@ async def test_a_broken_page_of_the_file_costs_the_messages_in_it(broken_page: P
     undelivered = await store.readers.undelivered(ROOM, "bob", lost[0] - 3, lost[-1] + 3, 500)
     assert {one.seq for one in undelivered} >= {lost[0] - 3, lost[-1] + 3}
     assert not {one.seq for one in undelivered} & set(lost)
+    [stretch] = await store.readers.stretches([Lack(ROOM, 1, 400, 0)])
+    assert set(stretch.by_author["ada"]) == set(range(1, 401)) - set(lost)
     # What cannot be found otherwise is not read, and said to be damage.
     with pytest.raises(StoreReadFailed) as caught:
         await store.readers.message(message_id(lost[0]))

@@ -14,7 +14,7 @@ import pytest
 
 from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Queue
-from chatd.chat.records import Delivered, MemberRemoved
+from chatd.chat.records import Delivered, MemberRemoved, ReadMarked
 from chatd.store.connections import Durability
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log import Log, Request
@@ -23,7 +23,7 @@ from chatd.store.recovery import Recovered
 from chatd.store.snapshots import Snapshot
 from chatd.store.verify import verify_store
 from tests.store.failing_disk import failing_disk
-from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, stored
+from tests.store.logs import NOW_MS, ROOM, connect_spilling, kept, member_parts, stored
 
 LASTING = (1, 4)  # operations that fail one after the other
 REQUESTS: tuple[Request, ...] = (
@@ -31,7 +31,7 @@ REQUESTS: tuple[Request, ...] = (
     (stored(2, content="long " * 3_000), kept("bob", Queue(1, 9))),
     (stored(1, room="other"), Delivered(ROOM, 1, "bob", NOW_MS)),
     (MemberRemoved(ROOM, "ada"), kept("bob")),
-    (stored(3), stored(4)),
+    (stored(3, mentions=("bob",)), stored(4), ReadMarked(ROOM, "bob", 4)),
 )
 
 
@@ -93,7 +93,7 @@ def live_with(directory: Path, failing: Failing) -> tuple[Recovered, int]:
         for request in REQUESTS:
             held, refused = commit_until_taken(store, log, request)
             times += refused
-            snapshot = Snapshot(store.epoch, held.position, NOW_MS, {"members": held.members})
+            snapshot = Snapshot(store.epoch, held.position, NOW_MS, member_parts(held))
             try:
                 store.write_snapshot(snapshot)
             except OSError:

@@ -20,7 +20,7 @@ from chatd.store.mark import MARK_NAME
 from chatd.store.opening import open_store
 from chatd.store.recovery import recover
 from chatd.store.snapshots import Snapshot
-from tests.store.logs import NOW_MS, ROOM, kept, last_page, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, last_page, member_parts, stored_from
 
 HOLD_THE_DIRECTORY = """
 import pathlib, sys
@@ -201,7 +201,7 @@ def test_opening_reads_only_the_members_that_are_newer_than_the_snapshot(filled:
     log.close()
     store = open_store(filled.parent, "fsync")
     assert len(store.recovered.members[ROOM]) == 2_000
-    position, members = store.recovered.position, store.recovered.members
+    position, members = store.recovered.position, member_parts(store.recovered)
 
     connection = connect_to_write(filled, Durability.WRITE)
     steps = [0]
@@ -211,10 +211,8 @@ def test_opening_reads_only_the_members_that_are_newer_than_the_snapshot(filled:
         return 0
 
     connection.set_progress_handler(count, 1)
-    assert (
-        recover(connection, Snapshot(store.epoch, position, NOW_MS, {"members": members}))
-        == store.recovered
-    )
+    snapshot = Snapshot(store.epoch, position, NOW_MS, members)
+    assert recover(connection, snapshot) == store.recovered
     of_none = steps[0]
     recover(connection)
     assert steps[0] > of_none + 10 * 2_000

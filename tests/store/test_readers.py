@@ -14,7 +14,7 @@ from chatd.store.connections import connect_to_read
 from chatd.store.lookups import NEWEST, UNDELIVERED
 from chatd.store.message_reader import Page
 from chatd.store.opening import Store
-from chatd.store.pages import OWED, page_statement
+from chatd.store.pages import CHANGED_AFTER, OWED, page_statement
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
 from chatd.store.writer import LogWriter
@@ -84,6 +84,15 @@ def test_a_page_is_read_from_an_index_without_sorting(
     connection.close()
     index = "messages_by_thread" if of_thread else "messages_by_seq"
     assert any(f"USING INDEX {index} (room_id=? AND" in step for step in plan)
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan)
+
+
+def test_what_was_changed_is_read_from_an_index_without_sorting(store: Store) -> None:
+    connection = connect_to_read(store.path)
+    explained = connection.execute(f"EXPLAIN QUERY PLAN {CHANGED_AFTER}", (1, 2, 3))
+    plan = [row[3] for row in explained]
+    connection.close()
+    assert any("USING INDEX changed_by_rev (room_id=? AND rev>?)" in step for step in plan)
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plan)
 
 

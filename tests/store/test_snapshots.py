@@ -30,7 +30,7 @@ from chatd.store.snapshots import (
     put_aside,
     write_snapshot,
 )
-from tests.store.logs import NOW_MS, ROOM, kept, stored, stored_from
+from tests.store.logs import NOW_MS, ROOM, kept, member_parts, stored, stored_from
 
 EPOCH = "0123456789abcdef"
 OWED = Queue(7, 70, (Gap(1, 1, 10), Gap(3, 2**40, 2**41)), (2, 2))
@@ -42,6 +42,8 @@ PARTS: dict[str, object] = {
     "members": MEMBERS,
     "presence": {"sales": {"ada": ["online", NOW_MS]}, "empty": {}},
     "typing": [["sales", "bob", 1], []],
+    "read": {"sales": {"ada": 7, "bob": 0}, "Ünïcode 🐘": {"ada": 2**40}},
+    "names": {"sales": {"ada": "Ünïcode 🐘"}},
     "later": None,
 }
 
@@ -85,9 +87,10 @@ def test_a_snapshot_comes_back_as_it_was_written(place: Path) -> None:
         {"members": {}},
         {"presence": {}, "typing": []},
         {"presence": 7},
+        {"read": {}, "names": {"sales": {f"user {n}": "a name" for n in range(2_000)}}},
         {"presence": {str(n): list(range(n)) for n in range(100)}, "typing": list(range(5_000))},
     ],
-    ids=["nobody", "empty parts", "a number", "many"],
+    ids=["nobody", "empty parts", "a number", "names", "many"],
 )
 def test_parts_of_any_size_come_back(place: Path, parts: dict[str, object]) -> None:
     write_snapshot(place, taken_with(5, parts))
@@ -384,7 +387,7 @@ def committed(store: Store, *records: Record) -> int:
 def of_store(store: Store, **parts: object) -> Snapshot:
     state = store.reread()
     return Snapshot(
-        store.epoch, state.position, NOW_MS + state.position, {"members": state.members, **parts}
+        store.epoch, state.position, NOW_MS + state.position, {**member_parts(state), **parts}
     )
 
 

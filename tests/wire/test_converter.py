@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chatd.wire import payloads as wire_payloads
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import context_json, structure
-from chatd.wire.fields import classes_of, wire_name
+from chatd.wire.fields import classes_of, name_of, wire_name
 from chatd.wire.payloads import (
     ChatAck,
     ChatMessage,
@@ -65,7 +65,7 @@ def payloads(shape: Shape) -> st.SearchStrategy[Any]:
 def plain(value: Any) -> Any:
     """A typed value as JSON would have it, absent fields left out."""
     if attrs.has(type(value)):
-        fields = {wire_name(f.name): getattr(value, f.name) for f in attrs.fields(type(value))}
+        fields = {name_of(f): getattr(value, f.name) for f in attrs.fields(type(value))}
         return {name: plain(field) for name, field in fields.items() if field is not None}
     return list(value) if type(value) is tuple else value
 

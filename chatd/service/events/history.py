@@ -36,8 +36,17 @@ class HistoryEvents:
         if wanted.before is not None and wanted.after is not None:
             sentence = "A page is before a seq or after one, not both."
             return Refusal(Code.INVALID_PAYLOAD, sentence, path="after")
-        for name, seq in (("before", wanted.before), ("after", wanted.after)):
-            if seq is not None and seq < 0:
+        bounds = {"before": wanted.before, "after": wanted.after, "threadId": wanted.thread_id}
+        if wanted.changed_after is not None and set(bounds.values()) != {None}:
+            sentence = "A page of what was changed has no other bound, and is of no thread."
+            return Refusal(Code.INVALID_PAYLOAD, sentence, path="changedAfter")
+        numbers = (
+            ("before", wanted.before),
+            ("after", wanted.after),
+            ("changedAfter", wanted.changed_after),
+        )
+        for name, number in numbers:
+            if number is not None and number < 0:
                 return Refusal(Code.INVALID_PAYLOAD, path=name)
         if wanted.limit is not None and not 1 <= wanted.limit <= self._page_max:
             sentence = f"limit is 1 to {self._page_max}."
@@ -54,14 +63,7 @@ class HistoryEvents:
         thread_id = None if wanted.thread_id is None else wanted.thread_id.lower()
         await client.drained()
         try:
-            page = await self._messages.page(
-                room,
-                before=wanted.before,
-                after=wanted.after,
-                limit=wanted.limit or min(PAGE_DEFAULT, self._page_max),
-                thread_id=thread_id,
-                answer_rows=wanted.answer_rows,
-            )
+            page = await self._read_page(wanted, thread_id)
             if thread_id is not None and not page.messages:
                 await self._commands.barrier(client)  # its opener may be on its way into the log
                 if not await self._messages.has_thread(room, thread_id):
@@ -75,13 +77,28 @@ class HistoryEvents:
             page.has_more,
             page.first_seq,
             page.last_seq,
-            last_rev=0,
+            page.last_rev,
             root=None if page.root is None else self._known(page.root),
         )
         if ack_id is not None:
             return HistoryAck(history=history)
         client.send_catch_up(event_packet(history))
         return None
+
+    async def _read_page(self, wanted: HistoryGet, thread_id: str | None) -> Page:
+        limit = wanted.limit or min(PAGE_DEFAULT, self._page_max)
+        if wanted.changed_after is not None:
+            return await self._messages.changed(
+                wanted.connection_id, wanted.changed_after, limit, wanted.answer_rows
+            )
+        return await self._messages.page(
+            wanted.connection_id,
+            before=wanted.before,
+            after=wanted.after,
+            limit=limit,
+            thread_id=thread_id,
+            answer_rows=wanted.answer_rows,
+        )
 
     def _on_page(self, page: Page, message: Message) -> bytes:
         body = self._render(message, message.seq in page.delivered)

@@ -17,6 +17,7 @@ from chatd.observe.ids import new_uuid
 from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.recent_messages import RecentMessages
 from chatd.service.rooms import Rooms
@@ -42,6 +43,7 @@ class MessageEvents:
     _messages: MessageReader
     _recent: RecentMessages
     _answers: AnswerService
+    _mentions: Mentions
     _limits: RateLimits
     _event_log: EventLog
     _content_chars: int = attrs.field(kw_only=True)
@@ -157,7 +159,10 @@ class MessageEvents:
         return await self._messages.message(message_id, client.grants) is not None
 
     def _submit(self, command: SendMessage) -> Handled:
-        """Hand the message over, to be read for a question once it is stored, if it may be one."""
+        """Hand the message over, with those whom it mentions, and to be read for a question once it
+        is stored, if it may be one."""
+        if "@" in command.content:
+            command.mentions = self._mentions.of(command.connection_id, command.content)
         if self._answers.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid())
             command.origin.is_read = True

@@ -133,6 +133,16 @@ class Person:
         return self.page.locator("[data-region=composer]").get_by_role("textbox")
 
     @property
+    def box(self) -> Locator:
+        """Around the text of the composer: a textarea, or the editor that takes its place."""
+        return self.page.locator("[data-region=composer] .composer-box")
+
+    @property
+    def options(self) -> Locator:
+        """What is offered for completion."""
+        return self.page.get_by_role("option")
+
+    @property
     def log(self) -> Locator:
         return self.page.get_by_role("log")
 
@@ -152,11 +162,6 @@ class Person:
     def state(self, text: str) -> Locator:
         """How far a message of their own is."""
         return self.message(text).locator(".message-state")
-
-    @property
-    def draft(self) -> Locator:
-        """What stands in the box, whichever kind of box it is."""
-        return self.page.locator("[data-region=composer] .composer-box")
 
     def answers(self) -> Locator:
         """The cards of answers, oldest first."""
@@ -178,6 +183,7 @@ class Person:
         """Write a message and send it: it stands in the room at once."""
         self.composer.fill(text)
         self.composer.press("Enter")
+        self.has_written("")
         expect(self.message(text).last).to_be_visible()
 
     def crash(self) -> None:
@@ -189,6 +195,10 @@ class Person:
         self.page.reload()
 
     # What a person sees
+
+    def has_written(self, text: str) -> None:
+        """The box holds this text, of one line or none, and nothing else."""
+        self.page.wait_for_function(BOX_HOLDS, arg=text)
 
     def sees(self, *texts: str) -> None:
         """Each of these messages stands there once, in this order."""
@@ -226,6 +236,16 @@ class Person:
         found: list[str] = ended["result"]["value"]
         return found
 
+
+BOX_HOLDS: Final = """
+(text) => {
+  const box = document.querySelector("[data-region=composer] .composer-box");
+  const editor = box?.querySelector(".composer-editor")?.shadowRoot;
+  if (!editor) return box?.querySelector("textarea")?.value === text;
+  if (editor.querySelector(".cm-placeholder")) return text === "";
+  return editor.querySelector(".cm-content")?.innerText === text;
+}
+"""
 
 AXE_RUN: Final = """
 axe.run({ resultTypes: ["violations"] }).then((result) =>

@@ -58,7 +58,7 @@ def test_a_hundred_wait_and_the_next_one_keeps_its_text(house: House) -> None:
             ada.say(f"message number {at}.")
         ada.write("the one too many")
         ada.composer.press("Enter")
-        expect(ada.draft).to_contain_text("the one too many")
+        expect(ada.box).to_contain_text("the one too many")
         words = "100 messages wait already. Yours is kept here; send it when some have left."
         expect(ada.page.get_by_text(words).first).to_be_visible()
         expect(ada.banner).to_contain_text("100 messages wait here and will be sent.")
@@ -81,7 +81,7 @@ def test_a_message_that_is_too_long_by_now_is_given_back(house: House) -> None:
     is_stored(ada, "short")
     message.get_by_role("button", name="Edit").click()
     expect(ada.message("far too long")).to_have_count(0)
-    expect(ada.draft).to_contain_text("far too long a text")
+    expect(ada.box).to_contain_text("far too long a text")
 
 
 def test_a_message_to_a_room_that_was_closed_meanwhile_is_given_back(house: House) -> None:
@@ -96,7 +96,7 @@ def test_a_message_to_a_room_that_was_closed_meanwhile_is_given_back(house: Hous
     again = profile.open(f"{house.server.url}/#token={token('ada', 'demo')}").is_in()
     expect(notice(again, "You may not use this connection")).to_be_visible()
     again.page.get_by_role("button", name="Put it back").click()
-    expect(again.draft).to_contain_text("for this room alone")
+    expect(again.box).to_contain_text("for this room alone")
 
 
 def test_a_browser_without_a_database_still_sends(house: House) -> None:

@@ -61,7 +61,7 @@ def test_the_page_works_without_what_such_a_browser_lacks(house: House) -> None:
     ada.message("hello").get_by_role("button", name="Copy", exact=True).click()
     expect(ada.message("hello").get_by_role("button", name="Copied")).to_be_visible()
     ada.composer.press("Control+V")
-    expect(ada.draft).to_contain_text("hello")
+    expect(ada.box).to_contain_text("hello")
 
 
 def test_two_tabs_send_each_message_once_and_in_order(house: House) -> None:

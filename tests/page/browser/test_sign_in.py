@@ -85,7 +85,7 @@ def test_what_waits_goes_out_when_its_user_has_signed_in_again(house: House) -> 
     says(ada, HAS_RUN_OUT)
     signs_in(ada, "ada")
     ada.sees("first", "second")
-    expect(ada.draft).to_contain_text("not finished")
+    expect(ada.box).to_contain_text("not finished")
     expect(bob.texts).to_have_text(["first", "second"])
 
 
@@ -113,7 +113,7 @@ def test_a_sign_in_that_has_ended_asks_for_another(house: House) -> None:
     ada.write("half a sentence")
     says(ada, HAS_RUN_OUT)
     signs_in(ada, "ada")
-    expect(ada.draft).to_contain_text("half a sentence")
+    expect(ada.box).to_contain_text("half a sentence")
 
 
 def test_a_link_of_somebody_else_asks(house: House) -> None:
@@ -142,7 +142,7 @@ def test_two_users_of_one_browser_share_nothing(house: House) -> None:
     bob = profile.open(link(house, "bob"))
     bob.page.get_by_role("button", name="Switch to Bob").click()
     bob.is_in()
-    expect(bob.draft).not_to_contain_text("a draft of Ada")
+    expect(bob.box).not_to_contain_text("a draft of Ada")
     bob.say("of Bob")
     expect(bob.texts).to_have_text(["of Bob"])
     expect(eve.texts).to_have_text(["of Bob"])
@@ -150,7 +150,7 @@ def test_two_users_of_one_browser_share_nothing(house: House) -> None:
     bob.page.close()
     ada = profile.open(link(house, "ada"))
     ada.page.get_by_role("button", name="Switch to Ada").click()
-    expect(ada.is_in().draft).to_contain_text("a draft of Ada")
+    expect(ada.is_in().box).to_contain_text("a draft of Ada")
     expect(ada.texts).to_have_text(["of Bob", "of Ada"])
     expect(eve.texts).to_have_text(["of Bob", "of Ada"])
 

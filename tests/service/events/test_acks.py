@@ -149,5 +149,5 @@ async def test_the_queue_is_empty_after_it(tmp_path: Path) -> None:
         ids = await write(ada, 3)
         bob = await chat.enter("bob")
         await up_to(bob, ids[1])
-        assert chat.parts.machine.unread(ROOM, "bob") == 1
+        assert chat.parts.machine.owed_count(ROOM, "bob") == 1
         assert (await bob.call("chat:message", message()))["ok"]

@@ -145,7 +145,7 @@ async def test_an_answer_belongs_to_the_room_and_goes_on_without_who_asked(tmp_p
         call.end()
         assert (await bob.until("chat:answer:end"))["state"] == "done"
         again, status = await come(chat, "ada")
-        assert status["rooms"][0]["unread"] == 1
+        assert status["rooms"][0]["owed"] == 1
         history = dict(await all_told(again))["chat:history"]
         assert history["messages"][-1]["answer"]["rows"] == [[1]]
 

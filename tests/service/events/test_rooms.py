@@ -45,7 +45,8 @@ async def test_a_join_gives_the_history_and_then_the_ack(chat: Chat) -> None:
     ack_id = await grace.ask("connection:join", {"connectionId": "sales"})
     history = await grace.expect("chat:history")
     assert [body["content"] for body in history.pop("messages")] == ["the first"]
-    assert history == {"connectionId": "sales", "hasMore": False, "firstSeq": 1, "lastSeq": 1}
+    place = {"firstSeq": 1, "lastSeq": 1, "lastRev": 0}
+    assert history == {"connectionId": "sales", "hasMore": False, **place}
     assert await grace.expect(ack_id) == {
         "ok": True,
         "connectionId": "sales",
@@ -153,6 +154,7 @@ async def test_a_page_without_an_ack_comes_as_an_event(chat: Chat) -> None:
         "hasMore": False,
         "firstSeq": 0,
         "lastSeq": 0,
+        "lastRev": 0,
     }
 
 
@@ -165,7 +167,8 @@ async def test_a_room_of_a_past_life_is_loaded_for_the_first_who_joins(tmp_path:
         grace = await chat.connect({"token": token("grace")})
         await connected(grace)
         status = await grace.expect("connection:status")
-        assert status["rooms"] == [{"connectionId": "sales", "lastSeq": 3, "unread": 0}]
+        [room] = status["rooms"]
+        assert (room["connectionId"], room["lastSeq"], room["lastRev"]) == ("sales", 3, 0)
         history = await grace.expect("chat:history")
         assert [body["seq"] for body in history["messages"]] == [1, 2, 3]
         assert (await grace.call("chat:message", message()))["seq"] == 4
@@ -300,7 +303,7 @@ async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes
     monkeypatch.undo()
     ada = await chat.enter("ada")
     await ada.say(message())
-    assert chat.parts.machine.unread("sales", "grace") == 1
+    assert chat.parts.machine.owed_count("sales", "grace") == 1
 
 
 EVENTS_THAT_JOIN = [

@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { useKeyDown } from "../hooks/useKeyDown";
+import { Popup } from "./Popup";
 import { optionId, OptionList, type ListedOption } from "./OptionList";
 
 interface ChooserProps {
@@ -55,38 +56,40 @@ export function Chooser(props: ChooserProps) {
   }
 
   return (
-    <div
-      className="composer-popup composer-chooser"
-      ref={root}
-      onBlur={(event) => {
-        const isOutside = !event.currentTarget.contains(event.relatedTarget);
-        // Where the whole window lost the focus, it comes back to here.
-        if (isOutside && document.hasFocus()) onLeave();
-      }}
-    >
-      <input
-        ref={input}
-        type="text"
-        role="combobox"
-        aria-label={label}
-        placeholder={placeholder}
-        aria-autocomplete="list"
-        aria-expanded={isOpen}
-        aria-controls={isOpen ? listId : undefined}
-        aria-activedescendant={isOpen ? optionId(listId, picked) : undefined}
-        autoComplete="off"
-        spellCheck={false}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.target.value);
-          setPicked(0);
+    <Popup>
+      <div
+        className="composer-chooser"
+        ref={root}
+        onBlur={(event) => {
+          const isOutside = !event.currentTarget.contains(event.relatedTarget);
+          // Where the whole window lost the focus, it comes back to here.
+          if (isOutside && document.hasFocus()) onLeave();
         }}
-      />
-      {isOpen ? (
-        <OptionList id={listId} label={label} options={options} picked={picked} onPick={choose} />
-      ) : (
-        <p className="soft">{nothing}</p>
-      )}
-    </div>
+      >
+        <input
+          ref={input}
+          type="text"
+          role="combobox"
+          aria-label={label}
+          placeholder={placeholder}
+          aria-autocomplete="list"
+          aria-expanded={isOpen}
+          aria-controls={isOpen ? listId : undefined}
+          aria-activedescendant={isOpen ? optionId(listId, picked) : undefined}
+          autoComplete="off"
+          spellCheck={false}
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.target.value);
+            setPicked(0);
+          }}
+        />
+        {isOpen ? (
+          <OptionList id={listId} label={label} options={options} picked={picked} onPick={choose} />
+        ) : (
+          <p className="soft">{nothing}</p>
+        )}
+      </div>
+    </Popup>
   );
 }

@@ -20,6 +20,7 @@ import { useSending } from "../hooks/useSending";
 import { useTyping } from "../hooks/useTyping";
 import { Chooser } from "./Chooser";
 import { optionId, OptionList } from "./OptionList";
+import { Popup } from "./Popup";
 import { QuestionBar } from "./QuestionBar";
 import { TextField } from "./TextField";
 
@@ -92,7 +93,7 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
       case "previous":
         return completing.step(-1);
       case "close":
-        return completing.close();
+        return completing.dismiss();
       case "complete":
         return completing.ask();
       case "older":
@@ -128,7 +129,7 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
       )}
       <div className="composer-box">
         {open !== undefined && (
-          <div className="composer-popup">
+          <Popup>
             <OptionList
               id={listId}
               label="Completions"
@@ -140,7 +141,7 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
               picked={open.picked}
               onPick={completing.accept}
             />
-          </div>
+          </Popup>
         )}
         {isSearching && (
           <Chooser

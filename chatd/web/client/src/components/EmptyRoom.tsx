@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { useChatStore } from "../hooks/useChat";
 import { looksLikeSql } from "../sql";
 import type { SchemaTable } from "../websocket/types";
@@ -11,6 +11,8 @@ const SHOP_QUESTIONS = [
   "/sample customers",
 ] as const;
 const ANY_QUESTIONS = ["/tables", "/help"] as const;
+/** What is asked first anywhere, also while it is not known which tables there are. */
+const FIRST_QUESTION = ["/tables"] as const;
 
 /** What stands where no messages are: what can be done here. */
 export function EmptyRoom({ room }: { room: string }) {
@@ -88,17 +90,34 @@ function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseR
   );
 }
 
-/** Questions that work here: those of the sample shop where its tables are, else what is general. */
+/**
+ * Questions that work here: those of the sample shop where its tables are, else what is general.
+ * Which it is shows with the tables: what stands there before stays where it is.
+ */
 function useQuestions(room: string, commands: readonly string[]): readonly string[] {
   const canReadSchema = useChatStore((state) => state.can("schema"));
   const loadSchema = useChatStore((state) => state.loadSchema);
   const tables = useChatStore((state) => state.schemas.get(room)?.tables);
+  const [isRead, setRead] = useState(!canReadSchema);
   useEffect(() => {
-    if (canReadSchema) void loadSchema(room);
+    let isGone = false;
+    const read = canReadSchema ? loadSchema(room) : Promise.resolve();
+    void read.finally(() => {
+      if (!isGone) setRead(true);
+    });
+    return () => {
+      isGone = true;
+    };
   }, [canReadSchema, loadSchema, room]);
-  const questions: readonly string[] =
-    tables !== undefined && isShop(tables) ? SHOP_QUESTIONS : ANY_QUESTIONS;
-  return questions.filter((question) => isKnown(question, commands));
+  return questionsFor(tables, isRead).filter((question) => isKnown(question, commands));
+}
+
+function questionsFor(
+  tables: readonly SchemaTable[] | undefined,
+  isRead: boolean,
+): readonly string[] {
+  if (tables === undefined) return isRead ? ANY_QUESTIONS : FIRST_QUESTION;
+  return isShop(tables) ? SHOP_QUESTIONS : ANY_QUESTIONS;
 }
 
 function isKnown(question: string, commands: readonly string[]): boolean {

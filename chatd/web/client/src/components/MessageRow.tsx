@@ -82,7 +82,7 @@ function Message(props: MessageProps) {
   const me = useChatStore((state) => state.me?.userId);
   const name = useName(message.userId, message.name);
   const isEditing = useUi((state) => state.editing === message.messageId);
-  const actions = useMessageActions(message);
+  const actions = useMessageActions(message, isInThread);
   const near = useNearness();
   const isMine = message.userId === me;
   const isMention = !isMine && me !== undefined && message.mentions?.includes(me) === true;

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { counted } from "../format";
 import { useChatStore } from "../hooks/useChat";
 import type { Goal } from "../hooks/useStretch";
@@ -7,6 +7,8 @@ import type { ThreadView } from "../stores/state";
 import type { ChatMessage } from "../websocket/types";
 import { Composer } from "./Composer";
 import { MessageStretch } from "./MessageStretch";
+
+const FINE_POINTER = "(pointer: fine)";
 
 /** A thread, in the panel: its opener, its replies, and a composer of its own. */
 export function ThreadPanel({ threadId }: { threadId: string }) {
@@ -20,10 +22,18 @@ export function ThreadPanel({ threadId }: { threadId: string }) {
     void openThread(threadId);
     return closeThread;
   }, [openThread, closeThread, threadId]);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // Where a keyboard would cover what is to be read, the box waits for a touch.
+    if (!window.matchMedia(FINE_POINTER).matches) return;
+    box.current?.querySelector<HTMLElement>("[data-focus-first]")?.focus();
+  }, []);
   return (
     <div className="thread">
       <ThreadContent threadId={threadId} thread={thread} retry={() => void openThread(threadId)} />
-      <Composer room={thread?.root?.connectionId ?? openRoom} threadId={threadId} />
+      <div ref={box}>
+        <Composer room={thread?.root?.connectionId ?? openRoom} threadId={threadId} />
+      </div>
     </div>
   );
 }

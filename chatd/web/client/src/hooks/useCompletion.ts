@@ -10,7 +10,7 @@ import type { ChatState } from "../stores/state";
 import { useChat, useChatStore } from "./useChat";
 
 /** How long after it was asked for a schema is asked for again, where it did not come. Unit: ms. */
-const SCHEMA_AGAIN_MS = 10_000;
+const SCHEMA_AGAIN_MS = 3_000;
 
 export interface OpenCompletion extends Completion {
   picked: number;
@@ -28,6 +28,8 @@ export interface Completing {
   step(by: 1 | -1): void;
   accept(at?: number): void;
   close(): void;
+  /** Close it, and keep it closed for the word that is being written. */
+  dismiss(): void;
 }
 
 interface Open {
@@ -79,6 +81,15 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
       show(last.current);
   }, [schema, show, sql]);
 
+  // A database that is being started fails at first: who waits for its names gets them then.
+  useEffect(() => {
+    if (schema?.failure === undefined) return undefined;
+    const timer = setTimeout(() => {
+      if (last.current !== undefined) show(last.current);
+    }, SCHEMA_AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [schema, show]);
+
   function changed({ text, cursor, isTyped }: Change): void {
     if (!isTyped || cursor === undefined) close();
     else show({ text, cursor, isAsked: false });
@@ -121,7 +132,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
     close();
   }
 
-  return { open: shownOf(open), changed, moved, ask, step, accept, close: dismiss };
+  return { open: shownOf(open), changed, moved, ask, step, accept, close, dismiss };
 }
 
 function shownOf(open: Open | undefined): OpenCompletion | undefined {
@@ -148,7 +159,7 @@ function opened(place: Place, completion: Completion, now: Open | undefined): Op
 }
 
 function isDue(readAt: number): boolean {
-  return performance.now() - readAt > SCHEMA_AGAIN_MS;
+  return performance.now() - readAt >= SCHEMA_AGAIN_MS;
 }
 
 /** Whether tables may be completed at a place, and so have to be known, and fresh. */

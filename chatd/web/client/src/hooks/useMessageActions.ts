@@ -26,13 +26,18 @@ export interface MessageActions {
   editAndRun(): void;
 }
 
-export function useMessageActions(message: ChatMessage): MessageActions {
+/** @param isInThread whether the list is the thread itself, where nothing opens it once more */
+export function useMessageActions(message: ChatMessage, isInThread: boolean): MessageActions {
   const chat = useChat();
   const me = useChatStore((state) => state.me?.userId);
   const server = useChatStore((state) => state.server);
   // What the server can do changes with the server alone.
   // oxlint-disable-next-line react/exhaustive-deps
-  return useMemo(() => actionsOf(chat, message, me), [chat, message, me, server]);
+  const actions = useMemo(() => actionsOf(chat, message, me), [chat, message, me, server]);
+  return useMemo(
+    () => (isInThread ? { ...actions, canReply: false } : actions),
+    [actions, isInThread],
+  );
 }
 
 function actionsOf(chat: Chat, message: ChatMessage, me: string | undefined): MessageActions {

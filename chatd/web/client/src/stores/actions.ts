@@ -132,7 +132,7 @@ export function createActions(parts: ActionsParts): Actions {
     },
     setPresence(status) {
       parts.declare(status);
-      for (const connectionId of rooms.joined) {
+      for (const connectionId of rooms.joins.names) {
         core.wire()?.emit("presence:update", { connectionId, status });
       }
     },
@@ -179,7 +179,7 @@ export function createActions(parts: ActionsParts): Actions {
     if (!state.can("message_get")) return findInHistory(messageId, room);
     const ack = await core.ask("chat:message:get", { messageId, connectionId: room });
     if (!ack.ok) return ack.error.code === "not_found" ? NOT_THERE : ack.error.message;
-    core.batch.now((draft) => rooms.found(draft, stored(ack.message)));
+    core.batch.now((draft) => rooms.placing.live(draft, stored(ack.message)));
     return true;
   }
 
@@ -198,7 +198,7 @@ export function createActions(parts: ActionsParts): Actions {
     if (!ack.ok) return ack.error.message;
     const found = ack.messages.find((message) => message.messageId === messageId);
     if (found === undefined) return NOT_THERE;
-    core.batch.now((draft) => rooms.found(draft, stored(found)));
+    core.batch.now((draft) => rooms.placing.live(draft, stored(found)));
     return true;
   }
 

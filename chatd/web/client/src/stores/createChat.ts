@@ -203,7 +203,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   function auth(token: string, attempt: number): ConnectAuth {
     return {
       token,
-      ...rooms.joinFirst(),
+      ...rooms.joins.atConnect(),
       answerRows: ANSWER_ROWS,
       reconnectAttempts: attempt,
       ...(declared === undefined ? {} : { status: declared }),
@@ -229,7 +229,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
       database,
       gate,
       turns,
-      sent: (changing, room, messageId, seq) => rooms.sent(changing, room, messageId, seq),
+      sent: (changing, room, messageId, seq) => rooms.placing.sent(changing, room, messageId, seq),
       inThread: (changing, message) => threads.place(changing, message),
     });
     session = { userId, prefix, sending, markers: new LocalMarkers(storage, prefix) };

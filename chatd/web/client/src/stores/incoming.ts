@@ -42,7 +42,7 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
     "chat:message": (message) => {
       if (typeof message.messageId !== "string" || !Number.isSafeInteger(message.seq)) return;
       batch.later((draft) => {
-        rooms.live(draft, stored(message));
+        rooms.placing.live(draft, stored(message));
         typing.stopped(message.connectionId, message.userId);
       });
     },
@@ -56,7 +56,7 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
       batch.later((draft) => {
         changeMessage(draft, threads, change.messageId, (message) => edited(message, change));
         changeHits(draft, change.messageId, { content: change.content });
-        rooms.changed(draft, change.connectionId, change.rev);
+        rooms.catchUp.changed(draft, change.connectionId, change.rev);
       }),
     "chat:message:deleted": (change) =>
       batch.later((draft) => {
@@ -67,12 +67,12 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
         }
         changeMessage(draft, threads, change.messageId, (held) => deleted(held, change));
         changeHits(draft, change.messageId, { isDeleted: true });
-        rooms.changed(draft, change.connectionId, change.rev);
+        rooms.catchUp.changed(draft, change.connectionId, change.rev);
       }),
     "chat:message:reaction": (change) =>
       batch.later((draft) => {
         changeMessage(draft, threads, change.messageId, (message) => reacted(message, change));
-        rooms.changed(draft, change.connectionId, change.rev);
+        rooms.catchUp.changed(draft, change.connectionId, change.rev);
       }),
     "chat:read": (marker) =>
       batch.later((draft) =>
@@ -87,7 +87,7 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
       ),
     "chat:answer:start": (event) => {
       answers.started(event, core.serverNow());
-      batch.later((draft) => rooms.placeAnswer(draft, event.connectionId, event.messageId));
+      batch.later((draft) => rooms.placing.answer(draft, event.connectionId, event.messageId));
     },
     "chat:answer:status": (event) => answers.progressed(event),
     "chat:answer:rows": (event) => answers.rowsCame(event),

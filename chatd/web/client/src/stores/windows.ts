@@ -150,8 +150,9 @@ export function placeWhole(
   };
 }
 
-/** A page before what is held. */
+/** A page before what is held. One that does not reach it, as it was asked for before, is left out. */
 export function placeOlder(view: RoomView, messages: Messages, page: Page): RoomView {
+  if ((page.messages.at(-1)?.seq ?? view.oldest) < view.oldest - 1) return view;
   const fresh = page.messages.filter(
     ({ seq, messageId }) =>
       seq !== undefined && seq < view.oldest && messages.get(messageId)?.seq === undefined,

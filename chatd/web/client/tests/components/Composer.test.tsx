@@ -351,6 +351,15 @@ describe("completions", () => {
     expect(options()).toEqual(["/describe TABLE"]);
   });
 
+  test("close when the focus goes, and come back with the next letter", () => {
+    open();
+    write(box(), "/d");
+    act(() => box().blur());
+    expect(options()).toEqual([]);
+    write(box(), "e");
+    expect(options()).toEqual(["/describe TABLE"]);
+  });
+
   test("never hold back Ctrl+Enter", async () => {
     const chat = open();
     write(box(), "/d");
@@ -371,6 +380,22 @@ describe("completions", () => {
     const view = { tables: TABLES, truncated: false, readAt: 1 };
     act(() => chat.store.setState({ schemas: new Map([["demo", view]]) }));
     expect(options()).toEqual(["orders"]);
+  });
+
+  test("ask again for a schema that could not be read, as long as somebody waits for it", async () => {
+    vi.useFakeTimers();
+    const failed = { tables: [], truncated: false, readAt: 0, failure: "It is being started." };
+    const loadSchema = vi.fn(async () => {});
+    const chat = open({ loadSchema });
+    write(box(), "/describe ");
+    act(() => chat.store.setState({ schemas: new Map([["demo", failed]]) }));
+    expect(loadSchema).toHaveBeenCalledTimes(1);
+    act(() => void vi.advanceTimersByTime(3_000));
+    expect(loadSchema).toHaveBeenCalledTimes(2);
+    act(() => box().blur());
+    act(() => chat.store.setState({ schemas: new Map([["demo", { ...failed }]]) }));
+    act(() => void vi.advanceTimersByTime(60_000));
+    expect(loadSchema).toHaveBeenCalledTimes(2);
   });
 
   test("ask no server that has no schema to give", () => {

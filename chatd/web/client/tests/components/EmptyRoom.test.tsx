@@ -4,7 +4,7 @@ import { EmptyRoom } from "../../src/components/EmptyRoom";
 import type { ChatState } from "../../src/stores/state";
 import type { SchemaTable } from "../../src/websocket/types";
 import { fakeChat, fakeRoom } from "../fakes";
-import { click, draw } from "./rendering";
+import { click, draw, settle } from "./rendering";
 
 const DATABASE = {
   kind: "sqlite",
@@ -19,16 +19,17 @@ const table = (name: string, ...columns: string[]): SchemaTable => ({
   columns: columns.map((column) => ({ name: column, type: "TEXT" })),
 });
 
-function drawn(state: Partial<ChatState>, room = "demo") {
+async function drawn(state: Partial<ChatState>, room = "demo") {
   const chat = fakeChat([], state);
   const host = draw(chat, <EmptyRoom room={room} />);
+  await settle();
   const questions = [...host.querySelectorAll("button")];
   return { chat, host, questions };
 }
 
 test("the sample shop offers three questions, and each is sent", async () => {
   const tables = [table("customers", "name"), table("orders", "id", "status")];
-  const { chat, host, questions } = drawn({
+  const { chat, host, questions } = await drawn({
     rooms: [fakeRoom("demo", { title: "Sample database", database })],
     schemas: new Map([["demo", { tables, truncated: false, readAt: 0 }]]),
   });
@@ -44,22 +45,32 @@ test("the sample shop offers three questions, and each is sent", async () => {
   expect(vi.mocked(sendMessage).mock.calls.map(([content]) => content)).toEqual(asked);
 });
 
-test("another database offers what every one answers, as far as it does", () => {
+test("another database offers what every one answers, as far as it does", async () => {
   const rooms = [fakeRoom("demo", { database })];
-  expect(drawn({ rooms }).questions.map((one) => one.textContent)).toEqual(["/tables", "/help"]);
+  const any = await drawn({ rooms });
+  expect(any.questions.map((one) => one.textContent)).toEqual(["/tables", "/help"]);
   const fewer = [fakeRoom("demo", { database: { ...database, commands: ["/help"] } })];
-  expect(drawn({ rooms: fewer }).questions.map((one) => one.textContent)).toEqual(["/help"]);
+  const one = await drawn({ rooms: fewer });
+  expect(one.questions.map((found) => found.textContent)).toEqual(["/help"]);
 });
 
-test("the schema is read only from a server that has it", () => {
+test("while it is not known which tables there are, it offers what stays", async () => {
+  const { questions } = await drawn({
+    rooms: [fakeRoom("demo", { database })],
+    loadSchema: () => new Promise<void>(() => {}),
+  });
+  expect(questions.map((one) => one.textContent)).toEqual(["/tables"]);
+});
+
+test("the schema is read only from a server that has it", async () => {
   const rooms = [fakeRoom("demo", { database })];
-  expect(drawn({ rooms }).chat.store.getState().loadSchema).toHaveBeenCalledWith("demo");
-  const older = drawn({ rooms, can: () => false });
+  expect((await drawn({ rooms })).chat.store.getState().loadSchema).toHaveBeenCalledWith("demo");
+  const older = await drawn({ rooms, can: () => false });
   expect(older.chat.store.getState().loadSchema).not.toHaveBeenCalled();
 });
 
 test("a question that cannot be kept is told, and not lost", async () => {
-  const { chat, questions } = drawn({
+  const { chat, questions } = await drawn({
     rooms: [fakeRoom("demo", { database })],
     sendMessage: vi.fn().mockRejectedValue(new Error("full")),
   });
@@ -69,14 +80,14 @@ test("a question that cannot be kept is told, and not lost", async () => {
   );
 });
 
-test("a room without a database says that nobody has written", () => {
-  const { host, questions } = drawn({ rooms: [fakeRoom("demo")] });
+test("a room without a database says that nobody has written", async () => {
+  const { host, questions } = await drawn({ rooms: [fakeRoom("demo")] });
   expect(host.textContent).toContain("Nobody has written here yet.");
   expect(questions).toEqual([]);
 });
 
-test("without a room it says what to do", () => {
-  expect(drawn({ rooms: [], room: "" }, "").host.textContent).toContain("--room");
-  expect(drawn({ room: "" }, "").host.textContent).toContain("Ctrl+K");
-  expect(drawn({ rooms: [], room: "", isConnected: false }, "").host.textContent).toBe("");
+test("without a room it says what to do", async () => {
+  expect((await drawn({ rooms: [], room: "" }, "")).host.textContent).toContain("--room");
+  expect((await drawn({ room: "" }, "")).host.textContent).toContain("Ctrl+K");
+  expect((await drawn({ rooms: [], room: "", isConnected: false }, "")).host.textContent).toBe("");
 });

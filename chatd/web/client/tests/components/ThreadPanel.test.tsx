@@ -1,9 +1,9 @@
 import { act } from "react";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { ThreadPanel } from "../../src/components/ThreadPanel";
 import type { ChatState, ThreadView } from "../../src/stores/state";
 import { fakeChat, fakeMessage } from "../fakes";
-import { button, click, draw, withSizes } from "./rendering";
+import { button, click, draw, enter, withSizes } from "./rendering";
 
 beforeEach(() => withSizes());
 
@@ -30,12 +30,38 @@ test("reads the thread when it is opened", () => {
   expect(host.textContent).toContain("Reading the thread…");
 });
 
+test.each([
+  ["a mouse", true],
+  ["a finger", false],
+])("where %s points, its box has the focus: %s", (_, isFine) => {
+  const [addEventListener, removeEventListener] = [vi.fn(), vi.fn()];
+  vi.stubGlobal("matchMedia", () => ({
+    matches: isFine,
+    addEventListener,
+    removeEventListener,
+  }));
+  const { host } = drawn({});
+  const box = host.querySelector("textarea");
+  expect(box).not.toBeNull();
+  expect(document.activeElement === box).toBe(isFine);
+});
+
 test("shows the opener, how many replies there are, and the replies", () => {
   const { host } = drawn({});
   const rows = [...host.querySelectorAll("article")].map((row) => row.dataset["seq"]);
   expect(rows).toEqual(["1", "2", "3"]);
   expect(host.querySelector(".is-replies")?.textContent).toBe("2 replies");
   expect(host.textContent).not.toContain("In the thread of");
+});
+
+test("does not offer to open itself once more", async () => {
+  const { host } = drawn({});
+  const row = host.querySelector("article") as HTMLElement;
+  await enter(row);
+  const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
+    one.getAttribute("aria-label"),
+  );
+  expect(names).toEqual(["React", "Copy", "Copy link"]);
 });
 
 test("tells how many replies there are in all, where older ones are not read yet", () => {

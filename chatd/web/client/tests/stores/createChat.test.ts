@@ -146,6 +146,29 @@ describe("sending", () => {
     expect(states).toEqual(["pending", "sending", "sent", "delivered"]);
   });
 
+  test("never shows a message as waiting again that is stored, whatever is written meanwhile", async () => {
+    const chat = await browser.connected();
+    const states: string[] = [];
+    let id = "";
+    let next: Promise<string> | undefined;
+    chat.store.subscribe((now) => {
+      const status = now.messages.get(id)?.status;
+      if (status === undefined || status === states.at(-1)) return;
+      states.push(status);
+      if (status === "sent") next ??= state(chat).sendMessage("two");
+    });
+    server.isUp = false;
+    server.wire.lose();
+    id = await state(chat).sendMessage("one");
+    server.isUp = true;
+    server.tellAll = () => {}; // the room hears of it later
+    await browser.clock.pass(1_500);
+    await next;
+    await settled();
+    expect(states.slice(states.indexOf("sent"))).toEqual(["sent"]);
+    expect(state(chat).pendingMessages.size).toBe(0);
+  });
+
   test("says why a message was refused for good, and gives its text back", async () => {
     const error = { code: "content_too_long", message: "Too long.", retryable: false };
     server.answers["chat:message"] = () => ({ ok: false, error });

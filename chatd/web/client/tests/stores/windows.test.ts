@@ -158,6 +158,12 @@ describe("pages to both sides", () => {
     expect(placeOlder(view, messages, page(41, 55, 60)).ids).toEqual(ids(41, 60));
   });
 
+  test("an older page that does not reach what is held now is left out", () => {
+    const { view, messages } = held(51, 60);
+    expect(placeOlder(view, messages, page(11, 40, 60))).toBe(view);
+    expect(messages.has("m40")).toBe(false);
+  });
+
   test("an older page holds what still stood last as not sent", () => {
     const { view, messages } = held(51, 60);
     const waiting = placeLocal(view, messages, local("m45"));

@@ -56,6 +56,25 @@ test("a database that the user clears while it is open is made anew", async () =
   expect(await names(database)).toEqual(["b"]);
 });
 
+test("work that a closing database has cut off is done once more, and once only", async () => {
+  const database = new Database(clock);
+  await add(database, "a");
+  const gone = new DOMException("The database is closing.", "InvalidStateError");
+  const open = IDBDatabase.prototype.transaction;
+  const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
+  transaction.mockImplementationOnce(() => {
+    throw gone;
+  });
+  await add(database, "b");
+  expect(await names(database)).toEqual(["a", "b"]);
+  transaction.mockImplementation(() => {
+    throw gone;
+  });
+  await expect(add(database, "c")).rejects.toThrow("closing");
+  transaction.mockImplementation(open);
+  expect(await names(database)).toEqual(["a", "b"]);
+});
+
 test("a tab with a newer page is let through, and this one goes on as far as it can", async () => {
   const database = new Database(clock);
   await add(database, "a");

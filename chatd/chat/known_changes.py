@@ -1,0 +1,65 @@
+"""The changes that memory knows: the newest rev of each room, and messages as of their last change.
+
+Messages are looked up before a command about them is decided, in the log or in the heads of rooms,
+and others may be changed in between. So what was changed lately is kept here, a bounded number of
+messages, and what was looked up counts where it is not among them. It is known as well from which
+rev on the changes of a room are all here: a look-up from before that may be out of date.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from chatd.chat.records import Message
+
+CHANGED_MAX = 20_000  # messages kept as of their last change: more than commands that can wait
+CHANGED_CHARS_MAX = 8_000_000  # characters of all that these may hold together
+
+
+class KnownChanges:
+    """The newest revs, and messages that were changed, those changed longest ago first."""
+
+    def __init__(
+        self,
+        last_revs: Mapping[str, int],
+        changed_max: int = CHANGED_MAX,
+        chars_max: int = CHANGED_CHARS_MAX,
+    ) -> None:
+        self._last_revs = dict(last_revs)
+        self._all_since = dict(last_revs)  # what is above is here; by room
+        self._changed_max = changed_max
+        self._chars_max = chars_max
+        self._changed: OrderedDict[tuple[str, int], Message] = OrderedDict()
+        self._chars = 0
+
+    def last_rev(self, connection_id: str) -> int:
+        """The newest rev of a room; 0 where nothing was ever changed."""
+        return self._last_revs.get(connection_id, 0)
+
+    def newest(self, connection_id: str, seq: int) -> Message | None:
+        """A message as of its last change, where that is known here."""
+        return self._changed.get((connection_id, seq))
+
+    def has_all_since(self, connection_id: str, rev: int) -> bool:
+        """Whether all that was changed in a room after `rev` is known here."""
+        return rev >= self._all_since.get(connection_id, 0)
+
+    def keep(self, message: Message) -> None:
+        """A message was changed, by the newest change of its room."""
+        self._last_revs[message.connection_id] = message.rev
+        place = message.connection_id, message.seq
+        before = self._changed.pop(place, None)
+        if before is not None:
+            self._chars -= _weight(before)
+        self._changed[place] = message
+        self._chars += _weight(message)
+        while len(self._changed) > self._changed_max or self._chars > self._chars_max:
+            _, oldest = self._changed.popitem(last=False)
+            self._chars -= _weight(oldest)
+            self._all_since[oldest.connection_id] = oldest.rev
+
+
+def _weight(message: Message) -> int:
+    """What a message counts against `CHANGED_CHARS_MAX`."""
+    held = len(message.content) + len(message.context or b"") + len(message.answer or b"")
+    reactions = () if message.changes is None else message.changes.reactions
+    return held + sum(len(user) for one in reactions for user in (one.emoji, *one.users))

@@ -1,0 +1,91 @@
+"""What the log says of messages that were changed, held against the changes themselves.
+
+A change is a row that is never touched again; what the changes of a message come to is a row that
+is written anew with each. So one can be replayed to see whether it is the other (`integrity`).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from chatd.chat.reactions import with_reaction, without_reaction
+from chatd.store.rows import reactions_as_json, reactions_from_json
+
+_CHANGES = """
+    SELECT ch.message, ch.room_id, ch.position, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written,
+           r.connection_id, r.last_rev, m.room_id, m.seq
+    FROM changes ch
+    LEFT JOIN rooms r USING (room_id) LEFT JOIN messages m ON m.position = ch.message
+    ORDER BY ch.message, ch.position
+"""
+_NEVER = (0, None, None, None, "[]")  # the end of such a row, before any change
+_CHANGED = """
+    SELECT message, room_id, seq, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions
+    FROM changed ORDER BY message
+"""
+_OUT_OF_ORDER = """
+    SELECT room_id, rev FROM (
+        SELECT room_id, rev, position, lag(position) OVER (PARTITION BY room_id ORDER BY rev) AS low
+        FROM changes)
+    WHERE position <= low
+"""
+
+
+def faults_of_changes(connection: sqlite3.Connection) -> Iterator[str]:
+    """Revs go up with positions; each change is of a message that is there, and what is said of a
+    message is what its changes come to."""
+    for number, rev in connection.execute(_OUT_OF_ORDER):
+        yield f"Room number {number}: rev {rev} was committed before the one below it."
+    told = connection.execute(_CHANGED)
+    next_told = told.fetchone()
+    for position, changes in groupby(connection.execute(_CHANGES), key=itemgetter(0)):
+        while next_told is not None and next_told[0] < position:
+            yield _never_changed(next_told[0])
+            next_told = told.fetchone()
+        replayed: tuple[object, ...] | None = None
+        for change in changes:
+            fault, replayed = _replayed(replayed, *change)
+            if fault is not None:
+                yield f"The change at position {change[2]} {fault}."
+        if next_told is None or next_told[0] > position or next_told != replayed:
+            yield f"The message at position {position} is not what its changes come to."
+        if next_told is not None and next_told[0] == position:
+            next_told = told.fetchone()
+    while next_told is not None:
+        yield _never_changed(next_told[0])
+        next_told = told.fetchone()
+
+
+def _never_changed(position: int) -> str:
+    return f"The message at position {position} is said to be changed, and never was."
+
+
+def _replayed(
+    before: tuple[object, ...] | None, *row: Any
+) -> tuple[str | None, tuple[object, ...] | None]:
+    """What is wrong with a change, if anything, and the row of `changed` behind it."""
+    position, number, _, rev, kind, user, at_ms, written = row[:8]
+    room, last_rev, room_of_message, seq = row[8:]
+    if room_of_message != number or room is None:
+        return "is of a message that is not in its room", before
+    if not 1 <= rev <= last_rev:
+        return f"has rev {rev}, and its room has come to {last_rev}", before
+    if not all(isinstance(one, str) for one in (user, kind)):
+        return "has text that is not UTF-8", before
+    *_, edited_rev, edited_ms, content, deleted_ms, reactions = before or _NEVER
+    shown = reactions_from_json(reactions) or ()
+    match kind, written:
+        case "edit", str():
+            edited_rev, edited_ms, content = rev, at_ms, written
+        case "delete", None:
+            deleted_ms, content, shown = at_ms, None, ()
+        case "react", str():
+            shown = with_reaction(shown, written, user) or shown
+        case "unreact", str():
+            shown = without_reaction(shown, written, user)
+        case _:
+            return f"is of a kind {kind!r} that is none", before
+    changes = edited_rev, edited_ms, content, deleted_ms, reactions_as_json(shown)
+    return None, (position, number, seq, rev, at_ms, *changes)
