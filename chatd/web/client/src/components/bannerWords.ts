@@ -51,8 +51,8 @@ export function bannerWords(
 }
 
 function reconnecting(connection: Connection, kept: string, now: number): BannerWords | undefined {
-  const goneMs = now - (connection.since ?? 0);
-  const isShort = goneMs >= 0 && goneMs < QUIET_MS; // below 0: the clock was set back meanwhile
+  // Far below 0 where the clock was set back meanwhile; a little where `now` is a tick behind.
+  const isShort = Math.abs(now - (connection.since ?? 0)) < QUIET_MS;
   if (connection.reason !== undefined && !isShort) {
     return {
       tone: "bad",
