@@ -6,12 +6,12 @@ asked what it must not have done: broken the policy, thrown an error, or asked a
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, expect
 
 from tests.peers.servers import Server, daemon, token
 
@@ -48,6 +48,10 @@ class House:
         self._server = daemon(self._directory, configuration, **environment)
         return self._server
 
+    def configure(self, configuration: str) -> None:
+        """What the daemon reads when it starts the next time."""
+        (self._directory / "chatd.toml").write_text(configuration)
+
     def profile(self, **options: Any) -> "Profile":
         """A fresh profile of the browser; `options` are those of Playwright's contexts."""
         profile = Profile(self._browser.new_context(**options))
@@ -58,6 +62,10 @@ class House:
         """Somebody who opens the page by a link with a token, in a profile of its own."""
         link = f"{self.server.url}/#token={token(user_id, *(rooms or ('demo',)))}"
         return self.profile(**options).open(link)
+
+    def profile_of(self, person: "Person") -> "Profile":
+        """The profile in which somebody uses the page."""
+        return next(one for one in self._profiles if person in one.people)
 
     def close(self) -> None:
         faults = [fault for profile in self._profiles for fault in profile.close()]
@@ -146,6 +154,15 @@ class Person:
         """The messages of the room that hold a text, oldest first."""
         return self.log.get_by_role("article").filter(has_text=text)
 
+    @property
+    def texts(self) -> Locator:
+        """The texts of the messages of the room, oldest first."""
+        return self.log.locator(".message-body")
+
+    def state(self, text: str) -> Locator:
+        """How far a message of their own is."""
+        return self.message(text).locator(".message-state")
+
     def answers(self) -> Locator:
         """The cards of answers, oldest first."""
         return self.log.get_by_role("group", name=re.compile("^Answer"))
@@ -163,10 +180,16 @@ class Person:
         self.composer.fill(text)
 
     def say(self, text: str) -> None:
-        """Write a message and send it."""
+        """Write a message and send it: it stands in the room at once."""
         self.composer.fill(text)
         self.composer.press("Enter")
         self.has_written("")
+        expect(self.message(text).last).to_be_visible()
+
+    def crash(self) -> None:
+        """The browser's process of this page dies."""
+        with self.page.expect_event("crash"), suppress(Error):
+            self.page.goto("chrome://crash")
 
     def reload(self) -> None:
         self.page.reload()

@@ -1,13 +1,14 @@
 import { useEffect, useState } from "react";
 import { ChatInterface } from "../components/ChatInterface";
 import { useChat } from "../hooks/useChat";
+import { useLatest } from "../hooks/useLatest";
 import type { SignedOut } from "../stores/chat";
 import { AccountMenu } from "./AccountMenu";
 import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
 import { AskAboutLink, loadPages, Notifications, SignIn } from "./LazyPages";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
-import { claimsOf, decideOnLink, type Session } from "./session";
+import { claimsOf, decideOnLink, takeTokenOfLink, type Session } from "./session";
 import { read, write } from "./storage";
 import { TitleBadge } from "./TitleBadge";
 import { whenIdle } from "../whenIdle";
@@ -43,17 +44,27 @@ export function App({ session, link }: AppProps) {
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
   useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
+  useLinks((come) => {
+    const decision = decideOnLink(come, session.token(), Date.now());
+    if (decision === "use") takeLink(come);
+    else if (decision === "ask") setAsked(come);
+  });
+  useRedirect(token === undefined && why.code !== undefined ? config.loginUrl : undefined);
+
+  function takeLink(come: string) {
+    session.takeLink(come);
+    setToken(come);
+    setWhy({});
+  }
 
   function onSignedOut(reason: SignedOut) {
     const before = session.takeBack(Date.now());
-    if (before !== undefined) {
-      setToken(before);
-      setTakenBack((count) => count + 1);
+    if (before === undefined) {
+      signIn(undefined, reason);
       return;
     }
-    signIn(undefined, reason);
-    if (config.loginUrl !== undefined && mayRedirect())
-      location.assign(signInLink(config.loginUrl));
+    setToken(before);
+    setTakenBack((times) => times + 1);
   }
 
   if (asked !== undefined && token !== undefined) {
@@ -64,8 +75,7 @@ export function App({ session, link }: AppProps) {
         stored={token}
         use={() => {
           setAsked(undefined);
-          session.takeLink(asked);
-          setToken(asked);
+          takeLink(asked);
         }}
         ignore={() => setAsked(undefined)}
       />
@@ -141,6 +151,26 @@ function useConfig(): PageConfig {
 function undecided(link: string | undefined, stored: string | undefined): string | undefined {
   if (link === undefined) return undefined;
   return decideOnLink(link, stored, Date.now()) === "ask" ? link : undefined;
+}
+
+/** A link that is put into the address bar of this page loads nothing; its token comes so. */
+function useLinks(come: (link: string) => void) {
+  const latest = useLatest(come);
+  useEffect(() => {
+    function look() {
+      const link = takeTokenOfLink();
+      if (link !== undefined) latest.current(link);
+    }
+    window.addEventListener("hashchange", look);
+    return () => window.removeEventListener("hashchange", look);
+  }, [latest]);
+}
+
+/** Who was signed out is led to where to sign in, as soon as it is known where that is. */
+function useRedirect(loginUrl: string | undefined) {
+  useEffect(() => {
+    if (loginUrl !== undefined && mayRedirect()) location.assign(signInLink(loginUrl));
+  }, [loginUrl]);
 }
 
 function mayRedirect(): boolean {

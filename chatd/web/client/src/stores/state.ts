@@ -85,6 +85,8 @@ export interface Notice {
   text: string;
   /** Text that could not be sent, and is not lost. */
   kept?: string;
+  /** The message of the outbox that it is of: it is taken out when its text is put back. */
+  messageId?: string;
 }
 
 export interface SendOptions {
