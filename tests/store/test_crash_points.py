@@ -334,7 +334,7 @@ def test_a_crash_at_any_point_of_a_life_loses_nothing(
     require = partial(require_recovery, witness)
     each_crash(noted, witness.acknowledgements, crashed, require, every_crash)
     # That it was a whole life: the log was written to by checkpoints, and every kind was met.
-    assert len(witness.states) == 14
+    assert len(witness.states) == 15
     assert {type(operation) for operation in noted.operations} == set(get_args(Operation))
     checkpoints = [at for at, one in enumerate(noted.operations) if is_of_the_log(noted, one)]
     assert len({at for at, _ in witness.states if at < checkpoints[-1]}) > 5
