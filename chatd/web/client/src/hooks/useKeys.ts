@@ -29,6 +29,8 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openPanel({ kind: "search" });
         return true;
       }
+      // The others are those of the page, which a dialog covers; the browser closes that by Esc.
+      if (isInDialog(event)) return false;
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         goToNeighbour(chat.store.getState(), event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
         return true;
@@ -109,6 +111,10 @@ const FOCUSABLE = [
   "button:not(:disabled)",
   "input",
 ].join(", ");
+
+function isInDialog({ target }: KeyboardEvent): boolean {
+  return target instanceof Element && target.closest("dialog") !== null;
+}
 
 function isTextBox(event: KeyboardEvent): boolean {
   return event
