@@ -67,6 +67,12 @@ class House:
         """The profile in which somebody uses the page."""
         return next(one for one in self._profiles if person in one.people)
 
+    def leave(self, person: "Person") -> None:
+        """Close the profile of a person, whose pages must have done no harm."""
+        profile = next(one for one in self._profiles if person in one.people)
+        self._profiles.remove(profile)
+        assert profile.close() == []
+
     def close(self) -> None:
         faults = [fault for profile in self._profiles for fault in profile.close()]
         if self._server is not None:
@@ -190,6 +196,21 @@ class Person:
         """The browser's process of this page dies."""
         with self.page.expect_event("crash"), suppress(Error):
             self.page.goto("chrome://crash")
+
+    def ask(self, question: str) -> Locator:
+        """Send a question; the card of its answer, once that has ended."""
+        self.composer.fill(question)
+        # Enter may take a completion that is offered; this sends whatever is.
+        self.composer.press("Control+Enter")
+        self.has_written("")
+        return self.last_answer(question)
+
+    def last_answer(self, question: str) -> Locator:
+        """The card of the newest answer, once it is that to a question, and has ended."""
+        line = re.compile(r"\s*".join(map(re.escape, question.split())))
+        card = self.answers().filter(has=self.page.locator(".answer-head", has_text=line)).last
+        expect(card).to_have_attribute("aria-label", re.compile("^Answer: "))
+        return card
 
     def reload(self) -> None:
         self.page.reload()

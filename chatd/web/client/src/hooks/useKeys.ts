@@ -33,6 +33,8 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openPanel({ kind: "search" });
         return true;
       }
+      // The others are those of the page, which a dialog covers; the browser closes that by Esc.
+      if (isInDialog(event)) return false;
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         goToNeighbour(chat.store.getState(), event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
         return true;
