@@ -6,7 +6,10 @@ const REGIONS = ["rooms", "list", "composer", "panel"] as const;
 /** How long a second Esc stops the answer that the first one asked about. Unit: ms. */
 const ASKED_MS = 4_000;
 
-/** The keys that work anywhere in the chat. What a part has handled itself is left alone. */
+/**
+ * The keys that work anywhere in the chat, and where nothing on the page has the focus. What a part
+ * has handled itself is left alone.
+ */
 export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const element = root.current;
@@ -15,6 +18,7 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
 
     function onKeyDown(event: KeyboardEvent) {
       if (event.defaultPrevented || event.isComposing) return;
+      if (!isFor(element as HTMLElement, event)) return;
       if (act(event)) event.preventDefault();
     }
 
@@ -69,9 +73,18 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
       return true;
     }
 
-    element.addEventListener("keydown", onKeyDown);
-    return () => element.removeEventListener("keydown", onKeyDown);
+    const { ownerDocument } = element;
+    ownerDocument.addEventListener("keydown", onKeyDown);
+    return () => ownerDocument.removeEventListener("keydown", onKeyDown);
   }, [chat, root]);
+}
+
+/** Whether a key is for a chat: it has the focus, or nothing has, and it is the first of the page. */
+function isFor(root: HTMLElement, event: KeyboardEvent): boolean {
+  const { ownerDocument } = root;
+  if (event.composedPath().includes(root)) return true;
+  const isNowhere = event.target === ownerDocument.body || event.target === ownerDocument;
+  return isNowhere && ownerDocument.querySelector(".chatd.app") === root;
 }
 
 /** The room above or below in the list; of those with something new, where that is asked. */
