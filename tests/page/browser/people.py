@@ -43,6 +43,11 @@ class House:
             self._server = daemon(self._directory)
         return self._server
 
+    @property
+    def state(self) -> Path:
+        """Where the daemon keeps its log."""
+        return self._directory / "state"
+
     def start(self, configuration: str = "", **environment: str) -> Server:
         """Start the daemon with a configuration of its own."""
         self._server = daemon(self._directory, configuration, **environment)
@@ -215,6 +220,36 @@ class Person:
     def reload(self) -> None:
         self.page.reload()
 
+    def look_away(self) -> None:
+        """Another window of the system has the focus."""
+        self.page.evaluate(LOOK_AWAY)
+
+    def look_back(self) -> None:
+        self.page.evaluate(LOOK_BACK)
+
+    def room(self, name: str) -> Locator:
+        """A room in the list of rooms."""
+        rooms = self.page.get_by_role("navigation", name="Rooms").get_by_role("listitem")
+        return rooms.get_by_role("button", name=re.compile(rf"\b{re.escape(name)}\b"))
+
+    def top_seq(self) -> int:
+        """The place of the message that is the first in sight."""
+        seq: int = self.page.evaluate(TOP_SEQ)
+        return seq
+
+    def from_end(self) -> float:
+        """How far below what is in sight the list ends. Unit: px."""
+        px: float = self.page.evaluate(FROM_END)
+        return px
+
+    def is_at_end(self) -> None:
+        """Wait until the end of the list is in sight."""
+        self.page.wait_for_function(IS_AT_END)
+
+    def settle(self) -> None:
+        """Wait until the list has stood still for some frames."""
+        self.page.wait_for_function(STILL)
+
     # What a person sees
 
     def has_written(self, text: str) -> None:
@@ -270,6 +305,40 @@ BOX_HOLDS: Final = """
   if (editor.querySelector(".cm-placeholder")) return text === "";
   return editor.querySelector(".cm-content")?.innerText === text;
 }
+"""
+
+LOOK_AWAY: Final = """
+() => { document.hasFocus = () => false; window.dispatchEvent(new Event("blur")); }
+"""
+LOOK_BACK: Final = """
+() => { delete document.hasFocus; window.dispatchEvent(new Event("focus")); }
+"""
+
+TOP_SEQ: Final = """
+() => {
+  const scroller = document.querySelector(".room-list [role=log]");
+  const top = scroller.getBoundingClientRect().top;
+  const rows = [...scroller.querySelectorAll("[data-seq]")];
+  return Number(rows.find((row) => row.getBoundingClientRect().bottom > top + 1)?.dataset.seq);
+}
+"""
+FROM_END: Final = """
+() => {
+  const scroller = document.querySelector(".room-list [role=log]");
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+}
+"""
+IS_AT_END: Final = f"() => ({FROM_END.strip()})() <= 1"
+STILL: Final = """
+() => new Promise((resolve) => {
+  const scroller = document.querySelector(".room-list [role=log]");
+  let before = -1, same = 0;
+  requestAnimationFrame(function look() {
+    same = scroller.scrollTop === before ? same + 1 : 0;
+    before = scroller.scrollTop;
+    if (same > 10) resolve(true); else requestAnimationFrame(look);
+  });
+})
 """
 
 AXE_RUN: Final = """

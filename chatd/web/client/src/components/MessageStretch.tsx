@@ -103,7 +103,14 @@ export function MessageStretch(props: MessageStretchProps) {
       </div>
       <OlderNote {...props} isAtTop={items[0]?.index === 0} />
       {(hasNewer || !virtualizer.isAtEnd()) && ids.length > 0 && (
-        <NewestButton unread={props.unreadBelow ?? 0} toEnd={toEnd} />
+        <NewestButton
+          unread={props.unreadBelow ?? 0}
+          toEnd={() => {
+            // The button goes away; the keys are for the messages then.
+            scroller.current?.focus({ preventScroll: true });
+            toEnd();
+          }}
+        />
       )}
     </div>
   );

@@ -19,7 +19,7 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
 
     function onKeyDown(event: KeyboardEvent) {
       if (event.defaultPrevented || event.isComposing) return;
-      if (isOurs(event, element as HTMLElement) && act(event)) event.preventDefault();
+      if (isFor(element as HTMLElement, event) && act(event)) event.preventDefault();
     }
 
     function act(event: KeyboardEvent): boolean {
@@ -47,8 +47,7 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openDialog("keys");
         return true;
       }
-      if (event.key !== "Escape" || event.shiftKey || isInDialog(event)) return false;
-      return escape(event.timeStamp);
+      return event.key === "Escape" && !event.shiftKey && escape(event.timeStamp);
     }
 
     /** Close the panel; else stop the user's own answer, once asked; else go to the composer. */
@@ -75,6 +74,14 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
   }, [chat, root]);
+}
+
+/** Whether a key is for a chat: it has the focus, or nothing has, and it is the first of the page. */
+function isFor(root: HTMLElement, event: KeyboardEvent): boolean {
+  const { ownerDocument } = root;
+  if (event.composedPath().includes(root)) return true;
+  const isNowhere = event.target === ownerDocument.body || event.target === ownerDocument;
+  return isNowhere && ownerDocument.querySelector(".chatd.app") === root;
 }
 
 /** The room above or below in the list; of those with something new, where that is asked. */
@@ -112,10 +119,6 @@ const FOCUSABLE = [
   "button:not(:disabled)",
   "input",
 ].join(", ");
-
-function isOurs(event: KeyboardEvent, root: HTMLElement): boolean {
-  return event.composedPath().includes(root) || event.target === document.body;
-}
 
 /** Esc closes the dialog that it is pressed in, which the browser does itself. */
 function isInDialog(event: KeyboardEvent): boolean {

@@ -68,6 +68,7 @@ export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): S
   });
   useThird(scroller, setThird);
   usePinOnResize(scroller, virtualizer);
+  useSteadyTarget(virtualizer, ids);
   useGoal(virtualizer, ids, goal, third);
   const holdStill = useCallback(() => {
     isHeld.current = true;
@@ -162,6 +163,23 @@ function usePinOnResize(scroller: RefObject<HTMLDivElement | null>, virtualizer:
       element.removeEventListener("scroll", note);
     };
   }, [scroller, virtualizer]);
+}
+
+/**
+ * For some frames the list goes on to a row by its number, while it measures what lies around. What
+ * comes above meanwhile gives the row another number.
+ */
+function useSteadyTarget(virtualizer: Scroller, ids: readonly string[]): void {
+  const before = useRef(ids);
+  useLayoutEffect(() => {
+    const held = before.current;
+    before.current = ids;
+    const target = virtualizer["scrollState"];
+    if (held === ids || target === null || target.index === null || target.toEnd === true) return;
+    const id = held[target.index];
+    const at = id === undefined ? -1 : ids.indexOf(id);
+    if (at >= 0 && at !== target.index) virtualizer.scrollToIndex(at, { align: target.align });
+  }, [virtualizer, ids]);
 }
 
 /** Go where the list is to go, as soon as it holds that message; each goal once. */

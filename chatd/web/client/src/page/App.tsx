@@ -44,8 +44,8 @@ export function App({ session, link }: AppProps) {
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
   useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
-  useLinks((come) => {
-    const decision = decideOnLink(come, session.token(), Date.now());
+  useLinks((come, now) => {
+    const decision = decideOnLink(come, session.token(), now);
     if (decision === "use") takeLink(come);
     else if (decision === "ask") setAsked(come);
   });
@@ -154,12 +154,12 @@ function undecided(link: string | undefined, stored: string | undefined): string
 }
 
 /** A link that is put into the address bar of this page loads nothing; its token comes so. */
-function useLinks(come: (link: string) => void) {
+function useLinks(come: (link: string, now: number) => void) {
   const latest = useLatest(come);
   useEffect(() => {
     function look() {
       const link = takeTokenOfLink();
-      if (link !== undefined) latest.current(link);
+      if (link !== undefined) latest.current(link, Date.now());
     }
     window.addEventListener("hashchange", look);
     return () => window.removeEventListener("hashchange", look);

@@ -80,8 +80,8 @@ function goTo(chat: Chat, { room, at, message, thread }: PlaceInChat): void {
     ...(message === undefined ? {} : { messageId: message }),
   };
   if (room !== undefined) {
-    if (room !== state.room) void state.openRoom(room, place);
-    else if (at !== undefined || message !== undefined) void state.jumpTo(room, place);
+    const isElsewhere = room !== state.room || at !== undefined || message !== undefined;
+    if (isElsewhere) void state.openRoom(room, place);
   }
   if (thread !== undefined) ui.openPanel({ kind: "thread", threadId: thread });
   else if (ui.panel?.kind === "thread") ui.closePanel();

@@ -292,7 +292,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     const { room } = store.getState();
     if (!isPlace(place) || isPlaced || room === "") return;
     isPlaced = true;
-    void rooms.jumpTo(room, place);
+    void rooms.openRoom(room, place);
   }
 
   function keep(): void {

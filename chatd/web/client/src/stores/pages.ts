@@ -17,30 +17,13 @@ export interface PagesParts {
 }
 
 export class Pages {
-  /** Pages that are being read, by room. */
-  #loading = new Map<string, Promise<boolean>>();
+  /** Who waits for the page of a room that is being read. */
+  #waiting = new Map<string, (() => void)[]>();
 
   constructor(private readonly parts: PagesParts) {}
 
-  /** Wait for the page of a room that is being read, if one is. */
-  async settled(room: string): Promise<void> {
-    await this.#loading.get(room);
-  }
-
   /** Ask for a page and place it. Ends the loading that was begun. False where none came. */
   async read(
-    room: string,
-    which: Omit<HistoryGet, "connectionId">,
-    place: (draft: Draft, page: Page) => void,
-  ): Promise<boolean> {
-    const reading = this.#readPage(room, which, place);
-    this.#loading.set(room, reading);
-    const isRead = await reading;
-    if (this.#loading.get(room) === reading) this.#loading.delete(room);
-    return isRead;
-  }
-
-  async #readPage(
     room: string,
     which: Omit<HistoryGet, "connectionId">,
     place: (draft: Draft, page: Page) => void,
@@ -56,6 +39,7 @@ export class Pages {
       place(draft, page);
       this.parts.placed(room, ack.lastRev);
     });
+    this.#wake(room);
     if (!ack.ok && this.#core.wire() !== undefined) {
       this.#core.notify({ kind: "error", text: ack.error.message });
     }
@@ -81,12 +65,28 @@ export class Pages {
     return true;
   }
 
-  /** It came by itself. */
+  /** Begin as soon as no other page of the room is read: what a user wishes is not passed over. */
+  async turn(room: string): Promise<void> {
+    while (!this.begin(room)) {
+      await new Promise<void>((wake) => {
+        this.#waiting.set(room, [...(this.#waiting.get(room) ?? []), wake]);
+      });
+    }
+  }
+
+  /** It came by itself, or is not read after all. */
   finish(room: string): void {
     this.#core.batch.now((draft) => {
       const view = draft.state.views.get(room);
       if (view !== undefined) setView(draft, room, { ...view, isLoading: false });
     });
+    this.#wake(room);
+  }
+
+  #wake(room: string): void {
+    const waiting = this.#waiting.get(room) ?? [];
+    this.#waiting.delete(room);
+    for (const wake of waiting) wake();
   }
 
   get #core(): Core {

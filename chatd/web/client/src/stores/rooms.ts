@@ -129,10 +129,19 @@ export class Rooms {
     this.#core.batch.now((draft) => this.#show(draft, room));
     this.parts.remember();
     if (isPlace(place)) {
-      if (await this.jumpTo(room, place)) return;
+      if (await this.#lookAt(room, place)) return;
       await this.jumpToEnd(room); // from where the room was left
     }
     if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
+  }
+
+  /** Go to a place that a link names; where it is gone, to what is unread. */
+  async #lookAt(room: string, place: Place): Promise<boolean> {
+    if (await this.jumpTo(room, place)) return true;
+    if (this.#core.wire() === undefined) return false;
+    this.#core.notify({ kind: "info", text: "That message is not there any more." });
+    const seq = this.#view(room)?.firstUnread;
+    return seq !== undefined && this.jumpTo(room, { seq });
   }
 
   #show(draft: Draft, room: string): void {
@@ -193,9 +202,12 @@ export class Rooms {
     this.#core.batch.now((draft) => this.#show(draft, room));
     const held = this.#heldAt(room, place);
     if (held !== undefined) return this.#aim(room, held);
-    await this.#pages.settled(room);
+    await this.#pages.turn(room);
     const seq = place.seq ?? (await this.#seqOf(room, place.messageId));
-    if (seq === undefined || !this.#pages.begin(room)) return false;
+    if (seq === undefined) {
+      this.#pages.finish(room);
+      return false;
+    }
     if (!this.joins.has(room)) await this.joins.beIn(room);
     let found: string | undefined;
     await this.#pages.read(
@@ -210,8 +222,8 @@ export class Rooms {
   }
 
   async jumpToEnd(room: string): Promise<void> {
-    const view = this.#view(room);
-    if (view === undefined || view.mode === "tail" || !this.#pages.begin(room)) return;
+    if ((this.#view(room)?.mode ?? "tail") === "tail") return;
+    await this.#pages.turn(room);
     await this.#pages.read(room, { limit: PAGE_SIZE }, (draft, page) =>
       this.placing.whole(draft, room, page, "tail"),
     );

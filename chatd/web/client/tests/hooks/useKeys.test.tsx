@@ -10,7 +10,11 @@ const PANEL = { kind: "people" } as const;
 function Frame({ chat, children }: { chat: FakeChat; children: ReactNode }) {
   const root = useRef<HTMLDivElement>(null);
   useKeys(chat, root);
-  return <div ref={root}>{children}</div>;
+  return (
+    <div className="chatd app" ref={root}>
+      {children}
+    </div>
+  );
 }
 
 /** A frame around something, with a panel that is open. */

@@ -133,7 +133,7 @@ describe("while the server is away", () => {
 
   it("waits for a slow server where it keeps nothing", async () => {
     isPatient = false;
-    let say = (_: Response) => {};
+    let say: (answer: Response) => void = () => {};
     server.answer = () => new Promise((done) => (say = done));
     const text = textOf(shell("bare").answer(asking("./", "navigate")));
     say(new Response("at last"));
