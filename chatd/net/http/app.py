@@ -34,6 +34,9 @@ BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LENGTHLESS: Final = frozenset({204, 304})
 """Statuses of answers that have no body, and do not say the length of one (RFC 9110, 8.6)."""
 
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+"""In each answer: what a client has written may be repeated in it, and is never a script."""
+
 PREFLIGHT_S: Final = 600
 """Seconds for which a browser may remember the answer to a preflight."""
 
@@ -268,6 +271,8 @@ def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
 
 async def _send_response(method: str, response: Response, send: Send) -> None:
     body, headers = response.body, list(response.headers)
+    if NOSNIFF not in headers:
+        headers.append(NOSNIFF)
     if not isinstance(body, bytes | Iterator):
         async with aclosing(body):
             await send(

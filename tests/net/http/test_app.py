@@ -75,7 +75,9 @@ async def ask(
     start, *bodies = sent
     assert [body["more_body"] for body in bodies] == [True] * (len(bodies) - 1) + [False]
     whole = b"".join(body["body"] for body in bodies)
-    return Answer(start["status"], dict(start["headers"]), whole)
+    headers_sent = dict(start["headers"])
+    assert len(headers_sent) == len(start["headers"]), "no header comes twice"
+    return Answer(start["status"], headers_sent, whole)
 
 
 def judged(
@@ -114,6 +116,7 @@ async def test_health_is_public_json_that_nobody_stores() -> None:
         b"access-control-allow-origin": b"*",
         b"vary": b"Origin",
         b"access-control-expose-headers": EXPOSED[0][1],
+        b"x-content-type-options": b"nosniff",
         b"content-length": b"%d" % len(answer.body),
     }
 
@@ -182,7 +185,8 @@ async def test_a_304_says_no_length() -> None:
         return Response(304, ((b"etag", b'"a"'),), b"")
 
     answer = await ask(public_app(health, routes={"/kept": HttpRoute(unchanged)}), "/kept")
-    assert answer == Answer(304, {b"etag": b'"a"'}, b"")
+    kept = {b"etag": b'"a"', b"x-content-type-options": b"nosniff"}
+    assert answer == Answer(304, kept, b"")
 
 
 @pytest.mark.parametrize("path", ["/in/a", "/in/", "/in/a/b.c", "/in/own/a"])
@@ -447,3 +451,14 @@ async def test_it_answers_over_the_lane(head: bytes, status: int) -> None:
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert answer.lower().count(b"\r\nconnection: close\r\n") == 1
         assert s.faults == []
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing/is/here", HEALTH_PATH])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+async def test_no_answer_is_taken_for_something_else_than_it_says(path: str, method: str) -> None:
+    async def hello(_request: Request) -> Response:
+        return Response(200, ((b"x-content-type-options", b"nosniff"),), b"hello")
+
+    app = public_app(health, routes={"/": HttpRoute(hello)})
+    answered = await ask(app, path, method)
+    assert answered.headers[b"x-content-type-options"] == b"nosniff"

@@ -32,3 +32,13 @@ def test_a_link_of_somebody_else_asks_and_a_forged_one_leads_back(house: House) 
     ada.is_in()
     ada.say("still here")
     expect(ada.message("still here")).to_contain_text("Ada")
+
+
+def test_a_link_that_is_put_into_an_open_page_is_taken_out_of_its_address(house: House) -> None:
+    ada = house.person("ada").is_in()
+    link = f"{ada.page.url.partition('#')[0]}#token={token('bob', 'demo')}"
+    ada.page.evaluate("(link) => { location.href = link; }", link)
+    expect(ada.page.get_by_role("alert")).to_contain_text("Bob")
+    assert "token" not in ada.page.url
+    ada.page.get_by_role("button", name="Stay").click()
+    ada.is_in()

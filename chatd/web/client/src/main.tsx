@@ -2,7 +2,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./page/App";
-import { decideOnLink, Session, takeTokenOfLink } from "./page/session";
+import { decideOnLink, hasTokenOfLink, Session, takeTokenOfLink } from "./page/session";
 import { registerServiceWorker } from "./serviceWorker";
 import "./style.css";
 import "./page/page.css";
@@ -13,6 +13,11 @@ const link = takeTokenOfLink();
 if (link !== undefined && decideOnLink(link, session.token(), Date.now()) === "use") {
   session.takeLink(link);
 }
+
+// A link that is put into the address bar of the open page changes nothing but the fragment.
+window.addEventListener("hashchange", () => {
+  if (hasTokenOfLink()) location.reload();
+});
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no element to stand in.");
