@@ -1,6 +1,7 @@
 /** The page at `/`. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { beginRoom } from "./components/LazyParts";
 import { App } from "./page/App";
 import { decideOnLink, Session, takeTokenOfLink } from "./page/session";
 import { registerServiceWorker } from "./serviceWorker";
@@ -13,6 +14,9 @@ const link = takeTokenOfLink();
 if (link !== undefined && decideOnLink(link, session.token(), Date.now()) === "use") {
   session.keep(link);
 }
+
+// Under way while the frame is drawn.
+if (session.token() !== undefined) beginRoom();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no element to stand in.");
