@@ -79,9 +79,12 @@ def next_build(before: Path, place: Path, mark: str) -> Path:
     scripts = {file.name: f"index-{mark}.js" for file in dist.glob("assets/index-*.js")}
     for old, new in scripts.items():
         (dist / "assets" / old).rename(dist / "assets" / new)
-    for name in ("index.html", "sw.js"):
-        text = (dist / name).read_text()
+    # The document and the worker name the script, and so do the parts that are read later.
+    for file in (dist / "index.html", dist / "sw.js", *dist.glob("assets/*.js")):
+        text = file.read_text()
         for old, new in scripts.items():
             text = text.replace(old, new)
-        (dist / name).write_text(re.sub(r'"id":"\w+"', f'"id":"{mark}"', text))
+        file.write_text(text)
+    worker = dist / "sw.js"
+    worker.write_text(re.sub(r'"id":"\w+"', f'"id":"{mark}"', worker.read_text()))
     return place

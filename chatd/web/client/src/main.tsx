@@ -1,8 +1,9 @@
 /** The page at `/`. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { beginRoom } from "./components/LazyParts";
 import { App } from "./page/App";
-import { decideOnLink, hasTokenOfLink, Session, takeTokenOfLink } from "./page/session";
+import { decideOnLink, Session, takeTokenOfLink } from "./page/session";
 import { registerServiceWorker } from "./serviceWorker";
 import "./style.css";
 import "./page/page.css";
@@ -14,10 +15,8 @@ if (link !== undefined && decideOnLink(link, session.token(), Date.now()) === "u
   session.takeLink(link);
 }
 
-// A link that is put into the address bar of the open page changes nothing but the fragment.
-window.addEventListener("hashchange", () => {
-  if (hasTokenOfLink()) location.reload();
-});
+// Under way while the frame is drawn.
+if (session.token() !== undefined) beginRoom();
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no element to stand in.");

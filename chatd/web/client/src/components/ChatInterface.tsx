@@ -6,7 +6,7 @@ import { useKeys } from "../hooks/useKeys";
 import { useTabPresence } from "../hooks/useTabPresence";
 import type { Chat, ChatOptions } from "../stores/chat";
 import { createChat } from "../stores/createChat";
-import { whenIdle } from "../whenIdle";
+import { whenShown } from "../stores/whenShown";
 import { Announcer } from "./Announcer";
 import { Banner, PacingLine } from "./Banner";
 import { Composer } from "./Composer";
@@ -24,9 +24,6 @@ import { People } from "./People";
 import { RoomHeader } from "./RoomHeader";
 import { RoomList } from "./RoomList";
 import { TypingLine } from "./TypingLine";
-
-/** How late at most what is opened later is read. Unit: ms. */
-const PARTS_LATEST_MS = 8_000;
 
 export type Theme = "system" | "light" | "dark";
 
@@ -62,7 +59,7 @@ export function ChatInterface(props: ChatInterfaceProps) {
   useKeys(chat, root);
   useAnnouncer(chat);
   useTabPresence(chat);
-  useEffect(() => whenIdle(() => void loadParts(), PARTS_LATEST_MS), []);
+  useEffect(() => whenShown(chat, () => void loadParts()), [chat]);
   return (
     <ChatProvider chat={chat}>
       <div className="chatd app" data-theme={theme} ref={root}>

@@ -20,6 +20,11 @@ export const RoomsDialog = part(laterParts, (parts) => parts.RoomsDialog);
 export const SidePanel = part(laterParts, (parts) => parts.SidePanel);
 export const SwitchDialog = part(laterParts, (parts) => parts.SwitchDialog);
 
+/** Begin to read what shows a room. */
+export function beginRoom(): void {
+  void roomParts.load();
+}
+
 /** Have all parts at hand. */
 export async function loadParts(): Promise<void> {
   await roomParts.load();

@@ -1,7 +1,9 @@
 import { useEffect, useState, type ComponentType, type RefObject } from "react";
 import { flushSync } from "react-dom";
 import type { Field, FieldProps } from "../composer/field";
+import { whenShown } from "../stores/whenShown";
 import { whenIdle } from "../whenIdle";
+import { useChat } from "./useChat";
 
 /** How long to wait for a quiet moment, at most. Unit: ms. */
 const IDLE_MS = 2_000;
@@ -15,23 +17,24 @@ export function useEditor(
   field: RefObject<Field | null>,
   isEmpty: boolean,
 ): ComponentType<FieldProps> | undefined {
+  const chat = useChat();
   const [loaded, setLoaded] = useState<ComponentType<FieldProps>>();
   const [taken, setTaken] = useState<ComponentType<FieldProps>>();
 
   useEffect(() => {
     if (!isFit()) return undefined;
     let isGone = false;
-    const stop = whenIdle(() => {
+    const stop = whenShown(chat, () => {
       import("../components/SqlEditor").then(
         ({ SqlEditor }) => isGone || setLoaded(() => SqlEditor),
         () => {},
       );
-    }, IDLE_MS);
+    });
     return () => {
       isGone = true;
       stop();
     };
-  }, []);
+  }, [chat]);
 
   useEffect(() => {
     if (loaded === undefined || taken !== undefined || !isEmpty) return undefined;

@@ -51,11 +51,6 @@ export class Session {
   }
 }
 
-/** Whether the address bar shows a token. */
-export function hasTokenOfLink(): boolean {
-  return new URLSearchParams(location.hash.slice(1)).has("token");
-}
-
 /** The token of the page's link, taken out of the address bar and of the browser's history. */
 export function takeTokenOfLink(): string | undefined {
   const fragment = new URLSearchParams(location.hash.slice(1));
