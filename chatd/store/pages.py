@@ -20,6 +20,7 @@ from chatd.store.damage import is_corrupt
 from chatd.store.message_reader import Page
 from chatd.store.rows import (
     CHANGED,
+    LAST_REV,
     LAST_SEQ,
     MENTIONED,
     MESSAGE_COLUMNS,
@@ -34,7 +35,7 @@ PAGE_BYTES = 2 * 1024 * 1024  # of content and answers on a page; beyond, the re
 _ROOM = f"""
     SELECT r.room_id,
            coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
-           {LAST_SEQ}, r.forgotten_seq, r.last_rev
+           {LAST_SEQ}, r.forgotten_seq, {LAST_REV}
     FROM rooms r WHERE r.connection_id = ?
 """
 _ROOM_AND_FORGOTTEN = "SELECT room_id, forgotten_seq FROM rooms WHERE connection_id = ?"

@@ -113,6 +113,14 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         return self._collect()
 
+    def pause(self) -> None:
+        """SIGSTOP: it answers nobody, and its connections stand."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
     def said(self, event: str, word: str) -> list[dict[str, Any]]:
         """The lines of this event in the last part of a daemon's log that hold a word, once there
         is one."""
@@ -184,15 +192,17 @@ def daemon(directory: Path, configuration: str = "", **environment: str) -> Serv
     )
 
 
-def token(user_id: str, *rooms: str, secret: str = SECRET, ttl_s: int = 600) -> str:
-    """A token that the daemon takes, unless it is signed with another secret."""
+def token(
+    user_id: str, *rooms: str, secret: str = SECRET, ttl_s: int = 600, ago_s: float = 0.0
+) -> str:
+    """A token of `ago_s` ago, that the daemon takes unless it is signed with another secret."""
     return mint(
         secret,
         user_id=user_id,
         rooms=rooms,
         name=user_id.title(),
         ttl_s=ttl_s,
-        now_s=time.time(),
+        now_s=time.time() - ago_s,
         audience="authenticated",
         issuer="",
         claim="connections",

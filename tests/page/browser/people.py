@@ -6,12 +6,12 @@ asked what it must not have done: broken the policy, thrown an error, or asked a
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, expect
 
 from tests.peers.servers import Server, daemon, token
 
@@ -48,6 +48,10 @@ class House:
         self._server = daemon(self._directory, configuration, **environment)
         return self._server
 
+    def configure(self, configuration: str) -> None:
+        """What the daemon reads when it starts the next time."""
+        (self._directory / "chatd.toml").write_text(configuration)
+
     def profile(self, **options: Any) -> "Profile":
         """A fresh profile of the browser; `options` are those of Playwright's contexts."""
         profile = Profile(self._browser.new_context(**options))
@@ -58,6 +62,16 @@ class House:
         """Somebody who opens the page by a link with a token, in a profile of its own."""
         link = f"{self.server.url}/#token={token(user_id, *(rooms or ('demo',)))}"
         return self.profile(**options).open(link)
+
+    def profile_of(self, person: "Person") -> "Profile":
+        """The profile in which somebody uses the page."""
+        return next(one for one in self._profiles if person in one.people)
+
+    def leave(self, person: "Person") -> None:
+        """Close the profile of a person, whose pages must have done no harm."""
+        profile = next(one for one in self._profiles if person in one.people)
+        self._profiles.remove(profile)
+        assert profile.close() == []
 
     def close(self) -> None:
         faults = [fault for profile in self._profiles for fault in profile.close()]
@@ -146,6 +160,15 @@ class Person:
         """The messages of the room that hold a text, oldest first."""
         return self.log.get_by_role("article").filter(has_text=text)
 
+    @property
+    def texts(self) -> Locator:
+        """The texts of the messages of the room, oldest first."""
+        return self.log.locator(".message-body")
+
+    def state(self, text: str) -> Locator:
+        """How far a message of their own is."""
+        return self.message(text).locator(".message-state")
+
     def answers(self) -> Locator:
         """The cards of answers, oldest first."""
         return self.log.get_by_role("group", name=re.compile("^Answer"))
@@ -163,10 +186,31 @@ class Person:
         self.composer.fill(text)
 
     def say(self, text: str) -> None:
-        """Write a message and send it."""
+        """Write a message and send it: it stands in the room at once."""
         self.composer.fill(text)
         self.composer.press("Enter")
         self.has_written("")
+        expect(self.message(text).last).to_be_visible()
+
+    def crash(self) -> None:
+        """The browser's process of this page dies."""
+        with self.page.expect_event("crash"), suppress(Error):
+            self.page.goto("chrome://crash")
+
+    def ask(self, question: str) -> Locator:
+        """Send a question; the card of its answer, once that has ended."""
+        self.composer.fill(question)
+        # Enter may take a completion that is offered; this sends whatever is.
+        self.composer.press("Control+Enter")
+        self.has_written("")
+        return self.last_answer(question)
+
+    def last_answer(self, question: str) -> Locator:
+        """The card of the newest answer, once it is that to a question, and has ended."""
+        line = re.compile(r"\s*".join(map(re.escape, question.split())))
+        card = self.answers().filter(has=self.page.locator(".answer-head", has_text=line)).last
+        expect(card).to_have_attribute("aria-label", re.compile("^Answer: "))
+        return card
 
     def reload(self) -> None:
         self.page.reload()
@@ -193,26 +237,30 @@ class Person:
         self.page.context.set_offline(False)
 
     def axe(self, axe_source: str) -> list[str]:
-        """What axe finds wrong, from an isolated world: the policy lets no script in."""
+        """What axe finds wrong in light and in dark, from an isolated world: the policy lets no
+        script in."""
         session = self.page.context.new_cdp_session(self.page)
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         world = session.send("Page.createIsolatedWorld", {"frameId": frame})
         where = {"contextId": world["executionContextId"]}
         session.send("Runtime.evaluate", {"expression": axe_source, **where})
-        ended = session.send(
-            "Runtime.evaluate",
-            {
-                "expression": AXE_RUN,
-                "awaitPromise": True,
-                "returnByValue": True,
-                **where,
-            },
-        )
+        found: list[str] = []
+        for scheme in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            run = AXE_RUN % ("" if scheme == SCHEMES[0] else COLOURS_ALONE)
+            ended = session.send(
+                "Runtime.evaluate",
+                {"expression": run, "awaitPromise": True, "returnByValue": True, **where},
+            )
+            assert "exceptionDetails" not in ended, ended["exceptionDetails"]
+            found += [f"{scheme}: {fault}" for fault in ended["result"]["value"]]
         session.detach()
-        assert "exceptionDetails" not in ended, ended["exceptionDetails"]
-        found: list[str] = ended["result"]["value"]
         return found
 
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+COLOURS_ALONE: Final = "runOnly: ['color-contrast'],"
+"""All else is the same in the second one."""
 
 BOX_HOLDS: Final = """
 (text) => {
@@ -225,7 +273,7 @@ BOX_HOLDS: Final = """
 """
 
 AXE_RUN: Final = """
-axe.run({ resultTypes: ["violations"] }).then((result) =>
+axe.run({ %s resultTypes: ["violations"] }).then((result) =>
   result.violations.map((one) =>
     `${one.id} (${one.impact}): ` +
     one.nodes.slice(0, 3).map((node) =>

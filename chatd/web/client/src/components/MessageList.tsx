@@ -2,7 +2,9 @@ import { useMemo, useState } from "react";
 import { counted } from "../format";
 import { useChat, useChatStore } from "../hooks/useChat";
 import { firstUnreadIn, useRoomGoal } from "../hooks/useRoomGoal";
+import type { Goal } from "../hooks/useStretch";
 import type { RoomView } from "../stores/state";
+import type { Phase } from "../websocket/types";
 import { EmptyRoom } from "./EmptyRoom";
 import { MessageStretch } from "./MessageStretch";
 
@@ -10,12 +12,44 @@ import { MessageStretch } from "./MessageStretch";
 export function MessageList({ room }: { room: string }) {
   const view = useChatStore((state) => state.views.get(room));
   if (room === "") return <EmptyRoom room={room} />;
-  if (view?.isReady !== true) {
-    return <p className="message-waiting soft">Reading the messages…</p>;
-  }
+  if (view?.isReady !== true) return <UnreadRoom room={room} view={view} />;
   if (view.ids.length === 0) return <EmptyRoom room={room} />;
   return <RoomMessages key={room} room={room} view={view} />;
 }
+
+const HERE: Goal = {};
+const nothing = () => {};
+
+/** A room of which nothing was read yet: what the user has written waits in it all the same. */
+function UnreadRoom({ room, view }: { room: string; view: RoomView | undefined }) {
+  const isAway = useChatStore(({ connection: { phase } }) => AWAY.has(phase));
+  const words = isAway
+    ? "The messages of this room come when there is a connection."
+    : "Reading the messages…";
+  const isEmpty = view === undefined || view.ids.length === 0;
+  return (
+    <div className="message-unread-room">
+      <p className="message-waiting soft">{words}</p>
+      {!isEmpty && (
+        <MessageStretch
+          label="Your messages that wait"
+          ids={view.ids}
+          goal={HERE}
+          hasOlder={false}
+          hasNewer={false}
+          isLoading={!isAway}
+          loadOlder={nothing}
+          loadNewer={nothing}
+          toEnd={nothing}
+          setSize={-1}
+          room={room}
+        />
+      )}
+    </div>
+  );
+}
+
+const AWAY: ReadonlySet<Phase> = new Set(["reconnecting", "offline"]);
 
 function RoomMessages({ room, view }: { room: string; view: RoomView }) {
   const loadOlder = useChatStore((state) => state.loadOlder);

@@ -5,10 +5,11 @@ import { Icon } from "./Icon";
 export function Notices() {
   const notices = useChatStore((state) => state.notices);
   const dismiss = useChatStore((state) => state.dismissNotice);
+  const discard = useChatStore((state) => state.discardMessage);
   const compose = useUi((state) => state.compose);
   return (
     <div className="notices">
-      {notices.map(({ id, kind, text, kept }) => (
+      {notices.map(({ id, kind, text, kept, messageId }) => (
         <div
           key={id}
           className="notice"
@@ -22,6 +23,7 @@ export function Notices() {
               className="plain"
               onClick={() => {
                 compose(kept, "insert");
+                if (messageId !== undefined) void discard(messageId);
                 dismiss(id);
               }}
             >

@@ -51,7 +51,8 @@ export function bannerWords(
 }
 
 function reconnecting(connection: Connection, kept: string, now: number): BannerWords | undefined {
-  const isShort = now - (connection.since ?? 0) < QUIET_MS;
+  // Far below 0 where the clock was set back meanwhile; a little where `now` is a tick behind.
+  const isShort = Math.abs(now - (connection.since ?? 0)) < QUIET_MS;
   if (connection.reason !== undefined && !isShort) {
     return {
       tone: "bad",

@@ -2,6 +2,7 @@
 import type { Database } from "../websocket/database";
 import type { Gate } from "../websocket/gate";
 import type { Turns } from "../websocket/lease";
+import { counted } from "../format";
 import { Outbox, OutboxUnwritable, type Kept, type OutboxNews } from "../websocket/outbox";
 import { Sender } from "../websocket/sender";
 import type { ChatMessage, ErrorDetails } from "../websocket/types";
@@ -38,6 +39,8 @@ export class Sending {
   #onItsWay: string | undefined;
   /** Messages that are stored, and that the outbox may still show for a moment. */
   #settled = new Set<string>();
+  /** Messages that are given up, to rooms that are closed to the user, and were told of. */
+  #homeless = new Set<string>();
   #look = 0;
   #isVolatileTold = false;
   #isClosed = false;
@@ -52,6 +55,7 @@ export class Sending {
       parts.database,
       (news) => this.#changed(news),
       () => this.#tellVolatile(),
+      (count) => this.#tellPutBack(count),
     );
     this.#sender = new Sender({
       outbox: this.#outbox,
@@ -148,6 +152,7 @@ export class Sending {
     const pending = new Set<string>();
     const known = new Map<string, string>();
     const kept = new Set(entries.map((entry) => entry.messageId));
+    const permitted = new Set(draft.state.rooms.map((room) => room.connectionId));
     for (const id of this.#settled) if (!kept.has(id)) this.#settled.delete(id);
     for (const entry of entries) {
       const { messageId, connectionId } = entry;
@@ -156,6 +161,11 @@ export class Sending {
       if (entry.failed === undefined) {
         pending.add(messageId);
         waiting.set(connectionId, (waiting.get(connectionId) ?? 0) + 1);
+      }
+      if (entry.failed !== undefined && draft.state.messages.get(messageId)?.seq !== undefined) {
+        this.#hasArrived(entry);
+      } else if (draft.state.isConnected && !permitted.has(connectionId)) {
+        this.#tellHomeless(entry);
       }
       this.#place(draft, entry);
     }
@@ -167,6 +177,12 @@ export class Sending {
     if (!isSameSet(pending, pendingMessages)) draft.set({ pendingMessages: pending });
     if (!isSameMap(waiting, waitedBefore)) draft.set({ waiting });
     this.#setPacing(draft);
+  }
+
+  /** It was given up for want of an answer, and the server had it. */
+  #hasArrived(entry: Kept): void {
+    const { messageId, createdAt } = entry;
+    void this.#outbox.remove(entry, { kind: "sent", messageId, timestamp: createdAt });
   }
 
   #place(draft: Draft, entry: Kept): void {
@@ -263,6 +279,24 @@ export class Sending {
     if (!isTold) {
       if (before !== undefined) draft.set({ pacing: undefined });
     } else if (before?.until !== now.until || before.code !== now.code) draft.set({ pacing: now });
+  }
+
+  /** A message of a room that the user may not use any more shows nowhere: its text is offered. */
+  #tellHomeless({ messageId, connectionId, content, failed }: Kept): void {
+    if (failed === undefined || this.#homeless.has(messageId)) return;
+    this.#homeless.add(messageId);
+    this.parts.core.notify({
+      kind: "error",
+      text: `Your message to ${connectionId} was not sent. ${failed.message}`,
+      kept: content,
+      messageId,
+    });
+  }
+
+  #tellPutBack(count: number): void {
+    const words = `${counted(count, "message")} that ${count === 1 ? "waits was" : "wait were"}`;
+    const text = `What this browser keeps for this page was cleared. ${words} put back.`;
+    this.parts.core.notify({ kind: "info", text });
   }
 
   #tellVolatile(): void {

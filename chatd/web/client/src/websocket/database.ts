@@ -5,6 +5,7 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
 import type { Clock } from "./clock";
 import type { OutboxEntry } from "./outbox";
+import { uuid } from "./uuid";
 
 export interface Lease {
   name: string;
@@ -16,6 +17,15 @@ export interface Lease {
 export interface ChatSchema extends DBSchema {
   outbox: { key: number; value: OutboxEntry; indexes: { owner: string } };
   leases: { key: string; value: Lease };
+}
+
+/** The lease that nobody gives back: its owner names this database, and no other one of its name. */
+const BIRTH = "chatd:birth";
+
+/** What is in the outbox of an owner, and in which database: a cleared one comes back as another. */
+export interface Stored {
+  entries: OutboxEntry[];
+  birth: string | undefined;
 }
 
 export type StoreName = "outbox" | "leases";
@@ -56,8 +66,15 @@ export class Database {
     return this.#twice(run);
   }
 
-  async entriesOf(owner: string): Promise<OutboxEntry[]> {
-    return this.#twice(async () => (await this.#open()).getAllFromIndex("outbox", "owner", owner));
+  async entriesOf(owner: string): Promise<Stored> {
+    return this.#twice(async () => {
+      const transaction = (await this.#open()).transaction(["outbox", "leases"]);
+      const [entries, birth] = await Promise.all([
+        transaction.objectStore("outbox").index("owner").getAll(owner),
+        birthOf(transaction),
+      ]);
+      return { entries, birth };
+    });
   }
 
   close(): void {
@@ -112,7 +129,8 @@ export class Database {
         fresh
           .createObjectStore("outbox", { keyPath: "key", autoIncrement: true })
           .createIndex("owner", "owner");
-        fresh.createObjectStore("leases", { keyPath: "name" });
+        const leases = fresh.createObjectStore("leases", { keyPath: "name" });
+        void leases.put({ name: BIRTH, owner: uuid(), until: 0 });
       },
       blocking: (_current, _wanted, event) => {
         this.#opening = undefined;
@@ -134,6 +152,13 @@ export class Database {
       () => {},
     );
   }
+}
+
+/** Which database this is. */
+export async function birthOf(
+  transaction: IDBPTransaction<ChatSchema, StoreName[], "readonly" | "readwrite">,
+): Promise<string | undefined> {
+  return (await transaction.objectStore("leases").get(BIRTH))?.owner;
 }
 
 /** The database went away beneath the work: closed by another tab, or cleared by the user. */

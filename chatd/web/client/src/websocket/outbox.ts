@@ -1,9 +1,10 @@
 /**
  * What is to be sent, on this browser's disk, for all tabs of one user at one server. The key of an
  * entry gives the order. Where the disk takes nothing, an entry is kept in the memory of this tab:
- * it is still sent, in its order, and only leaving the page would lose it.
+ * it is still sent, in its order, and only leaving the page would lose it. Where the user clears the
+ * browser while the page is open, what waited is put back.
  */
-import type { Database } from "./database";
+import { birthOf, type Database, type Writing } from "./database";
 import type { ErrorDetails, MessageContext } from "./types";
 
 /** The most messages that wait, over all tabs. */
@@ -64,24 +65,30 @@ export class Outbox {
   #overlay = new Map<number, Kept>();
   /** Entries that were removed, whatever the disk says. */
   #gone = new Set<number>();
+  /** What was on disk when it was last read, by message, and in which database. */
+  #seen = new Map<string, Kept>();
+  #birth: string | undefined;
   #nextMemoryKey = MEMORY_KEYS_FROM;
   #channel: BroadcastChannel | undefined;
 
   /**
    * @param changed somebody has changed the outbox: this tab, or another one
    * @param unwritable the disk did not take an entry, which is in memory now
+   * @param putBack so many entries were put back into a database that the user has cleared
    */
   constructor(
     readonly owner: string,
     private readonly database: Database,
     private readonly changed: (news: OutboxNews) => void,
     private readonly unwritable: () => void,
+    private readonly putBack: (count: number) => void = () => {},
   ) {
     try {
       this.#channel = new BroadcastChannel(`chatd:outbox:${owner}`);
-      this.#channel.addEventListener("message", (event: MessageEvent<OutboxNews>) =>
-        this.changed(event.data),
-      );
+      this.#channel.addEventListener("message", (event: MessageEvent<OutboxNews>) => {
+        if (event.data.kind !== "changed") this.#seen.delete(event.data.messageId);
+        this.changed(event.data);
+      });
     } catch {
       // Tabs hear of each other's messages when they look the next time.
     }
@@ -94,13 +101,8 @@ export class Outbox {
 
   /** All entries in their order. */
   async all(): Promise<Kept[]> {
-    const stored = await this.database.entriesOf(this.owner).catch(() => []);
-    const kept = stored.flatMap((entry): Kept[] => {
-      const { key } = entry;
-      if (key === undefined || this.#gone.has(key)) return [];
-      return [this.#overlay.get(key) ?? { ...entry, key }];
-    });
-    return [...kept.toSorted((a, b) => a.key - b.key), ...this.#memory.values()];
+    const kept = await this.#stored().catch(() => []);
+    return [...kept, ...this.#memory.values()];
   }
 
   /** The next one that has not been given up. */
@@ -117,6 +119,7 @@ export class Outbox {
     const whole: OutboxEntry = { ...entry, owner: this.owner, tries: 0 };
     try {
       await this.database.write(async (transaction) => {
+        await this.#restore(transaction);
         const store = transaction.objectStore("outbox");
         // Counted in the transaction: two tabs cannot both take the last place.
         const count = await store.index("owner").count(this.owner);
@@ -151,6 +154,7 @@ export class Outbox {
   }
 
   async remove(entry: Kept, news: OutboxNews): Promise<void> {
+    this.#seen.delete(entry.messageId);
     if (!this.#memory.delete(entry.key)) {
       try {
         await this.database.write((transaction) =>
@@ -174,6 +178,41 @@ export class Outbox {
   close(): void {
     this.#channel?.close();
     this.#channel = undefined;
+  }
+
+  /** The entries on disk, as they are by now. */
+  async #stored(): Promise<Kept[]> {
+    let stored = await this.database.entriesOf(this.owner);
+    if (this.#isAnother(stored.birth)) {
+      await this.database.write((transaction) => this.#restore(transaction));
+      this.#overlay.clear();
+      this.#gone.clear();
+      stored = await this.database.entriesOf(this.owner);
+    }
+    const kept = stored.entries.flatMap((entry): Kept[] => {
+      const { key } = entry;
+      if (key === undefined || this.#gone.has(key)) return [];
+      return [this.#overlay.get(key) ?? { ...entry, key }];
+    });
+    this.#birth = stored.birth;
+    kept.sort((a, b) => a.key - b.key);
+    this.#seen = new Map(kept.map((entry) => [entry.messageId, entry]));
+    return kept;
+  }
+
+  #isAnother(birth: string | undefined): boolean {
+    return this.#birth !== undefined && birth !== this.#birth;
+  }
+
+  /** Put back what waited in a database that is gone, before what is written to this one. */
+  async #restore(transaction: Writing): Promise<void> {
+    if (!this.#isAnother(await birthOf(transaction))) return;
+    const store = transaction.objectStore("outbox");
+    const there = await store.index("owner").getAll(this.owner);
+    const known = new Set(there.map((entry) => entry.messageId)); // another tab was first
+    const lost = [...this.#seen.values()].filter((entry) => !known.has(entry.messageId));
+    for (const { key: _key, ...entry } of lost) await store.add(entry);
+    if (lost.length > 0) this.putBack(lost.length);
   }
 
   #tell(news: OutboxNews): void {

@@ -28,6 +28,7 @@ const worker = globalThis as unknown as WorkerGlobals;
 const shell = new Shell(CHATD_BUILD, worker.registration.scope, {
   caches: worker.caches,
   fetch: (request) => worker.fetch(request),
+  wait: (ms) => new Promise((done) => void setTimeout(() => done(undefined), ms)),
 });
 
 // A new build takes over at once: its pages come from the server, the parts of older ones from

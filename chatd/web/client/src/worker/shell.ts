@@ -18,8 +18,12 @@ export interface Build {
 export interface Surroundings {
   readonly caches: Pick<CacheStorage, "open" | "keys" | "delete" | "match">;
   fetch(request: Request): Promise<Response>;
+  /** Kept after so many ms. */
+  wait(ms: number): Promise<undefined>;
 }
 
+/** So long a server has to begin its answer, where there is another one. Unit: ms. */
+const PATIENCE_MS = 4_000;
 const PREFIX = "chatd";
 /** Builds that are kept, the present one among them. */
 const BUILDS_KEPT = 2;
@@ -90,18 +94,15 @@ export class Shell {
     return this.#fromServer(request, request.url);
   }
 
-  /** What the server says, or what is kept where it does not answer, or a proxy says so for it. */
+  /** What the server says; what is kept where it says nothing in time, or a proxy speaks for it. */
   async #fromServer(request: Request, key: string): Promise<Response> {
-    let answered: Response | undefined;
-    try {
-      answered = await this.#around.fetch(request);
-      if (answered.status < 500) return answered;
-    } catch (error) {
-      const kept = await this.#kept(key);
-      if (kept === undefined) throw error;
-      return kept;
-    }
-    return (await this.#kept(key)) ?? answered;
+    const answering = this.#around.fetch(request);
+    const inTime = await Promise.race([
+      answering.catch(() => undefined),
+      this.#around.wait(PATIENCE_MS),
+    ]);
+    if (inTime !== undefined && inTime.status < 500) return inTime;
+    return (await this.#kept(key)) ?? answering;
   }
 
   async #kept(key: string): Promise<Response | undefined> {

@@ -50,6 +50,17 @@ describe("the list", () => {
     expect(host.textContent).toBe("Reading the messages…");
   });
 
+  test("shows what waits of a room that cannot be read, and says when the rest comes", () => {
+    const { seq: _seq, ...mine } = fakeMessage(1);
+    const chat = fakeChat([{ ...mine, status: "pending" }], {
+      views: new Map([["demo", fakeView([mine], { isReady: false })]]),
+      connection: { phase: "offline", attempt: 1 },
+    });
+    const host = draw(chat, <MessageList room="demo" />);
+    expect(host.querySelectorAll("article")).toHaveLength(1);
+    expect(host.textContent).toContain("come when there is a connection");
+  });
+
   test("does not draw the oldest message while older ones lie above, so that no name appears or goes", async () => {
     const { host } = drawn(5, { hasOlder: true });
     expect(shown(host)).toEqual([102, 103, 104, 105]);

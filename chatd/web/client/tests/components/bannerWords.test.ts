@@ -17,6 +17,14 @@ describe("the banner", () => {
     expect(bannerWords(lost({ since: NOW - 2_000 }), 1, NOW)).toBeUndefined();
   });
 
+  test("says nothing of it either where the time shown is a tick behind", () => {
+    expect(bannerWords(lost({ since: NOW + 250 }), 1, NOW)).toBeUndefined();
+  });
+
+  test("tells a loss, though the clock was set back meanwhile", () => {
+    expect(bannerWords(lost({ since: NOW + 3_600_000 }), 0, NOW)?.phase).toBe("Connection lost.");
+  });
+
   test("counts down to the next try, and says what waits", () => {
     expect(bannerWords(lost(), 2, NOW)).toEqual({
       tone: "warn",

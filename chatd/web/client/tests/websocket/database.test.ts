@@ -23,7 +23,7 @@ const add = (database: Database, messageId: string) =>
   database.write((transaction) => transaction.objectStore("outbox").add(entry(messageId)));
 
 const names = async (database: Database) =>
-  (await database.entriesOf("o")).map((kept) => kept.messageId);
+  (await database.entriesOf("o")).entries.map((kept) => kept.messageId);
 
 test("what one tab has written another one reads", async () => {
   const [one, other] = [new Database(clock), new Database(clock)];

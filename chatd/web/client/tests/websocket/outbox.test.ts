@@ -25,17 +25,19 @@ interface Watched {
   database: Database;
   news: OutboxNews[];
   unwritable: ReturnType<typeof vi.fn>;
+  putBack: ReturnType<typeof vi.fn>;
 }
 
 /** A tab. */
 function tab(user = "ada", url = "http://a/"): Watched {
   const news: OutboxNews[] = [];
   const unwritable = vi.fn();
+  const putBack = vi.fn();
   const database = new Database(new FakeClock());
   const owner = outboxOwner(url, user);
-  const outbox = new Outbox(owner, database, (it) => news.push(it), unwritable);
+  const outbox = new Outbox(owner, database, (it) => news.push(it), unwritable, putBack);
   open.push(outbox);
-  return { outbox, database, news, unwritable };
+  return { outbox, database, news, unwritable, putBack };
 }
 
 const message = (messageId: string) => ({
@@ -56,6 +58,40 @@ function fillDisk(): void {
   vi.spyOn(IDBObjectStore.prototype, "add").mockImplementation(broken);
   vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(broken);
 }
+
+async function clearBrowser(): Promise<void> {
+  const deleting = indexedDB.deleteDatabase("chatd");
+  await new Promise((done, failed) => {
+    deleting.addEventListener("success", done);
+    deleting.addEventListener("error", failed);
+  });
+}
+
+describe("a browser that is cleared while the page is open", () => {
+  test("has what waited put back, before what is written after", async () => {
+    const { outbox, putBack } = tab();
+    await outbox.add(message("a"));
+    await outbox.add(message("b"));
+    expect(await ids(outbox)).toEqual(["a", "b"]);
+    await clearBrowser();
+    await outbox.add(message("c"));
+    expect(await ids(outbox)).toEqual(["a", "b", "c"]);
+    expect(putBack.mock.calls).toEqual([[2]]);
+  });
+
+  test("has it put back once, whichever tab is first, and nothing that was sent", async () => {
+    const [one, other] = [tab(), tab()];
+    await one.outbox.add(message("a"));
+    await one.outbox.add(message("b"));
+    for (const { outbox } of [one, other]) expect(await ids(outbox)).toEqual(["a", "b"]);
+    const [first] = await one.outbox.all();
+    await one.outbox.remove(first!, { kind: "sent", messageId: "a", timestamp: 1 });
+    await settled();
+    await clearBrowser();
+    expect(await ids(other.outbox)).toEqual(["b"]);
+    expect(await ids(one.outbox)).toEqual(["b"]);
+  });
+});
 
 describe("the outbox", () => {
   test("keeps the order of typing over two tabs", async () => {

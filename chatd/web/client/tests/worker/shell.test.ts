@@ -39,7 +39,7 @@ class MemoryCaches {
 class Server {
   readonly files = new Map<string, string>();
   readonly asked: Request[] = [];
-  answer: ((request: Request) => Response) | undefined;
+  answer: ((request: Request) => Response | Promise<Response>) | undefined;
 
   async fetch(request: Request): Promise<Response> {
     this.asked.push(request);
@@ -55,6 +55,8 @@ class Server {
 
 let caches: MemoryCaches;
 let server: Server;
+/** Whether the time for an answer never runs out. */
+let isPatient: boolean;
 
 function publish(build: string): void {
   server.files.set(at("./"), `page ${build}`);
@@ -63,7 +65,11 @@ function publish(build: string): void {
 }
 
 function shell(build: string): Shell {
-  const around: Surroundings = { caches, fetch: (request) => server.fetch(request) };
+  const around: Surroundings = {
+    caches,
+    fetch: (request) => server.fetch(request),
+    wait: () => (isPatient ? new Promise(() => {}) : Promise.resolve(undefined)),
+  };
   return new Shell(
     { id: build, files: ["./", `assets/index-${build}.js`, "icon.svg"] },
     SCOPE,
@@ -100,6 +106,7 @@ function goesAway(): void {
 beforeEach(() => {
   caches = new MemoryCaches();
   server = new Server();
+  isPatient = true;
 });
 
 describe("while the server is away", () => {
@@ -115,6 +122,22 @@ describe("while the server is away", () => {
     const one = await installed("one");
     server.answer = () => new Response("Bad Gateway", { status: 502 });
     expect(await textOf(one.answer(asking("./", "navigate")))).toBe("page one");
+  });
+
+  it("shows it also where the server says nothing in time", async () => {
+    const one = await installed("one");
+    server.answer = () => new Promise(() => {});
+    isPatient = false;
+    expect(await textOf(one.answer(asking("./", "navigate")))).toBe("page one");
+  });
+
+  it("waits for a slow server where it keeps nothing", async () => {
+    isPatient = false;
+    let say = (_: Response) => {};
+    server.answer = () => new Promise((done) => (say = done));
+    const text = textOf(shell("bare").answer(asking("./", "navigate")));
+    say(new Response("at last"));
+    expect(await text).toBe("at last");
   });
 
   it("says that it failed where it keeps nothing", async () => {
