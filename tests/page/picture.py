@@ -37,17 +37,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS])
         house = House(browser, Path(directory))
-        for event in ("reader.ready", "database.connected"):
-            house.server.said(event, "")  # the first answer is as fast as the others
-        people = {
-            scheme: house.person(user_id, viewport=SIZE, color_scheme=scheme).is_in()
-            for scheme, user_id in (("light", "ada"), ("dark", "grace"))
-        }
-        talk(people["light"], people["dark"])
-        for scheme, path in PICTURES.items():
-            take(people[scheme], path)
-        house.close()
+        try:
+            show(house)
+        finally:
+            house.close()
         browser.close()
+
+
+def show(house: House) -> None:
+    """Let two people talk, and take a picture of what each of them sees."""
+    for event in ("reader.ready", "database.connected"):
+        house.server.said(event, "")  # the first answer is as fast as the others
+    people = {
+        scheme: house.person(user_id, viewport=SIZE, color_scheme=scheme).is_in()
+        for scheme, user_id in (("light", "ada"), ("dark", "grace"))
+    }
+    talk(people["light"], people["dark"])
+    for scheme, path in PICTURES.items():
+        take(people[scheme], path)
 
 
 def talk(ada: Person, grace: Person) -> None:
