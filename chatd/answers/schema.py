@@ -27,6 +27,10 @@ NAME_CHARS_MAX: Final = 255
 TYPE_CHARS_MAX: Final = 100
 """Code points of a type, or of the kind of a table; beyond: it is cut."""
 
+UNREADABLE: Final = (
+    "The server of this database lists its tables as a text for people, which cannot be read."
+)
+
 _TABLE_NAMES: Final = ("name", "table_name", "tablename", "table")
 _SCHEMA_NAMES: Final = ("schema", "table_schema", "schemaname", "schema_name")
 _KIND_NAMES: Final = ("kind", "type", "table_type", "object_type")
@@ -161,11 +165,6 @@ class ColumnRows:
             for row in rows:
                 name, type_ = row[self._name_at], _cell(row, self._type_at)
                 self._tables.add_column(self._table, name, type_)
-
-
-UNREADABLE: Final = (
-    "The server of this database lists its tables as a text for people, which cannot be read."
-)
 
 
 def _written(table: KnownTable) -> bytes:

@@ -27,8 +27,9 @@ ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 HOW_TO_BUILD = (
-    "The package was built where the npm registry could not be reached; install it again where it "
-    "can (pip install --force-reinstall), with CHATD_WEB=required to see what is wrong."
+    "The package was built without its page: the npm registry could not be reached, or CHATD_WEB "
+    "was skip. Build it again (pip install --force-reinstall --no-deps . in the sources), with "
+    "CHATD_WEB=required to see what is wrong."
 )
 
 

@@ -12,9 +12,10 @@ from typing import Final
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE, StartFailedError
 from chatd.app.hosts import is_loopback
 from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
-from chatd.config import Config
+from chatd.config import DEMO_ROOM, Config
 
 SECRET_NAME: Final = "jwt-secret"  # in the state directory
+USUAL_ROOMS_MAX: Final = 20  # that a token is given unasked: many names would make it too long
 
 
 def make_verifier(config: Config, secret: str) -> Verifier:
@@ -100,6 +101,12 @@ def known_secret(config: Config, state_dir: Path) -> str | None:
         ) from error
     make_verifier(config, secret)
     return secret
+
+
+def usual_rooms(config: Config) -> tuple[str, ...]:
+    """What a token grants where nobody names rooms: those that have a database, the first ones of
+    them, or that of the sample."""
+    return tuple(config.databases)[:USUAL_ROOMS_MAX] or (DEMO_ROOM,)
 
 
 def mint_token(

@@ -16,9 +16,9 @@ from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import authority
 from chatd.app.listen import remove_internal
 from chatd.app.opening import Opened, open_all
-from chatd.app.secret import mint_token
+from chatd.app.secret import mint_token, usual_rooms
 from chatd.app.signals import Signals
-from chatd.config import DEMO_ROOM, Loaded
+from chatd.config import Loaded
 from chatd.observe import (
     ConfigurationLoaded,
     DaemonStarted,
@@ -37,9 +37,13 @@ reader takes none, and a disk may hang."""
 
 @attrs.frozen
 class Invitation:
-    """Where the daemon is, and what gets a person in where nothing was configured."""
+    """Where the daemon is, and what gets a person in where nothing was configured.
+
+    `page` is the state of what is at the URL: `built`, `missing` or `off`.
+    """
 
     url: str
+    page: str
     token: str | None
 
 
@@ -109,10 +113,9 @@ def _on_ready(
     )
     token = None
     if not config.auth.jwt_secret and config.directory.source == "claim":
-        token = mint_token(
-            config, opened.secret, "guest", [DEMO_ROOM], "Guest", LINK_TTL_S, opened.clock.wall_s()
-        )
-    invite(Invitation(f"http://{authority(server.host, server.port)}/", token))
+        rooms, now_s = usual_rooms(config), opened.clock.wall_s()
+        token = mint_token(config, opened.secret, "guest", rooms, "Guest", LINK_TTL_S, now_s)
+    invite(Invitation(f"http://{authority(server.host, server.port)}/", page, token))
 
 
 def _record_early_stop(event_log: EventLog, signal_name: str, internal: Path | None = None) -> None:

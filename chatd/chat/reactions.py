@@ -19,6 +19,7 @@ _MARKUP: Final = frozenset("<>&\"'`")
 _REFUSED: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 # Of the format characters: what joins emoji to one, and the tags that spell the flags of regions.
 _JOINS: Final = frozenset({"\u200d", *map(chr, range(0xE0020, 0xE0080))})
+_KEYCAP: Final = "\u20e3"
 
 _SENTENCE: Final = (
     f"A reaction is one emoji, or a name as :done:, of {EMOJI_CHARS_MAX} code points at most."
@@ -34,11 +35,16 @@ def check_emoji(emoji: str) -> Refusal | None:
     if (
         0 < len(emoji) <= EMOJI_CHARS_MAX
         and not is_blank(emoji)
-        and _WORD.fullmatch(emoji) is None
+        and _WORD.fullmatch(_seen(emoji)) is None
         and all(map(_may_be_in_one, emoji))
     ):
         return None
     return Refusal(Code.INVALID_PAYLOAD, _SENTENCE, path="emoji")
+
+
+def _seen(emoji: str) -> str:
+    """What is to be seen of it: `1` with the enclosing keycap is no `1`, with a joiner it is."""
+    return "".join(char for char in emoji if char == _KEYCAP or not is_blank(char))
 
 
 def _may_be_in_one(char: str) -> bool:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -40,7 +41,6 @@ from chatd.cli.store import store
 from chatd.cli.token import token
 from chatd.config import (
     DEFAULT,
-    DEMO_ROOM,
     PLACES,
     Config,
     ConfigError,
@@ -52,6 +52,8 @@ from chatd.config import (
 from chatd.observe import bridge, open_log
 
 HEALTH_TIMEOUT_S = 5.0
+LINKED: Final = {"built": "the chat", "missing": "a plain page that says how to connect"}
+"""What the printed link opens, by the state of the page; where that is off there is no link."""
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -114,17 +116,22 @@ def _mint_hint(loaded: Loaded) -> str:
     if loaded.origin["state.dir"] != DEFAULT or not is_usual:
         places += ["--state-dir", str(state_dir)]
     chatd = sys.argv[0] if Path(sys.argv[0]).name == "chatd" else "chatd"
-    return shlex.join([chatd, "token", "mint", *places, "--user", "alice", "--room", DEMO_ROOM])
+    return shlex.join([chatd, "token", "mint", *places, "--user", "alice"])
 
 
 def _invite(loaded: Loaded, invitation: Invitation) -> None:
     """Show a person how to get in; a token is shown on a terminal only, never in a log."""
     if invitation.token is None:
         return
-    if sys.stdout.isatty():
-        text = f"\n  Open {invitation.url}#token={invitation.token}\n\n"
+    hint = _mint_hint(loaded)
+    if sys.stdout.isatty() and invitation.page in LINKED:
+        text = (
+            f"\n  This link opens {LINKED[invitation.page]}, for a guest and for an hour:\n\n"
+            f"  {invitation.url}#token={invitation.token}\n\n"
+            f"  Others get a token with: {hint}\n\n"
+        )
     else:
-        text = f"Get a token for {invitation.url} with: {_mint_hint(loaded)}\n"
+        text = f"Get a token for {invitation.url} with: {hint}\n"
     # Past the stream's buffer, which would raise again at exit. A reader that is gone does not end
     # the daemon.
     with contextlib.suppress(OSError):

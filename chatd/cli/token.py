@@ -8,10 +8,16 @@ from pathlib import Path
 import click
 
 from chatd.app.errors import EXIT_FAILURE
-from chatd.app.secret import known_secret, make_verifier, mint_token, secret_for
+from chatd.app.secret import (
+    known_secret,
+    make_verifier,
+    mint_token,
+    secret_for,
+    usual_rooms,
+)
 from chatd.auth import ClaimDirectory, FileDirectory, Identity, TokenRefused
 from chatd.cli.options import configured, fail, load_config, say, state_dir_of
-from chatd.config import DEMO_ROOM, DirectoryConfig
+from chatd.config import DirectoryConfig
 from chatd.observe.clock import Clock
 
 
@@ -37,13 +43,13 @@ def mint(
 ) -> None:
     """Print a token for a user, signed with the daemon's secret.
 
-    Without --room it grants the room of the sample, demo.
+    Without --room it grants the rooms that have a database, or that of the sample, demo.
     """
     if ttl < 1:
         raise click.UsageError("--ttl must be at least 1.")
     loaded = load_config(config_path, state__dir=state_dir)
     secret = secret_for(loaded.config, state_dir_of(loaded.config))
-    granted, now_s = rooms or (DEMO_ROOM,), Clock().wall_s()
+    granted, now_s = rooms or usual_rooms(loaded.config), Clock().wall_s()
     try:
         token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
     except ValueError as error:

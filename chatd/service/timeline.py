@@ -29,6 +29,7 @@ IDLE_BYTES_MAX = 64 * 1024 * 1024  # rendered messages kept of rooms that no cli
 RECENT_BYTES = 2 * 1024 * 1024  # of a room, rendered; its newest message stays at any size
 HISTORIES_MAX = 4  # of a room, encoded: one for each `answerRows` that clients ask for
 CHANGES_KEPT = 100  # changes kept of a room for those who catch up with it; older ones are read
+CHANGES_BYTES = 256 * 1024  # of those, as they went out; beyond: the oldest of them are read, too
 TIMELINE_BYTES = 1024  # what a timeline costs beside its messages, roughly
 
 
@@ -50,9 +51,8 @@ class Timeline:
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
     changed: dict[int, Message] = attrs.field(factory=dict)  # while it is loaded: changed meanwhile
     # The last changes as they went out, with rev and seq, while somebody holds it.
-    changes: deque[tuple[int, int, Outgoing]] = attrs.field(
-        factory=lambda: deque(maxlen=CHANGES_KEPT)
-    )
+    changes: deque[tuple[int, int, Outgoing]] = attrs.field(factory=deque)
+    changes_size: int = 0
     kept_from: int = 0  # retention removed what is below, and a read may still give it
 
 
@@ -116,6 +116,8 @@ class Timelines:
         timeline.holders -= 1
         if timeline.holders == 0:
             timeline.changes.clear()
+            timeline.changes_size = 0
+            timeline.history = None  # which is larger than what is counted
             self._idle[connection_id] = timeline
             self._idle_bytes += timeline.size
             while self._idle_bytes > self._idle_bytes_max:
@@ -254,7 +256,7 @@ class Timelines:
         if timeline is None:
             return
         if timeline.holders > 0:
-            timeline.changes.append((change.rev, seq, packet))
+            _keep_change(timeline, change.rev, seq, packet)
         if not timeline.is_loaded:
             timeline.changed[seq] = message
         at = seq - self.recent_from(room)
@@ -354,6 +356,15 @@ class Timelines:
 def _newer(read: Message, changed: Message | None) -> Message:
     """What was read of a message, or what it was changed to meanwhile."""
     return read if changed is None or changed.rev <= read.rev else changed
+
+
+def _keep_change(timeline: Timeline, rev: int, seq: int, packet: Outgoing) -> None:
+    """Keep a change for those who catch up, and no more than may be kept."""
+    changes = timeline.changes
+    changes.append((rev, seq, packet))
+    timeline.changes_size += packet.size
+    while len(changes) > CHANGES_KEPT or timeline.changes_size > CHANGES_BYTES:
+        timeline.changes_size -= changes.popleft()[2].size
 
 
 def _on_page(timeline: Timeline, skipped: int, answer_rows: int | None) -> list[bytes]:

@@ -145,6 +145,11 @@ def _rooms(connection: sqlite3.Connection) -> Iterator[str]:
         "SELECT connection_id, forgotten_seq FROM rooms WHERE forgotten_seq < 0"
     ):
         yield f"Room {room!r} is said to have forgotten seq {forgotten}."
+    # Each change takes a position of the log, so that no room can have more of them.
+    for room, last_rev in connection.execute(
+        "SELECT connection_id, last_rev FROM rooms, meta WHERE last_rev NOT BETWEEN 0 AND position"
+    ):
+        yield f"Room {room!r} is said to have come to rev {last_rev}, which the log has not."
 
 
 def _seqs(connection: sqlite3.Connection) -> Iterator[str]:

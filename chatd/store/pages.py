@@ -20,6 +20,7 @@ from chatd.store.damage import is_corrupt
 from chatd.store.message_reader import Page
 from chatd.store.rows import (
     CHANGED,
+    LAST_REV,
     LAST_SEQ,
     MENTIONED,
     MESSAGE_COLUMNS,
@@ -34,7 +35,7 @@ PAGE_BYTES = 2 * 1024 * 1024  # of content and answers on a page; beyond, the re
 _ROOM = f"""
     SELECT r.room_id,
            coalesce((SELECT min(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0),
-           {LAST_SEQ}, r.forgotten_seq, r.last_rev
+           {LAST_SEQ}, r.forgotten_seq, {LAST_REV}
     FROM rooms r WHERE r.connection_id = ?
 """
 _ROOM_AND_FORGOTTEN = "SELECT room_id, forgotten_seq FROM rooms WHERE connection_id = ?"
@@ -117,9 +118,7 @@ def read_page(
     found, has_more = _fitting(by_index, by_seq, limit, page_bytes)
     if backward:
         found.reverse()
-    delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
-    messages = tuple(message for message, _ in found)
-    return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)
+    return _page(found, has_more, first_seq, last_seq, last_rev)
 
 
 def read_changed(
@@ -149,6 +148,17 @@ def read_changed(
             yield message, is_delivered
 
     found, has_more = _fitting(by_index, one_by_one, limit, page_bytes)
+    return _page(found, has_more, first_seq, last_seq, last_rev)
+
+
+def _page(
+    found: Sequence[tuple[Message, bool]],
+    has_more: bool,
+    first_seq: int,
+    last_seq: int,
+    last_rev: int,
+) -> Page:
+    """The page of these messages, each with whether it was delivered."""
     delivered = frozenset(message.seq for message, is_delivered in found if is_delivered)
     messages = tuple(message for message, _ in found)
     return Page(messages, has_more, first_seq, last_seq, delivered, last_rev)

@@ -42,11 +42,15 @@ LAST_SEQ = """
     max(r.forgotten_seq,
         coalesce((SELECT max(m.seq) FROM messages m WHERE m.room_id = r.room_id), 0))
 """
+# The changes have the last word where they are there: a rev that is given twice cannot be written.
+LAST_REV = """
+    max(r.last_rev,
+        coalesce((SELECT max(ch.rev) FROM changes ch WHERE ch.room_id = r.room_id), 0))
+"""
 SELECT_HEADS = f"""
-    SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq, r.last_rev FROM rooms r
+    SELECT r.connection_id, r.room_id, {LAST_SEQ}, r.forgotten_seq, {LAST_REV} FROM rooms r
 """
 QUEUE_COLUMNS = "m.away_seq, m.away_ms, m.gaps, m.fallen"
-QUEUE_WIDTH = 4
 
 ID_LENGTHS = (16, 16 + SCOPE_BYTES)  # bytes of a UUID alone, and with its scope
 

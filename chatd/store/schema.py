@@ -178,6 +178,11 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         """,
         "CREATE UNIQUE INDEX changes_by_rev ON changes (room_id, rev)",
         "CREATE INDEX changes_by_message ON changes (message, position)",
+        # Else the last text of a message would be looked for among all reactions to it.
+        """
+        CREATE INDEX changes_of_text ON changes (message, position)
+        WHERE kind IN ('edit', 'delete')
+        """,
         """
         CREATE TABLE changed (
             message INTEGER PRIMARY KEY REFERENCES messages,

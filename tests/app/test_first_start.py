@@ -15,7 +15,10 @@ import trio
 from click.testing import CliRunner
 
 from chatd import __version__
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.app.secret import make_verifier, mint_token, usual_rooms
 from chatd.cli.commands import main
+from chatd.config import Config
 from tests.app.client import Client, Refused, token_for
 from tests.app.daemon import END_S, REPOSITORY, House, fetch
 
@@ -79,7 +82,7 @@ async def test_the_printed_command_works_where_the_daemon_was_given_its_places(
 
 async def test_the_printed_command_is_short_where_all_is_as_usual(house: House) -> None:
     daemon = await house.start(env={"XDG_STATE_HOME": ""})
-    await daemon.out.having(r"with: chatd token mint --user alice --room demo\n")
+    await daemon.out.having(r"with: chatd token mint --user alice\n")
 
 
 @pytest.mark.answers  # as it is with no configuration
@@ -96,12 +99,35 @@ async def test_on_a_terminal_the_printed_link_holds_a_token_that_works(
     assert "[info" in daemon.err.text
     assert not any(line.startswith("{") for line in daemon.err.text.splitlines())
     assert link[2] not in daemon.err.text
+    assert "This link opens the chat, for a guest and for an hour:" in daemon.out.text
+    assert "Others get a token with: chatd token mint" in daemon.out.text
+
+
+async def test_the_printed_link_and_command_grant_the_rooms_that_have_a_database(
+    house: House, nursery: trio.Nursery
+) -> None:
+    house.config("".join(f"[databases.{room}]\nsample = true\n" for room in ("stock", "shop")))
+    daemon = await house.start(terminals=("stdout",))
+    link = await daemon.out.having(LINK)
+    minted = await house.run("token", "mint", "--user", "alice")
+    for token in (link[2], minted.out.strip()):
+        person = await Client.connect(nursery, daemon.port, token)
+        status = await person.hear("connection:status", status="connected")
+        assert {room["connectionId"] for room in status["rooms"]} == {"stock", "shop"}
+
+
+def test_a_token_of_many_rooms_with_databases_is_one_that_the_daemon_takes() -> None:
+    names = [f"{index:03}{'x' * 125}" for index in range(200)]  # as long as a name may be
+    databases = {name: DatabaseSettings(sample=True) for name in names}
+    config = Config(databases=databases)
+    token = mint_token(config, SECRET, "guest", usual_rooms(config), "Guest", 60, time.time())
+    assert make_verifier(config, SECRET).verify(token, time.time()).user_id == "guest"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.5", "[::1]", "::ffff:127.0.0.1", "LocalHost"])
 async def test_the_printed_link_leads_there_whatever_the_host(house: House, host: str) -> None:
     daemon = await house.start("--host", host, terminals=("stdout",))
-    [url] = (await daemon.out.having(r"Open (http://\S+/)#token=")).groups()
+    [url] = (await daemon.out.having(r"(http://\S+/)#token=")).groups()
     place = urlsplit(url)
     request = (
         f"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: {place.netloc}\r\n"
@@ -224,7 +250,8 @@ async def test_where_the_page_was_not_built_a_plain_one_stands_in_and_the_log_sa
     package = house.path / "installed" / "chatd"
     leave_out = shutil.ignore_patterns("client", "dist", "__pycache__")
     shutil.copytree(REPOSITORY / "chatd", package, ignore=leave_out)
-    daemon = await house.start(env={"PYTHONPATH": str(package.parent)})
+    daemon = await house.start(env={"PYTHONPATH": str(package.parent)}, terminals=("stdout",))
+    await daemon.out.having(r"opens a plain page that says how to connect, [^\n]*:\s+" + LINK)
     status, _, body = await fetch(daemon.port, "/")
     assert status == 200
     assert b"pip install --force-reinstall" in body
@@ -234,7 +261,9 @@ async def test_where_the_page_was_not_built_a_plain_one_stands_in_and_the_log_sa
 
 
 async def test_the_page_can_be_switched_off(house: House) -> None:
-    daemon = await house.start(env={"CHATD_WEB__ENABLED": "false"})
+    daemon = await house.start(env={"CHATD_WEB__ENABLED": "false"}, terminals=("stdout",))
+    await daemon.out.having(r"with: chatd token mint")
+    assert "#token=" not in daemon.out.text
     for path in ("/", "/assets/a.js", "/sw.js"):
         status, _, body = await fetch(daemon.port, path)
         assert (status, json.loads(body)["error"]["code"]) == (404, "page_off")

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from chatd.cli.commands import main
 from chatd.cli.docs import documents
+from tests.page.picture import BYTES_MAX
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "chatd" / "docs"
@@ -141,3 +142,13 @@ def test_names_of_modules_are_seen_wherever_they_stand() -> None:
 
 def test_the_readme_can_be_read_in_a_few_minutes() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 200
+
+
+def test_the_readme_opens_with_a_picture_of_the_page_light_and_dark() -> None:
+    opening = (ROOT / "README.md").read_text("utf-8").partition("\n## ")[0]
+    pictures = re.findall(r'<(?:source|img)[^>]* src(?:set)?="([^"]+)"', opening)
+    assert pictures == ["chatd/docs/page-dark.png", "chatd/docs/page-light.png"]
+    for name in pictures:
+        picture = (ROOT / name).read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n")
+        assert len(picture) <= BYTES_MAX

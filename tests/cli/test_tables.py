@@ -32,6 +32,7 @@ from chatd.service.export_files import FILES_MAX, FILES_PER_USER
 from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
 from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
+from chatd.wire.names import Feature
 from chatd.wire.payloads import TABLES_MAX
 from tests.cli import field_tables
 
@@ -112,6 +113,11 @@ def test_the_limits_are_those_in_force() -> None:
     assert {f"limits.{name}" for name in keys_of(sections()["limits"])} <= told
     bounds = {name for name in keys_of(sections()["answers"]) if name.endswith(("_rows", "_bytes"))}
     assert {f"answers.{name}" for name in bounds} <= told
+
+
+def test_the_features_are_those_that_a_server_can_have() -> None:
+    rows = rows_of(section_of("protocol", "Connecting"), "in `server.features`")
+    assert sorted(row[0].strip("`") for row in rows) == sorted(Feature)
 
 
 def test_the_commands_are_those_that_are_understood() -> None:

@@ -7,22 +7,27 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 import websocket
+from playwright.sync_api import expect
 
 from chatd.cli.docs import documents
+from tests.page.browser.conftest import chromium, house
+from tests.page.browser.people import House
 from tests.peers.drivers import Driver
 from tests.peers.proxies import Nginx
 from tests.peers.servers import LIMIT_S, Server, daemon, token
-from tests.peers.test_page import shown
 
 POLLING: Final = "EIO=4&transport=polling"
 WEBSOCKET: Final = "EIO=4&transport=websocket"
 CHAPTER: Final = documents()["operations"].partition("\n## Proxy\n")[2].partition("\n## ")[0]
 TRUSTING, BLOCK, BELOW = re.findall(r"^```(?:toml|nginx)\n(.*?)^```$", CHAPTER, re.S | re.M)
 """Of the document: the configuration, the server, and the two lines that put it below a path."""
+
+__all__ = ["chromium", "house"]  # fixtures
 
 Edit: TypeAlias = Callable[[str], str]
 
@@ -227,12 +232,23 @@ def test_below_a_path_the_page_finds_its_files(
         assert found.status_code == 200, link
 
 
-def test_below_a_path_the_page_finds_its_parts(
-    server: Server, proxy: NewProxy, tmp_path: Path
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_below_a_path_people_chat_on_the_page_and_reload_it(
+    server: Server, proxy: NewProxy, house: House, transport: str
 ) -> None:
-    nginx = proxy(server, below_a_path, NO_TLS, instead(" ssl;", ";"))
-    page = shown(f"{nginx.url}/chat/", tmp_path / "profile")
-    assert "<h1>chatd</h1>" in page  # which only its script writes
+    blocked = [] if transport == "websocket" else [without("$http_upgrade;", "$connection_upgrade")]
+    nginx = proxy(server, below_a_path, NO_TLS, instead(" ssl;", ";"), *blocked)
+    profile = house.profile()
+    asked: list[str] = []
+    profile.context.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    ann = profile.open(f"{nginx.url}/chat/#token={token('ann', transport)}").is_in()
+    ann.say("from below a path")
+    expect(ann.message("from below a path").get_by_text("Sent", exact=True)).to_be_attached()
+    ann.reload()
+    ann.is_in().sees("from below a path")
+    assert {path.split("/")[1] for path in asked} == {"chat"}
+    polls = [path for path in asked if path == "/chat/socket.io/"]
+    assert bool(polls) == (transport == "polling")
 
 
 def test_where_the_proxy_passes_no_upgrade_clients_stay_on_polling_and_a_websocket_hears_why(

@@ -3,19 +3,16 @@ token."""
 
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jwt
 import pytest
 
 from chatd.auth.mint import mint
-from chatd.net.addresses import LOCAL
-from chatd.net.http.app import Request
-from chatd.net.http.page import STAND_INS, read_page, web_directory
+from chatd.net.http.page import STAND_INS, web_directory
+from tests.page.browser.files import FileServer
 from tests.peers.browser import FLAGS
 from tests.peers.servers import LIMIT_S, SECRET
 
@@ -26,28 +23,8 @@ def plain_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     web = tmp_path_factory.mktemp("web")
     for name in STAND_INS:
         (web / name).write_bytes(web_directory().joinpath(name).read_bytes())
-    files = read_page(web).files.by_path
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            file = files.get(self.path.partition("?")[0])
-            if file is None:
-                self.send_error(404)
-                return
-            answer = file.answer(Request("GET", self.path, b"", (), LOCAL))
-            assert isinstance(answer.body, bytes)
-            self.send_response(answer.status)
-            for name, value in answer.headers:
-                self.send_header(name.decode(), value.decode())
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+    with FileServer(web) as server:
+        yield server.url
         server.shutdown()
 
 

@@ -9,7 +9,7 @@ import trio.testing
 from chatd.chat.markup import keep
 from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
-from chatd.service.timeline import CHANGES_KEPT, TIMELINE_BYTES, Timelines
+from chatd.service.timeline import CHANGES_BYTES, CHANGES_KEPT, TIMELINE_BYTES, Timelines
 from chatd.store import Page, StoreReadFailed
 from tests.store.logs import NOW_MS, deleted, edited, message
 
@@ -441,6 +441,35 @@ async def test_changes_are_kept_for_those_who_catch_up_and_for_nobody_else() -> 
     timelines.hold(ROOM)
     assert timelines.changes_after(ROOM, len(made) - 1) is None
     assert timelines.changes_after(ROOM, len(made)) == []
+
+
+async def test_long_changes_are_kept_up_to_so_many_bytes() -> None:
+    log = HeldHistory(1)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    long = "x" * (CHANGES_BYTES // 4)
+    for rev in range(1, 10):
+        change(timelines, edited(log.stored[0], f"{long} {rev}", rev))
+    kept = timelines.changes_after(ROOM, 6)
+    assert kept is not None
+    assert sum(packet.size for _, packet in kept) <= CHANGES_BYTES
+    assert timelines.changes_after(ROOM, 5) is None, "it is read"
+    change(timelines, edited(log.stored[0], 5 * long, 10))
+    assert timelines.changes_after(ROOM, 9) is None, "one that is too long for all is read as well"
+    change(timelines, edited(log.stored[0], "short", 11))
+    assert len(timelines.changes_after(ROOM, 10) or ()) == 1
+
+
+async def test_a_room_that_nobody_is_in_keeps_no_encoded_history() -> None:
+    log = HeldHistory(3)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    timelines.history(ROOM, 1)
+    timelines.release(ROOM)
+    assert timelines._timelines[ROOM].history is None
+    timelines.hold(ROOM)
+    assert shown(timelines)["messages"] == [1, 2, 3]
 
 
 async def test_receipts_that_a_room_remembers_are_bounded() -> None:

@@ -192,6 +192,21 @@ async def test_revs_and_messages_are_there_again_after_a_restart(directory: Path
     assert texts(directory) == []
 
 
+async def test_a_room_whose_last_rev_was_lost_goes_on_behind_its_changes(directory: Path) -> None:
+    store, writer = await started(directory)
+    first = message(1)
+    edit = edited(first, "other", 1)
+    await writer.commit([MessageStored(first), edit])
+    await ended(store, writer)
+    harm(directory, "UPDATE rooms SET last_rev = 0")
+    store, writer = await started(directory)
+    assert store.recovered.revs == {ROOM: 1}
+    assert (await last_page(store.readers, ROOM, 9)).last_rev == 1
+    await writer.commit([reacted(edit.message, 2)])
+    await ended(store, writer)
+    assert texts(directory) == []
+
+
 @pytest.mark.parametrize("rev", [1, 3])
 async def test_a_rev_that_does_not_follow_is_refused(writer: LogWriter, rev: int) -> None:
     first = message(1)
@@ -310,6 +325,41 @@ async def test_what_changed_behind_the_index_is_not_shown_by_what_it_said_before
     store.readers._index_until = stuck
     found = await store.readers.search(search_for("one"), 9)
     assert (found.hits, found.cursor, found.unreadable) == ((), None, 0)
+    await ended(store, writer)
+
+
+def steps_of_indexing(connection: sqlite3.Connection) -> int:
+    """Index what is new; how many steps of SQLite's machine that took."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    try:
+        index_some(connection)
+    finally:
+        connection.set_progress_handler(None, 0)
+    return steps
+
+
+async def test_an_edit_costs_the_index_the_same_after_many_reactions(directory: Path) -> None:
+    store, writer = await started(directory)
+    first = message(1)
+    await writer.commit([MessageStored(first)])
+    await index(store, writer)
+    await writer.commit([edited(first, "few", 1)])
+    few = await writer.maintain(steps_of_indexing)
+    changed, rev = first, 1
+    for rev in range(2, 1_002):
+        toggled = reacted(changed, rev, is_on=rev % 2 == 0)
+        await writer.commit([toggled])
+        changed = toggled.message
+    await index(store, writer)
+    await writer.commit([edited(changed, "many", rev + 1)])
+    assert await writer.maintain(steps_of_indexing) < 2 * few
     await ended(store, writer)
 
 

@@ -178,6 +178,7 @@ def test_a_message_that_is_not_in_an_index_is_found(full: Path, index: str) -> N
         (["DELETE FROM messages WHERE room_id = 1 AND seq = 1"], "seq 2 follows on 0"),
         (["UPDATE rooms SET forgotten_seq = 41 WHERE room_id = 2"], "seq 41 follows on 41"),
         (["UPDATE rooms SET forgotten_seq = -1 WHERE room_id = 1"], "forgotten seq -1"),
+        (["UPDATE rooms SET last_rev = 1 << 62 WHERE room_id = 1"], f"rev {1 << 62}, which"),
         (SWAP, "Room 'sales': seq 3 was committed before the one below it"),
         (["UPDATE messages SET room_id = 9 WHERE room_id = 1"], "of room number 9, which is not"),
         (["UPDATE rooms SET room_id = 9 WHERE room_id = 2"], "numbers of the 2 rooms are not 1"),

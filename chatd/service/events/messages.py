@@ -161,8 +161,7 @@ class MessageEvents:
     def _submit(self, command: SendMessage) -> Handled:
         """Hand the message over, with those whom it mentions, and to be read for a question once it
         is stored, if it may be one."""
-        if "@" in command.content:
-            command.mentions = self._mentions.of(command.connection_id, command.content)
+        command.mentions = self._mentions.of(command.connection_id, command.content)
         if self._answers.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid())
             command.origin.is_read = True

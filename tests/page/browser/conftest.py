@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.page.browser import screens
 from tests.page.browser.people import House
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
@@ -26,3 +27,12 @@ def house(chromium: Browser, tmp_path: Path) -> Iterator[House]:
     house = House(chromium, tmp_path)
     yield house
     house.close()
+
+
+@pytest.fixture(scope="module")
+def home(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A place that all tests of a module share, with a room in which somebody has asked."""
+    home = House(chromium, tmp_path_factory.mktemp("home"))
+    screens.furnish(home)
+    yield home
+    home.close()

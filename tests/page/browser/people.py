@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, expect
@@ -72,6 +72,12 @@ class House:
     def profile_of(self, person: "Person") -> "Profile":
         """The profile in which somebody uses the page."""
         return next(one for one in self._profiles if person in one.people)
+
+    def leave(self, person: "Person") -> None:
+        """Close the profile of a person, whose pages must have done no harm."""
+        profile = next(one for one in self._profiles if person in one.people)
+        self._profiles.remove(profile)
+        assert profile.close() == []
 
     def close(self) -> None:
         faults = [fault for profile in self._profiles for fault in profile.close()]
@@ -197,6 +203,21 @@ class Person:
         with self.page.expect_event("crash"), suppress(Error):
             self.page.goto("chrome://crash")
 
+    def ask(self, question: str) -> Locator:
+        """Send a question; the card of its answer, once that has ended."""
+        self.composer.fill(question)
+        # Enter may take a completion that is offered; this sends whatever is.
+        self.composer.press("Control+Enter")
+        self.has_written("")
+        return self.last_answer(question)
+
+    def last_answer(self, question: str) -> Locator:
+        """The card of the newest answer, once it is that to a question, and has ended."""
+        line = re.compile(r"\s*".join(map(re.escape, question.split())))
+        card = self.answers().filter(has=self.page.locator(".answer-head", has_text=line)).last
+        expect(card).to_have_attribute("aria-label", re.compile("^Answer: "))
+        return card
+
     def reload(self) -> None:
         self.page.reload()
 
@@ -222,26 +243,30 @@ class Person:
         self.page.context.set_offline(False)
 
     def axe(self, axe_source: str) -> list[str]:
-        """What axe finds wrong, from an isolated world: the policy lets no script in."""
+        """What axe finds wrong in light and in dark, from an isolated world: the policy lets no
+        script in."""
         session = self.page.context.new_cdp_session(self.page)
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         world = session.send("Page.createIsolatedWorld", {"frameId": frame})
         where = {"contextId": world["executionContextId"]}
         session.send("Runtime.evaluate", {"expression": axe_source, **where})
-        ended = session.send(
-            "Runtime.evaluate",
-            {
-                "expression": AXE_RUN,
-                "awaitPromise": True,
-                "returnByValue": True,
-                **where,
-            },
-        )
+        found: list[str] = []
+        for scheme in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            run = AXE_RUN % ("" if scheme == SCHEMES[0] else COLOURS_ALONE)
+            ended = session.send(
+                "Runtime.evaluate",
+                {"expression": run, "awaitPromise": True, "returnByValue": True, **where},
+            )
+            assert "exceptionDetails" not in ended, ended["exceptionDetails"]
+            found += [f"{scheme}: {fault}" for fault in ended["result"]["value"]]
         session.detach()
-        assert "exceptionDetails" not in ended, ended["exceptionDetails"]
-        found: list[str] = ended["result"]["value"]
         return found
 
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+COLOURS_ALONE: Final = "runOnly: ['color-contrast'],"
+"""All else is the same in the second one."""
 
 BOX_HOLDS: Final = """
 (text) => {
@@ -254,7 +279,7 @@ BOX_HOLDS: Final = """
 """
 
 AXE_RUN: Final = """
-axe.run({ resultTypes: ["violations"] }).then((result) =>
+axe.run({ %s resultTypes: ["violations"] }).then((result) =>
   result.violations.map((one) =>
     `${one.id} (${one.impact}): ` +
     one.nodes.slice(0, 3).map((node) =>

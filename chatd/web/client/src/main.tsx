@@ -11,7 +11,7 @@ import "./page/page.css";
 const session = new Session();
 const link = takeTokenOfLink();
 if (link !== undefined && decideOnLink(link, session.token(), Date.now()) === "use") {
-  session.keep(link);
+  session.takeLink(link);
 }
 
 const root = document.getElementById("root");

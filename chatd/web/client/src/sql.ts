@@ -72,7 +72,12 @@ function kindOf(groups: Record<string, string | undefined>): TokenKind {
   if (groups["text"] !== undefined) return "text";
   if (groups["name"] !== undefined) return "name";
   if (groups["number"] !== undefined) return "number";
-  return WORDS.has(groups["word"]?.toLowerCase() ?? "") ? "word" : "plain";
+  return isWord(groups["word"] ?? "") ? "word" : "plain";
+}
+
+/** Whether it is a word of SQL itself, in capitals or not. */
+export function isWord(text: string): boolean {
+  return WORDS.has(text.toLowerCase());
 }
 
 function add(tokens: Token[], kind: TokenKind, text: string): void {

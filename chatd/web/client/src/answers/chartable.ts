@@ -81,7 +81,7 @@ export function chartPlan(
   const numbers = indexesOf(kinds, (kind) => kind === "number");
   const labels = indexesOf(kinds, (kind) => kind !== "bytes" && kind !== "empty");
   const label = chosen(choice.label, labels) ?? firstLabel(kinds, labels);
-  const values = numbers.filter((index) => index !== label);
+  const values = numbers.filter((index) => index !== label && isShown(index, rows));
   const value = chosen(choice.value, values) ?? firstValue(columns, values);
   if (label === undefined || value === undefined) return undefined;
   const type = scaleOf(kinds[label]);
@@ -150,6 +150,12 @@ function isPlain(value: unknown, keys: readonly string[]): value is Record<strin
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const own = Object.keys(value);
   return own.length === keys.length && keys.every((key) => Object.hasOwn(value, key));
+}
+
+/** Whether a column has as many values as a picture needs. */
+function isShown(index: number, rows: readonly Row[]): boolean {
+  const told = rows.filter((row) => row[index] !== null && row[index] !== undefined);
+  return told.length >= CHART_ROWS_MIN;
 }
 
 function specOf(mark: Mark, label: Channel, value: number, rows: readonly Row[]): ChartSpec {

@@ -29,20 +29,32 @@ const MISSING = [
   /There is no table ["'`]?([^"'`]+?)["'`]?(?: here|\.|;)/,
 ];
 
-/** The word of the statement at the place that an error names; undefined where it names none. */
-export function placeOf(message: string, statement: string): Span | undefined {
+/** What stands before the statement in a text that was asked: a command, the opening of a block. */
+const BEFORE = /^\s*(?:\/(?:sql|explain):?\s+)?(?:[^\n]*(?:```|~~~)[^\n]*\n\s*)?/i;
+
+/**
+ * The word at the place that an error names; undefined where it names none. The place counts from
+ * the statement, also where the text is what was asked, with a command before it.
+ */
+export function placeOf(message: string, text: string): Span | undefined {
   const match = PLACE.exec(message);
   if (match === null) return undefined;
-  const line = statement.split("\n")[Number(match[1]) - 1];
+  const before = BEFORE.exec(text)?.[0].length ?? 0;
+  const span = spanAt(text.slice(before), Number(match[1]), Number(match[2]));
+  return span && { from: span.from + before, to: span.to + before };
+}
+
+/** The word of a statement in a line and a column, both from 1. */
+function spanAt(statement: string, lineNumber: number, column: number): Span | undefined {
+  const lines = statement.split("\n");
+  const line = lines[lineNumber - 1];
   if (line === undefined) return undefined;
-  const before = statement.split("\n", Number(match[1]) - 1).join("\n").length;
-  const start = before + (Number(match[1]) > 1 ? 1 : 0);
+  const above = lines.slice(0, lineNumber - 1).reduce((sum, { length }) => sum + length + 1, 0);
   // The server counts characters, and a string of JavaScript halves of some of them.
-  const column = Array.from(line)
-    .slice(0, Number(match[2]) - 1)
+  const at = Array.from(line)
+    .slice(0, column - 1)
     .join("").length;
-  if (column >= line.length) return undefined;
-  return wordAt(statement, start + column);
+  return at >= line.length ? undefined : wordAt(statement, above + at);
 }
 
 /** What may have been meant, nearest first, where the error says so and the word is found. */

@@ -5,9 +5,6 @@
 import type { RunningAnswer } from "../stores/answers";
 import type { Answer, AnswerColumn, AnswerPhase, ChatMessage, Row } from "../websocket/types";
 
-/** Beyond the deadline of an answer, until it counts as lost. Unit: ms. */
-export const LOST_AFTER_MS = 10_000;
-
 /** `text`: a message of a database that is no answer; `gone`: under way, and nothing is known. */
 export type AnswerView =
   | { kind: "running"; live: RunningAnswer; phase: AnswerPhase }

@@ -6,19 +6,27 @@ import { useKeys } from "../hooks/useKeys";
 import { useTabPresence } from "../hooks/useTabPresence";
 import type { Chat, ChatOptions } from "../stores/chat";
 import { createChat } from "../stores/createChat";
+import { whenIdle } from "../whenIdle";
 import { Announcer } from "./Announcer";
 import { Banner, PacingLine } from "./Banner";
 import { Composer } from "./Composer";
-import { ExpiringNotice } from "./ExpiringNotice";
-import { KeysDialog, loadParts, SwitchDialog } from "./LazyParts";
-import { MessageList } from "./MessageList";
-import { ModalDialog } from "./ModalDialog";
+import {
+  ExpiringNotice,
+  KeysDialog,
+  loadParts,
+  MessageList,
+  RoomsDialog,
+  SidePanel,
+  SwitchDialog,
+} from "./LazyParts";
 import { Notices } from "./Notices";
 import { People } from "./People";
 import { RoomHeader } from "./RoomHeader";
 import { RoomList } from "./RoomList";
-import { SidePanel } from "./SidePanel";
 import { TypingLine } from "./TypingLine";
+
+/** How late at most what is opened later is read. Unit: ms. */
+const PARTS_LATEST_MS = 8_000;
 
 export type Theme = "system" | "light" | "dark";
 
@@ -54,7 +62,7 @@ export function ChatInterface(props: ChatInterfaceProps) {
   useKeys(chat, root);
   useAnnouncer(chat);
   useTabPresence(chat);
-  useEffect(() => whenIdle(() => void loadParts()), []);
+  useEffect(() => whenIdle(() => void loadParts(), PARTS_LATEST_MS), []);
   return (
     <ChatProvider chat={chat}>
       <div className="chatd app" data-theme={theme} ref={root}>
@@ -98,16 +106,6 @@ function useOwnChat(props: ChatInterfaceProps): Chat {
   return chat;
 }
 
-/** Call something when the browser has nothing else to do; returns how not to. */
-function whenIdle(call: () => void): () => void {
-  if (typeof requestIdleCallback === "undefined") {
-    const timer = setTimeout(call, 2_000);
-    return () => clearTimeout(timer);
-  }
-  const id = requestIdleCallback(call, { timeout: 10_000 });
-  return () => cancelIdleCallback(id);
-}
-
 interface RoomProps {
   isNarrow: boolean;
   loginUrl: string | undefined;
@@ -116,6 +114,7 @@ interface RoomProps {
 
 function Room({ isNarrow, loginUrl, onToken }: RoomProps) {
   const room = useChatStore((state) => state.room);
+  const isExpiring = useChatStore((state) => state.expiringAt !== undefined);
   return (
     <main className="room">
       <RoomHeader room={room} isNarrow={isNarrow} />
@@ -125,7 +124,7 @@ function Room({ isNarrow, loginUrl, onToken }: RoomProps) {
       </div>
       <TypingLine room={room} />
       <PacingLine />
-      <ExpiringNotice loginUrl={loginUrl} onToken={onToken} />
+      {isExpiring && <ExpiringNotice loginUrl={loginUrl} onToken={onToken} />}
       <Notices />
       <div data-region="composer">{room !== "" && <Composer key={room} room={room} />}</div>
     </main>
@@ -134,26 +133,19 @@ function Room({ isNarrow, loginUrl, onToken }: RoomProps) {
 
 function OpenPanel() {
   const room = useChatStore((state) => state.room);
-  return <SidePanel room={room} />;
+  const isOpen = useUi((state) => state.panel !== undefined);
+  return isOpen && <SidePanel room={room} />;
 }
 
 function OpenDialog({ title, account }: { title: string; account: ReactNode }) {
   const dialog = useUi((state) => state.dialog);
-  const close = useUi((state) => state.closeDialog);
   switch (dialog) {
     case "switch":
       return <SwitchDialog />;
     case "keys":
       return <KeysDialog />;
     case "rooms":
-      return (
-        <ModalDialog title={title} className="rooms-dialog" close={close}>
-          <RoomList opened={close} />
-          <h2 className="rooms-title">Here now</h2>
-          <People />
-          {account}
-        </ModalDialog>
-      );
+      return <RoomsDialog title={title} account={account} />;
     default:
       return null;
   }

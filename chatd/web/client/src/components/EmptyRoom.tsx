@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useChatStore } from "../hooks/useChat";
 import { looksLikeSql } from "../sql";
 import type { SchemaTable } from "../websocket/types";
@@ -90,6 +90,10 @@ function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseR
   );
 }
 
+/** How soon tables that could not be read are asked for again; longer each time. Unit: ms. */
+const AGAIN_MS = 3_000;
+const AGAIN_MAX_MS = 60_000;
+
 /**
  * Questions that work here: those of the sample shop where its tables are, else what is general.
  * Which it is shows with the tables: what stands there before stays where it is.
@@ -97,8 +101,9 @@ function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseR
 function useQuestions(room: string, commands: readonly string[]): readonly string[] {
   const canReadSchema = useChatStore((state) => state.can("schema"));
   const loadSchema = useChatStore((state) => state.loadSchema);
-  const tables = useChatStore((state) => state.schemas.get(room)?.tables);
+  const schema = useChatStore((state) => state.schemas.get(room));
   const [isRead, setRead] = useState(!canReadSchema);
+  const tries = useRef(0);
   useEffect(() => {
     let isGone = false;
     const read = canReadSchema ? loadSchema(room) : Promise.resolve();
@@ -109,7 +114,15 @@ function useQuestions(room: string, commands: readonly string[]): readonly strin
       isGone = true;
     };
   }, [canReadSchema, loadSchema, room]);
-  return questionsFor(tables, isRead).filter((question) => isKnown(question, commands));
+  // A database that is being started fails at first, and its tables come a little later.
+  useEffect(() => {
+    if (schema?.failure === undefined) return undefined;
+    const pause = Math.min(AGAIN_MS * 2 ** tries.current, AGAIN_MAX_MS);
+    tries.current += 1;
+    const timer = setTimeout(() => void loadSchema(room), pause);
+    return () => clearTimeout(timer);
+  }, [schema, loadSchema, room]);
+  return questionsFor(schema?.tables, isRead).filter((question) => isKnown(question, commands));
 }
 
 function questionsFor(

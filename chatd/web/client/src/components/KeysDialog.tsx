@@ -52,7 +52,7 @@ const KEYS: readonly (readonly [title: string, keys: readonly (readonly [string,
 export function KeysDialog() {
   const close = useUi((state) => state.closeDialog);
   return (
-    <ModalDialog title="Keys" className="keys-dialog" close={close}>
+    <ModalDialog title="Keys" className="keys-dialog" isText close={close}>
       {KEYS.map(([title, keys]) => (
         <section key={title}>
           <h3>{title}</h3>

@@ -1,20 +1,34 @@
 import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useWayBack } from "../hooks/useWayBack";
 import { Icon } from "./Icon";
 
 interface ModalDialogProps {
   title: string;
   close(): void;
   className?: string;
+  /** It holds nothing but text: the keyboard comes to it, so that it can be scrolled. */
+  isText?: boolean;
   children: ReactNode;
 }
 
 /** The browser's own modal dialog: it keeps the focus, and Esc or a click beside it closes it. */
-export function ModalDialog({ title, close, className = "", children }: ModalDialogProps) {
+export function ModalDialog({
+  title,
+  close,
+  className = "",
+  isText = false,
+  children,
+}: ModalDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
+  useWayBack();
   useEffect(() => {
     const element = dialog.current;
-    if (element !== null && !element.open) element.showModal();
+    if (element !== null && !element.open) {
+      element.showModal();
+      // What asks for the focus itself has asked in vain, while the dialog was not open yet.
+      element.querySelector<HTMLElement>("[data-focus-first]")?.focus();
+    }
     return () => element?.close();
   }, []);
   return (
@@ -28,6 +42,10 @@ export function ModalDialog({ title, close, className = "", children }: ModalDia
         event.preventDefault();
         close();
       }}
+      // The browser may close it without asking first.
+      onClose={(event) => {
+        if (!event.currentTarget.open) close();
+      }}
       onClick={(event) => {
         if (event.target === dialog.current) close();
       }}
@@ -39,7 +57,12 @@ export function ModalDialog({ title, close, className = "", children }: ModalDia
             <Icon name="close" />
           </button>
         </header>
-        <div className="panel-content">{children}</div>
+        <div
+          className="panel-content"
+          {...(isText ? { tabIndex: 0, role: "group", "aria-labelledby": heading } : {})}
+        >
+          {children}
+        </div>
       </div>
     </dialog>
   );

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { moment, shortMoment } from "../format";
 import { useName } from "../hooks/useMessage";
 import { isDatabase } from "../messages/authors";
-import { highlighted } from "../messages/highlights";
+import { highlighted, withoutBars } from "../messages/highlights";
 import type { FoundMessage } from "../websocket/types";
 
 interface SearchHitProps {
@@ -16,11 +16,12 @@ interface SearchHitProps {
 export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
   const { message, snippet, highlights } = hit;
   const name = useName(message.userId, message.name);
+  const isAnswer = isDatabase(message.userId);
   const stretches = useMemo(() => highlighted(snippet, highlights), [snippet, highlights]);
   return (
     <button type="button" className="search-hit" onClick={open}>
       <span className="search-hit-head">
-        <strong>{isDatabase(message.userId) ? "Answer" : name}</strong>
+        <strong>{isAnswer ? "Answer" : name}</strong>
         {roomTitle !== undefined && <span className="soft">{roomTitle}</span>}
         <time
           className="soft"
@@ -36,10 +37,15 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
             // oxlint-disable-next-line react/no-array-index-key
             <mark key={at}>{stretch.text}</mark>
           ) : (
-            stretch.text
+            shownText(stretch.text, isAnswer, at === 0)
           ),
         )}
       </span>
     </button>
   );
+}
+
+function shownText(text: string, isAnswer: boolean, isFirst: boolean): string {
+  if (!isAnswer) return text;
+  return isFirst ? withoutBars(text).replace(/^ · /, "") : withoutBars(text);
 }

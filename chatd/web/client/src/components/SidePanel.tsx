@@ -1,11 +1,16 @@
 import { useEffect, useRef, type ReactNode } from "react";
+import { useWayBack } from "../hooks/useWayBack";
 import { useUi } from "../hooks/useChat";
 import { MEDIUM, useMedia } from "../hooks/useMedia";
 import type { Panel } from "../stores/ui";
+import { AnswerPanel } from "./AnswerPanel";
+import { ConnectionPanel } from "./ConnectionPanel";
 import { Icon } from "./Icon";
-import { AnswerPanel, ConnectionPanel, SchemaPanel, SearchPanel, ThreadPanel } from "./LazyParts";
 import { ModalDialog } from "./ModalDialog";
 import { PeoplePanel } from "./People";
+import { SchemaPanel } from "./SchemaPanel";
+import { SearchPanel } from "./SearchPanel";
+import { ThreadPanel } from "./ThreadPanel";
 
 const TITLES: Record<Panel["kind"], string> = {
   thread: "Thread",
@@ -21,6 +26,7 @@ export function SidePanel({ room }: { room: string }) {
   const panel = useUi((state) => state.panel);
   const close = useUi((state) => state.closePanel);
   const isOver = useMedia(MEDIUM);
+  useWayBack(panel && keyOf(panel));
   if (panel === undefined) return null;
   const title = TITLES[panel.kind];
   const content = <PanelContent panel={panel} room={room} />;
@@ -46,15 +52,9 @@ interface PanelFrameProps {
 
 function PanelFrame({ title, close, children }: PanelFrameProps) {
   const frame = useRef<HTMLElement>(null);
-  const before = useRef<Element | null>(null);
   useEffect(() => {
     const element = frame.current;
-    before.current = document.activeElement;
     if (element?.contains(document.activeElement) === false) element.focus();
-    return () => {
-      const back = before.current;
-      if (back instanceof HTMLElement && back.isConnected) back.focus();
-    };
   }, []);
   return (
     <aside className="panel" data-region="panel" aria-label={title} tabIndex={-1} ref={frame}>

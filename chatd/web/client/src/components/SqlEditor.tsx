@@ -4,20 +4,16 @@ import {
   insertNewlineKeepIndent,
   standardKeymap,
 } from "@codemirror/commands";
-import { MySQL, PostgreSQL, SQLite } from "@codemirror/lang-sql";
-import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { useImperativeHandle, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { flushSync } from "react-dom";
+import { sqlColours } from "../composer/editorColours";
 import { changeOf, EditorField } from "../composer/editorField";
-import { editorColours, editorTheme } from "../composer/editorLook";
+import { editorTheme } from "../composer/editorLook";
 import type { Change, FieldProps } from "../composer/field";
-import type { Dialect } from "../composer/names";
 import { takeKey } from "../hooks/useKeyDown";
 import { useLatest } from "../hooks/useLatest";
-
-const DIALECTS = { sqlite: SQLite, postgres: PostgreSQL, mysql: MySQL };
 
 /**
  * The box where there is a mouse and a keyboard: it knows the dialect of the room's database. Its
@@ -65,7 +61,7 @@ export function SqlEditor(props: FieldProps) {
   }, [field, latest, parts]);
 
   useLayoutEffect(() => {
-    const language = isSql ? sqlLanguage(dialect) : [];
+    const language = isSql ? sqlColours(dialect) : [];
     field.apply(parts.language.reconfigure(language));
   }, [dialect, field, isSql, parts]);
 
@@ -127,10 +123,6 @@ function heard(latest: RefObject<FieldProps>): Extension {
  */
 function atOnce<T>(act: () => T): T {
   return flushSync(act);
-}
-
-function sqlLanguage(dialect: Dialect): Extension {
-  return [DIALECTS[dialect].language, syntaxHighlighting(editorColours), bracketMatching()];
 }
 
 function wordsOf(label: string, shown: string, isSql: boolean): Extension {

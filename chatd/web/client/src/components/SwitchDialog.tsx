@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { useId, useState, type KeyboardEvent } from "react";
 import { useChatStore, useUi } from "../hooks/useChat";
 import { bestMatches } from "./matching";
 import { ModalDialog } from "./ModalDialog";
@@ -16,7 +16,6 @@ export function SwitchDialog() {
   const destinations = useDestinations();
   const [typed, setTyped] = useState("");
   const [chosen, setChosen] = useState(0);
-  const input = useRef<HTMLInputElement>(null);
   const list = useId();
   const found = bestMatches(typed, destinations, (one) => one.name);
   const at = Math.min(chosen, Math.max(0, found.length - 1));
@@ -42,10 +41,7 @@ export function SwitchDialog() {
   return (
     <ModalDialog title="Go to" className="switch-dialog" close={close}>
       <input
-        ref={input}
-        // The dialog is asked for by a key, to type at once.
-        // oxlint-disable-next-line jsx-a11y/no-autofocus
-        autoFocus
+        data-focus-first=""
         type="text"
         role="combobox"
         aria-label="A room or a command"

@@ -1,14 +1,5 @@
 /** How the editor looks: as the textarea, by the colours and types of the page around it. */
-import { HighlightStyle } from "@codemirror/language";
 import { EditorView } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
-
-export const editorColours = HighlightStyle.define([
-  { tag: [tags.keyword, tags.operatorKeyword, tags.bool, tags.null], color: "var(--word)" },
-  { tag: [tags.string, tags.special(tags.string)], color: "var(--text)" },
-  { tag: tags.number, color: "var(--number)" },
-  { tag: tags.comment, color: "var(--soft)" },
-]);
 
 export const editorTheme = EditorView.theme({
   "&": { maxHeight: "40vh", color: "var(--ink)", backgroundColor: "transparent" },
@@ -25,9 +16,10 @@ export const editorTheme = EditorView.theme({
     verticalAlign: "bottom",
     color: "var(--soft)",
   },
-  "&.cm-focused .cm-matchingBracket": {
-    backgroundColor: "var(--hover)",
-    outline: "1px solid var(--line)",
-  },
-  "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "transparent", color: "var(--bad)" },
+  ".sql-word": { color: "var(--word)" },
+  ".sql-text": { color: "var(--text)" },
+  ".sql-number": { color: "var(--number)" },
+  ".sql-comment": { color: "var(--soft)" },
+  ".sql-bracket": { backgroundColor: "var(--hover)", outline: "1px solid var(--line)" },
+  ".sql-bracket-lonely": { color: "var(--bad)" },
 });

@@ -1,7 +1,7 @@
 /** An answer as its card shows it, under way or ended. */
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { LOST_AFTER_MS, heldOf, viewOf, type AnswerView, type Held } from "../answers/view";
-import type { RunningAnswer } from "../stores/answers";
+import { heldOf, viewOf, type AnswerView, type Held } from "../answers/view";
+import { LOST_AFTER_MS, type RunningAnswer } from "../stores/answers";
 import type { ChatMessage } from "../websocket/types";
 import { useChat, useChatStore } from "./useChat";
 
@@ -34,32 +34,46 @@ export function useAnswer(message: ChatMessage): ShownAnswer {
 export type Loss = "waiting" | "asking" | "lost";
 
 /**
- * Whether the end of an answer is overdue. Then it is asked for again, once for each connection;
- * `again` asks once more.
+ * Whether the end of an answer is overdue; `again` asks for it. An answer under way is looked for by
+ * the store, which tells of what it finds; one of which nothing is known is asked for here, once for
+ * each connection.
  */
 export function useLoss(message: ChatMessage, view: AnswerView) {
   const fetchAnswer = useChatStore((state) => state.fetchAnswer);
   const isConnected = useChatStore((state) => state.isConnected);
-  const [loss, setLoss] = useState<Loss>();
+  const [isAsking, setAsking] = useState(false);
   const { messageId, connectionId } = message;
-  const overdueAt = overdueTime(view);
-  const ask = useCallback(() => {
-    setLoss("asking");
-    const tell = () => setLoss("lost");
-    fetchAnswer(messageId, connectionId).then(tell, tell);
-  }, [fetchAnswer, messageId, connectionId]);
+  const isGone = view.kind === "gone";
+  const isLate = useIsPast(view.kind === "running" ? view.live.deadline + LOST_AFTER_MS : Infinity);
+  const ask = useCallback(
+    async (how?: { silently: boolean }) => {
+      setAsking(true);
+      await fetchAnswer(messageId, connectionId, how).catch(() => {});
+      setAsking(false);
+    },
+    [fetchAnswer, messageId, connectionId],
+  );
   useEffect(() => {
-    if (overdueAt === undefined) return undefined;
-    const look = isConnected ? ask : () => setLoss("waiting");
-    const timer = setTimeout(look, Math.max(0, overdueAt - performance.now()));
+    if (!isGone || !isConnected) return undefined;
+    const timer = setTimeout(() => void ask({ silently: true }));
     return () => clearTimeout(timer);
-  }, [overdueAt, isConnected, ask]);
-  const isOverdue = view.kind === "gone" || (loss !== undefined && overdueAt !== undefined);
-  return { loss: isOverdue ? (loss ?? "asking") : undefined, again: ask };
+  }, [isGone, isConnected, ask]);
+  const again = useCallback(() => void ask(), [ask]);
+  return { loss: isGone || isLate ? lossOf(isAsking, isConnected) : undefined, again };
 }
 
-/** When an answer counts as lost; undefined where it cannot be. */
-function overdueTime(view: AnswerView): number | undefined {
-  if (view.kind === "gone") return 0;
-  return view.kind === "running" ? view.live.deadline + LOST_AFTER_MS : undefined;
+function lossOf(isAsking: boolean, isConnected: boolean): Loss {
+  if (isAsking) return "asking";
+  return isConnected ? "lost" : "waiting";
+}
+
+/** Whether a moment has passed, on the clock of `performance.now()`. */
+function useIsPast(moment: number): boolean {
+  const [passed, setPassed] = useState<number>();
+  useEffect(() => {
+    if (moment === Infinity) return undefined;
+    const timer = setTimeout(() => setPassed(moment), Math.max(0, moment - performance.now()));
+    return () => clearTimeout(timer);
+  }, [moment]);
+  return passed === moment;
 }

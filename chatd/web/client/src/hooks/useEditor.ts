@@ -1,6 +1,7 @@
 import { useEffect, useState, type ComponentType, type RefObject } from "react";
 import { flushSync } from "react-dom";
 import type { Field, FieldProps } from "../composer/field";
+import { whenIdle } from "../whenIdle";
 
 /** How long to wait for a quiet moment, at most. Unit: ms. */
 const IDLE_MS = 2_000;
@@ -25,7 +26,7 @@ export function useEditor(
         ({ SqlEditor }) => isGone || setLoaded(() => SqlEditor),
         () => {},
       );
-    });
+    }, IDLE_MS);
     return () => {
       isGone = true;
       stop();
@@ -41,7 +42,7 @@ export function useEditor(
       // In one go, so that no key falls between the two.
       flushSync(() => setTaken(() => loaded));
       if (hadFocus) field.current?.focus();
-    });
+    }, IDLE_MS);
   }, [field, isEmpty, loaded, taken]);
 
   return taken;
@@ -53,13 +54,4 @@ function isFit(): boolean {
     globalThis.matchMedia?.("(pointer: fine)").matches === true &&
     "ariaActiveDescendantElement" in Element.prototype
   );
-}
-
-function whenIdle(call: () => void): () => void {
-  if (typeof requestIdleCallback === "function") {
-    const idle = requestIdleCallback(call, { timeout: IDLE_MS });
-    return () => cancelIdleCallback(idle);
-  }
-  const timer = setTimeout(call, IDLE_MS / 2);
-  return () => clearTimeout(timer);
 }

@@ -6,7 +6,11 @@ const REGIONS = ["rooms", "list", "composer", "panel"] as const;
 /** How long a second Esc stops the answer that the first one asked about. Unit: ms. */
 const ASKED_MS = 4_000;
 
-/** The keys that work anywhere in the chat. What a part has handled itself is left alone. */
+/**
+ * The keys that work anywhere in the chat, and where nothing at all has the focus. They are heard
+ * last, on the window: React hears at its root, so what a part has taken never comes here, or is
+ * marked as prevented.
+ */
 export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const element = root.current;
@@ -15,7 +19,7 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
 
     function onKeyDown(event: KeyboardEvent) {
       if (event.defaultPrevented || event.isComposing) return;
-      if (act(event)) event.preventDefault();
+      if (isOurs(event, element as HTMLElement) && act(event)) event.preventDefault();
     }
 
     function act(event: KeyboardEvent): boolean {
@@ -29,6 +33,8 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openPanel({ kind: "search" });
         return true;
       }
+      // The others are those of the page, which a dialog covers; the browser closes that by Esc.
+      if (isInDialog(event)) return false;
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         goToNeighbour(chat.store.getState(), event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
         return true;
@@ -41,16 +47,13 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openDialog("keys");
         return true;
       }
-      return event.key === "Escape" && !event.shiftKey && escape(event.timeStamp);
+      if (event.key !== "Escape" || event.shiftKey || isInDialog(event)) return false;
+      return escape(event.timeStamp);
     }
 
-    /** Close what is open; else stop the user's own answer, once asked; else go to the composer. */
+    /** Close the panel; else stop the user's own answer, once asked; else go to the composer. */
     function escape(at: number): boolean {
       const ui = chat.ui.getState();
-      if (ui.dialog !== undefined) {
-        ui.closeDialog();
-        return true;
-      }
       if (ui.panel !== undefined) {
         ui.closePanel();
         return true;
@@ -69,8 +72,8 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
       return true;
     }
 
-    element.addEventListener("keydown", onKeyDown);
-    return () => element.removeEventListener("keydown", onKeyDown);
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
   }, [chat, root]);
 }
 
@@ -109,6 +112,15 @@ const FOCUSABLE = [
   "button:not(:disabled)",
   "input",
 ].join(", ");
+
+function isOurs(event: KeyboardEvent, root: HTMLElement): boolean {
+  return event.composedPath().includes(root) || event.target === document.body;
+}
+
+/** Esc closes the dialog that it is pressed in, which the browser does itself. */
+function isInDialog(event: KeyboardEvent): boolean {
+  return event.composedPath().some((part) => part instanceof HTMLDialogElement);
+}
 
 function isTextBox(event: KeyboardEvent): boolean {
   return event

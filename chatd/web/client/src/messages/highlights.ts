@@ -34,3 +34,11 @@ function clamp(place: number | undefined, end: number): number {
 function push(stretches: Stretch[], points: readonly string[], isHit: boolean): void {
   if (points.length > 0) stretches.push({ text: points.join(""), isHit });
 }
+
+const RULES = /\|(?:\s*:?-{3,}:?\s*\|)+/g;
+const BARS = /\s*(?<!\\)\|(?:\s*\|)*\s*/g;
+
+/** A piece of an answer's text, whose tables are Markdown: the cells alone, with dots between. */
+export function withoutBars(text: string): string {
+  return text.replace(RULES, "|").replace(BARS, " · ");
+}

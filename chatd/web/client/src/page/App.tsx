@@ -5,17 +5,20 @@ import { useLatest } from "../hooks/useLatest";
 import type { SignedOut } from "../stores/chat";
 import { AccountMenu } from "./AccountMenu";
 import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
-import { Notifications } from "./Notifications";
+import { AskAboutLink, loadPages, Notifications, SignIn } from "./LazyPages";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
 import { claimsOf, decideOnLink, takeTokenOfLink, type Session } from "./session";
-import { AskAboutLink, SignIn } from "./SignIn";
 import { read, write } from "./storage";
 import { TitleBadge } from "./TitleBadge";
+import { whenIdle } from "../whenIdle";
 
 /** How often at most the page sends somebody to sign in by itself. Unit: ms. */
 const REDIRECT_EVERY_MS = 60_000;
 const REDIRECTED = "chatd.redirected";
+
+/** How late at most what is shown only at times is read. Unit: ms. */
+const PAGES_LATEST_MS = 8_000;
 
 interface AppProps {
   session: Session;
@@ -28,6 +31,7 @@ export function App({ session, link }: AppProps) {
   const [token, setToken] = useState(() => session.token());
   const [asked, setAsked] = useState(() => undecided(link, session.token()));
   const [why, setWhy] = useState<SignedOut>({});
+  const [takenBack, setTakenBack] = useState(0);
   const config = useConfig();
   const preferences = usePreferences();
   const userId = token === undefined ? undefined : (claimsOf(token).userId ?? "");
@@ -39,13 +43,29 @@ export function App({ session, link }: AppProps) {
   }
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
+  useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
   useLinks((come) => {
     const decision = decideOnLink(come, session.token(), Date.now());
-    if (decision === "use") signIn(come);
+    if (decision === "use") takeLink(come);
     else if (decision === "ask") setAsked(come);
   });
-
   useRedirect(token === undefined && why.code !== undefined ? config.loginUrl : undefined);
+
+  function takeLink(come: string) {
+    session.takeLink(come);
+    setToken(come);
+    setWhy({});
+  }
+
+  function onSignedOut(reason: SignedOut) {
+    const before = session.takeBack(Date.now());
+    if (before === undefined) {
+      signIn(undefined, reason);
+      return;
+    }
+    setToken(before);
+    setTakenBack((times) => times + 1);
+  }
 
   if (asked !== undefined && token !== undefined) {
     return (
@@ -55,7 +75,7 @@ export function App({ session, link }: AppProps) {
         stored={token}
         use={() => {
           setAsked(undefined);
-          signIn(asked);
+          takeLink(asked);
         }}
         ignore={() => setAsked(undefined)}
       />
@@ -76,9 +96,9 @@ export function App({ session, link }: AppProps) {
   const place = placeOf(location.search);
   return (
     <ChatInterface
-      key={userId}
+      key={`${takenBack} ${userId}`}
       getToken={() => session.token()}
-      onSignedOut={(reason) => signIn(undefined, reason)}
+      onSignedOut={onSignedOut}
       onToken={(next) => session.keep(next)}
       theme={preferences.theme}
       title={config.title}

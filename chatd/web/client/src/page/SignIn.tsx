@@ -1,6 +1,9 @@
 import type { FormEvent } from "react";
 import { claimsOf } from "./session";
 
+/** The most of a name, or of an id, that is shown. Unit: UTF-16 code units. */
+const NAME_CHARS_MAX = 80;
+
 const WHY: Record<string, string> = {
   token_expired: "Your sign-in has run out.",
   token_invalid: "This server does not take that token.",
@@ -100,7 +103,15 @@ export function AskAboutLink({ title, link, stored, use, ignore }: AskAboutLinkP
   );
 }
 
+/** A name with the id behind it: whoever made the link has chosen the name, and may have taken yours. */
 function nameOf(token: string): string {
   const { name, userId } = claimsOf(token);
-  return (name ?? userId ?? "somebody unknown").slice(0, 80);
+  if (userId === undefined) return "somebody unknown";
+  const id = shown(userId);
+  return name === undefined || name === userId ? id : `${shown(name)} (${id})`;
+}
+
+/** A text that changes nothing of what stands around it, whichever direction it has. */
+function shown(text: string): string {
+  return `\u2068${text.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, NAME_CHARS_MAX)}\u2069`;
 }

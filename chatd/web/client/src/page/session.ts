@@ -9,6 +9,7 @@ const KEY = "chatd.token";
 /** The token of this browser. */
 export class Session {
   #inMemory: string | undefined;
+  #replaced: string | undefined;
 
   token(): string | undefined {
     return read(KEY) ?? this.#inMemory;
@@ -16,13 +17,34 @@ export class Session {
 
   /** Keep a token, or forget the one that is there. */
   keep(token: string | undefined): void {
+    this.#replaced = undefined;
     this.#inMemory = write(KEY, token) ? undefined : token;
+  }
+
+  /** Keep the token of a link. Whether it is worth anything, the server says: see `takeBack`. */
+  takeLink(link: string): void {
+    const before = this.token();
+    this.keep(link);
+    if (before !== link) this.#replaced = before;
+  }
+
+  /**
+   * The server refuses the token of now: the one that a link has replaced counts again, so that no
+   * link can sign anybody out. Undefined where there is none, or where it came to its end as well.
+   */
+  takeBack(now: number): string | undefined {
+    const before = this.#replaced;
+    if (before === undefined || (claimsOf(before).expiresAt ?? Infinity) <= now) return undefined;
+    this.keep(before);
+    return before;
   }
 
   /** Call `changed` when another tab signs in or out; returns how to stop that. */
   onChangeElsewhere(changed: (token: string | undefined) => void): () => void {
     const listen = (event: StorageEvent) => {
-      if (event.key === KEY || event.key === null) changed(this.token());
+      if (event.key !== KEY && event.key !== null) return;
+      this.#replaced = undefined;
+      changed(this.token());
     };
     window.addEventListener("storage", listen);
     return () => window.removeEventListener("storage", listen);

@@ -105,9 +105,14 @@ export function createActions(parts: ActionsParts): Actions {
       const ack = await core.ask("answer:cancel", { messageId: questionId });
       if (!ack.ok) core.notify({ kind: "error", text: ack.error.message });
     },
-    async fetchAnswer(messageId, room) {
+    async fetchAnswer(messageId, room, how) {
       const found = await findAnswer(messageId, room);
-      if (found !== true) core.notify({ kind: "error", text: found });
+      if (found === true) return;
+      if (found === NOT_THERE && core.answers.get(messageId) !== undefined) {
+        core.answers.gone(messageId); // its card says so
+      } else if (how?.silently !== true) {
+        core.notify({ kind: "error", text: found });
+      }
     },
     async exportLink(answerId, format) {
       const token = parts.token();

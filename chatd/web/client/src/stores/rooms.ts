@@ -128,7 +128,10 @@ export class Rooms {
     }
     this.#core.batch.now((draft) => this.#show(draft, room));
     this.parts.remember();
-    if (isPlace(place) && (await this.jumpTo(room, place))) return;
+    if (isPlace(place)) {
+      if (await this.jumpTo(room, place)) return;
+      await this.jumpToEnd(room); // from where the room was left
+    }
     if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
   }
 

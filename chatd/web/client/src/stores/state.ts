@@ -163,8 +163,11 @@ export interface ChatState {
   react(messageId: string, emoji: string, on: boolean): Promise<boolean>;
   /** Stop the answer to a question. */
   cancelAnswer(questionId: string): Promise<void>;
-  /** Read an answer again that seems lost, or whose rows are not held any more. */
-  fetchAnswer(messageId: string, room: string): Promise<void>;
+  /**
+   * Read an answer again that seems lost, or whose rows are not held any more. Where it cannot be
+   * had a notice says why, unless nobody has asked for it by hand.
+   */
+  fetchAnswer(messageId: string, room: string, how?: { silently: boolean }): Promise<void>;
   /** A link that downloads an answer once; undefined, and a notice, where there is none. */
   exportLink(answerId: string, format: ExportFormat): Promise<string | undefined>;
   openThread(threadId: string): Promise<void>;

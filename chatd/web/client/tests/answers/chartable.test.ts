@@ -108,6 +108,15 @@ describe("how a table is drawn", () => {
       undefined,
     ],
     [
+      "one value among NULLs",
+      ["a", "n"],
+      [
+        ["x", 1],
+        ["y", null],
+      ],
+      undefined,
+    ],
+    [
       "bytes for labels",
       ["b", "n"],
       [

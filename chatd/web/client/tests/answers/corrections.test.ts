@@ -19,6 +19,10 @@ describe("the place of an error is found in the statement", () => {
     ["x (line 1, column 99) is not", "SELECT 1", undefined],
     ["x (line 0, column 0) is not", "SELECT 1", undefined],
     ["something else", "SELECT 1", undefined],
+    ["SELEC (line 1, column 1) begins no statement", "/sql SELEC x", "SELEC"],
+    ["FORM (line 2, column 1) is not understood", " /explain:  SELECT 1\nFORM t", "FORM"],
+    ["SELEC (line 1, column 1) begins no statement", "/sql\n```sql\nSELEC x\n```", "SELEC"],
+    ["SELEC (line 1, column 1) begins no statement", "```sql\nSELEC x\n```", "SELEC"],
   ])("%s", (message, statement, word) => expect(wordAt(message, statement)).toBe(word));
 });
 
@@ -34,6 +38,11 @@ describe("what may have been meant is put into the statement", () => {
       "no such table: ordrs; did you mean orders?",
       "SELECT ordrs.id FROM ordrs -- ordrs\nWHERE x = 'ordrs'",
       ["SELECT orders.id FROM orders -- ordrs\nWHERE x = 'ordrs'"],
+    ],
+    [
+      "SELEC (line 1, column 1) begins no statement; did you mean SELECT?",
+      "/sql SELEC 1",
+      ["/sql SELECT 1"],
     ],
     [
       "no such column: o.nme; did you mean name or names?",

@@ -62,6 +62,30 @@ test("while it is not known which tables there are, it offers what stays", async
   expect(questions.map((one) => one.textContent)).toEqual(["/tables"]);
 });
 
+test("tables that could not be read, as of a database that is being started, are read again", async () => {
+  vi.useFakeTimers();
+  try {
+    const failed = { tables: [], truncated: false, readAt: 0, failure: "Still being started." };
+    const { chat } = await drawn({
+      rooms: [fakeRoom("demo", { database })],
+      schemas: new Map([["demo", failed]]),
+    });
+    const { loadSchema } = chat.store.getState();
+    vi.mocked(loadSchema).mockClear();
+    await act(() => vi.advanceTimersByTimeAsync(3_000));
+    expect(loadSchema).toHaveBeenCalledExactlyOnceWith("demo");
+    await act(async () => {
+      chat.store.setState({ schemas: new Map([["demo", { ...failed }]]) });
+      await vi.advanceTimersByTimeAsync(5_900);
+    });
+    expect(loadSchema).toHaveBeenCalledOnce();
+    await act(() => vi.advanceTimersByTimeAsync(200));
+    expect(loadSchema).toHaveBeenCalledTimes(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("the schema is read only from a server that has it", async () => {
   const rooms = [fakeRoom("demo", { database })];
   expect((await drawn({ rooms })).chat.store.getState().loadSchema).toHaveBeenCalledWith("demo");

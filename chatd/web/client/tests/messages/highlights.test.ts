@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { highlighted } from "../../src/messages/highlights";
+import { highlighted, withoutBars } from "../../src/messages/highlights";
 
 const marked = (snippet: string, places: number[][]) =>
   highlighted(snippet, places)
@@ -52,3 +52,10 @@ const cases: [snippet: string, places: number[][], shown: string][] = [
 test.each(cases)("%j with %j", (snippet, places, shown) => {
   expect(marked(snippet, places)).toBe(shown);
 });
+
+test.each([
+  ["| id | name |\n| --- | ---: |\n| 2 | Ada |", " · id · name · 2 · Ada · "],
+  ["…| 7 | | orders", "… · 7 · orders"],
+  ["a \\| b", "a \\| b"],
+  ["no table", "no table"],
+])("the cells of %j are %j", (text, shown) => expect(withoutBars(text)).toBe(shown));

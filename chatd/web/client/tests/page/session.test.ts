@@ -49,6 +49,49 @@ describe("the token of a link", () => {
   });
 });
 
+describe("a token that a link has replaced", () => {
+  test("counts again where the server refuses that of the link, once", () => {
+    const session = new Session();
+    session.keep(ada);
+    const forged = tokenOf({ sub: "ada", exp: NOW / 1_000 + 9_000 });
+    session.takeLink(forged);
+    expect(session.token()).toBe(forged);
+    expect(session.takeBack(NOW)).toBe(ada);
+    expect(session.token()).toBe(ada);
+    expect(session.takeBack(NOW)).toBeUndefined();
+  });
+
+  test("does not where it has run out by then, or where nobody was signed in", () => {
+    const session = new Session();
+    session.takeLink(bob);
+    expect(session.takeBack(NOW)).toBeUndefined();
+    session.takeLink(ada);
+    expect(session.takeBack(NOW + 600_000)).toBeUndefined();
+    expect(session.token()).toBe(ada);
+  });
+
+  test("does not after its user has signed out, here or in another tab", () => {
+    const session = new Session();
+    session.keep(ada);
+    session.takeLink(bob);
+    session.keep(undefined);
+    expect(session.takeBack(NOW)).toBeUndefined();
+    session.keep(ada);
+    session.takeLink(bob);
+    const stop = session.onChangeElsewhere(() => undefined);
+    window.dispatchEvent(new StorageEvent("storage", { key: "chatd.token" }));
+    stop();
+    expect(session.takeBack(NOW)).toBeUndefined();
+  });
+
+  test("is not known after a reload of the same link", () => {
+    const session = new Session();
+    session.keep(ada);
+    session.takeLink(ada);
+    expect(session.takeBack(NOW)).toBeUndefined();
+  });
+});
+
 test("the claims of a token are read as UTF-8", () => {
   expect(claimsOf(ada)).toMatchObject({ userId: "ada", name: "Ada Łukasz" });
 });

@@ -458,6 +458,16 @@ describe("a room", () => {
     expect(seqs(chat, "stock")).toEqual([1, 2, 3]);
   });
 
+  test("is shown at its end, where it was left elsewhere and a place is not there", async () => {
+    server.wrote("sales", 900);
+    const chat = await browser.connected();
+    await state(chat).openRoom("sales", { seq: 100 });
+    expect(view(chat, "sales")?.mode).toBe("around");
+    await state(chat).openRoom("sales", { seq: 4_000 });
+    expect(view(chat, "sales")?.mode).toBe("tail");
+    expect(seqs(chat, "sales").at(-1)).toBe(900);
+  });
+
   test("says that it could not be read, and can be read later", async () => {
     server.wrote("sales", 3);
     const chat = await browser.connected();

@@ -1,0 +1,6 @@
+/** What is opened by a click or a key: read when the browser has nothing else to do. */
+export { ExpiringNotice } from "./ExpiringNotice";
+export { KeysDialog } from "./KeysDialog";
+export { RoomsDialog } from "./RoomsDialog";
+export { SidePanel } from "./SidePanel";
+export { SwitchDialog } from "./SwitchDialog";

@@ -1,0 +1,324 @@
+"""Asking the sample of a first start: tables, charts, statements, exports, faults, cuts, hints."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.page.browser.people import House, Person
+
+BY_STATUS: Final = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
+STATUSES: Final = {"placed", "paid", "shipped", "delivered", "returned"}
+ODD_VALUES: Final = (
+    "SELECT 9007199254740993 AS whole, '0.10000000000000000001' AS exact, NULL AS missing"
+    " UNION ALL SELECT 10, '2', 'x' UNION ALL SELECT 9, '10', NULL"
+)
+LONG_CELL: Final = "SELECT 1 AS id, substr(hex(zeroblob(2000)), 1, 3000) || 'the end' AS story"
+SPREADSHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+@pytest.fixture(scope="module")
+def shop(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A daemon as it is without any configuration: its database is the sample."""
+    house = House(chromium, tmp_path_factory.mktemp("shop"))
+    house.start()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def ada(shop: House) -> Iterator[Person]:
+    """Somebody in the room of the sample, who may use the clipboard."""
+    ada = shop.person("ada", permissions=["clipboard-read", "clipboard-write"]).is_in()
+    yield ada
+    shop.leave(ada)
+
+
+def cells(card: Locator) -> list[list[str]]:
+    """What the table of a card shows, row by row."""
+    rows = card.locator("tbody tr[data-row]")
+    return [row.locator("td").all_inner_texts() for row in rows.all()]
+
+
+def column(card: Locator, number: int) -> list[str]:
+    return [row[number] for row in cells(card)]
+
+
+def press(card: Locator, name: str) -> None:
+    card.get_by_role("button", name=name, exact=True).click()
+
+
+def downloaded(card: Locator, name: str) -> bytes:
+    """The file that a button of a card gives."""
+    with card.page.expect_download() as download:
+        press(card, name)
+    return Path(download.value.path()).read_bytes()
+
+
+def test_the_three_questions_of_an_empty_room_are_answered(house: House) -> None:
+    ada = house.person("ada").is_in()
+    questions = ada.page.locator(".message-questions button")
+    expect(questions).to_have_text(["/tables", BY_STATUS, "/sample customers"])
+    questions.nth(1).click()
+    card = ada.last_answer(BY_STATUS)
+    expect(card.get_by_role("button", name="Chart")).to_be_visible()
+    assert {"delivered"} <= set(column(card, 0)) <= STATUSES
+    expect(questions).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("question", "shows"),
+    [
+        ("/tables", "order_items"),
+        ("/describe orders", "placed_at"),
+        ("/sample customers", "joined_on"),
+        ("/help", "/describe TABLE shows the columns of a table"),
+    ],
+)
+def test_commands_are_answered(ada: Person, question: str, shows: str) -> None:
+    card = ada.ask(question)
+    expect(card).to_contain_text(shows)
+    expect(card.locator(".answer-who")).to_have_text("You asked")
+
+
+def test_values_stand_exactly_as_they_are(ada: Person) -> None:
+    card = ada.ask(ODD_VALUES)
+    expect(card).to_have_attribute("aria-label", "Answer: 3 rows")
+    assert cells(card) == [
+        ["9007199254740993", "0.10000000000000000001", "NULL"],
+        ["10", "2", "x"],
+        ["9", "10", "NULL"],
+    ]
+    expect(card.locator("td.is-null")).to_have_count(2)
+    whole = card.locator("tbody td").first
+    assert whole.evaluate("(cell) => getComputedStyle(cell).textAlign") in ("right", "end")
+
+
+def test_numbers_are_sorted_as_numbers_and_nulls_stand_last(ada: Person) -> None:
+    card = ada.ask(ODD_VALUES)
+    whole = card.get_by_role("columnheader", name="whole")
+    press(card, "whole")
+    expect(whole).to_have_attribute("aria-sort", "ascending")
+    assert column(card, 0) == ["9", "10", "9007199254740993"]
+    press(card, "whole")
+    expect(whole).to_have_attribute("aria-sort", "descending")
+    assert column(card, 0) == ["9007199254740993", "10", "9"]
+    press(card, "whole")
+    expect(whole).to_have_attribute("aria-sort", "none")
+    press(card, "missing")
+    assert column(card, 2) == ["x", "NULL", "NULL"]
+    press(card, "missing")
+    assert column(card, 2) == ["x", "NULL", "NULL"]
+
+
+def test_a_long_value_is_cut_and_opens_whole(ada: Person) -> None:
+    card = ada.ask(LONG_CELL)
+    expect(card.locator("tbody td").nth(1)).not_to_contain_text("the end")
+    card.get_by_role("button", name="Show all of it").click()
+    dialog = ada.page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_contain_text("story row 1")
+    expect(dialog).to_contain_text("the end")
+    expect(dialog).to_contain_text("3,007 characters")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    copied = ada.page.evaluate("navigator.clipboard.readText()")
+    assert len(copied) == 3_007
+    ada.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_what_is_copied_is_the_table_in_its_order(ada: Person) -> None:
+    card = ada.ask(ODD_VALUES)
+    press(card, "whole")
+    press(card, "Copy")
+    expect(card.get_by_role("button", name="Copied")).to_be_visible()
+    lines = ada.page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [
+        ["whole", "exact"],
+        ["9", "10"],
+        ["10", "2"],
+        ["9007199254740993", "0.10000000000000000001"],
+    ]
+
+
+def test_downloads_hold_what_the_answer_shows(ada: Person) -> None:
+    card = ada.ask(ODD_VALUES)
+    (head, *rows) = csv.reader(io.StringIO(downloaded(card, "CSV").decode("utf-8-sig")))
+    assert head == ["whole", "exact", "missing"]
+    assert [row[:2] for row in rows] == [
+        ["9007199254740993", "0.10000000000000000001"],
+        ["10", "2"],
+        ["9", "10"],
+    ]
+    exported: Any = json.loads(downloaded(card, "JSON"))
+    assert "0.10000000000000000001" in json.dumps(exported)
+    assert "9007199254740993" in json.dumps(exported)
+    assert sheet_texts(downloaded(card, "XLSX"))[0] == ["whole", "exact", "missing"]
+
+
+def sheet_texts(workbook: bytes) -> list[list[str]]:
+    """The texts of the first sheet, row by row."""
+    with zipfile.ZipFile(io.BytesIO(workbook)) as file:
+        name = next(one for one in sorted(file.namelist()) if one.startswith("xl/worksheets/"))
+        sheet = ElementTree.fromstring(file.read(name))
+        shared = (
+            [
+                "".join(one.itertext())
+                for one in ElementTree.fromstring(file.read("xl/sharedStrings.xml"))
+            ]
+            if "xl/sharedStrings.xml" in file.namelist()
+            else []
+        )
+    found = []
+    for row in sheet.iter(f"{SPREADSHEET}row"):
+        texts = []
+        for cell in row:
+            text = "".join(cell.itertext())
+            texts.append(shared[int(text)] if cell.get("t") == "s" else text)
+        found.append(texts)
+    return found
+
+
+def test_groups_are_drawn_and_the_table_is_a_click_away(ada: Person) -> None:
+    card = ada.ask(BY_STATUS)
+    counts = dict(zip(column(card, 0), column(card, 1), strict=True))
+    press(card, "Chart")
+    chart = card.get_by_role("img")
+    expect(chart).to_be_visible()
+    said = chart.get_attribute("aria-label") or ""
+    words = said + (chart.text_content() or "")
+    assert all(status in words for status in counts), words
+    expect(card.locator("table")).to_have_count(0)
+    press(card, "Table")
+    expect(card.locator("table")).to_be_visible()
+
+
+def test_the_statement_is_shown_and_run_again_tells_that_the_rows_are_known(ada: Person) -> None:
+    question = "SELECT city,\n  count(*) AS people\nFROM customers\nGROUP BY city"
+    card = ada.ask(question)
+    expect(card.locator(".answer-badge")).to_have_count(0)
+    press(card, "SQL")
+    expect(card.locator("pre")).to_have_text(question)
+    press(card, "Run again")
+    expect(ada.message("SELECT city").filter(has=ada.page.locator(".answer"))).to_have_count(2)
+    expect(ada.last_answer(question).locator(".answer-badge")).to_have_text("cached")
+
+
+def test_a_question_is_edited_and_run(ada: Person) -> None:
+    card = ada.ask("SELECT name FROM suppliers WHERE id = 1")
+    press(card, "Edit and run")
+    ada.has_written("SELECT name FROM suppliers WHERE id = 1")
+    ada.page.keyboard.press("Backspace")
+    ada.page.keyboard.type("2")
+    ada.page.keyboard.press("Enter")
+    edited = ada.last_answer("SELECT name FROM suppliers WHERE id = 2")
+    assert cells(edited) != cells(card)
+
+
+def test_what_was_meant_is_one_click_away(ada: Person) -> None:
+    card = ada.ask("SELECT nmae FROM customers LIMIT 1")
+    expect(card.locator(".bad").first).to_contain_text("no such column: nmae; did you mean name?")
+    expect(card.get_by_role("group", name="Actions").get_by_role("button").first).to_have_text(
+        "Edit and run"
+    )
+    press(card, "Use name")
+    ada.has_written("SELECT name FROM customers LIMIT 1")
+    ada.page.keyboard.press("Enter")
+    expect(ada.last_answer("SELECT name FROM customers LIMIT 1")).to_have_attribute(
+        "aria-label", "Answer: 1 row"
+    )
+
+
+def test_a_fault_of_the_statement_is_marked_in_it(ada: Person) -> None:
+    card = ada.ask("SELECT id FROM order")
+    expect(card.locator(".answer-failure")).to_contain_text("line 1, column 16")
+    expect(card.locator(".answer-failure mark")).to_have_text("order")
+
+
+def test_a_cut_answer_says_so_and_its_export_has_as_many_rows(ada: Person) -> None:
+    card = ada.ask("SELECT order_id, line FROM order_items")
+    expect(card).to_have_attribute("aria-label", "Answer: 1,000 rows")
+    expect(card.locator(".answer-badge")).to_have_text("first 1,000 only")
+    expect(card.locator(".answer-cut")).to_contain_text("there are more in the database")
+    lines = downloaded(card, "CSV").decode().splitlines()
+    assert len(lines) == 1_001
+
+
+def test_of_a_thousand_rows_those_in_view_are_made(ada: Person) -> None:
+    card = ada.ask("SELECT order_id, line FROM order_items ORDER BY order_id, line")
+    rows = card.locator("tbody tr[data-row]")
+    assert 5 < rows.count() < 60
+    box = card.locator(".answer-scroll")
+    box.evaluate("(box) => { box.scrollTop = box.scrollHeight; }")
+    expect(card.locator("tr[data-row='999']")).to_be_visible()
+    assert rows.count() < 60
+    expect(card.locator("table")).to_have_attribute("aria-rowcount", "1001")
+
+
+def test_plan_only_shows_the_plan_for_the_next_question_alone(ada: Person) -> None:
+    plan_only = ada.page.get_by_role("checkbox", name="Plan only")
+    plan_only.check()
+    question = "SELECT total FROM orders WHERE id = 7"
+    card = ada.ask(question)
+    expect(card.locator(".answer-badge")).to_have_text("plan")
+    expect(card).to_contain_text("orders")
+    expect(plan_only).not_to_be_checked()
+    expect(ada.ask(f"{question} + 0").locator(".answer-badge")).to_have_count(0)
+
+
+def test_the_sample_is_not_written_to_and_says_why(ada: Person) -> None:
+    read_only = ada.page.get_by_role("checkbox", name="Read only")
+    expect(read_only).to_have_attribute("aria-disabled", "true")
+    card = ada.ask("DELETE FROM orders")
+    expect(card.locator(".bad").first).to_contain_text("Only reading is allowed here")
+
+
+def test_what_is_nearly_sql_can_be_run(ada: Person) -> None:
+    ada.say("select name frm suppliers")
+    hint = ada.page.locator(".message-hint").last
+    expect(hint).to_be_visible()
+    hint.get_by_role("button", name="Run it").click()
+    expect(ada.last_answer("/sql select name frm suppliers")).to_contain_text("Failed")
+
+
+def test_an_unknown_command_is_told_with_what_was_meant(ada: Person) -> None:
+    ada.say("/tabels")
+    expect(ada.page.locator(".message-hint").last).to_contain_text("did you mean /tables?")
+
+
+def test_an_answer_that_takes_too_long_is_told_in_words(house: House) -> None:
+    house.start("", CHATD_ANSWERS__TIMEOUT_S="1")
+    ada = house.person("ada").is_in()
+    card = ada.ask(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    )
+    expect(card).to_contain_text("Took longer than 1 s")
+    expect(card).to_contain_text("Ask for less: add WHERE or LIMIT")
+
+
+def test_a_file_that_may_be_written_to_is_written_when_it_is_allowed(
+    house: House, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes.sqlite3"
+    file.touch()
+    house.start(f'[databases.demo]\nsqlite = "{file}"\nread_only = false\n')
+    ada = house.person("ada").is_in()
+    read_only = ada.page.get_by_role("checkbox", name="Read only")
+    expect(read_only).to_be_checked()
+    refused = ada.ask("CREATE TABLE notes (text)")
+    expect(refused.locator(".bad").first).to_be_visible()
+    read_only.uncheck()
+    written = ada.ask("CREATE TABLE notes (text, at)")
+    expect(written.locator(".answer-badge")).to_have_text("write")
+    expect(written.locator(".bad")).to_have_count(0)
+    expect(read_only).to_be_checked()
+    press(written, "Run again")
+    expect(written.get_by_role("button", name=re.compile("It may write"))).to_be_visible()
