@@ -133,11 +133,9 @@ describe("while the server is away", () => {
 
   it("waits for a slow server where it keeps nothing", async () => {
     isPatient = false;
-    let say = (_: Response) => {};
-    server.answer = () => new Promise((done) => (say = done));
-    const text = textOf(shell("bare").answer(asking("./", "navigate")));
-    say(new Response("at last"));
-    expect(await text).toBe("at last");
+    server.answer = () =>
+      new Promise((done) => void setTimeout(() => done(new Response("at last"))));
+    expect(await textOf(shell("bare").answer(asking("./", "navigate")))).toBe("at last");
   });
 
   it("says that it failed where it keeps nothing", async () => {
