@@ -170,11 +170,13 @@ def peers_app(*arguments: str) -> Server:
     return application("peers_app", "--ping-interval", str(PING_INTERVAL_S * 1000), *arguments)
 
 
-def daemon(directory: Path, configuration: str = "", **environment: str) -> Server:
+def daemon(
+    directory: Path, configuration: str = "", *, port: int | None = None, **environment: str
+) -> Server:
     """`chatd serve`, with its state in `directory`, and a file of configuration of its own.
 
     Limits are out of the way, unless the `environment` says otherwise."""
-    port = free_port()
+    port = free_port() if port is None else port
     config = directory / "chatd.toml"
     config.write_text(configuration)
     return Server(

@@ -18,8 +18,12 @@ from tests.peers.servers import Server, daemon, token
 LIMIT_S: Final = 30.0
 expect.set_options(timeout=LIMIT_S * 1_000)
 
-HARMLESS: Final = ("Failed to load resource", "WebSocket connection to")
-"""What Chromium itself writes to the console where a server is away."""
+HARMLESS: Final = (
+    "Failed to load resource",
+    "WebSocket connection to",
+    "The Cross-Origin-Opener-Policy header has been ignored",
+)
+"""What Chromium itself writes to the console where a server is away, and of plain http."""
 
 WATCH_POLICY: Final = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -48,9 +52,11 @@ class House:
         """Where the daemon keeps its log."""
         return self._directory / "state"
 
-    def start(self, configuration: str = "", **environment: str) -> Server:
+    def start(
+        self, configuration: str = "", *, port: int | None = None, **environment: str
+    ) -> Server:
         """Start the daemon with a configuration of its own."""
-        self._server = daemon(self._directory, configuration, **environment)
+        self._server = daemon(self._directory, configuration, port=port, **environment)
         return self._server
 
     def configure(self, configuration: str) -> None:
@@ -82,7 +88,7 @@ class House:
         faults = [fault for profile in self._profiles for fault in profile.close()]
         if self._server is not None:
             self._server.kill()
-        assert faults == []
+        assert faults == [], "\n".join(faults)
 
 
 class Profile:

@@ -1,9 +1,10 @@
 """The state of the connection, as the page tells it: by a dot, and in words where it lasts."""
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Error, Locator, Route, expect
 
 from tests.page.browser.people import House, Person
 
@@ -68,7 +69,8 @@ def test_a_long_loss_is_told_and_tried_less_and_less_often(house: House) -> None
     for seconds in ("[34]", "[6-9]", "1[1-9]"):
         expect(ada.banner).to_contain_text(re.compile(f"Trying again in {seconds} s"))
     house.server.start()
-    try_now(ada).click()
+    with suppress(Error):  # a slow machine may have connected by itself
+        try_now(ada).click(timeout=5_000)
     expect(ada.page.locator(".room-header .dot")).to_have_attribute(
         "data-phase", "connected", timeout=8_000
     )
@@ -99,7 +101,6 @@ def test_a_server_that_restarts_for_long_says_so(house: House) -> None:
     expect(ada.banner).to_contain_text("The server is restarting. 1 message waits here")
     expect(try_now(ada)).to_be_visible()
     house.server.start()
-    try_now(ada).click()
     ada.is_in()
     expect(ada.banner).to_be_hidden()
 
@@ -119,5 +120,4 @@ def test_a_server_that_takes_nobody_in_says_so(house: House) -> None:
     expect(ada.banner).to_contain_text("It holds as many as it may.")
     house.server.start()
     ada.page.unroute("**/socket.io/?*")
-    try_now(ada).click()
     ada.is_in()

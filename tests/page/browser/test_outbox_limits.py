@@ -72,13 +72,13 @@ def test_a_message_that_is_too_long_by_now_is_given_back(house: House) -> None:
     ada = house.person("ada").is_in()
     house.server.kill()
     ada.say("far too long a text")
-    ada.say("short")
+    ada.say("brief")
     house.configure("[messages]\ncontent_chars = 10\n")
     house.server.start()
     message = failed(
         ada, "far too long", "The message has 19 characters and may have 10; shorten it."
     )
-    is_stored(ada, "short")
+    is_stored(ada, "brief")
     message.get_by_role("button", name="Edit").click()
     expect(ada.message("far too long")).to_have_count(0)
     expect(ada.box).to_contain_text("far too long a text")

@@ -9,10 +9,6 @@ from playwright.sync_api import expect
 from tests.page.browser.people import House, Person
 
 TALL: Final[dict[str, Any]] = {"viewport": {"width": 1_000, "height": 2_400}}
-USUAL: Final = {
-    "CHATD_LIMITS__USER_MESSAGES_PER_MINUTE": "30",
-    "CHATD_LIMITS__SOCKET_MESSAGES_PER_MINUTE": "60",
-}
 WAITING: Final = 44
 MOST_S: Final = 35.0
 MOST_REFUSED: Final = 3
@@ -25,7 +21,9 @@ def figure(person: Person, name: str) -> int:
 
 
 def test_many_that_wait_go_out_as_fast_as_the_limit_lets_them(house: House) -> None:
-    house.start(**USUAL)
+    house.start(
+        CHATD_LIMITS__USER_MESSAGES_PER_MINUTE="30", CHATD_LIMITS__SOCKET_MESSAGES_PER_MINUTE="60"
+    )
     ada = house.person("ada", **TALL).is_in()
     texts = [f"message number {at}." for at in range(1, WAITING + 1)]
     with ada.offline():

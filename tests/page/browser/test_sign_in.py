@@ -15,9 +15,6 @@ ENTRIES: Final = "navigation.entries().map((entry) => entry.url)"
 KEPT_TOKEN: Final = "localStorage.getItem('chatd.token')"
 LOGIN: Final = "http://login.test/in"
 HAS_RUN_OUT: Final = "Your sign-in has run out. What you wrote is kept here."
-EXACT: Final = {"CHATD_AUTH__LEEWAY_S": "0"}
-"""A daemon for which a token ends when it says so."""
-
 NOT_TAKEN: Final = "This server does not take that token. What you wrote is kept here."
 
 
@@ -90,7 +87,7 @@ def test_what_waits_goes_out_when_its_user_has_signed_in_again(house: House) -> 
 
 
 def test_a_sign_in_that_ends_can_be_renewed_without_leaving(house: House) -> None:
-    house.start(**EXACT)
+    house.start(CHATD_AUTH__LEEWAY_S="0")
     ends_s = time.time() + 20
     ada = house.profile().open(link(house, "ada", ttl_s=20)).is_in()
     notice = ada.page.get_by_role("alert").filter(has_text="Your sign-in ends in a minute.")
@@ -108,7 +105,7 @@ def test_a_sign_in_that_ends_can_be_renewed_without_leaving(house: House) -> Non
 
 
 def test_a_sign_in_that_has_ended_asks_for_another(house: House) -> None:
-    house.start(**EXACT)
+    house.start(CHATD_AUTH__LEEWAY_S="0")
     ada = house.profile().open(link(house, "ada", ttl_s=12)).is_in()
     ada.write("half a sentence")
     says(ada, HAS_RUN_OUT)

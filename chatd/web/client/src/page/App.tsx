@@ -8,7 +8,13 @@ import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./confi
 import { AskAboutLink, loadPages, Notifications, SignIn } from "./LazyPages";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
-import { claimsOf, decideOnLink, takeTokenOfLink, type Session } from "./session";
+import {
+  claimsOf,
+  decideOnLink,
+  takeTokenOfLink,
+  type LinkDecision,
+  type Session,
+} from "./session";
 import { read, write } from "./storage";
 import { TitleBadge } from "./TitleBadge";
 import { whenIdle } from "../whenIdle";
@@ -44,8 +50,8 @@ export function App({ session, link }: AppProps) {
 
   useEffect(() => session.onChangeElsewhere(setToken), [session]);
   useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
-  useLinks((come, now) => {
-    const decision = decideOnLink(come, session.token(), now);
+  useLinks((come) => {
+    const decision = decidedNow(come, session.token());
     if (decision === "use") takeLink(come);
     else if (decision === "ask") setAsked(come);
   });
@@ -150,16 +156,20 @@ function useConfig(): PageConfig {
 /** The token of a link about which the user has to be asked; one that needs no question is kept. */
 function undecided(link: string | undefined, stored: string | undefined): string | undefined {
   if (link === undefined) return undefined;
-  return decideOnLink(link, stored, Date.now()) === "ask" ? link : undefined;
+  return decidedNow(link, stored) === "ask" ? link : undefined;
+}
+
+function decidedNow(link: string, stored: string | undefined): LinkDecision {
+  return decideOnLink(link, stored, Date.now());
 }
 
 /** A link that is put into the address bar of this page loads nothing; its token comes so. */
-function useLinks(come: (link: string, now: number) => void) {
+function useLinks(come: (link: string) => void) {
   const latest = useLatest(come);
   useEffect(() => {
     function look() {
       const link = takeTokenOfLink();
-      if (link !== undefined) latest.current(link, Date.now());
+      if (link !== undefined) latest.current(link);
     }
     window.addEventListener("hashchange", look);
     return () => window.removeEventListener("hashchange", look);

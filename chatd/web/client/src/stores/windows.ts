@@ -44,7 +44,7 @@ export function placeLocal(view: RoomView, messages: Messages, message: ChatMess
   const held = messages.get(message.messageId);
   if (held?.seq !== undefined) return view;
   messages.set(message.messageId, held === undefined ? message : { ...held, ...message });
-  if (held !== undefined && view.ids.includes(message.messageId)) return view;
+  if (view.ids.includes(message.messageId)) return view;
   return { ...view, ids: [...view.ids, message.messageId] };
 }
 

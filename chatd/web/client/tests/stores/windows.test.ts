@@ -56,6 +56,13 @@ describe("the newest page", () => {
     expect(view).toMatchObject({ ids: [], isReady: true, hasOlder: false, oldest: 0, newest: 0 });
   });
 
+  test("a message that is tried again stays where it is", () => {
+    const messages: Messages = new Map();
+    const failed = placeLocal(emptyView(), messages, local("mine"));
+    messages.delete("mine"); // nothing of the refusal stays
+    expect(placeLocal(failed, messages, local("mine")).ids).toEqual(["mine"]);
+  });
+
   test("takes the place of what was held, but for what waits", () => {
     const { view, messages } = held(1, 10);
     const waiting = placeLocal(view, messages, local("mine"));
