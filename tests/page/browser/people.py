@@ -82,7 +82,8 @@ class House:
         """Close the profile of a person, whose pages must have done no harm."""
         profile = next(one for one in self._profiles if person in one.people)
         self._profiles.remove(profile)
-        assert profile.close() == []
+        faults = profile.close()
+        assert faults == [], faults
 
     def close(self) -> None:
         faults = [fault for profile in self._profiles for fault in profile.close()]
@@ -208,12 +209,15 @@ class Person:
         with self.page.expect_event("crash"), suppress(Error):
             self.page.goto("chrome://crash")
 
-    def ask(self, question: str) -> Locator:
-        """Send a question; the card of its answer, once that has ended."""
-        self.composer.fill(question)
-        # Enter may take a completion that is offered; this sends whatever is.
+    def say_as_is(self, text: str) -> None:
+        """Send a text by the keys that send whatever is offered to complete it."""
+        self.composer.fill(text)
         self.composer.press("Control+Enter")
         self.has_written("")
+
+    def ask(self, question: str) -> Locator:
+        """Send a question; the card of its answer, once that has ended."""
+        self.say_as_is(question)
         return self.last_answer(question)
 
     def last_answer(self, question: str) -> Locator:

@@ -95,14 +95,16 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
     "chat:typing": (notice) => {
       if (notice.userId !== core.get().me?.userId) typing.heard(notice);
     },
-    "presence:snapshot": (snapshot) =>
+    "presence:snapshot": (told) =>
       batch.later((draft) => {
+        const snapshot = { ...told, users: told.users.filter(isSomebody) };
         presences.snapshot(snapshot);
         for (const { userId, name } of snapshot.users) heardName(draft, userId, name);
         showPresence(draft, snapshot.connectionId, presences);
       }),
     "presence:update": (notice) =>
       batch.later((draft) => {
+        if (!isSomebody(notice)) return;
         presences.changed(notice);
         heardName(draft, notice.userId, notice.name);
         showPresence(draft, notice.connectionId, presences);
@@ -124,6 +126,11 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
       core.metrics.note("event_failed", { event: name, error: String(error).slice(0, 200) });
     }
   };
+}
+
+/** Whether it is said who is meant: without it, nobody can be shown. */
+function isSomebody(user: { userId: unknown } | null | undefined): boolean {
+  return typeof user?.userId === "string";
 }
 
 function changeMessage(

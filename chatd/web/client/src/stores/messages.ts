@@ -10,8 +10,13 @@ export type StoredMessage = ChatMessage & { seq: number };
 
 /** A message of the server as the store holds it. */
 export function stored(message: PublishedMessage): StoredMessage {
-  const { replay: _replay, ...rest } = message;
-  return rest as StoredMessage;
+  const { replay: _replay, mentions, reactions, ...rest } = message;
+  return {
+    ...rest,
+    // What is no list is of a server that means something else by it.
+    ...(Array.isArray(mentions) ? { mentions } : {}),
+    ...(Array.isArray(reactions) ? { reactions } : {}),
+  } as StoredMessage;
 }
 
 /** What stands in the room for an answer under way, until its message comes under the same id. */

@@ -48,9 +48,12 @@ export const openSocket: OpenWire = (url, listener) => {
     emit(event, payload) {
       if (socket.connected) socket.emit(event, payload);
     },
-    ask(event, payload, timeoutMs) {
-      if (!socket.connected) return Promise.reject(new Error("There is no connection."));
-      return socket.timeout(timeoutMs).emitWithAck(event, payload);
+    async ask(event, payload, timeoutMs) {
+      if (!socket.connected) throw new Error("There is no connection.");
+      const ack: unknown = await socket.timeout(timeoutMs).emitWithAck(event, payload);
+      // A server that does not know the event may acknowledge it with nothing.
+      if (typeof ack !== "object" || ack === null) throw new Error("The server said nothing.");
+      return ack as never;
     },
   };
   return wire;

@@ -24,8 +24,10 @@ class FakeSocket {
   emit(...given: unknown[]): void {
     this.emitted.push(given);
   }
+  ack: ((ms: number, given: unknown[]) => unknown) | undefined;
   timeout(ms: number) {
-    return { emitWithAck: (...given: unknown[]) => Promise.resolve({ ok: true, ms, given }) };
+    const ack = this.ack ?? ((_: number, given: unknown[]) => ({ ok: true, ms, given }));
+    return { emitWithAck: (...given: unknown[]) => Promise.resolve(ack(ms, given)) };
   }
 }
 
@@ -115,5 +117,12 @@ describe("a socket", () => {
     wire.emit("chat:typing:start", { connectionId: "demo" });
     expect(socket.emitted).toHaveLength(1);
     expect(await wire.ask("schema:get", { connectionId: "demo" }, 5)).toMatchObject({ ms: 5 });
+  });
+
+  test.each([undefined, null, "ok", 7])("an ack that says %s is none", async (said) => {
+    const wire = open();
+    socket.connected = true;
+    socket.ack = () => said;
+    await expect(wire.ask("chat:read", { connectionId: "demo", seq: 1 }, 1_000)).rejects.toThrow();
   });
 });
