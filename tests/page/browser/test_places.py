@@ -152,7 +152,6 @@ def test_a_hit_is_shown_with_its_surroundings_and_leads_back_to_the_end(house: H
     hits.click()
     expect(ada.message(NEEDLE)).to_be_in_viewport()
     expect(ada.message(NEEDLE)).to_have_class(re.compile("is-marked"))
-    bob.page.get_by_role("button", name="Newest")
     bob.say("written meanwhile")
     newest = ada.page.get_by_role("button", name="Newest")
     expect(newest).to_contain_text("1")
@@ -167,13 +166,15 @@ def test_a_hit_is_shown_with_its_surroundings_and_leads_back_to_the_end(house: H
 
 
 def wheel_to(person: Person, px: int, text: str) -> None:
-    """Turn the wheel until a message is in sight."""
+    """Turn the wheel until there is no more that way: this message is in sight."""
+    last = person.message(re.compile(rf"{text}$", re.MULTILINE)).first
     for _ in range(200):
-        if person.message(re.compile(rf"{text}$", re.MULTILINE)).count() > 0:
+        if last.count() and last.is_visible():
             break
         person.page.mouse.wheel(0, px)
         person.settle()
-    expect(person.message(re.compile(rf"{text}$", re.MULTILINE)).first).to_be_visible()
+    person.page.mouse.wheel(0, px * 10)
+    expect(last).to_be_in_viewport()
 
 
 def test_newest_leads_from_far_above_to_what_was_written_meanwhile(house: House) -> None:
