@@ -178,9 +178,7 @@ def reply(person: Person, text: str) -> None:
     expect(panel.get_by_role("article").filter(has_text=text)).to_be_visible()
 
 
-def test_a_reply_elsewhere_does_not_enter_the_thread_that_is_open(
-    ada: Person, bob: Person
-) -> None:
+def test_a_reply_elsewhere_does_not_enter_the_thread_that_is_open(ada: Person, bob: Person) -> None:
     for text in ("one subject", "another subject"):
         ada.say(text)
         bob.sees(text)
@@ -199,7 +197,6 @@ def test_an_older_server_has_no_buttons_for_what_it_cannot_do(house: House) -> N
     house.start(QUIET)
     person = house.profile()
     person.context.route_web_socket(re.compile("/socket.io/"), without_features)
-
 
     old = person.open(f"{house.server.url}/#token={token('ada', 'demo')}").is_in()
     old.say("to an older server")

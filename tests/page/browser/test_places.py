@@ -61,7 +61,8 @@ def test_a_room_opens_at_the_first_unread_message_and_nothing_is_read_by_that(
     ada.settle()
     box = ada.log.bounding_box()
     top = first.bounding_box()
-    assert box is not None and top is not None
+    assert box is not None
+    assert top is not None
     assert 0.2 < (top["y"] - box["y"]) / box["height"] < 0.5
     expect(ada_in(house).page).to_have_title(f"(60) {ROOM} · chatd")
 

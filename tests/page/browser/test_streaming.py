@@ -1,4 +1,4 @@
-"""Answers while they come: what renders, what stays in view, who can stop them, and how they end."""
+"""Answers while they come: what renders, what stays in view, who stops them, how they end."""
 
 import re
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ ENDLESS = (
 )
 """Two rows, and then no end."""
 SLOW = (
-    "/sql WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 900), "
-    "s(m) AS (SELECT 1 UNION ALL SELECT m + 1 FROM s WHERE m < 30000) "
+    "/sql WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 300), "
+    "s(m) AS (SELECT 1 UNION ALL SELECT m + 1 FROM s WHERE m < 20000) "
     "SELECT n, (SELECT count(*) FROM s WHERE m > n) AS slow FROM r"
 )
 """Hundreds of rows, each of which takes some milliseconds."""
@@ -118,8 +118,8 @@ def test_who_comes_late_sees_the_stream(house: House, ada: Person) -> None:
     expect(card(late)).to_contain_text(FETCHING)
     expect(card(late)).to_contain_text("Ada asked")
     expect(card(late).locator("tbody tr").first).to_be_visible()
-    expect(card(late)).to_contain_text("900 rows")
-    expect(stream).to_contain_text("900 rows")
+    expect(card(late)).to_contain_text("300 rows")
+    expect(stream).to_contain_text("300 rows")
 
 
 def test_its_asker_stops_an_answer_from_the_first_frame_and_nobody_else_does(
@@ -133,7 +133,7 @@ def test_its_asker_stops_an_answer_from_the_first_frame_and_nobody_else_does(
     expect(ada.answers()).to_have_count(2)
     expect(bob.answers()).to_have_count(2)
     card(bob).get_by_role("button", name="Stop the question of Ada").click()
-    expect(card(bob).locator(".answer-status .bad")).to_have_text(re.compile(r"\w.*\.$"))
+    expect(bob.page.get_by_role("alert")).to_contain_text("Only who asked may cancel this answer.")
     expect(card(ada).get_by_role("button", name="Stop", exact=True)).to_be_visible()
     ada.reload()
     card(ada.is_in()).get_by_role("button", name="Stop", exact=True).click()
@@ -150,7 +150,8 @@ def test_a_server_that_dies_ends_its_answers_as_interrupted(house: House) -> Non
     house.server.start()
     ada.is_in()
     expect(card(ada)).to_contain_text("The server was stopped while the database answered")
-    expect(ada.log.locator(".answer-status")).to_have_count(0)
+    expect(ada.log.get_by_role("timer")).to_have_count(0)
+    expect(ada.log.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(card(ada).get_by_role("button", name="Run again")).to_be_visible()
     ada.reload()
     expect(card(ada.is_in())).to_contain_text("The server was stopped")
