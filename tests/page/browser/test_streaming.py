@@ -103,12 +103,12 @@ def test_the_end_stays_while_the_last_card_grows_from_nothing(ada: Person) -> No
     for one in range(12):
         ada.say(f"before {one}")
     ada.settle()
-    with painted(ada.page, direction=-1) as frames:
+    with painted(ada.page) as frames:
         stream = ask(ada, SLOW)
         expect(stream.locator("tbody tr").nth(20)).to_be_attached()
         ada.settle()
     assert frames.far_from_end <= 3
-    assert (frames.jumps, frames.blanks) == ([], [])
+    assert frames.blanks == []
 
 
 def test_who_comes_late_sees_the_stream(house: House, ada: Person) -> None:
