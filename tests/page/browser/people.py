@@ -71,8 +71,11 @@ class House:
 
     def person(self, user_id: str, *rooms: str, **options: Any) -> "Person":
         """Somebody who opens the page by a link with a token, in a profile of its own."""
-        link = f"{self.server.url}/#token={token(user_id, *(rooms or ('demo',)))}"
-        return self.profile(**options).open(link)
+        return self.profile(**options).open(self.link(user_id, *(rooms or ("demo",))))
+
+    def link(self, user_id: str, *rooms: str, place: str = "") -> str:
+        """A link to the page that signs somebody in, at a place as `?room=demo`."""
+        return f"{self.server.url}/{place}#token={token(user_id, *rooms)}"
 
     def profile_of(self, person: "Person") -> "Profile":
         """The profile in which somebody uses the page."""

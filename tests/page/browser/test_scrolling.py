@@ -152,4 +152,6 @@ def test_a_room_that_was_left_stands_where_it_was(ada: Person) -> None:
     assert ada.page.evaluate(place) == pytest.approx(before, abs=1)
 
 
-PLACE = """() => document.querySelector('.room-list [data-seq="{seq}"]').getBoundingClientRect().top"""
+PLACE = (
+    """() => document.querySelector('.room-list [data-seq="{seq}"]').getBoundingClientRect().top"""
+)

@@ -18,10 +18,13 @@ export function ThreadPanel({ threadId }: { threadId: string }) {
   const thread = useChatStore((state) =>
     state.thread?.threadId === threadId ? state.thread : undefined,
   );
+  // Whoever signs in begins with no thread.
+  const me = useChatStore((state) => state.me?.userId);
   useEffect(() => {
     void openThread(threadId);
     return closeThread;
-  }, [openThread, closeThread, threadId]);
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies
+  }, [openThread, closeThread, threadId, me]);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Where a keyboard would cover what is to be read, the box waits for a touch.

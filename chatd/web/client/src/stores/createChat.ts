@@ -287,6 +287,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     reads.retry();
     receipts.retry();
     session?.sending.connected();
+    threads.connected();
     keep();
     const { place } = options;
     const { room } = store.getState();

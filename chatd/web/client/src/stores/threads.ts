@@ -49,6 +49,18 @@ export class Threads {
     await this.#read(threadId, undefined);
   }
 
+  /** There is a connection: read what could not be read, or was written meanwhile. */
+  connected(): void {
+    const { thread, messages, room } = this.#core.get();
+    if (thread === undefined) return;
+    this.#room = messages.get(thread.threadId)?.connectionId ?? (this.#room || room);
+    this.#core.batch.now((draft) => {
+      const { failure: _failure, ...rest } = thread;
+      draft.set({ thread: { ...rest, isLoading: true } });
+    });
+    void this.#read(thread.threadId, undefined);
+  }
+
   async loadOlder(): Promise<void> {
     const { thread, messages } = this.#core.get();
     if (thread === undefined || thread.isLoading || !thread.hasOlder) return;

@@ -45,6 +45,27 @@ describe("connecting", () => {
     expect(texts(chat)).toEqual(["message 1", "message 2"]);
   });
 
+  test("at a place that is gone says so, and shows what is unread", async () => {
+    server.status.rooms[0] = { ...server.status.rooms[0]!, readSeq: 10, unread: 90 };
+    server.wrote("demo", 100);
+    const chat = await browser.connected({ place: { seq: 4_000 } });
+    expect(state(chat).notices.map(({ text }) => text)).toEqual([
+      "That message is not there any more.",
+    ]);
+    expect(state(chat).messages.get(state(chat).target?.messageId ?? "")?.seq).toBe(11);
+  });
+
+  test("goes to a place, and to the newest message, after the page that is being read", async () => {
+    server.wrote("demo", 300);
+    const chat = await browser.connected();
+    void state(chat).loadOlder("demo");
+    await state(chat).jumpTo("demo", { seq: 40 });
+    expect(seqs(chat)).toContain(40);
+    void state(chat).loadOlder("demo");
+    await state(chat).jumpToEnd("demo");
+    expect(seqs(chat).at(-1)).toBe(300);
+  });
+
   test("asks at a second visit for the room of the first one", async () => {
     (await browser.connected({ room: "sales" })).stop();
     const chat = browser.chat();
@@ -855,6 +876,19 @@ describe("beside the room", () => {
     expect(state(chat).thread).toBeUndefined();
     expect(state(chat).messages.has(opener)).toBe(false);
     expect(state(chat).messages.has(idOf("demo", 203))).toBe(true);
+  });
+
+  test("a thread that was opened without a connection is read with the next one", async () => {
+    const opener = idOf("demo", 1);
+    server.wrote("demo", 1);
+    server.wrote("demo", 1, { threadId: opener });
+    const chat = await browser.connected();
+    server.wire.lose();
+    await state(chat).openThread(opener);
+    expect(state(chat).thread).toMatchObject({ failure: expect.any(String), isLoading: false });
+    await browser.clock.pass(2_000);
+    expect(state(chat).thread).toMatchObject({ root: { seq: 1 }, ids: [idOf("demo", 2)] });
+    expect(state(chat).thread).not.toHaveProperty("failure");
   });
 
   test("of two threads that are opened the last one counts", async () => {
