@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import hypercorn.asyncio
 import hypercorn.config
-import socketio
+import socketio  # type: ignore[import-untyped]  # it has no types
 
 from chatd.net.addresses import LOCAL
 from chatd.net.http.app import NOT_FOUND, Request

@@ -1,6 +1,7 @@
 """The page with a server that is older or newer than itself: it works with what is there."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -96,7 +97,8 @@ def test_with_a_newer_server_what_is_unknown_changes_nothing(house: House, new: 
     new.emit("chat:message:status", {"messageId": "unknown", "status": "cherished"})
     new.emit("connection:status", {"status": "meditating"})
     new.emit("chat:answer:end", {"connectionId": ROOM, "messageId": "x", "outcome": 7})
-    for odd in ([], None, 7, "text", {"connectionId": ROOM}):
+    payloads: list[Any] = [[], None, 7, "text", {"connectionId": ROOM}]
+    for odd in payloads:
         for event in ("chat:message", "chat:history", "presence:update", "chat:read"):
             new.emit(event, odd)
     new.write("after that")
