@@ -39,16 +39,24 @@ export function RoomHeader({ room, isNarrow }: { room: string; isNarrow: boolean
         {here}
       </button>
       {hasDatabase && canSchema && (
-        <button type="button" onClick={() => openPanel({ kind: "schema" })}>
+        <button
+          type="button"
+          aria-label="Tables of this database"
+          title="Tables of this database"
+          onClick={() => openPanel({ kind: "schema" })}
+        >
           <Icon name="table" />
           <span className="room-word">Tables</span>
-          <span className="sr"> of this database</span>
         </button>
       )}
-      <button type="button" onClick={() => openPanel({ kind: "search" })}>
+      <button
+        type="button"
+        aria-label="Search messages"
+        title="Search messages"
+        onClick={() => openPanel({ kind: "search" })}
+      >
         <Icon name="search" />
         <span className="room-word">Search</span>
-        <span className="sr"> messages</span>
       </button>
     </header>
   );
