@@ -46,10 +46,15 @@ export function newMessages(now: ChatState, before: ChatState): ChatMessage[] {
     .filter((message) => message.seq !== undefined && message.userId !== now.me?.userId);
 }
 
-/** @example "Bob: hello", "5 new messages", "Answer to SELECT 1: 1 row in 12 ms" */
+/** @example "Bob: hello.", "5 new messages", "Answer to SELECT 1: 1 row in 12 ms." */
 export function announcementOf(fresh: readonly ChatMessage[], state: ChatState): string {
   if (fresh.length > TOLD_MAX) return counted(fresh.length, "new message");
-  return fresh.map((message) => sentenceOf(message, state)).join(". ");
+  return fresh.map((message) => ended(sentenceOf(message, state))).join(" ");
+}
+
+/** A sentence with its full stop; what people write may bring one. */
+function ended(sentence: string): string {
+  return /[.!?…]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 function sentenceOf(message: ChatMessage, state: ChatState): string {

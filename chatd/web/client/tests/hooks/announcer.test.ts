@@ -29,7 +29,7 @@ test("the first page, older pages, own messages and another room are not", () =>
 
 test("few messages are read out, many are counted", () => {
   const state = stateOf([first, second]);
-  expect(announcementOf([first, second], state)).toBe("Bob: message 1. Bob: message 2");
+  expect(announcementOf([first, second], state)).toBe("Bob: message 1. Bob: message 2.");
   expect(
     announcementOf(
       [1, 2, 3, 4].map((seq) => fakeMessage(seq)),
@@ -54,6 +54,6 @@ test("an answer is told by its end", () => {
     },
   });
   expect(announcementOf([answer], stateOf([question, answer]))).toBe(
-    "Answer to SELECT 1: 1 row in 12 ms",
+    "Answer to SELECT 1: 1 row in 12 ms.",
   );
 });
