@@ -1,5 +1,6 @@
 """Whatever content holds, it is text: no element is made of it, and it breaks no layout."""
 
+import json
 import re
 import sqlite3
 import sys
@@ -51,6 +52,26 @@ def test_what_is_found_is_text(house: House) -> None:
     watch.is_calm()
     ada.page.get_by_role("searchbox").fill("<img src=x onerror=alert(1)>")
     ada.page.keyboard.press("Enter")
+    watch.is_calm()
+
+
+def test_titles_of_rooms_are_text(house: House, screen: dict[str, object]) -> None:
+    # The configuration takes no title with characters that cannot be seen.
+    titles = [text for text in (*SHORT.values(), "w" * 300) if text.isprintable()]
+    rooms = [
+        f"[directory.connections.room{number}]\nusers = ['*']\n"
+        f"title = {json.dumps(text, ensure_ascii=False)}\n"
+        for number, text in enumerate(titles)
+    ]
+    house.start('[directory]\nsource = "file"\n' + "".join(rooms))
+    ada = house.person("ada", **screen).is_in()
+    watch = Watch(ada.page)
+    for number in (0, titles.index(SHAPES["marks"]), len(rooms) - 1):
+        ada.page.goto(f"{house.server.url}/?room=room{number}")
+        ada.is_in()
+        watch.is_calm()
+    ada.page.keyboard.press("Control+k")
+    expect(ada.page.get_by_role("option").first).to_be_visible()
     watch.is_calm()
 
 
@@ -115,7 +136,6 @@ def test_columns_cells_and_errors_of_a_hostile_database_are_text(visitor: Person
     watch.is_calm()
 
 
-@pytest.mark.parametrize("screen", [WIDE], ids=["wide"], indirect=True)
 def test_tables_of_a_hostile_database_are_text(visitor: Person) -> None:
     watch = Watch(visitor.page)
     visitor.page.get_by_role("button", name="Tables of this database").click()
