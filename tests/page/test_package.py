@@ -42,7 +42,10 @@ def needs(manifest: dict[str, Any]) -> set[str]:
 
 def imports(file: Path) -> set[str]:
     """What a module of JavaScript names as imports."""
-    return set(re.findall(r'(?:\bfrom |\bimport |\bimport\()"([^"]+)"', file.read_text()))
+    statements = r'^(?:import|export)\b[^"\n]*"([^"\n]+)";'
+    calls = r'\bimport\("([^"]+)"\)'
+    text = file.read_text()
+    return {*re.findall(statements, text, re.MULTILINE), *re.findall(calls, text)}
 
 
 def package_of(name: str) -> str:

@@ -12,9 +12,10 @@ from tests.page.browser.people import House
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of a worker; each person has a context of its own."""
+    """One browser for the tests of a file; each person has a context of its own. While it runs, its
+    thread has a loop of asyncio, in which tests of other files could start none."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS])
         yield browser

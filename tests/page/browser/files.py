@@ -76,7 +76,11 @@ def next_build(before: Path, place: Path, mark: str) -> Path:
     """Another build: its scripts have other names, and its worker is another one."""
     shutil.copytree(before, place)
     dist = place / "dist"
-    scripts = {file.name: f"index-{mark}.js" for file in dist.glob("assets/index-*.js")}
+    # All of them: a script whose content is another one has another name, in each build.
+    scripts = {
+        file.name: f"{file.name.rpartition('-')[0]}-{mark}.js" for file in dist.glob("assets/*.js")
+    }
+    assert len(set(scripts.values())) == len(scripts)
     for old, new in scripts.items():
         (dist / "assets" / old).rename(dist / "assets" / new)
     # The document and the worker name the script, and so do the parts that are read later.

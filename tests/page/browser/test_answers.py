@@ -137,7 +137,11 @@ def test_a_long_value_is_cut_and_opens_whole(ada: Person) -> None:
 
 def test_what_is_copied_is_the_table_in_its_order(ada: Person) -> None:
     card = ada.ask(ODD_VALUES)
+    expect(card.get_by_role("button", name="Copy", exact=True)).to_be_visible()
     press(card, "whole")
+    expect(card.get_by_role("columnheader", name="whole")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
     press(card, "Copy")
     expect(card.get_by_role("button", name="Copied")).to_be_visible()
     lines = ada.page.evaluate("navigator.clipboard.readText()").splitlines()

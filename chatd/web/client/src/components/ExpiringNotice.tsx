@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from "react";
 import { useChatStore } from "../hooks/useChat";
 
-interface ExpiringNoticeProps {
+export interface ExpiringNoticeProps {
   /** Where to sign in again; without it, a token can be put in. */
   loginUrl?: string | undefined;
   /** Told of a token that the server has taken. */
