@@ -6,16 +6,15 @@ const PATHS = {
   people:
     "M6 8a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM1.5 14c0-2.8 2-4.5 4.5-4.5s4.5 1.7 4.5 4.5M11 8.5a2 2 0 1 0-1-3.7M12 9.7c1.6.5 2.5 2 2.5 4.3",
   table: "M2 3h12v10H2zM2 6.5h12M2 10h12M6.5 3v10",
-  more: "M3 8h.01M8 8h.01M13 8h.01",
   clock: "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 4.5V8l2.5 1.5",
-  copy: "M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1",
-  down: "M8 3v9M4 8.5l4 4 4-4",
-  pulse: "M1.5 8.5h3l2-5 3 9 2-4h3",
 } as const;
 
-export type IconName = keyof typeof PATHS;
+export function Icon({ name }: { name: keyof typeof PATHS }) {
+  return <Drawing path={PATHS[name]} />;
+}
 
-export function Icon({ name }: { name: IconName }) {
+/** One picture, by its line. */
+export function Drawing({ path }: { path: string }) {
   return (
     <svg
       className="icon"
@@ -24,12 +23,12 @@ export function Icon({ name }: { name: IconName }) {
       height="16"
       fill="none"
       stroke="currentColor"
-      strokeWidth={name === "more" ? 2.4 : 1.5}
+      strokeWidth="1.5"
       strokeLinecap="round"
       strokeLinejoin="round"
       aria-hidden="true"
     >
-      <path d={PATHS[name]} />
+      <path d={path} />
     </svg>
   );
 }

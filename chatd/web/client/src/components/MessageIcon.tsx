@@ -1,4 +1,6 @@
-/** Small pictures for messages, 16 units wide, in the colour of the text and silent for readers. */
+/** The small pictures of messages; they are read with the messages, and not with the frame. */
+import { Drawing } from "./Icon";
+
 const PATHS = {
   waiting: "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 4.5V8l2.5 1.5",
   sending: "M8 13V3M4 7l4-4 4 4",
@@ -21,20 +23,5 @@ const PATHS = {
 export type MessageIconName = keyof typeof PATHS;
 
 export function MessageIcon({ name }: { name: MessageIconName }) {
-  return (
-    <svg
-      className="icon"
-      viewBox="0 0 16 16"
-      width="16"
-      height="16"
-      fill="none"
-      stroke="currentColor"
-      strokeWidth="1.5"
-      strokeLinecap="round"
-      strokeLinejoin="round"
-      aria-hidden="true"
-    >
-      <path d={PATHS[name]} />
-    </svg>
-  );
+  return <Drawing path={PATHS[name]} />;
 }
