@@ -31,14 +31,13 @@ from chatd.config.kinds import (
     Choice,
     Flag,
     Seconds,
-    TableKind,
-    TableOfRooms,
     Text,
     Texts,
     ValueKind,
     WholeNumber,
     unknown_name,
 )
+from chatd.config.tables import TableKind, TableOfRooms
 
 DIALECTS: Final = ("sqlite", "postgres", "mysql")
 OWN_VARIABLES: Final = "CHATD_"
