@@ -28,6 +28,7 @@ from chatd.answers.mcp.secrets import without_passwords
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.errors import Faults, InvalidValue, nearest
 from chatd.config.kinds import (
+    Bytes,
     Choice,
     Flag,
     Seconds,
@@ -260,9 +261,9 @@ DATABASES: Final = TableOfRooms(
             "connections": WholeNumber(1, 64),
             "start_timeout_s": Seconds(),
             "call_timeout_s": Seconds(),
-            "max_message_bytes": WholeNumber(1024, 1_048_576),
+            "max_message_bytes": Bytes(1024, 1_048_576),
             "max_rows_written": WholeNumber(1, 1_000_000_000),
-            "max_growth_bytes": WholeNumber(1, 1 << 40),
+            "max_growth_bytes": Bytes(1, 1 << 40),
             "mapping": _MappingKind(),
         },
         made=DatabaseSettings,

@@ -11,11 +11,13 @@ import re
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import attrs
 
 from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
+from chatd.config.units import BYTES, SECONDS, amount
 
 MOST_SECONDS = 1_000_000
 """Longest span: interval and timeout of the heartbeat together stay below 2^31 ms, beyond which
@@ -175,20 +177,56 @@ class WholeNumber(_Written):
         raise self.refusal(value)
 
 
+class _Measured(_Written):
+    """A number, or a text that says one with its unit."""
+
+    def read(self, text: str) -> object:
+        try:
+            return super().read(text)
+        except InvalidValue:
+            return text.strip()
+
+
 @attrs.frozen
-class Seconds(_Written):
-    """A span of time in seconds."""
+class Seconds(_Measured):
+    """A span of time in seconds, or with another unit of time."""
 
     least: float = LEAST_SECONDS
 
     @property
     def wants(self) -> str:
-        return f"a number of seconds from {self.least:g} to {MOST_SECONDS}"
+        return (
+            f"a number of seconds from {self.least:g} to {MOST_SECONDS}, "
+            'or a text such as "10 s", "5 min" or "2 h"'
+        )
 
     def structure(self, value: object) -> float:
-        number = _number(value)
+        number = amount(value, SECONDS) if isinstance(value, str) else _number(value)
         if number is not None and self.least <= number <= MOST_SECONDS:
             return float(number)
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class Bytes(_Measured):
+    """A size in bytes, or with another unit of size, that is a whole number of bytes."""
+
+    least: int = 1
+    most: int = MOST_WHOLE
+
+    @property
+    def wants(self) -> str:
+        return (
+            f"a whole number of bytes from {self.least} to {self.most}, "
+            'or a text such as "64 KiB" or "1 MB"'
+        )
+
+    def structure(self, value: object) -> int:
+        number: object = amount(value, BYTES) if isinstance(value, str) else value
+        if isinstance(number, Fraction) and number.denominator == 1:
+            number = number.numerator
+        if type(number) is int and self.least <= number <= self.most:
+            return number
         raise self.refusal(value)
 
 

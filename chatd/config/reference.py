@@ -23,6 +23,11 @@ An unknown section, key or variable, or a value that a key does not take, ends t
 code 78 and a sentence on each mistake, with its line. A variable with `CHATD_` but no double
 underscore is ignored.
 
+A key in seconds (`_s`) or bytes (`_bytes`) takes a plain number, or a text with its unit:
+`"100 ms"`, `"10 s"`, `"5 min"`, `"2 h"`, `"1 d"`; `"512 B"`, `"64 kB"` (64,000), `"64 KiB"`
+(65,536), and so on with `MB`, `MiB`, `GB` and `GiB`. A unit that can be read in two ways, as in
+`5m` or `64K`, is refused.
+
 `chatd config check` tells the same without a start, and what is not there of the files and programs
 that the configuration names. `chatd config show` tells what is in force and where each value came
 from. The file `chatd.toml` of the repository is a sample with every key.

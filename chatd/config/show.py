@@ -17,6 +17,7 @@ _HEADER = """\
 # The daemon reads the first of: --config FILE, $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.
 # The environment overrides the file (CHATD_SERVER__PORT=9000), and flags override both.
 # `chatd config show` prints what is in force and where each value came from.
+# Seconds and bytes may have a unit: ping_timeout_s = "20 s", max_payload_bytes = "1 MB".
 """
 
 _ROOMS = """\

@@ -280,14 +280,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[server]\nping_interval_s = 0",
             (
                 "chatd.toml: server.ping_interval_s must be a number of seconds "
-                "from 0.001 to 1000000, not 0."
+                'from 0.001 to 1000000, or a text such as "10 s", "5 min" or "2 h", not 0.'
             ),
         ),
         (
             "[server]\nping_timeout_s = nan",
             (
                 "chatd.toml: server.ping_timeout_s must be a number of seconds "
-                "from 0.001 to 1000000, not nan."
+                'from 0.001 to 1000000, or a text such as "10 s", "5 min" or "2 h", not nan.'
             ),
         ),
         (
