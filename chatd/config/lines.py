@@ -41,7 +41,7 @@ def line_numbers(text: str) -> dict[Path, int]:
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Each statement with the number of its first line; blank lines and comments are none."""
     begun: list[str] = []
-    for number, line in enumerate(text.split("\n")[:MOST_LINES], 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n")[:MOST_LINES], 1):
         if not begun and line.lstrip()[:1] in ("", "#"):
             continue
         begun.append(line)

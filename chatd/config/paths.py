@@ -43,7 +43,8 @@ def _named(path: Path, by: str) -> tuple[Path, str]:
 
 def _text(path: Path) -> str | None:
     try:
-        return read_regular_file(path).decode("utf-8")
+        # Editors on Windows put a mark in front, which is not part of the text.
+        return read_regular_file(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
