@@ -3,7 +3,6 @@
 from chatd.config.errors import ConfigError as ConfigError
 from chatd.config.examined import Loaded as Loaded
 from chatd.config.load import (
-    DEFAULT as DEFAULT,
     examine as examine,
     load as load,
 )
@@ -13,6 +12,7 @@ from chatd.config.paths import (
     shown_path as shown_path,
     state_directory as state_directory,
 )
+from chatd.config.reading import DEFAULT as DEFAULT
 from chatd.config.sections import (
     DEMO_ROOM as DEMO_ROOM,
     AnswersConfig as AnswersConfig,

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -58,6 +58,16 @@ class ValueKind(ABC):
         """The value that a text stands for, still to be structured; raises `InvalidValue`."""
         return text
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether nobody may know the value: it may also stand in a file of its own."""
+        return False
+
+    def secrets(self, value: object) -> Iterator[str]:
+        """Where secrets stand in a value as it is written: what to append to the key's name."""
+        if self.is_secret and value:
+            yield ""
+
     def refusal(self, value: object, at: str = "") -> InvalidValue:
         return InvalidValue(f"must be {self.wants}, not {described(value)}", at)
 
@@ -84,14 +94,26 @@ def _number(value: object) -> float | None:
 
 @attrs.frozen
 class Text(ValueKind):
-    """A string without control characters; a stray line break is a mistake in every key."""
+    """A string without control characters; a stray line break is a mistake in every key.
+
+    `holds` tells whether a text that may be a secret is one.
+    """
 
     wants: str = "a text without control characters"
     empty: bool = True
     secret: bool = False
+    holds: Callable[[str], bool] = bool
+
+    @property
+    def is_secret(self) -> bool:
+        return self.secret
+
+    def secrets(self, value: object) -> Iterator[str]:
+        if self.secret and isinstance(value, str) and self.holds(value):
+            yield ""
 
     def structure(self, value: object) -> str:
-        if isinstance(value, str) and not _CONTROL.search(value) and (value or self.empty):
+        if isinstance(value, str) and not has_control(value) and (value or self.empty):
             return value
         shown = kind_of(value) if self.secret else described(value)
         raise InvalidValue(f"must be {self.wants}, not {shown}")
@@ -104,7 +126,7 @@ class ListenAddress(ValueKind):
     wants: str = 'the absolute path of a socket, or "127.0.0.1:PORT"'
 
     def structure(self, value: object) -> str:
-        if isinstance(value, str) and not _CONTROL.search(value):
+        if isinstance(value, str) and not has_control(value):
             if not value or value.startswith("/"):
                 return value
             found = _HOST_AND_PORT.fullmatch(value)
@@ -291,3 +313,8 @@ NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
 def unknown_name(name: str) -> str:
     """An unknown name as an error shows it: bare where that is harmless, else in quotes."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) else quoted(name)
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a line break or another control character."""
+    return _CONTROL.search(text) is not None

@@ -1,17 +1,21 @@
-"""The kinds of tables: with keys of their own, and with a name for each room.
+"""The kinds of tables: with keys of their own, with a name for each room, and of secrets by name.
 
-As all kinds they tell every fault of a table at once, and know no file.
+As all kinds they tell every fault of a table at once, and know no file. A secret may have been read
+from one (`secret_keys`): where that failed, the fault stands in its place, and is told here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from chatd.config.errors import Faults, InvalidValue
 from chatd.config.kinds import ValueKind, unknown_name
 from chatd.wire.identifiers import is_connection_id
+
+SECRET_FILE: Final = "_file"
+"""What the name of a key that is a secret has at its end where the path of a file is written."""
 
 
 @attrs.frozen
@@ -40,10 +44,10 @@ class TableKind(ValueKind):
         for key, given in value.items():
             at = f".{unknown_name(str(key))}"
             if key not in self.keys:
-                faults.unknown(str(key), self.keys, at)
+                faults.unknown(str(key), with_files(self.keys), at)
                 continue
             with faults.gathered(at):
-                values[key] = self.keys[key].structure(given)
+                values[key] = self.keys[key].structure(read(given))
         for key in self.required.keys() - value.keys() - faults.keys:
             faults.add(f"is missing; write {self.required[key]}", f".{key}")
         self.check(values, faults)
@@ -51,6 +55,12 @@ class TableKind(ValueKind):
         made = self.make(**values) if can_be_made else None
         faults.raise_any(made)
         return made
+
+    def secrets(self, value: object) -> Iterator[str]:
+        for key, given in value.items() if isinstance(value, Mapping) else ():
+            if key in self.keys:
+                for at in self.keys[key].secrets(given):
+                    yield f".{key}{at}"
 
 
 @attrs.frozen
@@ -88,3 +98,51 @@ class TableOfRooms(ValueKind):
 
     def read(self, text: str) -> object:
         raise InvalidValue("cannot be set in the environment, write it in chatd.toml")
+
+    def secrets(self, value: object) -> Iterator[str]:
+        for name, table in value.items() if isinstance(value, Mapping) else ():
+            for at in self.table.secrets(table):
+                yield f".{unknown_name(str(name))}{at}"
+
+
+@attrs.frozen
+class TableOfSecrets(ValueKind):
+    """A table of texts by names that fit; errors never show a text. `holds` tells which of them,
+    by name and text, nobody may know; others are there to be read."""
+
+    wants: str
+    fits: Callable[[str], bool]
+    holds: Callable[[str, str], bool]
+    is_secret: bool = True
+
+    def structure(self, value: object) -> Mapping[str, str]:
+        if not isinstance(value, Mapping):
+            raise self.refusal(value)
+        faults = Faults()
+        for name, text in value.items():
+            shown = unknown_name(str(name))
+            if not isinstance(name, str) or not self.fits(name):
+                faults.add(f"must be {self.wants}; {shown} is no such name")
+            elif isinstance(text, InvalidValue):
+                faults.gather(text, f".{shown}")
+            elif not isinstance(text, str) or not text.isprintable():
+                faults.add("must be a text without control characters", f".{shown}")
+        faults.raise_any()
+        return MappingProxyType(dict(value))
+
+    def secrets(self, value: object) -> Iterator[str]:
+        for name, text in value.items() if isinstance(value, Mapping) else ():
+            if isinstance(text, str) and self.holds(str(name), text):
+                yield f".{unknown_name(str(name))}"
+
+
+def with_files(keys: Mapping[str, ValueKind]) -> list[str]:
+    """The names of these keys, and those of the files of the secrets among them."""
+    return [*keys, *(f"{key}{SECRET_FILE}" for key, kind in keys.items() if kind.is_secret)]
+
+
+def read(value: object) -> object:
+    """The value itself. Raises it where it is the fault of a secret that could not be read."""
+    if isinstance(value, InvalidValue):
+        raise value
+    return value
