@@ -1,0 +1,80 @@
+"""`chatd config`: look at the configuration, check it, and have its keys explained."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from chatd.app.errors import EXIT_CONFIG, StartFailedError
+from chatd.app.listen import internal_path
+from chatd.app.secret import check_secret
+from chatd.cli.options import configured, load_config, say, state_dir_of
+from chatd.config import Config, ConfigError, Loaded, examine, explain, missing, shown_path
+
+
+@click.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command(name="check")
+@configured
+@click.option("--databases", is_flag=True, help="Start each db-mcp; list tables, check locks.")
+def config_check(config_path: Path | None, databases: bool) -> None:
+    """Check the configuration.
+
+    All mistakes are told at once, those of the file in the order in which they are written. The
+    files and programs of databases must exist. With --databases each db-mcp is started: one line
+    for each database says what is fine, or what is wrong and what to do. Below it are its tables,
+    or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
+    """
+    loaded = check_config(config_path)
+    say(f"The configuration is right ({loaded.source or 'defaults only'}).")
+    if databases:
+        from chatd.cli.databases import check_databases  # what asks them takes long to import
+
+        if not check_databases(loaded.config):
+            sys.exit(EXIT_CONFIG)
+
+
+@config.command(name="show")
+@configured
+def config_show(config_path: Path | None) -> None:
+    """Print every key, its value and its origin.
+
+    Secrets are not printed.
+    """
+    loaded = load_config(config_path)
+    say(explain(loaded, _places(loaded.config)).rstrip())
+
+
+def _places(config: Config) -> dict[str, str]:
+    """Where things are with this configuration and environment, by the key that says so."""
+    try:
+        directory = state_dir_of(config)
+    except ConfigError:  # a command that needs it says so
+        return {}
+    places = {"state.dir": directory}
+    internal = internal_path(config.server.internal, directory)
+    if internal is not None:
+        places["server.internal"] = internal
+    return {key: shown_path(path) for key, path in places.items()}
+
+
+def check_config(path: Path | None) -> Loaded:
+    """The configuration, once nothing is wrong with it, nor with what it names on this machine.
+
+    Raises ConfigError with all mistakes.
+    """
+    examined = examine(path, os.environ, {}, Path.cwd())
+    config = examined.loaded.config
+    if "auth.jwt_secret" not in examined.mistaken:
+        try:
+            check_secret(config)
+        except StartFailedError as error:
+            examined.add("auth.jwt_secret" if config.auth.jwt_secret else "server.host", str(error))
+    for key, sentence in missing(config, os.environ, Path.cwd()):
+        examined.add(key, sentence)
+    examined.raise_any()
+    return examined.loaded
