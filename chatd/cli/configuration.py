@@ -9,8 +9,18 @@ import click
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.app.listen import internal_path
 from chatd.app.secret import check_secret
-from chatd.cli.options import configured, load_config, say, state_dir_of
-from chatd.config import Config, ConfigError, Loaded, examine, explain, missing, shown_path
+from chatd.cli.options import configured, load_config, say, state_dir_of, warn
+from chatd.config import (
+    Config,
+    ConfigError,
+    Loaded,
+    UnknownKeyError,
+    examine,
+    explain,
+    explained,
+    missing,
+    shown_path,
+)
 
 
 @click.group()
@@ -30,6 +40,8 @@ def config_check(config_path: Path | None, databases: bool) -> None:
     or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
     """
     loaded = check_config(config_path)
+    for warning in loaded.warnings:
+        warn(warning)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
     if databases:
         from chatd.cli.databases import check_databases  # what asks them takes long to import
@@ -47,6 +59,20 @@ def config_show(config_path: Path | None) -> None:
     """
     loaded = load_config(config_path)
     say(explain(loaded, _places(loaded.config)).rstrip())
+
+
+@config.command(name="doc")
+@click.argument("key", default="")
+def config_doc(key: str) -> None:
+    """Explain KEY, all keys of the section KEY, or every key.
+
+    A key is found by its name in the file, in the environment, or as a credential.
+    """
+    try:
+        say(explained(key).rstrip())
+    except UnknownKeyError as error:
+        hint = f"did you mean {error.meant}?" if error.meant else "chatd config doc lists all."
+        raise click.UsageError(f"There is no key {key!r}; {hint}") from None
 
 
 def _places(config: Config) -> dict[str, str]:

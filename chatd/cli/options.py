@@ -67,6 +67,11 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def warn(message: str) -> None:
+    """Tell a person what is not right, and yet no reason to end."""
+    click.echo(f"chatd: warning: {_for_a_terminal(message)}", err=True)
+
+
 def _for_a_terminal(text: str) -> str:
     """The text, line by line, with what a terminal would obey spelled out: it may quote tokens,
     files and servers of others."""

@@ -2,6 +2,7 @@
 
 from chatd.config.errors import ConfigError as ConfigError
 from chatd.config.examined import Loaded as Loaded
+from chatd.config.explained import UnknownKeyError as UnknownKeyError, explained as explained
 from chatd.config.load import (
     examine as examine,
     load as load,

@@ -41,7 +41,8 @@ A key in seconds (`_s`) or bytes (`_bytes`) takes a plain number, or a text with
 
 `chatd config check` tells the same without a start, and what is not there of the files and programs
 that the configuration names. `chatd config show` tells what is in force and where each value came
-from. The file `chatd.toml` of the repository is a sample with every key.
+from, and `chatd config doc KEY` explains a key. The file `chatd.toml` of the repository is a sample
+with every key.
 """
 
 _DATABASES = """
