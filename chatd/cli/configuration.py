@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 import click
+import trio
 
+from chatd.app.deep.check import Surroundings, ask_each
+from chatd.app.deep.checks import CHECKS
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.app.listen import internal_path
 from chatd.app.secret import check_secret
@@ -21,6 +24,7 @@ from chatd.config import (
     missing,
     shown_path,
 )
+from chatd.observe.clock import Clock
 
 
 @click.group()
@@ -31,23 +35,43 @@ def config() -> None:
 @config.command(name="check")
 @configured
 @click.option("--databases", is_flag=True, help="Start each db-mcp; list tables, check locks.")
-def config_check(config_path: Path | None, databases: bool) -> None:
+@click.option("--deep", is_flag=True, help="Ask what it leads to: the disk, the clock.")
+@click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
+def config_check(
+    config_path: Path | None, databases: bool, deep: bool, state_dir: str | None
+) -> None:
     """Check the configuration.
 
     All mistakes are told at once, those of the file in the order in which they are written. The
     files and programs of databases must exist. With --databases each db-mcp is started: one line
     for each database says what is fine, or what is wrong and what to do. Below it are its tables,
     or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
+
+    With --deep a line for each check tells what is fine, doubtful or wrong. The exit code is 1
+    for what may pass by itself, and 78 for what has to be set right.
     """
-    loaded = check_config(config_path)
+    loaded = check_config(config_path, state_dir)
     for warning in loaded.warnings:
         warn(warning)
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
+    code = 0
     if databases:
         from chatd.cli.databases import check_databases  # what asks them takes long to import
 
-        if not check_databases(loaded.config):
-            sys.exit(EXIT_CONFIG)
+        code = 0 if check_databases(loaded.config) else EXIT_CONFIG
+    if deep:
+        code = max(code, _check_deep(loaded.config))
+    if code:
+        sys.exit(code)
+
+
+def _check_deep(config: Config) -> int:
+    """Print what each deep check found; the exit code that the worst of it gives."""
+    surroundings = Surroundings(config, os.environ, Path.cwd(), Clock())
+    found = trio.run(ask_each, CHECKS, surroundings)
+    for name, one in found:
+        say(f"{name}: {one.verdict}: {one.sentence}")
+    return max((one.exit_code for _, one in found), default=0)
 
 
 @config.command(name="show")
@@ -88,12 +112,12 @@ def _places(config: Config) -> dict[str, str]:
     return {key: shown_path(path) for key, path in places.items()}
 
 
-def check_config(path: Path | None) -> Loaded:
+def check_config(path: Path | None, state_dir: str | None) -> Loaded:
     """The configuration, once nothing is wrong with it, nor with what it names on this machine.
 
     Raises ConfigError with all mistakes.
     """
-    examined = examine(path, os.environ, {}, Path.cwd())
+    examined = examine(path, os.environ, {"state.dir": state_dir}, Path.cwd())
     config = examined.loaded.config
     if "auth.jwt_secret" not in examined.mistaken:
         try:
