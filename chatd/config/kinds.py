@@ -63,9 +63,17 @@ class ValueKind(ABC):
         """Whether nobody may know the value: it may also stand in a file of its own."""
         return False
 
+    @property
+    def entry(self) -> "ValueKind | None":
+        """The kind of each entry, where the value is a list of tables."""
+        return None
+
     def secrets(self, value: object) -> Iterator[str]:
         """Where secrets stand in a value as it is written: what to append to the key's name."""
-        if self.is_secret and value:
+        if self.entry is not None and isinstance(value, list | tuple):
+            for index, one in enumerate(value):
+                yield from (f"[{index}]{at}" for at in self.entry.secrets(one))
+        elif self.is_secret and value:
             yield ""
 
     def refusal(self, value: object, at: str = "") -> InvalidValue:

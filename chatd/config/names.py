@@ -21,7 +21,7 @@ def secret_keys() -> "dict[str, attrs.Attribute[Any]]":
         f"{name}.{key}": field
         for name, section in sections().items()
         for key, field in keys_of(section).items()
-        if about(field).secret
+        if about(field).kind.is_secret
     }
 
 

@@ -45,6 +45,11 @@ class SecretKeys:
                 }
             case TableKind(), Mapping():
                 return self._of_table(kind, value, dotted, named_by)
+            case ValueKind(entry=ValueKind() as entry), list() | tuple():
+                return [
+                    self.filled(entry, table, f"{dotted}[{index}]", named_by)
+                    for index, table in enumerate(value)
+                ]
         return value
 
     def credential(self, dotted: str) -> str | InvalidValue | None:

@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 
 from chatd.config import ConfigError, Loaded, explain, load, secret_files
+from chatd.config.credentials import Credentials
 from chatd.config.databases import DATABASES
+from chatd.config.errors import InvalidValue
+from chatd.config.kinds import Text, ValueKind
 from chatd.config.secret_files import SECRET_BYTES_MAX
+from chatd.config.secret_keys import SecretKeys
 from chatd.config.sections import about, keys_of, sections
+from chatd.config.tables import TableKind
 from tests.rows import rows
 
 SECRET = "correct-horse-battery-staple-0123456789"
@@ -133,13 +138,14 @@ def test_the_secrets_of_a_database_are_credentials(tmp_path: Path) -> None:
 
 
 def test_every_key_that_is_a_secret_follows_the_rule(tmp_path: Path) -> None:
-    """Of sections: what `secret=True` says and what its kind says is the same."""
+    """Of sections: what is hidden is a secret by its kind, or has secrets in its entries."""
     (tmp_path / "key").write_text(SECRET)
     found = 0
     for name, section in sections().items():
         for key, field in keys_of(section).items():
-            assert about(field).secret == about(field).kind.is_secret, f"{name}.{key}"
-            if about(field).secret:
+            kind = about(field).kind
+            assert about(field).secret == (kind.is_secret or kind.entry is not None)
+            if kind.is_secret:
                 loaded = reading(tmp_path, f"[{name}]\n{key}_file = 'key'\n")
                 assert getattr(getattr(loaded.config, name), key) == SECRET
                 found += 1
@@ -149,6 +155,37 @@ def test_every_key_that_is_a_secret_follows_the_rule(tmp_path: Path) -> None:
         "environment",
         "headers",
     }
+
+
+ENTRY = TableKind(
+    "a table with key",
+    {"key": Text("a text", secret=True), "until": Text("a text")},
+    made=type(None),
+    make=lambda **values: values,
+)
+
+
+class ListOfTables(ValueKind):
+    """As a key with several secrets, each with an end, has one."""
+
+    wants = "a list of tables"
+    entry = ENTRY
+
+    def structure(self, value: object) -> Any:
+        assert isinstance(value, list)
+        return [ENTRY.structure(one) for one in value]
+
+
+def test_the_tables_of_a_list_follow_the_rule(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text(f"{OTHER}\n")
+    kind, secrets = ListOfTables(), SecretKeys(tmp_path, Credentials())
+    written = [{"key": SECRET}, {"key_file": "old", "until": "tomorrow"}, {"key_file": "gone"}]
+    filled = secrets.filled(kind, written, "auth.keys", "the file")
+    assert isinstance(filled, list)
+    assert kind.structure(filled[:2]) == [{"key": SECRET}, {"key": OTHER, "until": "tomorrow"}]
+    assert list(kind.secrets(written)) == ["[0].key"]
+    with pytest.raises(InvalidValue, match=r"cannot be read from the file .*gone \(No such file"):
+        kind.structure(filled[2:])
 
 
 @rows(
@@ -417,6 +454,15 @@ def test_a_credential_of_no_secret_is_told_with_the_nearest(tmp_path: Path) -> N
         found[2],
     ]
     assert found[2].startswith("the credential server.port is of no key that is a secret; known")
+
+
+def test_a_credential_may_have_any_name(tmp_path: Path) -> None:
+    env = credentials(tmp_path)
+    for name in (b"auth.\xff", b"auth.a\nb", b"auth.", b"auth..jwt_secret", b"AUTH.jwt_secret"):
+        Path(os.fsdecode(os.fsencode(env["CREDENTIALS_DIRECTORY"]) + b"/" + name)).touch()
+    found = refusals(tmp_path, **env)
+    assert len(found) == 4
+    assert all(sentence.isprintable() for sentence in found)
 
 
 def test_a_file_that_is_not_toml_does_not_make_credentials_unknown(tmp_path: Path) -> None:
