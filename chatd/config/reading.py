@@ -23,7 +23,7 @@ from chatd.config.names import (
     written_names,
 )
 from chatd.config.paths import VARIABLE, SourceFile, shown_path
-from chatd.config.secret_files import exposure
+from chatd.config.secret_files import exposures
 from chatd.config.secret_keys import SecretKeys, beside
 from chatd.config.sections import Config, about, keys_of, sections, tables
 from chatd.config.tables import SECRET_FILE, read
@@ -163,14 +163,13 @@ class Reading:
             where = " and ".join(dict.fromkeys(place.sentence for place in places))
             sentence = f"{where}: {keys[0]} {problem}."
             self._mistakes.append(attrs.evolve(places[0], sentence=sentence))
-        warnings = self._secrets.warnings
-        exposed = source and exposure(source.path, source.mode, self._inline)
+        exposed = exposures(source.path, source.mode, self._inline) if source else []
         return Examined(
             Loaded(
                 config,
                 source.path if source else None,
                 origin,
-                (*([exposed] if exposed else []), *warnings),
+                (*exposed, *self._secrets.warnings),
             ),
             self._mistakes,
             self._settings,

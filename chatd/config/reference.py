@@ -25,14 +25,14 @@ code 78 and a sentence on each mistake, with its line. A variable with `CHATD_` 
 underscore is ignored.
 
 A secret need not stand in the file. For each key that is one, `KEY_file` has the path of a file
-with the secret and nothing else (at most 64 KiB; the line break at its end is no part of it):
-`jwt_secret_file` for `jwt_secret`, or `CHATD_AUTH__JWT_SECRET_FILE` in the environment. Where the
-key is a table of secrets, as `environment` of a database, `environment_file` is a table of paths.
-A file in `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`) that has the name of the key,
-`auth.jwt_secret` or `databases.sales.environment.DB_URL`, is the same; it overrides `chatd.toml`,
-and the environment overrides it. A secret that is written beside its `_file` is refused. The
-daemon warns of a file with a secret that every user of the machine can read (`operations.md`,
-"Secrets").
+(from the working directory) with the secret and nothing else, at most 64 KiB; the line break at
+its end is no part of it: `jwt_secret_file` for `jwt_secret`, or `CHATD_AUTH__JWT_SECRET_FILE` in
+the environment. Where the key is a table of secrets, as `environment` of a database,
+`environment_file` is a table of paths. A file in `$CREDENTIALS_DIRECTORY` (systemd's
+`LoadCredential=`) that has the name of the key, `auth.jwt_secret` or
+`databases.sales.environment.DB_URL`, is the same; it overrides `chatd.toml`, and the environment
+overrides it. A secret that is written beside its `_file` is refused. The daemon warns of a file
+with a secret that every user of the machine can read (`operations.md`, "Secrets").
 
 A key in seconds (`_s`) or bytes (`_bytes`) takes a plain number, or a text with its unit:
 `"100 ms"`, `"10 s"`, `"5 min"`, `"2 h"`, `"1 d"`; `"512 B"`, `"64 kB"` (64,000), `"64 KiB"`

@@ -70,15 +70,23 @@ def read_secret(path: Path) -> SecretFile:
     return SecretFile(text, mode)
 
 
-def exposure(path: Path, mode: int, names: Sequence[str]) -> str | None:
-    """A sentence for the operator where any user of the machine can read a file with secrets, which
-    has these permissions; None where that is not so, as one of the folders above keeps them out."""
-    if not mode & stat.S_IROTH or not names or not _is_open(path):
-        return None
-    return (
-        f"The file {shown_path(path)} holds {' and '.join(names)}, and every user of this machine "
-        f"can read it (mode {mode:04o}): take that right away (chmod o-r)."
-    )
+def exposures(path: Path, mode: int, names: Sequence[str]) -> list[str]:
+    """Sentences for the operator where any user of the machine can change a file of these
+    permissions, or read one that holds the secrets `names`; none where that is not so, as one of
+    the folders above keeps them out."""
+    shown, all_users = shown_path(path), "every user of this machine"
+    found: list[str] = []
+    if mode & stat.S_IROTH and names:
+        found.append(
+            f"The file {shown} holds {' and '.join(names)}, and {all_users} can read it (mode "
+            f"{mode:04o}): take that right away (chmod o-r)."
+        )
+    if mode & stat.S_IWOTH:
+        found.append(
+            f"The file {shown} decides what chatd does, and {all_users} can change it (mode "
+            f"{mode:04o}): take that right away (chmod o-w)."
+        )
+    return found if found and _is_open(path) else []
 
 
 def _is_open(path: Path) -> bool:

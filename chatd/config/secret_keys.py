@@ -21,7 +21,7 @@ from chatd.config.credentials import CREDENTIALS, Credentials
 from chatd.config.errors import InvalidValue, described
 from chatd.config.kinds import ValueKind
 from chatd.config.paths import shown_path
-from chatd.config.secret_files import exposure, read_secret
+from chatd.config.secret_files import exposures, read_secret
 from chatd.config.tables import SECRET_FILE, TableKind, TableOfRooms, TableOfSecrets
 
 
@@ -122,9 +122,7 @@ class SecretKeys:
             secret = read_secret(path)
         except InvalidValue as invalid:
             return invalid
-        exposed = exposure(path, secret.mode, [dotted])
-        if exposed is not None:
-            self.warnings.append(exposed)
+        self.warnings += exposures(path, secret.mode, [dotted])
         return secret.text
 
 

@@ -46,10 +46,10 @@ _DATABASES = """\
 # Others are started (command, for stdio) or asked by HTTP (url, headers); the mapping says how:
 # mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, or a table of your own.
 # They run what they are sent: vouch that their credentials can only read, or allow writing.
+# environment_file and postgres_file name files with secrets, so that no password stands here.
 # [databases.sales]
 # command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
 # environment = { DB_URL = "postgresql+psycopg://reader:password@localhost/sales" }
-# environment_file and postgres_file name files with secrets, so that no password stands here.
 # dialect = "postgres"
 # mapping = "mcp-alchemy"
 # credentials = "read-only"

@@ -97,7 +97,9 @@ class TableOfRooms(ValueKind):
         return MappingProxyType(rooms)
 
     def read(self, text: str) -> object:
-        raise InvalidValue("cannot be set in the environment, write it in chatd.toml")
+        files = [name for name in with_files(self.table.keys) if name not in self.table.keys]
+        secrets = f", where {' and '.join(files)} name files with secrets" if files else ""
+        raise InvalidValue(f"cannot be set in the environment, write it in chatd.toml{secrets}")
 
     def secrets(self, value: object) -> Iterator[str]:
         for name, table in value.items() if isinstance(value, Mapping) else ():

@@ -74,7 +74,7 @@ class ConfigurationLoaded(LogEvent, name="configuration.loaded", level=Level.INF
 
 @attrs.frozen
 class ConfigurationExposed(LogEvent, name="configuration.exposed", level=Level.WARNING):
-    """Others can read a file with a secret; `detail` is the sentence that says which."""
+    """Others can read a file with a secret, or change one; `detail` says which."""
 
     detail: str
 

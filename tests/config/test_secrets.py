@@ -563,6 +563,20 @@ def test_a_file_without_a_secret_may_be_read_by_everybody(open_path: Path, text:
     assert load(open_path / "chatd.toml", {}, {}, open_path).warnings == ()
 
 
+def test_a_file_that_others_can_change_is_warned_of(open_path: Path) -> None:
+    path = open_path / "chatd.toml"
+    path.write_text("[server]\nport = 1\n")
+    path.chmod(0o666)
+    assert load(path, {}, {}, open_path).warnings == (
+        (
+            f"The file {path} decides what chatd does, and every user of this machine can change "
+            "it (mode 0666): take that right away (chmod o-w)."
+        ),
+    )
+    path.chmod(0o664)
+    assert load(path, {}, {}, open_path).warnings == ()
+
+
 def test_a_file_of_a_secret_that_others_can_read_is_warned_of(open_path: Path) -> None:
     (open_path / "key").write_text(SECRET)
     (open_path / "link").symlink_to("key")
