@@ -11,6 +11,7 @@ from typing import Final
 
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE, StartFailedError
 from chatd.app.hosts import is_loopback
+from chatd.app.known_secrets import is_known
 from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
 from chatd.config import DEMO_ROOM, Config
 
@@ -33,24 +34,36 @@ def check_secret(config: Config) -> None:
     """Refuse a configuration whose tokens strangers could sign. Raises StartFailedError."""
     if config.auth.jwt_secret:
         make_verifier(config, config.auth.jwt_secret)
-    elif not is_loopback(config.server.host):
-        raise _open_to_others(config.server.host)
+    if not (is_loopback(config.server.host) or _has_real_secret(config)):
+        raise _open_to_others(config, config.server.host)
 
 
 def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
     """The same for what a host turned out to be: a name may stand for any address. Raises
     StartFailedError, and closes the listeners then."""
-    if config.auth.jwt_secret:
+    if _has_real_secret(config):
         return
     for listener in listeners:
         address = str(listener.getsockname()[0])
         if not is_loopback(address):
             for opened in listeners:
                 opened.close()
-            raise _open_to_others(f"{config.server.host} ({address})")
+            raise _open_to_others(config, f"{config.server.host} ({address})")
 
 
-def _open_to_others(where: str) -> StartFailedError:
+def _has_real_secret(config: Config) -> bool:
+    """Whether only those to whom the operator gave it know the secret."""
+    return bool(config.auth.jwt_secret) and not is_known(config.auth.jwt_secret)
+
+
+def _open_to_others(config: Config, where: str) -> StartFailedError:
+    if config.auth.jwt_secret:
+        return StartFailedError(
+            f"On {where} chatd is open to others, and everybody knows this auth.jwt_secret: it is "
+            "that of an example, or one short text over and over; set one of your own, or listen "
+            "on 127.0.0.1.",
+            EXIT_CONFIG,
+        )
     return StartFailedError(
         f"On {where} chatd is open to others: set auth.jwt_secret "
         "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",

@@ -20,6 +20,7 @@ from chatd.app.secret import mint_token, usual_rooms
 from chatd.app.signals import Signals
 from chatd.config import Loaded
 from chatd.observe import (
+    ConfigurationExposed,
     ConfigurationLoaded,
     DaemonStarted,
     DaemonStopped,
@@ -60,6 +61,8 @@ def run(
     """
     signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
+    for warning in loaded.warnings:
+        event_log.record(ConfigurationExposed(warning))
     opened = open_all(loaded.config, environment, event_log, Clock())
     signals.on_early_stop(partial(_record_early_stop, event_log, internal=opened.internal))
     clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)

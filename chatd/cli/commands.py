@@ -19,16 +19,15 @@ from typing import Final
 import click
 
 from chatd import __version__
-from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
+from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import authority
-from chatd.app.listen import internal_path
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
 from chatd.cli.options import (
     CommandGroup,
-    check_config,
     configured,
     fail,
     hide_words_of_exceptions,
@@ -43,10 +42,7 @@ from chatd.config import (
     DEFAULT,
     PLACES,
     Config,
-    ConfigError,
     Loaded,
-    explain,
-    shown_path,
     state_directory,
 )
 from chatd.observe import bridge, open_log
@@ -67,6 +63,7 @@ main.add_command(token)
 main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)
+main.add_command(config)
 
 
 @main.command()
@@ -136,55 +133,6 @@ def _invite(loaded: Loaded, invitation: Invitation) -> None:
     # the daemon.
     with contextlib.suppress(OSError):
         os.write(sys.stdout.fileno(), os.fsencode(text))
-
-
-@main.group()
-def config() -> None:
-    """Look at the configuration."""
-
-
-@config.command(name="check")
-@configured
-@click.option("--databases", is_flag=True, help="Start each db-mcp; list tables, check locks.")
-def config_check(config_path: Path | None, databases: bool) -> None:
-    """Check the configuration.
-
-    All mistakes are told at once, those of the file in the order in which they are written. The
-    files and programs of databases must exist. With --databases each db-mcp is started: one line
-    for each database says what is fine, or what is wrong and what to do. Below it are its tables,
-    or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
-    """
-    loaded = check_config(config_path)
-    say(f"The configuration is right ({loaded.source or 'defaults only'}).")
-    if databases:
-        from chatd.cli.databases import check_databases  # what asks them takes long to import
-
-        if not check_databases(loaded.config):
-            sys.exit(EXIT_CONFIG)
-
-
-@config.command(name="show")
-@configured
-def config_show(config_path: Path | None) -> None:
-    """Print every key, its value and its origin.
-
-    Secrets are not printed.
-    """
-    loaded = load_config(config_path)
-    say(explain(loaded, _places(loaded.config)).rstrip())
-
-
-def _places(config: Config) -> dict[str, str]:
-    """Where things are with this configuration and environment, by the key that says so."""
-    try:
-        directory = state_dir_of(config)
-    except ConfigError:  # a command that needs it says so
-        return {}
-    places = {"state.dir": directory}
-    internal = internal_path(config.server.internal, directory)
-    if internal is not None:
-        places["server.internal"] = internal
-    return {key: shown_path(path) for key, path in places.items()}
 
 
 @main.command()

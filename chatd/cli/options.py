@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from chatd.app.errors import EXIT_FAILURE, StartFailedError
-from chatd.app.secret import check_secret
-from chatd.config import Config, ConfigError, Loaded, examine, load, missing, state_directory
+from chatd.config import Config, ConfigError, Loaded, load, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
 from chatd.store import StoreError
@@ -36,24 +35,6 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(path_type=Path),
         help="The configuration file; else $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.",
     )(command)
-
-
-def check_config(path: Path | None) -> Loaded:
-    """The configuration, once nothing is wrong with it, nor with what it names on this machine.
-
-    Raises ConfigError with all mistakes.
-    """
-    examined = examine(path, os.environ, {}, Path.cwd())
-    config = examined.loaded.config
-    if "auth.jwt_secret" not in examined.mistaken:
-        try:
-            check_secret(config)
-        except StartFailedError as error:
-            examined.add("auth.jwt_secret" if config.auth.jwt_secret else "server.host", str(error))
-    for key, sentence in missing(config, os.environ, Path.cwd()):
-        examined.add(key, sentence)
-    examined.raise_any()
-    return examined.loaded
 
 
 def load_config(path: Path | None, **overrides: object) -> Loaded:
@@ -84,6 +65,11 @@ def fail(message: str, code: int) -> NoReturn:
     for sentence in message.split("\n"):
         click.echo(f"chatd: {_for_a_terminal(sentence)}", err=True)
     sys.exit(code)
+
+
+def warn(message: str) -> None:
+    """Tell a person what is not right, and yet no reason to end."""
+    click.echo(f"chatd: warning: {_for_a_terminal(message)}", err=True)
 
 
 def _for_a_terminal(text: str) -> str:

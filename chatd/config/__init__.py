@@ -2,8 +2,8 @@
 
 from chatd.config.errors import ConfigError as ConfigError
 from chatd.config.examined import Loaded as Loaded
+from chatd.config.explained import UnknownKeyError as UnknownKeyError, explained as explained
 from chatd.config.load import (
-    DEFAULT as DEFAULT,
     examine as examine,
     load as load,
 )
@@ -13,6 +13,7 @@ from chatd.config.paths import (
     shown_path as shown_path,
     state_directory as state_directory,
 )
+from chatd.config.reading import DEFAULT as DEFAULT
 from chatd.config.sections import (
     DEMO_ROOM as DEMO_ROOM,
     AnswersConfig as AnswersConfig,

@@ -16,7 +16,7 @@ credentials can only read, or where writing is allowed.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,21 +24,26 @@ from urllib.parse import urlsplit
 import attrs
 
 from chatd.answers.mcp.mapping import READY, TERMS, Binary, Call, Form, PeerMapping
-from chatd.answers.mcp.secrets import without_passwords
+from chatd.answers.mcp.secrets import (
+    Masks,
+    has_password,
+    is_secret_variable,
+    secrets_of,
+    without_passwords,
+)
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.errors import Faults, InvalidValue, nearest
 from chatd.config.kinds import (
+    Bytes,
     Choice,
     Flag,
     Seconds,
-    TableKind,
-    TableOfRooms,
     Text,
     Texts,
     ValueKind,
     WholeNumber,
-    unknown_name,
 )
+from chatd.config.tables import TableKind, TableOfRooms, TableOfSecrets
 
 DIALECTS: Final = ("sqlite", "postgres", "mysql")
 OWN_VARIABLES: Final = "CHATD_"
@@ -46,33 +51,13 @@ OWN_VARIABLES: Final = "CHATD_"
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_SECRET_HEADERS: Final = ("authorization", "proxy-authorization", "cookie")
 _SOURCES: Final = ("command", "url", "sqlite", "postgres", "sample")
 _DIALECTS_OF_OURS: Final = {"sqlite": "sqlite", "sample": "sqlite", "postgres": "postgres"}
 _OF_WRITES: Final = {
     "max_rows_written": ("sqlite", "postgres"),
     "max_growth_bytes": ("sqlite",),
 }
-
-
-@attrs.frozen
-class _Secrets(ValueKind):
-    """A table of texts by names that fit; errors never show a value."""
-
-    wants: str
-    fits: Callable[[str], bool]
-
-    def structure(self, value: object) -> Mapping[str, str]:
-        if not isinstance(value, Mapping):
-            raise self.refusal(value)
-        faults = Faults()
-        for name, text in value.items():
-            shown = unknown_name(str(name))
-            if not isinstance(name, str) or not self.fits(name):
-                faults.add(f"must be {self.wants}; {shown} is no such name")
-            elif not isinstance(text, str) or not text.isprintable():
-                faults.add("must be a text without control characters", f".{shown}")
-        faults.raise_any()
-        return MappingProxyType(dict(value))
 
 
 @attrs.frozen
@@ -91,6 +76,16 @@ class _Url(ValueKind):
         except ValueError:
             pass
         raise InvalidValue(f"must be {self.wants}")
+
+
+@attrs.frozen
+class _Command(Texts):
+    """A program and its arguments, with what is secret among these, which other users of the
+    machine see while it runs."""
+
+    def secrets(self, value: object) -> Iterator[str]:
+        if isinstance(value, list | tuple) and secrets_of({}, [str(word) for word in value]):
+            yield ""
 
 
 @attrs.frozen
@@ -126,6 +121,10 @@ def _list_of(wants: str, fits: Callable[[str], bool]) -> Texts:
 
 def _is_variable(name: str) -> bool:
     return _VARIABLE.fullmatch(name) is not None and not name.startswith(OWN_VARIABLES)
+
+
+def _is_secret_header(name: str, text: str) -> bool:
+    return name.lower() in _SECRET_HEADERS or is_secret_variable(name.replace("-", "_"), text)
 
 
 def _check(values: Mapping[str, Any], faults: Faults) -> None:
@@ -239,12 +238,15 @@ DATABASES: Final = TableOfRooms(
     TableKind(
         f"a table with one of {', '.join(_SOURCES)}",
         {
-            "command": _list_of(
-                "a list of a program and its arguments", lambda text: "\0" not in text
+            "command": _Command(
+                "a list of a program and its arguments",
+                lambda text: None if "\0" in text else text,
             ),
             "url": _Url(),
             "sqlite": Text("the path of a file", empty=False),
-            "postgres": Text("the address of a database", empty=False, secret=True),
+            "postgres": Text(
+                "the address of a database", empty=False, secret=True, holds=has_password
+            ),
             "sample": Flag(),
             "dialect": Choice(DIALECTS),
             "read_only": Flag(),
@@ -252,18 +254,22 @@ DATABASES: Final = TableOfRooms(
             "pass_environment": _list_of(
                 "a list of names of variables that do not begin with CHATD_", _is_variable
             ),
-            "environment": _Secrets(
-                "a table of variables whose names do not begin with CHATD_", _is_variable
+            "environment": TableOfSecrets(
+                "a table of variables whose names do not begin with CHATD_",
+                _is_variable,
+                is_secret_variable,
             ),
-            "headers": _Secrets(
-                "a table of HTTP headers", lambda name: _HEADER.fullmatch(name) is not None
+            "headers": TableOfSecrets(
+                "a table of HTTP headers",
+                lambda name: _HEADER.fullmatch(name) is not None,
+                _is_secret_header,
             ),
             "connections": WholeNumber(1, 64),
             "start_timeout_s": Seconds(),
             "call_timeout_s": Seconds(),
-            "max_message_bytes": WholeNumber(1024, 1_048_576),
+            "max_message_bytes": Bytes(1024, 1_048_576),
             "max_rows_written": WholeNumber(1, 1_000_000_000),
-            "max_growth_bytes": WholeNumber(1, 1 << 40),
+            "max_growth_bytes": Bytes(1, 1 << 40),
             "mapping": _MappingKind(),
         },
         made=DatabaseSettings,
@@ -303,7 +309,11 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
     """What may be shown of a database: the keys that are not at their default, without secrets."""
     values = _not_default(database)
     if "command" in values:
-        values["command"] = tuple(map(without_passwords, database.command))
+        masks = Masks(secrets_of({}, database.command))
+        words = map(without_passwords, database.command)
+        values["command"] = tuple(
+            masks.masked(word.encode("utf-8", "surrogateescape")).decode() for word in words
+        )
     if database.postgres:
         values["postgres"] = f"(set, {len(database.postgres)} characters)"
     for name in ("environment", "headers"):

@@ -17,18 +17,21 @@ class Loaded:
 
     `source` is the file that was read, None where there was none. `origin` has an entry for each
     key ("server.port", "databases"): "default", the path of the file, "$CHATD_SERVER__PORT", or
-    "the command line".
+    "the command line"; and for each secret in a file of its own ("databases.shop.postgres"): that
+    file, and what names it. Each of `warnings` is a sentence for the operator.
     """
 
     config: Config
     source: Path | None
     origin: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 class Layer(enum.IntEnum):
     """What can set a key; later ones win, and their mistakes are told later."""
 
     FILE = enum.auto()
+    CREDENTIAL = enum.auto()
     ENVIRONMENT = enum.auto()
     COMMAND_LINE = enum.auto()
 

@@ -10,14 +10,14 @@ import ipaddress
 import re
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import attrs
 
 from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
-from chatd.wire.identifiers import is_connection_id
+from chatd.config.units import BYTES, SECONDS, amount
 
 MOST_SECONDS = 1_000_000
 """Longest span: interval and timeout of the heartbeat together stay below 2^31 ms, beyond which
@@ -58,6 +58,24 @@ class ValueKind(ABC):
         """The value that a text stands for, still to be structured; raises `InvalidValue`."""
         return text
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether nobody may know the value: it may also stand in a file of its own."""
+        return False
+
+    @property
+    def entry(self) -> "ValueKind | None":
+        """The kind of each entry, where the value is a list of tables."""
+        return None
+
+    def secrets(self, value: object) -> Iterator[str]:
+        """Where secrets stand in a value as it is written: what to append to the key's name."""
+        if self.entry is not None and isinstance(value, list | tuple):
+            for index, one in enumerate(value):
+                yield from (f"[{index}]{at}" for at in self.entry.secrets(one))
+        elif self.is_secret and value:
+            yield ""
+
     def refusal(self, value: object, at: str = "") -> InvalidValue:
         return InvalidValue(f"must be {self.wants}, not {described(value)}", at)
 
@@ -84,14 +102,26 @@ def _number(value: object) -> float | None:
 
 @attrs.frozen
 class Text(ValueKind):
-    """A string without control characters; a stray line break is a mistake in every key."""
+    """A string without control characters; a stray line break is a mistake in every key.
+
+    `holds` tells whether a text that may be a secret is one.
+    """
 
     wants: str = "a text without control characters"
     empty: bool = True
     secret: bool = False
+    holds: Callable[[str], bool] = bool
+
+    @property
+    def is_secret(self) -> bool:
+        return self.secret
+
+    def secrets(self, value: object) -> Iterator[str]:
+        if self.secret and isinstance(value, str) and self.holds(value):
+            yield ""
 
     def structure(self, value: object) -> str:
-        if isinstance(value, str) and not _CONTROL.search(value) and (value or self.empty):
+        if isinstance(value, str) and not has_control(value) and (value or self.empty):
             return value
         shown = kind_of(value) if self.secret else described(value)
         raise InvalidValue(f"must be {self.wants}, not {shown}")
@@ -104,7 +134,7 @@ class ListenAddress(ValueKind):
     wants: str = 'the absolute path of a socket, or "127.0.0.1:PORT"'
 
     def structure(self, value: object) -> str:
-        if isinstance(value, str) and not _CONTROL.search(value):
+        if isinstance(value, str) and not has_control(value):
             if not value or value.startswith("/"):
                 return value
             found = _HOST_AND_PORT.fullmatch(value)
@@ -177,20 +207,56 @@ class WholeNumber(_Written):
         raise self.refusal(value)
 
 
+class _Measured(_Written):
+    """A number, or a text that says one with its unit."""
+
+    def read(self, text: str) -> object:
+        try:
+            return super().read(text)
+        except InvalidValue:
+            return text.strip()
+
+
 @attrs.frozen
-class Seconds(_Written):
-    """A span of time in seconds."""
+class Seconds(_Measured):
+    """A span of time in seconds, or with another unit of time."""
 
     least: float = LEAST_SECONDS
 
     @property
     def wants(self) -> str:
-        return f"a number of seconds from {self.least:g} to {MOST_SECONDS}"
+        return (
+            f"a number of seconds from {self.least:g} to {MOST_SECONDS}, "
+            'or a text such as "10 s", "5 min" or "2 h"'
+        )
 
     def structure(self, value: object) -> float:
-        number = _number(value)
+        number = amount(value, SECONDS) if isinstance(value, str) else _number(value)
         if number is not None and self.least <= number <= MOST_SECONDS:
             return float(number)
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class Bytes(_Measured):
+    """A size in bytes, or with another unit of size, that is a whole number of bytes."""
+
+    least: int = 1
+    most: int = MOST_WHOLE
+
+    @property
+    def wants(self) -> str:
+        return (
+            f"a whole number of bytes from {self.least} to {self.most}, "
+            'or a text such as "64 KiB" or "1 MB"'
+        )
+
+    def structure(self, value: object) -> int:
+        number: object = amount(value, BYTES) if isinstance(value, str) else value
+        if isinstance(number, Fraction) and number.denominator == 1:
+            number = number.numerator
+        if type(number) is int and self.least <= number <= self.most:
+            return number
         raise self.refusal(value)
 
 
@@ -252,82 +318,11 @@ NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
 """Addresses and networks in CIDR notation."""
 
 
-@attrs.frozen
-class TableKind(ValueKind):
-    """A table with keys of its own, from which `make` makes a `made`.
-
-    `required` are the keys that have to be written, and what to write there. `check` adds the
-    faults of keys that do not go together; it is given the values that are right, and the faults
-    so far know which are not.
-    """
-
-    wants: str
-    keys: Mapping[str, ValueKind]
-    made: type
-    make: Callable[..., object]
-    required: Mapping[str, str] = attrs.field(factory=dict)
-    check: Callable[[Mapping[str, Any], Faults], None] = lambda _values, _faults: None
-
-    def structure(self, value: object) -> Any:
-        if isinstance(value, self.made):
-            return value
-        if not isinstance(value, Mapping):
-            raise self.refusal(value)
-        values: dict[str, Any] = {}
-        faults = Faults()
-        for key, given in value.items():
-            at = f".{unknown_name(str(key))}"
-            if key not in self.keys:
-                faults.unknown(str(key), self.keys, at)
-                continue
-            with faults.gathered(at):
-                values[key] = self.keys[key].structure(given)
-        for key in self.required.keys() - value.keys() - faults.keys:
-            faults.add(f"is missing; write {self.required[key]}", f".{key}")
-        self.check(values, faults)
-        can_be_made = self.required.keys() <= values.keys()
-        made = self.make(**values) if can_be_made else None
-        faults.raise_any(made)
-        return made
-
-
-@attrs.frozen
-class TableOfRooms(ValueKind):
-    """A table of tables, whose names are connectionIds."""
-
-    name: str
-    table: TableKind
-
-    @property
-    def wants(self) -> str:
-        return f"tables [{self.name}.<connectionId>]"
-
-    def structure(self, value: object) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise self.refusal(value)
-        rooms: dict[str, Any] = {}
-        faults = Faults()
-        for name, table in value.items():
-            at, has_name = f".{unknown_name(str(name))}", is_connection_id(name)
-            if not has_name:
-                faults.add(
-                    "must have a name of 1 to 128 printable ASCII characters that open no HTML tag",
-                    at,
-                )
-            try:
-                room = self.table.structure(table)
-            except InvalidValue as invalid:
-                faults.gather(invalid, at)
-                room = invalid.rest
-            if has_name and room is not None:
-                rooms[name] = room
-        faults.raise_any(MappingProxyType(rooms))
-        return MappingProxyType(rooms)
-
-    def read(self, text: str) -> object:
-        raise InvalidValue("cannot be set in the environment, write it in chatd.toml")
-
-
 def unknown_name(name: str) -> str:
     """An unknown name as an error shows it: bare where that is harmless, else in quotes."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) else quoted(name)
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a line break or another control character."""
+    return _CONTROL.search(text) is not None

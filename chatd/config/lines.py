@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from chatd.config.kinds import unknown_name
+from chatd.config.tables import SECRET_FILE
 
 MOST_LINES: Final = 20_000
 """Lines of a file that are looked at, and of one statement; beyond, errors name no line."""
@@ -41,7 +42,7 @@ def line_numbers(text: str) -> dict[Path, int]:
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Each statement with the number of its first line; blank lines and comments are none."""
     begun: list[str] = []
-    for number, line in enumerate(text.split("\n")[:MOST_LINES], 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n")[:MOST_LINES], 1):
         if not begun and line.lstrip()[:1] in ("", "#"):
             continue
         begun.append(line)
@@ -78,7 +79,8 @@ class WrittenFile:
 
     def place(self, dotted: str) -> str:
         """Where a key stands, as errors say it: the file, and the line of the key (named
-        "databases.shop.users[1]") or of what that stands in, if it is known."""
+        "databases.shop.users[1]"), of the path of its file, or of what that stands in, if it is
+        known."""
         line = self.line(dotted)
         return f"{self.name}, line {line}" if line else self.name
 
@@ -88,7 +90,8 @@ class WrittenFile:
             found = line_numbers(self._text)
             self._lines = {".".join(map(unknown_name, path)): found[path] for path in found}
         while dotted:
-            if dotted in self._lines:
-                return self._lines[dotted]
+            for name in (dotted, f"{dotted}{SECRET_FILE}"):
+                if name in self._lines:
+                    return self._lines[name]
             dotted = dotted[: max(dotted.rfind("."), dotted.rfind("["), 0)]
         return 0

@@ -1,7 +1,10 @@
 """Where things are on disk: the file that is read, and the directory for state."""
 
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import attrs
 
 from chatd.config.errors import ConfigError, quoted
 from chatd.config.sections import Config
@@ -12,10 +15,19 @@ PLACES = (Path("chatd.toml"), Path("/etc/chatd/chatd.toml"))
 VARIABLE = "CHATD_CONFIG"
 
 
+@attrs.frozen
+class SourceFile:
+    """A configuration file: where it is, its text, which may hold secrets, and its permissions."""
+
+    path: Path
+    text: str = attrs.field(repr=False)
+    mode: int
+
+
 def read_file(
     path: Path | None, env: Mapping[str, str], cwd: Path, places: Sequence[Path]
-) -> tuple[Path, str] | None:
-    """The first file that exists, with its text; None where there is none.
+) -> SourceFile | None:
+    """The first file that exists; None where there is none.
 
     A file that is named, by `path` or by $CHATD_CONFIG, must exist; an empty variable names none.
     """
@@ -24,26 +36,27 @@ def read_file(
     if env.get(VARIABLE):
         return _named(cwd / env[VARIABLE], f"the environment variable {VARIABLE}")
     for place in places:
-        candidate = cwd / place
-        text = _text(candidate)
-        if text is not None:
-            return candidate, text
+        source = _source(cwd / place)
+        if source is not None:
+            return source
     return None
 
 
-def _named(path: Path, by: str) -> tuple[Path, str]:
-    text = _text(path)
-    if text is None:
+def _named(path: Path, by: str) -> SourceFile:
+    source = _source(path)
+    if source is None:
         raise ConfigError(
             f"the configuration file {shown_path(path)}, named by {by}, does not exist; "
             "create it, or name another one."
         )
-    return path, text
+    return source
 
 
-def _text(path: Path) -> str | None:
+def _source(path: Path) -> SourceFile | None:
     try:
-        return read_regular_file(path).decode("utf-8")
+        # Editors on Windows put a mark in front, which is not part of the text.
+        text = read_regular_file(path).decode("utf-8-sig")
+        return SourceFile(path, text, stat.S_IMODE(path.stat().st_mode))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -10,6 +10,7 @@ from chatd.config.databases import DATABASES, DOCS
 from chatd.config.kinds import ValueKind
 from chatd.config.sections import About, Config, about, keys_of, sections
 from chatd.config.show import toml
+from chatd.config.tables import SECRET_FILE
 
 _HEAD = """\
 # chatd: configuration
@@ -23,9 +24,25 @@ An unknown section, key or variable, or a value that a key does not take, ends t
 code 78 and a sentence on each mistake, with its line. A variable with `CHATD_` but no double
 underscore is ignored.
 
+A secret need not stand in the file. For each key that is one, `KEY_file` has the path of a file
+(from the working directory) with the secret and nothing else, at most 64 KiB; the line break at
+its end is no part of it: `jwt_secret_file` for `jwt_secret`, or `CHATD_AUTH__JWT_SECRET_FILE` in
+the environment. Where the key is a table of secrets, as `environment` of a database,
+`environment_file` is a table of paths. A file in `$CREDENTIALS_DIRECTORY` (systemd's
+`LoadCredential=`) that has the name of the key, `auth.jwt_secret` or
+`databases.sales.environment.DB_URL`, is the same; it overrides `chatd.toml`, and the environment
+overrides it. A secret that is written beside its `_file` is refused. The daemon warns of a file
+with a secret that every user of the machine can read (`operations.md`, "Secrets").
+
+A key in seconds (`_s`) or bytes (`_bytes`) takes a plain number, or a text with its unit:
+`"100 ms"`, `"10 s"`, `"5 min"`, `"2 h"`, `"1 d"`; `"512 B"`, `"64 kB"` (64,000), `"64 KiB"`
+(65,536), and so on with `MB`, `MiB`, `GB` and `GiB`. A unit that can be read in two ways, as in
+`5m` or `64K`, is refused.
+
 `chatd config check` tells the same without a start, and what is not there of the files and programs
 that the configuration names. `chatd config show` tells what is in force and where each value came
-from. The file `chatd.toml` of the repository is a sample with every key.
+from, and `chatd config doc KEY` explains a key. The file `chatd.toml` of the repository is a sample
+with every key.
 """
 
 _DATABASES = """
@@ -65,8 +82,9 @@ def _key(key: str, value: object, known: About) -> Iterator[str]:
 
 
 def _item(key: str, default: str, text: str, kind: ValueKind) -> Iterator[str]:
+    also = f" A secret: also `{key}{SECRET_FILE}`, or a credential." if kind.is_secret else ""
     yield textwrap.fill(
-        f"`{key} = {default}`: {text} Accepted: {kind.wants}.",
+        f"`{key} = {default}`: {text} Accepted: {kind.wants}.{also}",
         98,
         initial_indent="- ",
         subsequent_indent="  ",

@@ -13,7 +13,8 @@ import attrs
 from chatd.auth import FileConnection
 from chatd.auth.directories import EVERYBODY
 from chatd.config.errors import Faults, described
-from chatd.config.kinds import TableKind, TableOfRooms, Text, ValueKind
+from chatd.config.kinds import Text, ValueKind
+from chatd.config.tables import TableKind, TableOfRooms
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
 

@@ -20,6 +20,7 @@ from chatd.config.kinds import (
     MOST_PORT,
     NETWORKS,
     ORIGINS,
+    Bytes,
     Choice,
     Flag,
     Link,
@@ -112,7 +113,7 @@ class ServerConfig:
     )
     max_payload_bytes: int = key(
         1_000_000,
-        WholeNumber(),
+        Bytes(),
         "Bytes of one packet or polling body from a client; beyond: the session is closed.",
         "The reference server of Engine.IO announces as much (maxPayload).",
     )
@@ -148,7 +149,7 @@ class ServerConfig:
     )
     max_head_bytes: int = key(
         16_384,
-        WholeNumber(),
+        Bytes(),
         "Bytes of the head of a request; beyond: 431.",
         "As Node.js takes.",
     )
@@ -160,7 +161,7 @@ class ServerConfig:
     )
     backlog_bytes: int = key(
         1_048_576,
-        WholeNumber(),
+        Bytes(),
         "Bytes owed to one socket; beyond: its transport is closed as a slow consumer.",
         "A client that does not read must not take the memory of others.",
     )
@@ -215,7 +216,7 @@ class AuthConfig:
     )
     max_token_bytes: int = key(
         8192,
-        WholeNumber(),
+        Bytes(),
         "Bytes of a token; beyond: it is refused unread.",
         "Supabase's have one or two thousand.",
     )
@@ -408,7 +409,7 @@ class AnswersConfig:
     )
     max_bytes: int = key(
         262_144,
-        WholeNumber(most=MOST_ANSWER_BYTES),
+        Bytes(most=MOST_ANSWER_BYTES),
         "Bytes of the rows of an answer, as JSON; beyond: it is truncated, and says so. Twice this "
         "and 524_288 must fit into server.backlog_bytes.",
         "Two answers at once must not make a slow consumer of everybody in the room.",
@@ -422,7 +423,7 @@ class AnswersConfig:
     )
     export_bytes: int = key(
         67_108_864,
-        WholeNumber(most=MOST_EXPORT_BYTES),
+        Bytes(most=MOST_EXPORT_BYTES),
         "Bytes of the rows of such a download, as JSON; beyond: it is truncated, and says so.",
         "Each takes about as much of the disk while it is under way, an .xlsx some times as much.",
     )

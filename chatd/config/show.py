@@ -17,6 +17,8 @@ _HEADER = """\
 # The daemon reads the first of: --config FILE, $CHATD_CONFIG, ./chatd.toml, /etc/chatd/chatd.toml.
 # The environment overrides the file (CHATD_SERVER__PORT=9000), and flags override both.
 # `chatd config show` prints what is in force and where each value came from.
+# A secret may stand in a file of its own: write jwt_secret_file = "/etc/chatd/jwt-secret".
+# Seconds and bytes may have a unit: ping_timeout_s = "20 s", max_payload_bytes = "1 MB".
 """
 
 _ROOMS = """\
@@ -44,6 +46,7 @@ _DATABASES = """\
 # Others are started (command, for stdio) or asked by HTTP (url, headers); the mapping says how:
 # mcp-alchemy, mcp-server-sqlite, mcp-server-sqlite-npx, dbhub, or a table of your own.
 # They run what they are sent: vouch that their credentials can only read, or allow writing.
+# environment_file and postgres_file name files with secrets, so that no password stands here.
 # [databases.sales]
 # command = ["uvx", "--with", "psycopg[binary]", "mcp-alchemy"]
 # environment = { DB_URL = "postgresql+psycopg://reader:password@localhost/sales" }
@@ -78,8 +81,20 @@ def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) 
             lines.append(f"{key} = {toml(value)}  # {origin}{also}")
     for name, database in loaded.config.databases.items():
         lines += ["", f"[databases.{toml(name)}]  # {loaded.origin['databases']}"]
-        lines += [f"{key} = {toml(value)}" for key, value in shown(database).items()]
+        for key, value in shown(database).items():
+            lines.append(f"{key} = {toml(value)}{_files(loaded, f'databases.{name}.{key}')}")
     return "\n".join(lines) + "\n"
+
+
+def _files(loaded: Loaded, dotted: str) -> str:
+    """Where a secret of a table was read, or each of a table of them; empty where it was not."""
+    found = {
+        name.removeprefix(dotted): origin
+        for name, origin in loaded.origin.items()
+        if name == dotted or name.startswith(f"{dotted}.")
+    }
+    told = (f"{name[1:]}: {origin}" if name else origin for name, origin in found.items())
+    return f"  # {'; '.join(told)}" if found else ""
 
 
 def sample() -> str:

@@ -11,6 +11,7 @@ from chatd.observe.events import (
     AuthenticationFailed as AuthenticationFailed,
     ChangeRefused as ChangeRefused,
     ClockDoubted as ClockDoubted,
+    ConfigurationExposed as ConfigurationExposed,
     ConfigurationLoaded as ConfigurationLoaded,
     DaemonStarted as DaemonStarted,
     DaemonStopped as DaemonStopped,

@@ -73,6 +73,13 @@ class ConfigurationLoaded(LogEvent, name="configuration.loaded", level=Level.INF
 
 
 @attrs.frozen
+class ConfigurationExposed(LogEvent, name="configuration.exposed", level=Level.WARNING):
+    """Others can read a file with a secret, or change one; `detail` says which."""
+
+    detail: str
+
+
+@attrs.frozen
 class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
     """The port is open; `port` is the real one where 0 was configured. `internal` is where the
     internal listener is: the path of a socket, or HOST:PORT. `connections` is how many may

@@ -11,9 +11,10 @@ import pytest
 
 from chatd.app.errors import StartFailedError
 from chatd.app.listen import CannotListenError, open_listeners
-from chatd.app.secret import check_reach
+from chatd.app.secret import check_reach, check_secret
 from chatd.config import AuthConfig, Config, ServerConfig
 
+OWN = "a secret for the tests, of more than 32 bytes"
 FOUND = {
     "both": [
         (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
@@ -147,6 +148,38 @@ def test_a_local_name_that_stands_for_a_public_address_needs_a_secret(
     with pytest.raises(StartFailedError, match=r"On localhost \(0\.0\.0\.0\) chatd is open to"):
         check_reach(Config(server=ServerConfig(host="localhost")), listeners)
     assert [listener.fileno() for listener in listeners] == [-1]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]", "0", "box.example", "192.0.2.1"])
+@pytest.mark.parametrize(
+    "known",
+    [
+        "",
+        "super-secret-jwt-token-with-at-least-32-characters-long",
+        "changeme" * 5,
+        "x" * 64,
+    ],
+)
+def test_beyond_this_machine_a_secret_that_everybody_knows_is_none(host: str, known: str) -> None:
+    server = ServerConfig(host=host)
+    with pytest.raises(StartFailedError, match=r" chatd is open to others") as caught:
+        check_secret(Config(server=server, auth=AuthConfig(jwt_secret=known)))
+    assert caught.value.exit_code == 78
+    assert not known or known not in str(caught.value)
+    check_secret(Config(server=server, auth=AuthConfig(jwt_secret=OWN)))
+    check_secret(Config(auth=AuthConfig(jwt_secret=known)))
+
+
+def test_a_listener_that_was_handed_over_is_judged_by_its_own_address(opened: ExitStack) -> None:
+    """A service manager may have opened another one than `server.host` says."""
+    for known in ("", "changeme" * 5):
+        config = Config(auth=AuthConfig(jwt_secret=known))
+        for host in ("0.0.0.0", "::"):
+            listeners = listen(opened, host)
+            with pytest.raises(StartFailedError, match=r" chatd is open to others"):
+                check_reach(config, listeners)
+            assert [one.fileno() for one in listeners] == [-1]
+        check_reach(Config(auth=AuthConfig(jwt_secret=OWN)), listen(opened, "0.0.0.0"))
 
 
 def test_on_loopback_no_secret_is_needed(opened: ExitStack) -> None:

@@ -296,7 +296,8 @@ def test_the_environment_cannot_set_a_database(tmp_path: Path) -> None:
         load(None, {"CHATD_DATABASES__A__SQLITE": "x"}, {}, tmp_path, places=())
     assert str(caught.value) == (
         "environment variable CHATD_DATABASES__A__SQLITE: databases cannot be set in the "
-        "environment, write it in chatd.toml."
+        "environment, write it in chatd.toml, where postgres_file and environment_file and "
+        "headers_file name files with secrets."
     )
 
 

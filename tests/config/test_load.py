@@ -1,5 +1,6 @@
 """Layers, strictness and sentences of `load`."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.auth import FileConnection
 from chatd.config import Config, ConfigError, Loaded, ServerConfig, load
-from chatd.config.sections import keys_of, sections
+from chatd.config.names import variables
+from chatd.config.sections import sections
 from tests.rows import rows
 
 LINE = re.compile(r"(?<=chatd\.toml), line \d+")
@@ -175,6 +177,18 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         f"the configuration file {tmp_path} cannot be read (it is a directory, not a file); "
         "it must be a file that this user may read."
     )
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, why in (
+        ("pipe", "it is a pipe, not a file"),
+        ("loop", "Too many levels of symbolic links"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(Path(name), {}, {}, tmp_path)
+        assert str(caught.value) == (
+            f"the configuration file {tmp_path}/{name} cannot be read ({why}); "
+            "it must be a file that this user may read."
+        )
     (tmp_path / "latin").write_bytes(b"# \xe9\n")
     with pytest.raises(ConfigError) as caught:
         load(Path("latin"), {}, {}, tmp_path)
@@ -280,14 +294,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[server]\nping_interval_s = 0",
             (
                 "chatd.toml: server.ping_interval_s must be a number of seconds "
-                "from 0.001 to 1000000, not 0."
+                'from 0.001 to 1000000, or a text such as "10 s", "5 min" or "2 h", not 0.'
             ),
         ),
         (
             "[server]\nping_timeout_s = nan",
             (
                 "chatd.toml: server.ping_timeout_s must be a number of seconds "
-                "from 0.001 to 1000000, not nan."
+                'from 0.001 to 1000000, or a text such as "10 s", "5 min" or "2 h", not nan.'
             ),
         ),
         (
@@ -670,10 +684,7 @@ def test_garbage_in_the_file_ends_in_a_config_error_and_nothing_else(
         load(None, {}, {}, tmp_path)
 
 
-VARIABLES = st.sampled_from(
-    [f"CHATD_{name}__{key}".upper()
-     for name, section in sections().items() for key in keys_of(section)]
-)  # fmt: skip
+VARIABLES = st.sampled_from(variables())
 ANYTHING = st.text(alphabet=st.characters()) | st.from_regex(r"\[?[0-9_.+eExinf-]{1,20}\]?")
 
 

@@ -155,6 +155,23 @@ r.s = 1
     }
 
 
+def test_a_file_that_was_saved_on_windows_is_the_same_file(tmp_path: Path) -> None:
+    expected = mistakes(tmp_path, MANY)
+    (tmp_path / "chatd.toml").unlink()
+    saved = b"\xef\xbb\xbf" + MANY.replace("\n", "\r\n").encode()
+    (tmp_path / "windows.toml").write_bytes(saved)
+    with pytest.raises(ConfigError) as caught:
+        load(Path("windows.toml"), {}, {"server.port": -1}, tmp_path)
+    place = f"{tmp_path}/windows.toml, line "
+    assert [sentence.replace(place, "") for sentence in caught.value.sentences] == expected
+
+
+def test_a_file_of_utf_16_is_told_to_be_no_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "chatd.toml").write_text(MANY, encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"chatd\.toml is not UTF-8; save it as UTF-8 text\."):
+        load(None, {}, {}, tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "a = 1\r\nb = 2\r\n", "x = '''" + "\n" * 500 + "'''\n"])
 def test_any_file_has_lines(text: str) -> None:
     assert all(line > 0 for line in line_numbers(text).values())

@@ -51,6 +51,24 @@ def secrets_of(variables: Mapping[str, str], command: Sequence[str] = ()) -> fro
     return frozenset(one for one in found | lines if one.strip())
 
 
+def has_password(text: str) -> bool:
+    """Whether a text is an address with a password in it, or settings with one.
+
+    >>> has_password("postgresql://reader@db/shop"), has_password("host=db password=hunter2")
+    (False, True)
+    """
+    return any(_passwords(text))
+
+
+def is_secret_variable(name: str, value: str) -> bool:
+    """Whether nobody may know what a variable says: its name tells, or there is a password in it.
+
+    >>> is_secret_variable("API_KEY", "x"), is_secret_variable("PGSSLMODE", "verify-full")
+    (True, False)
+    """
+    return bool(value) and (_VARIABLE.search(name) is not None or has_password(value))
+
+
 def _passwords(text: str) -> Iterator[str]:
     """The passwords in an address, or in settings such as `host=db password=...`, both as they
     are written and decoded."""

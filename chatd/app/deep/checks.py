@@ -1,0 +1,22 @@
+"""All checks of `chatd config check --deep`, in the order in which they are asked."""
+
+from typing import Final
+
+from chatd.app.deep.check import DeepCheck, in_thread
+from chatd.app.deep.clock import look_at_clock
+from chatd.app.deep.state import (
+    look_at_disk,
+    look_at_exports,
+    look_at_owner,
+    look_at_space,
+    look_at_writing,
+)
+
+CHECKS: Final = (
+    DeepCheck("state.owner", in_thread(look_at_owner)),
+    DeepCheck("state.disk", in_thread(look_at_disk)),
+    DeepCheck("state.space", in_thread(look_at_space)),
+    DeepCheck("state.writing", in_thread(look_at_writing)),
+    DeepCheck("exports.space", in_thread(look_at_exports)),
+    DeepCheck("clock", in_thread(look_at_clock)),
+)

@@ -1,0 +1,98 @@
+"""Secrets in files of their own: reading one, and whether others can read it too.
+
+Such a file holds one secret and nothing else. Editors and `echo` end it with a line break, and some
+put a byte order mark in front: neither is part of the secret. All else is.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from chatd.config.errors import InvalidValue
+from chatd.config.kinds import has_control
+from chatd.config.paths import shown_path
+from chatd.files import open_file
+
+SECRET_BYTES_MAX: Final = 65_536
+"""Bytes of a file with a secret. Keys and addresses of databases have a few thousand at most, so a
+longer one is another file than was meant; it is refused, and not read to its end."""
+
+
+@attrs.frozen
+class SecretFile:
+    """A secret as its file has it, and the permissions of that file."""
+
+    text: str = attrs.field(repr=False)
+    mode: int
+
+
+def read_secret(path: Path) -> SecretFile:
+    """The secret in a file. Never waits: what is no regular file is refused.
+
+    Raises `InvalidValue`, whose problem goes on after the name of the key, where there is no such
+    file, where it cannot be read, and where it holds no secret that fits into one line.
+    """
+    shown = shown_path(path)
+    try:
+        descriptor = open_file(path, os.O_RDONLY)
+        with open(descriptor, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            content = file.read(SECRET_BYTES_MAX + 1)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise InvalidValue(
+            f"cannot be read from the file {shown} ({why}); name a file that this user may read"
+        ) from None
+    except ValueError:  # a NUL in the name, or half of a character
+        raise InvalidValue(f"cannot be read from {shown}, which is no name of a file") from None
+    if len(content) > SECRET_BYTES_MAX:
+        raise InvalidValue(
+            f"cannot be in the file {shown}, which has more than {SECRET_BYTES_MAX} bytes; "
+            "write the secret alone into a file"
+        )
+    try:
+        text = content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:  # the original holds the secret
+        raise InvalidValue(
+            f"cannot be in the file {shown}, which is not UTF-8; save it as UTF-8 text"
+        ) from None
+    if not text:
+        raise InvalidValue(f"cannot be in the file {shown}, which is empty; write it there")
+    if has_control(text):
+        raise InvalidValue(
+            f"cannot be in the file {shown}, which has several lines or control characters; "
+            "write the secret alone into one line"
+        )
+    return SecretFile(text, mode)
+
+
+def exposures(path: Path, mode: int, names: Sequence[str]) -> list[str]:
+    """Sentences for the operator where any user of the machine can change a file of these
+    permissions, or read one that holds the secrets `names`; none where that is not so, as one of
+    the folders above keeps them out."""
+    shown, all_users = shown_path(path), "every user of this machine"
+    found: list[str] = []
+    if mode & stat.S_IROTH and names:
+        found.append(
+            f"The file {shown} holds {' and '.join(names)}, and {all_users} can read it (mode "
+            f"{mode:04o}): take that right away (chmod o-r)."
+        )
+    if mode & stat.S_IWOTH:
+        found.append(
+            f"The file {shown} decides what chatd does, and {all_users} can change it (mode "
+            f"{mode:04o}): take that right away (chmod o-w)."
+        )
+    return found if found and _is_open(path) else []
+
+
+def _is_open(path: Path) -> bool:
+    """Whether every folder above lets every user through; one that cannot be looked at does not."""
+    try:
+        above = Path(os.path.realpath(path)).parents
+        return all(os.stat(folder).st_mode & stat.S_IXOTH for folder in above)
+    except OSError:
+        return False
