@@ -11,7 +11,7 @@ from collections.abc import Callable
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.bounded_end import LAST_LINE_S, BoundedEnd, part_of
+from chatd.app.bounded_end import LAST_LINE_S, REMOVAL_S, BoundedEnd, part_of
 from chatd.app.build import Parts
 from chatd.app.internal import build_internal
 from chatd.app.opening import Opened
@@ -22,7 +22,7 @@ from chatd.net.http.page import PageState
 from chatd.observe import DaemonStopping, EventLog, InternalError, PageMissing, SignalNoted
 from chatd.observe.metrics import Metrics
 
-HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before LAST_LINE_S
+HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before its last line
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
@@ -62,7 +62,7 @@ async def serve(
         on_ready(parts.page_state)
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
         began_s = trio.current_time() - end.elapsed_s
-        deadline_s = began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
+        deadline_s = began_s + bound_s - part * (LAST_LINE_S + REMOVAL_S + HARD_STOP_S)
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()

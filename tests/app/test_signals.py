@@ -16,14 +16,9 @@ from tests.app.test_kill import SECRET
 
 ENV = {"CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__DURABILITY": "write"}
 SLOW_START = (sys.executable, str(Path(__file__).with_name("slow_start.py")))
-PATIENT_S = 60.0
-PATIENT = {
-    "CHATD_ANSWERS__ENABLED": "false",  # what speaks MCP takes long to import, beside the others
-    "CHATD_SERVER__DRAIN_TIMEOUT_S": str(PATIENT_S),
-}
 CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 FIRST = int(signal.SIGRTMIN)
-STOP_S = 20.0
+STOP_S = 90.0
 """Seconds that an early stop may take on a busy machine; what hangs there hangs for minutes."""
 
 # Runs what follows with a signal ignored or blocked, as launchers do.
@@ -69,13 +64,13 @@ async def test_what_means_the_end_is_a_drain(house: House, nursery: trio.Nursery
 
 
 async def drained_by(house: House, nursery: trio.Nursery, number: signal.Signals) -> None:
-    daemon = await house.start("--state-dir", number.name, env={**ENV, **PATIENT})
+    daemon = await house.start("--state-dir", number.name, env=ENV)
     client = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
     await client.hear("chat:history")
     daemon.send_signal(number)
     await client.gone()
     assert client.said("server:draining")
-    assert await daemon.ended(PATIENT_S) == 0, daemon.err.text
+    assert await daemon.ended() == 0, daemon.err.text
     assert daemon.events("daemon.stopping")[0]["reason"] == number.name
     assert daemon.events("daemon.stopped")[0]["clean"] is True
 
