@@ -6,12 +6,15 @@ from chatd.observe.bridge import (
 )
 from chatd.observe.events import (
     ActorCrashed as ActorCrashed,
+    ActorsSilent as ActorsSilent,
     AnswerEnded as AnswerEnded,
     AnswerStarted as AnswerStarted,
     AuthenticationFailed as AuthenticationFailed,
     ChangeRefused as ChangeRefused,
     ClockDoubted as ClockDoubted,
     ConfigurationLoaded as ConfigurationLoaded,
+    ConfigurationRefused as ConfigurationRefused,
+    ConfigurationReloaded as ConfigurationReloaded,
     DaemonStarted as DaemonStarted,
     DaemonStopped as DaemonStopped,
     DaemonStopping as DaemonStopping,
@@ -25,6 +28,7 @@ from chatd.observe.events import (
     InternalError as InternalError,
     Level as Level,
     LimitHit as LimitHit,
+    ListenersInherited as ListenersInherited,
     LogDisplaced as LogDisplaced,
     LogEvent as LogEvent,
     LogLost as LogLost,
@@ -34,6 +38,7 @@ from chatd.observe.events import (
     MessageRefused as MessageRefused,
     MessageSent as MessageSent,
     MessagesRemoved as MessagesRemoved,
+    NoticeFailed as NoticeFailed,
     PageMissing as PageMissing,
     ProtocolViolated as ProtocolViolated,
     ProxyNotTrusted as ProxyNotTrusted,
@@ -54,6 +59,7 @@ from chatd.observe.events import (
     SocketReconnected as SocketReconnected,
     StoreFailed as StoreFailed,
     StoreRecovered as StoreRecovered,
+    TasksShown as TasksShown,
     traceback_of as traceback_of,
 )
 from chatd.observe.log import (

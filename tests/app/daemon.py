@@ -164,11 +164,12 @@ class House:
         program: Sequence[str] = (*CHATD, "serve"),
         terminals: Sequence[str] = (),
         stderr: int | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Daemon:
         """Start `chatd serve` on a free port, not waiting for it.
 
         `terminals` are those of "stdout" and "stderr" that are pseudo-terminals. With a `stderr`
-        of the test's own nothing is collected from it.
+        of the test's own nothing is collected from it. The process inherits the `descriptors`.
         """
         ends: dict[str, int] = {}
         targets: dict[str, int] = {
@@ -182,6 +183,7 @@ class House:
             stdin=subprocess.DEVNULL,
             env={**self.environment, _DRAIN: str(LONG_DRAIN_S), **(env or {})},
             cwd=self.path,
+            pass_fds=tuple(descriptors),
             **targets,
         )
         self._started.append(process)
@@ -212,6 +214,7 @@ class House:
         given: bytes = b"",
         program: Sequence[str] = CHATD,
         within_s: float = COMMAND_S,
+        descriptors: Sequence[int] = (),
     ) -> Finished:
         """Run a command of chatd to its end."""
         with trio.fail_after(within_s):
@@ -223,6 +226,7 @@ class House:
                 check=False,
                 env={**self.environment, **(env or {})},
                 cwd=self.path,
+                pass_fds=tuple(descriptors),
             )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
