@@ -5,6 +5,7 @@ hangs in the disk: the restart fails, and the supervisor gives up (docs/architec
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 import trio
@@ -14,6 +15,7 @@ from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
 from chatd.store.retention import Surplus
 
+AGAIN_S = 0.25  # between two looks for a writer that is started again
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
 
 
@@ -71,6 +73,19 @@ class LogService:
         with self._noting_displacement():
             return await self._current().index_older_until(until_s)
 
+    async def answered(self) -> None:
+        """Wait until the writer has done with what was asked of it before. A disk that takes
+        nothing is an answer; one that hangs gives none, nor does a writer that has ended."""
+        while True:
+            try:
+                await self._current().maintain(_nothing)
+            except CommitFailed:
+                return
+            except StoreClosed:
+                await trio.sleep(AGAIN_S)
+            else:
+                return
+
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
         self._is_closed = True
@@ -93,3 +108,7 @@ class LogService:
         if self._writer is None:
             raise StoreClosed("The writer of the log was not started.")
         return self._writer
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """A job that only takes its turn."""

@@ -209,7 +209,7 @@ class _Run:
 
     async def _begin(self, child: Child) -> _Life:
         life = _Life(child)
-        await self._nursery.start(self._live, life)
+        await self._nursery.start(self._live, life, name=child.name)
         return life
 
     async def _live(self, life: _Life, *, task_status: trio.TaskStatus[None]) -> None:

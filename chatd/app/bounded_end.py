@@ -8,8 +8,8 @@ from pathlib import Path
 from chatd.app.listen import remove_internal
 from chatd.observe import DaemonStopped, EventLog
 
-LAST_LINE_S = 0.2  # of the drain's time, for the last line of the log
-REMOVAL_S = 0.05  # beside that, for removing the internal socket
+LAST_LINE_S = 0.5  # of the drain's time, for the last line of the log: a pipe may have no reader
+REMOVAL_S = 0.1  # of it, for removing the internal socket: the disk may hang
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2
@@ -33,7 +33,7 @@ class BoundedEnd:
     def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
         """`bound_s` seconds after it began the process is ended by force, last line included, and
         the socket `internal` is removed."""
-        self._after_s = bound_s - part_of(bound_s) * LAST_LINE_S
+        self._after_s = bound_s - part_of(bound_s) * (LAST_LINE_S + REMOVAL_S)
         self._event_log = event_log
         self._internal = internal
         self._began_s: float | None = None

@@ -6,26 +6,40 @@ timer in a thread of its own (`bounded_end`) ends the process a little later; a 
 so at once.
 """
 
+import signal
 from collections.abc import Callable
+from functools import partial
 
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.bounded_end import LAST_LINE_S, BoundedEnd, part_of
+from chatd.app.bounded_end import LAST_LINE_S, REMOVAL_S, BoundedEnd, part_of
 from chatd.app.build import Parts
+from chatd.app.inherited import shown_address
 from chatd.app.internal import build_internal
+from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
 from chatd.app.signals import Signals
+from chatd.app.task_tree import task_tree
 from chatd.app.tree import supervise
+from chatd.app.watchdog import Watchdog
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.page import PageState
-from chatd.observe import DaemonStopping, EventLog, InternalError, PageMissing, SignalNoted
+from chatd.observe import (
+    DaemonStopping,
+    EventLog,
+    InternalError,
+    PageMissing,
+    SignalNoted,
+    TasksShown,
+)
 from chatd.observe.metrics import Metrics
 
-HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before LAST_LINE_S
+HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before its last line
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
+OVERTIME_S = 5.0  # beyond the drain's time, that a service manager is asked to wait
 HOW_TO_BUILD = (
     "The package was built without its page: the npm registry could not be reached, or CHATD_WEB "
     "was skip. Build it again (pip install --force-reinstall --no-deps . in the sources), with "
@@ -39,6 +53,7 @@ async def serve(
     on_ready: Callable[[str], None],
     signals: Signals,
     end: BoundedEnd,
+    notifier: Notifier,
 ) -> bool:
     """Serve until a signal ends it; whether everything ended by itself within the drain's time.
     `on_ready` is told the state of the page."""
@@ -46,8 +61,13 @@ async def serve(
     event_log = metrics = Metrics(log)
     writer = LogService(store, metrics.committed)
     parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
+    status = partial(_status, parts, shown_address(opened.listeners[0]))
     tree = supervise(
-        parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
+        parts,
+        event_log,
+        acknowledged=metrics.acknowledged,
+        lagged=metrics.loop_lagged,
+        watchdog=_watchdog(parts, notifier, status, event_log) if notifier.is_on else None,
     )
     internal = build_internal(config, parts, metrics)
     bound_s = config.server.drain_timeout_s
@@ -60,9 +80,13 @@ async def serve(
         if parts.page_state is PageState.MISSING:
             event_log.record(PageMissing(HOW_TO_BUILD))
         on_ready(parts.page_state)
+        notifier.ready(status())
         event_log.record(DaemonStopping(await _stopped(signals, event_log)))
+        notifier.stopping(bound_s + OVERTIME_S)
+        if opened.is_inherited:
+            parts.listener.leave_waiting()  # for the next process
         began_s = trio.current_time() - end.elapsed_s
-        deadline_s = began_s + bound_s - part * (LAST_LINE_S + HARD_STOP_S)
+        deadline_s = began_s + bound_s - part * (LAST_LINE_S + REMOVAL_S + HARD_STOP_S)
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
@@ -78,13 +102,34 @@ async def serve(
     return clean
 
 
+def _watchdog(
+    parts: Parts, notifier: Notifier, status: Callable[[], str], event_log: EventLog
+) -> Watchdog:
+    asks = {
+        "messages": parts.mailbox.answered,
+        "presence": parts.presence_mailbox.answered,
+        "typing": parts.typing_mailbox.answered,
+        "writer": parts.log.answered,
+    }
+    return Watchdog(notifier, asks, status, lambda: parts.status.is_draining, event_log)
+
+
+def _status(parts: Parts, place: str) -> str:
+    """How the daemon is, for who asks the service manager: in a line, without a user or a word."""
+    reasons = ", ".join(dict.fromkeys(reason.code for reason in parts.status.reasons()))
+    return f"Serves on {place}" + (f": {reasons}." if reasons else ".")
+
+
 async def _stopped(signals: Signals, event_log: EventLog) -> str:
-    """Report the signals that change nothing, until one ends the daemon; its name."""
+    """Carry out what signals ask for, until one ends the daemon; its name."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
+    tasks = trio.lowlevel.current_task()
     with signals.waking(lambda: token.run_sync_soon(lambda: news.set(), idempotent=True)):
         while True:
             for name in signals.noted():
                 event_log.record(SignalNoted(name))
+            if signals.wishes(signal.SIGUSR1):
+                event_log.record(TasksShown(task_tree(tasks)))
             if signals.stopped_by is not None:
                 return signals.stopped_by
             await news.wait()

@@ -14,10 +14,18 @@ from typing import Final
 import attrs
 
 from chatd.app.errors import StartFailedError
+from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
 from chatd.app.listen import internal_path, open_internal, open_listeners
 from chatd.app.secret import check_reach, secret_for
 from chatd.config import Config, state_directory
-from chatd.observe import EventLog, LogLost, SnapshotOutdated, SnapshotUnusable, StoreRecovered
+from chatd.observe import (
+    EventLog,
+    ListenersInherited,
+    LogLost,
+    SnapshotOutdated,
+    SnapshotUnusable,
+    StoreRecovered,
+)
 from chatd.observe.clock import Clock
 from chatd.store import PassedOverFor, Store, open_store
 
@@ -28,7 +36,8 @@ DESCRIPTORS_SPARE: Final = 256
 @attrs.frozen
 class Opened:
     """What a daemon serves with. `config` has the port and the number of connections in force;
-    `internal` is the path of the internal socket, None where that is a port."""
+    `internal` is the path of the internal socket, None where that is a port, or was handed over.
+    `is_inherited`: somebody else keeps the public listeners open beyond this process."""
 
     config: Config
     secret: str
@@ -38,31 +47,65 @@ class Opened:
     listeners: Sequence[socket.socket]
     internal: Path | None
     internal_listeners: Sequence[socket.socket]
+    is_inherited: bool = False
 
 
 def open_all(
-    config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
+    config: Config,
+    environment: Mapping[str, str],
+    event_log: EventLog,
+    clock: Clock,
+    inherited: Inherited = NOTHING_INHERITED,
 ) -> Opened:
-    """Open what the daemon needs. Raises StartFailedError, ConfigError or StoreError."""
+    """Open what the daemon needs, but for what was handed over. Raises StartFailedError,
+    ConfigError or StoreError."""
+    config = _with_inherited(config, inherited)
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)
     server = config.server
-    listeners = open_listeners(server.host, server.port, server.accept_backlog)
-    check_reach(config, listeners)
-    server = attrs.evolve(
-        server,
-        port=listeners[0].getsockname()[1],
-        max_connections=connections_granted(server.max_connections),
-    )
+    listeners = inherited.public or open_listeners(server.host, server.port, server.accept_backlog)
+    try:
+        check_reach(config, listeners)
+    except StartFailedError:
+        for listener in listeners:
+            listener.close()
+        raise
+    if inherited.public:
+        event_log.record(ListenersInherited(tuple(map(shown_address, inherited.public))))
+    server = attrs.evolve(server, max_connections=connections_granted(server.max_connections))
+    if not inherited.public:
+        server = attrs.evolve(server, port=listeners[0].getsockname()[1])
     config = attrs.evolve(config, server=server)
     store = _open_store(config, state_dir, event_log, clock)
     try:
-        internal_listeners = open_internal(server.internal, state_dir)
+        internal_listeners = inherited.internal or open_internal(server.internal, state_dir)
     except StartFailedError:
         store.close()
         raise
-    internal = internal_path(server.internal, state_dir)
-    return Opened(config, secret, clock, state_dir, store, listeners, internal, internal_listeners)
+    internal = None if inherited.internal else internal_path(server.internal, state_dir)
+    return Opened(
+        config,
+        secret,
+        clock,
+        state_dir,
+        store,
+        listeners,
+        internal,
+        internal_listeners,
+        is_inherited=bool(inherited.public),
+    )
+
+
+def _with_inherited(config: Config, inherited: Inherited) -> Config:
+    """The configuration with the addresses at which the daemon was made to listen. A unix socket
+    has none: what `server.host` says of who may call goes for it too."""
+    server = config.server
+    if inherited.public and inherited.public[0].family != socket.AF_UNIX:
+        host, port = inherited.public[0].getsockname()[:2]
+        server = attrs.evolve(server, host=host, port=port)
+    if inherited.internal and inherited.internal[0].family != socket.AF_UNIX:
+        server = attrs.evolve(server, internal=shown_address(inherited.internal[0]))
+    return attrs.evolve(config, server=server)
 
 
 def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:

@@ -3,8 +3,10 @@
 Every signal that would kill it undrained is caught, faults aside:
 
     SIGTERM, SIGINT, SIGQUIT     drain; another one ends at once
-    SIGHUP                       drain, until there is a reload
     SIGXCPU, SIGPWR              drain: the kernel, or what holds the machine, is about to end it
+    SIGHUP                       reloads the configuration; where the terminal that the daemon was
+                                 started from is gone, drains: somebody has closed a window
+    SIGUSR1                      writes the tasks into the log
     the other ones that kill     are noted in the log, and change nothing
 
 They are caught by handlers, never ignored or blocked, as a program that the daemon starts would
@@ -39,11 +41,10 @@ EXIT_STOPPED: Final = 0
 
 # Signals of a person or a service manager: a second one does not wait for the drain.
 INSISTENT: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
-DRAINS: Final = INSISTENT | {
-    signal.SIGHUP,  # a reload will take this one away
-    signal.SIGXCPU,
-    signal.SIGPWR,
-}
+DRAINS: Final = INSISTENT | {signal.SIGXCPU, signal.SIGPWR}
+WISHES: Final = frozenset({signal.SIGHUP, signal.SIGUSR1})
+"""Signals that ask the daemon for something, and end nothing."""
+TERMINAL: Final = "/dev/tty"  # the one that controls this process, if any
 LEFT_ALONE: Final = frozenset(
     {
         *(signal.SIGKILL, signal.SIGSTOP),  # they cannot be caught
@@ -78,10 +79,12 @@ class Signals:
         self._stopped_by: int | None = None
         self._insisted = False
         self._noted: deque[int] = deque(maxlen=NOTED_MAX)
+        self._wished: set[int] = set()
         self._wake: Callable[[], None] = _wake_nothing
         self._passing = threading.Lock()  # held while the process passes from starting to serving
         self._is_starting = True
         self._draining = frozenset(filter(_drains, DRAINS))
+        self._has_terminal = _drains(signal.SIGHUP) and _has_terminal()
         # What the launcher has blocked would never come, and would be blocked for our programs too.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         reading, self._writing = _pipe()
@@ -109,7 +112,8 @@ class Signals:
 
     @contextlib.contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, a handler calls `wake` when `noted` or `stopped_by` has news."""
+        """While the block runs, a handler calls `wake` when `noted`, `wishes` or `stopped_by` has
+        news."""
         self._wake = wake
         try:
             yield
@@ -120,17 +124,32 @@ class Signals:
         """The names of the signals that came and changed nothing; each is given once."""
         return [_name(self._noted.popleft()) for _ in range(len(self._noted))]
 
+    def wishes(self, number: signal.Signals) -> bool:
+        """Whether one of `WISHES` came since this was asked last; several of one are one."""
+        if number not in self._wished:
+            return False
+        self._wished.remove(number)
+        return True
+
     @property
     def stopped_by(self) -> str | None:
         """The name of the signal that was the first to end the daemon."""
         return None if self._stopped_by is None else _name(self._stopped_by)
 
     def _on_signal(self, number: int, _frame: "FrameType | None") -> None:
-        if number in self._draining:
+        if self._ends(number):
             self._drain(number)
+        elif number in WISHES:
+            self._wished.add(number)
         else:
             self._noted.append(number)
         self._wake()
+
+    def _ends(self, number: int) -> bool:
+        """Whether a signal drains the daemon. A hang-up does where there was a terminal once."""
+        if number == signal.SIGHUP:
+            return self._has_terminal and not _has_terminal()
+        return number in self._draining
 
     def _drain(self, number: int) -> None:
         is_first, is_insistent = self._stopped_by is None, number in INSISTENT
@@ -147,7 +166,7 @@ class Signals:
         """Python's handlers wait for the main thread; this one hears of a signal at once."""
         while numbers := os.read(reading, 64):
             for number in numbers:
-                if number in self._draining:
+                if self._ends(number):
                     with self._passing:
                         if self._is_starting:
                             self._stop_early(number)
@@ -165,6 +184,15 @@ def _drains(number: int) -> bool:
     nothing, unless it is a plain order to stop."""
     is_ignored = signal.getsignal(number) is signal.SIG_IGN
     return not is_ignored or number in (signal.SIGTERM, signal.SIGINT)
+
+
+def _has_terminal() -> bool:
+    """Whether a terminal controls this process. One that was closed does not any more."""
+    try:
+        os.close(os.open(TERMINAL, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def _pipe() -> tuple[int, int]:

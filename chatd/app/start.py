@@ -2,8 +2,7 @@
 
 import gc
 import os
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
@@ -14,7 +13,9 @@ import trio
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import authority
+from chatd.app.inherited import shown_address, take_inherited
 from chatd.app.listen import remove_internal
+from chatd.app.notify import Notifier
 from chatd.app.opening import Opened, open_all
 from chatd.app.secret import mint_token, usual_rooms
 from chatd.app.signals import Signals
@@ -50,22 +51,27 @@ class Invitation:
 
 def run(
     loaded: Loaded,
-    environment: Mapping[str, str],
+    environment: MutableMapping[str, str],
     event_log: EventLog,
     invite: Callable[[Invitation], None],
     signals: Signals,
 ) -> NoReturn:
     """Run the daemon to its end, which is the end of the process.
 
-    Raises StartFailedError, ConfigError or StoreError where it cannot start.
+    What a service manager says in the environment is taken out of it: what the daemon starts does
+    not inherit it. Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
     signals.on_early_stop(partial(_record_early_stop, event_log))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     for warning in loaded.warnings:
         event_log.record(ConfigurationExposed(warning))
-    opened = open_all(loaded.config, environment, event_log, Clock())
+    notifier = Notifier.of(environment, event_log, os.getpid())
+    inherited = take_inherited(environment, os.getpid())
+    with notifier.extending("Reads the log of messages."):
+        opened = open_all(loaded.config, environment, event_log, Clock(), inherited)
     signals.on_early_stop(partial(_record_early_stop, event_log, internal=opened.internal))
-    clean = _serve(opened, event_log, partial(_on_ready, opened, event_log, invite), signals)
+    on_ready = partial(_on_ready, opened, event_log, invite)
+    clean = _serve(opened, event_log, on_ready, signals, notifier)
     if opened.internal is not None:
         remove_internal(opened.internal, LAST_LINES_S)
     clean = clean and not opened.store.is_cut
@@ -77,7 +83,11 @@ def run(
 
 
 def _serve(
-    opened: Opened, event_log: EventLog, on_ready: Callable[[str], None], signals: Signals
+    opened: Opened,
+    event_log: EventLog,
+    on_ready: Callable[[str], None],
+    signals: Signals,
+    notifier: Notifier,
 ) -> bool:
     # Not above: the other commands, and a start that fails, would wait for the whole daemon to be
     # imported, which is half of their time.
@@ -87,7 +97,7 @@ def _serve(
     end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.internal)
     signals.begin_serving(end)
     try:
-        return trio.run(serve, opened, event_log, on_ready, signals, end)
+        return trio.run(serve, opened, event_log, on_ready, signals, end, notifier)
     except Exception as error:
         event_log.record(InternalError.of("daemon", error))
         return False
@@ -106,7 +116,7 @@ def _on_ready(
         DaemonStarted(
             server.host,
             server.port,
-            str(opened.internal or _shown_address(opened.internal_listeners[0])),
+            str(opened.internal or shown_address(opened.internal_listeners[0])),
             os.getpid(),
             __version__,
             str(opened.state_dir),
@@ -128,8 +138,3 @@ def _record_early_stop(event_log: EventLog, signal_name: str, internal: Path | N
     event_log.record(DaemonStopping(signal_name))
     event_log.record(DaemonStopped(clean=True))
     event_log.settle(LAST_LINES_S)
-
-
-def _shown_address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -9,7 +9,7 @@
                               port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
       answers, schemas
-      snapshots, upkeep, loop lag
+      snapshots, upkeep, loop lag, watchdog
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
 that has started its children too often gives up; where the root gives up, the daemon ends.
@@ -26,6 +26,7 @@ from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.app.loop_lag import watch_loop
+from chatd.app.watchdog import Watchdog
 from chatd.observe import ActorCrashed, EventLog, InternalError
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
@@ -42,6 +43,7 @@ def supervise(
     window_s: float = WINDOW_S,
     acknowledged: Callable[[float], None] = _unobserved,
     lagged: Callable[[float], None] = _unobserved,
+    watchdog: Watchdog | None = None,
 ) -> Supervisor:
     """The tree of a daemon, ready to run.
 
@@ -96,6 +98,7 @@ def supervise(
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
             Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
+            *([] if watchdog is None else [Child("watchdog", partial(_ready, watchdog.run))]),
         ],
         on_crash=on_crash,
     )

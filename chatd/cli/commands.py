@@ -37,6 +37,7 @@ from chatd.cli.options import (
     state_dir_of,
 )
 from chatd.cli.store import store
+from chatd.cli.systemd import systemd
 from chatd.cli.token import token
 from chatd.config import (
     DEFAULT,
@@ -64,6 +65,7 @@ main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)
 main.add_command(config)
+main.add_command(systemd)
 
 
 @main.command()

@@ -99,6 +99,11 @@ class Listener:
         for connection in self._requesting.values():
             connection.end()
 
+    def leave_waiting(self) -> None:
+        """Take no new connections, and leave them to who else has the listeners; all that is open
+        goes on."""
+        self._acceptor.stop()
+
     def sever_strangers(self) -> None:
         """End every connection that serves no user's session, and the sessions of nobody."""
         for caller in list(self._callers):

@@ -6,6 +6,7 @@ from chatd.observe.bridge import (
 )
 from chatd.observe.events import (
     ActorCrashed as ActorCrashed,
+    ActorsSilent as ActorsSilent,
     AnswerEnded as AnswerEnded,
     AnswerStarted as AnswerStarted,
     AuthenticationFailed as AuthenticationFailed,
@@ -13,6 +14,8 @@ from chatd.observe.events import (
     ClockDoubted as ClockDoubted,
     ConfigurationExposed as ConfigurationExposed,
     ConfigurationLoaded as ConfigurationLoaded,
+    ConfigurationRefused as ConfigurationRefused,
+    ConfigurationReloaded as ConfigurationReloaded,
     DaemonStarted as DaemonStarted,
     DaemonStopped as DaemonStopped,
     DaemonStopping as DaemonStopping,
@@ -26,6 +29,7 @@ from chatd.observe.events import (
     InternalError as InternalError,
     Level as Level,
     LimitHit as LimitHit,
+    ListenersInherited as ListenersInherited,
     LogDisplaced as LogDisplaced,
     LogEvent as LogEvent,
     LogLost as LogLost,
@@ -35,6 +39,7 @@ from chatd.observe.events import (
     MessageRefused as MessageRefused,
     MessageSent as MessageSent,
     MessagesRemoved as MessagesRemoved,
+    NoticeFailed as NoticeFailed,
     PageMissing as PageMissing,
     ProtocolViolated as ProtocolViolated,
     ProxyNotTrusted as ProxyNotTrusted,
@@ -55,6 +60,7 @@ from chatd.observe.events import (
     SocketReconnected as SocketReconnected,
     StoreFailed as StoreFailed,
     StoreRecovered as StoreRecovered,
+    TasksShown as TasksShown,
     traceback_of as traceback_of,
 )
 from chatd.observe.log import (

@@ -28,3 +28,7 @@ class Clock:
     def worked_s(self) -> float:
         """Seconds that the caller's thread has had the processor; it never goes back."""
         return time.thread_time()
+
+    def monotonic_us(self) -> int:
+        """Microseconds on the clock that systemd compares notices by."""
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

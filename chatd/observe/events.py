@@ -126,6 +126,55 @@ class SignalNoted(LogEvent, name="signal.noted", level=Level.INFO, is_cheap=True
 
 
 @attrs.frozen
+class TasksShown(LogEvent, name="tasks.shown", level=Level.INFO, is_cheap=True):
+    """SIGUSR1 asked for the tasks. `tree` has a line for each: its name, and where it waits."""
+
+    tree: str
+
+
+@attrs.frozen
+class ListenersInherited(LogEvent, name="listeners.inherited", level=Level.INFO):
+    """A service manager handed these over, by address; server.host and server.port do not count."""
+
+    addresses: tuple[str, ...]
+
+
+@attrs.frozen
+class NoticeFailed(LogEvent, name="notice.failed", level=Level.WARNING):
+    """The service manager could not be told how the daemon is; said once."""
+
+    detail: str
+
+
+@attrs.frozen
+class ActorsSilent(LogEvent, name="actors.silent", level=Level.ERROR):
+    """These actors did not answer within `waited_s`: the watchdog of the service manager is not
+    fed, so that it starts the daemon again unless they answer."""
+
+    actors: tuple[str, ...]
+    waited_s: float
+
+
+@attrs.frozen
+class ConfigurationReloaded(LogEvent, name="configuration.reloaded", level=Level.INFO):
+    """SIGHUP had the configuration read again. `changed` are the keys whose new value is in force
+    now, `needs_restart` those whose new value waits for a restart. So many `sockets` had to leave a
+    room by it."""
+
+    source: str | None
+    changed: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+    sockets: int
+
+
+@attrs.frozen
+class ConfigurationRefused(LogEvent, name="configuration.refused", level=Level.ERROR):
+    """SIGHUP had the configuration read again, and it has mistakes: all is as it was."""
+
+    mistakes: tuple[str, ...]
+
+
+@attrs.frozen
 class StoreRecovered(LogEvent, name="store.recovered", level=Level.INFO):
     """The log was read; `rooms` and `messages` are counts."""
 

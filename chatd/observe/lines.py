@@ -8,9 +8,12 @@ other formats show unprintable characters as \\xNN and quote what has spaces.
 
 import json
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+BLOCKS: Final = ("traceback", "tree")
+"""Fields whose text has lines."""
 
 Line = Callable[[str, str, str, Mapping[str, object]], bytes]
 """(timestamp, level, event name, fields) -> the line with its line feed."""
@@ -35,7 +38,7 @@ def _careful(fields: Mapping[str, object]) -> bytes:
 
 
 def people_line(colours: bool) -> Line:
-    """Lines to read on a terminal; tracebacks follow below their line, indented."""
+    """Lines to read on a terminal; blocks follow below their line, indented."""
     # structlog imports rich and asyncio (0.2 s): only in the formats that need it.
     from structlog.dev import ConsoleRenderer, plain_traceback
 
@@ -43,10 +46,11 @@ def people_line(colours: bool) -> Line:
 
     def line(timestamp: str, level: str, name: str, fields: Mapping[str, object]) -> bytes:
         shown = _shown(timestamp, level, name, fields)
-        traceback = fields.get("traceback")
-        if isinstance(traceback, str) and traceback:
-            del shown["traceback"]
-            shown["exception"] = "\n".join(f"    {visible(part)}" for part in traceback.split("\n"))
+        for name in BLOCKS:
+            block = fields.get(name)
+            if isinstance(block, str) and block:
+                del shown[name]
+                shown["exception"] = "\n".join(f"    {visible(part)}" for part in block.split("\n"))
         return _encoded(render(None, level, shown))
 
     return line
@@ -60,8 +64,9 @@ def logfmt_line() -> Line:
 
     def line(timestamp: str, level: str, name: str, fields: Mapping[str, object]) -> bytes:
         shown = _shown(timestamp, level, name, fields)
-        if "traceback" in shown:
-            shown["traceback"] = visible(" | ".join(str(fields["traceback"]).splitlines()))
+        for name in BLOCKS:
+            if name in shown:
+                shown[name] = visible(" | ".join(str(fields[name]).splitlines()))
         return _encoded(render(None, level, shown))
 
     return line

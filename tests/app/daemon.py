@@ -21,7 +21,10 @@ import trio
 
 START_S = 60.0
 PAUSE_S = 0.02  # between two looks, so that the one that is waited for gets on
-END_S = 60.0
+LONG_DRAIN_S = 240.0
+"""Seconds that a drain may take, where a test sets none: what ends in order does so on any machine,
+and no drain that waits to its timeout is mistaken for it."""
+END_S = 120.0
 COMMAND_S = 60.0
 CHATD = (sys.executable, "-m", "chatd")
 REPOSITORY = Path(__file__).parents[2]
@@ -42,6 +45,7 @@ NO_LIMITS = {
     )
 }
 
+_DRAIN = "CHATD_SERVER__DRAIN_TIMEOUT_S"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -160,11 +164,12 @@ class House:
         program: Sequence[str] = (*CHATD, "serve"),
         terminals: Sequence[str] = (),
         stderr: int | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Daemon:
         """Start `chatd serve` on a free port, not waiting for it.
 
         `terminals` are those of "stdout" and "stderr" that are pseudo-terminals. With a `stderr`
-        of the test's own nothing is collected from it.
+        of the test's own nothing is collected from it. The process inherits the `descriptors`.
         """
         ends: dict[str, int] = {}
         targets: dict[str, int] = {
@@ -176,8 +181,9 @@ class House:
         process = await trio.lowlevel.open_process(
             [*program, "--port", "0", *arguments],
             stdin=subprocess.DEVNULL,
-            env={**self.environment, **(env or {})},
+            env={**self.environment, _DRAIN: str(LONG_DRAIN_S), **(env or {})},
             cwd=self.path,
+            pass_fds=tuple(descriptors),
             **targets,
         )
         self._started.append(process)
@@ -208,6 +214,7 @@ class House:
         given: bytes = b"",
         program: Sequence[str] = CHATD,
         within_s: float = COMMAND_S,
+        descriptors: Sequence[int] = (),
     ) -> Finished:
         """Run a command of chatd to its end."""
         with trio.fail_after(within_s):
@@ -219,6 +226,7 @@ class House:
                 check=False,
                 env={**self.environment, **(env or {})},
                 cwd=self.path,
+                pass_fds=tuple(descriptors),
             )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
