@@ -1,6 +1,7 @@
 """What a start opens before anything is served: ports, the store, the internal socket.
 
-The public port is opened first, so that a second daemon stops there; the internal socket last, once
+The public port is opened first, so that a second daemon stops there (at a socket, where a process
+listens at it); the internal socket last, once
 the store has locked the state directory, so that whatever is there already was left behind.
 """
 
@@ -14,7 +15,7 @@ from typing import Final
 import attrs
 
 from chatd.app.errors import StartFailedError
-from chatd.app.listen import internal_path, open_internal, open_listeners
+from chatd.app.listen import internal_path, open_internal, open_public
 from chatd.app.secret import check_reach, secret_for
 from chatd.config import Config, state_directory
 from chatd.observe import EventLog, LogLost, SnapshotOutdated, SnapshotUnusable, StoreRecovered
@@ -28,7 +29,8 @@ DESCRIPTORS_SPARE: Final = 256
 @attrs.frozen
 class Opened:
     """What a daemon serves with. `config` has the port and the number of connections in force;
-    `internal` is the path of the internal socket, None where that is a port."""
+    `internal` is the path of the internal socket, None where that is a port; `socket_files` are the
+    paths of all sockets that are to be removed at the end."""
 
     config: Config
     secret: str
@@ -38,6 +40,7 @@ class Opened:
     listeners: Sequence[socket.socket]
     internal: Path | None
     internal_listeners: Sequence[socket.socket]
+    socket_files: Sequence[Path]
 
 
 def open_all(
@@ -47,11 +50,16 @@ def open_all(
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)
     server = config.server
-    listeners = open_listeners(server.host, server.port, server.accept_backlog)
+    listeners, public = open_public(
+        server.host,
+        server.port,
+        server.accept_backlog,
+        socket_mode=int(server.socket_mode, base=8),
+    )
     check_reach(config, listeners)
     server = attrs.evolve(
         server,
-        port=listeners[0].getsockname()[1],
+        port=server.port if public is not None else listeners[0].getsockname()[1],
         max_connections=connections_granted(server.max_connections),
     )
     config = attrs.evolve(config, server=server)
@@ -62,7 +70,17 @@ def open_all(
         store.close()
         raise
     internal = internal_path(server.internal, state_dir)
-    return Opened(config, secret, clock, state_dir, store, listeners, internal, internal_listeners)
+    return Opened(
+        config,
+        secret,
+        clock,
+        state_dir,
+        store,
+        listeners,
+        internal,
+        internal_listeners,
+        [path for path in (public, internal) if path is not None],
+    )
 
 
 def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:

@@ -43,6 +43,8 @@ def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
     if config.auth.jwt_secret:
         return
     for listener in listeners:
+        if listener.family == socket.AF_UNIX:
+            continue
         address = str(listener.getsockname()[0])
         if not is_loopback(address):
             for opened in listeners:
