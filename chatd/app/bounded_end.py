@@ -3,13 +3,14 @@
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from chatd.app.listen import remove_internal
+from chatd.app.listen import remove_sockets
 from chatd.observe import DaemonStopped, EventLog
 
 LAST_LINE_S = 0.5  # of the drain's time, for the last line of the log: a pipe may have no reader
-REMOVAL_S = 0.1  # of it, for removing the internal socket: the disk may hang
+REMOVAL_S = 0.1  # of it, for removing the files of sockets: the disk may hang
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2
@@ -30,12 +31,14 @@ class BoundedEnd:
     thread, wherever that is, and leaves everything else to threads.
     """
 
-    def __init__(self, bound_s: float, event_log: EventLog, internal: Path | None = None) -> None:
+    def __init__(
+        self, bound_s: float, event_log: EventLog, socket_files: Sequence[Path] = ()
+    ) -> None:
         """`bound_s` seconds after it began the process is ended by force, last line included, and
-        the socket `internal` is removed."""
+        the sockets of these files are removed."""
         self._after_s = bound_s - part_of(bound_s) * (LAST_LINE_S + REMOVAL_S)
         self._event_log = event_log
-        self._internal = internal
+        self._socket_files = socket_files
         self._began_s: float | None = None
         self._timer: threading.Timer | None = None
         self._claimed = threading.Lock()  # by whoever ends the process, and for good
@@ -72,8 +75,7 @@ class BoundedEnd:
         """End now. The last line has a little time: a pipe without a reader takes none."""
         if not self._claimed.acquire(blocking=False):
             return
-        if self._internal is not None:
-            remove_internal(self._internal, REMOVAL_S)
+        remove_sockets(self._socket_files, REMOVAL_S)
         self._event_log.record(DaemonStopped(clean=False))
         self._event_log.settle(LAST_LINE_S)
         os._exit(EXIT_UNCLEAN)

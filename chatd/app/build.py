@@ -369,6 +369,9 @@ class Parts:
                 config.server.head_timeout_s,
                 settings.connection_limits(config),
                 files=frozenset(path.encode() for path in client.routes),
+                proxy_protocol=(
+                    settings.trusted_proxies(config) if config.server.proxy_protocol else None
+                ),
             ),
             engine,
             self.poller,

@@ -2,13 +2,17 @@
 
 `[::1]` is how URLs write `::1`; `::ffff:127.0.0.1` is an IPv4 address inside of an IPv6 one;
 `127.1` and `0` are old ways to write an IPv4 address, which the system still takes. Each of them
-falls under the same rules as the address that it stands for.
+falls under the same rules as the address that it stands for. `unix:` stands before the path of a
+socket, which only programs of this machine reach.
 """
 
 import contextlib
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Final
+
+from chatd.config.kinds import UNIX_PREFIX
 
 LOCALHOST: Final = "localhost"
 EVERYWHERE: Final = frozenset({"0.0.0.0", "::", "*"})
@@ -34,8 +38,19 @@ def plain_host(host: str) -> str:
     return str(address)
 
 
+def socket_path(host: str) -> Path | None:
+    """The path of the socket that a host stands for; None where it is a host.
+
+    >>> socket_path("unix:/run/chatd.sock"), socket_path("127.0.0.1")
+    (PosixPath('/run/chatd.sock'), None)
+    """
+    return Path(host.removeprefix(UNIX_PREFIX)) if host.startswith(UNIX_PREFIX) else None
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens on `host`."""
+    if socket_path(host) is not None:
+        return True
     plain = plain_host(host)
     if plain == LOCALHOST:
         return True
@@ -43,6 +58,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(plain).is_loopback
     except ValueError:
         return False
+
+
+def place_of(host: str, port: int) -> str:
+    """Where people and programs of this machine find what listens on `host`: a URL, or the `unix:`
+    and path of a socket.
+
+    >>> place_of("::", 80), place_of("unix:/run/chatd.sock", 80)
+    ('http://127.0.0.1:80', 'unix:/run/chatd.sock')
+    """
+    return host if socket_path(host) is not None else f"http://{authority(host, port)}"
 
 
 def authority(host: str, port: int) -> str:

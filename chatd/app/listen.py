@@ -5,16 +5,17 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from chatd.app.errors import StartFailedError
-from chatd.app.hosts import EVERYWHERE, plain_host
+from chatd.app.hosts import EVERYWHERE, plain_host, socket_path
 
 INTERNAL_NAME: Final = "internal.sock"  # in the state directory
 INTERNAL_BACKLOG: Final = 16  # connections that wait to be accepted: a scraper and a few people
+OWN_USER_ONLY: Final = 0o600
 PROBE_S: Final = 1.0  # for the process that may listen at a socket that is there already
 _ABSENT: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
@@ -69,6 +70,19 @@ def open_listeners(
     return listeners
 
 
+def open_public(
+    host: str, port: int, backlog: int, *, socket_mode: int
+) -> tuple[list[socket.socket], Path | None]:
+    """The sockets of the public port, at a `server.host`, and the path of the one that has one.
+
+    A socket gets these permissions. Raises CannotListenError.
+    """
+    path = socket_path(host)
+    if path is None:
+        return open_listeners(host, port, backlog), None
+    return [_open_socket(path, backlog, socket_mode, key="server.host")], path
+
+
 def _prepare(listener: socket.socket, *, is_alone: bool) -> None:
     """`is_alone`: a listener on IPv6 takes nothing of IPv4."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -112,30 +126,34 @@ def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
         return open_listeners(
             host.strip("[]"), int(port), INTERNAL_BACKLOG, host_key=key, port_key=key
         )
-    try:
-        return [_open_unix(path)]
-    except OSError as error:
-        why = "something is there already" if error.errno == errno.EADDRINUSE else error.strerror
-        raise CannotListenError(
-            f"The internal socket {path} cannot be opened: {why}; set server.internal."
-        ) from error
+    return [_open_socket(path, INTERNAL_BACKLOG, OWN_USER_ONLY, key="server.internal")]
 
 
-def remove_internal(path: Path, within_s: float) -> None:
-    """Remove the internal socket before the process ends; in a thread, as the disk may be what
+def remove_sockets(paths: Sequence[Path], within_s: float) -> None:
+    """Remove the files of sockets before the process ends; in a thread, as the disk may be what
     hangs, for which it waits so long at most."""
-    removing = threading.Thread(target=_remove, args=[path], daemon=True)
+    removing = threading.Thread(target=_remove, args=[paths], daemon=True)
     removing.start()
     removing.join(within_s)
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # it is gone, or something else is in its place
-        path.unlink()
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # it is gone, or something else is in its place
+            path.unlink()
 
 
-def _open_unix(path: Path) -> socket.socket:
-    """A socket for this user only, in the place of one that no process listens at any more.
+def _open_socket(path: Path, backlog: int, mode: int, *, key: str) -> socket.socket:
+    try:
+        return _open_unix(path, backlog, mode)
+    except OSError as error:
+        name = "The internal socket" if key == "server.internal" else "The socket"
+        why = "something is there already" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotListenError(f"{name} {path} cannot be opened: {why}; set {key}.") from error
+
+
+def _open_unix(path: Path, backlog: int, mode: int) -> socket.socket:
+    """A socket with these permissions, in the place of one that no process listens at any more.
 
     It is named by way of its directory's descriptor: a name may have no more than 107 bytes, a path
     of a state directory may be longer.
@@ -147,9 +165,13 @@ def _open_unix(path: Path) -> socket.socket:
             path.unlink()
 
         def prepare(listener: socket.socket) -> None:
-            os.fchmod(listener.fileno(), 0o600)  # before another user can connect
+            os.fchmod(listener.fileno(), mode)  # before anybody can connect
 
-        return _open(socket.AF_UNIX, 0, prepare, name, INTERNAL_BACKLOG)
+        umask = os.umask(0)  # it would take away what the mode gives to a group
+        try:
+            return _open(socket.AF_UNIX, 0, prepare, name, backlog)
+        finally:
+            os.umask(umask)
     finally:
         os.close(directory)
 

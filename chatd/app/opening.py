@@ -1,6 +1,7 @@
 """What a start opens before anything is served: ports, the store, the internal socket.
 
-The public port is opened first, so that a second daemon stops there; the internal socket last, once
+The public port is opened first, so that a second daemon stops there (at a socket, where a process
+listens at it); the internal socket last, once
 the store has locked the state directory, so that whatever is there already was left behind.
 """
 
@@ -15,9 +16,9 @@ import attrs
 
 from chatd.app.errors import StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
-from chatd.app.listen import internal_path, open_internal, open_listeners
+from chatd.app.listen import internal_path, open_internal, open_public
 from chatd.app.secret import check_reach, secret_for
-from chatd.config import Config, state_directory
+from chatd.config import Config, ServerConfig, state_directory
 from chatd.observe import (
     EventLog,
     ListenersInherited,
@@ -36,8 +37,9 @@ DESCRIPTORS_SPARE: Final = 256
 @attrs.frozen
 class Opened:
     """What a daemon serves with. `config` has the port and the number of connections in force;
-    `internal` is the path of the internal socket, None where that is a port, or was handed over.
-    `is_inherited`: somebody else keeps the public listeners open beyond this process."""
+    `internal` is the path of the internal socket, None where that is a port, or was handed over;
+    `socket_files` are the paths of all sockets that are to be removed at the end. `is_inherited`:
+    somebody else keeps the public listeners open beyond this process."""
 
     config: Config
     secret: str
@@ -47,6 +49,7 @@ class Opened:
     listeners: Sequence[socket.socket]
     internal: Path | None
     internal_listeners: Sequence[socket.socket]
+    socket_files: Sequence[Path]
     is_inherited: bool = False
 
 
@@ -63,7 +66,7 @@ def open_all(
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)
     server = config.server
-    listeners = inherited.public or open_listeners(server.host, server.port, server.accept_backlog)
+    listeners, public = _public_listeners(server, inherited)
     try:
         check_reach(config, listeners)
     except StartFailedError:
@@ -73,7 +76,7 @@ def open_all(
     if inherited.public:
         event_log.record(ListenersInherited(tuple(map(shown_address, inherited.public))))
     server = attrs.evolve(server, max_connections=connections_granted(server.max_connections))
-    if not inherited.public:
+    if listeners[0].family != socket.AF_UNIX:
         server = attrs.evolve(server, port=listeners[0].getsockname()[1])
     config = attrs.evolve(config, server=server)
     store = _open_store(config, state_dir, event_log, clock)
@@ -92,7 +95,23 @@ def open_all(
         listeners,
         internal,
         internal_listeners,
+        [path for path in (public, internal) if path is not None],
         is_inherited=bool(inherited.public),
+    )
+
+
+def _public_listeners(
+    server: ServerConfig, inherited: Inherited
+) -> tuple[Sequence[socket.socket], Path | None]:
+    """What was handed over, or what is opened now, with the file of a socket that is the daemon's
+    own to remove."""
+    if inherited.public:
+        return inherited.public, None
+    return open_public(
+        server.host,
+        server.port,
+        server.accept_backlog,
+        socket_mode=int(server.socket_mode, base=8),
     )
 
 

@@ -7,7 +7,7 @@ import orjson
 from chatd import __version__
 from chatd.answers.mcp.described import command_help, described
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.app.hosts import authority, is_loopback
+from chatd.app.hosts import authority, is_loopback, socket_path
 from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
 from chatd.config import Config
@@ -65,11 +65,13 @@ def session_settings(config: Config) -> SessionSettings:
 
 def cors_policy(config: Config) -> CorsPolicy:
     """On loopback clients call the daemon by the names of this machine, or by the address on which
-    it listens, whichever of 127.0.0.0/8 that is."""
+    it listens, whichever of 127.0.0.0/8 that is. Where every connection comes from a proxy that
+    passes on TCP, they call it by any name, and nobody calls it directly."""
     server, proxies = config.server, trusted_proxies(config)
-    if not is_loopback(server.host):
+    if server.proxy_protocol or not is_loopback(server.host):
         return CorsPolicy(server.origins, is_loopback=False, trusted_proxies=proxies)
-    here = f"http://{authority(server.host, server.port)}"
+    has_port = socket_path(server.host) is None
+    here = f"http://{authority(server.host, server.port)}" if has_port else None
     return CorsPolicy(server.origins, is_loopback=True, here=here, trusted_proxies=proxies)
 
 

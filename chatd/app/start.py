@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
@@ -12,9 +12,9 @@ import trio
 
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
-from chatd.app.hosts import authority
+from chatd.app.hosts import place_of, socket_path
 from chatd.app.inherited import shown_address, take_inherited
-from chatd.app.listen import remove_internal
+from chatd.app.listen import remove_sockets
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened, open_all
 from chatd.app.secret import mint_token, usual_rooms
@@ -33,7 +33,7 @@ from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
 LAST_LINES_S: Final = 0.5
-"""Seconds that the last lines may take, and the removal of the internal socket: a pipe without a
+"""Seconds that the last lines may take, and the removal of sockets: a pipe without a
 reader takes none, and a disk may hang."""
 
 
@@ -41,12 +41,17 @@ reader takes none, and a disk may hang."""
 class Invitation:
     """Where the daemon is, and what gets a person in where nothing was configured.
 
-    `page` is the state of what is at the URL: `built`, `missing` or `off`.
+    `place` is a URL, or where a socket is; `page` is the state of what is at the URL: `built`,
+    `missing` or `off`.
     """
 
-    url: str
+    place: str
     page: str
     token: str | None
+
+    @property
+    def is_url(self) -> bool:
+        return self.place.startswith("http:")
 
 
 def run(
@@ -61,7 +66,7 @@ def run(
     What a service manager says in the environment is taken out of it: what the daemon starts does
     not inherit it. Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
-    signals.on_early_stop(partial(_record_early_stop, event_log))
+    signals.on_early_stop(partial(_record_early_stop, event_log, ()))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     for warning in loaded.warnings:
         event_log.record(ConfigurationExposed(warning))
@@ -69,11 +74,10 @@ def run(
     inherited = take_inherited(environment, os.getpid())
     with notifier.extending("Reads the log of messages."):
         opened = open_all(loaded.config, environment, event_log, Clock(), inherited)
-    signals.on_early_stop(partial(_record_early_stop, event_log, internal=opened.internal))
+    signals.on_early_stop(partial(_record_early_stop, event_log, opened.socket_files))
     on_ready = partial(_on_ready, opened, event_log, invite)
     clean = _serve(opened, event_log, on_ready, signals, notifier)
-    if opened.internal is not None:
-        remove_internal(opened.internal, LAST_LINES_S)
+    remove_sockets(opened.socket_files, LAST_LINES_S)
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
     event_log.settle(LAST_LINES_S)
@@ -94,7 +98,7 @@ def _serve(
     from chatd.app.bounded_end import BoundedEnd
     from chatd.app.daemon import serve
 
-    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.internal)
+    end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.socket_files)
     signals.begin_serving(end)
     try:
         return trio.run(serve, opened, event_log, on_ready, signals, end, notifier)
@@ -115,7 +119,7 @@ def _on_ready(
     event_log.record(
         DaemonStarted(
             server.host,
-            server.port,
+            server.port if socket_path(server.host) is None else None,
             str(opened.internal or shown_address(opened.internal_listeners[0])),
             os.getpid(),
             __version__,
@@ -128,13 +132,14 @@ def _on_ready(
     if not config.auth.jwt_secret and config.directory.source == "claim":
         rooms, now_s = usual_rooms(config), opened.clock.wall_s()
         token = mint_token(config, opened.secret, "guest", rooms, "Guest", LINK_TTL_S, now_s)
-    invite(Invitation(f"http://{authority(server.host, server.port)}/", page, token))
+    place = place_of(server.host, server.port)
+    slash = "" if socket_path(server.host) else "/"
+    invite(Invitation(place + slash, page, token))
 
 
-def _record_early_stop(event_log: EventLog, signal_name: str, internal: Path | None = None) -> None:
-    """The last lines of a daemon that was stopped before it served, whose socket is removed."""
-    if internal is not None:
-        remove_internal(internal, LAST_LINES_S)
+def _record_early_stop(event_log: EventLog, socket_files: Sequence[Path], signal_name: str) -> None:
+    """The last lines of a daemon that was stopped before it served, whose sockets are removed."""
+    remove_sockets(socket_files, LAST_LINES_S)
     event_log.record(DaemonStopping(signal_name))
     event_log.record(DaemonStopped(clean=True))
     event_log.settle(LAST_LINES_S)

@@ -5,13 +5,9 @@ configuration.
 """
 
 import contextlib
-import http.client
-import json
 import os
 import shlex
 import sys
-import urllib.error
-import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,9 +16,10 @@ import click
 
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
-from chatd.app.hosts import authority
+from chatd.app.hosts import place_of
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
@@ -48,7 +45,6 @@ from chatd.config import (
 )
 from chatd.observe import bridge, open_log
 
-HEALTH_TIMEOUT_S = 5.0
 LINKED: Final = {"built": "the chat", "missing": "a plain page that says how to connect"}
 """What the printed link opens, by the state of the page; where that is off there is no link."""
 
@@ -123,14 +119,14 @@ def _invite(loaded: Loaded, invitation: Invitation) -> None:
     if invitation.token is None:
         return
     hint = _mint_hint(loaded)
-    if sys.stdout.isatty() and invitation.page in LINKED:
+    if sys.stdout.isatty() and invitation.page in LINKED and invitation.is_url:
         text = (
             f"\n  This link opens {LINKED[invitation.page]}, for a guest and for an hour:\n\n"
-            f"  {invitation.url}#token={invitation.token}\n\n"
+            f"  {invitation.place}#token={invitation.token}\n\n"
             f"  Others get a token with: {hint}\n\n"
         )
     else:
-        text = f"Get a token for {invitation.url} with: {hint}\n"
+        text = f"Get a token for {invitation.place} with: {hint}\n"
     # Past the stream's buffer, which would raise again at exit. A reader that is gone does not end
     # the daemon.
     with contextlib.suppress(OSError):
@@ -142,26 +138,15 @@ def _invite(loaded: Loaded, invitation: Invitation) -> None:
 @click.option("--url", help="The daemon's address; by default that of the configuration.")
 def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon for its health; exit code 0 if it is ok."""
-    if url is None:
-        server = load_config(config_path).config.server
-        url = f"http://{authority(server.host, server.port)}"
-    elif not url.startswith(("http://", "https://")):
+    if url is not None and not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like http://127.0.0.1:8765.")
-    endpoint = url.rstrip("/") + "/api/websocket/health"
-    # A proxy that the environment names leads outside, not to a daemon with an address.
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    server = None if url is not None else load_config(config_path).config.server
+    place = url if server is None else place_of(server.host, server.port)
     try:
-        with direct.open(endpoint, timeout=HEALTH_TIMEOUT_S) as answer:
-            body = answer.read(65_536)
-    except urllib.error.HTTPError as error:
-        body = error.read(65_536)
-    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        said = getattr(reason, "strerror", None) or str(reason).strip()
-        fail(f"no daemon answers at {url}: {said}; is it running?", EXIT_FAILURE)
-    try:
-        status = json.loads(body)["status"]
-    except (ValueError, KeyError, TypeError):
-        fail(f"what answers at {url} is no chatd.", EXIT_FAILURE)
-    say(body.decode())
+        status, said = health_at(str(url)) if server is None else health_of(server)
+    except NoAnswerError as error:
+        fail(f"no daemon answers at {place}: {error}; is it running?", EXIT_FAILURE)
+    except NoChatdError:
+        fail(f"what answers at {place} is no chatd.", EXIT_FAILURE)
+    say(said)
     sys.exit(0 if status == "ok" else EXIT_FAILURE)

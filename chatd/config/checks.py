@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from chatd.config.kinds import UNIX_PREFIX
 from chatd.config.sections import Config
 
 ANSWERS_AT_ONCE: Final = 2
@@ -23,7 +24,12 @@ Fault: TypeAlias = tuple[tuple[str, ...], str]
 
 def _internal_is_not_public(config: Config) -> Fault | None:
     place, server = config.server.internal, config.server
-    if not place or place.startswith("/"):
+    if place and server.host == UNIX_PREFIX + place:
+        return (
+            ("server.internal",),
+            "must be another socket than server.host; choose another, or leave it out",
+        )
+    if not place or place.startswith("/") or server.host.startswith(UNIX_PREFIX):
         return None
     host, _, port = place.rpartition(":")
     if int(port) != server.port or server.port == 0 or not _overlap(host.strip("[]"), server.host):
@@ -49,6 +55,16 @@ def _is_unspecified(host: str) -> bool:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def _some_proxy_may_send_headers(config: Config) -> Fault | None:
+    if not config.server.proxy_protocol or config.server.trusted_proxies:
+        return None
+    problem = (
+        "needs server.trusted_proxies, or every connection is closed; list the addresses from "
+        "which your proxy connects"
+    )
+    return ("server.proxy_protocol", "server.trusted_proxies"), problem
 
 
 def _rooms_are_used(config: Config) -> Fault | None:
@@ -82,6 +98,10 @@ class Check:
 
 CHECKS: Final = (
     Check(frozenset({"server.internal", "server.host", "server.port"}), _internal_is_not_public),
+    Check(
+        frozenset({"server.proxy_protocol", "server.trusted_proxies"}),
+        _some_proxy_may_send_headers,
+    ),
     Check(frozenset({"directory.connections", "directory.source"}), _rooms_are_used),
     Check(
         frozenset({"answers.max_bytes", "server.backlog_bytes", "answers.enabled"}), _answers_fit

@@ -32,6 +32,9 @@ MOST_RATE = 10**15
 LEAST_RATE = 1e-6
 """A limit below this is held as this (one in two years), so that waits stay finite."""
 
+UNIX_PREFIX = "unix:"
+"""Before the path of a socket, where otherwise a host or an address stands."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,]+")
 _HOST_AND_PORT = re.compile(r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
@@ -140,6 +143,32 @@ class ListenAddress(ValueKind):
             found = _HOST_AND_PORT.fullmatch(value)
             if found and int(found[1]) <= MOST_PORT:
                 return value
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class PublicAddress(ValueKind):
+    """Where the public port is: a host, or `unix:` and the absolute path of a socket."""
+
+    wants: str = 'a host name or address, or "unix:" and the absolute path of a socket'
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and value and not _CONTROL.search(value):
+            path = value.removeprefix(UNIX_PREFIX)
+            if path == value or (path.startswith("/") and not path.endswith("/")):
+                return value
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class FileMode(ValueKind):
+    """The permissions of a file, as chmod takes them in digits."""
+
+    wants: str = 'the permissions of a file in octal digits, as "0660"'
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
+            return value.zfill(4)
         raise self.refusal(value)
 
 
@@ -306,6 +335,8 @@ def _origin(text: str) -> str | None:
 
 
 def _network(text: str) -> str | None:
+    if text == UNIX_PREFIX:
+        return text
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -314,8 +345,8 @@ def _network(text: str) -> str | None:
 
 ORIGINS = Texts('an origin without a path, as in ["https://chat.example.com"]', _origin)
 """Origins as a browser sends them: scheme, host and port in lower case, no path."""
-NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1"]', _network)
-"""Addresses and networks in CIDR notation."""
+NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1", "unix:"]', _network)
+"""Addresses and networks in CIDR notation; `unix:` is whoever connects to a unix socket."""
 
 
 def unknown_name(name: str) -> str:

@@ -22,9 +22,11 @@ from chatd.config.kinds import (
     ORIGINS,
     Bytes,
     Choice,
+    FileMode,
     Flag,
     Link,
     ListenAddress,
+    PublicAddress,
     Rate,
     Seconds,
     Text,
@@ -80,9 +82,9 @@ class ServerConfig:
 
     host: str = key(
         "127.0.0.1",
-        Text("a host name or address", empty=False),
-        'Address to listen on; "::" is every one, of IPv4 too. Beyond loopback a real '
-        "auth.jwt_secret is needed.",
+        PublicAddress(),
+        'Address to listen on; "::" is every one, of IPv4 too; "unix:/run/chatd/chatd.sock" is a '
+        "socket, and no port. Beyond this machine a real auth.jwt_secret is needed.",
         "A start without a secret is open to this machine only.",
     )
     port: int = key(
@@ -90,6 +92,12 @@ class ServerConfig:
         WholeNumber(0, MOST_PORT),
         "TCP port, 0 to 65535; 0 takes any that is free.",
         "A port above 1023 needs no privileges.",
+    )
+    socket_mode: str = key(
+        "0660",
+        FileMode(),
+        "Permissions of the socket of a host with unix:; who may write to it may connect.",
+        "A proxy that is in the daemon's group connects, and nobody else.",
     )
     origins: tuple[str, ...] = key(
         (),
@@ -108,8 +116,15 @@ class ServerConfig:
         (),
         NETWORKS,
         "Networks whose X-Forwarded-For, -Host, -Proto, -Port or Forwarded is believed; those of "
-        "others are ignored.",
+        'others are ignored. "unix:" is whoever connects to a unix socket.',
         "Every client can send these headers.",
+    )
+    proxy_protocol: bool = key(
+        False,
+        Flag(),
+        "Whether each connection begins with a header of the PROXY protocol, 1 or 2; one without, "
+        "or not of trusted_proxies, is closed.",
+        "For proxies that pass on TCP. It is never guessed: a client could write it too.",
     )
     max_payload_bytes: int = key(
         1_000_000,
@@ -359,20 +374,20 @@ class LimitsConfig:
         "A few devices with a few tabs each.",
     )
     sessions_per_address: float = key(
-        500,
+        2000,
         Rate(),
         "Open sessions of an address (IPv6: a /64); beyond: the oldest without a token is closed, "
         "or 503 with Retry-After.",
-        "An office behind one address.",
+        "An office of 700 people behind one address, with a few tabs each.",
     )
     pending_sessions_per_address: float = key(
-        400,
+        1500,
         Rate(),
         "Of these, sessions that have shown no token yet; beyond: the oldest of them is closed.",
-        "Leaves places for sessions with a token.",
+        "The same office comes back at once; what is left are places for sessions with a token.",
     )
     connections_per_address: float = key(
-        1000,
+        4000,
         Rate(),
         "Open connections of an address, or sessions_per_address if more; beyond: likewise.",
         "A polling session has two at times.",

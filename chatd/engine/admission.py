@@ -53,10 +53,8 @@ _ROOM: Final[Vacancy[Any]] = Vacancy()
 class CountedConnection(Protocol):
     """An open connection, as far as it is counted; compared by identity."""
 
-    @property
-    def address(self) -> str:
-        """That of its peer."""
-        ...
+    address: str
+    """That of its peer, or of whom a proxy says it to be: see `Admission.move_connection`."""
 
     @property
     def is_known(self) -> bool:
@@ -107,28 +105,49 @@ class Admission:
         self, connection: CountedConnection
     ) -> Vacancy[CountedConnection] | Overload:
         """Count an accepted connection, or say why there is no room."""
-        key = counted_as(connection.address)
-        count = self._connected.get(key, 0)
-        vacancy: Vacancy[CountedConnection] = _ROOM
         if self.connections >= self._max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
                 return Overload("max_connections", 1)
-            vacancy = Vacancy(oldest, "max_connections")
-        elif count >= self._connections_per_address and not is_trusted(
-            connection.address, self._trusted_proxies
-        ):
-            oldest = self._oldest_unknown(self._unknown_of.get(key))
-            if oldest is None:
-                return Overload("connections_per_address", RETRY_AFTER_CEILING_S)
-            vacancy = Vacancy(oldest, "connections_per_address")
-        if vacancy.instead_of is not None:
-            self._no_longer_unknown(vacancy.instead_of)
-        self._connected[key] = count + 1
+            room: Vacancy[CountedConnection] | Overload = Vacancy(oldest, "max_connections")
+        else:
+            room = self._room_of(connection.address)
+        if isinstance(room, Vacancy):
+            self._take(room, connection)
+            self.connections += 1
+        return room
+
+    def move_connection(
+        self, connection: CountedConnection, address: str
+    ) -> Vacancy[CountedConnection] | Overload:
+        """A connection that was counted as a proxy's is one of this address: count it as such.
+        Where there is no room, say why; it stays the proxy's until it is closed."""
+        room = self._room_of(address)
+        if isinstance(room, Vacancy):
+            self._no_longer_unknown(connection)
+            _count(self._connected, counted_as(connection.address), -1)
+            connection.address = address
+            self._take(room, connection)
+        return room
+
+    def _room_of(self, address: str) -> Vacancy[CountedConnection] | Overload:
+        """Whether this address may have one more."""
+        key = counted_as(address)
+        count = self._connected.get(key, 0)
+        if count < self._connections_per_address or is_trusted(address, self._trusted_proxies):
+            return _ROOM
+        oldest = self._oldest_unknown(self._unknown_of.get(key))
+        if oldest is None:
+            return Overload("connections_per_address", RETRY_AFTER_CEILING_S)
+        return Vacancy(oldest, "connections_per_address")
+
+    def _take(self, room: Vacancy[CountedConnection], connection: CountedConnection) -> None:
+        if room.instead_of is not None:
+            self._no_longer_unknown(room.instead_of)
+        key = counted_as(connection.address)
+        _count(self._connected, key, 1)
         self._unknown_of.setdefault(key, OrderedDict())[connection] = None
         self._unknown[connection] = None
-        self.connections += 1
-        return vacancy
 
     def close_connection(self, connection: CountedConnection) -> None:
         """A connection that was counted ended."""

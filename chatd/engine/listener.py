@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
-from chatd.engine.admission import Admission, Overload
+from chatd.engine.admission import Admission, CountedConnection, Overload, Vacancy
 from chatd.engine.callers import Caller
 from chatd.engine.engine import Engine, switched
 from chatd.engine.exchange import GAVE_WAY, Exchange, overloaded, refused
@@ -24,17 +24,23 @@ from chatd.engine.session import Session
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio.handshake import parse_query
 from chatd.net.acceptor import Acceptor
-from chatd.net.addresses import peer_address
+from chatd.net.addresses import Network, is_trusted, peer_address
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.reader import RequestHead
 from chatd.net.http.static import StaticFile, StaticFiles, encoded
 from chatd.net.poller import Poller, Watch
-from chatd.observe import EventLog, LimitHit
+from chatd.net.preamble import read_proxy_header
+from chatd.observe import EventLog, HandshakeRefused, LimitHit
 from chatd.websocket.frames import encode_close, encode_text
 
 USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
+
+UNTRUSTED_PROXY: Final = "proxy_untrusted"
+"""Why a connection is closed that came past the proxies whose headers were to begin it."""
+NO_PROXY_HEADER: Final = "proxy_protocol"
+"""Why one of a trusted proxy is: its header is wrong, or did not come in time."""
 
 # How a connection goes on after its polling requests: as a WebSocket, with Hypercorn, to its end.
 Continuation: TypeAlias = Callable[[], Awaitable[None]]
@@ -54,6 +60,9 @@ class ListenerSettings:
     """An idle connection is closed after so long."""
     send_timeout_s: float = 30.0
     """In which a peer takes no 64 KiB of a file; beyond: closed."""
+    proxy_protocol: Sequence[Network] | None = None
+    """Networks from which alone connections come, each with a header of the PROXY protocol at its
+    beginning; None: there is no such header."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -120,23 +129,21 @@ class Listener:
             self._acceptor.close(sock)
             return
         caller = Caller(sock, peer_address(peer), self._engine.sessions)
-        admitted = self._admission.open_connection(caller)
-        if isinstance(admitted, Overload):
-            self._engine.log_refusal(caller.address, admitted)
-            with contextlib.suppress(OSError):
-                sock.send(overloaded(admitted))
+        if not self._has_room(sock, caller.address, self._admission.open_connection(caller)):
             self._acceptor.close(sock)
             return
-        if admitted.instead_of is not None:
-            self._event_log.record(LimitHit(admitted.limit, None, caller.address))
-            admitted.instead_of.give_way(GAVE_WAY)
         self._callers.add(caller)
         watch = self._poller.watch(sock)
         try:
-            # The requests live in a frame of their own, which ends before the connection goes on:
-            # their bytes are not kept.
-            go_on = await self._requests(sock, watch, caller)
-            await go_on()
+            begun: bytes | None = b""
+            proxies = self._settings.proxy_protocol
+            if proxies is not None:
+                begun = await self._behind_proxy(sock, watch, caller, proxies)
+            if begun is not None:
+                # The requests live in a frame of their own, which ends before the connection goes
+                # on: their bytes are not kept.
+                go_on = await self._requests(sock, watch, caller, begun)
+                await go_on()
         except Exception as error:
             self._acceptor.report(error)
         finally:
@@ -146,12 +153,47 @@ class Listener:
             watch.close()
             self._acceptor.close(sock)
 
-    async def _requests(self, sock: socket.socket, watch: Watch, caller: Caller) -> Continuation:
+    def _has_room(
+        self, sock: socket.socket, address: str, admitted: Vacancy[CountedConnection] | Overload
+    ) -> bool:
+        """Whether there is room for a connection; where not, the peer hears when to come back."""
+        if isinstance(admitted, Overload):
+            self._engine.log_refusal(address, admitted)
+            with contextlib.suppress(OSError):
+                sock.send(overloaded(admitted))
+            return False
+        if admitted.instead_of is not None:
+            self._event_log.record(LimitHit(admitted.limit, None, address))
+            admitted.instead_of.give_way(GAVE_WAY)
+        return True
+
+    async def _behind_proxy(
+        self, sock: socket.socket, watch: Watch, caller: Caller, proxies: Sequence[Network]
+    ) -> bytes | None:
+        """Read whose connection this is, and count it as that address's; what came behind the
+        header. None where it goes no further."""
+        if not is_trusted(caller.address, proxies):
+            self._event_log.record(HandshakeRefused(caller.address, UNTRUSTED_PROXY))
+            return None
+        header = await read_proxy_header(sock, watch, self._settings.head_timeout_s)
+        if header is None:
+            self._event_log.record(HandshakeRefused(caller.address, NO_PROXY_HEADER))
+            return None
+        if not self._takes_requests:  # the drain began meanwhile
+            return None
+        if header.address is None:
+            return header.rest
+        moved = self._admission.move_connection(caller, header.address)
+        return header.rest if self._has_room(sock, header.address, moved) else None
+
+    async def _requests(
+        self, sock: socket.socket, watch: Watch, caller: Caller, begun: bytes
+    ) -> Continuation:
         """Serve files and polling requests until the connection goes on as something else, or to
-        its end."""
+        its end; `begun` are the first bytes of them."""
         settings = self._settings
         connection = HttpConnection(
-            sock, watch, self._engine.sessions.deadlines, settings.connection
+            sock, watch, self._engine.sessions.deadlines, settings.connection, begun
         )
         self._requesting[sock] = connection
         head = await connection.head(settings.head_timeout_s, answer_late=True)

@@ -7,18 +7,29 @@ an address in another way, nor many by moving about in a network of its own. Pur
   socket for both families says it, `64:ff9b::192.0.2.1` how a translator does (RFC 6052).
 - IPv6 counts by /64: that is the least that a customer is given, all of it free to use (RFC 6177).
 - A zone (`%eth0`) names the interface of this machine that leads there, and nothing of the peer.
-- The peer of a unix socket has no address: all of them are `LOCAL`.
+- The peer of a unix socket has no address: all of them are `LOCAL`. nginx writes `unix:` for one,
+  and so does the configuration.
+- Whom a proxy passes on without saying who it is, is `UNNAMED`.
 """
 
 import ipaddress
 import re
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final, TypeAlias
 
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+class Peers(Enum):
+    """Peers that no network holds."""
+
+    OF_UNIX_SOCKETS = "unix:"
+
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network | Peers
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCAL: Final = "local"
+UNNAMED: Final = "unknown"
 ENTRY_CHARS_MAX: Final = 64
 """Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry
 is no address."""
@@ -27,8 +38,10 @@ _PREFIX_BITS: Final = 64
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_MASK: Final = 0xFFFF_FFFF
-# An address with a port behind it, or in brackets, as some proxies write them.
-_WRAPPED = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+# An address with a port behind it, or in brackets, as some proxies write them. RFC 7239, 6: a port
+# may be hidden behind a name.
+_PORT = r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]{1,40})"
+_WRAPPED = re.compile(rf"\[([^\[\]]*)\](?:{_PORT})?|([0-9.]+){_PORT}")
 
 
 def spelled(text: str) -> str | None:
@@ -36,7 +49,11 @@ def spelled(text: str) -> str | None:
 
     >>> spelled("[2001:0DB8::0001%eth0]:443"), spelled("::FFFF:192.0.2.1"), spelled("unknown")
     ('2001:db8::1', '192.0.2.1', None)
+    >>> spelled("unix:")
+    'local'
     """
+    if text == Peers.OF_UNIX_SOCKETS.value:
+        return LOCAL
     address = _parsed(text)
     return None if address is None else str(address)
 
@@ -44,7 +61,7 @@ def spelled(text: str) -> str | None:
 def counted_as(address: str) -> str:
     """What an address counts as: the address itself, or the /64 that an IPv6 one lies in.
 
-    What is no address (`LOCAL`) counts as what it is.
+    What is no address (`LOCAL`, `UNNAMED`) counts as what it is.
 
     >>> counted_as("2001:db8:0:1:2:3:4:5"), counted_as("192.0.2.1")
     ('2001:db8:0:1::/64', '192.0.2.1')
@@ -74,12 +91,18 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     """Whether this is the address of one of our own proxies."""
     if not trusted:
         return False
+    if address == LOCAL:
+        return Peers.OF_UNIX_SOCKETS in trusted
     parsed = _parsed(address)
-    return parsed is not None and any(parsed in network for network in trusted)
+    return parsed is not None and any(
+        parsed in network for network in trusted if not isinstance(network, Peers)
+    )
 
 
 def as_network(text: str) -> Network:
     """A network of the configuration; one of IPv4 inside of IPv6 is one of IPv4. ValueError."""
+    if text == Peers.OF_UNIX_SOCKETS.value:
+        return Peers.OF_UNIX_SOCKETS
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
         first = int(network.network_address) & _IPV4_MASK

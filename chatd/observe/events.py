@@ -81,14 +81,14 @@ class ConfigurationExposed(LogEvent, name="configuration.exposed", level=Level.W
 
 @attrs.frozen
 class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
-    """The port is open; `port` is the real one where 0 was configured. `internal` is where the
-    internal listener is: the path of a socket, or HOST:PORT. `connections` is how many may
-    come: server.max_connections, or fewer where the system grants fewer descriptors (`ulimit -n`).
-    `page` is `built`, `missing` or `off`.
+    """The port is open; `port` is the real one where 0 was configured, None where `host` is a
+    socket. `internal` is where the internal listener is: the path of a socket, or HOST:PORT.
+    `connections` is how many may come: server.max_connections, or fewer where the system grants
+    fewer descriptors (`ulimit -n`). `page` is `built`, `missing` or `off`.
     """
 
     host: str
-    port: int
+    port: int | None
     internal: str
     pid: int
     version: str

@@ -63,9 +63,11 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert flat == {
         "server.host": "127.0.0.1",
         "server.port": 8765,
+        "server.socket_mode": "0660",
         "server.origins": (),
         "server.internal": "",
         "server.trusted_proxies": (),
+        "server.proxy_protocol": False,
         "server.max_payload_bytes": 1_000_000,
         "server.ping_interval_s": 25.0,
         "server.ping_timeout_s": 20.0,
@@ -102,9 +104,9 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.user_changes_per_minute": 60,
         "limits.socket_events_per_minute": 600,
         "limits.sockets_per_user": 20,
-        "limits.sessions_per_address": 500,
-        "limits.pending_sessions_per_address": 400,
-        "limits.connections_per_address": 1000,
+        "limits.sessions_per_address": 2000,
+        "limits.pending_sessions_per_address": 1500,
+        "limits.connections_per_address": 4000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
         "answers.enabled": True,
@@ -287,10 +289,6 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "chatd.toml: the file is nested too deeply; a key needs no nesting.",
         ),
         (
-            "[server]\nhost = ''",
-            "chatd.toml: server.host must be a host name or address, not an empty text.",
-        ),
-        (
             "[server]\nping_interval_s = 0",
             (
                 "chatd.toml: server.ping_interval_s must be a number of seconds "
@@ -322,7 +320,42 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "[server]\ntrusted_proxies = ['10.0.0.1/8']",
             (
                 "chatd.toml: server.trusted_proxies[0] must be a network or address, "
-                'as in ["10.0.0.0/8", "::1"], not the text "10.0.0.1/8".'
+                'as in ["10.0.0.0/8", "::1", "unix:"], not the text "10.0.0.1/8".'
+            ),
+        ),
+        (
+            "[server]\nhost = 'unix:chatd.sock'",
+            (
+                'chatd.toml: server.host must be a host name or address, or "unix:" and the '
+                'absolute path of a socket, not the text "unix:chatd.sock".'
+            ),
+        ),
+        (
+            "[server]\nhost = ''",
+            (
+                'chatd.toml: server.host must be a host name or address, or "unix:" and the '
+                "absolute path of a socket, not an empty text."
+            ),
+        ),
+        (
+            "[server]\nsocket_mode = '0668'",
+            (
+                "chatd.toml: server.socket_mode must be the permissions of a file in octal digits, "
+                'as "0660", not the text "0668".'
+            ),
+        ),
+        (
+            "[server]\nproxy_protocol = true",
+            (
+                "chatd.toml: server.proxy_protocol needs server.trusted_proxies, or every "
+                "connection is closed; list the addresses from which your proxy connects."
+            ),
+        ),
+        (
+            "[server]\nhost = 'unix:/run/a.sock'\ninternal = '/run/a.sock'",
+            (
+                "chatd.toml: server.internal must be another socket than server.host; choose "
+                "another, or leave it out."
             ),
         ),
         (
@@ -477,7 +510,10 @@ def test_the_environment_is_read_by_the_type_of_the_key(tmp_path: Path) -> None:
         "CHATD_SERVER__PORT": "0",
         "CHATD_SERVER__PING_INTERVAL_S": "0.5",
         "CHATD_SERVER__ORIGINS": "https://A.example, http://localhost:3000",
-        "CHATD_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8", "::1"]',
+        "CHATD_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8", "::1", "unix:"]',
+        "CHATD_SERVER__HOST": "unix:/run/chatd.sock",
+        "CHATD_SERVER__SOCKET_MODE": "666",
+        "CHATD_SERVER__PROXY_PROTOCOL": "on",
         "CHATD_AUTH__QUERY_TOKEN": "False",
         "CHATD_AUTH__AUDIENCE": "8765",
         "CHATD_LIMITS__SOCKETS_PER_USER": "1e400",
@@ -489,7 +525,10 @@ def test_the_environment_is_read_by_the_type_of_the_key(tmp_path: Path) -> None:
     assert config.server.port == 0
     assert config.server.ping_interval_s == 0.5
     assert config.server.origins == ("https://a.example", "http://localhost:3000")
-    assert config.server.trusted_proxies == ("10.0.0.0/8", "::1/128")
+    assert config.server.trusted_proxies == ("10.0.0.0/8", "::1/128", "unix:")
+    assert config.server.host == "unix:/run/chatd.sock"
+    assert config.server.socket_mode == "0666"
+    assert config.server.proxy_protocol is True
     assert config.auth.query_token is False
     assert config.auth.audience == "8765"
     assert config.limits.sockets_per_user == 10**15

@@ -5,7 +5,7 @@ and no fault was reported.
 """
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from chatd.engine.throttle import IDLE_WAITS_MAX
 from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio.heartbeat import HeartbeatSettings
+from chatd.net.addresses import Network
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.connection import ConnectionLimits
@@ -226,6 +227,7 @@ async def open_door(
     files: StaticFiles | None = None,
     keep_alive_s: float = 15.0,
     send_timeout_s: float = 30.0,
+    proxy_protocol: Sequence[Network] | None = None,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
@@ -239,6 +241,7 @@ async def open_door(
         connections_per_address=connections_per_address,
         max_connections=max_connections,
         now_s=trio.current_time(),
+        trusted_proxies=proxy_protocol or (),
     )
     sessions = Sessions(
         SessionSettings(
@@ -280,6 +283,7 @@ async def open_door(
             ),
             keep_alive_s=keep_alive_s,
             send_timeout_s=send_timeout_s,
+            proxy_protocol=proxy_protocol,
         ),
         engine,
         waits,

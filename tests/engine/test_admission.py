@@ -207,3 +207,29 @@ def test_a_session_that_is_nobodys_gives_way_where_an_address_has_too_many_of_bo
     assert [door.open_session("a", sid, 0) for sid in "12"] == [FREE, FREE]
     door.identify_session("a", "1")
     assert door.open_session("a", "3", 0) == Vacancy("2", "sessions_per_address")
+
+
+def test_a_connection_that_a_proxy_names_counts_as_its_clients() -> None:
+    door = admission(max_connections=100, connections_per_address=2)
+    proxied = known(door, "10.0.0.1", 4)
+    for caller in proxied[:2]:
+        assert door.move_connection(caller, "192.0.2.1") == FREE
+    refusal = Overload("connections_per_address", 5)
+    assert door.move_connection(proxied[2], "192.0.2.1") == refusal
+    assert door.move_connection(proxied[3], "192.0.2.2") == FREE
+    assert [caller.address for caller in proxied] == [
+        *("192.0.2.1", "192.0.2.1"),
+        *("10.0.0.1", "192.0.2.2"),
+    ]
+    stranger = Caller("10.0.0.1")
+    door.open_connection(stranger)
+    door.close_connection(proxied[1])
+    assert door.move_connection(stranger, "192.0.2.1") == FREE
+    assert door.move_connection(proxied[2], "192.0.2.1") == Vacancy(
+        stranger, "connections_per_address"
+    )
+    assert door.connections == 4
+    for caller in (proxied[0], proxied[2], proxied[3], stranger):
+        door.close_connection(caller)
+    assert door._connected == door._unknown == door._unknown_of == {}
+    assert door.connections == 0

@@ -15,7 +15,10 @@ from chatd.engineio.handshake import parse_query
 from chatd.engineio.packet import ProtocolError as EngineIOError
 from chatd.engineio.packet import decode_text
 from chatd.engineio.payload import decode_payload
+from chatd.net.addresses import LOCAL, as_network, counted_as, spelled
+from chatd.net.http.arrival import FORWARDING, arrival_of
 from chatd.net.http.reader import BadRequestError, RequestReader
+from chatd.net.proxy_protocol import BLOCK_BYTES_MAX, ProxyHeaderError, ProxyHeaderReader
 from chatd.socketio.decoder import Decoder as PacketDecoder
 from chatd.socketio.encoder import encode as encode_packet
 from chatd.socketio.jsontext import loads
@@ -39,6 +42,7 @@ from chatd.wire.payloads import (
 )
 from tests.engineio.writing import encode_text
 from tests.fuzz.mutation import Target, pieces, run
+from tests.net.test_proxy_protocol import HEADERS
 
 MAX_MESSAGE_BYTES = 4096
 MAX_HEAD_BYTES = 2048
@@ -232,6 +236,35 @@ def wire_target(data: bytes, chance: random.Random) -> None:
                 context_json(result.context)
 
 
+def proxy_target(data: bytes, chance: random.Random) -> None:
+    reader, fed = ProxyHeaderReader(), 0
+    with contextlib.suppress(ProxyHeaderError):
+        for piece in pieces(data, chance):
+            fed += len(piece)
+            header = reader.feed(piece)
+            if header is not None:
+                assert data[:fed].endswith(header.rest)
+                assert header.address is None or counted_as(header.address)
+                return
+            assert len(reader._seen) < 16 + BLOCK_BYTES_MAX
+
+
+OURS = tuple(map(as_network, ("10.0.0.0/8", "unix:")))
+FORWARDED = [
+    b'for="[2001:db8::1]:443";proto=https;by=10.0.0.1, for=10.2.3.4:_hidden;host="a.example:1"',
+    b"203.0.113.9:50123, [::ffff:10.1.2.3]:80, unix:, 10.0.0.2",
+    b'for=unknown, for=_x;host=a, for="a\\"b, c"',
+]
+
+
+def arrival_target(data: bytes, chance: random.Random) -> None:
+    names = chance.sample(sorted(FORWARDING), chance.randint(1, 3))
+    peer = chance.choice(("10.0.0.1", LOCAL))
+    arrival = arrival_of({b"host": b"inside", **dict.fromkeys(names, data)}, peer, OURS)
+    assert counted_as(arrival.address)
+    assert arrival.address == LOCAL or spelled(arrival.address) == arrival.address
+
+
 SESSIONS = [
     *(packet.encode() for packet in PACKETS),
     *(f"0\n0/custom,\n{packet}\n\0one\n\0two".encode() for packet in PACKETS),
@@ -245,6 +278,8 @@ SESSIONS = [
         pytest.param(engineio_target, [*PAYLOADS, *QUERIES], id="engineio"),
         pytest.param(socketio_target, SESSIONS, id="socketio"),
         pytest.param(request_target, REQUESTS, id="requests"),
+        pytest.param(proxy_target, [header for header, _ in HEADERS], id="proxy headers"),
+        pytest.param(arrival_target, FORWARDED, id="headers of proxies"),
         pytest.param(wire_target, EVENTS, id="wire"),
     ],
 )

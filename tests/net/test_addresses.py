@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from chatd.net.addresses import (
     LOCAL,
+    UNNAMED,
+    as_network,
     counted_as,
+    is_trusted,
     peer_address,
     spelled,
 )
@@ -30,6 +33,9 @@ from tests.rows import rows
         ("fe80::1%eth0", "fe80::1"),
         ("[fe80::1%25eth0]:80", "fe80::1"),
         ("fe80::1%" + "e" * 50, "fe80::1"),
+        ("192.0.2.1:_hidden", "192.0.2.1"),
+        ("[2001:db8::1]:_a.b-c", "2001:db8::1"),
+        ("unix:", LOCAL),
     ],
 )
 def test_an_address_has_one_spelling(text: str, address: str) -> None:
@@ -47,6 +53,11 @@ def test_an_address_has_one_spelling(text: str, address: str) -> None:
         "192.0.2",
         "192.0.2.1:",
         "192.0.2.1:x",
+        "192.0.2.1:_",
+        "192.0.2.1:_a b",
+        "2001:db8::1:_hidden",
+        "unix:/run/chatd.sock",
+        "UNIX:",
         "192.0.2.1:123456",
         "[192.0.2.1",
         "2001:db8::1]",
@@ -70,6 +81,7 @@ def test_what_is_no_address_has_none(text: str) -> None:
         (("fe80::1", "fe80::2%eth0"), "fe80::/64"),
         (("::1",), "::/64"),
         ((LOCAL,), LOCAL),
+        ((UNNAMED,), UNNAMED),
         (("no:address",), "no:address"),
     ],
 )
@@ -120,3 +132,26 @@ def test_whatever_is_written_there_is_an_address_or_none(text: str) -> None:
 )
 def test_the_peer_of_a_socket_is_known_by_its_address(peer: object, address: str) -> None:
     assert peer_address(peer) == address
+
+
+@rows(
+    ("address", "networks", "is_ours"),
+    [
+        ("10.1.2.3", ["10.0.0.0/8"], True),
+        ("10.1.2.3", ["::ffff:10.0.0.0/104"], True),
+        ("::ffff:10.1.2.3", ["10.0.0.0/8"], True),
+        ("11.1.2.3", ["10.0.0.0/8"], False),
+        ("10.1.2.3", [], False),
+        ("2001:db8::1", ["10.0.0.0/8", "2001:db8::/32"], True),
+        ("::1", ["127.0.0.1"], False),
+        (LOCAL, ["unix:"], True),
+        (LOCAL, ["0.0.0.0/0", "::/0"], False),
+        ("127.0.0.1", ["unix:"], False),
+        (UNNAMED, ["unix:", "0.0.0.0/0", "::/0"], False),
+        ("", ["unix:", "0.0.0.0/0", "::/0"], False),
+    ],
+)
+def test_a_proxy_is_ours_by_its_network_and_those_of_unix_sockets_by_their_own_word(
+    address: str, networks: list[str], is_ours: bool
+) -> None:
+    assert is_trusted(address, tuple(map(as_network, networks))) is is_ours

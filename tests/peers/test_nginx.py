@@ -1,9 +1,6 @@
 """The proxy of docs/operations: nginx with its very lines, and what people make of them."""
 
-import json
 import re
-import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -14,20 +11,18 @@ import requests
 import websocket
 from playwright.sync_api import expect
 
-from chatd.cli.docs import documents
 from tests.page.browser.conftest import chromium, house
 from tests.page.browser.people import House
 from tests.peers.drivers import Driver
-from tests.peers.proxies import Nginx
+from tests.peers.proxied import WEBSOCKET, certificate, chats, dialled, polled, web
+from tests.peers.proxies import Nginx, documented
 from tests.peers.servers import LIMIT_S, Server, daemon, token
 
-POLLING: Final = "EIO=4&transport=polling"
-WEBSOCKET: Final = "EIO=4&transport=websocket"
-CHAPTER: Final = documents()["operations"].partition("\n## Proxy\n")[2].partition("\n## ")[0]
-TRUSTING, BLOCK, BELOW = re.findall(r"^```(?:toml|nginx)\n(.*?)^```$", CHAPTER, re.S | re.M)
+TRUSTING: Final = documented("toml")[0]
+BLOCK, BELOW = documented("nginx")
 """Of the document: the configuration, the server, and the two lines that put it below a path."""
 
-__all__ = ["chromium", "house"]  # fixtures
+__all__ = ["certificate", "chromium", "house", "web"]  # fixtures
 
 Edit: TypeAlias = Callable[[str], str]
 
@@ -85,23 +80,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert server.stop() == 0
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for chat.example, signed by itself."""
-    directory = tmp_path_factory.mktemp("certificate")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=chat.example"),
-            *("-keyout", directory / "chat.example.key", "-out", directory / "chat.example.pem"),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=LIMIT_S,
-    )
-    return directory
-
-
 NewProxy: TypeAlias = Callable[..., Nginx]
 
 
@@ -121,60 +99,6 @@ def proxy(certificate: Path, tmp_path: Path) -> Iterator[NewProxy]:
     yield start
     for nginx in started:
         nginx.stop()
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[requests.Session]:
-    """Requests over connections that are kept, whoever signed the certificate."""
-    with requests.Session() as session:
-        session.trust_env = False  # it may name authorities, which count for more than the next
-        session.verify = False
-        yield session
-
-
-def polled(
-    web: requests.Session,
-    url: str,
-    host: str,
-    origin: str | None,
-    query: str = POLLING,
-    body: str | None = None,
-) -> requests.Response:
-    headers = {"Host": host} | ({} if origin is None else {"Origin": origin})
-    method = "GET" if body is None else "POST"
-    return web.request(method, f"{url}?{query}", data=body, headers=headers, timeout=LIMIT_S)
-
-
-def dialled(url: str, host: str, origin: str | None, query: str) -> websocket.WebSocket:
-    how = {"origin": origin} if origin else {"suppress_origin": True}
-    return websocket.create_connection(
-        f"{url.replace('http', 'ws', 1)}?{query}",
-        LIMIT_S,
-        host=host,
-        sslopt={"cert_reqs": ssl.CERT_NONE},
-        **how,
-    )
-
-
-def chats(web: requests.Session, url: str, host: str, origin: str | None) -> None:
-    """A user comes in by polling, by WebSocket, and by the upgrade."""
-    credentials = "40" + json.dumps({"token": token("ann", "room")})
-    opened = polled(web, url, host, origin)
-    assert opened.status_code == 200, opened.text
-    assert opened.headers.get("Access-Control-Allow-Origin") == origin
-    query = f"{POLLING}&sid={json.loads(opened.text[1:])['sid']}"
-    assert polled(web, url, host, origin, query, credentials).text == "ok"
-    assert polled(web, url, host, origin, query).text.startswith("40{")
-    probe = dialled(url, host, origin, query.replace("polling", "websocket"))
-    probe.send("2probe")
-    assert probe.recv() == "3probe"
-    probe.send("5")
-    probe.close()
-    direct = dialled(url, host, origin, WEBSOCKET)
-    assert str(direct.recv()).startswith("0{")
-    direct.send(credentials)
-    assert str(direct.recv()).startswith("40{")
-    direct.close()
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

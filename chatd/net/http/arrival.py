@@ -3,7 +3,9 @@
 A proxy that is trusted says so in headers, of which only its own words count: of a list those that
 our proxies wrote at its end, up to the first address that is none of them. What stands before that,
 anybody may have written. There are two families of such headers: `X-Forwarded-For`, `-Host`,
-`-Proto` and `-Port`, and `Forwarded` (RFC 7239), which is read where none of the first is there.
+`-Proto` and `-Port`, and `Forwarded` (RFC 7239), which is read where none of the first is there. A
+proxy writes one family, and may pass on what its client wrote of the other. So where both are there
+and name two clients, neither is believed: the address is the proxy's.
 
 From anybody else these headers are believed in nothing. But who sends one says that the request
 comes from further away than the connection: it is not taken for one of this machine. Pure.
@@ -30,13 +32,18 @@ _FAMILY: Final = frozenset({_FOR, _HOST, _PROTO, _PORT})
 FORWARDING: Final = _FAMILY | {_FORWARDED, b"via", b"x-real-ip"}
 """Headers by which a proxy shows that it is one; names in lower case."""
 
+_AROUND: Final = ' \t"'
+"""Around an entry of a list: some write it in quotes, as in `Forwarded`."""
+
 _USUAL_PORTS: Final = frozenset({"80", "443"})
 _SCHEMES: Final = frozenset({"http", "https"})
 
 # RFC 7239, 4; possessive, so that nothing is ever tried twice.
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*+"'
-_PAIR: Final = re.compile(rf"[ \t]*+({_TOKEN})=({_TOKEN}|{_QUOTED})[ \t]*+(;|,|\Z)")
+# Colons and brackets need quotes there; not every proxy gives them to an address.
+_BARE: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]++"
+_PAIR: Final = re.compile(rf"[ \t]*+({_TOKEN})=({_BARE}|{_QUOTED})[ \t]*+(;|,|\Z)")
 _ESCAPED: Final = re.compile(r"\\(.)")
 
 
@@ -67,6 +74,9 @@ def arrival_of(headers: Mapping[bytes, bytes], peer: str, trusted: Sequence[Netw
     if _FAMILY.isdisjoint(headers) and _FORWARDED in headers:
         return _by_forwarded(headers[_FORWARDED].decode("latin-1"), host, peer, trusted)
     address, hops = _by_addresses(_text(headers, _FOR), peer, trusted)
+    if _FORWARDED in headers:
+        other = _by_forwarded(headers[_FORWARDED].decode("latin-1"), host, peer, trusted)
+        address = address if other.address == address else peer
     called, port = _outermost(headers, _HOST, hops), _outermost(headers, _PORT, hops)
     return Arrival(
         address,
@@ -94,7 +104,7 @@ def _by_addresses(
     address, hops = peer, 1
     entries = () if forwarded_for is None else forwarded_for.rsplit(",", HOPS_MAX)[-HOPS_MAX:]
     for entry in reversed(entries):
-        hop = spelled(entry.strip())
+        hop = spelled(entry.strip(_AROUND))
         if hop is None:
             break
         address = hop

@@ -80,6 +80,7 @@ class HttpConnection:
     _watch: Watch
     _deadlines: Deadlines
     _limits: ConnectionLimits
+    _begun: bytes = b""  # of the first request, that was read already
     _reader: RequestReader = attrs.field(init=False)
     writer: SocketWriter = attrs.field(init=False)
     _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
@@ -92,6 +93,8 @@ class HttpConnection:
     def __attrs_post_init__(self) -> None:
         limits = self._limits
         self._reader = RequestReader(limits.max_head_bytes)
+        self._reader.feed(self._begun)
+        self._begun = b""
         self.writer = SocketWriter(
             limits.backlog_bytes, self.sock, self._failed, lambda: None, linger_s=limits.linger_s
         )

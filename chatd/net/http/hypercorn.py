@@ -86,7 +86,7 @@ class HypercornServer:
 
     async def serve(self, connection: HttpConnection, head: RequestHead, peer: str = LOCAL) -> None:
         """Answer the request with this head, which was the last that the connection gave; `peer` is
-        the address of its other end.
+        the address of its other end, or of whom a proxy says it to be.
 
         Returns when the peer has the response and has hung up, or has gone too far. Whatever it
         does, this raises only `Cancelled`; the socket stays open, and is the caller's.
@@ -94,7 +94,7 @@ class HypercornServer:
         try:
             request = await self._whole(connection, head, peer)
             if request is not None:
-                await self._answer(connection, request)
+                await self._answer(connection, request, peer)
         except* Exception as faults:
             self._report_fault(faults)
         await connection.hang_up()
@@ -124,7 +124,7 @@ class HypercornServer:
         _finish(connection, head, self._app.refuse(head, peer, said))
         return None
 
-    async def _answer(self, connection: HttpConnection, request: bytes) -> None:
+    async def _answer(self, connection: HttpConnection, request: bytes, peer: str) -> None:
         with trio.CancelScope() as scope:
             stream = _OneRequest(
                 trio.SocketStream(trio.socket.from_stdlib_socket(connection.sock)),
@@ -133,7 +133,7 @@ class HypercornServer:
                 lost=scope.cancel,
             )
             await TCPServer(
-                wrap_app(partial(self._run_app, connection), 0, "asgi"),
+                wrap_app(partial(self._run_app, connection, peer), 0, "asgi"),
                 self._config,
                 self._context,
                 ConnectionState({}),
@@ -145,9 +145,16 @@ class HypercornServer:
             connection.writer.finish(b"")
 
     async def _run_app(
-        self, connection: HttpConnection, scope: AsgiScope, receive: Receive, send: Send
+        self,
+        connection: HttpConnection,
+        peer: str,
+        scope: AsgiScope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """The application as Hypercorn sees it: what it lets out is reported, and a 500.
+
+        Hypercorn asks the socket who its peer is, and does not know better.
 
         Hypercorn does not see the client hang up while the application is at work; the connection
         does, and reads on only where the application asks.
@@ -169,7 +176,7 @@ class HypercornServer:
             await send(message)
 
         try:
-            await self._app(scope, receive_more, send_on)
+            await self._app({**scope, "client": (peer, 0)}, receive_more, send_on)
         except Exception as fault:
             self._report_fault(fault)
             if not has_begun:  # else the response stays cut short

@@ -15,6 +15,7 @@ from chatd.net.http.reader import RequestHead
 from chatd.net.poller import TrioPoller
 
 HARD_LIMIT_S = 40
+CLIENT = "203.0.113.9"  # whom a proxy says the other end to be
 
 
 class App(HttpApp):
@@ -96,7 +97,7 @@ async def serving(
         )
         head = await connection.head(HARD_LIMIT_S, answer_late=True)
         if head is not None:
-            await http.serve(connection, head)
+            await http.serve(connection, head, CLIENT)
         wait.close()
         theirs.close()
         ended.set()

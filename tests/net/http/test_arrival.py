@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.net.addresses import as_network
+from chatd.net.addresses import LOCAL, as_network
 from chatd.net.http.arrival import FORWARDING, Arrival, arrival_of
+from chatd.net.http.reader import RequestReader
 from tests.rows import rows
 
 TRUSTED = tuple(map(as_network, ("10.0.0.0/8", "::1/128", "::ffff:172.16.0.0/108")))
@@ -44,7 +45,14 @@ def by(text: str, peer: str = PROXY) -> Arrival:
         ("10.0.0.1", "203.0.113.9, ::ffff:10.2.3.4", "203.0.113.9"),
         ("::1", "203.0.113.9", "203.0.113.9"),
         ("172.17.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", '1.1.1.1, "[2001:db8::1]:443"', "2001:db8::1"),
+        ("10.0.0.1", "203.0.113.9:_hidden", "203.0.113.9"),
+        ("10.0.0.1", "fe80::1%eth0", "fe80::1"),
+        ("10.0.0.1", "203.0.113.9, [::ffff:10.2.3.4]:80, 10.2.3.5:99", "203.0.113.9"),
+        ("10.0.0.1", "1.1.1.1, _hidden", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, unix:", "local"),
         ("local", "203.0.113.9", "local"),
+        ("unknown", "203.0.113.9", "unknown"),
         ("10.0.0.1", "local", "10.0.0.1"),
         ("10.0.0.1", "203.0.113.9" + ", 10.0.0.2" * 100, "10.0.0.2"),
         ("10.0.0.1", "," * 16_000, "10.0.0.1"),
@@ -154,6 +162,14 @@ def test_a_proxy_that_says_nothing_of_ports_may_have_left_one_out(
         ("Forwarded: for=1.1.1.1, for=203.0.113.9", "203.0.113.9"),
         ("Forwarded: for=203.0.113.9, for=10.2.3.4", "203.0.113.9"),
         ("Forwarded: for=203.0.113.9, for=_hidden", PROXY),
+        ("Forwarded: for=203.0.113.9, for=unknown", PROXY),
+        ('Forwarded: for="203.0.113.9:_hidden"', "203.0.113.9"),
+        ('Forwarded: for="[2001:db8::1]:_hidden"', "2001:db8::1"),
+        ('Forwarded: for="[::ffff:203.0.113.9]"', "203.0.113.9"),
+        ('Forwarded: for="[fe80::1%25eth0]"', "fe80::1"),
+        # Without the quotes that these need.
+        ("Forwarded: for=203.0.113.9:50123;proto=https", "203.0.113.9"),
+        ("Forwarded: for=[2001:db8::1]:443, for=10.2.3.4:80", "2001:db8::1"),
         ("Forwarded: for=203.0.113.9, host=chat.example", PROXY),
         ("Forwarded: for=203.0.113.9" + ", for=10.0.0.2" * 100, "10.0.0.2"),
         ("Forwarded: " + '"' * 16_000, PROXY),
@@ -163,6 +179,45 @@ def test_a_proxy_that_says_nothing_of_ports_may_have_left_one_out(
 )
 def test_the_client_is_found_by_the_other_header_too(text: str, address: str) -> None:
     assert by(text).address == address
+
+
+@rows(
+    ("text", "address"),
+    [
+        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=203.0.113.9", "203.0.113.9"),
+        ("X-Forwarded-For: 1.1.1.1, 203.0.113.9 | Forwarded: for=203.0.113.9", "203.0.113.9"),
+        ("X-Forwarded-For: 6.6.6.6 | Forwarded: for=203.0.113.9", PROXY),
+        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=6.6.6.6", PROXY),
+        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=", PROXY),
+    ],
+)
+def test_of_two_families_that_name_two_clients_neither_is_believed(text: str, address: str) -> None:
+    assert by(text).address == address
+
+
+def test_a_proxy_at_a_unix_socket_is_believed_where_those_are_trusted() -> None:
+    trusted = (*TRUSTED, as_network("unix:"))
+    for forwarded_for in ("203.0.113.9", "1.1.1.1, 203.0.113.9, unix:, 10.2.3.4"):
+        headers = headers_of(f"X-Forwarded-For: {forwarded_for}")
+        assert arrival_of(headers, LOCAL, trusted).address == "203.0.113.9"
+        assert arrival_of(headers, LOCAL, TRUSTED) == Arrival(LOCAL, "inside", is_forwarded=True)
+
+
+@rows(
+    ("lines", "address"),
+    [
+        (["X-Forwarded-For: 1.1.1.1", "X-Forwarded-For: 203.0.113.9"], "203.0.113.9"),
+        (["X-Forwarded-For: 203.0.113.9", "x-forwarded-for: 10.2.3.4"], "203.0.113.9"),
+        (["Forwarded: for=1.1.1.1", 'Forwarded: for="203.0.113.9:1"'], "203.0.113.9"),
+        (["Forwarded: for=203.0.113.9", "Forwarded: for=10.2.3.4"], "203.0.113.9"),
+    ],
+)
+def test_several_headers_of_one_name_are_one_list(lines: list[str], address: str) -> None:
+    reader = RequestReader(1000)
+    reader.feed("\r\n".join(["GET / HTTP/1.1", "Host: inside", *lines, "", ""]).encode())
+    head = reader.head()
+    assert head is not None
+    assert arrival_of(head.headers, PROXY, TRUSTED).address == address
 
 
 @rows("name", sorted(FORWARDING))
