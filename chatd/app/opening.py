@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from chatd.app.directory import check_directory
 from chatd.app.errors import StartFailedError
 from chatd.app.listen import internal_path, open_internal, open_listeners
 from chatd.app.secret import check_reach, secret_for
@@ -44,6 +45,7 @@ def open_all(
     config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
 ) -> Opened:
     """Open what the daemon needs. Raises StartFailedError, ConfigError or StoreError."""
+    check_directory(config)
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)
     server = config.server
