@@ -12,7 +12,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,9 @@ class Postgres:
     """A server that runs; `directory` has its socket."""
 
     directory: Path
-    _process: "subprocess.Popen[str]"
+    _settings: Mapping[str, str]
+    _as_user: Mapping[str, Any]
+    _process: "subprocess.Popen[str] | None" = None
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
 
     def new_database(self) -> str:
@@ -65,24 +68,85 @@ class Postgres:
 
     def stop(self) -> None:
         """End the server, and all who are connected with it."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(STOP_S)
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """End the server as a crash does: nobody who is connected is told anything sensible."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(STOP_S)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Have nobody answered, neither those who are connected nor those who come."""
+        for pid in self._all_pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        for pid in self._all_pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _all_pids(self) -> list[int]:
+        assert self._process is not None
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [parent, *map(int, children)]
+
+    def start(self) -> None:
+        """Start the server on its cluster, and return when it takes connections."""
+        words = [
+            word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")
+        ]
+        process = subprocess.Popen(
+            [
+                *(_program("postgres"), "-D", str(self.directory / "cluster")),
+                *("-k", str(self.directory), *words),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.directory,
+            **self._as_user,
+        )
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if READY in line:
+                # Nobody reads on; the server goes on where nobody does.
+                process.stderr.close()
+                self._process = process
+                return
+        process.wait(STOP_S)
+        raise AssertionError(f"PostgreSQL did not start:\n{''.join(said)}")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """The server; the first test that asks for it waits three seconds."""
-    # Of its own, since those of pytest are closed to other users.
+@contextmanager
+def a_server(**settings: str) -> Iterator[Postgres]:
+    """A server of one's own, with these settings beside the usual ones; it starts in a second."""
+    # Not in a directory of pytest's, which are closed to other users.
     with tempfile.TemporaryDirectory(prefix="chatd-pg-", ignore_cleanup_errors=True) as made:
-        directory = Path(made)
-        server = _started(directory)
+        server = _made(Path(made), {**SETTINGS, **settings})
+        server.start()
         try:
             yield server
         finally:
             server.stop()
 
 
-def _started(directory: Path) -> Postgres:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server; the first test that asks for it waits three seconds."""
+    with a_server() as server:
+        yield server
+
+
+def _made(directory: Path, settings: Mapping[str, str]) -> Postgres:
     cluster = directory / "cluster"
     as_user: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -101,26 +165,7 @@ def _started(directory: Path) -> Postgres:
         cwd=directory,
         **as_user,
     )
-    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-    process = subprocess.Popen(
-        [_program("postgres"), "-D", str(cluster), "-k", str(directory), *settings],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=directory,
-        **as_user,
-    )
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if READY in line:
-            # Nobody reads on; the server goes on where nobody does.
-            process.stderr.close()
-            return Postgres(directory, process)
-    process.wait(STOP_S)
-    raise AssertionError(f"PostgreSQL did not start:\n{''.join(said)}")
+    return Postgres(directory, settings, as_user)
 
 
 def _program(name: str) -> str:

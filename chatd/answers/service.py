@@ -18,6 +18,7 @@ from chatd.answers.answer import AnswerState
 from chatd.answers.life import AnswerLife, AnswerLog
 from chatd.answers.sql.questions import is_like_question, may_be_question
 from chatd.answers.sql.talk import Talk
+from chatd.auth import Grant
 from chatd.chat.ids import written_id
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message, OpenAnswer
@@ -99,11 +100,12 @@ class AnswerService:
         self._arrival.set()
 
     async def cancel(
-        self, question_id: str, user_id: str, rooms: Mapping[str, object]
+        self, question_id: str, user_id: str, rooms: Mapping[str, Grant]
     ) -> CancelOutcome | Refusal:
         """Have an answer stopped, and return when it has ended, in whichever way.
 
-        `rooms` are those that the user may use. Raises StoreReadFailed, StoreClosed.
+        `rooms` are those that the user may use; a viewer stops nobody else's answer. Raises
+        StoreReadFailed, StoreClosed.
         """
         one = self._open_in(question_id, rooms)
         if one is None:
@@ -111,7 +113,8 @@ class AnswerService:
             if known is None or known.state is None:
                 return Refusal(Code.NOT_FOUND, path="messageId")
             return CancelOutcome(known.state)
-        if user_id != one.of.user_id and not self._life.rules.anybody_cancels:
+        may_cancel = self._life.rules.anybody_cancels and rooms[one.of.connection_id].may_write
+        if user_id != one.of.user_id and not may_cancel:
             sentence = "Only who asked may cancel this answer."
             return Refusal(Code.FORBIDDEN, sentence, path="messageId")
         one.want_end(AnswerState.CANCELLED)

@@ -14,10 +14,11 @@ from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
+from chatd.app.directory import make_directory, open_sql_directory
 from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
-from chatd.auth import FailureBackoff
+from chatd.auth import CachedDirectory, FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -37,11 +38,12 @@ from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
-from chatd.service.authenticator import TokenAuthenticator
+from chatd.service.authenticator import DIRECTORY_TIMEOUT_S, TokenAuthenticator
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
 from chatd.service.connect import Connector
+from chatd.service.directory_watch import DirectoryWatch
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
@@ -210,7 +212,24 @@ class Parts:
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
         )
-        tickets, directory = DownloadTickets(), settings.make_directory(config)
+        tickets = DownloadTickets()
+        sql = (
+            open_sql_directory(config, self._event_log)
+            if config.directory.source == "sql"
+            else None
+        )
+        self.directory = directory = make_directory(config, sql)
+        self.directory_watch = None
+        if sql is not None and isinstance(directory, CachedDirectory):
+            self.directory_watch = DirectoryWatch(
+                directory,
+                sql,
+                self.clients,
+                rooms,
+                ttl_s=config.directory.ttl_s,
+                outage_s=config.directory.outage_s,
+                at_once=max(1, config.directory.pool_connections // 2),
+            )
         authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
@@ -219,6 +238,8 @@ class Parts:
             query_token=config.auth.query_token,
             clock=self.clock,
             event_log=self._event_log,
+            # The directory in a database ends its waits itself, and says why.
+            directory_timeout_s=max(DIRECTORY_TIMEOUT_S, config.directory.timeout_s + 1),
         )
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s

@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from chatd.app.directory import check_directory
 from chatd.app.errors import StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
 from chatd.app.listen import internal_path, open_internal, open_public
@@ -62,6 +63,7 @@ def open_all(
 ) -> Opened:
     """Open what the daemon needs, but for what was handed over. Raises StartFailedError,
     ConfigError or StoreError."""
+    check_directory(config)
     config = _with_inherited(config, inherited)
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)

@@ -8,7 +8,6 @@ from chatd import __version__
 from chatd.answers.mcp.described import command_help, described
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.app.hosts import authority, is_loopback, socket_path
-from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
 from chatd.config import Config
 from chatd.engine.admission import Admission
@@ -22,14 +21,6 @@ from chatd.service.rates import Rates
 from chatd.wire.encoder import encode
 from chatd.wire.events import ServerInfo, ServerLimits
 from chatd.wire.names import Feature
-
-
-def make_directory(config: Config) -> Directory:
-    """The source of rooms that the configuration names."""
-    directory = config.directory
-    if directory.source == "claim":
-        return ClaimDirectory(directory.claim)
-    return FileDirectory(directory.connections)
 
 
 def make_admission(config: Config, now_s: float) -> Admission:

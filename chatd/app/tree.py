@@ -8,6 +8,7 @@
       databases               one for one: the sessions with the db-mcp of each room, once the
                               port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
+      directory               asks again which rooms users have, where a database says so
       answers, schemas
       snapshots, upkeep, loop lag, watchdog
 
@@ -91,6 +92,11 @@ def supervise(
                     Child("reader", partial(parts.answering.reader.run, parts.listener.is_open)),
                 ]
                 if sessions
+                else []
+            ),
+            *(
+                [Child("directory", partial(_ready, parts.directory_watch.run))]
+                if parts.directory_watch is not None
                 else []
             ),
             Child("answers", parts.answering.service.run),

@@ -10,6 +10,7 @@ from chatd.auth.authenticator import (
     Credentials as Credentials,
 )
 from chatd.auth.backoff import FailureBackoff as FailureBackoff
+from chatd.auth.cached_directory import CachedDirectory as CachedDirectory
 from chatd.auth.candidates import pick_token as pick_token
 from chatd.auth.directories import (
     ClaimDirectory as ClaimDirectory,
@@ -19,6 +20,7 @@ from chatd.auth.directories import (
 from chatd.auth.directory import (
     Directory as Directory,
     DirectoryFailed as DirectoryFailed,
+    DirectoryStatus as DirectoryStatus,
     Grant as Grant,
 )
 from chatd.auth.keyfile import (

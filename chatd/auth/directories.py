@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import attrs
 
-from chatd.auth.directory import Grant
+from chatd.auth.directory import DirectoryStatus, Grant, role_of
 from chatd.auth.display import display_text
 from chatd.auth.tokens import Identity, TokenRefused
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import is_connection_id
+from chatd.wire.names import Role
 
 CLAIMED_ROOMS: Final = 1000
 """Entries of the list in a token (our choice; a token of 8 KiB has no place for more). A longer
@@ -19,6 +20,7 @@ one is refused as a whole: a list that was cut would lose rooms without a trace.
 
 EVERYBODY: Final = "*"
 
+_WELL: Final = DirectoryStatus()
 _NO_ROOMS: Final[Mapping[str, Grant]] = MappingProxyType({})
 
 
@@ -26,6 +28,10 @@ class _Immediate(ABC):
     """A directory that never waits."""
 
     __slots__ = ()
+
+    @property
+    def status(self) -> DirectoryStatus:
+        return _WELL
 
     @abstractmethod
     def grants_now(self, identity: Identity) -> Mapping[str, Grant]:
@@ -48,10 +54,11 @@ def claim_path(path: str) -> tuple[str, ...]:
 class ClaimDirectory(_Immediate):
     """The rooms that the token lists at a dotted path, `app_metadata.connections` say.
 
-    An entry is a connectionId, or an object `{id, title?}`. Entries that are neither are passed
-    over, as the issuer of tokens may know more kinds than we do; of two for one room the first
-    counts. No claim, or null, is no room. With what is there and is no list, or one of more than
-    `CLAIMED_ROOMS` entries, the token is an invalid one.
+    An entry is a connectionId, or an object `{id, title?, role?}`. Entries that are neither are
+    passed over, as the issuer of tokens may know more kinds than we do, and so are those with a
+    role that nobody knows; of two for one room the first counts. No claim, or null, is no room.
+    With what is there and is no list, or one of more than `CLAIMED_ROOMS` entries, the token is an
+    invalid one.
 
     With Supabase keep the list where users cannot write it: `user_metadata` they can.
     """
@@ -89,11 +96,12 @@ class ClaimDirectory(_Immediate):
 
 def _claimed_grant(entry: object) -> Grant | None:
     title: str | None = None
+    role: Role | None = Role.MEMBER
     if isinstance(entry, dict):
-        title = display_text(entry.get("title"))
+        title, role = display_text(entry.get("title")), role_of(entry.get("role"))
         entry = entry.get("id")
-    if isinstance(entry, str) and is_connection_id(entry):
-        return Grant(entry, title)
+    if isinstance(entry, str) and is_connection_id(entry) and role is not None:
+        return Grant(entry, title, role)
     return None
 
 
@@ -108,12 +116,26 @@ class FileConnection:
     """One room of the configuration file: its title, and the user ids that may use it.
 
     The title is shown as `display_text` has it; None: the connectionId serves.
-    `users` is a collection of user ids, or "*" (also as one of them) for everybody with a valid
-    token; another string is a ValueError.
+    `users` are its members, `owners` and `viewers` those with another role; who stands in several
+    lists has the most that they give. Each is a collection of user ids, or "*" (also as one of
+    them) for everybody with a valid token; another string is a ValueError.
     """
 
     title: str | None = None
     users: tuple[str, ...] = attrs.field(default=(), converter=_users)
+    owners: tuple[str, ...] = attrs.field(default=(), converter=_users)
+    viewers: tuple[str, ...] = attrs.field(default=(), converter=_users)
+
+    def role_of(self, user_id: str | None) -> Role | None:
+        """What a user may do there, None where that is nothing. None is who is named nowhere."""
+        for role, users in (
+            (Role.OWNER, self.owners),
+            (Role.MEMBER, self.users),
+            (Role.VIEWER, self.viewers),
+        ):
+            if EVERYBODY in users or user_id in users:
+                return role
+        return None
 
 
 class FileDirectory(_Immediate):
@@ -132,7 +154,7 @@ class FileDirectory(_Immediate):
                     f"{connection_id!r:.160} is no connectionId: "
                     "1 to 128 printable ASCII characters that open no HTML tag"
                 )
-            named.update(entry.users)
+            named.update(entry.users, entry.owners, entry.viewers)
         self._of_everybody = _granted(connections, None)
         self._of_user = {user_id: _granted(connections, user_id) for user_id in named}
 
@@ -141,10 +163,11 @@ class FileDirectory(_Immediate):
 
 
 def _granted(connections: Mapping[str, FileConnection], user_id: str | None) -> Mapping[str, Grant]:
+    roles = {name: entry.role_of(user_id) for name, entry in connections.items()}
     return MappingProxyType(
         {
-            connection_id: Grant(connection_id, display_text(entry.title))
-            for connection_id, entry in connections.items()
-            if EVERYBODY in entry.users or user_id in entry.users
+            name: Grant(name, display_text(connections[name].title), role)
+            for name, role in roles.items()
+            if role is not None
         }
     )

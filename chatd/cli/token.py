@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import click
+import trio
 
+from chatd.app.directory import check_directory, rooms_once
 from chatd.app.errors import EXIT_FAILURE
 from chatd.app.secret import (
     known_secret,
@@ -15,10 +17,11 @@ from chatd.app.secret import (
     secret_for,
     usual_rooms,
 )
-from chatd.auth import ClaimDirectory, FileDirectory, Identity, TokenRefused
+from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused
 from chatd.cli.options import configured, fail, load_config, say, state_dir_of
-from chatd.config import DirectoryConfig
+from chatd.config import Config
 from chatd.observe.clock import Clock
+from chatd.wire.names import Role
 
 
 @click.group()
@@ -83,9 +86,11 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     now_s = Clock().wall_s()
     try:
         identity = verifier.verify(given, now_s)
-        rooms = _rooms(loaded.config.directory, identity)
+        rooms = _rooms(loaded.config, identity)
     except TokenRefused as error:
         fail(f"{error.code}: {error.reason}", EXIT_FAILURE)
+    except DirectoryFailed as error:
+        fail(f"The token is good, and the directory of rooms fails: {error.reason}", EXIT_FAILURE)
     say(_goodness(identity, now_s))
     say(f"name: {identity.name or 'none; others see the user id'}")
     say(f"rooms: {rooms}")
@@ -104,22 +109,29 @@ def _goodness(identity: Identity, now_s: float) -> str:
     return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
 
 
-def _rooms(directory: DirectoryConfig, identity: Identity) -> str:
-    """The rooms that the user gets with this token. Raises TokenRefused."""
-    if directory.source == "claim":
-        grants = ClaimDirectory(directory.claim).grants_now(identity)
-        nothing = f"the token lists none in its claim {directory.claim}"
-    else:
-        grants = FileDirectory(directory.connections).grants_now(identity)
-        nothing = "[directory.connections] gives this user none"
+def _rooms(config: Config, identity: Identity) -> str:
+    """The rooms that the user gets with this token. Raises TokenRefused, DirectoryFailed,
+    StartFailedError."""
+    directory = config.directory
+    check_directory(config)
+    grants = trio.run(rooms_once, config, identity)
     if not grants:
-        return f"none; {nothing}"
-    shown = ", ".join(
-        grant.connection_id if grant.title is None else f"{grant.connection_id} ({grant.title})"
-        for grant in grants.values()
-    )
+        nothing = {
+            "claim": f"the token lists none in its claim {directory.claim}",
+            "file": "[directory.connections] gives this user none",
+            "sql": "directory.query gives this user none; where the tables have row-level "
+            "security, a policy has to let the user of directory.url read them",
+        }
+        return f"none; {nothing[directory.source]}"
+    shown = ", ".join(map(_shown, grants.values()))
     is_all = directory.source == "file" and len(grants) == len(directory.connections)
     return f"all: {shown}" if is_all else shown
+
+
+def _shown(grant: Grant) -> str:
+    role = None if grant.role is Role.MEMBER else grant.role.value
+    beside = ", ".join(word for word in (grant.title, role) if word is not None)
+    return f"{grant.connection_id} ({beside})" if beside else grant.connection_id
 
 
 def _moment(at_s: float) -> str:

@@ -74,6 +74,16 @@ def _rooms_are_used(config: Config) -> Fault | None:
     return ("directory.connections",), problem
 
 
+def _database_is_named(config: Config) -> Fault | None:
+    directory = config.directory
+    if directory.source == "sql" and not directory.url:
+        return ("directory.source",), '= "sql" needs directory.url, the address of its database'
+    if directory.source != "sql" and directory.url:
+        problem = 'is used with directory.source = "sql" only; say so, or leave it out'
+        return ("directory.url",), problem
+    return None
+
+
 def _answers_fit(config: Config) -> Fault | None:
     given, backlog = config.answers.max_bytes, config.server.backlog_bytes
     needed = ANSWERS_AT_ONCE * (given + BESIDE_ROWS_BYTES)
@@ -103,6 +113,7 @@ CHECKS: Final = (
         _some_proxy_may_send_headers,
     ),
     Check(frozenset({"directory.connections", "directory.source"}), _rooms_are_used),
+    Check(frozenset({"directory.url", "directory.source"}), _database_is_named),
     Check(
         frozenset({"answers.max_bytes", "server.backlog_bytes", "answers.enabled"}), _answers_fit
     ),

@@ -36,6 +36,9 @@ UNIX_PREFIX = "unix:"
 """Before the path of a socket, where otherwise a host or an address stands."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_POSTGRES_ADDRESS = re.compile(r"postgres(?:ql)?://|\s*[a-z_]+\s*=")
+_UNFIT_FOR_SQL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_ONE_PARAMETER = re.compile(r"\$1(?![0-9])")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,]+")
 _HOST_AND_PORT = re.compile(r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _LINK = re.compile(
@@ -128,6 +131,35 @@ class Text(ValueKind):
             return value
         shown = kind_of(value) if self.secret else described(value)
         raise InvalidValue(f"must be {self.wants}, not {shown}")
+
+
+@attrs.frozen
+class PostgresAddress(ValueKind):
+    """The address of a PostgreSQL database as libpq reads it, or empty. It holds a password, so
+    that no error shows anything of it."""
+
+    wants: str = 'the address of a PostgreSQL database, as "postgresql://USER:PASSWORD@HOST/NAME"'
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and not _CONTROL.search(value):
+            if not value or _POSTGRES_ADDRESS.match(value):
+                return value
+            raise InvalidValue(f"must be {self.wants}, not another text")
+        raise InvalidValue(f"must be {self.wants}, not {kind_of(value)}")
+
+
+@attrs.frozen
+class RoomsQuery(ValueKind):
+    """A statement of SQL with one parameter, which may have several lines; or empty."""
+
+    wants: str = "one SQL statement that reads, with $1 where the user id belongs"
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and not _UNFIT_FOR_SQL.search(value):
+            query = value.strip()
+            if not query or _ONE_PARAMETER.search(query):
+                return query
+        raise InvalidValue(f"must be {self.wants}, not {described(value)}")
 
 
 @attrs.frozen

@@ -2,7 +2,9 @@
 
     [directory.connections.demo]
     title = "Sample database"
-    users = ["*"]
+    users = ["ada", "grace"]    # members
+    owners = ["ada"]            # who stands in several lists has the most that they give
+    viewers = ["*"]             # who read, and do not write
 
 A user list is all names or the one entry "*": as "*" is also a possible user id, a mix would say
 two things.
@@ -40,8 +42,13 @@ class _Users(ValueKind):
 CONNECTIONS = TableOfRooms(
     "directory.connections",
     TableKind(
-        "a table with title and users",
-        {"title": Text("a text of at least one character", empty=False), "users": _Users()},
+        "a table with title, users, owners and viewers",
+        {
+            "title": Text("a text of at least one character", empty=False),
+            "users": _Users(),
+            "owners": _Users(),
+            "viewers": _Users(),
+        },
         made=FileConnection,
         make=FileConnection,
         required={"users": 'a list of user ids, or ["*"] for everybody'},

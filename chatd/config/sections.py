@@ -26,8 +26,10 @@ from chatd.config.kinds import (
     Flag,
     Link,
     ListenAddress,
+    PostgresAddress,
     PublicAddress,
     Rate,
+    RoomsQuery,
     Seconds,
     Text,
     ValueKind,
@@ -43,6 +45,8 @@ DEMO_ROOM = "demo"
 MOST_ANSWER_BYTES = 1_000_000_000
 """The longest answer: so many of it at once are still a backlog that can be written down."""
 
+MOST_POOL = 100
+"""As many connections as PostgreSQL takes by default from everybody."""
 MOST_EXPORT_ROWS = 10_000_000
 """A longer file is no download of somebody who chats, but a dump."""
 MOST_EXPORT_BYTES = 1_073_741_824
@@ -243,8 +247,9 @@ class DirectoryConfig:
 
     source: str = key(
         "claim",
-        Choice(("claim", "file")),
-        'Where the rooms of a user stand: "claim" (in the token) or "file" (below).',
+        Choice(("claim", "file", "sql")),
+        'Where the rooms of a user stand: "claim" (in the token), "file" (below) or "sql" (in a '
+        "PostgreSQL database).",
         "A token that lists them needs no second place that has to be kept in step.",
     )
     claim: str = key(
@@ -253,10 +258,53 @@ class DirectoryConfig:
         "Dotted path of the list in the token.",
         "With Supabase take one in app_metadata, which users cannot write.",
     )
+    url: str = key(
+        "",
+        PostgresAddress(),
+        'The database of source = "sql", as libpq reads it; TLS as it says (sslmode=verify-full).',
+        "Supabase's is that of a direct connection, or of the pooler in session or transaction "
+        "mode.",
+        secret=True,
+    )
+    query: str = key(
+        "",
+        RoomsQuery(),
+        "SQL that reads the rooms of the user $1: columns connection_id, and as wanted title and "
+        "role (owner, member, viewer). Empty: public.connections and public.connection_members.",
+        "Tables have other names elsewhere; see docs/operations.",
+    )
+    ttl_s: float = key(
+        60.0,
+        Seconds(least=1),
+        "Seconds that an answer of the database counts; a room that is taken away is left within "
+        "them.",
+        "A database is asked about each user who is connected nearly twice in this time.",
+    )
+    outage_s: float = key(
+        300.0,
+        Seconds(least=0),
+        "Seconds beyond that for which connected users keep their rooms while the database does "
+        "not answer; beyond: their transport is closed. Nobody new comes in meanwhile.",
+        "A database that restarts should not end every chat.",
+    )
+    timeout_s: float = key(
+        5.0,
+        Seconds(least=0.1),
+        "Seconds that an answer may take, a wait for a connection included; beyond: the user is "
+        "refused.",
+        "A client that connects waits for it.",
+    )
+    pool_connections: int = key(
+        4,
+        WholeNumber(most=MOST_POOL),
+        "Connections with the database; beyond: questions wait.",
+        "Databases have few of them: Supabase's smallest has 60 for everybody.",
+    )
     connections: Mapping[str, FileConnection] = key(
         MappingProxyType({}),
         CONNECTIONS,
-        'The rooms of source = "file": a title, and the users or ["*"].',
+        'The rooms of source = "file": a title, and the users or ["*"], also as owners and '
+        "viewers.",
         "For teams whose tokens list no rooms.",
     )
 

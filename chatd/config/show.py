@@ -119,7 +119,12 @@ def _room(room: str, connection: FileConnection, origin: str) -> list[str]:
     lines = [f"[directory.connections.{toml(room)}]  # {origin}"]
     if connection.title is not None:
         lines.append(f"title = {toml(connection.title)}")
-    return [*lines, f"users = {toml(connection.users)}"]
+    lines.append(f"users = {toml(connection.users)}")
+    for name in ("owners", "viewers"):
+        named = getattr(connection, name)
+        if named:
+            lines.append(f"{name} = {toml(named)}")
+    return lines
 
 
 def toml(value: object) -> str:

@@ -23,5 +23,6 @@ class DisconnectReason(StrEnum):
     CONNECT_TIMEOUT = "connect timeout"  # no namespace joined in time
     SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
     TOKEN_EXPIRED = "token expired"
+    DIRECTORY_UNAVAILABLE = "directory unavailable"  # which rooms its user has is not known
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal error"

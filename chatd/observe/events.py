@@ -350,6 +350,38 @@ class AuthenticationFailed(
 
 
 @attrs.frozen
+class DirectoryUnavailable(
+    LogEvent,
+    name="directory.unavailable",
+    level=Level.ERROR,
+    is_cheap=True,
+    alike_by=("reason",),
+):
+    """The directory of rooms does not answer, or answers what is no list of rooms: nobody comes in
+    whose rooms are not known. `reason` is what the database says."""
+
+    reason: str
+
+
+@attrs.frozen
+class DirectoryRecovered(LogEvent, name="directory.recovered", level=Level.INFO):
+    """The directory of rooms answers again."""
+
+
+@attrs.frozen
+class DirectoryRowIgnored(
+    LogEvent,
+    name="directory.ignored",
+    level=Level.WARNING,
+    is_cheap=True,
+    alike_by=("reason",),
+):
+    """A row of the directory gives nobody a room: it names none, or a role that nobody knows."""
+
+    reason: str
+
+
+@attrs.frozen
 class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
     """A message arrived and was not yet checked."""
 

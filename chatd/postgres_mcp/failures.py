@@ -5,7 +5,6 @@ from typing import Final
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
 
 from chatd.answers.requests import DatabaseFailed
 from chatd.db_mcp.statement import rejected
@@ -41,30 +40,6 @@ _UNAVAILABLE: Final[Mapping[str, str]] = {
     "XX": "The database has trouble of its own; tell its operator.",
 }
 """By class of SQLSTATE: nothing is wrong with the statement."""
-
-_HOW_WRITTEN: Final = (
-    "it begins with postgresql://, and the signs @ : / ? # % of a password are percent-encoded "
-    "(%40 for @)"
-)
-
-
-def why_unreached(address: str, error: psycopg.Error) -> str:
-    """What to tell an operator whose database cannot be connected with.
-
-    libpq's words name the host, the user and the cause. Where it has not understood the address as
-    it was meant, they may quote any part of it, a password included: then they are not told.
-    """
-    said = " ".join(str(error).split())
-    try:
-        parts = conninfo_to_dict(address)
-    except psycopg.ProgrammingError:
-        why = said.partition('"')[0].strip(" :")
-        shown = f" ({why})" if " " in why else ""
-        return f"The address of the database cannot be read{shown}; {_HOW_WRITTEN}."
-    is_misread = not all(port.isdecimal() for port in str(parts.get("port") or 0).split(","))
-    if is_misread or any("@" in str(parts.get(name, "")) for name in ("host", "dbname")):
-        return f"The address of the database is not read as it is meant; {_HOW_WRITTEN}."
-    return f"The database cannot be reached: {said}"
 
 
 def as_failure(error: Exception) -> DatabaseFailed:

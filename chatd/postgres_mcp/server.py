@@ -17,7 +17,7 @@ import psycopg
 
 from chatd.answers.mcp.contract import ROWS_WRITTEN_MAX
 from chatd.answers.requests import DatabaseFailed
-from chatd.postgres_mcp.failures import why_unreached
+from chatd.postgres_client.address import why_unreached
 from chatd.postgres_mcp.values import exact_values
 
 CONNECT_S: Final = 4

@@ -21,13 +21,13 @@ from chatd.auth import (
     Verifier,
     pick_token,
 )
+from chatd.auth.directory import NO_ANSWER
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
 DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
-TOO_SLOW = "The directory of rooms does not answer; try again later."
 
 
 @attrs.define(eq=False)
@@ -61,7 +61,7 @@ class TokenAuthenticator:
             with trio.fail_after(self._directory_timeout_s):
                 grants = await self._directory.grants(identity)
         except trio.TooSlowError:
-            return self._refuse(credentials, DirectoryFailed(TOO_SLOW))
+            return self._refuse(credentials, DirectoryFailed(NO_ANSWER))
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)
@@ -81,9 +81,8 @@ class TokenAuthenticator:
         return Admitted(identity, grants)
 
     def _refuse(self, credentials: Credentials, error: TokenRefused | DirectoryFailed) -> Refusal:
-        code = error.code if isinstance(error, TokenRefused) else Code.INTERNAL
+        code = error.code if isinstance(error, TokenRefused) else Code.DIRECTORY_UNAVAILABLE
         address, refusal = credentials.address, Refusal(code, str(error))
-        reason = error.reason if isinstance(error, TokenRefused) else str(error)
         if isinstance(error, TokenRefused) and not credentials.is_renewal:
             # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
             # is missing or has run out, the client still gets that code.
@@ -94,5 +93,7 @@ class TokenAuthenticator:
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if wait_s == 0 and code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
-        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code, reason))
+        self._event_log.record(
+            AuthenticationFailed(credentials.log_id, address, code, error.reason)
+        )
         return refusal

@@ -19,6 +19,10 @@ class Clients:
         """The clients of a user."""
         return self._by_user.get(user_id, {}).keys()
 
+    def users(self) -> Collection[str]:
+        """The users who are connected."""
+        return self._by_user.keys()
+
     def sockets_of(self, user_id: str, connection_id: str) -> Iterator[Socket]:
         """The sockets of a user that may use a room."""
         return (one.socket for one in self.of(user_id) if connection_id in one.grants)

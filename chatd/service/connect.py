@@ -107,10 +107,13 @@ class Connector:
             await self._greet_later(client, auth)
 
     async def _greet_later(self, client: Client, auth: dict[str, Any]) -> None:
-        readings = await self._readings.readings(client.user_id, client.grants)
-        standing = await self._rooms.trimmed_standing(client)
-        if client.is_gone:
-            return
+        grants = None
+        while grants is not client.grants:  # the directory may be asked again meanwhile
+            grants = client.grants
+            readings = await self._readings.readings(client.user_id, grants)
+            standing = await self._rooms.trimmed_standing(client)
+            if client.is_gone:
+                return
         rooms, since = self._greet(client, auth, standing, readings)
         if rooms:
             await self._rooms.enter(client, rooms, None, since)
@@ -224,6 +227,7 @@ class Connector:
                     unread=readings[room].unread,
                     mentions=readings[room].mentions,
                     owed=standing.owed.get(room, 0),
+                    role=grant.role,
                     title=welcome.rendered(grant.title),
                     database=welcome.databases.get(room),
                 )

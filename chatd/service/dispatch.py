@@ -6,7 +6,7 @@ An event goes through these steps; the first that refuses it ends it:
     counted    the socket may send one more event now
     structure  the payload is of the route's class
     read       its values are good, whichever room it names
-    access     the client may use the room that it names
+    access     the client may use the room that it names, and write there if the event does
     rate       a limit of its own admits it
     join       the client is in the room, or joins it first
     handler    carries it out: an ack, a refusal, or a coroutine that ends in one of these
@@ -42,6 +42,7 @@ from chatd.service.events.schema import SchemaEvents
 from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
+from chatd.service.grants import refusal_to_write
 from chatd.service.rate_limits import RateLimits
 from chatd.service.rates import Limited
 from chatd.service.rooms import Rooms
@@ -89,6 +90,7 @@ class Route:
 
     `room`: the client has to be permitted to use the room that the payload names; where it is
     JOINED, the client joins it first, unless it is there.
+    `writes`: the client has to be permitted to change something in that room.
     `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
     the peer to catch up.
     """
@@ -98,6 +100,7 @@ class Route:
     read: Read | None = None
     room: Literal["permitted", "joined"] | None = None
     rate: Callable[[str, Allowance], Limited | None] | None = None
+    writes: bool = False
     is_query: bool = False
     plain_names: frozenset[str] = attrs.field(
         init=False,
@@ -137,14 +140,28 @@ class Dispatcher:
         self._event_log = event_log
         routes = {
             # A message is limited, and joins, by itself: one that is repeated does not count.
-            ClientEvent.CHAT_MESSAGE: Route(ChatMessage, messages.send, messages.read, PERMITTED),
+            ClientEvent.CHAT_MESSAGE: Route(
+                ChatMessage, messages.send, messages.read, PERMITTED, writes=True
+            ),
             # An edit is limited by itself, as a message is.
-            ClientEvent.MESSAGE_EDIT: Route(MessageEdit, changes.edit, changes.read_edit, JOINED),
+            ClientEvent.MESSAGE_EDIT: Route(
+                MessageEdit, changes.edit, changes.read_edit, JOINED, writes=True
+            ),
             ClientEvent.MESSAGE_DELETE: Route(
-                MessageDelete, changes.delete, changes.read_delete, JOINED, limits.admit_change
+                MessageDelete,
+                changes.delete,
+                changes.read_delete,
+                JOINED,
+                limits.admit_change,
+                writes=True,
             ),
             ClientEvent.MESSAGE_REACT: Route(
-                MessageReact, changes.react, changes.read_react, JOINED, limits.admit_change
+                MessageReact,
+                changes.react,
+                changes.read_react,
+                JOINED,
+                limits.admit_change,
+                writes=True,
             ),
             ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
             ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
@@ -165,7 +182,7 @@ class Dispatcher:
             ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
             ClientEvent.SCHEMA_GET: Route(SchemaGet, schema.get, room=PERMITTED, is_query=True),
             ClientEvent.TYPING_START: Route(
-                TypingStart, typing.start, room=JOINED, rate=limits.admit_typing
+                TypingStart, typing.start, room=JOINED, rate=limits.admit_typing, writes=True
             ),
             ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=JOINED),
             # A status joins by itself: others see the client with it, and with no other before.
@@ -212,8 +229,12 @@ class Dispatcher:
         if type(request) is Refusal:
             return request
         room: str | None = None if route.room is None else request.connection_id
-        if room is not None and room not in client.grants:
-            return forbidden(room)
+        if room is not None:
+            grant = client.grants.get(room)
+            if grant is None:
+                return forbidden(room)
+            if route.writes and not grant.may_write:
+                return refusal_to_write(client.grants, room)
         if route.rate is not None:
             limited = route.rate(client.user_id, client.allowance)
             if limited is not None:

@@ -59,7 +59,7 @@ _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
-_STATUSES = {Code.RATE_LIMITED: 429, Code.INTERNAL: 503}  # of refused tokens; else 401
+_STATUSES = {Code.RATE_LIMITED: 429, Code.DIRECTORY_UNAVAILABLE: 503}  # of refused tokens; else 401
 
 _EXPORT_STATUSES = {
     **dict.fromkeys(
@@ -145,7 +145,8 @@ class Downloads:
             name,
             is_head=request.method == "HEAD",
             has_byte_order_mark=_is_set(request, "bom"),
-            only_stored=_is_set(request, "stored"),
+            # A viewer has the database run nothing.
+            only_stored=_is_set(request, "stored") or not rooms[message.connection_id].may_write,
         )
         outcome = await self._files.respond(wanted, message, table, identity.user_id, request.gone)
         return _refuse_export(outcome) if isinstance(outcome, Refusal) else outcome
@@ -175,7 +176,7 @@ class Downloads:
         try:
             return identity, await self._directory.grants(identity)
         except DirectoryFailed as error:
-            raise _Refused(_refuse(503, Code.INTERNAL, str(error))) from error
+            raise _Refused(_refuse(503, Code.DIRECTORY_UNAVAILABLE, str(error))) from error
 
     async def _admitted(self, request: Request) -> Admitted:
         address = request.arrival(self._origins).address

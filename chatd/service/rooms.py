@@ -81,8 +81,8 @@ class Rooms:
             refusal = await self._enter(client, [room], None, NOTHING, _refuse_nothing)
             if refusal is not None:
                 return attrs.evolve(refusal, connection_id=room)
-            if room not in client.wanted:
-                return None  # the client is gone
+            if room not in client.wanted:  # the client is gone, or the room was taken away
+                return None if client.is_gone else _taken_away(room)
         return await outcome_of(handle())
 
     async def _enter(
@@ -127,6 +127,9 @@ class Rooms:
             if client.wanted.get(room) is not None:
                 client.wanted[room] = last_seq
         answer_rows = client.answer_rows if since.answer_rows is None else since.answer_rows
+        taken = tuple(room for room in admitted if room not in client.grants)
+        if taken:  # meanwhile
+            self._commands.post(RemoveMember(client.user_id, taken))
         for room, stand in _stands(joined, since, self._epoch, answer_rows):
             unread = await self._bring_in(client, room, stand, ack_id)
             if unread is not None:
@@ -166,11 +169,15 @@ class Rooms:
     async def _bring_in(
         self, client: Client, room: str, stand: Stand, ack_id: int | None
     ) -> Refusal | None:
+        if room not in client.grants:
+            return _taken_away(room)
         try:
             await self._catch_up.run(client, room, stand)
         except StoreReadFailed:
             self.leave(client, [room])
             return Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
+        if room not in client.grants:
+            return _taken_away(room)
         client.acknowledge(ack_id, self.position(room))
         if stand.fallen is not None:
             await self._confirm_overflow(client, room, stand.fallen)
@@ -227,6 +234,11 @@ class Rooms:
         )
         if ended:
             self._commands.post(RemoveMember(user_id, ended))
+
+
+def _taken_away(room: str) -> Refusal:
+    """The directory does not give the room any more, which the client waited for."""
+    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=room)
 
 
 Refuse: TypeAlias = Callable[[Client, int | None, Refusal], None]

@@ -19,6 +19,7 @@ class Code(StrEnum):
     CONTENT_TOO_LONG = "content_too_long"
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
+    READ_ONLY_ROOM = "read_only_room"
     FORBIDDEN = "forbidden"
     MESSAGE_DELETED = "message_deleted"
     EDIT_CONFLICT = "edit_conflict"
@@ -31,6 +32,7 @@ class Code(StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_ERROR = "storage_error"
     STORAGE_READ_ERROR = "storage_read_error"
+    DIRECTORY_UNAVAILABLE = "directory_unavailable"
     INTERNAL = "internal"
     UNAUTHORIZED = "unauthorized"
     TOKEN_EXPIRED = "token_expired"
@@ -68,6 +70,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "This messageId was already used for another message; make a new one."
     ),
     Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
+    Code.READ_ONLY_ROOM: Explanation(
+        "You may read in this room, and not write; ask its owner for another role."
+    ),
     Code.FORBIDDEN: Explanation("Only the user who began this may do that."),
     Code.MESSAGE_DELETED: Explanation("This message was deleted, and does not change any more."),
     Code.EDIT_CONFLICT: Explanation(
@@ -91,6 +96,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
         "The server could not read this from its disk; try again later, and tell its operator if "
         "it persists.",
         retryable=True,
+    ),
+    Code.DIRECTORY_UNAVAILABLE: Explanation(
+        "The directory of rooms does not answer; try again later.", retryable=True
     ),
     Code.INTERNAL: Explanation(
         "Something went wrong in the server; try again, and tell its operator if it persists.",

@@ -21,6 +21,7 @@ from chatd.wire.names import (
     Feature,
     MessageStatus,
     PresenceStatus,
+    Role,
     RowsCut,
     ServerEvent,
 )
@@ -101,6 +102,7 @@ class RoomStanding(Payload):
     owed: Annotated[
         int, Note("Messages that the room's queue holds for the user.", unit="messages")
     ]
+    role: Annotated[Role, Note("What the user may do there; a viewer does not write.")]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
     database: Annotated[
         orjson.Fragment | None,
@@ -194,16 +196,27 @@ class StatusClosing(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["closing"], Note("Which status this is.")] = "closing"
-    code: Annotated[Literal[Code.TOKEN_EXPIRED], Note("Why.")] = Code.TOKEN_EXPIRED
+    code: Annotated[Literal[Code.TOKEN_EXPIRED, Code.DIRECTORY_UNAVAILABLE], Note("Why.")] = (
+        Code.TOKEN_EXPIRED
+    )
 
 
 @statically_frozen
 class RoomRevoked(EventPayload):
-    """The client was taken out of a room that its new token does not give."""
+    """The client was taken out of a room that its new token, or the directory, does not give."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_LEFT
     connection_id: RoomId
     code: Annotated[Literal[Code.FORBIDDEN_ROOM], Note("Why.")] = Code.FORBIDDEN_ROOM
+
+
+@statically_frozen
+class RoleChanged(EventPayload):
+    """The user has another role in a room that the client is in."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_ROLE
+    connection_id: RoomId
+    role: Annotated[Role, Note("What the user may do there from now on.")]
 
 
 @statically_frozen

@@ -30,6 +30,7 @@ class ServerEvent(StrEnum):
 
     CONNECTION_STATUS = "connection:status"
     CONNECTION_LEFT = "connection:left"
+    CONNECTION_ROLE = "connection:role"
     CHAT_HISTORY = "chat:history"
     CHAT_MESSAGE = "chat:message"
     CHAT_MESSAGE_SENT = "chat:message:sent"
@@ -66,6 +67,14 @@ class Feature(StrEnum):
     ANSWER_ROWS = "answer_rows"
     SCHEMA = "schema"
     CHANGES = "changes"  # `changedAfter` of chat:history:get, and `rev`
+
+
+class Role(StrEnum):
+    """What a user may do in a room."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"  # reads, and does not write
 
 
 class DatabaseKind(StrEnum):

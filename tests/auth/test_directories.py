@@ -16,6 +16,7 @@ from chatd.auth import (
 )
 from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.wire.identifiers import is_connection_id
+from chatd.wire.names import Role
 from tests.rows import rows
 
 
@@ -49,6 +50,10 @@ def test_anything_else_is_no_connection_id(bad: object) -> None:
         ([{"id": "sales", "title": "A"}, "sales"], [Grant("sales", "A")]),
         (["", "é", "x" * 129, 7, None, [], ["sales"], {}, {"id": 7}, {"id": ""}, {"id": {}}], []),
         (["sales", 7, "crm"], [Grant("sales", None), Grant("crm", None)]),
+        ([{"id": "sales", "role": "viewer"}], [Grant("sales", None, Role.VIEWER)]),
+        ([{"id": "sales", "role": "owner"}, "sales"], [Grant("sales", None, Role.OWNER)]),
+        ([{"id": "sales", "role": None}], [Grant("sales", None, Role.MEMBER)]),
+        ([{"id": "sales", "role": role} for role in ("admin", "Viewer", "", 7, [], {})], []),
     ],
 )
 def test_a_claim_lists_rooms_and_what_is_no_room_is_passed_over(
@@ -121,6 +126,7 @@ FILE = FileDirectory(
         "hr": FileConnection("People", ["bob"]),
         "open": FileConnection("Open", ["bob", "*"]),
         "nobody": FileConnection("Closed", []),
+        "read": FileConnection("To read", ["ada"], owners=["bob"], viewers=["eve", "bob", "ada"]),
     }
 )
 
@@ -128,9 +134,9 @@ FILE = FileDirectory(
 @pytest.mark.parametrize(
     ("user_id", "rooms"),
     [
-        ("ada", ["sales", "crm", "open"]),
-        ("bob", ["sales", "crm", "hr", "open"]),
-        ("eve", ["crm", "open"]),
+        ("ada", ["sales", "crm", "open", "read"]),
+        ("bob", ["sales", "crm", "hr", "open", "read"]),
+        ("eve", ["crm", "open", "read"]),
         ("*", ["crm", "open"]),
         ("ad", ["crm", "open"]),
     ],
@@ -142,10 +148,25 @@ def test_the_file_gives_each_user_its_rooms_in_the_order_of_the_file(
 
 
 def test_the_file_gives_titles() -> None:
-    assert FILE.grants_now(identity("eve")) == {
+    assert FILE.grants_now(identity("zoe")) == {
         "crm": Grant("crm", None),
         "open": Grant("open", "Open"),
     }
+
+
+@pytest.mark.parametrize(
+    ("user_id", "role"), [("bob", Role.OWNER), ("ada", Role.MEMBER), ("eve", Role.VIEWER)]
+)
+def test_the_file_gives_the_greatest_role_of_those_in_whose_lists_a_user_stands(
+    user_id: str, role: Role
+) -> None:
+    assert FILE.grants_now(identity(user_id))["read"].role is role
+
+
+def test_everybody_may_be_a_viewer_of_the_file() -> None:
+    directory = FileDirectory({"a": FileConnection(users=["ada"], viewers=["*"])})
+    assert directory.grants_now(identity("ada"))["a"].may_write
+    assert not directory.grants_now(identity("eve"))["a"].may_write
 
 
 def test_users_of_the_file_are_never_a_bare_string() -> None:

@@ -87,6 +87,12 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "auth.max_token_bytes": 8192,
         "directory.source": "claim",
         "directory.claim": "connections",
+        "directory.url": "",
+        "directory.query": "",
+        "directory.ttl_s": 60.0,
+        "directory.outage_s": 300.0,
+        "directory.timeout_s": 5.0,
+        "directory.pool_connections": 4,
         "directory.connections": {},
         "state.dir": "",
         "state.durability": "fsync",
@@ -397,7 +403,45 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         ),
         (
             "[directory.connections]\ndemo = 1",
-            "chatd.toml: directory.connections.demo must be a table with title and users, not 1.",
+            (
+                "chatd.toml: directory.connections.demo must be a table with title, users, owners "
+                "and viewers, not 1."
+            ),
+        ),
+        (
+            "[directory]\nurl = 'db.example.com password=hunter2'",
+            (
+                "chatd.toml: directory.url must be the address of a PostgreSQL database, as "
+                '"postgresql://USER:PASSWORD@HOST/NAME", not another text.'
+            ),
+        ),
+        (
+            "[directory]\nquery = 'SELECT 1'",
+            (
+                "chatd.toml: directory.query must be one SQL statement that reads, with $1 where "
+                'the user id belongs, not the text "SELECT 1".'
+            ),
+        ),
+        (
+            "[directory]\nquery = 'SELECT $10'",
+            (
+                "chatd.toml: directory.query must be one SQL statement that reads, with $1 where "
+                'the user id belongs, not the text "SELECT $10".'
+            ),
+        ),
+        (
+            "[directory]\nsource = 'sql'",
+            (
+                'chatd.toml: directory.source = "sql" needs directory.url, the address of its '
+                "database."
+            ),
+        ),
+        (
+            "[directory]\nurl = 'postgresql://ada:hunter2@db/sales'",
+            (
+                'chatd.toml: directory.url is used with directory.source = "sql" only; say so, or '
+                "leave it out."
+            ),
         ),
         (
             "[directory.connections.demo]",

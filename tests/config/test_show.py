@@ -73,6 +73,25 @@ def test_explain_never_shows_a_secret(tmp_path: Path) -> None:
     assert tomllib.loads(text)
 
 
+def test_explain_shows_neither_the_password_of_the_directory_nor_where_it_is(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "chatd.toml"
+    file.write_text("[directory]\nsource = 'sql'\nurl = 'postgresql://ada:hunter2@db/sales'\n")
+    loaded = load(None, {}, {}, tmp_path)
+    assert 'url = "(set, 34 characters)"' in explain(loaded)
+    assert "hunter2" not in explain(loaded) + repr(loaded)
+
+
+def test_the_roles_of_a_room_are_shown(tmp_path: Path) -> None:
+    room = "users = ['ada']\nowners = ['bob']\nviewers = ['*']\n"
+    file = tmp_path / "chatd.toml"
+    file.write_text(f"[directory]\nsource = 'file'\n[directory.connections.a]\n{room}")
+    text = explain(load(None, {}, {}, tmp_path))
+    shown = tomllib.loads(text)["directory"]["connections"]["a"]
+    assert shown == {"users": ["ada"], "owners": ["bob"], "viewers": ["*"]}
+
+
 def test_an_unset_secret_is_shown_as_empty(tmp_path: Path) -> None:
     assert 'jwt_secret = ""  # default\n' in explain(load(None, {}, {}, tmp_path, ()))
 

@@ -25,6 +25,7 @@ from chatd.config.databases import DATABASES
 from chatd.config.sections import (
     AnswersConfig,
     AuthConfig,
+    DirectoryConfig,
     LimitsConfig,
     MessagesConfig,
     ServerConfig,
@@ -374,6 +375,7 @@ def config(
     limits: dict[str, object] | None = None,
     answers: dict[str, object] | None = None,
     databases: dict[str, object] | None = None,
+    directory: dict[str, object] | None = None,
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
@@ -383,12 +385,14 @@ def config(
         limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
         answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
         databases=DATABASES.structure(databases or {}),
+        directory=DirectoryConfig(**(directory or {})),  # type: ignore[arg-type]
     )
 
 
 @asynccontextmanager
 async def open_chat(
     directory: Path,
+    /,
     *,
     in_memory: bool = False,
     limit_s: float = HARD_LIMIT_S,

@@ -51,8 +51,10 @@ async def test_a_directory_that_fails_lets_nobody_in(
     directory.fails = True
     directory.may_answer.set()
     grace = await chat.connect({"token": token("grace")})
-    assert (await refused(grace))["data"]["code"] == "internal"
-    assert (await ada.call("auth:refresh", {"token": token()}))["error"]["code"] == "internal"
+    assert (await refused(grace))["data"]["code"] == "directory_unavailable"
+    assert (await ada.call("auth:refresh", {"token": token()}))["error"][
+        "code"
+    ] == "directory_unavailable"
 
 
 async def test_a_session_that_ends_meanwhile_does_not_come_in(
@@ -79,5 +81,5 @@ async def test_a_directory_that_never_answers_is_waited_for_so_long_and_no_longe
             await directory.asked.wait()
             mock_clock.jump(DIRECTORY_TIMEOUT_S + 1)
         [refusal] = [text for text in ada.take() if text.startswith("44")]
-        assert '"code":"internal"' in refusal
+        assert '"code":"directory_unavailable"' in refusal
         assert chat.parts.clients.count == 0

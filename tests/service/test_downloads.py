@@ -412,8 +412,10 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
         with monkeypatch.context() as patch:
             patch.setattr(ClaimDirectory, "grants_now", refuses)
-            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "internal")
-            refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "internal")
+            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "directory_unavailable")
+            refused(
+                await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "directory_unavailable"
+            )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from chatd.observe import ChangeRefused, EventLog
 from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.grants import refusal_to_write
 from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.senders import Origin
@@ -140,9 +141,9 @@ class ChangeEvents:
     def _submit(
         self, client: Client, asked: Asked, message: Message, command: ChangeCommand
     ) -> Handled:
-        if message.connection_id not in client.grants:  # its token was renewed meanwhile
-            room = message.connection_id
-            return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=room)
+        refused = refusal_to_write(client.grants, message.connection_id)
+        if refused is not None:  # its rights have changed meanwhile
+            return refused
         if message.is_damaged:
             return self._refused(client, asked, Refusal(Code.NOT_FOUND, DAMAGED, path="messageId"))
         if not isinstance(command, PutReaction) and message.user_id != client.user_id:

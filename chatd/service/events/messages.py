@@ -17,6 +17,7 @@ from chatd.observe.ids import new_uuid
 from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.grants import refusal_to_write
 from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.recent_messages import RecentMessages
@@ -109,7 +110,13 @@ class MessageEvents:
             refusal = await self._check_thread(client, command, command.thread_id)
         if refusal is not None:
             return refusal
-        return await self._rooms.enter_first(client, room, partial(self._submit, command))
+        submit = partial(self._submit_after_wait, client, command)
+        return await self._rooms.enter_first(client, room, submit)
+
+    def _submit_after_wait(self, client: Client, command: SendMessage) -> Handled:
+        """Submit the message, unless the client may not write in its room any more."""
+        refused = refusal_to_write(client.grants, command.connection_id)
+        return self._submit(command) if refused is None else refused
 
     async def _admit_repeated(self, client: Client, command: SendMessage) -> Refusal | None:
         """No token is left: what repeats a stored message is admitted, and does not count.

@@ -11,10 +11,11 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe.clock import Clock
 from chatd.service.acks import Handled, Outcome
 from chatd.service.client import Client
+from chatd.service.grants import give
 from chatd.service.rooms import Rooms
 from chatd.wire.acks import TokenAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import RoomRevoked, StatusClosing, TokenExpiring
+from chatd.wire.events import StatusClosing, TokenExpiring
 from chatd.wire.payloads import AuthRefresh
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
@@ -49,14 +50,8 @@ class TokenLife:
             return admitted
         if admitted.identity.user_id != client.user_id:
             return Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
-        client.grants = admitted.grants
         self.start(client, admitted.identity)
-        for room in [room for room in client.wanted if room not in admitted.grants]:
-            self._rooms.leave(client, [room])
-            client.send(RoomRevoked(room))
-        standing = self._rooms.standing_now(client)
-        assert standing is not None  # known since CONNECT
-        self._rooms.end_memberships(client, standing)
+        give(self._rooms, client, admitted.grants)
         return TokenAck(expires_at=admitted.identity.expires_at_ms)
 
     def start(self, client: Client, identity: Identity) -> None:

@@ -40,7 +40,7 @@ class RunningDatabase(HeldDatabase):
 
 @asynccontextmanager
 async def open_answering(
-    directory: Path, **sections: dict[str, object]
+    directory: Path, /, **sections: dict[str, object]
 ) -> AsyncIterator[tuple[Chat, HeldDatabase]]:
     """A chat in whose room there is a database."""
     databases = Databases()

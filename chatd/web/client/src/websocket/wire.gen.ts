@@ -9,6 +9,7 @@ export const CODES = {
   content_too_long: { retryable: false, sentence: "The message is too long; shorten it or send it in parts." },
   message_id_conflict: { retryable: false, sentence: "This messageId was already used for another message; make a new one." },
   forbidden_room: { retryable: false, sentence: "You may not use this connection; ask its owner for access." },
+  read_only_room: { retryable: false, sentence: "You may read in this room, and not write; ask its owner for another role." },
   forbidden: { retryable: false, sentence: "Only the user who began this may do that." },
   message_deleted: { retryable: false, sentence: "This message was deleted, and does not change any more." },
   edit_conflict: { retryable: false, sentence: "This message was changed meanwhile; look at it, and edit it again." },
@@ -21,6 +22,7 @@ export const CODES = {
   storage_full: { retryable: true, sentence: "The server's disk is full; nothing was stored, try again later." },
   storage_error: { retryable: true, sentence: "The server could not store this; nothing was stored, try again later." },
   storage_read_error: { retryable: true, sentence: "The server could not read this from its disk; try again later, and tell its operator if it persists." },
+  directory_unavailable: { retryable: true, sentence: "The directory of rooms does not answer; try again later." },
   internal: { retryable: true, sentence: "Something went wrong in the server; try again, and tell its operator if it persists." },
   unauthorized: { retryable: false, sentence: "A token is needed; sign in and connect again." },
   token_expired: { retryable: false, sentence: "The token has expired; get a new one and connect again." },
@@ -279,7 +281,7 @@ export interface ChatSearch {
 export type ClientEvent = "chat:message" | "chat:typing:start" | "chat:typing:stop" | "presence:update" | "chat:ack" | "chat:read" | "chat:message:get" | "chat:message:edit" | "chat:message:delete" | "chat:message:react" | "connection:join" | "connection:leave" | "chat:history:get" | "chat:search" | "answer:cancel" | "schema:get" | "auth:refresh";
 
 /** A stable name for what went wrong; clients switch on it. */
-export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
+export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "read_only_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "directory_unavailable" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
 
 /** A command that a message can begin with. */
 export interface CommandHelp {
@@ -788,6 +790,17 @@ export interface RefusedAck {
   ignored?: string[];
 }
 
+/** What a user may do in a room. */
+export type Role = "owner" | "member" | "viewer";
+
+/** The user has another role in a room that the client is in. */
+export interface RoleChanged {
+  /** The room. */
+  connectionId: string;
+  /** What the user may do there from now on. */
+  role: Role;
+}
+
 /** The database that answers in a room. */
 export interface RoomDatabase {
   /** Which db-mcp answers. */
@@ -822,7 +835,7 @@ export interface RoomHistory {
   root?: PublishedMessage;
 }
 
-/** The client was taken out of a room that its new token does not give. */
+/** The client was taken out of a room that its new token, or the directory, does not give. */
 export interface RoomRevoked {
   /** The room. */
   connectionId: string;
@@ -846,6 +859,8 @@ export interface RoomStanding {
   mentions: number;
   /** Messages that the room's queue holds for the user. Unit: messages. */
   owed: number;
+  /** What the user may do there; a viewer does not write. */
+  role: Role;
   /** What the directory calls the room. */
   title?: string;
   /** The database that answers there; absent where none does. */
@@ -960,7 +975,7 @@ export interface StatusClosing {
   /** Which status this is. */
   status: "closing";
   /** Why. */
-  code: "token_expired";
+  code: "token_expired" | "directory_unavailable";
 }
 
 /** The first event of a socket: the client is in. */
@@ -1078,6 +1093,7 @@ export interface UserPresence {
 export interface ServerEvents {
   "connection:status": StatusConnected | StatusLagging | StatusDraining | StatusClosing;
   "connection:left": RoomRevoked;
+  "connection:role": RoleChanged;
   "chat:history": RoomHistory;
   "chat:message": PublishedMessage;
   "chat:message:sent": SentMessage;
@@ -1141,4 +1157,4 @@ export interface Acks {
   "auth:refresh": TokenAck | RefusedAck;
 }
 
-export const SERVER_EVENTS = ["connection:status", "connection:left", "chat:history", "chat:message", "chat:message:sent", "chat:message:error", "chat:message:status", "chat:message:edited", "chat:message:deleted", "chat:message:reaction", "chat:read", "chat:hint", "chat:answer:start", "chat:answer:status", "chat:answer:rows", "chat:answer:end", "chat:typing", "presence:update", "presence:snapshot", "queue:overflow", "chat:error", "auth:expiring", "server:draining"] as const;
+export const SERVER_EVENTS = ["connection:status", "connection:left", "connection:role", "chat:history", "chat:message", "chat:message:sent", "chat:message:error", "chat:message:status", "chat:message:edited", "chat:message:deleted", "chat:message:reaction", "chat:read", "chat:hint", "chat:answer:start", "chat:answer:status", "chat:answer:rows", "chat:answer:end", "chat:typing", "presence:update", "presence:snapshot", "queue:overflow", "chat:error", "auth:expiring", "server:draining"] as const;

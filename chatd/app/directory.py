@@ -1,0 +1,103 @@
+"""The directory of rooms that the configuration names, made and asked once."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chatd.app.errors import EXIT_CONFIG, StartFailedError
+from chatd.auth import (
+    CachedDirectory,
+    ClaimDirectory,
+    Directory,
+    DirectoryFailed,
+    FileDirectory,
+    Grant,
+    Identity,
+)
+from chatd.config import Config
+from chatd.observe import DirectoryRecovered, DirectoryRowIgnored, DirectoryUnavailable, EventLog
+
+if TYPE_CHECKING:  # it needs psycopg, which nobody has who asks no database
+    from chatd.auth.sql_directory import SqlDirectory
+
+PSYCOPG_MISSING = (
+    'directory.source = "sql" needs psycopg; install it: pip install "chatd[postgres]"'
+)
+
+
+def check_directory(config: Config) -> None:
+    """Whether a directory in a database can be asked at all; nothing is connected.
+
+    Raises StartFailedError.
+    """
+    if config.directory.source != "sql":
+        return
+    try:
+        from chatd.postgres_client import why_misread
+    except ImportError:
+        raise StartFailedError(PSYCOPG_MISSING, EXIT_CONFIG) from None
+    why = why_misread(config.directory.url)
+    if why is not None:
+        raise StartFailedError(f"directory.url: {why}", EXIT_CONFIG)
+
+
+def open_sql_directory(config: Config, event_log: EventLog | None = None) -> "SqlDirectory":
+    """The directory in the database of `[directory] url`. It connects when it is asked."""
+    from chatd.auth.sql_directory import SqlDirectory
+    from chatd.postgres_client import Pool
+
+    directory = config.directory
+    return SqlDirectory(
+        Pool(directory.url, directory.pool_connections),
+        directory.query,
+        timeout_s=directory.timeout_s,
+        on_change=_telling(event_log),
+        on_passed_over=lambda why: (
+            None if event_log is None else event_log.record(DirectoryRowIgnored(why))
+        ),
+    )
+
+
+def _telling(event_log: EventLog | None) -> Callable[[str | None], None]:
+    def tell(why: str | None) -> None:
+        if event_log is not None:
+            event_log.record(DirectoryRecovered() if why is None else DirectoryUnavailable(why))
+
+    return tell
+
+
+def make_directory(config: Config, sql: "SqlDirectory | None") -> Directory:
+    """What answers the daemon; `sql` is the directory in a database, where it is that one."""
+    directory = config.directory
+    if sql is not None:
+        return CachedDirectory(sql, directory.ttl_s)
+    if directory.source == "claim":
+        return ClaimDirectory(directory.claim)
+    return FileDirectory(directory.connections)
+
+
+async def rooms_once(config: Config, identity: Identity) -> Mapping[str, Grant]:
+    """The rooms of one user, asked once. Raises DirectoryFailed, TokenRefused."""
+    if config.directory.source != "sql":
+        return await make_directory(config, None).grants(identity)
+    sql = open_sql_directory(config)
+    try:
+        return await sql.grants(identity)
+    finally:
+        sql.close()
+
+
+async def why_directory_fails(config: Config) -> str | None:
+    """Ask the directory once, for nobody; a sentence for the operator, None where it answers.
+
+    The directories of claims and of the file are asked without a wait, and always answer.
+    """
+    if config.directory.source != "sql":
+        return None
+    sql = open_sql_directory(config)
+    try:
+        await sql.check()
+    except DirectoryFailed as error:
+        return error.reason
+    finally:
+        sql.close()
+    return None

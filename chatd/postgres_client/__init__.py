@@ -1,0 +1,12 @@
+"""PostgreSQL as a client on Trio: connections whose queries wait without a thread, and pools.
+
+It knows no chat, no configuration and no log. psycopg is needed, which the extra `chatd[postgres]`
+installs: so nothing imports this package unless PostgreSQL is configured.
+"""
+
+from chatd.postgres_client.address import (
+    why_misread as why_misread,
+    why_unreached as why_unreached,
+)
+from chatd.postgres_client.connection import TrioConnection as TrioConnection
+from chatd.postgres_client.pool import Pool as Pool, Unreachable as Unreachable

@@ -1,0 +1,131 @@
+"""A bounded number of connections with one database, kept open and opened again with a back-off.
+
+What is asked waits for a connection in the order in which it came, within its own time. While the
+database cannot be reached, it is tried again after waits that double, and what is asked meanwhile
+fails at once: a database that comes back is not met by everybody's attempts.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import psycopg
+import trio
+from psycopg.pq import TransactionStatus
+
+from chatd.chat.backoff import Backoff
+from chatd.postgres_client.address import why_unreached
+from chatd.postgres_client.connection import TrioConnection
+
+Result = TypeVar("Result")
+Work = Callable[[TrioConnection], Awaitable[Result]]
+
+FIRST_WAIT_S: Final = 0.5
+"""After the first failure to connect; doubled with each further one."""
+LONGEST_WAIT_S: Final = 10.0
+"""So late a database that came back is noticed at most."""
+IDLE_S: Final = 60.0
+"""A connection that nobody used for so long is not trusted: networks forget one without a word."""
+_ENDS_IT: Final = ("FATAL", "PANIC")
+"""Severities of an error with which the server ends the connection."""
+
+
+class Unreachable(Exception):
+    """The database gave no answer; `str()` is a sentence for the operator, without a password."""
+
+
+class Pool:
+    """Connections with the database at `address`, `connections_max` at most."""
+
+    def __init__(self, address: str, connections_max: int) -> None:
+        self._address = address
+        self._connections_max = connections_max
+        self._places = trio.Semaphore(connections_max)
+        self._threads = trio.CapacityLimiter(connections_max)
+        self._kept: list[tuple[TrioConnection, float]] = []  # and since when
+        self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        self._not_before_s = 0.0
+        self._why = ""
+
+    async def run(self, work: Work[Result], timeout_s: float) -> Result:
+        """What `work` gives, which gets a connection to itself and leaves it in any state.
+
+        A connection that was kept may be dead already, and `work` then begins again with another:
+        it is to be what may be done twice. Raises Unreachable, and `psycopg.Error` where the
+        server has answered with an error.
+        """
+        has_place = False
+        with trio.move_on_after(timeout_s):
+            async with self._places:
+                has_place = True
+                return await self._run(work)
+        if has_place:
+            raise Unreachable(f"The database gave no answer within {timeout_s:g} s.")
+        raise Unreachable(
+            f"All connections with the database ({self._connections_max}) were busy for "
+            f"{timeout_s:g} s."
+        )
+
+    async def _run(self, work: Work[Result]) -> Result:
+        while True:
+            connection = self._take()
+            was_kept = connection is not None
+            if connection is None:
+                connection = await self._open()
+            try:
+                result = await work(connection)
+            except psycopg.Error as error:
+                if not _is_lost(connection, error):
+                    await self._give_back(connection)
+                    raise
+                connection.drop()
+                if not was_kept:
+                    raise Unreachable(why_unreached(self._address, error)) from None
+                continue
+            except BaseException:
+                connection.drop()
+                raise
+            await self._give_back(connection)
+            return result
+
+    def _take(self) -> TrioConnection | None:
+        """One that was kept, the one that was used last; or None."""
+        now_s = trio.current_time()
+        while self._kept:
+            connection, since_s = self._kept.pop()
+            if now_s - since_s < IDLE_S and not connection.closed:
+                return connection
+            connection.drop()
+        return None
+
+    async def _open(self) -> TrioConnection:
+        if trio.current_time() < self._not_before_s:
+            raise Unreachable(self._why)
+        try:
+            connection = await TrioConnection.open(self._address, self._threads)
+        except psycopg.Error as error:
+            self._why = why_unreached(self._address, error)
+            self._not_before_s = trio.current_time() + self._backoff.failed()
+            raise Unreachable(self._why) from None
+        self._backoff.succeeded()
+        return connection
+
+    async def _give_back(self, connection: TrioConnection) -> None:
+        try:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.execute("ROLLBACK")
+        except psycopg.Error:
+            connection.drop()
+        if not connection.closed:
+            self._kept.append((connection, trio.current_time()))
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        for connection, _ in self._kept:
+            connection.drop()
+        self._kept.clear()
+
+
+def _is_lost(connection: TrioConnection, error: psycopg.Error) -> bool:
+    """Whether an error ends the connection."""
+    severity = error.diag.severity_nonlocalized
+    return connection.closed or error.sqlstate is None or severity in _ENDS_IT

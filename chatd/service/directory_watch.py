@@ -1,0 +1,123 @@
+"""Users who are connected, and whose rooms come from a directory that can be asked again.
+
+An answer counts for `ttl_s`. So each user is asked about again before that, and a room that is
+taken away is left within it. While the directory does not answer, those who are in keep their rooms
+for `outage_s` longer, and then their transport is closed: they come back by themselves, and are let
+in once it answers.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+import attrs
+import trio
+
+from chatd.auth import CachedDirectory, DirectoryFailed, Identity, TokenRefused
+from chatd.net.disconnects import DisconnectReason
+from chatd.service.clients import Clients
+from chatd.service.grants import give
+from chatd.service.rooms import Rooms
+from chatd.wire.codes import Code
+from chatd.wire.events import StatusClosing
+
+DUE_PART: Final = 0.6
+"""Of the time for which an answer counts, after which its user is asked about again: the rest is
+for the question, and for those before it."""
+STEPS: Final = 10
+"""So often in that time is looked who is due."""
+
+
+class Source(Protocol):
+    """What is behind the cache."""
+
+    async def check(self) -> object:
+        """Ask for nobody. Raises DirectoryFailed."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@attrs.define(eq=False)
+class DirectoryWatch:
+    """Asks again; `at_once` users at the same time, so that connections are left for others."""
+
+    _directory: CachedDirectory
+    _source: Source
+    _clients: Clients
+    _rooms: Rooms
+    _ttl_s: float = attrs.field(kw_only=True)
+    _outage_s: float = attrs.field(kw_only=True)
+    _at_once: int = attrs.field(kw_only=True)
+    _known_s: dict[str, float] = attrs.field(init=False, factory=dict)  # the age of what is known
+
+    async def run(self) -> None:
+        """Watch, until cancelled; the connections are closed then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._ask_again)
+                while True:
+                    await trio.sleep(self._ttl_s / STEPS)
+                    self._end_overdue()
+        finally:
+            self._source.close()
+
+    async def _ask_again(self) -> None:
+        """Go round. Whether the directory answers is looked at first, and while it does not: a user
+        who is to come in may be the next one to ask it."""
+        with contextlib.suppress(DirectoryFailed):
+            await self._source.check()
+        while True:
+            await trio.sleep(self._ttl_s / STEPS)
+            if self._directory.status.why_unavailable is not None:
+                with contextlib.suppress(DirectoryFailed):
+                    await self._source.check()
+            due = deque(self._due())
+            async with trio.open_nursery() as nursery:
+                for _ in range(min(self._at_once, len(due))):
+                    nursery.start_soon(self._renew_all, due)
+
+    def _due(self) -> Iterable[str]:
+        """Users to ask about, those first of whom nothing is known for longest."""
+        self._look()
+        before_s = trio.current_time() - DUE_PART * self._ttl_s
+        ages = ((known_s, user_id) for user_id, known_s in self._known_s.items())
+        return [user_id for known_s, user_id in sorted(ages) if known_s <= before_s]
+
+    def _look(self) -> None:
+        """Note who is connected, and when the directory was asked about each of them."""
+        oldest_s = trio.current_time() - self._ttl_s
+        before = self._known_s
+        self._known_s = {
+            user_id: max(self._directory.answered_s(user_id) or 0.0, before.get(user_id, oldest_s))
+            for user_id in self._clients.users()
+        }
+
+    async def _renew_all(self, due: "deque[str]") -> None:
+        while due:
+            user_id = due.popleft()
+            clients = self._clients.of(user_id)
+            if clients:
+                await self._renew(next(iter(clients)).identity)
+
+    async def _renew(self, identity: Identity) -> None:
+        try:
+            grants = await self._directory.renewed(identity)
+        except DirectoryFailed:
+            return
+        except TokenRefused:
+            grants = {}
+        for client in list(self._clients.of(identity.user_id)):
+            if client.grants != grants:
+                give(self._rooms, client, grants)
+
+    def _end_overdue(self) -> None:
+        """Close the transports of users of whom nothing is known for too long."""
+        self._look()
+        before_s = trio.current_time() - self._ttl_s - self._outage_s
+        overdue = [user_id for user_id, known_s in self._known_s.items() if known_s < before_s]
+        for user_id in overdue:
+            for client in list(self._clients.of(user_id)):
+                client.send(StatusClosing(code=Code.DIRECTORY_UNAVAILABLE))
+                client.end(DisconnectReason.DIRECTORY_UNAVAILABLE)
