@@ -44,8 +44,10 @@ async def serve(
     `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(log)
-    writer = LogService(store, metrics.committed)
-    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
+    writer = LogService(store, metrics.committed, metrics.synced)
+    parts = Parts(
+        config, opened.secret, store, writer, event_log, opened.clock, metrics.message_times
+    )
     tree = supervise(
         parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
     )
