@@ -26,6 +26,7 @@ from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
+from chatd.cli.metrics import metrics
 from chatd.cli.options import (
     CommandGroup,
     check_config,
@@ -67,6 +68,7 @@ main.add_command(token)
 main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)
+main.add_command(metrics)
 
 
 @main.command()
