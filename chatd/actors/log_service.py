@@ -22,10 +22,17 @@ RESTART_S = 5.0  # that a writer has to finish what is queued, before another is
 class LogService:
     """Commits records and runs jobs over the log, through whichever writer there is."""
 
-    def __init__(self, store: Store, committed: Callable[[float], None] | None = None) -> None:
-        """`committed` gets the seconds that each commit took."""
+    def __init__(
+        self,
+        store: Store,
+        committed: Callable[[float], None] = lambda _took_s: None,
+        synced: Callable[[float], None] = lambda _took_s: None,
+    ) -> None:
+        """`committed` gets the seconds that each commit took; `synced`, in the writer's thread, the
+        part of them that the disk took."""
         self._store = store
         self._committed = committed
+        self._synced = synced
         self._writer: LogWriter | None = None
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
@@ -33,7 +40,7 @@ class LogService:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a writer until cancelled. Raises StoreClosed where it ended by itself."""
-        writer = self._store.start_writer(trio.lowlevel.current_trio_token())
+        writer = self._store.start_writer(trio.lowlevel.current_trio_token(), self._synced)
         self._writer = writer
         task_status.started()
         try:
@@ -54,8 +61,7 @@ class LogService:
             raise
         self.is_failing = False
         self.displaced = None
-        if self._committed is not None:
-            self._committed(trio.current_time() - began_s)
+        self._committed(trio.current_time() - began_s)
         return outcome
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:

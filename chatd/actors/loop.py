@@ -16,6 +16,7 @@ import trio
 from chatd.actors.group_commit import WINDOW_S, GroupCommit
 from chatd.actors.ledger import Ledger
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.pulse import Pulse
 from chatd.chat.messages import Command, Effect, NotStored
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code
@@ -52,16 +53,20 @@ async def run_messages(
     clock: Clock,
     *,
     window_s: float = WINDOW_S,
-    acknowledged: Callable[[float], None] = lambda _took_s: None,
+    pulse: Pulse,
+    acknowledged: Callable[[int, float], None] = lambda _commands, _took_s: None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the mailbox until it is closed and empty.
 
     `window_s` is the time between two commits while there is time to spare. `acknowledged` is told
-    of each batch how long it took, in seconds, from when its first command was in the mailbox to
-    when the last of its senders was answered: what the slowest of them waited for.
+    of each batch how many commands it had, and how long it took, in seconds, from when its first
+    one was in the mailbox to when the last of its senders was answered: what the slowest of them
+    waited for.
     """
+    pulse.begin(trio.current_time())
     await ledger.begin(runner.in_rooms(), clock.wall_ms())
+    pulse.end()
     task_status.started()
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
     while await mailbox.filled():
@@ -70,7 +75,9 @@ async def run_messages(
             await trio.sleep_until(due_s)
         since_s = mailbox.waiting_since_s
         batch = await mailbox.receive(BATCH_MAX)
-        pace.begin(trio.current_time(), clock.worked_s())
+        now_s = trio.current_time()
+        pulse.begin(now_s)
+        pace.begin(now_s, clock.worked_s())
         effects: Sequence[Effect] | None = None
         done = 0
         try:
@@ -81,7 +88,8 @@ async def run_messages(
         except Exception:
             runner.failed(batch if effects is None else _commands(effects[done:]), Code.INTERNAL)
             raise
-        acknowledged(max(0.0, trio.current_time() - since_s))
+        pulse.end()
+        acknowledged(len(batch), max(0.0, trio.current_time() - since_s))
 
 
 def _commands(effects: Sequence[Effect]) -> list[Command]:

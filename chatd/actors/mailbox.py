@@ -38,6 +38,10 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._commands)
 
+    def waits_s(self, now_s: float) -> float:
+        """For how many seconds the first command has waited that is to be taken; 0 for none."""
+        return max(0.0, now_s - self.waiting_since_s) if self._commands else 0.0
+
     @property
     def is_closed(self) -> bool:
         """Whether the actor takes nothing more."""

@@ -12,7 +12,7 @@ import trio
 from chatd.answers.answer import AnswerContent, AnswerState, Ending
 from chatd.answers.sql.talk import Talk
 from chatd.answers.table import Column, Row
-from chatd.answers.terms import Bounds
+from chatd.answers.terms import NO_KIND, Bounds
 from chatd.chat.records import Message, OpenAnswer
 from chatd.wire.codes import Code, HintCode
 from chatd.wire.events import AnswerResult
@@ -52,6 +52,7 @@ class ActiveAnswer:
         self.of = of
         self.message = message
         self.is_to_read = of.is_to_read
+        self.kind = NO_KIND  # what was asked, in a word
         self.ended = trio.Event()
         self.wanted_end: AnswerState | None = None  # cancelled, out of time, or the daemon stops
         self.news = trio.Event()  # it is to end, or nothing more comes

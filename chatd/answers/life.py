@@ -38,6 +38,7 @@ from chatd.answers.terms import (
     Bounds,
     QuestionTerms,
     RoomDatabase,
+    kind_of,
     piece_of,
     question_terms,
     request_of,
@@ -271,6 +272,7 @@ class AnswerLife:
                 response.code, response.sentence, retry_after_ms=response.retry_after_ms
             )
         request = request_of(response, room, dry_run=asked.dry_run)
+        one.kind = kind_of(response if isinstance(request, Ending) else request)
         if isinstance(request, Ending):
             return request
         if isinstance(request, RunStatement | ExplainStatement):
@@ -385,6 +387,7 @@ class AnswerLife:
             AnswerEnded(
                 one.of.answer_id,
                 one.of.connection_id,
+                one.kind,
                 content.state,
                 None if ending.code is None else str(ending.code),
                 len(content.rows),

@@ -13,6 +13,7 @@ from contextlib import suppress
 import attrs
 import trio
 
+from chatd.actors.pulse import Pulse
 from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import AnswerState
 from chatd.answers.life import AnswerLife, AnswerLog
@@ -53,6 +54,7 @@ class AnswerService:
         self._arrival = trio.Event()
         self._none_open = trio.Event()
         self._is_draining = False
+        self.pulse = Pulse()
 
     @property
     def count(self) -> int:
@@ -172,7 +174,9 @@ class AnswerService:
                     # before the next is there.
                     await trio.lowlevel.checkpoint()
                 if self._repeated:
+                    self.pulse.begin(trio.current_time())
                     await self._repeat(self._repeated.pop(0))
+                    self.pulse.end()
                     continue
                 self._arrival = trio.Event()
                 await self._arrival.wait()

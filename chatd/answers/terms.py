@@ -1,12 +1,21 @@
 """How a question may be carried out: what its message wants, and what its connection allows."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import orjson
 
 from chatd.answers.answer import Ending
-from chatd.answers.requests import Database, ExplainStatement, Request, RunStatement, Terms
+from chatd.answers.requests import (
+    Database,
+    DescribeTable,
+    ExplainStatement,
+    ListTables,
+    Request,
+    RunStatement,
+    SampleTable,
+    Terms,
+)
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
@@ -14,6 +23,9 @@ from chatd.answers.sql.scopes import schema_name
 from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.chat.records import Message
 from chatd.wire.codes import Code
+
+NO_KIND: Final = "none"
+"""What is asked by a message that was refused, or not read."""
 
 
 @attrs.frozen
@@ -61,6 +73,25 @@ def question_terms(context: bytes | None, room: RoomDatabase, bounds: Bounds) ->
         ),
         dry_run=config.get("dryRun") is True,
     )
+
+
+def kind_of(question: Rejected | Question) -> str:
+    """What is asked, in a word for metrics and the log; `NO_KIND` where nothing is."""
+    match question:
+        case RunStatement():
+            return "sql"
+        case ExplainStatement():
+            return "explain"
+        case ListTables():
+            return "tables"
+        case DescribeTable():
+            return "describe"
+        case SampleTable():
+            return "sample"
+        case Help():
+            return "help"
+        case _:
+            return NO_KIND
 
 
 def piece_of(message: Message, room: RoomDatabase, terms: Terms) -> Piece:

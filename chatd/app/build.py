@@ -7,6 +7,7 @@ import trio
 from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.pulse import Pulse
 from chatd.actors.retention import Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
@@ -15,8 +16,15 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.directory import make_directory, open_sql_directory
+from chatd.app.disk_space import DiskSpace
 from chatd.app.secret import make_verifier
-from chatd.app.status import DaemonStatus
+from chatd.app.status import (
+    DaemonStatus,
+    DatabasesAway,
+    DatabasesStarting,
+    SilentActors,
+    storage_conditions,
+)
 from chatd.app.upkeep import Upkeep
 from chatd.auth import CachedDirectory, FailureBackoff
 from chatd.chat import messages, presence, typing
@@ -38,6 +46,7 @@ from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
+from chatd.observe.message_times import MessageTimes
 from chatd.service.authenticator import DIRECTORY_TIMEOUT_S, TokenAuthenticator
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
@@ -95,6 +104,7 @@ class Parts:
         log: LogService,
         event_log: EventLog,
         clock: Clock | None = None,
+        times: MessageTimes | None = None,
     ) -> None:
         self._config = config
         self._event_log = event_log
@@ -102,6 +112,7 @@ class Parts:
         self._renderer = Renderer(self._markup, may_be_question)
         self._frozen = store.snapshot.parts if store.snapshot else {}
         self.clock = clock or Clock()
+        self._times = times or MessageTimes()
         self.store = store
         self.log = log
         self._damage = DamageFound(event_log, store.damaged)
@@ -116,7 +127,7 @@ class Parts:
         """What is known of rooms, users and sockets, and the actors that own it."""
         config, store, now_s = self._config, self.store, trio.current_time()
         recovered = store.recovered
-        self._flusher, self._deadlines = Flusher(), Deadlines()
+        self._flusher, self._deadlines = Flusher(self._times.delivered), Deadlines()
         self.clients = Clients()
         self._adapter = LocalAdapter(self._flusher, self.clients.sockets_of)
         self.timelines = Timelines(
@@ -179,6 +190,8 @@ class Parts:
             self.typing,
             self.answering.service,
             self.readings,
+            self._times,
+            self._flusher,
             self._event_log,
         )
         kept_time = self._frozen.get("clock")
@@ -313,7 +326,8 @@ class Parts:
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""
         config, store = self._config, self.store
-        self.status = DaemonStatus(self.clients, self.log, self._damage, self.answering)
+        self.disk = DiskSpace(store.path.parent, config.state.min_free_bytes)
+        self._build_status()
         retention = Retention(
             self.log,
             store.readers,
@@ -343,6 +357,25 @@ class Parts:
             ),
             interval_s=config.state.snapshot_interval_s,
         )
+
+    def _build_status(self) -> None:
+        """What may be amiss: each part that knows adds its condition here."""
+        answering = self.answering
+        self.pulses = {
+            "messages": Pulse(self.mailbox),
+            "presence": Pulse(self.presence_mailbox),
+            "typing": Pulse(self.typing_mailbox),
+            "answers": answering.service.pulse,
+        }
+        self.silent_actors = SilentActors(self.pulses)
+        self.status = DaemonStatus(self.clients)
+        for condition in (
+            *storage_conditions(self.log, self._damage, self.disk),
+            self.silent_actors,
+            DatabasesAway(answering.databases, answering.reader),
+            DatabasesStarting(answering.databases),
+        ):
+            self.status.conditions.add(condition)
 
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""

@@ -59,8 +59,10 @@ async def serve(
     `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(log)
-    writer = LogService(store, metrics.committed)
-    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
+    writer = LogService(store, metrics.committed, metrics.synced)
+    parts = Parts(
+        config, opened.secret, store, writer, event_log, opened.clock, metrics.message_times
+    )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
     tree = supervise(
         parts,
@@ -116,7 +118,9 @@ def _watchdog(
 
 def _status(parts: Parts, place: str) -> str:
     """How the daemon is, for who asks the service manager: in a line, without a user or a word."""
-    reasons = ", ".join(dict.fromkeys(reason.code for reason in parts.status.reasons()))
+    reasons = ", ".join(
+        dict.fromkeys(reason.kind.code for reason in parts.status.conditions.reasons())
+    )
     return f"Serves on {place}" + (f": {reasons}." if reasons else ".")
 
 

@@ -1,29 +1,29 @@
-"""The health of the daemon: in a word for the public endpoint, with reasons for readiness."""
+"""The health of the daemon: its conditions, and what the public endpoint and readiness make of
+them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import attrs
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.app.answering import Answering
+from chatd.actors.pulse import SILENT_S, Pulse
+from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.sql.reader import StatementReader
 from chatd.app.damage import DamageFound
-from chatd.net.http.internal import Reason
+from chatd.app.disk_space import DiskSpace
 from chatd.net.http.public import Health
+from chatd.observe import conditions
+from chatd.observe.conditions import Condition, ConditionKind, Conditions, OneCondition, Reason
 from chatd.service.clients import Clients
 
-STARTING = Reason("starting", "The port is not open yet.")
-DRAINING = Reason("draining", "The daemon is about to end and takes nobody in.")
-NOT_STORED = Reason(
-    "storage_error", "The disk took nothing of the last commit: no message is accepted."
-)
-DAMAGED = Reason(
-    "storage_damaged",
-    "Some of the log cannot be read, and is passed over; run chatd store verify to see what.",
-)
+STARTING = "The port is not open yet."
+DRAINING = "The daemon is about to end and takes nobody in."
+NOT_STORED = "The disk took nothing of the last commit: no message is accepted."
+DAMAGED = "Some of the log cannot be read, and is passed over; run chatd store verify to see what."
+NOT_READ = "The disk did not give what was last read from the log."
 DATABASE_STARTING = "The server of this database is being started; questions wait for it."
-NOT_READ = Reason("storage_read_error", "The disk did not give what was last read from the log.")
 
 
 @attrs.define(eq=False)
@@ -31,51 +31,108 @@ class DaemonStatus:
     """What the endpoints show. `serve` sets `is_open` and `is_draining`."""
 
     _clients: Clients
-    _log: LogService
-    _damage: DamageFound
-    _answering: Answering
+    conditions: Conditions = attrs.field(init=False, factory=Conditions)
     _started_s: float = attrs.field(init=False, factory=trio.current_time)
     is_open: bool = attrs.field(init=False, default=False)
     is_draining: bool = attrs.field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.conditions.add(OneCondition(conditions.DRAINING, self._why_draining))
+        self.conditions.add(OneCondition(conditions.STARTING, self._why_starting))
+
+    def _why_draining(self) -> str | None:
+        return DRAINING if self.is_draining else None
+
+    def _why_starting(self) -> str | None:
+        return None if self.is_open or self.is_draining else STARTING
 
     def health(self) -> Health:
         """The public word, clients and uptime."""
         status: Literal["ok", "draining", "degraded"] = "ok"
         if self.is_draining:
             status = "draining"
-        elif self._log.is_failing or self._damage.is_damaged or self._damage.is_failing:
+        elif any(reason.kind.is_public for reason in self.conditions.reasons()):
             status = "degraded"
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
-    def reasons(self) -> Sequence[Reason]:
-        """All that is wrong, the gravest first."""
-        reasons = []
-        if self.is_draining:
-            reasons.append(DRAINING)
-        elif not self.is_open:
-            reasons.append(STARTING)
-        displaced = self._log.displaced
-        if displaced is not None:
-            reasons.append(
-                Reason(
-                    "storage_error",
-                    f"No message is accepted: {displaced}. Put it back; what the daemon has open "
-                    "of it ends with the process.",
-                )
+
+def storage_conditions(
+    log: LogService, damage: DamageFound, disk: DiskSpace
+) -> Iterable[Condition]:
+    """What may be amiss with the log and its disk."""
+
+    def why_not_stored() -> str | None:
+        if log.displaced is None:
+            return NOT_STORED if log.is_failing else None
+        return (
+            f"No message is accepted: {log.displaced}. Put it back; what the daemon has open of it "
+            "ends with the process."
+        )
+
+    yield OneCondition(conditions.STORAGE_ERROR, why_not_stored)
+    yield OneCondition(conditions.STORAGE_DAMAGED, lambda: DAMAGED if damage.is_damaged else None)
+    yield OneCondition(
+        conditions.STORAGE_READ_ERROR, lambda: NOT_READ if damage.is_failing else None
+    )
+    yield OneCondition(conditions.DISK_LOW, disk.why_low)
+
+
+@attrs.frozen
+class SilentActors:
+    """The condition that an actor does not answer; `pulses` by the actor's name."""
+
+    _pulses: Mapping[str, Pulse]
+
+    @property
+    def kind(self) -> ConditionKind:
+        return conditions.ACTOR_SILENT
+
+    def names(self) -> list[str]:
+        """The actors that do not answer now."""
+        now_s = trio.current_time()
+        return [name for name, pulse in self._pulses.items() if pulse.is_silent(now_s)]
+
+    def reasons(self) -> Iterable[Reason]:
+        for name in self.names():
+            yield Reason(
+                self.kind,
+                f"The actor of {name} has not answered for {SILENT_S:g} s or more; a disk may "
+                "hang.",
             )
-        elif self._log.is_failing:
-            reasons.append(NOT_STORED)
-        if self._damage.is_damaged:
-            reasons.append(DAMAGED)
-        if self._damage.is_failing:
-            reasons.append(NOT_READ)
-        unread = self._answering.reader.why_unavailable
+
+
+@attrs.frozen
+class DatabasesAway:
+    """The condition that databases, or what reads messages for questions, cannot be asked."""
+
+    _databases: Mapping[str, McpDatabase]
+    _reader: StatementReader
+
+    @property
+    def kind(self) -> ConditionKind:
+        return conditions.DB_UNAVAILABLE
+
+    def reasons(self) -> Iterable[Reason]:
+        unread = self._reader.why_unavailable
         if unread is not None:
-            reasons.append(Reason("db_unavailable", unread))
-        for room, database in self._answering.databases.items():
+            yield Reason(self.kind, unread)
+        for room, database in self._databases.items():
             sentence = database.why_unavailable
             if sentence is not None:
-                reasons.append(Reason("db_unavailable", sentence, room))
-            elif database.is_starting:
-                reasons.append(Reason("db_starting", DATABASE_STARTING, room))
-        return reasons
+                yield Reason(self.kind, sentence, room)
+
+
+@attrs.frozen
+class DatabasesStarting:
+    """The condition that the db-mcps of databases are being started."""
+
+    _databases: Mapping[str, McpDatabase]
+
+    @property
+    def kind(self) -> ConditionKind:
+        return conditions.DB_STARTING
+
+    def reasons(self) -> Iterable[Reason]:
+        for room, database in self._databases.items():
+            if database.is_starting:
+                yield Reason(self.kind, DATABASE_STARTING, room)

@@ -10,7 +10,7 @@
       reader                  the process that reads messages for questions, likewise
       directory               asks again which rooms users have, where a database says so
       answers, schemas
-      snapshots, upkeep, loop lag, watchdog
+      snapshots, upkeep, disk space, conditions, loop lag, watchdog
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
 that has started its children too often gives up; where the root gives up, the daemon ends.
@@ -26,6 +26,7 @@ from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
+from chatd.app.condition_watch import ConditionWatch
 from chatd.app.loop_lag import watch_loop
 from chatd.app.watchdog import Watchdog
 from chatd.observe import ActorCrashed, EventLog, InternalError
@@ -33,7 +34,7 @@ from chatd.observe import ActorCrashed, EventLog, InternalError
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
 
-def _unobserved(_seconds: float) -> None:
+def _unobserved(*_figures: float) -> None:
     """Where nobody measures."""
 
 
@@ -42,14 +43,14 @@ def supervise(
     event_log: EventLog,
     *,
     window_s: float = WINDOW_S,
-    acknowledged: Callable[[float], None] = _unobserved,
+    acknowledged: Callable[[int, float], None] = _unobserved,
     lagged: Callable[[float], None] = _unobserved,
     watchdog: Watchdog | None = None,
 ) -> Supervisor:
     """The tree of a daemon, ready to run.
 
-    `window_s` is that of the messages actor (`run_messages`). `acknowledged` and `lagged` are told
-    how many seconds a batch of commands took, and by how many the event loop was late.
+    `window_s` is that of the messages actor (`run_messages`), and so is `acknowledged`. `lagged` is
+    told by how many seconds the event loop was late.
     """
 
     def on_crash(name: str, error: Exception) -> None:
@@ -103,6 +104,11 @@ def supervise(
             Child("schemas", parts.answering.schemas.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
             Child("upkeep", partial(_ready, parts.upkeep.run)),
+            Child("disk space", partial(_ready, parts.disk.run)),
+            Child(
+                "conditions",
+                partial(_ready, ConditionWatch(parts.status.conditions.reasons, event_log).run),
+            ),
             Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
             *([] if watchdog is None else [Child("watchdog", partial(_ready, watchdog.run))]),
         ],
@@ -134,7 +140,7 @@ class _Messages:
     """The messages actor: from its second life on it begins with what the log holds."""
 
     def __init__(
-        self, parts: Parts, window_s: float, acknowledged: Callable[[float], None]
+        self, parts: Parts, window_s: float, acknowledged: Callable[[int, float], None]
     ) -> None:
         self._parts = parts
         self._window_s = window_s
@@ -145,6 +151,7 @@ class _Messages:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         parts = self._parts
         if not self._is_first:
+            parts.pulses["messages"].begin(trio.current_time())
             await self._recover()
         self._is_first = False
         await run_messages(
@@ -153,6 +160,7 @@ class _Messages:
             parts.effects,
             parts.clock,
             window_s=self._window_s,
+            pulse=parts.pulses["messages"],
             acknowledged=self._acknowledged,
             task_status=task_status,
         )

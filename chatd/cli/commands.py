@@ -23,6 +23,7 @@ from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
+from chatd.cli.metrics import metrics
 from chatd.cli.options import (
     CommandGroup,
     configured,
@@ -62,6 +63,7 @@ main.add_command(db_mcp)
 main.add_command(docs)
 main.add_command(config)
 main.add_command(systemd)
+main.add_command(metrics)
 
 
 @main.command()

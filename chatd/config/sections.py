@@ -51,6 +51,8 @@ MOST_EXPORT_ROWS = 10_000_000
 """A longer file is no download of somebody who chats, but a dump."""
 MOST_EXPORT_BYTES = 1_073_741_824
 """What the disk for temporary files has to hold for each that is under way."""
+MOST_DISK_BYTES = 2**50
+"""No disk of one machine is larger."""
 
 
 @attrs.frozen
@@ -330,6 +332,12 @@ class StateConfig:
         Seconds(),
         "Seconds between two snapshots of what is in memory.",
         "So much of presence and typing a crash forgets at most.",
+    )
+    min_free_bytes: int = key(
+        268_435_456,
+        WholeNumber(0, MOST_DISK_BYTES),
+        "Bytes that are to be free on the disk of `dir`; below: the daemon is `degraded`.",
+        "256 MiB: hours of a busy chat, in which somebody can make room. 0: any is enough.",
     )
 
 

@@ -88,7 +88,7 @@ class Admission:
         self._pending_sessions_per_address = pending_sessions_per_address
         # A session that may be there needs a connection, whatever was set for one of the two.
         self._connections_per_address = max(connections_per_address, sessions_per_address)
-        self._max_connections = max_connections
+        self.max_connections = max_connections
         self._trusted_proxies = trusted_proxies
         self._by_address: dict[str, int] = {}
         # Of those, by sid, the sessions that have shown no token yet; the oldest first.
@@ -105,7 +105,7 @@ class Admission:
         self, connection: CountedConnection
     ) -> Vacancy[CountedConnection] | Overload:
         """Count an accepted connection, or say why there is no room."""
-        if self.connections >= self._max_connections:
+        if self.connections >= self.max_connections:
             oldest = self._oldest_unknown(self._unknown)
             if oldest is None:
                 return Overload("max_connections", 1)

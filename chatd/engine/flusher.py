@@ -6,7 +6,7 @@ is ten times the rate, and replies alone gain a half, because peers are not woke
 reads. A flush to very many sessions is sliced, so that readers get their turn.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import trio
@@ -28,10 +28,15 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """The list of sessions to flush, and the task that does it."""
+    """The list of sessions to flush, and the task that does it.
 
-    def __init__(self) -> None:
+    `flushed` gets what was noted while sessions were touched, once these are flushed.
+    """
+
+    def __init__(self, flushed: Callable[[Sequence[float]], None] = lambda _noted: None) -> None:
+        self._flushed = flushed
         self._touched: list[Flushable] = []
+        self._noted: list[float] = []
         self._parked: trio.lowlevel.Task | None = None
 
     def touch(self, session: Flushable) -> None:
@@ -53,6 +58,12 @@ class Flusher:
                 touched.append(session)
         self._wake()
 
+    def note(self, time_s: float) -> None:
+        """Hand this to `flushed` once all is written that is owed now; where nothing is, not at
+        all."""
+        if self._touched:
+            self._noted.append(time_s)
+
     def _wake(self) -> None:
         if self._parked is not None:
             trio.lowlevel.reschedule(self._parked)
@@ -65,6 +76,7 @@ class Flusher:
                 self._parked = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._abort)
             touched, self._touched = self._touched, []
+            noted, self._noted = self._noted, []
             for count, session in enumerate(touched, 1):
                 session.is_touched = False
                 try:
@@ -73,6 +85,8 @@ class Flusher:
                     session.fail(error)
                 if count % SLICE == 0:
                     await trio.lowlevel.checkpoint()
+            if noted:
+                self._flushed(noted)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._parked = None

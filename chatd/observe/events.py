@@ -23,9 +23,9 @@ class Level(enum.IntEnum):
 
 
 class LogEvent:
-    """The base of all events. `is_cheap`: a peer that is refused can make as many as it likes, so
-    the log writes so many a second, and how many it left out. Of those that are alike in the fields
-    `alike_by` it writes one a minute."""
+    """The base of all events. `is_cheap`: a peer, a database or a disk can make them without end,
+    so the log writes so many a second, and how many it left out. Of those that are alike in the
+    fields `alike_by` it writes one a minute."""
 
     __slots__ = ()
     event_name: ClassVar[str]
@@ -99,7 +99,7 @@ class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
 
 @attrs.frozen
 class PageMissing(LogEvent, name="page.missing", level=Level.WARNING):
-    """The package was built without its page: a plain one stands in for it."""
+    """The package was built without its page: a plain one stands in for it (`page.md`)."""
 
     detail: str
 
@@ -303,18 +303,23 @@ class SessionClosed(LogEvent, name="session.closed", level=Level.DEBUG):
 
 
 @attrs.frozen
-class SocketConnected(LogEvent, name="socket.connected", level=Level.INFO):
-    """A client was authenticated; `rooms` are the connectionIds that it joins."""
+class SocketConnected(
+    LogEvent, name="socket.connected", level=Level.INFO, alike_by=("session_id",)
+):
+    """A user is in, and joins these rooms; `took_ms`: since its CONNECT."""
 
     session_id: str
     socket_id: str
     user_id: str
     rooms: tuple[str, ...]
     resumed: bool
+    took_ms: float
 
 
 @attrs.frozen
-class SocketReconnected(LogEvent, name="socket.reconnected", level=Level.INFO):
+class SocketReconnected(
+    LogEvent, name="socket.reconnected", level=Level.INFO, alike_by=("session_id",)
+):
     """A client says that it came back, after so many attempts."""
 
     session_id: str
@@ -323,7 +328,9 @@ class SocketReconnected(LogEvent, name="socket.reconnected", level=Level.INFO):
 
 
 @attrs.frozen
-class SocketDisconnected(LogEvent, name="socket.disconnected", level=Level.INFO):
+class SocketDisconnected(
+    LogEvent, name="socket.disconnected", level=Level.INFO, alike_by=("session_id", "reason")
+):
     """A socket is gone, and why."""
 
     session_id: str
@@ -461,10 +468,12 @@ class AnswerStarted(LogEvent, name="answer.started", level=Level.INFO):
 
 @attrs.frozen
 class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
-    """An answer has ended; `code` is what the room got where it failed."""
+    """An answer has ended; `kind`: what was asked (`sql`, `tables` and so on; `none` where it was
+    refused or not read); `code` is what the room got where it failed."""
 
     answer_id: str
     connection_id: str
+    kind: str
     state: str
     code: str | None
     rows: int
@@ -472,7 +481,7 @@ class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
 
 
 @attrs.frozen
-class ExportEnded(LogEvent, name="export.ended", level=Level.INFO):
+class ExportEnded(LogEvent, name="export.ended", level=Level.INFO, is_cheap=True):
     """An answer was downloaded as a file, or was not.
 
     `outcome` is `sent`, `broken_off` where the client took only a part, or the code that it got.
@@ -500,8 +509,7 @@ class LimitHit(
     alike_by=("limit", "user_id", "address"),
 ):
     """A limit refused something, or ended what had shown no token for longest; `limit` is its key
-    in the configuration; or `auth_failures`, bad tokens of an address; `searches`, those of a user
-    that wait; `descriptors`: the system gives this process no more of them."""
+    in the configuration, or a name in "Where a limit shows"."""
 
     limit: str
     user_id: str | None
@@ -525,8 +533,10 @@ class HandshakeRefused(
 @attrs.frozen
 class RequestForbidden(LogEvent, name="request.forbidden", level=Level.WARNING):
     """The host that a request was sent to, or the origin of its page, is not allowed: 403; `key` of
-    the configuration decides, and `advice` says what to do. Told once a minute for each host and
-    origin, and for few of them (`net.proxies`)."""
+    the configuration decides, and `advice` says what to do. At most ten a minute, each host and
+    origin once."""
+
+    # `net.proxies` sees to that.
 
     address: str
     host: str | None
@@ -558,7 +568,7 @@ class ProtocolViolated(LogEvent, name="protocol.violated", level=Level.INFO, is_
 
 
 @attrs.frozen
-class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR):
+class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR, is_cheap=True):
     """An actor raised; its supervisor decides what is next."""
 
     actor: str
@@ -566,7 +576,9 @@ class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR):
 
 
 @attrs.frozen
-class StoreFailed(LogEvent, name="store.failed", level=Level.ERROR):
+class StoreFailed(
+    LogEvent, name="store.failed", level=Level.ERROR, is_cheap=True, alike_by=("code", "detail")
+):
     """The disk refused; `code` is what clients get."""
 
     code: str
@@ -574,7 +586,7 @@ class StoreFailed(LogEvent, name="store.failed", level=Level.ERROR):
 
 
 @attrs.frozen
-class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO):
+class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO, is_cheap=True):
     """A session with the db-mcp of a room is ready."""
 
     connection_id: str
@@ -582,7 +594,7 @@ class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO):
 
 
 @attrs.frozen
-class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING):
+class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING, is_cheap=True):
     """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`.
 
     `last_words` is the end of what it wrote to its standard error before it was ready, without the
@@ -596,22 +608,33 @@ class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING):
 
 
 @attrs.frozen
+class DatabaseAsked(LogEvent, name="database.asked", level=Level.DEBUG):
+    """A db-mcp has carried a call out; `outcome`: `answered`, `stopped`, or the code; without the
+    wait for a session."""
+
+    connection_id: str
+    outcome: str
+    took_ms: float
+
+
+@attrs.frozen
 class DatabaseWrote(LogEvent, name="database.wrote", level=Level.DEBUG):
-    """A db-mcp wrote so many bytes to its standard error; they are read and forgotten."""
+    """A db-mcp wrote so many bytes to its standard error; the text is kept only until it is
+    ready."""
 
     connection_id: str
     size: int
 
 
 @attrs.frozen
-class ReaderReady(LogEvent, name="reader.ready", level=Level.INFO):
+class ReaderReady(LogEvent, name="reader.ready", level=Level.INFO, is_cheap=True):
     """The process that reads messages which may be questions is ready."""
 
     took_ms: float
 
 
 @attrs.frozen
-class ReaderLost(LogEvent, name="reader.lost", level=Level.WARNING):
+class ReaderLost(LogEvent, name="reader.lost", level=Level.WARNING, is_cheap=True):
     """That process has ended, or none came about; it is started again in `retry_in_s`."""
 
     reason: str
@@ -619,8 +642,46 @@ class ReaderLost(LogEvent, name="reader.lost", level=Level.WARNING):
 
 
 @attrs.frozen
-class InternalError(LogEvent, name="internal.error", level=Level.ERROR):
-    """A fault of the daemon itself. Make it with `InternalError.of`."""
+class ConditionBegan(
+    LogEvent,
+    name="condition.began",
+    level=Level.WARNING,
+    is_cheap=True,
+    alike_by=("code", "connection_id"),
+):
+    """Something is amiss from now on: a reason of `/readyz`, by its code."""
+
+    code: str
+    connection_id: str | None
+    message: str
+
+
+@attrs.frozen
+class ConditionEnded(
+    LogEvent,
+    name="condition.ended",
+    level=Level.INFO,
+    is_cheap=True,
+    alike_by=("code", "connection_id"),
+):
+    """It is well again, after so long."""
+
+    code: str
+    connection_id: str | None
+    lasted_s: float
+
+
+@attrs.frozen
+class InternalError(
+    LogEvent,
+    name="internal.error",
+    level=Level.ERROR,
+    is_cheap=True,
+    alike_by=("where", "error_type", "traceback"),
+):
+    """A fault of the daemon itself; `traceback` has places, and no values."""
+
+    # Made by `InternalError.of`, which sees to that.
 
     where: str
     error_type: str

@@ -1,8 +1,8 @@
-"""Histograms of seconds: how many times took up to how long, in a few buckets.
+"""Histograms: how many figures were up to how large, in a few buckets.
 
-The library's own takes locks for its threads, 5 us an observation; what is observed for each batch
-of messages must cost next to nothing. These belong to the event loop's thread, take 0.4 us, and are
-handed to the library when somebody scrapes.
+The library's own takes locks for its threads, 5 us an observation; what is observed for each
+message must cost next to nothing. Each of these belongs to one thread, takes 0.3 us, and is handed
+to the library when somebody scrapes.
 """
 
 from bisect import bisect_left
@@ -16,24 +16,24 @@ from prometheus_client.utils import floatToGoString
 
 
 class Histogram:
-    """The observations of one series. `__slots__`, as `observe` runs for every batch."""
+    """The observations of one series. `__slots__`, as `observe` runs for every message."""
 
-    __slots__ = ("_bounds_s", "_counts", "sum_s")
+    __slots__ = ("_bounds", "_counts", "sum")
 
-    def __init__(self, bounds_s: Sequence[float]) -> None:
-        """`bounds_s` are the upper bounds of the buckets, in rising order, themselves included."""
-        self._bounds_s = tuple(bounds_s)
-        self._counts = [0] * (len(self._bounds_s) + 1)
-        self.sum_s = 0.0
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """`bounds` are the upper bounds of the buckets, in rising order, themselves included."""
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(self._bounds) + 1)
+        self.sum = 0.0
 
-    def observe(self, took_s: float) -> None:
-        """One more that took so many seconds."""
-        self._counts[bisect_left(self._bounds_s, took_s)] += 1
-        self.sum_s += took_s
+    def observe(self, figure: float) -> None:
+        """One more figure: seconds, or a count."""
+        self._counts[bisect_left(self._bounds, figure)] += 1
+        self.sum += figure
 
     def buckets(self) -> list[tuple[str, float]]:
-        """How many took up to each bound, the bounds as Prometheus writes them."""
-        bounds = (*self._bounds_s, float("inf"))
+        """How many were up to each bound, the bounds as Prometheus writes them."""
+        bounds = (*self._bounds, float("inf"))
         return [
             (floatToGoString(bound), float(count))  # type: ignore[no-untyped-call]  # the library's
             for bound, count in zip(bounds, accumulate(self._counts), strict=True)
@@ -49,7 +49,7 @@ class HistogramCollector(Collector):
 
     _name: str
     _doc: str
-    _bounds_s: Sequence[float]
+    _bounds: Sequence[float]
     _labels: tuple[str, ...] = ()
     _histograms: dict[tuple[str, ...], Histogram] = attrs.field(factory=dict, init=False)
 
@@ -61,8 +61,12 @@ class HistogramCollector(Collector):
         """The histogram of these values."""
         found = self._histograms.get(values)
         if found is None:
-            found = self._histograms[values] = Histogram(self._bounds_s)
+            found = self._histograms[values] = Histogram(self._bounds)
         return found
+
+    def show(self, histogram: Histogram, *values: str) -> None:
+        """Show a histogram that somebody else holds."""
+        self._histograms[values] = histogram
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
         """What the library knows names by, so that none is given twice."""
@@ -72,5 +76,5 @@ class HistogramCollector(Collector):
         """What the library writes."""
         family = HistogramMetricFamily(self._name, self._doc, labels=self._labels)
         for values, histogram in self._histograms.items():
-            family.add_metric(values, histogram.buckets(), histogram.sum_s)
+            family.add_metric(values, histogram.buckets(), histogram.sum)
         yield family

@@ -3,17 +3,18 @@
 `record` is on the path of every message. An event below the threshold costs one comparison; one
 above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
 a few milliseconds later, so that a log that nobody reads holds nothing up. A stream that cannot
-take a line loses it, which `lost` counts and no caller notices: the daemon outlives its log. Of
-events that peers can cause without end (`LogEvent.is_cheap`) so many are written a second, and of
-those that are alike, as of one user at one limit, one a minute. How many were left out stands in a
-line of its own, so that refused peers cannot fill a disk.
+take a line loses it, which `lost` counts and no caller notices: the daemon outlives its log. Once
+it takes lines again, a line says how many are missing. Of events that can be made without end
+(`rations`) so many are written a second, and of those that are alike, as of one user at one limit,
+one a minute. How many were left out stands in a line of its own, so that nobody fills a disk.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import attrs
 
@@ -21,6 +22,7 @@ from chatd.observe.clock import Clock
 from chatd.observe.events import Level, LogEvent
 from chatd.observe.line_writer import LineWriter
 from chatd.observe.lines import Line, json_line, logfmt_line, people_line
+from chatd.observe.rations import Ration
 from chatd.observe.streams import write_to
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
@@ -28,25 +30,13 @@ DIGITS = {"ms": 1, "s": 3}
 """Digits behind the point, by the unit at the end of a field's name: a tenth of a millisecond, and
 a millisecond. More is noise."""
 MOST_DIGITS = 3  # of a figure with another unit, or none
-CHEAP_PER_S = 50  # lines a second of one class of cheap events; beyond it they are counted
-ALIKE_S = 60  # between two lines of events that are alike
-ALIKE_MAX = 10_000  # kinds of them that are told apart; beyond it the oldest is forgotten
 LEFT_OUT = "log.left_out"
+LOST = "log.lost"
+
+E = TypeVar("E")
 
 
-@attrs.define(eq=False)
-class _Ration:
-    """What was written of one class of cheap events in a second, and what was not. `alike` has the
-    events that are not to be repeated: until which second, and how many were left out."""
-
-    alike_by: Callable[[LogEvent], object] | None
-    alike: dict[object, tuple[int, int]] = attrs.field(init=False, factory=dict)
-    second: float = attrs.field(init=False, default=-1)
-    written: int = attrs.field(init=False, default=0)
-    left_out: int = attrs.field(init=False, default=0)
-
-
-_Known = tuple[str, str, Callable[[LogEvent], dict[str, object]], _Ration | None]
+_Known = tuple[str, str, Callable[[LogEvent], dict[str, object]], Ration[LogEvent] | None]
 """Of a class of events: the word for its level, its name, what reads its fields, and its ration."""
 
 
@@ -55,8 +45,11 @@ class StreamLog:
 
     __slots__ = (
         "_clock_ms",
+        "_foreign",
         "_known",
         "_line",
+        "_lost_told",
+        "_lost_told_at",
         "_second",
         "_write",
         "_writer",
@@ -77,6 +70,11 @@ class StreamLog:
         self._clock_ms = clock_ms
         self._known: dict[type[LogEvent], _Known] = {}
         self._second = (-1, "")
+        self._foreign: Ration[Mapping[str, object]] = Ration(
+            is_cheap=True, alike_by=lambda fields: (fields.get("logger"), fields.get("message"))
+        )
+        self._lost_told = 0
+        self._lost_told_at = -1
         self.threshold = int(threshold)
         self.lost = 0
 
@@ -92,46 +90,22 @@ class StreamLog:
         if known is None:
             known = self._known[type(event)] = _known(type(event))
         word, name, fields, ration = known
-        if ration is None or (
-            self._is_new(ration, event, word, name) and self._has_some_left(ration, word, name)
-        ):
+        if ration is None or self._is_admitted(ration, event, word, name):
             self._put(word, name, fields(event))
 
-    def _is_new(self, ration: _Ration, event: LogEvent, word: str, name: str) -> bool:
-        """Whether nothing like it was written for a minute; before it, how many were not since."""
-        if ration.alike_by is None:
-            return True
-        kind, second = ration.alike_by(event), self._clock_ms() // 1000
-        until, left_out = ration.alike.get(kind, (0, 0))
-        if until - ALIKE_S <= second < until:  # a clock that was put back forgets
-            ration.alike[kind] = (until, left_out + 1)
-            return False
-        ration.alike.pop(kind, None)
-        if len(ration.alike) >= ALIKE_MAX:
-            ration.alike.pop(next(iter(ration.alike)), None)
-        ration.alike[kind] = (second + ALIKE_S, 0)
+    def _is_admitted(self, ration: Ration[E], event: E, word: str, name: str) -> bool:
+        """Whether a line is within its ration; before it, how many were not."""
+        is_admitted, left_out = ration.admit(event, self._clock_ms() // 1000)
         if left_out:
             self._put(word, LEFT_OUT, {"of": name, "count": left_out})
-        return True
-
-    def _has_some_left(self, ration: _Ration, word: str, name: str) -> bool:
-        """Whether one more cheap event is written; before it, how many were not until now."""
-        second = self._clock_ms() // 1000
-        if second != ration.second:
-            ration.second, ration.written = second, 0
-            if ration.left_out:
-                left_out, ration.left_out = ration.left_out, 0
-                self._put(word, LEFT_OUT, {"of": name, "count": left_out})
-        if ration.written >= CHEAP_PER_S:
-            ration.left_out += 1
-            return False
-        ration.written += 1
-        return True
+        return is_admitted
 
     def write(self, level: Level, name: str, fields: Mapping[str, object]) -> None:
-        """Write a line without an event; for the lines of libraries, see `bridge`."""
-        if level >= self.threshold:
-            self._put(level.name.lower(), name, fields)
+        """Write a line without an event; for the lines of libraries, see `bridge`. Of equal ones
+        one a minute is written."""
+        word = level.name.lower()
+        if level >= self.threshold and self._is_admitted(self._foreign, fields, word, name):
+            self._put(word, name, fields)
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
@@ -155,10 +129,23 @@ class StreamLog:
             self._writer.settle(timeout_s)
 
     def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
+        if self.lost != self._lost_told:
+            self._tell_lost()
         try:
             self._write(self._line(self._timestamp(), word, name, fields))
         except (OSError, ValueError):  # EPIPE, a full disk or pipe; a closed stream
             self.lost += 1
+
+    def _tell_lost(self) -> None:
+        """How many lines are missing before this one; tried once a second."""
+        second = self._clock_ms() // 1000
+        if second == self._lost_told_at:
+            return
+        self._lost_told_at = second
+        count, self._lost_told = self.lost - self._lost_told, self.lost
+        if self.threshold <= Level.WARNING:
+            with contextlib.suppress(OSError, ValueError):
+                self._write(self._line(self._timestamp(), "warning", LOST, {"count": count}))
 
     def _timestamp(self) -> str:
         second, milli = divmod(self._clock_ms(), 1000)
@@ -210,10 +197,11 @@ def _known(kind: type[LogEvent]) -> _Known:
         def fields(event: LogEvent) -> dict[str, object]:
             return {name: getattr(event, name) for name in names}
 
-    alike_by: Callable[[LogEvent], object] | None = None
+    alike_by: Callable[[LogEvent], Hashable] | None = None
     if kind.alike_by:
         alike_by = attrgetter(*kind.alike_by)
-    ration = _Ration(alike_by) if kind.is_cheap else None
+    has_ration = kind.is_cheap or alike_by is not None
+    ration = Ration(kind.is_cheap, alike_by) if has_ration else None
     digits = _digits(kind)
     rounded = _rounded(fields, digits) if digits else fields
     return kind.level.name.lower(), kind.event_name, rounded, ration

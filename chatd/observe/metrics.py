@@ -3,135 +3,35 @@
 
 `Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
 an event, and no caller counts anything. Times that belong to no event are told to it (`committed`,
-`acknowledged`, `loop_lagged`). Labels are words of the daemon's own (limits, codes, reasons, rooms
-of the configuration), never what a client chose, so that no client can grow the number of series.
+`acknowledged`, `synced`, `loop_lagged`, `message_times`). What there is stands in `catalogue`.
 The library takes 50 ms to import: only what serves imports this module.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
-import attrs
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
-from chatd.observe import events
+from chatd.observe import catalogue
+from chatd.observe.catalogue import COUNTED, HISTOGRAMS, MEASURED, Count, Described
 from chatd.observe.events import EventLog, Level, LogEvent
 from chatd.observe.histograms import HistogramCollector
+from chatd.observe.message_times import MessageTimes
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
 
-COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-"""From a disk that does not sync to one that hangs."""
-ACK_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""From a commit without a wait, over what nobody notices (0.1), to what clients give up at."""
-LAG_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-"""From what timers are late by anyway to what makes clients think that nobody is there."""
-ANSWER_BOUNDS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From the cache to answers.timeout_s, and beyond where somebody has raised that."""
-
-
-@attrs.frozen
-class _Count:
-    """How a class of events is counted: the counter, what it says, the fields that are labels.
-
-    `field` is what is added, 1 for an event where there is none; `sums` are counted beside it.
-    """
-
-    name: str
-    doc: str
-    labels: tuple[str, ...] = ()
-    field: str | None = None
-    sums: "tuple[_Count, ...]" = ()
-
-
-COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
-    events.SessionOpened: _Count(
-        "sessions_opened", "Handshakes that made a session.", ("transport",)
-    ),
-    events.SessionClosed: _Count("sessions_closed", "Sessions that ended.", ("reason",)),
-    events.HandshakeRefused: _Count(
-        "handshakes_refused", "Requests for a session refused.", ("reason",)
-    ),
-    events.AuthenticationFailed: _Count("authentications_failed", "Tokens refused.", ("code",)),
-    events.ProtocolViolated: _Count(
-        "protocol_violations", "Sessions lost to a breach.", ("layer",)
-    ),
-    events.SocketConnected: _Count("sockets_connected", "Sockets let in."),
-    events.SocketReconnected: _Count(
-        "sockets_reconnected", "Of these, clients that say they came back."
-    ),
-    events.SocketDisconnected: _Count("sockets_disconnected", "Sockets gone.", ("reason",)),
-    events.MessageSent: _Count(
-        "messages", "Messages acknowledged, by whether before.", ("duplicate",)
-    ),
-    events.MessageRefused: _Count("messages_refused", "Messages not accepted.", ("code",)),
-    events.MessageChanged: _Count(
-        "changes", "Changes of messages acknowledged, by whether before.", ("change", "duplicate")
-    ),
-    events.ChangeRefused: _Count("changes_refused", "Changes not accepted.", ("code",)),
-    events.LimitHit: _Count(
-        "limits_hit", "What limits refused or ended, by their key.", ("limit",)
-    ),
-    events.AnswerStarted: _Count(
-        "answers_started", "Questions that were begun.", ("connection_id",)
-    ),
-    events.AnswerEnded: _Count("answers_ended", "Answers ended.", ("connection_id", "state")),
-    events.ExportEnded: _Count(
-        "exports",
-        "Downloads of answers, by how they ended.",
-        ("format", "outcome"),
-        sums=(
-            _Count("export_rows", "Rows in the files of these.", ("format",), field="rows"),
-            _Count("export_bytes", "Bytes of these that left.", ("format",), field="size"),
-        ),
-    ),
-    events.DatabaseConnected: _Count(
-        "database_sessions", "Sessions with db-mcps.", ("connection_id",)
-    ),
-    events.DatabaseLost: _Count(
-        "database_losses", "Sessions lost or not made.", ("connection_id",)
-    ),
-    events.ActorCrashed: _Count("actor_crashes", "Actors that raised.", ("actor",)),
-    events.StoreFailed: _Count("store_failures", "What the disk did not take or give.", ("code",)),
-    events.ReadFailed: _Count("store_reads_failed", "Reads of the log that failed."),
-    events.RowDamaged: _Count("rows_damaged", "Rows of the log that cannot be read, each once."),
-    events.MessagesRemoved: _Count("rooms_shortened", "Rooms that retention removed messages of."),
-    events.InternalError: _Count("internal_errors", "Faults of the daemon itself.", ("where",)),
-}
-"""What is counted. The name on the wire is `chatd_NAME_total`."""
-
-
-@attrs.frozen
-class _Measure:
-    """How a field of a class of events, in milliseconds, becomes a histogram of seconds."""
-
-    name: str
-    doc: str
-    field: str
-    bounds_s: tuple[float, ...]
-    labels: tuple[str, ...] = ()
-
-
-MEASURED: Final[Mapping[type[LogEvent], _Measure]] = {
-    events.AnswerEnded: _Measure(
-        "answer_seconds",
-        "From a question that is stored to the end of its answer.",
-        "elapsed_ms",
-        ANSWER_BOUNDS_S,
-        ("connection_id",),
-    ),
-}
-"""What is measured of events that are counted too. The name on the wire is `chatd_NAME`, with
-`_bucket`, `_sum` and `_count`."""
+Values = Iterable[tuple[tuple[str, ...], float]]
+"""What a gauge shows now: for each series the values of its labels, in their order, and its own."""
 
 
 class _Series:
@@ -139,7 +39,7 @@ class _Series:
 
     __slots__ = ("_children", "_counter", "_labels", "_values")
 
-    def __init__(self, counted: _Count, registry: CollectorRegistry) -> None:
+    def __init__(self, counted: Count, registry: CollectorRegistry) -> None:
         name = f"chatd_{counted.name}"
         self._counter = Counter(name, counted.doc, counted.labels, registry=registry)
         self._labels = counted.labels
@@ -164,7 +64,7 @@ class _SummedSeries(_Series):
 
     __slots__ = ("_sums",)
 
-    def __init__(self, counted: _Count, registry: CollectorRegistry) -> None:
+    def __init__(self, counted: Count, registry: CollectorRegistry) -> None:
         super().__init__(counted, registry)
         self._sums = [
             (Counter(f"chatd_{one.name}", one.doc, one.labels, registry=registry), one)
@@ -182,8 +82,32 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+class _Reading(Collector):
+    """A gauge, or a counter that something else counts, read at each scrape."""
+
+    def __init__(self, described: Described, read: Callable[[], Values]) -> None:
+        self._described = described
+        self._read = read
+
+    def describe(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """What the library knows names by; nothing is read for it."""
+        yield self._family()
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """What the library writes."""
+        family = self._family()
+        for values, figure in self._read():
+            family.add_metric(values, figure)
+        yield family
+
+    def _family(self) -> GaugeMetricFamily | CounterMetricFamily:
+        one = self._described
+        kind = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
+        return kind(one.name, one.doc, labels=one.labels)
+
+
 class Metrics:
-    """Counts events and hands them to the log; `gauge` adds what is read at each scrape."""
+    """Counts events and hands them to the log; `show` adds what is read at each scrape."""
 
     def __init__(self, log: EventLog) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
@@ -193,22 +117,28 @@ class Metrics:
             kind: (_SummedSeries if counted.sums else _Series)(counted, self._registry)
             for kind, counted in COUNTED.items()
         }
-        self._measured = {
-            kind: (one, self._histogram(one.name, one.doc, one.bounds_s, one.labels))
-            for kind, one in MEASURED.items()
+        collectors = {
+            one.name: HistogramCollector(f"chatd_{one.name}", one.doc, one.bounds, one.labels)
+            for one in (*HISTOGRAMS, *(measure.of for measure in MEASURED.values()))
         }
-        self._commits = self._histogram(
-            "commit_seconds", "How long the log took for a batch.", COMMIT_BOUNDS_S
-        ).of()
-        self._acks = self._histogram(
-            "ack_seconds",
-            "From the first command of a batch that waits to the acks of all of them.",
-            ACK_BOUNDS_S,
-        ).of()
-        self._lags = self._histogram(
-            "loop_lag_seconds", "How late a timer of the event loop was.", LAG_BOUNDS_S
-        ).of()
-        self.gauge("log_lines_lost", "Lines of the log that nothing took.", lambda: log.lost)
+        self._measured = {
+            kind: (measure, collectors[measure.of.name]) for kind, measure in MEASURED.items()
+        }
+        self._acks, self._batches, self._commits, self._syncs, self._lags = (
+            collectors[one.name].of()
+            for one in (
+                catalogue.ACK,
+                catalogue.BATCH,
+                catalogue.COMMIT,
+                catalogue.SYNC,
+                catalogue.LAG,
+            )
+        )
+        self.message_times = MessageTimes()
+        collectors[catalogue.STORED.name].show(self.message_times.stored_in)
+        collectors[catalogue.DELIVERED.name].show(self.message_times.delivered_in)
+        for collector in collectors.values():
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
 
     def wants(self, level: Level) -> bool:
@@ -222,9 +152,9 @@ class Metrics:
         if series is not None:
             series.count(event)
             if kind in self._measured:
-                measure, histogram = self._measured[kind]
-                words = [_word(getattr(event, label)) for label in measure.labels]
-                histogram.of(*words).observe(getattr(event, measure.field) / 1000)
+                measure, collector = self._measured[kind]
+                words = [_word(getattr(event, label)) for label in measure.of.labels]
+                collector.of(*words).observe(getattr(event, measure.field) / 1000)
         self._log.record(event)
 
     def settle(self, timeout_s: float) -> None:
@@ -238,33 +168,22 @@ class Metrics:
         """A batch was committed, in so many seconds."""
         self._commits.observe(took_s)
 
-    def acknowledged(self, took_s: float) -> None:
-        """A batch of commands was answered, so many seconds after the first of them came."""
+    def synced(self, took_s: float) -> None:
+        """The disk took a transaction, in so many seconds. For the writer's thread alone."""
+        self._syncs.observe(took_s)
+
+    def acknowledged(self, commands: int, took_s: float) -> None:
+        """A batch of so many commands was answered, so many seconds after the first came."""
+        self._batches.observe(commands)
         self._acks.observe(took_s)
 
     def loop_lagged(self, late_s: float) -> None:
         """A timer of the event loop was late by so many seconds."""
         self._lags.observe(late_s)
 
-    def _histogram(
-        self, name: str, doc: str, bounds_s: Sequence[float], labels: tuple[str, ...] = ()
-    ) -> HistogramCollector:
-        """`chatd_NAME`: how many times took up to how many seconds."""
-        histogram = HistogramCollector(f"chatd_{name}", doc, bounds_s, labels)
-        self._registry.register(histogram)
-        return histogram
-
-    def gauge(self, name: str, doc: str, read: Callable[[], float]) -> None:
-        """Have `chatd_NAME` read at each scrape."""
-        Gauge(f"chatd_{name}", doc, registry=self._registry).set_function(read)
-
-    def gauges(
-        self, name: str, doc: str, label: str, reads: Mapping[str, Callable[[], float]]
-    ) -> None:
-        """The same for several series, by the value of their label."""
-        gauge = Gauge(f"chatd_{name}", doc, (label,), registry=self._registry)
-        for value, read in reads.items():
-            gauge.labels(value).set_function(read)
+    def show(self, described: Described, read: Callable[[], Values]) -> None:
+        """Have a metric read at each scrape."""
+        self._registry.register(_Reading(described, read))
 
     def render(self) -> bytes:
         """All of it, as Prometheus reads it; see `CONTENT_TYPE`."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import orjson
+import trio
 
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.chat.markup import Markup
@@ -82,31 +83,36 @@ class Connector:
         if namespace != NAMESPACE:
             self._refuse(connection, namespace, "Invalid namespace", None)
             return None
+        began_s = trio.current_time()
         credentials = _credentials(connection, auth)
         admitted = self._authenticator.authenticate_now(credentials)
         if admitted is None:
-            return self._connect_later(connection, credentials, auth or {})
+            return self._connect_later(connection, credentials, auth or {}, began_s)
         client = self._admit(connection, auth or {}, admitted)
         if client is None:
             return None
         standing = self._rooms.standing_now(client)
         readings = self._readings.readings_now(client.user_id, client.grants)
         if standing is None or standing.is_overdue or readings is None:
-            return self._greet_later(client, auth or {})
-        rooms, since = self._greet(client, auth or {}, standing, readings)
+            return self._greet_later(client, auth or {}, began_s)
+        rooms, since = self._greet(client, auth or {}, standing, readings, began_s)
         return self._rooms.enter(client, rooms, None, since) if rooms else None
 
     async def _connect_later(
-        self, connection: SocketIOConnection, credentials: Credentials, auth: dict[str, Any]
+        self,
+        connection: SocketIOConnection,
+        credentials: Credentials,
+        auth: dict[str, Any],
+        began_s: float,
     ) -> None:
         admitted = await self._authenticator.authenticate(credentials)
         if connection.session.is_over:
             return
         client = self._admit(connection, auth, admitted)
         if client is not None:
-            await self._greet_later(client, auth)
+            await self._greet_later(client, auth, began_s)
 
-    async def _greet_later(self, client: Client, auth: dict[str, Any]) -> None:
+    async def _greet_later(self, client: Client, auth: dict[str, Any], began_s: float) -> None:
         grants = None
         while grants is not client.grants:  # the directory may be asked again meanwhile
             grants = client.grants
@@ -114,7 +120,7 @@ class Connector:
             standing = await self._rooms.trimmed_standing(client)
             if client.is_gone:
                 return
-        rooms, since = self._greet(client, auth, standing, readings)
+        rooms, since = self._greet(client, auth, standing, readings, began_s)
         if rooms:
             await self._rooms.enter(client, rooms, None, since)
 
@@ -158,8 +164,10 @@ class Connector:
         auth: dict[str, Any],
         standing: Standing,
         readings: Mapping[str, Reading],
+        began_s: float,
     ) -> tuple[list[str], Since]:
-        """Send `connection:status`; returns the rooms to join, and what the client has of them."""
+        """Send `connection:status`; returns the rooms to join, and what the client has of them. Its
+        CONNECT came at `began_s`."""
         attempts = auth.get("reconnectAttempts")
         attempts = attempts if type(attempts) is int and 0 <= attempts < 2**31 else None
         since = _since(auth)
@@ -177,7 +185,12 @@ class Connector:
         self._declare(client, auth.get("status"), rooms)
         self._event_log.record(
             SocketConnected(
-                client.log_id, client.socket.id, client.user_id, tuple(rooms), resumed=is_resumed
+                client.log_id,
+                client.socket.id,
+                client.user_id,
+                tuple(rooms),
+                resumed=is_resumed,
+                took_ms=(trio.current_time() - began_s) * 1000,
             )
         )
         if attempts:

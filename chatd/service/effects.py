@@ -31,6 +31,7 @@ from chatd.chat.messages import (
     Settled,
 )
 from chatd.chat.records import Change, Message, MessageDeleted, MessagePlace
+from chatd.engine.flusher import Flusher
 from chatd.observe import (
     ChangeRefused as ChangeNotMade,
 )
@@ -42,6 +43,7 @@ from chatd.observe import (
     MessageSent,
     StoreFailed,
 )
+from chatd.observe.message_times import MessageTimes
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
@@ -67,6 +69,8 @@ class ChatEffects:
     _typing: TypingRoster
     _answers: AnswerService
     _readings: Readings
+    _times: MessageTimes
+    _flusher: Flusher
     _event_log: EventLog
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
@@ -110,7 +114,7 @@ class ChatEffects:
                 assert_never(effect)
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
-        self._event_log.record(StoreFailed(code, f"{len(batch)} commands were not carried out"))
+        self._event_log.record(StoreFailed(code, "a batch of commands was not carried out"))
         refusal = Refusal(Code(code))
         for command in batch:
             try:
@@ -120,8 +124,13 @@ class ChatEffects:
                 self._event_log.record(InternalError.of("effect", error))
 
     def _accepted(self, command: SendMessage, message: Message) -> None:
+        received_s = command.origin.received_s
+        if received_s is not None:
+            self._times.stored(received_s)
         self._stored(command, message, is_duplicate=False)
         self._publisher.publish(message)
+        if received_s is not None:
+            self._flusher.note(received_s)
         self._typing.end(message.connection_id, message.user_id)
         if command.asks is not None:
             self._answers.begin(message, command.asks)

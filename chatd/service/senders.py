@@ -21,6 +21,7 @@ class Origin:
     each command.
 
     `message_id` is that of a message, in lower case, which is how everybody gets it.
+    `received_s`: when a message was read from its socket, by `message_times.now_s`.
     `is_read`: its message is read for a question once it is stored.
     `refund_to`: the limits that a message was counted against, which refund it where it stores
     nothing.
@@ -30,6 +31,7 @@ class Origin:
     event: ClientEvent
     ack_id: int | None
     message_id: str = ""
+    received_s: float | None = None
     refund_to: RateLimits | None = attrs.field(init=False, default=None)
     is_read: bool = attrs.field(init=False, default=False)
 
@@ -86,6 +88,7 @@ class TaskOrigin:
     settled: trio.Event = attrs.field(init=False, factory=trio.Event)
     refusal: Refusal | None = attrs.field(init=False, default=None)
     joined: Joined | None = attrs.field(init=False, default=None)
+    received_s: None = attrs.field(init=False, default=None)
 
     @property
     def is_gone(self) -> bool:

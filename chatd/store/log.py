@@ -13,6 +13,7 @@ Upkeep (retention, the index of the search) is a job in a transaction of its own
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
@@ -58,15 +59,18 @@ class Log:
         connect: Callable[[], sqlite3.Connection],
         files: OpenFiles | None = None,
         mark: Mark | None = None,
+        synced: Callable[[float], None] = lambda _took_s: None,
     ) -> None:
         """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`.
 
         `files` are checked before each commit and after it: records in files that no start would
-        find were not stored. `mark` then notes each commit.
+        find were not stored. `mark` then notes each commit. `synced` is told how many seconds the
+        disk took to take each transaction, in the thread that commits.
         """
         self._connect = connect
         self._files = files
         self._mark = mark
+        self._synced = synced
         self._connection = connect()
         try:
             self._heads = Heads.read(self._connection)
@@ -106,7 +110,7 @@ class Log:
                 self._files.require_all()
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
-            self._connection.execute("COMMIT")
+            self._sync(self._connection)
             return result
 
     def close(self) -> None:
@@ -121,6 +125,12 @@ class Log:
             self._files.forget()
         self._connection.close()
 
+    def _sync(self, connection: sqlite3.Connection) -> None:
+        """Commit the transaction: the disk has it then."""
+        began_s = time.perf_counter()
+        connection.execute("COMMIT")
+        self._synced(time.perf_counter() - began_s)
+
     def _commit_together(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
         batch = Batch(self._heads)
         results: list[CommitOutcome | RecordRefused] = []
@@ -130,7 +140,7 @@ class Log:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         batch.write(connection)
-        connection.execute("COMMIT")
+        self._sync(connection)
         self._heads.advance(batch)
         return results
 
@@ -139,7 +149,7 @@ class Log:
         connection.execute("BEGIN IMMEDIATE")
         self._heads_stale = True  # they run ahead of the disk until the commit
         results = [self._write_one(records) for records in requests]
-        connection.execute("COMMIT")
+        self._sync(connection)
         self._heads_stale = False
         return results
 

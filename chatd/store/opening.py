@@ -69,8 +69,13 @@ class Store:
         self._closed = False
         self._writing_snapshot = threading.Lock()
 
-    def start_writer(self, token: trio.lowlevel.TrioToken) -> LogWriter:
+    def start_writer(
+        self,
+        token: trio.lowlevel.TrioToken,
+        synced: Callable[[float], None] = lambda _took_s: None,
+    ) -> LogWriter:
         """Start the thread that commits, for the Trio run of `token`. Blocks for some milliseconds.
+        `synced` as for `Log`.
 
         Raises `StoreLocked` while an earlier writer still lives (it may hang in the disk, and come
         back), `StoreUnavailable` or `StoreDamaged` when the log cannot be opened again.
@@ -82,16 +87,16 @@ class Store:
                 f"The log {self.path} still has a writer, which may hang in the disk: a second one "
                 "is not started beside it."
             )
-        self._writer = LogWriter(self.open_log(), token)
+        self._writer = LogWriter(self.open_log(synced), token)
         return self._writer
 
-    def open_log(self) -> Log:
+    def open_log(self, synced: Callable[[float], None] = lambda _took_s: None) -> Log:
         """The side of the log that writes, for one thread; there is one at a time.
 
         Raises `StoreUnavailable`, `StoreDamaged` or `StoreDisplaced`.
         """
         with explained(self.path):
-            return Log(self._connect, self._files, self._mark)
+            return Log(self._connect, self._files, self._mark, synced)
 
     def _connect(self) -> sqlite3.Connection:
         self._files.require()

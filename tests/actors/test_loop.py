@@ -6,6 +6,7 @@ from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
+from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.chat.commits import CommitFailed, RecordRefused, StoreClosed
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
@@ -38,7 +39,13 @@ class Actor:
 
         self.clock = SetClock(wall=NOW_MS / 1000)
         self.window_s = WINDOW_S
+        self.pulse = Pulse(self.mailbox)
+        self.sizes: list[int] = []
         self.took_s: list[float] = []
+
+    def acknowledged(self, commands: int, took_s: float) -> None:
+        self.sizes.append(commands)
+        self.took_s.append(took_s)
 
     async def run(self) -> None:
         await run_messages(
@@ -47,7 +54,8 @@ class Actor:
             self.notebook,
             self.clock,
             window_s=self.window_s,
-            acknowledged=self.took_s.append,
+            pulse=self.pulse,
+            acknowledged=self.acknowledged,
         )
 
     async def serve(self, *batch: Command) -> None:
@@ -137,10 +145,54 @@ async def test_a_batch_is_timed_from_its_first_command_to_its_last_answer(
     actor.log.open_gate.set()
     await wait_all_tasks_blocked()
     assert actor.took_s == [3.0]
+    assert actor.sizes == [2]
     mock_clock.jump(10.0)
     actor.mailbox.offer(send(3))
     await wait_all_tasks_blocked()
     assert actor.took_s == [3.0, 0.0]
+    actor.mailbox.close()
+
+
+async def test_an_actor_that_waits_for_a_disk_does_not_answer_until_the_disk_does(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    actor.log.open_gate = trio.Event()
+    nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
+    mock_clock.jump(SILENT_S * 2)
+    assert not actor.pulse.is_silent(trio.current_time())  # nothing waits for it
+    actor.mailbox.offer(send(1))
+    await wait_all_tasks_blocked()
+    mock_clock.jump(SILENT_S - 0.1)
+    assert not actor.pulse.is_silent(trio.current_time())
+    mock_clock.jump(0.2)
+    assert actor.pulse.is_silent(trio.current_time())
+    actor.log.open_gate.set()
+    await wait_all_tasks_blocked()
+    assert not actor.pulse.is_silent(trio.current_time())
+    actor.mailbox.close()
+
+
+async def test_an_actor_that_takes_nothing_does_not_answer(
+    actor: Actor, mock_clock: MockClock
+) -> None:
+    actor.mailbox.offer(MarkRead(None, "bob", "demo", 1), 5.0)  # it may wait so long by itself
+    mock_clock.jump(SILENT_S)
+    assert not actor.pulse.is_silent(trio.current_time())
+    mock_clock.jump(5.0)
+    assert actor.pulse.is_silent(trio.current_time())
+
+
+async def test_a_start_that_waits_for_a_disk_counts_too(
+    nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    actor = Actor(MemoryLog(), MessageMachine({"demo": 0}, {"demo": {"bob": PRESENT}}))
+    actor.log.open_gate = trio.Event()
+    nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
+    mock_clock.jump(SILENT_S)
+    assert actor.pulse.is_silent(trio.current_time())
+    actor.log.open_gate.set()
     actor.mailbox.close()
 
 

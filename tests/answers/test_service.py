@@ -14,7 +14,7 @@ from chatd.answers.requests import (
     Stopped,
 )
 from chatd.answers.service import CancelOutcome
-from chatd.answers.sql.questions import Help, Misused
+from chatd.answers.sql.questions import Help, Misused, Question
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.verdicts import Policy
@@ -67,7 +67,31 @@ async def test_an_answer_grows_before_the_room_and_ends_with_a_message(
         assert (end["state"], end["rows"], end["rowCount"]) == ("done", [[1], [2], [3]], 3)
         assert (end["truncated"], end["cached"]) == (False, False)
         [ended] = service.recorder.of(AnswerEnded)
-        assert (ended.state, ended.rows, ended.code) == ("done", 3, None)
+        assert (ended.kind, ended.state, ended.rows, ended.code) == ("sql", "done", 3, None)
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "kind"),
+    [
+        (RunStatement("SELECT 1"), {}, "sql"),
+        (RunStatement("SELECT 1"), {"dryRun": True}, "explain"),
+        (ExplainStatement("SELECT 1"), {}, "explain"),
+        (ListTables(), {}, "tables"),
+        (DescribeTable("t"), {}, "describe"),
+        (SampleTable("t"), {}, "sample"),
+        (Help(), {}, "help"),
+        (Misused("Write it alone."), {}, "none"),
+        (RunStatement("DELETE FROM orders"), {}, "none"),
+    ],
+    ids=str,
+)
+async def test_an_answer_is_counted_by_what_was_asked(
+    mock_clock: trio.testing.MockClock, question: Question, context: dict[str, object], kind: str
+) -> None:
+    async with open_service() as service:
+        service.database.at_once = Call.end
+        await service.ask(question, config=context)
+        assert [ended.kind for ended in service.recorder.of(AnswerEnded)] == [kind]
 
 
 async def test_an_empty_result_shows_its_columns(mock_clock: trio.testing.MockClock) -> None:

@@ -262,20 +262,23 @@ async def fetch(port: int, path: str, method: str = "GET") -> tuple[int, dict[st
         return await _fetch(await trio.open_tcp_stream("127.0.0.1", port), path, method)
 
 
-async def fetch_inside(socket_path: str | Path, path: str) -> tuple[int, dict[str, str], bytes]:
+async def fetch_inside(
+    socket_path: str | Path, path: str, headers: Sequence[tuple[str, str]] = ()
+) -> tuple[int, dict[str, str], bytes]:
     """The same of the internal listener, at its socket."""
     with trio.fail_after(COMMAND_S):
-        return await _fetch(await trio.open_unix_socket(str(socket_path)), path, "GET")
+        return await _fetch(await trio.open_unix_socket(str(socket_path)), path, "GET", headers)
 
 
 async def _fetch(
-    stream: trio.SocketStream, path: str, method: str
+    stream: trio.SocketStream, path: str, method: str, headers: Sequence[tuple[str, str]] = ()
 ) -> tuple[int, dict[str, str], bytes]:
     async with stream:
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-        await stream.send_all(head.encode())
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        await stream.send_all(f"{head}{lines}\r\n".encode())
         received = b"".join([piece async for piece in stream])
     raw_head, _, body = received.partition(b"\r\n\r\n")
     status, *lines = raw_head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
-    return int(status.split()[1]), headers, body
+    answered = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    return int(status.split()[1]), answered, body

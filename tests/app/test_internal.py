@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from chatd.net.http.internal import HEAD_S
-from chatd.observe.metrics import COUNTED, MEASURED
 from tests.app.client import Client, token_for
 from tests.app.daemon import PAUSE_S, START_S, Daemon, House, fetch, fetch_inside
-from tests.cli.test_tables import rows_of, section_of
+from tests.cli import operations_tables
+from tests.observe.promtool import promtool
 from tests.processes import open_files
 
 SECRET = "a secret for the tests, of more than 32 bytes"
@@ -35,6 +36,16 @@ def samples(text: bytes) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text.decode())
         for sample in family.samples
     }
+
+
+def samples_of(text: bytes, name: str) -> list[Sample]:
+    """The samples of one metric."""
+    return [
+        sample
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if sample.name == name
+    ]
 
 
 async def metrics(place: Path) -> dict[tuple[str, ...], float]:
@@ -62,27 +73,40 @@ async def test_it_is_a_private_socket_in_the_state_directory_and_not_on_the_port
     assert not place.exists()
 
 
-async def test_every_metric_stands_in_the_document_with_its_labels(house: House) -> None:
-    await house.start(env=QUIET)
+async def test_a_scrape_has_what_is_described_each_with_its_labels_and_no_other(
+    house: House,
+) -> None:
+    daemon = await house.start(env=QUIET)
     _, _, body = await fetch_inside(house.state_dir / "internal.sock", "/metrics")
-    found: dict[str, set[str]] = {}
+    known = {one.name: one for one in operations_tables.metrics()}
+    found = set()
     for family in text_string_to_metric_families(body.decode()):
         assert family.documentation
         if family.name.startswith("process_"):
             continue
-        name = f"{family.name}_total" if family.type == "counter" else family.name
+        one = known[f"{family.name}_total" if family.type == "counter" else family.name]
+        found.add(one.name)
+        assert (family.type, family.documentation) == (one.kind, one.doc)
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
-        found[f"`{name}`"] = labels
-        if family.type == "histogram":
-            assert family.name.endswith("_seconds")
-    counted = [one for each in COUNTED.values() for one in (each, *each.sums)]
-    by_event = {f"`chatd_{one.name}_total`": one.labels for one in counted}
-    by_event |= {f"`chatd_{one.name}`": one.labels for one in MEASURED.values()}
-    # A room of the configuration is a label where there is a database, which this daemon has not.
-    found |= {name: set(labels) for name, labels in by_event.items()}
-    found["`chatd_database_up`"] = {"connection_id"}
-    shown = {row[0]: row[1] for row in rows_of(section_of("operations", "Metrics"), "metric")}
-    assert {name: set(re.findall(r"`(\w+)`", shown[name])) for name in shown} == found
+        assert labels <= set(one.labels)
+    assert found == known.keys()
+    assert promtool("check", "metrics", given=body) == ""
+    build = samples_of(body, "chatd_build_info")[0].labels
+    assert build["version"] == daemon.events("daemon.started")[0]["version"]
+    assert samples_of(body, "process_start_time_seconds")
+
+
+async def test_readiness_can_be_read_without_a_tool(house: House) -> None:
+    await house.start(env={**QUIET, "CHATD_STATE__MIN_FREE_BYTES": str(2**50)})
+    place = house.state_dir / "internal.sock"
+    with trio.fail_after(START_S):
+        while (await readiness(place))[1]["status"] == "ready":  # noqa: ASYNC110 - of a process
+            await trio.sleep(PAUSE_S)
+    status, headers, body = await fetch_inside(place, "/readyz", (("Accept", "text/plain"),))
+    assert (status, headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    first, second = body.decode().splitlines()
+    assert first == "degraded"
+    assert re.fullmatch(r"disk_low: [\d,]+ MiB are free on the disk of .*: make room\.", second)
 
 
 async def test_times_are_histograms_of_a_daemon_at_work(
@@ -99,9 +123,21 @@ async def test_times_are_histograms_of_a_daemon_at_work(
             await trio.sleep(PAUSE_S)
     _, _, body = await fetch_inside(place, "/metrics")
     after = samples(body)
-    for name in ("chatd_ack_seconds", "chatd_commit_seconds"):
-        assert after[f"{name}_count",] >= before[f"{name}_count",] + 5
-    assert after[("chatd_ack_seconds_sum",)] >= after[("chatd_commit_seconds_sum",)]
+    for name in ("ack_seconds", "batch_commands", "commit_seconds", "sync_seconds"):
+        assert after[f"chatd_{name}_count",] >= before[f"chatd_{name}_count",] + 5
+    parts = ("ack_seconds", "commit_seconds", "sync_seconds")
+    sums = [after[f"chatd_{name}_sum",] for name in parts]
+    assert sums == sorted(sums, reverse=True)
+    assert after[("chatd_message_stored_seconds_count",)] == 5
+    assert after[("chatd_message_delivered_seconds_count",)] == 5
+    stored_s = after[("chatd_message_stored_seconds_sum",)]
+    assert 0 < stored_s <= after[("chatd_message_delivered_seconds_sum",)]
+    assert after[("chatd_handshake_seconds_count",)] == 1
+    assert after["chatd_condition", "storage_error"] == 0
+    assert 0 < after[("chatd_disk_free_bytes",)] <= after[("chatd_disk_size_bytes",)]
+    assert after[("chatd_connections",)] == 1 < after[("chatd_connections_limit",)]
+    assert after[("chatd_tasks",)] > 10
+    assert after[("chatd_log_lines_lost_total",)] == 0
     assert after["chatd_store_bytes", "log"] > 0
     assert after["chatd_store_bytes", "wal"] > 0
     for family in text_string_to_metric_families(body.decode()):
@@ -112,7 +148,8 @@ async def test_times_are_histograms_of_a_daemon_at_work(
         assert counts == sorted(counts)
         if buckets:
             assert buckets[-1].labels["le"] == "+Inf"
-            assert counts[-1] == after[f"{family.name}_count",]
+            labels = [value for key, value in buckets[-1].labels.items() if key != "le"]
+            assert counts[-1] == after[f"{family.name}_count", *labels]
 
 
 async def test_who_asks_nothing_is_soon_hung_up_on(house: House) -> None:
@@ -257,6 +294,8 @@ async def test_a_database_that_is_away_is_a_reason_and_no_end_of_service(
     assert reason["message"].startswith("The server of this database cannot be asked: ")
     found = await metrics(place)
     assert found["chatd_database_up", "away"] == 0
+    assert found["chatd_condition", "db_unavailable"] == 1
+    assert daemon.events("condition.began")[0]["connection_id"] == "away"
     assert found["chatd_database_up", "good"] == 1
     assert found["chatd_database_losses_total", "away"] >= 1
     assert found[("chatd_ready",)] == 1

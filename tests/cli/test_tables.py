@@ -1,11 +1,7 @@
 """The tables of the documents say what the code says."""
 
-import inspect
 import re
 from collections.abc import Mapping
-from typing import Any
-
-import attrs
 
 from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
 from chatd.answers.schema import BYTES_MAX as SCHEMA_BYTES_MAX
@@ -22,7 +18,6 @@ from chatd.chat.reading import UNREAD_MAX
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
 from chatd.cli.docs import documents
 from chatd.config.sections import Config, keys_of, sections
-from chatd.observe import events
 from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
@@ -34,7 +29,7 @@ from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
 from chatd.wire.names import Feature
 from chatd.wire.payloads import TABLES_MAX
-from tests.cli import field_tables
+from tests.cli import field_tables, operations_tables
 
 FIXED: Mapping[str, float] = {
     "code points of white space around a message": PADDING_CHARS_MAX,
@@ -130,17 +125,7 @@ def test_the_commands_are_those_that_are_understood() -> None:
         assert shown[name][0] == f"`/{' '.join(filter(None, (name, command.argument)))}`"
 
 
-def _events() -> list[Any]:
-    """The classes of the events that the log writes."""
-    return [cls for _, cls in inspect.getmembers(events, attrs.has) if hasattr(cls, "event_name")]
-
-
-def test_the_events_of_the_log_are_those_that_it_writes() -> None:
-    shown = {row[0]: row[1:3] for row in rows_of(section_of("operations", "Events"), "event")}
-    assert shown == {
-        f"`{cls.event_name}`": [
-            cls.level.name.lower(),
-            ", ".join(f"`{field.name}`" for field in attrs.fields(cls)),
-        ]
-        for cls in _events()
-    }
+def test_conditions_metrics_and_events_are_those_of_the_code() -> None:
+    """`python -m tests.cli.operations_tables` writes them anew."""
+    text = operations_tables.DOCUMENT.read_text("utf-8")
+    assert text == operations_tables.rewritten(text)

@@ -97,6 +97,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "state.dir": "",
         "state.durability": "fsync",
         "state.snapshot_interval_s": 60.0,
+        "state.min_free_bytes": 268_435_456,
         "messages.markup": "neutralise",
         "messages.content_chars": 10_000,
         "messages.history_on_join": 50,
@@ -231,7 +232,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             '[state]\n"a\\u001bb" = 1',
             (
                 'chatd.toml: state."a\\u001bb" is not a key; known are state.dir, '
-                "state.durability, state.snapshot_interval_s."
+                "state.durability, state.snapshot_interval_s, state.min_free_bytes."
             ),
         ),
         (

@@ -113,6 +113,25 @@ async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) 
     assert turns & {SLICE, 2 * SLICE}
 
 
+async def test_what_is_noted_is_handed_on_once_all_is_flushed_that_was_owed_then(
+    nursery: trio.Nursery,
+) -> None:
+    handed: list[tuple[list[float], int]] = []
+    log: list[Flushed] = []
+    flusher = Flusher(lambda noted: handed.append((list(noted), len(log))))
+    flusher.note(1.0)  # nothing is owed to anybody
+    for _ in range(SLICE + 1):
+        flusher.touch(Flushed(log))
+    flusher.note(2.0)
+    flusher.note(3.0)
+    nursery.start_soon(flusher.run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert handed == [([2.0, 3.0], SLICE + 1)]
+    flusher.touch(Flushed(log))
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(handed) == 1
+
+
 class Member:
     """A socket, as far as the adapter knows it."""
 

@@ -6,22 +6,27 @@ import attrs
 
 from chatd import observe
 from chatd.observe import Level, LogEvent
+from tests.cli.operations_tables import event_classes
 from tests.rows import rows
 
-EVENTS = [
-    kind
-    for kind in vars(observe).values()
-    if isinstance(kind, type) and issubclass(kind, LogEvent) and kind is not LogEvent
-]
+EVENTS = event_classes()
 
 
 def names(kind: type[LogEvent]) -> list[str]:
     return [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]
 
 
-def test_there_are_events_and_their_names_are_all_different() -> None:
-    assert len(EVENTS) == 52
-    assert len({kind.event_name for kind in EVENTS}) == 52
+def test_the_package_has_all_events_and_their_names_are_all_different() -> None:
+    assert len({kind.event_name for kind in EVENTS}) == len(EVENTS) > 40
+    assert [kind for kind in EVENTS if getattr(observe, kind.__name__, None) is not kind] == []
+
+
+@rows("kind", EVENTS)
+def test_an_event_says_what_it_means_and_is_alike_by_fields_of_its_own(
+    kind: type[LogEvent],
+) -> None:
+    assert kind.__doc__
+    assert set(kind.alike_by) <= set(names(kind))
 
 
 @rows("kind", EVENTS)

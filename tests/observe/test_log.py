@@ -34,7 +34,7 @@ from chatd.observe import (
     library_logger,
     open_log,
 )
-from chatd.observe.log import CHEAP_PER_S
+from chatd.observe.rations import CHEAP_PER_S
 
 NOW_MS = 1_700_000_000_123
 SENT = MessageSent("m-1", "demo", 7, "ann", False)
@@ -90,9 +90,9 @@ def test_there_are_events_with_fractions() -> None:
 
 
 def test_a_logfmt_line_is_pairs() -> None:
-    assert lines("logfmt", SocketConnected("s", "k", "ann", ("a", "b c"), True)) == (
+    assert lines("logfmt", SocketConnected("s", "k", "ann", ("a", "b c"), True, 1.25)) == (
         "timestamp=2023-11-14T22:13:20.123Z level=info event=socket.connected session_id=s "
-        'socket_id=k user_id=ann rooms="a,b c" resumed=true\n'
+        'socket_id=k user_id=ann rooms="a,b c" resumed=true took_ms=1.2\n'
     )
 
 
@@ -170,7 +170,7 @@ def test_of_events_that_are_alike_one_is_written_a_minute() -> None:
 
 
 def test_kinds_of_events_are_forgotten_beyond_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatd.observe.log.ALIKE_MAX", 3)
+    monkeypatch.setattr("chatd.observe.rations.ALIKE_MAX", 3)
     stream = io.StringIO()
     log = open_log("json", "info", stream, False, clock_ms=lambda: NOW_MS)
     for user in ("a", "b", "c", "d", "a", "d"):
@@ -200,7 +200,7 @@ def test_no_value_can_forge_a_line_or_command_a_terminal(format: str, text: str)
     line = lines(
         format,
         SocketDisconnected("s", "k", text, text),
-        SocketConnected("s", "k", "u", (text,), True),
+        SocketConnected("s", "k", "u", (text,), True, 1.0),
     )
     assert line.endswith("\n")
     assert len(line[:-1].split("\n")) == 2

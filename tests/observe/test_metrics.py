@@ -15,7 +15,16 @@ from chatd.observe import (
     Recorder,
     SocketConnected,
 )
-from chatd.observe.metrics import COUNTED, MEASURED, Metrics
+from chatd.observe.catalogue import (
+    COUNTED,
+    HISTOGRAMS,
+    MEASURED,
+    Described,
+    Distribution,
+    described,
+)
+from chatd.observe.message_times import MessageTimes
+from chatd.observe.metrics import Metrics
 from tests.rows import rows
 
 OF_CLIENTS = {
@@ -62,8 +71,8 @@ def test_an_event_is_counted_and_passed_on() -> None:
         LimitHit("auth_failures", None, "192.0.2.1"),
         MessageSent("m1", "sales", 1, "ada", False),
         MessageSent("m1", "sales", 1, "ada", True),
-        AnswerEnded("a1", "sales", "error", "db_busy", 0, 7),
-        SocketConnected("s", "t", "ada", ("sales",), False),
+        AnswerEnded("a1", "sales", "none", "error", "db_busy", 0, 7),
+        SocketConnected("s", "t", "ada", ("sales",), False, 1.5),
         ConfigurationLoaded(None),  # counted nowhere
     ]
     for event in events:
@@ -95,13 +104,24 @@ def test_what_exports_hold_is_summed_beside_their_number() -> None:
 def test_a_gauge_is_read_when_somebody_asks() -> None:
     metrics = Metrics(Recorder())
     now = {"one": 1, "two": 2}
-    metrics.gauge("things", "Things.", lambda: sum(now.values()))
-    metrics.gauges("each", "Each.", "name", {"one": lambda: now["one"], "two": lambda: now["two"]})
+    metrics.show(
+        Described("chatd_things", "gauge", (), "Things."), lambda: [((), sum(now.values()))]
+    )
+    metrics.show(
+        Described("chatd_each", "gauge", ("name",), "Each."),
+        lambda: [((name,), figure) for name, figure in now.items()],
+    )
+    metrics.show(Described("chatd_gone_total", "counter", (), "Gone."), lambda: [((), 4)])
+    metrics.show(Described("chatd_unknown", "gauge", (), "Not known now."), lambda: ())
     now["two"] = 5
+    now["three"] = 0
     found = samples(metrics)
     assert found[("chatd_things",)] == 6
     assert found["chatd_each", "one"] == 1
     assert found["chatd_each", "two"] == 5
+    assert found["chatd_each", "three"] == 0
+    assert found[("chatd_gone_total",)] == 4
+    assert ("chatd_unknown",) not in found
 
 
 def test_commits_are_a_histogram_of_seconds() -> None:
@@ -118,9 +138,14 @@ def test_commits_are_a_histogram_of_seconds() -> None:
 
 def test_the_batches_and_the_loop_are_histograms_too() -> None:
     metrics = Metrics(Recorder())
-    metrics.acknowledged(0.03)
+    metrics.acknowledged(7, 0.03)
+    metrics.synced(0.002)
     metrics.loop_lagged(0.0)
     found = samples(metrics)
+    assert found["chatd_batch_commands_bucket", "5.0"] == 0
+    assert found["chatd_batch_commands_bucket", "10.0"] == 1
+    assert found["chatd_sync_seconds_bucket", "0.001"] == 0
+    assert found["chatd_sync_seconds_bucket", "0.0025"] == 1
     assert found["chatd_ack_seconds_bucket", "0.025"] == 0
     assert found["chatd_ack_seconds_bucket", "0.05"] == 1
     assert found["chatd_loop_lag_seconds_bucket", "0.001"] == 1
@@ -131,23 +156,50 @@ def test_an_event_that_is_measured_is_counted_and_has_its_field(kind: type[LogEv
     measure = MEASURED[kind]
     names = {field.name for field in attrs.fields(kind)}  # type: ignore[arg-type]
     assert kind in COUNTED
-    assert {measure.field, *measure.labels} <= names
+    assert {measure.field, *measure.of.labels} <= names
+    assert not set(measure.of.labels) & OF_CLIENTS
     assert measure.field.endswith("_ms")
-    assert measure.name.endswith("_seconds")
-    assert list(measure.bounds_s) == sorted(set(measure.bounds_s))
+    assert measure.of.name.endswith("_seconds")
 
 
-def test_answers_are_measured_by_room() -> None:
+@rows("distribution", [*HISTOGRAMS, *(measure.of for measure in MEASURED.values())])
+def test_the_buckets_of_a_histogram_rise(distribution: Distribution) -> None:
+    assert list(distribution.bounds) == sorted(set(distribution.bounds))
+
+
+def test_what_is_described_is_what_a_scrape_has() -> None:
+    families = text_string_to_metric_families(Metrics(Recorder()).render().decode())
+    found = {
+        f"{one.name}_total" if one.type == "counter" else one.name: (one.type, one.documentation)
+        for one in families
+        if not one.name.startswith("process_")
+    }
+    assert found == {one.name: (one.kind, one.doc) for one in described()}
+
+
+def test_answers_are_measured_by_what_was_asked_and_how_they_ended() -> None:
     metrics = Metrics(Recorder())
-    for elapsed_ms, state in ((7, "done"), (700, "error"), (700_000, "timeout")):
-        metrics.record(AnswerEnded("a1", "sales", state, None, 0, elapsed_ms))
+    for elapsed_ms, state in ((7, "done"), (700, "done"), (700_000, "timeout")):
+        metrics.record(AnswerEnded("a1", "sales", "sql", state, None, 0, elapsed_ms))
     found = samples(metrics)
-    assert found["chatd_answer_seconds_bucket", "sales", "0.01"] == 1
-    assert found["chatd_answer_seconds_bucket", "sales", "1.0"] == 2
-    assert found["chatd_answer_seconds_bucket", "sales", "60.0"] == 2
-    assert found["chatd_answer_seconds_bucket", "sales", "+Inf"] == 3
-    assert found["chatd_answer_seconds_count", "sales"] == 3
-    assert found["chatd_answer_seconds_sum", "sales"] == pytest.approx(700.707)
+    assert found["chatd_answer_seconds_bucket", "sql", "0.01", "done"] == 1
+    assert found["chatd_answer_seconds_bucket", "sql", "1.0", "done"] == 2
+    assert found["chatd_answer_seconds_bucket", "sql", "60.0", "timeout"] == 0
+    assert found["chatd_answer_seconds_bucket", "sql", "+Inf", "timeout"] == 1
+    assert found["chatd_answer_seconds_count", "sql", "done"] == 2
+    assert found["chatd_answer_seconds_sum", "sql", "done"] == pytest.approx(0.707)
+
+
+def test_messages_are_timed_until_they_are_stored_and_delivered() -> None:
+    times = iter([100.03, 100.33])
+    message_times = MessageTimes(lambda: next(times))
+    message_times.stored(100.0)
+    message_times.delivered([100.0, 100.2])
+    stored, delivered = (
+        dict(one.buckets()) for one in (message_times.stored_in, message_times.delivered_in)
+    )
+    assert (stored["0.025"], stored["0.05"]) == (0, 1)
+    assert (delivered["0.1"], delivered["0.25"], delivered["0.5"]) == (0, 1, 2)
 
 
 def test_two_daemons_in_a_process_count_for_themselves() -> None:
@@ -162,4 +214,3 @@ def test_it_stands_for_the_log_behind_it() -> None:
     metrics = Metrics(recorder)
     assert metrics.wants(Level.DEBUG) is recorder.wants(Level.DEBUG)
     assert metrics.lost == 3
-    assert samples(metrics)[("chatd_log_lines_lost",)] == 3

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.__main__ import DEBIAN_PACKAGES
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -66,8 +68,8 @@ def test_on_debian_root_installs_what_is_missing_the_module_for_environments_too
 ) -> None:
     ended, asked = run_as(0, tmp_path)
     assert asked[0].endswith("update")
-    assert asked[1].startswith("-qq install --yes --no-install-recommends chromium ")
-    assert asked[1].endswith(f" postgresql {VENV}")
+    names = " ".join(DEBIAN_PACKAGES)
+    assert asked[1] == f"-qq install --yes --no-install-recommends {names} {VENV}"
     # Here apt-get has installed nothing.
     assert ended.returncode == 1
     assert "This Python makes no virtual environments" in ended.stderr
@@ -76,9 +78,8 @@ def test_on_debian_root_installs_what_is_missing_the_module_for_environments_too
 def test_on_debian_anybody_else_is_told_what_root_has_to_install(tmp_path: Path) -> None:
     ended, asked = run_as(1000, tmp_path)
     assert asked == []
-    assert f"as root on Debian: apt-get install chromium g++ make nginx postgresql {VENV}" in (
-        ended.stdout
-    )
+    names = " ".join(DEBIAN_PACKAGES)
+    assert f"as root on Debian: apt-get install {names} {VENV}" in (ended.stdout)
     assert ended.returncode == 1
     assert ended.stderr == (
         "tests: This Python makes no virtual environments; as root on Debian: apt-get install "

@@ -45,7 +45,7 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.complaints import located
 from chatd.answers.sql.nearest import unknown_table, with_nearest
-from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
+from chatd.observe import DatabaseAsked, DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
 if TYPE_CHECKING:
@@ -131,6 +131,11 @@ class McpDatabase:
         """How many sessions there are, or would be opened now; 1 at least, which may be waited for
         while it is opened."""
         return max(1, sum(not slot.is_resting for slot in self._slots))
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a session."""
+        return len(self._queue)
 
     @property
     def can_explain(self) -> bool:
@@ -327,6 +332,7 @@ class McpDatabase:
                 continue
             job = self._queue.popleft()
             slot.is_busy = slot.has_served = True
+            began_s = trio.current_time()
             try:
                 job.end(
                     await session.ask(
@@ -342,10 +348,21 @@ class McpDatabase:
             finally:
                 if job not in self._queue:  # cancelled by a dead peer, or with the daemon
                     job.end(link.failure)
+                    took_ms = (trio.current_time() - began_s) * 1000
+                    self._event_log.record(
+                        DatabaseAsked(self._connection_id, _word_for(job.outcome), took_ms)
+                    )
                 slot.is_busy = False
 
 
 _SESSION: Final = "chatd.answers.mcp.session"
+
+
+def _word_for(outcome: Answered | Stopped | DatabaseFailed | None) -> str:
+    """How a call ended."""
+    if isinstance(outcome, DatabaseFailed):
+        return outcome.code
+    return "answered" if isinstance(outcome, Answered) else "stopped"
 
 
 def _impossible(request: Request) -> DatabaseFailed:

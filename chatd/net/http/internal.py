@@ -1,16 +1,16 @@
 """What operators and their tools ask, on a listener of its own: is it alive, is it ready, how much.
 
 `/livez` answers as long as the event loop runs. `/readyz` says whether clients are served as they
-should be, and what is amiss. `/metrics` is for Prometheus. None of it is on the public port: the
-names of databases stand in it, though no user, token or content. There is no token here either: any
-peer that reaches the socket may read (docs/operations, "Health").
+should be, and what is amiss, in JSON, or in plain text for who asks for that. `/metrics` is for
+Prometheus. None of it is on the public port: the names of databases stand in it, though no user,
+token or content. There is no token here either: any peer that reaches the socket may read
+(docs/operations, "Health").
 """
 
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final
 
-import attrs
 import trio
 
 from chatd.net.acceptor import Acceptor
@@ -21,6 +21,8 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.poller import TrioPoller
 from chatd.observe import EventLog
+from chatd.observe.conditions import Reason, is_ready, readiness
+from chatd.observe.lines import visible
 
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
@@ -36,39 +38,21 @@ this machine or one beside it."""
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
 
-OUT_OF_SERVICE: Final = frozenset({"starting", "draining", "storage_error"})
-"""Codes of reasons for which no client is served."""
+def _text(status: str, reasons: Sequence[Reason]) -> bytes:
+    """Readiness as people read it: a word, and a line for each reason."""
+    lines = [status]
+    for reason in reasons:
+        place = "" if reason.connection_id is None else f" {reason.connection_id}"
+        lines.append(visible(f"{reason.code}{place}: {reason.message}"))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
-@attrs.frozen
-class Reason:
-    """Something that is amiss: a stable code, a sentence, and of which database it is."""
-
-    code: Literal[
-        "starting",
-        "draining",
-        "storage_error",
-        "storage_damaged",
-        "storage_read_error",
-        "db_unavailable",
-        "db_starting",
-    ]
-    message: str
-    connection_id: str | None = None
-
-
-def is_ready(reasons: Sequence[Reason]) -> bool:
-    """Whether clients are served; they are without a database, or some rows."""
-    return {reason.code for reason in reasons}.isdisjoint(OUT_OF_SERVICE)
-
-
-def _word(reasons: Sequence[Reason]) -> str:
-    """The state in a word: `starting` where nothing is amiss but what is being started."""
-    if not is_ready(reasons):
-        return "not_ready"
-    if {reason.code for reason in reasons} == {"db_starting"}:
-        return "starting"
-    return "degraded" if reasons else "ready"
+def _wants_text(request: Request) -> bool:
+    """Whether `Accept` names plain text, and JSON not before it (RFC 9110, 12.5.1; without
+    weights, as nobody who asks here sends any)."""
+    accepted = (request.header(b"accept") or "").lower()
+    text, json = accepted.find("text/plain"), accepted.find("application/json")
+    return text >= 0 and not 0 <= json < text
 
 
 def internal_app(
@@ -88,9 +72,13 @@ def internal_app(
     async def live(_request: Request) -> Response:
         return json_response(200, {"status": "alive"}, NO_STORE)
 
-    async def ready(_request: Request) -> Response:
+    async def ready(request: Request) -> Response:
         reasons = reasons_now()
-        status = _word(reasons)
+        status = readiness(reasons)
+        code = 200 if is_ready(reasons) else 503
+        if _wants_text(request):
+            plain = (b"content-type", b"text/plain; charset=utf-8")
+            return Response(code, (plain, *NO_STORE), _text(status, reasons))
         shown = [
             {
                 "code": reason.code,
@@ -99,9 +87,7 @@ def internal_app(
             }
             for reason in reasons
         ]
-        return json_response(
-            503 if status == "not_ready" else 200, {"status": status, "reasons": shown}, NO_STORE
-        )
+        return json_response(code, {"status": status, "reasons": shown}, NO_STORE)
 
     async def metrics(_request: Request) -> Response:
         return Response(200, ((b"content-type", content_type), *NO_STORE), render())

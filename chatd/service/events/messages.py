@@ -14,6 +14,7 @@ from chatd.chat.messages import Asked, SendMessage
 from chatd.chat.records import Message
 from chatd.observe import EventLog, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
+from chatd.observe.message_times import now_s
 from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.client import Client
 from chatd.service.commands import Commands
@@ -72,7 +73,7 @@ class MessageEvents:
         if refusal is not None:
             return refusal
         return SendMessage(
-            Origin(client, _EVENT, ack_id, message_id),
+            Origin(client, _EVENT, ack_id, message_id, now_s()),
             client.user_id,
             client.identity.name,
             message_id,

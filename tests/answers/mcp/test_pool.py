@@ -31,7 +31,7 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.chat.backoff import Backoff
-from chatd.observe import DatabaseConnected, DatabaseLost, DatabaseWrote
+from chatd.observe import DatabaseAsked, DatabaseConnected, DatabaseLost, DatabaseWrote
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import LIMIT_S, Listening, Plate, Running, fake, running
@@ -74,6 +74,18 @@ async def test_every_kind_of_request_is_carried_out() -> None:
             ExplainStatement("rows"),
         ):
             assert (await peer.ask(request))[1].rows_ == [[1], [2], [3]]
+
+
+async def test_calls_are_timed_and_told_by_how_they_ended_without_what_was_asked() -> None:
+    async with running(fake()) as peer:
+        await peer.ask("rows")
+        assert (await failure(peer, "coded_error")).code is Code.DB_READ_ONLY
+        assert (await failure(peer, "die")).code is not None
+        asked = peer.recorder.of(DatabaseAsked)
+        assert [call.outcome for call in asked[:2]] == ["answered", Code.DB_READ_ONLY]
+        assert len(asked) == 3
+        assert all(call.took_ms > 0 for call in asked)
+        assert peer.database.waiting == 0
 
 
 async def test_chunks_that_come_early_or_twice_are_put_in_order() -> None:

@@ -18,19 +18,21 @@ from chatd.net.http.internal import (
     METRICS_PATH,
     READY_PATH,
     InternalListener,
-    Reason,
     internal_app,
 )
 from chatd.net.http.public import HEALTH_PATH
-from chatd.observe import InternalError
+from chatd.observe import InternalError, conditions
+from chatd.observe.conditions import Reason
 from chatd.observe.recorder import Recorder
 from chatd.store import Damaged, StoreReadFailed
 from tests.net.http.test_app import ask
 from tests.service.chats import open_chat
 
-AWAY = Reason("db_unavailable", "The server of this database cannot be asked.", "sales")
-ON_ITS_WAY = Reason("db_starting", "The server of this database is being started.", "stock")
-DRAINING = Reason("draining", "The daemon is about to end.")
+AWAY = Reason(conditions.DB_UNAVAILABLE, "The server of this database cannot be asked.", "sales")
+ON_ITS_WAY = Reason(
+    conditions.DB_STARTING, "The server of this database is being started.", "stock"
+)
+DRAINING = Reason(conditions.DRAINING, "The daemon is about to end.")
 TEXT = b"# HELP chatd_ready 1 where clients are served.\n"
 
 
@@ -52,12 +54,14 @@ async def test_who_is_asked_whether_it_lives_lives() -> None:
         ([ON_ITS_WAY], 200, "starting"),
         ([ON_ITS_WAY, AWAY], 200, "degraded"),
         ([DRAINING, ON_ITS_WAY], 503, "not_ready"),
-        ([Reason("storage_damaged", "Some of the log cannot be read.")], 200, "degraded"),
-        ([Reason("storage_read_error", "The disk gave nothing.")], 200, "degraded"),
+        ([Reason(conditions.STORAGE_DAMAGED, "Some of it cannot be read.")], 200, "degraded"),
+        ([Reason(conditions.STORAGE_READ_ERROR, "The disk gave nothing.")], 200, "degraded"),
+        ([Reason(conditions.DISK_LOW, "1 MiB is free.")], 200, "degraded"),
+        ([Reason(conditions.ACTOR_SILENT, "The actor of messages.")], 503, "not_ready"),
         ([DRAINING], 503, "not_ready"),
         ([DRAINING, AWAY], 503, "not_ready"),
-        ([Reason("storage_error", "The disk took nothing.")], 503, "not_ready"),
-        ([Reason("starting", "The port is not open yet.")], 503, "not_ready"),
+        ([Reason(conditions.STORAGE_ERROR, "The disk took nothing.")], 503, "not_ready"),
+        ([Reason(conditions.STARTING, "The port is not open yet.")], 503, "not_ready"),
     ],
 )
 async def test_readiness_has_a_word_and_reasons(
@@ -73,6 +77,39 @@ async def test_readiness_has_a_word_and_reasons(
             for one in reasons
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_text"),
+    [
+        (b"text/plain", True),
+        (b"Text/Plain; charset=utf-8, application/json", True),
+        (b"application/json, text/plain", False),
+        (b"*/*", False),
+        (b"text/html,application/xhtml+xml,*/*;q=0.8", False),
+        (b"", False),
+    ],
+)
+async def test_readiness_is_text_for_who_asks_for_text(accept: bytes, is_text: bool) -> None:
+    headers = ((b"accept", accept),) if accept else ()
+    answer = await ask(app_of(DRAINING, AWAY), READY_PATH, headers=headers)
+    assert answer.status == 503
+    assert answer.headers[b"cache-control"] == b"no-store"
+    if is_text:
+        assert answer.headers[b"content-type"] == b"text/plain; charset=utf-8"
+        assert answer.body.decode().splitlines() == [
+            "not_ready",
+            "draining: The daemon is about to end.",
+            "db_unavailable sales: The server of this database cannot be asked.",
+        ]
+    else:
+        assert answer.json()["status"] == "not_ready"
+
+
+async def test_no_word_of_a_database_makes_a_line_of_the_text() -> None:
+    forged = Reason(conditions.DB_UNAVAILABLE, "gone\nready: \x1b[2J", "sales")
+    answer = await ask(app_of(forged), READY_PATH, headers=((b"accept", b"text/plain"),))
+    assert answer.body == b"degraded\ndb_unavailable sales: gone\\nready: \\x1b[2J\n"
 
 
 async def test_metrics_are_what_is_rendered_when_they_are_asked() -> None:
@@ -218,23 +255,24 @@ async def test_a_peer_that_takes_nothing_does_not_hold_the_end(tmp_path: Path) -
 async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         status = chat.parts.status
-        assert [one.code for one in status.reasons()] == ["starting"]
+        reasons = status.conditions.reasons
+        assert [one.code for one in reasons()] == ["starting"]
         status.is_open = True
-        assert status.reasons() == []
+        assert reasons() == []
         chat.log.is_failing = True
-        assert [one.code for one in status.reasons()] == ["storage_error"]
+        assert [one.code for one in reasons()] == ["storage_error"]
         chat.log.displaced = "log.sqlite3 is gone"
-        [displaced] = status.reasons()
+        [displaced] = reasons()
         assert displaced.code == "storage_error"
         assert "log.sqlite3 is gone" in displaced.message
         status.is_draining = True
-        assert [one.code for one in status.reasons()] == ["draining", "storage_error"]
+        assert [one.code for one in reasons()] == ["draining", "storage_error"]
         status.is_draining, chat.log.is_failing, chat.log.displaced = False, False, None
         assert status.health().status == "ok"
         witness = chat.parts.store.readers.witness
         assert witness is not None
         witness.read_failed(StoreReadFailed("no descriptor"))
-        assert [one.code for one in status.reasons()] == ["storage_read_error"]
+        assert [one.code for one in reasons()] == ["storage_read_error"]
         witness.damaged(Damaged("messages", "sales", 7))
-        assert [one.code for one in status.reasons()] == ["storage_damaged", "storage_read_error"]
+        assert [one.code for one in reasons()] == ["storage_damaged", "storage_read_error"]
         assert status.health().status == "degraded"

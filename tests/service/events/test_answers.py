@@ -33,6 +33,8 @@ class Databases:
 
 
 class RunningDatabase(HeldDatabase):
+    why_unavailable = None
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         await trio.sleep_forever()

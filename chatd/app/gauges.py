@@ -1,0 +1,194 @@
+"""What the metrics read off the running parts at each scrape (docs/operations, "Metrics").
+
+Everything that is counted is an event (`chatd.observe.catalogue`).
+"""
+
+import platform
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+
+from chatd import __version__
+from chatd.answers.mcp.pool import McpDatabase
+from chatd.app.build import Parts
+from chatd.observe.catalogue import Described
+from chatd.observe.conditions import is_ready
+from chatd.observe.metrics import Metrics, Values
+
+Read = Callable[[Parts], Values]
+
+
+def show_gauges(parts: Parts, metrics: Metrics) -> None:
+    """Have `metrics` show all of `GAUGES`, and how many lines the log lost."""
+    for gauge in GAUGES:
+        metrics.show(gauge.described, _reader(gauge.read, parts))
+    metrics.show(LINES_LOST, lambda: _one(metrics.lost))
+
+
+def described() -> list[Described]:
+    """All metrics of this module."""
+    return [*(gauge.described for gauge in GAUGES), LINES_LOST]
+
+
+@attrs.frozen
+class _Gauge:
+    described: Described
+    read: Read
+
+
+def _reader(read: Read, parts: Parts) -> Callable[[], Values]:
+    return lambda: read(parts)
+
+
+def _gauge(name: str, doc: str, read: Read, *labels: str) -> _Gauge:
+    return _Gauge(Described(f"chatd_{name}", "gauge", labels, doc), read)
+
+
+def _one(figure: float) -> Values:
+    """The one series of a metric without labels."""
+    return [((), figure)]
+
+
+def _build_info(_parts: Parts) -> Values:
+    return [((__version__, platform.python_version(), sqlite3.sqlite_version), 1)]
+
+
+def _conditions(parts: Parts) -> Values:
+    conditions = parts.status.conditions
+    found = Counter(reason.code for reason in conditions.reasons())
+    return [((kind.code,), found[kind.code]) for kind in conditions.kinds]
+
+
+def _mailboxes(parts: Parts) -> Values:
+    return [
+        (("messages",), len(parts.mailbox)),
+        (("presence",), len(parts.presence_mailbox)),
+        (("typing",), len(parts.typing_mailbox)),
+    ]
+
+
+def _backlog(parts: Parts) -> int:
+    """Of each session a few attributes: 1,000 of them take 0.2 ms."""
+    return sum(one.transport.backlog.owed_bytes for one in parts.sessions.by_sid.values())
+
+
+def _store_bytes(parts: Parts) -> Values:
+    log = parts.store.path
+    return [
+        (("log",), _size(log)),
+        (("wal",), _size(log.with_name(f"{log.name}-wal"))),
+    ]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, which may not be there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _known(figure: int | None) -> Values:
+    """No series where it is not known."""
+    return () if figure is None else _one(figure)
+
+
+def _of_databases(read: Callable[[McpDatabase], float]) -> Read:
+    def rooms(parts: Parts) -> Iterable[tuple[tuple[str, ...], float]]:
+        for room, database in parts.answering.databases.items():
+            yield (room,), read(database)
+
+    return rooms
+
+
+GAUGES: Final = (
+    _gauge(
+        "build_info",
+        "1: which chatd this is, on which Python and SQLite.",
+        _build_info,
+        "version",
+        "python",
+        "sqlite",
+    ),
+    _gauge(
+        "ready",
+        "1 where clients are served, as /readyz says.",
+        lambda parts: _one(is_ready(parts.status.conditions.reasons())),
+    ),
+    _gauge(
+        "condition",
+        "How often a condition holds, by its code in /readyz; 0 where all is well.",
+        _conditions,
+        "code",
+    ),
+    _gauge(
+        "connections",
+        "Open connections on the public port.",
+        lambda parts: _one(parts.admission.connections),
+    ),
+    _gauge(
+        "connections_limit",
+        "How many connections may be open: server.max_connections, or fewer where the system "
+        "grants fewer descriptors.",
+        lambda parts: _one(parts.admission.max_connections),
+    ),
+    _gauge("sessions", "Sessions of Engine.IO.", lambda parts: _one(len(parts.sessions.by_sid))),
+    _gauge("sockets", "Sockets of users who are in.", lambda parts: _one(parts.clients.count)),
+    _gauge(
+        "backlog_bytes",
+        "Bytes that are owed to slow sockets, together.",
+        lambda parts: _one(_backlog(parts)),
+    ),
+    _gauge("mailbox_commands", "Commands that wait for an actor.", _mailboxes, "actor"),
+    _gauge(
+        "answers_under_way",
+        "Questions that are being answered.",
+        lambda parts: _one(parts.answering.service.count),
+    ),
+    _gauge(
+        "database_up",
+        "1 where the database of a room can be asked.",
+        _of_databases(lambda database: database.is_available and not database.is_starting),
+        "connection_id",
+    ),
+    _gauge(
+        "database_calls_waiting",
+        "Calls that wait for a session with the db-mcp of a room.",
+        _of_databases(lambda database: database.waiting),
+        "connection_id",
+    ),
+    _gauge(
+        "store_bytes",
+        "Bytes of the log of messages on the disk: log.sqlite3 (log), and what is not yet moved "
+        "into it (wal).",
+        _store_bytes,
+        "file",
+    ),
+    _gauge(
+        "disk_free_bytes",
+        "Bytes that are free on the disk of the state directory, as of the last 10 s.",
+        lambda parts: _known(parts.disk.free_bytes),
+    ),
+    _gauge(
+        "disk_size_bytes",
+        "Bytes of that disk.",
+        lambda parts: _known(parts.disk.size_bytes),
+    ),
+    _gauge(
+        "tasks",
+        "Tasks of the event loop: one for each connection, and some thirty.",
+        lambda _parts: _one(trio.lowlevel.current_statistics().tasks_living),
+    ),
+)
+
+LINES_LOST: Final = Described(
+    "chatd_log_lines_lost_total",
+    "counter",
+    (),
+    "Lines of the log of events that nothing took.",
+)
