@@ -24,6 +24,7 @@ from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.api import api
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
 from chatd.cli.options import (
@@ -64,6 +65,7 @@ def main() -> None:
 
 
 main.add_command(token)
+main.add_command(api)
 main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)

@@ -1,6 +1,10 @@
 """What can be set, what is set, and where that came from."""
 
-from chatd.config.errors import ConfigError as ConfigError
+from chatd.config.api_tokens import RIGHTS as RIGHTS
+from chatd.config.errors import (
+    ConfigError as ConfigError,
+    InvalidValue as InvalidValue,
+)
 from chatd.config.examined import Loaded as Loaded
 from chatd.config.load import (
     DEFAULT as DEFAULT,
@@ -16,6 +20,7 @@ from chatd.config.paths import (
 from chatd.config.sections import (
     DEMO_ROOM as DEMO_ROOM,
     AnswersConfig as AnswersConfig,
+    ApiConfig as ApiConfig,
     AuthConfig as AuthConfig,
     Config as Config,
     DirectoryConfig as DirectoryConfig,
@@ -26,6 +31,7 @@ from chatd.config.sections import (
     StateConfig as StateConfig,
 )
 from chatd.config.show import (
+    api_token_table as api_token_table,
     explain as explain,
     sample as sample,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from chatd.auth import Bot, FileConnection
-from chatd.config.api_tokens import written_rights
+from chatd.config.api_tokens import API_TOKENS, written_rights
 from chatd.config.databases import shown
 from chatd.config.examined import Loaded
 from chatd.config.paths import shown_path
@@ -125,6 +125,20 @@ def _entry(table: FileConnection | Bot) -> list[str]:
         f"messages_per_minute = {toml(table.messages_per_minute)}",
         f"requests_per_minute = {toml(table.requests_per_minute)}",
     ]
+
+
+def api_token_table(
+    bot: str, sha256: str, rooms: tuple[str, ...], rights: tuple[str, ...], name: str | None
+) -> str:
+    """The table of a token as a person adds it to the file. Raises InvalidValue."""
+    values: dict[str, object] = {"sha256": sha256, "rooms": rooms}
+    if name is not None:
+        values["name"] = name
+    values["rights"] = rights
+    API_TOKENS.structure({bot: values})
+    quoted = toml(bot) if "." in bot else bot
+    lines = [f"{key} = {toml(value)}" for key, value in values.items()]
+    return "\n".join([f"[api.tokens.{quoted}]", *lines])
 
 
 def toml(value: object) -> str:

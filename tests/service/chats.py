@@ -24,6 +24,7 @@ from chatd.config import Config
 from chatd.config.databases import DATABASES
 from chatd.config.sections import (
     AnswersConfig,
+    ApiConfig,
     AuthConfig,
     LimitsConfig,
     MessagesConfig,
@@ -374,6 +375,7 @@ def config(
     limits: dict[str, object] | None = None,
     answers: dict[str, object] | None = None,
     databases: dict[str, object] | None = None,
+    api: dict[str, object] | None = None,
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
@@ -383,6 +385,7 @@ def config(
         limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
         answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
         databases=DATABASES.structure(databases or {}),
+        api=ApiConfig(**(api or {})),  # type: ignore[arg-type]
     )
 
 
