@@ -26,7 +26,7 @@ from chatd.app.status import (
     storage_conditions,
 )
 from chatd.app.upkeep import Upkeep
-from chatd.auth import CachedDirectory, FailureBackoff
+from chatd.auth import Bots, CachedDirectory, FailureBackoff
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -40,14 +40,19 @@ from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
-from chatd.net.http.public import public_app
+from chatd.net.http.public import OPENAPI_PATH, document_route, public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.observe.message_times import MessageTimes
-from chatd.service.authenticator import DIRECTORY_TIMEOUT_S, TokenAuthenticator
+from chatd.service.authenticator import (
+    DIRECTORY_TIMEOUT_S,
+    ApiAuthenticator,
+    TokenAuthenticator,
+)
+from chatd.service.callers import Callers
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
@@ -57,6 +62,7 @@ from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
+from chatd.service.event_streams import EventStreams, Unseen
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.changes import ChangeEvents
@@ -78,6 +84,7 @@ from chatd.service.machine_readings import MachineReadings
 from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
@@ -200,18 +207,11 @@ class Parts:
     def _build_chat(self, secret: str) -> None:
         """What clients ask for, and the dispatcher that hands it out."""
         config, readers = self._config, self.store.readers
-        catch_up = CatchUp(
-            self.timelines,
-            self._adapter,
-            readers,
-            self.presence,
-            self.typing,
-            self.answering.roster,
-            self._renderer,
-            history_page=config.messages.history_page,
-        )
-        limits = LocalRateLimits(settings.rates(config))
-        rooms = Rooms(
+        catch_up = self._make_catch_up(self.presence, self.typing)
+        bots = self._bots = Bots(config.api.tokens)
+        own_rates = {user_id: bot.messages_per_minute for user_id, bot in bots.by_user.items()}
+        limits = self._limits = LocalRateLimits(settings.rates(config), own_rates)
+        rooms = self._rooms = Rooms(
             self._commands,
             self.timelines,
             self._adapter,
@@ -243,18 +243,23 @@ class Parts:
                 outage_s=config.directory.outage_s,
                 at_once=max(1, config.directory.pool_connections // 2),
             )
+        judging = (make_verifier(config, secret), directory, FailureBackoff(), tickets.withdraw)
         authenticator = TokenAuthenticator(
-            make_verifier(config, secret),
-            directory,
-            FailureBackoff(),
-            tickets.withdraw,
+            *judging,
             query_token=config.auth.query_token,
             clock=self.clock,
             event_log=self._event_log,
             # The directory in a database ends its waits itself, and says why.
             directory_timeout_s=max(DIRECTORY_TIMEOUT_S, config.directory.timeout_s + 1),
         )
-        tokens = TokenLife(
+        self._api_authenticator = ApiAuthenticator(
+            *judging,
+            query_token=False,
+            clock=self.clock,
+            event_log=self._event_log,
+            bots=bots,
+        )
+        tokens = self._tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
         mentions = Mentions(self.readings)
@@ -321,6 +326,56 @@ class Parts:
             settings.cors_policy(config),
             tickets,
             self.clock,
+        )
+
+    def _make_catch_up(
+        self, presence: PresenceRoster | Unseen, typing: TypingRoster | Unseen
+    ) -> CatchUp:
+        """How clients catch up with a room whom these rosters are told of."""
+        return CatchUp(
+            self.timelines,
+            self._adapter,
+            self.store.readers,
+            presence,
+            typing,
+            self.answering.roster,
+            self._renderer,
+            history_page=self._config.messages.history_page,
+        )
+
+    def _make_room_api(self, engine: Engine) -> RoomApi:
+        """Rooms over HTTP: the same chat, asked without a socket."""
+        config, epoch = self._config, self.store.epoch
+        callers = Callers(
+            self._limits,
+            self._bots,
+            self._tokens,
+            self._event_log,
+            under_way_max=config.api.requests_per_user,
+        )
+        streams = EventStreams(
+            engine,
+            self.clients,
+            callers,
+            self._limits,
+            self._rooms,
+            self.timelines,
+            self._make_catch_up(Unseen(), Unseen()),
+            self._tokens,
+            self._event_log,
+            epoch=epoch,
+        )
+        return RoomApi(
+            self.app,
+            self._api_authenticator,
+            self._bots,
+            callers,
+            streams,
+            settings.cors_policy(config),
+            lambda: self.admission.is_draining,
+            self._event_log,
+            epoch=epoch,
+            max_body_bytes=config.server.max_payload_bytes,
         )
 
     def _build_upkeep(self) -> None:
@@ -399,6 +454,10 @@ class Parts:
             forbidden=forbidden,
         )
         web, cors = config.web, settings.cors_policy(config)
+        api = {}
+        if config.api.enabled:
+            api[ROOMS_PATH] = self._make_room_api(engine).route()
+            api[OPENAPI_PATH] = document_route(settings.api_document(config), cors)
         page = read_page() if web.enabled else read_page().switched_off()
         self.page_state = page.state
         client = read_client(SOCKET_IO_PATH.decode())
@@ -408,6 +467,7 @@ class Parts:
                 cors=cors,
                 routes={
                     ANSWERS_PATH: self._downloads.route(),
+                    **api,
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
                     **page.routes,
                     **client.routes,

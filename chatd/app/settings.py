@@ -1,6 +1,7 @@
 """From the configuration to what the parts of the daemon take."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -17,10 +18,12 @@ from chatd.net.addresses import Network, as_network
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.service.connect import Welcome
+from chatd.service.events.search import HITS_MAX
 from chatd.service.rates import Rates
 from chatd.wire.encoder import encode
 from chatd.wire.events import ServerInfo, ServerLimits
 from chatd.wire.names import Feature
+from chatd.wire.openapi import openapi
 
 
 def make_admission(config: Config, now_s: float) -> Admission:
@@ -113,4 +116,14 @@ def welcome(
         markup,
         orjson.Fragment(encode(server)),
         {room: orjson.Fragment(encode(described(one))) for room, one in databases.items()},
+    )
+
+
+def api_document(config: Config) -> dict[str, Any]:
+    """Rooms over HTTP, as an OpenAPI document."""
+    return openapi(
+        __version__,
+        content_chars=config.messages.content_chars,
+        history_page=config.messages.history_page,
+        hits_max=HITS_MAX,
     )

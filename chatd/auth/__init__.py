@@ -10,6 +10,13 @@ from chatd.auth.authenticator import (
     Credentials as Credentials,
 )
 from chatd.auth.backoff import FailureBackoff as FailureBackoff
+from chatd.auth.bots import (
+    BOT_TOKEN_PREFIX as BOT_TOKEN_PREFIX,
+    Bot as Bot,
+    Bots as Bots,
+    bot_digest as bot_digest,
+    make_bot_token as make_bot_token,
+)
 from chatd.auth.cached_directory import CachedDirectory as CachedDirectory
 from chatd.auth.candidates import pick_token as pick_token
 from chatd.auth.directories import (

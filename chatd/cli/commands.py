@@ -19,6 +19,7 @@ from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import place_of
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.api import api
 from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
@@ -58,6 +59,7 @@ def main() -> None:
 
 
 main.add_command(token)
+main.add_command(api)
 main.add_command(store)
 main.add_command(db_mcp)
 main.add_command(docs)

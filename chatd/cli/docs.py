@@ -3,8 +3,14 @@
 from importlib import resources
 
 import click
+import orjson
 
+from chatd.app.settings import api_document
 from chatd.cli.options import say
+from chatd.config import Config
+
+OPENAPI = "openapi"
+ABOUT_OPENAPI = "Rooms over HTTP, as an OpenAPI document in JSON."
 
 
 def documents() -> dict[str, str]:
@@ -26,11 +32,14 @@ def docs(topic: str | None) -> None:
     """Print the document about TOPIC; without TOPIC, list the topics."""
     known = documents()
     if topic is None:
-        width = max(map(len, known))
-        say("\n".join(f"{name:{width}}  {summary(text)}" for name, text in known.items()))
+        lines = {name: summary(text) for name, text in known.items()} | {OPENAPI: ABOUT_OPENAPI}
+        width = max(map(len, lines))
+        say("\n".join(f"{name:{width}}  {line}" for name, line in sorted(lines.items())))
+        return
+    if topic == OPENAPI:
+        say(orjson.dumps(api_document(Config()), option=orjson.OPT_INDENT_2).decode())
         return
     if topic not in known:
-        raise click.UsageError(
-            f"There is no document about {topic!r}; the topics are {', '.join(known)}."
-        )
+        topics = ", ".join(sorted([*known, OPENAPI]))
+        raise click.UsageError(f"There is no document about {topic!r}; the topics are {topics}.")
     say(known[topic].rstrip())

@@ -1,6 +1,10 @@
 """What can be set, what is set, and where that came from."""
 
-from chatd.config.errors import ConfigError as ConfigError
+from chatd.config.api_tokens import RIGHTS as RIGHTS
+from chatd.config.errors import (
+    ConfigError as ConfigError,
+    InvalidValue as InvalidValue,
+)
 from chatd.config.examined import Loaded as Loaded
 from chatd.config.explained import UnknownKeyError as UnknownKeyError, explained as explained
 from chatd.config.load import (
@@ -17,6 +21,7 @@ from chatd.config.reading import DEFAULT as DEFAULT
 from chatd.config.sections import (
     DEMO_ROOM as DEMO_ROOM,
     AnswersConfig as AnswersConfig,
+    ApiConfig as ApiConfig,
     AuthConfig as AuthConfig,
     Config as Config,
     DirectoryConfig as DirectoryConfig,
@@ -27,6 +32,7 @@ from chatd.config.sections import (
     StateConfig as StateConfig,
 )
 from chatd.config.show import (
+    api_token_table as api_token_table,
     explain as explain,
     sample as sample,
 )

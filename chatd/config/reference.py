@@ -10,7 +10,7 @@ from chatd.config.databases import DATABASES, DOCS
 from chatd.config.kinds import ValueKind
 from chatd.config.sections import About, Config, about, keys_of, sections
 from chatd.config.show import toml
-from chatd.config.tables import SECRET_FILE
+from chatd.config.tables import SECRET_FILE, TableOfRooms
 
 _HEAD = """\
 # chatd: configuration
@@ -63,7 +63,7 @@ def render() -> str:
         parts.append(f"\n## [{name}]\n\n{section.__doc__}\n\n")
         for key, field in keys_of(section).items():
             value = getattr(getattr(defaults, name), key)
-            parts += _key(key, value, about(field))
+            parts += _key(name, key, value, about(field))
     parts.append(_DATABASES)
     fields = attrs.fields_dict(DatabaseSettings)
     for key, kind in DATABASES.table.keys.items():
@@ -73,10 +73,18 @@ def render() -> str:
     return "".join(parts)
 
 
-def _key(key: str, value: object, known: About) -> Iterator[str]:
+def _key(section: str, key: str, value: object, known: About) -> Iterator[str]:
     text = f"{known.doc} {known.why}"
     if isinstance(value, Mapping):
-        yield f"- `[directory.{key}.<connectionId>]`: {text}\n"
+        named = known.kind.named if isinstance(known.kind, TableOfRooms) else "name"
+        yield textwrap.fill(
+            f"`[{section}.{key}.<{named}>]`: {text}",
+            98,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        yield "\n"
     else:
         yield from _item(key, toml(value), text, known.kind)
 

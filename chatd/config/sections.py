@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.auth import FileConnection
+from chatd.auth import Bot, FileConnection
+from chatd.config.api_tokens import API_TOKENS
 from chatd.config.databases import DATABASES
 from chatd.config.kinds import (
     MOST_PORT,
@@ -574,6 +575,32 @@ class WebConfig:
 
 
 @attrs.frozen
+class ApiConfig:
+    """Rooms over HTTP, for bots and back ends: `/api/rooms/`."""
+
+    enabled: bool = key(
+        True,
+        Flag(),
+        "Whether rooms can be asked and written to over HTTP; otherwise /api/rooms/ is 404.",
+        "It lets nobody do more than a socket does.",
+    )
+    requests_per_user: int = key(
+        8,
+        WholeNumber(),
+        "Requests of a user that are being answered at once, streams of events aside; beyond: 503.",
+        "A page that is not taken is held in memory.",
+    )
+    tokens: Mapping[str, Bot] = key(
+        MappingProxyType({}),
+        API_TOKENS,
+        "Tokens of bots: `sha256` of the token, `rooms`, and where wanted `name`, `rights` "
+        '(["read"], ["write"] or both; else to read), `messages_per_minute` (60) and '
+        "`requests_per_minute` (600). `chatd api token` makes one.",
+        "A program has no user who signs in.",
+    )
+
+
+@attrs.frozen
 class LogConfig:
     """What is written to standard error."""
 
@@ -609,6 +636,7 @@ class Config:
         "A first start has something to ask.",
     )
     web: WebConfig = attrs.field(factory=WebConfig)
+    api: ApiConfig = attrs.field(factory=ApiConfig)
     log: LogConfig = attrs.field(factory=LogConfig)
 
 

@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatd.auth import FileConnection
+from chatd.auth import Bot, FileConnection
+from chatd.config.api_tokens import API_TOKENS, written_rights
 from chatd.config.databases import shown
 from chatd.config.examined import Loaded
 from chatd.config.paths import shown_path
@@ -27,6 +28,15 @@ _ROOMS = """\
 # users = ["*"]
 """
 
+_API_TOKENS = """\
+# [api.tokens.alerts]
+# sha256 = "9c5e0bd0d1d1ae1a7e5e0cd2b1a3a1e5ff4f1f0ce6a0dd2e6bb7f7a5f0b1c2d3"
+# rooms = ["demo"]
+# rights = ["write"]
+"""
+
+_TABLES = {"connections": _ROOMS, "tokens": _API_TOKENS}
+"""What the sample has of keys that are tables."""
 
 _DATABASES = """\
 # [databases.demo]
@@ -71,8 +81,9 @@ def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) 
             value = getattr(values, key)
             origin = loaded.origin[f"{name}.{key}"]
             if isinstance(value, Mapping):
-                for room, connection in value.items():
-                    lines += ["", *_room(room, connection, origin)]
+                for entry, table in value.items():
+                    head = f"[{name}.{key}.{toml(entry)}]  # {origin}"
+                    lines += ["", head, *_entry(table)]
                 continue
             if about(field).secret and value:
                 value = f"(set, {len(value)} characters)"
@@ -109,22 +120,42 @@ def sample() -> str:
                 + "\n"
             )
             value = getattr(getattr(defaults, name), key)
-            parts.append(_ROOMS if isinstance(value, Mapping) else f"{key} = {toml(value)}\n")
+            parts.append(_TABLES[key] if isinstance(value, Mapping) else f"{key} = {toml(value)}\n")
     for field in tables().values():
         parts.append(f"\n# {about(field).doc}\n{_DATABASES}")
     return "".join(parts)
 
 
-def _room(room: str, connection: FileConnection, origin: str) -> list[str]:
-    lines = [f"[directory.connections.{toml(room)}]  # {origin}"]
-    if connection.title is not None:
-        lines.append(f"title = {toml(connection.title)}")
-    lines.append(f"users = {toml(connection.users)}")
-    for name in ("owners", "viewers"):
-        named = getattr(connection, name)
-        if named:
-            lines.append(f"{name} = {toml(named)}")
-    return lines
+def _entry(table: FileConnection | Bot) -> list[str]:
+    """A table of a section whose names the operator chooses."""
+    if isinstance(table, FileConnection):
+        title = [] if table.title is None else [f"title = {toml(table.title)}"]
+        roles = {"owners": table.owners, "viewers": table.viewers}
+        named = [f"{role} = {toml(users)}" for role, users in roles.items() if users]
+        return [*title, f"users = {toml(table.users)}", *named]
+    name = [] if table.name is None else [f"name = {toml(table.name)}"]
+    return [
+        f"sha256 = {toml(table.sha256)}",
+        f"rooms = {toml(table.rooms)}",
+        *name,
+        f"rights = {toml(written_rights(table))}",
+        f"messages_per_minute = {toml(table.messages_per_minute)}",
+        f"requests_per_minute = {toml(table.requests_per_minute)}",
+    ]
+
+
+def api_token_table(
+    bot: str, sha256: str, rooms: tuple[str, ...], rights: tuple[str, ...], name: str | None
+) -> str:
+    """The table of a token as a person adds it to the file. Raises InvalidValue."""
+    values: dict[str, object] = {"sha256": sha256, "rooms": rooms}
+    if name is not None:
+        values["name"] = name
+    values["rights"] = rights
+    API_TOKENS.structure({bot: values})
+    quoted = toml(bot) if "." in bot else bot
+    lines = [f"{key} = {toml(value)}" for key, value in values.items()]
+    return "\n".join([f"[api.tokens.{quoted}]", *lines])
 
 
 def toml(value: object) -> str:

@@ -65,14 +65,17 @@ class TableKind(ValueKind):
 
 @attrs.frozen
 class TableOfRooms(ValueKind):
-    """A table of tables, whose names are connectionIds."""
+    """A table of tables, whose names are connectionIds, or what `is_name` takes."""
 
     name: str
     table: TableKind
+    named: str = "connectionId"
+    is_name: Callable[[object], bool] = is_connection_id
+    name_rule: str = "1 to 128 printable ASCII characters that open no HTML tag"
 
     @property
     def wants(self) -> str:
-        return f"tables [{self.name}.<connectionId>]"
+        return f"tables [{self.name}.<{self.named}>]"
 
     def structure(self, value: object) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
@@ -80,12 +83,9 @@ class TableOfRooms(ValueKind):
         rooms: dict[str, Any] = {}
         faults = Faults()
         for name, table in value.items():
-            at, has_name = f".{unknown_name(str(name))}", is_connection_id(name)
+            at, has_name = f".{unknown_name(str(name))}", self.is_name(name)
             if not has_name:
-                faults.add(
-                    "must have a name of 1 to 128 printable ASCII characters that open no HTML tag",
-                    at,
-                )
+                faults.add(f"must have a name of {self.name_rule}", at)
             try:
                 room = self.table.structure(table)
             except InvalidValue as invalid:

@@ -23,13 +23,17 @@ class Caller:
     _sessions: Sessions
     query: bytes | None = attrs.field(default=None, init=False)  # of its last request
     session: Session | None = attrs.field(default=None, init=False)
-    """That it has opened as a WebSocket."""
+    """That it has opened: as a WebSocket, or as a stream of events."""
 
     @property
     def is_known(self) -> bool:
         """Whether it serves the session of a user."""
         session = self._served()
         return session is not None and session.user_id is not None
+
+    def carry(self, session: Session) -> None:
+        """It serves this session from now on, to its end."""
+        self.session = session
 
     def give_way(self, answer: bytes) -> None:
         """End it: politely as far as that needs no waiting. `answer` is sent where it has not asked

@@ -133,6 +133,18 @@ class Engine:
         make_transport: Callable[[Session], Transport],
     ) -> Session | Overload:
         """A new session over a new transport, or why there is no room for one."""
+        handshake = Handshake(address, query, head.header(b"authorization"))
+        return self.begin(
+            address, make_transport, lambda session: self._make_upper(session, handshake)
+        )
+
+    def begin(
+        self,
+        address: str,
+        make_transport: Callable[[Session], Transport],
+        make_upper: Callable[[Session], Upper],
+    ) -> Session | Overload:
+        """The same for a session that carries something else."""
         sid = unguessable_id()
         admitted = self._admission.open_session(address, sid, trio.current_time())
         if isinstance(admitted, Overload):
@@ -143,8 +155,7 @@ class Engine:
             self.sessions.by_sid[admitted.instead_of].end(DisconnectReason.OVERLOADED)
         session = Session(self.sessions, sid, address)
         session.transport = make_transport(session)
-        handshake = Handshake(address, query, head.header(b"authorization"))
-        session.upper = self._make_upper(session, handshake)
+        session.upper = make_upper(session)
         self._event_log.record(SessionOpened(session.log_id, session.transport.name, address))
         return session
 

@@ -284,7 +284,7 @@ class Listener:
         caller.query = head.query
         if self._is_of_engine(head):
             return self._websocket(watch, connection, head, caller)
-        return partial(self._http.serve, connection, head, caller.address)
+        return partial(self._http.serve, connection, head, caller.address, caller.carry)
 
     def _websocket(
         self, watch: Watch, connection: HttpConnection, head: RequestHead, caller: Caller

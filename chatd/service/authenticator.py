@@ -10,7 +10,9 @@ import attrs
 import trio
 
 from chatd.auth import (
+    BOT_TOKEN_PREFIX,
     Admitted,
+    Bots,
     Credentials,
     Directory,
     DirectoryFailed,
@@ -97,3 +99,21 @@ class TokenAuthenticator:
             AuthenticationFailed(credentials.log_id, address, code, error.reason)
         )
         return refusal
+
+
+@attrs.define(eq=False)
+class ApiAuthenticator(TokenAuthenticator):
+    """The `Authenticator` of requests over HTTP, which takes the tokens of bots as well. No socket
+    takes those: what a bot may do is said for requests."""
+
+    _bots: Bots = attrs.field(kw_only=True)
+
+    async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
+        token = pick_token(None, credentials.authorization, {}, query_allowed=False)
+        if not isinstance(token, str) or not token.startswith(BOT_TOKEN_PREFIX):
+            return await TokenAuthenticator.authenticate(self, credentials)
+        try:
+            identity = self._bots.identify(token)
+        except TokenRefused as error:
+            return self._refuse(credentials, error)
+        return self._admit(credentials, identity, self._bots.grants(identity))

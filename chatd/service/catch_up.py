@@ -17,6 +17,7 @@ step. What is in the log and not published yet is left to the live stream.
 
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
+from typing import Protocol
 
 import attrs
 import orjson
@@ -26,12 +27,10 @@ from chatd.chat.records import Message
 from chatd.chat.rendering import Renderer
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.client import Client
-from chatd.service.presence_roster import PresenceRoster
 from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.service.timeline import Timelines
-from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
-from chatd.sockets.emitter import event_packet, rendered_packet
+from chatd.sockets.emitter import rendered_packet
 from chatd.store import MessageReader, Page
 from chatd.wire.encoder import replayed
 from chatd.wire.events import QueueOverflow, RoomHistory
@@ -57,6 +56,14 @@ class Stand:
     answer_rows: int | None = None
 
 
+class Roster(Protocol):
+    """Who is in a room, or does something there."""
+
+    def enter(self, client: Client, connection_id: str) -> None:
+        """A client enters a room; it may be told of the others, and they of it."""
+        ...
+
+
 @attrs.define(eq=False)
 class CatchUp:
     """Brings sockets up to the live stream. `history_page`: the most messages of one page, and
@@ -65,8 +72,8 @@ class CatchUp:
     _timelines: Timelines
     _adapter: Adapter
     _log: MessageReader
-    _presence: PresenceRoster
-    _typing: TypingRoster
+    _presence: Roster
+    _typing: Roster
     _answers: AnswerRoster
     _render_message: Renderer
     _history_page: int = attrs.field(kw_only=True)
@@ -166,15 +173,17 @@ class CatchUp:
     def _send_page(
         self, client: Client, room: str, bodies: list[bytes], as_of_rev: int, *, has_more: bool
     ) -> None:
-        history = RoomHistory(
-            room,
-            [orjson.Fragment(body) for body in bodies],
-            has_more,
-            self._timelines.first_seq(room),
-            self._timelines.last_seq(room),
-            as_of_rev,
+        client.send_page(
+            RoomHistory(
+                room,
+                [orjson.Fragment(body) for body in bodies],
+                has_more,
+                self._timelines.first_seq(room),
+                self._timelines.last_seq(room),
+                as_of_rev,
+            ),
+            bodies,
         )
-        client.send_catch_up(event_packet(history))
 
     async def _replay(
         self,

@@ -1,7 +1,7 @@
 """One authenticated socket: who its user is, which rooms it may use and is in, what it is sent."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -11,11 +11,11 @@ from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import TimerEntry
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.allowance import Allowance
-from chatd.sockets.emitter import ack_packet
+from chatd.sockets.emitter import ack_packet, event_packet
 from chatd.sockets.socket import Socket
 from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.codes import Refusal
-from chatd.wire.events import ErrorNotice, EventPayload, MessageError
+from chatd.wire.events import ErrorNotice, EventPayload, MessageError, RoomHistory
 from chatd.wire.names import ClientEvent, PresenceStatus
 
 A = TypeVar("A", bound=AckPayload | RefusedAck)
@@ -44,7 +44,8 @@ class Client:
     rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
     by room in which it declared last of all sockets of its user; `missed`, the rooms in which
     presence and typing were dropped because it lagged, and whose typing that was; `ignored`,
-    unknown fields of events that wait for their ack, by its id.
+    unknown fields of events that wait for their ack, by its id. `is_unseen`: it reads in rooms that
+    it has not joined, so that nobody sees it there and nothing is owed to it.
     """
 
     socket: Socket
@@ -62,6 +63,7 @@ class Client:
     missed: dict[str, set[str]] | None = attrs.field(init=False, default=None)
     ignored: dict[int, tuple[str, ...]] | None = attrs.field(init=False, default=None)
     deadline_entry: TimerEntry | None = attrs.field(init=False, default=None)
+    is_unseen: bool = attrs.field(init=False, default=False)
     expires_s: float = attrs.field(init=False, default=math.inf)  # on Trio's clock, with leeway
     is_expiry_announced: bool = attrs.field(init=False, default=False)
 
@@ -141,6 +143,11 @@ class Client:
     def send_catch_up(self, outgoing: Outgoing) -> None:
         """Send what does not count as backlog; only to a peer that has `drained`."""
         self.socket.session.send_catch_up(outgoing)
+
+    def send_page(self, history: RoomHistory, bodies: Sequence[bytes]) -> None:
+        """Send a page of a room that it catches up with, whose messages are rendered as `bodies`;
+        only to a peer that has `drained`."""
+        self.send_catch_up(event_packet(history))
 
     def flush(self) -> None:
         """Write at once what the peer is owed."""

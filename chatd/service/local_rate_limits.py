@@ -1,6 +1,8 @@
 """The limits that sockets share, in the memory of this node; a restart forgets them."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import attrs
 import trio
@@ -31,9 +33,11 @@ class _Claim:
 class LocalRateLimits:
     """The limits of one daemon, in memory."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: Rates, own_rates: Mapping[str, float] = MappingProxyType({})) -> None:
+        """`own_rates` are the messages a minute of users who have a rate of their own."""
         self.rates = rates
         self._users = Limiter(rates.user_messages)
+        self._own = {user_id: Limiter(rate) for user_id, rate in own_rates.items()}
         self._rooms = Limiter(rates.room_messages)
         # By room and user, counted while less than half of the room's tokens is left.
         self._shares = Limiter(rates.room_messages * OWN_SHARE)
@@ -43,7 +47,7 @@ class LocalRateLimits:
 
     def spend_message(self, user_id: str, session: Allowance, connection_id: str) -> bool:
         now_s, own = trio.current_time(), session.messages
-        user = self._users.bucket(user_id, now_s)
+        user = self._own.get(user_id, self._users).bucket(user_id, now_s)
         room = self._rooms.bucket(connection_id, now_s)
         if user.wait_s(now_s) or own.wait_s(now_s) or room.wait_s(now_s):
             return False
@@ -81,7 +85,8 @@ class LocalRateLimits:
         room = self._rooms.bucket(connection_id, now_s)
         if room.is_scarce:
             self._share(user_id, connection_id, now_s).give_back()
-        for bucket in (self._users.bucket(user_id, now_s), session.messages, room):
+        user = self._own.get(user_id, self._users).bucket(user_id, now_s)
+        for bucket in (user, session.messages, room):
             bucket.give_back()
 
     def admit_typing(self, user_id: str, session: Allowance) -> Limited | None:
@@ -112,7 +117,7 @@ class LocalRateLimits:
         self, user_id: str, session: Allowance, connection_id: str, now_s: float
     ) -> tuple[_Claim, ...]:
         return (
-            _Claim(USER, self._users.bucket(user_id, now_s), USER),
+            _Claim(USER, self._own.get(user_id, self._users).bucket(user_id, now_s), USER),
             _Claim(SOCKET, session.messages, SOCKET),
             _Claim(ROOM, self._rooms.bucket(connection_id, now_s), f"{ROOM}\n{connection_id}"),
         )

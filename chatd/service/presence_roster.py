@@ -133,6 +133,7 @@ class PresenceRoster:
         arrivals: list[Command] = [
             self._arrival(client, room)
             for client in self._clients.everybody()
+            if not client.is_unseen
             for room in client.wanted
         ]
         machine.decide(arrivals, now_s, self._clock.wall_ms())

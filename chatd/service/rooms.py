@@ -201,13 +201,14 @@ class Rooms:
         left: list[tuple[str, int]] = []
         for room in [room for room in rooms if room in client.wanted]:
             seen_seq = client.wanted.pop(room)
-            if seen_seq is None:
-                seen_seq = self._timelines.last_seq(room)
-            last_seen = self._occupancy.leave(room, client.user_id, seen_seq)
-            if last_seen is not None:
-                left.append((room, last_seen))
-            for roster in self._rosters:
-                roster.depart(client, room)
+            if not client.is_unseen:
+                if seen_seq is None:
+                    seen_seq = self._timelines.last_seq(room)
+                last_seen = self._occupancy.leave(room, client.user_id, seen_seq)
+                if last_seen is not None:
+                    left.append((room, last_seen))
+                for roster in self._rosters:
+                    roster.depart(client, room)
             if client.declared is not None:
                 client.declared.pop(room, None)
             self._adapter.leave(client.socket, room)

@@ -6,9 +6,8 @@ import attrs
 
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.session import Session
 from chatd.sockets.adapter import DeliverVolatile
-from chatd.sockets.socket import Socket
+from chatd.sockets.socket import Carrier, Socket
 
 
 @attrs.define(eq=False, repr=False)
@@ -17,7 +16,7 @@ class LocalAdapter:
 
     _flusher: Flusher
     _sockets_of: Callable[[str, str], Iterable[Socket]] = lambda _user_id, _room: ()
-    _rooms: dict[tuple[str, str], dict[Socket, Session]] = attrs.field(factory=dict, init=False)
+    _rooms: dict[tuple[str, str], dict[Socket, Carrier]] = attrs.field(factory=dict, init=False)
     _deliver_volatile: DeliverVolatile = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -1,10 +1,13 @@
 """One peer in one namespace, and what it can be sent."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
-from chatd.engine.session import Session
+from chatd.engine.flusher import Flushable
+from chatd.engine.outgoing import Outgoing
+from chatd.engine.transport import Work
+from chatd.net.disconnects import DisconnectReason
 from chatd.sockets.emitter import (
     ack_packet,
     event_packet,
@@ -16,11 +19,36 @@ from chatd.wire.acks import AckPayload, MessageAck, RefusedAck
 from chatd.wire.events import EventPayload
 
 
+class Carrier(Flushable, Protocol):
+    """What carries a socket: a `Session`, or what stands in for one where a peer has none."""
+
+    is_over: bool
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def log_id(self) -> str: ...
+
+    @property
+    def is_lagging(self) -> bool: ...
+
+    def send(self, outgoing: Outgoing) -> None: ...
+
+    def send_catch_up(self, outgoing: Outgoing) -> None: ...
+
+    async def drained(self) -> None: ...
+
+    def idle(self) -> Work | None: ...
+
+    def end(self, reason: DisconnectReason) -> None: ...
+
+
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Socket:
     """One peer in one namespace. `state` belongs to the application."""
 
-    session: Session
+    session: Carrier
     namespace: str
     id: str
     rooms: tuple[str, ...] = ()

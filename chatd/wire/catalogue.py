@@ -109,7 +109,19 @@ def catalogue() -> dict[str, Any]:
         "hints": HINTS,
         "types": dict(sorted(types.items())),
     }
-    plain: dict[str, Any] = orjson.loads(orjson.dumps(catalogue, option=orjson.OPT_NON_STR_KEYS))
+    return _plain(catalogue)
+
+
+def schemas_of(*kinds: type) -> dict[str, Any]:
+    """The schemas of these classes and of all that is inside of them, by name."""
+    types: dict[str, Any] = {}
+    for kind in kinds:
+        _refer(kind, types)
+    return _plain(dict(sorted(types.items())))
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
     return plain
 
 

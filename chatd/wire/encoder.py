@@ -11,14 +11,16 @@ from typing import Any, ParamSpec, TypeAlias
 import attrs
 import orjson
 
-from chatd.wire import acks, connect, events
+from chatd.wire import acks, connect, events, over_http
 from chatd.wire.events import Payload
 from chatd.wire.fields import classes_of, name_of, note_of, wire_name
 
 P = ParamSpec("P")
 Writer: TypeAlias = Callable[[Payload], dict[str, Any]]
 
-PAYLOADS: tuple[type[Any], ...] = (*classes_of(events), *classes_of(acks), *classes_of(connect))
+PAYLOADS: tuple[type[Any], ...] = tuple(
+    kind for module in (events, acks, connect, over_http) for kind in classes_of(module)
+)
 
 
 def encode(payload: Payload) -> bytes:

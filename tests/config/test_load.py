@@ -132,6 +132,9 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "web.enabled": True,
         "web.title": "chatd",
         "web.login_url": "",
+        "api.enabled": True,
+        "api.requests_per_user": 8,
+        "api.tokens": {},
         "log.format": "auto",
         "log.level": "info",
     }
@@ -215,7 +218,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "port = 1",
             (
                 "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
-                "messages, limits, answers, web, log, databases."
+                "messages, limits, answers, web, api, log, databases."
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),
@@ -467,7 +470,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" in any case), not the text "db:x".'
+                'end, and not beginning with "db:" or "bot:" in any case), not the text "db:x".'
             ),
         ),
         (
@@ -475,7 +478,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" in any case), not the text "ada ".'
+                'end, and not beginning with "db:" or "bot:" in any case), not the text "ada ".'
             ),
         ),
         (

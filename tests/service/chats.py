@@ -24,6 +24,7 @@ from chatd.config import Config
 from chatd.config.databases import DATABASES
 from chatd.config.sections import (
     AnswersConfig,
+    ApiConfig,
     AuthConfig,
     DirectoryConfig,
     LimitsConfig,
@@ -376,6 +377,7 @@ def config(
     answers: dict[str, object] | None = None,
     databases: dict[str, object] | None = None,
     directory: dict[str, object] | None = None,
+    api: dict[str, object] | None = None,
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
@@ -386,6 +388,7 @@ def config(
         answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
         databases=DATABASES.structure(databases or {}),
         directory=DirectoryConfig(**(directory or {})),  # type: ignore[arg-type]
+        api=ApiConfig(**(api or {})),  # type: ignore[arg-type]
     )
 
 

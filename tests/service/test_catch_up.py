@@ -27,7 +27,7 @@ from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.emitter import event_packet, rendered_packet
 from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Page
-from chatd.wire.events import EventPayload
+from chatd.wire.events import EventPayload, RoomHistory
 from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
@@ -141,6 +141,9 @@ class OneClient:
 
     def send_catch_up(self, outgoing: Outgoing) -> None:
         self.socket.session.send(outgoing)
+
+    def send_page(self, history: RoomHistory, bodies: Sequence[bytes]) -> None:
+        self.send_catch_up(event_packet(history))
 
     def flush(self) -> None:
         self.socket.session.flush()

@@ -6,11 +6,8 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
-import attrs
-import h11
 import orjson
 import pytest
 import trio
@@ -24,6 +21,8 @@ from chatd.service import downloads
 from chatd.store import LogReaders, StoreReadFailed
 from tests.answers.services import HeldDatabase
 from tests.engine.polls import until
+from tests.service.asking import Answer
+from tests.service.asking import ask as ask_over_http
 from tests.service.chats import ROOM, Chat, message, token
 from tests.service.events.test_answers import OTHER, ask, called, open_answering
 
@@ -38,18 +37,6 @@ ROWS: Sequence[Sequence[Cell]] = [
 CSV = 'n,\'=t\r\n1,\'=HYPERLINK(1)\r\n,"say ""x"", é"\r\n9007199254740993,"\'@a\nb"\r\n-7,AP8=\r\n'
 OBJECTS = [dict(zip(("n", "=t"), row, strict=True)) for row in ROWS]
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-@attrs.frozen
-class Answer:
-    """One response; its body as it was before it went out in chunks."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return orjson.loads(self.body)
 
 
 class Asker:
@@ -67,33 +54,12 @@ class Asker:
         headers: Mapping[str, str] = {},
         **query: str,
     ) -> Answer:
-        """A request for `/api/answers/{file}`; what every answer has is demanded of this one."""
-        sent = {"host": "localhost", "connection": "close", **headers}
+        """A request for `/api/answers/{file}`."""
+        sent = dict(headers)
         if bearer is not None:
             sent["authorization"] = f"Bearer {bearer}".rstrip()
         target = f"/api/answers/{file}?{urlencode(query)}"
-        request = h11.Request(method=method, target=target, headers=list(sent.items()))
-        connection = h11.Connection(h11.CLIENT)
-        async with await trio.open_tcp_stream(*self._address) as stream:
-            await stream.send_all(connection.send(request) or b"")
-            await stream.send_all(connection.send(h11.EndOfMessage()) or b"")
-            head, body = None, b""
-            while not isinstance(event := connection.next_event(), h11.EndOfMessage):
-                match event:
-                    case h11.NEED_DATA:
-                        connection.receive_data(await stream.receive_some())
-                    case h11.Response():
-                        head = event
-                    case h11.Data():
-                        body += event.data
-                    case _:
-                        raise AssertionError(event)
-        assert head is not None
-        told = {name.decode(): value.decode() for name, value in head.headers}
-        assert told["cache-control"] == "no-store"
-        assert told["x-content-type-options"] == "nosniff"
-        assert told["referrer-policy"] == "no-referrer"
-        return Answer(head.status_code, told, body)
+        return await ask_over_http(self._address, method, target, sent)
 
     async def ticket(self, answer_id: str, bearer: str) -> str:
         response = await self.ask(f"{answer_id}/ticket", bearer, method="POST")

@@ -31,3 +31,13 @@ def test_rooms_and_users_have_lengths_of_their_own() -> None:
     assert is_user_id("x" * 255)
     assert not is_user_id("x" * 256)
     assert not is_user_id("db:x")
+
+
+@pytest.mark.parametrize("value", ["db:x", "bot:x", "BOT:x", "b o t :x", "bot:", "Bot: "])
+def test_no_user_has_the_name_of_a_database_or_a_bot(value: str) -> None:
+    assert not is_user_id(value)
+
+
+def test_a_name_that_only_resembles_those_is_a_users() -> None:
+    assert is_user_id("bottle")
+    assert is_user_id("robot:x")

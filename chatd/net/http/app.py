@@ -8,9 +8,10 @@ CORS policy is for web pages too: its preflights are answered, pages of stranger
 each answer, an error as well, says which page may read it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
 import attrs
@@ -21,6 +22,9 @@ from chatd.net.addresses import peer_address
 from chatd.net.http.arrival import Arrival
 from chatd.net.http.cors import VARY, CorsPolicy, Forbidden
 from chatd.net.http.reader import RequestHead
+
+if TYPE_CHECKING:
+    from chatd.net.http.connection import HttpConnection
 
 AsgiMessage = dict[str, Any]
 AsgiScope = dict[str, Any]
@@ -58,13 +62,27 @@ class Pieces(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Live(ABC):
+    """A body that goes on for as long as its connection is open, and is written by its owner.
+
+    Only a route that says so by `is_live` may answer with one.
+    """
+
+    @abstractmethod
+    async def serve(
+        self, connection: "HttpConnection", head: bytes, carries: Callable[[Any], None]
+    ) -> "Response | None":
+        """Write `head`, then the body, and return at its end; or return the refusal, with nothing
+        written. `carries` is told once of the session that the connection serves."""
+
+
 @attrs.frozen
 class Response:
     """`body` is whole, or comes in pieces; their sum is not known before, or is in `headers`."""
 
     status: int
     headers: Headers
-    body: bytes | Iterator[bytes] | Pieces
+    body: bytes | Iterator[bytes] | Pieces | Live
 
 
 @attrs.frozen
@@ -103,6 +121,8 @@ class HttpRoute:
     """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
+    `asks_with`: the headers that pages may send. `is_live` says of a path whether it may be
+    answered by a `Live` body, where it is asked by GET.
     """
 
     handler: Handler
@@ -110,6 +130,8 @@ class HttpRoute:
     max_body_bytes: int = 0
     cors: CorsPolicy | None = None
     headers: Headers = ()
+    asks_with: tuple[str, ...] = ("authorization",)
+    is_live: Callable[[str], bool] = lambda _path: False
 
     def allowed(self) -> list[str]:
         return sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set()))
@@ -177,6 +199,16 @@ class HttpApp:
         route = _find(self._table, request.path)
         return response if route is None else _dressed(route, request, response)
 
+    def is_live(self, head: RequestHead) -> bool:
+        """Whether this request may be answered by a `Live` body."""
+        path = _path(head)
+        route = _find(self._table, path)
+        return head.method == "GET" and route is not None and route.is_live(path)
+
+    async def answer(self, head: RequestHead, peer: str) -> Response:
+        """The answer to a request without a body."""
+        return await self._respond(_request_with(head, peer))
+
     async def _respond(self, request: Request) -> Response:
         route = _find(self._table, request.path)
         if route is None:
@@ -204,9 +236,13 @@ NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this path.")
 
 
 def _request_with(head: RequestHead, peer: str) -> Request:
-    """A request before its body; decoded as an ASGI server does."""
-    path = unquote(head.path.decode("ascii"))
-    return Request(head.method, path, head.query, tuple(head.headers.items()), peer)
+    """A request before its body."""
+    return Request(head.method, _path(head), head.query, tuple(head.headers.items()), peer)
+
+
+def _path(head: RequestHead) -> str:
+    """The path, decoded as an ASGI server does."""
+    return unquote(head.path.decode("ascii"))
 
 
 async def _request_of(scope: AsgiScope, receive: Receive) -> Request:
@@ -254,7 +290,7 @@ def _preflight_headers(route: HttpRoute) -> Headers:
     methods = ", ".join(route.allowed()).encode("ascii")
     return (
         (b"access-control-allow-methods", methods),
-        (b"access-control-allow-headers", b"authorization"),
+        (b"access-control-allow-headers", ", ".join(route.asks_with).encode("ascii")),
         (b"access-control-max-age", b"%d" % PREFLIGHT_S),
     )
 
@@ -271,6 +307,7 @@ def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
 
 async def _send_response(method: str, response: Response, send: Send) -> None:
     body, headers = response.body, list(response.headers)
+    assert not isinstance(body, Live)  # those go past ASGI
     if NOSNIFF not in headers:
         headers.append(NOSNIFF)
     if not isinstance(body, bytes | Iterator):

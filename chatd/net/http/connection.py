@@ -27,15 +27,22 @@ SEND_PIECE_BYTES: Final = 64 * 1024
 
 PHRASES: Final = {
     200: b"OK",
+    201: b"Created",
     204: b"No Content",
     304: b"Not Modified",
     400: b"Bad Request",
+    401: b"Unauthorized",
     403: b"Forbidden",
     404: b"Not Found",
     405: b"Method Not Allowed",
     408: b"Request Timeout",
+    409: b"Conflict",
+    410: b"Gone",
     413: b"Content Too Large",
+    415: b"Unsupported Media Type",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
     503: b"Service Unavailable",
     505: b"HTTP Version Not Supported",
 }
@@ -103,6 +110,11 @@ class HttpConnection:
     def is_finished(self) -> bool:
         """Whether the last response was written; what still comes is no request any more."""
         return self.is_over or self.writer.is_ending
+
+    @property
+    def watch(self) -> Watch:
+        """What wakes the task that reads from the socket."""
+        return self._watch
 
     @property
     def rest(self) -> bytes:

@@ -10,6 +10,9 @@ with the body's length and `Connection: close`. So it sees one request of a conn
 second, no chunks, and nothing that asks for another protocol. What the client sends beyond its
 request is dropped.
 
+A `Live` body goes past Hypercorn, whose tasks and queues for each response would be too many for a
+thousand that never end.
+
 Hypercorn is used from the inside (`TCPServer` over a stream of ours), which is why its minor
 version is pinned and `tests/net/http/test_hypercorn.py` is a contract test. Left alone, 0.18 does
 some things that this module must answer for:
@@ -23,7 +26,7 @@ some things that this module must answer for:
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -34,7 +37,16 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
 from chatd.net.addresses import LOCAL
-from chatd.net.http.app import AsgiMessage, AsgiScope, HttpApp, Receive, Response, Send, refusal
+from chatd.net.http.app import (
+    AsgiMessage,
+    AsgiScope,
+    HttpApp,
+    Live,
+    Receive,
+    Response,
+    Send,
+    refusal,
+)
 from chatd.net.http.connection import PHRASES, SEND_PIECE_BYTES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
 
@@ -84,20 +96,47 @@ class HypercornServer:
         self._config = _hypercorn_config()
         self._context = WorkerContext(None)
 
-    async def serve(self, connection: HttpConnection, head: RequestHead, peer: str = LOCAL) -> None:
+    async def serve(
+        self,
+        connection: HttpConnection,
+        head: RequestHead,
+        peer: str = LOCAL,
+        carries: Callable[[Any], None] = lambda _session: None,
+    ) -> None:
         """Answer the request with this head, which was the last that the connection gave; `peer` is
-        the address of its other end, or of whom a proxy says it to be.
+        the address of its other end, or of whom a proxy says it to be; `carries` what a `Live` body
+        tells of its session.
 
         Returns when the peer has the response and has hung up, or has gone too far. Whatever it
         does, this raises only `Cancelled`; the socket stays open, and is the caller's.
         """
         try:
             request = await self._whole(connection, head, peer)
-            if request is not None:
+            if request is None:
+                pass
+            elif self._app.is_live(head):
+                await self._answer_live(connection, head, peer, carries)
+            else:
                 await self._answer(connection, request, peer)
         except* Exception as faults:
             self._report_fault(faults)
         await connection.hang_up()
+
+    async def _answer_live(
+        self,
+        connection: HttpConnection,
+        head: RequestHead,
+        peer: str,
+        carries: Callable[[Any], None],
+    ) -> None:
+        answer: Response | None = await self._app.answer(head, peer)
+        assert answer is not None
+        if isinstance(answer.body, Live):
+            answer = await answer.body.serve(connection, live_head(answer), carries)
+            if answer is None:
+                return
+            answer = self._app.refuse(head, peer, answer)
+        _finish(connection, head, answer)
 
     async def _whole(
         self, connection: HttpConnection, head: RequestHead, peer: str
@@ -213,6 +252,13 @@ def last_response(answer: Response, *, is_bare: bool) -> bytes:
         lines.append(b"Content-Length: %d" % len(answer.body))
     body = b"" if is_bare or answer.status == 204 else answer.body
     return b"\r\n".join([*lines, b"Connection: close", b"", body])
+
+
+def live_head(answer: Response) -> bytes:
+    """The head of a response whose body ends with its connection (RFC 9112, 6.3)."""
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, PHRASES[answer.status])]
+    lines += [b"%b: %b" % field for field in answer.headers]
+    return b"\r\n".join([*lines, b"Connection: close", b"", b""])
 
 
 @attrs.define(eq=False, repr=False)

@@ -10,6 +10,7 @@ from chatd.net.http.app import HttpApp, HttpRoute, Request, Response, json_respo
 from chatd.net.http.cors import CorsPolicy, Forbidden
 
 HEALTH_PATH: Final = "/api/websocket/health"
+OPENAPI_PATH: Final = "/api/openapi.json"
 STRANGERS: Final = CorsPolicy((), is_loopback=False)
 """No page is known."""
 
@@ -21,6 +22,16 @@ class Health:
     status: Literal["ok", "draining", "degraded"]
     connected_clients: int
     uptime_s: float
+
+
+def document_route(document: object, cors: CorsPolicy) -> HttpRoute:
+    """What describes the routes, for every page: it is the same for everybody."""
+    answer = json_response(200, document, ((b"cache-control", b"no-cache"),))
+
+    async def answer_document(_request: Request) -> Response:
+        return answer
+
+    return HttpRoute(answer_document, cors=attrs.evolve(cors, is_for_all=True))
 
 
 def public_app(

@@ -35,6 +35,9 @@ class App(HttpApp):
     def judge_body(self, head: RequestHead, peer: str) -> int | Response:
         return self.max_body_bytes
 
+    def is_live(self, head: RequestHead) -> bool:
+        return False
+
     def refuse(self, head: RequestHead, peer: str, response: Response) -> Response:
         return response
 

@@ -1,0 +1,115 @@
+"""From a request over HTTP to the payload of the event that it stands for; or why there is none.
+
+Pure. The room is the path's, wherever else one is written. What a payload may be is judged where
+those of sockets are; here is what only HTTP can get wrong: names that stand twice, bodies that are
+no text, a query that is not what a browser would send.
+"""
+
+import json
+import re
+from typing import Any, Final, get_args
+from urllib.parse import parse_qsl
+
+import attrs
+
+from chatd.socketio.jsontext import loads
+from chatd.socketio.packet import ProtocolError
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.fields import name_of
+
+PARAMETERS_MAX: Final = 50
+"""Parameters of a query; no request has a dozen. Beyond: refused unread."""
+ROOM: Final = "connectionId"
+MESSAGE_ID: Final = "messageId"
+
+_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
+_WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether a body of this type is taken: JSON in UTF-8."""
+    return content_type is not None and _JSON.fullmatch(content_type.strip()) is not None
+
+
+def read_query(query: bytes, kind: type[Any], room: str) -> dict[str, Any] | Refusal:
+    """The payload of a class that a query stands for. Numbers are written in digits; what no field
+    is called is left in it, for the ack to name."""
+    try:
+        text = query.decode("ascii")
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX
+        )
+    except ValueError:
+        sentence = f"The query is not UTF-8, or has more than {PARAMETERS_MAX} parameters."
+        return Refusal(Code.INVALID_PAYLOAD, sentence)
+    numbers = {name_of(field) for field in attrs.fields(kind) if _is_number(field)}
+    written: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in written:
+            return _twice(name)
+        if name in numbers and _WHOLE.fullmatch(value) is not None:
+            written[name] = int(value)
+        else:
+            written[name] = value
+    return _in_room(written, room)
+
+
+def read_body(body: bytes, room: str, idempotency_key: str | None) -> dict[str, Any] | Refusal:
+    """The payload of a message that a body stands for. Its messageId is the key, where there is
+    one; with neither it has none yet."""
+    try:
+        text = body.decode("utf-8")
+        written = loads(text)
+        json.loads(text, object_pairs_hook=_once)
+    except UnicodeDecodeError:
+        return Refusal(Code.INVALID_PAYLOAD, "The body is not UTF-8; send JSON in UTF-8.")
+    except _TwiceError as twice:
+        return _twice(str(twice))
+    except (ProtocolError, ValueError, RecursionError):
+        return Refusal(Code.INVALID_PAYLOAD, "The body is not JSON; send a JSON object.")
+    if type(written) is not dict:
+        return Refusal(Code.INVALID_PAYLOAD, "The body is no JSON object; send one.")
+    if idempotency_key is not None:
+        key = _unquoted(idempotency_key)
+        given = written.setdefault(MESSAGE_ID, key)
+        if not isinstance(given, str) or given.lower() != key.lower():
+            sentence = "The body has another messageId than the Idempotency-Key; send one of both."
+            return Refusal(Code.INVALID_PAYLOAD, sentence, path=MESSAGE_ID)
+    return _in_room(written, room)
+
+
+class _TwiceError(Exception):
+    """A name stands twice in an object; `str()` is the name."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object in which a name stands twice: two readers might see two different ones."""
+    names = set()
+    for name, _ in pairs:
+        if name in names:
+            raise _TwiceError(name)
+        names.add(name)
+
+
+def _twice(name: str) -> Refusal:
+    shown = name if re.fullmatch(r"[A-Za-z0-9_.]{1,64}", name) else "a name"
+    return Refusal(Code.INVALID_PAYLOAD, f"{shown} stands twice; write it once.")
+
+
+def _unquoted(key: str) -> str:
+    """A key may be a string of Structured Fields (RFC 8941, 3.3.3), or bare."""
+    key = key.strip(" \t")
+    return key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
+
+
+def _is_number(field: "attrs.Attribute[Any]") -> bool:
+    of = get_args(field.type)[0]
+    return int in (of, *get_args(of))
+
+
+def _in_room(written: dict[str, Any], room: str) -> dict[str, Any] | Refusal:
+    given = written.setdefault(ROOM, room)
+    if given == room:
+        return written
+    sentence = "The path names another room; leave connectionId out, or repeat it."
+    return Refusal(Code.INVALID_PAYLOAD, sentence, path=ROOM)
