@@ -5,7 +5,9 @@ hangs in the disk: the restart fails, and the supervisor gives up (docs/architec
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import trio
 
@@ -13,6 +15,8 @@ from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
 from chatd.store.retention import Surplus
+
+_T = TypeVar("_T")
 
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
 
@@ -55,6 +59,11 @@ class LogService:
         if self._committed is not None:
             self._committed(trio.current_time() - began_s)
         return outcome
+
+    async def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """As `LogWriter.maintain`."""
+        with self._noting_displacement():
+            return await self._current().maintain(job)
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
         """As `LogWriter.remove`."""

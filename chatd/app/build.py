@@ -7,7 +7,7 @@ import trio
 from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
-from chatd.actors.retention import Retention
+from chatd.actors.retention import AuditRetention, Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
@@ -37,6 +37,7 @@ from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
+from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import TokenAuthenticator
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
@@ -138,6 +139,7 @@ class Parts:
         self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
+        self.trail = AuditTrail(self._commands)
         volatile = Volatile(self._adapter)
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
@@ -278,7 +280,9 @@ class Parts:
             tokens,
             self._event_log,
         )
-        self.export_files = ExportFiles(readers, self.answering.reruns, self._event_log)
+        self.export_files = ExportFiles(
+            readers, self.answering.reruns, self.trail, self.clock, self._event_log
+        )
         self._downloads = Downloads(
             authenticator,
             directory,
@@ -304,7 +308,8 @@ class Parts:
             keep_days=config.messages.keep_days,
             keep_per_room=config.messages.keep_per_room,
         )
-        self.upkeep = Upkeep(self.log, retention, store.renew, self._ages, self._event_log)
+        audit = AuditRetention(self.log, self._ages.now_ms, keep_days=config.audit.keep_days)
+        self.upkeep = Upkeep(self.log, (retention, audit), store.renew, self._ages, self._event_log)
         self.snapshots = Snapshots(
             store,
             lambda: self.machine.position,

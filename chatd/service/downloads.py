@@ -147,7 +147,10 @@ class Downloads:
             has_byte_order_mark=_is_set(request, "bom"),
             only_stored=_is_set(request, "stored"),
         )
-        outcome = await self._files.respond(wanted, message, table, identity.user_id, request.gone)
+        address = request.arrival(self._origins).address
+        outcome = await self._files.respond(
+            wanted, message, table, identity.user_id, address, request.gone
+        )
         return _refuse_export(outcome) if isinstance(outcome, Refusal) else outcome
 
     async def _rooms(

@@ -24,6 +24,7 @@ from chatd.config import Config
 from chatd.config.databases import DATABASES
 from chatd.config.sections import (
     AnswersConfig,
+    AuditConfig,
     AuthConfig,
     LimitsConfig,
     MessagesConfig,
@@ -373,6 +374,7 @@ def config(
     messages: dict[str, object] | None = None,
     limits: dict[str, object] | None = None,
     answers: dict[str, object] | None = None,
+    audit: dict[str, object] | None = None,
     databases: dict[str, object] | None = None,
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
@@ -382,6 +384,7 @@ def config(
         messages=MessagesConfig(**(messages or {})),  # type: ignore[arg-type]
         limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
         answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        audit=AuditConfig(**(audit or {})),  # type: ignore[arg-type]
         databases=DATABASES.structure(databases or {}),
     )
 
