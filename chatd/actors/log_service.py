@@ -7,6 +7,7 @@ hangs in the disk: the restart fails, and the supervisor gives up (docs/architec
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import trio
 
@@ -14,6 +15,8 @@ from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
 from chatd.store.retention import Surplus
+
+_T = TypeVar("_T")
 
 AGAIN_S = 0.25  # between two looks for a writer that is started again
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
@@ -63,6 +66,11 @@ class LogService:
         self.displaced = None
         self._committed(trio.current_time() - began_s)
         return outcome
+
+    async def maintain(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """As `LogWriter.maintain`."""
+        with self._noting_displacement():
+            return await self._current().maintain(job)
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
         """As `LogWriter.remove`."""

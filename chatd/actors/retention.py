@@ -8,6 +8,8 @@ crash in between leaves them in the history, and no member is owed what is not t
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 import attrs
 import trio
@@ -15,11 +17,44 @@ import trio
 from chatd.actors.log_service import LogService
 from chatd.observe import EventLog, MessagesRemoved
 from chatd.store import LogReaders
+from chatd.store.audit import remove_old
 from chatd.store.retention import Keep, Surplus
 
 STEP_MESSAGES = 200  # removed in one transaction, for which commits wait
 DAY_MS = 86_400_000
 NO_POSITION = 2**63 - 1
+
+
+class Removal(Protocol):
+    """Removes something that is too old."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is ever removed."""
+        ...
+
+    async def run(self) -> None:
+        """Remove all that is to go now. Raises CommitFailed, StoreReadFailed, StoreClosed."""
+        ...
+
+
+@attrs.define(eq=False)
+class AuditRetention:
+    """Removes entries of the audit that are older than `keep_days`; 0 keeps everything."""
+
+    _log: LogService
+    _now_ms: Callable[[], int]
+    _keep_days: float = attrs.field(kw_only=True)
+
+    @property
+    def is_on(self) -> bool:
+        return self._keep_days > 0
+
+    async def run(self) -> None:
+        before_ms = self._now_ms() - round(self._keep_days * DAY_MS)
+        job = partial(remove_old, before_ms=before_ms, most=STEP_MESSAGES)
+        while await self._log.maintain(job) == STEP_MESSAGES:
+            await trio.lowlevel.checkpoint()
 
 
 @attrs.define(eq=False)

@@ -9,6 +9,7 @@ A question takes slots within the bounds and is carried out by an execution, whi
 share. Its end is a message that is committed before the room is told.
 """
 
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Container, Mapping
 from functools import partial
@@ -43,7 +44,9 @@ from chatd.answers.terms import (
     question_terms,
     request_of,
 )
+from chatd.chat.audit import AuditAction, AuditEntry
 from chatd.chat.backoff import Backoff
+from chatd.chat.ids import written_id
 from chatd.chat.messages import Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, AnswerStarted, EventLog, InternalError
@@ -370,7 +373,12 @@ class AnswerLife:
         """Store the end, then tell the room."""
         content, elapsed_ms = one.content, one.elapsed_ms
         content.end(ending)
-        reply = Reply(one.of.question_id, content.state, content.as_json(elapsed_ms))
+        reply = Reply(
+            one.of.question_id,
+            content.state,
+            content.as_json(elapsed_ms),
+            await self._audit(one, ending, elapsed_ms),
+        )
 
         def stored() -> None:
             self._display.end(one.of, content.result(elapsed_ms))
@@ -393,6 +401,30 @@ class AnswerLife:
                 len(content.rows),
                 elapsed_ms,
             )
+        )
+
+    async def _audit(self, one: ActiveAnswer, ending: Ending, elapsed_ms: int) -> AuditEntry:
+        """What an auditor gets to know: the statement, or the whole message where it holds none, or
+        one that was never found out."""
+        of, statement = one.of, one.content.statement
+        if statement is None:
+            question = one.message
+            if question is None:
+                with contextlib.suppress(StoreReadFailed, StoreClosed):
+                    question = await self._log.written(of.question_id)
+            statement = None if question is None else question.content
+        return AuditEntry(
+            AuditAction.ASK,
+            of.opened_ms,
+            of.user_id,
+            str(one.content.state),
+            of.address,
+            of.connection_id,
+            written_id(of.question_id),
+            statement,
+            code=None if ending.code is None else str(ending.code),
+            rows=len(one.content.rows),
+            elapsed_ms=elapsed_ms,
         )
 
 

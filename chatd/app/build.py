@@ -8,7 +8,7 @@ from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pulse import Pulse
-from chatd.actors.retention import Retention
+from chatd.actors.retention import AuditRetention, Retention
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
@@ -47,6 +47,7 @@ from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.observe.message_times import MessageTimes
+from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import (
     DIRECTORY_TIMEOUT_S,
     ApiAuthenticator,
@@ -158,6 +159,7 @@ class Parts:
         self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
+        self.trail = AuditTrail(self._commands)
         volatile = Volatile(self._adapter)
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
         self.typing = TypingRoster(
@@ -317,7 +319,9 @@ class Parts:
             tokens,
             self._event_log,
         )
-        self.export_files = ExportFiles(readers, self.answering.reruns, self._event_log)
+        self.export_files = ExportFiles(
+            readers, self.answering.reruns, self.trail, self.clock, self._event_log
+        )
         self._downloads = Downloads(
             authenticator,
             directory,
@@ -394,7 +398,8 @@ class Parts:
             keep_days=config.messages.keep_days,
             keep_per_room=config.messages.keep_per_room,
         )
-        self.upkeep = Upkeep(self.log, retention, store.renew, self._ages, self._event_log)
+        audit = AuditRetention(self.log, self._ages.now_ms, keep_days=config.audit.keep_days)
+        self.upkeep = Upkeep(self.log, (retention, audit), store.renew, self._ages, self._event_log)
         self.snapshots = Snapshots(
             store,
             lambda: self.machine.position,

@@ -6,13 +6,13 @@ removed, which a start would not find. It goes on by itself where the same files
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import trio
 
 from chatd.actors.log_service import LogService
-from chatd.actors.retention import Retention
+from chatd.actors.retention import Removal
 from chatd.app.ages import Ages
 from chatd.observe import (
     EventLog,
@@ -37,12 +37,12 @@ RETENTION_S = 60.0  # between two searches for messages that are too old or too 
 class Upkeep:
     """A task that never ends, with `round_s` between two rounds.
 
-    `renew` makes files again that are gone, and names them; it may block. Reading `ages` now and
-    then reports a jump of the clock.
+    Each of `removals` is run now and then. `renew` makes files again that are gone, and names them;
+    it may block. Reading `ages` now and then reports a jump of the clock.
     """
 
     _log: LogService
-    _retention: Retention
+    _removals: Sequence[Removal]
     _renew: Callable[[], list[str]]
     _ages: Ages
     _event_log: EventLog
@@ -55,7 +55,8 @@ class Upkeep:
 
     async def run(self) -> None:
         """Go round until cancelled."""
-        retention_s = trio.current_time() if self._retention.is_on else math.inf
+        removals = [one for one in self._removals if one.is_on]
+        retention_s = trio.current_time() if removals else math.inf
         while True:
             now_s = trio.current_time()
             self._ages.now_ms()
@@ -69,7 +70,8 @@ class Upkeep:
                     self._event_log.record(FileRenewed(name))
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
-                    await self._retention.run()
+                    for one in removals:
+                        await one.run()
             except CommitFailed as error:
                 if not error.is_displaced:
                     self._report(StoreFailed(error.code, error.what), now_s)

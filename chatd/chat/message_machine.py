@@ -38,6 +38,7 @@ from chatd.chat.messages import (
     Accepted,
     Acknowledge,
     AcknowledgementKept,
+    Audit,
     Barrier,
     ChangeCommand,
     ChangeKept,
@@ -70,6 +71,7 @@ from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Audited,
     Change,
     Delivered,
     MemberKept,
@@ -374,6 +376,8 @@ class MessageMachine:
         if reply is not None:
             closed = AnswerClosed(room, reply.question_id, message.message_id, reply.state)
             over.records.append(closed)
+            if reply.audit is not None:
+                over.records.append(Audited(reply.audit))
         if command.asks is not None:
             over.promised[command.asks.answer_id] = room
             over.records.append(AnswerOpened(command.asks.opened_by(message)))
@@ -429,6 +433,8 @@ class MessageMachine:
                 over.kept_from[room] = max(first_seq, over.kept_from.get(room, 0))
                 for user_id in self._queues.get(room, ()):
                     self._cut(room, user_id, first_seq, None, over)
+            case Audit(entry):
+                over.records.append(Audited(entry))
             case Barrier():
                 pass
             case _:
@@ -597,6 +603,8 @@ class MessageMachine:
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._changes.keep(record.message)
                     self._count_anew(record)
+                case Audited():
+                    pass
                 case _:
                     assert_never(record)
         self._frontiers.update(decision.frontiers)

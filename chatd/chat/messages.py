@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from chatd.chat.audit import AuditEnd, AuditEntry
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.records import Change, Message, MessagePlace, OpenAnswer
 from chatd.wire.codes import Code
@@ -40,9 +41,10 @@ class SendMessage:
 @attrs.frozen
 class Asked:
     """A message may be a question, and is read once it is stored: the id of the message that will
-    answer it then."""
+    answer it then, and the address that it came from, where that is known."""
 
     answer_id: str
+    address: str | None = None
 
     def opened_by(self, message: Message) -> OpenAnswer:
         """The answer that is open, until it is read at least, once this message is stored."""
@@ -54,16 +56,19 @@ class Asked:
             message.thread_id,
             message.timestamp_ms,
             is_to_read=True,
+            address=self.address,
         )
 
 
 @attrs.frozen
 class Reply:
-    """A message ends the answer to a question in `state`; `answer` is its table as JSON."""
+    """A message ends the answer to a question in `state`; `answer` is its table as JSON, `audit`
+    what an auditor gets to know of it."""
 
     question_id: str
     state: str
     answer: bytes
+    audit: AuditEntry | None = None
 
 
 @attrs.define
@@ -198,6 +203,14 @@ class ForgetMessages:
 
 
 @attrs.define
+class Audit:
+    """Have the log keep something for an auditor."""
+
+    entry: AuditEntry | AuditEnd
+    origin: Any = None
+
+
+@attrs.define
 class Barrier:
     """Nothing; its effect says that all before it is settled."""
 
@@ -205,7 +218,14 @@ class Barrier:
 
 
 PlainCommand: TypeAlias = (
-    LeaveRooms | TrimQueues | ClearOverflow | RemoveMember | NoteRead | ForgetMessages | Barrier
+    LeaveRooms
+    | TrimQueues
+    | ClearOverflow
+    | RemoveMember
+    | NoteRead
+    | ForgetMessages
+    | Audit
+    | Barrier
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 

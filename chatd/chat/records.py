@@ -1,5 +1,5 @@
 """What the durable log holds: messages and their changes, members with what they are owed and have
-read, receipts, open answers.
+read, receipts, open answers, what is audited.
 
 A record is a decision that was taken and is ready to be committed; applying it to the state it was
 decided on always succeeds. The store writes records, and a start reads what they left.
@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import attrs
 
+from chatd.chat.audit import AuditEnd, AuditEntry
 from chatd.chat.queue import Queue
 
 
@@ -95,7 +96,8 @@ class MessagePlace:
 class OpenAnswer:
     """A question that was stored and is to be answered: by which message, where, and who asked.
 
-    With `is_to_read` the message was not read yet for whether it asks anything.
+    With `is_to_read` the message was not read yet for whether it asks anything. `address` is where
+    it was asked from, where that is known; it is kept as long as the answer is open, for the audit.
     """
 
     question_id: str
@@ -105,6 +107,7 @@ class OpenAnswer:
     thread_id: str | None
     opened_ms: int
     is_to_read: bool = False
+    address: str | None = None
 
 
 @attrs.frozen
@@ -213,6 +216,13 @@ class AnswerClosed:
     state: str
 
 
+@attrs.frozen
+class Audited:
+    """Something was done that an auditor wants to know of, or has ended."""
+
+    entry: AuditEntry | AuditEnd
+
+
 Change: TypeAlias = MessageEdited | MessageDeleted | ReactionChanged
 
 Record: TypeAlias = (
@@ -225,4 +235,5 @@ Record: TypeAlias = (
     | AnswerOpened
     | MessageRead
     | AnswerClosed
+    | Audited
 )

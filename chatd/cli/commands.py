@@ -1,4 +1,4 @@
-"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `db-mcp`.
+"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `db-mcp`.
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -21,6 +21,7 @@ from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.cli.api import api
 from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
+from chatd.cli.audit import audit
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
@@ -61,6 +62,7 @@ def main() -> None:
 main.add_command(token)
 main.add_command(api)
 main.add_command(store)
+main.add_command(audit)
 main.add_command(db_mcp)
 main.add_command(docs)
 main.add_command(config)

@@ -551,6 +551,18 @@ class AnswersConfig:
 
 
 @attrs.frozen
+class AuditConfig:
+    """What is kept of who asked what, and who took it away (`chatd audit`)."""
+
+    keep_days: int = key(
+        365,
+        WholeNumber(least=0),
+        "Days that entries of the audit are kept; older ones are removed for good. 0: for ever.",
+        "A year is what auditors look back; an entry is of a person, and is kept no longer.",
+    )
+
+
+@attrs.frozen
 class WebConfig:
     """The page at `/`."""
 
@@ -635,6 +647,7 @@ class Config:
         "The database of each room, and who answers for it; where none is written, this one:",
         "A first start has something to ask.",
     )
+    audit: AuditConfig = attrs.field(factory=AuditConfig)
     web: WebConfig = attrs.field(factory=WebConfig)
     api: ApiConfig = attrs.field(factory=ApiConfig)
     log: LogConfig = attrs.field(factory=LogConfig)

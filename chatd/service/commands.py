@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.messages import (
     Acknowledge,
+    Audit,
     Barrier,
     ChangeCommand,
     ClearOverflow,
@@ -33,7 +34,7 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 T = TypeVar("T")
-Settling: TypeAlias = SendMessage | JoinRooms | Acknowledge | TrimQueues | Barrier
+Settling: TypeAlias = SendMessage | JoinRooms | Acknowledge | TrimQueues | Audit | Barrier
 
 
 MARKERS_WAIT_S = 0.2  # for a commit that they can share, so that messages seldom wait for theirs
@@ -75,7 +76,7 @@ class Commands:
         """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
         return deliver(self._mailbox, command, command.origin)
 
-    def post(self, command: LeaveRooms | RemoveMember | ClearOverflow) -> None:
+    def post(self, command: LeaveRooms | RemoveMember | ClearOverflow | Audit) -> None:
         """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
         self._mailbox.put(command)
 

@@ -148,7 +148,10 @@ class Downloads:
             # A viewer has the database run nothing.
             only_stored=_is_set(request, "stored") or not rooms[message.connection_id].may_write,
         )
-        outcome = await self._files.respond(wanted, message, table, identity.user_id, request.gone)
+        address = request.arrival(self._origins).address
+        outcome = await self._files.respond(
+            wanted, message, table, identity.user_id, address, request.gone
+        )
         return _refuse_export(outcome) if isinstance(outcome, Refusal) else outcome
 
     async def _rooms(

@@ -3,7 +3,8 @@
 Where the message holds less than there was and the configuration allows more
 (`answers.export_rows`), the question is asked once more (`chatd.answers.reruns`), and the file is
 made whole before it leaves (`chatd.answers.spool`). So is every workbook. What leaves is logged and
-counted, by format and outcome; no content and no statement is.
+counted, by format and outcome; no content and no statement is. The audit has its beginning before
+the first byte leaves, or none leaves, and its end once it is known.
 """
 
 import errno
@@ -28,9 +29,14 @@ from chatd.answers.exports import (
 from chatd.answers.reruns import Rerun, Reruns
 from chatd.answers.spool import THREADS_MAX, SpooledFile, open_spool
 from chatd.answers.stored_table import StoredTable
+from chatd.chat.audit import BEGUN, AuditAction, AuditEnd, AuditEntry
+from chatd.chat.ids import written_id
 from chatd.chat.records import Message
 from chatd.net.http.app import Headers, Response
 from chatd.observe import EventLog, ExportEnded, StoreFailed
+from chatd.observe.clock import Clock
+from chatd.observe.ids import unguessable_id
+from chatd.service.audit_trail import AuditTrail
 from chatd.service.delivery import Delivery
 from chatd.store import MessageReader
 from chatd.wire.codes import Code, Refusal
@@ -89,6 +95,8 @@ class ExportFiles:
 
     _log: MessageReader
     _reruns: Reruns
+    _trail: AuditTrail
+    _clock: Clock
     _event_log: EventLog
     _threads: trio.CapacityLimiter = attrs.field(
         init=False, factory=lambda: trio.CapacityLimiter(THREADS_MAX)
@@ -116,14 +124,20 @@ class ExportFiles:
         message: Message,
         table: StoredTable,
         user_id: str,
+        address: str,
         gone: Callable[[], Awaitable[None]],
     ) -> Response | Refusal:
-        """The file of the answer in a message, which holds this table, for a user; `gone` returns
-        when the client is.
+        """The file of the answer in a message, which holds this table, for a user at an address;
+        `gone` returns when the client is.
 
         Raises StoreReadFailed, StoreClosed.
         """
         began_s = trio.current_time()
+        span = unguessable_id()
+        if not wanted.is_head:
+            refused = await self._begin(wanted, message, user_id, address, span)
+            if refused is not None:
+                return refused
         rerun: Rerun | Refusal | None = table.refusal
         if rerun is None and not wanted.is_head and self._may_hold_more(wanted, table):
             rerun = await self._prepared(wanted, message, user_id)
@@ -134,6 +148,9 @@ class ExportFiles:
             made = await self._spooled(wanted, table, user_id, rerun, gone)
 
         def ended(outcome: str, size: int = 0, rows: int = 0, cut: Cut = WHOLE) -> None:
+            elapsed_ms = round((trio.current_time() - began_s) * 1000)
+            now_ms = self._clock.wall_ms()
+            self._trail.post(AuditEnd(span, now_ms, outcome, rows, size, elapsed_ms))
             self._event_log.record(
                 ExportEnded(
                     message.message_id,
@@ -145,7 +162,7 @@ class ExportFiles:
                     bool(cut),
                     rows,
                     size,
-                    round((trio.current_time() - began_s) * 1000),
+                    elapsed_ms,
                 )
             )
 
@@ -178,6 +195,28 @@ class ExportFiles:
             200,
             _headers(wanted, message, table.cut, message.timestamp_ms),
             delivery(source, len(table.rows), table.cut),
+        )
+
+    async def _begin(
+        self, wanted: FileWanted, message: Message, user_id: str, address: str, span: str
+    ) -> Refusal | None:
+        """Let the audit have the beginning; or why it has none."""
+        question = None
+        if message.reply_to is not None:
+            question = await self._log.written(message.reply_to)
+        return await self._trail.append(
+            AuditEntry(
+                AuditAction.EXPORT,
+                self._clock.wall_ms(),
+                user_id,
+                BEGUN,
+                address,
+                message.connection_id,
+                written_id(message.message_id),
+                None if question is None else question.content,
+                format=wanted.extension,
+                span=span,
+            )
         )
 
     def _may_hold_more(self, wanted: FileWanted, table: StoredTable) -> bool:

@@ -14,6 +14,7 @@ from chatd.chat.commits import (
     StoreClosed as StoreClosed,
     StoreReadFailed as StoreReadFailed,
 )
+from chatd.store.audit import AuditQuery as AuditQuery, look_at_audit as look_at_audit
 from chatd.store.backup import back_up_store as back_up_store
 from chatd.store.damage import Damaged as Damaged
 from chatd.store.errors import (

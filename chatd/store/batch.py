@@ -19,6 +19,7 @@ from chatd.chat.queue import PRESENT, Queue
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
+    Audited,
     Change,
     Delivered,
     MemberKept,
@@ -32,6 +33,7 @@ from chatd.chat.records import (
     ReadMarked,
     Record,
 )
+from chatd.store.audit import APPEND_AUDIT, audit_row
 from chatd.store.rows import (
     ID_LENGTHS,
     SELECT_HEADS,
@@ -48,13 +50,15 @@ _INSERT_MESSAGE = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OPEN_ANSWER = """
-    INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO answers
+        (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read, address)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEEP_QUESTION = "UPDATE answers SET is_to_read = 0 WHERE question_id = ?"
 _FORGET_TALK = "DELETE FROM answers WHERE question_id = ? AND is_to_read"
 _CLOSE_ANSWER = """
-    UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0 WHERE question_id = ?
+    UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0, address = NULL
+    WHERE question_id = ?
 """
 # Parameter 10: the user was removed and came again in this batch. A first joining stands else.
 _PUT_MEMBER = """
@@ -110,6 +114,7 @@ _IN_ORDER = (
     _KEEP_QUESTION,
     _FORGET_TALK,
     _CLOSE_ANSWER,
+    APPEND_AUDIT,
 )
 
 
@@ -233,6 +238,7 @@ class Batch:
                             None if answer.thread_id is None else uuid_bytes(answer.thread_id),
                             answer.opened_ms,
                             answer.is_to_read,
+                            answer.address,
                         )
                     )
                 case MessageRead(_, question_id, _, is_question):
@@ -243,6 +249,8 @@ class Batch:
                     self._rows[_CLOSE_ANSWER].append((state, *ids))
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._add_change(record)
+                case Audited(entry):
+                    self._rows[APPEND_AUDIT].append(audit_row(self.position, entry))
                 case _:
                     assert_never(record)
 

@@ -126,7 +126,7 @@ def _head(connection: sqlite3.Connection) -> Iterator[str]:
     [(epoch, position, indexed_position, unindexed_up_to)] = heads
     if not _EPOCH.fullmatch(epoch):
         yield f"The epoch {epoch!r} is not 16 hex digits."
-    for table in ("messages", "members", "changes"):
+    for table in ("messages", "members", "changes", "audit"):
         [(last,)] = connection.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
         if last > position:
             yield f"The log stands at position {position}, and its {table} reach {last}."

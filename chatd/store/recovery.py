@@ -47,7 +47,7 @@ _MEMBERS_SINCE = f"""
 """
 _OPEN_ANSWERS = """
     SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
-           a.is_to_read
+           a.is_to_read, a.address
     FROM answers a INDEXED BY answers_open CROSS JOIN rooms r USING (room_id)
     WHERE a.state IS NULL ORDER BY a.opened_ms
 """
@@ -145,7 +145,7 @@ def recover(connection: sqlite3.Connection, base: Snapshot | None = None) -> Rec
 
 def _open_answer(row: Sequence[Any]) -> OpenAnswer | None:
     """The answer in a row; None where the row is broken."""
-    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read = row
+    question_id, answer_id, connection_id, user_id, thread_id, opened_ms, is_to_read, address = row
     if not (
         is_uuid(question_id)
         and is_uuid(answer_id)
@@ -163,6 +163,7 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer | None:
         None if thread_id is None else uuid_text(thread_id),
         opened_ms,
         is_to_read=bool(is_to_read),
+        address=address if isinstance(address, str) else None,
     )
 
 

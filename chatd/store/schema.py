@@ -28,6 +28,11 @@ How the tables are meant:
 - **read_seq** of a member is up to where it has read its room, **name** its newest name.
 - **mentions** has a row for each message that mentions users, as it is today: `users` is a JSON
   list of their ids, `author` that of its author. A message without a row mentions nobody.
+- **audit** has what `chatd.chat.audit` says of it, at the position of its record; `room` is a
+  connection id, as an action may be about a room that is not in the log. A row without an action
+  is the end of the one that has its `span`. A row is never changed, but that an erasure takes the
+  words and the address out of it, and `audit_is_appended` holds everybody to that. **address** of
+  an answer is there while the answer is open: then it moves into the audit.
 - **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
   not the content. It is brought forward behind the commits, message by message and change by
   change, up to `indexed_position`: it holds the messages as of then. It has the
@@ -219,6 +224,36 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) STRICT
         """,
         "CREATE UNIQUE INDEX mentions_by_seq ON mentions (room_id, seq)",
+    ),
+    (
+        "ALTER TABLE answers ADD COLUMN address TEXT",
+        """
+        CREATE TABLE audit (
+            position INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            action TEXT,
+            user_id TEXT,
+            outcome TEXT NOT NULL,
+            address TEXT,
+            room TEXT,
+            message_id TEXT,
+            statement TEXT,
+            target TEXT,
+            format TEXT,
+            code TEXT,
+            rows INTEGER,
+            size_bytes INTEGER,
+            elapsed_ms INTEGER,
+            span TEXT
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX audit_ends ON audit (span) WHERE action IS NULL",
+        """
+        CREATE TRIGGER audit_is_appended BEFORE UPDATE OF
+            position, at_ms, action, user_id, outcome, room, message_id, target, format, code, rows,
+            size_bytes, elapsed_ms, span
+        ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only appended to'); END
+        """,
     ),
 )
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.actors.retention import DAY_MS
 from chatd.app.upkeep import Upkeep
+from chatd.chat.audit import AuditAction, AuditEntry
 from chatd.observe import (
     FileRenewed,
     LogDisplaced,
@@ -17,7 +19,13 @@ from chatd.observe import (
     StoreFailed,
 )
 from chatd.observe.recorder import Recorder
-from chatd.store import CommitFailed, CommitOutcome, search_index
+from chatd.store import (
+    AuditQuery,
+    CommitFailed,
+    CommitOutcome,
+    look_at_audit,
+    search_index,
+)
 from chatd.wire.codes import Code
 from tests.service.chats import ROOM, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE, write
@@ -48,12 +56,28 @@ async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": 3}) as chat:
         ada = await chat.enter("ada")
         await write(ada, 8)
-        await chat.parts.upkeep._retention.run()
-        await chat.parts.upkeep._retention.run()
+        await chat.parts.upkeep._removals[0].run()
+        await chat.parts.upkeep._removals[0].run()
         assert chat.recorder.of(MessagesRemoved) == [MessagesRemoved(ROOM, 5, 1, 5)]
         await ada.say(message("one more"))
-        await chat.parts.upkeep._retention.run()
+        await chat.parts.upkeep._removals[0].run()
         assert chat.recorder.of(MessagesRemoved)[1:] == [MessagesRemoved(ROOM, 1, 6, 6)]
+
+
+async def test_entries_of_the_audit_are_removed_after_their_own_days(tmp_path: Path) -> None:
+    for keep_days, kept in ((1, ["new"]), (0, ["old", "new"])):
+        directory = tmp_path / str(keep_days)
+        directory.mkdir()
+        async with open_chat(directory, audit={"keep_days": keep_days}) as chat:
+            now_ms = chat.parts.clock.wall_ms()
+            for user, at_ms in (("old", now_ms - 2 * DAY_MS), ("new", now_ms)):
+                entry = AuditEntry(AuditAction.KICK, at_ms, user, "done")
+                assert await chat.parts.trail.append(entry) is None
+            for one in chat.parts.upkeep._removals:
+                if one.is_on:
+                    await one.run()
+            found = look_at_audit(chat.store.path.parent, AuditQuery())
+            assert [entry.user_id for entry in found] == kept
 
 
 async def test_an_index_of_another_form_is_built_anew_and_that_is_told(

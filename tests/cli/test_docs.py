@@ -13,7 +13,16 @@ from tests.page.picture import BYTES_MAX
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "chatd" / "docs"
-TOPICS = {"answers", "architecture", "configuration", "http", "operations", "page", "protocol"}
+TOPICS = {
+    "administration",
+    "answers",
+    "architecture",
+    "configuration",
+    "http",
+    "operations",
+    "page",
+    "protocol",
+}
 SKIPPED = {"node_modules", "__pycache__", "dist", "dist-package"}  # and what begins with a dot
 
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')

@@ -116,6 +116,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.connections_per_address": 4000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
+        "audit.keep_days": 365,
         "answers.enabled": True,
         "answers.max_rows": 1000,
         "answers.max_bytes": 262_144,
@@ -218,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "port = 1",
             (
                 "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
-                "messages, limits, answers, web, api, log, databases."
+                "messages, limits, answers, audit, web, api, log, databases."
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),

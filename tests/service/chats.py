@@ -25,6 +25,7 @@ from chatd.config.databases import DATABASES
 from chatd.config.sections import (
     AnswersConfig,
     ApiConfig,
+    AuditConfig,
     AuthConfig,
     DirectoryConfig,
     LimitsConfig,
@@ -375,6 +376,7 @@ def config(
     messages: dict[str, object] | None = None,
     limits: dict[str, object] | None = None,
     answers: dict[str, object] | None = None,
+    audit: dict[str, object] | None = None,
     databases: dict[str, object] | None = None,
     directory: dict[str, object] | None = None,
     api: dict[str, object] | None = None,
@@ -386,6 +388,7 @@ def config(
         messages=MessagesConfig(**(messages or {})),  # type: ignore[arg-type]
         limits=LimitsConfig(**(limits or {})),  # type: ignore[arg-type]
         answers=AnswersConfig(**({"enabled": databases is not None} | (answers or {}))),  # type: ignore[arg-type]
+        audit=AuditConfig(**(audit or {})),  # type: ignore[arg-type]
         databases=DATABASES.structure(databases or {}),
         directory=DirectoryConfig(**(directory or {})),  # type: ignore[arg-type]
         api=ApiConfig(**(api or {})),  # type: ignore[arg-type]

@@ -171,7 +171,7 @@ class MessageEvents:
         is stored, if it may be one."""
         command.mentions = self._mentions.of(command.connection_id, command.content)
         if self._answers.may_be_one(command.connection_id, command.content):
-            command.asks = Asked(new_uuid())
+            command.asks = Asked(new_uuid(), command.origin.client.address)
             command.origin.is_read = True
         return self._commands.submit(command)
 

@@ -418,7 +418,7 @@ async def test_a_message_that_retention_removed_is_not_found(tmp_path: Path) -> 
         said = [await say(ada, f"message {number}") for number in range(3)]
         await edit(ada, said[0], "again")
         await edit(ada, said[2], "again")
-        await chat.parts.upkeep._retention.run()
+        await chat.parts.upkeep._removals[0].run()
         assert (await delete(ada, said[0]))["error"]["code"] == "not_found"
         page = await history(ada, changedAfter=0)
         assert [one["seq"] for one in page["messages"]] == [3]

@@ -403,7 +403,7 @@ async def test_what_retention_removed_is_not_unread(tmp_path: Path) -> None:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         await ada.say(message("@bob"))
         await write(ada, 3)
-        await chat.parts.upkeep._retention.run()
+        await chat.parts.upkeep._removals[0].run()
         assert await told_at_connect(chat, "bob") == [stand(0, 2)]
         assert await read_up_to(bob, 1) == {"ok": True, **stand(1, 2)}
     async with open_chat(tmp_path, limits=FREE) as chat:
