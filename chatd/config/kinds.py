@@ -140,6 +140,10 @@ class PostgresAddress(ValueKind):
 
     wants: str = 'the address of a PostgreSQL database, as "postgresql://USER:PASSWORD@HOST/NAME"'
 
+    @property
+    def is_secret(self) -> bool:
+        return True
+
     def structure(self, value: object) -> str:
         if isinstance(value, str) and not _CONTROL.search(value):
             if not value or _POSTGRES_ADDRESS.match(value):

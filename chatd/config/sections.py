@@ -336,7 +336,7 @@ class StateConfig:
     )
     min_free_bytes: int = key(
         268_435_456,
-        WholeNumber(0, MOST_DISK_BYTES),
+        Bytes(0, MOST_DISK_BYTES),
         "Bytes that are to be free on the disk of `dir`; below: the daemon is `degraded`.",
         "256 MiB: hours of a busy chat, in which somebody can make room. 0: any is enough.",
     )

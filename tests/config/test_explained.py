@@ -47,7 +47,7 @@ def test_every_key_is_explained() -> None:
         ("port", ["server.port"]),
         ("[log]", ["log.format", "log.level"]),
         ("log", ["log.format", "log.level"]),
-        ("enabled", ["answers.enabled", "web.enabled"]),
+        ("enabled", ["answers.enabled", "web.enabled", "api.enabled"]),
         ("CHATD_SERVER__PORT", ["server.port"]),
         ("CHATD_AUTH__JWT_SECRET_FILE", ["auth.jwt_secret"]),
         ("auth.jwt_secret_file", ["auth.jwt_secret"]),

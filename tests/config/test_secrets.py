@@ -14,7 +14,7 @@ from chatd.config import ConfigError, Loaded, explain, load, secret_files
 from chatd.config.credentials import Credentials
 from chatd.config.databases import DATABASES
 from chatd.config.errors import InvalidValue
-from chatd.config.kinds import Text, ValueKind
+from chatd.config.kinds import PostgresAddress, Text, ValueKind
 from chatd.config.secret_files import SECRET_BYTES_MAX
 from chatd.config.secret_keys import SecretKeys
 from chatd.config.sections import about, keys_of, sections
@@ -139,15 +139,16 @@ def test_the_secrets_of_a_database_are_credentials(tmp_path: Path) -> None:
 
 def test_every_key_that_is_a_secret_follows_the_rule(tmp_path: Path) -> None:
     """Of sections: what is hidden is a secret by its kind, or has secrets in its entries."""
-    (tmp_path / "key").write_text(SECRET)
     found = 0
     for name, section in sections().items():
         for key, field in keys_of(section).items():
             kind = about(field).kind
             assert about(field).secret == (kind.is_secret or kind.entry is not None)
             if kind.is_secret:
+                secret = DSN if isinstance(kind, PostgresAddress) else SECRET
+                (tmp_path / "key").write_text(secret)
                 loaded = reading(tmp_path, f"[{name}]\n{key}_file = 'key'\n")
-                assert getattr(getattr(loaded.config, name), key) == SECRET
+                assert getattr(getattr(loaded.config, name), key) == secret
                 found += 1
     assert found > 0
     assert {key for key, kind in DATABASES.table.keys.items() if kind.is_secret} == {
