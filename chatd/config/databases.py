@@ -83,6 +83,10 @@ class _Command(Texts):
     """A program and its arguments, with what is secret among these, which other users of the
     machine see while it runs."""
 
+    @property
+    def hides(self) -> bool:
+        return True
+
     def secrets(self, value: object) -> Iterator[str]:
         if isinstance(value, list | tuple) and secrets_of({}, [str(word) for word in value]):
             yield ""

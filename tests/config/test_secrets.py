@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatd.config import ConfigError, Loaded, explain, load, secret_files
+from chatd.config import ConfigError, Loaded, explain, load, missing, secret_files
 from chatd.config.credentials import Credentials
 from chatd.config.databases import DATABASES
 from chatd.config.errors import InvalidValue
@@ -184,7 +184,7 @@ def test_the_tables_of_a_list_follow_the_rule(tmp_path: Path) -> None:
     assert isinstance(filled, list)
     assert kind.structure(filled[:2]) == [{"key": SECRET}, {"key": OTHER, "until": "tomorrow"}]
     assert list(kind.secrets(written)) == ["[0].key"]
-    with pytest.raises(InvalidValue, match=r"cannot be read from the file .*gone \(No such file"):
+    with pytest.raises(InvalidValue, match=r"cannot be read from .* \(No such file"):
         kind.structure(filled[2:])
 
 
@@ -244,13 +244,14 @@ def _put(tmp_path: Path, kind: str) -> None:
 
 
 AFTER = "; name a file that this user may read."
+NAMED = "the file that is named"
 ALONE = "write the secret alone into"
 
 
 @rows(
     ("kind", "problem"),
     [
-        ("nothing", f"cannot be read from the file key (No such file or directory){AFTER}"),
+        ("nothing", f"cannot be read from {NAMED} (No such file or directory){AFTER}"),
         ("directory", f"cannot be read from the file key (it is a directory, not a file){AFTER}"),
         ("pipe", f"cannot be read from the file key (it is a pipe, not a file){AFTER}"),
         ("device", f"cannot be read from the file key (it is a device, not a file){AFTER}"),
@@ -303,6 +304,7 @@ def test_a_file_of_another_user_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     def refused(path: Path, flags: int) -> int:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
+    (tmp_path / "key").write_text(SECRET)
     monkeypatch.setattr(secret_files, "open_file", refused)
     assert refusals(tmp_path, CHATD_AUTH__JWT_SECRET_FILE="key") == [
         (
@@ -369,7 +371,7 @@ def test_a_secret_that_is_written_twice_is_refused(
     [
         (
             "[auth]\njwt_secret_file = 5\n",
-            "auth.jwt_secret must be in a file whose path is a text, not 5.",
+            "auth.jwt_secret must be in a file whose path is a text, not a number.",
         ),
         (
             "[auth]\njwt_secret_file = ''\n",
@@ -390,8 +392,8 @@ def test_a_secret_that_is_written_twice_is_refused(
         (
             f"{FOREIGN}environment_file = '/etc/sales.env'\n",
             (
-                "databases.sales.environment must be in files whose paths are a table, not the "
-                'text "/etc/sales.env".'
+                "databases.sales.environment must be in files whose paths are a table, not that "
+                "text."
             ),
         ),
         (
@@ -416,8 +418,44 @@ def test_a_wrong_path_is_told_in_one_sentence(tmp_path: Path, text: str, told: s
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "x\ud800"])
 def test_any_text_may_be_given_for_a_path(tmp_path: Path, path: str) -> None:
     (found,) = refusals(tmp_path, CHATD_AUTH__JWT_SECRET_FILE=path)
-    assert "auth.jwt_secret cannot be read from " in found
+    assert "auth.jwt_secret cannot be read" in found
     assert found.isprintable()
+
+
+@rows(
+    "text",
+    [
+        f"[auth]\njwt_secret_file = '{SECRET}'\n",
+        f"[auth]\njwt_secret_file = '/{SECRET}/{OTHER}'\n",
+        f"[auth]\njwt_secret_file = ['{SECRET}']\n",
+        f"[auth]\njwt_secret = ['{SECRET}']\n",
+        f"auth = '{SECRET}'\n",
+        f"jwt_secret = '{SECRET}'\n",
+        f"[server]\njwt_secret = '{SECRET}'\n",
+        f"databases = '{DSN}'\n",
+        f"[databases]\nsales = '{DSN}'\n",
+        f"{SALES}postgres = ['{DSN}']\n",
+        f"{SALES}postgres_file = '{DSN}'\n",
+        f"{SALES}url = '{DSN}'\n",
+        f"{SALES}command = '{DSN}'\n",
+        f'{SALES}command = ["x", "{DSN}\\u0000"]\n',
+        f"{SALES}environment = '{DSN}'\n",
+        f"{SALES}environment = {{ A = ['{DSN}'] }}\n",
+        f"{SALES}environment_file = '{DSN}'\n",
+        f"{SALES}environment_file = {{ DB_URL = '{DSN}' }}\n",
+        f"{SALES}headers = ['{DSN}']\n",
+        f"[auth]\njwt_secret = {SECRET}\n",
+        f"[auth]\njwt_secret = '{SECRET}\n",
+    ],
+)
+def test_a_secret_in_a_wrong_place_is_not_shown(tmp_path: Path, text: str) -> None:
+    assert refusals(tmp_path, text)
+
+
+def test_a_secret_in_the_place_of_a_path_is_not_shown(tmp_path: Path) -> None:
+    assert refusals(tmp_path, CHATD_AUTH__JWT_SECRET_FILE=SECRET)
+    (found,) = missing(reading(tmp_path, f"{SALES}sqlite = '{DSN}'\n").config, {}, tmp_path)
+    assert "hunter2" not in found[1]
 
 
 def test_a_misspelt_variable_of_a_file_is_told_with_the_nearest(tmp_path: Path) -> None:
