@@ -560,6 +560,7 @@ def open_path() -> Iterator[Path]:
         (f"{WEB}headers = {{ X-Api-Key = 'x' }}\n", "databases.sales.headers.X-Api-Key"),
         (FOREIGN.replace("['x']", f"['x', '--dsn', '{DSN}']"), "databases.sales.command"),
         (FOREIGN.replace("['x']", "['x', '--password', 'y']"), "databases.sales.command"),
+        (WEB.replace("/mcp'", "/mcp?api_key=x'"), "databases.sales.url"),
     ],
 )
 def test_a_file_with_a_secret_that_others_can_read_is_warned_of(
@@ -633,3 +634,8 @@ def test_words_of_a_command_that_are_secrets_are_not_shown(tmp_path: Path) -> No
     shown = explain(reading(tmp_path, text))
     assert "hunter2" not in shown
     assert 'command = ["x", "--password", "***", "--api-key=***", "--dsn", ' in shown
+
+
+def test_a_key_in_the_address_of_a_db_mcp_is_not_shown(tmp_path: Path) -> None:
+    loaded = reading(tmp_path, WEB.replace("/mcp'", "/mcp?api_key=hunter2&room=1'"))
+    assert 'url = "https://h/mcp?api_key=***&room=1"\n' in explain(loaded)
