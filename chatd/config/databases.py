@@ -77,11 +77,19 @@ class _Url(ValueKind):
             pass
         raise InvalidValue(f"must be {self.wants}")
 
+    def secrets(self, value: object) -> Iterator[str]:
+        if isinstance(value, str) and has_password(value):
+            yield ""
+
 
 @attrs.frozen
 class _Command(Texts):
     """A program and its arguments, with what is secret among these, which other users of the
     machine see while it runs."""
+
+    @property
+    def hides(self) -> bool:
+        return True
 
     def secrets(self, value: object) -> Iterator[str]:
         if isinstance(value, list | tuple) and secrets_of({}, [str(word) for word in value]):
@@ -309,11 +317,9 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
     """What may be shown of a database: the keys that are not at their default, without secrets."""
     values = _not_default(database)
     if "command" in values:
-        masks = Masks(secrets_of({}, database.command))
-        words = map(without_passwords, database.command)
-        values["command"] = tuple(
-            masks.masked(word.encode("utf-8", "surrogateescape")).decode() for word in words
-        )
+        values["command"] = _masked(database.command)
+    if "url" in values:
+        (values["url"],) = _masked((database.url,))
     if database.postgres:
         values["postgres"] = f"(set, {len(database.postgres)} characters)"
     for name in ("environment", "headers"):
@@ -321,6 +327,15 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
             secrets: Mapping[str, str] = getattr(database, name)
             values[name] = {key: f"(set, {len(text)} characters)" for key, text in secrets.items()}
     return values
+
+
+def _masked(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words of a command, or an address, with masks in the places of secrets."""
+    masks = Masks(secrets_of({}, words))
+    return tuple(
+        masks.masked(without_passwords(word).encode("utf-8", "surrogateescape")).decode()
+        for word in words
+    )
 
 
 def _not_default(value: Any) -> dict[str, object]:

@@ -123,7 +123,7 @@ def kind_of(value: object) -> str:
     """As `described`, for secrets: never the value."""
     match value:
         case str():
-            return "that text"
+            return "that text" if value else "an empty text"
         case bool():
             return "a boolean"
         case int() | float():

@@ -82,8 +82,14 @@ class ValueKind(ABC):
         elif self.is_secret and value:
             yield ""
 
+    @property
+    def hides(self) -> bool:
+        """Whether a refused value may hold a secret, so that errors do not show it."""
+        return self.is_secret
+
     def refusal(self, value: object, at: str = "") -> InvalidValue:
-        return InvalidValue(f"must be {self.wants}, not {described(value)}", at)
+        shown = kind_of(value) if self.hides else described(value)
+        return InvalidValue(f"must be {self.wants}, not {shown}", at)
 
 
 class _Written(ValueKind):
@@ -129,8 +135,7 @@ class Text(ValueKind):
     def structure(self, value: object) -> str:
         if isinstance(value, str) and not has_control(value) and (value or self.empty):
             return value
-        shown = kind_of(value) if self.secret else described(value)
-        raise InvalidValue(f"must be {self.wants}, not {shown}")
+        raise self.refusal(value)
 
 
 @attrs.frozen

@@ -10,7 +10,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from chatd.answers.mcp.secrets import without_passwords
 from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.config.errors import quoted
 from chatd.config.kinds import unknown_name
 from chatd.config.paths import shown_path
 from chatd.config.sections import Config
@@ -31,7 +33,7 @@ def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple
     for name, database in config.databases.items():
         why, key = None, "sqlite"
         if database.sqlite:
-            why = _missing_file(cwd / database.sqlite)
+            why = _missing_file(cwd, database.sqlite)
         if database.command:
             why, key = _missing_program(database, env, cwd), "command"
         if why is not None:
@@ -39,14 +41,17 @@ def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple
             yield f"{shown}.{key}", f"{shown}: {why}."
 
 
-def _missing_file(path: Path) -> str | None:
+def _missing_file(cwd: Path, name: str) -> str | None:
+    path = cwd / name
+    # An address with a password may stand where a path belongs.
+    shown = quoted(without_passwords(name)) if "://" in name else shown_path(path)
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return f"the file {shown_path(path)} does not exist"
+        return f"the file {shown} does not exist"
     except OSError as error:
-        return f"the file {shown_path(path)} cannot be looked at ({error.strerror})"
-    return None if stat.S_ISREG(mode) else f"{shown_path(path)} is no file"
+        return f"the file {shown} cannot be looked at ({error.strerror})"
+    return None if stat.S_ISREG(mode) else f"{shown} is no file"
 
 
 def _missing_program(database: DatabaseSettings, env: Mapping[str, str], cwd: Path) -> str | None:

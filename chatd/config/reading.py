@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from chatd.config.checks import faults_together
-from chatd.config.errors import InvalidValue, described, nearest
+from chatd.config.errors import InvalidValue, kind_of, nearest
 from chatd.config.examined import Examined, Layer, Loaded, Mistake, Setting, place_of
 from chatd.config.kinds import unknown_name
 from chatd.config.lines import WrittenFile
@@ -67,7 +67,7 @@ class Reading:
                 hint = nearest(section, known)
                 self._wrong(setting, f"[{unknown_name(section)}] is not a section; {hint}")
             elif not isinstance(table, Mapping):
-                found = described(table)
+                found = kind_of(table)  # it may be a secret without its key
                 self._wrong(
                     setting, f"{section} must be a section, written [{section}], not {found}."
                 )

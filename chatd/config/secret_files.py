@@ -34,9 +34,10 @@ def read_secret(path: Path) -> SecretFile:
     """The secret in a file. Never waits: what is no regular file is refused.
 
     Raises `InvalidValue`, whose problem goes on after the name of the key, where there is no such
-    file, where it cannot be read, and where it holds no secret that fits into one line.
+    file, where it cannot be read, and where it holds no secret that fits into one line. A path at
+    which there is nothing is not shown: many write the secret itself there.
     """
-    shown = shown_path(path)
+    shown = f"the file {shown_path(path)}" if os.path.lexists(path) else "the file that is named"
     try:
         descriptor = open_file(path, os.O_RDONLY)
         with open(descriptor, "rb") as file:
@@ -45,26 +46,26 @@ def read_secret(path: Path) -> SecretFile:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise InvalidValue(
-            f"cannot be read from the file {shown} ({why}); name a file that this user may read"
+            f"cannot be read from {shown} ({why}); name a file that this user may read"
         ) from None
     except ValueError:  # a NUL in the name, or half of a character
-        raise InvalidValue(f"cannot be read from {shown}, which is no name of a file") from None
+        raise InvalidValue("cannot be read, as no file has such a name; name one") from None
     if len(content) > SECRET_BYTES_MAX:
         raise InvalidValue(
-            f"cannot be in the file {shown}, which has more than {SECRET_BYTES_MAX} bytes; "
+            f"cannot be in {shown}, which has more than {SECRET_BYTES_MAX} bytes; "
             "write the secret alone into a file"
         )
     try:
         text = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:  # the original holds the secret
         raise InvalidValue(
-            f"cannot be in the file {shown}, which is not UTF-8; save it as UTF-8 text"
+            f"cannot be in {shown}, which is not UTF-8; save it as UTF-8 text"
         ) from None
     if not text:
-        raise InvalidValue(f"cannot be in the file {shown}, which is empty; write it there")
+        raise InvalidValue(f"cannot be in {shown}, which is empty; write it there")
     if has_control(text):
         raise InvalidValue(
-            f"cannot be in the file {shown}, which has several lines or control characters; "
+            f"cannot be in {shown}, which has several lines or control characters; "
             "write the secret alone into one line"
         )
     return SecretFile(text, mode)

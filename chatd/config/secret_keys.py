@@ -18,7 +18,7 @@ from pathlib import Path
 import attrs
 
 from chatd.config.credentials import CREDENTIALS, Credentials
-from chatd.config.errors import InvalidValue, described
+from chatd.config.errors import InvalidValue, kind_of
 from chatd.config.kinds import ValueKind
 from chatd.config.paths import shown_path
 from chatd.config.secret_files import exposures, read_secret
@@ -62,7 +62,7 @@ class SecretKeys:
     def of_file(self, dotted: str, path: object, named_by: str) -> str | InvalidValue:
         """What the file at `path` holds, which `named_by` names for a key."""
         if not isinstance(path, str) or not path:
-            return InvalidValue(f"must be in a file whose path is a text, not {described(path)}")
+            return InvalidValue(f"must be in a file whose path is a text, not {kind_of(path)}")
         origin = f"the file {shown_path(Path(path))}, named by {named_by}"
         return self._read(dotted, self._cwd / path, origin)
 
@@ -105,7 +105,7 @@ class SecretKeys:
         if not isinstance(texts, Mapping):  # which its kind refuses
             return texts
         if not isinstance(paths, Mapping):
-            return InvalidValue(f"must be in files whose paths are a table, not {described(paths)}")
+            return InvalidValue(f"must be in files whose paths are a table, not {kind_of(paths)}")
         secrets = dict(texts)
         for name, path in paths.items():
             if name in texts:

@@ -34,6 +34,10 @@ class TableKind(ValueKind):
     required: Mapping[str, str] = attrs.field(factory=dict)
     check: Callable[[Mapping[str, Any], Faults], None] = lambda _values, _faults: None
 
+    @property
+    def hides(self) -> bool:
+        return any(kind.hides for kind in self.keys.values())
+
     def structure(self, value: object) -> Any:
         if isinstance(value, self.made):
             return value
@@ -76,6 +80,10 @@ class TableOfRooms(ValueKind):
     @property
     def wants(self) -> str:
         return f"tables [{self.name}.<{self.named}>]"
+
+    @property
+    def hides(self) -> bool:
+        return self.table.hides
 
     def structure(self, value: object) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):

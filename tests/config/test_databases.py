@@ -157,11 +157,11 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
         ),
         (
             "command = 'x'",
-            'databases.a.command must be a list of a program and its arguments, not the text "x".',
+            "databases.a.command must be a list of a program and its arguments, not that text.",
         ),
         (
             "command = ['x', 1]",
-            "databases.a.command[1] must be a list of a program and its arguments, not 1.",
+            "databases.a.command[1] must be a list of a program and its arguments, not a number.",
         ),
         (
             "command = ['x']\nmapping = 'dbhub'",
@@ -278,7 +278,7 @@ def test_a_fault_is_told_in_one_sentence(tmp_path: Path, text: str, sentence: st
 
 def test_databases_are_a_table_of_tables_with_names_of_rooms(tmp_path: Path) -> None:
     for text, sentence in [
-        ("databases = 1", "databases must be tables [databases.<connectionId>], not 1."),
+        ("databases = 1", "databases must be tables [databases.<connectionId>], not a number."),
         ("[databases]\na = 1", "databases.a must be a table with one of command, url, sqlite, "),
         (
             "[databases.'é']",

@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),
-        ("server = 5", "chatd.toml: server must be a section, written [server], not 5."),
+        ("server = 5", "chatd.toml: server must be a section, written [server], not a number."),
         (
             "[server]\nprot = 1",
             "chatd.toml: server.prot is not a key; did you mean server.port?",
