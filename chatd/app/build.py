@@ -1,5 +1,6 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -14,10 +15,17 @@ from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
-from chatd.app.secret import make_verifier
+from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
-from chatd.auth import FailureBackoff
+from chatd.auth import (
+    FailureBackoff,
+    KeySet,
+    KeySource,
+    Revocations,
+    fetch_from,
+    read_revocations,
+)
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -35,7 +43,7 @@ from chatd.net.http.public import public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
-from chatd.observe import EventLog, InternalError, StoreFailed
+from chatd.observe import EventLog, InternalError, KeySetFailed, KeySetRead, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.service.authenticator import TokenAuthenticator
 from chatd.service.catch_up import CatchUp
@@ -67,6 +75,7 @@ from chatd.service.machine_readings import MachineReadings
 from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.revoking import Revoking
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
@@ -88,12 +97,15 @@ class Parts:
     def __init__(
         self,
         config: Config,
-        secret: str,
+        secret: str | None,
         store: Store,
         log: LogService,
         event_log: EventLog,
         clock: Clock | None = None,
+        revocations: Revocations | None = None,
     ) -> None:
+        """`secret` is None where an issuer alone signs tokens. Without `revocations` those of the
+        store's directory are read."""
         self._config = config
         self._event_log = event_log
         self._markup = MARKUPS[config.messages.markup]
@@ -105,8 +117,10 @@ class Parts:
         self._damage = DamageFound(event_log, store.damaged)
         store.readers.witness = self._damage
         self.acted = trio.Event()  # the messages actor has ended by itself
+        if revocations is None:
+            revocations = read_revocations(store.path.parent)
         self._build_state()
-        self._build_chat(secret)
+        self._build_chat(secret, revocations)
         self._build_upkeep()
         self._build_network()
 
@@ -182,7 +196,7 @@ class Parts:
         kept_time = self._frozen.get("clock")
         self._ages = Ages(evidence_of(kept_time, recovered.newest_ms), self._event_log, self.clock)
 
-    def _build_chat(self, secret: str) -> None:
+    def _build_chat(self, secret: str | None, revocations: Revocations) -> None:
         """What clients ask for, and the dispatcher that hands it out."""
         config, readers = self._config, self.store.readers
         catch_up = CatchUp(
@@ -211,8 +225,21 @@ class Parts:
             epoch=self.store.epoch,
         )
         tickets, directory = DownloadTickets(), settings.make_directory(config)
+        self.revoking = Revoking(
+            revocations, self.clients, self.clock, self._event_log, [tickets.withdraw_all]
+        )
+        keys, place = make_keys(config, secret), key_set_place(config)
+        self.key_source = KeySource(
+            place,
+            keys,
+            fetch_from(place or "", Path.cwd()),
+            self._on_key_set,
+            lambda place, reason: self._event_log.record(KeySetFailed(place, reason)),
+        )
         authenticator = TokenAuthenticator(
-            make_verifier(config, secret),
+            make_verifier(config, keys),
+            self.key_source,
+            revocations,
             directory,
             FailureBackoff(),
             tickets.withdraw,
@@ -288,6 +315,11 @@ class Parts:
             tickets,
             self.clock,
         )
+
+    def _on_key_set(self, place: str, key_set: KeySet) -> None:
+        """The issuer has another set of keys than before."""
+        event = KeySetRead(place, len(key_set.keys), key_set.passed_over)
+        self._event_log.record(event)
 
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""

@@ -45,7 +45,7 @@ async def serve(
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(log)
     writer = LogService(store, metrics.committed)
-    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
+    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock, opened.revocations)
     tree = supervise(
         parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
     )

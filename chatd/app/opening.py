@@ -13,9 +13,10 @@ from typing import Final
 
 import attrs
 
-from chatd.app.errors import StartFailedError
+from chatd.app.errors import EXIT_DAMAGED, EXIT_FAILURE, StartFailedError
 from chatd.app.listen import internal_path, open_internal, open_listeners
 from chatd.app.secret import check_reach, secret_for
+from chatd.auth import Revocations, RevocationsUnreadable, read_revocations
 from chatd.config import Config, state_directory
 from chatd.observe import EventLog, LogLost, SnapshotOutdated, SnapshotUnusable, StoreRecovered
 from chatd.observe.clock import Clock
@@ -31,7 +32,8 @@ class Opened:
     `internal` is the path of the internal socket, None where that is a port."""
 
     config: Config
-    secret: str
+    secret: str | None
+    revocations: Revocations
     clock: Clock
     state_dir: Path
     store: Store
@@ -57,12 +59,36 @@ def open_all(
     config = attrs.evolve(config, server=server)
     store = _open_store(config, state_dir, event_log, clock)
     try:
+        revocations = _revocations(state_dir)
         internal_listeners = open_internal(server.internal, state_dir)
     except StartFailedError:
         store.close()
         raise
     internal = internal_path(server.internal, state_dir)
-    return Opened(config, secret, clock, state_dir, store, listeners, internal, internal_listeners)
+    return Opened(
+        config,
+        secret,
+        revocations,
+        clock,
+        state_dir,
+        store,
+        listeners,
+        internal,
+        internal_listeners,
+    )
+
+
+def _revocations(state_dir: Path) -> Revocations:
+    """Whose tokens are not taken any more; without them nobody can be let in."""
+    try:
+        return read_revocations(state_dir)
+    except RevocationsUnreadable as error:
+        raise StartFailedError(str(error), EXIT_DAMAGED) from error
+    except OSError as error:
+        raise StartFailedError(
+            f"The list of revoked users in {state_dir} cannot be read: {error.strerror}.",
+            EXIT_FAILURE,
+        ) from error
 
 
 def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:

@@ -122,6 +122,7 @@ class _Reading:
             if section == "directory" and name.startswith("connections__"):
                 name = "connections"
             keys = keys_of(sections()[section]) if section in sections() else {}
+            name = next((key for key in keys if _in_environment(keys[key]) == name), name)
             field = tables().get(section) or keys.get(name)
             if field is None or (variable != variable.upper() and section not in tables()):
                 hint = nearest(variable, _variables())
@@ -228,8 +229,17 @@ def _dotted_names() -> list[str]:
     return [f"{name}.{k}" for name, section in sections().items() for k in keys_of(section)]
 
 
+def _in_environment(field: "attrs.Attribute[Any]") -> str:
+    """How a variable spells a key, behind its section."""
+    return (about(field).written or field.name).replace(".", "__")
+
+
 def _variables() -> list[str]:
-    return [PREFIX + name.replace(".", "__").upper() for name in _dotted_names()]
+    return [
+        f"{PREFIX}{name}__{_in_environment(field)}".upper()
+        for name, section in sections().items()
+        for field in keys_of(section).values()
+    ]
 
 
 def _one_line(text: str) -> str:

@@ -61,7 +61,7 @@ def _key(key: str, value: object, known: About) -> Iterator[str]:
     if isinstance(value, Mapping):
         yield f"- `[directory.{key}.<connectionId>]`: {text}\n"
     else:
-        yield from _item(key, toml(value), text, known.kind)
+        yield from _item(known.written or key, toml(value), text, known.kind)
 
 
 def _item(key: str, default: str, text: str, kind: ValueKind) -> Iterator[str]:

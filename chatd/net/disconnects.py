@@ -23,5 +23,6 @@ class DisconnectReason(StrEnum):
     CONNECT_TIMEOUT = "connect timeout"  # no namespace joined in time
     SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
     TOKEN_EXPIRED = "token expired"
+    TOKEN_REVOKED = "token revoked"  # an administrator ended the sessions of its user
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal error"

@@ -62,6 +62,7 @@ COUNTED: Final[Mapping[type[LogEvent], _Count]] = {
         "handshakes_refused", "Requests for a session refused.", ("reason",)
     ),
     events.AuthenticationFailed: _Count("authentications_failed", "Tokens refused.", ("code",)),
+    events.KeySetFailed: _Count("key_set_failures", "Readings of the key set that failed."),
     events.ProtocolViolated: _Count(
         "protocol_violations", "Sessions lost to a breach.", ("layer",)
     ),

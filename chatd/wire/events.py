@@ -194,7 +194,10 @@ class StatusClosing(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["closing"], Note("Which status this is.")] = "closing"
-    code: Annotated[Literal[Code.TOKEN_EXPIRED], Note("Why.")] = Code.TOKEN_EXPIRED
+    code: Annotated[
+        Literal[Code.TOKEN_EXPIRED] | Literal[Code.TOKEN_REVOKED],
+        Note("Why."),
+    ] = Code.TOKEN_EXPIRED
 
 
 @statically_frozen
