@@ -1,5 +1,6 @@
 """How the parts of the daemon fit together; every dependency is handed over here, once."""
 
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -17,7 +18,7 @@ from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.directory import make_directory, open_sql_directory
 from chatd.app.disk_space import DiskSpace
-from chatd.app.secret import make_verifier
+from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
     DaemonStatus,
     DatabasesAway,
@@ -26,7 +27,16 @@ from chatd.app.status import (
     storage_conditions,
 )
 from chatd.app.upkeep import Upkeep
-from chatd.auth import Bots, CachedDirectory, FailureBackoff
+from chatd.auth import (
+    Bots,
+    CachedDirectory,
+    FailureBackoff,
+    KeySet,
+    KeySource,
+    Revocations,
+    fetch_from,
+    read_revocations,
+)
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -44,7 +54,7 @@ from chatd.net.http.public import OPENAPI_PATH, document_route, public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
-from chatd.observe import EventLog, InternalError, StoreFailed
+from chatd.observe import EventLog, InternalError, KeySetFailed, KeySetRead, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.observe.message_times import MessageTimes
 from chatd.service.audit_trail import AuditTrail
@@ -85,6 +95,7 @@ from chatd.service.machine_readings import MachineReadings
 from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
@@ -107,13 +118,16 @@ class Parts:
     def __init__(
         self,
         config: Config,
-        secret: str,
+        secret: str | None,
         store: Store,
         log: LogService,
         event_log: EventLog,
         clock: Clock | None = None,
         times: MessageTimes | None = None,
+        revocations: Revocations | None = None,
     ) -> None:
+        """`secret` is None where an issuer alone signs tokens. Without `revocations` those of the
+        store's directory are read."""
         self._config = config
         self._event_log = event_log
         self._markup = MARKUPS[config.messages.markup]
@@ -126,8 +140,10 @@ class Parts:
         self._damage = DamageFound(event_log, store.damaged)
         store.readers.witness = self._damage
         self.acted = trio.Event()  # the messages actor has ended by itself
+        if revocations is None:
+            revocations = read_revocations(store.path.parent)
         self._build_state()
-        self._build_chat(secret)
+        self._build_chat(secret, revocations)
         self._build_upkeep()
         self._build_network()
 
@@ -206,7 +222,7 @@ class Parts:
         kept_time = self._frozen.get("clock")
         self._ages = Ages(evidence_of(kept_time, recovered.newest_ms), self._event_log, self.clock)
 
-    def _build_chat(self, secret: str) -> None:
+    def _build_chat(self, secret: str | None, revocations: Revocations) -> None:
         """What clients ask for, and the dispatcher that hands it out."""
         config, readers = self._config, self.store.readers
         catch_up = self._make_catch_up(self.presence, self.typing)
@@ -245,7 +261,25 @@ class Parts:
                 outage_s=config.directory.outage_s,
                 at_once=max(1, config.directory.pool_connections // 2),
             )
-        judging = (make_verifier(config, secret), directory, FailureBackoff(), tickets.withdraw)
+        self.revoking = Revoking(
+            revocations, self.clients, self.clock, self._event_log, [tickets.withdraw_all]
+        )
+        keys, place = make_keys(config, secret), key_set_place(config)
+        self.key_source = KeySource(
+            place,
+            keys,
+            fetch_from(place or "", Path.cwd()),
+            self._on_key_set,
+            lambda place, reason: self._event_log.record(KeySetFailed(place, reason)),
+        )
+        judging = (
+            make_verifier(config, keys),
+            self.key_source,
+            revocations,
+            directory,
+            FailureBackoff(),
+            tickets.withdraw,
+        )
         authenticator = TokenAuthenticator(
             *judging,
             query_token=config.auth.query_token,
@@ -381,6 +415,11 @@ class Parts:
             epoch=epoch,
             max_body_bytes=config.server.max_payload_bytes,
         )
+
+    def _on_key_set(self, place: str, key_set: KeySet) -> None:
+        """The issuer has another set of keys than before."""
+        event = KeySetRead(place, len(key_set.keys), key_set.passed_over)
+        self._event_log.record(event)
 
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""

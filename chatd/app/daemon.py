@@ -61,7 +61,14 @@ async def serve(
     event_log = metrics = Metrics(log)
     writer = LogService(store, metrics.committed, metrics.synced)
     parts = Parts(
-        config, opened.secret, store, writer, event_log, opened.clock, metrics.message_times
+        config,
+        opened.secret,
+        store,
+        writer,
+        event_log,
+        opened.clock,
+        metrics.message_times,
+        opened.revocations,
     )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
     tree = supervise(

@@ -15,10 +15,11 @@ from typing import Final
 import attrs
 
 from chatd.app.directory import check_directory
-from chatd.app.errors import StartFailedError
+from chatd.app.errors import EXIT_DAMAGED, EXIT_FAILURE, StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
 from chatd.app.listen import internal_path, open_internal, open_public
 from chatd.app.secret import check_reach, secret_for
+from chatd.auth import Revocations, RevocationsUnreadable, read_revocations
 from chatd.config import Config, ServerConfig, state_directory
 from chatd.observe import (
     EventLog,
@@ -43,7 +44,8 @@ class Opened:
     somebody else keeps the public listeners open beyond this process."""
 
     config: Config
-    secret: str
+    secret: str | None
+    revocations: Revocations
     clock: Clock
     state_dir: Path
     store: Store
@@ -83,6 +85,7 @@ def open_all(
     config = attrs.evolve(config, server=server)
     store = _open_store(config, state_dir, event_log, clock)
     try:
+        revocations = _revocations(state_dir)
         internal_listeners = inherited.internal or open_internal(server.internal, state_dir)
     except StartFailedError:
         store.close()
@@ -91,6 +94,7 @@ def open_all(
     return Opened(
         config,
         secret,
+        revocations,
         clock,
         state_dir,
         store,
@@ -127,6 +131,19 @@ def _with_inherited(config: Config, inherited: Inherited) -> Config:
     if inherited.internal and inherited.internal[0].family != socket.AF_UNIX:
         server = attrs.evolve(server, internal=shown_address(inherited.internal[0]))
     return attrs.evolve(config, server=server)
+
+
+def _revocations(state_dir: Path) -> Revocations:
+    """Whose tokens are not taken any more; without them nobody can be let in."""
+    try:
+        return read_revocations(state_dir)
+    except RevocationsUnreadable as error:
+        raise StartFailedError(str(error), EXIT_DAMAGED) from error
+    except OSError as error:
+        raise StartFailedError(
+            f"The list of revoked users in {state_dir} cannot be read: {error.strerror}.",
+            EXIT_FAILURE,
+        ) from error
 
 
 def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:

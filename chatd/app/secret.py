@@ -1,4 +1,5 @@
-"""The secret that tokens are signed with: configured, or generated for this host.
+"""What tokens are verified with: secrets and key sets that are configured, or a secret that is
+generated for this host.
 
 A generated one is known to the owner of the state directory alone, so with it the daemon listens on
 loopback only.
@@ -12,36 +13,78 @@ from typing import Final
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE, StartFailedError
 from chatd.app.hosts import is_loopback
 from chatd.app.known_secrets import is_known
-from chatd.auth import Verifier, load_or_create_secret, load_secret, mint
+from chatd.auth import (
+    Caller,
+    KeyRing,
+    KeySet,
+    Verifier,
+    bound_secret,
+    load_or_create_secret,
+    load_secret,
+    mint,
+)
 from chatd.config import DEMO_ROOM, Config
+from chatd.config.tokens import ISSUER_PATH, KEY_SETS_PATH
 
 SECRET_NAME: Final = "jwt-secret"  # in the state directory
 USUAL_ROOMS_MAX: Final = 20  # that a token is given unasked: many names would make it too long
 
 
-def make_verifier(config: Config, secret: str) -> Verifier:
-    """What verifies tokens. Raises StartFailedError for a secret that is no good."""
+def key_set_place(config: Config) -> str | None:
+    """Where the key set of the issuer is, an address or a path; None where there is to be none."""
     auth = config.auth
+    preset = f"{auth.supabase}{KEY_SETS_PATH}" if auth.supabase else None
+    return auth.jwks or preset
+
+
+def issuer_of(config: Config) -> str:
+    """What `iss` of a token must be; empty: it is not checked."""
+    auth = config.auth
+    return auth.issuer or (f"{auth.supabase}{ISSUER_PATH}" if auth.supabase else "")
+
+
+def has_real_keys(config: Config) -> bool:
+    """Whether the operator says what tokens are verified with."""
+    auth = config.auth
+    return bool(auth.jwt_secret or auth.former_secrets or key_set_place(config))
+
+
+def make_keys(config: Config, secret: str | None) -> KeyRing:
+    """What tokens are verified with: `secret` (None where there is none), the former secrets, and
+    the key set, which is empty until it was read. Raises StartFailedError for a secret that is no
+    good."""
+    key = "auth.jwt_secret"
+    secrets = []
     try:
-        return Verifier(
-            secret, auth.audience, auth.issuer, int(auth.leeway_s), auth.max_token_bytes
-        )
+        if secret is not None:
+            secrets.append(bound_secret(secret))
+        key = "auth.former_secrets"
+        secrets += [bound_secret(old.secret, old.until_s) for old in config.auth.former_secrets]
+        return KeyRing(secrets, KeySet() if key_set_place(config) else None)
     except ValueError as error:
-        raise StartFailedError(f"auth.jwt_secret: {error}.", EXIT_CONFIG) from error
+        raise StartFailedError(f"{key}: {error}.", EXIT_CONFIG) from error
+
+
+def make_verifier(config: Config, keys: KeyRing) -> Verifier:
+    """What verifies tokens."""
+    auth = config.auth
+    allowed = frozenset(map(Caller, auth.allow))
+    leeway_s, issuer = int(auth.leeway_s), issuer_of(config)
+    return Verifier(keys, auth.audience, issuer, leeway_s, auth.max_token_bytes, allowed)
 
 
 def check_secret(config: Config) -> None:
     """Refuse a configuration whose tokens strangers could sign. Raises StartFailedError."""
-    if config.auth.jwt_secret:
-        make_verifier(config, config.auth.jwt_secret)
-    if not (is_loopback(config.server.host) or _has_real_secret(config)):
+    if has_real_keys(config):
+        make_keys(config, config.auth.jwt_secret or None)
+    if not is_loopback(config.server.host) and not _is_safe(config):
         raise _open_to_others(config, config.server.host)
 
 
 def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
     """The same for what a host turned out to be: a name may stand for any address. Raises
     StartFailedError."""
-    if _has_real_secret(config):
+    if _is_safe(config):
         return
     for listener in listeners:
         if listener.family == socket.AF_UNIX:  # this machine alone reaches it
@@ -51,13 +94,18 @@ def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
             raise _open_to_others(config, f"{config.server.host} ({address})")
 
 
-def _has_real_secret(config: Config) -> bool:
-    """Whether only those to whom the operator gave it know the secret."""
-    return bool(config.auth.jwt_secret) and not is_known(config.auth.jwt_secret)
+def _is_safe(config: Config) -> bool:
+    """Whether only those to whom the operator gave a key can sign tokens."""
+    return has_real_keys(config) and not _has_known_secret(config)
+
+
+def _has_known_secret(config: Config) -> bool:
+    former = (one.secret for one in config.auth.former_secrets)
+    return any(map(is_known, filter(None, (config.auth.jwt_secret, *former))))
 
 
 def _open_to_others(config: Config, where: str) -> StartFailedError:
-    if config.auth.jwt_secret:
+    if _has_known_secret(config):
         return StartFailedError(
             f"On {where} chatd is open to others, and everybody knows this auth.jwt_secret: it is "
             "that of an example, or one short text over and over; set one of your own, or listen "
@@ -65,19 +113,20 @@ def _open_to_others(config: Config, where: str) -> StartFailedError:
             EXIT_CONFIG,
         )
     return StartFailedError(
-        f"On {where} chatd is open to others: set auth.jwt_secret "
-        "(or CHATD_AUTH__JWT_SECRET) to your project's secret, or listen on 127.0.0.1.",
+        f"On {where} chatd is open to others: set auth.supabase.url, auth.jwks or auth.jwt_secret "
+        "(or CHATD_AUTH__JWT_SECRET) to what your project has, or listen on 127.0.0.1.",
         EXIT_CONFIG,
     )
 
 
-def secret_for(config: Config, state_dir: Path) -> str:
-    """The secret that tokens are signed with: the configured one, or one generated for this host.
+def secret_for(config: Config, state_dir: Path) -> str | None:
+    """The secret that tokens are signed with: the configured one, or one generated for this host;
+    None where an issuer signs them, and nobody here can.
 
     Raises StartFailedError where there is none that may be used.
     """
     secret = known_secret(config, state_dir)
-    if secret is not None:
+    if secret is not None or has_real_keys(config):
         return secret
     try:
         return load_or_create_secret(state_dir / SECRET_NAME)
@@ -97,8 +146,8 @@ def known_secret(config: Config, state_dir: Path) -> str | None:
     Raises StartFailedError where it may not be used, or not be read.
     """
     check_secret(config)
-    if config.auth.jwt_secret:
-        return config.auth.jwt_secret
+    if has_real_keys(config):
+        return config.auth.jwt_secret or None
     path = state_dir / SECRET_NAME
     try:
         secret = load_secret(path)
@@ -112,7 +161,7 @@ def known_secret(config: Config, state_dir: Path) -> str | None:
         raise StartFailedError(
             f"The secret {path} cannot be read: {error.strerror}; {advice}.", EXIT_FAILURE
         ) from error
-    make_verifier(config, secret)
+    make_keys(config, secret)
     return secret
 
 
@@ -140,7 +189,7 @@ def mint_token(
         ttl_s=ttl_s,
         now_s=now_s,
         audience=config.auth.audience,
-        issuer=config.auth.issuer,
+        issuer=issuer_of(config),
         claim=config.directory.claim,
     )
 

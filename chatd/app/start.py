@@ -17,7 +17,7 @@ from chatd.app.inherited import shown_address, take_inherited
 from chatd.app.listen import remove_sockets
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened, open_all
-from chatd.app.secret import mint_token, usual_rooms
+from chatd.app.secret import has_real_keys, mint_token, usual_rooms
 from chatd.app.signals import Signals
 from chatd.config import Loaded
 from chatd.observe import (
@@ -129,7 +129,7 @@ def _on_ready(
         )
     )
     token = None
-    if not config.auth.jwt_secret and config.directory.source == "claim":
+    if opened.secret and not has_real_keys(config) and config.directory.source == "claim":
         rooms, now_s = usual_rooms(config), opened.clock.wall_s()
         token = mint_token(config, opened.secret, "guest", rooms, "Guest", LINK_TTL_S, now_s)
     place = place_of(server.host, server.port)

@@ -4,6 +4,7 @@
       flusher, deadlines, readiness
       log                     one for all: a messages actor goes with the writer that it knows
         writer, messages
+      keys                    reads the key set of whoever signs tokens
       presence, typing
       databases               one for one: the sessions with the db-mcp of each room, once the
                               port is open: to import what speaks MCP takes a second
@@ -81,6 +82,7 @@ def supervise(
             Child("deadlines", partial(_ready, parts.sessions.deadlines.run)),
             Child("readiness", partial(_ready, parts.poller.run)),
             Child("log", log.run),
+            Child("keys", partial(_ready, parts.key_source.run)),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(

@@ -1,6 +1,7 @@
 """Who a user is, and which rooms the user may use: tokens, keys, directories.
 
-It takes the time as an argument, and knows no configuration, transport, log or clock. Nothing here
+Judging a token takes the time as an argument. Only what keeps the key set of an issuer fresh waits
+and reads (`key_source`, `key_fetch`). No configuration, transport or log is known here, and nothing
 writes or repeats a token or a secret.
 """
 
@@ -18,6 +19,7 @@ from chatd.auth.bots import (
     make_bot_token as make_bot_token,
 )
 from chatd.auth.cached_directory import CachedDirectory as CachedDirectory
+from chatd.auth.callers import Caller as Caller
 from chatd.auth.candidates import pick_token as pick_token
 from chatd.auth.directories import (
     ClaimDirectory as ClaimDirectory,
@@ -30,13 +32,33 @@ from chatd.auth.directory import (
     DirectoryStatus as DirectoryStatus,
     Grant as Grant,
 )
+from chatd.auth.key_fetch import fetch_from as fetch_from
+from chatd.auth.key_set import KeySet as KeySet
+from chatd.auth.key_source import (
+    FetchFailed as FetchFailed,
+    KeySetStatus as KeySetStatus,
+    KeysUnavailable as KeysUnavailable,
+    KeySource as KeySource,
+)
 from chatd.auth.keyfile import (
     load_or_create_secret as load_or_create_secret,
     load_secret as load_secret,
 )
+from chatd.auth.keyring import KeyRing as KeyRing
+from chatd.auth.keys import (
+    FormerSecret as FormerSecret,
+    bound_secret as bound_secret,
+)
 from chatd.auth.mint import mint as mint
+from chatd.auth.pasted import token_in as token_in
+from chatd.auth.revocations import (
+    Revocations as Revocations,
+    RevocationsUnreadable as RevocationsUnreadable,
+    read_revocations as read_revocations,
+)
 from chatd.auth.tokens import (
     Identity as Identity,
+    KeyUnknown as KeyUnknown,
     TokenRefused as TokenRefused,
     Verifier as Verifier,
 )

@@ -3,9 +3,10 @@
 The algorithm is a property of the key, never a wish of the token: a token whose header names
 another one is refused before any mathematics (RFC 8725, 3.1). So `none` matches no key, and a
 public key can never be used as an HMAC secret. PyJWT owns the algorithms; a key is prepared once,
-here, and not with every token.
+here and in `jwk`, and not with every token.
 """
 
+import math
 from typing import Any, Final
 
 import attrs
@@ -20,18 +21,33 @@ HS256: Final = "HS256"
 
 @attrs.frozen
 class BoundKey:
-    """A prepared key and its algorithm, by the name that a token's header gives it."""
+    """A prepared key and its algorithm, by the name that a token's header gives it.
+
+    `key_id` is the `kid` of a key of a set. After `until_s` (seconds since the epoch) the key is
+    not taken any more, and neither is what it has signed.
+    """
 
     algorithm_name: str
     _algorithm: Algorithm = attrs.field(repr=False)
     _material: Any = attrs.field(repr=False, eq=False)
+    key_id: str | None = None
+    until_s: float = math.inf
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether `signature` is this key's over `signing_input`, in constant time for HMAC."""
         return self._algorithm.verify(signing_input, self._material, signature)
 
 
-def bound_secret(secret: str) -> BoundKey:
+@attrs.frozen
+class FormerSecret:
+    """A secret that is on its way out: what it signed is taken until `until_s`, in seconds since
+    the epoch."""
+
+    secret: str = attrs.field(repr=False)
+    until_s: float
+
+
+def bound_secret(secret: str, until_s: float = math.inf) -> BoundKey:
     """The HS256 key of a shared secret, whose UTF-8 bytes are the key (as Supabase has it).
 
     Raises ValueError, with a sentence that does not repeat it, for a secret of less than
@@ -48,7 +64,7 @@ def bound_secret(secret: str) -> BoundKey:
         )
     algorithm = HMACAlgorithm(HMACAlgorithm.SHA256)
     try:
-        return BoundKey(HS256, algorithm, algorithm.prepare_key(material))
+        return BoundKey(HS256, algorithm, algorithm.prepare_key(material), until_s=until_s)
     except InvalidKeyError:
         raise ValueError(
             "the token secret is a public key, certificate or JWK; HS256 needs the secret itself"

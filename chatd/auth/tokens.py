@@ -6,19 +6,23 @@ key again each time) and reads the wall clock; in a reconnect storm each client 
 compact form is read here, strictly, PyJWT does the signature (`keys`), and time is an argument. In
 the tests PyJWT is the oracle: what passes here passes there.
 
-The order is: bounds, form, algorithm, signature, and only then what the token says. Nothing in a
-token is believed, or even parsed, before its signature holds, its header excepted.
+The order is: bounds, form, algorithm, key, signature, and only then what the token says. Nothing in
+a token is believed before its signature holds. Of the header `alg` and `kid` are read, and pick
+among our own keys; what would name other keys (`jwk`, `jku`, `x5u`, `x5c`) is never looked at.
 """
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 import attrs
-import orjson
 
+from chatd.auth.callers import API_KEY, Caller, callers_in
 from chatd.auth.display import display_text
-from chatd.auth.keys import BoundKey, bound_secret
+from chatd.auth.jwk import KEY_ID_CHARS_MAX
+from chatd.auth.keyring import KeyRing
+from chatd.auth.keys import HS256, BoundKey
+from chatd.auth.strict_json import strict_object
 from chatd.observe.shown import shown
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
@@ -50,19 +54,25 @@ class TokenRefused(Exception):
         self.reason = reason or sentence
 
 
+class KeyUnknown(TokenRefused):
+    """A token is signed with a key that the key set does not have: a newer set may have it."""
+
+
 @attrs.frozen
 class Identity:
     """Who a verified token speaks for.
 
     `user_id` is its `sub`; `name` is for showing only. `expires_at_ms` is its `exp` in
     milliseconds since the epoch, without leeway: a token accepted within the leeway has it in the
-    past. `claims` is the whole payload, for the directory; it is not to be changed or logged.
+    past. Where its key ends before, it is the end of the key. `claims` is the whole payload, for
+    the directory; it is not to be changed or logged. `key` is what it was verified with.
     """
 
     user_id: str
     name: str | None
     expires_at_ms: int
     claims: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    key: BoundKey | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def issued_at_s(self) -> float:
@@ -70,32 +80,51 @@ class Identity:
         return float(self.claims["iat"])
 
 
+@attrs.frozen
+class _Parts:
+    """A token in compact form, taken apart. The payload is bytes until the signature holds."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+
 class Verifier:
-    """Verifies tokens against one key, audience and issuer; holds no state between tokens.
+    """Verifies tokens against a key ring, one audience and one issuer; holds no state between them.
 
     `issuer` "" means that `iss` is not checked. `leeway_s` is granted to clocks that differ, for
-    `exp`, `nbf` and `iat` alike. A token longer than `max_token_bytes` is refused unread. Raises
-    ValueError for a secret that is no good for HS256 (see `bound_secret`) and an empty audience.
+    `exp`, `nbf` and `iat` alike. A token longer than `max_token_bytes` is refused unread. `allowed`
+    are callers who are let in beside users who have signed up. Raises ValueError for an empty
+    audience.
     """
 
-    __slots__ = ("_audience", "_issuer", "_key", "_leeway_s", "_max_token_bytes")
+    __slots__ = ("_allowed", "_audience", "_issuer", "_keys", "_leeway_s", "_max_token_bytes")
 
     def __init__(
-        self, secret: str, audience: str, issuer: str, leeway_s: int, max_token_bytes: int
+        self,
+        keys: KeyRing,
+        audience: str,
+        issuer: str,
+        leeway_s: int,
+        max_token_bytes: int,
+        allowed: frozenset[Caller] = frozenset(),
     ) -> None:
         if not audience:
             raise ValueError("the token audience is empty; Supabase's is 'authenticated'")
-        self._key = bound_secret(secret)
+        self._keys = keys
         self._audience = audience
         self._issuer = issuer
         self._leeway_s = leeway_s
         self._max_token_bytes = max_token_bytes
+        self._allowed = allowed
 
     def verify(self, token: object, now_s: float) -> Identity:
         """The identity that `token` proves at `now_s` (seconds since the epoch).
 
-        Raises TokenRefused for everything else that may come in, and nothing but that. None and ""
-        are the absence of a token; another type than str is an invalid one.
+        Raises TokenRefused for everything else that may come in, and nothing but that; KeyUnknown
+        where a newer key set may have the key. None and "" are the absence of a token; another type
+        than str is an invalid one.
         """
         if token is not None and not isinstance(token, str):
             raise _invalid("The token is not a string.")
@@ -103,49 +132,116 @@ class Verifier:
             raise TokenRefused(
                 Code.UNAUTHORIZED, "A token is needed: send it as auth.token when connecting."
             )
-        claims = self._signed_claims(token)
+        parts = self._parts(token)
+        key = self._key_of(parts, now_s)
+        claims = _claims(parts.payload)
+        self._refuse_callers(callers_in(claims) - self._allowed)
         user_id = self._check_parties(claims)
-        expires_s = self._check_times(claims, now_s)
-        return Identity(user_id, _display_name(claims), int(expires_s * 1000), claims)
+        expires_s = min(self._check_times(claims, now_s), key.until_s)
+        return Identity(user_id, _display_name(claims), int(expires_s * 1000), claims, key)
 
-    def _signed_claims(self, token: str) -> dict[str, Any]:
+    def _parts(self, token: str) -> _Parts:
         if len(token) > self._max_token_bytes:  # what is not ASCII is refused next
             raise _invalid(f"The token is longer than {self._max_token_bytes} bytes.")
         try:
             signing_input, signature_segment = token.encode("ascii").rsplit(b".", 1)
             header_segment, payload_segment = signing_input.split(b".")
-            header = orjson.loads(_base64url(header_segment))
             payload = _base64url(payload_segment)
             signature = _base64url(signature_segment)
+            header_text = _base64url(header_segment)
         except ValueError:  # of every step above; its text may hold the token
             raise _invalid("The token is not a JWT.") from None
-        if not self._key_for(header).verifies(signing_input, signature):
+        try:
+            header = strict_object(header_text)
+        except ValueError:
+            raise _invalid("The token's header is not a JSON object.") from None
+        return _Parts(header, payload, signing_input, signature)
+
+    def _key_of(self, parts: _Parts, now_s: float) -> BoundKey:
+        """The key whose signature the token has. Raises TokenRefused where there is none."""
+        header = parts.header
+        if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
+            raise _invalid("The token asks for extensions that are not supported.")
+        key_id = header.get("kid")
+        if key_id is not None and not _is_key_id(key_id):
+            raise _invalid("The token's header names its key (kid) by what is no name.")
+        name = header.get("alg")
+        if not isinstance(name, str) or name not in self._keys.algorithm_names:
+            self._refuse_algorithm(parts)
+        candidates = self._candidates(name, key_id)
+        for key in candidates:
+            if key.verifies(parts.signing_input, parts.signature):
+                if key.until_s <= now_s:
+                    raise TokenRefused(
+                        Code.TOKEN_EXPIRED,
+                        "The token was signed with a key that is not taken any more: get a new "
+                        "one.",
+                        f"The token was signed with a secret that ended {now_s - key.until_s:.0f} "
+                        "s ago (auth.former_secrets).",
+                    )
+                return key
+        if name == HS256:
             raise _invalid(
                 "The token's signature is wrong.",
                 "The token's signature is wrong: it was signed with another secret than "
                 f"auth.jwt_secret, or changed{_key_id(header)}.",
             )
-        try:
-            claims = orjson.loads(payload)
-        except ValueError:
-            raise _invalid("The token's payload is not JSON.") from None
-        if not isinstance(claims, dict):
-            raise _invalid("The token's payload is not a JSON object.")
-        return claims
+        if key_id is None:  # a set that names no keys may have a new one all the same
+            raise KeyUnknown(
+                Code.TOKEN_INVALID,
+                "The token is signed with a key that this server does not know.",
+                f"The token names no key (kid), and none of the key set for {name} has signed it.",
+            )
+        raise _invalid(
+            "The token's signature is wrong.",
+            f"The token's signature is not that of the key of the key set{_key_id(header)}.",
+        )
 
-    def _key_for(self, header: object) -> BoundKey:
-        """The key to verify with. A key set would look up `kid` here; the comparison stays."""
-        if not isinstance(header, dict):
-            raise _invalid("The token's header is not a JSON object.")
-        if header.get("alg") != self._key.algorithm_name:
+    def _candidates(self, name: str, key_id: str | None) -> Sequence[BoundKey]:
+        """Our keys that may have signed a token with this header."""
+        if name == HS256:
+            return self._keys.secrets
+        key_set = self._keys.key_set
+        assert key_set is not None  # or the algorithm would be none of ours
+        candidates = key_set.find(name, key_id)
+        if candidates or key_id is None:
+            return candidates
+        if key_set.has(key_id):
             raise _invalid(
                 "The token is signed with another algorithm than the key is for.",
-                f"The token's algorithm (alg) is {_named(header.get('alg'))}{_key_id(header)}; "
-                f"only {self._key.algorithm_name} is taken, with auth.jwt_secret.",
+                f'The token\'s algorithm (alg) is "{name}", and its key is for another '
+                f'one: kid "{shown(key_id)}".',
             )
-        if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
-            raise _invalid("The token asks for extensions that are not supported.")
-        return self._key
+        raise KeyUnknown(
+            Code.TOKEN_INVALID,
+            "The token is signed with a key that this server does not know.",
+            f'The token\'s key (kid) is "{shown(key_id)}"; the key set has no such key: the token '
+            "is of another project, or the key was withdrawn.",
+        )
+
+    def _refuse_algorithm(self, parts: _Parts) -> NoReturn:
+        """Refuse an algorithm that no key of ours is for. The API keys of a project are tokens
+        too, and often pasted: only the words of the refusal depend on what they say."""
+        try:
+            callers = callers_in(strict_object(parts.payload))
+        except ValueError:
+            callers = frozenset()
+        self._refuse_callers((callers & API_KEY) - self._allowed)
+        taken = " and ".join(self._keys.algorithm_names)
+        secret = self._keys.key_set is None
+        raise _invalid(
+            "The token is signed with another algorithm than the key is for.",
+            f"The token's algorithm (alg) is {_named(parts.header.get('alg'))}"
+            f"{_key_id(parts.header)}; only {taken} is taken, with "
+            + ("auth.jwt_secret; other algorithms need auth.jwks." if secret else "auth.jwks."),
+        )
+
+    def _refuse_callers(self, refused: frozenset[Caller]) -> None:
+        """Refuse the gravest of these, where there is one."""
+        for caller in Caller:
+            if caller in refused:
+                reason = f'{caller.sentence} (auth.allow does not list "{caller}".)'
+                raise _invalid(caller.sentence, reason)
 
     def _check_parties(self, claims: dict[str, Any]) -> str:
         audience = claims.get("aud")
@@ -217,6 +313,17 @@ def _key_id(header: dict[str, Any]) -> str:
     """The key that a token names, where it names one: a key set has it, and a secret does not."""
     named = header.get("kid")
     return f" (the key that it names, kid, is {_named(named)})" if isinstance(named, str) else ""
+
+
+def _is_key_id(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= KEY_ID_CHARS_MAX
+
+
+def _claims(payload: bytes) -> dict[str, Any]:
+    try:
+        return strict_object(payload)
+    except ValueError:
+        raise _invalid("The token's payload is not a JSON object, or repeats a name.") from None
 
 
 def _base64url(segment: bytes) -> bytes:

@@ -119,11 +119,14 @@ def check_config(path: Path | None, state_dir: str | None) -> Loaded:
     """
     examined = examine(path, os.environ, {"state.dir": state_dir}, Path.cwd())
     config = examined.loaded.config
-    if "auth.jwt_secret" not in examined.mistaken:
+    keys = {"auth.jwt_secret", "auth.former_secrets", "auth.jwks", "auth.supabase"}
+    if keys.isdisjoint(examined.mistaken):
         try:
             check_secret(config)
         except StartFailedError as error:
-            examined.add("auth.jwt_secret" if config.auth.jwt_secret else "server.host", str(error))
+            named = str(error).partition(":")[0]
+            own = "auth.jwt_secret" if config.auth.jwt_secret else "server.host"
+            examined.add(named if named in keys else own, str(error))
     for key, sentence in missing(config, os.environ, Path.cwd()):
         examined.add(key, sentence)
     examined.raise_any()

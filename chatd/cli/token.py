@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -9,15 +10,30 @@ import click
 import trio
 
 from chatd.app.directory import check_directory, rooms_once
-from chatd.app.errors import EXIT_FAILURE
+from chatd.app.errors import EXIT_CONFIG, EXIT_DAMAGED, EXIT_FAILURE
 from chatd.app.secret import (
+    has_real_keys,
+    key_set_place,
     known_secret,
+    make_keys,
     make_verifier,
     mint_token,
     secret_for,
     usual_rooms,
 )
-from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused
+from chatd.auth import (
+    DirectoryFailed,
+    Grant,
+    Identity,
+    KeyRing,
+    KeySource,
+    RevocationsUnreadable,
+    TokenRefused,
+    fetch_from,
+    read_revocations,
+    token_in,
+)
+from chatd.auth.pasted import PASTED_CHARS_MAX
 from chatd.cli.options import configured, fail, load_config, say, state_dir_of
 from chatd.config import Config
 from chatd.observe.clock import Clock
@@ -52,6 +68,12 @@ def mint(
         raise click.UsageError("--ttl must be at least 1.")
     loaded = load_config(config_path, state__dir=state_dir)
     secret = secret_for(loaded.config, state_dir_of(loaded.config))
+    if secret is None:
+        fail(
+            "There is no auth.jwt_secret to sign with: the tokens of this configuration come from "
+            f"whoever has the keys of {key_set_place(loaded.config) or 'auth.former_secrets'}.",
+            EXIT_CONFIG,
+        )
     granted, now_s = rooms or usual_rooms(loaded.config), Clock().wall_s()
     try:
         token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
@@ -66,34 +88,43 @@ def mint(
 def check(config_path: Path | None, state_dir: str | None) -> None:
     """Check the token on standard input.
 
-    It tells what chatd reads in the token: the user, the name, the rooms, and when it expires.
-    A token is no argument, since other users of the machine can read those.
+    It tells what chatd reads in the token: the user, the name, the rooms, which key has signed it,
+    and when it expires. A key set is read for that, as the daemon reads it. A token is no argument,
+    since other users of the machine can read those.
     """
     loaded = load_config(config_path, state__dir=state_dir)
     directory = state_dir_of(loaded.config)
     secret = known_secret(loaded.config, directory)
-    if secret is None:
+    if secret is None and not has_real_keys(loaded.config):
         fail(
             f"There is no secret in {directory}; "
             "is this the daemon's state directory (--state-dir)?",
             EXIT_FAILURE,
         )
-    verifier = make_verifier(loaded.config, secret)
+    keys = make_keys(loaded.config, secret)
+    verifier = make_verifier(loaded.config, keys)
     input_ = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    given = input_.read(loaded.config.auth.max_token_bytes + 1).decode(errors="replace").strip()
+    given = input_.read(PASTED_CHARS_MAX + 1).decode(errors="replace").strip()
     if not given:
         fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
+    trouble = _read_key_set(loaded.config, keys)
     now_s = Clock().wall_s()
     try:
-        identity = verifier.verify(given, now_s)
+        identity = verifier.verify(token_in(given), now_s)
+        read_revocations(directory).check(identity)
         rooms = _rooms(loaded.config, identity)
     except TokenRefused as error:
-        fail(f"{error.code}: {error.reason}", EXIT_FAILURE)
+        fail("\n".join([*trouble, f"{error.code}: {error.reason}"]), EXIT_FAILURE)
+    except RevocationsUnreadable as error:
+        fail(str(error), EXIT_DAMAGED)
     except DirectoryFailed as error:
         fail(f"The token is good, and the directory of rooms fails: {error.reason}", EXIT_FAILURE)
+    for sentence in trouble:
+        click.echo(f"chatd: {sentence}", err=True)
     say(_goodness(identity, now_s))
     say(f"name: {identity.name or 'none; others see the user id'}")
     say(f"rooms: {rooms}")
+    say(f"signed: {_signature(loaded.config, identity)}")
     say(f"issued: {_moment(identity.issued_at_s)}")
     say(f"expires: {_moment(identity.expires_at_ms / 1000)}")
 
@@ -107,6 +138,35 @@ def _goodness(identity: Identity, now_s: float) -> str:
             "and is still taken thanks to auth.leeway_s."
         )
     return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
+
+
+def _read_key_set(config: Config, keys: KeyRing) -> list[str]:
+    """Read the key set into `keys`, where there is one; returns what is wrong with it."""
+    place = key_set_place(config)
+    if place is None:
+        return []
+    trouble: list[str] = []
+    source = KeySource(
+        place,
+        keys,
+        fetch_from(place, Path.cwd()),
+        lambda _place, key_set: trouble.extend(f"In {place} {one}." for one in key_set.passed_over),
+        lambda _place, why: trouble.append(f"The key set {place} {why}."),
+    )
+    trio.run(source.read)
+    return trouble
+
+
+def _signature(config: Config, identity: Identity) -> str:
+    """Which key has signed a token that was accepted."""
+    key = identity.key
+    assert key is not None  # every verified one has it
+    place = key_set_place(config)
+    if key.algorithm_name == "HS256":
+        ends = "" if key.until_s == math.inf else f", until {_moment(key.until_s)}"
+        return f"HS256, with a secret{ends}"
+    named = "a key without a name" if key.key_id is None else f"the key {key.key_id}"
+    return f"{key.algorithm_name}, with {named} of {place}"
 
 
 def _rooms(config: Config, identity: Identity) -> str:

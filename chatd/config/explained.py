@@ -14,7 +14,7 @@ from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config.databases import DATABASES, DOCS
 from chatd.config.errors import closest
 from chatd.config.kinds import ValueKind
-from chatd.config.names import PREFIX, file_variable_of, variable_of
+from chatd.config.names import PREFIX, file_variable_of, variable_of, written_name
 from chatd.config.sections import Config, about, keys_of, sections
 from chatd.config.show import toml
 from chatd.config.tables import SECRET_FILE, TableOfSecrets
@@ -71,7 +71,7 @@ def _entries() -> dict[str, str]:
     defaults = Config()
     for section, cls in sections().items():
         for key, field in keys_of(cls).items():
-            dotted, known = f"{section}.{key}", about(field)
+            dotted, known = written_name(f"{section}.{key}"), about(field)
             value = getattr(getattr(defaults, section), key)
             places = [] if isinstance(value, Mapping) else [f"Variable: {variable_of(dotted)}."]
             entries[dotted] = _entry(dotted, value, f"{known.doc} {known.why}", known.kind, places)

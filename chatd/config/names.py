@@ -38,9 +38,16 @@ def written_names(section: str) -> list[str]:
     return [*keys, *files]
 
 
+def written_name(dotted: str) -> str:
+    """A key as the file writes it: auth.supabase.url for the field auth.supabase."""
+    section, _, name = dotted.partition(".")
+    field = keys_of(sections()[section]).get(name)
+    return f"{section}.{about(field).written or name}" if field is not None else dotted
+
+
 def variable_of(dotted: str) -> str:
     """The variable of the environment for a key: CHATD_SERVER__PORT for server.port."""
-    return PREFIX + dotted.replace(".", "__").upper()
+    return PREFIX + written_name(dotted).replace(".", "__").upper()
 
 
 def variables() -> list[str]:

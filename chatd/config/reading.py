@@ -19,6 +19,7 @@ from chatd.config.names import (
     dotted_names,
     key_of_file,
     secret_keys,
+    variable_of,
     variables,
     written_names,
 )
@@ -102,6 +103,8 @@ class Reading:
             if section == "directory" and name.startswith("connections__"):
                 name = "connections"
             keys = keys_of(sections()[section]) if section in sections() else {}
+            spelled = variable.upper()
+            name = next((key for key in keys if variable_of(f"{section}.{key}") == spelled), name)
             key = key_of_file(section, name) or name
             field = tables().get(section) or keys.get(key)
             if field is None or (variable != variable.upper() and section not in tables()):

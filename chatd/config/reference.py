@@ -86,7 +86,7 @@ def _key(section: str, key: str, value: object, known: About) -> Iterator[str]:
         )
         yield "\n"
     else:
-        yield from _item(key, toml(value), text, known.kind)
+        yield from _item(known.written or key, toml(value), text, known.kind)
 
 
 def _item(key: str, default: str, text: str, kind: ValueKind) -> Iterator[str]:

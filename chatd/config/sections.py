@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.auth import Bot, FileConnection
+from chatd.auth import Bot, FileConnection, FormerSecret
 from chatd.config.api_tokens import API_TOKENS
 from chatd.config.databases import DATABASES
 from chatd.config.kinds import (
@@ -37,6 +37,7 @@ from chatd.config.kinds import (
     WholeNumber,
 )
 from chatd.config.rooms import CONNECTIONS
+from chatd.config.tokens import CALLERS, FormerSecrets, KeySetPlace, SupabaseProject
 
 ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""
@@ -64,16 +65,26 @@ class About:
     doc: str
     why: str
     secret: bool = False
+    written: str | None = None
+    """How a file writes the key, where that is not the name of the field."""
 
 
-def key(default: object, kind: ValueKind, doc: str, why: str, *, secret: bool = False) -> Any:
+def key(
+    default: object,
+    kind: ValueKind,
+    doc: str,
+    why: str,
+    *,
+    secret: bool = False,
+    written: str | None = None,
+) -> Any:
     """A field of a section. `doc` is a sentence with the unit and what happens beyond the value;
     `why` says where the default comes from, or what the key is for."""
     return attrs.field(
         default=default,
         converter=kind.structure,
         repr=not secret,
-        metadata={ABOUT: About(kind, doc, why, secret)},
+        metadata={ABOUT: About(kind, doc, why, secret, written)},
     )
 
 
@@ -91,7 +102,7 @@ class ServerConfig:
         "127.0.0.1",
         PublicAddress(),
         'Address to listen on; "::" is every one, of IPv4 too; "unix:/run/chatd/chatd.sock" is a '
-        "socket, and no port. Beyond this machine a real auth.jwt_secret is needed.",
+        "socket, and no port. Beyond this machine a real auth.jwt_secret, or a key set, is needed.",
         "A start without a secret is open to this machine only.",
     )
     port: int = key(
@@ -211,6 +222,36 @@ class AuthConfig:
         "Secret of HS256 tokens (Supabase: the project's JWT secret); empty: one is generated.",
         "Its holder can sign for any user; it has at least 32 bytes (RFC 7518, 3.2).",
         secret=True,
+    )
+    former_secrets: tuple[FormerSecret, ...] = key(
+        (),
+        FormerSecrets(),
+        'Further secrets of HS256, at most 8 with the first, each with its end: [{ secret = "...", '
+        "until = 2027-01-31T00:00:00Z }]. Tokens that they signed are refused from then on.",
+        "To change a secret without signing everybody out.",
+        secret=True,
+    )
+    jwks: str = key(
+        "",
+        KeySetPlace(),
+        "Key set of whoever signs tokens with RS256, ES256 or EdDSA: an address of https, or a "
+        "file; read again every 10 minutes.",
+        "Who verifies tokens need not be able to sign them.",
+    )
+    supabase: str = key(
+        "",
+        SupabaseProject(),
+        "Address of a project of Supabase: sets auth.jwks and auth.issuer to the project's, where "
+        "these are empty.",
+        "One line instead of three.",
+        written="supabase.url",
+    )
+    allow: tuple[str, ...] = key(
+        (),
+        CALLERS,
+        'Who is let in beside users who have signed up: "anonymous" users, and tokens of the roles '
+        '"anon" and "service_role" that name a user.',
+        "The keys of a project are signed as tokens are, and everybody has the public one.",
     )
     audience: str = key(
         "authenticated",

@@ -86,10 +86,11 @@ def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) 
                     lines += ["", head, *_entry(table)]
                 continue
             if about(field).secret and value:
-                value = f"(set, {len(value)} characters)"
+                size = f"{len(value)} characters" if isinstance(value, str) else len(value)
+                value = f"(set, {size})"
             comes_to = in_force.get(f"{name}.{key}", value)
             also = "" if comes_to == value else f": {comes_to}"
-            lines.append(f"{key} = {toml(value)}  # {origin}{also}")
+            lines.append(f"{about(field).written or key} = {toml(value)}  # {origin}{also}")
     for name, database in loaded.config.databases.items():
         lines += ["", f"[databases.{toml(name)}]  # {loaded.origin['databases']}"]
         for key, value in shown(database).items():
@@ -120,7 +121,11 @@ def sample() -> str:
                 + "\n"
             )
             value = getattr(getattr(defaults, name), key)
-            parts.append(_TABLES[key] if isinstance(value, Mapping) else f"{key} = {toml(value)}\n")
+            parts.append(
+                _TABLES[key]
+                if isinstance(value, Mapping)
+                else f"{about(field).written or key} = {toml(value)}\n"
+            )
     for field in tables().values():
         parts.append(f"\n# {about(field).doc}\n{_DATABASES}")
     return "".join(parts)

@@ -24,5 +24,6 @@ class DisconnectReason(StrEnum):
     SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
     TOKEN_EXPIRED = "token expired"
     DIRECTORY_UNAVAILABLE = "directory unavailable"  # which rooms its user has is not known
+    TOKEN_REVOKED = "token revoked"  # an administrator ended the sessions of its user
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal error"

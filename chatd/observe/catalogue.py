@@ -59,6 +59,7 @@ COUNTED: Final[Mapping[type[LogEvent], Count]] = {
     events.AuthenticationFailed: Count(
         "authentications_failed", "Tokens that were refused.", ("code",)
     ),
+    events.KeySetFailed: Count("key_set_failures", "Readings of the key set that failed."),
     events.ProtocolViolated: Count(
         "protocol_violations", "Sessions that were lost to a breach of a protocol.", ("layer",)
     ),

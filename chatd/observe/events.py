@@ -389,6 +389,36 @@ class DirectoryRowIgnored(
 
 
 @attrs.frozen
+class KeySetRead(LogEvent, name="keys.read", level=Level.INFO):
+    """The key set of the issuer of tokens was read, and is another one than before; `keys` is how
+    many of it can be used, `passed_over` says why others cannot."""
+
+    place: str
+    keys: int
+    passed_over: tuple[str, ...]
+
+
+@attrs.frozen
+class KeySetFailed(
+    LogEvent, name="keys.failed", level=Level.WARNING, is_cheap=True, alike_by=("place", "reason")
+):
+    """The key set could not be read; the last one serves meanwhile, if there was one."""
+
+    place: str
+    reason: str
+
+
+@attrs.frozen
+class UserRevoked(LogEvent, name="user.revoked", level=Level.INFO):
+    """The tokens of a user are not taken any more; so many sockets were closed. `durable` is false
+    where the disk did not take it: it is forgotten at the next start."""
+
+    user_id: str
+    sockets: int
+    durable: bool
+
+
+@attrs.frozen
 class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
     """A message arrived and was not yet checked."""
 

@@ -19,9 +19,14 @@ from chatd.auth import (
     FailureBackoff,
     Grant,
     Identity,
+    KeySource,
+    KeysUnavailable,
+    KeyUnknown,
+    Revocations,
     TokenRefused,
     Verifier,
     pick_token,
+    token_in,
 )
 from chatd.auth.directory import NO_ANSWER
 from chatd.net.addresses import counted_as
@@ -30,17 +35,23 @@ from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
 DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
+KEYS_TIMEOUT_S = 5.0  # that a client's connection waits for a key set which has the token's key
+NO_KEYS = "The server cannot read the keys of whoever signs tokens now; try again shortly."
 
 
 @attrs.define(eq=False)
 class TokenAuthenticator:
     """The `Authenticator` over one verifier and one directory.
 
-    `on_admitted` is called with each identity that was admitted and its rooms, and no others: what
-    was given out for an older token must not outlive its right.
+    Where a token names a key that is not known, `_keys` is asked to read the key set again, and the
+    client's connection waits for that, so long and no longer. `on_admitted` is called with each
+    identity that was admitted and its rooms, and no others: what was given out for an older token
+    must not outlive its right.
     """
 
     _verifier: Verifier
+    _keys: KeySource
+    _revocations: Revocations
     _directory: Directory
     _backoff: FailureBackoff
     _on_admitted: Callable[[Identity, Container[str]], None]
@@ -48,31 +59,65 @@ class TokenAuthenticator:
     _clock: Clock = attrs.field(kw_only=True)
     _event_log: EventLog = attrs.field(kw_only=True)
     _directory_timeout_s: float = attrs.field(default=DIRECTORY_TIMEOUT_S, kw_only=True)
+    _keys_timeout_s: float = attrs.field(default=KEYS_TIMEOUT_S, kw_only=True)
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
             identity = self._identify(credentials)
             grants = self._directory.grants_now(identity)
+        except KeyUnknown as error:
+            return None if self._may_wait(credentials) else self._refuse(credentials, error)
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return None if grants is None else self._admit(credentials, identity, grants)
 
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
-            identity = self._identify(credentials)
+            identity = await self._identify_patiently(credentials)
             with trio.fail_after(self._directory_timeout_s):
                 grants = await self._directory.grants(identity)
+            self._revocations.check(identity)  # it may have come while the directory was asked
         except trio.TooSlowError:
             return self._refuse(credentials, DirectoryFailed(NO_ANSWER))
-        except (TokenRefused, DirectoryFailed) as error:
+        except (TokenRefused, DirectoryFailed, KeysUnavailable) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)
 
     def _identify(self, credentials: Credentials) -> Identity:
-        token = pick_token(
+        shown = pick_token(
             credentials.auth, credentials.authorization, credentials.query, self._query_token
         )
-        return self._verifier.verify(token, self._clock.wall_s())
+        identity = self._verifier.verify(token_in(shown), self._clock.wall_s())
+        self._revocations.check(identity)
+        return identity
+
+    async def _identify_patiently(self, credentials: Credentials) -> Identity:
+        """As `_identify`; a key that is not known is waited for. Raises KeysUnavailable where
+        nobody can say whether there is such a key."""
+        keys = self._keys
+        known = keys.begun
+        with trio.move_on_after(self._keys_timeout_s):
+            while True:
+                try:
+                    return self._identify(credentials)
+                except KeyUnknown:
+                    # A reading that began after the token was shown says the last word.
+                    is_last_word = keys.ended > known
+                    if not self._may_wait(credentials) or (is_last_word and keys.is_decisive):
+                        raise
+                if is_last_word:
+                    break
+                await keys.next_reading()
+        raise KeysUnavailable(NO_KEYS)
+
+    def _may_wait(self, credentials: Credentials) -> bool:
+        """Whether a token with an unknown key is worth to wait for. From where bad tokens come the
+        key set is asked for and not waited for: who retries finds it."""
+        self._keys.ask()
+        if credentials.is_renewal:
+            return True
+        source = counted_as(credentials.address)
+        return self._backoff.retry_after_s(source, trio.current_time()) == 0
 
     def _admit(
         self, credentials: Credentials, identity: Identity, grants: Mapping[str, Grant]
@@ -82,8 +127,16 @@ class TokenAuthenticator:
             self._backoff.record_success(counted_as(credentials.address))
         return Admitted(identity, grants)
 
-    def _refuse(self, credentials: Credentials, error: TokenRefused | DirectoryFailed) -> Refusal:
-        code = error.code if isinstance(error, TokenRefused) else Code.DIRECTORY_UNAVAILABLE
+    def _refuse(
+        self, credentials: Credentials, error: TokenRefused | DirectoryFailed | KeysUnavailable
+    ) -> Refusal:
+        match error:
+            case TokenRefused():
+                code, reason = error.code, error.reason
+            case DirectoryFailed():
+                code, reason = Code.DIRECTORY_UNAVAILABLE, error.reason
+            case KeysUnavailable():
+                code, reason = Code.INTERNAL, str(error)
         address, refusal = credentials.address, Refusal(code, str(error))
         if isinstance(error, TokenRefused) and not credentials.is_renewal:
             # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
@@ -95,9 +148,7 @@ class TokenAuthenticator:
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if wait_s == 0 and code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
-        self._event_log.record(
-            AuthenticationFailed(credentials.log_id, address, code, error.reason)
-        )
+        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code, reason))
         return refusal
 
 

@@ -66,6 +66,11 @@ class DownloadTickets:
             ):
                 self._remove(name)
 
+    def withdraw_all(self, user_id: str) -> None:
+        """The tokens of a user are not taken any more: neither is what was given for them."""
+        for name in list(self._of_user.get(user_id, ())):
+            self._remove(name)
+
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """The user of a ticket for this message, once; None where it is not good."""
         identity = self.look(name, message_id, now_s)

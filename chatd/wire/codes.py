@@ -37,6 +37,7 @@ class Code(StrEnum):
     UNAUTHORIZED = "unauthorized"
     TOKEN_EXPIRED = "token_expired"
     TOKEN_INVALID = "token_invalid"
+    TOKEN_REVOKED = "token_revoked"
     NOT_FOUND = "not_found"
     ANSWER_FAILED = "answer_failed"
     DB_UNAVAILABLE = "db_unavailable"
@@ -107,6 +108,7 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     Code.UNAUTHORIZED: Explanation("A token is needed; sign in and connect again."),
     Code.TOKEN_EXPIRED: Explanation("The token has expired; get a new one and connect again."),
     Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again."),
+    Code.TOKEN_REVOKED: Explanation("An administrator has ended your sessions; sign in again."),
     Code.NOT_FOUND: Explanation("There is no such message in your connections."),
     Code.ANSWER_FAILED: Explanation(
         "This answer failed, and has no rows to download; ask the question again."

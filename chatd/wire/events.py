@@ -196,9 +196,9 @@ class StatusClosing(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["closing"], Note("Which status this is.")] = "closing"
-    code: Annotated[Literal[Code.TOKEN_EXPIRED, Code.DIRECTORY_UNAVAILABLE], Note("Why.")] = (
-        Code.TOKEN_EXPIRED
-    )
+    code: Annotated[
+        Literal[Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED, Code.DIRECTORY_UNAVAILABLE], Note("Why.")
+    ] = Code.TOKEN_EXPIRED
 
 
 @statically_frozen

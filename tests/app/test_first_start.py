@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from chatd import __version__
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.app.secret import make_verifier, mint_token, usual_rooms
+from chatd.app.secret import make_keys, make_verifier, mint_token, usual_rooms
 from chatd.cli.commands import main
 from chatd.config import Config
 from tests.app.client import Client, Refused, token_for
@@ -121,7 +121,10 @@ def test_a_token_of_many_rooms_with_databases_is_one_that_the_daemon_takes() -> 
     databases = {name: DatabaseSettings(sample=True) for name in names}
     config = Config(databases=databases)
     token = mint_token(config, SECRET, "guest", usual_rooms(config), "Guest", 60, time.time())
-    assert make_verifier(config, SECRET).verify(token, time.time()).user_id == "guest"
+    assert (
+        make_verifier(config, make_keys(config, SECRET)).verify(token, time.time()).user_id
+        == "guest"
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.5", "[::1]", "::ffff:127.0.0.1", "LocalHost"])
@@ -304,7 +307,8 @@ async def test_a_token_can_be_checked(house: House) -> None:
     told = good.out.splitlines()
     assert re.fullmatch(r"The token is good for user 'alice' for 86\d{3} s\.", told[0])
     assert told[1:3] == ["name: none; others see the user id", "rooms: demo"]
-    assert [re.sub(r"\d", "0", line) for line in told[3:]] == [
+    assert told[3] == "signed: HS256, with a secret"
+    assert [re.sub(r"\d", "0", line) for line in told[4:]] == [
         "issued: 0000-00-00 00:00:00 UTC",
         "expires: 0000-00-00 00:00:00 UTC",
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chatd.auth import TokenRefused, Verifier, pick_token
+from chatd.auth import KeyRing, TokenRefused, Verifier, pick_token
 from tests.rows import rows
 
 QUERY = {"auth": "from query auth", "token": "from query token", "EIO": "4"}
@@ -45,7 +45,7 @@ def test_the_first_place_that_holds_something_wins(
 
 
 def test_a_token_of_a_wrong_type_is_refused_as_invalid_not_as_missing() -> None:
-    verifier = Verifier("x" * 32, "authenticated", "", 30, 8192)
+    verifier = Verifier(KeyRing.of_secret("x" * 32), "authenticated", "", 30, 8192)
     table: list[object] = [0, False, [], {}, {"token": "x"}]
     for wrong in table:
         with pytest.raises(TokenRefused) as caught:

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from chatd.auth import Verifier, load_or_create_secret, load_secret
+from chatd.auth import KeyRing, Verifier, load_or_create_secret, load_secret
 
 
 def test_a_first_start_makes_a_secret_and_the_next_one_reads_it(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_first_start_makes_a_secret_and_the_next_one_reads_it(tmp_path: Path) 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert os.listdir(path.parent) == ["secret"]
-    Verifier(secret, "authenticated", "", 30, 8192)
+    Verifier(KeyRing.of_secret(secret), "authenticated", "", 30, 8192)
 
 
 def test_a_secret_that_is_only_looked_for_is_not_made(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.auth import ClaimDirectory, Verifier, mint
+from chatd.auth import ClaimDirectory, KeyRing, Verifier, mint
 from chatd.auth.display import display_text
 from chatd.wire.identifiers import is_connection_id, is_user_id
 from tests.auth.tokens_by_hand import NOW_S, SECRET
@@ -75,7 +75,7 @@ def test_what_is_minted_is_verified(
         issuer=issuer,
         claim=claim,
     )
-    verifier = Verifier(SECRET, "authenticated", issuer, 0, len(token))
+    verifier = Verifier(KeyRing.of_secret(SECRET), "authenticated", issuer, 0, len(token))
     identity = verifier.verify(token, now_s)
     assert identity.user_id == user_id
     assert identity.name == display_text(name)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.auth import Identity, TokenRefused, Verifier
+from chatd.auth import Identity, KeyRing, TokenRefused, Verifier
 from tests.auth.tokens_by_hand import HEADER, NOW_S, SECRET, USER, good_claims, signed, token
 from tests.rows import rows
 
@@ -22,13 +22,13 @@ ISSUER = "https://project.example/auth/v1"
 
 def verifier(**changes: Any) -> Verifier:
     settings: dict[str, Any] = {
-        "secret": SECRET,
         "audience": "authenticated",
         "issuer": ISSUER,
         "leeway_s": LEEWAY_S,
         "max_token_bytes": 8192,
     }
-    return Verifier(**(settings | changes))
+    keys = KeyRing.of_secret(changes.pop("secret", SECRET))
+    return Verifier(keys, **(settings | changes))
 
 
 def refusal(candidate: object, **changes: Any) -> TokenRefused:

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from chatd.cli.commands import main
 from chatd.config.databases import DATABASES
 from chatd.config.explained import UnknownKeyError, explained
-from chatd.config.names import dotted_names
+from chatd.config.names import dotted_names, written_name
 from tests.rows import rows
 
 
@@ -37,7 +37,7 @@ def test_a_key_is_explained_with_all_that_sets_it() -> None:
 
 def test_every_key_is_explained() -> None:
     databases = [f"databases.<connectionId>.{key}" for key in DATABASES.table.keys]
-    assert heads(explained()) == [*dotted_names(), *databases]
+    assert heads(explained()) == [*map(written_name, dotted_names()), *databases]
     assert all(len(line) <= 100 for line in explained().splitlines())
 
 

@@ -4,7 +4,7 @@ from importlib import resources
 
 from chatd.config.databases import DATABASES, DOCS
 from chatd.config.reference import render
-from chatd.config.sections import keys_of, sections
+from chatd.config.sections import about, keys_of, sections
 
 RENEW = (
     "from chatd.config.reference import render; "
@@ -21,6 +21,7 @@ def test_every_key_stands_in_the_document_with_its_default() -> None:
     text = render()
     for name, section in sections().items():
         assert f"\n## [{name}]\n" in text
-        for key in keys_of(section):
+        for name_of_field, field in keys_of(section).items():
+            key = about(field).written or name_of_field
             assert f"- `{key} = " in text or f"- `[{name}.{key}.<" in text
     assert list(DOCS) == list(DATABASES.table.keys)

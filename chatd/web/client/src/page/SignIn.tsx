@@ -7,6 +7,7 @@ const NAME_CHARS_MAX = 80;
 const WHY: Record<string, string> = {
   token_expired: "Your sign-in has run out.",
   token_invalid: "This server does not take that token.",
+  token_revoked: "An administrator has ended your sessions.",
   unauthorized: "This server wants to know who you are.",
 };
 

@@ -26,7 +26,12 @@ const ASK_WHY_AFTER = 3;
 
 /** Codes that say that this token opens nothing any more. */
 export function isSignedOutCode(code: string | undefined): boolean {
-  return code === "unauthorized" || code === "token_expired" || code === "token_invalid";
+  return (
+    code === "unauthorized" ||
+    code === "token_expired" ||
+    code === "token_invalid" ||
+    code === "token_revoked"
+  );
 }
 
 export interface Why {

@@ -27,6 +27,7 @@ export const CODES = {
   unauthorized: { retryable: false, sentence: "A token is needed; sign in and connect again." },
   token_expired: { retryable: false, sentence: "The token has expired; get a new one and connect again." },
   token_invalid: { retryable: false, sentence: "The token is not valid here; sign in again." },
+  token_revoked: { retryable: false, sentence: "An administrator has ended your sessions; sign in again." },
   not_found: { retryable: false, sentence: "There is no such message in your connections." },
   answer_failed: { retryable: false, sentence: "This answer failed, and has no rows to download; ask the question again." },
   db_unavailable: { retryable: true, sentence: "The database of this connection does not answer; try again shortly." },
@@ -281,7 +282,7 @@ export interface ChatSearch {
 export type ClientEvent = "chat:message" | "chat:typing:start" | "chat:typing:stop" | "presence:update" | "chat:ack" | "chat:read" | "chat:message:get" | "chat:message:edit" | "chat:message:delete" | "chat:message:react" | "connection:join" | "connection:leave" | "chat:history:get" | "chat:search" | "answer:cancel" | "schema:get" | "auth:refresh";
 
 /** A stable name for what went wrong; clients switch on it. */
-export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "read_only_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "directory_unavailable" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
+export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "read_only_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "directory_unavailable" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "token_revoked" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
 
 /** A command that a message can begin with. */
 export interface CommandHelp {
@@ -975,7 +976,7 @@ export interface StatusClosing {
   /** Which status this is. */
   status: "closing";
   /** Why. */
-  code: "token_expired" | "directory_unavailable";
+  code: "token_expired" | "token_revoked" | "directory_unavailable";
 }
 
 /** The first event of a socket: the client is in. */

@@ -239,7 +239,7 @@ describe("a refusal", () => {
     expect(now()).toEqual({ phase: "connected", attempt: 0 });
   });
 
-  test.each(["unauthorized", "token_expired", "token_invalid"])(
+  test.each(["unauthorized", "token_expired", "token_invalid", "token_revoked"])(
     "of the token (%s) signs out, once",
     async (code) => {
       server.refusal = { code, message: "Sign in again." };

@@ -1,0 +1,169 @@
+"""Keeps the key set of an issuer fresh: read at the start, from time to time, and when asked.
+
+A token may name a key that the set does not have, as an issuer begins to sign with a new one. Who
+meets such a token asks for the set to be read again; anybody can make up such tokens, so the set is
+read at most once in `REFETCH_S`, whoever asks. While the set cannot be read the last one serves.
+
+One task reads (`run`, supervised). Others only wait for it, as long as they like; a reading that
+hangs is cut off after `FETCH_TIMEOUT_S`.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import attrs
+import trio
+
+from chatd.auth.key_set import KeySet, KeySetInvalid, read_key_set
+from chatd.auth.keyring import KeyRing
+
+FETCH_TIMEOUT_S: Final = 10.0
+"""Seconds that one reading may take, redirects and all; beyond: it has failed."""
+REFRESH_S: Final = 600.0
+"""Seconds between two readings that nobody asks for: so long a withdrawn key is still taken.
+Supabase's own caches keep a set as long."""
+REFETCH_S: Final = 10.0
+"""Seconds between the beginnings of two readings, at least, however many ask."""
+RETRY_S: Final = 30.0
+"""Seconds after a reading that failed until the next one that nobody asks for."""
+
+
+Fetch: TypeAlias = Callable[[], Awaitable[bytes]]
+
+
+class FetchFailed(Exception):
+    """A key set could not be read; `str()` ends a sentence that begins with its place."""
+
+
+@attrs.frozen
+class KeySetStatus:
+    """How the key set is: for readiness, and for who looks for a fault.
+
+    `place` is where it comes from. `keys` is how many can be used; None before one was ever read:
+    no token of the issuer is taken then. `failure` says why the last reading failed, None where it
+    did not. `age_s` is how old the set is, in seconds.
+    """
+
+    place: str
+    keys: int | None
+    failure: str | None
+    age_s: float
+
+    @property
+    def sentence(self) -> str | None:
+        """What is amiss, for people; None where nothing is."""
+        if self.failure is not None:
+            serving = (
+                "no token that its keys sign is taken"
+                if self.keys is None
+                else f"the set of {self.age_s:.0f} s ago serves meanwhile"
+            )
+            return f"The key set {self.place} {self.failure}; {serving}."
+        if self.keys is None:
+            return f"The key set {self.place} is being read for the first time."
+        return None
+
+
+class KeysUnavailable(Exception):
+    """The keys that a token may be signed with cannot be read now; the caller refuses, and a retry
+    may help. `str()` is a sentence for people."""
+
+
+@attrs.define(eq=False)
+class KeySource:
+    """Reads a key set into a key ring; without a `place` it waits until it is given one.
+
+    `fetch` gives the document, or raises FetchFailed. `on_change` is told each set that differs
+    from the one before, and `on_failure` why a reading failed.
+    """
+
+    place: str | None
+    _ring: KeyRing
+    _fetch: Fetch
+    _on_change: Callable[[str, KeySet], None]
+    _on_failure: Callable[[str, str], None]
+    begun: int = attrs.field(init=False, default=0)
+    """Readings that have begun so far."""
+    ended: int = attrs.field(init=False, default=0)
+    """The last reading that has ended, well or not, counted as they begin."""
+    failure: str | None = attrs.field(init=False, default=None)
+    _has_set: bool = attrs.field(init=False, default=False)
+    _began_s: float = attrs.field(init=False, default=-math.inf)
+    _read_s: float = attrs.field(init=False, default=-math.inf)
+    _asked: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _news: trio.Event = attrs.field(init=False, factory=trio.Event)
+
+    @property
+    def status(self) -> KeySetStatus | None:
+        """How the key set is at this moment; None where there is to be none."""
+        if self.place is None:
+            return None
+        key_set = self._ring.key_set
+        keys = len(key_set.keys) if self._has_set and key_set is not None else None
+        return KeySetStatus(self.place, keys, self.failure, trio.current_time() - self._read_s)
+
+    @property
+    def is_decisive(self) -> bool:
+        """Whether the last reading succeeded, so that a key which is not in the set is none."""
+        return self._has_set and self.failure is None
+
+    def ask(self) -> None:
+        """Have the set read again, as soon as the rate allows."""
+        self._asked.set()
+
+    async def next_reading(self) -> None:
+        """Ask, and return when the reading that is under way, or else the next one, has ended."""
+        self.ask()
+        await self._news.wait()
+
+    def replace(self, place: str | None, ring: KeyRing, fetch: Fetch) -> None:
+        """Read from another place into another ring from now on, and as soon as the rate allows.
+        From the same place: the set that is known goes over into the ring, and serves until it was
+        read again."""
+        if place == self.place and self._has_set:
+            ring.key_set = self._ring.key_set
+        else:
+            self._has_set, self.failure = False, None
+        self.place, self._ring, self._fetch = place, ring, fetch
+        self.ask()
+
+    async def run(self) -> None:
+        """Read from time to time, for ever."""
+        while True:
+            await trio.sleep_until(self._began_s + REFETCH_S)
+            self._asked = trio.Event()
+            if self.place is None:
+                await self._asked.wait()
+                continue
+            self._began_s = trio.current_time()
+            self.begun += 1
+            await self.read()
+            self.ended = self.begun
+            news, self._news = self._news, trio.Event()
+            news.set()
+            with trio.move_on_after(RETRY_S if self.failure is not None else REFRESH_S):
+                await self._asked.wait()
+
+    async def read(self) -> None:
+        """Read once; the ring has the set then, or `failure` says why not."""
+        place, ring = self.place, self._ring
+        assert place is not None
+        key_set, failure = None, None
+        try:
+            with trio.fail_after(FETCH_TIMEOUT_S):
+                key_set = read_key_set(await self._fetch())
+        except trio.TooSlowError:
+            failure = f"did not come within {FETCH_TIMEOUT_S:.0f} s"
+        except (FetchFailed, KeySetInvalid) as error:
+            failure = str(error)
+        if ring is not self._ring:
+            return  # it was replaced meanwhile, and this is the set of another place
+        self.failure = failure
+        if key_set is None:
+            self._on_failure(place, failure or "")
+            return
+        is_change = not self._has_set or key_set != ring.key_set
+        ring.key_set, self._has_set, self._read_s = key_set, True, trio.current_time()
+        if is_change:
+            self._on_change(place, key_set)

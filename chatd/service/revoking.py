@@ -1,0 +1,72 @@
+"""Ending all that a user's tokens of before now gave (docs/operations, "Tokens")."""
+
+import math
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from chatd.auth import Revocations
+from chatd.net.disconnects import DisconnectReason
+from chatd.observe import EventLog, UserRevoked
+from chatd.observe.clock import Clock
+from chatd.service.clients import Clients
+from chatd.wire.codes import Code
+from chatd.wire.events import StatusClosing
+from chatd.wire.identifiers import USER_ID_RULE, is_user_id
+
+
+class RevocationNotKept(Exception):
+    """The disk did not take a revocation: it holds until the daemon ends. `str()` says what to
+    do."""
+
+
+@attrs.define(eq=False)
+class Revoking:
+    """Revokes the tokens of users. `ends` are told the user id, each to end something else that a
+    token began."""
+
+    _revocations: Revocations
+    _clients: Clients
+    _clock: Clock
+    _event_log: EventLog
+    ends: list[Callable[[str], None]] = attrs.field(factory=list)
+    _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+
+    async def revoke(self, user_id: str) -> int:
+        """Refuse all tokens that were issued to the user before now, and close the user's sockets:
+        their transport, after `connection:status`. Returns how many there were.
+
+        It holds at once, and is on the disk when this returns. Raises ValueError for what is no
+        user id, and RevocationNotKept where the disk does not take it: it holds all the same, until
+        the daemon ends.
+        """
+        if not is_user_id(user_id):
+            raise ValueError(f"a user id is {USER_ID_RULE}")
+        clients = list(self._clients.of(user_id))
+        # The issuer's clock may be ahead of ours: what was shown already was issued before now.
+        shown_s = max((client.identity.issued_at_s for client in clients), default=-math.inf)
+        self._revocations.add(user_id, max(self._clock.wall_s(), shown_s))
+        for end in self.ends:
+            end(user_id)
+        for client in clients:
+            client.send(StatusClosing(code=Code.TOKEN_REVOKED))
+            client.end(DisconnectReason.TOKEN_REVOKED)
+        failure = await self._keep()
+        self._event_log.record(UserRevoked(user_id, len(clients), durable=failure is None))
+        if failure is not None:
+            raise RevocationNotKept(
+                f"The tokens of {user_id} are refused until the daemon ends, but the disk did not "
+                f"take it: {failure.strerror}. Revoke again when it does."
+            )
+        return len(clients)
+
+    async def _keep(self) -> OSError | None:
+        """Write all revocations; what the disk said where it did not take them."""
+        async with self._writing:
+            try:
+                content = self._revocations.content()
+                await trio.to_thread.run_sync(self._revocations.write, content)
+            except OSError as error:
+                return error
+        return None
