@@ -224,10 +224,9 @@ class Parts:
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
         )
-        tickets, directory = DownloadTickets(), settings.make_directory(config)
-        self.revoking = Revoking(
-            revocations, self.clients, self.clock, self._event_log, [tickets.withdraw_all]
-        )
+        directory = settings.make_directory(config)
+        self.tickets = tickets = DownloadTickets(is_revoked=revocations.is_revoked)
+        self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
         keys, place = make_keys(config, secret), key_set_place(config)
         self.key_source = KeySource(
             place,

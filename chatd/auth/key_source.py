@@ -66,8 +66,13 @@ class KeySetStatus:
 
 
 class KeysUnavailable(Exception):
-    """The keys that a token may be signed with cannot be read now; the caller refuses, and a retry
-    may help. `str()` is a sentence for people."""
+    """Nobody can say yet whether a token is signed with a key of the issuer. The caller refuses; a
+    retry helps when the set was read. `str()` is a sentence for people, `reason` one for the
+    operator."""
+
+    def __init__(self, sentence: str, reason: str) -> None:
+        super().__init__(sentence)
+        self.reason = f"{sentence} {reason}"
 
 
 @attrs.define(eq=False)
@@ -102,6 +107,12 @@ class KeySource:
         key_set = self._ring.key_set
         keys = len(key_set.keys) if self._has_set and key_set is not None else None
         return KeySetStatus(self.place, keys, self.failure, trio.current_time() - self._read_s)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is amiss with the key set, for readiness; None where nothing is."""
+        status = self.status
+        return None if status is None else status.sentence
 
     @property
     def is_decisive(self) -> bool:

@@ -186,11 +186,12 @@ class Verifier:
                 "The token's signature is wrong: it was signed with another secret than "
                 f"auth.jwt_secret, or changed{_key_id(header)}.",
             )
-        if key_id is None:  # a set that names no keys may have a new one all the same
+        if key_id is None or all(key.key_id is None for key in candidates):
+            # a set that does not name its keys may have a new one all the same
             raise KeyUnknown(
                 Code.TOKEN_INVALID,
                 "The token is signed with a key that this server does not know.",
-                f"The token names no key (kid), and none of the key set for {name} has signed it.",
+                f"No key of the key set for {name} has signed the token{_key_id(header)}.",
             )
         raise _invalid(
             "The token's signature is wrong.",

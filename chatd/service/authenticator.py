@@ -26,6 +26,7 @@ from chatd.auth import (
     pick_token,
     token_in,
 )
+from chatd.auth.key_source import REFETCH_S
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
@@ -34,7 +35,7 @@ from chatd.wire.codes import Code, Refusal
 DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
 KEYS_TIMEOUT_S = 5.0  # that a client's connection waits for a key set which has the token's key
 TOO_SLOW = "The directory of rooms does not answer; try again later."
-NO_KEYS = "The server cannot read the keys of whoever signs tokens now; try again shortly."
+NO_KEY_YET = "The server does not know the key of this token yet; try again shortly."
 
 
 @attrs.define(eq=False)
@@ -106,7 +107,7 @@ class TokenAuthenticator:
                 if is_last_word:
                     break
                 await keys.next_reading()
-        raise KeysUnavailable(NO_KEYS)
+        raise KeysUnavailable(NO_KEY_YET, keys.trouble or "Its key set was read a moment ago.")
 
     def _may_wait(self, credentials: Credentials) -> bool:
         """Whether a token with an unknown key is worth to wait for. From where bad tokens come the
@@ -130,7 +131,9 @@ class TokenAuthenticator:
     ) -> Refusal:
         code = error.code if isinstance(error, TokenRefused) else Code.INTERNAL
         address, refusal = credentials.address, Refusal(code, str(error))
-        reason = error.reason if isinstance(error, TokenRefused) else str(error)
+        reason = str(error) if isinstance(error, DirectoryFailed) else error.reason
+        if isinstance(error, KeysUnavailable):
+            refusal = attrs.evolve(refusal, retry_after_ms=round(REFETCH_S * 1000))
         if isinstance(error, TokenRefused) and not credentials.is_renewal:
             # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
             # is missing or has run out, the client still gets that code.

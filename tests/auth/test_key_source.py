@@ -137,6 +137,7 @@ async def test_a_start_without_the_set_goes_on_until_it_is_there(autojump_clock:
         assert status is not None
         assert status.keys is None
         assert "no token that its keys sign is taken" in (status.sentence or "")
+        assert one.source.trouble == status.sentence
         issuer.answer = None
         await trio.sleep(RETRY_S + 1)
         assert one.names == ["ES256-0"]
