@@ -18,7 +18,8 @@ from typing import Final
 
 import attrs
 
-from chatd.auth.tokens import Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 from chatd.files import open_file, sync_directory
 from chatd.wire.codes import EXPLANATIONS, Code
 
