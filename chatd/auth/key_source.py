@@ -42,13 +42,14 @@ class KeySetStatus:
 
     `place` is where it comes from. `keys` is how many can be used; None before one was ever read:
     no token of the issuer is taken then. `failure` says why the last reading failed, None where it
-    did not. `age_s` is how old the set is, in seconds.
+    did not. `age_s` is how old the set is, in seconds. `is_alone`: no secret is taken beside it.
     """
 
     place: str
     keys: int | None
     failure: str | None
     age_s: float
+    is_alone: bool
 
     @property
     def sentence(self) -> str | None:
@@ -62,6 +63,11 @@ class KeySetStatus:
             return f"The key set {self.place} {self.failure}; {serving}."
         if self.keys is None:
             return f"The key set {self.place} is being read for the first time."
+        if self.keys == 0 and self.is_alone:
+            return (
+                f"The key set {self.place} has no key that can be used, so no token is taken; a "
+                "project that signs with its legacy secret needs auth.jwt_secret."
+            )
         return None
 
 
@@ -106,7 +112,8 @@ class KeySource:
             return None
         key_set = self._ring.key_set
         keys = len(key_set.keys) if self._has_set and key_set is not None else None
-        return KeySetStatus(self.place, keys, self.failure, trio.current_time() - self._read_s)
+        age_s = trio.current_time() - self._read_s
+        return KeySetStatus(self.place, keys, self.failure, age_s, not self._ring.secrets)
 
     @property
     def trouble(self) -> str | None:

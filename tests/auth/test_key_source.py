@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.auth import FetchFailed, KeyRing, KeySet, KeySource
+from chatd.auth import FetchFailed, KeyRing, KeySet, KeySource, bound_secret
 from chatd.auth.key_source import FETCH_TIMEOUT_S, REFETCH_S, REFRESH_S, RETRY_S
 from tests.auth.issuer import jwk, key_set
 
@@ -160,6 +160,9 @@ async def test_an_empty_set_withdraws_all_keys(autojump_clock: MockClock) -> Non
         await one.source.next_reading()
         assert one.names == []
         assert one.source.is_decisive
+        assert "has no key that can be used, so no token is taken" in (one.source.trouble or "")
+        one.ring.secrets = [bound_secret("x" * 32)]
+        assert one.source.trouble is None, "a project of before has a secret, and an empty set"
 
 
 async def test_a_reading_that_hangs_is_cut_off(autojump_clock: MockClock) -> None:
