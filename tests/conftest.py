@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import no_tokens_told
 from tests.engine.listeners import Door, open_door
 from tests.nothing_skipped import pytest_make_collect_report, pytest_runtest_makereport
 from tests.postgres import postgres
@@ -52,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(no_tokens_told)
     # Before a test module is imported: a `@settings` in it starts from the profile of then.
     settings.load_profile("many" if config.getoption("--many-examples") else "few")
 

@@ -243,7 +243,7 @@ class Parts:
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
         )
-        tickets = DownloadTickets()
+        self.tickets = tickets = DownloadTickets(is_revoked=revocations.is_revoked)
         sql = (
             open_sql_directory(config, self._event_log)
             if config.directory.source == "sql"
@@ -261,9 +261,7 @@ class Parts:
                 outage_s=config.directory.outage_s,
                 at_once=max(1, config.directory.pool_connections // 2),
             )
-        self.revoking = Revoking(
-            revocations, self.clients, self.clock, self._event_log, [tickets.withdraw_all]
-        )
+        self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
         keys, place = make_keys(config, secret), key_set_place(config)
         self.key_source = KeySource(
             place,

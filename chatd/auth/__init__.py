@@ -56,9 +56,11 @@ from chatd.auth.revocations import (
     RevocationsUnreadable as RevocationsUnreadable,
     read_revocations as read_revocations,
 )
-from chatd.auth.tokens import (
-    Identity as Identity,
+from chatd.auth.refusals import (
     KeyUnknown as KeyUnknown,
     TokenRefused as TokenRefused,
+)
+from chatd.auth.tokens import (
+    Identity as Identity,
     Verifier as Verifier,
 )

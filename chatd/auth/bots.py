@@ -13,8 +13,10 @@ from typing import Final
 
 import attrs
 
+from chatd.auth.claims import LATEST_DATE_S
 from chatd.auth.directory import Grant
-from chatd.auth.tokens import LATEST_DATE_S, Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import BOT_USER_PREFIX
 

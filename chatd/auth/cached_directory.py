@@ -8,7 +8,8 @@ import attrs
 import trio
 
 from chatd.auth.directory import Directory, DirectoryFailed, DirectoryStatus, Grant
-from chatd.auth.tokens import Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 
 USERS_MAX: Final = 20_000
 """Users whose rooms are kept, as many as there may be connections; beyond it the oldest answer is

@@ -9,7 +9,8 @@ import attrs
 
 from chatd.auth.directory import DirectoryStatus, Grant, role_of
 from chatd.auth.display import display_text
-from chatd.auth.tokens import Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import is_connection_id
 from chatd.wire.names import Role

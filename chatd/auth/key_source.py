@@ -42,13 +42,14 @@ class KeySetStatus:
 
     `place` is where it comes from. `keys` is how many can be used; None before one was ever read:
     no token of the issuer is taken then. `failure` says why the last reading failed, None where it
-    did not. `age_s` is how old the set is, in seconds.
+    did not. `age_s` is how old the set is, in seconds. `is_alone`: no secret is taken beside it.
     """
 
     place: str
     keys: int | None
     failure: str | None
     age_s: float
+    is_alone: bool
 
     @property
     def sentence(self) -> str | None:
@@ -62,12 +63,22 @@ class KeySetStatus:
             return f"The key set {self.place} {self.failure}; {serving}."
         if self.keys is None:
             return f"The key set {self.place} is being read for the first time."
+        if self.keys == 0 and self.is_alone:
+            return (
+                f"The key set {self.place} has no key that can be used, so no token is taken; a "
+                "project that signs with its legacy secret needs auth.jwt_secret."
+            )
         return None
 
 
 class KeysUnavailable(Exception):
-    """The keys that a token may be signed with cannot be read now; the caller refuses, and a retry
-    may help. `str()` is a sentence for people."""
+    """Nobody can say yet whether a token is signed with a key of the issuer. The caller refuses; a
+    retry helps when the set was read. `str()` is a sentence for people, `reason` one for the
+    operator."""
+
+    def __init__(self, sentence: str, reason: str) -> None:
+        super().__init__(sentence)
+        self.reason = f"{sentence} {reason}"
 
 
 @attrs.define(eq=False)
@@ -101,7 +112,14 @@ class KeySource:
             return None
         key_set = self._ring.key_set
         keys = len(key_set.keys) if self._has_set and key_set is not None else None
-        return KeySetStatus(self.place, keys, self.failure, trio.current_time() - self._read_s)
+        age_s = trio.current_time() - self._read_s
+        return KeySetStatus(self.place, keys, self.failure, age_s, not self._ring.secrets)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is amiss with the key set, for readiness; None where nothing is."""
+        status = self.status
+        return None if status is None else status.sentence
 
     @property
     def is_decisive(self) -> bool:

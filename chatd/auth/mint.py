@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import jwt
 
+from chatd.auth.claims import LATEST_DATE_S
 from chatd.auth.directories import claim_path
 from chatd.auth.display import display_text
 from chatd.auth.keys import HS256, bound_secret
-from chatd.auth.tokens import LATEST_DATE_S
 from chatd.wire.identifiers import USER_ID_RULE, is_connection_id, is_user_id
 
 ROLE: Final = "authenticated"

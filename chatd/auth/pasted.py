@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from chatd.auth.tokens import TokenRefused
+from chatd.auth.refusals import TokenRefused
 from chatd.wire.codes import Code
 
 PASTED_CHARS_MAX: Final = 32_768

@@ -18,7 +18,8 @@ from typing import Final
 
 import attrs
 
-from chatd.auth.tokens import Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 from chatd.files import open_file, sync_directory
 from chatd.wire.codes import EXPLANATIONS, Code
 
@@ -47,10 +48,14 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._moments)
 
+    def is_revoked(self, identity: Identity) -> bool:
+        """Whether the token of `identity` is taken no more."""
+        moment_s = self._moments.get(identity.user_id, self._everybody_s)
+        return identity.issued_at_s <= moment_s
+
     def check(self, identity: Identity) -> None:
         """Raise TokenRefused where the token of `identity` is revoked."""
-        moment_s = self._moments.get(identity.user_id, self._everybody_s)
-        if identity.issued_at_s <= moment_s:
+        if self.is_revoked(identity):
             raise TokenRefused(Code.TOKEN_REVOKED, EXPLANATIONS[Code.TOKEN_REVOKED].sentence)
 
     def add(self, user_id: str, moment_s: float) -> None:

@@ -17,7 +17,8 @@ import psycopg
 
 from chatd.auth.directory import NO_ANSWER, DirectoryFailed, DirectoryStatus, Grant, role_of
 from chatd.auth.display import display_text
-from chatd.auth.tokens import Identity, TokenRefused
+from chatd.auth.refusals import TokenRefused
+from chatd.auth.tokens import Identity
 from chatd.observe.lines import visible
 from chatd.postgres_client import Pool, TrioConnection, Unreachable
 from chatd.wire.codes import Code

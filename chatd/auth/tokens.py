@@ -3,59 +3,29 @@
 A token is a JWS in compact form (RFC 7515) whose payload is a set of claims (RFC 7519). PyJWT's own
 `decode` takes 130 us for a Supabase token (it looks at each character in Python and prepares the
 key again each time) and reads the wall clock; in a reconnect storm each client costs one. So the
-compact form is read here, strictly, PyJWT does the signature (`keys`), and time is an argument. In
-the tests PyJWT is the oracle: what passes here passes there.
+form is read here (`compact`), PyJWT does the signature (`keys`), and time is an argument. In the
+tests PyJWT is the oracle: what passes here passes there.
 
 The order is: bounds, form, algorithm, key, signature, and only then what the token says. Nothing in
 a token is believed before its signature holds. Of the header `alg` and `kid` are read, and pick
 among our own keys; what would name other keys (`jwk`, `jku`, `x5u`, `x5c`) is never looked at.
 """
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import attrs
 
 from chatd.auth.callers import API_KEY, Caller, callers_in
-from chatd.auth.display import display_text
+from chatd.auth.claims import display_name, expiry_of, user_id_of
+from chatd.auth.compact import CompactToken, read_compact
 from chatd.auth.jwk import KEY_ID_CHARS_MAX
 from chatd.auth.keyring import KeyRing
 from chatd.auth.keys import HS256, BoundKey
+from chatd.auth.refusals import KeyUnknown, TokenRefused, invalid, named
 from chatd.auth.strict_json import strict_object
 from chatd.observe.shown import shown
 from chatd.wire.codes import Code
-from chatd.wire.identifiers import USER_ID_RULE, is_user_id
-
-LATEST_DATE_S: Final = 253_402_300_799
-"""Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
-every accepted one is exact in milliseconds in a client's double."""
-
-
-NAMED_MAX: Final = 3
-"""Entries of a list that a reason names; a list of audiences has one or two."""
-
-_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
-class TokenRefused(Exception):
-    """A token gives no identity. `code` is for programs, `str()` is a sentence for people.
-
-    `unauthorized`: there was no token; `token_expired`: it was good once, a new one helps;
-    `token_invalid`: anything else. The sentence holds nothing of the token. `reason` is a sentence
-    for the operator: it says more where more is known, with at most a few printable characters of
-    what the token names.
-    """
-
-    def __init__(self, code: Code, sentence: str, reason: str | None = None) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.reason = reason or sentence
-
-
-class KeyUnknown(TokenRefused):
-    """A token is signed with a key that the key set does not have: a newer set may have it."""
 
 
 @attrs.frozen
@@ -78,16 +48,6 @@ class Identity:
     def issued_at_s(self) -> float:
         """Its `iat`: seconds since the epoch."""
         return float(self.claims["iat"])
-
-
-@attrs.frozen
-class _Parts:
-    """A token in compact form, taken apart. The payload is bytes until the signature holds."""
-
-    header: dict[str, Any]
-    payload: bytes
-    signing_input: bytes
-    signature: bytes
 
 
 class Verifier:
@@ -127,44 +87,27 @@ class Verifier:
         than str is an invalid one.
         """
         if token is not None and not isinstance(token, str):
-            raise _invalid("The token is not a string.")
+            raise invalid("The token is not a string.")
         if not token:
             raise TokenRefused(
                 Code.UNAUTHORIZED, "A token is needed: send it as auth.token when connecting."
             )
-        parts = self._parts(token)
+        parts = read_compact(token, self._max_token_bytes)
         key = self._key_of(parts, now_s)
         claims = _claims(parts.payload)
         self._refuse_callers(callers_in(claims) - self._allowed)
-        user_id = self._check_parties(claims)
-        expires_s = min(self._check_times(claims, now_s), key.until_s)
-        return Identity(user_id, _display_name(claims), int(expires_s * 1000), claims, key)
+        user_id = user_id_of(claims, self._audience, self._issuer)
+        expires_s = min(expiry_of(claims, now_s, self._leeway_s), key.until_s)
+        return Identity(user_id, display_name(claims), int(expires_s * 1000), claims, key)
 
-    def _parts(self, token: str) -> _Parts:
-        if len(token) > self._max_token_bytes:  # what is not ASCII is refused next
-            raise _invalid(f"The token is longer than {self._max_token_bytes} bytes.")
-        try:
-            signing_input, signature_segment = token.encode("ascii").rsplit(b".", 1)
-            header_segment, payload_segment = signing_input.split(b".")
-            payload = _base64url(payload_segment)
-            signature = _base64url(signature_segment)
-            header_text = _base64url(header_segment)
-        except ValueError:  # of every step above; its text may hold the token
-            raise _invalid("The token is not a JWT.") from None
-        try:
-            header = strict_object(header_text)
-        except ValueError:
-            raise _invalid("The token's header is not a JSON object.") from None
-        return _Parts(header, payload, signing_input, signature)
-
-    def _key_of(self, parts: _Parts, now_s: float) -> BoundKey:
+    def _key_of(self, parts: CompactToken, now_s: float) -> BoundKey:
         """The key whose signature the token has. Raises TokenRefused where there is none."""
         header = parts.header
         if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
-            raise _invalid("The token asks for extensions that are not supported.")
+            raise invalid("The token asks for extensions that are not supported.")
         key_id = header.get("kid")
         if key_id is not None and not _is_key_id(key_id):
-            raise _invalid("The token's header names its key (kid) by what is no name.")
+            raise invalid("The token's header names its key (kid) by what is no name.")
         name = header.get("alg")
         if not isinstance(name, str) or name not in self._keys.algorithm_names:
             self._refuse_algorithm(parts)
@@ -181,18 +124,19 @@ class Verifier:
                     )
                 return key
         if name == HS256:
-            raise _invalid(
+            raise invalid(
                 "The token's signature is wrong.",
                 "The token's signature is wrong: it was signed with another secret than "
                 f"auth.jwt_secret, or changed{_key_id(header)}.",
             )
-        if key_id is None:  # a set that names no keys may have a new one all the same
+        if key_id is None or all(key.key_id is None for key in candidates):
+            # a set that does not name its keys may have a new one all the same
             raise KeyUnknown(
                 Code.TOKEN_INVALID,
                 "The token is signed with a key that this server does not know.",
-                f"The token names no key (kid), and none of the key set for {name} has signed it.",
+                f"No key of the key set for {name} has signed the token{_key_id(header)}.",
             )
-        raise _invalid(
+        raise invalid(
             "The token's signature is wrong.",
             f"The token's signature is not that of the key of the key set{_key_id(header)}.",
         )
@@ -207,7 +151,7 @@ class Verifier:
         if candidates or key_id is None:
             return candidates
         if key_set.has(key_id):
-            raise _invalid(
+            raise invalid(
                 "The token is signed with another algorithm than the key is for.",
                 f'The token\'s algorithm (alg) is "{name}", and its key is for another '
                 f'one: kid "{shown(key_id)}".',
@@ -219,7 +163,7 @@ class Verifier:
             "is of another project, or the key was withdrawn.",
         )
 
-    def _refuse_algorithm(self, parts: _Parts) -> NoReturn:
+    def _refuse_algorithm(self, parts: CompactToken) -> NoReturn:
         """Refuse an algorithm that no key of ours is for. The API keys of a project are tokens
         too, and often pasted: only the words of the refusal depend on what they say."""
         try:
@@ -227,13 +171,14 @@ class Verifier:
         except ValueError:
             callers = frozenset()
         self._refuse_callers((callers & API_KEY) - self._allowed)
-        taken = " and ".join(self._keys.algorithm_names)
-        secret = self._keys.key_set is None
-        raise _invalid(
+        taken, name = ", ".join(self._keys.algorithm_names), parts.header.get("alg")
+        hint = "those of a key set need auth.jwks or auth.supabase.url"
+        if name == HS256:
+            hint = "for a project that signs with its legacy secret write auth.jwt_secret too"
+        raise invalid(
             "The token is signed with another algorithm than the key is for.",
-            f"The token's algorithm (alg) is {_named(parts.header.get('alg'))}"
-            f"{_key_id(parts.header)}; only {taken} is taken, with "
-            + ("auth.jwt_secret; other algorithms need auth.jwks." if secret else "auth.jwks."),
+            f"The token's algorithm (alg) is {named(name)}{_key_id(parts.header)}; taken with the "
+            f"keys of the configuration: {taken}; {hint}.",
         )
 
     def _refuse_callers(self, refused: frozenset[Caller]) -> None:
@@ -241,78 +186,13 @@ class Verifier:
         for caller in Caller:
             if caller in refused:
                 reason = f'{caller.sentence} (auth.allow does not list "{caller}".)'
-                raise _invalid(caller.sentence, reason)
-
-    def _check_parties(self, claims: dict[str, Any]) -> str:
-        audience = claims.get("aud")
-        if isinstance(audience, list):
-            if self._audience not in audience or not all(isinstance(a, str) for a in audience):
-                raise _invalid("The token is for another audience.", self._other_audience(claims))
-        elif audience != self._audience:
-            raise _invalid(
-                "The token is for another audience, or names none.", self._other_audience(claims)
-            )
-        if self._issuer and claims.get("iss") != self._issuer:
-            raise _invalid(
-                "The token is from another issuer, or names none.",
-                f"The token's issuer (iss) is {_named(claims.get('iss'))}; auth.issuer is "
-                f"{_named(self._issuer)}.",
-            )
-        user_id = claims.get("sub")
-        if not is_user_id(user_id):
-            what = "missing" if user_id is None else "not a user id"
-            raise _invalid(f"The token's sub is {what}: {USER_ID_RULE}.")
-        return str(user_id)
-
-    def _other_audience(self, claims: dict[str, Any]) -> str:
-        return (
-            f"The token's audience (aud) is {_named(claims.get('aud'))}; auth.audience is "
-            f"{_named(self._audience)}."
-        )
-
-    def _check_times(self, claims: dict[str, Any], now_s: float) -> float:
-        issued_s = _date_s(claims, "iat")
-        if issued_s > now_s + self._leeway_s:
-            raise _invalid(
-                "The token was issued in the future: a clock is wrong.",
-                f"The token was issued {issued_s - now_s:.0f} s in the future (iat): a clock is "
-                "wrong.",
-            )
-        valid_from_s = _date_s(claims, "nbf") if "nbf" in claims else 0
-        if valid_from_s > now_s + self._leeway_s:
-            raise _invalid(
-                "The token is not valid yet.",
-                f"The token is not valid for another {valid_from_s - now_s:.0f} s (nbf).",
-            )
-        expires_s = _date_s(claims, "exp")
-        if expires_s <= now_s - self._leeway_s:
-            raise TokenRefused(
-                Code.TOKEN_EXPIRED,
-                "The token has expired: get a new one.",
-                f"The token expired {now_s - expires_s:.0f} s ago (exp).",
-            )
-        return expires_s
-
-
-def _invalid(sentence: str, reason: str | None = None) -> TokenRefused:
-    return TokenRefused(Code.TOKEN_INVALID, sentence, reason)
-
-
-def _named(value: object) -> str:
-    """What a token or the configuration names, fit for the log."""
-    if value is None:
-        return "missing"
-    entries = value[:NAMED_MAX] if isinstance(value, list) else [value]
-    names = [f'"{shown(entry)}"' if isinstance(entry, str) else "no text" for entry in entries]
-    if isinstance(value, list) and len(value) > NAMED_MAX:
-        names.append("...")
-    return ", ".join(names) or "an empty list"
+                raise invalid(caller.sentence, reason)
 
 
 def _key_id(header: dict[str, Any]) -> str:
     """The key that a token names, where it names one: a key set has it, and a secret does not."""
-    named = header.get("kid")
-    return f" (the key that it names, kid, is {_named(named)})" if isinstance(named, str) else ""
+    key_id = header.get("kid")
+    return f" (the key that it names, kid, is {named(key_id)})" if isinstance(key_id, str) else ""
 
 
 def _is_key_id(value: object) -> bool:
@@ -323,40 +203,4 @@ def _claims(payload: bytes) -> dict[str, Any]:
     try:
         return strict_object(payload)
     except ValueError:
-        raise _invalid("The token's payload is not a JSON object, or repeats a name.") from None
-
-
-def _base64url(segment: bytes) -> bytes:
-    """The bytes of one segment, in the only form that RFC 7515 gives them, else ValueError.
-
-    The decoder passes over foreign characters, padding and stray last bits. Encoding again and
-    comparing refuses all of them at once, so that no two tokens are the same token.
-    """
-    decoded = a2b_base64(segment.translate(_FROM_URL_SAFE) + b"==")
-    if b2a_base64(decoded, newline=False).rstrip(b"=").translate(_TO_URL_SAFE) != segment:
-        raise ValueError("not canonical base64url")
-    return decoded
-
-
-def _date_s(claims: dict[str, Any], claim: str) -> float:
-    """A NumericDate: a JSON number of seconds. Strings, booleans and absurd dates are refused."""
-    value = claims.get(claim)
-    # bool is an int to isinstance; orjson makes integers beyond 64 bits floats
-    if type(value) is not int and type(value) is not float:
-        raise _invalid(f"The token's {claim} is missing or not a number.")
-    if not 0 <= value <= LATEST_DATE_S:
-        raise _invalid(f"The token's {claim} is not a date.")
-    return value
-
-
-def _display_name(claims: dict[str, Any]) -> str | None:
-    profile = claims.get("user_metadata")
-    if isinstance(profile, dict):
-        for key in ("full_name", "name"):
-            name = display_text(profile.get(key))
-            if name is not None:
-                return name
-    email = claims.get("email")
-    if isinstance(email, str) and "@" in email:
-        return display_text(email.partition("@")[0])
-    return None
+        raise invalid("The token's payload is not a JSON object, or repeats a name.") from None

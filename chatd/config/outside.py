@@ -25,6 +25,11 @@ def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple
     if place.startswith("/") and not os.path.isdir(os.path.dirname(place)):
         folder = shown_path(Path(place).parent)
         yield "server.internal", f"server.internal: the folder {folder} does not exist."
+    jwks = config.auth.jwks
+    if jwks and "://" not in jwks:
+        why = _missing_file(cwd, jwks)
+        if why is not None:
+            yield "auth.jwks", f"auth.jwks: {why}."
     state = cwd / Path(config.state.dir).expanduser() if config.state.dir else None
     if state is not None and state.exists() and not state.is_dir():
         yield "state.dir", f"state.dir: {shown_path(state)} is no folder."

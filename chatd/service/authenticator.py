@@ -29,6 +29,7 @@ from chatd.auth import (
     token_in,
 )
 from chatd.auth.directory import NO_ANSWER
+from chatd.auth.key_source import REFETCH_S
 from chatd.net.addresses import counted_as
 from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
@@ -36,7 +37,7 @@ from chatd.wire.codes import Code, Refusal
 
 DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
 KEYS_TIMEOUT_S = 5.0  # that a client's connection waits for a key set which has the token's key
-NO_KEYS = "The server cannot read the keys of whoever signs tokens now; try again shortly."
+NO_KEY_YET = "The server does not know the key of this token yet; try again shortly."
 
 
 @attrs.define(eq=False)
@@ -108,7 +109,7 @@ class TokenAuthenticator:
                 if is_last_word:
                     break
                 await keys.next_reading()
-        raise KeysUnavailable(NO_KEYS)
+        raise KeysUnavailable(NO_KEY_YET, keys.trouble or "Its key set was read a moment ago.")
 
     def _may_wait(self, credentials: Credentials) -> bool:
         """Whether a token with an unknown key is worth to wait for. From where bad tokens come the
@@ -132,12 +133,14 @@ class TokenAuthenticator:
     ) -> Refusal:
         match error:
             case TokenRefused():
-                code, reason = error.code, error.reason
+                code = error.code
             case DirectoryFailed():
-                code, reason = Code.DIRECTORY_UNAVAILABLE, error.reason
+                code = Code.DIRECTORY_UNAVAILABLE
             case KeysUnavailable():
-                code, reason = Code.INTERNAL, str(error)
+                code = Code.INTERNAL
         address, refusal = credentials.address, Refusal(code, str(error))
+        if isinstance(error, KeysUnavailable):
+            refusal = attrs.evolve(refusal, retry_after_ms=round(REFETCH_S * 1000))
         if isinstance(error, TokenRefused) and not credentials.is_renewal:
             # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
             # is missing or has run out, the client still gets that code.
@@ -148,7 +151,9 @@ class TokenAuthenticator:
                 return Refusal(Code.RATE_LIMITED, retry_after_ms=math.ceil(wait_s * 1000))
             if wait_s == 0 and code is not Code.UNAUTHORIZED:
                 self._backoff.record_failure(source, now_s)
-        self._event_log.record(AuthenticationFailed(credentials.log_id, address, code, reason))
+        self._event_log.record(
+            AuthenticationFailed(credentials.log_id, address, code, error.reason)
+        )
         return refusal
 
 

@@ -7,7 +7,7 @@ old token. Held in memory: a restart forgets them.
 """
 
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import attrs
 
@@ -31,9 +31,11 @@ class DownloadTicket:
 
 @attrs.define(eq=False)
 class DownloadTickets:
-    """The tickets that were given out and not used, `tickets_max` at most."""
+    """The tickets that were given out and not used, `tickets_max` at most. `is_revoked` says
+    whether the token that a ticket was given for is taken no more."""
 
     _tickets_max: int = TICKETS_MAX
+    _is_revoked: Callable[[Identity], bool] = lambda _identity: False
     _tickets: OrderedDict[str, DownloadTicket] = attrs.field(init=False, factory=OrderedDict)
     _of_user: dict[str, OrderedDict[str, None]] = attrs.field(init=False, factory=dict)
 
@@ -66,11 +68,6 @@ class DownloadTickets:
             ):
                 self._remove(name)
 
-    def withdraw_all(self, user_id: str) -> None:
-        """The tokens of a user are not taken any more: neither is what was given for them."""
-        for name in list(self._of_user.get(user_id, ())):
-            self._remove(name)
-
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """The user of a ticket for this message, once; None where it is not good."""
         identity = self.look(name, message_id, now_s)
@@ -83,7 +80,7 @@ class DownloadTickets:
         ticket = self._tickets.get(name)
         if ticket is None or ticket.message_id != message_id or now_s >= ticket.until_s:
             return None
-        return ticket.identity
+        return None if self._is_revoked(ticket.identity) else ticket.identity
 
     def _remove(self, name: str) -> None:
         ticket = self._tickets.pop(name)

@@ -1,7 +1,6 @@
 """Ending all that a user's tokens of before now gave (docs/operations, "Tokens")."""
 
 import math
-from collections.abc import Callable
 
 import attrs
 import trio
@@ -16,21 +15,19 @@ from chatd.wire.events import StatusClosing
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
 
-class RevocationNotKept(Exception):
+class RevocationNotKept(OSError):
     """The disk did not take a revocation: it holds until the daemon ends. `str()` says what to
     do."""
 
 
 @attrs.define(eq=False)
 class Revoking:
-    """Revokes the tokens of users. `ends` are told the user id, each to end something else that a
-    token began."""
+    """Revokes the tokens of users."""
 
     _revocations: Revocations
     _clients: Clients
     _clock: Clock
     _event_log: EventLog
-    ends: list[Callable[[str], None]] = attrs.field(factory=list)
     _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
     async def revoke(self, user_id: str) -> int:
@@ -47,8 +44,6 @@ class Revoking:
         # The issuer's clock may be ahead of ours: what was shown already was issued before now.
         shown_s = max((client.identity.issued_at_s for client in clients), default=-math.inf)
         self._revocations.add(user_id, max(self._clock.wall_s(), shown_s))
-        for end in self.ends:
-            end(user_id)
         for client in clients:
             client.send(StatusClosing(code=Code.TOKEN_REVOKED))
             client.end(DisconnectReason.TOKEN_REVOKED)

@@ -363,6 +363,7 @@ async def test_the_check_of_a_token_tells_what_chatd_reads_in_it(house: House) -
     assert of_claim.out.splitlines()[1:] == [
         "name: Alice A.",
         "rooms: sales, shop (Shop)",
+        "signed: HS256, with a secret",
         "issued: 2023-11-14 22:13:20 UTC",
         "expires: 2100-01-01 00:00:00 UTC",
     ]

@@ -190,7 +190,9 @@ async def test_a_daemon_starts_without_the_key_set_and_takes_it_when_it_is_there
         failed = await daemon.event("keys.failed")
         assert failed["reason"] == "is answered with HTTP 503"
         error = await refusal(nursery, daemon, session_token(server))
-        assert error["data"] == {"code": "internal", "retryable": True}
+        assert error["data"] == {"code": "internal", "retryable": True, "retryAfterMs": 10_000}
+        refused = await daemon.event("authentication.failed")
+        assert "HTTP 503; no token that its keys sign is taken" in refused["reason"]
         by_secret = token_for(SECRET, "bob", iss=f"{server.origin}/auth/v1")
         await (await Client.connect(nursery, daemon.port, by_secret)).close()
         server.answer = whole

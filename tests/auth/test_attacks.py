@@ -310,6 +310,15 @@ def test_a_key_that_is_not_known_may_be_in_a_newer_set(kid: str | None) -> None:
         VERIFIER.verify(token, NOW_S)
 
 
+def test_a_set_that_names_no_keys_may_have_a_newer_one() -> None:
+    ring = KeyRing(key_set=read_key_set(key_set(jwk("ES256", kid=...))))
+    judge = Verifier(ring, "authenticated", "", 30, 8192)
+    assert isinstance(verdict(issued("ES256"), judge), Identity)
+    for header in ({}, {"kid": ...}):
+        with pytest.raises(KeyUnknown):
+            judge.verify(issued("ES256", 1, header=header), NOW_S)
+
+
 def test_a_secret_is_no_key_of_the_set_nor_the_other_way_round() -> None:
     alone = Verifier(KeyRing.of_secret(SECRET), "authenticated", "", 30, 8192)
     assert verdict(issued("ES256"), alone) == "token_invalid"

@@ -82,6 +82,13 @@ def test_a_key_of_the_project_is_named_where_secrets_are_not_taken_at_all() -> N
     assert "another algorithm" in judged(token(good_claims()), secrets=False)
 
 
+def test_an_operator_whose_project_signs_with_its_legacy_secret_is_told_what_to_write() -> None:
+    ring = KeyRing(key_set=read_key_set(key_set(jwk("ES256"))))
+    with pytest.raises(TokenRefused) as caught:
+        Verifier(ring, "authenticated", "", 30, 8192).verify(token(good_claims()), NOW_S)
+    assert "write auth.jwt_secret too" in caught.value.reason
+
+
 @rows("role", ["authenticated", "editor", "ANON", "anonymous", "", None, 7, ["editor"], ..., {}])
 def test_other_roles_are_users(role: object) -> None:
     claims = good_claims(role=role)

@@ -122,6 +122,13 @@ def test_a_key_that_is_for_something_else_verifies_nothing(document: object) -> 
     assert len(said) < 200
 
 
+def test_a_private_key_is_told_as_one() -> None:
+    for algorithm in ALGORITHMS:
+        document = ALGORITHMS[algorithm].to_jwk(private_key(algorithm), as_dict=True)
+        with pytest.raises(KeyUnusable, match="its private part, with which every reader"):
+            bound_jwk(document)
+
+
 def test_a_set_has_its_usable_keys_and_says_what_is_wrong_with_others() -> None:
     read = read_key_set(key_set(jwk("ES256"), _rsa(1024), {"kty": "AKP", "kid": "<b>\n"}))
     assert [key.key_id for key in read.keys] == ["ES256-0"]

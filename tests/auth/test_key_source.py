@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.auth import FetchFailed, KeyRing, KeySet, KeySource
+from chatd.auth import FetchFailed, KeyRing, KeySet, KeySource, bound_secret
 from chatd.auth.key_source import FETCH_TIMEOUT_S, REFETCH_S, REFRESH_S, RETRY_S
 from tests.auth.issuer import jwk, key_set
 
@@ -137,6 +137,7 @@ async def test_a_start_without_the_set_goes_on_until_it_is_there(autojump_clock:
         assert status is not None
         assert status.keys is None
         assert "no token that its keys sign is taken" in (status.sentence or "")
+        assert one.source.trouble == status.sentence
         issuer.answer = None
         await trio.sleep(RETRY_S + 1)
         assert one.names == ["ES256-0"]
@@ -159,6 +160,9 @@ async def test_an_empty_set_withdraws_all_keys(autojump_clock: MockClock) -> Non
         await one.source.next_reading()
         assert one.names == []
         assert one.source.is_decisive
+        assert "has no key that can be used, so no token is taken" in (one.source.trouble or "")
+        one.ring.secrets = [bound_secret("x" * 32)]
+        assert one.source.trouble is None, "a project of before has a secret, and an empty set"
 
 
 async def test_a_reading_that_hangs_is_cut_off(autojump_clock: MockClock) -> None:

@@ -249,7 +249,7 @@ WEIRD = "<b>\n\x1b[31m\u202e é"
 @rows(
     ("candidate", "said"),
     [
-        (token(good_claims(), {"alg": "RS256"}), ['(alg) is "RS256"', "HS256", "auth.jwt_secret"]),
+        (token(good_claims(), {"alg": "RS256"}), ['(alg) is "RS256"', "HS256", "auth.jwks"]),
         (token(good_claims(), {"alg": "none"}), ['(alg) is "none"']),
         (token(good_claims(), {}), ["(alg) is missing"]),
         (token(good_claims(), {"alg": 7}), ["(alg) is no text"]),

@@ -7,6 +7,7 @@ import pytest
 
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config import AnswersConfig, Config, missing
+from chatd.config.sections import AuthConfig
 
 HERE = {"PATH": "/usr/bin:/bin"}
 
@@ -62,6 +63,17 @@ def test_what_is_there_is_not_missed(tmp_path: Path) -> None:
 )
 def test_what_is_missing_is_told(tmp_path: Path, database: DatabaseSettings, sentence: str) -> None:
     assert said(tmp_path, database) == f"databases.shop: {sentence}"
+
+
+def test_a_key_set_that_is_a_file_has_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(b"{}")
+    for jwks, sentence in (
+        ("keys.json", ""),
+        ("https://issuer.example/keys.json", ""),
+        ("none.json", "auth.jwks: the file none.json does not exist."),
+    ):
+        auth = AuthConfig(jwks=jwks)
+        assert said(tmp_path, DatabaseSettings(sample=True), auth=auth) == sentence
 
 
 def test_where_nobody_is_to_answer_nothing_is_missed(tmp_path: Path) -> None:

@@ -74,7 +74,11 @@ def test_the_page_says_whose_the_token_of_the_link_is_and_for_how_long(
     assert " “ann”. It has expired: " in note(shown(f"{plain_page}/#token={late}", tmp_path))
 
 
-@pytest.mark.parametrize("token", ["x", "a.b.c", "a.bnVsbA.c", "a.eyJleHAiOjFlOTl9.c"])
+@pytest.mark.parametrize(
+    "token",
+    ["x", "a.b.c", "a.bnVsbA.c", "a.eyJleHAiOjFlOTl9.c"],
+    ids=["no token", "no base64", "null", "a date beyond all"],
+)
 def test_the_page_says_nothing_of_a_token_that_it_cannot_read(
     plain_page: str, tmp_path: Path, token: str
 ) -> None:

@@ -34,16 +34,6 @@ def test_a_ticket_for_another_message_is_used_up_and_gives_nothing() -> None:
     assert given_out.use(ticket, "m", 5.0) is None
 
 
-def test_tickets_of_a_user_whose_tokens_are_revoked_are_void() -> None:
-    given_out = DownloadTickets()
-    tickets = [given_out.give("m", "sales", identity(), 5.0) for _ in range(3)]
-    other = given_out.give("m", "sales", identity("grace"), 5.0)
-    given_out.withdraw_all("ada")
-    given_out.withdraw_all("nobody")
-    assert [given_out.use(ticket, "m", 6.0) for ticket in tickets] == [None] * 3
-    assert given_out.use(other, "m", 6.0) == identity("grace")
-
-
 def test_a_look_leaves_a_ticket_as_good_as_it_was() -> None:
     given_out = DownloadTickets()
     ticket = given_out.give("m", "sales", identity(), 5.0)

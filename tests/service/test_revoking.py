@@ -134,8 +134,13 @@ async def test_what_is_no_user_id_revokes_nothing(chat: Chat, user_id: str) -> N
     assert chat.recorder.of(UserRevoked) == []
 
 
-async def test_other_ends_of_a_user_are_told(chat: Chat) -> None:
-    ended: list[str] = []
-    chat.parts.revoking.ends.append(ended.append)
-    assert await chat.parts.revoking.revoke("nobody") == 0
-    assert ended == ["nobody"]
+async def test_a_ticket_for_a_download_is_as_good_as_its_token(chat: Chat) -> None:
+    tickets = chat.parts.tickets
+    ada, grace = (Identity(user, None, 2**60, {"iat": now_s() - 1}) for user in ("ada", "grace"))
+    for user in (ada, grace):
+        assert tickets.look(tickets.give("m", "sales", user, 0.0), "m", 0.0) == user
+    kept = [tickets.give("m", "sales", user, 0.0) for user in (ada, grace)]
+    await chat.parts.revoking.revoke("ada")
+    assert [tickets.use(ticket, "m", 0.0) for ticket in kept] == [None, grace]
+    late = tickets.give("m", "sales", ada, 0.0)
+    assert tickets.use(late, "m", 0.0) is None, "the token was shown before, and is no good now"

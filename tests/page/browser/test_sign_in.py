@@ -15,7 +15,10 @@ ENTRIES: Final = "navigation.entries().map((entry) => entry.url)"
 KEPT_TOKEN: Final = "localStorage.getItem('chatd.token')"
 LOGIN: Final = "http://login.test/in"
 HAS_RUN_OUT: Final = "Your sign-in has run out. What you wrote is kept here."
-NOT_TAKEN: Final = "This server does not take that token. What you wrote is kept here."
+NOT_TAKEN: Final = (
+    "This server does not take that token. The token's signature is wrong. "
+    "What you wrote is kept here."
+)
 
 
 def link(house: House, user_id: str, *, secret: str = SECRET, ttl_s: int = 600) -> str:

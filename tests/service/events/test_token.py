@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.auth import FormerSecret
 from chatd.observe import SessionClosed
 from chatd.observe.clock import Clock
 from tests.net.peers import NO_CODE
@@ -93,6 +94,33 @@ async def test_a_renewed_token_is_announced_again(
         await trio.sleep(10)
         assert [name for name, _ in ada.take_events()] == ["auth:expiring"]
         assert not ada.transport.closed.is_set()
+
+
+async def test_a_token_of_a_former_secret_ends_with_the_secret(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    former = FormerSecret("the secret of before, which somebody has seen", Clock().wall_s() + 300)
+    async with open_chat(
+        tmp_path,
+        in_memory=True,
+        server={"ping_timeout_s": 1e6},
+        auth={"former_secrets": (former,)},
+    ) as chat:
+        ada = await chat.attach_and_enter(token(ttl_s=3600, secret=former.secret))
+        ada.take()
+        await trio.sleep(300 - 60 + 5)
+        ((name, payload),) = ada.take_events()
+        assert name == "auth:expiring"
+        assert payload == {"expiresAt": int(former.until_s * 1000)}
+        await ada.emit("auth:refresh", {"token": token(ttl_s=7200)})
+        await trio.sleep(300)
+        assert not ada.transport.closed.is_set()
+        grace = await chat.attach_and_enter(token("grace", secret=former.secret))
+        grace.take()
+        await grace.transport.closed.wait()
+        assert ("connection:status", {"status": "closing", "code": "token_expired"}) in (
+            grace.take_events()
+        )
 
 
 async def test_over_the_wire_an_expired_token_closes_without_a_disconnect(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ interface SignInProps {
 
 /** Nobody is signed in: where to, or a box for a token. What was written waits in the outbox. */
 export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) {
-  const why = code === undefined ? undefined : (WHY[code] ?? reason);
+  const why = code === undefined ? undefined : told(code, reason);
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -66,6 +66,16 @@ export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) 
       </p>
     </main>
   );
+}
+
+/** Why the last session ended. What is wrong with a token, the server says: what was put in is often
+ * something else, and it names what to send instead. */
+function told(code: string, reason: string | undefined): string | undefined {
+  const known = WHY[code];
+  if (known === undefined || reason === undefined || code !== "token_invalid") {
+    return known ?? reason;
+  }
+  return `${known} ${reason}`;
 }
 
 /** A token out of what was put in: a whole link is taken for its token. */
