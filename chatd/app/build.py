@@ -29,6 +29,7 @@ from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.session import Handshake, Session
 from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
+from chatd.net.http.cors import AllowedOrigins
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
 from chatd.net.http.public import public_app
@@ -41,7 +42,7 @@ from chatd.service.authenticator import TokenAuthenticator
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
-from chatd.service.connect import Connector
+from chatd.service.connect import Connector, Welcome
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
@@ -104,6 +105,7 @@ class Parts:
         self.log = log
         self._damage = DamageFound(event_log, store.damaged)
         store.readers.witness = self._damage
+        self._cors = settings.cors_policy(config)
         self.acted = trio.Event()  # the messages actor has ended by itself
         self._build_state()
         self._build_chat(secret)
@@ -195,7 +197,7 @@ class Parts:
             self._renderer,
             history_page=config.messages.history_page,
         )
-        limits = LocalRateLimits(settings.rates(config))
+        self.limits = limits = LocalRateLimits(settings.rates(config))
         rooms = Rooms(
             self._commands,
             self.timelines,
@@ -211,7 +213,7 @@ class Parts:
             epoch=self.store.epoch,
         )
         tickets, directory = DownloadTickets(), settings.make_directory(config)
-        authenticator = TokenAuthenticator(
+        self.authenticator = authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
             FailureBackoff(),
@@ -220,26 +222,25 @@ class Parts:
             clock=self.clock,
             event_log=self._event_log,
         )
-        tokens = TokenLife(
+        self.tokens = tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
         mentions = Mentions(self.readings)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
+        self.connector = Connector(
+            authenticator,
+            self.welcome(config),
+            self.clients,
+            self.timelines,
+            rooms,
+            self.readings,
+            tokens,
+            limits,
+            self.clock,
+            self._event_log,
+        )
         self.app = Dispatcher(
-            Connector(
-                authenticator,
-                settings.welcome(
-                    config, self.store.epoch, self._markup, configured_databases(config)
-                ),
-                self.clients,
-                self.timelines,
-                rooms,
-                self.readings,
-                tokens,
-                limits,
-                self.clock,
-                self._event_log,
-            ),
+            self.connector,
             self.clients,
             rooms,
             limits,
@@ -279,15 +280,25 @@ class Parts:
             self._event_log,
         )
         self.export_files = ExportFiles(readers, self.answering.reruns, self._event_log)
-        self._downloads = Downloads(
+        self.downloads = Downloads(
             authenticator,
             directory,
             readers,
             self.export_files,
-            settings.cors_policy(config),
+            self._cors,
             tickets,
             self.clock,
         )
+
+    def welcome(self, config: Config) -> Welcome:
+        """What clients are told when they connect."""
+        databases = configured_databases(config)
+        return settings.welcome(config, self.store.epoch, self._markup, databases)
+
+    @property
+    def allowed_origins(self) -> AllowedOrigins:
+        """The origins of the configuration that are in force."""
+        return self._cors.allowed
 
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""
@@ -339,12 +350,12 @@ class Parts:
         engine = Engine(
             self.sessions,
             self.admission,
-            settings.cors_policy(config),
+            self._cors,
             self._make_connection,
             event_log,
             forbidden=forbidden,
         )
-        web, cors = config.web, settings.cors_policy(config)
+        web, cors = config.web, self._cors
         page = read_page() if web.enabled else read_page().switched_off()
         self.page_state = page.state
         client = read_client(SOCKET_IO_PATH.decode())
@@ -353,7 +364,7 @@ class Parts:
                 self.status.health,
                 cors=cors,
                 routes={
-                    ANSWERS_PATH: self._downloads.route(),
+                    ANSWERS_PATH: self.downloads.route(),
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
                     **page.routes,
                     **client.routes,

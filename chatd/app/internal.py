@@ -64,11 +64,11 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
     metrics.gauge(
         "answers_under_way", "Questions being answered.", lambda: parts.answering.service.count
     )
-    metrics.gauges(
+    metrics.live_gauges(
         "database_up",
         "1 where the database of a room can be asked.",
         "connection_id",
-        {room: partial(_up, one) for room, one in parts.answering.databases.items()},
+        lambda: {room: float(_up(one)) for room, one in parts.answering.databases.items()},
     )
 
 

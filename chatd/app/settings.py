@@ -10,7 +10,7 @@ from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.app.hosts import authority, is_loopback
 from chatd.auth import ClaimDirectory, Directory, FileDirectory
 from chatd.chat.markup import Markup
-from chatd.config import Config
+from chatd.config import Config, LimitsConfig
 from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
 from chatd.engineio.heartbeat import HeartbeatSettings
@@ -43,6 +43,17 @@ def make_admission(config: Config, now_s: float) -> Admission:
         max_connections=config.server.max_connections,
         now_s=now_s,
         trusted_proxies=trusted_proxies(config),
+    )
+
+
+def replace_admission(admission: Admission, limits: LimitsConfig, now_s: float) -> None:
+    """Have other limits in force."""
+    admission.replace_limits(
+        handshakes_per_second=limits.handshakes_per_second,
+        sessions_per_address=limits.sessions_per_address,
+        pending_sessions_per_address=limits.pending_sessions_per_address,
+        connections_per_address=limits.connections_per_address,
+        now_s=now_s,
     )
 
 

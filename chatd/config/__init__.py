@@ -1,5 +1,10 @@
 """What can be set, what is set, and where that came from."""
 
+from chatd.config.changes import (
+    changed as changed,
+    is_reloaded as is_reloaded,
+    reloaded as reloaded,
+)
 from chatd.config.errors import ConfigError as ConfigError
 from chatd.config.examined import Loaded as Loaded
 from chatd.config.load import (

@@ -8,7 +8,7 @@ of the configuration), never what a client chose, so that no client can grow the
 The library takes 50 ms to import: only what serves imports this module.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from chatd.observe import events
 from chatd.observe.events import EventLog, Level, LogEvent
@@ -178,6 +180,22 @@ class _SummedSeries(_Series):
             counter.labels(*words).inc(getattr(event, one.field or ""))
 
 
+@attrs.frozen(eq=False)
+class _LiveGauges(Collector):
+    """A gauge whose series are those that there are at the time of a scrape."""
+
+    _name: str
+    _doc: str
+    _label: str
+    _read: Callable[[], Mapping[str, float]]
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._doc, labels=(self._label,))
+        for value, number in self._read().items():
+            family.add_metric((value,), number)
+        yield family
+
+
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -265,6 +283,12 @@ class Metrics:
         gauge = Gauge(f"chatd_{name}", doc, (label,), registry=self._registry)
         for value, read in reads.items():
             gauge.labels(value).set_function(read)
+
+    def live_gauges(
+        self, name: str, doc: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """The same where the series come and go: all of them are read at each scrape."""
+        self._registry.register(_LiveGauges(f"chatd_{name}", doc, label, read))
 
     def render(self) -> bytes:
         """All of it, as Prometheus reads it; see `CONTENT_TYPE`."""

@@ -47,6 +47,10 @@ class TokenAuthenticator:
     _event_log: EventLog = attrs.field(kw_only=True)
     _directory_timeout_s: float = attrs.field(default=DIRECTORY_TIMEOUT_S, kw_only=True)
 
+    def replace(self, verifier: Verifier, directory: Directory, *, query_token: bool) -> None:
+        """Judge by these from now on; what is judged in this moment is judged once more."""
+        self._verifier, self._directory, self._query_token = verifier, directory, query_token
+
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
             identity = self._identify(credentials)
@@ -57,14 +61,23 @@ class TokenAuthenticator:
 
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
-            identity = self._identify(credentials)
             with trio.fail_after(self._directory_timeout_s):
-                grants = await self._directory.grants(identity)
+                identity, grants = await self._identity_and_grants(credentials)
         except trio.TooSlowError:
             return self._refuse(credentials, DirectoryFailed(TOO_SLOW))
         except (TokenRefused, DirectoryFailed) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)
+
+    async def _identity_and_grants(
+        self, credentials: Credentials
+    ) -> tuple[Identity, Mapping[str, Grant]]:
+        while True:
+            verifier, directory = self._verifier, self._directory
+            identity = self._identify(credentials)
+            grants = await directory.grants(identity)
+            if verifier is self._verifier and directory is self._directory:
+                return identity, grants
 
     def _identify(self, credentials: Credentials) -> Identity:
         token = pick_token(

@@ -19,7 +19,6 @@ from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
-from chatd.service.acks import echoed_id
 from chatd.service.allowance import Allowance
 from chatd.service.answer_rows import WRONG_ANSWER_ROWS
 from chatd.service.client import Client
@@ -28,7 +27,7 @@ from chatd.service.events.token import TokenLife
 from chatd.service.membership import Standing
 from chatd.service.rate_limits import RateLimits
 from chatd.service.readings import Readings
-from chatd.service.rooms import NOTHING, Rooms, Since
+from chatd.service.rooms import NOTHING, Rooms, Since, forbidden
 from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.connection import SocketIOConnection
@@ -75,6 +74,10 @@ class Connector:
     _clock: Clock
     _event_log: EventLog
 
+    def replace_welcome(self, welcome: Welcome) -> None:
+        """What clients are told who come from now on."""
+        self._welcome = welcome
+
     def connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
     ) -> Work | None:
@@ -107,10 +110,14 @@ class Connector:
             await self._greet_later(client, auth)
 
     async def _greet_later(self, client: Client, auth: dict[str, Any]) -> None:
-        readings = await self._readings.readings(client.user_id, client.grants)
-        standing = await self._rooms.trimmed_standing(client)
-        if client.is_gone:
-            return
+        while True:
+            grants = client.grants
+            readings = await self._readings.readings(client.user_id, grants)
+            standing = await self._rooms.trimmed_standing(client)
+            if client.is_gone:
+                return
+            if client.grants is grants:  # else it may use other rooms now than were read
+                break
         rooms, since = self._greet(client, auth, standing, readings)
         if rooms:
             await self._rooms.enter(client, rooms, None, since)
@@ -269,11 +276,6 @@ class Connector:
             refusal = attrs.evolve(refusal, connection_id=rooms[most])
             client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
         return rooms[:most]
-
-
-def forbidden(room: str) -> Refusal:
-    """The refusal of a room that the client may not use."""
-    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=echoed_id(room))
 
 
 def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) -> Credentials:

@@ -121,6 +121,11 @@ class McpDatabase:
         while self.is_starting:
             await self._news.wait()
 
+    async def idle(self) -> None:
+        """Wait until nothing is asked of it, and nothing waits."""
+        while self._queue or any(slot.is_busy for slot in self._slots):
+            await self._news.wait()
+
     @property
     def why_unavailable(self) -> str | None:
         """A sentence where no session is there; None where one is, or the first is on its way."""
@@ -343,6 +348,7 @@ class McpDatabase:
                 if job not in self._queue:  # cancelled by a dead peer, or with the daemon
                     job.end(link.failure)
                 slot.is_busy = False
+                self._notify()
 
 
 _SESSION: Final = "chatd.answers.mcp.session"

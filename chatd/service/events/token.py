@@ -1,11 +1,12 @@
 """`auth:refresh` from clients, and what happens when a token expires (docs/protocol, "Tokens")."""
 
 import math
+from collections.abc import Mapping
 
 import attrs
 import trio
 
-from chatd.auth import Admitted, Authenticator, Credentials, Identity
+from chatd.auth import Admitted, Authenticator, Credentials, Grant, Identity
 from chatd.net.deadlines import Deadlines
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe.clock import Clock
@@ -49,15 +50,26 @@ class TokenLife:
             return admitted
         if admitted.identity.user_id != client.user_id:
             return Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
-        client.grants = admitted.grants
         self.start(client, admitted.identity)
-        for room in [room for room in client.wanted if room not in admitted.grants]:
+        self.regrant(client, admitted.grants)
+        return TokenAck(expires_at=admitted.identity.expires_at_ms)
+
+    def regrant(self, client: Client, grants: Mapping[str, Grant]) -> bool:
+        """The client may use these rooms from now on, and leaves those that it is in and that are
+        not among them; whether there was one."""
+        client.grants = grants
+        revoked = [room for room in client.wanted if room not in grants]
+        for room in revoked:
             self._rooms.leave(client, [room])
             client.send(RoomRevoked(room))
         standing = self._rooms.standing_now(client)
         assert standing is not None  # known since CONNECT
         self._rooms.end_memberships(client, standing)
-        return TokenAck(expires_at=admitted.identity.expires_at_ms)
+        return bool(revoked)
+
+    def replace_leeway(self, leeway_s: float) -> None:
+        """Tokens that come from now on are valid for so long after their `exp`."""
+        self._leeway_s = leeway_s
 
     def start(self, client: Client, identity: Identity) -> None:
         """The client has this token from now on."""
