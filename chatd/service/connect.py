@@ -45,8 +45,8 @@ NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells all clients alike. What does not change while the daemon runs
-    is JSON already: `server`, and the `databases` that answer, by room."""
+    """What `connection:status` tells all clients alike, until it is replaced. What is the same for
+    all of them is JSON already: `server`, and the `databases` that answer, by room."""
 
     epoch: str
     limits: ServerLimits
