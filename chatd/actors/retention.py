@@ -50,6 +50,10 @@ class AuditRetention:
     def is_on(self) -> bool:
         return self._keep_days > 0
 
+    def replace(self, keep_days: float) -> None:
+        """Keep entries for so long from now on."""
+        self._keep_days = keep_days
+
     async def run(self) -> None:
         before_ms = self._now_ms() - round(self._keep_days * DAY_MS)
         job = partial(remove_old, before_ms=before_ms, most=STEP_MESSAGES)

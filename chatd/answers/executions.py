@@ -179,7 +179,7 @@ class Executions:
             if self._joinable.get(key) is execution:
                 del self._joinable[key]
         if not execution.terms.read_only:
-            self._written(connection_id)
+            self.forget(connection_id)
             return
         is_fresh = self._writes[connection_id] == writes
         outcome, columns = execution.outcome, execution.came_columns
@@ -193,8 +193,9 @@ class Executions:
                 now_s=trio.current_time(),
             )
 
-    def _written(self, connection_id: str) -> None:
-        """Drop all results of a room that was written to, those that are still read included."""
+    def forget(self, connection_id: str) -> None:
+        """Drop all results of a room that was written to, or has another database now, those that
+        are still read included."""
         self._writes[connection_id] += 1
         self._cache.forget_room(connection_id)
         for key in [key for key in self._joinable if key[0] == connection_id]:

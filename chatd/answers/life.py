@@ -59,6 +59,7 @@ OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
 RETRY_BACKOFF_S = (0.5, 30.0)  # between two tries at what has to be done in the end
 RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about that soon
 NOBODY_ANSWERS = Talk(HintCode.NO_DATABASE, HINTS[HintCode.NO_DATABASE])
+REPLACED = "The database of this room was just replaced; ask again."
 STILL_STARTING = "The server of this database is still being started; ask again in a moment."
 LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftovers are read
 
@@ -143,10 +144,23 @@ class AnswerLife:
         """An answer that begins to live."""
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
 
+    def replace_databases(self, databases: Mapping[str, RoomDatabase]) -> None:
+        """Others answer from now on. What a question was read for is what carries it out: where
+        that is gone meanwhile, the question ends."""
+        for connection_id in self.databases.keys() | databases.keys():
+            if self.databases.get(connection_id) is not databases.get(connection_id):
+                self.executions.forget(connection_id)
+        self.databases = databases
+
+    def is_current(self, connection_id: str, room: RoomDatabase) -> bool:
+        """Whether a room is still answered for by this."""
+        return self.databases.get(connection_id) is room
+
     def _sessions_of(self, connection_id: str) -> float:
-        """How many answers a database works on at once: each has a session."""
-        sessions = self.databases[connection_id].database.sessions
-        return min(self.rules.per_database, sessions)
+        """How many answers a database works on at once: each has a session. One for who waits for a
+        database that is gone, and learns that then."""
+        room = self.databases.get(connection_id)
+        return 1.0 if room is None else min(self.rules.per_database, room.database.sessions)
 
     async def live(self, nursery: trio.Nursery, one: ActiveAnswer, *, is_crowded: bool) -> None:
         """Live it to its end, which is in the log then; or to where it turns out to be talk, or is
@@ -280,7 +294,8 @@ class AnswerLife:
             return request
         if isinstance(request, RunStatement | ExplainStatement):
             one.content.asks(request.written)
-        return await self._carry_out(nursery, one, (one.of.connection_id, request, asked.terms))
+        key = (one.of.connection_id, request, asked.terms)
+        return await self._carry_out(nursery, one, key, room)
 
     def tell(self, message: OpenAnswer, talk: Talk) -> None:
         """Tell its sender that a message is talk."""
@@ -310,32 +325,39 @@ class AnswerLife:
 
     # How a request is carried out
 
-    async def _carry_out(self, nursery: trio.Nursery, one: ActiveAnswer, key: Key) -> Ending:
+    async def _carry_out(
+        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, room: RoomDatabase
+    ) -> Ending:
+        if not self.is_current(one.of.connection_id, room):
+            return Ending.failed(Code.DB_UNAVAILABLE, REPLACED)
         cached = self.executions.cached(key)
         if cached is not None:
             one.columns(cached.columns)
             one.rows(cached.rows)
             one.finish_rows()
             return Ending(cut=cached.cut, is_cached=True)
-        database = self.databases[one.of.connection_id].database
+        database = room.database
         one.status(AnswerState.STARTING if database.is_starting else AnswerState.QUEUED)
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
         one.due_s = one.began_s + self.rules.wait_s
         if not await self.slots.acquire(slots, one, database):
             return _no_slot(one, database)
         try:
-            return await self._follow(nursery, one, key, database)
+            return await self._follow(nursery, one, key, room)
         finally:
             self.slots.release(one.of.user_id, slots)
 
     async def _follow(
-        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, database: Database
+        self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, room: RoomDatabase
     ) -> Ending:
         """Be given what an execution gives: one that goes on already, or a new one.
 
         One that was joined late, and that the database gives up before the answer's own deadline,
         is begun anew.
         """
+        database = room.database
+        if not self.is_current(one.of.connection_id, room):
+            return Ending.failed(Code.DB_UNAVAILABLE, REPLACED)
         execution = self.executions.joinable(key, one.deadline_s)
         is_joined = execution is not None
         if execution is None:
@@ -343,6 +365,9 @@ class AnswerLife:
             if not await self.slots.acquire(slot, one, database):
                 return _no_slot(one, database)
             free = partial(self.slots.release, one.of.user_id, slot)
+            if not self.is_current(one.of.connection_id, room):
+                free()
+                return Ending.failed(Code.DB_UNAVAILABLE, REPLACED)
             execution = self.executions.joinable(key, one.deadline_s)  # begun meanwhile
             is_joined = execution is not None
             if execution is None:
@@ -355,7 +380,7 @@ class AnswerLife:
             await execution.ended.wait()  # the execution bounds it
         if is_joined and execution.is_out_of_time and one.start_over():
             one.due_s = trio.current_time() + self.rules.wait_s
-            return await self._follow(nursery, one, key, database)
+            return await self._follow(nursery, one, key, room)
         if execution.ended.is_set():
             match execution.outcome:
                 case Answered(cut, rows_written):

@@ -13,7 +13,7 @@ import trio
 
 from chatd.answers.answer import Ending
 from chatd.answers.cut import Cut
-from chatd.answers.life import RETRY_BUSY_MS, AnswerLife
+from chatd.answers.life import REPLACED, RETRY_BUSY_MS, AnswerLife
 from chatd.answers.requests import Answered, DatabaseFailed, Request, Sink, Stopped, Terms
 from chatd.answers.slots import DATABASE, ROOM, USER
 from chatd.answers.sql.reading import Talk, Unread
@@ -27,9 +27,11 @@ STOPPED: Final = Refusal(Code.DB_INTERRUPTED)
 
 @attrs.frozen
 class Rerun:
-    """What is asked once more, in a room, on terms that only read."""
+    """What is asked once more, in a room, of the database that it was read for, on terms that only
+    read."""
 
     connection_id: str
+    room: RoomDatabase
     request: Request
     terms: Terms
 
@@ -76,11 +78,10 @@ class Reruns:
         request = request_of(response, room, dry_run=asked.dry_run)
         if isinstance(request, Ending):
             return None
-        return Rerun(question.connection_id, request, terms)
+        return Rerun(question.connection_id, room, request, terms)
 
     async def run(self, user_id: str, rerun: Rerun, sink: Sink) -> Ran | Refusal:
         """Have the database answer into the sink."""
-        room = self._life.databases[rerun.connection_id]
         slots = [(kind, rerun.connection_id) for kind in (ROOM, DATABASE)]
         slots.append((USER, user_id))
         with trio.move_on_after(self._bounds.timeout_s):
@@ -88,16 +89,18 @@ class Reruns:
                 return Refusal(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
             executed_ms = self._wall_ms()
             try:
-                outcome = await _asked(room, rerun, sink)
+                if not self._life.is_current(rerun.connection_id, rerun.room):
+                    return Refusal(Code.DB_UNAVAILABLE, REPLACED)
+                outcome = await _asked(rerun, sink)
             finally:
                 self._life.slots.release(user_id, slots)
             return Ran(outcome.cut, executed_ms) if isinstance(outcome, Answered) else outcome
         return Refusal(Code.DB_TIMEOUT)
 
 
-async def _asked(room: RoomDatabase, rerun: Rerun, sink: Sink) -> Answered | Refusal:
+async def _asked(rerun: Rerun, sink: Sink) -> Answered | Refusal:
     try:
-        outcome = await room.database.ask(rerun.request, rerun.terms, sink, trio.Event())
+        outcome = await rerun.room.database.ask(rerun.request, rerun.terms, sink, trio.Event())
     except DatabaseFailed as failed:
         return Refusal(failed.code, failed.sentence)
     return STOPPED if isinstance(outcome, Stopped) else outcome

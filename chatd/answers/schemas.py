@@ -150,7 +150,10 @@ class Schemas:
 
     async def _outcome(self, user_id: str, connection_id: str) -> Outcome:
         life = self._life
-        database, bounds = life.databases[connection_id].database, life.rules.bounds
+        room, bounds = life.databases.get(connection_id), life.rules.bounds
+        if room is None:  # it was there when the run was asked for
+            return Refusal(Code.NOT_FOUND, NO_DATABASE, path="connectionId")
+        database = room.database
         writes = life.executions.writes(connection_id)
         slots = [(USER, user_id), (ROOM, connection_id), (DATABASE, connection_id)]
         with trio.move_on_after(bounds.timeout_s):

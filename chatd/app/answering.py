@@ -18,7 +18,8 @@ from chatd.answers.sample import make_sample
 from chatd.answers.schemas import Schemas
 from chatd.answers.service import AnswerService
 from chatd.answers.sql.reader import StatementReader, child_command
-from chatd.answers.terms import Bounds, RoomDatabase
+from chatd.answers.terms import Bounds
+from chatd.app.databases import RunningDatabases
 from chatd.chat.markup import Markup
 from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
@@ -36,9 +37,10 @@ SAMPLE_NAME = "sample.sqlite3"  # in the state directory
 class Answering:
     """The parts that answer."""
 
-    databases: Mapping[str, McpDatabase]
+    databases: RunningDatabases
     roster: AnswerRoster
     reader: StatementReader
+    life: AnswerLife
     service: AnswerService
     reruns: Reruns
     schemas: Schemas
@@ -78,20 +80,18 @@ def build_answering(
         except OSError as error:  # the chat does without
             event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
     first_starts = trio.CapacityLimiter(FIRST_STARTS_MAX)
-    databases = {
-        room: McpDatabase(room, one, event_log, sample=sample, first_starts=first_starts)
-        for room, one in configured.items()
-    }
+
+    def make(room: str, settings: DatabaseSettings) -> McpDatabase:
+        return McpDatabase(room, settings, event_log, sample=sample, first_starts=first_starts)
+
+    databases = RunningDatabases(make, configured)
     roster = AnswerRoster(adapter, markup)
     reader = StatementReader(
         child_command(sorted({one.dialect for one in configured.values()})), event_log
     )
     answers = config.answers
     life = AnswerLife(
-        {
-            room: RoomDatabase(databases[room], one.dialect, one.read_only)
-            for room, one in configured.items()
-        },
+        databases.answering,
         roster,
         commands.conclude,
         commands.note_read,
@@ -114,4 +114,4 @@ def build_answering(
     export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
     reruns = Reruns(life, export_bounds, clock.wall_ms)
     schemas = Schemas(life, event_log)
-    return Answering(databases, roster, reader, service, reruns, schemas)
+    return Answering(databases, roster, reader, life, service, reruns, schemas)

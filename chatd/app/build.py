@@ -16,8 +16,8 @@ from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
-from chatd.app.directory import make_directory, open_sql_directory
 from chatd.app.disk_space import DiskSpace
+from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
     DaemonStatus,
@@ -29,7 +29,6 @@ from chatd.app.status import (
 from chatd.app.upkeep import Upkeep
 from chatd.auth import (
     Bots,
-    CachedDirectory,
     FailureBackoff,
     KeySet,
     KeySource,
@@ -48,6 +47,7 @@ from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.session import Handshake, Session
 from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
+from chatd.net.http.cors import AllowedOrigins
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
 from chatd.net.http.public import OPENAPI_PATH, document_route, public_app
@@ -59,7 +59,6 @@ from chatd.observe.clock import Clock
 from chatd.observe.message_times import MessageTimes
 from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import (
-    DIRECTORY_TIMEOUT_S,
     ApiAuthenticator,
     TokenAuthenticator,
 )
@@ -67,8 +66,7 @@ from chatd.service.callers import Callers
 from chatd.service.catch_up import CatchUp
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
-from chatd.service.connect import Connector
-from chatd.service.directory_watch import DirectoryWatch
+from chatd.service.connect import Connector, Welcome
 from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
@@ -139,6 +137,7 @@ class Parts:
         self.log = log
         self._damage = DamageFound(event_log, store.damaged)
         store.readers.witness = self._damage
+        self._cors = settings.cors_policy(config)
         self.acted = trio.Event()  # the messages actor has ended by itself
         if revocations is None:
             revocations = read_revocations(store.path.parent)
@@ -226,10 +225,9 @@ class Parts:
         """What clients ask for, and the dispatcher that hands it out."""
         config, readers = self._config, self.store.readers
         catch_up = self._make_catch_up(self.presence, self.typing)
-        bots = self._bots = Bots(config.api.tokens)
-        own_rates = {user_id: bot.messages_per_minute for user_id, bot in bots.by_user.items()}
-        limits = self._limits = LocalRateLimits(settings.rates(config), own_rates)
-        rooms = self._rooms = Rooms(
+        bots = self.bots = Bots(config.api.tokens)
+        limits = self.limits = LocalRateLimits(settings.rates(config), bots.message_rates)
+        rooms = self.rooms = Rooms(
             self._commands,
             self.timelines,
             self._adapter,
@@ -244,23 +242,7 @@ class Parts:
             epoch=self.store.epoch,
         )
         self.tickets = tickets = DownloadTickets(is_revoked=revocations.is_revoked)
-        sql = (
-            open_sql_directory(config, self._event_log)
-            if config.directory.source == "sql"
-            else None
-        )
-        self.directory = directory = make_directory(config, sql)
-        self.directory_watch = None
-        if sql is not None and isinstance(directory, CachedDirectory):
-            self.directory_watch = DirectoryWatch(
-                directory,
-                sql,
-                self.clients,
-                rooms,
-                ttl_s=config.directory.ttl_s,
-                outage_s=config.directory.outage_s,
-                at_once=max(1, config.directory.pool_connections // 2),
-            )
+        self.directory = RunningDirectory(config, self.clients, rooms, self._event_log)
         self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
         keys, place = make_keys(config, secret), key_set_place(config)
         self.key_source = KeySource(
@@ -274,45 +256,51 @@ class Parts:
             make_verifier(config, keys),
             self.key_source,
             revocations,
-            directory,
+            self.directory.current,
             FailureBackoff(),
             tickets.withdraw,
         )
-        authenticator = TokenAuthenticator(
+        self.authenticator = authenticator = TokenAuthenticator(
             *judging,
             query_token=config.auth.query_token,
             clock=self.clock,
             event_log=self._event_log,
-            # The directory in a database ends its waits itself, and says why.
-            directory_timeout_s=max(DIRECTORY_TIMEOUT_S, config.directory.timeout_s + 1),
+            directory_timeout_s=settings.directory_timeout_s(config),
         )
-        self._api_authenticator = ApiAuthenticator(
+        self.api_authenticator = ApiAuthenticator(
             *judging,
             query_token=False,
             clock=self.clock,
             event_log=self._event_log,
             bots=bots,
+            directory_timeout_s=settings.directory_timeout_s(config),
         )
-        tokens = self._tokens = TokenLife(
+        self.tokens = tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
+        )
+        self.callers = Callers(
+            limits,
+            bots,
+            tokens,
+            self._event_log,
+            under_way_max=config.api.requests_per_user,
         )
         mentions = Mentions(self.readings)
         self.acks = AckEvents(self._commands, self.timelines, readers, self.machine)
+        self.connector = Connector(
+            authenticator,
+            self.welcome(config),
+            self.clients,
+            self.timelines,
+            rooms,
+            self.readings,
+            tokens,
+            limits,
+            self.clock,
+            self._event_log,
+        )
         self.app = Dispatcher(
-            Connector(
-                authenticator,
-                settings.welcome(
-                    config, self.store.epoch, self._markup, configured_databases(config)
-                ),
-                self.clients,
-                self.timelines,
-                rooms,
-                self.readings,
-                tokens,
-                limits,
-                self.clock,
-                self._event_log,
-            ),
+            self.connector,
             self.clients,
             rooms,
             limits,
@@ -354,12 +342,12 @@ class Parts:
         self.export_files = ExportFiles(
             readers, self.answering.reruns, self.trail, self.clock, self._event_log
         )
-        self._downloads = Downloads(
+        self.downloads = Downloads(
             authenticator,
-            directory,
+            self.directory.current,
             readers,
             self.export_files,
-            settings.cors_policy(config),
+            self._cors,
             tickets,
             self.clock,
         )
@@ -382,32 +370,25 @@ class Parts:
     def _make_room_api(self, engine: Engine) -> RoomApi:
         """Rooms over HTTP: the same chat, asked without a socket."""
         config, epoch = self._config, self.store.epoch
-        callers = Callers(
-            self._limits,
-            self._bots,
-            self._tokens,
-            self._event_log,
-            under_way_max=config.api.requests_per_user,
-        )
         streams = EventStreams(
             engine,
             self.clients,
-            callers,
-            self._limits,
-            self._rooms,
+            self.callers,
+            self.limits,
+            self.rooms,
             self.timelines,
             self._make_catch_up(Unseen(), Unseen()),
-            self._tokens,
+            self.tokens,
             self._event_log,
             epoch=epoch,
         )
         return RoomApi(
             self.app,
-            self._api_authenticator,
-            self._bots,
-            callers,
+            self.api_authenticator,
+            self.bots,
+            self.callers,
             streams,
-            settings.cors_policy(config),
+            self._cors,
             lambda: self.admission.is_draining,
             self._event_log,
             epoch=epoch,
@@ -418,6 +399,16 @@ class Parts:
         """The issuer has another set of keys than before."""
         event = KeySetRead(place, len(key_set.keys), key_set.passed_over)
         self._event_log.record(event)
+
+    def welcome(self, config: Config) -> Welcome:
+        """What clients are told when they connect."""
+        databases = configured_databases(config)
+        return settings.welcome(config, self.store.epoch, self._markup, databases)
+
+    @property
+    def allowed_origins(self) -> AllowedOrigins:
+        """The origins of the configuration that are in force."""
+        return self._cors.allowed
 
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""
@@ -490,12 +481,12 @@ class Parts:
         engine = Engine(
             self.sessions,
             self.admission,
-            settings.cors_policy(config),
+            self._cors,
             self._make_connection,
             event_log,
             forbidden=forbidden,
         )
-        web, cors = config.web, settings.cors_policy(config)
+        web, cors = config.web, self._cors
         api = {}
         if config.api.enabled:
             api[ROOMS_PATH] = self._make_room_api(engine).route()
@@ -508,7 +499,7 @@ class Parts:
                 self.status.health,
                 cors=cors,
                 routes={
-                    ANSWERS_PATH: self._downloads.route(),
+                    ANSWERS_PATH: self.downloads.route(),
                     **api,
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
                     **page.routes,

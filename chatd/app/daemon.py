@@ -8,6 +8,7 @@ so at once.
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import trio
@@ -19,6 +20,8 @@ from chatd.app.inherited import shown_address
 from chatd.app.internal import build_internal
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
+from chatd.app.reload import Reload
+from chatd.app.rereading import Rereading
 from chatd.app.signals import Signals
 from chatd.app.task_tree import task_tree
 from chatd.app.tree import supervise
@@ -49,7 +52,7 @@ HOW_TO_BUILD = (
 
 async def serve(
     opened: Opened,
-    log: EventLog,
+    configuration: Rereading,
     on_ready: Callable[[str], None],
     signals: Signals,
     end: BoundedEnd,
@@ -58,7 +61,7 @@ async def serve(
     """Serve until a signal ends it; whether everything ended by itself within the drain's time.
     `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
-    event_log = metrics = Metrics(log)
+    event_log = metrics = Metrics(configuration.log)
     writer = LogService(store, metrics.committed, metrics.synced)
     parts = Parts(
         config,
@@ -78,6 +81,7 @@ async def serve(
         lagged=metrics.loop_lagged,
         watchdog=_watchdog(parts, notifier, status, event_log) if notifier.is_on else None,
     )
+    reload = Reload(parts, opened, configuration, notifier, status, event_log)
     internal = build_internal(config, parts, metrics)
     bound_s = config.server.drain_timeout_s
     part = part_of(bound_s)
@@ -90,7 +94,7 @@ async def serve(
             event_log.record(PageMissing(HOW_TO_BUILD))
         on_ready(parts.page_state)
         notifier.ready(status())
-        event_log.record(DaemonStopping(await _stopped(signals, event_log)))
+        event_log.record(DaemonStopping(await _stopped(signals, reload, event_log)))
         notifier.stopping(bound_s + OVERTIME_S)
         if opened.is_inherited:
             parts.listener.leave_waiting()  # for the next process
@@ -131,20 +135,32 @@ def _status(parts: Parts, place: str) -> str:
     return f"Serves on {place}" + (f": {reasons}." if reasons else ".")
 
 
-async def _stopped(signals: Signals, event_log: EventLog) -> str:
-    """Carry out what signals ask for, until one ends the daemon; its name."""
+async def _stopped(signals: Signals, reload: Reload, event_log: EventLog) -> str:
+    """Carry out what signals ask for, until one ends the daemon; its name. A reload that is under
+    way goes no further then."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
     tasks = trio.lowlevel.current_task()
+    asking, asked = trio.open_memory_channel[None](1)
     with signals.waking(lambda: token.run_sync_soon(lambda: news.set(), idempotent=True)):
-        while True:
-            for name in signals.noted():
-                event_log.record(SignalNoted(name))
-            if signals.wishes(signal.SIGUSR1):
-                event_log.record(TasksShown(task_tree(tasks)))
-            if signals.stopped_by is not None:
-                return signals.stopped_by
-            await news.wait()
-            news = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_reload_when, asked, reload)
+            while signals.stopped_by is None:
+                for name in signals.noted():
+                    event_log.record(SignalNoted(name))
+                if signals.wishes(signal.SIGUSR1):
+                    event_log.record(TasksShown(task_tree(tasks)))
+                if signals.wishes(signal.SIGHUP):
+                    with suppress(trio.WouldBlock):  # one is to be carried out already
+                        asking.send_nowait(None)
+                await news.wait()
+                news = trio.Event()
+            nursery.cancel_scope.cancel()
+    return signals.stopped_by
+
+
+async def _reload_when(asked: trio.MemoryReceiveChannel[None], reload: Reload) -> None:
+    async for _ in asked:
+        await reload.carry_out()
 
 
 async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.auth import (
-    CachedDirectory,
     ClaimDirectory,
     Directory,
     DirectoryFailed,
@@ -13,7 +12,7 @@ from chatd.auth import (
     Grant,
     Identity,
 )
-from chatd.config import Config
+from chatd.config import Config, DirectoryConfig
 from chatd.observe import DirectoryRecovered, DirectoryRowIgnored, DirectoryUnavailable, EventLog
 
 if TYPE_CHECKING:  # it needs psycopg, which nobody has who asks no database
@@ -40,12 +39,13 @@ def check_directory(config: Config) -> None:
         raise StartFailedError(f"directory.url: {why}", EXIT_CONFIG)
 
 
-def open_sql_directory(config: Config, event_log: EventLog | None = None) -> "SqlDirectory":
+def open_sql_directory(
+    directory: DirectoryConfig, event_log: EventLog | None = None
+) -> "SqlDirectory":
     """The directory in the database of `[directory] url`. It connects when it is asked."""
     from chatd.auth.sql_directory import SqlDirectory
     from chatd.postgres_client import Pool
 
-    directory = config.directory
     return SqlDirectory(
         Pool(directory.url, directory.pool_connections),
         directory.query,
@@ -65,11 +65,8 @@ def _telling(event_log: EventLog | None) -> Callable[[str | None], None]:
     return tell
 
 
-def make_directory(config: Config, sql: "SqlDirectory | None") -> Directory:
-    """What answers the daemon; `sql` is the directory in a database, where it is that one."""
-    directory = config.directory
-    if sql is not None:
-        return CachedDirectory(sql, directory.ttl_s)
+def make_directory(directory: DirectoryConfig) -> Directory:
+    """One that answers without a wait: what tokens list, or the configuration."""
     if directory.source == "claim":
         return ClaimDirectory(directory.claim)
     return FileDirectory(directory.connections)
@@ -78,8 +75,8 @@ def make_directory(config: Config, sql: "SqlDirectory | None") -> Directory:
 async def rooms_once(config: Config, identity: Identity) -> Mapping[str, Grant]:
     """The rooms of one user, asked once. Raises DirectoryFailed, TokenRefused."""
     if config.directory.source != "sql":
-        return await make_directory(config, None).grants(identity)
-    sql = open_sql_directory(config)
+        return await make_directory(config.directory).grants(identity)
+    sql = open_sql_directory(config.directory)
     try:
         return await sql.grants(identity)
     finally:
@@ -93,7 +90,7 @@ async def why_directory_fails(config: Config) -> str | None:
     """
     if config.directory.source != "sql":
         return None
-    sql = open_sql_directory(config)
+    sql = open_sql_directory(config.directory)
     try:
         await sql.check()
     except DirectoryFailed as error:

@@ -44,6 +44,10 @@ class DiskSpace:
             self.free_bytes = found.f_bavail * found.f_frsize
             self.size_bytes = found.f_blocks * found.f_frsize
 
+    def replace(self, min_free_bytes: int) -> None:
+        """So much has to be free from now on."""
+        self._min_free_bytes = min_free_bytes
+
     def why_low(self) -> str | None:
         """A sentence where too little is free."""
         free = self.free_bytes

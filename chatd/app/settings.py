@@ -10,13 +10,14 @@ from chatd.answers.mcp.described import command_help, described
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.app.hosts import authority, is_loopback, socket_path
 from chatd.chat.markup import Markup
-from chatd.config import Config
+from chatd.config import Config, LimitsConfig
 from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
 from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
+from chatd.service.authenticator import DIRECTORY_TIMEOUT_S
 from chatd.service.connect import Welcome
 from chatd.service.events.search import HITS_MAX
 from chatd.service.rates import Rates
@@ -38,6 +39,23 @@ def make_admission(config: Config, now_s: float) -> Admission:
         now_s=now_s,
         trusted_proxies=trusted_proxies(config),
     )
+
+
+def replace_admission(admission: Admission, limits: LimitsConfig, now_s: float) -> None:
+    """Have other limits in force."""
+    admission.replace_limits(
+        handshakes_per_second=limits.handshakes_per_second,
+        sessions_per_address=limits.sessions_per_address,
+        pending_sessions_per_address=limits.pending_sessions_per_address,
+        connections_per_address=limits.connections_per_address,
+        now_s=now_s,
+    )
+
+
+def directory_timeout_s(config: Config) -> float:
+    """For which a client waits for its rooms. A directory in a database ends its waits itself, and
+    says why."""
+    return max(DIRECTORY_TIMEOUT_S, config.directory.timeout_s + 1)
 
 
 def connection_limits(config: Config) -> ConnectionLimits:

@@ -17,9 +17,9 @@ from chatd.app.inherited import shown_address, take_inherited
 from chatd.app.listen import remove_sockets
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened, open_all
+from chatd.app.rereading import Rereading
 from chatd.app.secret import has_real_keys, mint_token, usual_rooms
 from chatd.app.signals import Signals
-from chatd.config import Loaded
 from chatd.observe import (
     ConfigurationExposed,
     ConfigurationLoaded,
@@ -55,9 +55,8 @@ class Invitation:
 
 
 def run(
-    loaded: Loaded,
+    configuration: Rereading,
     environment: MutableMapping[str, str],
-    event_log: EventLog,
     invite: Callable[[Invitation], None],
     signals: Signals,
 ) -> NoReturn:
@@ -66,6 +65,7 @@ def run(
     What a service manager says in the environment is taken out of it: what the daemon starts does
     not inherit it. Raises StartFailedError, ConfigError or StoreError where it cannot start.
     """
+    loaded, event_log = configuration.loaded, configuration.log
     signals.on_early_stop(partial(_record_early_stop, event_log, ()))
     event_log.record(ConfigurationLoaded(str(loaded.source) if loaded.source is not None else None))
     for warning in loaded.warnings:
@@ -76,7 +76,7 @@ def run(
         opened = open_all(loaded.config, environment, event_log, Clock(), inherited)
     signals.on_early_stop(partial(_record_early_stop, event_log, opened.socket_files))
     on_ready = partial(_on_ready, opened, event_log, invite)
-    clean = _serve(opened, event_log, on_ready, signals, notifier)
+    clean = _serve(opened, configuration, on_ready, signals, notifier)
     remove_sockets(opened.socket_files, LAST_LINES_S)
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
@@ -88,7 +88,7 @@ def run(
 
 def _serve(
     opened: Opened,
-    event_log: EventLog,
+    configuration: Rereading,
     on_ready: Callable[[str], None],
     signals: Signals,
     notifier: Notifier,
@@ -98,10 +98,11 @@ def _serve(
     from chatd.app.bounded_end import BoundedEnd
     from chatd.app.daemon import serve
 
+    event_log = configuration.log
     end = BoundedEnd(opened.config.server.drain_timeout_s, event_log, opened.socket_files)
     signals.begin_serving(end)
     try:
-        return trio.run(serve, opened, event_log, on_ready, signals, end, notifier)
+        return trio.run(serve, opened, configuration, on_ready, signals, end, notifier)
     except Exception as error:
         event_log.record(InternalError.of("daemon", error))
         return False

@@ -6,8 +6,8 @@
         writer, messages
       keys                    reads the key set of whoever signs tokens
       presence, typing
-      databases               one for one: the sessions with the db-mcp of each room, once the
-                              port is open: to import what speaks MCP takes a second
+      databases               the sessions with the db-mcp of each room, under a supervisor for
+                              each, once the port is open: to import what speaks MCP takes a second
       reader                  the process that reads messages for questions, likewise
       directory               asks again which rooms users have, where a database says so
       answers, schemas
@@ -71,10 +71,7 @@ def supervise(
         strategy=Strategy.ONE_FOR_ALL,
         on_crash=on_crash,
     )
-    sessions = [
-        Child(f"database {room}", one.run) for room, one in parts.answering.databases.items()
-    ]
-    databases = Supervisor("databases", sessions, on_crash=on_crash, stops_together=True)
+    databases = partial(parts.answering.databases.run, on_crash)
     return Supervisor(
         "chatd",
         [
@@ -94,14 +91,10 @@ def supervise(
                     ),
                     Child("reader", partial(parts.answering.reader.run, parts.listener.is_open)),
                 ]
-                if sessions
+                if parts.answering.databases
                 else []
             ),
-            *(
-                [Child("directory", partial(_ready, parts.directory_watch.run))]
-                if parts.directory_watch is not None
-                else []
-            ),
+            Child("directory", partial(_ready, parts.directory.run)),
             Child("answers", parts.answering.service.run),
             Child("schemas", parts.answering.schemas.run),
             Child("snapshots", partial(_ready, parts.snapshots.run)),
@@ -128,12 +121,12 @@ async def _ready(
     await run()
 
 
-async def _while_needed(parts: Parts, databases: Supervisor) -> None:
+async def _while_needed(parts: Parts, databases: Callable[[], Awaitable[None]]) -> None:
     """Have sessions with db-mcps from when the port is open, as no client can ask before, until a
     drain has ended all answers: a db-mcp may take its time to end, beside peers that do so too."""
     await parts.listener.is_open.wait()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(databases.run)
+        nursery.start_soon(databases)
         await parts.answering.is_over.wait()
         nursery.cancel_scope.cancel()
 

@@ -55,8 +55,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Go round until cancelled."""
-        removals = [one for one in self._removals if one.is_on]
-        retention_s = trio.current_time() if removals else math.inf
+        retention_s = trio.current_time()
         while True:
             now_s = trio.current_time()
             self._ages.now_ms()
@@ -70,8 +69,9 @@ class Upkeep:
                     self._event_log.record(FileRenewed(name))
                 if now_s >= retention_s:
                     retention_s = now_s + RETENTION_S
-                    for one in removals:
-                        await one.run()
+                    for one in self._removals:
+                        if one.is_on:
+                            await one.run()
             except CommitFailed as error:
                 if not error.is_displaced:
                     self._report(StoreFailed(error.code, error.what), now_s)

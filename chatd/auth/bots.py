@@ -50,11 +50,20 @@ class Bots:
     __slots__ = ("_by_digest", "by_user")
 
     def __init__(self, bots: Mapping[str, Bot]) -> None:
+        self.replace(bots)
+
+    def replace(self, bots: Mapping[str, Bot]) -> None:
+        """These are the tokens from now on."""
         self.by_user: Mapping[str, Bot] = MappingProxyType(
             {f"{BOT_USER_PREFIX}{name}": bot for name, bot in bots.items()}
         )
         # What an attacker varies is a digest's source, so that the time of a look-up tells nothing.
         self._by_digest = {bot.sha256: user_id for user_id, bot in self.by_user.items()}
+
+    @property
+    def message_rates(self) -> Mapping[str, float]:
+        """The messages a minute that each may send, by user id."""
+        return {user_id: bot.messages_per_minute for user_id, bot in self.by_user.items()}
 
     def identify(self, token: str) -> Identity:
         """Who shows this token, which has the prefix. Raises TokenRefused."""

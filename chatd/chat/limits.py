@@ -35,6 +35,13 @@ class Bucket:
         self._tokens = self._burst
         self._updated_s = now_s
 
+    def change(self, per_minute: float, now_s: float, burst: float | None = None) -> None:
+        """Have another rate from now on; what it holds stays, as far as it may."""
+        self.wait_s(now_s)
+        self._burst = max(1.0, per_minute if burst is None else burst)
+        self._rate_per_s = per_minute / 60.0
+        self._tokens = min(self._tokens, self._burst)
+
     def wait_s(self, now_s: float, kept: float = 0.0) -> float:
         """Seconds until a token is there, beside `kept` for others; 0 where one is there now."""
         tokens = self._tokens + (now_s - self._updated_s) * self._rate_per_s
@@ -120,6 +127,12 @@ class Limiter:
                 self._sweep(now_s)
             found = self._buckets[key] = Bucket(self._per_minute, now_s)
         return found
+
+    def change(self, per_minute: float, now_s: float) -> None:
+        """Have another rate from now on, for the keys that are known too."""
+        self._per_minute = per_minute
+        for bucket in self._buckets.values():
+            bucket.change(per_minute, now_s)
 
     def _sweep(self, now_s: float) -> None:
         """Drop what is idle; where nothing is, drop the oldest half: no key may grow this."""

@@ -17,6 +17,7 @@ import click
 from chatd import __version__
 from chatd.app.errors import EXIT_FAILURE
 from chatd.app.hosts import place_of
+from chatd.app.rereading import Rereading
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
 from chatd.cli.api import api
@@ -88,7 +89,8 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
-    loaded = load_config(
+    read = partial(
+        load_config,
         config_path,
         server__host=host,
         server__port=port,
@@ -96,11 +98,13 @@ def serve(
         log__format=log_format,
         log__level=log_level,
     )
+    loaded = read()
     open_missing_streams()
-    settings = loaded.config.log
-    log = open_log(settings.format, settings.level, sys.stderr, sys.stderr.isatty())
+    settings, is_terminal = loaded.config.log, sys.stderr.isatty()
+    log = open_log(settings.format, settings.level, sys.stderr, is_terminal)
+    configuration = Rereading(loaded, read, log, is_terminal)
     with log.in_background(), bridge(log):
-        run(loaded, os.environ, log, partial(_invite, loaded), signals or Signals())
+        run(configuration, os.environ, partial(_invite, loaded), signals or Signals())
 
 
 def _mint_hint(loaded: Loaded) -> str:

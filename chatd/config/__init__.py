@@ -1,6 +1,11 @@
 """What can be set, what is set, and where that came from."""
 
 from chatd.config.api_tokens import RIGHTS as RIGHTS
+from chatd.config.changes import (
+    changed as changed,
+    is_reloaded as is_reloaded,
+    reloaded as reloaded,
+)
 from chatd.config.errors import (
     ConfigError as ConfigError,
     InvalidValue as InvalidValue,

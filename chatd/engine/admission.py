@@ -82,12 +82,13 @@ class Admission:
     ) -> None:
         """A trusted proxy has any number of connections: their clients are known only later."""
         self._handshakes = Bucket(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
-        burst = max(1.0, handshakes_per_second)
-        self._kept_handshakes = min(burst * KEPT_SHARE, burst - 1.0)
-        self._sessions_per_address = sessions_per_address
-        self._pending_sessions_per_address = pending_sessions_per_address
-        # A session that may be there needs a connection, whatever was set for one of the two.
-        self._connections_per_address = max(connections_per_address, sessions_per_address)
+        self.replace_limits(
+            handshakes_per_second=handshakes_per_second,
+            sessions_per_address=sessions_per_address,
+            pending_sessions_per_address=pending_sessions_per_address,
+            connections_per_address=connections_per_address,
+            now_s=now_s,
+        )
         self.max_connections = max_connections
         self._trusted_proxies = trusted_proxies
         self._by_address: dict[str, int] = {}
@@ -100,6 +101,24 @@ class Admission:
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
+
+    def replace_limits(
+        self,
+        *,
+        handshakes_per_second: float,
+        sessions_per_address: float,
+        pending_sessions_per_address: float,
+        connections_per_address: float,
+        now_s: float,
+    ) -> None:
+        """Other limits are in force from now on, for those who come; nobody has to go."""
+        self._handshakes.change(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
+        burst = max(1.0, handshakes_per_second)
+        self._kept_handshakes = min(burst * KEPT_SHARE, burst - 1.0)
+        self._sessions_per_address = sessions_per_address
+        self._pending_sessions_per_address = pending_sessions_per_address
+        # A session that may be there needs a connection, whatever was set for one of the two.
+        self._connections_per_address = max(connections_per_address, sessions_per_address)
 
     def open_connection(
         self, connection: CountedConnection

@@ -78,6 +78,11 @@ class StreamLog:
         self.threshold = int(threshold)
         self.lost = 0
 
+    def replace(self, line: Line, threshold: Level) -> None:
+        """Write in another form, or from another level on, from now on."""
+        self._line = line
+        self.threshold = int(threshold)
+
     def wants(self, level: Level) -> bool:
         """Whether events of this level are written."""
         return level >= self.threshold
@@ -169,18 +174,22 @@ def open_log(
     buffers of Python's streams keep a line that a broken pipe refused, and raise it again at exit.
     The stream must stay open as long as the log is used.
     """
+    line = line_of(format, is_terminal=is_terminal)
+    return StreamLog(line, Level[level.upper()], write_to(stream), clock_ms or Clock().wall_ms)
+
+
+def line_of(format: str, *, is_terminal: bool) -> Line:  # noqa: A002 - as the key is called
+    """What writes lines in one of the formats of `log.format`."""
     if format == "auto":
         format = "people" if is_terminal else "json"  # noqa: A001 - as above
     match format:
         case "people":
-            line = people_line(colours=is_terminal)
+            return people_line(colours=is_terminal)
         case "logfmt":
-            line = logfmt_line()
+            return logfmt_line()
         case "json":
-            line = json_line
-        case _:
-            raise ValueError(f"no log format is called {format!r}")
-    return StreamLog(line, Level[level.upper()], write_to(stream), clock_ms or Clock().wall_ms)
+            return json_line
+    raise ValueError(f"no log format is called {format!r}")
 
 
 def _known(kind: type[LogEvent]) -> _Known:

@@ -25,6 +25,12 @@ class Allowance:
         self._events = Bucket(rates.socket_events, now_s)
         self.penalties: Penalties | None = None
 
+    def replace(self, rates: Rates) -> None:
+        """Other rates are in force from now on."""
+        now_s = trio.current_time()
+        self.messages.change(rates.socket_messages, now_s)
+        self._events.change(rates.socket_events, now_s)
+
     def admit_event(self) -> Limited | None:
         """Count an event, or say what limits it."""
         now_s = trio.current_time()

@@ -62,6 +62,17 @@ class TokenAuthenticator:
     _directory_timeout_s: float = attrs.field(default=DIRECTORY_TIMEOUT_S, kw_only=True)
     _keys_timeout_s: float = attrs.field(default=KEYS_TIMEOUT_S, kw_only=True)
 
+    def replace(
+        self, verifier: Verifier, directory: Directory, *, directory_timeout_s: float
+    ) -> None:
+        """Judge by these from now on; what is judged in this moment is judged once more."""
+        self._verifier, self._directory = verifier, directory
+        self._directory_timeout_s = directory_timeout_s
+
+    def replace_query_token(self, is_taken: bool) -> None:
+        """Take tokens of the query or not, from now on."""
+        self._query_token = is_taken
+
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
         try:
             identity = self._identify(credentials)
@@ -74,15 +85,24 @@ class TokenAuthenticator:
 
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
-            identity = await self._identify_patiently(credentials)
-            with trio.fail_after(self._directory_timeout_s):
-                grants = await self._directory.grants(identity)
+            identity, grants = await self._identity_and_grants(credentials)
             self._revocations.check(identity)  # it may have come while the directory was asked
         except trio.TooSlowError:
             return self._refuse(credentials, DirectoryFailed(NO_ANSWER))
         except (TokenRefused, DirectoryFailed, KeysUnavailable) as error:
             return self._refuse(credentials, error)
         return self._admit(credentials, identity, grants)
+
+    async def _identity_and_grants(
+        self, credentials: Credentials
+    ) -> tuple[Identity, Mapping[str, Grant]]:
+        while True:
+            verifier, directory = self._verifier, self._directory
+            identity = await self._identify_patiently(credentials)
+            with trio.fail_after(self._directory_timeout_s):
+                grants = await directory.grants(identity)
+            if verifier is self._verifier and directory is self._directory:
+                return identity, grants
 
     def _identify(self, credentials: Credentials) -> Identity:
         shown = pick_token(

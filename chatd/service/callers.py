@@ -73,6 +73,11 @@ class Callers:
         self._allowances[user_id] = found  # at the end: who asked longest ago stands first
         return found
 
+    def replace_rates(self) -> None:
+        """Other rates are in force from now on, of users or of bots."""
+        for user_id, allowance in self._allowances.items():
+            allowance.replace(self._rates(user_id))
+
     def _rates(self, user_id: str) -> Rates:
         bot = self._bots.by_user.get(user_id)
         if bot is None:

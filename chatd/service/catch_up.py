@@ -145,6 +145,8 @@ class CatchUp:
                     cursor = timelines.recent_from(room) - 1
                     continue
                 bodies, cursor = await self._render(page, cursor, timelines.last_seq(room))
+                if not _wants(client, room):  # it had to leave while the page was read
+                    break
             is_last = cursor >= timelines.last_seq(room)
             self._send_page(client, room, bodies, as_of_rev, has_more=not is_last)
             if is_last:
@@ -201,8 +203,9 @@ class CatchUp:
 
         def replay(owed: tuple[Message, bool]) -> None:
             message, is_delivered = owed
-            body = self._render_message(message, is_delivered)
-            _send(client, (replayed(body),))
+            if _wants(client, room):
+                body = self._render_message(message, is_delivered)
+                _send(client, (replayed(body),))
 
         cursor = 0
         while gaps and _wants(client, room):
@@ -242,6 +245,8 @@ class CatchUp:
                 answer_rows=answer_rows,
             )
             bodies, last = await self._render(page, cursor, timelines.last_seq(room))
+            if not _wants(client, room):
+                return
             _send(client, bodies)
             cursor = last if bodies else timelines.recent_from(room) - 1
             await _flushed(client)
@@ -251,7 +256,7 @@ class CatchUp:
         `cursor`; returns the rev of the last of them."""
         up_to = min(as_of_rev + REPLAY_MESSAGES, self._timelines.last_rev(room))
         for change in await self._log.changes(room, as_of_rev, up_to):
-            if change.message.seq <= cursor:
+            if change.message.seq <= cursor and _wants(client, room):
                 client.send_catch_up(self._timelines.render_change(change))
         await _flushed(client)
         return up_to

@@ -20,7 +20,6 @@ from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
-from chatd.service.acks import echoed_id
 from chatd.service.allowance import Allowance
 from chatd.service.answer_rows import WRONG_ANSWER_ROWS
 from chatd.service.client import Client
@@ -29,7 +28,7 @@ from chatd.service.events.token import TokenLife
 from chatd.service.membership import Standing
 from chatd.service.rate_limits import RateLimits
 from chatd.service.readings import Readings
-from chatd.service.rooms import NOTHING, Rooms, Since
+from chatd.service.rooms import NOTHING, Rooms, Since, forbidden
 from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
 from chatd.sockets.connection import SocketIOConnection
@@ -47,8 +46,8 @@ NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells all clients alike. What does not change while the daemon runs
-    is JSON already: `server`, and the `databases` that answer, by room."""
+    """What `connection:status` tells all clients alike, until it is replaced. What is the same for
+    all of them is JSON already: `server`, and the `databases` that answer, by room."""
 
     epoch: str
     limits: ServerLimits
@@ -75,6 +74,10 @@ class Connector:
     _limits: RateLimits
     _clock: Clock
     _event_log: EventLog
+
+    def replace_welcome(self, welcome: Welcome) -> None:
+        """What clients are told who come from now on."""
+        self._welcome = welcome
 
     def connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -113,13 +116,14 @@ class Connector:
             await self._greet_later(client, auth, began_s)
 
     async def _greet_later(self, client: Client, auth: dict[str, Any], began_s: float) -> None:
-        grants = None
-        while grants is not client.grants:  # the directory may be asked again meanwhile
+        while True:
             grants = client.grants
             readings = await self._readings.readings(client.user_id, grants)
             standing = await self._rooms.trimmed_standing(client)
             if client.is_gone:
                 return
+            if client.grants is grants:  # else it may use other rooms now than were read
+                break
         rooms, since = self._greet(client, auth, standing, readings, began_s)
         if rooms:
             await self._rooms.enter(client, rooms, None, since)
@@ -286,11 +290,6 @@ class Connector:
             refusal = attrs.evolve(refusal, connection_id=rooms[most])
             client.refuse(ClientEvent.CONNECTION_JOIN, None, refusal)
         return rooms[:most]
-
-
-def forbidden(room: str) -> Refusal:
-    """The refusal of a room that the client may not use."""
-    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=echoed_id(room))
 
 
 def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) -> Credentials:

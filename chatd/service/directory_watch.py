@@ -21,6 +21,7 @@ from chatd.service.grants import give
 from chatd.service.rooms import Rooms
 from chatd.wire.codes import Code
 from chatd.wire.events import StatusClosing
+from chatd.wire.identifiers import BOT_USER_PREFIX
 
 DUE_PART: Final = 0.6
 """Of the time for which an answer counts, after which its user is asked about again: the rest is
@@ -66,17 +67,17 @@ class DirectoryWatch:
     async def _ask_again(self) -> None:
         """Go round. Whether the directory answers is looked at first, and while it does not: a user
         who is to come in may be the next one to ask it."""
-        with contextlib.suppress(DirectoryFailed):
-            await self._source.check()
+        is_asked = False
         while True:
-            await trio.sleep(self._ttl_s / STEPS)
-            if self._directory.status.why_unavailable is not None:
+            if not is_asked or self._directory.status.why_unavailable is not None:
+                is_asked = True
                 with contextlib.suppress(DirectoryFailed):
                     await self._source.check()
             due = deque(self._due())
             async with trio.open_nursery() as nursery:
                 for _ in range(min(self._at_once, len(due))):
                     nursery.start_soon(self._renew_all, due)
+            await trio.sleep(self._ttl_s / STEPS)
 
     def _due(self) -> Iterable[str]:
         """Users to ask about, those first of whom nothing is known for longest."""
@@ -92,6 +93,7 @@ class DirectoryWatch:
         self._known_s = {
             user_id: max(self._directory.answered_s(user_id) or 0.0, before.get(user_id, oldest_s))
             for user_id in self._clients.users()
+            if not user_id.startswith(BOT_USER_PREFIX)  # whose rooms the configuration says
         }
 
     async def _renew_all(self, due: "deque[str]") -> None:

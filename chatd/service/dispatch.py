@@ -29,7 +29,7 @@ from chatd.service.acks import Handled, Outcome, echoed_id
 from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
-from chatd.service.connect import Connector, forbidden
+from chatd.service.connect import Connector
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.changes import ChangeEvents
@@ -45,7 +45,7 @@ from chatd.service.events.typing import TypingEvents
 from chatd.service.grants import refusal_to_write
 from chatd.service.rate_limits import RateLimits
 from chatd.service.rates import Limited
-from chatd.service.rooms import Rooms
+from chatd.service.rooms import Rooms, forbidden
 from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.socket import Socket

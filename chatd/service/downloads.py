@@ -99,6 +99,10 @@ class Downloads:
     _tickets: DownloadTickets
     _clock: Clock
 
+    def replace_directory(self, directory: Directory) -> None:
+        """The rooms of users are asked of this one from now on."""
+        self._directory = directory
+
     def route(self) -> HttpRoute:
         """All of them, as one route."""
         methods = frozenset({"GET", "POST"})

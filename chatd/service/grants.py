@@ -9,12 +9,15 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoleChanged, RoomRevoked
 
 
-def give(rooms: Rooms, client: Client, grants: Mapping[str, Grant]) -> None:
-    """The client may use these rooms from now on, and is taken out of others at once."""
+def give(rooms: Rooms, client: Client, grants: Mapping[str, Grant]) -> bool:
+    """The client may use these rooms from now on, and is taken out of others at once; whether it
+    was in one of those."""
+    is_out = False
     before, client.grants = client.grants, grants
     for room in list(client.wanted):
         grant = grants.get(room)
         if grant is None:
+            is_out = True
             rooms.leave(client, [room])
             client.send(RoomRevoked(room))
         elif room in before and before[room].role is not grant.role:
@@ -22,6 +25,7 @@ def give(rooms: Rooms, client: Client, grants: Mapping[str, Grant]) -> None:
     standing = rooms.standing_now(client)
     assert standing is not None  # known since CONNECT
     rooms.end_memberships(client, standing)
+    return is_out
 
 
 def refusal_to_write(grants: Mapping[str, Grant], room: str) -> Refusal | None:

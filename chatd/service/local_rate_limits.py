@@ -45,6 +45,22 @@ class LocalRateLimits:
         self._changes = Limiter(rates.user_changes)
         self._ceilings = Penalties()  # of users with too many sockets
 
+    def replace(self, rates: Rates, own_rates: Mapping[str, float]) -> None:
+        """Other rates are in force from now on; what was sent until now counts still."""
+        now_s = trio.current_time()
+        self.rates = rates
+        self._users.change(rates.user_messages, now_s)
+        before = self._own
+        self._own = {
+            user_id: before.get(user_id) or Limiter(own_rates[user_id]) for user_id in own_rates
+        }
+        for user_id, limiter in self._own.items():
+            limiter.change(own_rates[user_id], now_s)
+        self._rooms.change(rates.room_messages, now_s)
+        self._shares.change(rates.room_messages * OWN_SHARE, now_s)
+        self._typing.change(rates.user_typing, now_s)
+        self._changes.change(rates.user_changes, now_s)
+
     def spend_message(self, user_id: str, session: Allowance, connection_id: str) -> bool:
         now_s, own = trio.current_time(), session.messages
         user = self._own.get(user_id, self._users).bucket(user_id, now_s)

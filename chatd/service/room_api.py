@@ -31,11 +31,11 @@ from chatd.observe import EventLog, InternalError
 from chatd.observe.ids import new_uuid
 from chatd.service.caller import HTTP_LOG_ID, Caller
 from chatd.service.callers import Callers
-from chatd.service.connect import forbidden
 from chatd.service.delivery import Delivery
 from chatd.service.event_streams import STREAM_HEADERS, EventStreams
 from chatd.service.http_payloads import MESSAGE_ID, is_json, read_body, read_query
 from chatd.service.http_refusals import refused
+from chatd.service.rooms import forbidden
 from chatd.sockets.connection import Application
 from chatd.wire.acks import AckPayload, HistoryAck, MessageAck
 from chatd.wire.codes import Code, Refusal

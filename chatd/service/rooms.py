@@ -13,7 +13,7 @@ import attrs
 from chatd.chat.messages import ClearOverflow, Joined, JoinRooms, LeaveRooms, RemoveMember
 from chatd.chat.queue import QUEUE_MAX, QUEUE_MAX_MS
 from chatd.observe import EventLog
-from chatd.service.acks import Handled, Outcome, outcome_of
+from chatd.service.acks import Handled, Outcome, echoed_id, outcome_of
 from chatd.service.catch_up import CatchUp, Stand
 from chatd.service.client import Client
 from chatd.service.commands import Commands
@@ -82,7 +82,7 @@ class Rooms:
             if refusal is not None:
                 return attrs.evolve(refusal, connection_id=room)
             if room not in client.wanted:  # the client is gone, or the room was taken away
-                return None if client.is_gone else _taken_away(room)
+                return None if client.is_gone else forbidden(room)
         return await outcome_of(handle())
 
     async def _enter(
@@ -103,17 +103,23 @@ class Rooms:
         for room in rooms:
             if client.is_gone:
                 return None  # nothing would take it out again
-            too_many = self._admit(client, room)
-            if too_many is None:
+            refused = self._admit(client, room)
+            if refused is None:
                 admitted.append(room)
             else:
-                refusal = too_many
+                refusal = refused
                 refuse(client, ack_id, refusal)
         if not admitted:
             return refusal
         await self.trim(client)
         if client.is_gone:
             return None  # it was taken out: a join behind that would be for good
+        for room in [room for room in admitted if room not in client.wanted]:
+            admitted.remove(room)
+            refusal = forbidden(room)
+            refuse(client, ack_id, refusal)
+        if not admitted:
+            return refusal
         origin = TaskOrigin(client)
         name = client.identity.name
         await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted), name))
@@ -141,9 +147,11 @@ class Rooms:
         return refusal
 
     def _admit(self, client: Client, room: str) -> Refusal | None:
-        """Count the client in, unless it is in too many rooms."""
+        """Count the client in, unless it is in too many rooms, or may not use it any more."""
         if room in client.wanted:
             return None
+        if room not in client.grants:
+            return forbidden(room)
         limited = self._limits.admit_room(client.allowance, len(client.wanted))
         if limited is not None:
             sentence = "You are in too many rooms; leave one first."
@@ -170,14 +178,14 @@ class Rooms:
         self, client: Client, room: str, stand: Stand, ack_id: int | None
     ) -> Refusal | None:
         if room not in client.grants:
-            return _taken_away(room)
+            return forbidden(room)
         try:
             await self._catch_up.run(client, room, stand)
         except StoreReadFailed:
             self.leave(client, [room])
             return Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
         if room not in client.grants:
-            return _taken_away(room)
+            return forbidden(room)
         client.acknowledge(ack_id, self.position(room))
         if stand.fallen is not None:
             await self._confirm_overflow(client, room, stand.fallen)
@@ -237,9 +245,9 @@ class Rooms:
             self._commands.post(RemoveMember(user_id, ended))
 
 
-def _taken_away(room: str) -> Refusal:
-    """The directory does not give the room any more, which the client waited for."""
-    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=room)
+def forbidden(room: str) -> Refusal:
+    """The refusal of a room that the client may not use."""
+    return Refusal(Code.FORBIDDEN_ROOM, path="connectionId", connection_id=echoed_id(room))
 
 
 Refuse: TypeAlias = Callable[[Client, int | None, Refusal], None]

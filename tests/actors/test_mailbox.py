@@ -219,3 +219,49 @@ async def test_a_mailbox_that_is_closed_has_no_patience(mailbox: Mailbox[int]) -
 async def test_patient_commands_fill_a_mailbox_too(mailbox: Mailbox[int]) -> None:
     offered = [mailbox.offer(number, 1e9) for number in range(4)]
     assert offered == [True, True, True, False]
+
+
+async def test_a_reader_that_waits_answers_at_once_and_takes_nothing_by_that(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    batches: list[list[int]] = []
+
+    async def read() -> None:
+        batches.append(await mailbox.receive(10))
+
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    with trio.fail_after(5):
+        await mailbox.answered()
+    assert batches == []
+    mailbox.put(1)
+    await wait_all_tasks_blocked()
+    assert batches == [[1]]
+
+
+async def test_a_reader_answers_once_it_comes_for_more_and_not_before(
+    mailbox: Mailbox[int], nursery: trio.Nursery
+) -> None:
+    goes_on, answers = trio.Event(), 0
+
+    async def read() -> None:
+        await mailbox.receive(1)
+        await goes_on.wait()
+        await mailbox.receive(1)
+
+    async def ask() -> None:
+        nonlocal answers
+        await mailbox.answered()
+        answers += 1
+
+    nursery.start_soon(read)
+    for command in (1, 2, 3):  # more wait than one batch takes
+        mailbox.put(command)
+    await wait_all_tasks_blocked()
+    for _ in range(2):
+        nursery.start_soon(ask)
+    await wait_all_tasks_blocked()
+    assert answers == 0
+    goes_on.set()
+    await wait_all_tasks_blocked()
+    assert answers == 2

@@ -244,3 +244,31 @@ class Admission(RuleBasedStateMachine):
 
 
 TestAdmission = Admission.TestCase
+
+
+def test_another_rate_keeps_what_was_spent_and_holds_no_more_than_its_own_burst() -> None:
+    bucket = Bucket(60, 0.0)
+    for _ in range(50):
+        assert bucket.wait_s(0.0) == 0.0
+        bucket.spend()
+    bucket.change(6, 0.0)  # ten tokens were left
+    spent = 0
+    while bucket.wait_s(0.0) == 0.0:
+        bucket.spend()
+        spent += 1
+    assert spent == 6
+    assert bucket.wait_s(0.0) == pytest.approx(10.0)
+    bucket.change(600, 0.0)
+    assert bucket.wait_s(0.0) == pytest.approx(0.1)
+
+
+def test_another_rate_of_a_limiter_holds_for_known_keys_and_new_ones() -> None:
+    limiter = Limiter(1)
+    known = limiter.bucket("known", 0.0)
+    known.spend()
+    limiter.change(60, 0.0)
+    assert known.wait_s(0.0) == pytest.approx(1.0)
+    for _ in range(60):
+        assert limiter.bucket("new", 0.0).wait_s(0.0) == 0.0
+        limiter.bucket("new", 0.0).spend()
+    assert limiter.bucket("new", 0.0).wait_s(0.0) == pytest.approx(1.0)

@@ -12,7 +12,6 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from chatd.app import build
 from chatd.auth import DirectoryFailed, DirectoryStatus, Grant, Identity, TokenRefused
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import SessionClosed
@@ -65,7 +64,7 @@ class Table:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     table = Table({"ada": {"sales": Role.MEMBER, "crm": Role.OWNER}, "bob": {"sales": Role.VIEWER}})
-    monkeypatch.setattr(build, "open_sql_directory", lambda *_: table)
+    monkeypatch.setattr(running_directory, "open_sql_directory", lambda *_: table)
     return table
 
 

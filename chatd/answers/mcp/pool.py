@@ -121,6 +121,11 @@ class McpDatabase:
         while self.is_starting:
             await self._news.wait()
 
+    async def idle(self) -> None:
+        """Wait until nothing is asked of it, and nothing waits."""
+        while self._queue or any(slot.is_busy for slot in self._slots):
+            await self._news.wait()
+
     @property
     def why_unavailable(self) -> str | None:
         """A sentence where no session is there; None where one is, or the first is on its way."""
@@ -353,6 +358,7 @@ class McpDatabase:
                         DatabaseAsked(self._connection_id, _word_for(job.outcome), took_ms)
                     )
                 slot.is_busy = False
+                self._notify()
 
 
 _SESSION: Final = "chatd.answers.mcp.session"

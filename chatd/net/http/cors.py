@@ -42,6 +42,25 @@ class Forbidden:
     sentence: str
 
 
+class AllowedOrigins:
+    """The origins of the configuration, as they are written and as they are compared. Policies that
+    were made of one share it, and what replaces it."""
+
+    __slots__ = ("known", "written")
+
+    def __init__(self, written: Collection[str]) -> None:
+        self.replace(written)
+
+    def replace(self, written: Collection[str]) -> None:
+        """Others are allowed from now on."""
+        self.written = written
+        self.known = frozenset(filter(None, map(parse_origin, written)))
+
+
+def _allowed(origins: Collection[str] | AllowedOrigins) -> AllowedOrigins:
+    return origins if isinstance(origins, AllowedOrigins) else AllowedOrigins(origins)
+
+
 @attrs.frozen
 class CorsPolicy:
     """`allowed`: origins (`https://chat.example.org`, or `*` for all) of the configuration.
@@ -49,18 +68,13 @@ class CorsPolicy:
     for operators, whom no other key lets in. `is_for_all`: every page may read these answers, by
     whichever name it called the server."""
 
-    allowed: Collection[str]
+    allowed: AllowedOrigins = attrs.field(converter=_allowed)
     is_loopback: bool
     here: str | None = None
     trusted_proxies: Sequence[Network] = ()
     is_internal: bool = False
     is_for_all: bool = False
-    _known: frozenset[WebOrigin] = attrs.field(init=False)
     _own: WebOrigin | None = attrs.field(init=False)
-
-    @_known.default
-    def _read_allowed(self) -> frozenset[WebOrigin]:
-        return frozenset(filter(None, map(parse_origin, self.allowed)))
 
     @_own.default
     def _read_here(self) -> WebOrigin | None:
@@ -89,16 +103,16 @@ class CorsPolicy:
 
     @property
     def _lets_all_in(self) -> bool:
-        return "*" in self.allowed
+        return "*" in self.allowed.written
 
     def _is_friend(self, origin: str, arrival: Arrival) -> bool:
         """Whether it is an origin that is listed, the server's own, or one of this machine."""
-        if origin in self.allowed:
+        if origin in self.allowed.written:
             return True
         page = parse_origin(origin)
         if page is None:
             return False
-        if any(page.key == known.key for known in self._known):
+        if any(page.key == known.key for known in self.allowed.known):
             return True
         if page.scheme not in WEB_SCHEMES:
             return False
@@ -123,7 +137,7 @@ class CorsPolicy:
         A friend's origin is echoed, and may send the credentials of its browser along (cookies of a
         proxy before us). Where all pages may read, strangers' may do so without.
         """
-        is_any = self._lets_all_in and len(self.allowed) == 1
+        is_any = self._lets_all_in and len(self.allowed.written) == 1
         is_open = self._lets_all_in or self.is_for_all
         if origin is not None and not is_any and self._is_friend(origin, arrival):
             return (
@@ -158,7 +172,9 @@ class CorsPolicy:
             return False
         if called.name in LOCAL_NAMES:
             return True
-        known = self._known if self._own is None else self._known | {self._own}
+        known = self.allowed.known
+        if self._own is not None:
+            known |= {self._own}
         return any(_is_called(page.host, called) for page in known)
 
     def _foreign_host(self, origin: str | None, arrival: Arrival) -> Forbidden:

@@ -54,6 +54,10 @@ class TokenLife:
         give(self._rooms, client, admitted.grants)
         return TokenAck(expires_at=admitted.identity.expires_at_ms)
 
+    def replace_leeway(self, leeway_s: float) -> None:
+        """Tokens that come from now on are valid for so long after their `exp`."""
+        self._leeway_s = leeway_s
+
     def start(self, client: Client, identity: Identity) -> None:
         """The client has this token from now on."""
         client.identity = identity

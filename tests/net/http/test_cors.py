@@ -1,5 +1,6 @@
 """Which pages come in, and which headers a browser gets."""
 
+import attrs
 import orjson
 import pytest
 
@@ -295,3 +296,15 @@ async def test_the_connection_of_a_preflight_goes_on(door: Door) -> None:
     headers = ["Origin: http://localhost:5173", "Access-Control-Request-Method: POST"]
     assert (await peer.ask("OPTIONS", headers=headers)).status == 204
     await open_poller(door, peer, headers=headers[:1])
+
+
+async def test_origins_that_replace_others_hold_for_all_policies_that_were_made_of_them() -> None:
+    policy = CorsPolicy((APP,), is_loopback=False)
+    copy = attrs.evolve(policy, is_for_all=True)
+    arrival = policy.arrival({b"host": HOST.encode()}, "192.0.2.1")
+    other = "https://other.example"
+    assert policy.allows_origin(APP, arrival)
+    policy.allowed.replace((other,))
+    for one in (policy, copy):
+        assert one.allows_origin(other, arrival)
+        assert not one.allows_origin(APP, arrival)
