@@ -426,8 +426,12 @@ class Parts:
             keep_days=config.messages.keep_days,
             keep_per_room=config.messages.keep_per_room,
         )
-        audit = AuditRetention(self.log, self._ages.now_ms, keep_days=config.audit.keep_days)
-        self.upkeep = Upkeep(self.log, (retention, audit), store.renew, self._ages, self._event_log)
+        self.audit_retention = AuditRetention(
+            self.log, self._ages.now_ms, keep_days=config.audit.keep_days
+        )
+        self.upkeep = Upkeep(
+            self.log, (retention, self.audit_retention), store.renew, self._ages, self._event_log
+        )
         self.snapshots = Snapshots(
             store,
             lambda: self.machine.position,
