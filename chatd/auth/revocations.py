@@ -48,10 +48,13 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._moments)
 
+    def moment_s(self, user_id: str) -> float:
+        """Up to when what was issued to a user is refused; minus infinity where nothing is."""
+        return self._moments.get(user_id, self._everybody_s)
+
     def is_revoked(self, identity: Identity) -> bool:
         """Whether the token of `identity` is taken no more."""
-        moment_s = self._moments.get(identity.user_id, self._everybody_s)
-        return identity.issued_at_s <= moment_s
+        return identity.issued_at_s <= self.moment_s(identity.user_id)
 
     def check(self, identity: Identity) -> None:
         """Raise TokenRefused where the token of `identity` is revoked."""

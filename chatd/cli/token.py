@@ -27,6 +27,7 @@ from chatd.auth import (
     Identity,
     KeyRing,
     KeySource,
+    Revocations,
     RevocationsUnreadable,
     TokenRefused,
     fetch_from,
@@ -67,14 +68,17 @@ def mint(
     if ttl < 1:
         raise click.UsageError("--ttl must be at least 1.")
     loaded = load_config(config_path, state__dir=state_dir)
-    secret = secret_for(loaded.config, state_dir_of(loaded.config))
+    directory = state_dir_of(loaded.config)
+    secret = secret_for(loaded.config, directory)
     if secret is None:
         fail(
             "There is no auth.jwt_secret to sign with: the tokens of this configuration come from "
             f"whoever has the keys of {key_set_place(loaded.config) or 'auth.former_secrets'}.",
             EXIT_CONFIG,
         )
-    granted, now_s = rooms or usual_rooms(loaded.config), Clock().wall_s()
+    granted = rooms or usual_rooms(loaded.config)
+    # Later than what was revoked, were it by the fraction of this second.
+    now_s = max(Clock().wall_s(), _revocations(directory).moment_s(user) + 1)
     try:
         token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
     except ValueError as error:
@@ -111,12 +115,10 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     now_s = Clock().wall_s()
     try:
         identity = verifier.verify(token_in(given), now_s)
-        read_revocations(directory).check(identity)
+        _revocations(directory).check(identity)
         rooms = _rooms(loaded.config, identity)
     except TokenRefused as error:
         fail("\n".join([*trouble, f"{error.code}: {error.reason}"]), EXIT_FAILURE)
-    except RevocationsUnreadable as error:
-        fail(str(error), EXIT_DAMAGED)
     except DirectoryFailed as error:
         fail(f"The token is good, and the directory of rooms fails: {error.reason}", EXIT_FAILURE)
     for sentence in trouble:
@@ -155,6 +157,20 @@ def _read_key_set(config: Config, keys: KeyRing) -> list[str]:
     )
     trio.run(source.read)
     return trouble
+
+
+def _revocations(directory: Path) -> Revocations:
+    """Those that the daemon knows."""
+    try:
+        return read_revocations(directory)
+    except RevocationsUnreadable as error:
+        fail(str(error), EXIT_DAMAGED)
+    except OSError as error:
+        fail(
+            f"The list of revoked users in {directory} cannot be read: {error.strerror}; "
+            "run this as the daemon's user.",
+            EXIT_FAILURE,
+        )
 
 
 def _signature(config: Config, identity: Identity) -> str:

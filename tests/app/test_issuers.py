@@ -275,7 +275,7 @@ async def test_revocations_outlive_the_daemon_and_a_damaged_list_lets_nobody_in(
     token = token_for(SECRET, "ada")
     house.state_dir.mkdir(mode=0o700, parents=True)
     path = house.state_dir / "revocations.json"
-    moment_s = time.time() + 1
+    moment_s = time.time() + 9  # as where the issuer's clock is ahead
     path.write_text(json.dumps({"version": 1, "everybody": None, "users": {"ada": moment_s}}))
     daemon = await house.start(env=env)
     assert (await refusal(nursery, daemon, token))["data"]["code"] == "token_revoked"
@@ -283,8 +283,12 @@ async def test_revocations_outlive_the_daemon_and_a_damaged_list_lets_nobody_in(
     checked = await house.run("token", "check", env=env, given=token.encode())
     assert checked.code == 1
     assert "token_revoked: An administrator has ended your sessions" in checked.err
+    minted = await house.run("token", "mint", "--user", "ada", env=env)
+    await (await Client.connect(nursery, daemon.port, minted.out)).close()
     await daemon.stop()
     path.write_text("{")
     failed = await house.run("serve", "--port", "0", env=env)
     assert failed.code == 74
     assert "is damaged. Bring it back from a backup" in failed.err
+    minted = await house.run("token", "mint", "--user", "ada", env=env)
+    assert (minted.code, minted.out) == (74, "")

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from chatd.app.errors import StartFailedError
-from chatd.app.secret import check_secret, issuer_of, key_set_place, make_keys, make_verifier
+from chatd.app.secret import (
+    check_secret,
+    issuer_of,
+    key_set_place,
+    make_keys,
+    make_verifier,
+    mint_token,
+)
 from chatd.auth import FormerSecret
 from chatd.config import Config, ConfigError, explain, load
 from chatd.config.sections import AuthConfig, ServerConfig
@@ -167,6 +174,13 @@ def test_each_of_them_is_enough_beyond_loopback(keys: dict[str, Any]) -> None:
     config = Config(server=ServerConfig(host="0.0.0.0"), auth=AuthConfig(**keys))
     check_secret(config)
     assert make_verifier(config, make_keys(config, config.auth.jwt_secret or None))
+
+
+def test_a_minted_token_of_a_project_is_one_that_the_daemon_takes() -> None:
+    config = Config(auth=AuthConfig(jwt_secret=SECRET, supabase=PROJECT))
+    token = mint_token(config, SECRET, "ada", ["demo"], None, 60, 1_790_000_000.0)
+    identity = make_verifier(config, make_keys(config, SECRET)).verify(token, 1_790_000_000.0)
+    assert identity.claims["iss"] == f"{PROJECT}/auth/v1"
 
 
 def test_none_of_them_is_not() -> None:
