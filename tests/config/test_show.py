@@ -79,7 +79,7 @@ def test_explain_shows_neither_the_password_of_the_directory_nor_where_it_is(
     file = tmp_path / "chatd.toml"
     file.write_text("[directory]\nsource = 'sql'\nurl = 'postgresql://ada:hunter2@db/sales'\n")
     loaded = load(None, {}, {}, tmp_path)
-    assert 'url = "(set, 34 characters)"' in explain(loaded)
+    assert 'url = "(set, 33 characters)"' in explain(loaded)
     assert "hunter2" not in explain(loaded) + repr(loaded)
 
 
