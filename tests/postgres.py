@@ -28,7 +28,7 @@ SETTINGS: Final = {
     "max_connections": "50",
 }
 READY: Final = "database system is ready to accept connections"
-PORT: Final = 5432  # in the name of the socket
+PORT: Final = "5432"  # in the name of the socket, where a server takes no other connections
 STOP_S: Final = 30.0
 
 
@@ -41,6 +41,10 @@ class Postgres:
     _as_user: Mapping[str, Any]
     _process: "subprocess.Popen[str] | None" = None
     _numbers: Iterator[int] = attrs.field(factory=itertools.count)
+
+    @property
+    def _port(self) -> str:
+        return self._settings.get("port", PORT)
 
     def new_database(self) -> str:
         """Make an empty database, and return its name."""
@@ -55,7 +59,7 @@ class Postgres:
         """A connection, whose statements are committed one by one."""
         return psycopg.connect(
             host=str(self.directory),
-            port=PORT,
+            port=self._port,
             dbname=database,
             user=user,
             options=options,
@@ -64,7 +68,15 @@ class Postgres:
 
     def url(self, database: str, user: str, scheme: str = "postgresql") -> str:
         """The address of a database, as SQLAlchemy and libpq read it."""
-        return f"{scheme}://{user}@/{database}?host={self.directory}&port={PORT}"
+        return f"{scheme}://{user}@/{database}?host={self.directory}&port={self._port}"
+
+    def put(self, name: str, text: bytes) -> None:
+        """Put a file among those of the cluster, which is for the server alone."""
+        cluster = self.directory / "cluster"
+        path = cluster / name
+        path.write_bytes(text)
+        path.chmod(0o600)
+        os.chown(path, cluster.stat().st_uid, cluster.stat().st_gid)
 
     def stop(self) -> None:
         """End the server, and all who are connected with it."""

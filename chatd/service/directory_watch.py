@@ -83,8 +83,8 @@ class DirectoryWatch:
         """Users to ask about, those first of whom nothing is known for longest."""
         self._look()
         before_s = trio.current_time() - DUE_PART * self._ttl_s
-        ages = ((known_s, user_id) for user_id, known_s in self._known_s.items())
-        return [user_id for known_s, user_id in sorted(ages) if known_s <= before_s]
+        due = [(known_s, user) for user, known_s in self._known_s.items() if known_s <= before_s]
+        return [user_id for _, user_id in sorted(due)]
 
     def _look(self) -> None:
         """Note who is connected, and when the directory was asked about each of them."""

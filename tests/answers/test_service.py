@@ -18,6 +18,7 @@ from chatd.answers.sql.questions import Help, Misused, Question
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.verdicts import Policy
+from chatd.auth import Grant
 from chatd.chat.changes import deleted, edited
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
@@ -34,7 +35,7 @@ from tests.answers.services import (
 from tests.answers.sql.readers import ENDLESS
 from tests.chat.commands import message_id
 
-MINE = {ROOM: None}
+MINE = {ROOM: Grant(ROOM, None)}
 
 
 async def test_an_answer_grows_before_the_room_and_ends_with_a_message(

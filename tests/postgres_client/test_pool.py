@@ -1,8 +1,16 @@
 """Pools of connections with a real server: bounded, replaced when they die, with a back-off."""
 
+import datetime
+import socket
+from pathlib import Path
+
 import psycopg
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from chatd.postgres_client import Pool, TrioConnection, Unreachable, pool
 from tests.postgres import Postgres, a_server
@@ -165,3 +173,94 @@ async def test_no_sentence_of_a_pool_repeats_a_password() -> None:
         with pytest.raises(Unreachable) as caught:
             await Pool(address, 1).run(pid_of, PATIENT_S)
         assert "hunter2" not in f"{caught.value!r} {caught.value.__context__!r}"
+
+
+async def test_a_server_that_freezes_holds_nobody_for_longer_than_they_wait() -> None:
+    with a_server() as server, trio.fail_after(LIMIT_S):
+        one = Pool(server.url("postgres", "postgres"), 2)
+        await one.run(pid_of, PATIENT_S)
+        server.freeze()
+        try:
+            for _ in range(2):  # on the connection that is kept, and on one that is to be opened
+                with pytest.raises(Unreachable):
+                    await one.run(pid_of, 0.3)
+        finally:
+            server.thaw()
+        await one.run(pid_of, PATIENT_S)
+        one.close()
+
+
+async def test_tls_is_as_the_address_says(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    own, other = certificate("localhost"), certificate("localhost")
+    (tmp_path / "own.crt").write_bytes(own[0])
+    (tmp_path / "other.crt").write_bytes(other[0])
+    with (
+        a_server(listen_addresses="127.0.0.1", port=str(port)) as server,
+        trio.fail_after(LIMIT_S),
+    ):
+        server.put("server.crt", own[0])
+        server.put("server.key", own[1])
+        with server.connect("postgres") as connection:
+            connection.execute("ALTER SYSTEM SET ssl = on")
+            connection.execute("SELECT pg_reload_conf()")
+        base = f"postgresql://postgres@localhost:{port}/postgres?sslmode="
+        verified = f"{base}verify-full&sslrootcert={tmp_path}/"
+        await reloaded(Pool(base + "require", 1))
+        for address, is_encrypted in (
+            (base + "disable", b"f"),
+            (base + "require", b"t"),
+            (verified + "own.crt", b"t"),
+        ):
+            one = Pool(address, 1)
+            assert await one.run(is_tls, PATIENT_S) == is_encrypted
+            one.close()
+        for name, why in (
+            ("other.crt", "certificate verify failed"),
+            ("no.crt", "does not exist"),
+        ):
+            with pytest.raises(Unreachable, match=why):
+                await Pool(verified + name, 1).run(is_tls, PATIENT_S)
+
+
+async def is_tls(connection: TrioConnection) -> bytes | None:
+    cursor = await connection.execute(b"SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert cursor.pgresult is not None
+    return cursor.pgresult.get_value(0, 0)
+
+
+async def reloaded(encrypted: Pool) -> None:
+    """Return once the server takes TLS."""
+    while True:
+        try:
+            await encrypted.run(pid_of, PATIENT_S)
+            break
+        except Unreachable:
+            await trio.sleep(0.1)
+    encrypted.close()
+
+
+def certificate(name: str) -> tuple[bytes, bytes]:
+    """A certificate that is its own authority, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return made.public_bytes(serialization.Encoding.PEM), secret

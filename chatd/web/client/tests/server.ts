@@ -196,7 +196,7 @@ export class FakeServer {
 
   room(connectionId: string, over: Partial<StatusConnected["rooms"][number]> = {}): this {
     const standing = { lastSeq: 0, lastRev: 0, readSeq: 0, unread: 0, mentions: 0, owed: 0 };
-    this.status.rooms.push({ connectionId, ...standing, ...over });
+    this.status.rooms.push({ connectionId, role: "member", ...standing, ...over });
     return this;
   }
 

@@ -24,13 +24,19 @@ import { Popup } from "./Popup";
 import { QuestionBar } from "./QuestionBar";
 import { TextField } from "./TextField";
 
+const VIEWER =
+  "You are a viewer of this room: you can read everything here, and write nothing. " +
+  "Its owner can make you a member.";
+
 interface ComposerProps {
   room: string;
   threadId?: string;
 }
 
-/** Where a message is written: to a room, or to a thread of it. */
+/** Where a message is written: to a room, or to a thread of it. It is closed to a viewer. */
 export function Composer({ room, threadId }: ComposerProps) {
+  const role = useChatStore((state) => state.rooms.find((one) => one.connectionId === room)?.role);
+  if (role === "viewer") return <p className="composer composer-closed soft">{VIEWER}</p>;
   // Each room and thread has a box of its own: nothing of one is left in the other.
   return <ComposerBox key={JSON.stringify([room, threadId])} room={room} threadId={threadId} />;
 }

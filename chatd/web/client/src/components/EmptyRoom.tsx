@@ -42,11 +42,11 @@ function NoRoom() {
   if (!isConnected && !hasRooms) return null;
   return (
     <div className="message-empty">
-      <h2>{hasRooms ? "No room is open." : "Your token names no room."}</h2>
+      <h2>{hasRooms ? "No room is open." : "You have no room yet."}</h2>
       <p>
         {hasRooms
           ? "Choose a room in the list, or press Ctrl+K."
-          : "Ask who runs this server for a token with a room in it, made with “chatd token mint --room”."}
+          : "Ask who runs this server for one: in its directory of rooms, or in a token made with “chatd token mint --room”."}
       </p>
     </div>
   );

@@ -31,13 +31,18 @@ export function useMessageActions(message: ChatMessage, isInThread: boolean): Me
   const chat = useChat();
   const me = useChatStore((state) => state.me?.userId);
   const server = useChatStore((state) => state.server);
+  const mayWrite = useChatStore(
+    (state) =>
+      state.rooms.find((room) => room.connectionId === message.connectionId)?.role !== "viewer",
+  );
   // What the server can do changes with the server alone.
   // oxlint-disable-next-line react/exhaustive-deps
   const actions = useMemo(() => actionsOf(chat, message, me), [chat, message, me, server]);
-  return useMemo(
-    () => (isInThread ? { ...actions, canReply: false } : actions),
-    [actions, isInThread],
-  );
+  return useMemo(() => {
+    const closed = mayWrite ? {} : { canReact: false, canEdit: false, canDelete: false };
+    const hidden = isInThread || (!mayWrite && message.threadId === undefined);
+    return { ...actions, ...closed, ...(hidden ? { canReply: false } : {}) };
+  }, [actions, isInThread, mayWrite, message.threadId]);
 }
 
 function actionsOf(chat: Chat, message: ChatMessage, me: string | undefined): MessageActions {

@@ -38,6 +38,8 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
         rooms.left(draft, connectionId);
         core.notify({ kind: "error", text: `You may not use ${connectionId} any more.` });
       }),
+    "connection:role": ({ connectionId, role }) =>
+      batch.later((draft) => changeRoom(draft, connectionId, (room) => ({ ...room, role }))),
     "chat:history": (page) => batch.later((draft) => rooms.history(draft, page)),
     "chat:message": (message) => {
       if (typeof message.messageId !== "string" || !Number.isSafeInteger(message.seq)) return;

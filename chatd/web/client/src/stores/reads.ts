@@ -75,7 +75,7 @@ export function roomTold(room: Room, told: ReadMarker): Room {
 
 /** A room as `connection:status` names it. An older server tells less. */
 export function roomOf(standing: Partial<RoomStanding> & { connectionId: string }): Room {
-  const { connectionId, title, database } = standing;
+  const { connectionId, title, database, role } = standing;
   const lastSeq = numberOf(standing.lastSeq);
   return {
     connectionId,
@@ -87,6 +87,7 @@ export function roomOf(standing: Partial<RoomStanding> & { connectionId: string 
     running: 0,
     ...(title === undefined ? {} : { title }),
     ...(database === undefined ? {} : { database }),
+    ...(role === undefined ? {} : { role }),
   };
 }
 

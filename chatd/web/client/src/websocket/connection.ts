@@ -172,7 +172,13 @@ export class Connector {
     const status = statusIn(payload);
     if (status === "draining") this.#drains(numberIn(payload, "retryAfterMs"));
     else if (status === "lagging") this.#show({ ...this.#connection, isLagging: true });
-    else if (status === "closing") void this.#refused({ code: codeIn(payload) ?? "token_expired" });
+    else if (status === "closing") this.#closing(codeIn(payload) ?? "token_expired");
+  }
+
+  /** The server closes the connection; another sign-in helps only where the token is at fault. */
+  #closing(code: string): void {
+    if (isSignedOutCode(code)) void this.#refused({ code });
+    else this.parts.metrics.note("closing", { code });
   }
 
   #welcomed(): void {

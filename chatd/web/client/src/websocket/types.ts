@@ -7,6 +7,7 @@ import type {
   HintCode,
   PresenceStatus,
   PublishedMessage,
+  Role,
   RoomDatabase,
   RoomStanding,
   ServerInfo,
@@ -75,6 +76,8 @@ export interface Room {
   unread: number;
   mentions: number;
   database?: RoomDatabase;
+  /** What the user may do in it; a viewer reads, and does not write. */
+  role?: Role;
   /** Answers under way in it. */
   running: number;
 }

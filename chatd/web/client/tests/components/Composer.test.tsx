@@ -163,6 +163,14 @@ describe("the box", () => {
   });
 });
 
+describe("for a viewer", () => {
+  test("there is no box, and words say why", () => {
+    open({ rooms: [fakeRoom("demo", { role: "viewer" })] });
+    expect(page?.root.querySelector("form")).toBeNull();
+    expect(page?.root.textContent).toContain("You are a viewer of this room");
+  });
+});
+
 describe("the outbox", () => {
   test("that is full leaves the text in the box, and says so", async () => {
     const refused = outboxError("OutboxFull", "100 messages wait already.");

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { MessageRow } from "../../src/components/MessageRow";
 import type { ChatState } from "../../src/stores/state";
 import type { ChatMessage } from "../../src/websocket/types";
-import { fakeChat, fakeMessage, type FakeChat } from "../fakes";
+import { fakeChat, fakeMessage, fakeRoom, type FakeChat } from "../fakes";
 import { button, click, draw, enter, press, settle, type } from "./rendering";
 
 interface Drawn {
@@ -233,6 +233,15 @@ describe("the toolbar", () => {
       one.getAttribute("aria-label"),
     );
   }
+
+  test("offers a viewer of the room nothing that writes", async () => {
+    const { row } = drawn(mine, { rooms: [fakeRoom("demo", { role: "viewer" })] });
+    await enter(row);
+    const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
+      one.getAttribute("aria-label"),
+    );
+    expect(names).toEqual(["Copy", "Copy link"]);
+  });
 
   test("has all for a message of the user’s own", async () => {
     expect(await labels(mine)).toEqual([

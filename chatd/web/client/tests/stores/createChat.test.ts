@@ -115,6 +115,16 @@ describe("connecting", () => {
     expect(state(chat).messages.has(idOf("demo", 1))).toBe(false);
   });
 
+  test("knows the role that the user has in a room, and the next one", async () => {
+    server.room("stock", { role: "viewer" });
+    const chat = await browser.connected();
+    const role = () => state(chat).rooms.find((it) => it.connectionId === "stock")?.role;
+    expect(role()).toBe("viewer");
+    server.wire.say("connection:role", { connectionId: "stock", role: "owner" });
+    await settled();
+    expect(role()).toBe("owner");
+  });
+
   test("leaves a room for the one that is opened, where it may be in no more", async () => {
     server.room("stock");
     server.answers["connection:join"] = (asked: { connectionId: string; since?: number }) => {

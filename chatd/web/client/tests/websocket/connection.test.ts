@@ -288,6 +288,19 @@ describe("a refusal", () => {
     expect(signedOut).toHaveLength(1);
   });
 
+  test("while connected, as nobody knows which rooms there are, comes back with the same token", async () => {
+    await start();
+    const before = tries();
+    server.wire.say("connection:status", { status: "closing", code: "directory_unavailable" });
+    server.wire.lose();
+    await settled();
+    expect(now()?.phase).toBe("reconnecting");
+    await clock.pass(60_000);
+    expect(signedOut).toEqual([]);
+    expect(tries()).toBeGreaterThan(before);
+    expect(now()?.phase).toBe("connected");
+  });
+
   test("without a code asks by plain HTTP, at the third one, and says what is found", async () => {
     server.isUp = false;
     const message = "Forbidden: Host nas is not known here.";
