@@ -37,7 +37,7 @@ def _subtree(task: trio.lowlevel.Task) -> tuple[str, ...]:
     for nursery in task.child_nurseries:
         children = list(nursery.child_tasks)
         alike = Counter(map(_subtree, children[:SIBLINGS_MAX]))
-        for (first, *rest), count in alike.items():
+        for (first, *rest), count in sorted(alike.items()):
             lines.append(INDENT + (first if count == 1 else f"{count} x {first}"))
             lines += [INDENT + line for line in rest]
         if len(children) > SIBLINGS_MAX:

@@ -184,7 +184,9 @@ class Rooms:
         except StoreReadFailed:
             self.leave(client, [room])
             return Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
-        if room not in client.grants:
+        if client.is_gone:
+            return None
+        if room not in client.wanted:  # it had to leave meanwhile
             return forbidden(room)
         client.acknowledge(ack_id, self.position(room))
         if stand.fallen is not None:

@@ -7,8 +7,10 @@ import trio
 import trio.testing
 
 from chatd.answers.life import REPLACED
+from chatd.answers.reruns import Rerun, Reruns
 from chatd.answers.sql.reading import Piece, Response
 from chatd.answers.terms import RoomDatabase
+from chatd.wire.codes import Code, Refusal
 from tests.answers.services import (
     OTHER_ROOM,
     ROOM,
@@ -17,6 +19,7 @@ from tests.answers.services import (
     Service,
     open_service,
 )
+from tests.answers.test_reruns import BOUNDS, prepared
 
 
 @attrs.define
@@ -29,6 +32,16 @@ class HeldReader:
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
         await self.let.wait()
         return await self._reader.respond(user_id, piece, accept)
+
+
+class NoSink:
+    """Takes nothing."""
+
+    def columns(self, columns: object) -> None:
+        raise AssertionError(columns)
+
+    def rows(self, rows: object) -> None:
+        raise AssertionError(rows)
 
 
 def replace(service: Service, database: HeldDatabase | None) -> None:
@@ -89,6 +102,20 @@ async def test_a_statement_that_was_read_for_the_old_one_is_never_run_by_the_new
         await service.settled()
         error = service.end(asked)["error"]
         assert (error["code"], error["message"]) == ("db_unavailable", REPLACED)
+        assert service.database.calls == new.calls == []
+
+
+async def test_a_download_never_runs_what_was_read_for_another_database(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        rerun = await prepared(service, "SELECT 1")
+        assert isinstance(rerun, Rerun)
+        new = HeldDatabase()
+        replace(service, new)
+        reruns = Reruns(service.answers._life, BOUNDS, lambda: 0)
+        refused = await reruns.run("bob", rerun, NoSink())
+        assert refused == Refusal(Code.DB_UNAVAILABLE, REPLACED)
         assert service.database.calls == new.calls == []
 
 

@@ -41,6 +41,7 @@ async def test_a_question_runs_again_on_the_terms_of_an_export(autojump_clock: o
         found = await prepared(service, "SELECT 1", schema="main", tables=["a"])
         assert found == Rerun(
             ROOM,
+            service.answers._life.databases[ROOM],
             RunStatement("SELECT 1"),
             Terms(True, "main", ("a",), max_rows=5_000, max_bytes=1_000_000, timeout_s=7.0),
         )

@@ -5,14 +5,18 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatd.app import opening
 from chatd.app.errors import StartFailedError
 from chatd.app.listen import CannotListenError, open_listeners
 from chatd.app.secret import check_reach, check_secret
-from chatd.config import AuthConfig, Config, ServerConfig
+from chatd.config import AuthConfig, Config, ServerConfig, StateConfig
+from chatd.observe import Recorder
+from chatd.observe.clock import Clock
 
 OWN = "a secret for the tests, of more than 32 bytes"
 FOUND = {
@@ -147,7 +151,6 @@ def test_a_local_name_that_stands_for_a_public_address_needs_a_secret(
     )
     with pytest.raises(StartFailedError, match=r"On localhost \(0\.0\.0\.0\) chatd is open to"):
         check_reach(Config(server=ServerConfig(host="localhost")), listeners)
-    assert [listener.fileno() for listener in listeners] == [-1]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "[::]", "0", "box.example", "192.0.2.1"])
@@ -178,10 +181,21 @@ def test_a_listener_that_was_handed_over_is_judged_by_its_own_address(opened: Ex
             listeners = listen(opened, host)
             with pytest.raises(StartFailedError, match=r" chatd is open to others"):
                 check_reach(config, listeners)
-            assert [one.fileno() for one in listeners] == [-1]
         check_reach(Config(auth=AuthConfig(jwt_secret=OWN)), listen(opened, "0.0.0.0"))
 
 
 def test_on_loopback_no_secret_is_needed(opened: ExitStack) -> None:
     for host in ("127.0.0.1", "127.0.0.5", "::1", "localhost"):
         check_reach(Config(server=ServerConfig(host=host)), listen(opened, host))
+
+
+def test_what_was_opened_is_closed_where_it_may_not_be_open_to_others(
+    opened: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names(monkeypatch, "public")
+    listeners = listen(opened, "localhost")
+    monkeypatch.setattr(opening, "open_listeners", lambda *_: listeners)
+    config = Config(server=ServerConfig(host="localhost"), state=StateConfig(dir=str(tmp_path)))
+    with pytest.raises(StartFailedError, match="is open to others"):
+        opening.open_all(config, {}, Recorder(), Clock())
+    assert [listener.fileno() for listener in listeners] == [-1]

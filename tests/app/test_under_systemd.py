@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from tests.app.client import Client, message, token_for
-from tests.app.daemon import CHATD, PAUSE_S, Daemon, House, fetch
+from tests.app.daemon import CHATD, PAUSE_S, Daemon, House, fetch, fetch_inside
 from tests.app.service_manager import NoticeSocket
 from tests.app.test_drain import HANGING_DISK
 from tests.app.test_inherited import ACTIVATED
@@ -111,14 +111,25 @@ async def test_the_internal_socket_may_be_handed_over_too(house: House) -> None:
         program = (sys.executable, ACTIVATED, "web:internal", listed, *CHATD, "serve")
         daemon = await house.start(program=program, env=ENV, descriptors=given)
         assert daemon.events("daemon.started")[0]["internal"] == str(path)
-        asking = await trio.open_unix_socket(str(path))
-        async with asking:
-            await asking.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            answer = b"".join([piece async for piece in asking])
-        assert b"alive" in answer
+        assert (await fetch_inside(path, "/livez"))[0] == 200
         await daemon.stop()
     assert path.is_socket()  # it is the service manager's to remove
     assert not (house.state_dir / "internal.sock").exists()
+
+
+async def test_a_unix_socket_is_served_too(house: House) -> None:
+    """As for a proxy on this machine."""
+    path = house.path / "public"
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        program = (sys.executable, ACTIVATED, "x", str(listener.fileno()), *CHATD, "serve")
+        daemon = await house.start(program=program, env=ENV, descriptors=[listener.fileno()])
+        assert daemon.events("listeners.inherited")[0]["addresses"] == [str(path)]
+        status, _, body = await fetch_inside(path, "/api/websocket/health")
+        assert (status, b'"ok"' in body) == (200, True)
+        await daemon.stop()
+    assert path.is_socket()
 
 
 async def test_a_restart_under_load_refuses_no_connection(

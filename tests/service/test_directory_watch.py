@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.app import running_directory
 from chatd.auth import DirectoryFailed, DirectoryStatus, Grant, Identity, TokenRefused
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import SessionClosed
