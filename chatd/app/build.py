@@ -351,8 +351,8 @@ class Parts:
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
             self.silent_actors,
-            DatabasesAway(answering.databases, answering.reader),
-            DatabasesStarting(answering.databases),
+            DatabasesAway(answering),
+            DatabasesStarting(answering),
         ):
             self.status.conditions.add(condition)
 

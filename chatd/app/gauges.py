@@ -118,7 +118,7 @@ GAUGES: Final = (
     _gauge(
         "ready",
         "1 where clients are served, as /readyz says.",
-        lambda parts: _one(is_ready(parts.status.conditions.reasons())),
+        lambda parts: _one(is_ready(parts.status.reasons())),
     ),
     _gauge(
         "condition",
