@@ -305,7 +305,7 @@ class Parts:
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""
         config, store = self._config, self.store
-        self.disk = DiskSpace(store.path.parent, config.state.min_free_bytes)
+        self.disk = DiskSpace(store.path, config.state.min_free_bytes)
         self._build_status()
         retention = Retention(
             self.log,

@@ -65,7 +65,7 @@ class StreamLog:
     ) -> None:
         self._line = line
         self._stream = write
-        self._write = self._to_stream
+        self._write: Callable[[bytes], None] = self._to_stream
         self._writer: LineWriter | None = None
         self._clock_ms = clock_ms
         self._known: dict[type[LogEvent], _Known] = {}
