@@ -413,7 +413,7 @@ class Parts:
     def _build_upkeep(self) -> None:
         """What is done from time to time, and what is known of the health of the daemon."""
         config, store = self._config, self.store
-        self.disk = DiskSpace(store.path.parent, config.state.min_free_bytes)
+        self.disk = DiskSpace(store.path, config.state.min_free_bytes)
         self._build_status()
         retention = Retention(
             self.log,
@@ -464,8 +464,8 @@ class Parts:
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
             self.silent_actors,
-            DatabasesAway(answering.databases, answering.reader),
-            DatabasesStarting(answering.databases),
+            DatabasesAway(answering),
+            DatabasesStarting(answering),
         ):
             self.status.conditions.add(condition)
 

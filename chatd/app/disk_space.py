@@ -1,10 +1,12 @@
-"""How much is free on the disk of the state directory, so that somebody can act before it is full.
+"""How much is free on the disk of the state directory, so that somebody can act before it is full,
+and how much the log takes of it.
 
 The system is asked in a thread, as a disk that hangs does not answer; what it said last is known
 without a wait.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,19 +14,28 @@ import attrs
 import trio
 
 LOOK_S: Final = 10.0
-"""Seconds between two looks. At 100 MB/s, more than a daemon writes, a disk with the default of
+"""Seconds between two looks. At 25 MB/s, more than a daemon writes, a disk with the default of
 `min_free_bytes` left is not full before the next one."""
+
+
+@attrs.frozen
+class Found:
+    """What was found, in bytes: what is free to us, all of the disk, and each file, by its name in
+    the metrics; 0 for one that is not there."""
+
+    free: int
+    size: int
+    files: Mapping[str, int]
 
 
 @attrs.define(eq=False)
 class DiskSpace:
-    """What was free, in bytes, when it was last looked at; None before that, and where the system
-    does not say. `min_free_bytes` 0: any is enough."""
+    """`last` is what was found last; None before that, and where the system does not say.
+    `min_free_bytes` 0: any is enough."""
 
-    _directory: Path
+    _log: Path
     _min_free_bytes: int
-    free_bytes: int | None = attrs.field(init=False, default=None)
-    size_bytes: int | None = attrs.field(init=False, default=None)
+    last: Found | None = attrs.field(init=False, default=None)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -35,14 +46,9 @@ class DiskSpace:
     async def look(self) -> None:
         """Look once."""
         try:
-            found = await trio.to_thread.run_sync(
-                os.statvfs, self._directory, abandon_on_cancel=True
-            )
+            self.last = await trio.to_thread.run_sync(_look, self._log, abandon_on_cancel=True)
         except OSError:  # the directory is away, which the log reports
-            self.free_bytes = self.size_bytes = None
-        else:  # what root alone may use is not free to us
-            self.free_bytes = found.f_bavail * found.f_frsize
-            self.size_bytes = found.f_blocks * found.f_frsize
+            self.last = None
 
     def replace(self, min_free_bytes: int) -> None:
         """So much has to be free from now on."""
@@ -50,13 +56,26 @@ class DiskSpace:
 
     def why_low(self) -> str | None:
         """A sentence where too little is free."""
-        free = self.free_bytes
-        if free is None or free >= self._min_free_bytes:
+        if self.last is None or self.last.free >= self._min_free_bytes:
             return None
         return (
-            f"{_in_mib(free)} are free on the disk of {self._directory}, less than the "
+            f"{_in_mib(self.last.free)} are free on the disk of {self._log.parent}, less than the "
             f"{_in_mib(self._min_free_bytes)} of [state] min_free_bytes: make room."
         )
+
+
+def _look(log: Path) -> Found:
+    found = os.statvfs(log.parent)
+    files = {"log": _size(log), "wal": _size(log.with_name(f"{log.name}-wal"))}
+    # What root alone may use is not free to us.
+    return Found(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, files)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _in_mib(count: int) -> str:

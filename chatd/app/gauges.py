@@ -7,7 +7,6 @@ import platform
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 import attrs
@@ -16,6 +15,7 @@ import trio
 from chatd import __version__
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
+from chatd.app.disk_space import Found
 from chatd.observe.catalogue import Described
 from chatd.observe.conditions import is_ready
 from chatd.observe.metrics import Metrics, Values
@@ -77,25 +77,9 @@ def _backlog(parts: Parts) -> int:
     return sum(one.transport.backlog.owed_bytes for one in parts.sessions.by_sid.values())
 
 
-def _store_bytes(parts: Parts) -> Values:
-    log = parts.store.path
-    return [
-        (("log",), _size(log)),
-        (("wal",), _size(log.with_name(f"{log.name}-wal"))),
-    ]
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, which may not be there."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _known(figure: int | None) -> Values:
-    """No series where it is not known."""
-    return () if figure is None else _one(figure)
+def _of_disk(read: Callable[[Found], Values]) -> Read:
+    """No series where nothing is known of the disk."""
+    return lambda parts: () if parts.disk.last is None else read(parts.disk.last)
 
 
 def _of_databases(read: Callable[[McpDatabase], float]) -> Read:
@@ -118,7 +102,7 @@ GAUGES: Final = (
     _gauge(
         "ready",
         "1 where clients are served, as /readyz says.",
-        lambda parts: _one(is_ready(parts.status.conditions.reasons())),
+        lambda parts: _one(is_ready(parts.status.reasons())),
     ),
     _gauge(
         "condition",
@@ -165,19 +149,19 @@ GAUGES: Final = (
     _gauge(
         "store_bytes",
         "Bytes of the log of messages on the disk: log.sqlite3 (log), and what is not yet moved "
-        "into it (wal).",
-        _store_bytes,
+        "into it (wal), as of the last 10 s.",
+        _of_disk(lambda found: [((name,), size) for name, size in found.files.items()]),
         "file",
     ),
     _gauge(
         "disk_free_bytes",
         "Bytes that are free on the disk of the state directory, as of the last 10 s.",
-        lambda parts: _known(parts.disk.free_bytes),
+        _of_disk(lambda found: _one(found.free)),
     ),
     _gauge(
         "disk_size_bytes",
         "Bytes of that disk.",
-        lambda parts: _known(parts.disk.size_bytes),
+        _of_disk(lambda found: _one(found.size)),
     ),
     _gauge(
         "tasks",

@@ -16,7 +16,7 @@ def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalLi
     host = config.server.internal.rpartition(":")[0].strip("[]")
     http = HypercornServer(
         internal_app(
-            parts.status.conditions.reasons,
+            parts.status.reasons,
             metrics.render,
             CONTENT_TYPE,
             is_loopback=is_loopback(host),

@@ -1,7 +1,7 @@
 """The health of the daemon: its conditions, and what the public endpoint and readiness make of
 them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -9,8 +9,7 @@ import trio
 
 from chatd.actors.log_service import LogService
 from chatd.actors.pulse import SILENT_S, Pulse
-from chatd.answers.mcp.pool import McpDatabase
-from chatd.answers.sql.reader import StatementReader
+from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
 from chatd.net.http.public import Health
@@ -46,12 +45,16 @@ class DaemonStatus:
     def _why_starting(self) -> str | None:
         return None if self.is_open or self.is_draining else STARTING
 
+    def reasons(self) -> Sequence[Reason]:
+        """All that is amiss now, the gravest first."""
+        return self.conditions.reasons()
+
     def health(self) -> Health:
         """The public word, clients and uptime."""
         status: Literal["ok", "draining", "degraded"] = "ok"
         if self.is_draining:
             status = "draining"
-        elif any(reason.kind.is_public for reason in self.conditions.reasons()):
+        elif any(reason.kind.is_public for reason in self.reasons()):
             status = "degraded"
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
@@ -105,18 +108,17 @@ class SilentActors:
 class DatabasesAway:
     """The condition that databases, or what reads messages for questions, cannot be asked."""
 
-    _databases: Mapping[str, McpDatabase]
-    _reader: StatementReader
+    _answering: Answering
 
     @property
     def kind(self) -> ConditionKind:
         return conditions.DB_UNAVAILABLE
 
     def reasons(self) -> Iterable[Reason]:
-        unread = self._reader.why_unavailable
+        unread = self._answering.reader.why_unavailable
         if unread is not None:
             yield Reason(self.kind, unread)
-        for room, database in self._databases.items():
+        for room, database in self._answering.databases.items():
             sentence = database.why_unavailable
             if sentence is not None:
                 yield Reason(self.kind, sentence, room)
@@ -126,13 +128,13 @@ class DatabasesAway:
 class DatabasesStarting:
     """The condition that the db-mcps of databases are being started."""
 
-    _databases: Mapping[str, McpDatabase]
+    _answering: Answering
 
     @property
     def kind(self) -> ConditionKind:
         return conditions.DB_STARTING
 
     def reasons(self) -> Iterable[Reason]:
-        for room, database in self._databases.items():
+        for room, database in self._answering.databases.items():
             if database.is_starting:
                 yield Reason(self.kind, DATABASE_STARTING, room)

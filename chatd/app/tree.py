@@ -102,7 +102,7 @@ def supervise(
             Child("disk space", partial(_ready, parts.disk.run)),
             Child(
                 "conditions",
-                partial(_ready, ConditionWatch(parts.status.conditions.reasons, event_log).run),
+                partial(_ready, ConditionWatch(parts.status.reasons, event_log).run),
             ),
             Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
             *([] if watchdog is None else [Child("watchdog", partial(_ready, watchdog.run))]),

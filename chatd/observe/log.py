@@ -9,7 +9,6 @@ it takes lines again, a line says how many are missing. Of events that can be ma
 one a minute. How many were left out stands in a line of its own, so that nobody fills a disk.
 """
 
-import contextlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,8 +48,8 @@ class StreamLog:
         "_known",
         "_line",
         "_lost_told",
-        "_lost_told_at",
         "_second",
+        "_stream",
         "_write",
         "_writer",
         "lost",
@@ -65,7 +64,8 @@ class StreamLog:
         clock_ms: Callable[[], int],
     ) -> None:
         self._line = line
-        self._write = write
+        self._stream = write
+        self._write: Callable[[bytes], None] = self._to_stream
         self._writer: LineWriter | None = None
         self._clock_ms = clock_ms
         self._known: dict[type[LogEvent], _Known] = {}
@@ -74,7 +74,6 @@ class StreamLog:
             is_cheap=True, alike_by=lambda fields: (fields.get("logger"), fields.get("message"))
         )
         self._lost_told = 0
-        self._lost_told_at = -1
         self.threshold = int(threshold)
         self.lost = 0
 
@@ -115,13 +114,12 @@ class StreamLog:
     @contextmanager
     def in_background(self) -> Iterator[None]:
         """Lines are written by a thread, until the end of this context."""
-        direct = self._write
-        self._writer = LineWriter(direct, self._count_lost)
+        self._writer = LineWriter(self._to_stream, self._count_lost)
         self._write = self._writer.put
         try:
             yield
         finally:
-            self._write = direct
+            self._write = self._to_stream
             self._writer.close(SETTLE_S)
             self._writer = None
 
@@ -134,23 +132,19 @@ class StreamLog:
             self._writer.settle(timeout_s)
 
     def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
-        if self.lost != self._lost_told:
-            self._tell_lost()
         try:
             self._write(self._line(self._timestamp(), word, name, fields))
         except (OSError, ValueError):  # EPIPE, a full disk or pipe; a closed stream
             self.lost += 1
 
-    def _tell_lost(self) -> None:
-        """How many lines are missing before this one; tried once a second."""
-        second = self._clock_ms() // 1000
-        if second == self._lost_told_at:
-            return
-        self._lost_told_at = second
-        count, self._lost_told = self.lost - self._lost_told, self.lost
-        if self.threshold <= Level.WARNING:
-            with contextlib.suppress(OSError, ValueError):
-                self._write(self._line(self._timestamp(), "warning", LOST, {"count": count}))
+    def _to_stream(self, text: bytes) -> None:
+        """Write lines to the stream; before them, how many it did not take since the last time."""
+        lost = self.lost
+        if lost != self._lost_told and self.threshold <= Level.WARNING:
+            count = lost - self._lost_told
+            text = self._line(self._timestamp(), "warning", LOST, {"count": count}) + text
+        self._stream(text)
+        self._lost_told = lost
 
     def _timestamp(self) -> str:
         second, milli = divmod(self._clock_ms(), 1000)

@@ -65,7 +65,7 @@ class Log:
 
         `files` are checked before each commit and after it: records in files that no start would
         find were not stored. `mark` then notes each commit. `synced` is told how many seconds the
-        disk took to take each transaction, in the thread that commits.
+        disk took to take each transaction of records, in the thread that commits.
         """
         self._connect = connect
         self._files = files
@@ -110,7 +110,7 @@ class Log:
                 self._files.require_all()
             self._connection.execute("BEGIN IMMEDIATE")
             result = job(self._connection)
-            self._sync(self._connection)
+            self._connection.execute("COMMIT")
             return result
 
     def close(self) -> None:

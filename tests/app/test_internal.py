@@ -139,7 +139,7 @@ async def test_times_are_histograms_of_a_daemon_at_work(
     assert after[("chatd_tasks",)] > 10
     assert after[("chatd_log_lines_lost_total",)] == 0
     assert after["chatd_store_bytes", "log"] > 0
-    assert after["chatd_store_bytes", "wal"] > 0
+    assert ("chatd_store_bytes", "wal") in after
     for family in text_string_to_metric_families(body.decode()):
         if family.type != "histogram":
             continue

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.app.condition_watch import ConditionWatch
-from chatd.app.disk_space import DiskSpace
+from chatd.app.disk_space import DiskSpace, Found
 from chatd.app.status import SilentActors
 from chatd.observe import ConditionBegan, ConditionEnded, conditions
 from chatd.observe.conditions import KINDS, Reason
@@ -48,33 +48,33 @@ async def test_a_disk_with_too_little_room_is_said_before_it_is_full(tmp_path: P
         status, disk = chat.parts.status, chat.parts.disk
         status.is_open = True
         await disk.look()
-        assert disk.free_bytes is not None
-        assert disk.size_bytes is not None
-        assert 0 < disk.free_bytes <= disk.size_bytes
-        disk.free_bytes = 100 << 20
-        [reason] = status.conditions.reasons()
+        found = disk.last
+        assert found is not None
+        assert 0 < found.free <= found.size
+        assert found.files["log"] == chat.store.path.stat().st_size
+        disk.last = Found(100 << 20, 1 << 40, {})
+        [reason] = status.reasons()
         assert reason.code == "disk_low"
         assert "100 MiB are free" in reason.message
         assert "256 MiB" in reason.message
         assert status.health().status == "degraded"
-        disk.free_bytes = 256 << 20
-        assert status.conditions.reasons() == []
+        disk.last = Found(256 << 20, 1 << 40, {})
+        assert status.reasons() == []
 
 
 async def test_any_room_is_enough_where_nobody_wants_to_know(tmp_path: Path) -> None:
-    disk = DiskSpace(tmp_path, 0)
-    disk.free_bytes = 0
+    disk = DiskSpace(tmp_path / "log.sqlite3", 0)
+    disk.last = Found(0, 1, {})
     assert disk.why_low() is None
 
 
 async def test_a_disk_that_is_away_or_hangs_is_not_known_and_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = DiskSpace(tmp_path / "away", 1)
-    disk.free_bytes = 0
+    disk = DiskSpace(tmp_path / "away" / "log.sqlite3", 1)
+    disk.last = Found(0, 1, {})
     await disk.look()
-    assert disk.free_bytes is disk.size_bytes is None
-    assert disk.why_low() is None
+    assert disk.last is disk.why_low() is None
     never = threading.Event()
     monkeypatch.setattr("os.statvfs", lambda _path: never.wait(60))
     with trio.move_on_after(0.01) as scope:

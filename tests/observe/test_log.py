@@ -35,6 +35,8 @@ from chatd.observe import (
     open_log,
 )
 from chatd.observe.rations import CHEAP_PER_S
+from tests.cli.operations_tables import event_classes
+from tests.rows import rows
 
 NOW_MS = 1_700_000_000_123
 SENT = MessageSent("m-1", "demo", 7, "ann", False)
@@ -83,6 +85,39 @@ def test_every_fraction_of_every_event_is_rounded(kind: type[LogEvent]) -> None:
             assert told[field.name] == "x"
     for format in ("logfmt", "people"):  # noqa: A001
         assert "1234.56789" not in lines(format, event)
+
+
+SAMPLES = {"str": "a word", "int": 7, "float": 2.5, "bool": True, "tuple": ("a", "b")}
+"""A value for each type that fields of events have."""
+
+
+def sample_of(kind: type[LogEvent]) -> tuple[LogEvent, dict[str, object]]:
+    """An event of a class, all of whose fields have a value."""
+    values = {
+        field.name: SAMPLES[str(getattr(field.type, "__name__", field.type)).split(" | ")[0]]
+        for field in attrs.fields(kind)  # type: ignore[arg-type]  # every event is an attrs class
+    }
+    return kind(**values), values
+
+
+@rows("kind", event_classes())
+def test_every_event_has_its_level_and_all_its_fields_in_every_form(kind: type[LogEvent]) -> None:
+    event, values = sample_of(kind)
+    level = kind.level.name.lower()
+    as_json = json.loads(lines("json", event))
+    assert (as_json.pop("level"), as_json.pop("event")) == (level, kind.event_name)
+    del as_json["timestamp"]
+    assert as_json == {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+    pairs = dict(re.findall(r'([a-z_]+)=("[^"]*"|\S+)', lines("logfmt", event)))
+    assert (pairs["level"], pairs["event"]) == (level, kind.event_name)
+    for_people = lines("people", event)
+    assert re.match(rf"\S+ \[{level} *\] {re.escape(kind.event_name)}", for_people)
+    for name in values:
+        assert name in pairs
+        if name != "traceback":  # which people read below the line
+            assert f"{name}=" in for_people
 
 
 def test_there_are_events_with_fractions() -> None:
@@ -177,6 +212,35 @@ def test_kinds_of_events_are_forgotten_beyond_a_bound(monkeypatch: pytest.Monkey
         log.record(LimitHit("user_typing_per_minute", user, None))
     users = [json.loads(line)["user_id"] for line in stream.getvalue().splitlines()]
     assert users == ["a", "b", "c", "d", "a"]
+
+
+def test_a_client_that_comes_and_goes_on_one_session_writes_two_lines_a_minute() -> None:
+    written = lines(
+        "json",
+        *(
+            event
+            for _ in range(100)
+            for event in (
+                SocketConnected("s", "k", "ann", (), False, 1.0),
+                SocketDisconnected("s", "k", "ann", "client namespace disconnect"),
+            )
+        ),
+    )
+    assert [json.loads(line)["event"] for line in written.splitlines()] == [
+        "socket.connected",
+        "socket.disconnected",
+    ]
+
+
+def test_a_thousand_who_come_back_at_once_are_all_written() -> None:
+    crowd = [SocketConnected(f"s{one}", "k", "ann", (), True, 1.0) for one in range(1_000)]
+    assert len(lines("json", *crowd).splitlines()) == 1_000
+
+
+def test_a_fault_that_repeats_is_written_once_a_minute_and_another_one_at_once() -> None:
+    one, other = failure(), InternalError.of("else", ValueError())
+    written = lines("json", *([one, other] * 50))
+    assert [json.loads(line)["where"] for line in written.splitlines()] == [one.where, "else"]
 
 
 def test_the_clock_goes_on_within_and_beyond_a_second() -> None:
@@ -284,6 +348,27 @@ def test_a_line_that_was_cut_short_does_not_spoil_a_later_one() -> None:
     assert log.lost == 1
 
 
+def test_who_reads_again_is_told_how_many_lines_are_missing() -> None:
+    now_ms, taken, is_broken = NOW_MS, io.StringIO(), True
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            if is_broken:
+                raise BrokenPipeError
+            return taken.write(text)
+
+    log = open_log("json", "info", Stream(), False, clock_ms=lambda: now_ms)
+    for _ in range(5):
+        log.record(SENT)
+    is_broken = False
+    for _ in range(2):
+        now_ms += 1000
+        log.record(SENT)
+    written = [json.loads(line) for line in taken.getvalue().splitlines()]
+    assert [line["event"] for line in written] == ["log.lost", "message.sent", "message.sent"]
+    assert (written[0]["level"], written[0]["count"], log.lost) == ("warning", 5, 5)
+
+
 def test_each_line_is_in_the_file_at_once(tmp_path: Path) -> None:
     with open(tmp_path / "log", "w") as stream:
         open_log("json", "info", stream, False).record(SENT)
@@ -351,6 +436,17 @@ def test_libraries_write_into_the_same_log() -> None:
     assert second["message"] == "%d"
     assert (third["level"], third["error_type"]) == ("error", "KeyError")
     assert "hunter2" not in stream.getvalue()
+
+
+def test_a_library_that_repeats_itself_is_written_once_a_minute() -> None:
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False, clock_ms=lambda: NOW_MS)
+    with bridge(log):
+        for _ in range(1_000):
+            library_logger("hypercorn.error").warning("the same again")
+        for number in range(2 * CHEAP_PER_S):
+            library_logger("hypercorn.error").warning("number %d", number)
+    assert len(stream.getvalue().splitlines()) == CHEAP_PER_S
 
 
 def test_a_debug_log_shows_all_that_libraries_say() -> None:

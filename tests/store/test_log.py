@@ -75,6 +75,18 @@ def test_every_kind_of_record_is_there_again(store: Store, log: Log) -> None:
     ]
 
 
+def test_the_disk_is_timed_for_each_transaction_of_records_alone(connections: Connections) -> None:
+    took_s: list[float] = []
+    log = Log(connections.connect, synced=took_s.append)
+    log.commit([[stored(1)], [stored(2)]])
+    log.commit([[stored(3)]])
+    log.maintain(lambda connection: connection.execute("SELECT 1").fetchone())
+    log.commit([[stored(3)], [stored(4)]])  # apart, as the first conflicts
+    log.close()
+    assert len(took_s) == 3
+    assert all(one_s > 0 for one_s in took_s)
+
+
 def test_a_member_is_as_its_last_record_has_it(store: Store, log: Log) -> None:
     log.commit([[kept("bob", OWED), kept("eve", OWED)]])
     assert members(store) == {"bob": OWED, "eve": OWED}

@@ -255,7 +255,7 @@ async def test_a_peer_that_takes_nothing_does_not_hold_the_end(tmp_path: Path) -
 async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         status = chat.parts.status
-        reasons = status.conditions.reasons
+        reasons = status.reasons
         assert [one.code for one in reasons()] == ["starting"]
         status.is_open = True
         assert reasons() == []
