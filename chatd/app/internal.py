@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import trio
+
 from chatd import __version__
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
@@ -42,6 +44,14 @@ def _add_gauges(parts: Parts, metrics: Metrics) -> None:
     )
     metrics.gauge("sessions", "Engine.IO sessions.", lambda: len(parts.sessions.by_sid))
     metrics.gauge("sockets", "Sockets of users who are in.", lambda: parts.clients.count)
+    metrics.gauge(
+        "places", "Users in rooms: one for each room of each user.", lambda: len(parts.occupancy)
+    )
+    metrics.gauge(
+        "tasks",
+        "Tasks of the event loop: one for each connection, and some of the daemon's own.",
+        lambda: trio.lowlevel.current_statistics().tasks_living,
+    )
     metrics.gauges(
         "mailbox_commands",
         "Commands that wait for an actor.",
