@@ -1,5 +1,6 @@
 """Of a session that is nobody's yet only small packets are taken: anybody can open thousands."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ SMALL = 200
 LARGE = "x" * 10 * SMALL
 
 
-def open_strict():  # type: ignore[no-untyped-def]
+def open_strict() -> AbstractAsyncContextManager[Door]:
     return open_door(stranger_payload_bytes=SMALL)
 
 
