@@ -124,6 +124,11 @@ GAUGES: Final = (
     _gauge("sessions", "Sessions of Engine.IO.", lambda parts: _one(len(parts.sessions.by_sid))),
     _gauge("sockets", "Sockets of users who are in.", lambda parts: _one(parts.clients.count)),
     _gauge(
+        "places",
+        "Users in rooms: one for each room of each user.",
+        lambda parts: _one(len(parts.occupancy)),
+    ),
+    _gauge(
         "backlog_bytes",
         "Bytes that are owed to slow sockets, together.",
         lambda parts: _one(_backlog(parts)),

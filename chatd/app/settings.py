@@ -1,7 +1,7 @@
 """From the configuration to what the parts of the daemon take."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -25,6 +25,10 @@ from chatd.wire.encoder import encode
 from chatd.wire.events import ServerInfo, ServerLimits
 from chatd.wire.names import Feature
 from chatd.wire.openapi import openapi
+
+STRANGER_PAYLOAD_BYTES: Final = 65_536
+"""Of one packet before the token: the token itself, and what a client knows of some hundred rooms.
+Beyond: as with `server.max_payload_bytes`. Where tokens may be long, it is twice as much as one."""
 
 
 def make_admission(config: Config, now_s: float) -> Admission:
@@ -72,6 +76,7 @@ def session_settings(config: Config) -> SessionSettings:
         server.connect_timeout_s,
         server.upgrade_timeout_s,
         server.backlog_bytes,
+        max(STRANGER_PAYLOAD_BYTES, 2 * config.auth.max_token_bytes),
     )
 
 

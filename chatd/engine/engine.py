@@ -215,12 +215,13 @@ class Engine:
         exchange: Exchange,
         body_timeout_s: float,
     ) -> None:
-        """The packets of a client: the body first, in time and within `maxPayload`."""
+        """The packets of a client: the body first, in time and within `maxPayload`, or less where
+        nobody knows whose they are."""
         if not transport.begin_post(exchange):
             return
         await transport.until_it_may_come(exchange.head)
         try:
-            body = await exchange.body(self.sessions.settings.max_payload_bytes, body_timeout_s)
+            body = await exchange.body(session.payload_bytes, body_timeout_s)
         except BadRequestError as error:
             if error.status in TOO_LARGE:
                 transport.end_post(exchange)

@@ -260,6 +260,9 @@ class PollingTransport:
             self._keep([NOOP] * NOOPS_WHILE_CLOSING, self._sessions.settings.upgrade_timeout_s)
         self.backlog.settle()
 
+    def identified(self) -> None:
+        pass  # each body is judged when it comes
+
     def peer_closed(self) -> None:
         """The client said that it ends: a poll that waits, or is on its way, gets a noop."""
         if self._poll is not None:

@@ -9,7 +9,7 @@ take it at the end of the turn: all that one turn owes to a socket goes out in o
 """
 
 import math
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -28,6 +28,7 @@ from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClos
 from chatd.socketio.packet import ProtocolError as SocketIOError
 
 PING = Outgoing(b"2")
+UNBOUNDED: Final = 2**31 - 1  # bytes: the most that any size may be configured to
 LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
 
 
@@ -71,6 +72,9 @@ class SessionSettings:
     connect_timeout_s: float
     upgrade_timeout_s: float
     backlog_bytes: int
+    stranger_payload_bytes: int = UNBOUNDED
+    """Of one message or body of a session that is nobody's yet: anybody can open thousands, and
+    each may hold so much of a message that is not complete. Never more than `max_payload_bytes`."""
     last_words_s: float = 30.0
     """How long the last packets of an ended session wait for a GET. A client that polls learns of
     the end from them; by then it has asked again, or is gone."""
@@ -134,11 +138,20 @@ class Session:
         """The session as logs name it."""
         return self.sid[:LOG_ID_CHARS]
 
+    @property
+    def payload_bytes(self) -> int:
+        """How large a message of a WebSocket, or the body of a POST, may be just now."""
+        settings = self.settings
+        if self.user_id is not None:
+            return settings.max_payload_bytes
+        return min(settings.max_payload_bytes, settings.stranger_payload_bytes)
+
     def identify(self, user_id: str) -> None:
         """The session is this user's from now on."""
         if self.user_id is None:
             self._host.admission.identify_session(self.address, self.sid)
         self.user_id = user_id
+        self.transport.identified()
 
     # What the peer sends
 
@@ -260,6 +273,8 @@ class Session:
     def carry_on(self, transport: Transport) -> None:
         """Another transport carries the session from now on; what is pending goes there first."""
         self.transport = transport
+        if self.user_id is not None:  # perhaps only since it began to probe
+            transport.identified()
         self.flush()
 
     # Its deadlines, and its end

@@ -37,6 +37,11 @@ class Transport(Protocol):
         """Take what is pending."""
         ...
 
+    def identified(self) -> None:
+        """The session is a user's: what it sends may be as large as `session.payload_bytes` says
+        now."""
+        ...
+
     def close(self, *, polite: bool) -> None:
         """End: politely, with all that is pending, or at once."""
         ...

@@ -50,7 +50,7 @@ class WebSocketTransport:
 
     def __attrs_post_init__(self) -> None:
         settings, wake = self._session.settings, self._watch.wake
-        self._decoder = Decoder(settings.max_payload_bytes)
+        self._decoder = Decoder(self._session.payload_bytes)
         self._writer = SocketWriter(
             settings.backlog_bytes, self._sock, self._lost, wake, linger_s=settings.linger_s
         )
@@ -175,6 +175,9 @@ class WebSocketTransport:
             self._session.lost(reason)
         else:
             self.probed.on_probe_lost(self)
+
+    def identified(self) -> None:
+        self._decoder.max_message_bytes = self._session.payload_bytes
 
     def flush(self) -> None:
         """Write all that is pending, in one go."""

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import trio
 
-from chatd.net.addresses import counted_as
+from chatd.net.addresses import LOCAL, Peers, counted_as
 from chatd.net.http.cors import Forbidden
 from chatd.observe import EventLog, ProxyNotTrusted, RequestForbidden
 
@@ -36,7 +36,8 @@ class ProxyNotices:
         key = counted_as(address)
         if key not in self._logged:
             self._logged.add(key)
-            self._event_log.record(ProxyNotTrusted(address))
+            listed = Peers.OF_UNIX_SOCKETS.value if address == LOCAL else address
+            self._event_log.record(ProxyNotTrusted(listed))
 
 
 @attrs.define(eq=False, repr=False)

@@ -554,7 +554,9 @@ class HandshakeRefused(
     is_cheap=True,
     alike_by=("address", "reason"),
 ):
-    """A request for a session was turned away before there was one."""
+    """A request for a session was turned away before there was one, or a connection: `reason` is
+    `proxy_protocol` where it does not begin with that header, `proxy_untrusted` where it does not
+    come from a trusted proxy."""
 
     address: str
     reason: str

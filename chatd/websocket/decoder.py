@@ -70,7 +70,8 @@ class Decoder:
     """The input of one connection: `receive` bytes, then ask `next_event` until it has none.
 
     max_message_bytes: payload of one message, its fragments in total; exactly this many are
-        accepted, one more is 1009, judged from the header. Control frames do not count.
+        accepted, one more is 1009, judged from the header. Control frames do not count. It may be
+        set anew between two calls, and holds for the frames that are still to come.
     max_fragments: frames of one message; one more is 1008 (a policy, as the message may be small).
 
     Of frames that complete no message, each `FRAGMENTS_PER_EVENT` are an event too, `Fragments`.
@@ -82,7 +83,7 @@ class Decoder:
     `next_event` returns None for ever.
     """
 
-    _max_message_bytes: int
+    max_message_bytes: int
     _max_fragments: int = 1024
     _is_over: bool = attrs.field(default=False, init=False)
     _chunk: bytes = attrs.field(default=b"", init=False)
@@ -147,7 +148,7 @@ class Decoder:
                     length = -1
             end = start + length
             # Below 0: not masked, or a length of eight bytes, or not in its shortest form.
-            if 0 <= length <= self._max_message_bytes and end <= len(chunk):
+            if 0 <= length <= self.max_message_bytes and end <= len(chunk):
                 payload = unmask(chunk[start:end], chunk[start - _KEY_BYTES : start])
                 if end == len(chunk):
                     self._chunk = b""
@@ -251,9 +252,9 @@ class Decoder:
                     CloseCode.POLICY_VIOLATION,
                     f"a message has more than {self._max_fragments} fragments",
                 )
-        if length > self._max_message_bytes:
+        if length > self.max_message_bytes:
             self._fail(
-                CloseCode.MESSAGE_TOO_BIG, f"a message is over {self._max_message_bytes} bytes"
+                CloseCode.MESSAGE_TOO_BIG, f"a message is over {self.max_message_bytes} bytes"
             )
 
     def _data(self, first: int, payload: bytes) -> str | bytes | None:

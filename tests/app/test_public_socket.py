@@ -167,6 +167,12 @@ async def test_behind_a_proxy_that_passes_on_tcp_log_and_limits_know_the_client(
         assert await addresses(daemon, 2) == ["203.0.113.9", "198.51.100.7"]
         refused = await daemon.event("handshake.refused")
         assert (refused["address"], refused["reason"]) == ("203.0.113.9", "sessions_per_address")
+    async with await dial(ANN) as stream:  # what is ordinary HTTP is hers, too
+        lines = ["GET /api/web/config HTTP/1.1", "Host: chat.example", "Origin: http://localhost"]
+        await stream.send_all("\r\n".join([*lines, "", ""]).encode())
+        assert (await read_to_end(stream)).startswith(b"HTTP/1.1 403 ")
+    forbidden = await daemon.event("request.forbidden")
+    assert (forbidden["address"], forbidden["host"]) == ("203.0.113.9", "chat.example")
     async with await dial(LOCAL_HEADER) as stream:
         await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert (await read_to_end(stream)).startswith(b"HTTP/1.1 200 ")

@@ -8,6 +8,7 @@ from chatd.answers.schema import BYTES_MAX as SCHEMA_BYTES_MAX
 from chatd.answers.schema import TABLES_MAX as SCHEMA_TABLES_MAX
 from chatd.answers.schemas import KEPT_S
 from chatd.answers.sql.questions import COMMANDS
+from chatd.app.settings import STRANGER_PAYLOAD_BYTES
 from chatd.auth import FailureBackoff
 from chatd.auth.directories import CLAIMED_ROOMS
 from chatd.chat.content import CONTEXT_BYTES_MAX, PADDING_CHARS_MAX
@@ -58,6 +59,7 @@ FIXED: Mapping[str, float] = {
     "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,
     "rooms in the list of a token": CLAIMED_ROOMS,
     "refused CONNECTs of a session": REFUSALS_MAX,
+    "bytes of the same, before a token was shown": STRANGER_PAYLOAD_BYTES,
     "bad tokens of an address that are free": FailureBackoff().free_failures,
     "downloads that are made whole first, at once": FILES_MAX,
     "of these, of a user": FILES_PER_USER,

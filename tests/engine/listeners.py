@@ -18,7 +18,7 @@ from chatd.engine.engine import Engine
 from chatd.engine.flusher import Flusher
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.polling import PollingTransport
-from chatd.engine.session import Handshake, Session, SessionSettings
+from chatd.engine.session import UNBOUNDED, Handshake, Session, SessionSettings
 from chatd.engine.sessions import Sessions
 from chatd.engine.throttle import IDLE_WAITS_MAX
 from chatd.engine.transport import Work
@@ -228,6 +228,7 @@ async def open_door(
     keep_alive_s: float = 15.0,
     send_timeout_s: float = 30.0,
     proxy_protocol: Sequence[Network] | None = None,
+    stranger_payload_bytes: int = UNBOUNDED,
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
@@ -250,6 +251,7 @@ async def open_door(
             connect_timeout_s,
             upgrade_timeout_s,
             backlog_bytes,
+            stranger_payload_bytes,
             last_words_s=last_words_s,
             linger_s=linger_s,
             idle_waits_max=idle_waits_max,

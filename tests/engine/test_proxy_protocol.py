@@ -1,5 +1,8 @@
 """A listener whose connections come from a proxy that passes on TCP and says whose they are."""
 
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -21,8 +24,8 @@ BOB = block(0x21, inet6("2001:db8::1"), tlvs=TLVS)
 NOBODY = block(0x00, b"")
 
 
-def open_behind(**bounds: object):  # type: ignore[no-untyped-def]
-    return open_door(proxy_protocol=PROXY, origins=EVERYWHERE, **bounds)  # type: ignore[arg-type]
+def open_behind(**bounds: Any) -> AbstractAsyncContextManager[Door]:
+    return open_door(proxy_protocol=PROXY, origins=EVERYWHERE, **bounds)
 
 
 async def dial(door: Door, header: bytes) -> HttpPeer:

@@ -2,9 +2,20 @@
 
 from trio.testing import MockClock
 
+from chatd.net.addresses import LOCAL, as_network
 from chatd.net.http.cors import Forbidden
-from chatd.net.proxies import FORBIDDEN_PER_MINUTE, ForbiddenNotices
-from chatd.observe import Recorder, RequestForbidden
+from chatd.net.proxies import FORBIDDEN_PER_MINUTE, ForbiddenNotices, ProxyNotices
+from chatd.observe import ProxyNotTrusted, Recorder, RequestForbidden
+
+
+def test_a_proxy_that_is_not_trusted_is_named_as_it_is_to_be_listed() -> None:
+    recorder = Recorder()
+    notices = ProxyNotices(recorder)
+    for address in ("192.0.2.1", LOCAL, LOCAL, "2001:db8::1"):
+        notices.heard_from(address)
+    listed = [event.address for event in recorder.of(ProxyNotTrusted)]
+    assert listed == ["192.0.2.1", "unix:", "2001:db8::1"]
+    assert all(map(as_network, listed))
 
 
 async def test_what_was_told_is_told_again_after_a_minute(mock_clock: MockClock) -> None:

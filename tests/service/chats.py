@@ -128,6 +128,9 @@ class MemoryTransport:
             self.flush()
         self.closed.set()
 
+    def identified(self) -> None:
+        pass
+
     def peer_closed(self) -> None:
         self.closed.set()
 

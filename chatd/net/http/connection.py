@@ -74,8 +74,9 @@ class ConnectionLimits:
     """After the last response, how long the peer may take to hang up; beyond: cut off."""
     linger_bytes: int = 16_777_216
     """Dropped meanwhile; beyond: cut off."""
-    pipelined_bytes: int = 1_048_576
-    """Kept of requests that wait for one before them, and a read on top; beyond: the end."""
+    pipelined_bytes: int = 65_536
+    """Kept of requests that wait for one before them, and a read on top; beyond: the end. Clients
+    send none before the answer; anybody can, on thousands of connections."""
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)

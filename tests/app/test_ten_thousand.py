@@ -1,0 +1,115 @@
+"""Ten thousand peers that come and go leave nothing behind; an office comes in beside a flood."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from tests.app.client import Client, token_for
+from tests.app.daemon import NO_LIMITS, PAUSE_S, House, fetch_inside
+from tests.app.storms import flood, office, storm
+from tests.app.test_internal import samples
+from tests.app.test_strangers import descriptors, rss_mib
+
+SECRET: Final = "a secret for the tests, of more than 32 bytes"
+PEERS: Final = 10_000
+WARM: Final = 2_000  # before anything is measured: caches and pools of memory fill up once
+GROWTH_MIB: Final = 8  # it was 2; 1 KiB that each of them left would be 10
+OFFICE: Final = 700
+FLOOD, COLLEAGUES = "127.0.0.2", "127.0.0.3"
+FLOODS: Final = 2  # connections that open sessions without end
+PENDING: Final = "pending_sessions_per_address"
+WAIT_S: Final = 60.0
+COUNTS: Final = ("connections", "sessions", "sockets", "places", "tasks")
+ENV: Final = {
+    **NO_LIMITS,
+    "CHATD_AUTH__JWT_SECRET": SECRET,
+    "CHATD_SERVER__CONNECT_TIMEOUT_S": "1",
+}
+
+
+async def counts(place: Path) -> dict[str, float]:
+    """What there is of each."""
+    _, _, body = await fetch_inside(place, "/metrics")
+    found = samples(body)
+    return {name: found[f"chatd_{name}",] for name in COUNTS}
+
+
+async def settled(place: Path, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+    """The counts, once they are so; after a while, whatever they are."""
+    now = await counts(place)
+    with trio.move_on_after(WAIT_S):
+        while not condition(now):
+            await trio.sleep(PAUSE_S)
+            now = await counts(place)
+    return now
+
+
+async def test_ten_thousand_peers_that_leave_without_a_word_leave_nothing_behind(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(env=ENV)
+    place = house.state_dir / "internal.sock"
+    alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
+    tokens = [token_for(SECRET, f"user {number}") for number in range(20)]
+
+    async def pour(count: int) -> dict[str, float]:
+        assert await trio.to_thread.run_sync(storm, daemon.port, count, tokens) > 0.9 * count
+        return await settled(place, lambda now: now["sessions"] == now["connections"] == 1)
+
+    before = await pour(WARM)
+    files, mib = descriptors(daemon), rss_mib(daemon)
+    after = await pour(PEERS)
+    assert after == before
+    assert after["sockets"] == after["places"] == 1  # alice's
+    with trio.fail_after(WAIT_S):
+        while descriptors(daemon) > files:  # noqa: ASYNC110 - of a process
+            await trio.sleep(PAUSE_S)
+    assert rss_mib(daemon) - mib < GROWTH_MIB
+    assert (await alice.say("I am still here"))["ok"]
+    await daemon.stop()
+    assert daemon.events("internal.error") == []
+
+
+async def test_an_office_of_700_behind_one_address_comes_in_while_another_address_floods(
+    house: House,
+) -> None:
+    daemon = await house.start(env={"CHATD_AUTH__JWT_SECRET": SECRET})  # with the usual limits
+    place = house.state_dir / "internal.sock"
+    tokens = [token_for(SECRET, f"user {number}") for number in range(OFFICE)]
+    is_over = threading.Event()
+    async with trio.open_nursery() as floods:
+        for _ in range(FLOODS):
+            floods.start_soon(trio.to_thread.run_sync, flood, daemon.port, FLOOD, is_over)
+        try:
+            hits = await limits_hit(place, lambda hits: hits.get(PENDING, 0) > 0)
+            assert hits[PENDING] > 0  # the flood has all that it can get, and asks for more
+            connections = await trio.to_thread.run_sync(office, daemon.port, COLLEAGUES, tokens)
+        finally:
+            is_over.set()
+    assert (await counts(place))["sockets"] == OFFICE
+    assert set(await limits_hit(place)) == {PENDING}
+    addresses = {event["address"] for event in daemon.events("limit.hit")}
+    assert addresses == {FLOOD}
+    for connection in connections:
+        connection.close()
+    await daemon.stop()
+    assert daemon.events("internal.error") == []
+
+
+async def limits_hit(
+    place: Path, condition: Callable[[dict[str, float]], bool] = lambda _: True
+) -> dict[str, float]:
+    """How often each limit refused or ended something, once it is so; after a while, however."""
+    found: dict[str, float] = {}
+    with trio.move_on_after(WAIT_S):
+        while True:
+            _, _, body = await fetch_inside(place, "/metrics")
+            every = samples(body).items()
+            found = {key[1]: value for key, value in every if key[0] == "chatd_limits_hit_total"}
+            if condition(found):
+                break
+            await trio.sleep(PAUSE_S)
+    return found
