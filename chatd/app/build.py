@@ -37,6 +37,7 @@ from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
+from chatd.service.administration import Administration
 from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import TokenAuthenticator
 from chatd.service.catch_up import CatchUp
@@ -47,6 +48,7 @@ from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
+from chatd.service.erasures import Erasures
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
 from chatd.service.events.changes import ChangeEvents
@@ -109,6 +111,7 @@ class Parts:
         self._build_state()
         self._build_chat(secret)
         self._build_upkeep()
+        self._build_administration()
         self._build_network()
 
     def _build_state(self) -> None:
@@ -213,6 +216,7 @@ class Parts:
             epoch=self.store.epoch,
         )
         tickets, directory = DownloadTickets(), settings.make_directory(config)
+        self._rooms, self._tickets = rooms, tickets
         authenticator = TokenAuthenticator(
             make_verifier(config, secret),
             directory,
@@ -327,6 +331,45 @@ class Parts:
             ),
             interval_s=config.state.snapshot_interval_s,
         )
+
+    def _build_administration(self) -> None:
+        """What operators have done."""
+
+        revoke = self._revoke
+        self.administration = Administration(
+            self.machine,
+            self.clients,
+            self.occupancy,
+            self._commands,
+            self.trail,
+            self.clock,
+            self._event_log,
+            self.status.described,
+            revoke,
+            content_chars=self._config.messages.content_chars,
+        )
+        self.erasures = Erasures(
+            self._commands,
+            self.machine,
+            self.log,
+            self.store.readers,
+            self.snapshots,
+            self.timelines,
+            self.clients,
+            self._rooms,
+            self.presence,
+            self.typing,
+            self.answering.service,
+            self._tickets,
+            self.trail,
+            self.clock,
+            self._event_log,
+            revoke,
+        )
+
+    async def _revoke(self, user_id: str) -> None:
+        """End the sessions of a user."""
+        self.clients.kick(user_id)
 
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""

@@ -21,6 +21,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.page import PageState
 from chatd.observe import DaemonStopping, EventLog, InternalError, PageMissing, SignalNoted
 from chatd.observe.metrics import Metrics
+from chatd.observe.tap import EventTap
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before LAST_LINE_S
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
@@ -49,12 +50,13 @@ async def serve(
     tree = supervise(
         parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
     )
-    internal = build_internal(config, parts, metrics)
+    internal = build_internal(config, parts, metrics, EventTap(metrics, log))
     bound_s = config.server.drain_timeout_s
     part = part_of(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(tree.run)
+        await parts.erasures.resume()
         await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
         if parts.page_state is PageState.MISSING:

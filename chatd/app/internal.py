@@ -1,5 +1,6 @@
 """The internal listener, and what the metrics read off the running parts."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -8,25 +9,41 @@ from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
 from chatd.app.hosts import is_loopback
 from chatd.config import Config
+from chatd.net.http.app import HttpRoute
+from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.internal import InternalListener, internal_app, is_ready
 from chatd.observe import InternalError
 from chatd.observe.metrics import CONTENT_TYPE, Metrics
+from chatd.observe.tap import EventTap
+from chatd.service.admin_routes import AdminRoutes
 
 
-def build_internal(config: Config, parts: Parts, metrics: Metrics) -> InternalListener:
-    """The listener for `/livez`, `/readyz` and `/metrics` of these parts."""
+def build_internal(
+    config: Config, parts: Parts, metrics: Metrics, tap: EventTap
+) -> InternalListener:
+    """The listener for `/livez`, `/readyz` and `/metrics` of these parts, and, where it is a
+    socket, for `chatd admin`."""
     _add_gauges(parts, metrics)
 
     host = config.server.internal.rpartition(":")[0].strip("[]")
+    is_private = not host or config.server.internal_admin
     http = HypercornServer(
         internal_app(
-            parts.status.reasons, metrics.render, CONTENT_TYPE, is_loopback=is_loopback(host)
+            parts.status.reasons,
+            metrics.render,
+            CONTENT_TYPE,
+            is_loopback=is_loopback(host),
+            more=partial(_admin, parts, tap) if is_private else lambda _cors: {},
         ),
         body_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: metrics.record(InternalError.of("internal", fault)),
     )
     return InternalListener(http, metrics, max_head_bytes=config.server.max_head_bytes)
+
+
+def _admin(parts: Parts, tap: EventTap, origins: CorsPolicy) -> Mapping[str, HttpRoute]:
+    return AdminRoutes(parts.administration, parts.erasures, tap, origins).table()
 
 
 def _add_gauges(parts: Parts, metrics: Metrics) -> None:

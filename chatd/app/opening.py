@@ -55,7 +55,7 @@ def open_all(
         max_connections=connections_granted(server.max_connections),
     )
     config = attrs.evolve(config, server=server)
-    store = _open_store(config, state_dir, event_log, clock)
+    store = open_store_of(config, environment, event_log, clock)
     try:
         internal_listeners = open_internal(server.internal, state_dir)
     except StartFailedError:
@@ -65,9 +65,15 @@ def open_all(
     return Opened(config, secret, clock, state_dir, store, listeners, internal, internal_listeners)
 
 
-def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:
-    """The store; the operator learns of all that is missing of it before anything is served."""
+def open_store_of(
+    config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
+) -> Store:
+    """The store; the operator learns of all that is missing of it before anything is served.
+
+    Raises ConfigError or StoreError.
+    """
     began_s = time.perf_counter()
+    state_dir = state_directory(config, environment, Path.cwd())
     store = open_store(state_dir, config.state.durability, clock)
     recovered = store.recovered
     took_ms = (time.perf_counter() - began_s) * 1000

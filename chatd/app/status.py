@@ -1,11 +1,12 @@
 """The health of the daemon: in a word for the public endpoint, with reasons for readiness."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import trio
 
+from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
@@ -46,6 +47,19 @@ class DaemonStatus:
         elif self._log.is_failing or self._damage.is_damaged or self._damage.is_failing:
             status = "degraded"
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
+
+    def described(self) -> dict[str, Any]:
+        """What an administrator is told of the daemon."""
+        health = self.health()
+        return {
+            "status": health.status,
+            "version": __version__,
+            "uptimeS": health.uptime_s,
+            "answersUnderWay": self._answering.service.count,
+            "reasons": [
+                {"code": reason.code, "message": reason.message} for reason in self.reasons()
+            ],
+        }
 
     def reasons(self) -> Sequence[Reason]:
         """All that is wrong, the gravest first."""

@@ -1,4 +1,4 @@
-"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `db-mcp`.
+"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `admin`...
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -24,9 +24,11 @@ from chatd.app.hosts import authority
 from chatd.app.listen import internal_path
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.admin import admin
 from chatd.cli.audit import audit
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
+from chatd.cli.erasing import room, user
 from chatd.cli.options import (
     CommandGroup,
     check_config,
@@ -67,6 +69,9 @@ def main() -> None:
 main.add_command(token)
 main.add_command(store)
 main.add_command(audit)
+main.add_command(admin)
+main.add_command(user)
+main.add_command(room)
 main.add_command(db_mcp)
 main.add_command(docs)
 

@@ -103,6 +103,13 @@ class ServerConfig:
         "internal.sock in the state directory.",
         "A socket in the state directory is open to the daemon's own user only.",
     )
+    internal_admin: bool = key(
+        False,
+        Flag(),
+        "Whether `chatd admin` works over an internal listener that is HOST:PORT; over a socket it "
+        "always does.",
+        "Whoever reaches a port of this machine could act as an administrator.",
+    )
     trusted_proxies: tuple[str, ...] = key(
         (),
         NETWORKS,

@@ -23,5 +23,6 @@ class DisconnectReason(StrEnum):
     CONNECT_TIMEOUT = "connect timeout"  # no namespace joined in time
     SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
     TOKEN_EXPIRED = "token expired"
+    KICKED = "kicked"  # an administrator ended it
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal error"

@@ -6,6 +6,7 @@ from chatd.observe.bridge import (
 )
 from chatd.observe.events import (
     ActorCrashed as ActorCrashed,
+    AdministratorActed as AdministratorActed,
     AnswerEnded as AnswerEnded,
     AnswerStarted as AnswerStarted,
     AuthenticationFailed as AuthenticationFailed,

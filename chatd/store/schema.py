@@ -17,8 +17,9 @@ How the tables are meant:
 - **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
   none had, and then none is looked for.
 - **changes** are what was done to messages, each with who and when, and are only ever appended to.
-  `kind` is "edit", "delete", "react" or "unreact"; `written` is the text of an edit, the emoji of a
-  reaction. `message` is the position of the message, whose own row stays as it was first written.
+  `kind` is "edit", "delete", "react", "unreact", or "erase": then the message has no other change
+  any more, and its own row says nothing. `written` is the text of an edit, the emoji of a reaction.
+  `message` is the position of the message, whose own row stays as it was first written else.
 - **changed** has a row for each message that was changed, with what these changes come to: its text
   where it was edited, its reactions as JSON. `rev` is that of the newest change. `last_rev` of a
   room is its newest, of which the message may be gone.
@@ -31,8 +32,8 @@ How the tables are meant:
 - **audit** has what `chatd.chat.audit` says of it, at the position of its record; `room` is a
   connection id, as an action may be about a room that is not in the log. A row without an action
   is the end of the one that has its `span`. A row is never changed, but that an erasure takes the
-  words and the address out of it, and `audit_is_appended` holds everybody to that. **address** of an answer is
-  there while the answer is open: then it moves into the audit.
+  words and the address out of it, and `audit_is_appended` holds everybody to that. **address** of
+  an answer is there while the answer is open: then it moves into the audit.
 - **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
   not the content. It is brought forward behind the commits, message by message and change by
   change, up to `indexed_position`: it holds the messages as of then. It has the

@@ -158,7 +158,8 @@ def _schema(of: Any, types: dict[str, Any], *, is_optional: bool = False) -> dic
     if origin is Annotated:
         return _schema(args[0], types)
     if origin is Literal:
-        return {"const": args[0]}
+        consts = [{"const": one} for one in args]
+        return consts[0] if len(consts) == 1 else {"anyOf": consts}
     if origin in (Union, UnionType):
         kinds = [one for one in args if not (is_optional and one is NoneType)]
         schemas = [_schema(one, types) for one in kinds]

@@ -19,6 +19,7 @@ class Code(StrEnum):
     CONTENT_TOO_LONG = "content_too_long"
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
+    ROOM_DELETED = "room_deleted"
     FORBIDDEN = "forbidden"
     MESSAGE_DELETED = "message_deleted"
     EDIT_CONFLICT = "edit_conflict"
@@ -66,6 +67,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     Code.CONTENT_TOO_LONG: Explanation("The message is too long; shorten it or send it in parts."),
     Code.MESSAGE_ID_CONFLICT: Explanation(
         "This messageId was already used for another message; make a new one."
+    ),
+    Code.ROOM_DELETED: Explanation(
+        "An administrator has deleted all that was said in this room; join it to begin anew."
     ),
     Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
     Code.FORBIDDEN: Explanation("Only the user who began this may do that."),

@@ -63,6 +63,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "server.port": 8765,
         "server.origins": (),
         "server.internal": "",
+        "server.internal_admin": False,
         "server.trusted_proxies": (),
         "server.max_payload_bytes": 1_000_000,
         "server.ping_interval_s": 25.0,
@@ -376,7 +377,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" in any case), not the text "db:x".'
+                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the text "db:x".'
             ),
         ),
         (
@@ -384,7 +385,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" in any case), not the text "ada ".'
+                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the text "ada ".'
             ),
         ),
         (

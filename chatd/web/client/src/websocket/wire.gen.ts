@@ -9,6 +9,7 @@ export const CODES = {
   content_too_long: { retryable: false, sentence: "The message is too long; shorten it or send it in parts." },
   message_id_conflict: { retryable: false, sentence: "This messageId was already used for another message; make a new one." },
   forbidden_room: { retryable: false, sentence: "You may not use this connection; ask its owner for access." },
+  room_deleted: { retryable: false, sentence: "An administrator has deleted all that was said in this room; join it to begin anew." },
   forbidden: { retryable: false, sentence: "Only the user who began this may do that." },
   message_deleted: { retryable: false, sentence: "This message was deleted, and does not change any more." },
   edit_conflict: { retryable: false, sentence: "This message was changed meanwhile; look at it, and edit it again." },
@@ -279,7 +280,7 @@ export interface ChatSearch {
 export type ClientEvent = "chat:message" | "chat:typing:start" | "chat:typing:stop" | "presence:update" | "chat:ack" | "chat:read" | "chat:message:get" | "chat:message:edit" | "chat:message:delete" | "chat:message:react" | "connection:join" | "connection:leave" | "chat:history:get" | "chat:search" | "answer:cancel" | "schema:get" | "auth:refresh";
 
 /** A stable name for what went wrong; clients switch on it. */
-export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
+export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "room_deleted" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
 
 /** A command that a message can begin with. */
 export interface CommandHelp {
@@ -504,7 +505,7 @@ export interface MessageDelete {
   connectionId: string;
 }
 
-/** The author of a message has deleted it: its place stays, without content. */
+/** The author of a message has deleted it, or was erased: its place stays, without content. */
 export interface MessageDeleted {
   /** The message. */
   messageId: string;
@@ -516,6 +517,8 @@ export interface MessageDeleted {
   rev: number;
   /** When. Unit: ms since 1970. */
   deletedAt: number;
+  /** Where its author was erased: whose it is said to be, without a name, from then on. */
+  userId?: string;
 }
 
 /** Another text for a message of the user's own. It is not asked anew where it is a question. */
@@ -692,7 +695,7 @@ export interface PublishedMessage {
   messageId: string;
   /** Its room. */
   connectionId: string;
-  /** Its author; `db:` and the room where a database answers. */
+  /** Its author; `db:` and the room where a database answers, `chatd:system` where an administrator has the server say it. */
   userId: string;
   /** Its text, with markup neutralised. */
   content: string;
@@ -822,12 +825,12 @@ export interface RoomHistory {
   root?: PublishedMessage;
 }
 
-/** The client was taken out of a room that its new token does not give. */
+/** The client was taken out of a room: its token or the directory does not give it any more, or all that was said there was deleted, and what the client has of it is not there any more. */
 export interface RoomRevoked {
   /** The room. */
   connectionId: string;
   /** Why. */
-  code: "forbidden_room";
+  code: "forbidden_room" | "room_deleted";
 }
 
 /** A room that the user may use. */
