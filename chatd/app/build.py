@@ -18,6 +18,7 @@ from chatd.app.secret import make_verifier
 from chatd.app.status import DaemonStatus
 from chatd.app.upkeep import Upkeep
 from chatd.auth import FailureBackoff
+from chatd.auth.role import AdministratorRule
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -30,13 +31,21 @@ from chatd.engine.session import Handshake, Session
 from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.hypercorn import HypercornServer
-from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
+from chatd.net.http.page import (
+    CONFIG_PATH,
+    config_route,
+    read_admin_page,
+    read_client,
+    read_page,
+)
 from chatd.net.http.public import public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, StoreFailed
 from chatd.observe.clock import Clock
+from chatd.observe.tap import EventTap
+from chatd.service.admin_page import AdminPage
 from chatd.service.administration import Administration
 from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import TokenAuthenticator
@@ -96,9 +105,12 @@ class Parts:
         log: LogService,
         event_log: EventLog,
         clock: Clock | None = None,
+        tap: EventTap | None = None,
     ) -> None:
+        """`tap` is where the log can be followed."""
         self._config = config
         self._event_log = event_log
+        self._tap = tap
         self._markup = MARKUPS[config.messages.markup]
         self._renderer = Renderer(self._markup, may_be_question)
         self._frozen = store.snapshot.parts if store.snapshot else {}
@@ -226,6 +238,7 @@ class Parts:
             clock=self.clock,
             event_log=self._event_log,
         )
+        self._authenticator = authenticator
         tokens = TokenLife(
             authenticator, rooms, self._deadlines, self.clock, leeway_s=config.auth.leeway_s
         )
@@ -367,6 +380,14 @@ class Parts:
             revoke,
         )
 
+        self._admin_page = AdminPage(
+            self._authenticator,
+            AdministratorRule(self._config.auth.admin_claim, self._config.auth.admin_role),
+            self.administration,
+            self._tap,
+            settings.cors_policy(self._config),
+        )
+
     async def _revoke(self, user_id: str) -> None:
         """End the sessions of a user."""
         self.clients.kick(user_id)
@@ -396,6 +417,7 @@ class Parts:
         page = read_page() if web.enabled else read_page().switched_off()
         self.page_state = page.state
         client = read_client(SOCKET_IO_PATH.decode())
+        admin = read_admin_page() if web.enabled else StaticFiles()
         http = HypercornServer(
             public_app(
                 self.status.health,
@@ -403,6 +425,8 @@ class Parts:
                 routes={
                     ANSWERS_PATH: self._downloads.route(),
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
+                    **self._admin_page.routes(),
+                    **admin.routes(),
                     **page.routes,
                     **client.routes,
                 },
@@ -423,7 +447,7 @@ class Parts:
             self.admission,
             http,
             event_log,
-            static=StaticFiles({**page.files.by_path, **client.files.by_path}),
+            static=StaticFiles({**page.files.by_path, **admin.by_path, **client.files.by_path}),
         )
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:

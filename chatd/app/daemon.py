@@ -46,11 +46,12 @@ async def serve(
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(log)
     writer = LogService(store, metrics.committed)
-    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock)
+    tap = EventTap(metrics, log)
+    parts = Parts(config, opened.secret, store, writer, event_log, opened.clock, tap)
     tree = supervise(
         parts, event_log, acknowledged=metrics.acknowledged, lagged=metrics.loop_lagged
     )
-    internal = build_internal(config, parts, metrics, EventTap(metrics, log))
+    internal = build_internal(config, parts, metrics, tap)
     bound_s = config.server.drain_timeout_s
     part = part_of(bound_s)
     async with trio.open_nursery() as nursery:

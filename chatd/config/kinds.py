@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from chatd.auth.role import is_own_claim
 from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
 from chatd.wire.identifiers import is_connection_id
 
@@ -95,6 +96,20 @@ class Text(ValueKind):
             return value
         shown = kind_of(value) if self.secret else described(value)
         raise InvalidValue(f"must be {self.wants}, not {shown}")
+
+
+@attrs.frozen
+class OwnClaim(ValueKind):
+    """A dotted path into a token's claims that leads to nothing which users write; or empty."""
+
+    wants: str = (
+        "a dotted path such as app_metadata.role, not in user_metadata, which users can write"
+    )
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and not _CONTROL.search(value) and is_own_claim(value):
+            return value
+        raise self.refusal(value)
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from chatd.config.kinds import (
     Flag,
     Link,
     ListenAddress,
+    OwnClaim,
     Rate,
     Seconds,
     Text,
@@ -225,6 +226,18 @@ class AuthConfig:
         WholeNumber(),
         "Bytes of a token; beyond: it is refused unread.",
         "Supabase's have one or two thousand.",
+    )
+    admin_claim: str = key(
+        "",
+        OwnClaim(),
+        "Dotted path of the claim that says who may open the page at /admin; empty: nobody may.",
+        "With Supabase app_metadata.role, say: users cannot write app_metadata.",
+    )
+    admin_role: str = key(
+        "admin",
+        Text("a text of at least one character", empty=False),
+        "What that claim is for an administrator, or what it holds, where it is a list.",
+        "Tokens may know other roles.",
     )
 
 

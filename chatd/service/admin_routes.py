@@ -61,7 +61,7 @@ class AdminRoutes:
         return {
             **{f"{ADMIN_PATH}{name}": self._look(look) for name, look in looks.items()},
             **{f"{ADMIN_PATH}{name}": self._act(action) for name, action in actions.items()},
-            f"{ADMIN_PATH}tail": HttpRoute(self._follow, cors=self._origins),
+            f"{ADMIN_PATH}tail": HttpRoute(self._follow, cors=self._origins, headers=NO_STORE),
         }
 
     def _look(self, look: Callable[[], dict[str, Any]]) -> HttpRoute:
@@ -146,7 +146,7 @@ def followed(tap: EventTap, least: Level, within_s: float = math.inf) -> Respons
     follower = tap.follow(least)
     if follower is None:
         return refusal(503, Code.OVERLOADED, TOO_MANY)
-    head = ((b"content-type", b"application/x-ndjson"), *NO_STORE)
+    head = ((b"content-type", b"application/x-ndjson"),)
     return Response(200, head, FollowedLog(tap, follower, within_s))
 
 

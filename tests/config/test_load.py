@@ -106,6 +106,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.connections_per_address": 1000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
+        "auth.admin_claim": "",
+        "auth.admin_role": "admin",
         "audit.keep_days": 365,
         "answers.enabled": True,
         "answers.max_rows": 1000,
@@ -377,7 +379,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the text "db:x".'
+                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the '
+                'text "db:x".'
             ),
         ),
         (
@@ -385,7 +388,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the text "ada ".'
+                'end, and beginning neither with "db:" nor with "chatd:", in any case), not the '
+                'text "ada ".'
             ),
         ),
         (
