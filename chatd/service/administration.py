@@ -141,11 +141,16 @@ class Administration:
         refusal = await self._note(AuditAction.SAY, by, connection_id=connection_id)
         if refusal is not None:
             return refusal
-        for room in rooms:
-            origin = TaskOrigin()
-            await self._commands.settle(
-                SendMessage(origin, SYSTEM_USER, SYSTEM_NAME, new_uuid(), room, content, None, None)
+        origins = [TaskOrigin() for _ in rooms]
+        for room, origin in zip(rooms, origins, strict=True):  # they share commits
+            message_id = new_uuid()
+            work = self._commands.submit(
+                SendMessage(origin, SYSTEM_USER, SYSTEM_NAME, message_id, room, content, None, None)
             )
+            if work is not None:
+                await work
+        for origin in origins:
+            await origin.settled.wait()
             if origin.refusal is not None:
                 return origin.refusal
         self._done(AuditAction.SAY, connection_id or "*", by)

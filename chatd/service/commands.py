@@ -36,7 +36,14 @@ from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 T = TypeVar("T")
 Settling: TypeAlias = (
-    SendMessage | JoinRooms | Acknowledge | TrimQueues | EraseMessages | Audit | Barrier
+    SendMessage
+    | JoinRooms
+    | Acknowledge
+    | TrimQueues
+    | RemoveMember
+    | EraseMessages
+    | Audit
+    | Barrier
 )
 
 
@@ -86,8 +93,7 @@ class Commands:
     async def remove_member(self, connection_id: str, user_id: str) -> Refusal | None:
         """End a membership, and return when it has ended; or why it has not."""
         origin = TaskOrigin()
-        self._mailbox.put(RemoveMember(user_id, (connection_id,), origin))
-        await origin.settled.wait()
+        await self.settle(RemoveMember(user_id, (connection_id,), origin))
         return origin.refusal
 
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:

@@ -39,6 +39,7 @@ from chatd.store import erasure as log_erasure
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomRevoked
+from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 STEP_MESSAGES: Final = 200
 """Messages erased in one command, for which others wait."""
@@ -85,6 +86,10 @@ class Erasures:
 
     async def erase_user(self, user_id: str, by: str) -> Erased:
         """Erase all that is known of a user. Raises ErasureFailedError."""
+        if user_id.startswith(RESERVED_USER_PREFIX):
+            raise ErasureFailedError(
+                f"{user_id} is a database, and no user; erase who asked it, or delete the room."
+            )
         async with self._audited(AuditAction.ERASE_USER, user_id, by, None):
             return await self._erase_user(user_id)
 

@@ -293,3 +293,21 @@ async def test_other_rooms_keep_what_they_have(tmp_path: Path) -> None:
         assert chat.parts.machine.is_member("other", "ada")
         await chat.parts.erasures.delete_room("a room that never was", BY)
         sound(chat)
+
+
+async def test_a_database_is_no_user_that_could_be_erased(tmp_path: Path) -> None:
+    async with open_spoken(tmp_path) as (chat, _, ada):
+        with pytest.raises(ErasureFailedError, match="delete the room"):
+            await chat.parts.erasures.erase_user(f"db:{ROOM}", BY)
+        assert len([one for one in await history(ada) if "answer" in one]) == 1
+
+
+async def test_an_erasure_that_meets_a_drain_is_refused_and_holds_it_up_no_more(
+    tmp_path: Path,
+) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        await chat.enter("ada")
+        chat.parts.mailbox.close()
+        with pytest.raises(ErasureFailedError):
+            await chat.parts.erasures.erase_user("ada", BY)
+        assert await chat.parts.erasures._commands.remove_member(ROOM, "ada") is not None
