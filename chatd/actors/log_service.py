@@ -72,6 +72,11 @@ class LogService:
         with self._noting_displacement():
             return await self._current().maintain(job)
 
+    async def rewrite(self) -> None:
+        """As `LogWriter.rewrite`."""
+        with self._noting_displacement():
+            await self._current().rewrite()
+
     async def remove(self, surplus: Sequence[Surplus]) -> int:
         """As `LogWriter.remove`."""
         with self._noting_displacement():

@@ -25,6 +25,7 @@ class Snapshots:
     _wall_ms: Callable[[], int]
     _failed: Callable[[OSError], None]
     _interval_s: float = attrs.field(kw_only=True)
+    _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
     async def run(self) -> None:
         """Write one now and then, until cancelled."""
@@ -34,17 +35,28 @@ class Snapshots:
 
     async def write(self) -> None:
         """Write one. A disk that hangs holds a thread, and not the caller who cancels this."""
-        snapshot = Snapshot(
+        async with self._writing:
+            try:
+                await trio.to_thread.run_sync(
+                    self._store.write_snapshot, self._taken(), abandon_on_cancel=True
+                )
+            except OSError as error:
+                self._failed(error)
+            except StoreDisplaced:
+                pass  # the writer reports it; another directory is no place for a snapshot
+
+    async def renew(self) -> None:
+        """Write one, and remove all others: they hold what was erased. Raises OSError,
+        StoreDisplaced."""
+        async with self._writing:
+            await trio.to_thread.run_sync(
+                self._store.renew_snapshot, self._taken(), abandon_on_cancel=True
+            )
+
+    def _taken(self) -> Snapshot:
+        return Snapshot(
             self._store.epoch,
             self._position(),
             self._wall_ms(),
             {name: freeze() for name, freeze in self._parts.items()},
         )
-        try:
-            await trio.to_thread.run_sync(
-                self._store.write_snapshot, snapshot, abandon_on_cancel=True
-            )
-        except OSError as error:
-            self._failed(error)
-        except StoreDisplaced:
-            pass  # the writer reports it; another directory is no place for a snapshot

@@ -83,6 +83,11 @@ class Cache:
         for place in [place for place in self._results if place[0] == room]:
             self._remove(place)
 
+    def clear(self) -> None:
+        """Nothing is known of any room any more."""
+        self._results.clear()
+        self._size = 0
+
     def _remove(self, place: tuple[str, Hashable]) -> None:
         result = self._results.pop(place, None)
         if result is not None:

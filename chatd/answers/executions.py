@@ -138,6 +138,10 @@ class Executions:
         self._joinable: dict[Key, Execution] = {}
         self._writes: Counter[str] = Counter()  # by room, so far
 
+    def forget_results(self) -> None:
+        """No result is known any more."""
+        self._cache.clear()
+
     def clear(self) -> None:
         """None of them goes on any more."""
         self._joinable.clear()

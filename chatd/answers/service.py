@@ -7,7 +7,7 @@ open, there and here, so that a start closes what a crash has interrupted.
 """
 
 from collections import OrderedDict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -132,6 +132,17 @@ class AnswerService:
         one = self._open.get(question_id)
         if one is not None:
             one.want_end(AnswerState.CANCELLED)
+
+    async def end_those(self, is_meant: Callable[[OpenAnswer], bool]) -> None:
+        """Have answers stopped, as if who asked had cancelled them, and return when each has
+        ended; nothing that the daemon remembers of any is kept."""
+        meant = [one for one in self._open.values() if is_meant(one.of)]
+        for one in meant:
+            one.want_end(AnswerState.CANCELLED)
+        for one in meant:
+            await one.ended.wait()
+        self._hinted.clear()
+        self._life.executions.forget_results()
 
     def _open_in(self, question_id: str, rooms: Container[str]) -> ActiveAnswer | None:
         """The open answer to the question that is known by this id in these rooms. One in another

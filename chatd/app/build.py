@@ -36,6 +36,7 @@ from chatd.auth import (
     fetch_from,
     read_revocations,
 )
+from chatd.auth.role import AdministratorRule
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -49,7 +50,13 @@ from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.cors import AllowedOrigins
 from chatd.net.http.hypercorn import HypercornServer
-from chatd.net.http.page import CONFIG_PATH, config_route, read_client, read_page
+from chatd.net.http.page import (
+    CONFIG_PATH,
+    config_route,
+    read_admin_page,
+    read_client,
+    read_page,
+)
 from chatd.net.http.public import OPENAPI_PATH, document_route, public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
@@ -57,6 +64,9 @@ from chatd.net.proxies import ForbiddenNotices
 from chatd.observe import EventLog, InternalError, KeySetFailed, KeySetRead, StoreFailed
 from chatd.observe.clock import Clock
 from chatd.observe.message_times import MessageTimes
+from chatd.observe.tap import EventTap
+from chatd.service.admin_page import AdminPage
+from chatd.service.administration import Administration
 from chatd.service.audit_trail import AuditTrail
 from chatd.service.authenticator import (
     ApiAuthenticator,
@@ -71,6 +81,7 @@ from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
+from chatd.service.erasures import Erasures
 from chatd.service.event_streams import EventStreams, Unseen
 from chatd.service.events.acks import AckEvents
 from chatd.service.events.answers import AnswerEvents
@@ -123,11 +134,13 @@ class Parts:
         clock: Clock | None = None,
         times: MessageTimes | None = None,
         revocations: Revocations | None = None,
+        tap: EventTap | None = None,
     ) -> None:
         """`secret` is None where an issuer alone signs tokens. Without `revocations` those of the
-        store's directory are read."""
+        store's directory are read. `tap` is where the log can be followed."""
         self._config = config
         self._event_log = event_log
+        self._tap = tap
         self._markup = MARKUPS[config.messages.markup]
         self._renderer = Renderer(self._markup, may_be_question)
         self._frozen = store.snapshot.parts if store.snapshot else {}
@@ -144,6 +157,7 @@ class Parts:
         self._build_state()
         self._build_chat(secret, revocations)
         self._build_upkeep()
+        self._build_administration()
         self._build_network()
 
     def _build_state(self) -> None:
@@ -469,6 +483,50 @@ class Parts:
         ):
             self.status.conditions.add(condition)
 
+    def _build_administration(self) -> None:
+        """What operators have done."""
+        self.administration = Administration(
+            self.machine,
+            self.clients,
+            self.occupancy,
+            self._commands,
+            self.trail,
+            self.clock,
+            self._event_log,
+            lambda: self.status.described(self.answering.service.count),
+            self._revoke,
+            content_chars=self._config.messages.content_chars,
+        )
+        self.erasures = Erasures(
+            self._commands,
+            self.machine,
+            self.log,
+            self.store.readers,
+            self.snapshots,
+            self.timelines,
+            self.clients,
+            self.rooms,
+            self.presence,
+            self.typing,
+            self.answering.service,
+            self.tickets,
+            self.trail,
+            self.clock,
+            self._event_log,
+            self._revoke,
+        )
+        self._admin_page = AdminPage(
+            self.authenticator,
+            AdministratorRule(self._config.auth.admin_claim, self._config.auth.admin_role),
+            self.administration,
+            self._tap,
+            self._cors,
+        )
+
+    async def _revoke(self, user_id: str) -> None:
+        """End what a user's tokens of before now gave."""
+        await self.revoking.revoke(user_id)
+
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""
         config, event_log = self._config, self._event_log
@@ -498,6 +556,7 @@ class Parts:
         page = read_page() if web.enabled else read_page().switched_off()
         self.page_state = page.state
         client = read_client(SOCKET_IO_PATH.decode())
+        admin = read_admin_page() if web.enabled else StaticFiles()
         http = HypercornServer(
             public_app(
                 self.status.health,
@@ -506,6 +565,8 @@ class Parts:
                     ANSWERS_PATH: self.downloads.route(),
                     **api,
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
+                    **self._admin_page.routes(),
+                    **admin.routes(),
                     **page.routes,
                     **client.routes,
                 },
@@ -529,7 +590,7 @@ class Parts:
             self.admission,
             http,
             event_log,
-            static=StaticFiles({**page.files.by_path, **client.files.by_path}),
+            static=StaticFiles({**page.files.by_path, **admin.by_path, **client.files.by_path}),
         )
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:

@@ -37,6 +37,7 @@ from chatd.observe import (
     TasksShown,
 )
 from chatd.observe.metrics import Metrics
+from chatd.observe.tap import EventTap
 
 HARD_STOP_S = 0.3  # of the drain's time, kept for ending the process by force, before its last line
 ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
@@ -62,6 +63,7 @@ async def serve(
     `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(configuration.log)
+    tap = EventTap(metrics, configuration.log)
     writer = LogService(store, metrics.committed, metrics.synced)
     parts = Parts(
         config,
@@ -72,6 +74,7 @@ async def serve(
         opened.clock,
         metrics.message_times,
         opened.revocations,
+        tap,
     )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
     tree = supervise(
@@ -82,12 +85,13 @@ async def serve(
         watchdog=_watchdog(parts, notifier, status, event_log) if notifier.is_on else None,
     )
     reload = Reload(parts, opened, configuration, notifier, status, event_log)
-    internal = build_internal(config, parts, metrics)
+    internal = build_internal(config, parts, metrics, tap)
     bound_s = config.server.drain_timeout_s
     part = part_of(bound_s)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(tree.run)
+        await parts.erasures.resume()
         await nursery.start(parts.listener.serve, opened.listeners)
         parts.status.is_open = True
         if parts.page_state is PageState.MISSING:

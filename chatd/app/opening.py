@@ -83,7 +83,7 @@ def open_all(
     if listeners[0].family != socket.AF_UNIX:
         server = attrs.evolve(server, port=listeners[0].getsockname()[1])
     config = attrs.evolve(config, server=server)
-    store = _open_store(config, state_dir, event_log, clock)
+    store = open_store_of(config, environment, event_log, clock)
     try:
         revocations = _revocations(state_dir)
         internal_listeners = inherited.internal or open_internal(server.internal, state_dir)
@@ -146,9 +146,15 @@ def _revocations(state_dir: Path) -> Revocations:
         ) from error
 
 
-def _open_store(config: Config, state_dir: Path, event_log: EventLog, clock: Clock) -> Store:
-    """The store; the operator learns of all that is missing of it before anything is served."""
+def open_store_of(
+    config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
+) -> Store:
+    """The store; the operator learns of all that is missing of it before anything is served.
+
+    Raises ConfigError or StoreError.
+    """
     began_s = time.perf_counter()
+    state_dir = state_directory(config, environment, Path.cwd())
     store = open_store(state_dir, config.state.durability, clock)
     recovered = store.recovered
     took_ms = (time.perf_counter() - began_s) * 1000

@@ -2,11 +2,12 @@
 them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import trio
 
+from chatd import __version__
 from chatd.actors.log_service import LogService
 from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.app.answering import Answering
@@ -57,6 +58,19 @@ class DaemonStatus:
         elif any(reason.kind.is_public for reason in self.reasons()):
             status = "degraded"
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
+
+    def described(self, answers_under_way: int) -> dict[str, Any]:
+        """What an administrator is told of the daemon."""
+        health = self.health()
+        return {
+            "status": health.status,
+            "version": __version__,
+            "uptimeS": health.uptime_s,
+            "answersUnderWay": answers_under_way,
+            "reasons": [
+                {"code": reason.code, "message": reason.message} for reason in self.reasons()
+            ],
+        }
 
 
 def storage_conditions(

@@ -9,6 +9,7 @@ rev on the changes of a room are all here: a look-up from before that may be out
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from chatd.chat.erasure import without_mention
 from chatd.chat.records import Message
 
 CHANGED_MAX = 20_000  # messages kept as of their last change: more than commands that can wait
@@ -35,6 +36,10 @@ class KnownChanges:
         """The newest rev of a room; 0 where nothing was ever changed."""
         return self._last_revs.get(connection_id, 0)
 
+    def last_revs(self) -> dict[str, int]:
+        """The newest revs of all rooms, as of now."""
+        return dict(self._last_revs)
+
     def newest(self, connection_id: str, seq: int) -> Message | None:
         """A message as of its last change, where that is known here."""
         return self._changed.get((connection_id, seq))
@@ -56,6 +61,18 @@ class KnownChanges:
             _, oldest = self._changed.popitem(last=False)
             self._chars -= _weight(oldest)
             self._all_since[oldest.connection_id] = oldest.rev
+
+    def forget_room(self, connection_id: str) -> None:
+        """All that was said in a room until now is gone from the log."""
+        for place in [place for place in self._changed if place[0] == connection_id]:
+            self._chars -= _weight(self._changed.pop(place))
+        self._all_since[connection_id] = self.last_rev(connection_id)
+
+    def forget_mentions(self, user_id: str) -> None:
+        """No message mentions this user any more."""
+        for place, one in self._changed.items():
+            if user_id in one.mentions:
+                self._changed[place] = without_mention(one, user_id)
 
 
 def _weight(message: Message) -> int:

@@ -7,6 +7,7 @@ as well which ones nobody has acknowledged, in each room from its first such mes
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 
+from chatd.chat.erasure import without_mention
 from chatd.chat.ids import WRITTEN_CHARS, scoped_id
 from chatd.chat.records import Message, MessagePlace
 
@@ -97,6 +98,28 @@ class KnownMessages:
         """A message was acknowledged by another user than its author."""
         self._unconfirmed.get(connection_id, {}).pop(seq, None)
         self._delivered[connection_id, seq] = None
+
+    def erase(self, message_id: str) -> None:
+        """A message was erased: the log knows its id."""
+        known = self.by_id.pop(message_id, None)
+        if known is not None:
+            self._chars -= _weight(known)
+            self._unconfirmed.get(known.connection_id, {}).pop(known.seq, None)
+
+    def forget_room(self, connection_id: str) -> None:
+        """All that was said in a room until now is gone from the log."""
+        for one in [it for it in self.by_id.values() if it.connection_id == connection_id]:
+            self.erase(one.message_id)
+
+    def forget_mentions(self, user_id: str) -> None:
+        """No message mentions this user any more."""
+        for message_id, one in self.by_id.items():
+            if user_id in one.mentions:
+                self.by_id[message_id] = without_mention(one, user_id)
+        for unconfirmed in self._unconfirmed.values():
+            for seq, one in unconfirmed.items():
+                if user_id in one.mentions:
+                    unconfirmed[seq] = without_mention(one, user_id)
 
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one."""

@@ -30,6 +30,7 @@ from typing import assert_never
 import attrs
 
 from chatd.chat.changes import change
+from chatd.chat.erasure import erased
 from chatd.chat.ids import scoped_id
 from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
@@ -50,6 +51,8 @@ from chatd.chat.messages import (
     DeleteMessage,
     EditMessage,
     Effect,
+    Erased,
+    EraseMessages,
     ForgetMessages,
     Joined,
     JoinRooms,
@@ -79,6 +82,7 @@ from chatd.chat.records import (
     Message,
     MessageDeleted,
     MessageEdited,
+    MessageErased,
     MessagePlace,
     MessageRead,
     MessageStored,
@@ -190,9 +194,17 @@ class MessageMachine:
         """The newest seq of a room; 0 where nothing was ever stored."""
         return self._last_seqs.get(connection_id, 0)
 
+    def rooms(self) -> Collection[str]:
+        """The rooms in which something was ever stored, or that have members."""
+        return {*self._last_seqs, *self._queues}
+
     def last_rev(self, connection_id: str) -> int:
         """The newest rev of a room; 0 where nothing was ever changed."""
         return self._changes.last_rev(connection_id)
+
+    def last_revs(self) -> dict[str, int]:
+        """The newest revs of all rooms in which something was changed, as of now."""
+        return self._changes.last_revs()
 
     def knows(self, message_id: str, rooms: Collection[str] | None = None) -> bool:
         """Whether a message of this id is among the recent ones, for a user who may read these
@@ -284,6 +296,22 @@ class MessageMachine:
         self._directories[connection_id] = names
         return names
 
+    def members_of(self, connection_id: str) -> Collection[str]:
+        """The members of the room."""
+        return self._queues.get(connection_id, {}).keys()
+
+    def forget_user(self, user_id: str) -> None:
+        """The log holds no mention of a user any more."""
+        self._changes.forget_mentions(user_id)
+        self._recent.forget_mentions(user_id)
+        self._tails.clear()
+
+    def forget_room(self, connection_id: str) -> None:
+        """The log holds nothing any more of what was said in a room until now."""
+        self._changes.forget_room(connection_id)
+        self._recent.forget_room(connection_id)
+        self._tails.drop(connection_id)
+
     def freeze_read_seqs(self) -> dict[str, dict[str, int]]:
         """The markers of members, as `freeze` gives their queues."""
         return {room: dict(seqs) for room, seqs in self._read_seqs.items()}
@@ -314,6 +342,8 @@ class MessageMachine:
                     effects.append(self._mark_read(command, over))
                 case EditMessage() | DeleteMessage() | PutReaction():
                     effects.append(self._change(command, over))
+                case EraseMessages():
+                    effects.append(self._erase(command, over))
                 case _:
                     self._settle(command, over)
                     effects.append(Settled(command))
@@ -512,6 +542,20 @@ class MessageMachine:
         over.records.append(made)
         return ChangeKept(command, made)
 
+    def _erase(self, command: EraseMessages, over: _Overlay) -> Effect:
+        made: list[MessageErased] = []
+        for message in command.messages:
+            room, seq = message.connection_id, message.seq
+            if seq < max(over.kept_from.get(room, 0), self._kept_from.get(room, 0)):
+                continue  # retention was faster
+            rev = (over.revs.get(room) or self._changes.last_rev(room)) + 1
+            left = erased(message, command.author, rev, over.now_ms)
+            over.revs[room] = rev
+            over.changed[room, seq] = left
+            made.append(MessageErased(left, rev, command.author, over.now_ms))
+        over.records += made
+        return Erased(command, made)
+
     def _cut(
         self, room: str, user_id: str, first_seq: int, since_ms: int | None, over: _Overlay
     ) -> None:
@@ -600,6 +644,10 @@ class MessageMachine:
                         self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
+                case MessageErased(message):
+                    self._changes.keep(message)
+                    self._recent.erase(message.message_id)
+                    self._tails.drop(message.connection_id)
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._changes.keep(record.message)
                     self._count_anew(record)

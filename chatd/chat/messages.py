@@ -10,7 +10,7 @@ import attrs
 
 from chatd.chat.audit import AuditEnd, AuditEntry
 from chatd.chat.queue import Gap, QueueCut
-from chatd.chat.records import Change, Message, MessagePlace, OpenAnswer
+from chatd.chat.records import Change, Message, MessageErased, MessagePlace, OpenAnswer
 from chatd.wire.codes import Code
 
 
@@ -203,6 +203,16 @@ class ForgetMessages:
 
 
 @attrs.define
+class EraseMessages:
+    """Leave nothing of these messages but their places; `author` is who is said to have written
+    them from then on."""
+
+    origin: Any
+    messages: Sequence[Message]
+    author: str
+
+
+@attrs.define
 class Audit:
     """Have the log keep something for an auditor."""
 
@@ -229,7 +239,9 @@ PlainCommand: TypeAlias = (
 )
 """Commands whose effect is `Settled`: that they are carried out, and nothing more."""
 
-Command: TypeAlias = SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | PlainCommand
+Command: TypeAlias = (
+    SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | EraseMessages | PlainCommand
+)
 
 
 @attrs.define
@@ -310,6 +322,14 @@ class ChangeRefused:
 
 
 @attrs.define
+class Erased:
+    """The messages are erased, which is a change of each."""
+
+    command: EraseMessages
+    changes: Sequence[MessageErased]
+
+
+@attrs.define
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
@@ -334,6 +354,7 @@ Effect: TypeAlias = (
     | ChangeKept
     | ChangeRepeated
     | ChangeRefused
+    | Erased
     | Settled
     | NotStored
 )

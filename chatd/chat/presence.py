@@ -58,7 +58,16 @@ class Declare:
     status: PresenceStatus
 
 
-Command: TypeAlias = Arrive | Depart | Declare
+@attrs.define
+class Forget:
+    """Users without sockets are gone at once: one of them everywhere, or all from a room."""
+
+    origin: Any
+    user_id: str | None = None
+    connection_id: str | None = None
+
+
+Command: TypeAlias = Arrive | Depart | Declare | Forget
 
 
 @attrs.frozen
@@ -88,7 +97,14 @@ class Declared:
     status: PresenceStatus
 
 
-Effect: TypeAlias = PresenceChanged | Declared
+@attrs.define
+class Forgotten:
+    """Nothing is known of them any more, unless they have come back."""
+
+    command: Forget
+
+
+Effect: TypeAlias = PresenceChanged | Declared | Forgotten
 
 
 @attrs.define(eq=False)
@@ -129,6 +145,10 @@ class Presence:
                     self._depart(socket, connection_id, now_s, wall_ms)
                 case Declare():
                     self._declare(command, wall_ms, effects)
+                case Forget(_, user_id, room):
+                    meant = [one for one in self._graces if room == one[0] or user_id == one[1]]
+                    self._let_go(meant, effects)
+                    effects.append(Forgotten(command))
                 case _:
                     assert_never(command)
         return effects
@@ -138,14 +158,18 @@ class Presence:
         del wall_ms
         effects: list[Effect] = []
         while self._graces and next(iter(self._graces.values())) <= now_s:
-            room, user_id = next(iter(self._graces))
+            self._let_go([next(iter(self._graces))], effects)
+        return effects
+
+    def _let_go(self, places: Sequence[tuple[str, str]], effects: list[Effect]) -> None:
+        """The graces of these users in these rooms are over."""
+        for room, user_id in places:
             del self._graces[room, user_id]
             user = self._rooms[room][user_id]
             if user.status is not PresenceStatus.OFFLINE:
                 user.status = PresenceStatus.OFFLINE
                 effects.append(PresenceChanged(room, user.entry(), None))
             self._forget(room, user_id)
-        return effects
 
     def next_deadline_s(self) -> float:
         """When the next grace ends, `math.inf` where none runs."""

@@ -245,6 +245,17 @@ class Tails:
 
         self._change(connection_id, forget)
 
+    def drop(self, connection_id: str) -> None:
+        """Know nothing of a room any more; the log has it."""
+        tail = self._tails.pop(connection_id, None)
+        if tail is not None:
+            self.size -= tail.size
+
+    def clear(self) -> None:
+        """Know nothing of any room any more."""
+        self._tails.clear()
+        self.size = 0
+
     def reading(self, connection_id: str, user_id: str, read_seq: int, last_seq: int) -> Reading:
         """Where a user stands whose marker is at `read_seq`, in a room whose newest seq is
         `last_seq`. What is not known (`lacking`) counts as messages of others."""

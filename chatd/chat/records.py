@@ -141,6 +141,11 @@ class MessageDeleted(MessageChange):
 
 
 @attrs.frozen
+class MessageErased(MessageDeleted):
+    """Its author was erased, and nothing of it is left in the log but its place."""
+
+
+@attrs.frozen
 class ReactionChanged(MessageChange):
     """A user has put a reaction to it, or taken it off."""
 

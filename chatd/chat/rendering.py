@@ -25,6 +25,7 @@ from chatd.chat.records import (
     Message,
     MessageDeleted,
     MessageEdited,
+    MessageErased,
     ReactionChanged,
 )
 from chatd.wire import events
@@ -75,6 +76,10 @@ class Renderer:
                     raw=raw,
                     mentions=_mentions(message.mentions),
                     edited_at=change.at_ms,
+                )
+            case MessageErased(message):
+                return named(
+                    events.MessageDeleted, deleted_at=change.at_ms, user_id=message.user_id
                 )
             case MessageDeleted():
                 return named(events.MessageDeleted, deleted_at=change.at_ms)

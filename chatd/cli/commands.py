@@ -1,4 +1,4 @@
-"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `db-mcp`.
+"""The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `admin`...
 
 Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
 configuration.
@@ -20,12 +20,14 @@ from chatd.app.hosts import place_of
 from chatd.app.rereading import Rereading
 from chatd.app.signals import Signals
 from chatd.app.start import Invitation, run
+from chatd.cli.admin import admin
 from chatd.cli.api import api
 from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
 from chatd.cli.audit import audit
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
+from chatd.cli.erasing import room, user
 from chatd.cli.metrics import metrics
 from chatd.cli.options import (
     CommandGroup,
@@ -64,6 +66,9 @@ main.add_command(token)
 main.add_command(api)
 main.add_command(store)
 main.add_command(audit)
+main.add_command(admin)
+main.add_command(user)
+main.add_command(room)
 main.add_command(db_mcp)
 main.add_command(docs)
 main.add_command(config)

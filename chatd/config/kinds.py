@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from chatd.auth.role import is_own_claim
 from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
 from chatd.config.units import BYTES, SECONDS, amount
 
@@ -169,6 +170,20 @@ class RoomsQuery(ValueKind):
             if not query or _ONE_PARAMETER.search(query):
                 return query
         raise InvalidValue(f"must be {self.wants}, not {described(value)}")
+
+
+@attrs.frozen
+class OwnClaim(ValueKind):
+    """A dotted path into a token's claims that leads to nothing which users write; or empty."""
+
+    wants: str = (
+        "a dotted path such as app_metadata.role, not in user_metadata, which users can write"
+    )
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and not _CONTROL.search(value) and is_own_claim(value):
+            return value
+        raise self.refusal(value)
 
 
 @attrs.frozen

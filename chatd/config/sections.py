@@ -27,6 +27,7 @@ from chatd.config.kinds import (
     Flag,
     Link,
     ListenAddress,
+    OwnClaim,
     PostgresAddress,
     PublicAddress,
     Rate,
@@ -129,6 +130,13 @@ class ServerConfig:
         "Where /livez, /readyz and /metrics are: a socket's path or HOST:PORT; empty: "
         "internal.sock in the state directory.",
         "A socket in the state directory is open to the daemon's own user only.",
+    )
+    internal_admin: bool = key(
+        False,
+        Flag(),
+        "Whether `chatd admin` works over an internal listener that is HOST:PORT; over a socket it "
+        "always does.",
+        "Whoever reaches a port of this machine could act as an administrator.",
     )
     trusted_proxies: tuple[str, ...] = key(
         (),
@@ -282,6 +290,18 @@ class AuthConfig:
         Bytes(),
         "Bytes of a token; beyond: it is refused unread.",
         "Supabase's have one or two thousand.",
+    )
+    admin_claim: str = key(
+        "",
+        OwnClaim(),
+        "Dotted path of the claim that says who may open the page at /admin; empty: nobody may.",
+        "With Supabase app_metadata.role, say: users cannot write app_metadata.",
+    )
+    admin_role: str = key(
+        "admin",
+        Text("a text of at least one character", empty=False),
+        "What that claim is for an administrator, or what it holds, where it is a list.",
+        "Tokens may know other roles.",
     )
 
 

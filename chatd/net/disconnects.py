@@ -25,5 +25,6 @@ class DisconnectReason(StrEnum):
     TOKEN_EXPIRED = "token expired"
     DIRECTORY_UNAVAILABLE = "directory unavailable"  # which rooms its user has is not known
     TOKEN_REVOKED = "token revoked"  # an administrator ended the sessions of its user
+    KICKED = "kicked"  # an administrator ended it
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal error"

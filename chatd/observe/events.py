@@ -600,6 +600,17 @@ class ProtocolViolated(LogEvent, name="protocol.violated", level=Level.INFO, is_
 
 
 @attrs.frozen
+class AdministratorActed(LogEvent, name="admin.acted", level=Level.INFO):
+    """An administrator did something to a user, a room, a socket or all (`target`); `by` is who,
+    as the audit has it, and `outcome` how it ended."""
+
+    action: str
+    target: str
+    by: str
+    outcome: str
+
+
+@attrs.frozen
 class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR, is_cheap=True):
     """An actor raised; its supervisor decides what is next."""
 

@@ -186,6 +186,17 @@ def line_of(format: str, *, is_terminal: bool) -> Line:  # noqa: A002 - as the k
     raise ValueError(f"no log format is called {format!r}")
 
 
+def fields_of(event: LogEvent) -> dict[str, object]:
+    """The fields of an event, as a line has them."""
+    known = _KNOWN.get(type(event))
+    if known is None:
+        known = _KNOWN[type(event)] = _known(type(event))
+    return known[2](event)
+
+
+_KNOWN: dict[type[LogEvent], "_Known"] = {}
+
+
 def _known(kind: type[LogEvent]) -> _Known:
     """What `record` needs to know of a class of events; made once a class."""
     names = tuple(attribute.name for attribute in attrs.fields(kind))  # type: ignore[arg-type]  # every event is an attrs class

@@ -157,6 +157,10 @@ class Metrics:
                 collector.of(*words).observe(getattr(event, measure.field) / 1000)
         self._log.record(event)
 
+    def pass_to(self, log: EventLog) -> None:
+        """Hand events on to this log from now on."""
+        self._log = log
+
     def settle(self, timeout_s: float) -> None:
         self._log.settle(timeout_s)
 

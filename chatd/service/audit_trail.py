@@ -16,7 +16,7 @@ class AuditTrail:
 
     _commands: Commands
 
-    async def append(self, entry: AuditEntry) -> Refusal | None:
+    async def append(self, entry: AuditEntry | AuditEnd) -> Refusal | None:
         """Return when an entry is in the log; or why it is not: then what it is about must not be
         done."""
         origin = TaskOrigin()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
+from chatd.net.disconnects import DisconnectReason
 from chatd.service.client import Client
 from chatd.sockets.socket import Socket
 
@@ -26,6 +27,13 @@ class Clients:
     def sockets_of(self, user_id: str, connection_id: str) -> Iterator[Socket]:
         """The sockets of a user that may use a room."""
         return (one.socket for one in self.of(user_id) if connection_id in one.grants)
+
+    def kick(self, user_id: str) -> int:
+        """End the sessions of a user, which may come back; how many these were."""
+        clients = list(self.of(user_id))
+        for client in clients:
+            client.end(DisconnectReason.KICKED)
+        return len(clients)
 
     def everybody(self) -> list[Client]:
         """All clients there are now."""

@@ -15,6 +15,7 @@ from chatd.chat.messages import (
     ChangeCommand,
     ClearOverflow,
     Command,
+    EraseMessages,
     ForgetMessages,
     JoinRooms,
     LeaveRooms,
@@ -34,7 +35,16 @@ from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 T = TypeVar("T")
-Settling: TypeAlias = SendMessage | JoinRooms | Acknowledge | TrimQueues | Audit | Barrier
+Settling: TypeAlias = (
+    SendMessage
+    | JoinRooms
+    | Acknowledge
+    | TrimQueues
+    | RemoveMember
+    | EraseMessages
+    | Audit
+    | Barrier
+)
 
 
 MARKERS_WAIT_S = 0.2  # for a commit that they can share, so that messages seldom wait for theirs
@@ -79,6 +89,12 @@ class Commands:
     def post(self, command: LeaveRooms | RemoveMember | ClearOverflow | Audit) -> None:
         """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
         self._mailbox.put(command)
+
+    async def remove_member(self, connection_id: str, user_id: str) -> Refusal | None:
+        """End a membership, and return when it has ended; or why it has not."""
+        origin = TaskOrigin()
+        await self.settle(RemoveMember(user_id, (connection_id,), origin))
+        return origin.refusal
 
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
         """Record that a message was read for a question; where that is lost, the next start reads

@@ -68,6 +68,11 @@ class DownloadTickets:
             ):
                 self._remove(name)
 
+    def void(self, user_id: str) -> None:
+        """All tickets of a user are void."""
+        for name in list(self._of_user.get(user_id, ())):
+            self._remove(name)
+
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """The user of a ticket for this message, once; None where it is not good."""
         identity = self.look(name, message_id, now_s)

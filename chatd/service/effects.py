@@ -20,6 +20,7 @@ from chatd.chat.messages import (
     DeleteMessage,
     EditMessage,
     Effect,
+    Erased,
     Joined,
     JoinRooms,
     Marked,
@@ -105,6 +106,10 @@ class ChatEffects:
             case ChangeRefused(command, code):
                 command.origin.refund(command.message.connection_id)
                 self._refuse(command, Refusal(code, path=_path_of(code)))
+            case Erased(command, changes):
+                for change in changes:
+                    self._publisher.publish_change(change)
+                command.origin.settle()
             case Settled(command):
                 if command.origin is not None:
                     command.origin.settle()

@@ -21,6 +21,8 @@ from chatd.chat.presence import (
     Declared,
     Depart,
     Effect,
+    Forget,
+    Forgotten,
     Presence,
     PresenceChanged,
     PresenceEntry,
@@ -31,6 +33,7 @@ from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.commands import deliver
 from chatd.service.presence_store import PresenceStore
+from chatd.service.senders import TaskOrigin
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
 from chatd.sockets.emitter import event_packet
@@ -70,6 +73,13 @@ class PresenceRoster:
         """The client is in the room no more."""
         self._mailbox.put(Depart(client.socket, connection_id))
         self._volatile.leave(client.socket, connection_id)
+
+    async def forget(self, *, user_id: str | None = None, connection_id: str | None = None) -> None:
+        """Return when nothing is known of a user whose sockets are gone, or of all such users of a
+        room."""
+        origin = TaskOrigin()
+        self._mailbox.put(Forget(origin, user_id, connection_id))
+        await origin.settled.wait()
 
     def sign(self, connection_id: str, user_id: str) -> None:
         """The user has just done something in the room, which the actor need not hear of."""
@@ -165,6 +175,8 @@ class PresenceRoster:
                 self._volatile.broadcast_presence(connection_id, event_packet(notice), cause)
             case Declared(command, status):
                 command.origin.acknowledge(PresenceAck(status=status))
+            case Forgotten(command):
+                command.origin.settle()
             case _:
                 assert_never(effect)
 
@@ -179,5 +191,5 @@ class PresenceRoster:
     def failed(self, batch: Sequence[Command]) -> None:
         """The batch was not carried out: refuse the declarations in it."""
         for command in batch:
-            if isinstance(command, Declare):
+            if isinstance(command, Declare | Forget):
                 command.origin.refuse(Refusal(Code.INTERNAL))

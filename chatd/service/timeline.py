@@ -7,7 +7,7 @@ published meanwhile is merged by seq, so that nothing is missing and nothing is 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
 
@@ -278,6 +278,25 @@ class Timelines:
             self._resize(timeline, timeline.size - len(body))
         timeline.first_seq = first_seq if first_seq <= self.last_seq(connection_id) else 0
         timeline.history = None
+
+    def erase(self, erased: Callable[[Message], Message | None]) -> None:
+        """Hold messages as the log has them after an erasure: `erased` gives what a message is
+        then, None where it is as it was. Changes are read from the log again."""
+        for timeline in self._timelines.values():
+            for at, (message, _) in enumerate(list(timeline.recent)):
+                now = erased(message)
+                if now is not None:
+                    timeline.by_id[message.message_id] = now
+                    self._put(timeline, at, now)
+            timeline.changes.clear()
+            timeline.changes_size = 0
+            timeline.history = None
+
+    async def loaded(self) -> None:
+        """Return when nothing is being read that was asked for before."""
+        for timeline in list(self._timelines.values()):
+            if timeline.loading is not None:
+                await timeline.loading.wait()
 
     def find(self, message_id: str, connection_ids: Iterable[str]) -> Message | None:
         """A recent message of one of these rooms, by its id."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, assert_never
 
 import attrs
+import trio
 
 from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
@@ -63,6 +64,18 @@ class TypingRoster:
         if (connection_id, user_id) in self._started:
             del self._started[connection_id, user_id]
             self._mailbox.put(EndTyping(connection_id, user_id))
+
+    def forget(self, *, user_id: str | None = None, connection_id: str | None = None) -> None:
+        """A user does not type any more, or nobody in a room; between two batches of the actor."""
+        now_s, now_ms = trio.current_time(), self._clock.wall_ms()
+        ends = [
+            EndTyping(room, typist)
+            for room in self.machine.rooms()
+            for typist, _ in self.machine.room(room)
+            if user_id == typist or connection_id == room
+        ]
+        for effect in self.machine.decide(ends, now_s, now_ms):
+            self.run(effect)
 
     def depart(self, client: Client, connection_id: str) -> None:
         """The client is in the room no more."""

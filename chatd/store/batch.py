@@ -27,6 +27,7 @@ from chatd.chat.records import (
     Message,
     MessageDeleted,
     MessageEdited,
+    MessageErased,
     MessageRead,
     MessageStored,
     ReactionChanged,
@@ -34,6 +35,7 @@ from chatd.chat.records import (
     Record,
 )
 from chatd.store.audit import APPEND_AUDIT, audit_row
+from chatd.store.erasure import scrub
 from chatd.store.rows import (
     ID_LENGTHS,
     SELECT_HEADS,
@@ -208,6 +210,8 @@ class Batch:
         # Where nothing else of a member is to be written: the seq, and the position of the record.
         self._read: dict[tuple[int, str], tuple[int, int]] = {}
         self._mentions: dict[tuple[int, int], Sequence[str]] = {}  # by room and seq
+        # Room, seq and rev of what is erased, and whose it is said to be then.
+        self._erased: list[tuple[int, int, int, str]] = []
         self._rows: dict[str, list[tuple[object, ...]]] = {one: [] for one in _IN_ORDER}
 
     def add(self, records: Iterable[Record]) -> None:
@@ -247,6 +251,10 @@ class Batch:
                 case AnswerClosed(_, question_id, answer_id, state):
                     ids = uuid_bytes(answer_id), uuid_bytes(question_id)
                     self._rows[_CLOSE_ANSWER].append((state, *ids))
+                case MessageErased(message, rev):
+                    self._add_change(record)
+                    room_id = self._room_id(message.connection_id)
+                    self._erased.append((room_id, message.seq, rev, message.user_id))
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
                     self._add_change(record)
                 case Audited(entry):
@@ -278,6 +286,8 @@ class Batch:
         for statement, rows in written:
             if rows:
                 connection.executemany(statement, rows)
+        if self._erased:
+            scrub(connection, self._erased)
         if self.position == self._heads.position:
             # Nothing to write: a test whether the disk takes anything. SQLite leaves a page
             # alone whose bytes stay the same, so that they are changed there and back.
@@ -394,6 +404,8 @@ def _kind_and_text(change: Change) -> tuple[str, str | None]:
     match change:
         case MessageEdited(message):
             return "edit", message.content
+        case MessageErased():
+            return "erase", None
         case MessageDeleted():
             return "delete", None
         case ReactionChanged(emoji=emoji, is_on=is_on):

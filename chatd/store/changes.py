@@ -81,6 +81,8 @@ def _replayed(
             edited_rev, edited_ms, content = rev, at_ms, written
         case "delete", None:
             deleted_ms, content, shown = at_ms, None, ()
+        case "erase", None:
+            edited_rev, edited_ms, content, deleted_ms, shown = 0, None, None, at_ms, ()
         case "react", str():
             shown = with_reaction(shown, written, user) or shown
         case "unreact", str():

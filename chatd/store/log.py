@@ -113,6 +113,27 @@ class Log:
             self._connection.execute("COMMIT")
             return result
 
+    def rewrite(self) -> None:
+        """Write the log anew, and empty its WAL: what was removed is in its files no more.
+
+        It takes as long as copying the log, and as much space again; nothing else is written
+        meanwhile. Raises `CommitFailed` where that did not come about, and nothing is lost.
+        """
+        with self._or_taken_back():
+            if self._files is not None:
+                self._files.require_all()
+            connection = self._connection
+            connection.execute("PRAGMA temp_store = FILE")  # else all of it lies in memory
+            try:
+                connection.execute("VACUUM")
+            finally:
+                connection.execute("PRAGMA temp_store = MEMORY")
+            [(is_busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._files is not None:
+                self._files.learn()
+            if is_busy:
+                raise CommitFailed(Code.STORAGE_ERROR, "somebody else reads the log for long")
+
     def close(self) -> None:
         """Close the connection; SQLite brings the WAL into the file where no other has it open.
 

@@ -15,6 +15,7 @@ from chatd.chat.records import (
     Message,
     MessageDeleted,
     MessageEdited,
+    MessageErased,
     MessagePlace,
     ReactionChanged,
 )
@@ -136,6 +137,8 @@ def _change_from_row(
             changes = attrs.evolve(message.changes, rev=rev, edited_ms=at_ms, deleted_ms=None)
             message = attrs.evolve(message, content=written, changes=changes)
             return MessageEdited(message, rev, by, at_ms)
+        case "erase", _:
+            return MessageErased(message, rev, by, at_ms)
         case "delete", _:
             return MessageDeleted(message, rev, by, at_ms)
         case "react" | "unreact", str():

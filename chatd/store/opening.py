@@ -25,7 +25,7 @@ from chatd.store.preparation import PreparedLog, prepare_log
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import Recovered, recover
-from chatd.store.snapshots import Snapshot, write_snapshot
+from chatd.store.snapshots import Snapshot, remove_all, write_snapshot
 from chatd.store.writer import LogWriter
 
 READER_THREADS = 4  # reads of history at once; more wait their turn
@@ -143,6 +143,15 @@ class Store:
             self._files.require()
             self._mark.sync()
             return write_snapshot(self.path.parent, snapshot)
+
+    def renew_snapshot(self, snapshot: Snapshot) -> None:
+        """As `write_snapshot`, and no other one is left."""
+        if self._closed:
+            raise StoreClosed(f"The store {self.path.parent} is closed.")
+        with self._writing_snapshot:
+            self._files.require()
+            remove_all(self.path.parent)
+        self.write_snapshot(snapshot)
 
     def reread(self) -> Recovered:
         """The summary of the log as it is now, for an actor that recovers; from the log alone.

@@ -1,8 +1,10 @@
 """The history in SQLite, as a `MessageReader`."""
 
 import contextlib
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 import trio
@@ -26,6 +28,8 @@ from chatd.store.message_reader import (
 from chatd.store.reader_pool import ReaderPool, Witness
 from chatd.store.retention import Keep, Surplus, find_surplus
 from chatd.store.rows import uuid_bytes
+
+_T = TypeVar("_T")
 
 SHOWN_DAMAGED_MAX = 10_000  # places of damaged messages known by the ids they were shown with
 CATCH_UP_S = 1.0  # that a search waits for the index at most
@@ -182,6 +186,10 @@ class LogReaders(MessageReader):
         if found.unreadable and self.witness is not None:
             self.witness.damaged(Damaged("messages"))
         return found
+
+    async def look(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Ask something of the log that only an operator asks."""
+        return await self._search_pool.read(question)
 
     async def surplus(self, keep: Keep, most: int) -> list[Surplus]:
         """What retention may remove now: `most` messages in all; more may be left."""

@@ -17,8 +17,9 @@ How the tables are meant:
 - **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
   none had, and then none is looked for.
 - **changes** are what was done to messages, each with who and when, and are only ever appended to.
-  `kind` is "edit", "delete", "react" or "unreact"; `written` is the text of an edit, the emoji of a
-  reaction. `message` is the position of the message, whose own row stays as it was first written.
+  `kind` is "edit", "delete", "react", "unreact", or "erase": then the message has no other change
+  any more, and its own row says nothing. `written` is the text of an edit, the emoji of a reaction.
+  `message` is the position of the message, whose own row stays as it was first written else.
 - **changed** has a row for each message that was changed, with what these changes come to: its text
   where it was edited, its reactions as JSON. `rev` is that of the newest change. `last_rev` of a
   room is its newest, of which the message may be gone.

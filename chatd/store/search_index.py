@@ -129,6 +129,14 @@ def unindex(connection: sqlite3.Connection, positions: Iterable[int]) -> None:
             connection.executemany(_REMOVE, _words(rows))
 
 
+def add_empty(connection: sqlite3.Connection, position: int) -> None:
+    """A message that was taken out, and has no text any more, is in the index without a word, as
+    it would be had it been written so."""
+    [(unindexed, indexed)] = connection.execute(_ENDS)
+    if unindexed < position <= indexed:
+        connection.executemany(_ADD, _words([(position, "")]))
+
+
 def _step(rows: Iterable[R]) -> list[R]:
     """The first rows, as far as they make one step."""
     taken: list[R] = []

@@ -361,6 +361,14 @@ def _remove_surplus(directory: Path, written: Snapshot) -> None:
             path.unlink()
 
 
+def remove_all(directory: Path) -> None:
+    """Remove every snapshot, whichever log it is of. Raises `OSError`."""
+    aside = directory.glob(f"snapshot-*{_AHEAD_SUFFIX}")
+    for path in (*snapshots_of(directory), *aside, directory / _UNFINISHED_NAME):
+        path.unlink(missing_ok=True)
+    sync_directory(directory)
+
+
 def _is_of(path: Path, written: Snapshot) -> bool:
     """Whether a snapshot says that it belongs before the one that was written."""
     try:

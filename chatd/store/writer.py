@@ -64,7 +64,7 @@ class _Commit(_Parked):
 class _Job(_Parked):
     __slots__ = ("job",)
 
-    def __init__(self, job: Callable[[sqlite3.Connection], object]) -> None:
+    def __init__(self, job: Callable[[Log], object]) -> None:
         super().__init__()
         self.job = job
 
@@ -121,6 +121,13 @@ class LogWriter:
         Raises what the job raises, except that an error of the database is a `CommitFailed`;
         nothing of the job was written then. `StoreClosed` as for a commit.
         """
+        return await self._have_done(lambda log: log.maintain(job))
+
+    async def rewrite(self) -> None:
+        """As `Log.rewrite`, in its turn. Cannot be cancelled."""
+        await self._have_done(Log.rewrite)
+
+    async def _have_done(self, job: Callable[[Log], _T]) -> _T:
         if self._closing:
             raise self._is_closed()
         self._asked.put(_Job(job))
@@ -221,7 +228,7 @@ class LogWriter:
 
     def _result(self, job: _Job) -> outcome.Outcome[object]:
         try:
-            return outcome.Value(self._log.maintain(job.job))
+            return outcome.Value(job.job(self._log))
         except FailedCommitFound:
             raise
         except Exception as error:

@@ -20,6 +20,7 @@ class Code(StrEnum):
     MESSAGE_ID_CONFLICT = "message_id_conflict"
     FORBIDDEN_ROOM = "forbidden_room"
     READ_ONLY_ROOM = "read_only_room"
+    ROOM_DELETED = "room_deleted"
     FORBIDDEN = "forbidden"
     MESSAGE_DELETED = "message_deleted"
     EDIT_CONFLICT = "edit_conflict"
@@ -69,6 +70,9 @@ EXPLANATIONS: Mapping[Code, Explanation] = {
     Code.CONTENT_TOO_LONG: Explanation("The message is too long; shorten it or send it in parts."),
     Code.MESSAGE_ID_CONFLICT: Explanation(
         "This messageId was already used for another message; make a new one."
+    ),
+    Code.ROOM_DELETED: Explanation(
+        "An administrator has deleted all that was said in this room; join it to begin anew."
     ),
     Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
     Code.READ_ONLY_ROOM: Explanation(

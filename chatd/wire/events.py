@@ -203,11 +203,14 @@ class StatusClosing(EventPayload):
 
 @statically_frozen
 class RoomRevoked(EventPayload):
-    """The client was taken out of a room that its new token, or the directory, does not give."""
+    """The client was taken out of a room: its token or the directory does not give it any more, or
+    all that was said there was deleted, and what the client has of it is not there any more."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_LEFT
     connection_id: RoomId
-    code: Annotated[Literal[Code.FORBIDDEN_ROOM], Note("Why.")] = Code.FORBIDDEN_ROOM
+    code: Annotated[Literal[Code.FORBIDDEN_ROOM, Code.ROOM_DELETED], Note("Why.")] = (
+        Code.FORBIDDEN_ROOM
+    )
 
 
 @statically_frozen
@@ -297,7 +300,13 @@ class PublishedMessage(EventPayload):
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE
     message_id: Annotated[str, Note("Its id, in lower case.")]
     connection_id: Annotated[str, Note("Its room.")]
-    user_id: Annotated[str, Note("Its author; `db:` and the room where a database answers.")]
+    user_id: Annotated[
+        str,
+        Note(
+            "Its author; `db:` and the room where a database answers, `chatd:system` where an "
+            "administrator has the server say it."
+        ),
+    ]
     content: Annotated[str, Note("Its text, with markup neutralised.")]
     timestamp: Annotated[int, Note("When it was stored.", unit="ms since 1970")]
     status: Annotated[MessageStatus, Note("How far it is.")]
@@ -440,10 +449,14 @@ class MessageEdited(MessageChange):
 
 @statically_frozen(kw_only=True)
 class MessageDeleted(MessageChange):
-    """The author of a message has deleted it: its place stays, without content."""
+    """The author of a message has deleted it, or was erased: its place stays, without content."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_DELETED
     deleted_at: Annotated[int, Note("When.", unit="ms since 1970")]
+    user_id: Annotated[
+        str | None,
+        Note("Where its author was erased: whose it is said to be, without a name, from then on."),
+    ] = None
 
 
 @statically_frozen(kw_only=True)

@@ -4,8 +4,8 @@ Clients compare ids with what they sent, so an id is always delivered unchanged.
 the same: text that an HTML parser would read as markup is no id, and is refused where ids come
 from, in tokens and directories (docs/protocol, "Names and ids").
 
-No two user ids look alike: none has a space at an end, and none begins as those of databases and
-of bots do, in any case or spacing.
+No two user ids look alike: none has a space at an end, and none begins as those of databases, of
+bots and of the daemon do, in any case or spacing.
 """
 
 import re
@@ -20,11 +20,18 @@ page puts behind the text."""
 
 RESERVED_USER_PREFIX = "db:"  # users of this name are databases that answer, and never sign in
 BOT_USER_PREFIX = "bot:"  # users of this name have a token of the configuration, and no other
+SYSTEM_USER_PREFIX = "chatd:"  # users of this name are the daemon itself, and never sign in
+SYSTEM_USER = f"{SYSTEM_USER_PREFIX}system"
+"""Who says what an administrator has the daemon say."""
+ERASED_USER_PREFIX = f"{SYSTEM_USER_PREFIX}erased:"
+"""Whose messages were erased: what follows is of chance."""
 USER_ID_RULE = (
     "1 to 255 printable ASCII characters that open no HTML tag, without a space at either end, "
-    f'and not beginning with "{RESERVED_USER_PREFIX}" or "{BOT_USER_PREFIX}" in any case'
+    f'and not beginning with "{RESERVED_USER_PREFIX}", "{BOT_USER_PREFIX}" or '
+    f'"{SYSTEM_USER_PREFIX}" in any case'
 )
 
+_NOBODYS = (RESERVED_USER_PREFIX, BOT_USER_PREFIX, SYSTEM_USER_PREFIX)
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -48,5 +55,5 @@ def is_user_id(value: object) -> bool:
     return (
         is_id(value, USER_ID_CHARS)
         and value.strip(" ") == value
-        and not value.replace(" ", "").lower().startswith((RESERVED_USER_PREFIX, BOT_USER_PREFIX))
+        and not value.replace(" ", "").lower().startswith(_NOBODYS)
     )

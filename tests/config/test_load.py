@@ -66,6 +66,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "server.socket_mode": "0660",
         "server.origins": (),
         "server.internal": "",
+        "server.internal_admin": False,
         "server.trusted_proxies": (),
         "server.proxy_protocol": False,
         "server.max_payload_bytes": 1_000_000,
@@ -120,6 +121,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "limits.connections_per_address": 4000,
         "limits.rooms_per_socket": 100,
         "limits.handshakes_per_second": 2000,
+        "auth.admin_claim": "",
+        "auth.admin_role": "admin",
         "audit.keep_days": 365,
         "answers.enabled": True,
         "answers.max_rows": 1000,
@@ -475,7 +478,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[1] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" or "bot:" in any case), not the text "db:x".'
+                'end, and not beginning with "db:", "bot:" or "chatd:" in any case), not the text '
+                '"db:x".'
             ),
         ),
         (
@@ -483,7 +487,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: directory.connections.demo.users[0] must be a user id (1 to 255 "
                 "printable ASCII characters that open no HTML tag, without a space at either "
-                'end, and not beginning with "db:" or "bot:" in any case), not the text "ada ".'
+                'end, and not beginning with "db:", "bot:" or "chatd:" in any case), not the text '
+                '"ada ".'
             ),
         ),
         (

@@ -31,6 +31,9 @@ def test_rooms_and_users_have_lengths_of_their_own() -> None:
     assert is_user_id("x" * 255)
     assert not is_user_id("x" * 256)
     assert not is_user_id("db:x")
+    for name in ("chatd:system", "Chatd:x", "chat d:erased:1", "chatd:"):
+        assert not is_user_id(name)
+    assert is_user_id("chatd")
 
 
 @pytest.mark.parametrize("value", ["db:x", "bot:x", "BOT:x", "b o t :x", "bot:", "Bot: "])

@@ -8,7 +8,8 @@ token or content. There is no token here either: any peer that reaches the socke
 """
 
 import socket
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import trio
@@ -24,6 +25,8 @@ from chatd.observe import EventLog
 from chatd.observe.conditions import Reason, is_ready, readiness
 from chatd.observe.lines import visible
 
+_CREDENTIALS: Final = struct.Struct("3i")  # of a peer: process, user, group (unix(7))
+
 LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
@@ -34,6 +37,10 @@ CONNECTIONS_MAX: Final = 32
 HEAD_S: Final = 2.0
 """Seconds for the head of a request; beyond: 408. Clients here ask for one thing at a time, from
 this machine or one beside it."""
+
+CALLER: Final = b"x-chatd-caller"
+"""The header that names who asks, put here in the place of what a client has sent: by a unix socket
+the number of its user of the system, `uid:0`; by TCP nobody is known, `internal`."""
 
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
@@ -61,9 +68,10 @@ def internal_app(
     content_type: bytes,
     *,
     is_loopback: bool,
+    more: Callable[[CorsPolicy], Mapping[str, HttpRoute]] = lambda _cors: {},
 ) -> HttpApp:
     """The application. `reasons_now` gives what is amiss; `render` makes the metrics, of that
-    content type.
+    content type; `more` gives what else is answered here.
 
     Bound to loopback it answers to the names of this machine only, or a web page could read it.
     """
@@ -100,8 +108,17 @@ def internal_app(
             LIVE_PATH: route(live),
             READY_PATH: route(ready),
             METRICS_PATH: route(metrics),
+            **more(cors),
         }
     )
+
+
+def _caller(sock: socket.socket) -> bytes:
+    """Who is at the other end of a connection."""
+    if sock.family != socket.AF_UNIX:
+        return b"internal"
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return b"uid:%d" % _CREDENTIALS.unpack(credentials)[1]
 
 
 class InternalListener:
@@ -145,6 +162,7 @@ class InternalListener:
             if head is None:
                 await connection.hang_up()
             else:
+                head.headers[CALLER] = _caller(sock)
                 await self._http.serve(connection, head)
         except Exception as error:
             self._acceptor.report(error)

@@ -144,6 +144,23 @@ def _static_file(file: Traversable, headers: Headers) -> StaticFile:
     return StaticFile(kind, headers, {**coded, **bodies})
 
 
+ADMIN_PATH: Final = "/admin"
+ADMIN_FILES: Final = (INDEX, "admin.css", "admin.js")
+
+
+def read_admin_page(web: Traversable | None = None) -> StaticFiles:
+    """The page for administrators, of a directory like `chatd/web`; it needs no build."""
+    directory = (web_directory() if web is None else web).joinpath("admin")
+    return StaticFiles(
+        {
+            ADMIN_PATH if name == INDEX else f"{ADMIN_PATH}/{name}": _static_file(
+                directory.joinpath(name), (*PAGE_HEADERS, *NO_CACHE)
+            )
+            for name in ADMIN_FILES
+        }
+    )
+
+
 CONFIG_PATH: Final = "/api/web/config"
 
 

@@ -4,7 +4,7 @@ import { useChatStore, useUi } from "../hooks/useChat";
 import { useNow } from "../hooks/useNow";
 import { useMessage, useName } from "../hooks/useMessage";
 import { useMessageActions, type MessageActions } from "../hooks/useMessageActions";
-import { beginsDay, goesOn, initialsOf, isDatabase, lookOf } from "../messages/authors";
+import { beginsDay, goesOn, initialsOf, isDatabase, isSystem, lookOf } from "../messages/authors";
 import type { ChatMessage } from "../websocket/types";
 import { AnswerCard } from "./AnswerCard";
 import { MessageBody } from "./MessageBody";
@@ -91,6 +91,7 @@ function Message(props: MessageProps) {
     "message",
     props.isFollowing && "is-following",
     isFromDatabase && "is-database",
+    isSystem(message.userId) && "is-system",
     isMention && "mentions-me",
     isMarked && "is-marked",
     message.status === "error" && "is-failed",

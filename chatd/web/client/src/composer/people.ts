@@ -2,8 +2,8 @@
 import type { ChatState } from "../stores/state";
 import type { PresenceStatus } from "../websocket/types";
 
-/** The users of databases begin so; they read no mentions. */
-const DATABASES = "db:";
+/** The users of databases, and of the server itself, begin so; they read no mentions. */
+const NOBODYS = ["db:", "chatd:"];
 
 export interface Person {
   userId: string;
@@ -22,7 +22,7 @@ export function peopleOf(state: ChatState, room: string): Person[] {
   }
   if (state.me !== undefined) ids.delete(state.me.userId);
   return [...ids]
-    .filter((userId) => !userId.startsWith(DATABASES))
+    .filter((userId) => !NOBODYS.some((prefix) => userId.startsWith(prefix)))
     .map((userId) => personOf(state, userId))
     .toSorted((one, other) => rankOf(one) - rankOf(other) || compare(one, other));
 }

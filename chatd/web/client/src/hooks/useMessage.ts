@@ -1,3 +1,4 @@
+import { isErased } from "../messages/authors";
 import type { ChatState } from "../stores/state";
 import type { ChatMessage } from "../websocket/types";
 import { useChatStore } from "./useChat";
@@ -18,5 +19,6 @@ export function useMessage(messageId: string | undefined): ChatMessage | undefin
 
 /** What a user is called here; of a database, what its room is called. */
 export function useName(userId: string, said?: string): string {
-  return useChatStore((state) => said ?? state.names.get(userId) ?? userId);
+  const known = useChatStore((state) => said ?? state.names.get(userId) ?? userId);
+  return isErased(userId) ? "Erased user" : known;
 }

@@ -12,6 +12,16 @@ export function isDatabase(userId: string): boolean {
   return userId.startsWith("db:");
 }
 
+/** Whether it is the server itself that writes under this id, for an administrator. */
+export function isSystem(userId: string): boolean {
+  return userId === "chatd:system";
+}
+
+/** Whether what its user wrote was erased. */
+export function isErased(userId: string): boolean {
+  return userId.startsWith("chatd:erased:");
+}
+
 /** Whether a message begins another day than the one before it. */
 export function beginsDay(message: ChatMessage, before: ChatMessage | undefined): boolean {
   return before === undefined || dayNumber(before.timestamp) !== dayNumber(message.timestamp);

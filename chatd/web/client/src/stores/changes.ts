@@ -38,7 +38,10 @@ export function deleted(message: ChatMessage, change: MessageDeleted): ChatMessa
     hint: _hint,
     ...rest
   } = message;
-  return { ...rest, content: "", deletedAt: change.deletedAt, rev: change.rev };
+  const place = { ...rest, content: "", deletedAt: change.deletedAt, rev: change.rev };
+  if (change.userId === undefined) return place;
+  const { name: _name, ...nameless } = place;
+  return { ...nameless, userId: change.userId };
 }
 
 export function reacted(message: ChatMessage, change: MessageReaction): ChatMessage {

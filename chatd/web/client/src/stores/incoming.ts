@@ -33,10 +33,14 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
     "connection:status": (status) => {
       if (status.status === "connected") batch.later((draft) => parts.welcomed(draft, status));
     },
-    "connection:left": ({ connectionId }) =>
+    "connection:left": ({ connectionId, code }) =>
       batch.later((draft) => {
         rooms.left(draft, connectionId);
-        core.notify({ kind: "error", text: `You may not use ${connectionId} any more.` });
+        const text =
+          code === "room_deleted"
+            ? `An administrator has deleted all that was said in ${connectionId}.`
+            : `You may not use ${connectionId} any more.`;
+        core.notify({ kind: "error", text });
       }),
     "connection:role": ({ connectionId, role }) =>
       batch.later((draft) => changeRoom(draft, connectionId, (room) => ({ ...room, role }))),

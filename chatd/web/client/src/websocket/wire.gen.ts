@@ -507,7 +507,7 @@ export interface MessageDelete {
   connectionId: string;
 }
 
-/** The author of a message has deleted it: its place stays, without content. */
+/** The author of a message has deleted it, or was erased: its place stays, without content. */
 export interface MessageDeleted {
   /** The message. */
   messageId: string;
@@ -519,6 +519,8 @@ export interface MessageDeleted {
   rev: number;
   /** When. Unit: ms since 1970. */
   deletedAt: number;
+  /** Where its author was erased: whose it is said to be, without a name, from then on. */
+  userId?: string;
 }
 
 /** Another text for a message of the user's own. It is not asked anew where it is a question. */
@@ -695,7 +697,7 @@ export interface PublishedMessage {
   messageId: string;
   /** Its room. */
   connectionId: string;
-  /** Its author; `db:` and the room where a database answers. */
+  /** Its author; `db:` and the room where a database answers, `chatd:system` where an administrator has the server say it. */
   userId: string;
   /** Its text, with markup neutralised. */
   content: string;
@@ -841,7 +843,7 @@ export interface RoomRevoked {
   /** The room. */
   connectionId: string;
   /** Why. */
-  code: "forbidden_room";
+  code: "forbidden_room" | "room_deleted";
 }
 
 /** A room that the user may use. */

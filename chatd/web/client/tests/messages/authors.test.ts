@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { beginsDay, goesOn, initialsOf, lookOf } from "../../src/messages/authors";
+import {
+  beginsDay,
+  goesOn,
+  initialsOf,
+  isErased,
+  isSystem,
+  lookOf,
+} from "../../src/messages/authors";
 import { fakeMessage } from "../fakes";
 
 const noon = new Date(2026, 10, 20, 12).getTime();
@@ -22,6 +29,16 @@ test("answers of databases never stand below one name", () => {
 
 test("nothing stands below the name of a message that was deleted", () => {
   expect(goesOn(fakeMessage(2, { timestamp: noon }), { ...before, deletedAt: noon })).toBe(false);
+});
+
+test("the server itself and those who were erased are told from users", () => {
+  expect(["chatd:system", "chatd:erased:1", "ada", "system"].map(isSystem)).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+  expect(["chatd:system", "chatd:erased:1", "erased"].map(isErased)).toEqual([false, true, false]);
 });
 
 test("a day begins with its first message", () => {

@@ -51,6 +51,13 @@ describe("a change", () => {
     }
   });
 
+  test("that erases its author leaves no name, and one more id of nobody", () => {
+    const named = { ...message, name: "Bob" };
+    const gone = deleted(named, { ...at, rev: 9, deletedAt: 5, userId: "chatd:erased:1" });
+    expect(gone).toMatchObject({ content: "", deletedAt: 5, userId: "chatd:erased:1" });
+    expect(gone).not.toHaveProperty("name");
+  });
+
   test("puts reactions in the order of coming, each user once, and takes them off", () => {
     let now = reacted(fakeMessage(1), react(1, "ada", "+"));
     now = reacted(now, react(2, "bob", "+"));

@@ -1,0 +1,180 @@
+"""`chatd admin`: look at the daemon that runs, and act in it, by its private socket."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from chatd.app.errors import EXIT_FAILURE
+from chatd.cli.moments import shown
+from chatd.cli.options import configured, fail, say
+from chatd.cli.private_socket import NoDaemonError, PrivateSocket
+from chatd.observe.lines import people_line
+
+
+def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that asks the daemon."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
+        click.option("--state-dir", help="The daemon's state directory (state.dir)."),
+    ):
+        command = option(command)
+    return configured(command)
+
+
+def _ask(
+    config_path: Path | None,
+    state_dir: str | None,
+    path: str,
+    asked: dict[str, str] | None = None,
+) -> Any:
+    try:
+        return PrivateSocket.of(config_path, state_dir).ask(path, asked)
+    except NoDaemonError as error:
+        fail(f"{error}; is it running, and is this its state directory?", EXIT_FAILURE)
+
+
+def _tell(answer: Any, as_json: bool, lines: Callable[[Any], Iterable[str]]) -> None:
+    say(orjson.dumps(answer).decode() if as_json else "\n".join(lines(answer)))
+
+
+@click.group()
+def admin() -> None:
+    """Look at the running daemon, and act in it.
+
+    It is asked by its internal listener, a socket in the state directory that only its own user
+    can reach. What is done stands in the log and in the audit.
+    """
+
+
+@admin.command()
+@_asking
+def status(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
+    """Tell how the daemon is."""
+    _tell(_ask(config_path, state_dir, "/admin/status"), as_json, _status)
+
+
+def _status(answer: Any) -> Iterator[str]:
+    yield f"chatd {answer['version']} is {answer['status']}, up for {answer['uptimeS']:.0f} s."
+    yield f"{answer['users']} users with {answer['sockets']} sockets; {answer['rooms']} rooms."
+    yield f"{answer['answersUnderWay']} answers under way."
+    yield from (f"{reason['code']}: {reason['message']}" for reason in answer["reasons"])
+
+
+@admin.command()
+@_asking
+def rooms(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
+    """List the rooms, those with the most people first."""
+    _tell(_ask(config_path, state_dir, "/admin/rooms"), as_json, _rooms)
+
+
+def _rooms(answer: Any) -> Iterator[str]:
+    yield from _table(
+        ("room", "present", "members", "last seq"),
+        [
+            (one["connectionId"], one["present"], one["members"], one["lastSeq"])
+            for one in answer["rooms"]
+        ],
+    )
+    yield from _rest(answer["total"] - len(answer["rooms"]))
+
+
+@admin.command()
+@_asking
+def users(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
+    """List the users who are connected, and their sockets."""
+    _tell(_ask(config_path, state_dir, "/admin/users"), as_json, _users)
+
+
+def _users(answer: Any) -> Iterator[str]:
+    yield from _table(
+        ("user", "name", "socket", "address", "rooms", "token until"),
+        [
+            (
+                user["userId"],
+                user["name"] or "-",
+                one["socketId"],
+                one["address"],
+                one["rooms"],
+                shown(one["expiresAt"]),
+            )
+            for user in answer["users"]
+            for one in user["sockets"]
+        ],
+    )
+    yield from _rest(answer["total"] - len(answer["users"]))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    cells = [head, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def _rest(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"... and {count} more."
+
+
+@admin.command()
+@_asking
+@click.argument("target")
+def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target: str) -> None:
+    """End the sessions of the user TARGET, or the one of the socket TARGET.
+
+    Clients come back by themselves; revoke keeps a user out.
+    """
+    answer = _ask(config_path, state_dir, "/admin/kick", {"target": target})
+    _tell(answer, as_json, lambda it: [f"{it['kicked']} sessions were ended."])
+
+
+@admin.command()
+@_asking
+@click.argument("user")
+def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user: str) -> None:
+    """End the sessions of USER, and take no token of theirs that was issued until now."""
+    answer = _ask(config_path, state_dir, "/admin/revoke", {"userId": user})
+    _tell(answer, as_json, lambda it: [f"The tokens of {it['revoked']} are revoked."])
+
+
+@admin.command(name="say")
+@_asking
+@click.option("--room", help="Only in this room; else in each in which somebody is.")
+@click.argument("text")
+def say_command(
+    config_path: Path | None, state_dir: str | None, as_json: bool, room: str | None, text: str
+) -> None:
+    """Say TEXT in rooms, as the administrator."""
+    asked = {"content": text} if room is None else {"content": text, "connectionId": room}
+    answer = _ask(config_path, state_dir, "/admin/say", asked)
+    _tell(answer, as_json, lambda it: [f"It was said in {it['rooms']} rooms."])
+
+
+@admin.command()
+@_asking
+@click.option("--level", default="info", show_default=True, help="The least that is shown.")
+def tail(config_path: Path | None, state_dir: str | None, as_json: bool, level: str) -> None:
+    """Follow the events of the log, from now on, until Ctrl-C.
+
+    What log.level leaves out of the log is not here either.
+    """
+    try:
+        for line in PrivateSocket.of(config_path, state_dir).follow(f"/admin/tail?level={level}"):
+            say(line.decode().rstrip("\n") if as_json else _for_people(line))
+            sys.stdout.flush()
+    except NoDaemonError as error:
+        fail(str(error), EXIT_FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _for_people(line: bytes) -> str:
+    fields = orjson.loads(line)
+    timestamp, word, name = (fields.pop(key, "") for key in ("timestamp", "level", "event"))
+    written = people_line(colours=False)(timestamp, word, name, fields)
+    return written.decode("utf-8", "replace").rstrip("\n")

@@ -1,0 +1,166 @@
+"""`chatd user` and `chatd room`: give out, and erase, what is known of a user or a room."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatd.app.errors import EXIT_FAILURE
+from chatd.cli.options import configured, fail, load_config, say, state_dir_of
+from chatd.cli.private_socket import ERASE_S, NoDaemonError, PrivateSocket
+from chatd.observe import open_log
+from chatd.store import StoreLocked
+from chatd.store.knowledge import export_room, export_user
+
+
+def _of_a_store(command: Callable[..., Any]) -> Callable[..., Any]:
+    return configured(
+        click.option("--state-dir", help="The daemon's state directory (state.dir).")(command)
+    )
+
+
+@click.group()
+def user() -> None:
+    """Give out, or erase, all that is known of a user."""
+
+
+@click.group()
+def room() -> None:
+    """Give out, or delete, all that a room holds."""
+
+
+@user.command(name="export")
+@_of_a_store
+@click.argument("user_id", metavar="USER")
+@click.argument("target", type=click.Path(path_type=Path))
+def export_user_command(
+    config_path: Path | None, state_dir: str | None, user_id: str, target: Path
+) -> None:
+    """Write all that is known of USER to the new file TARGET, a JSON object a line.
+
+    A daemon may run meanwhile. The file holds what the user wrote: it is for the user alone.
+    """
+    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    say(f"{target} holds {export_user(directory, user_id, target)} lines about {user_id}.")
+
+
+@room.command(name="export")
+@_of_a_store
+@click.argument("connection_id", metavar="ROOM")
+@click.argument("target", type=click.Path(path_type=Path))
+def export_room_command(
+    config_path: Path | None, state_dir: str | None, connection_id: str, target: Path
+) -> None:
+    """Write all that ROOM holds to the new file TARGET, a JSON object a line.
+
+    A daemon may run meanwhile.
+    """
+    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    say(f"{target} holds {export_room(directory, connection_id, target)} lines of {connection_id}.")
+
+
+@user.command(name="erase")
+@_of_a_store
+@click.argument("user_id", metavar="USER")
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+def erase_user_command(
+    config_path: Path | None, state_dir: str | None, user_id: str, yes: bool
+) -> None:
+    """Erase all that is known of USER, for good.
+
+    What the user wrote leaves empty places behind. It works beside a running daemon, which ends the
+    user's sessions, and without one. Backups are not touched.
+    """
+    _ask_whether(yes, f"Erase all that is known of {user_id}, for good?")
+    asked = {"userId": user_id}
+    erased = _erase(config_path, state_dir, "/admin/erase-user", asked, "erase_user", user_id)
+    say(
+        f"{user_id} is erased: {erased['messages']} messages and answers, {erased['reactions']} "
+        f"reactions, {erased['memberships']} memberships."
+    )
+    _tell_of_copies(config_path, state_dir)
+
+
+@room.command(name="delete")
+@_of_a_store
+@click.argument("connection_id", metavar="ROOM")
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+def delete_room_command(
+    config_path: Path | None, state_dir: str | None, connection_id: str, yes: bool
+) -> None:
+    """Delete all that was said in ROOM until now, for good.
+
+    It works beside a running daemon, and without one. Backups are not touched. Who may use the room
+    is the directory's to say: it can be used again, and begins anew.
+    """
+    _ask_whether(yes, f"Delete all that was said in {connection_id}, for good?")
+    asked = {"connectionId": connection_id}
+    erased = _erase(
+        config_path, state_dir, "/admin/delete-room", asked, "delete_room", connection_id
+    )
+    say(
+        f"{connection_id} is empty: {erased['messages']} messages and {erased['memberships']} "
+        "memberships are deleted."
+    )
+    _tell_of_copies(config_path, state_dir)
+
+
+def _ask_whether(yes: bool, question: str) -> None:
+    if not yes and not click.confirm(question):
+        fail("nothing was done.", EXIT_FAILURE)
+
+
+def _erase(
+    config_path: Path | None,
+    state_dir: str | None,
+    path: str,
+    asked: dict[str, str],
+    action: str,
+    target: str,
+) -> Any:
+    """Have the daemon do it that runs; where none does, do it here."""
+    place = PrivateSocket.of(config_path, state_dir)
+    try:
+        return place.ask(path, asked, ERASE_S)
+    except NoDaemonError as error:
+        why = str(error)
+    try:
+        return _erase_here(config_path, state_dir, action, target)
+    except StoreLocked as locked:
+        fail(f"{why}; and {locked}", EXIT_FAILURE)
+
+
+def _erase_here(config_path: Path | None, state_dir: str | None, action: str, target: str) -> Any:
+    # Not above: other commands would wait for the whole daemon to be imported.
+    import sys
+
+    import attrs
+
+    from chatd.app.offline import run_offline
+    from chatd.service.erasures import Erased, ErasureFailedError, Erasures
+
+    config = load_config(config_path, state__dir=state_dir).config
+    if not state_dir_of(config).is_dir():
+        fail(f"there is no state directory {state_dir_of(config)}.", EXIT_FAILURE)
+    by = f"uid:{os.getuid()}"
+
+    def erase(erasures: Erasures) -> Awaitable[Erased]:
+        if action == "erase_user":
+            return erasures.erase_user(target, by)
+        return erasures.delete_room(target, by)
+
+    log = open_log(config.log.format, "warning", sys.stderr, sys.stderr.isatty())
+    try:
+        return attrs.asdict(run_offline(config, os.environ, log, erase))
+    except ErasureFailedError as error:
+        fail(str(error), EXIT_FAILURE)
+
+
+def _tell_of_copies(config_path: Path | None, state_dir: str | None) -> None:
+    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    copies = sorted(path.name for path in directory.glob("replaced-*"))
+    if copies:
+        say(f"{directory} has older logs, which were not touched: {', '.join(copies)}.")
+    say("Backups hold it still: replace them, or erase there what you restore.")

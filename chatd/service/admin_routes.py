@@ -1,0 +1,178 @@
+"""What `chatd admin` and the other commands of operators ask of a running daemon, as HTTP on the
+private socket (docs/administration, "Commands").
+
+Whoever reaches it may do all of it: the socket is open to the daemon's own user alone. Requests are
+bounded; a body is a JSON object of strings.
+"""
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import attrs
+import orjson
+import trio
+
+from chatd.net.http.app import HttpRoute, Request, Response, json_response, refusal
+from chatd.net.http.cors import CorsPolicy
+from chatd.net.http.internal import CALLER, NO_STORE
+from chatd.observe.events import Level
+from chatd.observe.tap import EventTap, Follower
+from chatd.service.administration import Administration
+from chatd.service.erasures import Erased, ErasureFailedError, Erasures
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.identifiers import is_connection_id, is_id
+
+ADMIN_PATH: Final = "/admin/"
+BODY_BYTES_MAX: Final = 131_072
+"""Bytes of a request: a message of the greatest length, and more. Beyond: 413."""
+ID_CHARS_MAX: Final = 255
+ALIVE_S: Final = 15.0
+"""Between two empty lines to somebody who follows a log in which nothing happens, so that the end
+of one who has gone is noticed."""
+TOO_MANY: Final = "Too many follow the log already; end one of them."
+
+Action = Callable[[Mapping[str, str], str], Awaitable[Response]]
+
+
+@attrs.define(eq=False)
+class AdminRoutes:
+    """The routes below `/admin/`, of the internal listener."""
+
+    _administration: Administration
+    _erasures: Erasures
+    _tap: EventTap
+    _origins: CorsPolicy
+
+    def table(self) -> dict[str, HttpRoute]:
+        """All of them."""
+        looks: dict[str, Callable[[], dict[str, Any]]] = {
+            "status": lambda: {**self._administration.status(), "followers": self._tap.count},
+            "rooms": self._administration.rooms,
+            "users": self._administration.users,
+        }
+        actions: dict[str, Action] = {
+            "kick": self._kick,
+            "revoke": self._revoke,
+            "say": self._say,
+            "erase-user": self._erase_user,
+            "delete-room": self._delete_room,
+        }
+        return {
+            **{f"{ADMIN_PATH}{name}": self._look(look) for name, look in looks.items()},
+            **{f"{ADMIN_PATH}{name}": self._act(action) for name, action in actions.items()},
+            f"{ADMIN_PATH}tail": HttpRoute(self._follow, cors=self._origins, headers=NO_STORE),
+        }
+
+    def _look(self, look: Callable[[], dict[str, Any]]) -> HttpRoute:
+        async def answer(_request: Request) -> Response:
+            return json_response(200, look(), NO_STORE)
+
+        return HttpRoute(answer, cors=self._origins)
+
+    def _act(self, action: Action) -> HttpRoute:
+        async def answer(request: Request) -> Response:
+            asked = _strings(request.body)
+            if asked is None:
+                return _wrong("The body is to be a JSON object of strings.")
+            return await action(asked, request.header(CALLER) or "internal")
+
+        return HttpRoute(
+            answer, frozenset({"POST"}), max_body_bytes=BODY_BYTES_MAX, cors=self._origins
+        )
+
+    async def _kick(self, asked: Mapping[str, str], by: str) -> Response:
+        target = asked.get("target")
+        if not is_id(target, ID_CHARS_MAX):
+            return _wrong("target is to be a userId or a socketId.")
+        kicked = await self._administration.kick(target, by)
+        return _answer(kicked, lambda count: {"kicked": count})
+
+    async def _revoke(self, asked: Mapping[str, str], by: str) -> Response:
+        user_id = asked.get("userId")
+        if not is_id(user_id, ID_CHARS_MAX):
+            return _wrong("userId is to be the id of a user.")
+        refused = await self._administration.revoke(user_id, by)
+        return _answer(refused or 0, lambda _: {"revoked": user_id})
+
+    async def _say(self, asked: Mapping[str, str], by: str) -> Response:
+        content, room = asked.get("content"), asked.get("connectionId")
+        if content is None or not (room is None or is_connection_id(room)):
+            return _wrong("content is to be a text, and connectionId a room, or not there.")
+        said = await self._administration.say(room, content, by)
+        return _answer(said, lambda count: {"rooms": count})
+
+    async def _erase_user(self, asked: Mapping[str, str], by: str) -> Response:
+        user_id = asked.get("userId")
+        if not is_id(user_id, ID_CHARS_MAX):
+            return _wrong("userId is to be the id of a user.")
+        return await _erase(self._erasures.erase_user(user_id, by))
+
+    async def _delete_room(self, asked: Mapping[str, str], by: str) -> Response:
+        room = asked.get("connectionId")
+        if not is_id(room, ID_CHARS_MAX):
+            return _wrong("connectionId is to be a room.")
+        return await _erase(self._erasures.delete_room(room, by))
+
+    async def _follow(self, request: Request) -> Response:
+        word = request.query.decode("latin-1").partition("level=")[2] or "info"
+        if word.upper() not in Level.__members__:
+            return _wrong("level is to be debug, info, warning or error.")
+        return followed(self._tap, Level[word.upper()])
+
+
+@attrs.define(eq=False)
+class FollowedLog:
+    """The events of the log from now on, a JSON object a line, as the body of a response: for
+    `within_s`, or without end."""
+
+    _tap: EventTap
+    _follower: Follower
+    _within_s: float
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        until_s = trio.current_time() + self._within_s
+        yield b"\n"  # the head goes out with it
+        while (left_s := until_s - trio.current_time()) > 0:
+            yield await self._follower.lines(min(left_s, ALIVE_S)) or b"\n"
+
+    async def aclose(self) -> None:
+        self._tap.leave(self._follower)
+        await trio.lowlevel.checkpoint()
+
+
+def followed(tap: EventTap, least: Level, within_s: float = math.inf) -> Response:
+    """The answer to somebody who follows the log."""
+    follower = tap.follow(least)
+    if follower is None:
+        return refusal(503, Code.OVERLOADED, TOO_MANY)
+    head = ((b"content-type", b"application/x-ndjson"),)
+    return Response(200, head, FollowedLog(tap, follower, within_s))
+
+
+async def _erase(erasing: Awaitable[Erased]) -> Response:
+    try:
+        return json_response(200, attrs.asdict(await erasing), NO_STORE)
+    except ErasureFailedError as error:
+        return refusal(503, "erasure_failed", str(error))
+
+
+def _answer(outcome: int | Refusal, told: Callable[[int], dict[str, object]]) -> Response:
+    if isinstance(outcome, Refusal):
+        status = 404 if outcome.code is Code.NOT_FOUND else 503 if outcome.retryable else 422
+        return refusal(status, outcome.code, outcome.sentence)
+    return json_response(200, told(outcome), NO_STORE)
+
+
+def _strings(body: bytes) -> dict[str, str] | None:
+    try:
+        asked = orjson.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(asked, dict) or not all(isinstance(one, str) for one in asked.values()):
+        return None
+    return asked
+
+
+def _wrong(sentence: str) -> Response:
+    return refusal(400, Code.INVALID_PAYLOAD, sentence)

@@ -1,0 +1,294 @@
+"""Erasing a user, and deleting a room, while the daemon runs or instead of it
+(docs/administration, "Erasure").
+
+Each is noted in the audit before it begins. What was begun and has no end is finished by the next
+start, or by the same command: every step finds what is left to do. Clients hear of it as of any
+change. The last step writes the log anew, so that no byte of it is left in the files.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import attrs
+import trio
+
+from chatd.actors.log_service import LogService
+from chatd.actors.snapshots import Snapshots
+from chatd.answers.service import AnswerService
+from chatd.chat.audit import BEGUN, AuditAction, AuditEnd, AuditEntry
+from chatd.chat.erasure import erased_name, without_mention
+from chatd.chat.message_machine import MessageMachine
+from chatd.chat.messages import EraseMessages, PutReaction
+from chatd.chat.records import Message
+from chatd.observe import AdministratorActed, EventLog
+from chatd.observe.clock import Clock
+from chatd.observe.ids import new_uuid, unguessable_id
+from chatd.service.audit_trail import AuditTrail
+from chatd.service.clients import Clients
+from chatd.service.commands import Commands
+from chatd.service.download_tickets import DownloadTickets
+from chatd.service.presence_roster import PresenceRoster
+from chatd.service.rooms import Rooms
+from chatd.service.senders import TaskOrigin
+from chatd.service.timeline import Timelines
+from chatd.service.typing_roster import TypingRoster
+from chatd.store import CommitFailed, LogReaders, StoreClosed, StoreDisplaced, StoreReadFailed
+from chatd.store import erasure as log_erasure
+from chatd.store.retention import Surplus
+from chatd.wire.codes import Code, Refusal
+from chatd.wire.events import RoomRevoked
+from chatd.wire.identifiers import RESERVED_USER_PREFIX
+
+STEP_MESSAGES: Final = 200
+"""Messages erased in one command, for which others wait."""
+ANSWERS_S: Final = 30.0
+"""Seconds for the answers of a user, or of a room, to end; beyond: it is to be repeated."""
+DONE: Final = "done"
+FAILED: Final = "failed"
+
+
+class ErasureFailedError(Exception):
+    """Not everything is erased; the same command, or the next start, goes on. `str()` says why."""
+
+
+@attrs.frozen
+class Erased:
+    """What there was: messages, reactions to messages of others, and memberships."""
+
+    messages: int
+    reactions: int
+    memberships: int
+
+
+@attrs.define(eq=False)
+class Erasures:
+    """Erases, one user or room at a time. `revoke` ends the sessions and the tokens of a user."""
+
+    _commands: Commands
+    _machine: MessageMachine
+    _log: LogService
+    _readers: LogReaders
+    _snapshots: Snapshots
+    _timelines: Timelines
+    _clients: Clients
+    _rooms: Rooms
+    _presence: PresenceRoster
+    _typing: TypingRoster
+    _answers: AnswerService
+    _tickets: DownloadTickets
+    _trail: AuditTrail
+    _clock: Clock
+    _event_log: EventLog
+    _revoke: Callable[[str], Awaitable[None]]
+    _turn: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+
+    async def erase_user(self, user_id: str, by: str) -> Erased:
+        """Erase all that is known of a user. Raises ErasureFailedError."""
+        if user_id.startswith(RESERVED_USER_PREFIX):
+            raise ErasureFailedError(
+                f"{user_id} is a database, and no user; erase who asked it, or delete the room."
+            )
+        async with self._audited(AuditAction.ERASE_USER, user_id, by, None):
+            return await self._erase_user(user_id)
+
+    async def delete_room(self, connection_id: str, by: str) -> Erased:
+        """Delete all that a room holds until now. Raises ErasureFailedError."""
+        async with self._audited(AuditAction.DELETE_ROOM, connection_id, by, None):
+            return await self._delete_room(connection_id)
+
+    async def resume(self) -> None:
+        """Finish what was begun before; what cannot be finished now is left to the next start."""
+        with contextlib.suppress(StoreReadFailed):
+            for one in await self._readers.look(log_erasure.unfinished_erasures):
+                erase = (
+                    self._erase_user if one.action is AuditAction.ERASE_USER else self._delete_room
+                )
+                with contextlib.suppress(ErasureFailedError):
+                    async with self._audited(one.action, one.target, one.by, one.span):
+                        await erase(one.target)
+
+    @contextlib.asynccontextmanager
+    async def _audited(
+        self, action: AuditAction, target: str, by: str, span: str | None
+    ) -> AsyncIterator[None]:
+        """Note the beginning, unless it is known by its `span`, and the end; an erasure that fails
+        has none."""
+        async with self._turn:
+            began_s = trio.current_time()
+            if span is None:
+                span = unguessable_id()
+                entry = AuditEntry(
+                    action,
+                    self._clock.wall_ms(),
+                    by,
+                    BEGUN,
+                    connection_id=target if action is AuditAction.DELETE_ROOM else None,
+                    target=target if action is AuditAction.ERASE_USER else None,
+                    span=span,
+                )
+                _demand(await self._trail.append(entry))
+            outcome = FAILED
+            try:
+                yield
+                outcome = DONE
+            except (CommitFailed, StoreReadFailed, StoreClosed, StoreDisplaced, OSError) as error:
+                raise ErasureFailedError(
+                    f"The disk did not take all of it ({type(error).__name__}); repeat the command."
+                ) from error
+            finally:
+                self._event_log.record(AdministratorActed(str(action), target, by, outcome))
+            elapsed_ms = round((trio.current_time() - began_s) * 1000)
+            await self._end(action, target, elapsed_ms)
+
+    async def _end(self, action: AuditAction, target: str, elapsed_ms: int) -> None:
+        """Note that it is done, also for those that were cut off before: they would be done again,
+        to what was written since."""
+        for one in await self._readers.look(log_erasure.unfinished_erasures):
+            if (one.action, one.target) == (action, target):
+                now_ms = self._clock.wall_ms()
+                end = AuditEnd(one.span, now_ms, DONE, elapsed_ms=elapsed_ms)
+                _demand(await self._trail.append(end))
+
+    # A user
+
+    async def _erase_user(self, user_id: str) -> Erased:
+        name = erased_name(new_uuid()[:8])
+        await self._revoke(user_id)
+        self._tickets.void(user_id)
+        await self._end_answers(lambda connection_id, asker: asker == user_id)
+        rooms = tuple(self._machine.rooms_of(user_id))
+        reactions = await self._take_reactions_off(user_id)
+        messages = await self._erase_answers(user_id, name)
+        messages += await self._erase_messages(user_id, name)
+        await self._remove_members([(room, user_id) for room in rooms])
+        self._typing.forget(user_id=user_id)
+        await self._presence.forget(user_id=user_id)
+        await self._snapshots.renew()
+        await self._log.maintain(partial(log_erasure.forget_user, user_id=user_id, name=name))
+        await self._timelines.loaded()
+        self._machine.forget_user(user_id)
+
+        def unmentioned(message: Message) -> Message | None:
+            mentions = user_id in message.mentions
+            return without_mention(message, user_id) if mentions else None
+
+        self._timelines.erase(unmentioned)
+        await self._write_anew()
+        return Erased(messages, reactions, len(rooms))
+
+    async def _take_reactions_off(self, user_id: str) -> int:
+        taken, position = 0, 0
+        while True:
+            as_of = self._machine.last_revs()
+            found = await self._readers.look(
+                partial(log_erasure.reacted_by, user_id=user_id, after=position, most=STEP_MESSAGES)
+            )
+            if not found.messages:
+                return taken
+            for message in found.messages:
+                for one in () if message.changes is None else message.changes.reactions:
+                    if user_id in one.users:
+                        rev = as_of.get(message.connection_id, 0)
+                        await self._put_off(user_id, message, rev, one.emoji)
+                        taken += 1
+            position = found.position
+
+    async def _put_off(self, user_id: str, message: Message, as_of_rev: int, emoji: str) -> None:
+        origin = TaskOrigin()
+        command = PutReaction(origin, user_id, message, as_of_rev, emoji, False)
+        work = self._commands.submit(command)
+        if work is not None:
+            await work
+        await origin.settled.wait()
+        refusal = origin.refusal
+        if refusal is not None and refusal.code not in (Code.MESSAGE_DELETED, Code.NOT_FOUND):
+            _demand(refusal)
+
+    async def _erase_answers(self, user_id: str, name: str) -> int:
+        erased = 0
+        find = partial(log_erasure.answers_to, user_id=user_id, most=STEP_MESSAGES)
+        while answers := await self._readers.look(find):
+            await self._erase(answers, name)
+            erased += len(answers)
+        return erased
+
+    async def _erase_messages(self, user_id: str, name: str) -> int:
+        """All messages of a user, also those that were stored meanwhile."""
+        erased, position = 0, 0
+        while True:
+            found = await self._readers.look(
+                partial(
+                    log_erasure.messages_of, user_id=user_id, after=position, most=STEP_MESSAGES
+                )
+            )
+            if not found.messages and not position:
+                return erased
+            if found.messages:
+                await self._erase(found.messages, name)
+                erased += len(found.messages)
+            position = found.position if found.messages else 0
+
+    async def _erase(self, messages: tuple[Message, ...], name: str) -> None:
+        origin = TaskOrigin()
+        await self._commands.settle(EraseMessages(origin, messages, name))
+        _demand(origin.refusal)
+
+    # A room
+
+    async def _delete_room(self, connection_id: str) -> Erased:
+        for client in self._clients.everybody():
+            if connection_id in client.grants:
+                self._rooms.leave(client, [connection_id])
+                client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
+        await self._end_answers(lambda room, asker: room == connection_id)
+        members = list(self._machine.members_of(connection_id))
+        removed = await self._remove_messages(connection_id)
+        await self._remove_members([(connection_id, user_id) for user_id in members])
+        self._typing.forget(connection_id=connection_id)
+        await self._presence.forget(connection_id=connection_id)
+        await self._snapshots.renew()
+        await self._log.maintain(partial(log_erasure.forget_room, connection_id=connection_id))
+        await self._timelines.loaded()
+        self._machine.forget_room(connection_id)
+        await self._write_anew()
+        return Erased(removed, 0, len(members))
+
+    async def _remove_messages(self, connection_id: str) -> int:
+        """Remove what a room holds until now, from its oldest end on."""
+        last_seq = self._machine.last_seq(connection_id)
+        removed, first_seq = 0, 1
+        while first_seq <= last_seq:
+            first_kept = min(first_seq + STEP_MESSAGES, last_seq + 1)
+            surplus = [Surplus(connection_id, first_kept, first_seq)]
+            if not await self._commands.disown(surplus):
+                raise ErasureFailedError("The disk did not take all of it; repeat the command.")
+            removed += await self._log.remove(surplus)
+            self._timelines.forget(connection_id, first_kept)
+            first_seq = first_kept
+        return removed
+
+    # Both
+
+    async def _end_answers(self, is_meant: Callable[[str, str], bool]) -> None:
+        with trio.move_on_after(ANSWERS_S):
+            await self._answers.end_those(lambda one: is_meant(one.connection_id, one.user_id))
+            return
+        raise ErasureFailedError("An answer has not ended yet; repeat the command.")
+
+    async def _remove_members(self, members: list[tuple[str, str]]) -> None:
+        for room, user_id in members:
+            _demand(await self._commands.remove_member(room, user_id))
+
+    async def _write_anew(self) -> None:
+        """Nothing of what was removed stays in the files of the log."""
+        begin = True
+        while await self._log.maintain(partial(log_erasure.merge_index, begin=begin)):
+            begin = False
+        await self._log.rewrite()
+
+
+def _demand(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise ErasureFailedError(f"{refusal.sentence} Repeat the command.")
