@@ -111,6 +111,7 @@ class RoomApi:
             raise _Refused(Refusal(Code.DRAINING))
         address = request.arrival(self._origins).address
         admitted = await self._admitted(request, address)
+        self._count(admitted.identity.user_id)
         if room not in admitted.grants:
             raise _Refused(forbidden(room))
         if what == "events":
@@ -141,6 +142,12 @@ class RoomApi:
             raise _Refused(Refusal(Code.FORBIDDEN, _NO_WRITING if is_writing else _NO_READING))
         return admitted
 
+    def _count(self, user_id: str) -> None:
+        """Count a request, whatever it comes to."""
+        limited = self._callers.allowance(user_id).admit_event()
+        if limited is not None:
+            raise _Refused(limited.refusal(user_id, self._event_log))
+
     async def _carry_out(self, request: Request, caller: Caller, room: str, what: str) -> Response:
         """The answer to what the request asks for."""
         if request.method == "POST":
@@ -156,6 +163,7 @@ class RoomApi:
             written = read_query(request.query, ChatSearch, room)
         if isinstance(written, Refusal):
             return refused(written)
+        caller.allowance.give_event_back()  # the dispatcher counts it
         # Whether the client still waits is not asked: what it sent is stored all the same, and its
         # key tells; and a client that has closed its side alone gets its answer.
         answer = await caller.ask(self._app, event, written)
@@ -179,9 +187,6 @@ class RoomApi:
         return Response(response.status, (*response.headers, length), sent)
 
     def _stream(self, request: Request, admitted: Admitted, address: str, room: str) -> Response:
-        limited = self._callers.allowance(admitted.identity.user_id).admit_event()
-        if limited is not None:
-            raise _Refused(limited.refusal(admitted.identity.user_id, self._event_log))
         if request.method == "HEAD":
             return Response(200, STREAM_HEADERS, iter(()))  # of no length, as the stream
         last_id = request.header(b"last-event-id")

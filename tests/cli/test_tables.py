@@ -33,7 +33,7 @@ from chatd.service.events.schema import WAITS_MAX
 from chatd.service.events.search import HITS_MAX
 from chatd.service.export_files import FILES_MAX, FILES_PER_USER
 from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
-from chatd.service.http_payloads import PARAMETERS_MAX
+from chatd.service.http_payloads import MARKS_MAX, PARAMETERS_MAX, QUOTES_MAX
 from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
 from chatd.wire.names import Feature
@@ -78,6 +78,8 @@ FIXED: Mapping[str, float] = {
     "users whose rates over HTTP are kept": ALLOWANCES_MAX,
     "bytes that a client sends behind the request of a stream": INPUT_BYTES_MAX,
     "parameters of a query over HTTP": PARAMETERS_MAX,
+    "colons, commas and brackets of a body over HTTP, strings aside": MARKS_MAX,
+    "quotes of a body over HTTP, those in its text as well": QUOTES_MAX,
 }
 """The limits without a key in the configuration, by what the table calls them."""
 

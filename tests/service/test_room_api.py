@@ -279,6 +279,10 @@ async def test_a_body_is_judged_as_the_payload_of_an_event(tmp_path: Path) -> No
             ),
             (b'{"content":"x","n":NaN}', 400, "invalid_payload", None),
             (b'{"content":"x","n":1e999}', 400, "invalid_payload", None),
+            (b'{"content":"x","a":{"b":[{"c":1,"c":1}]}}', 400, "invalid_payload", None),
+            (b'{"\\u0063ontent":"x","content":"y"}', 400, "invalid_payload", None),
+            (b'{"content":"x","a":[' + b"1," * 1_000 + b"1]}", 400, "invalid_payload", None),
+            (b'{"content":"x"' + b',"a":1' * 1_000 + b"}", 400, "invalid_payload", None),
             ({}, 400, "invalid_payload", "content"),
             ({"content": 1}, 400, "invalid_payload", "content"),
             ({"content": None}, 400, "invalid_payload", "content"),
@@ -513,6 +517,18 @@ async def test_requests_of_a_user_count_as_the_events_of_a_socket_do(tmp_path: P
             fourth = await Api(chat).ask("GET", what)
             assert (fourth.status, code_of(fourth)) == (429, "rate_limited")
         assert (await Api(chat, token("bob")).ask("GET", "messages")).status == 200
+
+
+async def test_requests_that_are_refused_count_too(tmp_path: Path) -> None:
+    async with open_chat(tmp_path, limits={"socket_events_per_minute": 4}) as chat:
+        wrong = [
+            await Api(chat).post(b"{"),
+            await Api(chat).post(GOOD, headers={"content-type": "text/plain"}),
+            await Api(chat).ask("GET", "messages", before="x"),
+            await Api(chat, room="stock").ask("GET", "messages"),
+        ]
+        assert [one.status for one in wrong] == [400, 415, 400, 403]
+        assert (await Api(chat).post(GOOD)).status == 429
 
 
 async def test_requests_of_a_user_that_are_under_way_are_bounded(tmp_path: Path) -> None:
