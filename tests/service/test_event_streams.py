@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from chatd.auth import bot_digest, make_bot_token
+from chatd.engine.event_stream import EventStreamTransport
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
 from chatd.observe.clock import Clock
@@ -40,6 +41,18 @@ async def say(peer: ChatPeer, content: str, **fields: object) -> str:
 
 async def seqs(stream: Stream, count: int) -> list[int]:
     return [(await stream.expect("chat:message"))["seq"] for _ in range(count)]
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system holds next to nothing of a stream for a peer that does not take it."""
+    run = EventStreamTransport.run
+
+    async def run_with_little(self: EventStreamTransport, head: bytes, work: Any) -> None:
+        self._sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, 4096)
+        await run(self, head, work)
+
+    monkeypatch.setattr(EventStreamTransport, "run", run_with_little)
 
 
 async def test_a_stream_has_what_the_sockets_of_the_room_get(tmp_path: Path) -> None:
@@ -309,7 +322,9 @@ async def test_a_heartbeat_is_a_comment(tmp_path: Path) -> None:
         assert chat.recorder.of(SessionClosed) == []
 
 
-async def test_a_peer_that_takes_no_heartbeat_is_given_up(tmp_path: Path) -> None:
+async def test_a_peer_that_takes_no_heartbeat_is_given_up(
+    tmp_path: Path, small_buffers: None
+) -> None:
     server = {"ping_interval_s": 0.3, "ping_timeout_s": 0.3, "backlog_bytes": 100_000_000}
     async with open_chat(tmp_path, limits=FREE, server=server) as chat:
         ada = await chat.enter("ada")
@@ -320,7 +335,24 @@ async def test_a_peer_that_takes_no_heartbeat_is_given_up(tmp_path: Path) -> Non
         assert closed.reason == DisconnectReason.PING_TIMEOUT
 
 
-async def test_a_slow_reader_is_cut_and_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_peer_that_takes_nothing_while_it_catches_up_is_given_up_too(
+    tmp_path: Path, small_buffers: None
+) -> None:
+    server = {"ping_interval_s": 0.3, "ping_timeout_s": 0.3}
+    async with open_chat(tmp_path, limits=FREE, messages={"history_on_join": 1}) as chat:
+        ada = await chat.enter("ada")
+        for _ in range(20):
+            await ada.call("chat:message", message("\N{GRINNING FACE}" * 10_000))
+    async with open_chat(tmp_path, limits=FREE, server=server) as chat:
+        await listening(chat, last_id=f"{chat.store.epoch}:0", receive_bytes=4096)
+        await until(lambda: chat.recorder.of(SessionClosed))
+        [closed] = chat.recorder.of(SessionClosed)
+        assert closed.reason == DisconnectReason.PING_TIMEOUT
+
+
+async def test_a_slow_reader_is_cut_and_goes_on_where_it_was(
+    tmp_path: Path, small_buffers: None
+) -> None:
     server = {"backlog_bytes": 600_000}
     answers = {"max_bytes": 10_000}
     async with open_chat(tmp_path, limits=FREE, server=server, answers=answers) as chat:
