@@ -5,8 +5,8 @@ from pathlib import Path
 import orjson
 import trio
 
+from tests.service.api_callers import Api
 from tests.service.chats import ROOM, Chat, open_chat, token
-from tests.service.test_room_api import Api
 
 BODY = b'{"content":"x"}'
 
