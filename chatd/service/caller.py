@@ -81,10 +81,6 @@ class Caller(Client):
         assert self._answer is not None
         return self._answer
 
-    def give_up(self) -> None:
-        """Nobody waits for the answer any more."""
-        self.end(DisconnectReason.TRANSPORT_CLOSE)
-
     def acknowledge(self, ack_id: int | None, ack: AckPayload, *, is_page: bool = False) -> None:
         self._settle(self._complete(ack_id, ack))
 

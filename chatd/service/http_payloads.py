@@ -5,7 +5,6 @@ those of sockets are; here is what only HTTP can get wrong: names that stand twi
 no text, a query that is not what a browser would send.
 """
 
-import json
 import re
 from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
@@ -19,10 +18,17 @@ from chatd.wire.fields import name_of
 
 PARAMETERS_MAX: Final = 50
 """Parameters of a query; no request has a dozen. Beyond: refused unread."""
+MARKS_MAX: Final = 1_000
+"""Colons, commas and opening brackets of a body, strings aside; a message with 100 tables has some
+120. Beyond: refused unread, as a body of nothing else would keep others waiting."""
+QUOTES_MAX: Final = 50_000
+"""Quotes of a body, those in its text as well. Beyond: likewise."""
 ROOM: Final = "connectionId"
 MESSAGE_ID: Final = "messageId"
 
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+"""A string of JSON; one that does not end goes on to the end, so that nothing is tried twice."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
@@ -59,16 +65,19 @@ def read_body(body: bytes, room: str, idempotency_key: str | None) -> dict[str, 
     one; with neither it has none yet."""
     try:
         text = body.decode("utf-8")
-        written = loads(text)
-        json.loads(text, object_pairs_hook=_once)
     except UnicodeDecodeError:
         return Refusal(Code.INVALID_PAYLOAD, "The body is not UTF-8; send JSON in UTF-8.")
-    except _TwiceError as twice:
-        return _twice(str(twice))
-    except (ProtocolError, ValueError, RecursionError):
+    structure = _STRING.sub("", text) if text.count('"') <= QUOTES_MAX else None
+    if structure is None or sum(map(structure.count, ":,[{")) > MARKS_MAX:
+        return Refusal(Code.INVALID_PAYLOAD, "The body holds more than a message; send less.")
+    try:
+        written = loads(text)
+    except ProtocolError:
         return Refusal(Code.INVALID_PAYLOAD, "The body is not JSON; send a JSON object.")
     if type(written) is not dict:
         return Refusal(Code.INVALID_PAYLOAD, "The body is no JSON object; send one.")
+    if structure.count(":") != _count_pairs(written):  # two readers might see two different ones
+        return Refusal(Code.INVALID_PAYLOAD, "A name stands twice in the body; write it once.")
     if idempotency_key is not None:
         key = _unquoted(idempotency_key)
         given = written.setdefault(MESSAGE_ID, key)
@@ -78,17 +87,17 @@ def read_body(body: bytes, room: str, idempotency_key: str | None) -> dict[str, 
     return _in_room(written, room)
 
 
-class _TwiceError(Exception):
-    """A name stands twice in an object; `str()` is the name."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse an object in which a name stands twice: two readers might see two different ones."""
-    names = set()
-    for name, _ in pairs:
-        if name in names:
-            raise _TwiceError(name)
-        names.add(name)
+def _count_pairs(value: Any) -> int:
+    """How many names the objects in a JSON value have."""
+    pairs, left = 0, [value]
+    while left:
+        one = left.pop()
+        if type(one) is dict:
+            pairs += len(one)
+            left += one.values()
+        elif type(one) is list:
+            left += one
+    return pairs
 
 
 def _twice(name: str) -> Refusal:

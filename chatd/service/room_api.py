@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
-import trio
 
 from chatd.auth import Admitted, Authenticator, Bots, Credentials
 from chatd.net.http.app import (
@@ -23,7 +22,6 @@ from chatd.net.http.app import (
     HttpRoute,
     Request,
     Response,
-    method_not_allowed,
     refusal,
 )
 from chatd.net.http.cors import CorsPolicy
@@ -45,6 +43,7 @@ from chatd.wire.over_http import HttpHistory
 from chatd.wire.payloads import ChatSearch, HistoryGet
 
 ROOMS_PATH: Final = "/api/rooms/"
+MESSAGES: Final = "/messages"
 EVENTS: Final = "/events"
 PIECE_BYTES: Final = 65_536  # of a response, as it is handed on
 
@@ -86,7 +85,7 @@ class RoomApi:
         """All of them, as one route."""
         return HttpRoute(
             self._answer,
-            frozenset({"GET", "POST"}),
+            methods_at=_methods_at,
             max_body_bytes=self._max_body_bytes,
             cors=self._origins,
             headers=_GUARDED,
@@ -108,12 +107,11 @@ class RoomApi:
         if asked is None:
             return refusal(404, Code.NOT_FOUND, _NOWHERE)
         room, what = asked[1], asked[2]
-        if request.method == "POST" and what != "messages":
-            return method_not_allowed(["GET", "HEAD"])
         if self._is_draining():
             raise _Refused(Refusal(Code.DRAINING))
         address = request.arrival(self._origins).address
         admitted = await self._admitted(request, address)
+        self._count(admitted.identity.user_id)
         if room not in admitted.grants:
             raise _Refused(forbidden(room))
         if what == "events":
@@ -144,6 +142,12 @@ class RoomApi:
             raise _Refused(Refusal(Code.FORBIDDEN, _NO_WRITING if is_writing else _NO_READING))
         return admitted
 
+    def _count(self, user_id: str) -> None:
+        """Count a request, whatever it comes to."""
+        limited = self._callers.allowance(user_id).admit_event()
+        if limited is not None:
+            raise _Refused(limited.refusal(user_id, self._event_log))
+
     async def _carry_out(self, request: Request, caller: Caller, room: str, what: str) -> Response:
         """The answer to what the request asks for."""
         if request.method == "POST":
@@ -159,26 +163,11 @@ class RoomApi:
             written = read_query(request.query, ChatSearch, room)
         if isinstance(written, Refusal):
             return refused(written)
-        answer = await self._ask(request, caller, event, written)
+        caller.allowance.give_event_back()  # the dispatcher counts it
+        # Whether the client still waits is not asked: what it sent is stored all the same, and its
+        # key tells; and a client that has closed its side alone gets its answer.
+        answer = await caller.ask(self._app, event, written)
         return refused(answer) if isinstance(answer, Refusal) else self._carried_out(answer)
-
-    async def _ask(
-        self, request: Request, caller: Caller, event: ClientEvent, written: dict[str, Any]
-    ) -> AckPayload | Refusal:
-        """How the event is answered. A client that hangs up waits for nothing any more; what it
-        sent is stored all the same, and its key says so."""
-        answer: AckPayload | Refusal = Refusal(Code.INTERNAL)
-
-        async def until_gone() -> None:
-            await request.gone()
-            caller.give_up()
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(until_gone)
-            answer = await caller.ask(self._app, event, written)
-            nursery.cancel_scope.cancel()
-        return answer
 
     def _carried_out(self, answer: AckPayload) -> Response:
         status = 200
@@ -198,14 +187,15 @@ class RoomApi:
         return Response(response.status, (*response.headers, length), sent)
 
     def _stream(self, request: Request, admitted: Admitted, address: str, room: str) -> Response:
-        limited = self._callers.allowance(admitted.identity.user_id).admit_event()
-        if limited is not None:
-            raise _Refused(limited.refusal(admitted.identity.user_id, self._event_log))
         if request.method == "HEAD":
-            return Response(200, STREAM_HEADERS, b"")
+            return Response(200, STREAM_HEADERS, iter(()))  # of no length, as the stream
         last_id = request.header(b"last-event-id")
         stream = self._streams.stream(admitted, address, room, last_id)
         return Response(200, STREAM_HEADERS, stream)
+
+
+def _methods_at(path: str) -> frozenset[str]:
+    return frozenset({"GET", "POST"} if path.endswith(MESSAGES) else {"GET"})
 
 
 def _message(request: Request, room: str) -> dict[str, Any] | Refusal:

@@ -33,6 +33,7 @@ from chatd.wire.payloads import TABLES_MAX, ChatMessage, ChatSearch, HistoryGet
 
 OPENAPI_VERSION: Final = "3.1.1"
 UUID: Final = {"type": "string", "format": "uuid"}
+NO_NUL: Final = "^[^\\u0000]*$"
 
 STREAM_EVENTS: Final[tuple[type, ...]] = (
     PublishedMessage,
@@ -87,8 +88,8 @@ def openapi(
         *STREAM_EVENTS,
     )
     history, search = schemas.pop("HistoryGet"), schemas.pop("ChatSearch")
-    body = _message_body(schemas.pop("ChatMessage"), content_chars)
     schemas["Context"]["properties"]["tables"]["maxItems"] = TABLES_MAX
+    body = _message_body(_to_send(schemas.pop("ChatMessage"), schemas), content_chars)
     components = {
         "schemas": {name: _in_openapi(one) for name, one in schemas.items()}
         | {"MessageToSend": _in_openapi(body), "Refused": _refused(schemas["ErrorDetails"])},
@@ -251,14 +252,25 @@ def _stream() -> dict[str, Any]:
     }
 
 
+def _to_send(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """A schema as clients may write it: null in an optional field is its absence."""
+    if "$ref" in schema:
+        said = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = schemas[schema["$ref"].removeprefix("#/types/")] | said
+    if "properties" not in schema:
+        return schema
+    properties = {name: _to_send(of, schemas) for name, of in schema["properties"].items()}
+    for name in properties.keys() - set(schema["required"]):
+        properties[name] = properties[name] | {"type": [properties[name]["type"], "null"]}
+    return schema | {"properties": properties}
+
+
 def _message_body(kind: dict[str, Any], content_chars: int) -> dict[str, Any]:
-    """A message without its room, which the path names; its id may be the key's, or nobody's."""
+    """A message without its room, which the path names, and without its id, which is the key."""
     properties = {name: dict(of) for name, of in kind["properties"].items()}
-    del properties["connectionId"]
-    properties["content"] |= {"minLength": 1, "maxLength": content_chars}
-    for name in ("messageId", "threadId"):
-        properties[name] |= UUID
-    properties["messageId"]["description"] = "Its id, where no Idempotency-Key says it."
+    del properties["connectionId"], properties["messageId"]
+    properties["content"] |= {"minLength": 1, "maxLength": content_chars, "pattern": NO_NUL}
+    properties["threadId"] |= {"format": "uuid"}
     return {
         "type": "object",
         "description": kind["description"],

@@ -18,7 +18,10 @@ from chatd.chat.reactions import EMOJI_CHARS_MAX, KINDS_MAX, REACTIONS_MAX
 from chatd.chat.reading import UNREAD_MAX
 from chatd.chat.search import QUERY_CHARS_MAX, TERMS_MAX
 from chatd.cli.docs import documents
+from chatd.config.api_tokens import MESSAGES_PER_MINUTE, REQUESTS_PER_MINUTE
 from chatd.config.sections import Config, keys_of, sections
+from chatd.engine.event_stream import INPUT_BYTES_MAX
+from chatd.service.callers import ALLOWANCES_MAX
 from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
@@ -26,6 +29,7 @@ from chatd.service.events.schema import WAITS_MAX
 from chatd.service.events.search import HITS_MAX
 from chatd.service.export_files import FILES_MAX, FILES_PER_USER
 from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
+from chatd.service.http_payloads import MARKS_MAX, PARAMETERS_MAX, QUOTES_MAX
 from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
 from chatd.wire.names import Feature
@@ -59,13 +63,20 @@ FIXED: Mapping[str, float] = {
     "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,
     "rooms in the list of a token": CLAIMED_ROOMS,
     "refused CONNECTs of a session": REFUSALS_MAX,
-    "bytes of the same, before a token was shown": STRANGER_PAYLOAD_BYTES,
+    "bytes of the same over Engine.IO, before a token was shown": STRANGER_PAYLOAD_BYTES,
     "bad tokens of an address that are free": FailureBackoff().free_failures,
     "downloads that are made whole first, at once": FILES_MAX,
     "of these, of a user": FILES_PER_USER,
     "seconds that such a download waits": EXPORT_WAIT_S,
     "seconds that a download ticket is good": TICKET_S,
     "download tickets of a user": TICKETS_PER_USER,
+    "messages of a bot, a minute, where its token says nothing else": MESSAGES_PER_MINUTE,
+    "requests of a bot, a minute, where its token says nothing else": REQUESTS_PER_MINUTE,
+    "users whose rates over HTTP are kept": ALLOWANCES_MAX,
+    "bytes that a client sends behind the request of a stream": INPUT_BYTES_MAX,
+    "parameters of a query over HTTP": PARAMETERS_MAX,
+    "colons, commas and brackets of a body over HTTP, strings aside": MARKS_MAX,
+    "quotes of a body over HTTP, those in its text as well": QUOTES_MAX,
 }
 """The limits without a key in the configuration, by what the table calls them."""
 

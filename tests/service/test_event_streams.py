@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from chatd.auth import bot_digest, make_bot_token
+from chatd.engine.event_stream import EventStreamTransport
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import SessionClosed, SocketConnected, SocketDisconnected
+from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
 from chatd.observe.clock import Clock
 from chatd.service.event_streams import Place, place_of
 from chatd.store import LogReaders, StoreReadFailed
@@ -40,6 +41,18 @@ async def say(peer: ChatPeer, content: str, **fields: object) -> str:
 
 async def seqs(stream: Stream, count: int) -> list[int]:
     return [(await stream.expect("chat:message"))["seq"] for _ in range(count)]
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system holds next to nothing of a stream for a peer that does not take it."""
+    run = EventStreamTransport.run
+
+    async def run_with_little(self: EventStreamTransport, head: bytes, work: Any) -> None:
+        self._sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, 4096)
+        await run(self, head, work)
+
+    monkeypatch.setattr(EventStreamTransport, "run", run_with_little)
 
 
 async def test_a_stream_has_what_the_sockets_of_the_room_get(tmp_path: Path) -> None:
@@ -309,7 +322,9 @@ async def test_a_heartbeat_is_a_comment(tmp_path: Path) -> None:
         assert chat.recorder.of(SessionClosed) == []
 
 
-async def test_a_peer_that_takes_no_heartbeat_is_given_up(tmp_path: Path) -> None:
+async def test_a_peer_that_takes_no_heartbeat_is_given_up(
+    tmp_path: Path, small_buffers: None
+) -> None:
     server = {"ping_interval_s": 0.3, "ping_timeout_s": 0.3, "backlog_bytes": 100_000_000}
     async with open_chat(tmp_path, limits=FREE, server=server) as chat:
         ada = await chat.enter("ada")
@@ -320,7 +335,24 @@ async def test_a_peer_that_takes_no_heartbeat_is_given_up(tmp_path: Path) -> Non
         assert closed.reason == DisconnectReason.PING_TIMEOUT
 
 
-async def test_a_slow_reader_is_cut_and_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_peer_that_takes_nothing_while_it_catches_up_is_given_up_too(
+    tmp_path: Path, small_buffers: None
+) -> None:
+    server = {"ping_interval_s": 0.3, "ping_timeout_s": 0.3}
+    async with open_chat(tmp_path, limits=FREE, messages={"history_on_join": 1}) as chat:
+        ada = await chat.enter("ada")
+        for _ in range(20):
+            await ada.call("chat:message", message("\N{GRINNING FACE}" * 10_000))
+    async with open_chat(tmp_path, limits=FREE, server=server) as chat:
+        await listening(chat, last_id=f"{chat.store.epoch}:0", receive_bytes=4096)
+        await until(lambda: chat.recorder.of(SessionClosed))
+        [closed] = chat.recorder.of(SessionClosed)
+        assert closed.reason == DisconnectReason.PING_TIMEOUT
+
+
+async def test_a_slow_reader_is_cut_and_goes_on_where_it_was(
+    tmp_path: Path, small_buffers: None
+) -> None:
     server = {"backlog_bytes": 600_000}
     answers = {"max_bytes": 10_000}
     async with open_chat(tmp_path, limits=FREE, server=server, answers=answers) as chat:
@@ -393,6 +425,17 @@ async def test_streams_count_as_sessions_of_their_address(tmp_path: Path) -> Non
         third = await open_stream(chat, token("bob"))
         assert (third.status, third.headers["retry-after"]) == (503, "5")
         assert (await third.error())["code"] == "overloaded"
+
+
+async def test_a_stream_gives_way_to_no_connection_that_has_shown_no_token(tmp_path: Path) -> None:
+    limits = {"connections_per_address": 3, "sessions_per_address": 3}
+    async with open_chat(tmp_path, limits=limits) as chat:
+        ada, stream = await chat.enter("ada"), await listening(chat)
+        for _ in range(5):
+            chat.streams.append(await trio.open_tcp_stream(*chat.address))
+        await until(lambda: len(chat.recorder.of(LimitHit)) == 4)
+        await say(ada, "hello")
+        assert await seqs(stream, 1) == [1]
 
 
 async def test_streams_count_as_sockets_of_their_user(tmp_path: Path) -> None:

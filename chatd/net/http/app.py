@@ -121,7 +121,8 @@ class HttpRoute:
     """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
-    `asks_with`: the headers that pages may send. `is_live` says of a path whether it may be
+    `methods_at` says which methods a path below it has, where they differ. `asks_with`: the headers
+    that pages may send. `is_live` says of a path whether it may be
     answered by a `Live` body, where it is asked by GET.
     """
 
@@ -130,11 +131,13 @@ class HttpRoute:
     max_body_bytes: int = 0
     cors: CorsPolicy | None = None
     headers: Headers = ()
+    methods_at: Callable[[str], frozenset[str]] | None = None
     asks_with: tuple[str, ...] = ("authorization",)
     is_live: Callable[[str], bool] = lambda _path: False
 
-    def allowed(self) -> list[str]:
-        return sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set()))
+    def allowed(self, path: str) -> list[str]:
+        methods = self.methods if self.methods_at is None else self.methods_at(path)
+        return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def json_response(status: int, value: object, headers: Headers = ()) -> Response:
@@ -226,9 +229,10 @@ class HttpApp:
                 self._turned_away(arrival.address, forbidden)
                 return refusal(403, "forbidden_origin", forbidden.sentence)
             if request.method == "OPTIONS" and route.cors.may_read(origin, arrival):
-                return Response(204, _preflight_headers(route), b"")
-        if request.method not in route.allowed():
-            return method_not_allowed(route.allowed())
+                return Response(204, _preflight_headers(route, request.path), b"")
+        allowed = route.allowed(request.path)
+        if request.method not in allowed:
+            return method_not_allowed(allowed)
         return None
 
 
@@ -286,8 +290,8 @@ def _dressed(route: HttpRoute, request: Request, response: Response) -> Response
     return attrs.evolve(response, headers=(*response.headers, *more))
 
 
-def _preflight_headers(route: HttpRoute) -> Headers:
-    methods = ", ".join(route.allowed()).encode("ascii")
+def _preflight_headers(route: HttpRoute, path: str) -> Headers:
+    methods = ", ".join(route.allowed(path)).encode("ascii")
     return (
         (b"access-control-allow-methods", methods),
         (b"access-control-allow-headers", ", ".join(route.asks_with).encode("ascii")),

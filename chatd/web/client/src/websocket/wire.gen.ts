@@ -10,6 +10,7 @@ export const CODES = {
   message_id_conflict: { retryable: false, sentence: "This messageId was already used for another message; make a new one." },
   forbidden_room: { retryable: false, sentence: "You may not use this connection; ask its owner for access." },
   read_only_room: { retryable: false, sentence: "You may read in this room, and not write; ask its owner for another role." },
+  room_deleted: { retryable: false, sentence: "An administrator has deleted all that was said in this room; join it to begin anew." },
   forbidden: { retryable: false, sentence: "Only the user who began this may do that." },
   message_deleted: { retryable: false, sentence: "This message was deleted, and does not change any more." },
   edit_conflict: { retryable: false, sentence: "This message was changed meanwhile; look at it, and edit it again." },
@@ -282,7 +283,7 @@ export interface ChatSearch {
 export type ClientEvent = "chat:message" | "chat:typing:start" | "chat:typing:stop" | "presence:update" | "chat:ack" | "chat:read" | "chat:message:get" | "chat:message:edit" | "chat:message:delete" | "chat:message:react" | "connection:join" | "connection:leave" | "chat:history:get" | "chat:search" | "answer:cancel" | "schema:get" | "auth:refresh";
 
 /** A stable name for what went wrong; clients switch on it. */
-export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "read_only_room" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "directory_unavailable" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "token_revoked" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
+export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | "content_too_long" | "message_id_conflict" | "forbidden_room" | "read_only_room" | "room_deleted" | "forbidden" | "message_deleted" | "edit_conflict" | "too_many_reactions" | "unknown_thread" | "invalid_query" | "rate_limited" | "overloaded" | "draining" | "storage_full" | "storage_error" | "storage_read_error" | "directory_unavailable" | "internal" | "unauthorized" | "token_expired" | "token_invalid" | "token_revoked" | "not_found" | "answer_failed" | "db_unavailable" | "db_timeout" | "db_cancelled" | "db_read_only" | "db_statement_rejected" | "db_syntax" | "db_error" | "db_busy" | "db_dry_run_unsupported" | "db_interrupted";
 
 /** A command that a message can begin with. */
 export interface CommandHelp {
@@ -838,7 +839,7 @@ export interface RoomHistory {
   root?: PublishedMessage;
 }
 
-/** The client was taken out of a room that its new token, or the directory, does not give. */
+/** The client was taken out of a room: its token or the directory does not give it any more, or all that was said there was deleted, and what the client has of it is not there any more. */
 export interface RoomRevoked {
   /** The room. */
   connectionId: string;
