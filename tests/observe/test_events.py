@@ -20,8 +20,8 @@ def names(kind: type[LogEvent]) -> list[str]:
 
 
 def test_there_are_events_and_their_names_are_all_different() -> None:
-    assert len(EVENTS) == 46
-    assert len({kind.event_name for kind in EVENTS}) == 46
+    assert len(EVENTS) == 47
+    assert len({kind.event_name for kind in EVENTS}) == 47
 
 
 @rows("kind", EVENTS)
