@@ -94,8 +94,7 @@ def delete_room_command(
     """Delete what was said in ROOM, for good.
 
     All until now is deleted. It works beside a running daemon, and without one. Backups are not
-    touched. Who may use the room
-    is the directory's to say: it can be used again, and begins anew.
+    touched. Who may use the room is the directory's to say: it can be used again, and begins anew.
     """
     _ask_whether(yes, f"Delete all that was said in {connection_id}, for good?")
     asked = {"connectionId": connection_id}
