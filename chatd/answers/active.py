@@ -51,6 +51,7 @@ class ActiveAnswer:
     ) -> None:
         self.of = of
         self.message = message
+        self.asked = None if message is None else message.content  # None: it is to be looked up
         self.is_to_read = of.is_to_read
         self.kind = NO_KIND  # what was asked, in a word
         self.ended = trio.Event()

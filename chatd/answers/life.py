@@ -134,6 +134,7 @@ class AnswerLife:
         self._event_log = event_log
         self.slots = AnswerSlots(rules.per_user, rules.per_room, self._sessions_of, rules.wait_s)
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
+        self._interrupted = trio.Lock()  # its holder looks up what a crash interrupted
 
     @property
     def responder(self) -> Responder:
@@ -212,9 +213,12 @@ class AnswerLife:
         However much is to be read, it is one at a time, in a turn of its own among the users.
         """
         if not one.is_to_read:
-            return Ending.interrupted()
+            async with self._interrupted:  # they end in the order in which they were asked
+                await self._look_up(one)
+                return Ending.interrupted()
         backoff = Backoff(*RETRY_BACKOFF_S)
         async with self._left_over:
+            await self._look_up(one)
             while not one.ended.is_set():
                 try:
                     response = await self._read_left_over(one)
@@ -228,6 +232,12 @@ class AnswerLife:
                         return response
                 await trio.sleep(backoff.failed())
         return None
+
+    async def _look_up(self, one: ActiveAnswer) -> None:
+        """Know again what was asked, for the audit."""
+        with contextlib.suppress(StoreReadFailed, StoreClosed):
+            written = await self._log.written(one.of.question_id)
+            one.asked = None if written is None else written.content
 
     async def _read_left_over(self, one: ActiveAnswer) -> Talk | Ending | None:
         """What a leftover is: talk, or a question, with its end; None where that cannot be told
@@ -402,7 +412,7 @@ class AnswerLife:
             one.of.question_id,
             content.state,
             content.as_json(elapsed_ms),
-            await self._audit(one, ending, elapsed_ms),
+            _audit(one, ending, elapsed_ms),
         )
 
         def stored() -> None:
@@ -428,29 +438,24 @@ class AnswerLife:
             )
         )
 
-    async def _audit(self, one: ActiveAnswer, ending: Ending, elapsed_ms: int) -> AuditEntry:
-        """What an auditor gets to know: the statement, or the whole message where it holds none, or
-        one that was never found out."""
-        of, statement = one.of, one.content.statement
-        if statement is None:
-            question = one.message
-            if question is None:
-                with contextlib.suppress(StoreReadFailed, StoreClosed):
-                    question = await self._log.written(of.question_id)
-            statement = None if question is None else question.content
-        return AuditEntry(
-            AuditAction.ASK,
-            of.opened_ms,
-            of.user_id,
-            str(one.content.state),
-            of.address,
-            of.connection_id,
-            written_id(of.question_id),
-            statement,
-            code=None if ending.code is None else str(ending.code),
-            rows=len(one.content.rows),
-            elapsed_ms=elapsed_ms,
-        )
+
+def _audit(one: ActiveAnswer, ending: Ending, elapsed_ms: int) -> AuditEntry:
+    """What an auditor gets to know: the statement, or the whole message where it holds none, or one
+    that was never found out."""
+    of = one.of
+    return AuditEntry(
+        AuditAction.ASK,
+        of.opened_ms,
+        of.user_id,
+        str(one.content.state),
+        of.address,
+        of.connection_id,
+        written_id(of.question_id),
+        one.asked if one.content.statement is None else one.content.statement,
+        code=None if ending.code is None else str(ending.code),
+        rows=len(one.content.rows),
+        elapsed_ms=elapsed_ms,
+    )
 
 
 async def _end_at_deadline(one: ActiveAnswer) -> None:

@@ -67,7 +67,7 @@ def _status(answer: Any) -> Iterator[str]:
 @admin.command()
 @_asking
 def rooms(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
-    """List the rooms, those with the most people first."""
+    """List the rooms, the fullest first."""
     _tell(_ask(config_path, state_dir, "/admin/rooms"), as_json, _rooms)
 
 
@@ -85,7 +85,7 @@ def _rooms(answer: Any) -> Iterator[str]:
 @admin.command()
 @_asking
 def users(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
-    """List the users who are connected, and their sockets."""
+    """List the users who are connected."""
     _tell(_ask(config_path, state_dir, "/admin/users"), as_json, _users)
 
 
@@ -125,9 +125,10 @@ def _rest(count: int) -> Iterator[str]:
 @_asking
 @click.argument("target")
 def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target: str) -> None:
-    """End the sessions of the user TARGET, or the one of the socket TARGET.
+    """End the sessions of a user.
 
-    Clients come back by themselves; revoke keeps a user out.
+    TARGET is a user, or the id of a socket, whose session alone ends then. Clients come back by
+    themselves; revoke keeps a user out.
     """
     answer = _ask(config_path, state_dir, "/admin/kick", {"target": target})
     _tell(answer, as_json, lambda it: [f"{it['kicked']} sessions were ended."])
@@ -137,7 +138,10 @@ def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target:
 @_asking
 @click.argument("user")
 def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user: str) -> None:
-    """End the sessions of USER, and take no token of theirs that was issued until now."""
+    """End the sessions of USER, and void all tokens.
+
+    No token of the user that was issued until now is taken any more.
+    """
     answer = _ask(config_path, state_dir, "/admin/revoke", {"userId": user})
     _tell(answer, as_json, lambda it: [f"The tokens of {it['revoked']} are revoked."])
 
@@ -149,7 +153,7 @@ def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user:
 def say_command(
     config_path: Path | None, state_dir: str | None, as_json: bool, room: str | None, text: str
 ) -> None:
-    """Say TEXT in rooms, as the administrator."""
+    """Say TEXT in rooms, as Administrator."""
     asked = {"content": text} if room is None else {"content": text, "connectionId": room}
     answer = _ask(config_path, state_dir, "/admin/say", asked)
     _tell(answer, as_json, lambda it: [f"It was said in {it['rooms']} rooms."])
@@ -159,9 +163,9 @@ def say_command(
 @_asking
 @click.option("--level", default="info", show_default=True, help="The least that is shown.")
 def tail(config_path: Path | None, state_dir: str | None, as_json: bool, level: str) -> None:
-    """Follow the events of the log, from now on, until Ctrl-C.
+    """Follow the events of the log.
 
-    What log.level leaves out of the log is not here either.
+    It begins now, and ends with Ctrl-C. What log.level leaves out of the log is not here either.
     """
     try:
         for line in PrivateSocket.of(config_path, state_dir).follow(f"/admin/tail?level={level}"):

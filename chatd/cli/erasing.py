@@ -38,9 +38,10 @@ def room() -> None:
 def export_user_command(
     config_path: Path | None, state_dir: str | None, user_id: str, target: Path
 ) -> None:
-    """Write all that is known of USER to the new file TARGET, a JSON object a line.
+    """Write what is known of USER to a file.
 
-    A daemon may run meanwhile. The file holds what the user wrote: it is for the user alone.
+    TARGET is a new file, with a JSON object a line. A daemon may run meanwhile. The file holds
+    what the user wrote: it is for the user alone.
     """
     directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
     say(f"{target} holds {export_user(directory, user_id, target)} lines about {user_id}.")
@@ -53,9 +54,9 @@ def export_user_command(
 def export_room_command(
     config_path: Path | None, state_dir: str | None, connection_id: str, target: Path
 ) -> None:
-    """Write all that ROOM holds to the new file TARGET, a JSON object a line.
+    """Write what ROOM holds to a file.
 
-    A daemon may run meanwhile.
+    TARGET is a new file, with a JSON object a line. A daemon may run meanwhile.
     """
     directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
     say(f"{target} holds {export_room(directory, connection_id, target)} lines of {connection_id}.")
@@ -68,7 +69,7 @@ def export_room_command(
 def erase_user_command(
     config_path: Path | None, state_dir: str | None, user_id: str, yes: bool
 ) -> None:
-    """Erase all that is known of USER, for good.
+    """Erase what is known of USER, for good.
 
     What the user wrote leaves empty places behind. It works beside a running daemon, which ends the
     user's sessions, and without one. Backups are not touched.
@@ -90,10 +91,10 @@ def erase_user_command(
 def delete_room_command(
     config_path: Path | None, state_dir: str | None, connection_id: str, yes: bool
 ) -> None:
-    """Delete all that was said in ROOM until now, for good.
+    """Delete what was said in ROOM, for good.
 
-    It works beside a running daemon, and without one. Backups are not touched. Who may use the room
-    is the directory's to say: it can be used again, and begins anew.
+    All until now is deleted. It works beside a running daemon, and without one. Backups are not
+    touched. Who may use the room is the directory's to say: it can be used again, and begins anew.
     """
     _ask_whether(yes, f"Delete all that was said in {connection_id}, for good?")
     asked = {"connectionId": connection_id}

@@ -108,3 +108,19 @@ async def test_nothing_is_downloaded_that_the_disk_does_not_note(tmp_path: Path)
         assert (response.status, response.json()["error"]["code"]) == (503, "storage_full")
         chat.log.failure = None
         assert entries(chat, user_id="bob") == []
+
+
+async def test_what_a_crash_interrupted_is_in_the_audit_in_the_order_of_asking(
+    tmp_path: Path,
+) -> None:
+    asked = [f"SELECT {number}" for number in range(5)]
+    async with open_answering(tmp_path) as (chat, database):
+        ada = await chat.enter("ada")
+        for count, statement in enumerate(asked, 1):
+            await ask(ada, statement)
+            if count <= 2:
+                await called(database, count)
+    async with open_answering(tmp_path) as (chat, _):
+        await until(lambda: len(entries(chat)) == 5 and not chat.parts.answering.service.count)
+        told = [(one.statement, one.outcome, one.address) for one in entries(chat)]
+        assert told == [(statement, "interrupted", "127.0.0.1") for statement in asked]
