@@ -5,6 +5,7 @@ asked what it must not have done: broken the policy, thrown an error, or asked a
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -145,6 +146,7 @@ class Person:
         self.page = page
         self.netloc = netloc
         self.is_crashed = False
+        self._answered: list[str] = []
         page.on("crash", lambda _: setattr(self, "is_crashed", True))
 
     # What is on the page
@@ -191,8 +193,9 @@ class Person:
     # What a person does
 
     def is_in(self) -> "Person":
-        """Wait until the page is connected and shows its room."""
+        """Wait until the page is connected, and in its room: with whoever else is there."""
         expect(self.page.locator(".room-header .dot")).to_have_attribute("data-phase", "connected")
+        expect(self.page.locator(".room-people")).not_to_have_text("0")
         expect(self.composer).to_be_visible()
         return self
 
@@ -224,11 +227,17 @@ class Person:
         return self.last_answer(question)
 
     def last_answer(self, question: str) -> Locator:
-        """The card of the newest answer, once it is that to a question, and has ended."""
+        """The card of the answer to a question, once that has ended: of one that was not returned
+        before, as the same may be asked twice."""
         line = re.compile(r"\s*".join(map(re.escape, question.split())))
-        card = self.answers().filter(has=self.page.locator(".answer-head", has_text=line)).last
-        expect(card).to_have_attribute("aria-label", re.compile("^Answer: "))
-        return card
+        new = "".join(f":not([data-message-id='{known}'])" for known in self._answered)
+        asked = self.page.locator(".answer-head", has_text=line)
+        article = self.log.locator(f"article{new}").filter(has=asked).last
+        expect(article.locator(".answer")).to_have_attribute("aria-label", re.compile("^Answer: "))
+        answer_id = article.get_attribute("data-message-id")
+        assert answer_id is not None
+        self._answered.append(answer_id)
+        return self.log.locator(f"article[data-message-id='{answer_id}'] .answer")
 
     def reload(self) -> None:
         self.page.reload()
@@ -304,6 +313,16 @@ class Person:
             found += [f"{scheme}: {fault}" for fault in ended["result"]["value"]]
         session.detach()
         return found
+
+
+def that_sends(text: str, *tabs: Person) -> Person:
+    """The tab that sends a message: whichever of them was the first to take its turn."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline_s:
+        for tab in tabs:
+            if tab.state(text).get_attribute("title") == "Sending":
+                return tab
+    raise AssertionError(f"no tab sends {text!r}")
 
 
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")

@@ -1,8 +1,9 @@
 import { useMemo, useState } from "react";
 import { counted } from "../format";
 import { useChat, useChatStore } from "../hooks/useChat";
-import { firstUnreadIn, useRoomGoal } from "../hooks/useRoomGoal";
+import { firstUnreadIn, useIsOfRoom, useRoomGoal } from "../hooks/useRoomGoal";
 import type { Goal } from "../hooks/useStretch";
+import { useWritten } from "../hooks/useWritten";
 import type { RoomView } from "../stores/state";
 import type { Phase } from "../websocket/types";
 import { EmptyRoom } from "./EmptyRoom";
@@ -10,18 +11,32 @@ import { MessageStretch } from "./MessageStretch";
 
 /** The messages of a room, as a virtual list. */
 export function MessageList({ room }: { room: string }) {
+  return room === "" ? <EmptyRoom room={room} /> : <RoomList key={room} room={room} />;
+}
+
+function RoomList({ room }: { room: string }) {
   const view = useChatStore((state) => state.views.get(room));
-  if (room === "") return <EmptyRoom room={room} />;
-  if (view?.isReady !== true) return <UnreadRoom room={room} view={view} />;
+  const [hasWritten, setHasWritten] = useState(false);
+  if (view?.isReady !== true) {
+    return <UnreadRoom room={room} view={view} written={() => setHasWritten(true)} />;
+  }
   if (view.ids.length === 0) return <EmptyRoom room={room} />;
-  return <RoomMessages key={room} room={room} view={view} />;
+  return <RoomMessages room={room} view={view} isAtEnd={hasWritten} />;
 }
 
 const HERE: Goal = {};
 const nothing = () => {};
 
+interface UnreadRoomProps {
+  room: string;
+  view: RoomView | undefined;
+  /** The user has written something here meanwhile. */
+  written(): void;
+}
+
 /** A room of which nothing was read yet: what the user has written waits in it all the same. */
-function UnreadRoom({ room, view }: { room: string; view: RoomView | undefined }) {
+function UnreadRoom({ room, view, written }: UnreadRoomProps) {
+  useWritten(useIsOfRoom(room), written);
   const isAway = useChatStore(({ connection: { phase } }) => AWAY.has(phase));
   const words = isAway
     ? "The messages of this room come when there is a connection."
@@ -51,7 +66,14 @@ function UnreadRoom({ room, view }: { room: string; view: RoomView | undefined }
 
 const AWAY: ReadonlySet<Phase> = new Set(["reconnecting", "offline"]);
 
-function RoomMessages({ room, view }: { room: string; view: RoomView }) {
+interface RoomMessagesProps {
+  room: string;
+  view: RoomView;
+  /** Whether the list begins at its end, also where something above it is unread. */
+  isAtEnd: boolean;
+}
+
+function RoomMessages({ room, view, isAtEnd }: RoomMessagesProps) {
   const loadOlder = useChatStore((state) => state.loadOlder);
   const loadNewer = useChatStore((state) => state.loadNewer);
   const title = useChatStore(
@@ -60,7 +82,7 @@ function RoomMessages({ room, view }: { room: string; view: RoomView }) {
   const unread = useChatStore(
     (state) => state.rooms.find((one) => one.connectionId === room)?.unread ?? 0,
   );
-  const { goal, marked, toEnd } = useRoomGoal(room, view);
+  const { goal, marked, toEnd } = useRoomGoal(room, view, isAtEnd);
   const line = useUnreadLine(view, unread);
   const older = useMemo(() => () => void loadOlder(room), [loadOlder, room]);
   const newer = useMemo(() => () => void loadNewer(room), [loadNewer, room]);

@@ -18,17 +18,18 @@ interface RoomGoal {
 
 /**
  * Where the list of a room goes: at first to the first unread message, else to where the reader
- * was, else to the end. Later to each message that is asked for, and to what the user has written.
+ * was, else to the end; to the end also where the user has written before anything was there to
+ * read. Later to each message that is asked for, and to what the user has written.
  */
-export function useRoomGoal(room: string, view: RoomView): RoomGoal {
+export function useRoomGoal(room: string, view: RoomView, isAtEnd: boolean): RoomGoal {
   const chat = useChat();
   const places = usePlaces(chat);
   const [goal, setGoal] = useState<Goal>(() =>
-    firstGoal(room, view, chat.store.getState(), places),
+    isAtEnd ? {} : firstGoal(room, view, chat.store.getState(), places),
   );
   const [marked, setMarked] = useState<string>();
   // Before the wish of the store is carried out, which then is open no more.
-  useFarUnread(room, view);
+  useFarUnread(room, view, isAtEnd);
 
   useEffect(() => {
     const look = (state: ChatState) => {
@@ -52,12 +53,16 @@ export function useRoomGoal(room: string, view: RoomView): RoomGoal {
   const toEnd = useCallback(() => {
     void (hasNewer ? jumpToEnd(room) : Promise.resolve()).then(() => setGoal({}));
   }, [hasNewer, jumpToEnd, room]);
-  const isOfRoom = useCallback(
-    (message: ChatMessage) => message.connectionId === room && message.threadId === undefined,
+  useWritten(useIsOfRoom(room), toEnd);
+  return { goal, marked, toEnd };
+}
+
+/** Whether a message stands in the list of a room. */
+export function useIsOfRoom(room: string): (message: ChatMessage) => boolean {
+  return useCallback(
+    (message) => message.connectionId === room && message.threadId === undefined,
     [room],
   );
-  useWritten(isOfRoom, toEnd);
-  return { goal, marked, toEnd };
 }
 
 /** The message that is to be brought into view, once the room holds it. */
@@ -86,11 +91,14 @@ export function firstUnreadIn(view: RoomView, { messages }: ChatState): string |
  * Unread messages that begin above what is held are gone to when the room is opened, unless it was
  * opened at another place, whose surroundings are being read or are there.
  */
-function useFarUnread(room: string, { firstUnread, oldest, hasOlder }: RoomView): void {
+function useFarUnread(room: string, view: RoomView, isAtEnd: boolean): void {
+  const { firstUnread, oldest, hasOlder } = view;
   const chat = useChat();
   const places = usePlaces(chat);
   const [far] = useState(
-    firstUnread !== undefined && hasOlder && firstUnread < oldest ? firstUnread : undefined,
+    !isAtEnd && firstUnread !== undefined && hasOlder && firstUnread < oldest
+      ? firstUnread
+      : undefined,
   );
   useEffect(() => {
     const { jumpTo, views, target } = chat.store.getState();

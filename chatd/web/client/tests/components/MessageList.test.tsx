@@ -214,6 +214,23 @@ test("what the user has just written is gone to, also from elsewhere in the room
   expect(chat.store.getState().jumpToEnd).toHaveBeenCalledWith("demo");
 });
 
+test("a room that the user writes to before it was read opens at its end", async () => {
+  vi.spyOn(document, "hasFocus").mockReturnValue(true);
+  const held = messages(101, 160);
+  const room = fakeRoom("demo", { unread: 50, readSeq: 110 });
+  const { chat, host } = drawn(0, { isReady: false }, { rooms: [room] });
+  const written = fakeMessage(161, { messageId: "new", userId: "ada", status: "pending" });
+  await act(async () => {
+    const known = new Map([...held, written].map((one) => [one.messageId, one]));
+    chat.store.setState({ messages: known, pendingMessages: new Set(["new"]) });
+  });
+  await act(async () => {
+    const view = fakeView([...held, written], { firstUnread: 111 });
+    chat.store.setState({ views: new Map([["demo", view]]), pendingMessages: new Set() });
+  });
+  expect(shown(host).at(-1)).toBe(161);
+});
+
 test("a reply in a thread moves nothing in the room", async () => {
   vi.spyOn(document, "hasFocus").mockReturnValue(true);
   const { chat } = drawn(60, { mode: "around", hasNewer: true, lastSeq: 900 });
