@@ -78,7 +78,9 @@ def next_build(before: Path, place: Path, mark: str) -> Path:
     dist = place / "dist"
     # All of them: a script whose content is another one has another name, in each build.
     scripts = {
-        file.name: f"{file.name.rpartition('-')[0]}-{mark}.js" for file in dist.glob("assets/*.js")
+        # A hash has eight characters, and may hold a hyphen.
+        file.name: re.sub(r"-[\w-]{8}\.js$", f"-{mark}.js", file.name)
+        for file in dist.glob("assets/*.js")
     }
     assert len(set(scripts.values())) == len(scripts)
     for old, new in scripts.items():
