@@ -5,6 +5,7 @@ hangs in the disk: the restart fails, and the supervisor gives up (docs/architec
 """
 
 import contextlib
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -18,8 +19,8 @@ from chatd.store.retention import Surplus
 
 _T = TypeVar("_T")
 
-AGAIN_S = 0.25  # between two looks for a writer that is started again
 RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
+REWRITE_S = 3_600.0  # that the log is expected to take at most to be written anew
 
 
 class LogService:
@@ -40,6 +41,9 @@ class LogService:
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
         self.displaced: str | None = None  # which file of the log is not where it was
+        self._asked = 0  # of the writer, and not done
+        self._waiting_since_s = 0.0
+        self._rewriting_since_s = -math.inf
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a writer until cancelled. Raises StoreClosed where it ended by itself."""
@@ -58,7 +62,8 @@ class LogService:
         """As `LogWriter.commit`."""
         began_s = trio.current_time()
         try:
-            outcome = await self._current().commit(records)
+            with self._asking():
+                outcome = await self._current().commit(records)
         except CommitFailed as failure:
             self._failed(failure)
             raise
@@ -74,8 +79,12 @@ class LogService:
 
     async def rewrite(self) -> None:
         """As `LogWriter.rewrite`."""
-        with self._noting_displacement():
-            await self._current().rewrite()
+        self._rewriting_since_s = trio.current_time()
+        try:
+            with self._noting_displacement():
+                await self._current().rewrite()
+        finally:
+            self._rewriting_since_s = -math.inf
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
         """As `LogWriter.remove`."""
@@ -92,18 +101,15 @@ class LogService:
         with self._noting_displacement():
             return await self._current().index_older_until(until_s)
 
-    async def answered(self) -> None:
-        """Wait until the writer has done with what was asked of it before. A disk that takes
-        nothing is an answer; one that hangs gives none, nor does a writer that has ended."""
-        while True:
-            try:
-                await self._current().maintain(_nothing)
-            except CommitFailed:
-                return
-            except StoreClosed:
-                await trio.sleep(AGAIN_S)
-            else:
-                return
+    def waits_s(self, now_s: float) -> float:
+        """For how many seconds the writer has been at what was asked of it first; 0 where that is
+        nothing. It does one thing after the other."""
+        return now_s - self._waiting_since_s if self._asked else 0.0
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether all waits for the log to be written anew, which takes as long as it is large."""
+        return trio.current_time() - self._rewriting_since_s < REWRITE_S
 
     async def close(self, timeout_s: float) -> bool:
         """As `LogWriter.close`; nothing is committed any more."""
@@ -111,9 +117,21 @@ class LogService:
         return self._writer is None or await self._writer.close(timeout_s)
 
     @contextlib.contextmanager
-    def _noting_displacement(self) -> Iterator[None]:
+    def _asking(self) -> Iterator[None]:
+        if not self._asked:
+            self._waiting_since_s = trio.current_time()
+        self._asked += 1
         try:
             yield
+        finally:
+            self._asked -= 1
+            self._waiting_since_s = trio.current_time()
+
+    @contextlib.contextmanager
+    def _noting_displacement(self) -> Iterator[None]:
+        try:
+            with self._asking():
+                yield
         except CommitFailed as failure:
             if failure.is_displaced:
                 self._failed(failure)
@@ -127,7 +145,3 @@ class LogService:
         if self._writer is None:
             raise StoreClosed("The writer of the log was not started.")
         return self._writer
-
-
-def _nothing(_: sqlite3.Connection) -> None:
-    """A job that only takes its turn."""

@@ -29,7 +29,6 @@ class Mailbox(Generic[T]):
         self._reader: trio.lowlevel.Task | None = None
         self._waiting = trio.lowlevel.ParkingLot()
         self._closed = False
-        self._asked: trio.Event | None = None
         self._due_s = math.inf  # when the commands that wait are to be taken
         self.waiting_since_s = 0.0
         """When the first of the commands that wait was put in, or its patience ends; where more
@@ -83,14 +82,6 @@ class Mailbox(Generic[T]):
         while not self._closed and len(self._commands) >= self._capacity:
             await self._waiting.park()
 
-    async def answered(self) -> None:
-        """Wait until the reader has done with what it has taken, and comes for more; for whoever
-        wants to know whether the actor is alive, however many commands wait."""
-        if self._asked is None:
-            self._asked = trio.Event()
-            self._wake()
-        await self._asked.wait()
-
     async def receive(self, most: int) -> list[T]:
         """Up to `most` commands, once one is to be taken; none once it is closed and empty."""
         await self.filled()
@@ -106,9 +97,6 @@ class Mailbox(Generic[T]):
     async def filled(self) -> bool:
         """Wait until there is a command that is to be taken; False once it is closed and empty."""
         while not self._closed:
-            if self._asked is not None:
-                self._asked.set()
-                self._asked = None
             if not self._commands:
                 await self._put_in()
             elif self._due_s == -math.inf or self._due_s <= trio.current_time():
@@ -119,8 +107,7 @@ class Mailbox(Generic[T]):
         return bool(self._commands)
 
     async def _put_in(self) -> None:
-        """Wait until something that is due sooner is put in, or the reader is asked for an answer,
-        or the mailbox is closed."""
+        """Wait until something that is due sooner is put in, or the mailbox is closed."""
         self._reader = trio.lowlevel.current_task()
 
         def abort(_: object) -> trio.lowlevel.Abort:

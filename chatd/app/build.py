@@ -472,6 +472,7 @@ class Parts:
             "presence": Pulse(self.presence_mailbox),
             "typing": Pulse(self.typing_mailbox),
             "answers": answering.service.pulse,
+            "the log": Pulse(self.log),
         }
         self.silent_actors = SilentActors(self.pulses)
         self.status = DaemonStatus(self.clients)

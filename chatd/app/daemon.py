@@ -82,7 +82,7 @@ async def serve(
         event_log,
         acknowledged=metrics.acknowledged,
         lagged=metrics.loop_lagged,
-        watchdog=_watchdog(parts, notifier, status, event_log) if notifier.is_on else None,
+        watchdog=_watchdog(parts, notifier, status) if notifier.is_on else None,
     )
     reload = Reload(parts, opened, configuration, notifier, status, event_log)
     internal = build_internal(config, parts, metrics, tap)
@@ -119,16 +119,14 @@ async def serve(
     return clean
 
 
-def _watchdog(
-    parts: Parts, notifier: Notifier, status: Callable[[], str], event_log: EventLog
-) -> Watchdog:
-    asks = {
-        "messages": parts.mailbox.answered,
-        "presence": parts.presence_mailbox.answered,
-        "typing": parts.typing_mailbox.answered,
-        "writer": parts.log.answered,
-    }
-    return Watchdog(notifier, asks, status, lambda: parts.status.is_draining, event_log)
+def _watchdog(parts: Parts, notifier: Notifier, status: Callable[[], str]) -> Watchdog:
+    return Watchdog(
+        notifier,
+        # A log that is written anew holds its actors up: that is no reason to begin anew.
+        lambda: not parts.log.is_rewriting and parts.silent_actors.names() != [],
+        status,
+        lambda: parts.status.is_draining,
+    )
 
 
 def _status(parts: Parts, place: str) -> str:

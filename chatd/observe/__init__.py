@@ -6,7 +6,6 @@ from chatd.observe.bridge import (
 )
 from chatd.observe.events import (
     ActorCrashed as ActorCrashed,
-    ActorsSilent as ActorsSilent,
     AdministratorActed as AdministratorActed,
     AnswerEnded as AnswerEnded,
     AnswerStarted as AnswerStarted,

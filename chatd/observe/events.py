@@ -147,15 +147,6 @@ class NoticeFailed(LogEvent, name="notice.failed", level=Level.WARNING):
 
 
 @attrs.frozen
-class ActorsSilent(LogEvent, name="actors.silent", level=Level.ERROR):
-    """These actors did not answer within `waited_s`: the watchdog of the service manager is not
-    fed, so that it starts the daemon again unless they answer."""
-
-    actors: tuple[str, ...]
-    waited_s: float
-
-
-@attrs.frozen
 class ConfigurationReloaded(LogEvent, name="configuration.reloaded", level=Level.INFO):
     """SIGHUP had the configuration read again. `changed` are the keys whose new value is in force
     now, `needs_restart` those whose new value waits for a restart. So many `sockets` had to leave a
