@@ -61,8 +61,16 @@ from chatd.net.http.public import OPENAPI_PATH, document_route, public_app
 from chatd.net.http.static import StaticFiles
 from chatd.net.poller import make_poller
 from chatd.net.proxies import ForbiddenNotices
-from chatd.observe import EventLog, InternalError, KeySetFailed, KeySetRead, StoreFailed
+from chatd.observe import (
+    EventLog,
+    InternalError,
+    KeySetFailed,
+    KeySetRead,
+    StoreFailed,
+    conditions,
+)
 from chatd.observe.clock import Clock
+from chatd.observe.conditions import OneCondition
 from chatd.observe.message_times import MessageTimes
 from chatd.observe.tap import EventTap
 from chatd.service.admin_page import AdminPage
@@ -479,6 +487,8 @@ class Parts:
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
             self.silent_actors,
+            OneCondition(conditions.KEYS_UNAVAILABLE, lambda: self.key_source.trouble),
+            OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),
             DatabasesAway(answering),
             DatabasesStarting(answering),
         ):

@@ -83,14 +83,10 @@ async def rooms_once(config: Config, identity: Identity) -> Mapping[str, Grant]:
         sql.close()
 
 
-async def why_directory_fails(config: Config) -> str | None:
-    """Ask the directory once, for nobody; a sentence for the operator, None where it answers.
-
-    The directories of claims and of the file are asked without a wait, and always answer.
-    """
-    if config.directory.source != "sql":
-        return None
-    sql = open_sql_directory(config.directory)
+async def why_directory_fails(directory: DirectoryConfig) -> str | None:
+    """Ask the one in a database once, for nobody; a sentence for the operator, None where it
+    answers."""
+    sql = open_sql_directory(directory)
     try:
         await sql.check()
     except DirectoryFailed as error:

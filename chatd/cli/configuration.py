@@ -9,6 +9,7 @@ import trio
 
 from chatd.app.deep.check import Surroundings, ask_each
 from chatd.app.deep.checks import CHECKS
+from chatd.app.directory import check_directory
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.app.listen import internal_path
 from chatd.app.secret import check_secret
@@ -127,6 +128,11 @@ def check_config(path: Path | None, state_dir: str | None) -> Loaded:
             named = str(error).partition(":")[0]
             own = "auth.jwt_secret" if config.auth.jwt_secret else "server.host"
             examined.add(named if named in keys else own, str(error))
+    if "directory.url" not in examined.mistaken:
+        try:
+            check_directory(config)
+        except StartFailedError as error:
+            examined.add("directory.url", str(error))
     for key, sentence in missing(config, os.environ, Path.cwd()):
         examined.add(key, sentence)
     examined.raise_any()

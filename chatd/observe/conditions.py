@@ -73,6 +73,18 @@ DISK_LOW: Final = ConditionKind(
     "before messages are refused",
     is_public=True,
 )
+KEYS_UNAVAILABLE: Final = ConditionKind(
+    "keys_unavailable",
+    Gravity.DEGRADED,
+    "the key set of whoever signs tokens could not be read when it was last tried: the one before "
+    "serves, or no token that its keys sign is taken (`[auth] jwks`)",
+)
+DIRECTORY_UNAVAILABLE: Final = ConditionKind(
+    "directory_unavailable",
+    Gravity.DEGRADED,
+    "the database of `[directory]` did not answer when it was last asked: nobody comes in whose "
+    "rooms are not known",
+)
 DB_UNAVAILABLE: Final = ConditionKind(
     "db_unavailable",
     Gravity.DEGRADED,
@@ -94,6 +106,8 @@ KINDS: Final = (
     STORAGE_DAMAGED,
     STORAGE_READ_ERROR,
     DISK_LOW,
+    KEYS_UNAVAILABLE,
+    DIRECTORY_UNAVAILABLE,
     DB_UNAVAILABLE,
     DB_STARTING,
 )

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from tests.app.client import Client, Refused, token_for
-from tests.app.daemon import Daemon, Finished, House
+from tests.app.daemon import Daemon, Finished, House, fetch_inside
 from tests.auth.issuer import issued, jwk, key_set
 from tests.auth.key_server import KeyServer, answer, key_server
 
@@ -189,6 +189,7 @@ async def test_a_daemon_starts_without_the_key_set_and_takes_it_when_it_is_there
         daemon = await house.start()
         failed = await daemon.event("keys.failed")
         assert failed["reason"] == "is answered with HTTP 503"
+        assert await reasons_of(house) == ["keys_unavailable"]
         error = await refusal(nursery, daemon, session_token(server))
         assert error["data"] == {"code": "internal", "retryable": True, "retryAfterMs": 10_000}
         refused = await daemon.event("authentication.failed")
@@ -202,7 +203,15 @@ async def test_a_daemon_starts_without_the_key_set_and_takes_it_when_it_is_there
                 if client is not None:
                     await client.close()
         await (await Client.connect(nursery, daemon.port, session_token(server))).close()
+        assert await reasons_of(house) == []
         await daemon.stop()
+
+
+async def reasons_of(house: House) -> list[str]:
+    """What readiness finds amiss, by its codes."""
+    _, _, body = await fetch_inside(house.state_dir / "internal.sock", "/readyz")
+    codes = [reason["code"] for reason in json.loads(body)["reasons"]]
+    return [code for code in codes if not code.startswith("db_")]  # one may be on its way
 
 
 async def test_an_issuer_alone_is_enough_beyond_loopback_and_nobody_is_invited(

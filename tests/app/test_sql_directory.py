@@ -61,10 +61,15 @@ async def test_rooms_and_roles_follow_the_database_also_through_a_crash_of_it(
         await entered(daemon, nursery, EVE)
     assert caught.value.code == "directory_unavailable"
     assert not ada.is_gone
+    _, _, ready = await fetch_inside(house.state_dir / "internal.sock", "/readyz")
+    assert b'"directory_unavailable"' in ready
+    assert PASSWORD.encode() not in ready
     assert (await ada.ask("chat:history:get", {"connectionId": "sales"}))["ok"] is True
 
     own_server.start()
     await daemon.event("directory.recovered")
+    _, _, ready = await fetch_inside(house.state_dir / "internal.sock", "/readyz")
+    assert b'"directory_unavailable"' not in ready
     rooms.execute(f"DELETE FROM connection_members WHERE user_id = '{ADA}'")
     await ada.hear("connection:left", connectionId="crm")
     with pytest.raises(Refused) as caught:
@@ -113,10 +118,11 @@ async def test_an_address_that_cannot_be_read_keeps_the_daemon_from_starting(
     house: House, url: str, words: str
 ) -> None:
     env = {"CHATD_DIRECTORY__SOURCE": "sql", "CHATD_DIRECTORY__URL": url}
-    done = await house.run("serve", "--port", "0", env=env, within_s=LIMIT_S)
-    assert done.code == 78
-    assert PASSWORD not in done.err
-    assert "directory.url" in done.err
+    for command in (["serve", "--port", "0"], ["config", "check"]):
+        done = await house.run(*command, env=env, within_s=LIMIT_S)
+        assert done.code == 78
+        assert PASSWORD not in done.err
+        assert "directory.url" in done.err
 
 
 async def test_a_token_is_checked_against_the_database(house: House, postgres: Postgres) -> None:

@@ -34,6 +34,7 @@ from chatd.observe import (
     library_logger,
     open_log,
 )
+from chatd.observe.lines import BLOCKS
 from chatd.observe.rations import CHEAP_PER_S
 from tests.cli.operations_tables import event_classes
 from tests.rows import rows

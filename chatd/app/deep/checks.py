@@ -4,6 +4,7 @@ from typing import Final
 
 from chatd.app.deep.check import DeepCheck, in_thread
 from chatd.app.deep.clock import look_at_clock
+from chatd.app.deep.directory import look_at_directory
 from chatd.app.deep.issuer import look_at_key_set
 from chatd.app.deep.state import (
     look_at_disk,
@@ -20,5 +21,6 @@ CHECKS: Final = (
     DeepCheck("state.writing", in_thread(look_at_writing)),
     DeepCheck("exports.space", in_thread(look_at_exports)),
     DeepCheck("auth.key_set", look_at_key_set),
+    DeepCheck("directory", look_at_directory),
     DeepCheck("clock", in_thread(look_at_clock)),
 )
