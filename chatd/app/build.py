@@ -36,7 +36,6 @@ from chatd.auth import (
     fetch_from,
     read_revocations,
 )
-from chatd.auth.role import AdministratorRule
 from chatd.chat import messages, presence, typing
 from chatd.chat.markup import MARKUPS
 from chatd.chat.message_machine import MessageMachine
@@ -123,6 +122,7 @@ from chatd.sockets.local_adapter import LocalAdapter
 from chatd.store import Store
 from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS
 from chatd.wire.codes import Code
+from chatd.wire.identifiers import is_user_id
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
 MAILBOX_CAPACITY: Final = 10_000
@@ -526,17 +526,20 @@ class Parts:
             self._event_log,
             self._revoke,
         )
-        self._admin_page = AdminPage(
+        self.admin_page = AdminPage(
             self.authenticator,
-            AdministratorRule(self._config.auth.admin_claim, self._config.auth.admin_role),
+            settings.administrator_rule(self._config),
             self.administration,
             self._tap,
             self._cors,
         )
 
     async def _revoke(self, user_id: str) -> None:
-        """End what a user's tokens of before now gave."""
-        await self.revoking.revoke(user_id)
+        """End what a user's tokens of before now gave; of a bot the configuration has the token."""
+        if is_user_id(user_id):
+            await self.revoking.revoke(user_id)
+        else:
+            self.clients.kick(user_id)
 
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""
@@ -576,7 +579,7 @@ class Parts:
                     ANSWERS_PATH: self.downloads.route(),
                     **api,
                     CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
-                    **self._admin_page.routes(),
+                    **self.admin_page.routes(),
                     **admin.routes(),
                     **page.routes,
                     **client.routes,

@@ -149,6 +149,7 @@ class Reload:
                 directory_timeout_s=settings.directory_timeout_s(config),
             )
         parts.authenticator.replace_query_token(config.auth.query_token)
+        parts.admin_page.replace_rule(settings.administrator_rule(config))
         parts.downloads.replace_directory(parts.directory.current)
         parts.tokens.replace_leeway(config.auth.leeway_s)
         rates = settings.rates(config)

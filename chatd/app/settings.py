@@ -9,6 +9,7 @@ from chatd import __version__
 from chatd.answers.mcp.described import command_help, described
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.app.hosts import authority, is_loopback, socket_path
+from chatd.auth.role import AdministratorRule
 from chatd.chat.markup import Markup
 from chatd.config import Config, LimitsConfig
 from chatd.engine.admission import Admission
@@ -54,6 +55,11 @@ def replace_admission(admission: Admission, limits: LimitsConfig, now_s: float) 
         connections_per_address=limits.connections_per_address,
         now_s=now_s,
     )
+
+
+def administrator_rule(config: Config) -> AdministratorRule:
+    """Who is an administrator."""
+    return AdministratorRule(config.auth.admin_claim, config.auth.admin_role)
 
 
 def directory_timeout_s(config: Config) -> float:

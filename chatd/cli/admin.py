@@ -128,7 +128,7 @@ def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target:
     """End the sessions of a user.
 
     TARGET is a user, or the id of a socket, whose session alone ends then. Clients come back by
-    themselves; revoke keeps a user out.
+    themselves; revoke voids their tokens too.
     """
     answer = _ask(config_path, state_dir, "/admin/kick", {"target": target})
     _tell(answer, as_json, lambda it: [f"{it['kicked']} sessions were ended."])

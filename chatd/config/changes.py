@@ -11,6 +11,8 @@ import attrs
 from chatd.config.sections import Config, keys_of, sections, tables
 
 RELOADED_SECTIONS: Final = frozenset({"auth", "directory", "limits", "log"})
+NOT_RELOADED_KEYS: Final = frozenset({"auth.max_token_bytes"})
+"""Of those sections: what is taken from peers without a token is bounded by it."""
 RELOADED_KEYS: Final = frozenset(
     {"api.tokens", "audit.keep_days", "server.origins", "state.min_free_bytes"}
 )
@@ -19,6 +21,8 @@ RELOADED_KEYS: Final = frozenset(
 def is_reloaded(dotted: str) -> bool:
     """Whether a key is taken over while the daemon runs; of a table it is its name."""
     section = dotted.partition(".")[0]
+    if dotted in NOT_RELOADED_KEYS:
+        return False
     return section in RELOADED_SECTIONS or section in tables() or dotted in RELOADED_KEYS
 
 

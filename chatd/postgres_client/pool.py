@@ -45,6 +45,7 @@ class Pool:
         self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         self._not_before_s = 0.0
         self._why = ""
+        self._closed = 0
 
     async def run(self, work: Work[Result], timeout_s: float) -> Result:
         """What `work` gives, which gets a connection to itself and leaves it in any state.
@@ -66,6 +67,7 @@ class Pool:
         )
 
     async def _run(self, work: Work[Result]) -> Result:
+        closed = self._closed
         while True:
             connection = self._take()
             was_kept = connection is not None
@@ -75,7 +77,7 @@ class Pool:
                 result = await work(connection)
             except psycopg.Error as error:
                 if not _is_lost(connection, error):
-                    await self._give_back(connection)
+                    await self._give_back(connection, closed)
                     raise
                 connection.drop()
                 if not was_kept:
@@ -84,7 +86,7 @@ class Pool:
             except BaseException:
                 connection.drop()
                 raise
-            await self._give_back(connection)
+            await self._give_back(connection, closed)
             return result
 
     def _take(self) -> TrioConnection | None:
@@ -109,7 +111,10 @@ class Pool:
         self._backoff.succeeded()
         return connection
 
-    async def _give_back(self, connection: TrioConnection) -> None:
+    async def _give_back(self, connection: TrioConnection, closed: int) -> None:
+        if closed != self._closed:
+            connection.drop()
+            return
         try:
             if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                 await connection.execute("ROLLBACK")
@@ -119,7 +124,9 @@ class Pool:
             self._kept.append((connection, trio.current_time()))
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections that nobody uses, and the others as they are given back. What is
+        asked later opens new ones."""
+        self._closed += 1
         for connection, _ in self._kept:
             connection.drop()
         self._kept.clear()

@@ -19,6 +19,7 @@ from chatd.observe.events import Level
 from chatd.observe.tap import EventTap
 from chatd.service.admin_routes import followed
 from chatd.service.administration import Administration
+from chatd.service.http_refusals import refused
 from chatd.wire.codes import Code
 
 OVERVIEW_PATH: Final = "/api/admin/overview"
@@ -86,11 +87,10 @@ class AdminPage:
             if self._rule.admits(admitted.identity):
                 return None
             return refusal(403, Code.FORBIDDEN, NOT_YOU if self._rule.path else NOBODY)
-        if admitted.code is Code.RATE_LIMITED:
-            wait = math.ceil((admitted.retry_after_ms or 0) / 1000)
-            retry_after = ((b"retry-after", b"%d" % wait),)
-            return refusal(429, admitted.code, admitted.sentence, retry_after)
-        if admitted.code is Code.INTERNAL:
-            return refusal(503, admitted.code, admitted.sentence)
-        sentence = HOW if admitted.code is Code.UNAUTHORIZED else admitted.sentence
-        return refusal(401, admitted.code, sentence, ((b"www-authenticate", b"Bearer"),))
+        if admitted.code is Code.UNAUTHORIZED:
+            admitted = attrs.evolve(admitted, message=HOW)
+        return refused(admitted)
+
+    def replace_rule(self, rule: AdministratorRule) -> None:
+        """These are the administrators from now on."""
+        self._rule = rule

@@ -22,12 +22,14 @@ from chatd.service.audit_trail import AuditTrail
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
 from chatd.service.occupancy import Occupancy
+from chatd.service.revoking import RevocationNotKept
 from chatd.service.senders import TaskOrigin
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.identifiers import SYSTEM_USER
+from chatd.wire.identifiers import BOT_USER_PREFIX, SYSTEM_USER, USER_ID_RULE, is_user_id
 
 LISTED_MAX: Final = 1_000
 """Rooms or users of one list; `total` says how many there are."""
+BOT_REVOKED: Final = "The token of a bot is revoked by taking it out of [api.tokens], and a reload."
 SYSTEM_NAME: Final = "Administrator"
 """What the system user is called."""
 
@@ -120,9 +122,16 @@ class Administration:
 
     async def revoke(self, user_id: str, by: str) -> Refusal | None:
         """End the sessions of a user; tokens that were issued until now are good no more."""
+        if user_id.startswith(BOT_USER_PREFIX):
+            return Refusal(Code.INVALID_PAYLOAD, BOT_REVOKED)
+        if not is_user_id(user_id):
+            return Refusal(Code.INVALID_PAYLOAD, f"A user id is {USER_ID_RULE}.")
         refusal = await self._note(AuditAction.REVOKE, by, target=user_id)
         if refusal is None:
-            await self._revoke(user_id)
+            try:
+                await self._revoke(user_id)
+            except RevocationNotKept as error:
+                return Refusal(Code.STORAGE_ERROR, str(error))
             self._done(AuditAction.REVOKE, user_id, by)
         return refusal
 

@@ -41,6 +41,7 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.observe.clock import Clock
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
 from chatd.service.export_files import ExportFiles, FileWanted
+from chatd.service.http_refusals import status_of
 from chatd.store import MessageReader, StoreClosed, StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 
@@ -59,7 +60,6 @@ _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
-_STATUSES = {Code.RATE_LIMITED: 429, Code.DIRECTORY_UNAVAILABLE: 503}  # of refused tokens; else 401
 
 _EXPORT_STATUSES = {
     **dict.fromkeys(
@@ -194,7 +194,7 @@ class Downloads:
         if isinstance(admitted, Admitted):
             return admitted
         sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message
-        response = _refuse(_STATUSES.get(admitted.code, 401), admitted.code, sentence)
+        response = _refuse(status_of(admitted), admitted.code, sentence)
         if admitted.retry_after_ms is not None:
             wait = _retry_after(admitted.retry_after_ms)
             response = attrs.evolve(response, headers=(*response.headers, wait))

@@ -30,6 +30,7 @@ from chatd.service.clients import Clients
 from chatd.service.commands import Commands
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.revoking import RevocationNotKept
 from chatd.service.rooms import Rooms
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
@@ -155,7 +156,10 @@ class Erasures:
 
     async def _erase_user(self, user_id: str) -> Erased:
         name = erased_name(new_uuid()[:8])
-        await self._revoke(user_id)
+        try:
+            await self._revoke(user_id)
+        except RevocationNotKept as error:
+            raise ErasureFailedError(str(error)) from error
         self._tickets.void(user_id)
         await self._end_answers(lambda connection_id, asker: asker == user_id)
         rooms = tuple(self._machine.rooms_of(user_id))

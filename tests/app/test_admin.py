@@ -5,9 +5,10 @@ import os
 import re
 from typing import Any
 
+import pytest
 import trio
 
-from tests.app.client import Client, token_for
+from tests.app.client import Client, Refused, token_for
 from tests.app.daemon import NO_LIMITS, PAUSE_S, Finished, House, fetch, fetch_inside
 from tests.app.test_errors import sentence
 from tests.app.test_kill import SECRET
@@ -52,7 +53,8 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
 ) -> None:
     daemon = await house.start(env=ENV)
     alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
-    bob = await Client.connect(nursery, daemon.port, token_for(SECRET, "bob"))
+    token = token_for(SECRET, "bob")
+    bob = await Client.connect(nursery, daemon.port, token)
     assert await admin(house, "say", "Down at six", "--room", "demo") == {"rooms": 1}
     said = await alice.hear("chat:message")
     assert (said["userId"], said["name"]) == ("chatd:system", "Administrator")
@@ -66,6 +68,11 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
     await alice.gone()
     assert await admin(house, "revoke", "bob") == {"revoked": "bob"}
     await bob.gone()
+    with pytest.raises(Refused) as caught:
+        await Client.connect(nursery, daemon.port, token)
+    assert caught.value.code == "token_revoked"
+    assert "[api.tokens]" in sentence(await house.run("admin", "revoke", "bot:alerts"), 1)
+    assert "A user id" in sentence(await house.run("admin", "revoke", "chatd:system"), 1)
     assert "no such room" in sentence(await house.run("admin", "say", "x", "--room", "nowhere"), 1)
     actions = [(one["action"], one["outcome"]) for one in daemon.events("admin.acted")]
     assert actions == [("say", "done"), ("kick", "done"), ("revoke", "done")]

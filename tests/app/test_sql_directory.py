@@ -1,5 +1,6 @@
 """A daemon whose rooms are in PostgreSQL: roles, what is taken away, a database that crashes."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,38 @@ async def test_rooms_and_roles_follow_the_database_also_through_a_crash_of_it(
     await daemon.stop()
     assert PASSWORD not in daemon.err.text + daemon.out.text
     assert [event["level"] for event in daemon.events("internal.error")] == []
+
+
+async def test_a_reload_has_another_database_say_who_may_use_what(
+    house: House, nursery: trio.Nursery, postgres: Postgres
+) -> None:
+    one, other = rooms_in(postgres), rooms_in(postgres)
+    other.execute(f"DELETE FROM connection_members WHERE user_id = '{ADA}'")
+
+    def written(rooms: Rooms) -> str:
+        url = f'url = "{url_of(rooms)}"'
+        return f'[auth]\njwt_secret = "{SECRET}"\n[directory]\nsource = "sql"\n{url}\n'
+
+    path = house.config(written(one))
+    daemon = await house.start()
+    ada = await entered(daemon, nursery, ADA)
+    await ada.hear("chat:history", connectionId="crm")
+    path.write_text(written(other))
+    daemon.send_signal(signal.SIGHUP)
+    line = await daemon.event("configuration.reloaded")
+    assert (line["changed"], line["needs_restart"]) == (["directory.url"], [])
+    await ada.hear("connection:left", connectionId="crm")
+    again = await entered(daemon, nursery, ADA)
+    status = await again.hear("connection:status", status="connected")
+    assert [room["connectionId"] for room in status["rooms"]] == ["sales"]
+    path.write_text('[directory]\nsource = "sql"\nurl = "postgresql://ada@[::1/none"\n')
+    daemon.send_signal(signal.SIGHUP)
+    [mistake] = (await daemon.event("configuration.refused"))["mistakes"]
+    assert "directory.url" in mistake
+    assert not again.is_gone
+    await daemon.stop()
+    assert daemon.events("internal.error") == []
+    assert PASSWORD not in daemon.err.text + daemon.out.text
 
 
 async def test_a_database_that_is_away_at_the_start_keeps_nobody_from_the_daemon(

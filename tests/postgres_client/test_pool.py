@@ -82,6 +82,22 @@ async def test_who_finds_all_connections_busy_is_told_so_in_time(postgres: Postg
     one.close()
 
 
+async def test_what_is_in_use_when_a_pool_is_closed_is_closed_once_it_is_given_back(
+    postgres: Postgres,
+) -> None:
+    one, used = Pool(postgres.url("postgres", "postgres"), 2), []
+
+    async def closing(connection: TrioConnection) -> None:
+        used.append(connection)
+        one.close()
+        await connection.execute(b"SELECT 1")
+
+    await one.run(closing, PATIENT_S)
+    assert used[0].closed
+    assert await one.run(pid_of, PATIENT_S) > 0  # asked later, it opens another
+    one.close()
+
+
 async def test_a_server_that_does_not_answer_is_given_up_in_time(postgres: Postgres) -> None:
     one = Pool(postgres.url("postgres", "postgres"), 1)
     with trio.fail_after(LIMIT_S):

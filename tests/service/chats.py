@@ -319,10 +319,13 @@ class Chat:
         rooms: Sequence[str] = (ROOM,),
         *,
         name: str | None = None,
+        now_s: float | None = None,
         **auth: object,
     ) -> ChatPeer:
-        """A user who is in; all that is sent to it up to the history of its rooms is read."""
-        peer = await self.connect({"token": token(user_id, rooms, name=name), **auth})
+        """A user who is in; all that is sent to it up to the history of its rooms is read. The
+        token was issued at `now_s`, or now."""
+        shown = token(user_id, rooms, name=name, now_s=now_s)
+        peer = await self.connect({"token": shown, **auth})
         await connected(peer)
         await peer.expect("connection:status")
         for _ in rooms:

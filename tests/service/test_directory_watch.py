@@ -208,10 +208,10 @@ async def test_a_directory_that_fails_is_looked_at_until_it_is_well_though_nobod
     table.status = DirectoryStatus("It is away.")
     await passing(mock_clock, TTL_S)
     assert table.checks > 5
-    assert chat.parts.directory.status.why_unavailable == "It is away."
+    assert chat.parts.directory.why_unavailable() == "It is away."
     table.is_away = False
     await passing(mock_clock, TTL_S)
-    assert chat.parts.directory.status.why_unavailable is None
+    assert chat.parts.directory.why_unavailable() is None
 
 
 async def test_rooms_that_change_while_a_client_is_greeted_are_greeted_as_they_are_then(

@@ -10,6 +10,7 @@ import pytest
 
 from chatd.chat.audit import BEGUN, AuditAction, AuditEntry
 from chatd.observe import AdministratorActed
+from chatd.observe.clock import Clock
 from chatd.service.erasures import Erased, ErasureFailedError
 from chatd.store import AuditQuery, CommitFailed, look_at_audit
 from chatd.store.verify import verify_store
@@ -235,7 +236,7 @@ async def test_what_a_crash_cut_off_is_finished_before_anybody_comes_in(tmp_path
         [entry] = look_at_audit(chat.store.path.parent, AuditQuery(user_id=BY))
         assert (entry.outcome, entry.target) == ("done", "eve")
         late = message("gooseberry once more")
-        eve = await chat.enter("eve")
+        eve = await chat.enter("eve", now_s=Clock().wall_s() + 20)  # a token of after the erasure
         assert (await eve.say(late))["ok"]
         await chat.parts.erasures.resume()  # it is done, and not done again
         assert [one["content"] for one in await history(eve)][-1] == "gooseberry once more"
