@@ -41,6 +41,7 @@ async def test_it_is_silent_while_its_writer_hangs_and_not_when_nothing_is_asked
     assert pulse.is_silent(later_s)
     goes_on.set()
     await log.maintain(lambda _: None)  # in its turn, behind the others
+    await wait_all_tasks_blocked()
     assert not pulse.is_silent(later_s)
 
 
@@ -60,4 +61,5 @@ async def test_a_log_that_is_written_anew_says_so_until_it_is(
     assert log.is_rewriting
     goes_on.set()
     await log.maintain(lambda _: None)
+    await wait_all_tasks_blocked()
     assert not log.is_rewriting

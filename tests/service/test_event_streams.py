@@ -401,7 +401,7 @@ async def test_a_room_that_is_taken_away_ends_the_stream(tmp_path: Path) -> None
     async with open_chat(tmp_path) as chat:
         stream = await listening(chat)
         [client] = chat.parts.clients.of("ada")
-        chat.parts._rooms.leave(client, [ROOM])
+        chat.parts.rooms.leave(client, [ROOM])
         client.send(RoomRevoked(ROOM))
         [heard] = await stream.rest()
         assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}

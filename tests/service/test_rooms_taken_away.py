@@ -7,6 +7,7 @@ import trio.testing
 
 from chatd.auth import Grant
 from chatd.service.client import Client
+from chatd.service.grants import give
 from tests.service.chats import NO_ROOM, ROOM, Chat, message, open_chat, token
 
 
@@ -17,7 +18,7 @@ def client_of(chat: Chat, user_id: str) -> Client:
 
 def take_away(chat: Chat, user_id: str, *left: str) -> None:
     grants = {room: Grant(room, None) for room in left}
-    chat.parts.tokens.regrant(client_of(chat, user_id), grants)
+    give(chat.parts.rooms, client_of(chat, user_id), grants)
 
 
 async def test_a_join_that_the_disk_holds_up_ends_in_a_refusal(tmp_path: Path) -> None:
