@@ -154,6 +154,7 @@ def _properties(kind: type, types: dict[str, Any]) -> Iterator[tuple[str, tuple[
             continue
         if note.rendered is not None:  # JSON already: what it holds is what counts
             is_list = get_origin(of) is Sequence
+            # A type that is known at run time only.
             of = Sequence[note.rendered] if is_list else note.rendered  # type: ignore[name-defined]
         schema = _schema(of, types, is_optional=is_optional)
         schema["description"] = note.sentence

@@ -315,13 +315,14 @@ class Person:
         return found
 
 
-def that_sends(text: str, *tabs: Person) -> Person:
-    """The tab that sends a message: whichever of them was the first to take its turn."""
+def sender_and_other(text: str, first: Person, second: Person) -> tuple[Person, Person]:
+    """Of two tabs the one that sends a message, whichever was the first to take its turn, and the
+    one that waits."""
     deadline_s = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline_s:
-        for tab in tabs:
-            if tab.state(text).get_attribute("title") == "Sending":
-                return tab
+        for sender, other in ((first, second), (second, first)):
+            if sender.state(text).get_attribute("title") == "Sending":
+                return sender, other
     raise AssertionError(f"no tab sends {text!r}")
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.page.browser.conftest import FLAGS
-from tests.page.browser.people import House, Person, that_sends
+from tests.page.browser.people import House, Person, sender_and_other
 from tests.peers.servers import free_port, token
 
 HOST: Final = "chat.test"
@@ -92,8 +92,7 @@ def test_another_tab_goes_on_when_the_lease_of_a_crashed_one_has_ended(house: Ho
     second = house.profile_of(first).open(called(house)).is_in()
     house.server.pause()
     first.say("only once")
-    sender = that_sends("only once", first, second)
-    other = second if sender is first else first
+    sender, other = sender_and_other("only once", first, second)
     expect(other.state("only once")).to_have_attribute("title", "Waiting to be sent")
     sender.crash()
     house.server.resume()

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, expect
 
-from tests.page.browser.people import House, Person, that_sends
+from tests.page.browser.people import House, Person, sender_and_other
 
 TALL: Final[dict[str, Any]] = {"viewport": {"width": 1_000, "height": 2_000}}
 """Shows each message that these tests write, at once."""
@@ -126,8 +126,7 @@ def test_another_tab_goes_on_where_one_crashed_in_the_middle_of_a_send(house: Ho
     bob = house.person("bob").is_in()
     house.server.pause()
     first.say("only once")
-    sender = that_sends("only once", first, second)
-    other = second if sender is first else first
+    sender, other = sender_and_other("only once", first, second)
     waits(other, "only once")
     sender.crash()
     house.server.resume()
