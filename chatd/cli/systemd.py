@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,9 @@ def install(config_path: Path | None, directory: Path, force: bool) -> None:
 
 def program() -> tuple[str, ...]:
     """What runs this installation of chatd, by its whole path."""
+    if getattr(sys, "frozen", False):  # the self-contained executable
+        started = shutil.which(sys.argv[0]) or sys.argv[0]
+        return (str(Path(started).absolute()),)
     script = Path(sysconfig.get_path("scripts")) / "chatd"
     if os.access(script, os.X_OK):
         return (str(script),)

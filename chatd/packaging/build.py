@@ -1,10 +1,10 @@
-"""Builds what can be installed without a Python: one file, a Debian package, an image of a container.
+"""Builds what can be installed without a Python: one file, a Debian package, a container image.
 
     python3 chatd/packaging/build.py executable debian container --out DIRECTORY
 
     executable    DIRECTORY/chatd: the daemon with its page, documents and Python, in one file
-    debian        DIRECTORY/chatd_VERSION_ARCHITECTURE.deb: the same in /usr/lib/chatd, with a unit, a
-                  user and a configuration file
+    debian        DIRECTORY/chatd_VERSION_ARCHITECTURE.deb: the same in /usr/lib/chatd, with a unit,
+                  a user and a configuration file
     container     the image `chatd`, by podman or docker; needs one of them
 
 Each runs on Linux of this architecture with a C library (glibc) that is no older than this
@@ -14,7 +14,7 @@ environment that this makes for itself.
 
 import argparse
 import gzip
-import os
+import platform
 import re
 import shutil
 import subprocess
@@ -92,7 +92,7 @@ def debian_package(tree: Path, scratch: Path, out: Path) -> Path:
     (root / "usr/share/doc/chatd/changelog.gz").write_bytes(gzip.compress(changes.encode(), 9))
     size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file()) // 1024
     marks = {"@VERSION@": version, "@ARCHITECTURE@": architecture, "@SIZE@": str(size)}
-    marks["@LIBC@"] = os.confstr("CS_GNU_LIBC_VERSION").split()[-1]
+    marks["@LIBC@"] = platform.libc_ver()[1]
     for file in sorted((HERE / "debian/control").iterdir()):
         is_script = file.name in ("postinst", "prerm", "postrm")
         write(root / "DEBIAN" / file.name, file, marks, 0o755 if is_script else 0o644)

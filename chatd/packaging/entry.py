@@ -17,6 +17,9 @@ from pathlib import Path
 
 from chatd.cli import main
 
+UNPACKED: str = vars(sys)["_MEIPASS"]
+"""The directory that holds the executable's files. PyInstaller sets it."""
+
 
 def run(arguments: list[str]) -> None:
     """Be Python for a child, or else chatd."""
@@ -24,14 +27,14 @@ def run(arguments: list[str]) -> None:
         case ["-P", "-m", module, *rest] if module.partition(".")[0] == "chatd":
             sys.argv = [module, *rest]
             runpy.run_module(module, run_name="__main__", alter_sys=True)
-        case ["-I", "-S", file, *rest] if file.startswith(sys._MEIPASS):
+        case ["-I", "-S", file, *rest] if file.startswith(UNPACKED):
             sys.argv = [file, *rest]
             runpy.run_path(file, run_name="__main__")
         case _:
             main()
 
 
-STARTER = Path(sys._MEIPASS, "starter")
+STARTER = Path(UNPACKED, "starter")
 if STARTER.exists():
     sys.executable = str(STARTER)
 run(sys.argv[1:])
