@@ -38,6 +38,8 @@ export function useReading({ room, ids, goal, scroller, virtualizer }: ReadingOp
       timer = undefined;
       if (!isLookedAt()) return;
       const state = chat.store.getState();
+      // What is being read may be what the reader wants to see: the list only waits here.
+      if (state.views.get(room)?.isLoading === true) return;
       const isAtEnd = isEndOf(element, state, room);
       const last = isAtEnd ? held.current.length - 1 : topOf(element, virtualizer) - 1;
       const read = storedAt(state, held.current, last);

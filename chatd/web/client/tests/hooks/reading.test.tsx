@@ -60,6 +60,16 @@ test("opening a room reads nothing", async () => {
   expect(read()).toEqual([]);
 });
 
+test("the end is not read while the list waits for a place elsewhere in the room", async () => {
+  const { chat, log, read } = drawn({ isLoading: true }, 10);
+  await scrollTo(log, 60 * ROW - 600);
+  await pass(5_000);
+  expect(read()).toEqual([]);
+  await act(async () => chat.store.setState({ views: new Map([["demo", fakeView(held)]]) }));
+  await pass(600);
+  expect(read()).toEqual([idOf(60)]);
+});
+
 test("what was scrolled past is read, once in a while and once only", async () => {
   const { log, read } = drawn();
   for (const row of [0, 5, 9, 20]) await scrollTo(log, row * ROW + 12);
