@@ -49,13 +49,13 @@ def _condition_row(kind: ConditionKind) -> Sequence[str]:
 
 
 def _metric_row(metric: Described) -> Sequence[str]:
-    doc = metric.doc[0].lower() + metric.doc[1:].removesuffix(".")
+    doc = _phrase(metric.doc)
     return (f"`{metric.name}`", metric.kind, _codes(metric.labels), doc)
 
 
 def _event_row(kind: type[LogEvent]) -> Sequence[str]:
     words = " ".join((kind.__doc__ or "").split())
-    means = words[0].lower() + words[1:].removesuffix(".")
+    means = _phrase(words)
     names = [field.name for field in attrs.fields(kind)]  # type: ignore[arg-type]
     return (f"`{kind.event_name}`", kind.level.name.lower(), _codes(names), _most(kind), means)
 
@@ -80,6 +80,12 @@ def _with_table(text: str, first_column: str, rows: Iterable[Sequence[str]]) -> 
     assert old is not None
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return text[: head.end()] + table + text[old.end() :]
+
+
+def _phrase(sentence: str) -> str:
+    """A sentence as a cell begins it: a name of capitals alone stays as it is."""
+    is_name = sentence[1:2].isupper()
+    return (sentence[0] if is_name else sentence[0].lower()) + sentence[1:].removesuffix(".")
 
 
 if __name__ == "__main__":

@@ -77,10 +77,12 @@ MOVING: Final = """
   `${one.effect.target.className}: ${one.animationName ?? one.transitionProperty}`)
 """
 TOO_WIDE: Final = """
-() => [document.documentElement, ...document.querySelectorAll(".chatd, main, aside, dialog[open]")]
+async () => { for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  return [document.documentElement, ...document.querySelectorAll(".chatd, main, aside, dialog[open]")]
   .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
-  .map((one) => `${one.tagName} ${one.className}: ${one.scrollWidth} > ${one.clientWidth}`)
+  .map((one) => `${one.tagName} ${one.className}: ${one.scrollWidth} > ${one.clientWidth}`); }
 """
+"""Once the page has been drawn in its new size."""
 
 
 def ada(home: House, *rooms: str) -> Person:
