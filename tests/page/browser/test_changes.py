@@ -48,6 +48,18 @@ def test_an_edit_is_seen_at_once_and_after_a_reload(ada: Person, bob: Person) ->
     expect(bob.is_in().message("hello")).to_contain_text("(edited)")
 
 
+def test_the_tools_of_a_message_leave_its_state_in_sight(ada: Person) -> None:
+    ada.say("how far is it?")
+    state = ada.state("how far is it?")
+    expect(state).to_have_attribute("title", "Sent")
+    toolbar = ada.message("how far is it?").get_by_role("toolbar")
+    for width in (1_600, 1_280, 390):
+        ada.page.set_viewport_size({"width": width, "height": 720})
+        ada.message("how far is it?").hover()
+        expect(toolbar).to_be_visible()
+        state.hover(timeout=2_000)  # fails where something lies over it
+
+
 def test_nobody_can_change_what_others_wrote(ada: Person, bob: Person) -> None:
     ada.say("this is mine")
     bob.sees("this is mine")
