@@ -1,3 +1,4 @@
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -53,6 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What the tests start inherits it: what runs in the background of a shell, or under nohup, has
+    # these ignored, and a daemon heeds that.
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     config.pluginmanager.register(no_tokens_told)
     # Before a test module is imported: a `@settings` in it starts from the profile of then.
     settings.load_profile("many" if config.getoption("--many-examples") else "few")

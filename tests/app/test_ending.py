@@ -34,7 +34,7 @@ async def test_sessions_with_databases_last_from_the_opening_of_the_port_to_the_
     )
     databases = Supervisor("databases", [Child("database demo", session)], on_crash=crashed)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_while_needed, parts, databases)
+        nursery.start_soon(_while_needed, parts, databases.run)
         await trio.sleep(1)
         assert book == []
         is_open.set()

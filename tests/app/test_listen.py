@@ -194,7 +194,7 @@ def test_what_was_opened_is_closed_where_it_may_not_be_open_to_others(
 ) -> None:
     names(monkeypatch, "public")
     listeners = listen(opened, "localhost")
-    monkeypatch.setattr(opening, "open_listeners", lambda *_: listeners)
+    monkeypatch.setattr(opening, "open_public", lambda *_, **__: (listeners, None))
     config = Config(server=ServerConfig(host="localhost"), state=StateConfig(dir=str(tmp_path)))
     with pytest.raises(StartFailedError, match="is open to others"):
         opening.open_all(config, {}, Recorder(), Clock())

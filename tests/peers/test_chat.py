@@ -45,7 +45,7 @@ def test_a_good_token_lets_in_and_tells_who_one_is(
     (status,) = client.expect("connection:status")
     assert (status["status"], status["userId"], status["name"]) == ("connected", "ann", "Ann")
     counts = dict.fromkeys(("lastSeq", "lastRev", "readSeq", "unread", "mentions", "owed"), 0)
-    assert status["rooms"] == [{"connectionId": room, **counts}]
+    assert status["rooms"] == [{"connectionId": room, "role": "member", **counts}]
     assert "message_get" in status["server"]["features"]
     (history,) = client.expect("chat:history")
     assert (history["connectionId"], history["messages"]) == (room, [])

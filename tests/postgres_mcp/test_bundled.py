@@ -23,7 +23,8 @@ from tests.answers.mcp.pools import LIMIT_S, running
 from tests.postgres_mcp.shops import Shop
 
 RUNNING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'chatd'"
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE state = 'active' AND application_name = 'chatd' AND datname = current_database()"
 )
 
 
@@ -83,7 +84,7 @@ async def test_a_stop_is_confirmed_and_nothing_runs_on(shop: Shop) -> None:
     async with running(configured(shop)) as peer:
         end, _ = await peer.ask_and_stop(endless)
         assert end == Stopped(is_confirmed=True)
-        with shop.postgres.connect("postgres") as connection:
+        with shop.postgres.connect(shop.database) as connection:
             assert connection.execute(RUNNING).fetchone() == (0,)
         assert (await peer.ask("SELECT 1"))[1].rows_ == [[1]]
 

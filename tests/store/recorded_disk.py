@@ -299,6 +299,7 @@ class ApswConnection:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "_Rows":
         with _as_sqlite3():
             rows = _Rows(self.inner.execute(statement, tuple(parameters)))
+            rows.rowcount = self.inner.changes()
         if statement.startswith("PRAGMA wal_autocheckpoint"):
             self._checkpoint_from(int(rows[0][0]))
         return rows
@@ -339,6 +340,8 @@ class ApswConnection:
 
 
 class _Rows(list[Any]):
+    rowcount: int
+
     def fetchall(self) -> list[Any]:
         return list(self)
 

@@ -78,7 +78,8 @@ MOVING: Final = """
 """
 TOO_WIDE: Final = """
 async () => { for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
-  return [document.documentElement, ...document.querySelectorAll(".chatd, main, aside, dialog[open]")]
+  const parts = document.querySelectorAll(".chatd, main, aside, dialog[open]");
+  return [document.documentElement, ...parts]
   .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
   .map((one) => `${one.tagName} ${one.className}: ${one.scrollWidth} > ${one.clientWidth}`); }
 """
