@@ -178,13 +178,14 @@ async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
 async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     """Announce the end to clients, finish what was accepted, then close every transport.
 
-    What serves no user's session is severed at once: nothing is owed to it. It is once more at the
-    end, as until then the port is open and says that the daemon is about to end.
+    What serves no user's session is severed at once, unless it waits for an answer: nothing is owed
+    to it. It is once more at the end, as until then the port is open and says that the daemon is
+    about to end.
     """
     parts.status.is_draining = True
     parts.admission.is_draining = True
     sessions = parts.sessions
-    parts.listener.sever_strangers()
+    parts.listener.sever_strangers(but_answered=True)
     parts.app.drain(deadline_ms)
     parts.export_files.drain()
     with trio.move_on_after(ANSWERS_S):
@@ -193,7 +194,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.acted.wait()
     parts.answering.is_over.set()
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
-    parts.listener.sever_strangers()
+    parts.listener.sever_strangers(but_answered=True)
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     parts.listener.stop_accepting()
@@ -203,7 +204,8 @@ async def _peers_gone(parts: Parts) -> None:
     """Return when every peer has taken its last bytes and hung up, or was cut off.
 
     WebSockets see to that themselves, for as long as their peer takes anything. What is left of
-    polling, an upgrade that the client does not finish among it, has a little time.
+    polling, an upgrade that the client does not finish among it, has a little time, and so have
+    answers over plain HTTP.
     """
     with trio.move_on_after(GOODBYE_S):
         await parts.admission.emptied()

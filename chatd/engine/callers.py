@@ -5,6 +5,7 @@ Its user stands in its session, which is looked up only when there is no room fo
 
 import contextlib
 import socket
+from collections.abc import Iterator
 
 import attrs
 
@@ -24,6 +25,8 @@ class Caller:
     query: bytes | None = attrs.field(default=None, init=False)  # of its last request
     session: Session | None = attrs.field(default=None, init=False)
     """That it has opened: as a WebSocket, or as a stream of events."""
+    is_answered: bool = attrs.field(default=False, init=False)
+    """A whole request of its is being answered, by Hypercorn."""
 
     @property
     def is_known(self) -> bool:
@@ -34,6 +37,15 @@ class Caller:
     def carry(self, session: Session) -> None:
         """It serves this session from now on, to its end."""
         self.session = session
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """While the block runs, it is being answered."""
+        self.is_answered = True
+        try:
+            yield
+        finally:
+            self.is_answered = False
 
     def give_way(self, answer: bytes) -> None:
         """End it: politely as far as that needs no waiting. `answer` is sent where it has not asked

@@ -113,10 +113,11 @@ class Listener:
         goes on."""
         self._acceptor.stop()
 
-    def sever_strangers(self) -> None:
-        """End every connection that serves no user's session, and the sessions of nobody."""
+    def sever_strangers(self, *, but_answered: bool = False) -> None:
+        """End every connection that serves no user's session, and the sessions of nobody;
+        `but_answered`: not those whose whole request is being answered."""
         for caller in list(self._callers):
-            if not caller.is_known:
+            if not caller.is_known and not (but_answered and caller.is_answered):
                 caller.sever(DisconnectReason.SERVER_SHUTDOWN)
 
     def sever(self) -> None:
@@ -284,7 +285,9 @@ class Listener:
         caller.query = head.query
         if self._is_of_engine(head):
             return self._websocket(watch, connection, head, caller)
-        return partial(self._http.serve, connection, head, caller.address, caller.carry)
+        return partial(
+            self._http.serve, connection, head, caller.address, caller.carry, caller.answering
+        )
 
     def _websocket(
         self, watch: Watch, connection: HttpConnection, head: RequestHead, caller: Caller

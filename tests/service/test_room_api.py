@@ -7,13 +7,14 @@ import orjson
 import pytest
 import trio
 
+from chatd.app.daemon import _drain
 from chatd.observe import MessageReceived, MessageSent
 from chatd.service.http_refusals import STATUSES, status_of
 from chatd.store import LogReaders, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 from tests.engine.polls import until
 from tests.service.api_callers import GOOD, Api, code_of, code_of_plain
-from tests.service.asking import ask
+from tests.service.asking import Answer, ask
 from tests.service.chats import (
     NO_ROOM,
     ROOM,
@@ -333,6 +334,31 @@ async def test_what_a_client_sent_that_hangs_up_is_stored_and_its_key_tells(
             pass
         assert again.status == 200
         assert again.json()["duplicate"] is True
+
+
+async def test_a_message_that_was_taken_in_is_answered_through_the_end_of_the_daemon(
+    tmp_path: Path,
+) -> None:
+    async with open_chat(tmp_path) as chat, trio.open_nursery() as nursery:
+        chat.log.held = trio.Event()
+        answers: list[Answer] = []
+
+        async def say() -> None:
+            answers.append(await Api(chat).post({"content": "just in time"}))
+
+        nursery.start_soon(say)
+        await until(lambda: len(chat.recorder.of(MessageReceived)) == 1)
+        half = await trio.open_tcp_stream(*chat.address)
+        await half.send_all(b"POST /api/rooms/sales/messages HTTP/1.1\r\nHost: localhost\r\n")
+
+        async def drain() -> None:
+            assert await _drain(chat.parts, 0, chat.recorder)
+
+        nursery.start_soon(drain)
+        assert await half.receive_some() == b""
+        await half.aclose()
+        chat.log.held.set()
+    assert [answer.status for answer in answers] == [201]
 
 
 async def test_a_disk_that_cannot_be_read_or_written_is_a_503(

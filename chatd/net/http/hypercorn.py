@@ -25,6 +25,7 @@ some things that this module must answer for:
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -102,10 +103,11 @@ class HypercornServer:
         head: RequestHead,
         peer: str = LOCAL,
         carries: Callable[[Any], None] = lambda _session: None,
+        answering: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Answer the request with this head, which was the last that the connection gave; `peer` is
         the address of its other end, or of whom a proxy says it to be; `carries` what a `Live` body
-        tells of its session.
+        tells of its session. A whole request is answered within `answering`.
 
         Returns when the peer has the response and has hung up, or has gone too far. Whatever it
         does, this raises only `Cancelled`; the socket stays open, and is the caller's.
@@ -117,7 +119,8 @@ class HypercornServer:
             elif self._app.is_live(head):
                 await self._answer_live(connection, head, peer, carries)
             else:
-                await self._answer(connection, request, peer)
+                with answering():
+                    await self._answer(connection, request, peer)
         except* Exception as faults:
             self._report_fault(faults)
         await connection.hang_up()
