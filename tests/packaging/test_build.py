@@ -136,9 +136,9 @@ def test_a_stranger_to_python_has_a_page_and_a_chat_with_a_database(started: Sta
     with urlopen(f"{started.url}/api/websocket/health") as health:
         assert json.load(health)["status"] == "ok"
     with urlopen(f"{started.url}/") as page:
-        entry = re.search(r'src="(/assets/[^"]+\.js)"', page.read().decode())
+        entry = re.search(r'src="\./(assets/[^"]+\.js)"', page.read().decode())
     assert entry is not None
-    with urlopen(f"{started.url}{entry[1]}") as script:
+    with urlopen(f"{started.url}/{entry[1]}") as script:
         assert len(script.read()) > 10_000
     token = started.asked("token", "mint", "--user", "ada").strip()
     assert rows(started.url, token, "SELECT 6 * 7 AS n") == [[42]]
