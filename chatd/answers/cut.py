@@ -14,6 +14,7 @@ import attrs
 import orjson
 
 from chatd.answers.table import BYTES, Cell, Row
+from chatd.counts import counted
 from chatd.wire.events import AnswerCut
 from chatd.wire.names import RowsCut
 
@@ -120,8 +121,3 @@ def _shortened(cell: Cell, share: int) -> Cell:
             kept = b64decode(encoded[: share // 4 * 4])  # groups of four are whole bytes
             return {BYTES: b64encode(kept).decode("ascii")}
     return cell
-
-
-def counted(count: int, what: str) -> str:
-    """So many of something: "1 row", "1,000 rows"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -17,9 +17,10 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 
 from chatd.answers.answer import AnswerContent, AnswerState
-from chatd.answers.cut import WHOLE, Cut, counted
+from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from chatd.counts import counted
 
 ROWS_MAX = 50  # rows that are shown; "… 958 more rows" stands for the others
 CHARS_MAX = 8_000  # characters of the text, below the longest message; fewer rows are shown then

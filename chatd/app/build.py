@@ -487,7 +487,7 @@ class Parts:
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
             self.silent_actors,
-            OneCondition(conditions.KEYS_UNAVAILABLE, lambda: self.key_source.trouble),
+            OneCondition(conditions.KEYS_UNAVAILABLE, self._why_no_keys),
             OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),
             DatabasesAway(answering),
             DatabasesStarting(answering),
@@ -534,12 +534,16 @@ class Parts:
             self._cors,
         )
 
-    async def _revoke(self, user_id: str) -> None:
-        """End what a user's tokens of before now gave; of a bot the configuration has the token."""
+    def _why_no_keys(self) -> str | None:
+        """What is amiss with the key set; its first reading is no fault."""
+        return self.key_source.trouble if self.key_source.ended else None
+
+    async def _revoke(self, user_id: str) -> int:
+        """End what a user's tokens of before now gave, and return how many sessions that were; of a
+        bot the configuration has the token."""
         if is_user_id(user_id):
-            await self.revoking.revoke(user_id)
-        else:
-            self.clients.kick(user_id)
+            return await self.revoking.revoke(user_id)
+        return self.clients.kick(user_id)
 
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""

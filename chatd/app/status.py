@@ -15,7 +15,14 @@ from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
 from chatd.net.http.public import Health
 from chatd.observe import conditions
-from chatd.observe.conditions import Condition, ConditionKind, Conditions, OneCondition, Reason
+from chatd.observe.conditions import (
+    Condition,
+    ConditionKind,
+    Conditions,
+    Gravity,
+    OneCondition,
+    Reason,
+)
 from chatd.service.clients import Clients
 
 STARTING = "The port is not open yet."
@@ -60,16 +67,16 @@ class DaemonStatus:
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
     def described(self, answers_under_way: int) -> dict[str, Any]:
-        """What an administrator is told of the daemon."""
-        health = self.health()
+        """What an administrator is told of the daemon: `degraded` for whatever is amiss, also where
+        the public word is `ok`."""
+        health, reasons = self.health(), self.reasons()
+        is_degraded = any(reason.kind.gravity is Gravity.DEGRADED for reason in reasons)
         return {
-            "status": health.status,
+            "status": "degraded" if is_degraded and health.status == "ok" else health.status,
             "version": __version__,
             "uptimeS": health.uptime_s,
             "answersUnderWay": answers_under_way,
-            "reasons": [
-                {"code": reason.code, "message": reason.message} for reason in self.reasons()
-            ],
+            "reasons": [{"code": reason.code, "message": reason.message} for reason in reasons],
         }
 
 

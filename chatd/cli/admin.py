@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
@@ -12,7 +12,13 @@ from chatd.app.errors import EXIT_FAILURE
 from chatd.cli.moments import shown
 from chatd.cli.options import configured, fail, say
 from chatd.cli.private_socket import NoDaemonError, PrivateSocket
+from chatd.counts import counted
 from chatd.observe.lines import people_line
+
+UNKNOWN_USER: Final = (
+    "Nobody of the id {} is connected or a member of a room. Is it the id (`sub` of the token, "
+    "`chatd admin users`), and not the name?"
+)
 
 
 def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,8 +65,9 @@ def status(config_path: Path | None, state_dir: str | None, as_json: bool) -> No
 
 def _status(answer: Any) -> Iterator[str]:
     yield f"chatd {answer['version']} is {answer['status']}, up for {answer['uptimeS']:.0f} s."
-    yield f"{answer['users']} users with {answer['sockets']} sockets; {answer['rooms']} rooms."
-    yield f"{answer['answersUnderWay']} answers under way."
+    users, sockets = counted(answer["users"], "user"), counted(answer["sockets"], "socket")
+    yield f"{users} with {sockets}; {counted(answer['rooms'], 'room')}."
+    yield f"{counted(answer['answersUnderWay'], 'answer')} under way."
     yield from (f"{reason['code']}: {reason['message']}" for reason in answer["reasons"])
 
 
@@ -131,7 +138,13 @@ def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target:
     themselves; revoke voids their tokens too.
     """
     answer = _ask(config_path, state_dir, "/admin/kick", {"target": target})
-    _tell(answer, as_json, lambda it: [f"{it['kicked']} sessions were ended."])
+    _tell(answer, as_json, lambda it: [_ended(it["kicked"], target)])
+
+
+def _ended(count: int, target: str) -> str:
+    if count == 0:
+        return f"Nobody is connected as {target}, so nothing was ended."
+    return f"Ended: {counted(count, 'session')} of {target}."
 
 
 @admin.command()
@@ -143,7 +156,16 @@ def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user:
     No token of the user that was issued until now is taken any more.
     """
     answer = _ask(config_path, state_dir, "/admin/revoke", {"userId": user})
-    _tell(answer, as_json, lambda it: [f"The tokens of {it['revoked']} are revoked."])
+    _tell(answer, as_json, _revoked)
+
+
+def _revoked(answer: Any) -> Iterator[str]:
+    user_id = answer["revoked"]
+    yield f"No token of {user_id} that was issued until now is taken any more."
+    if answer["isKnown"]:
+        yield f"Ended: {counted(answer['kicked'], 'session')}."
+    else:
+        yield UNKNOWN_USER.format(user_id)
 
 
 @admin.command(name="say")
@@ -156,7 +178,7 @@ def say_command(
     """Say TEXT in rooms, as Administrator."""
     asked = {"content": text} if room is None else {"content": text, "connectionId": room}
     answer = _ask(config_path, state_dir, "/admin/say", asked)
-    _tell(answer, as_json, lambda it: [f"It was said in {it['rooms']} rooms."])
+    _tell(answer, as_json, lambda it: [f"It was said in {counted(it['rooms'], 'room')}."])
 
 
 @admin.command()

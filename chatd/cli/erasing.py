@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from chatd.app.errors import EXIT_FAILURE
+from chatd.cli.admin import UNKNOWN_USER
 from chatd.cli.options import configured, fail, load_config, say, state_dir_of
 from chatd.cli.private_socket import ERASE_S, NoDaemonError, PrivateSocket
+from chatd.counts import counted
 from chatd.observe import open_log
 from chatd.store import StoreLocked
 from chatd.store.knowledge import export_room, export_user
@@ -44,7 +46,8 @@ def export_user_command(
     what the user wrote: it is for the user alone.
     """
     directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
-    say(f"{target} holds {export_user(directory, user_id, target)} lines about {user_id}.")
+    lines = export_user(directory, user_id, target)
+    say(f"{target} holds {counted(lines, 'line')} about {user_id}.")
 
 
 @room.command(name="export")
@@ -59,7 +62,8 @@ def export_room_command(
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile.
     """
     directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
-    say(f"{target} holds {export_room(directory, connection_id, target)} lines of {connection_id}.")
+    lines = export_room(directory, connection_id, target)
+    say(f"{target} holds {counted(lines, 'line')} of {connection_id}.")
 
 
 @user.command(name="erase")
@@ -77,10 +81,14 @@ def erase_user_command(
     _ask_whether(yes, f"Erase all that is known of {user_id}, for good?")
     asked = {"userId": user_id}
     erased = _erase(config_path, state_dir, "/admin/erase-user", asked, "erase_user", user_id)
-    say(
-        f"{user_id} is erased: {erased['messages']} messages and answers, {erased['reactions']} "
-        f"reactions, {erased['memberships']} memberships."
-    )
+    if not any(erased.values()):
+        say(f"Nothing is known of {user_id}, so nothing was erased. {UNKNOWN_USER.format(user_id)}")
+    else:
+        say(
+            f"{user_id} is erased: {erased['messages']} messages and answers, "
+            f"{counted(erased['reactions'], 'reaction')}, "
+            f"{counted(erased['memberships'], 'membership')}."
+        )
     _tell_of_copies(config_path, state_dir)
 
 
@@ -101,10 +109,13 @@ def delete_room_command(
     erased = _erase(
         config_path, state_dir, "/admin/delete-room", asked, "delete_room", connection_id
     )
-    say(
-        f"{connection_id} is empty: {erased['messages']} messages and {erased['memberships']} "
-        "memberships are deleted."
-    )
+    if not any(erased.values()):
+        say(f"There was nothing in {connection_id}, so nothing was deleted.")
+    else:
+        say(
+            f"{connection_id} is empty. Deleted: {counted(erased['messages'], 'message')} and "
+            f"{counted(erased['memberships'], 'membership')}."
+        )
     _tell_of_copies(config_path, state_dir)
 
 

@@ -9,7 +9,9 @@ import click
 
 from chatd.app.errors import EXIT_DAMAGED
 from chatd.app.secret import SECRET_NAME
+from chatd.auth.revocations import REVOCATIONS_NAME
 from chatd.cli.options import configured, load_config, say, state_dir_of
+from chatd.counts import counted
 from chatd.observe.clock import Clock
 from chatd.store import Verified, back_up_store, restore_store, verify_store
 
@@ -70,8 +72,11 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
     """
     directory = _state_directory(config_path, state_dir)
     made = back_up_store(directory, target)
-    say(f"{made.path} holds {made.message_count} messages in {made.size_bytes} bytes.")
-    say(f"No secret is in it: {directory / SECRET_NAME}, if you use it, is yours to keep.")
+    say(f"{made.path} holds {counted(made.message_count, 'message')} in {made.size_bytes} bytes.")
+    beside = [name for name in (SECRET_NAME, REVOCATIONS_NAME) if (directory / name).exists()]
+    if beside:
+        say(f"Not in it, and yours to keep, of {directory}: {' and '.join(beside)}.")
+    say("Neither the configuration nor its secrets are in it.")
 
 
 @store.command(name="restore")
@@ -87,4 +92,11 @@ def restore_command(config_path: Path | None, state_dir: str | None, backup: Pat
     done = restore_store(directory, backup, Clock().wall_ms())
     if done.replaced is not None:
         say(f"What was there before is in {done.replaced}.")
-    say(f"{directory} holds the {done.recovered.message_count} messages of {backup}.")
+    count = counted(done.recovered.message_count, "message")
+    say(f"{directory} holds what is in {backup}: {count}.")
+    say("What was erased after the backup was made is there again: erase it once more.")
+    if not (directory / REVOCATIONS_NAME).exists():
+        say(
+            f"There is no {REVOCATIONS_NAME} in {directory}: if tokens were revoked where the "
+            "backup comes from, bring that file along, or they are taken again."
+        )

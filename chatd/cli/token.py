@@ -5,6 +5,7 @@ import io
 import math
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 import trio
@@ -27,6 +28,7 @@ from chatd.auth import (
     Identity,
     KeyRing,
     KeySource,
+    KeyUnknown,
     Revocations,
     RevocationsUnreadable,
     TokenRefused,
@@ -39,6 +41,10 @@ from chatd.cli.options import configured, fail, load_config, say, state_dir_of
 from chatd.config import Config
 from chatd.observe.clock import Clock
 from chatd.wire.names import Role
+
+NOT_READ: Final = (
+    "Nobody can say whether the token is good: the key set that may have its key cannot be read."
+)
 
 
 @click.group()
@@ -111,12 +117,15 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     given = input_.read(PASTED_CHARS_MAX + 1).decode(errors="replace").strip()
     if not given:
         fail("Nothing came on standard input; pipe the token in.", EXIT_FAILURE)
-    trouble = _read_key_set(loaded.config, keys)
+    trouble, is_readable = _read_key_set(loaded.config, keys)
     now_s = Clock().wall_s()
     try:
         identity = verifier.verify(token_in(given), now_s)
         _revocations(directory).check(identity)
         rooms = _rooms(loaded.config, identity)
+    except KeyUnknown as error:
+        why = f"{error.code}: {error.reason}" if is_readable else NOT_READ
+        fail("\n".join([*trouble, why]), EXIT_FAILURE)
     except TokenRefused as error:
         fail("\n".join([*trouble, f"{error.code}: {error.reason}"]), EXIT_FAILURE)
     except DirectoryFailed as error:
@@ -142,11 +151,12 @@ def _goodness(identity: Identity, now_s: float) -> str:
     return f"The token is good for user {identity.user_id!r} for {left_s:.0f} s."
 
 
-def _read_key_set(config: Config, keys: KeyRing) -> list[str]:
-    """Read the key set into `keys`, where there is one; returns what is wrong with it."""
+def _read_key_set(config: Config, keys: KeyRing) -> tuple[list[str], bool]:
+    """Read the key set into `keys`, where there is one; returns what is wrong with it, and whether
+    it could be read."""
     place = key_set_place(config)
     if place is None:
-        return []
+        return [], True
     trouble: list[str] = []
     source = KeySource(
         place,
@@ -156,7 +166,7 @@ def _read_key_set(config: Config, keys: KeyRing) -> list[str]:
         lambda _place, why: trouble.append(f"The key set {place} {why}."),
     )
     trio.run(source.read)
-    return trouble
+    return trouble, source.failure is None
 
 
 def _revocations(directory: Path) -> Revocations:

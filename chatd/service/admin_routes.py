@@ -92,8 +92,11 @@ class AdminRoutes:
         user_id = asked.get("userId")
         if not is_id(user_id, ID_CHARS_MAX):
             return _wrong("userId is to be the id of a user.")
-        refused = await self._administration.revoke(user_id, by)
-        return _answer(refused or 0, lambda _: {"revoked": user_id})
+        is_known = self._administration.knows(user_id)
+        ended = await self._administration.revoke(user_id, by)
+        return _answer(
+            ended, lambda count: {"revoked": user_id, "kicked": count, "isKnown": is_known}
+        )
 
     async def _say(self, asked: Mapping[str, str], by: str) -> Response:
         content, room = asked.get("content"), asked.get("connectionId")

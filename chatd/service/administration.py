@@ -39,7 +39,7 @@ class Administration:
     """Looks and actions of administrators; `by` is who does it, as the audit has it.
 
     `status` gives what the daemon says of itself. `revoke` ends the sessions of a user, and has the
-    tokens refused that were issued until now.
+    tokens refused that were issued until now; it returns how many sessions there were.
     """
 
     _machine: MessageMachine
@@ -50,7 +50,7 @@ class Administration:
     _clock: Clock
     _event_log: EventLog
     _status: Callable[[], Mapping[str, Any]]
-    _revoke: Callable[[str], Awaitable[object]]
+    _revoke: Callable[[str], Awaitable[int]]
     _content_chars: int = attrs.field(kw_only=True)
 
     # Looks
@@ -120,20 +120,26 @@ class Administration:
         self._done(AuditAction.KICK, target, by)
         return kicked
 
-    async def revoke(self, user_id: str, by: str) -> Refusal | None:
-        """End the sessions of a user; tokens that were issued until now are good no more."""
+    async def revoke(self, user_id: str, by: str) -> int | Refusal:
+        """End the sessions of a user, and return how many; tokens that were issued until now are
+        good no more."""
         if user_id.startswith(BOT_USER_PREFIX):
             return Refusal(Code.INVALID_PAYLOAD, BOT_REVOKED)
         if not is_user_id(user_id):
             return Refusal(Code.INVALID_PAYLOAD, f"A user id is {USER_ID_RULE}.")
         refusal = await self._note(AuditAction.REVOKE, by, target=user_id)
-        if refusal is None:
-            try:
-                await self._revoke(user_id)
-            except RevocationNotKept as error:
-                return Refusal(Code.STORAGE_ERROR, str(error))
-            self._done(AuditAction.REVOKE, user_id, by)
-        return refusal
+        if refusal is not None:
+            return refusal
+        try:
+            ended = await self._revoke(user_id)
+        except RevocationNotKept as error:
+            return Refusal(Code.STORAGE_ERROR, str(error))
+        self._done(AuditAction.REVOKE, user_id, by)
+        return ended
+
+    def knows(self, user_id: str) -> bool:
+        """Whether somebody of this id is connected, or is a member of a room."""
+        return bool(self._clients.of(user_id)) or bool(self._machine.rooms_of(user_id))
 
     async def say(self, connection_id: str | None, content: str, by: str) -> int | Refusal:
         """Say something in a room, or in all in which somebody is; in how many it was said."""

@@ -82,7 +82,7 @@ class Erasures:
     _trail: AuditTrail
     _clock: Clock
     _event_log: EventLog
-    _revoke: Callable[[str], Awaitable[None]]
+    _revoke: Callable[[str], Awaitable[object]]
     _turn: trio.Lock = attrs.field(init=False, factory=trio.Lock)
 
     async def erase_user(self, user_id: str, by: str) -> Erased:

@@ -12,6 +12,7 @@ import enum
 
 import attrs
 
+from chatd.counts import counted
 from chatd.store.mark import MARK_NAME, FoundLoss, Reached
 from chatd.store.snapshots import PassedOver
 
@@ -69,8 +70,8 @@ class Loss:
 
 def missing_words(records: int, messages: int) -> str:
     """So many records, and of these so many messages where that is known."""
-    words = _counted(records, "record")
-    return f"{words} ({_counted(messages, 'message')} among them)" if messages else words
+    words = counted(records, "record")
+    return f"{words} ({counted(messages, 'message')} among them)" if messages else words
 
 
 def find_loss(now: Reached | None, marked: Reached | None, ahead: PassedOver | None) -> Loss | None:
@@ -100,7 +101,3 @@ def _of_none(marked: Reached | None, ahead: PassedOver | None) -> Loss | None:
     if ahead is not None:
         return Loss(LossKind.GONE, ahead.name, ahead.position, 0, ahead.position, None)
     return None
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

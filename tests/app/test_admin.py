@@ -66,7 +66,13 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
     ]
     assert await admin(house, "kick", socket_id) == {"kicked": 1}
     await alice.gone()
-    assert await admin(house, "revoke", "bob") == {"revoked": "bob"}
+    assert await admin(house, "revoke", "bob") == {
+        "revoked": "bob",
+        "kicked": 1,
+        "isKnown": True,
+    }
+    mistyped = await house.run("admin", "revoke", "Bob")
+    assert "Nobody of the id Bob is connected or a member of a room." in mistyped.out
     await bob.gone()
     with pytest.raises(Refused) as caught:
         await Client.connect(nursery, daemon.port, token)
@@ -75,10 +81,10 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
     assert "A user id" in sentence(await house.run("admin", "revoke", "chatd:system"), 1)
     assert "no such room" in sentence(await house.run("admin", "say", "x", "--room", "nowhere"), 1)
     actions = [(one["action"], one["outcome"]) for one in daemon.events("admin.acted")]
-    assert actions == [("say", "done"), ("kick", "done"), ("revoke", "done")]
+    assert actions == [(one, "done") for one in ("say", "kick", "revoke", "revoke")]
     audited = await house.run("audit", "--json")
     entries = [json.loads(line) for line in audited.out.splitlines()]
-    assert [one["action"] for one in entries] == ["say", "kick", "revoke"]
+    assert [one["action"] for one in entries] == ["say", "kick", "revoke", "revoke"]
     assert {one["userId"] for one in entries} == {f"uid:{os.getuid()}"}
     assert "Down at six" not in daemon.err.text + audited.out
     await daemon.stop()

@@ -54,8 +54,10 @@ async def test_what_is_known_of_a_user_is_given_out_and_erased_while_the_daemon_
     assert (declined.code, "nothing was done" in declined.err) == (1, True)
     done = await house.run("user", "erase", "eve", "--yes")
     assert (done.code, done.err) == (0, ""), done
-    assert done.out.startswith("eve is erased: 20 messages and answers, 0 reactions, 1 memberships")
+    assert done.out.startswith("eve is erased: 20 messages and answers, 0 reactions, 1 membership.")
     assert "Backups hold it still" in done.out
+    again = await house.run("user", "erase", "eve", "--yes")
+    assert again.out.startswith("Nothing is known of eve, so nothing was erased."), again
     assert files_with(house, WORD) == []
     await eve.gone()
     await bob.hear("chat:message:deleted", seq=20)
@@ -112,7 +114,7 @@ async def test_a_room_is_given_out_and_deleted_where_no_daemon_runs(
     assert [line["content"] for line in known if line["kind"] == "message"] == [WORD]
     done = await house.run("room", "delete", "demo", "--yes", env=ENV)
     assert (done.code, done.err) == (0, ""), done
-    assert done.out.startswith("demo is empty: 1 messages and 1 memberships are deleted.")
+    assert done.out.startswith("demo is empty. Deleted: 1 message and 1 membership.")
     assert files_with(house, WORD) == []
     assert files_with(house, "chutney")
     again = await house.start(env=ENV)

@@ -275,6 +275,8 @@ async def test_a_token_can_be_checked_as_it_was_copied(house: House) -> None:
         failed = await house.run("token", "check", given=token.encode())
         assert failed.code == 1
         assert f"The key set {server.url} is not JSON." in failed.err
+        assert "Nobody can say whether the token is good" in failed.err
+        assert "no such key" not in failed.err
 
 
 async def test_revocations_outlive_the_daemon_and_a_damaged_list_lets_nobody_in(

@@ -16,6 +16,8 @@ ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__SNAPSHOT_INT
 async def test_a_daemon_under_load_is_verified_and_backed_up(
     house: House, nursery: trio.Nursery
 ) -> None:
+    house.state_dir.mkdir(mode=0o700, parents=True)
+    (house.state_dir / "revocations.json").write_text('{"everybody": null, "users": {}}')
     daemon = await house.start(env=ENV)
     what = Flood()
     async with trio.open_nursery() as flooding:
@@ -31,11 +33,13 @@ async def test_a_daemon_under_load_is_verified_and_backed_up(
     assert (verified.code, verified.err) == (0, "")
     assert f"The store {house.state_dir} is sound: " in verified.out.splitlines()[-1]
     assert made.code == 0, made.err
-    assert "No secret is in it" in made.out.splitlines()[-1]
-    assert str(house.state_dir / "jwt-secret") in made.out
+    assert "Neither the configuration nor its secrets" in made.out.splitlines()[-1]
+    assert f"yours to keep, of {house.state_dir}: revocations.json." in made.out
     await daemon.stop()
 
-    await house.run("store", "restore", "monday", "--state-dir", "other")
+    put_back = await house.run("store", "restore", "monday", "--state-dir", "other")
+    assert "What was erased after the backup was made is there again" in put_back.out
+    assert "There is no revocations.json in " in put_back.out
     restored = await house.start("--state-dir", "other", env=ENV)
     reader = await Client.connect(nursery, restored.port, token_for(SECRET, "reader", ROOMS))
     for room in ROOMS:

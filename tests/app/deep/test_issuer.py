@@ -15,6 +15,12 @@ async def test_a_key_set_is_read_and_counted(tmp_path: Path) -> None:
     assert await look_at_key_set(here(tmp_path)) is None
     surroundings = here(tmp_path, auth=AuthConfig(jwks="keys.json"))
     told = []
+    (tmp_path / "empty.json").write_text('{"keys": []}')
+    legacy = here(tmp_path, auth=AuthConfig(jwks="empty.json", jwt_secret="x" * 40))
+    found = await look_at_key_set(legacy)
+    assert found is not None
+    assert found.verdict is Verdict.FINE
+    assert "auth.jwt_secret" in found.sentence
     for document in (None, "x", {"keys": []}, {"keys": [KEY]}, {"keys": [KEY, {"kty": "x"}]}):
         if document is not None:
             (tmp_path / "keys.json").write_text(json.dumps(document))
