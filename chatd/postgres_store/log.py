@@ -14,10 +14,11 @@ import trio
 
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
+from chatd.postgres_store.errors import CommitsLost, NodeReplaced
 from chatd.postgres_store.opening import OpenedLog
 from chatd.postgres_store.retention import REMOVE, REMOVE_OLD_AUDIT
 from chatd.postgres_store.writer import LogWriter
-from chatd.store.errors import FailedCommitFound
+from chatd.store.errors import FailedCommitFound, StoreError
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code
 
@@ -38,6 +39,7 @@ class PostgresLog:
         self._turn = trio.Lock()
         self._doubted = trio.Event()
         self._is_closed = False
+        self._ended: StoreError | None = None  # why nothing is written any more
         self.is_failing = False  # the database did not take the last of what it was given
         self.displaced: str | None = None  # there are no files that could be
         self._asked = 0  # and not done
@@ -55,16 +57,17 @@ class PostgresLog:
 
     async def _settle(self) -> None:
         async with self._turn:
-            await self._writer.settled()
+            with self._noting_its_end():
+                await self._writer.settled()
         self._doubted = trio.Event()
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
         """As `LogWriter.commit`. Raises StoreClosed at the end."""
         began_s = trio.current_time()
-        if self._writer.is_in_doubt:
+        if self._writer.is_in_doubt and self._ended is None:
             raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
         try:
-            with self._asking():
+            with self._asking(), self._noting_its_end():
                 async with self._turn:
                     outcome = await self._writer.commit(records)
         except CommitFailed:
@@ -92,7 +95,7 @@ class PostgresLog:
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows of a statement of upkeep, which may be carried out twice. Raises CommitFailed,
         StoreClosed."""
-        with self._asking():
+        with self._asking(), self._noting_its_end():
             async with self._turn:
                 return await self._writer.run(statement, parameters)
 
@@ -109,6 +112,20 @@ class PostgresLog:
             await self._turn.acquire()
         self._writer.close()
         return not scope.cancelled_caught
+
+    @contextlib.contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        """What this node is not to go on after ends `run` too, again and again: the daemon then
+        gives up."""
+        if self._ended is not None:
+            raise self._ended
+        try:
+            yield
+        except (NodeReplaced, CommitsLost) as ended:
+            self._ended = ended
+            self.is_failing = True
+            self._doubted.set()
+            raise
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 
-from chatd.postgres_store.opening import OpenedLog, open_log
+from chatd.postgres_store.opening import SESSION, OpenedLog, open_log
+from chatd.postgres_store.recovery import recover
 from chatd.postgres_store.sessions import LogAddress, connect
 from tests.postgres import Postgres
 
@@ -24,6 +25,16 @@ def opened_log(address: LogAddress) -> Iterator[OpenedLog]:
     opened = open_log(address, NOW_MS)
     yield opened
     opened.connection.close()
+
+
+def another_node(opened: OpenedLog) -> OpenedLog:
+    """Another node over the same log, as if several might run."""
+    connection = connect(opened.address)
+    [(node_id,)] = connection.execute(
+        "INSERT INTO nodes (name, version) VALUES ('b', '1') RETURNING node_id"
+    )
+    [session] = connection.execute(SESSION)
+    return OpenedLog(opened.address, connection, session, node_id, recover(connection))
 
 
 def rows_of(address: LogAddress, query: str) -> list[tuple[Any, ...]]:
