@@ -6,6 +6,15 @@ import trio
 
 from chatd.store.opening import Store, open_store
 from chatd.store.writer import LogWriter
+from tests.postgres import Postgres
+from tests.store.histories import (
+    KINDS,
+    History,
+    OpenHistory,
+    open_in_memory,
+    open_in_postgres,
+    open_in_sqlite,
+)
 
 
 @pytest.fixture
@@ -31,3 +40,22 @@ async def writer(store: Store) -> AsyncIterator[LogWriter]:
     writer = store.start_writer(trio.lowlevel.current_trio_token())
     yield writer
     assert await writer.close(30)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def open_history(request: pytest.FixtureRequest) -> OpenHistory:
+    """Opens an empty history of each kind, in a directory where it needs one."""
+    match request.param:
+        case "sqlite":
+            return open_in_sqlite
+        case "memory":
+            return open_in_memory
+    postgres: Postgres = request.getfixturevalue("postgres")
+    database: str = request.getfixturevalue("log_database")
+    return lambda _directory: open_in_postgres(postgres, database)
+
+
+@pytest.fixture
+async def history(open_history: OpenHistory, tmp_path: Path) -> AsyncIterator[History]:
+    async with open_history(tmp_path / "state") as history:
+        yield history
