@@ -1,0 +1,36 @@
+"""What is removed because it is too old, or too much for its room; by the rules of
+`chatd.store.retention`."""
+
+from typing import Final
+
+REMOVE: Final = """
+    WITH surplus AS (
+        SELECT r.room_id, s.first_kept
+        FROM unnest(%s::text[], %s::bigint[]) s(name, first_kept)
+        JOIN rooms r ON r.connection_id = s.name
+    ), moved AS (
+        UPDATE rooms r SET forgotten_seq = greatest(r.forgotten_seq, s.first_kept - 1)
+        FROM surplus s WHERE r.room_id = s.room_id
+    ), removed AS (
+        DELETE FROM messages m USING surplus s
+        WHERE m.room_id = s.room_id AND m.seq < s.first_kept RETURNING m.message_id
+    ), asked AS (
+        DELETE FROM answers a USING removed d WHERE a.question_id = d.message_id
+    )
+    SELECT count(*) FROM removed
+"""
+"""What is below a seq in each of some rooms; how many messages that were. What belongs to them goes
+with them."""
+
+# From the oldest end only: what was written behind something young is young, whatever its time.
+REMOVE_OLD_AUDIT: Final = """
+    WITH old AS (
+        SELECT position FROM audit
+        WHERE position < coalesce((SELECT min(position) FROM audit WHERE at_ms >= %s),
+                                  9223372036854775807)
+        ORDER BY position LIMIT %s
+    ), removed AS (
+        DELETE FROM audit a USING old WHERE a.position = old.position RETURNING 1
+    )
+    SELECT count(*) FROM removed
+"""

@@ -1,0 +1,37 @@
+"""A log of a test's own in PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from chatd.postgres_store.opening import OpenedLog, open_log
+from chatd.postgres_store.sessions import LogAddress, connect
+from tests.postgres import Postgres
+
+SCHEMA = "chatd"
+NOW_MS = 1_700_000_000_000
+
+
+def new_address(postgres: Postgres) -> LogAddress:
+    """A database without a log yet; the server of the tests has fsync off."""
+    return LogAddress(postgres.url(postgres.new_database(), "postgres"), SCHEMA, is_synced=False)
+
+
+@contextmanager
+def opened_log(address: LogAddress) -> Iterator[OpenedLog]:
+    opened = open_log(address, NOW_MS)
+    yield opened
+    opened.connection.close()
+
+
+def rows_of(address: LogAddress, query: str) -> list[tuple[Any, ...]]:
+    """What somebody else finds in the database."""
+    with connect(address) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def run_in(address: LogAddress, statement: str) -> None:
+    with psycopg.connect(address.url, autocommit=True) as connection:
+        connection.execute(statement.encode())
