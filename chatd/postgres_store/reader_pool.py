@@ -11,6 +11,7 @@ import psycopg
 
 from chatd.chat.commits import StoreClosed, StoreReadFailed
 from chatd.postgres_client import Pool, TrioConnection, Unreachable
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.damage import WRONG_VALUE
 from chatd.store.reader_pool import Witness
 
@@ -25,16 +26,15 @@ _DAMAGE: Final = "XX"
 """The class of errors of a server whose files are broken (PostgreSQL's documentation, A)."""
 
 
-def reading_settings(schema: str, statement_s: float) -> dict[str, str]:
-    """Settings of connections that read, and change nothing."""
-    return {
-        "search_path": f'"{schema}"',
+def pool_to_read(address: LogAddress, connections_max: int, statement_s: float) -> Pool:
+    """Connections that read the log, and change nothing."""
+    settings = {
         "default_transaction_read_only": "on",
-        "statement_timeout": f"{max(1, round(statement_s * 1_000))}ms",
         # Plans are made anew for each statement, and bounded in time: neither is worth its start.
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
     }
+    return Pool(address.url, connections_max, address.settings(statement_s) | settings)
 
 
 class ReaderPool:

@@ -11,9 +11,9 @@ from chatd.chat.commits import CommitFailed
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.reading import Lack, Stretch
 from chatd.chat.records import Change, Message, MessagePlace
-from chatd.postgres_client import Pool
 from chatd.postgres_store import cuts, lookups, pages, search, stretches
-from chatd.postgres_store.reader_pool import READ_S, ReaderPool, reading_settings
+from chatd.postgres_store.reader_pool import READ_S, ReaderPool, pool_to_read
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.damage import Damaged
 from chatd.store.message_reader import (
     KnownMessage,
@@ -52,17 +52,15 @@ class PostgresReaders(MessageReader):
     @classmethod
     def at(
         cls,
-        address: str,
-        schema: str,
+        address: LogAddress,
         index_until: IndexUntil,
         *,
         page_bytes: int = PAGE_BYTES,
         search_s: float = search.SEARCH_S,
     ) -> "PostgresReaders":
-        """Readers of the log in this schema of the database at `address`. They connect when they
-        are asked."""
-        reading = Pool(address, READER_CONNECTIONS, reading_settings(schema, READ_S))
-        searching = Pool(address, SEARCH_CONNECTIONS, reading_settings(schema, search_s))
+        """Readers of the log at `address`, which connect when they are asked."""
+        reading = pool_to_read(address, READER_CONNECTIONS, READ_S)
+        searching = pool_to_read(address, SEARCH_CONNECTIONS, search_s)
         return cls(ReaderPool(reading), ReaderPool(searching), index_until, page_bytes=page_bytes)
 
     @property

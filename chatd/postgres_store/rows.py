@@ -9,20 +9,16 @@ from typing import Any, Final
 import orjson
 
 from chatd.chat.records import Message
+from chatd.postgres_store.written import WRITTEN_COLUMNS, WRITTEN_WIDTH
 from chatd.store.message_reader import REPLIES_MAX, REPLY_USERS_AMONG, KnownMessage, Replies
 from chatd.store.rows import MESSAGE_WIDTH, message_from_row
 
-_WRITTEN: Final = """
-    m.message_id, r.connection_id, m.seq, m.user_id, m.name, m.content,
-    convert_to(m.context, 'UTF8'), m.thread_id, m.timestamp_ms, m.reply_to,
-    convert_to(m.answer, 'UTF8')
-"""
 MESSAGE_COLUMNS: Final = f"""
-    {_WRITTEN}, c.seq, c.rev, c.at_ms, c.edited_rev, c.edited_ms, c.content, c.deleted_ms,
+    {WRITTEN_COLUMNS}, c.seq, c.rev, c.at_ms, c.edited_rev, c.edited_ms, c.content, c.deleted_ms,
     c.reactions::text, n.users::text
 """
 """A message as it is today, by `CHANGED` and `MENTIONED`."""
-FIRST_COLUMNS: Final = _WRITTEN + ", NULL" * (MESSAGE_WIDTH - 11)
+FIRST_COLUMNS: Final = WRITTEN_COLUMNS + ", NULL" * (MESSAGE_WIDTH - WRITTEN_WIDTH)
 """The same as it was first written, whatever became of it."""
 CHANGED: Final = "LEFT JOIN changed c ON c.room_id = m.room_id AND c.seq = m.seq"
 MENTIONED: Final = "LEFT JOIN mentions n ON n.room_id = m.room_id AND n.seq = m.seq"
@@ -42,7 +38,7 @@ _REPLIES: Final = f"""
 SHOWN_COLUMNS: Final = f"{MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, {_REPLIES}"
 """A message as pages show it: beside its own columns whether it was delivered, and its replies."""
 SHOWN_WIDTH: Final = MESSAGE_WIDTH + 3
-ANSWER_AT: Final = 10
+ANSWER_AT: Final = WRITTEN_WIDTH - 1
 """The column of the answer among them."""
 
 SIZE: Final = """

@@ -30,6 +30,7 @@ from chatd.chat.words import FORM, words_of
 from chatd.postgres_client import Pool, TrioConnection, Unreachable
 from chatd.postgres_store.reader_pool import words_of as words_of_error
 from chatd.postgres_store.search_query import WORD_CHARS, text_of
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.search import LENGTHS_WORDS
 from chatd.wire.codes import Code
 
@@ -156,15 +157,11 @@ _RENEW: Final = """
 """
 
 
-def indexing_settings(schema: str) -> dict[str, str]:
-    """Settings of connections that index. What a crash of the server takes from the index is
-    indexed again: nobody waits for its disk."""
-    return {
-        "search_path": f'"{schema}"',
-        "statement_timeout": f"{round(INDEX_STATEMENT_S * 1_000)}ms",
-        "synchronous_commit": "off",
-        "jit": "off",
-    }
+def pool_to_index(address: LogAddress) -> Pool:
+    """The connection that indexes. What a crash of the server takes from the index is indexed
+    again: nobody waits for its disk."""
+    settings = {"synchronous_commit": "off", "jit": "off"}
+    return Pool(address.url, 1, address.settings(INDEX_STATEMENT_S) | settings)
 
 
 @attrs.frozen
@@ -182,7 +179,7 @@ class _Stretch:
 
 @attrs.define(eq=False)
 class SearchIndex:
-    """Brings the index forward, on connections with `indexing_settings`.
+    """Brings the index forward, on connections of `pool_to_index`.
 
     `form` names what `chatd.chat.words` makes of a text.
     """

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.opening import Store, open_store
 from chatd.store.writer import LogWriter
-from tests.postgres import Postgres
 from tests.store.histories import (
     KINDS,
     History,
@@ -50,9 +50,8 @@ def open_history(request: pytest.FixtureRequest) -> OpenHistory:
             return open_in_sqlite
         case "memory":
             return open_in_memory
-    postgres: Postgres = request.getfixturevalue("postgres")
-    database: str = request.getfixturevalue("log_database")
-    return lambda _directory: open_in_postgres(postgres, database)
+    address: LogAddress = request.getfixturevalue("log_address")
+    return lambda _directory: open_in_postgres(address)
 
 
 @pytest.fixture

@@ -10,17 +10,18 @@ from typing import TypeAlias
 import trio
 
 from chatd.chat.records import Record
-from chatd.postgres_client import Pool
+from chatd.postgres_store.log import PostgresLog
+from chatd.postgres_store.opening import OpenedLog, open_log
 from chatd.postgres_store.readers import PostgresReaders
-from chatd.postgres_store.search_index import SearchIndex, indexing_settings
+from chatd.postgres_store.search_index import SearchIndex, pool_to_index
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.message_reader import MessageReader
 from chatd.store.opening import Store, open_store
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
 from chatd.store.retention import Surplus
 from chatd.store.writer import LogWriter
-from tests.postgres import Postgres
-from tests.postgres_store.plain_log import SCHEMA, PlainLog
+from tests.postgres_store.logs import NOW_MS, emptied
 from tests.store.memory_reader import MemoryReader
 
 KINDS = ["sqlite", "memory", "postgres"]
@@ -76,28 +77,29 @@ class MemoryHistory(History):
 
 
 class PostgresHistory(History):
-    def __init__(self, log: PlainLog) -> None:
-        self.log = log
-        self._index_pool = Pool(log.address, 1, indexing_settings(SCHEMA))
+    def __init__(self, address: LogAddress, opened: OpenedLog) -> None:
+        self.address = address
+        self.log = PostgresLog(opened)
+        self._index_pool = pool_to_index(address)
         self.index = SearchIndex(self._index_pool)
-        self.reader = self.readers = PostgresReaders.at(log.address, SCHEMA, self.index.index_until)
+        self.reader = self.readers = PostgresReaders.at(address, self.index.index_until)
 
     async def commit(self, records: Sequence[Record]) -> None:
-        self.log.commit(records)
+        await self.log.commit(records)
 
     async def forget(self, room: str, last_seq: int) -> None:
-        self.log.forget(room, last_seq)
+        await self.log.remove([Surplus(room, last_seq + 1)])
 
     def set_page_bytes(self, page_bytes: int) -> None:
         self.readers.close()
         self.reader = self.readers = PostgresReaders.at(
-            self.log.address, SCHEMA, self.index.index_until, page_bytes=page_bytes
+            self.address, self.index.index_until, page_bytes=page_bytes
         )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.readers.close()
         self._index_pool.close()
-        self.log.close()
+        assert await self.log.close(30)
 
 
 OpenHistory: TypeAlias = Callable[[Path], AbstractAsyncContextManager[History]]
@@ -118,10 +120,10 @@ async def open_in_sqlite(directory: Path) -> AsyncIterator[History]:
 
 
 @asynccontextmanager
-async def open_in_postgres(postgres: Postgres, database: str) -> AsyncIterator[PostgresHistory]:
-    history = PostgresHistory(PlainLog.emptied(postgres, database))
+async def open_in_postgres(address: LogAddress) -> AsyncIterator[PostgresHistory]:
+    history = PostgresHistory(address, open_log(emptied(address), NOW_MS))
     try:
         await history.index.renew_form()
         yield history
     finally:
-        history.close()
+        await history.close()
