@@ -7,14 +7,14 @@ from typing import Any, Final
 from chatd.chat.records import Message
 from chatd.store.rows import MESSAGE_WIDTH, message_from_row
 
-_COLUMNS: Final = """
+WRITTEN_COLUMNS: Final = """
     m.message_id, r.connection_id, m.seq, m.user_id, m.name, m.content,
     convert_to(m.context, 'UTF8'), m.thread_id, m.timestamp_ms, m.reply_to,
     convert_to(m.answer, 'UTF8')
 """
-_WIDTH: Final = 11
+WRITTEN_WIDTH: Final = 11
 SELECT_WRITTEN: Final = f"""
-    SELECT {_COLUMNS} FROM unnest(%s::bytea[], %s::bytea[]) b(first, last)
+    SELECT {WRITTEN_COLUMNS} FROM unnest(%s::bytea[], %s::bytea[]) b(first, last)
     JOIN messages m ON m.message_id BETWEEN b.first AND b.last JOIN rooms r USING (room_id)
     ORDER BY m.message_id
 """
@@ -23,4 +23,4 @@ SELECT_WRITTEN: Final = f"""
 
 def written_from_row(row: Sequence[Any]) -> Message:
     """The message in such a row."""
-    return message_from_row((*row, *[None] * (MESSAGE_WIDTH - _WIDTH)))
+    return message_from_row((*row, *[None] * (MESSAGE_WIDTH - WRITTEN_WIDTH)))

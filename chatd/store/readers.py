@@ -81,7 +81,7 @@ class LogReaders(MessageReader):
             before=before,
             after=after,
             limit=limit,
-            thread=None if thread_id is None else _opener_keys(thread_id, connection_id),
+            thread=None if thread_id is None else opener_keys(thread_id, connection_id),
             page_bytes=self._page_bytes,
             answer_rows=answer_rows,
         )
@@ -131,7 +131,7 @@ class LogReaders(MessageReader):
         return known
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
-        keys = _opener_keys(thread_id, connection_id)
+        keys = opener_keys(thread_id, connection_id)
         return await self._pool.read(lookups.read_has_thread, connection_id, *keys)
 
     async def answer_to(
@@ -212,6 +212,6 @@ class LogReaders(MessageReader):
                 self.witness.damaged(Damaged("messages", message.connection_id, message.seq))
 
 
-def _opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
+def opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
     """The keys that the message may have which opened a thread of a room."""
     return uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 
 from chatd.postgres_store.opening import SESSION, OpenedLog, open_log
 from chatd.postgres_store.recovery import recover
@@ -46,3 +47,27 @@ def rows_of(address: LogAddress, query: str) -> list[tuple[Any, ...]]:
 def run_in(address: LogAddress, statement: str) -> None:
     with psycopg.connect(address.url, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+# Children first. Sequences go on: no test depends on where they begin.
+_TABLES = (
+    "message_text", "indexed", "mentions", "changed", "changes", "messages", "answers", "members",
+    "stays", "nodes", "audit", "rooms",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def log_address(postgres: Postgres) -> LogAddress:
+    """A log that tests have one after the other, each `emptied`: to make one takes longer."""
+    address = new_address(postgres)
+    with opened_log(address):
+        return address
+
+
+def emptied(address: LogAddress) -> LogAddress:
+    """The same log, as if it were new."""
+    with connect(address) as connection:
+        connection.execute("; ".join(f"DELETE FROM {table}" for table in _TABLES).encode())
+        connection.execute("UPDATE search_index SET form = ''")
+        connection.execute("UPDATE meta SET has_scoped_ids = false")
+    return address

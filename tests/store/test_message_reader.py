@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ from chatd.store.message_reader import (
 )
 from chatd.store.search import LENGTHS_WORDS
 from tests.chat.commands import message_id
-from tests.store.histories import KINDS, History, open_history
+from tests.store.histories import History, OpenHistory
 from tests.store.logs import (
     NOW_MS,
     ROOM,
@@ -39,12 +39,6 @@ from tests.store.logs import (
     stored,
     stored_from,
 )
-
-
-@pytest.fixture(params=KINDS)
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(request.param, tmp_path / "state") as history:
-        yield history
 
 
 @pytest.fixture
@@ -354,7 +348,6 @@ async def test_the_newest_owed_are_chosen_over_all_rooms(history: History) -> No
     assert await history.reader.newest_owed({"a": ()}, 5, 0) == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @given(
     rooms=st.lists(st.sampled_from("abc"), max_size=40),
     owed=st.dictionaries(st.sampled_from("abcd"), st.sets(st.integers(1, 15), min_size=1)),
@@ -363,7 +356,7 @@ async def test_the_newest_owed_are_chosen_over_all_rooms(history: History) -> No
     oldest=st.integers(0, 45),
 )
 def test_what_stays_of_the_owed_is_what_a_full_search_finds(
-    kind: str,
+    open_history: OpenHistory,
     rooms: list[str],
     owed: dict[str, set[int]],
     forgotten: dict[str, int],
@@ -392,7 +385,7 @@ def test_what_stays_of_the_owed_is_what_a_full_search_finds(
 
     async def ask(directory: Path) -> dict[str, QueueCut]:
         gaps = {room: [gap(seq, seq) for seq in sorted(seqs)] for room, seqs in owed.items()}
-        async with open_history(kind, directory) as history:
+        async with open_history(directory) as history:
             await history.commit(
                 [
                     stored(seq, room=room, timestamp_ms=NOW_MS + position)
