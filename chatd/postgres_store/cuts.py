@@ -45,7 +45,7 @@ class _Room:
 
     gaps: Sequence[Gap]
     read: list[tuple[int, int, int]] = attrs.field(factory=list)  # position, seq, timestamp_ms
-    piece: int = FIRST_PIECE
+    piece: int = attrs.field(factory=lambda: FIRST_PIECE)
 
     def gaps_below(self, seq: int) -> None:
         """Nothing is left to be read at or above `seq`."""

@@ -1,6 +1,6 @@
 """Look-ups beside the pages: messages, threads and answers by id, changes, receipts."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Final
 
 from chatd.chat.records import Change, Message, MessagePlace
@@ -57,12 +57,15 @@ _ANSWERS: Final = """
     FROM answers a JOIN rooms r ON r.room_id = a.room_id
     WHERE a.question_id BETWEEN %s AND %s ORDER BY a.question_id
 """
+# LATERAL, so that the limit is known where the index is chosen, which has the order.
 UNDELIVERED: Final = """
     SELECT m.message_id, r.connection_id, m.seq, m.user_id
-    FROM rooms r JOIN messages m ON m.room_id = r.room_id
-    WHERE r.connection_id = %s AND m.seq BETWEEN %s AND %s
-      AND m.delivered_by IS NULL AND m.user_id <> %s
-    ORDER BY m.seq DESC LIMIT %s
+    FROM rooms r CROSS JOIN LATERAL (
+        SELECT m.message_id, m.seq, m.user_id FROM messages m
+        WHERE m.room_id = r.room_id AND m.seq BETWEEN %(first)s AND %(last)s
+          AND m.delivered_by IS NULL AND m.user_id <> %(user)s
+        ORDER BY m.seq DESC LIMIT %(limit)s) m
+    WHERE r.connection_id = %(room)s ORDER BY m.seq DESC
 """
 
 
@@ -131,7 +134,13 @@ async def read_undelivered(
     last_seq: int,
     limit: int,
 ) -> tuple[MessagePlace, ...]:
-    asked: Sequence[object] = (connection_id, first_seq, last_seq, user_id, limit)
+    asked = {
+        "room": connection_id,
+        "first": first_seq,
+        "last": last_seq,
+        "user": user_id,
+        "limit": limit,
+    }
     found = await connection.execute(UNDELIVERED, asked, binary=True)
     places = [
         MessagePlace(uuid_text(message_id), room, seq, author)

@@ -180,7 +180,7 @@ class PostgresReaders(MessageReader):
         answer_rows: int | None = None,
     ) -> SearchPage:
         """Where the index cannot be brought forward, what is in it is searched."""
-        rooms = await self._search_pool.read(search.read_rooms, request.rooms)
+        rooms = await self._pool.read(search.read_rooms, request.rooms)
         if rooms.is_behind:
             with contextlib.suppress(CommitFailed):
                 await self._index_until(trio.current_time() + CATCH_UP_S, rooms.room_ids)

@@ -202,19 +202,30 @@ class SearchIndex:
         """Bring the index of these rooms forward, of all where it is None, until it is up to date
         or `trio.current_time` is `until_s`. Raises `CommitFailed`."""
 
+        while trio.current_time() < until_s and await self.index_some(room_ids):
+            pass
+
+    async def index_some(self, room_ids: Sequence[int] | None = None) -> bool:
+        """Index the next messages and changes of these rooms, of all where it is None; whether
+        there were any. Raises `CommitFailed`."""
+
         async def step(connection: TrioConnection) -> bool:
             return await self._index_some(connection, room_ids)
 
-        while trio.current_time() < until_s and await self._run(step):
-            pass
+        return await self._run(step)
 
     async def index_older_until(self, until_s: float) -> int:
         """Index what an index lacks that is built anew, until it lacks nothing or
         `trio.current_time` is `until_s`; how many messages there were. Raises `CommitFailed`."""
         indexed = 0
-        while trio.current_time() < until_s and (some := await self._run(self._index_older)):
+        while trio.current_time() < until_s and (some := await self.index_older_once()):
             indexed += some
         return indexed
+
+    async def index_older_once(self) -> int:
+        """Index the newest of what is lacking; how many messages, 0 where nothing is lacking.
+        Raises `CommitFailed`."""
+        return await self._run(self._index_older)
 
     async def _run(self, step: Callable[[TrioConnection], Awaitable[_T]]) -> _T:
         try:
