@@ -16,10 +16,11 @@ from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
 from chatd.postgres_store.opening import OpenedLog
-from chatd.postgres_store.retention import REMOVE, REMOVE_OLD_AUDIT
+from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
+from chatd.postgres_store.search_index import SearchIndex
 from chatd.postgres_store.writer import LogWriter
 from chatd.store.errors import FailedCommitFound, StoreError
-from chatd.store.retention import Surplus
+from chatd.store.retention import Keep, Surplus, finding_surplus
 from chatd.wire.codes import Code
 
 IN_DOUBT: Final = "it is not known yet whether the database has an earlier batch"
@@ -28,13 +29,16 @@ IN_DOUBT: Final = "it is not known yet whether the database has an earlier batch
 class PostgresLog:
     """Commits records and does upkeep, one thing after the other."""
 
-    is_rewriting = False  # the server's own vacuum writes anew what was removed
-
     def __init__(
-        self, opened: OpenedLog, committed: Callable[[float], None] = lambda _took_s: None
+        self,
+        opened: OpenedLog,
+        committed: Callable[[float], None] = lambda _took_s: None,
+        index: SearchIndex | None = None,
     ) -> None:
-        """`committed` gets the seconds that each commit took."""
+        """`committed` gets the seconds that each commit took. Without an `index` of the search
+        none is kept."""
         self._writer = LogWriter(opened)
+        self._index = index
         self._committed = committed
         self._turn = trio.Lock()
         self._doubted = trio.Event()
@@ -50,6 +54,9 @@ class PostgresLog:
         FailedCommitFound, NodeReplaced, CommitsLost."""
         with contextlib.suppress(FailedCommitFound):  # whoever begins after this reads the log
             await self._settle()
+        if self._index is not None:
+            with contextlib.suppress(CommitFailed):  # the next step fails too, and is reported
+                await self._index.renew_form()
         task_status.started()
         while True:
             await self._doubted.wait()
@@ -79,6 +86,17 @@ class PostgresLog:
         self._committed(trio.current_time() - began_s)
         return outcome
 
+    async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
+        """What may go now, `most` messages in all. Raises CommitFailed, StoreClosed."""
+        finding = finding_surplus(keep, most)
+        try:
+            asked, parameters = next(finding)
+            while True:
+                asked, parameters = finding.send(await self.ask(FIND[asked], parameters))
+        except StopIteration as end:
+            found: list[Surplus] = end.value
+            return found
+
     async def remove(self, surplus: Sequence[Surplus]) -> int:
         """Remove what is surplus; how many messages that were. Raises CommitFailed, StoreClosed."""
         rooms = [one.connection_id for one in surplus]
@@ -92,6 +110,15 @@ class PostgresLog:
         [(removed,)] = await self.ask(REMOVE_OLD_AUDIT, (before_ms, most))
         return int(removed)
 
+    async def index_until(self, until_s: float) -> None:
+        """As `SearchIndex.index_until`, beside what is committed."""
+        if self._index is not None:
+            await self._index.index_until(until_s)
+
+    async def index_older_until(self, until_s: float) -> int:
+        """As `SearchIndex.index_older_until`, beside what is committed."""
+        return 0 if self._index is None else await self._index.index_older_until(until_s)
+
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows of a statement of upkeep, which may be carried out twice. Raises CommitFailed,
         StoreClosed."""
@@ -103,6 +130,11 @@ class PostgresLog:
         """For how many seconds it has been at what was asked of it first; 0 where that is
         nothing."""
         return now_s - self._waiting_since_s if self._asked else 0.0
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Never: the server's own vacuum writes anew what was removed."""
+        return False
 
     async def close(self, timeout_s: float) -> bool:
         """Finish what is under way within this time, and write nothing any more; whether it was

@@ -1,7 +1,10 @@
 """What is removed because it is too old, or too much for its room; by the rules of
 `chatd.store.retention`."""
 
+from collections.abc import Mapping
 from typing import Final
+
+from chatd.store.retention import Asked
 
 REMOVE: Final = """
     WITH surplus AS (
@@ -34,3 +37,20 @@ REMOVE_OLD_AUDIT: Final = """
     )
     SELECT count(*) FROM removed
 """
+
+FIND: Final[Mapping[Asked, str]] = {
+    Asked.ROOMS: """
+        SELECT room_id, connection_id, forgotten_seq,
+               CASE WHEN last_seq > forgotten_seq THEN last_seq END
+        FROM rooms
+    """,
+    Asked.OLDEST: """
+        SELECT seq, timestamp_ms, position FROM messages WHERE room_id = %s AND seq > %s
+        ORDER BY seq LIMIT %s
+    """,
+    Asked.FIRST_YOUNG: """
+        SELECT min(position) FROM messages
+        WHERE position BETWEEN %s AND %s AND timestamp_ms BETWEEN %s AND %s
+    """,
+}
+"""What a search for surplus asks."""
