@@ -13,6 +13,7 @@ import attrs
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.postgres_client import TrioConnection
+from chatd.postgres_store.rows import as_text
 
 FIRST_PIECE: Final = 32
 """Messages of a room that are read at first; each further piece of it is twice as long."""
@@ -103,7 +104,7 @@ async def _read_pieces(connection: TrioConnection, rooms: Mapping[str, _Room]) -
     if not asked:
         return
     parameters = {
-        "rooms": [room for room, _, _ in asked],
+        "rooms": [as_text(room) for room, _, _ in asked],
         "firsts": [gap.first for _, gap, _ in asked],
         "lasts": [gap.last for _, gap, _ in asked],
         "pieces": [piece for _, _, piece in asked],

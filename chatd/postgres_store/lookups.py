@@ -12,6 +12,7 @@ from chatd.postgres_store.rows import (
     MENTIONED,
     MESSAGE_COLUMNS,
     SHOWN_COLUMNS,
+    as_text,
     message,
 )
 from chatd.store.lookups import change_from
@@ -63,7 +64,7 @@ UNDELIVERED: Final = """
     FROM rooms r CROSS JOIN LATERAL (
         SELECT m.message_id, m.seq, m.user_id FROM messages m
         WHERE m.room_id = r.room_id AND m.seq BETWEEN %(first)s AND %(last)s
-          AND m.delivered_by IS NULL AND m.user_id <> %(user)s
+          AND m.delivered_by IS NULL AND m.user_id IS DISTINCT FROM %(user)s
         ORDER BY m.seq DESC LIMIT %(limit)s) m
     WHERE r.connection_id = %(room)s ORDER BY m.seq DESC
 """
@@ -96,14 +97,14 @@ async def _read_one(
 async def read_shown(
     connection: TrioConnection, key: bytes, connection_id: str, answer_rows: int | None
 ) -> KnownMessage | None:
-    asked = (*ids_from(key), connection_id)
+    asked = (*ids_from(key), as_text(connection_id))
     return await read_one_shown(connection, _BY_ID, asked, answer_rows=answer_rows)
 
 
 async def read_has_thread(
     connection: TrioConnection, connection_id: str, thread: bytes, scoped: bytes
 ) -> bool:
-    asked = {"room": connection_id, "thread": thread, "scoped": scoped}
+    asked = {"room": as_text(connection_id), "thread": thread, "scoped": scoped}
     row = await (await connection.execute(_HAS_THREAD, asked)).fetchone()
     return row is not None and bool(row[0])
 
@@ -111,7 +112,8 @@ async def read_has_thread(
 async def read_changes(
     connection: TrioConnection, connection_id: str, after_rev: int, up_to_rev: int
 ) -> tuple[Change, ...]:
-    found = await connection.execute(_CHANGES, (connection_id, after_rev, up_to_rev), binary=True)
+    asked = (as_text(connection_id), after_rev, up_to_rev)
+    found = await connection.execute(_CHANGES, asked, binary=True)
     made = [change_from(message(row), *row[MESSAGE_WIDTH:]) for row in await found.fetchall()]
     return tuple(one for one in made if one is not None)
 
@@ -135,10 +137,10 @@ async def read_undelivered(
     limit: int,
 ) -> tuple[MessagePlace, ...]:
     asked = {
-        "room": connection_id,
+        "room": as_text(connection_id),
         "first": first_seq,
         "last": last_seq,
-        "user": user_id,
+        "user": as_text(user_id),
         "limit": limit,
     }
     found = await connection.execute(UNDELIVERED, asked, binary=True)

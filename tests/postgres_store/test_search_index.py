@@ -120,9 +120,7 @@ async def test_steps_of_any_size_come_to_the_same(
     for room, seqs in (("a", [3, 4, 5]), ("b", [1, 2, 3, 4, 5]), ("c", [3, 4, 5])):
         page = await history.readers.search(search_for("late", [room]), 50)
         assert sorted(hit_seqs(page)) == seqs
-    await index.renew_form()
     other = SearchIndex(pool, form="other", step_bytes=step_bytes, step_rows=7)
-    await other.renew_form()
     assert await other.index_older_until(trio.current_time() + LIMIT_S) >= 13
     assert [head[-1] for head in heads(history)] == [0, 0, 0]
     pool.close()
@@ -287,7 +285,7 @@ async def test_an_index_of_another_form_is_built_anew_from_the_newest_message_ba
     places, is_incomplete = await hits()
     assert (len(places), is_incomplete) == (12, False)
     assert await newer.index_older_until(trio.current_time() + LIMIT_S) == 0
-    await newer.renew_form()  # its own form
+    assert not await SearchIndex(pool, form=newer._form).index_some()  # a start with its own form
     assert not (await hits())[1]
     reader.close()
     pool.close()
@@ -329,6 +327,31 @@ async def test_a_log_that_was_copied_is_indexed_from_its_newest_message_back(
 
 
 # Queries
+
+
+async def test_the_first_search_after_a_copy_says_that_the_index_lacks_messages(
+    history: PostgresHistory, pool: Pool
+) -> None:
+    await lates(history, 3)
+    run_in(history.address, f"UPDATE {SCHEMA}.search_index SET form = ''")
+    index = SearchIndex(pool)  # whose start could not renew it
+    reader = PostgresReaders.at(history.address, index.index_until)
+    page = await reader.search(LATE, 9)
+    assert (hit_seqs(page), page.is_incomplete) == ([], True)
+    await history.commit([stored(4, content="late")])
+    page = await reader.search(LATE, 9)
+    assert (hit_seqs(page), page.is_incomplete) == ([4], True)
+    reader.close()
+    pool.close()
+
+
+async def test_a_message_of_more_words_than_the_index_takes_keeps_no_other_out(
+    history: PostgresHistory,
+) -> None:
+    words = [f"w{number}" for number in range(150_000)]
+    await history.commit([stored(1, content=" ".join(words)), stored(2, content="w149999 late")])
+    assert hit_seqs(await history.readers.search(search_for("w100"), 9)) == [1]
+    assert hit_seqs(await history.readers.search(search_for("w149999"), 9)) == [2]
 
 
 async def test_a_search_that_takes_too_long_is_given_up(history: PostgresHistory) -> None:

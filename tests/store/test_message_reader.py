@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import Lack
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -687,3 +688,23 @@ async def test_numbers_beyond_any_seq_are_places_like_others(filled: History) ->
     )
     cursor = SearchCursor(highest, highest, highest)
     assert (await filled.reader.search(search_for("orders"), 5, cursor)).hits == ()
+
+
+async def test_nothing_is_stored_of_a_room_or_a_user_with_a_nul(filled: History) -> None:
+    room, reader, some_id = "a\0b", filled.reader, message_id(1)
+    assert await last_page(reader, room, 5) == Page((), False, 0, 0)
+    assert (await reader.page(room, before=None, after=1, limit=1, thread_id=some_id)).root is None
+    assert (await reader.changed(room, 0, 5)).messages == ()
+    assert await reader.changes(room, 0, 5) == ()
+    assert await reader.message(some_id, [room]) is None
+    assert await reader.shown(some_id, room) is None
+    assert not await reader.has_thread(room, some_id)
+    assert await reader.owed(room, (gap(1, 9),), 0, 5) == ()
+    assert await reader.undelivered(room, "bob", 1, 9, 9) == ()
+    assert len(await reader.undelivered(ROOM, "bob\0", 1, 9, 99)) == 9
+    assert await reader.newest_owed({room: (gap(1, 9),)}, 5, 0) == {room: QueueCut(10, 0)}
+    [stretch] = await reader.stretches([Lack(room, 1, 9, 0)])
+    assert dict(stretch.by_author) == {}
+    found = await reader.search(search_for("orders", [room, ROOM], user_id="ada\0"), 5)
+    assert found.hits == ()
+    assert len((await reader.search(search_for("orders", [room, ROOM]), 5)).hits) == 5
