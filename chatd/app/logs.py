@@ -3,18 +3,26 @@ PostgreSQL, which nothing is imported of where it is not named."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.log_service import LogService
 from chatd.actors.log_traces import LogTraces
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
+from chatd.chat.audit import AuditEntry
 from chatd.config import StateConfig
 from chatd.observe.clock import Clock
-from chatd.store import Store, open_store
+from chatd.store import AuditQuery, Store, look_at_audit, open_store
 from chatd.store.opened_store import OpenedStore
 from chatd.store.traces import Traces
 
+if TYPE_CHECKING:  # it needs psycopg, which nobody has who keeps the log in SQLite
+    from chatd.postgres_store.sessions import LogAddress
+
+ONLY_FILES: Final = (
+    "[state] url is set, so that the log is in PostgreSQL, and this command knows the files of "
+    "SQLite alone; use PostgreSQL's own tools, as pg_dump."
+)
 PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]"'
 
 
@@ -22,13 +30,35 @@ def open_store_at(directory: Path, state: StateConfig, clock: Clock) -> OpenedSt
     """Open the store. Raises StartFailedError or StoreError."""
     if not state.url:
         return open_store(directory, state.durability, clock)
+    address = _address_of(state)
+    from chatd.postgres_store.store import open_postgres_store
+
+    return open_postgres_store(directory, address, clock)
+
+
+def look_at_audit_of(directory: Path, state: StateConfig, query: AuditQuery) -> list[AuditEntry]:
+    """The entries of the audit, whether a daemon runs or not. Raises StartFailedError or
+    StoreError."""
+    if not state.url:
+        return look_at_audit(directory, query)
+    address = _address_of(state)
+    from chatd.postgres_store.audit import look_at_postgres_audit
+
+    return look_at_postgres_audit(address, query)
+
+
+def require_sqlite(state: StateConfig) -> None:
+    """Raises StartFailedError where the log is in PostgreSQL, for a command that reads files."""
+    if state.url:
+        raise StartFailedError(ONLY_FILES, EXIT_CONFIG)
+
+
+def _address_of(state: StateConfig) -> "LogAddress":
     try:
         from chatd.postgres_store.sessions import LogAddress
-        from chatd.postgres_store.store import open_postgres_store
     except ImportError:
         raise StartFailedError(PSYCOPG_MISSING, EXIT_CONFIG) from None
-    address = LogAddress(state.url, state.schema, state.durability == "fsync")
-    return open_postgres_store(directory, address, clock)
+    return LogAddress(state.url, state.schema, state.durability == "fsync")
 
 
 def log_of(

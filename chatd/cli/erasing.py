@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chatd.app.errors import EXIT_FAILURE
-from chatd.cli.options import configured, fail, load_config, say, state_dir_of
+from chatd.cli.options import configured, fail, files_of_log, load_config, say, state_dir_of
 from chatd.cli.private_socket import ERASE_S, NoDaemonError, PrivateSocket
 from chatd.observe import open_log
 from chatd.store import StoreLocked
@@ -43,7 +43,7 @@ def export_user_command(
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile. The file holds
     what the user wrote: it is for the user alone.
     """
-    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    directory = files_of_log(config_path, state_dir)
     say(f"{target} holds {export_user(directory, user_id, target)} lines about {user_id}.")
 
 
@@ -58,7 +58,7 @@ def export_room_command(
 
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile.
     """
-    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    directory = files_of_log(config_path, state_dir)
     say(f"{target} holds {export_room(directory, connection_id, target)} lines of {connection_id}.")
 
 

@@ -138,7 +138,7 @@ def finding_surplus(keep: Keep, most: int) -> Finding:
 def _surely_old(
     oldest: Sequence[Sequence[Any]], oldest_ms: int, keep: Keep
 ) -> list[tuple[int, int]]:
-    """Of the oldest messages, as seq, time and position, those that are too old: seq and position."""
+    """Of the oldest messages, as seq, time and position, the seqs and positions of the old."""
     old: list[tuple[int, int]] = []
     sure = 0  # of these, so many are: the last of them has a time that a set clock may have said
     for seq, timestamp_ms, position in oldest:
