@@ -9,7 +9,8 @@ One statement finds the hits, puts them in order, and gives as many of them as m
 server gives it up after `SEARCH_S`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -115,47 +116,46 @@ async def find(
     """The page of `MessageReader.search`, in rooms that there are."""
     if not rooms.room_ids:
         return SearchPage((), None)
+    with _given_up_in_time():
+        if cursor is None:
+            [(newest,)] = await (await connection.execute(_NEWEST, binary=True)).fetchall()
+            cursor = SearchCursor(newest, length=_BEFORE_ALL, position=0)
+        wanted = sought(request.query, rooms.room_ids)
+        statement, asked = _statement(wanted, request)
+        asked |= {"words": wanted.words, "rooms": list(rooms.room_ids), "newest": cursor.newest}
+        asked |= {"bytes": page_bytes if answer_rows is None else RAW_BYTES}
+        hits: list[SearchHit] = []
+        size, seen = 0, 0
+        while True:
+            # One more than asked for: whether it is there says whether the search goes on.
+            asked |= {
+                "length": cursor.length,
+                "position": cursor.position,
+                "limit": limit - seen + 1,
+            }
+            rows = await (await connection.execute(statement, asked, binary=True)).fetchall()
+            shown = rows[: limit - seen]
+            for row, hit in zip(shown, await _hits(shown, request.query, answer_rows), strict=True):
+                if hit is not None:
+                    size += content_bytes(hit.message)
+                    if hits and size > page_bytes:
+                        return SearchPage(tuple(hits), cursor, is_incomplete=rooms.is_incomplete)
+                    hits.append(hit)
+                cursor = SearchCursor(cursor.newest, row[1], row[2])
+                seen += 1
+            has_more = bool(rows) and rows[0][0] > len(shown)
+            if not has_more or seen == limit or answer_rows is None:
+                next_cursor = cursor if has_more else None
+                return SearchPage(tuple(hits), next_cursor, is_incomplete=rooms.is_incomplete)
+
+
+@contextmanager
+def _given_up_in_time() -> Iterator[None]:
+    """Raises `SearchTooBroad` where the server has ended a statement."""
     try:
-        return await _find(connection, request, rooms, limit, cursor, page_bytes, answer_rows)
+        yield
     except psycopg.errors.QueryCanceled as error:
         raise SearchTooBroad from error
-
-
-async def _find(
-    connection: TrioConnection,
-    request: SearchRequest,
-    rooms: SearchedRooms,
-    limit: int,
-    cursor: SearchCursor | None,
-    page_bytes: int,
-    answer_rows: int | None,
-) -> SearchPage:
-    if cursor is None:
-        [(newest,)] = await (await connection.execute(_NEWEST, binary=True)).fetchall()
-        cursor = SearchCursor(newest, length=_BEFORE_ALL, position=0)
-    wanted = sought(request.query, rooms.room_ids)
-    statement, asked = _statement(wanted, request)
-    asked |= {"words": wanted.words, "rooms": list(rooms.room_ids), "newest": cursor.newest}
-    asked |= {"bytes": page_bytes if answer_rows is None else RAW_BYTES}
-    hits: list[SearchHit] = []
-    size, seen = 0, 0
-    while True:
-        # One more than asked for: whether it is there says whether the search goes on.
-        asked |= {"length": cursor.length, "position": cursor.position, "limit": limit - seen + 1}
-        rows = await (await connection.execute(statement, asked, binary=True)).fetchall()
-        shown = rows[: limit - seen]
-        for row, hit in zip(shown, await _hits(shown, request.query, answer_rows), strict=True):
-            if hit is not None:
-                size += content_bytes(hit.message)
-                if hits and size > page_bytes:
-                    return SearchPage(tuple(hits), cursor, is_incomplete=rooms.is_incomplete)
-                hits.append(hit)
-            cursor = SearchCursor(cursor.newest, row[1], row[2])
-            seen += 1
-        has_more = bool(rows) and rows[0][0] > len(shown)
-        if not has_more or seen == limit or answer_rows is None:
-            next_cursor = cursor if has_more else None
-            return SearchPage(tuple(hits), next_cursor, is_incomplete=rooms.is_incomplete)
 
 
 def _statement(wanted: Sought, request: SearchRequest) -> tuple[str, dict[str, object]]:

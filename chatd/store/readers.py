@@ -24,6 +24,7 @@ from chatd.store.message_reader import (
     SearchPage,
     SearchRequest,
     StoredAnswer,
+    require_page,
 )
 from chatd.store.reader_pool import ReaderPool, Witness
 from chatd.store.retention import Keep, Surplus, find_surplus
@@ -71,10 +72,7 @@ class LogReaders(MessageReader):
         thread_id: str | None,
         answer_rows: int | None = None,
     ) -> Page:
-        if before is not None and after is not None:
-            raise ValueError("a page lies before a seq or after one, not both")
-        if limit < 1:
-            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        require_page(limit, before, after)
         page = await self._pool.read(
             threads.read_page,
             connection_id,
@@ -91,8 +89,7 @@ class LogReaders(MessageReader):
     async def changed(
         self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
     ) -> Page:
-        if limit < 1:
-            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        require_page(limit)
         page = await self._pool.read(
             threads.read_changed, connection_id, after_rev, limit, self._page_bytes, answer_rows
         )

@@ -36,22 +36,9 @@ from tests.store.logs import (
     stored,
     stored_from,
 )
+from tests.store.test_damage import Heard
 
 LIMIT_S = 60.0
-
-
-class Noted:
-    """A witness that notes what it hears."""
-
-    def __init__(self) -> None:
-        self.rows: list[Damaged] = []
-        self.failures: list[StoreReadFailed] = []
-
-    def damaged(self, row: Damaged) -> None:
-        self.rows.append(row)
-
-    def read_failed(self, failure: StoreReadFailed) -> None:
-        self.failures.append(failure)
 
 
 # What a read costs
@@ -217,7 +204,7 @@ async def test_a_reader_can_change_nothing(log_address: LogAddress) -> None:
 
 async def test_a_read_that_takes_too_long_is_given_up_and_told(history: PostgresHistory) -> None:
     pool = ReaderPool(pool_to_read(history.address, 1, 0.05))
-    pool.witness = noted = Noted()
+    pool.witness = heard = Heard()
 
     async def sleep(connection: TrioConnection) -> None:
         await connection.execute("SELECT pg_sleep(600), 'secret'")
@@ -228,7 +215,7 @@ async def test_a_read_that_takes_too_long_is_given_up_and_told(history: Postgres
         "The log could not be read: PostgreSQL says QueryCanceled (57014)."
     )
     assert not caught.value.is_damage
-    assert noted.failures == [caught.value]
+    assert heard.failures == [caught.value]
     pool.close()
 
 
@@ -306,14 +293,14 @@ async def test_a_row_that_cannot_be_is_shown_as_damaged_and_told(history: Postgr
     await history.commit([stored(1, content="late", answer=b'{"rows":[]}'), stored(2)])
     await history.readers.search(search_for("late"), 5)
     run_in(history.address, f"UPDATE {SCHEMA}.messages SET answer = 'no json' WHERE seq = 1")
-    history.readers.witness = noted = Noted()
+    history.readers.witness = heard = Heard()
     first, second = (await last_page(history.readers, ROOM, 9)).messages
     assert (first.is_damaged, first.content, first.answer) == (True, "late", None)
     assert not second.is_damaged
     assert await history.readers.message(first.message_id) == first
     [hit] = (await history.readers.search(search_for("late"), 5)).hits
     assert (hit.message, hit.matches) == (first, ())
-    assert noted.rows == [Damaged("messages", ROOM, 1)] * 3
+    assert heard.rows == [Damaged("messages", ROOM, 1)] * 3
 
 
 async def test_readers_see_each_commit_at_once_while_many_read(history: PostgresHistory) -> None:
