@@ -13,6 +13,7 @@ import attrs
 from chatd.chat.queue import Gap, QueueCut
 from chatd.chat.steady_time import PLAUSIBLE_FROM_MS
 from chatd.postgres_client import TrioConnection
+from chatd.postgres_store.rows import as_text
 
 FIRST_PIECE: Final = 32
 """Messages of a room that are read at first; each further piece of it is twice as long."""
@@ -45,7 +46,7 @@ class _Room:
 
     gaps: Sequence[Gap]
     read: list[tuple[int, int, int]] = attrs.field(factory=list)  # position, seq, timestamp_ms
-    piece: int = FIRST_PIECE
+    piece: int = attrs.field(factory=lambda: FIRST_PIECE)
 
     def gaps_below(self, seq: int) -> None:
         """Nothing is left to be read at or above `seq`."""
@@ -103,7 +104,7 @@ async def _read_pieces(connection: TrioConnection, rooms: Mapping[str, _Room]) -
     if not asked:
         return
     parameters = {
-        "rooms": [room for room, _, _ in asked],
+        "rooms": [as_text(room) for room, _, _ in asked],
         "firsts": [gap.first for _, gap, _ in asked],
         "lasts": [gap.last for _, gap, _ in asked],
         "pieces": [piece for _, _, piece in asked],

@@ -1,6 +1,6 @@
 """Look-ups beside the pages: messages, threads and answers by id, changes, receipts."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Final
 
 from chatd.chat.records import Change, Message, MessagePlace
@@ -12,6 +12,7 @@ from chatd.postgres_store.rows import (
     MENTIONED,
     MESSAGE_COLUMNS,
     SHOWN_COLUMNS,
+    as_text,
     message,
 )
 from chatd.store.lookups import change_from
@@ -57,12 +58,15 @@ _ANSWERS: Final = """
     FROM answers a JOIN rooms r ON r.room_id = a.room_id
     WHERE a.question_id BETWEEN %s AND %s ORDER BY a.question_id
 """
+# LATERAL, so that the limit is known where the index is chosen, which has the order.
 UNDELIVERED: Final = """
     SELECT m.message_id, r.connection_id, m.seq, m.user_id
-    FROM rooms r JOIN messages m ON m.room_id = r.room_id
-    WHERE r.connection_id = %s AND m.seq BETWEEN %s AND %s
-      AND m.delivered_by IS NULL AND m.user_id <> %s
-    ORDER BY m.seq DESC LIMIT %s
+    FROM rooms r CROSS JOIN LATERAL (
+        SELECT m.message_id, m.seq, m.user_id FROM messages m
+        WHERE m.room_id = r.room_id AND m.seq BETWEEN %(first)s AND %(last)s
+          AND m.delivered_by IS NULL AND m.user_id IS DISTINCT FROM %(user)s
+        ORDER BY m.seq DESC LIMIT %(limit)s) m
+    WHERE r.connection_id = %(room)s ORDER BY m.seq DESC
 """
 
 
@@ -93,14 +97,14 @@ async def _read_one(
 async def read_shown(
     connection: TrioConnection, key: bytes, connection_id: str, answer_rows: int | None
 ) -> KnownMessage | None:
-    asked = (*ids_from(key), connection_id)
+    asked = (*ids_from(key), as_text(connection_id))
     return await read_one_shown(connection, _BY_ID, asked, answer_rows=answer_rows)
 
 
 async def read_has_thread(
     connection: TrioConnection, connection_id: str, thread: bytes, scoped: bytes
 ) -> bool:
-    asked = {"room": connection_id, "thread": thread, "scoped": scoped}
+    asked = {"room": as_text(connection_id), "thread": thread, "scoped": scoped}
     row = await (await connection.execute(_HAS_THREAD, asked)).fetchone()
     return row is not None and bool(row[0])
 
@@ -108,7 +112,8 @@ async def read_has_thread(
 async def read_changes(
     connection: TrioConnection, connection_id: str, after_rev: int, up_to_rev: int
 ) -> tuple[Change, ...]:
-    found = await connection.execute(_CHANGES, (connection_id, after_rev, up_to_rev), binary=True)
+    asked = (as_text(connection_id), after_rev, up_to_rev)
+    found = await connection.execute(_CHANGES, asked, binary=True)
     made = [change_from(message(row), *row[MESSAGE_WIDTH:]) for row in await found.fetchall()]
     return tuple(one for one in made if one is not None)
 
@@ -131,7 +136,13 @@ async def read_undelivered(
     last_seq: int,
     limit: int,
 ) -> tuple[MessagePlace, ...]:
-    asked: Sequence[object] = (connection_id, first_seq, last_seq, user_id, limit)
+    asked = {
+        "room": as_text(connection_id),
+        "first": first_seq,
+        "last": last_seq,
+        "user": as_text(user_id),
+        "limit": limit,
+    }
     found = await connection.execute(UNDELIVERED, asked, binary=True)
     places = [
         MessagePlace(uuid_text(message_id), room, seq, author)

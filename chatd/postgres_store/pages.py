@@ -23,6 +23,7 @@ from chatd.postgres_store.rows import (
     SHOWN_COLUMNS,
     SHOWN_WIDTH,
     SIZE,
+    as_text,
     known_message,
 )
 from chatd.store.message_reader import KnownMessage, Page
@@ -116,7 +117,7 @@ async def read_page(
     backward = after is None
     statement = page_statement(backward=backward, of_thread=thread is not None)
     bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
-    asked: dict[str, object] = {"room": connection_id, "after": bound}
+    asked: dict[str, object] = {"room": as_text(connection_id), "after": bound}
     if thread is not None:
         asked["thread"] = thread[0]
     found = await _read_fitting(connection, statement, asked, limit, page_bytes, answer_rows)
@@ -125,7 +126,7 @@ async def read_page(
     if thread is None:
         return found.page()
     root = await read_one_shown(
-        connection, _OPENER, (connection_id, *thread), answer_rows=answer_rows
+        connection, _OPENER, (as_text(connection_id), *thread), answer_rows=answer_rows
     )
     return attrs.evolve(found.page(), root=root)
 
@@ -139,7 +140,7 @@ async def read_changed(
     answer_rows: int | None,
 ) -> Page:
     """The page of `MessageReader.changed`."""
-    asked = {"room": connection_id, "after": after_rev}
+    asked: dict[str, object] = {"room": as_text(connection_id), "after": after_rev}
     found = await _read_fitting(connection, CHANGED_AFTER, asked, limit, page_bytes, answer_rows)
     return found.page()
 
@@ -153,8 +154,8 @@ async def read_owed(
     page_bytes: int,
     answer_rows: int | None,
 ) -> tuple[tuple[Message, bool], ...]:
-    asked = {
-        "room": connection_id,
+    asked: dict[str, object] = {
+        "room": as_text(connection_id),
         "after": after_seq,
         "firsts": [gap.first for gap in gaps],
         "lasts": [gap.last for gap in gaps],

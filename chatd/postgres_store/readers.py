@@ -24,6 +24,7 @@ from chatd.store.message_reader import (
     SearchRequest,
     StoredAnswer,
 )
+from chatd.store.opening import SEARCH_THREADS
 from chatd.store.pages import PAGE_BYTES
 from chatd.store.reader_pool import Witness
 from chatd.store.readers import CATCH_UP_S, opener_keys
@@ -31,8 +32,8 @@ from chatd.store.rows import uuid_bytes
 
 READER_CONNECTIONS: Final = 4
 """For pages and look-ups."""
-SEARCH_CONNECTIONS: Final = 2
-"""For searches, which must not keep others from reading history."""
+SEARCH_CONNECTIONS: Final = SEARCH_THREADS
+"""For searches, which must not keep others from reading history: one for each that runs at once."""
 
 IndexUntil = Callable[[float, Sequence[int]], Awaitable[None]]
 
@@ -180,10 +181,11 @@ class PostgresReaders(MessageReader):
         answer_rows: int | None = None,
     ) -> SearchPage:
         """Where the index cannot be brought forward, what is in it is searched."""
-        rooms = await self._search_pool.read(search.read_rooms, request.rooms)
+        rooms = await self._pool.read(search.read_rooms, request.rooms)
         if rooms.is_behind:
             with contextlib.suppress(CommitFailed):
                 await self._index_until(trio.current_time() + CATCH_UP_S, rooms.room_ids)
+            rooms = await self._pool.read(search.read_rooms, request.rooms)
         found = await self._search_pool.read(
             search.find, request, rooms, limit, cursor, self._page_bytes, answer_rows
         )

@@ -51,6 +51,12 @@ SIZE: Final = """
 No content is read for it: the length of what is stored apart stands beside the place of that."""
 
 
+def as_text(value: str) -> str | None:
+    """A parameter that is compared with a text: null, which equals nothing, where it has a NUL, as
+    no text of PostgreSQL has one."""
+    return None if "\0" in value else value
+
+
 def known_message(row: Sequence[Any], answer_rows: int | None) -> KnownMessage:
     """The message in a row of `SHOWN_COLUMNS`; columns after these are not looked at."""
     is_delivered, count, newest = row[MESSAGE_WIDTH:SHOWN_WIDTH]

@@ -26,6 +26,7 @@ from chatd.postgres_store.rows import (
     SHOWN_COLUMNS,
     SHOWN_WIDTH,
     SIZE,
+    as_text,
     known_message,
 )
 from chatd.postgres_store.search_query import Sought, sought
@@ -93,7 +94,7 @@ class SearchedRooms:
 
 
 async def read_rooms(connection: TrioConnection, rooms: Sequence[str]) -> SearchedRooms:
-    cursor = await connection.execute(_ROOMS, (list(rooms),), binary=True)
+    cursor = await connection.execute(_ROOMS, (list(map(as_text, rooms)),), binary=True)
     found = await cursor.fetchall()
     return SearchedRooms(
         [room_id for room_id, _, _ in found],
@@ -169,7 +170,7 @@ def _statement(wanted: Sought, request: SearchRequest) -> tuple[str, dict[str, o
         asked[name] = value
 
     if request.user_id is not None:
-        narrow("t.user_id = %({})s", request.user_id)
+        narrow("t.user_id = %({})s", as_text(request.user_id))
     if request.before_ms is not None:
         narrow("t.timestamp_ms < %({})s", request.before_ms)
     if request.after_ms is not None:

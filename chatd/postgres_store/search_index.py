@@ -29,7 +29,7 @@ from chatd.chat.commits import CommitFailed
 from chatd.chat.words import FORM, words_of
 from chatd.postgres_client import Pool, TrioConnection, Unreachable
 from chatd.postgres_store.reader_pool import words_of as words_of_error
-from chatd.postgres_store.search_query import WORD_CHARS, text_of
+from chatd.postgres_store.search_query import WORD_CHARS, indexed_text
 from chatd.postgres_store.sessions import LogAddress
 from chatd.store.search import LENGTHS_WORDS
 from chatd.wire.codes import Code
@@ -188,37 +188,56 @@ class SearchIndex:
     _form: str = attrs.field(default=FORM, kw_only=True)
     _step_rows: int = attrs.field(default=STEP_ROWS, kw_only=True)
     _step_bytes: int = attrs.field(default=STEP_BYTES, kw_only=True)
+    _is_renewed: bool = attrs.field(init=False, default=False)
 
     async def renew_form(self) -> None:
-        """Have an index of another form built anew: at the start of a node, which may be newer than
-        others that still run. Those then leave the index to it. Raises `CommitFailed`."""
+        """Have an index of another form built anew, once: at the start of a node, which may be
+        newer than others that still run. Those then leave the index to it. Where this fails, the
+        first step does it. Raises `CommitFailed`."""
 
-        async def renew(connection: TrioConnection) -> None:
-            await connection.execute(_RENEW, {"form": self._form})
+        async def nothing_more(_connection: TrioConnection) -> None:
+            pass
 
-        await self._run(renew)
+        await self._run(nothing_more)
 
     async def index_until(self, until_s: float, room_ids: Sequence[int] | None = None) -> None:
         """Bring the index of these rooms forward, of all where it is None, until it is up to date
         or `trio.current_time` is `until_s`. Raises `CommitFailed`."""
 
+        while trio.current_time() < until_s and await self.index_some(room_ids):
+            pass
+
+    async def index_some(self, room_ids: Sequence[int] | None = None) -> bool:
+        """Index the next messages and changes of these rooms, of all where it is None; whether
+        there were any. Raises `CommitFailed`."""
+
         async def step(connection: TrioConnection) -> bool:
             return await self._index_some(connection, room_ids)
 
-        while trio.current_time() < until_s and await self._run(step):
-            pass
+        return await self._run(step)
 
     async def index_older_until(self, until_s: float) -> int:
         """Index what an index lacks that is built anew, until it lacks nothing or
         `trio.current_time` is `until_s`; how many messages there were. Raises `CommitFailed`."""
         indexed = 0
-        while trio.current_time() < until_s and (some := await self._run(self._index_older)):
+        while trio.current_time() < until_s and (some := await self.index_older_once()):
             indexed += some
         return indexed
 
+    async def index_older_once(self) -> int:
+        """Index the newest of what is lacking; how many messages, 0 where nothing is lacking.
+        Raises `CommitFailed`."""
+        return await self._run(self._index_older)
+
     async def _run(self, step: Callable[[TrioConnection], Awaitable[_T]]) -> _T:
+        async def run(connection: TrioConnection) -> _T:
+            if not self._is_renewed:
+                await connection.execute(_RENEW, {"form": self._form})
+                self._is_renewed = True
+            return await step(connection)
+
         try:
-            return await self._pool.run(step, STEP_S)
+            return await self._pool.run(run, STEP_S)
         except Unreachable as error:
             raise CommitFailed(Code.STORAGE_ERROR, f"the index of the search: {error}") from None
         except psycopg.Error as error:
@@ -379,7 +398,8 @@ def _indexed_rows(texts: Sequence[_Text]) -> tuple[list[dict[str, Any]], list[di
         words = [] if one.content is None else words_of(one.content)
         if words:
             length = sum(len(words) > most for most in LENGTHS_WORDS)
-            row = {"edited_rev": one.edited_rev, "length": length, "text": text_of(words)}
+            text = indexed_text(words)
+            row = {"edited_rev": one.edited_rev, "length": length, "text": text}
             put[one.room_id, one.seq] = key | row
         else:
             gone[one.room_id, one.seq] = key

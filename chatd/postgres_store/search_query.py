@@ -16,6 +16,9 @@ from chatd.chat.words import words_of
 
 WORD_CHARS: Final = 500
 """Of a word, in the index: PostgreSQL takes 2,046 bytes."""
+TEXT_BYTES_MAX: Final = 1_000_000
+"""Of the words of a message, in the index: PostgreSQL takes 1 MiB of them. Words behind are not
+found; a message has so many only where `content_chars` is above 100,000 or so."""
 ROOMS_IN_INDEX_MAX: Final = 100
 """Rooms that are looked for in the index, as words are; of more, each message found is asked."""
 
@@ -61,6 +64,21 @@ excluded_texts=(' a b ',))
 def text_of(words: Sequence[str]) -> str:
     """Words as the text in which phrases are looked for: with a space before and behind each."""
     return f" {' '.join(words)} "
+
+
+def indexed_text(words: Sequence[str]) -> str:
+    """The text of these words, as far as the index takes them."""
+    text = text_of(words)
+    if len(text) <= TEXT_BYTES_MAX // 4:  # no character has more bytes
+        return text
+    left = TEXT_BYTES_MAX
+    taken: list[str] = []
+    for word in words:
+        left -= len(word.encode()) + 1
+        if left < 1:
+            break
+        taken.append(word)
+    return text_of(taken)
 
 
 def room_word(room_id: int) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from chatd.chat.reading import MENTIONING_MAX, Lack, Mentioning, Seqs, Stretch, seqs_of
 from chatd.postgres_client import TrioConnection
+from chatd.postgres_store.rows import as_text
 from chatd.store.rows import mentions_from_json
 
 LACKS_AT_ONCE: Final = 16
@@ -48,7 +49,7 @@ async def read_stretches(connection: TrioConnection, lacks: Sequence[Lack]) -> t
 
 async def _read_some(connection: TrioConnection, lacks: Sequence[Lack]) -> Iterable[Stretch]:
     asked = {
-        "rooms": [lack.connection_id for lack in lacks],
+        "rooms": [as_text(lack.connection_id) for lack in lacks],
         "firsts": [lack.first_seq for lack in lacks],
         "lasts": [lack.last_seq for lack in lacks],
     }
