@@ -23,7 +23,7 @@ ONLY_FILES: Final = (
     "[state] url is set, so that the log is in PostgreSQL, and this command knows the files of "
     "SQLite alone; use PostgreSQL's own tools, as pg_dump."
 )
-PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]"'
+PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]".'
 
 
 def open_store_at(directory: Path, state: StateConfig, clock: Clock) -> OpenedStore:

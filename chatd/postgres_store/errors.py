@@ -36,9 +36,9 @@ class DatabaseUnfit(StoreError):
 
     def __init__(self, code: Unfit, sentence: str) -> None:
         self.code = code
-        self.sentence = sentence
+        self.sentence = sentence if sentence[-1] in ".?" else f"{sentence}."
         self.exit_code = EXIT_FAILURE if code in _MAY_PASS else EXIT_CONFIG
-        super().__init__(f"[state] url: {sentence} ({code})")
+        super().__init__(f"[state] url ({code}): {self.sentence}")
 
 
 class NodeReplaced(StoreError):

@@ -392,18 +392,24 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         ),
         (
             "[state]\nurl = 'mysql://chat:hunter2@db/app'",
-            "chatd.toml: state.url must be the address of a PostgreSQL database, as "
-            '"postgresql://USER:PASSWORD@HOST/NAME", not another text.',
+            (
+                "chatd.toml: state.url must be the address of a PostgreSQL database, as "
+                '"postgresql://USER:PASSWORD@HOST/NAME", not another text.'
+            ),
         ),
         (
             "[state]\nschema = 'pg_chatd'",
-            "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
-            'or _, and not with pg_, not the text "pg_chatd".',
+            (
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
+                'or _, and not with pg_, not the text "pg_chatd".'
+            ),
         ),
         (
             "[state]\nschema = 'Chat; DROP'",
-            "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
-            'or _, and not with pg_, not the text "Chat; DROP".',
+            (
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
+                'or _, and not with pg_, not the text "Chat; DROP".'
+            ),
         ),
         (
             "[state]\ndurability = 'sync'",

@@ -25,8 +25,8 @@ def refused(address: LogAddress) -> DatabaseUnfit:
     with pytest.raises(DatabaseUnfit) as caught:
         open_log(address, NOW_MS)
     sentence = str(caught.value)
-    assert sentence.startswith("[state] url: ")
-    assert sentence.endswith(f" ({caught.value.code})")
+    assert sentence.startswith(f"[state] url ({caught.value.code}): ")
+    assert sentence[-1] in ".?"
     assert "hunter2" not in sentence
     return caught.value
 
