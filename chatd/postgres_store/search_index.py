@@ -18,7 +18,7 @@ So is one that lacks what was copied into the log. Until then its older rows are
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 import orjson
@@ -26,12 +26,21 @@ import psycopg
 import trio
 
 from chatd.chat.commits import CommitFailed
-from chatd.chat.words import FORM, words_of
+from chatd.chat.words import FORM
 from chatd.postgres_client import Pool, TrioConnection, Unreachable
+from chatd.postgres_store.indexed_texts import (
+    BACKWARD,
+    FORWARD,
+    Stretch,
+    Texts,
+    as_far_as_read,
+    as_far_back_as_read,
+    indexed_rows,
+    read_texts,
+)
 from chatd.postgres_store.reader_pool import words_of as words_of_error
-from chatd.postgres_store.search_query import WORD_CHARS, indexed_text
+from chatd.postgres_store.search_query import WORD_CHARS
 from chatd.postgres_store.sessions import LogAddress
-from chatd.store.search import LENGTHS_WORDS
 from chatd.wire.codes import Code
 
 _T = TypeVar("_T")
@@ -78,37 +87,6 @@ _LACKING: Final = """
     WHERE i.older_seq > 0 AND EXISTS (SELECT FROM search_index WHERE form = %(form)s)
     ORDER BY m.position DESC NULLS LAST, i.room_id LIMIT %(most)s
 """
-# The messages of some stretches of seqs, and of some of revs, each as it is today; as many as make
-# a step. "number" is the seq or the rev.
-_TEXTS: Final = """
-    SELECT x.found, x.is_change, x.room_id, x.number, x.seq, coalesce(c.edited_rev, 0),
-           CASE WHEN c.deleted_ms IS NULL THEN coalesce(c.content, m.content) END
-    FROM (
-        SELECT y.*, sum(y.size) OVER w AS up_to, row_number() OVER w AS row,
-               count(*) OVER () AS found
-        FROM (
-            SELECT false AS is_change, m.room_id, {sign}m.seq AS number, m.seq,
-                   octet_length(m.content) AS size
-            FROM unnest(%(rooms)s::int[], %(seqs)s::bigint[], %(last_seqs)s::bigint[])
-                AS s (room_id, seq, last_seq)
-            JOIN messages m ON m.room_id = s.room_id AND m.seq > s.seq AND m.seq <= s.last_seq
-            UNION ALL
-            SELECT true, m.room_id, ch.rev, m.seq, coalesce(octet_length(ch.written), 0)
-            FROM unnest(%(rooms)s::int[], %(revs)s::bigint[], %(last_revs)s::bigint[])
-                AS s (room_id, rev, last_rev)
-            JOIN changes ch ON ch.room_id = s.room_id AND ch.rev > s.rev AND ch.rev <= s.last_rev
-                AND ch.kind IN ('edit', 'delete', 'erase')
-            JOIN messages m ON m.room_id = ch.room_id AND m.seq = ch.seq
-        ) y
-        WINDOW w AS (ORDER BY y.is_change, y.room_id, y.number)
-    ) x
-    JOIN messages m ON m.room_id = x.room_id AND m.seq = x.seq
-    LEFT JOIN changed c ON c.room_id = x.room_id AND c.seq = x.seq
-    WHERE x.up_to <= %(bytes)s OR x.row = 1
-    ORDER BY x.is_change, x.room_id, x.number
-"""
-_FORWARD: Final = _TEXTS.format(sign="")
-_BACKWARD: Final = _TEXTS.format(sign="-")
 _WRITE: Final = f"""
     WITH form AS (SELECT FROM search_index WHERE form = %(form)s FOR SHARE),
     held AS (
@@ -162,19 +140,6 @@ def pool_to_index(address: LogAddress) -> Pool:
     again: nobody waits for its disk."""
     settings = {"synchronous_commit": "off", "jit": "off"}
     return Pool(address.url, 1, address.settings(INDEX_STATEMENT_S) | settings)
-
-
-@attrs.frozen
-class _Stretch:
-    """How far the index of a room is, and how far a step may take it; then, how far it came."""
-
-    room_id: int
-    seq: int
-    rev: int
-    older_seq: int
-    new_seq: int
-    new_rev: int
-    new_older_seq: int
 
 
 @attrs.define(eq=False)
@@ -254,18 +219,18 @@ class SearchIndex:
             "most": STEP_ROOMS,
         }
         cursor = await connection.execute(_BEHIND, asked, binary=True)
-        stretches: list[_Stretch] = []
+        stretches: list[Stretch] = []
         seqs_left = revs_left = self._step_rows
         for room_id, seq, rev, older_seq, forgotten, last_seq, last_rev in await cursor.fetchall():
             from_seq = max(seq, forgotten)
             new_seq, new_rev = min(last_seq, from_seq + seqs_left), min(last_rev, rev + revs_left)
             seqs_left -= new_seq - from_seq
             revs_left -= new_rev - rev
-            stretches.append(_Stretch(room_id, seq, rev, older_seq, new_seq, new_rev, older_seq))
+            stretches.append(Stretch(room_id, seq, rev, older_seq, new_seq, new_rev, older_seq))
         if stretches:
             seqs = [(one.seq, one.new_seq) for one in stretches]
-            texts = await _read_texts(connection, _FORWARD, stretches, seqs, self._step_bytes)
-            await self._write(connection, _as_far_as_read(stretches, texts), texts)
+            texts = await read_texts(connection, FORWARD, stretches, seqs, self._step_bytes)
+            await self._write(connection, as_far_as_read(stretches, texts), texts)
         return bool(stretches)
 
     async def _index_older(self, connection: TrioConnection) -> int:
@@ -277,21 +242,21 @@ class SearchIndex:
             return 0
         each = max(1, self._step_rows // len(rooms))
         stretches = [
-            _Stretch(room_id, seq, rev, older_seq, seq, rev, new_older_seq)
+            Stretch(room_id, seq, rev, older_seq, seq, rev, new_older_seq)
             for room_id, seq, rev, older_seq, forgotten in rooms
             for lowest in [older_seq - each]
             for new_older_seq in [lowest if lowest > forgotten else 0]
         ]
         seqs = [(one.new_older_seq, one.older_seq) for one in stretches]
-        texts = await _read_texts(connection, _BACKWARD, stretches, seqs, self._step_bytes)
-        await self._write(connection, _as_far_back_as_read(stretches, texts), texts)
+        texts = await read_texts(connection, BACKWARD, stretches, seqs, self._step_bytes)
+        await self._write(connection, as_far_back_as_read(stretches, texts), texts)
         return max(1, len(texts.read))
 
     async def _write(
-        self, connection: TrioConnection, stretches: Sequence[_Stretch], texts: "_Texts"
+        self, connection: TrioConnection, stretches: Sequence[Stretch], texts: Texts
     ) -> None:
         """Write what was read, in those rooms that nobody has brought forward meanwhile."""
-        put, gone = await trio.to_thread.run_sync(_indexed_rows, texts.read)
+        put, gone = await trio.to_thread.run_sync(indexed_rows, texts.read)
         asked = {
             "form": self._form,
             "rooms": [one.room_id for one in stretches],
@@ -309,98 +274,3 @@ class SearchIndex:
             psycopg.errors.ForeignKeyViolation, psycopg.errors.DeadlockDetected
         ):
             await connection.execute(_WRITE, asked)
-
-
-@attrs.frozen
-class _Text:
-    """A message of a step, as of the edit with `edited_rev`; without content where it was deleted.
-
-    `number` is the seq or, of a change, the rev by which it was found; the seq is negative where a
-    step goes back.
-    """
-
-    is_change: bool
-    room_id: int
-    number: int
-    seq: int
-    edited_rev: int
-    content: str | None
-
-
-@attrs.frozen
-class _Texts:
-    """What was read for a step, in order; `is_cut`: not all that the step was to index."""
-
-    read: Sequence[_Text]
-    is_cut: bool
-
-
-async def _read_texts(
-    connection: TrioConnection,
-    statement: str,
-    stretches: Sequence[_Stretch],
-    seqs: Sequence[tuple[int, int]],
-    step_bytes: int,
-) -> _Texts:
-    """The messages above the first and up to the second of these seqs, in each room."""
-    asked = {
-        "rooms": [one.room_id for one in stretches],
-        "seqs": [first for first, _ in seqs],
-        "last_seqs": [last for _, last in seqs],
-        "revs": [one.rev for one in stretches],
-        "last_revs": [one.new_rev for one in stretches],
-        "bytes": step_bytes,
-    }
-    rows = await (await connection.execute(statement, asked, binary=True)).fetchall()
-    return _Texts([_Text(*row[1:]) for row in rows], bool(rows) and rows[0][0] > len(rows))
-
-
-def _as_far_as_read(stretches: Sequence[_Stretch], texts: _Texts) -> Sequence[_Stretch]:
-    """Up to where each room is indexed with this: messages were read before changes, and both room
-    by room."""
-    if not texts.is_cut:
-        return stretches
-    last = texts.read[-1]
-    cut: list[_Stretch] = []
-    for one in stretches:
-        new_seq, new_rev = one.new_seq, one.new_rev
-        if one.room_id > last.room_id:
-            new_seq, new_rev = (one.new_seq if last.is_change else one.seq), one.rev
-        elif one.room_id == last.room_id:
-            new_seq = one.new_seq if last.is_change else last.seq
-            new_rev = last.number if last.is_change else one.rev
-        elif not last.is_change:
-            new_rev = one.rev
-        cut.append(attrs.evolve(one, new_seq=new_seq, new_rev=new_rev))
-    return cut
-
-
-def _as_far_back_as_read(stretches: Sequence[_Stretch], texts: _Texts) -> Sequence[_Stretch]:
-    if not texts.is_cut:
-        return stretches
-    last = texts.read[-1]
-    cut: list[_Stretch] = []
-    for one in stretches:
-        if one.room_id > last.room_id:
-            one = attrs.evolve(one, new_older_seq=one.older_seq)
-        elif one.room_id == last.room_id:
-            one = attrs.evolve(one, new_older_seq=last.seq - 1)
-        cut.append(one)
-    return cut
-
-
-def _indexed_rows(texts: Sequence[_Text]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of `message_text` that texts make; and those that go, as they have no word."""
-    put: dict[tuple[int, int], dict[str, Any]] = {}
-    gone: dict[tuple[int, int], dict[str, Any]] = {}
-    for one in texts:
-        key = {"room_id": one.room_id, "seq": one.seq}
-        words = [] if one.content is None else words_of(one.content)
-        if words:
-            length = sum(len(words) > most for most in LENGTHS_WORDS)
-            text = indexed_text(words)
-            row = {"edited_rev": one.edited_rev, "length": length, "text": text}
-            put[one.room_id, one.seq] = key | row
-        else:
-            gone[one.room_id, one.seq] = key
-    return list(put.values()), list(gone.values())

@@ -23,6 +23,7 @@ from chatd.postgres_store.search_index import SearchIndex, pool_to_index
 from chatd.postgres_store.search_query import sought
 from chatd.postgres_store.sessions import LogAddress
 from chatd.store.message_reader import SearchPage, SearchTooBroad
+from chatd.wire.codes import Code
 from tests.postgres_store.logs import SCHEMA, rows_of, run_in
 from tests.store.histories import PostgresHistory, open_in_sqlite
 from tests.store.logs import (
@@ -41,7 +42,7 @@ LIMIT_S = 60.0
 
 
 async def never(_until_s: float, _room_ids: Sequence[int]) -> None:
-    raise CommitFailed(search_index.Code.STORAGE_ERROR, "for the test")
+    raise CommitFailed(Code.STORAGE_ERROR, "for the test")
 
 
 def as_it_is(history: PostgresHistory) -> PostgresReaders:
@@ -182,7 +183,7 @@ async def test_a_node_that_stands_still_writes_nothing_old_over_what_another_has
 ) -> None:
     [first] = await lates(history, 1)
     read, go_on = trio.Event(), trio.Event()
-    texts = search_index._read_texts
+    texts = search_index.read_texts
 
     async def held(*args: object) -> object:
         result = await texts(*args)  # type: ignore[arg-type]
@@ -192,7 +193,7 @@ async def test_a_node_that_stands_still_writes_nothing_old_over_what_another_has
 
     async with trio.open_nursery() as nursery:
         with monkeypatch.context() as patched:
-            patched.setattr(search_index, "_read_texts", held)
+            patched.setattr(search_index, "read_texts", held)
             nursery.start_soon(SearchIndex(pool).index_some)
             with trio.fail_after(LIMIT_S):
                 await read.wait()
