@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from chatd import __version__
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
@@ -80,9 +80,7 @@ class DaemonStatus:
         }
 
 
-def storage_conditions(
-    log: LogService, damage: DamageFound, disk: DiskSpace
-) -> Iterable[Condition]:
+def storage_conditions(log: LogKeeper, damage: DamageFound, disk: DiskSpace) -> Iterable[Condition]:
     """What may be amiss with the log and its disk."""
 
     def why_not_stored() -> str | None:
