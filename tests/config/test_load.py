@@ -400,15 +400,15 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[state]\nschema = 'pg_chatd'",
             (
-                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
-                'or _, and not with pg_, not the text "pg_chatd".'
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a "
+                'letter or _, and not with pg_, not the text "pg_chatd".'
             ),
         ),
         (
             "[state]\nschema = 'Chat; DROP'",
             (
-                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a letter "
-                'or _, and not with pg_, not the text "Chat; DROP".'
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a "
+                'letter or _, and not with pg_, not the text "Chat; DROP".'
             ),
         ),
         (
