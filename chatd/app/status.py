@@ -27,7 +27,7 @@ from chatd.service.clients import Clients
 
 STARTING = "The port is not open yet."
 DRAINING = "The daemon is about to end and takes nobody in."
-NOT_STORED = "The disk took nothing of the last commit: no message is accepted."
+NOT_STORED = "The log took nothing of the last commit: no message is accepted."
 DAMAGED = "Some of the log cannot be read, and is passed over; run chatd store verify to see what."
 NOT_READ = "The disk did not give what was last read from the log."
 DATABASE_STARTING = "The server of this database is being started; questions wait for it."

@@ -369,7 +369,7 @@ def test_each_snapshot_is_told_with_what_is_wrong(full: Path) -> None:
     }
     lost, is_damage = told.pop("log")
     assert is_damage
-    assert "shows that it had reached 9000; at least 6477 records" in lost
+    assert "shows that it had reached 9000; at least 6,477 records" in lost
     assert told == {
         good.name: ("is good.", False),
         named(6, 1): ("is good.", False),
