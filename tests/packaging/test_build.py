@@ -183,8 +183,10 @@ def test_the_units_of_the_package_start_the_program_with_the_user_of_it(installe
     assert "@" not in re.sub(r"@[a-z-]+(?= |\n|$)", "", service.partition("[Service]")[2])
     assert "ListenStream=127.0.0.1:8765\n" in (units / "chatd.socket").read_text()
     assert "User=chatd\n" in (units / "chatd.service.d/user.conf").read_text()
-    for unit in Path("/usr/lib/systemd/system").glob("*.target"):  # what every system has
+    # What every system has.
+    for unit in Path("/usr/lib/systemd/system").glob("*.target"):
         shutil.copy(unit, units, follow_symlinks=False)
+    shutil.copy("/usr/bin/kill", installed / "usr/bin")
     verified = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--root", str(installed), "chatd.service"],
         capture_output=True,
